@@ -1,0 +1,154 @@
+//! Bounds-checked reading and writing of little-endian bytes. Nothing here panics on any input; a read
+//! past the end is `None`, and the caller says what that means.
+
+/// Reads values from the front of a byte slice.
+#[derive(Debug, Clone)]
+pub struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    /// Reads from the front of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Reader<'a> {
+        Reader { rest: bytes }
+    }
+
+    /// How many bytes are left.
+    pub fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The next `n` bytes.
+    pub fn take(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.rest.split_at_checked(n)?;
+        self.rest = rest;
+        Some(taken)
+    }
+
+    /// The next `N` bytes.
+    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.rest.split_first_chunk::<N>()?;
+        self.rest = rest;
+        Some(*taken)
+    }
+
+    /// The next byte.
+    pub fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[b]| b)
+    }
+
+    /// Two bytes, little-endian.
+    pub fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    /// Four bytes, little-endian.
+    pub fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    /// Eight bytes, little-endian.
+    pub fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_le_bytes)
+    }
+
+    /// An LEB128 number of at most ten bytes, in its shortest form only.
+    pub fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let part = u64::from(byte & 0x7f);
+            if shift == 63 && part > 1 {
+                return None;
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                return (byte != 0 || shift == 0).then_some(value);
+            }
+        }
+        None
+    }
+
+    /// A varint that must fit a `usize`.
+    pub fn length(&mut self) -> Option<usize> {
+        self.varint().and_then(|v| usize::try_from(v).ok())
+    }
+
+    /// A length, then so many bytes.
+    pub fn length_prefixed(&mut self) -> Option<&'a [u8]> {
+        let n = self.length()?;
+        self.take(n)
+    }
+}
+
+/// Appends an LEB128 number in its shortest form.
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// Appends a length, then the bytes.
+pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_varint(out, bytes.len() as u64);
+    out.extend_from_slice(bytes);
+}
+
+/// Appends zeros up to the next multiple of eight.
+pub fn pad_to_8(out: &mut Vec<u8>) {
+    out.resize(out.len().next_multiple_of(8), 0);
+}
+
+/// Whether all bytes are zero.
+pub fn is_zero(bytes: &[u8]) -> bool {
+    let mut words = bytes.chunks_exact(16);
+    words.by_ref().all(|w| w == [0u8; 16]) && words.remainder().iter().all(|b| *b == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip_and_only_their_shortest_form_is_read() {
+        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            let mut reader = Reader::new(&out);
+            assert_eq!(reader.varint(), Some(value));
+            assert_eq!(reader.remaining(), 0);
+        }
+        for bad in [
+            &[0x80, 0x00][..],
+            &[0x80],
+            &[0xff; 10],
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+        ] {
+            assert_eq!(Reader::new(bad).varint(), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reading_past_the_end_is_none() {
+        let mut reader = Reader::new(&[1, 2, 3]);
+        assert_eq!(reader.u32(), None);
+        assert_eq!(reader.u16(), Some(0x0201));
+        assert_eq!(reader.take(2), None);
+        assert_eq!(reader.u8(), Some(3));
+        assert_eq!(reader.u8(), None);
+    }
+
+    #[test]
+    fn zero_check_sees_every_position() {
+        for len in 0..40 {
+            assert!(is_zero(&vec![0; len]));
+            for at in 0..len {
+                let mut bytes = vec![0; len];
+                bytes[at] = 1;
+                assert!(!is_zero(&bytes), "{len} {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The named promises of an append, and what each can lose.
+
+/// When an append may return.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// Handed to the kernel: survives the death of the process, not of the machine.
+    Flush,
+    /// On disk: survives a power cut, as far as the disk keeps its word about a sync.
+    Fsync,
+}
+
+impl Durability {
+    /// The stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Flush => "flush",
+            Durability::Fsync => "fsync",
+        }
+    }
+}

@@ -1,0 +1,578 @@
+//! Reading one stream: commits, gaps and findings in the order of the sequence numbers.
+//!
+//! Invariants:
+//! 1. An entry is handed out once, whole, in order, and only if every checksum over it holds.
+//! 2. A number that is not handed out before a later one was is named in a [`Gap`] between the two.
+//! 3. Damage is a value; only an I/O error of the file system is an error.
+//! 4. The end of a stream that another process may be writing is never called damage (`ScanMode::Follow`).
+
+use crate::engine::bytes::is_zero;
+use crate::engine::chain::Chain;
+use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries};
+use crate::engine::log::names;
+use crate::engine::log::resync::{Source, next_frame, whole};
+use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
+use crate::engine::log::stream::{ResumePoint, list_segments, read_headers};
+use crate::engine::storage::{OpenMode, Storage};
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a reader wants to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanMode {
+    /// The entries so far; zeros are the end for now, an unfinished end is left for the next time.
+    Follow,
+    /// Everything: zeros are followed to the end of the file, chain and seals are checked, an unfinished end
+    /// is torn.
+    Full,
+}
+
+/// One commit, with the place it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// Offset of its frame.
+    pub offset: u64,
+    /// Offset behind its frame.
+    pub end: u64,
+    /// Its entries, at least one.
+    pub entries: Vec<Entry>,
+}
+
+/// What a scan noticed about bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// Bytes that should hold frames hold none.
+    Damaged,
+    /// The end of the stream holds part of a frame: a write that a crash cut short, or damage to the last frame.
+    Torn,
+    /// One of the two header copies, or the zeros between them, are damaged. No entry is lost by it.
+    HeaderCopy,
+    /// Neither header copy is whole.
+    HeaderLost,
+    /// The segment says it belongs elsewhere: another stream, or another base number than its name.
+    Foreign,
+    /// The segment was written in a format that needs a newer reader.
+    Newer {
+        /// The format version it was written in.
+        version: u16,
+    },
+    /// A frame whose numbers came before: a copy of an earlier one.
+    Doubled,
+    /// A whole frame that does not hold entries as this build knows them.
+    Unreadable,
+    /// A mark or header disagrees with the chain over the entries before it.
+    ChainBroken,
+    /// A seal disagrees with its segment's bytes or counts.
+    SealBroken,
+}
+
+impl FindingKind {
+    /// A stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Damaged => "damaged",
+            FindingKind::Torn => "torn",
+            FindingKind::HeaderCopy => "header_copy_damaged",
+            FindingKind::HeaderLost => "header_lost",
+            FindingKind::Foreign => "foreign_segment",
+            FindingKind::Newer { .. } => "newer_format",
+            FindingKind::Doubled => "doubled",
+            FindingKind::Unreadable => "unreadable_frame",
+            FindingKind::ChainBroken => "chain_broken",
+            FindingKind::SealBroken => "seal_broken",
+        }
+    }
+}
+
+/// Something wrong at a place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// What.
+    pub kind: FindingKind,
+    /// The stream.
+    pub stream: StreamId,
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// Where in the segment's file it begins.
+    pub offset: u64,
+    /// How many bytes it concerns.
+    pub len: u64,
+}
+
+/// A value in the flow of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// Entries of one frame.
+    Commit(Commit),
+    /// Entries that are missing before the next commit.
+    Gap(Gap),
+    /// What is wrong with the bytes; the numbers lost by it follow as a gap.
+    Finding(Finding),
+}
+
+/// How a stream ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// The last thing in it is a close mark or seal.
+    Closed,
+    /// The last thing in it is a commit (or nothing at all): its writer is alive, or was killed between commits.
+    Open,
+    /// Bytes that are not a whole frame follow: a write in flight, a torn one, or damage.
+    Unfinished {
+        /// Where they begin.
+        offset: u64,
+    },
+}
+
+enum Step {
+    Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
+    Damage { offset: u64, end: u64, torn: bool },
+    End { tail: Tail },
+}
+
+#[derive(Debug)]
+struct SegmentScan {
+    base: Seq,
+    salt: u64,
+    source: Source,
+    offset: u64,
+    after_mark: bool,
+    /// Whether zeros may be the end for now and an unfinished end is left alone.
+    follow: bool,
+}
+
+impl SegmentScan {
+    fn next(&mut self) -> io::Result<Step> {
+        let offset = self.offset;
+        let head = self.source.bytes(offset, FRAME_HEADER_LEN)?;
+        if head.is_empty() {
+            return Ok(self.end());
+        }
+        if is_zero(head) {
+            if self.follow {
+                return Ok(self.end());
+            }
+            let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
+            return self.damage(offset, nonzero, None);
+        }
+        let header = FrameHeader::decode(head, self.salt);
+        if let Some(header) = header
+            && whole(&mut self.source, offset, &header, self.salt)?
+        {
+            let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
+            let payload = payload.to_vec();
+            self.offset = offset + header.frame_len();
+            self.after_mark = header.entries == 0;
+            return Ok(Step::Frame { offset, header, payload });
+        }
+        self.damage(offset, offset, header)
+    }
+
+    fn end(&self) -> Step {
+        Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
+    }
+
+    /// Bytes at `offset` are no frame; looks for the next one from `search` on.
+    fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
+        let search = search - search % 8;
+        let from = if search == offset { offset + 8 } else { search };
+        if let Some(found) = next_frame(&mut self.source, from, self.salt)? {
+            self.offset = found;
+            self.after_mark = false;
+            return Ok(Step::Damage { offset, end: found, torn: false });
+        }
+        if self.follow {
+            return Ok(Step::End { tail: Tail::Unfinished { offset } });
+        }
+        let end = self.source.file_len();
+        let torn = self.looks_torn(offset, end, header)?;
+        self.offset = end;
+        Ok(Step::Damage { offset, end, torn })
+    }
+
+    /// A crash leaves the front of one frame, then zeros or the end of the file. Damage may look the same;
+    /// either way the entries of that frame are gone and are reported.
+    fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
+        let frame_end = match header {
+            Some(header) => offset + header.frame_len(),
+            None => offset + FRAME_HEADER_LEN as u64,
+        };
+        if frame_end > end {
+            return Ok(true);
+        }
+        let last = self.source.bytes(frame_end - 8, 8)?.to_vec();
+        Ok(is_zero(&last) && self.source.first_nonzero(frame_end)?.is_none())
+    }
+}
+
+/// Reads one stream from a point on.
+#[derive(Debug)]
+pub struct StreamReader {
+    storage: Arc<dyn Storage>,
+    log: PathBuf,
+    stream: StreamId,
+    segments: Vec<Seq>,
+    upcoming: usize,
+    mode: ScanMode,
+    expected: Seq,
+    chain: Option<Chain>,
+    counts: (u64, u64),
+    last_time: u64,
+    scan: Option<SegmentScan>,
+    cause: GapCause,
+    queue: VecDeque<Item>,
+    tail: Tail,
+    header: Option<SegmentHeader>,
+    end: Option<ResumePoint>,
+}
+
+impl StreamReader {
+    /// Reads the whole stream.
+    pub fn open(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        mode: ScanMode,
+    ) -> Result<StreamReader> {
+        StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
+    }
+
+    /// Reads on from `at`: a point that an earlier reader ended at. If that segment is gone, from the next one on.
+    pub fn open_at(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        mode: ScanMode,
+        at: ResumePoint,
+    ) -> Result<StreamReader> {
+        let segments = list_segments(storage.as_ref(), log, stream)?;
+        let upcoming = segments.partition_point(|base| *base < at.segment);
+        let mut reader = StreamReader {
+            storage: Arc::clone(storage),
+            log: log.to_path_buf(),
+            stream,
+            segments,
+            upcoming,
+            mode,
+            expected: at.next,
+            chain: (at.next == Seq::FIRST).then_some(Chain::START),
+            counts: (0, 0),
+            last_time: 0,
+            scan: None,
+            cause: GapCause::SegmentMissing,
+            queue: VecDeque::new(),
+            tail: Tail::Open,
+            header: None,
+            end: None,
+        };
+        if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
+            reader.open_segment(Some(at.offset))?;
+        }
+        Ok(reader)
+    }
+
+    /// The next value; `None` at the end, which [`StreamReader::tail`] then describes.
+    pub fn next_item(&mut self) -> Result<Option<Item>> {
+        loop {
+            if let Some(item) = self.queue.pop_front() {
+                return Ok(Some(item));
+            }
+            if self.scan.is_none() {
+                if self.upcoming >= self.segments.len() {
+                    return Ok(None);
+                }
+                self.open_segment(None)?;
+                continue;
+            }
+            self.step()?;
+        }
+    }
+
+    /// How the stream ends, once all items are read.
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// The number the next entry will have.
+    pub fn next_seq(&self) -> Seq {
+        self.expected
+    }
+
+    /// Time of the last entry seen; 0 for none.
+    pub fn last_time(&self) -> u64 {
+        self.last_time
+    }
+
+    /// The chain after the last entry, if no gap lies behind it (in full mode).
+    pub fn chain(&self) -> Option<Chain> {
+        self.chain
+    }
+
+    /// The header of the segment read last.
+    pub fn header(&self) -> Option<&SegmentHeader> {
+        self.header.as_ref()
+    }
+
+    /// Where to read on later, once all items are read.
+    pub fn resume_point(&self) -> ResumePoint {
+        let start = ResumePoint { segment: self.expected, offset: 0, next: self.expected };
+        self.end.map_or(start, |end| ResumePoint { next: self.expected, ..end })
+    }
+
+    fn is_last(&self) -> bool {
+        self.upcoming >= self.segments.len()
+    }
+
+    fn find(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
+        self.queue.push_back(Item::Finding(Finding { kind, stream: self.stream, segment, offset, len }));
+    }
+
+    /// Everything before `next` that was not handed out is missing.
+    fn reach(&mut self, next: Seq) {
+        if next > self.expected {
+            let gap = Gap {
+                stream: self.stream,
+                first: self.expected,
+                last: Some(next.previous()),
+                cause: self.cause,
+            };
+            self.queue.push_back(Item::Gap(gap));
+            self.expected = next;
+            self.chain = None;
+        }
+    }
+
+    /// Nothing bounds what is missing from here on.
+    fn lose_rest(&mut self) {
+        let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
+        self.queue.push_back(Item::Gap(gap));
+        self.chain = None;
+    }
+
+    fn open_segment(&mut self, offset: Option<u64>) -> Result<()> {
+        let Some(base) = self.segments.get(self.upcoming).copied() else { return Ok(()) };
+        self.upcoming += 1;
+        let path = names::segment_path(&self.log, self.stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = match self.storage.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            // Deleted since the directory was listed; a later segment or mark will tell what is missing.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(wrap(e)),
+        };
+        let headers = read_headers(file.as_ref()).map_err(wrap)?;
+        for (at, len) in &headers.damaged {
+            self.find(FindingKind::HeaderCopy, base, *at, *len);
+        }
+        let follow = self.mode == ScanMode::Follow && self.is_last();
+        let header = match headers.header {
+            Ok(header) if header.stream != self.stream || header.base != base => {
+                self.find(FindingKind::Foreign, base, 0, FRAMES_AT);
+                self.skip_segment();
+                return Ok(());
+            }
+            Ok(header) => Some(header),
+            Err(HeaderFault::Newer { version }) => {
+                self.find(FindingKind::Newer { version }, base, 0, FRAMES_AT);
+                self.skip_segment();
+                return Ok(());
+            }
+            Err(HeaderFault::Damaged) if headers.unfinished && self.is_last() => {
+                self.tail = Tail::Unfinished { offset: 0 };
+                if !follow {
+                    self.find(FindingKind::Torn, base, 0, file.len().map_err(wrap)?);
+                    self.cause = GapCause::Damaged;
+                    self.lose_rest();
+                }
+                return Ok(());
+            }
+            Err(HeaderFault::Damaged) => {
+                self.find(FindingKind::HeaderLost, base, 0, FRAMES_AT);
+                None
+            }
+        };
+        let salt = match &header {
+            Some(header) => Some(header.salt),
+            None => self.salt_from_next()?,
+        };
+        let Some(salt) = salt else {
+            self.skip_segment();
+            return Ok(());
+        };
+        if let Some(header) = &header
+            && offset.is_none()
+        {
+            self.reach(header.base);
+            if let (Some(chain), ScanMode::Full) = (self.chain, self.mode)
+                && chain != header.chain
+            {
+                self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
+            }
+            self.chain = Some(header.chain);
+        }
+        // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
+        let mapped = self.mode == ScanMode::Follow && !self.is_last();
+        self.scan = Some(SegmentScan {
+            base,
+            salt,
+            source: Source::new(file, mapped).map_err(wrap)?,
+            offset: offset.unwrap_or(FRAMES_AT),
+            after_mark: false,
+            follow,
+        });
+        self.header = header;
+        self.counts = (0, 0);
+        self.cause = GapCause::Damaged;
+        Ok(())
+    }
+
+    /// The segment that comes next repeats the salt of this one.
+    fn salt_from_next(&self) -> Result<Option<u64>> {
+        let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
+        let path = names::segment_path(&self.log, self.stream, *next);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        let headers = read_headers(file.as_ref()).map_err(wrap)?;
+        Ok(headers.header.ok().filter(|h| h.stream == self.stream).map(|h| h.previous_salt))
+    }
+
+    fn skip_segment(&mut self) {
+        self.cause = GapCause::SegmentUnreadable;
+        if self.is_last() {
+            self.tail = Tail::Unfinished { offset: 0 };
+            self.lose_rest();
+        }
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let base = scan.base;
+        let path = names::segment_path(&self.log, self.stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let before = scan.offset;
+        let mut step = scan.next().map_err(wrap)?;
+        if let (Step::Damage { .. }, true) = (&step, scan.follow) {
+            // Another process may be in the middle of writing: look again before believing it.
+            scan.source.refresh().map_err(wrap)?;
+            scan.offset = before;
+            step = scan.next().map_err(wrap)?;
+        }
+        match step {
+            Step::Frame { offset, header, payload } if header.entries == 0 => {
+                self.take_mark(base, offset, &header, &payload)
+            }
+            Step::Frame { offset, header, payload } => {
+                self.take_entries(base, offset, &header, &payload);
+                Ok(())
+            }
+            Step::Damage { offset, end, torn } => {
+                let torn = torn && self.is_last();
+                let kind = if torn { FindingKind::Torn } else { FindingKind::Damaged };
+                self.find(kind, base, offset, end - offset);
+                self.cause = GapCause::Damaged;
+                let at_end = self.scan.as_ref().is_some_and(|s| s.offset >= s.source.file_len());
+                if at_end {
+                    self.end_segment(Tail::Unfinished { offset }, GapCause::Damaged);
+                }
+                if at_end && self.is_last() {
+                    self.lose_rest();
+                }
+                Ok(())
+            }
+            Step::End { tail } => {
+                self.end_segment(tail, GapCause::SegmentMissing);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_segment(&mut self, tail: Tail, cause: GapCause) {
+        self.tail = tail;
+        self.cause = cause;
+        if let Some(scan) = self.scan.take() {
+            self.end = Some(ResumePoint { segment: scan.base, offset: scan.offset, next: self.expected });
+        }
+    }
+
+    fn take_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
+        if header.first < self.expected {
+            self.find(FindingKind::Doubled, base, offset, header.frame_len());
+            return;
+        }
+        self.reach(header.first);
+        let Some(entries) = decode_entries(header, payload, self.stream) else {
+            self.find(FindingKind::Unreadable, base, offset, header.frame_len());
+            self.reach(header.next());
+            return;
+        };
+        if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
+            for entry in &entries {
+                let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
+                chain.push(&head, &entry.payload);
+            }
+        }
+        self.expected = header.next();
+        self.last_time = entries.last().map_or(self.last_time, |e| e.stamp.time);
+        self.counts.0 += entries.len() as u64;
+        self.counts.1 += 1;
+        self.queue.push_back(Item::Commit(Commit {
+            segment: base,
+            offset,
+            end: offset + header.frame_len(),
+            entries,
+        }));
+    }
+
+    fn take_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
+        let sealed = header.flags == FLAG_SEAL;
+        let Some(mark) = Mark::decode(payload, sealed).filter(|_| header.first >= self.expected) else {
+            let kind =
+                if header.first < self.expected { FindingKind::Doubled } else { FindingKind::Unreadable };
+            self.find(kind, base, offset, header.frame_len());
+            return Ok(());
+        };
+        let whole_before = header.first == self.expected;
+        self.reach(header.first);
+        if self.mode == ScanMode::Follow {
+            return Ok(());
+        }
+        match self.chain {
+            Some(chain) if chain.link() != mark.chain => {
+                self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
+            }
+            _ => self.chain = Some(Chain::at(mark.chain)),
+        }
+        if let (Some(seal), true) = (&mark.seal, whole_before) {
+            let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;
+            if !counted || self.digest_before(base, offset)? != seal.digest {
+                self.find(FindingKind::SealBroken, base, offset, header.frame_len());
+            }
+        }
+        Ok(())
+    }
+
+    fn digest_before(&mut self, base: Seq, end: u64) -> Result<crate::engine::checksum::Digest> {
+        let path = names::segment_path(&self.log, self.stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        let mut source = Source::new(file, false).map_err(wrap)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut at = 0;
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(usize::MAX).min(256 << 10);
+            let bytes = source.bytes(at, want).map_err(wrap)?;
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(bytes);
+            at += bytes.len() as u64;
+        }
+        Ok(crate::engine::checksum::Digest(*hasher.finalize().as_bytes()))
+    }
+}

@@ -1,0 +1,280 @@
+//! A segment's header (written twice), its close mark and its seal. Bytes: FORMAT.md, "Segment".
+//!
+//! The two copies of the header lie in different 4 KiB blocks: one lost bit or block does not cost a segment.
+//! The salt goes into every frame's checksums, and is repeated in the next segment's header.
+
+use crate::engine::bytes::{Reader, is_zero};
+use crate::engine::chain::Chain;
+use crate::engine::checksum::{Digest, salted_crc32};
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::storage::Place;
+
+/// The first eight bytes of both headers.
+pub const SEGMENT_MAGIC: [u8; 8] = *b"CTXASEG\0";
+/// The format this build writes.
+pub const FORMAT_VERSION: u16 = 0;
+/// The oldest format whose readers can read what this build writes.
+pub const READER_VERSION: u16 = 0;
+/// Length of one header.
+pub const SEGMENT_HEADER_LEN: usize = 256;
+/// Where the second copy of the header begins.
+pub const SECOND_HEADER_AT: u64 = 4096;
+/// Where the first frame begins.
+pub const FRAMES_AT: u64 = SECOND_HEADER_AT + SEGMENT_HEADER_LEN as u64;
+
+const HEADER_SALT: u64 = u64::from_le_bytes(SEGMENT_MAGIC);
+
+/// Which folder, on which boot of which machine, a stream was created in. Only there is it continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Home {
+    /// The boot during which it was created.
+    pub boot: [u8; 16],
+    /// The stream's directory.
+    pub place: Place,
+}
+
+/// What a segment says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentHeader {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Where the stream may be continued; `None`: nowhere.
+    pub home: Option<Home>,
+    /// The number of its first entry.
+    pub base: Seq,
+    /// The chain before its first entry.
+    pub chain: Chain,
+    /// Goes into the checksums of its frames.
+    pub salt: u64,
+    /// The salt of the segment before; 0 for the first.
+    pub previous_salt: u64,
+    /// When it was created: nanoseconds since the epoch.
+    pub time: u64,
+}
+
+/// Why a header was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// Its checksum or shape does not hold, or the file is too short.
+    Damaged,
+    /// It is whole and says that a newer reader is needed.
+    Newer {
+        /// The format version it was written in.
+        version: u16,
+    },
+}
+
+impl SegmentHeader {
+    fn encode_one(&self) -> [u8; SEGMENT_HEADER_LEN] {
+        let mut out = Vec::with_capacity(SEGMENT_HEADER_LEN);
+        out.extend_from_slice(&SEGMENT_MAGIC);
+        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out.extend_from_slice(&READER_VERSION.to_le_bytes());
+        out.extend_from_slice(&(SEGMENT_HEADER_LEN as u32).to_le_bytes());
+        out.extend_from_slice(&self.stream.0);
+        let (has_home, home) = match self.home {
+            Some(home) => (1u64, home),
+            None => (0, Home { boot: [0; 16], place: Place { device: 0, inode: 0, born: 0 } }),
+        };
+        out.extend_from_slice(&has_home.to_le_bytes());
+        out.extend_from_slice(&home.boot);
+        out.extend_from_slice(&home.place.device.to_le_bytes());
+        out.extend_from_slice(&home.place.inode.to_le_bytes());
+        out.extend_from_slice(&home.place.born.to_le_bytes());
+        out.extend_from_slice(&self.base.0.to_le_bytes());
+        out.extend_from_slice(&self.chain.link().0);
+        out.extend_from_slice(&self.salt.to_le_bytes());
+        out.extend_from_slice(&self.previous_salt.to_le_bytes());
+        out.extend_from_slice(&self.time.to_le_bytes());
+        out.resize(SEGMENT_HEADER_LEN - 4, 0);
+        let checksum = salted_crc32(HEADER_SALT, &[&out]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        let mut bytes = [0; SEGMENT_HEADER_LEN];
+        for (to, from) in bytes.iter_mut().zip(out) {
+            *to = from;
+        }
+        bytes
+    }
+
+    /// The first [`FRAMES_AT`] bytes of a segment: both headers and the zeros between them.
+    pub fn encode(&self) -> Vec<u8> {
+        let one = self.encode_one();
+        let mut out = one.to_vec();
+        out.resize(SECOND_HEADER_AT as usize, 0);
+        out.extend_from_slice(&one);
+        out
+    }
+
+    /// Reads one copy of a header.
+    pub fn decode_one(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
+        SegmentHeader::decode_checked(bytes).unwrap_or(Err(HeaderFault::Damaged))
+    }
+
+    fn decode_checked(bytes: &[u8]) -> Option<Result<SegmentHeader, HeaderFault>> {
+        let bytes = bytes.get(..SEGMENT_HEADER_LEN)?;
+        let (covered, checksum) = bytes.split_last_chunk::<4>()?;
+        if salted_crc32(HEADER_SALT, &[covered]) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        let mut reader = Reader::new(covered);
+        if reader.array::<8>()? != SEGMENT_MAGIC {
+            return None;
+        }
+        let (version, reader_version, len) = (reader.u16()?, reader.u16()?, reader.u32()?);
+        if reader_version > FORMAT_VERSION {
+            return Some(Err(HeaderFault::Newer { version }));
+        }
+        if len as usize != SEGMENT_HEADER_LEN {
+            return None;
+        }
+        let stream = StreamId(reader.array()?);
+        let has_home = reader.u64()?;
+        let home = Home {
+            boot: reader.array()?,
+            place: Place { device: reader.u64()?, inode: reader.u64()?, born: reader.u64()? },
+        };
+        let header = SegmentHeader {
+            stream,
+            home: (has_home == 1).then_some(home),
+            base: Seq(reader.u64()?),
+            chain: Chain::at(Digest(reader.array()?)),
+            salt: reader.u64()?,
+            previous_salt: reader.u64()?,
+            time: reader.u64()?,
+        };
+        let ok = has_home <= 1 && header.base.0 > 0 && is_zero(reader.take(reader.remaining())?);
+        ok.then_some(Ok(header))
+    }
+}
+
+/// A mark: where a writer ended cleanly, and for a seal, what the segment as a whole holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The chain after the last entry before the mark.
+    pub chain: Digest,
+    /// Present in a seal only.
+    pub seal: Option<Seal>,
+}
+
+/// What a sealed segment holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seal {
+    /// Number of entries.
+    pub entries: u64,
+    /// Number of frames with entries.
+    pub frames: u64,
+    /// Where the seal's frame begins: everything before it is covered by `digest`.
+    pub bytes: u64,
+    /// Time of the first and of the last entry.
+    pub times: (u64, u64),
+    /// BLAKE3 over all bytes before the seal's frame.
+    pub digest: Digest,
+    /// Some frames by first sequence and offset, ascending: where to begin reading for a sequence.
+    pub index: Vec<(Seq, u64)>,
+}
+
+/// Greatest number of places in a seal's index.
+pub const SEAL_INDEX_MAX: usize = 1 << 16;
+
+impl Mark {
+    /// The mark's payload.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = self.chain.0.to_vec();
+        if let Some(seal) = &self.seal {
+            for number in [seal.entries, seal.frames, seal.bytes, seal.times.0, seal.times.1] {
+                out.extend_from_slice(&number.to_le_bytes());
+            }
+            out.extend_from_slice(&seal.digest.0);
+            out.extend_from_slice(&(seal.index.len() as u64).to_le_bytes());
+            for (seq, offset) in &seal.index {
+                out.extend_from_slice(&seq.0.to_le_bytes());
+                out.extend_from_slice(&offset.to_le_bytes());
+            }
+        }
+        out
+    }
+
+    /// Reads a mark's payload.
+    pub fn decode(payload: &[u8], sealed: bool) -> Option<Mark> {
+        let mut reader = Reader::new(payload);
+        let chain = Digest(reader.array()?);
+        let seal = if sealed { Some(Seal::decode(&mut reader)?) } else { None };
+        (reader.remaining() == 0).then_some(Mark { chain, seal })
+    }
+}
+
+impl Seal {
+    fn decode(reader: &mut Reader<'_>) -> Option<Seal> {
+        let (entries, frames, bytes) = (reader.u64()?, reader.u64()?, reader.u64()?);
+        let times = (reader.u64()?, reader.u64()?);
+        let digest = Digest(reader.array()?);
+        let count = usize::try_from(reader.u64()?).ok()?;
+        if count > SEAL_INDEX_MAX || count.checked_mul(16)? != reader.remaining() {
+            return None;
+        }
+        let mut index = Vec::with_capacity(count);
+        for _ in 0..count {
+            index.push((Seq(reader.u64()?), reader.u64()?));
+        }
+        index.is_sorted().then_some(Seal { entries, frames, bytes, times, digest, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> SegmentHeader {
+        SegmentHeader {
+            stream: StreamId([7; 16]),
+            home: Some(Home { boot: [9; 16], place: Place { device: 1, inode: 2, born: 3 } }),
+            base: Seq(42),
+            chain: Chain::at(Digest([5; 32])),
+            salt: 0x1234,
+            previous_salt: 0x5678,
+            time: 99,
+        }
+    }
+
+    #[test]
+    fn both_copies_read_back_and_every_flipped_bit_is_noticed() {
+        let bytes = header().encode();
+        assert_eq!(bytes.len() as u64, FRAMES_AT);
+        for at in [0, SECOND_HEADER_AT as usize] {
+            assert_eq!(SegmentHeader::decode_one(&bytes[at..]), Ok(header()));
+            for bit in 0..SEGMENT_HEADER_LEN * 8 {
+                let mut bad = bytes.clone();
+                bad[at + bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(SegmentHeader::decode_one(&bad[at..]), Err(HeaderFault::Damaged), "bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_said_to_be_newer() {
+        let mut one = header().encode_one().to_vec();
+        one[8..12].copy_from_slice(&[3, 0, 2, 0]);
+        let checksum = salted_crc32(HEADER_SALT, &[&one[..SEGMENT_HEADER_LEN - 4]]);
+        one[SEGMENT_HEADER_LEN - 4..].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(SegmentHeader::decode_one(&one), Err(HeaderFault::Newer { version: 3 }));
+    }
+
+    #[test]
+    fn marks_read_back_and_hostile_ones_are_refused() {
+        let seal = Seal {
+            entries: 1,
+            frames: 2,
+            bytes: 3,
+            times: (4, 5),
+            digest: Digest([6; 32]),
+            index: vec![(Seq(1), 4352), (Seq(9), 9000)],
+        };
+        let mark = Mark { chain: Digest([1; 32]), seal: Some(seal) };
+        assert_eq!(Mark::decode(&mark.encode(), true), Some(mark.clone()));
+        assert_eq!(Mark::decode(&mark.encode(), false), None);
+        let mut hostile = mark.encode();
+        let at = 32 + 40 + 32;
+        hostile[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
+        assert_eq!(Mark::decode(&hostile, true), None);
+    }
+}

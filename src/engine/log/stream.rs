@@ -1,0 +1,127 @@
+//! What lies in the log's directory: streams, their segments, their locks.
+
+use crate::engine::chain::Chain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::names;
+use crate::engine::log::segment::{
+    FRAMES_AT, HeaderFault, Home, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader,
+};
+use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The streams in the log, oldest name first. A log whose directory is missing has none.
+pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
+    let names = match storage.list(log) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("list", log, e)),
+    };
+    Ok(names.iter().filter(|n| n.is_dir).filter_map(|n| StreamId::parse(&n.name)).collect())
+}
+
+/// The first sequence numbers of a stream's segments, ascending.
+pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
+    let dir = names::stream_dir(log, stream);
+    let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
+    Ok(entries.iter().filter(|n| !n.is_dir).filter_map(|n| names::parse_segment(&n.name)).collect())
+}
+
+/// Whether a living writer holds the stream. Where there are no locks nobody can say: `false`.
+pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
+    let path = names::stream_dir(log, stream).join(names::LOCK_NAME);
+    match storage.open(&path, OpenMode::Read) {
+        Ok(file) => matches!(file.try_lock(), Ok(false)),
+        Err(_) => false,
+    }
+}
+
+/// Which folder this is, on which boot; `None` where the platform cannot tell.
+pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
+    Some(Home { boot: storage.boot_id()?, place: storage.info(dir).ok()?.place? })
+}
+
+/// The two header copies of a segment, and what is wrong with them.
+#[derive(Debug)]
+pub struct Headers {
+    /// The header, from whichever copy is whole.
+    pub header: std::result::Result<SegmentHeader, HeaderFault>,
+    /// Offsets (and lengths) in the header area that are not as written, though a whole copy exists.
+    pub damaged: Vec<(u64, u64)>,
+    /// Whether the area holds only zeros, or the file ends within it: a creation that was never finished.
+    pub unfinished: bool,
+}
+
+/// Reads the header area of a segment.
+pub fn read_headers(file: &dyn File) -> io::Result<Headers> {
+    let mut area = vec![0u8; FRAMES_AT as usize];
+    let got = read_full_at(file, 0, &mut area)?;
+    area.truncate(got);
+    let copy = |at: u64| {
+        let bytes = area.get(at as usize..).unwrap_or_default();
+        SegmentHeader::decode_one(bytes)
+    };
+    let (first, second) = (copy(0), copy(SECOND_HEADER_AT));
+    let mut damaged = Vec::new();
+    let header_len = SEGMENT_HEADER_LEN as u64;
+    let header = match (first, second) {
+        (Ok(header), other) => {
+            if other.as_ref() != Ok(&header) {
+                damaged.push((SECOND_HEADER_AT, header_len));
+            }
+            Ok(header)
+        }
+        (Err(HeaderFault::Damaged), Ok(header)) => {
+            damaged.push((0, header_len));
+            Ok(header)
+        }
+        (Err(HeaderFault::Damaged), Err(fault)) | (Err(fault), _) => Err(fault),
+    };
+    let between = area.get(SEGMENT_HEADER_LEN..(SECOND_HEADER_AT as usize).min(got)).unwrap_or_default();
+    if let (Ok(_), Some(at)) = (&header, between.iter().position(|b| *b != 0)) {
+        damaged.push((header_len + at as u64, 1));
+    }
+    let unfinished = header.is_err() && (got < FRAMES_AT as usize || area.iter().all(|b| *b == 0));
+    Ok(Headers { header, damaged, unfinished })
+}
+
+/// Creates a segment, durably: file, both headers, sync of file and directory.
+pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader) -> Result<Arc<dyn File>> {
+    let path = names::segment_path(log, header.stream, header.base);
+    let attempt = || -> io::Result<Arc<dyn File>> {
+        let file = storage.open(&path, OpenMode::CreateNew)?;
+        crate::engine::storage::write_all_at(file.as_ref(), 0, &header.encode())?;
+        file.sync()?;
+        storage.sync_dir(&names::stream_dir(log, header.stream))?;
+        Ok(file)
+    };
+    attempt().map_err(|e| {
+        // A half-made segment holds no entry; leaving it would look like a torn tail. If even the removal
+        // fails, readers treat it as the unfinished creation it is.
+        let _ = storage.remove_file(&path);
+        Error::io("create segment", &path, e)
+    })
+}
+
+/// Where reading a stream goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// The offset in it where the next frame begins.
+    pub offset: u64,
+    /// The number expected there.
+    pub next: Seq,
+}
+
+impl ResumePoint {
+    /// The beginning of a stream.
+    pub const START: ResumePoint = ResumePoint { segment: Seq(0), offset: 0, next: Seq::FIRST };
+}
+
+/// The chain at the start of a stream's first segment, if that is the first entry's.
+pub fn starting_chain(next: Seq) -> Option<Chain> {
+    (next == Seq::FIRST).then_some(Chain::START)
+}

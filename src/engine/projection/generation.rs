@@ -1,0 +1,233 @@
+//! Generation files: immutable images of the projections' database, with a checksum per block.
+//! Bytes: FORMAT.md, "Projection files". Why not redb's own file: docs/design/001-generation-files.md.
+//!
+//! Write order: temporary file, sync, rename, sync of the directory. A generation under its name is whole.
+//! Deletable at any time.
+
+use crate::engine::bytes::{Reader, is_zero};
+use crate::engine::checksum::{Digest, hex, salted_crc32};
+use crate::engine::error::{Error, Result};
+use crate::engine::projection::overlay::Overlay;
+use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Size of a checked block.
+pub const BLOCK_LEN: usize = 4096;
+/// The first eight bytes of a generation.
+pub const GENERATION_MAGIC: [u8; 8] = *b"CTXAGEN\0";
+/// The layout this build reads and writes; another one is rebuilt.
+pub const GENERATION_VERSION: u16 = 0;
+
+const SUFFIX: &str = ".gen";
+const HEADER_LEN: usize = 96;
+
+/// A generation, open for reading.
+#[derive(Debug)]
+pub struct Generation {
+    path: PathBuf,
+    file: Arc<dyn File>,
+    number: u64,
+    fingerprint: Digest,
+    salt: u64,
+    image_len: u64,
+    sums: Vec<u32>,
+}
+
+/// The generations in a directory, newest first.
+pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
+    let names = match storage.list(dir) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("list", dir, e)),
+    };
+    let mut found: Vec<(u64, PathBuf)> =
+        names.iter().filter_map(|n| Some((parse_name(&n.name)?, dir.join(&n.name)))).collect();
+    found.sort_by(|a, b| b.cmp(a));
+    Ok(found)
+}
+
+fn parse_name(name: &str) -> Option<u64> {
+    let (number, salt) = name.strip_suffix(SUFFIX)?.split_once('-')?;
+    (number.len() == 20 && salt.len() == 16).then_some(())?;
+    number.parse().ok()
+}
+
+impl Generation {
+    /// Opens a generation and checks its header and its table of checksums; blocks are checked when read.
+    pub fn open(storage: &dyn Storage, path: &Path) -> Result<Generation> {
+        let wrap = |e| Error::io("read", path, e);
+        let file = storage.open(path, OpenMode::Read).map_err(wrap)?;
+        let mut block = vec![0u8; BLOCK_LEN];
+        let got = read_full_at(file.as_ref(), 0, &mut block).map_err(wrap)?;
+        let unusable =
+            |reason: &str| Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.into() };
+        let header =
+            block.get(..got).and_then(Header::decode).ok_or_else(|| unusable("its header is damaged"))?;
+        let blocks = header.image_len.div_ceil(BLOCK_LEN as u64);
+        let table_at = (blocks + 1) * BLOCK_LEN as u64;
+        if file.len().map_err(wrap)? != table_at + blocks * 4 {
+            return Err(unusable("its length is not what its header says"));
+        }
+        let mut table = vec![0u8; usize::try_from(blocks * 4).map_err(|_| unusable("it is too large"))?];
+        let got = read_full_at(file.as_ref(), table_at, &mut table).map_err(wrap)?;
+        if got != table.len() || salted_crc32(header.salt, &[&table]) != header.table_checksum {
+            return Err(unusable("its table of checksums is damaged"));
+        }
+        let sums =
+            table.chunks_exact(4).filter_map(|c| c.first_chunk()).map(|c| u32::from_le_bytes(*c)).collect();
+        let number = path.file_name().and_then(|n| parse_name(&n.to_string_lossy())).unwrap_or(0);
+        Ok(Generation {
+            path: path.to_path_buf(),
+            file,
+            number,
+            fingerprint: header.fingerprint,
+            salt: header.salt,
+            image_len: header.image_len,
+            sums,
+        })
+    }
+
+    /// Writes the image of `overlay` as generation `number`, durably.
+    pub fn write(
+        storage: &dyn Storage,
+        dir: &Path,
+        number: u64,
+        fingerprint: Digest,
+        overlay: &Overlay,
+    ) -> Result<PathBuf> {
+        let temporary =
+            temporary_path(storage, dir, "generation").map_err(|e| Error::io("name a file in", dir, e))?;
+        let result = Generation::write_through(storage, dir, &temporary, number, fingerprint, overlay);
+        if result.is_err() {
+            let _ = storage.remove_file(&temporary);
+        }
+        result
+    }
+
+    fn write_through(
+        storage: &dyn Storage,
+        dir: &Path,
+        temporary: &Path,
+        number: u64,
+        fingerprint: Digest,
+        overlay: &Overlay,
+    ) -> Result<PathBuf> {
+        const BLOCKS_A_WRITE: usize = 256;
+        let wrap = |e| Error::io("write", temporary, e);
+        let mut random = [0u8; 8];
+        storage.entropy(&mut random).map_err(wrap)?;
+        let salt = u64::from_le_bytes(random);
+        let file = storage.open(temporary, OpenMode::CreateNew).map_err(wrap)?;
+        let image_len = overlay.image_len();
+        let blocks = image_len.div_ceil(BLOCK_LEN as u64);
+        let mut table = Vec::with_capacity(usize::try_from(blocks * 4).unwrap_or(0));
+        let mut buffer = Vec::with_capacity(BLOCKS_A_WRITE * BLOCK_LEN);
+        let mut offset = BLOCK_LEN as u64;
+        let mut block = [0u8; BLOCK_LEN];
+        for n in 0..blocks {
+            overlay.block(n, &mut block).map_err(wrap)?;
+            table.extend_from_slice(&block_checksum(salt, n, &block).to_le_bytes());
+            buffer.extend_from_slice(&block);
+            if buffer.len() >= BLOCKS_A_WRITE * BLOCK_LEN || n + 1 == blocks {
+                write_all_at(file.as_ref(), offset, &buffer).map_err(wrap)?;
+                offset += buffer.len() as u64;
+                buffer.clear();
+            }
+        }
+        write_all_at(file.as_ref(), offset, &table).map_err(wrap)?;
+        let header = Header { fingerprint, salt, image_len, table_checksum: salted_crc32(salt, &[&table]) };
+        let mut first = header.encode();
+        first.resize(BLOCK_LEN, 0);
+        write_all_at(file.as_ref(), 0, &first).map_err(wrap)?;
+        file.sync().map_err(wrap)?;
+        let path = dir.join(format!("{number:020}-{}{SUFFIX}", hex(&random)));
+        publish(storage, temporary, &path).map_err(|e| Error::io("publish", &path, e))?;
+        Ok(path)
+    }
+
+    /// Reads one block and checks it.
+    pub fn block(&self, number: u64, out: &mut [u8; BLOCK_LEN]) -> io::Result<()> {
+        let got = read_full_at(self.file.as_ref(), (number + 1) * BLOCK_LEN as u64, out)?;
+        let sum = usize::try_from(number).ok().and_then(|n| self.sums.get(n));
+        if got != BLOCK_LEN || sum != Some(&block_checksum(self.salt, number, out)) {
+            let reason = format!("block {number} of {} is damaged", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        Ok(())
+    }
+
+    /// Its place in the row of generations.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Which projections, in which versions, it holds.
+    pub fn fingerprint(&self) -> Digest {
+        self.fingerprint
+    }
+
+    /// Length of the database image.
+    pub fn image_len(&self) -> u64 {
+        self.image_len
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn block_checksum(salt: u64, number: u64, block: &[u8; BLOCK_LEN]) -> u32 {
+    salted_crc32(salt, &[&number.to_le_bytes(), block])
+}
+
+struct Header {
+    fingerprint: Digest,
+    salt: u64,
+    image_len: u64,
+    table_checksum: u32,
+}
+
+impl Header {
+    fn encode(&self) -> Vec<u8> {
+        let mut out = GENERATION_MAGIC.to_vec();
+        out.extend_from_slice(&GENERATION_VERSION.to_le_bytes());
+        out.extend_from_slice(&[0; 2]);
+        out.extend_from_slice(&(BLOCK_LEN as u32).to_le_bytes());
+        out.extend_from_slice(&self.image_len.to_le_bytes());
+        out.extend_from_slice(&self.salt.to_le_bytes());
+        out.extend_from_slice(&self.fingerprint.0);
+        out.extend_from_slice(&self.table_checksum.to_le_bytes());
+        out.resize(HEADER_LEN - 4, 0);
+        let checksum = salted_crc32(u64::from(GENERATION_VERSION), &[&out]);
+        out.extend_from_slice(&checksum.to_le_bytes());
+        out
+    }
+
+    fn decode(block: &[u8]) -> Option<Header> {
+        let (covered, rest) = block.split_at_checked(HEADER_LEN - 4)?;
+        let (checksum, rest) = rest.split_first_chunk::<4>()?;
+        if salted_crc32(u64::from(GENERATION_VERSION), &[covered]) != u32::from_le_bytes(*checksum) {
+            return None;
+        }
+        let mut reader = Reader::new(covered);
+        let magic = reader.array::<8>()?;
+        let (version, zero, block_len) = (reader.u16()?, reader.u16()?, reader.u32()?);
+        let image_len = reader.u64()?;
+        let header = Header {
+            image_len,
+            salt: reader.u64()?,
+            fingerprint: Digest(reader.array()?),
+            table_checksum: reader.u32()?,
+        };
+        let ok = magic == GENERATION_MAGIC
+            && version == GENERATION_VERSION
+            && zero == 0
+            && block_len as usize == BLOCK_LEN
+            && image_len < u64::MAX / 2
+            && is_zero(rest);
+        ok.then_some(header)
+    }
+}

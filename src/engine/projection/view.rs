@@ -1,0 +1,267 @@
+//! One consistent read of all projections, and of the entries they point to.
+
+use crate::engine::entry::{Entry, Position, Seq, Stamp};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::stream::ResumePoint;
+use crate::engine::projection::runtime::{FRAMES, Note};
+use crate::engine::projection::tables::{
+    Definition, Point, Register, TableSpec, Version, is_series_row, split_series_row, split_version_row,
+};
+use crate::engine::storage::Storage;
+use redb::{ReadTransaction, ReadableTableMetadata};
+use std::collections::HashMap;
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A snapshot of the tables, with what it lacks.
+#[derive(Debug)]
+pub struct View {
+    transaction: ReadTransaction,
+    // Behind the transaction, so that it goes first.
+    _database: Arc<redb::Database>,
+    path: PathBuf,
+    storage: Arc<dyn Storage>,
+    log: PathBuf,
+    notes: Vec<Note>,
+}
+
+/// What a key holds: the versions that no other version replaces, the newest last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// The version that counts.
+    pub version: Version,
+    /// Others that nothing replaces either: a conflict, visible to whoever asks.
+    pub rivals: Vec<Version>,
+}
+
+/// Picks what counts among all versions of one key.
+pub fn current(versions: Vec<Version>) -> Option<Current> {
+    let replaced: std::collections::HashSet<Stamp> =
+        versions.iter().flat_map(|v| v.replaces.iter().copied()).collect();
+    let mut open: Vec<Version> = versions.into_iter().filter(|v| !replaced.contains(&v.stamp)).collect();
+    open.sort_by_key(|v| v.stamp);
+    let version = open.pop()?;
+    Some(Current { version, rivals: open })
+}
+
+/// The least byte string greater than all that begin with `prefix`.
+fn after_prefix(prefix: &[u8]) -> Bound<Vec<u8>> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < 0xff {
+            end.push(last + 1);
+            return Bound::Excluded(end);
+        }
+    }
+    Bound::Unbounded
+}
+
+impl View {
+    pub(super) fn new(
+        transaction: ReadTransaction,
+        database: Arc<redb::Database>,
+        path: PathBuf,
+        storage: Arc<dyn Storage>,
+        log: PathBuf,
+        notes: Vec<Note>,
+    ) -> View {
+        View { transaction, _database: database, path, storage, log, notes }
+    }
+
+    /// What this view lacks, and what was done to get it.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    fn fail(&self, e: impl std::fmt::Display) -> Error {
+        Error::ProjectionUnusable { path: self.path.clone(), reason: e.to_string() }
+    }
+
+    /// Calls `f` with every row of a table whose key begins with `prefix`, from `from` on, in order, until it
+    /// returns `false`.
+    pub fn rows(
+        &self,
+        table: &str,
+        prefix: &[u8],
+        from: &[u8],
+        mut f: impl FnMut(&[u8], &[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        let opened = match self.transaction.open_table(Definition::new(table)) {
+            Ok(opened) => opened,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
+            Err(e) => return Err(self.fail(e)),
+        };
+        let (start, end) = (from.max(prefix), after_prefix(prefix));
+        let bounds = (Bound::Included(start), end.as_ref().map(Vec::as_slice));
+        for row in opened.range::<&[u8]>(bounds).map_err(|e| self.fail(e))? {
+            let (key, value) = row.map_err(|e| self.fail(e))?;
+            if !f(key.value(), value.value())? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Number of rows of a table.
+    pub fn row_count(&self, table: &str) -> Result<u64> {
+        match self.transaction.open_table(Definition::new(table)) {
+            Ok(opened) => opened.len().map_err(|e| self.fail(e)),
+            Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
+            Err(e) => Err(self.fail(e)),
+        }
+    }
+
+    /// Calls `f` with each key of a versions table that begins with `prefix` and all its versions, oldest first.
+    pub fn versions(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&[u8], Vec<Version>) -> Result<()>,
+    ) -> Result<()> {
+        // A key's rows stand together unless a longer key sorts between two of its stamps; group by key.
+        let mut group: HashMap<Vec<u8>, Vec<Version>> = HashMap::new();
+        let mut order: Vec<Vec<u8>> = Vec::new();
+        self.rows(table.name, prefix, prefix, |row, value| {
+            let (key, stamp) =
+                split_version_row(row).ok_or_else(|| self.fail("a versions key is too short"))?;
+            let version =
+                Version::decode(stamp, value).ok_or_else(|| self.fail("a versions row is malformed"))?;
+            match group.get_mut(key) {
+                Some(versions) => versions.push(version),
+                None => {
+                    order.push(key.to_vec());
+                    group.insert(key.to_vec(), vec![version]);
+                }
+            }
+            Ok(true)
+        })?;
+        order.sort();
+        for key in order {
+            f(&key, group.remove(&key).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
+    /// Calls `f` with each key of a set that begins with `prefix`, in order, until it returns `false`.
+    pub fn keys(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&[u8]) -> Result<bool>,
+    ) -> Result<()> {
+        self.rows(table.name, prefix, prefix, |key, _| f(key))
+    }
+
+    /// The points of one series, in order.
+    pub fn series(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Point>> {
+        let mut points = Vec::new();
+        self.rows(table.name, key, key, |row, value| {
+            if is_series_row(row, key) {
+                let chunk = Point::decode_chunk(value)
+                    .ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
+                points.extend(chunk);
+            }
+            Ok(true)
+        })?;
+        points.sort_by_key(|p| p.order);
+        Ok(points)
+    }
+
+    /// Calls `f` with the key of every chunk of a series table that begins with `prefix`, and its points.
+    pub fn chunks(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&[u8], Vec<Point>) -> Result<()>,
+    ) -> Result<()> {
+        self.rows(table.name, prefix, prefix, |row, value| {
+            let key = split_series_row(row).ok_or_else(|| self.fail("a series key is too short"))?;
+            let chunk =
+                Point::decode_chunk(value).ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
+            f(key, chunk)?;
+            Ok(true)
+        })
+    }
+
+    /// Calls `f` with each register whose key begins with `prefix`.
+    pub fn registers(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&[u8], Register) -> Result<()>,
+    ) -> Result<()> {
+        self.rows(table.name, prefix, prefix, |key, value| {
+            let register = Register::decode(value).ok_or_else(|| self.fail("a register row is malformed"))?;
+            f(key, register)?;
+            Ok(true)
+        })
+    }
+
+    /// Reads entries from the log, in the order of `positions`; `None` for one that is not readable (any more).
+    /// Positions of one frame cost one read when they stand together.
+    pub fn entries(&self, positions: &[Position]) -> Result<Vec<Option<Entry>>> {
+        let mut sorted: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
+        sorted.sort();
+        let mut found: Vec<Option<Entry>> = positions.iter().map(|_| None).collect();
+        let mut reader: Option<(StreamReader, Position)> = None;
+        let mut commit: Vec<Entry> = Vec::new();
+        for (position, at) in sorted {
+            let near = reader.as_ref().is_some_and(|(_, reached)| {
+                reached.stream == position.stream && position.seq.0.saturating_sub(reached.seq.0) < 4096
+            });
+            if !near {
+                reader = self.reader_before(position)?.map(|r| (r, Position { seq: Seq(0), ..position }));
+                commit.clear();
+            }
+            let Some((stream, reached)) = reader.as_mut() else { continue };
+            while reached.seq < position.seq {
+                match stream.next_item()? {
+                    Some(Item::Commit(next)) => {
+                        commit = next.entries;
+                        reached.seq = commit.last().map_or(reached.seq, |e| e.stamp.seq);
+                    }
+                    Some(_) => {}
+                    None => break,
+                }
+            }
+            if let (Some(slot), Some(entry)) =
+                (found.get_mut(at), commit.iter().find(|e| e.stamp.position() == position))
+            {
+                *slot = Some(entry.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    /// A reader that begins at or before `position`.
+    fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
+        let mut start = ResumePoint::START;
+        let stream_key = position.stream.0;
+        let opened = match self.transaction.open_table(Definition::new(FRAMES)) {
+            Ok(opened) => opened,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(e) => return Err(self.fail(e)),
+        };
+        let end = [&stream_key[..], &position.seq.0.to_be_bytes()].concat();
+        let mut range = opened.range::<&[u8]>(&stream_key[..]..=end.as_slice()).map_err(|e| self.fail(e))?;
+        if let Some(row) = range.next_back() {
+            let (key, value) = row.map_err(|e| self.fail(e))?;
+            let next = key.value().last_chunk::<8>().map_or(1, |b| u64::from_be_bytes(*b));
+            let (segment, offset) = value
+                .value()
+                .split_first_chunk::<8>()
+                .zip(value.value().last_chunk::<8>())
+                .map(|((s, _), o)| (u64::from_be_bytes(*s), u64::from_be_bytes(*o)))
+                .ok_or_else(|| self.fail("a frame index row is malformed"))?;
+            start = ResumePoint { segment: Seq(segment), offset, next: Seq(next) };
+        }
+        match StreamReader::open_at(&self.storage, &self.log, position.stream, ScanMode::Follow, start) {
+            Ok(reader) => Ok(Some(reader)),
+            // The stream's folder is gone; its entries are simply not readable.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+}

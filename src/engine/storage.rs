@@ -1,0 +1,171 @@
+//! The storage seam: every file, directory, lock, clock reading, random byte and process id
+//! that the engine uses comes through [`Storage`].
+//!
+//! Two implementations stand behind it: [`os`], the real system, and `sim` (feature `testing`),
+//! files in memory. Nothing above this seam is mocked. The seam gives the primitives; the durable
+//! orders built from them (write aside, sync, rename, sync the directory) are the free functions below.
+
+pub mod os;
+#[cfg(feature = "testing")]
+pub mod sim;
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// For reading; it must exist.
+    Read,
+    /// For reading and writing; it must exist.
+    ReadWrite,
+    /// For reading and writing; it is created, and must not exist.
+    CreateNew,
+    /// For reading and writing; it is created where it does not exist.
+    Create,
+}
+
+/// Where a file or directory physically lies: what tells an original from its copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The device (file system) number.
+    pub device: u64,
+    /// The inode number on that device.
+    pub inode: u64,
+    /// Nanoseconds since the epoch at which the inode was created; 0 where the file system does not say.
+    /// An inode number is used again after a deletion; number and birth together are not.
+    pub born: u64,
+}
+
+/// What is known of a file or directory without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Length in bytes.
+    pub len: u64,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+    /// Nanoseconds since the epoch of the last change of content; 0 where unknown.
+    pub modified: u64,
+    /// Its place, where the platform has one.
+    pub place: Option<Place>,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name, without its directory.
+    pub name: String,
+    /// Whether it is a directory.
+    pub is_dir: bool,
+}
+
+/// A read-only view of a whole file's bytes.
+pub trait Mapping: Debug + Send + Sync {
+    /// The mapped bytes.
+    fn bytes(&self) -> &[u8];
+}
+
+/// An open file. All access is by offset, so that threads share it without a cursor.
+pub trait File: Debug + Send + Sync {
+    /// Reads up to `out.len()` bytes at `offset`; 0 means the end of the file.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
+    /// Writes up to `data.len()` bytes at `offset`; may write fewer.
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize>;
+    /// Length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether the file holds no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Cuts or extends with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes the content durable.
+    fn sync(&self) -> io::Result<()>;
+    /// Takes the exclusive advisory lock if it is free. It is held until the file is dropped or the
+    /// process dies. `Ok(false)`: somebody else holds it; an error: there are no locks here.
+    fn try_lock(&self) -> io::Result<bool>;
+    /// Maps the file for reading, or `None` where that is unwise or impossible (then read it).
+    /// Only for files that nobody changes any more: sealed segments.
+    fn map(&self) -> Option<Arc<dyn Mapping>>;
+}
+
+/// The system as the engine sees it.
+pub trait Storage: Debug + Send + Sync + 'static {
+    /// Opens a file.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    /// Creates a directory and its missing parents; each new one is durable in its parent.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Renames over whatever stands at `to`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory, sorted.
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// What is known of a file or directory.
+    fn info(&self, path: &Path) -> io::Result<FileInfo>;
+    /// Wall clock: nanoseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> u64;
+    /// Fills `out` with random bytes.
+    fn entropy(&self, out: &mut [u8]) -> io::Result<()>;
+    /// The id of the running process (a forked child has another one).
+    fn process_id(&self) -> u32;
+    /// An id of this boot of this machine, where there is one.
+    fn boot_id(&self) -> Option<[u8; 16]>;
+}
+
+/// Reads until `out` is full or the file ends; returns how many bytes it got.
+pub fn read_full_at(file: &dyn File, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(offset + done as u64, rest) {
+            Ok(0) => break,
+            Ok(n) => done += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of `data` at `offset`. After an error an unknown part of it is written.
+pub fn write_all_at(file: &dyn File, offset: u64, data: &[u8]) -> io::Result<()> {
+    let mut done = 0;
+    while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
+        match file.write_at(offset + done as u64, rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => done += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Makes a fully written and synced file visible under its name, durably: rename, then sync the directory.
+pub fn publish(storage: &dyn Storage, from: &Path, to: &Path) -> io::Result<()> {
+    storage.rename(from, to)?;
+    match to.parent() {
+        Some(parent) => storage.sync_dir(parent),
+        None => Ok(()),
+    }
+}
+
+/// A path beside nothing else: `dir/<stem>-<16 random hex digits>.tmp`.
+pub fn temporary_path(storage: &dyn Storage, dir: &Path, stem: &str) -> io::Result<PathBuf> {
+    let mut random = [0u8; 8];
+    storage.entropy(&mut random)?;
+    Ok(dir.join(format!("{stem}-{:016x}.tmp", u64::from_le_bytes(random))))
+}
+
+/// Whether something stands at `path`; an error other than "not found" is an error.
+pub fn exists(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
+    match storage.info(path) {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}

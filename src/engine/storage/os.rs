@@ -1,0 +1,296 @@
+//! The real system behind the storage seam.
+//!
+//! Linux is what is tested. Elsewhere: no boot id (so every writer starts a stream of its own), directory
+//! syncs are skipped where directories cannot be opened (Windows), and nothing is mapped.
+
+use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Place, Storage};
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The real file system, clock and entropy.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsStorage;
+
+impl OsStorage {
+    /// The real system, ready to share.
+    pub fn shared() -> Arc<dyn Storage> {
+        Arc::new(OsStorage)
+    }
+}
+
+#[derive(Debug)]
+struct OsFile {
+    file: fs::File,
+}
+
+fn nanoseconds(time: io::Result<SystemTime>) -> u64 {
+    time.ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .and_then(|d| u64::try_from(d.as_nanos()).ok())
+        .unwrap_or(0)
+}
+
+impl File for OsFile {
+    #[cfg(unix)]
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(&self.file, out, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.file, out, offset)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::write_at(&self.file, data, offset)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_write(&self.file, data, offset)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn try_lock(&self) -> io::Result<bool> {
+        match self.file.try_lock() {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    fn map(&self) -> Option<Arc<dyn Mapping>> {
+        if !mounts::is_local(&self.file) {
+            return None;
+        }
+        mapping::map(&self.file)
+    }
+}
+
+#[expect(unsafe_code, reason = "memory maps of sealed segments; the argument stands at the call")]
+mod mapping {
+    use crate::engine::storage::Mapping;
+    use std::fs;
+    use std::sync::Arc;
+
+    #[derive(Debug)]
+    struct OsMapping(memmap2::Mmap);
+
+    impl Mapping for OsMapping {
+        fn bytes(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    pub(super) fn map(file: &fs::File) -> Option<Arc<dyn Mapping>> {
+        // SAFETY: a mapping is sound while nobody changes the file below it. Only sealed segments are mapped
+        // (`File::map` says so and the segment reader is its only caller): no code of this crate writes to,
+        // cuts or reopens for writing a segment that carries a seal; replacing one is a rename, which leaves
+        // the mapped inode alone. Files on network file systems, where another host may cut them, are not
+        // mapped (`mounts::is_local`). What remains is a user who overwrites a sealed segment in place while
+        // it is read: the decoders treat every byte as hostile and copy out what they keep, so changed bytes
+        // are a failed checksum; cutting the file short raises SIGBUS, the documented price of mapping.
+        unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod mounts {
+    //! Which devices are local disks, from the kernel's table of mounts.
+
+    use std::collections::HashSet;
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::sync::OnceLock;
+
+    /// File systems whose files only this kernel changes.
+    const LOCAL: [&str; 9] = ["ext4", "ext3", "ext2", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"];
+
+    pub(super) fn is_local(file: &fs::File) -> bool {
+        static DEVICES: OnceLock<HashSet<(u64, u64)>> = OnceLock::new();
+        let devices =
+            DEVICES.get_or_init(|| parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()));
+        let Ok(meta) = file.metadata() else { return false };
+        devices.contains(&split_device(meta.dev()))
+    }
+
+    fn split_device(dev: u64) -> (u64, u64) {
+        (((dev >> 8) & 0xfff) | ((dev >> 32) & !0xfff), (dev & 0xff) | ((dev >> 12) & !0xff))
+    }
+
+    /// Lines are `id parent major:minor root mountpoint options.. - fstype source superoptions` (proc(5)).
+    fn parse(mountinfo: &str) -> HashSet<(u64, u64)> {
+        let mut devices = HashSet::new();
+        for line in mountinfo.lines() {
+            let Some((before, after)) = line.split_once(" - ") else { continue };
+            let Some((major, minor)) = before.split(' ').nth(2).and_then(|d| d.split_once(':')) else {
+                continue;
+            };
+            let Some(kind) = after.split(' ').next() else { continue };
+            if let (Ok(major), Ok(minor), true) = (major.parse(), minor.parse(), LOCAL.contains(&kind)) {
+                devices.insert((major, minor));
+            }
+        }
+        devices
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn only_named_local_file_systems_are_local() {
+            let table = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
+                         30 22 0:27 / /mnt rw - nfs4 host:/x rw\n\
+                         31 22 0:28 / /home rw - fuse.sshfs x rw\nnonsense\n";
+            assert_eq!(parse(table), HashSet::from([(254, 0)]));
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod mounts {
+    pub(super) fn is_local(_file: &std::fs::File) -> bool {
+        false
+    }
+}
+
+#[cfg(unix)]
+fn place_of(meta: &fs::Metadata) -> Option<Place> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Place { device: meta.dev(), inode: meta.ino(), born: nanoseconds(meta.created()) })
+}
+
+#[cfg(not(unix))]
+fn place_of(_meta: &fs::Metadata) -> Option<Place> {
+    None
+}
+
+impl Storage for OsStorage {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        let mut options = fs::OpenOptions::new();
+        options.read(true);
+        match mode {
+            OpenMode::Read => &mut options,
+            OpenMode::ReadWrite => options.write(true),
+            OpenMode::CreateNew => options.write(true).create_new(true),
+            OpenMode::Create => options.write(true).create(true).truncate(false),
+        };
+        Ok(Arc::new(OsFile { file: options.open(path)? }))
+    }
+
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        if path.as_os_str().is_empty() || path.is_dir() {
+            return Ok(());
+        }
+        if let Some(parent) = path.parent() {
+            self.create_dir_all(parent)?;
+        }
+        match fs::create_dir(path) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+            Err(e) => Err(e),
+            Ok(()) => match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+                Some(parent) => self.sync_dir(parent),
+                None => self.sync_dir(Path::new(".")),
+            },
+        }
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            // A name that is not UTF-8 is none of ours.
+            if let Ok(name) = entry.file_name().into_string() {
+                names.push(DirEntry { name, is_dir: entry.file_type()?.is_dir() });
+            }
+        }
+        names.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(names)
+    }
+
+    fn info(&self, path: &Path) -> io::Result<FileInfo> {
+        let meta = fs::metadata(path)?;
+        Ok(FileInfo {
+            len: meta.len(),
+            is_dir: meta.is_dir(),
+            modified: nanoseconds(meta.modified()),
+            place: place_of(&meta),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        nanoseconds(Ok(SystemTime::now()))
+    }
+
+    fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
+        entropy::fill(out)
+    }
+
+    fn process_id(&self) -> u32 {
+        std::process::id()
+    }
+
+    fn boot_id(&self) -> Option<[u8; 16]> {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+        u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+    }
+}
+
+#[cfg(unix)]
+mod entropy {
+    use std::fs;
+    use std::io::{self, Read};
+
+    pub(super) fn fill(out: &mut [u8]) -> io::Result<()> {
+        fs::File::open("/dev/urandom")?.read_exact(out)
+    }
+}
+
+#[cfg(not(unix))]
+mod entropy {
+    //! The standard library seeds its hash maps from the system's generator; a digest of such seeds,
+    //! the process and the time is as unpredictable as they are.
+
+    use std::hash::{BuildHasher, RandomState};
+    use std::io;
+
+    pub(super) fn fill(out: &mut [u8]) -> io::Result<()> {
+        let mut hasher = blake3::Hasher::new();
+        for n in 0..8u32 {
+            hasher.update(&RandomState::new().hash_one(n).to_le_bytes());
+        }
+        hasher.update(&std::process::id().to_le_bytes());
+        hasher.update(&super::nanoseconds(Ok(std::time::SystemTime::now())).to_le_bytes());
+        hasher.finalize_xof().fill(out);
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! contexta.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+pub mod engine;
