@@ -1,3 +1,4 @@
 //! contexta.
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests"))]
+pub mod contract;
 pub mod engine;
+pub mod projections;

@@ -228,6 +228,7 @@ pub struct StreamReader {
     cause: GapCause,
     queue: VecDeque<Item>,
     tail: Tail,
+    sealed: bool,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
 }
@@ -268,6 +269,7 @@ impl StreamReader {
             cause: GapCause::SegmentMissing,
             queue: VecDeque::new(),
             tail: Tail::Open,
+            sealed: false,
             header: None,
             end: None,
         };
@@ -297,6 +299,11 @@ impl StreamReader {
     /// How the stream ends, once all items are read.
     pub fn tail(&self) -> Tail {
         self.tail
+    }
+
+    /// Whether the last segment carries a seal: its writer had begun another one.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
     }
 
     /// The number the next entry will have.
@@ -428,6 +435,7 @@ impl StreamReader {
         });
         self.header = header;
         self.counts = (0, 0);
+        self.sealed = false;
         self.cause = GapCause::Damaged;
         Ok(())
     }
@@ -537,6 +545,7 @@ impl StreamReader {
             self.find(kind, base, offset, header.frame_len());
             return Ok(());
         };
+        self.sealed |= sealed;
         let whole_before = header.first == self.expected;
         self.reach(header.first);
         if self.mode == ScanMode::Follow {

@@ -21,7 +21,7 @@ use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::segment::{FRAMES_AT, Home, Mark, SEAL_INDEX_MAX, Seal, SegmentHeader};
 use crate::engine::log::stream::{ResumePoint, create_segment, home_of, list_segments, list_streams};
-use crate::engine::storage::{File, OpenMode, Storage, read_full_at, write_all_at};
+use crate::engine::storage::{File, OpenMode, Storage, exists, read_full_at, write_all_at};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -70,10 +70,22 @@ pub struct Log {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     clock: Clock,
     active: Option<ActiveStream>,
+    /// A stream without a segment yet, as the storage refused one: the next attempt uses its folder.
+    begun: Option<BegunStream>,
+    /// Streams left for ever whose lock file could not be removed: one id for each such failure.
+    left: Vec<StreamId>,
+}
+
+#[derive(Debug)]
+struct BegunStream {
+    id: StreamId,
+    home: Option<Home>,
+    process: u32,
+    lock: Arc<dyn File>,
 }
 
 #[derive(Debug)]
@@ -160,7 +172,12 @@ impl ActiveSegment {
 impl Log {
     /// The log in `dir`. Nothing is read or created until the first append.
     pub fn new(storage: Arc<dyn Storage>, dir: PathBuf, options: LogOptions) -> Log {
-        Log { storage, dir, options, state: Mutex::new(State { clock: Clock::new(), active: None }) }
+        Log {
+            storage,
+            dir,
+            options,
+            state: Mutex::new(State::default()),
+        }
     }
 
     /// The log's directory.
@@ -201,10 +218,14 @@ impl Log {
         }
         let mut active = match state.active.take() {
             Some(active) => active,
-            None => self.claim(&mut state.clock)?,
+            None => self.claim(state)?,
         };
         if active.segment.offset >= self.options.segment_bytes_max && active.segment.entries > 0 {
-            self.rotate(&mut active, state.clock.tick(self.storage.now(), 1))?;
+            let now = state.clock.tick(self.storage.now(), 1);
+            if let Err(e) = self.rotate(&mut active, now) {
+                self.leave(state, active);
+                return Err(e);
+            }
         }
         let count = drafts.len() as u64;
         let time = state.clock.tick(self.storage.now(), count);
@@ -226,9 +247,11 @@ impl Log {
         active.segment.count(first.seq, offset, count, (time, time + count - 1));
         active.next = active.next.plus(count);
         active.chain = chain;
-        if durability == Durability::Fsync {
-            // On an error the stream is left: nobody knows what of it the disk still has.
-            active.segment.sync()?;
+        if durability == Durability::Fsync
+            && let Err(e) = active.segment.sync()
+        {
+            self.leave(state, active);
+            return Err(e);
         }
         state.active = Some(active);
         Ok(Committed { first, count, durability })
@@ -238,8 +261,13 @@ impl Log {
     pub fn sync(&self) -> Result<()> {
         let mut state = self.lock();
         let Some(mut active) = state.active.take() else { return Ok(()) };
-        active.segment.sync()?;
-        state.active = Some(active);
+        match active.segment.sync() {
+            Ok(()) => state.active = Some(active),
+            Err(e) => {
+                self.leave(&mut state, active);
+                return Err(e);
+            }
+        }
         Ok(())
     }
 
@@ -250,15 +278,20 @@ impl Log {
         if active.process != self.storage.process_id() {
             return Ok(None);
         }
+        let mut marked = Ok(());
         if !active.segment.marked {
             let mark = Mark { chain: active.chain.link(), seal: None };
             let mut frame = Vec::new();
             let time = active.segment.times.1;
             put_mark(&mut frame, FLAG_CLOSE, active.next, time, &mark.encode(), active.segment.salt);
-            active.segment.write(&frame).map_err(|(e, _)| e)?;
+            marked = active.segment.write(&frame).map_err(|(e, _)| e);
         }
-        active.segment.sync()?;
-        Ok(Some(Head { stream: active.id, seq: active.next.previous(), digest: active.chain.link() }))
+        let head = Head { stream: active.id, seq: active.next.previous(), digest: active.chain.link() };
+        if let Err(e) = active.segment.sync() {
+            self.leave(&mut state, active);
+            return Err(e);
+        }
+        marked.map(|()| Some(head))
     }
 
     /// The stream this process appends to, with how far it goes; `None` before the first append.
@@ -279,16 +312,26 @@ impl Log {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn claim(&self, clock: &mut Clock) -> Result<ActiveStream> {
+    /// Leaves a stream for ever after a failed sync: nobody knows what of it the disk still has, and what the
+    /// kernel still shows of it proves nothing. Without its lock file no process continues it.
+    fn leave(&self, state: &mut State, active: ActiveStream) {
+        let lock = names::stream_dir(&self.dir, active.id).join(names::LOCK_NAME);
+        if self.storage.remove_file(&lock).is_err() {
+            state.left.push(active.id);
+        }
+    }
+
+    fn claim(&self, state: &mut State) -> Result<ActiveStream> {
         self.storage.create_dir_all(&self.dir).map_err(|e| Error::io("create", &self.dir, e))?;
         let streams = list_streams(self.storage.as_ref(), &self.dir)?;
-        for stream in streams.into_iter().rev().take(CANDIDATES_MAX) {
+        let newest = streams.into_iter().rev().filter(|s| !state.left.contains(s)).take(CANDIDATES_MAX);
+        for stream in newest {
             // A stream that cannot be read is a reason not to continue it, never a reason not to capture.
-            if let Ok(Some(active)) = self.try_continue(stream, clock) {
+            if let Ok(Some(active)) = self.try_continue(stream, &mut state.clock) {
                 return Ok(active);
             }
         }
-        self.create_stream(clock)
+        self.create_stream(state)
     }
 
     /// Goes on with an idle stream if its lock is free, this is the folder and boot it was created in, and its
@@ -299,6 +342,10 @@ impl Log {
         let lock_path = dir.join(names::LOCK_NAME);
         let Ok(lock) = self.storage.open(&lock_path, OpenMode::ReadWrite) else { return Ok(None) };
         if !matches!(lock.try_lock(), Ok(true)) {
+            return Ok(None);
+        }
+        // Its holder may have left the stream, and removed the file, while it was opened here.
+        if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
             return Ok(None);
         }
         let segments = list_segments(self.storage.as_ref(), &self.dir, stream)?;
@@ -325,6 +372,8 @@ impl Log {
         let (Some(header), Some(chain)) = (reader.header().cloned(), reader.chain()) else { return Ok(None) };
         let fits = header.home == Some(home)
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
+            // Behind a seal there was another segment; its numbers are taken.
+            && !reader.is_sealed()
             && point.segment == base
             && point.offset < self.options.segment_bytes_max;
         if !fits {
@@ -351,14 +400,52 @@ impl Log {
         }))
     }
 
-    fn create_stream(&self, clock: &mut Clock) -> Result<ActiveStream> {
-        let mut random = [0u8; 18];
+    fn create_stream(&self, state: &mut State) -> Result<ActiveStream> {
+        let process = self.storage.process_id();
+        let begun = match state.begun.take().filter(|begun| begun.process == process) {
+            Some(begun) => begun,
+            None => self.begin_stream(process)?,
+        };
+        let mut salt = [0u8; 8];
+        let entropy = self.storage.entropy(&mut salt);
+        entropy.map_err(|e| Error::io("read random bytes for", &self.dir, e))?;
+        let header = SegmentHeader {
+            stream: begun.id,
+            home: begun.home,
+            base: Seq::FIRST,
+            chain: Chain::START,
+            salt: u64::from_le_bytes(salt).max(1),
+            previous_salt: 0,
+            time: state.clock.tick(self.storage.now(), 1),
+        };
+        let path = names::segment_path(&self.dir, begun.id, header.base);
+        let file = match create_segment(self.storage.as_ref(), &self.dir, &header) {
+            Ok(file) => file,
+            Err(e) => {
+                // Otherwise every append to a full disk would leave another folder behind.
+                if matches!(exists(self.storage.as_ref(), &path), Ok(false)) {
+                    state.begun = Some(begun);
+                }
+                return Err(e);
+            }
+        };
+        Ok(ActiveStream {
+            id: begun.id,
+            home: begun.home,
+            process,
+            _lock: begun.lock,
+            segment: ActiveSegment::new(path, file, &header),
+            next: Seq::FIRST,
+            chain: Chain::START,
+        })
+    }
+
+    /// A new stream's folder and lock.
+    fn begin_stream(&self, process: u32) -> Result<BegunStream> {
+        let mut random = [0u8; 10];
         let entropy = self.storage.entropy(&mut random);
         entropy.map_err(|e| Error::io("read random bytes for", &self.dir, e))?;
-        let (id_bytes, salt_bytes) = random.split_first_chunk::<10>().unwrap_or((&[0; 10], &[]));
-        let salt = salt_bytes.first_chunk::<8>().map_or(1, |b| u64::from_le_bytes(*b)).max(1);
-        let now = self.storage.now();
-        let id = StreamId::new(now, *id_bytes);
+        let id = StreamId::new(self.storage.now(), random);
         let dir = names::stream_dir(&self.dir, id);
         self.storage.create_dir_all(&dir).map_err(|e| Error::io("create", &dir, e))?;
         let lock_path = dir.join(names::LOCK_NAME);
@@ -373,32 +460,16 @@ impl Log {
             // No locks here: the stream is used by this process only and never continued.
             Err(_) => None,
         };
-        let header = SegmentHeader {
-            stream: id,
-            home,
-            base: Seq::FIRST,
-            chain: Chain::START,
-            salt,
-            previous_salt: 0,
-            time: clock.tick(now, 1),
-        };
-        let file = create_segment(self.storage.as_ref(), &self.dir, &header)?;
-        let path = names::segment_path(&self.dir, id, header.base);
-        Ok(ActiveStream {
-            id,
-            home,
-            process: self.storage.process_id(),
-            _lock: lock,
-            segment: ActiveSegment::new(path, file, &header),
-            next: Seq::FIRST,
-            chain: Chain::START,
-        })
+        Ok(BegunStream { id, home, process, lock })
     }
 
-    /// Creates the next segment, seals the old one, switches.
+    /// Creates the next segment, seals the old one, switches; where that cannot be, the old one stays in use.
+    /// An error is that of a sync.
     fn rotate(&self, active: &mut ActiveStream, now: u64) -> Result<()> {
         let mut salt = [0u8; 8];
-        self.storage.entropy(&mut salt).map_err(|e| Error::io("read random bytes for", &self.dir, e))?;
+        if self.storage.entropy(&mut salt).is_err() {
+            return Ok(());
+        }
         let header = SegmentHeader {
             stream: active.id,
             home: active.home,
@@ -428,10 +499,11 @@ impl Log {
         let mut frame = Vec::new();
         put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.salt);
         // Without its seal a segment is still whole: the next header bounds it.
-        let sealed = old.write(&frame).map_err(|(e, _)| e).and_then(|()| old.sync());
+        let _ = old.write(&frame);
+        let synced = old.sync();
         let path = names::segment_path(&self.dir, active.id, header.base);
         active.segment = ActiveSegment::new(path, file, &header);
-        sealed
+        synced
     }
 }
 

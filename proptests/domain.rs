@@ -1,0 +1,662 @@
+//! A toy domain for the engine's property tests: things with values, tags and measures; projections that use all
+//! four table types; a plain-map oracle of those tables; workspaces on a simulated disk, and a process that
+//! something happens to in the middle.
+
+use contexta::engine::codec::{self, CodecError};
+use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
+use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::{
+    Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
+};
+use contexta::engine::projection::{
+    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
+    Tables, Version, View,
+};
+use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Storage};
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// So many cases; failures are kept as tests in the code, not in files.
+pub(crate) fn cases(count: u32) -> Config {
+    Config { cases: count, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() }
+}
+
+// ---- events
+
+/// What the toy domain captures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Toy {
+    /// A key gets a value, in place of those that the stamps name.
+    Put { key: Vec<u8>, value: u16, replaces: Vec<[u8; 32]> },
+    /// A tag exists.
+    Tag { key: Vec<u8> },
+    /// A point of a series.
+    Measure { series: Vec<u8>, time: i64, measure: Option<f64> },
+    /// Of a kind that readers do not know.
+    Strange(u8),
+    /// Of a known kind, with a payload that is none.
+    Broken(u8),
+}
+
+impl Event for Toy {
+    fn kind(&self) -> Kind {
+        Kind(match self {
+            Toy::Put { .. } => 1,
+            Toy::Tag { .. } => 2,
+            Toy::Measure { .. } | Toy::Broken(_) => 3,
+            Toy::Strange(_) => 400,
+        })
+    }
+
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(1)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        match self {
+            Toy::Broken(n) => out.extend_from_slice(&[0xff, *n]),
+            whole => codec::encode(whole, out)?,
+        }
+        Ok(())
+    }
+
+    fn decode(kind: Kind, _: PayloadVersion, payload: &[u8]) -> Result<Option<Toy>, CodecError> {
+        if kind.0 > 3 { Ok(None) } else { codec::decode(payload).map(Some) }
+    }
+}
+
+// ---- projections
+
+const VERSIONS: TableSpec = TableSpec::new("toy_versions", TableKind::Versions);
+const TAGS: TableSpec = TableSpec::new("toy_tags", TableKind::Set);
+const SERIES: TableSpec = TableSpec::new("toy_series", TableKind::Series);
+const REGISTERS: TableSpec = TableSpec::new("toy_registers", TableKind::Registers);
+
+struct Facts;
+
+impl Projection<Toy> for Facts {
+    fn name(&self) -> &'static str {
+        "facts"
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn tables(&self) -> &'static [TableSpec] {
+        &[VERSIONS, TAGS]
+    }
+    fn wants(&self, kind: Kind) -> bool {
+        kind.0 <= 2
+    }
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+        match entry.event {
+            Toy::Put { key, value, replaces } => {
+                let replaces: Vec<Stamp> = replaces.iter().map(Stamp::from_bytes).collect();
+                tables.put_version(VERSIONS, key, entry.stamp, &replaces, &value.to_le_bytes());
+            }
+            Toy::Tag { key } => tables.insert(TAGS, key.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+struct Measures;
+
+impl Projection<Toy> for Measures {
+    fn name(&self) -> &'static str {
+        "measures"
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn tables(&self) -> &'static [TableSpec] {
+        &[SERIES, REGISTERS]
+    }
+    fn wants(&self, kind: Kind) -> bool {
+        kind.0 == 3
+    }
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+        if let Toy::Measure { series, time, measure } = entry.event {
+            let point = point_of(entry.stamp, *time, *measure);
+            tables.register(REGISTERS, series, &point);
+            tables.add_point(SERIES, series, point);
+        }
+        Ok(())
+    }
+}
+
+fn point_of(stamp: Stamp, time: i64, measure: Option<f64>) -> Point {
+    Point { order: PointOrder { time, stamp }, measure, value: stamp.seq.0.to_le_bytes().to_vec() }
+}
+
+// ---- the oracle
+
+/// What the tables hold, as plain maps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct PlainTables {
+    versions: BTreeMap<Vec<u8>, Vec<Version>>,
+    tags: BTreeSet<Vec<u8>>,
+    series: BTreeMap<Vec<u8>, Vec<Point>>,
+    registers: BTreeMap<Vec<u8>, PlainRegister>,
+}
+
+/// A register; numbers by their bits, so that a NaN equals itself.
+#[derive(Debug, Clone, PartialEq)]
+struct PlainRegister {
+    count: u64,
+    ends: (PointOrder, PointOrder),
+    extremes: (Option<(u64, PointOrder)>, Option<(u64, PointOrder)>),
+}
+
+impl PlainTables {
+    /// What these entries say, worked out the slow way.
+    pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a Stamp, &'a Toy)>) -> PlainTables {
+        let mut tables = PlainTables::default();
+        for (stamp, event) in entries {
+            match event {
+                Toy::Put { key, value, replaces } => {
+                    let replaces = replaces.iter().map(Stamp::from_bytes).collect();
+                    let version = Version { stamp: *stamp, replaces, value: value.to_le_bytes().to_vec() };
+                    tables.versions.entry(key.clone()).or_default().push(version);
+                }
+                Toy::Tag { key } => drop(tables.tags.insert(key.clone())),
+                Toy::Measure { series, time, measure } => {
+                    let point = point_of(*stamp, *time, *measure);
+                    tables.series.entry(series.clone()).or_default().push(point);
+                }
+                Toy::Strange(_) | Toy::Broken(_) => {}
+            }
+        }
+        tables.versions.values_mut().for_each(|v| v.sort_by_key(|v| v.stamp));
+        tables.series.values_mut().for_each(|p| p.sort_by_key(|p| p.order));
+        for (key, points) in &tables.series {
+            let mut measured: Vec<(f64, PointOrder)> =
+                points.iter().filter_map(|p| Some((p.measure.filter(|m| !m.is_nan())?, p.order))).collect();
+            measured.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let min = measured.first().map(|(m, o)| (m.to_bits(), *o));
+            let greatest = measured.last().map(|(m, _)| m.to_bits());
+            let max = measured.iter().map(|(m, o)| (m.to_bits(), *o)).find(|(m, _)| Some(*m) == greatest);
+            let ends = (points[0].order, points[points.len() - 1].order);
+            let register = PlainRegister { count: points.len() as u64, ends, extremes: (min, max) };
+            tables.registers.insert(key.clone(), register);
+        }
+        tables
+    }
+
+    /// What the view holds.
+    pub(crate) fn read(view: &View) -> contexta::engine::Result<PlainTables> {
+        let mut tables = PlainTables::default();
+        view.versions(VERSIONS, &[], |key, versions| {
+            assert!(tables.versions.insert(key.to_vec(), versions).is_none(), "a key came twice");
+            Ok(())
+        })?;
+        view.keys(TAGS, &[], |key| Ok(tables.tags.insert(key.to_vec())))?;
+        let mut keys = BTreeSet::new();
+        view.chunks(SERIES, &[], |key, _| {
+            keys.insert(key.to_vec());
+            Ok(())
+        })?;
+        for key in keys {
+            tables.series.insert(key.clone(), view.series(SERIES, &key)?);
+        }
+        view.registers(REGISTERS, &[], |key, register| {
+            tables.registers.insert(key.to_vec(), plain(&register));
+            Ok(())
+        })?;
+        Ok(tables)
+    }
+
+    /// As text: points with a NaN are equal there.
+    pub(crate) fn text(&self) -> String {
+        format!("{self:#?}")
+    }
+}
+
+fn plain(register: &Register) -> PlainRegister {
+    let bits = |p: &Option<Point>| p.as_ref().and_then(|p| Some((p.measure?.to_bits(), p.order)));
+    PlainRegister {
+        count: register.count,
+        ends: (register.first.order, register.last.order),
+        extremes: (bits(&register.min), bits(&register.max)),
+    }
+}
+
+// ---- workspaces
+
+/// A workspace on a simulated disk.
+#[derive(Debug, Clone)]
+pub(crate) struct Workspace {
+    pub(crate) disk: SimDisk,
+    pub(crate) root: PathBuf,
+    pub(crate) segment_bytes_max: u64,
+}
+
+impl Workspace {
+    pub(crate) fn new(seed: u64, segment_bytes_max: u64) -> Workspace {
+        Workspace { disk: SimDisk::new(seed), root: PathBuf::from("/w"), segment_bytes_max }
+    }
+
+    /// The workspace as `cp -r` leaves it elsewhere.
+    pub(crate) fn copy_to(&self, root: &str) -> Workspace {
+        let copy = Workspace { root: PathBuf::from(root), ..self.clone() };
+        self.disk.copy_tree(&self.root, &copy.root);
+        copy
+    }
+
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    pub(crate) fn generations(&self) -> Vec<PathBuf> {
+        self.files_in(&self.root.join("projections"), "gen")
+    }
+
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        self.files_in(&self.log_dir(), "seg")
+    }
+
+    fn files_in(&self, dir: &Path, extension: &str) -> Vec<PathBuf> {
+        let ours = |p: &PathBuf| p.starts_with(dir) && p.extension().is_some_and(|e| e == extension);
+        self.disk.paths().into_iter().filter(ours).collect()
+    }
+
+    pub(crate) fn log(&self, process: u32) -> Log {
+        self.log_on(self.disk.process(process))
+    }
+
+    pub(crate) fn log_on(&self, storage: Arc<dyn Storage>) -> Log {
+        Log::new(storage, self.log_dir(), LogOptions { segment_bytes_max: self.segment_bytes_max })
+    }
+
+    pub(crate) fn projector(&self, process: u32, publish: bool) -> Projector<Toy> {
+        self.projector_on(self.disk.process(process), publish)
+    }
+
+    pub(crate) fn projector_on(&self, storage: Arc<dyn Storage>, publish: bool) -> Projector<Toy> {
+        let options = ProjectorOptions { publish, cache_bytes: 1 << 20 };
+        let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
+        Projector::new(storage, self.log_dir(), self.root.join("projections"), options, projections)
+    }
+
+    pub(crate) fn streams(&self) -> Vec<StreamId> {
+        list_streams(self.disk.process(99).as_ref(), &self.log_dir()).unwrap()
+    }
+
+    pub(crate) fn scan(&self, stream: StreamId, mode: ScanMode) -> Scan {
+        Scan::of(&self.disk.process(99), &self.log_dir(), stream, mode)
+    }
+
+    /// Every entry that a complete scan of every stream hands out.
+    pub(crate) fn entries(&self) -> BTreeMap<Position, Entry> {
+        let scans = self.streams().into_iter().map(|s| self.scan(s, ScanMode::Full));
+        scans.flat_map(|s| s.entries).map(|e| (e.stamp.position(), e)).collect()
+    }
+
+    /// The tables that follow from what is readable, worked out from a scan.
+    pub(crate) fn plain_tables(&self) -> PlainTables {
+        let streams = self.streams().into_iter().map(|s| self.scan(s, ScanMode::Follow));
+        let decoded: Vec<(Stamp, Toy)> = streams
+            .flat_map(|s| s.entries)
+            .filter_map(|e| Some((e.stamp, Toy::decode(e.kind, e.version, &e.payload).ok()??)))
+            .collect();
+        PlainTables::of(decoded.iter().map(|(s, e)| (s, e)))
+    }
+
+    /// Flips one bit of a file, as bad memory or a bad disk would.
+    pub(crate) fn flip(&self, path: &Path, bit: usize) {
+        let mut bytes = self.disk.read(path).unwrap();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        self.disk.overwrite(path, bytes);
+    }
+
+    /// The process behind `log` is killed: no close mark, no last sync, its lock gone.
+    pub(crate) fn kill(&self, log: Log) {
+        self.disk.set_read_only(true);
+        drop(log);
+        self.disk.set_read_only(false);
+    }
+}
+
+/// All that a reader says of one stream.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Scan {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) gaps: Vec<Gap>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) frames: Vec<Frame>,
+    pub(crate) tail: Tail,
+    pub(crate) next: Seq,
+}
+
+/// Where a commit lies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Frame {
+    pub(crate) segment: Seq,
+    pub(crate) bytes: (u64, u64),
+    pub(crate) seqs: (Seq, Seq),
+}
+
+impl Scan {
+    /// Reads a stream to its end; holds it to the promises every reading keeps: entries ascend, and every number
+    /// passed over is named by exactly one gap, in its place.
+    pub(crate) fn of(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, mode: ScanMode) -> Scan {
+        let mut reader = StreamReader::open(storage, log, stream, mode).unwrap();
+        let (mut entries, mut gaps, mut findings, mut frames) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut expected = Seq::FIRST;
+        while let Some(item) = reader.next_item().unwrap() {
+            match item {
+                Item::Commit(commit) => {
+                    let (first, last) = (commit.entries.first().unwrap(), commit.entries.last().unwrap());
+                    frames.push(Frame {
+                        segment: commit.segment,
+                        bytes: (commit.offset, commit.end),
+                        seqs: (first.stamp.seq, last.stamp.seq),
+                    });
+                    for entry in commit.entries {
+                        assert_eq!((entry.stamp.stream, entry.stamp.seq), (stream, expected));
+                        expected = expected.next();
+                        entries.push(entry);
+                    }
+                }
+                Item::Gap(gap) => {
+                    assert_eq!((gap.stream, gap.first), (stream, expected));
+                    expected = gap.last.map_or(expected, Seq::next);
+                    assert!(gap.last.is_none_or(|last| last >= gap.first), "{gap:?}");
+                    gaps.push(gap);
+                }
+                Item::Finding(finding) => findings.push(finding),
+            }
+        }
+        assert_eq!(reader.next_seq(), expected, "numbers were passed over in silence");
+        Scan { entries, gaps, findings, frames, tail: reader.tail(), next: reader.next_seq() }
+    }
+
+    /// First and last of the bounded gaps, neighbours joined.
+    pub(crate) fn missing(&self) -> Vec<(u64, u64)> {
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for (first, last) in self.gaps.iter().filter_map(|g| Some((g.first.0, g.last?.0))) {
+            match ranges.last_mut() {
+                Some(before) if before.1 + 1 == first => before.1 = last,
+                _ => ranges.push((first, last)),
+            }
+        }
+        ranges
+    }
+
+    pub(crate) fn is_clean(&self) -> bool {
+        self.gaps.is_empty() && self.findings.is_empty() && matches!(self.tail, Tail::Open | Tail::Closed)
+    }
+}
+
+// ---- what happens
+
+/// Keys that are prefixes of each other, and that collide with the bytes of times and stamps.
+pub(crate) fn key() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        Just(b"a".to_vec()),
+        Just(b"ab".to_vec()),
+        Just(vec![]),
+        Just(vec![b'a', 0x80]),
+        Just(vec![b'a', 0x7f, 0xff]),
+        Just([b"a".as_slice(), &[0x80, 0, 0, 0, 0, 0, 0, 1]].concat()),
+        prop::collection::vec(any::<u8>(), 0..3),
+    ]
+}
+
+pub(crate) fn measure() -> impl Strategy<Value = Option<f64>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(f64::NAN)),
+        Just(Some(0.0)),
+        Just(Some(-0.0)),
+        Just(Some(f64::INFINITY)),
+        (-3i8..3).prop_map(|n| Some(f64::from(n))),
+    ]
+}
+
+/// An event; a put replaces nothing yet, see [`Writer::append`].
+pub(crate) fn event() -> impl Strategy<Value = Toy> {
+    prop_oneof![
+        3 => (key(), any::<u16>(), any::<bool>()).prop_map(|(key, value, replace)| {
+            Toy::Put { key, value, replaces: if replace { vec![[0; 32]] } else { Vec::new() } }
+        }),
+        2 => key().prop_map(|key| Toy::Tag { key }),
+        4 => (key(), prop_oneof![-2i64..4, any::<i64>()], measure())
+            .prop_map(|(series, time, measure)| Toy::Measure { series, time, measure }),
+        1 => any::<u8>().prop_map(Toy::Strange),
+        1 => any::<u8>().prop_map(Toy::Broken),
+    ]
+}
+
+pub(crate) fn events() -> impl Strategy<Value = Vec<Toy>> {
+    prop::collection::vec(event(), 1..5)
+}
+
+pub(crate) fn durability() -> impl Strategy<Value = Durability> {
+    prop_oneof![Just(Durability::Flush), Just(Durability::Fsync)]
+}
+
+/// All that was acknowledged, and the latest put of each key, for the next one to replace.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) entries: BTreeMap<Position, (Stamp, Toy)>,
+    latest: BTreeMap<Vec<u8>, Stamp>,
+}
+
+impl Told {
+    /// Appends, and remembers what was acknowledged.
+    pub(crate) fn append(
+        &mut self,
+        log: &Log,
+        events: &[Toy],
+        durability: Durability,
+    ) -> contexta::engine::Result<Committed> {
+        let mut events = events.to_vec();
+        for event in &mut events {
+            if let Toy::Put { key, replaces, .. } = event
+                && !replaces.is_empty()
+            {
+                *replaces = self.latest.get(key).map(Stamp::to_bytes).into_iter().collect();
+            }
+        }
+        let committed = log.append(&events, durability)?;
+        assert_eq!(committed.count, events.len() as u64);
+        for (n, event) in (0u64..).zip(events) {
+            let stamp = Stamp {
+                time: committed.first.time + n,
+                stream: committed.first.stream,
+                seq: committed.first.seq.plus(n),
+            };
+            if let Toy::Put { key, .. } = &event {
+                self.latest.insert(key.clone(), stamp);
+            }
+            let before = self.entries.insert(stamp.position(), (stamp, event));
+            assert!(before.is_none(), "{} was acknowledged twice", stamp.position());
+        }
+        Ok(committed)
+    }
+
+    /// The tables that follow from it.
+    pub(crate) fn plain_tables(&self) -> PlainTables {
+        PlainTables::of(self.entries.values().map(|(s, e)| (s, e)))
+    }
+}
+
+// ---- a process to which something happens
+
+/// What happens at one operation of a process.
+pub(crate) enum Happening {
+    /// Something else runs in between, once.
+    Meanwhile(Box<dyn FnOnce() + Send>),
+    /// The operation fails, once.
+    Fails,
+    /// The process dies: of a write only the front half arrives, nothing more happens.
+    Dies,
+}
+
+struct Plan {
+    at: u64,
+    done: AtomicU64,
+    happening: Mutex<Option<Happening>>,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at operation {}", self.at)
+    }
+}
+
+/// A process on the simulated disk to which something happens at one of its operations.
+#[derive(Debug, Clone)]
+pub(crate) struct Eventful {
+    inner: Arc<dyn Storage>,
+    plan: Arc<Plan>,
+}
+
+enum Fate {
+    Goes,
+    Fails,
+    DiesHere,
+}
+
+impl Plan {
+    fn fate(&self) -> Fate {
+        let n = self.done.fetch_add(1, Ordering::Relaxed);
+        if n < self.at {
+            return Fate::Goes;
+        }
+        let mut happening = self.happening.lock().unwrap();
+        match happening.take() {
+            None => Fate::Goes,
+            Some(Happening::Meanwhile(run)) => {
+                drop(happening);
+                run();
+                Fate::Goes
+            }
+            Some(Happening::Fails) => Fate::Fails,
+            Some(Happening::Dies) => {
+                *happening = Some(Happening::Dies);
+                if n == self.at { Fate::DiesHere } else { Fate::Fails }
+            }
+        }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.fate() {
+            Fate::Goes => Ok(()),
+            Fate::Fails | Fate::DiesHere => Err(io::Error::other("simulated failure")),
+        }
+    }
+}
+
+impl Eventful {
+    pub(crate) fn new(inner: Arc<dyn Storage>, at: u64, happening: Happening) -> Eventful {
+        let plan = Plan { at, done: AtomicU64::new(0), happening: Mutex::new(Some(happening)) };
+        Eventful { inner, plan: Arc::new(plan) }
+    }
+
+    /// Whether the process came as far as the operation.
+    pub(crate) fn happened(&self) -> bool {
+        self.plan.done.load(Ordering::Relaxed) > self.plan.at
+    }
+
+    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
+        Arc::new(self.clone())
+    }
+}
+
+#[derive(Debug)]
+struct EventfulFile {
+    inner: Arc<dyn File>,
+    plan: Arc<Plan>,
+}
+
+impl File for EventfulFile {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        self.plan.check()?;
+        self.inner.read_at(offset, out)
+    }
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
+        match self.plan.fate() {
+            Fate::Goes => self.inner.write_at(offset, data),
+            fate => {
+                if let Fate::DiesHere = fate {
+                    self.inner.write_at(offset, &data[..data.len() / 2])?;
+                }
+                Err(io::Error::other("simulated failure of a write"))
+            }
+        }
+    }
+    fn len(&self) -> io::Result<u64> {
+        self.plan.check()?;
+        self.inner.len()
+    }
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.set_len(len)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.sync()
+    }
+    fn try_lock(&self) -> io::Result<bool> {
+        self.plan.check()?;
+        self.inner.try_lock()
+    }
+    fn map(&self) -> Option<Arc<dyn Mapping>> {
+        None
+    }
+}
+
+impl Storage for Eventful {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
+        self.plan.check()?;
+        let inner = self.inner.open(path, mode)?;
+        Ok(Arc::new(EventfulFile { inner, plan: Arc::clone(&self.plan) }))
+    }
+    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.create_dir_all(path)
+    }
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.sync_dir(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.remove_file(path)
+    }
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.plan.check()?;
+        self.inner.list(path)
+    }
+    fn info(&self, path: &Path) -> io::Result<FileInfo> {
+        self.plan.check()?;
+        self.inner.info(path)
+    }
+    fn now(&self) -> u64 {
+        self.inner.now()
+    }
+    fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.entropy(out)
+    }
+    fn process_id(&self) -> u32 {
+        self.inner.process_id()
+    }
+    fn boot_id(&self) -> Option<[u8; 16]> {
+        self.inner.boot_id()
+    }
+}

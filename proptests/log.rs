@@ -1,0 +1,745 @@
+//! Properties of the log: frames, damage of every sort, copies and failures. Nothing wrong is ever read, what is
+//! missing is named, and no (stream, sequence) gets two meanings.
+
+use crate::domain::{Eventful, Frame, Happening, Scan, Told, Toy, Workspace, cases, durability, events};
+use contexta::engine::entry::{
+    Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+};
+use contexta::engine::log::frame::{Draft, FRAME_HEADER_LEN, FrameHeader, decode_entries, put_entries};
+use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+// ---- frames
+
+const STREAM: StreamId = StreamId([3; 16]);
+
+fn draft() -> impl Strategy<Value = Draft> {
+    // Few letters and kinds, so that rows share much with the rows before them.
+    let payload = prop_oneof![
+        4 => prop::collection::vec(prop::sample::select(vec![b'a', b'b']), 0..24),
+        1 => prop::collection::vec(any::<u8>(), 0..300),
+    ];
+    (0u16..4, any::<u16>(), payload).prop_map(|(kind, version, payload)| Draft {
+        kind: Kind(kind * 21_845),
+        version: PayloadVersion(version),
+        payload,
+    })
+}
+
+fn frame_of(drafts: &[Draft], first: Stamp, salt: u64) -> (Vec<u8>, Vec<Entry>) {
+    let mut bytes = Vec::new();
+    let mut heads = Vec::new();
+    put_entries(&mut bytes, drafts, first, salt, |head, payload| heads.push((*head, payload.to_vec())));
+    let mut entries = Vec::new();
+    for (n, draft) in (0u64..).zip(drafts) {
+        let stamp = Stamp { time: first.time + n, stream: first.stream, seq: first.seq.plus(n) };
+        let head = canonical_head(&stamp, draft.kind, draft.version, draft.payload.len());
+        assert_eq!(heads[n as usize], (head, draft.payload.clone()), "the chain hangs on other bytes");
+        let checksum = entry_checksum(&head, &draft.payload);
+        let Draft { kind, version, payload } = draft.clone();
+        entries.push(Entry { stamp, kind, version, payload, checksum });
+    }
+    (bytes, entries)
+}
+
+proptest! {
+    #![proptest_config(cases(150))]
+
+    #[test]
+    fn a_frame_gives_back_its_entries_and_refuses_a_flipped_bit(
+        drafts in prop::collection::vec(draft(), 1..30),
+        time in 0u64..u64::MAX - 100,
+        seq in 1u64..u64::MAX - 100,
+        salt in any::<u64>(),
+        flips in prop::collection::vec(any::<prop::sample::Index>(), 40),
+    ) {
+        let first = Stamp { time, stream: STREAM, seq: Seq(seq) };
+        let (bytes, entries) = frame_of(&drafts, first, salt);
+        let header = FrameHeader::decode(&bytes, salt).unwrap();
+        prop_assert_eq!(header.frame_len(), bytes.len() as u64);
+        prop_assert_eq!((header.first, header.last()), (Seq(seq), entries.last().unwrap().stamp.seq));
+        prop_assert!(header.matches(&bytes[FRAME_HEADER_LEN..], salt));
+        prop_assert_eq!(decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM), Some(entries));
+        prop_assert!(FrameHeader::decode(&bytes, salt ^ 1).is_none());
+        for flip in flips {
+            let bit = flip.index(bytes.len() * 8);
+            let mut bad = bytes.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let accepted = FrameHeader::decode(&bad, salt)
+                .is_some_and(|h| h.matches(&bad[FRAME_HEADER_LEN..], salt));
+            prop_assert!(!accepted, "bit {}", bit);
+        }
+    }
+
+    /// The checksums of a frame are no secret: whoever makes them fit can still do no harm.
+    #[test]
+    fn rows_of_a_hostile_writer_give_entries_or_nothing(
+        rows in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..120),
+        drafts in prop::collection::vec(draft(), 1..6),
+        change in any::<prop::sample::Index>(),
+        to in any::<u8>(),
+        count in 0usize..8,
+    ) {
+        let first = Stamp { time: 5, stream: STREAM, seq: Seq(9) };
+        let (bytes, entries) = frame_of(&drafts, first, 1);
+        let header = FrameHeader::decode(&bytes, 1).unwrap();
+        let mut payload = bytes[FRAME_HEADER_LEN..].to_vec();
+        payload[change.index(header.payload_len as usize)] = to;
+        if let Some(read) = decode_entries(&header, &payload, STREAM) {
+            prop_assert_eq!(read, entries);
+        }
+        let mut header = header;
+        (header.payload_len, header.entries) = (rows.len() as u32, count as u32);
+        if let Some(read) = decode_entries(&header, &rows, STREAM) {
+            prop_assert_eq!(read.len(), count);
+        }
+    }
+}
+
+// ---- a log to damage
+
+/// How the streams of a log are made: for each, its commits, and whether it is closed at the end.
+type Recipe = Vec<(Vec<Vec<Toy>>, bool)>;
+
+fn recipe(streams: usize, commits: usize) -> impl Strategy<Value = Recipe> {
+    prop::collection::vec((prop::collection::vec(events(), 1..commits), any::<bool>()), 1..=streams)
+}
+
+/// A log and what it truly holds.
+struct Built {
+    workspace: Workspace,
+    truth: BTreeMap<StreamId, Scan>,
+    bases: BTreeMap<StreamId, Vec<Seq>>,
+}
+
+const SMALL: u64 = FRAMES_AT + 300;
+
+fn build(recipe: &Recipe) -> Built {
+    let workspace = Workspace::new(7, SMALL);
+    let mut told = Told::default();
+    // All at once, so that each gets a stream of its own.
+    let logs: Vec<Log> = (0..recipe.len()).map(|n| workspace.log(n as u32)).collect();
+    let longest = recipe.iter().map(|(commits, _)| commits.len()).max().unwrap_or(0);
+    for round in 0..longest {
+        for (log, (commits, _)) in logs.iter().zip(recipe) {
+            if let Some(events) = commits.get(round) {
+                told.append(log, events, Durability::Flush).unwrap();
+            }
+        }
+    }
+    for (log, (_, closed)) in logs.into_iter().zip(recipe) {
+        if *closed {
+            log.close().unwrap();
+        }
+        workspace.kill(log);
+    }
+    let mut truth = BTreeMap::new();
+    let mut bases: BTreeMap<StreamId, Vec<Seq>> = BTreeMap::new();
+    for stream in workspace.streams() {
+        let scan = workspace.scan(stream, ScanMode::Full);
+        assert!(scan.is_clean(), "{scan:?}");
+        assert_eq!(scan, workspace.scan(stream, ScanMode::Follow));
+        truth.insert(stream, scan);
+    }
+    for path in workspace.segments() {
+        let (stream, base) = name_of(&path);
+        bases.entry(stream).or_default().push(base);
+    }
+    let entries = workspace.entries();
+    assert_eq!(entries.len(), told.entries.len());
+    assert!(told.entries.iter().all(|(p, (stamp, _))| entries[p].stamp == *stamp));
+    Built { workspace, truth, bases }
+}
+
+fn name_of(path: &Path) -> (StreamId, Seq) {
+    let part = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
+    (StreamId::parse(&part(path.parent().unwrap())).unwrap(), names::parse_segment(&part(path)).unwrap())
+}
+
+impl Built {
+    /// Every entry that is read is true, and is where it was.
+    fn check_nothing_wrong(&self, stream: StreamId, scan: &Scan) {
+        let truth = &self.truth[&stream];
+        for entry in &scan.entries {
+            let known = truth.entries.get(entry.stamp.seq.0 as usize - 1);
+            assert_eq!(known, Some(entry));
+        }
+    }
+
+    /// One segment is cut at `cut`; nothing else happened.
+    fn check_cut(&self, path: &Path, cut: u64) {
+        let (stream, base) = name_of(path);
+        let truth = &self.truth[&stream];
+        let last = self.bases[&stream].last() == Some(&base);
+        let lost: Vec<&Frame> =
+            truth.frames.iter().filter(|f| f.segment == base && f.bytes.1 > cut).collect();
+        let expected: Vec<&Entry> =
+            truth.entries.iter().filter(|e| !lost.iter().any(|f| holds(f, e.stamp.seq))).collect();
+        for mode in [ScanMode::Follow, ScanMode::Full] {
+            let scan = self.workspace.scan(stream, mode);
+            let context = || format!("{} cut at {cut}, {mode:?}: {scan:#?}", path.display());
+            assert!(scan.entries.iter().eq(expected.iter().copied()), "{}", context());
+            if !last {
+                let bounds = lost.first().zip(lost.last()).map(|(f, l)| (f.seqs.0.0, l.seqs.1.0));
+                assert_eq!(scan.missing(), Vec::from_iter(bounds), "{}", context());
+                assert!(scan.gaps.iter().all(|g| g.last.is_some()), "{}", context());
+                continue;
+            }
+            let whole_end = ends(truth, base).into_iter().any(|end| end == cut);
+            match (whole_end, mode) {
+                // Simply absent; nothing bounds it.
+                (true, _) => assert!(scan.is_clean(), "{}", context()),
+                _ if cut >= 256 && cut < FRAMES_AT => {
+                    assert!(scan.gaps.is_empty() && scan.findings.len() == 1, "{}", context());
+                }
+                (false, ScanMode::Follow) => {
+                    assert!(matches!(scan.tail, Tail::Unfinished { .. }), "{}", context());
+                    assert!(scan.gaps.is_empty() && scan.findings.is_empty(), "{}", context());
+                }
+                (false, ScanMode::Full) => {
+                    assert_eq!(scan.gaps.len(), 1, "{}", context());
+                    assert_eq!((scan.gaps[0].first, scan.gaps[0].last), (scan.next, None), "{}", context());
+                    assert!(!scan.findings.is_empty(), "{}", context());
+                }
+            }
+        }
+    }
+}
+
+fn holds(frame: &Frame, seq: Seq) -> bool {
+    (frame.seqs.0..=frame.seqs.1).contains(&seq)
+}
+
+/// Where a segment may be cut without a trace.
+fn ends(truth: &Scan, base: Seq) -> Vec<u64> {
+    let frames = truth.frames.iter().filter(|f| f.segment == base).map(|f| f.bytes.1);
+    std::iter::once(FRAMES_AT).chain(frames).collect()
+}
+
+fn fixed_recipe() -> Recipe {
+    let commit = |n: u8| -> Vec<Toy> {
+        let tag = |m: u8| Toy::Tag { key: vec![n, m, n.wrapping_mul(m)] };
+        (0..n % 3 + 1).map(tag).collect()
+    };
+    vec![((1..12).map(commit).collect(), true), ((20..27).map(commit).collect(), false)]
+}
+
+#[test]
+fn cut_at_any_byte_a_log_gives_back_all_before_the_cut_and_names_the_rest() {
+    let built = build(&fixed_recipe());
+    let paths = built.workspace.segments();
+    assert!(built.bases.values().all(|bases| bases.len() > 1), "{paths:?}");
+    for path in paths {
+        let whole = built.workspace.disk.read(&path).unwrap();
+        // In the zeros between the headers one cut is as another.
+        let dull = 300..4090;
+        for cut in (0..whole.len()).filter(|c| !dull.contains(c) || c % 97 == 0) {
+            built.workspace.disk.overwrite(&path, whole[..cut].to_vec());
+            built.check_cut(&path, cut as u64);
+        }
+        built.workspace.disk.overwrite(&path, whole);
+    }
+}
+
+/// Flips a bit, scans, and holds the scan to what a single flip may cost.
+fn check_flip(built: &Built, path: &Path, whole: &[u8], bit: usize) {
+    let (stream, base) = name_of(path);
+    let truth = &built.truth[&stream];
+    built.workspace.flip(path, bit);
+    let at = bit as u64 / 8;
+    let scan = built.workspace.scan(stream, ScanMode::Full);
+    let context = || format!("{} bit {bit}: {scan:#?}", path.display());
+    assert!(!scan.findings.is_empty() || !scan.gaps.is_empty(), "nothing is said: {}", context());
+    let touched = |f: &&Frame| f.segment == base && (f.bytes.0..f.bytes.1).contains(&at);
+    let touched = truth.frames.iter().find(touched);
+    let expected = truth.entries.iter().filter(|e| touched.is_none_or(|f| !holds(f, e.stamp.seq)));
+    assert!(scan.entries.iter().eq(expected), "{}", context());
+    let last_segment = built.bases[&stream].last() == Some(&base);
+    let behind = touched.map_or(at, |f| f.bytes.1);
+    let bounded = !last_segment || behind < whole.len() as u64;
+    match touched {
+        Some(frame) if bounded => {
+            assert_eq!(scan.missing(), [(frame.seqs.0.0, frame.seqs.1.0)], "{}", context());
+            assert_eq!(scan.gaps.len(), 1, "{}", context());
+        }
+        Some(frame) => {
+            assert_eq!(scan.gaps.len(), 1, "{}", context());
+            assert_eq!((scan.gaps[0].first, scan.gaps[0].last), (frame.seqs.0, None), "{}", context());
+        }
+        None => assert!(scan.missing().is_empty(), "{}", context()),
+    }
+    let follow = built.workspace.scan(stream, ScanMode::Follow);
+    built.check_nothing_wrong(stream, &follow);
+    built.workspace.flip(path, bit);
+}
+
+#[test]
+fn any_flipped_bit_of_a_small_log_is_noticed_and_costs_only_its_frame() {
+    let built = build(&fixed_recipe());
+    for (n, path) in built.workspace.segments().into_iter().enumerate() {
+        let whole = built.workspace.disk.read(&path).unwrap();
+        for bit in 0..whole.len() * 8 {
+            // The zeros between the headers are many and all alike.
+            let dull = (256 * 8..4096 * 8).contains(&bit) && bit % 61 != n % 61;
+            if !dull {
+                check_flip(&built, &path, &whole, bit);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn cuts_and_flips_of_any_log_cost_no_more_than_they_touch(
+        recipe in recipe(3, 14),
+        harm in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 30),
+    ) {
+        let built = build(&recipe);
+        let paths = built.workspace.segments();
+        for (which, place) in harm {
+            let path = which.get(&paths);
+            let whole = built.workspace.disk.read(path).unwrap();
+            check_flip(&built, path, &whole, place.index(whole.len() * 8));
+            if whole.len() > FRAMES_AT as usize {
+                let used = whole.len() - FRAMES_AT as usize;
+                check_flip(&built, path, &whole, FRAMES_AT as usize * 8 + place.index(used * 8));
+                let cut = FRAMES_AT as usize + place.index(used);
+                built.workspace.disk.overwrite(path, whole[..cut].to_vec());
+                built.check_cut(path, cut as u64);
+                built.workspace.disk.overwrite(path, whole);
+            }
+        }
+    }
+
+    /// Several harms at once: no promise of what is left, but what is read is true and what is not is named.
+    #[test]
+    fn whatever_happens_to_the_files_nothing_wrong_is_read(
+        recipe in recipe(3, 14),
+        harms in prop::collection::vec(harm(), 1..6),
+    ) {
+        let built = build(&recipe);
+        for harm in &harms {
+            harm.inflict(&built.workspace);
+        }
+        for stream in built.workspace.streams() {
+            for mode in [ScanMode::Follow, ScanMode::Full] {
+                let scan = built.workspace.scan(stream, mode);
+                built.check_nothing_wrong(stream, &scan);
+            }
+        }
+    }
+}
+
+/// What may happen to files.
+#[derive(Debug, Clone)]
+pub(crate) enum Harm {
+    Flip { segment: prop::sample::Index, at: prop::sample::Index },
+    Cut { segment: prop::sample::Index, at: prop::sample::Index },
+    Zero { segment: prop::sample::Index, at: prop::sample::Index, len: usize },
+    Noise { segment: prop::sample::Index, at: prop::sample::Index, with: Vec<u8> },
+    Swap { one: prop::sample::Index, other: prop::sample::Index },
+    Repeat { segment: prop::sample::Index, from: prop::sample::Index, to: prop::sample::Index, len: usize },
+    Remove { segment: prop::sample::Index },
+    Grow { segment: prop::sample::Index, with: Vec<u8> },
+}
+
+pub(crate) fn harm() -> impl Strategy<Value = Harm> {
+    use prop::sample::Index;
+    let place = || (any::<Index>(), any::<Index>());
+    let bytes = || prop::collection::vec(prop_oneof![Just(0u8), any::<u8>()], 0..200);
+    prop_oneof![
+        place().prop_map(|(segment, at)| Harm::Flip { segment, at }),
+        place().prop_map(|(segment, at)| Harm::Cut { segment, at }),
+        (place(), 0usize..5000).prop_map(|((segment, at), len)| Harm::Zero { segment, at, len }),
+        (place(), bytes()).prop_map(|((segment, at), with)| Harm::Noise { segment, at, with }),
+        place().prop_map(|(one, other)| Harm::Swap { one, other }),
+        (place(), any::<Index>(), 1usize..400).prop_map(|((segment, from), to, len)| Harm::Repeat {
+            segment,
+            from,
+            to,
+            len
+        }),
+        any::<Index>().prop_map(|segment| Harm::Remove { segment }),
+        (any::<Index>(), bytes()).prop_map(|(segment, with)| Harm::Grow { segment, with }),
+    ]
+}
+
+impl Harm {
+    pub(crate) fn inflict(&self, workspace: &Workspace) {
+        let paths = workspace.segments();
+        if paths.is_empty() {
+            return;
+        }
+        let disk = &workspace.disk;
+        let change = |segment: &prop::sample::Index, f: &dyn Fn(&mut Vec<u8>)| {
+            let path: &PathBuf = segment.get(&paths);
+            let mut bytes = disk.read(path).unwrap();
+            f(&mut bytes);
+            disk.overwrite(path, bytes);
+        };
+        // Half of the places lie behind the headers, where the frames are.
+        let place = |at: &prop::sample::Index, bytes: &[u8]| {
+            let n = at.index(usize::MAX);
+            let from = if n.is_multiple_of(2) { (FRAMES_AT as usize).min(bytes.len()) } else { 0 };
+            from + (n / 2) % (bytes.len() - from).max(1)
+        };
+        match self {
+            Harm::Flip { segment, at } => change(segment, &|bytes| {
+                let at = place(at, bytes);
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= 4;
+                }
+            }),
+            Harm::Cut { segment, at } => change(segment, &|bytes| bytes.truncate(place(at, bytes))),
+            Harm::Zero { segment, at, len } => change(segment, &|bytes| {
+                let at = place(at, bytes);
+                bytes.iter_mut().skip(at).take(*len).for_each(|b| *b = 0);
+            }),
+            Harm::Noise { segment, at, with } => change(segment, &|bytes| {
+                let at = place(at, bytes);
+                bytes.iter_mut().skip(at).zip(with).for_each(|(b, w)| *b = *w);
+            }),
+            Harm::Swap { one, other } => {
+                let (one, other): (&PathBuf, &PathBuf) = (one.get(&paths), other.get(&paths));
+                let (a, b) = (disk.read(one).unwrap(), disk.read(other).unwrap());
+                disk.overwrite(one, b);
+                disk.overwrite(other, a);
+            }
+            Harm::Repeat { segment, from, to, len } => change(segment, &|bytes| {
+                let (from, to) = (place(from, bytes) / 8 * 8, place(to, bytes) / 8 * 8);
+                let piece: Vec<u8> = bytes.iter().skip(from).take(*len).copied().collect();
+                bytes.iter_mut().skip(to).zip(piece).for_each(|(b, p)| *b = p);
+            }),
+            Harm::Remove { segment } => disk.remove_tree(segment.get::<PathBuf>(&paths)),
+            Harm::Grow { segment, with } => change(segment, &|bytes| bytes.extend_from_slice(with)),
+        }
+    }
+}
+
+// ---- writers, copies and failures
+
+/// What may happen to workspaces and the processes that write to them.
+#[derive(Debug, Clone)]
+enum Act {
+    Append { process: usize, events: Vec<Toy>, durability: Durability },
+    Close { process: usize },
+    Kill { process: usize },
+    Copy { side: usize },
+    Reboot,
+    Clock { by: i64 },
+    FullDisk { process: usize, free: u64, events: Vec<Toy> },
+    FailingSync { process: usize, events: Vec<Toy>, durability: Durability },
+    Dies { process: usize, at: u64, events: Vec<Toy>, durability: Durability },
+    OtherOptions { process: usize, segment_bytes_max: u64 },
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let process = || 0usize..6;
+    prop_oneof![
+        8 => (process(), events(), durability())
+            .prop_map(|(process, events, durability)| Act::Append { process, events, durability }),
+        2 => process().prop_map(|process| Act::Close { process }),
+        2 => process().prop_map(|process| Act::Kill { process }),
+        1 => (0usize..3).prop_map(|side| Act::Copy { side }),
+        1 => Just(Act::Reboot),
+        1 => (-5_000_000_000i64..5_000_000_000).prop_map(|by| Act::Clock { by }),
+        2 => (process(), 0u64..6000, events())
+            .prop_map(|(process, free, events)| Act::FullDisk { process, free, events }),
+        2 => (process(), events(), durability())
+            .prop_map(|(process, events, durability)| Act::FailingSync { process, events, durability }),
+        3 => (process(), 0u64..40, events(), durability())
+            .prop_map(|(process, at, events, durability)| Act::Dies { process, at, events, durability }),
+        1 => (process(), prop::sample::select(vec![SMALL, SMALL + 400, 1 << 20]))
+            .prop_map(|(process, segment_bytes_max)| Act::OtherOptions { process, segment_bytes_max }),
+    ]
+}
+
+/// A workspace, its processes, and what each was told.
+struct Side {
+    workspace: Workspace,
+    logs: Vec<Option<Log>>,
+    told: Told,
+}
+
+impl Side {
+    fn log(&mut self, process: usize) -> &Log {
+        let workspace = &self.workspace;
+        self.logs[process].get_or_insert_with(|| workspace.log(process as u32))
+    }
+
+    fn append(&mut self, process: usize, events: &[Toy], durability: Durability) -> bool {
+        self.log(process);
+        let log = self.logs[process].as_ref().unwrap();
+        self.told.append(log, events, durability).is_ok()
+    }
+
+    fn kill(&mut self, process: usize) {
+        if let Some(log) = self.logs[process].take() {
+            self.workspace.kill(log);
+        }
+    }
+
+    /// All that was acknowledged here is readable here.
+    fn check(&self, torn_allowed: bool) {
+        let entries = self.workspace.entries();
+        for (position, (stamp, event)) in &self.told.entries {
+            let Some(entry) = entries.get(position) else { panic!("{position} is lost") };
+            assert_eq!(entry.stamp, *stamp);
+            let mut payload = Vec::new();
+            contexta::engine::entry::Event::encode(event, &mut payload).unwrap();
+            assert_eq!(entry.payload, payload);
+        }
+        for stream in self.workspace.streams() {
+            let scan = self.workspace.scan(stream, ScanMode::Full);
+            let times: Vec<u64> = scan.entries.iter().map(|e| e.stamp.time).collect();
+            assert!(times.is_sorted_by(|a, b| a < b), "stamps do not increase");
+            assert!(torn_allowed || scan.is_clean(), "{scan:#?}");
+            // Only the end of a stream may be torn: nothing is glued to half a frame.
+            assert!(scan.gaps.iter().all(|g| g.last.is_none()), "{scan:#?}");
+        }
+    }
+}
+
+const PROCESSES: usize = 3;
+
+fn perform(acts: &[Act]) {
+    let workspace = Workspace::new(11, SMALL);
+    let disk = workspace.disk.clone();
+    let new = |workspace: Workspace| Side {
+        workspace,
+        logs: (0..PROCESSES).map(|_| None).collect(),
+        told: Told::default(),
+    };
+    let mut sides = vec![new(workspace)];
+    let mut meanings: BTreeMap<Position, Entry> = BTreeMap::new();
+    let mut torn_allowed = false;
+    for act in acts {
+        match act {
+            Act::Append { process, events, durability } => {
+                let n = sides.len();
+                assert!(sides[process % n].append(process / 2, events, *durability));
+            }
+            Act::Close { process } => {
+                let n = sides.len();
+                if let Some(log) = &sides[process % n].logs[process / 2] {
+                    log.close().unwrap();
+                }
+            }
+            Act::Kill { process } => {
+                let n = sides.len();
+                sides[process % n].kill(process / 2);
+            }
+            Act::Copy { side } if sides.len() < 3 => {
+                let n = sides.len();
+                let from = &sides[side % n];
+                let mut copy = new(from.workspace.copy_to(&format!("/copy{n}")));
+                copy.told.entries = from.told.entries.clone();
+                sides.push(copy);
+            }
+            Act::Copy { .. } => {}
+            Act::Reboot => {
+                for side in &mut sides {
+                    (0..PROCESSES).for_each(|p| side.kill(p));
+                }
+                disk.reboot();
+            }
+            Act::Clock { by } => disk.advance(*by),
+            Act::FullDisk { process, free, events } => {
+                let n = sides.len();
+                disk.set_free_bytes(Some(*free));
+                // Until the disk is full; each time all or nothing.
+                (0..40).any(|_| !sides[process % n].append(process / 2, events, Durability::Flush));
+                sides[process % n].check(torn_allowed);
+                disk.set_free_bytes(None);
+                assert!(sides[process % n].append(process / 2, events, Durability::Fsync));
+            }
+            Act::FailingSync { process, events, durability } => {
+                let side = process % sides.len();
+                disk.set_failing_syncs(true);
+                let before = sides[side].logs[process / 2].as_ref().and_then(Log::head);
+                let done = sides[side].append(process / 2, events, *durability);
+                disk.set_failing_syncs(false);
+                assert!(sides[side].append(process / 2, events, Durability::Fsync));
+                let after = sides[side].log(process / 2).head().unwrap();
+                if let (false, Some(before)) = (done, before) {
+                    assert_ne!(before.stream, after.stream, "a stream whose sync failed was continued");
+                }
+            }
+            Act::Dies { process, at, events, durability } => {
+                let n = sides.len();
+                let side = &mut sides[process % n];
+                side.kill(process / 2);
+                let inner = disk.process(*process as u32 + 50);
+                let eventful = Eventful::new(inner, *at, Happening::Dies);
+                let log = side.workspace.log_on(eventful.storage());
+                for _ in 0..6 {
+                    let _ = side.told.append(&log, events, *durability);
+                }
+                drop(log);
+                torn_allowed |= eventful.happened();
+            }
+            Act::OtherOptions { process, segment_bytes_max } => {
+                let n = sides.len();
+                sides[process % n].kill(process / 2);
+                sides[process % n].workspace.segment_bytes_max = *segment_bytes_max;
+            }
+        }
+        for side in &sides {
+            for (position, entry) in side.workspace.entries() {
+                let known = meanings.entry(position).or_insert_with(|| entry.clone());
+                assert_eq!(*known, entry, "{position} has two meanings");
+            }
+        }
+    }
+    sides.iter().for_each(|side| side.check(torn_allowed));
+}
+
+proptest! {
+    #![proptest_config(cases(120))]
+
+    #[test]
+    fn no_number_gets_two_meanings_and_nothing_acknowledged_is_lost(
+        acts in prop::collection::vec(act(), 1..40),
+    ) {
+        perform(&acts);
+    }
+}
+
+fn tag(n: u8) -> Vec<Toy> {
+    vec![Toy::Tag { key: vec![n; 20] }]
+}
+
+fn stream_of(log: &Log) -> StreamId {
+    log.head().unwrap().stream
+}
+
+#[test]
+fn an_idle_stream_is_continued_and_one_from_elsewhere_is_not() {
+    let workspace = Workspace::new(1, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(1), Durability::Flush).unwrap();
+    let stream = stream_of(&log);
+    // Its lock is held.
+    let other = workspace.log(2);
+    other.append(&tag(2), Durability::Flush).unwrap();
+    assert_ne!(stream_of(&other), stream);
+    workspace.kill(other);
+    workspace.kill(log);
+    // A copy.
+    let copy = workspace.copy_to("/copy");
+    let elsewhere = copy.log(3);
+    elsewhere.append(&tag(3), Durability::Flush).unwrap();
+    assert!(!workspace.streams().contains(&stream_of(&elsewhere)));
+    // At home, both are free: one of them is continued.
+    let log = workspace.log(4);
+    log.append(&tag(4), Durability::Flush).unwrap();
+    assert!(copy.streams().contains(&stream_of(&log)));
+    assert_eq!(workspace.streams().len(), 2);
+    drop(log);
+    // Another boot.
+    workspace.disk.reboot();
+    let log = workspace.log(5);
+    log.append(&tag(5), Durability::Flush).unwrap();
+    assert_eq!(workspace.streams().len(), 3);
+}
+
+/// Whatever the operation at which a process dies, the streams are whole up to their ends, and the next
+/// process goes on.
+#[test]
+fn a_death_at_any_operation_tears_at_most_the_end() {
+    for durability in [Durability::Flush, Durability::Fsync] {
+        for at in 0.. {
+            let workspace = Workspace::new(5, SMALL);
+            let mut told = Told::default();
+            let eventful = Eventful::new(workspace.disk.process(1), at, Happening::Dies);
+            let log = workspace.log_on(eventful.storage());
+            for n in 0..12 {
+                let _ = told.append(&log, &tag(n), durability);
+            }
+            drop(log);
+            let mut side = Side { workspace, logs: vec![None], told };
+            side.check(true);
+            assert!(side.append(0, &tag(99), durability));
+            side.check(true);
+            if !eventful.happened() {
+                break;
+            }
+        }
+    }
+}
+
+/// As above, but the operation fails once and the process lives on.
+#[test]
+fn a_failure_of_any_operation_loses_nothing_acknowledged() {
+    for durability in [Durability::Flush, Durability::Fsync] {
+        for at in 0.. {
+            let workspace = Workspace::new(5, SMALL);
+            let mut told = Told::default();
+            let eventful = Eventful::new(workspace.disk.process(1), at, Happening::Fails);
+            let log = workspace.log_on(eventful.storage());
+            for n in 0..12 {
+                let _ = told.append(&log, &tag(n), durability);
+            }
+            assert!(told.entries.len() >= 11, "one failure cost more than one append");
+            let _ = log.close();
+            drop(log);
+            Side { workspace, logs: vec![], told }.check(true);
+            if !eventful.happened() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_lost_its_last_segments_is_not_continued() {
+    let workspace = Workspace::new(3, SMALL);
+    let log = workspace.log(1);
+    for n in 0..30 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+    let stream = stream_of(&log);
+    drop(log);
+    let last = workspace.segments().pop().unwrap();
+    workspace.disk.remove_tree(&last);
+    // With these options the segment that is the last one now would have room.
+    let log = Workspace { segment_bytes_max: 1 << 20, ..workspace }.log(2);
+    log.append(&tag(99), Durability::Flush).unwrap();
+    assert_ne!(stream_of(&log), stream);
+}
+
+#[test]
+fn a_stream_whose_sync_failed_is_left_by_all_processes() {
+    let workspace = Workspace::new(3, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(1), Durability::Flush).unwrap();
+    let stream = stream_of(&log);
+    workspace.disk.set_failing_syncs(true);
+    assert!(log.append(&tag(2), Durability::Fsync).is_err());
+    workspace.disk.set_failing_syncs(false);
+    let other = workspace.log(2);
+    other.append(&tag(3), Durability::Fsync).unwrap();
+    assert_ne!(stream_of(&other), stream);
+    log.append(&tag(4), Durability::Fsync).unwrap();
+    assert_ne!(stream_of(&log), stream);
+}
+
+#[test]
+fn appends_to_a_full_disk_leave_one_folder_at_most() {
+    let workspace = Workspace::new(3, 1 << 20);
+    workspace.disk.set_free_bytes(Some(100));
+    let log = workspace.log(1);
+    for n in 0..20 {
+        assert!(log.append(&tag(n), Durability::Flush).is_err());
+    }
+    assert!(workspace.streams().len() <= 1);
+    workspace.disk.set_free_bytes(None);
+    log.append(&tag(50), Durability::Flush).unwrap();
+    assert_eq!(workspace.streams().len(), 1);
+    assert_eq!(workspace.entries().len(), 1);
+}

@@ -1,0 +1,8 @@
+//! Property tests: the engine against a plain map, on a simulated disk that loses, cuts and flips.
+//!
+//! Seeds are proptest's; clocks are the simulated disk's. A shrunken failure is kept as a named test beside the
+//! property that found it.
+
+mod domain;
+mod log;
+mod projection;

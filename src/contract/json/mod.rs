@@ -1,0 +1,152 @@
+//! JSON values, their canonical text, and a strict reader.
+//!
+//! Canonical text is what the Python reference writes: keys in code point order, members that are null left out,
+//! no spaces, integers of any size, floats in the shortest form that reads back, in Python's style.
+
+pub mod read;
+pub mod write;
+
+use std::collections::BTreeMap;
+
+/// A JSON value. Integers and floats stay apart; an integer beyond 64 bits keeps its digits.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// An integer of 64 bits.
+    Int(i64),
+    /// A larger integer: an optional minus, then digits without a leading zero.
+    Big(String),
+    /// A number with a fraction or exponent.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// An array.
+    List(Vec<Value>),
+    /// An object.
+    Map(BTreeMap<String, Value>),
+}
+
+/// A thing with a canonical JSON form.
+pub trait Canonical {
+    /// The form as a value; members that are absent may be null.
+    fn to_value(&self) -> Value;
+
+    /// The canonical text. Errors: a number that is not finite.
+    fn to_json(&self) -> crate::contract::Result<String> {
+        write::canonical(&self.to_value())
+    }
+}
+
+impl Value {
+    /// An object of these members.
+    pub fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+        Value::Map(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    }
+
+    /// A text by its display form.
+    pub fn text(value: impl ToString) -> Value {
+        Value::Text(value.to_string())
+    }
+
+    /// An array of these values.
+    pub fn list<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Value {
+        Value::List(values.into_iter().map(Into::into).collect())
+    }
+
+    /// Whether every number in it is finite.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Value::Float(f) => f.is_finite(),
+            Value::List(items) => items.iter().all(Value::is_finite),
+            Value::Map(members) => members.values().all(Value::is_finite),
+            _ => true,
+        }
+    }
+
+    /// A member of an object.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Value::Map(members) => members.get(key),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is an array.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(v: bool) -> Value {
+        Value::Bool(v)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(v: i64) -> Value {
+        Value::Int(v)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(v: u64) -> Value {
+        i64::try_from(v).map_or_else(|_| Value::Big(v.to_string()), Value::Int)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(v: usize) -> Value {
+        Value::from(v as u64)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(v: f64) -> Value {
+        Value::Float(v)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(v: &str) -> Value {
+        Value::Text(v.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(v: String) -> Value {
+        Value::Text(v)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(v: Option<T>) -> Value {
+        v.map_or(Value::Null, Into::into)
+    }
+}
+
+impl From<BTreeMap<String, String>> for Value {
+    fn from(map: BTreeMap<String, String>) -> Value {
+        Value::Map(map.into_iter().map(|(k, v)| (k, Value::Text(v))).collect())
+    }
+}
+
+impl From<BTreeMap<String, Value>> for Value {
+    fn from(map: BTreeMap<String, Value>) -> Value {
+        Value::Map(map)
+    }
+}

@@ -1,0 +1,306 @@
+//! Typed references: `kind:value`, the value made of dotted components.
+//!
+//! [`StableRef`] is any ref; one newtype per kind ([`RunRef`], [`ArtifactRef`] ...) is a ref whose kind and
+//! number of components are right. Parsing is the only way to get one, so every ref at hand is well formed.
+
+use crate::contract::error::{ContractError, ErrorCode, Result};
+use crate::contract::rules::is_space;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+/// Greatest length of a ref's text.
+pub const REF_LEN_MAX: usize = 255;
+/// Greatest length of one component.
+pub const COMPONENT_LEN_MAX: usize = 63;
+
+/// A reference of any kind.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StableRef {
+    text: String,
+    colon: usize,
+}
+
+/// Whether `text` can be one dotted part of a ref's value: lower-case letters and digits, single dashes between.
+pub fn is_component(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    text.len() <= COMPONENT_LEN_MAX && text.split('-').all(|part| !part.is_empty() && part.bytes().all(plain))
+}
+
+/// Number of components that the refs of a kind have, where the kind is one with a fixed shape.
+fn shape(kind: &str) -> Option<(usize, usize)> {
+    Some(match kind {
+        "project" => (1, 1),
+        "run" | "deployment" => (2, 2),
+        "stage" | "record" | "artifact" | "environment" => (3, 3),
+        "batch" => (4, 4),
+        "sample" | "op" => (4, 5),
+        _ => return None,
+    })
+}
+
+impl StableRef {
+    /// Parses the text form. Nothing is trimmed or changed.
+    pub fn parse(text: &str) -> Result<StableRef> {
+        let Some((kind, value)) = text.split_once(':').filter(|(_, v)| !v.contains(':')) else {
+            let message = format!("{text:?} is not of the form kind:value");
+            return Err(ContractError::new(ErrorCode::RefText, message));
+        };
+        let mut letters = kind.bytes();
+        let word = letters.next().is_some_and(|b| b.is_ascii_lowercase())
+            && letters.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if !word {
+            return Err(ContractError::new(ErrorCode::RefKind, format!("{kind:?} is not a kind of ref")));
+        }
+        let spaced = value.starts_with(is_space) || value.ends_with(is_space);
+        if value.is_empty() || spaced || !value.split('.').all(is_component) {
+            let message = format!("{value:?} is not a dotted value of lower-case components");
+            return Err(ContractError::new(ErrorCode::RefValue, message));
+        }
+        if text.len() > REF_LEN_MAX {
+            let message = format!("a ref of {} characters is longer than {REF_LEN_MAX}", text.len());
+            return Err(ContractError::new(ErrorCode::RefTooLong, message));
+        }
+        Ok(StableRef { text: text.to_owned(), colon: kind.len() })
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> &str {
+        self.text.get(..self.colon).unwrap_or_default()
+    }
+
+    /// The value, without the kind.
+    pub fn value(&self) -> &str {
+        self.text.get(self.colon + 1..).unwrap_or_default()
+    }
+
+    /// The whole text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The dotted parts of the value.
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.value().split('.')
+    }
+
+    /// The last dotted part: what people call the thing.
+    pub fn last_component(&self) -> &str {
+        self.components().next_back().unwrap_or_default()
+    }
+
+    /// The run that this ref lies in: itself, or the first two components of what can only lie in a run.
+    pub fn run(&self) -> Option<RunRef> {
+        if !matches!(
+            self.kind(),
+            "run" | "stage" | "batch" | "sample" | "op" | "record" | "artifact" | "environment"
+        ) {
+            return None;
+        }
+        let mut parts = self.components();
+        RunRef::parse(&format!("run:{}.{}", parts.next()?, parts.next()?)).ok()
+    }
+
+    /// Checks the number of components, for kinds that have a fixed one.
+    pub fn check_shape(&self) -> Result<()> {
+        let count = self.components().count();
+        match shape(self.kind()) {
+            Some((least, most)) if !(least..=most).contains(&count) => {
+                let wanted = if least == most { least.to_string() } else { format!("{least} or {most}") };
+                let message = format!("{self} has {count} components, not {wanted}");
+                Err(ContractError::new(ErrorCode::RefShape, message))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for StableRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for StableRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for StableRef {
+    type Err = ContractError;
+
+    fn from_str(text: &str) -> Result<StableRef> {
+        StableRef::parse(text)
+    }
+}
+
+/// One newtype per kind; parsing and printing come with it.
+macro_rules! ref_types {
+    ($($(#[$doc:meta])* $name:ident = $kind:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(StableRef);
+
+        impl $name {
+            /// The kind of these refs.
+            pub const KIND: &'static str = $kind;
+
+            /// Parses the text form; kind and number of components must be right.
+            pub fn parse(text: &str) -> Result<$name> {
+                StableRef::parse(text)?.try_into()
+            }
+
+            /// The ref with this value.
+            pub fn of(value: &str) -> Result<$name> {
+                $name::parse(&format!("{}:{value}", $kind))
+            }
+
+            /// The ref under `parent` with this last component.
+            pub fn under(parent: &StableRef, component: &str) -> Result<$name> {
+                $name::of(&format!("{}.{component}", parent.value()))
+            }
+
+            /// The ref without its type.
+            pub fn into_stable(self) -> StableRef {
+                self.0
+            }
+        }
+
+        impl TryFrom<StableRef> for $name {
+            type Error = ContractError;
+
+            fn try_from(any: StableRef) -> Result<$name> {
+                any.check_shape()?;
+                if any.kind() != $kind {
+                    let message = format!("{any} is a {}, not a {}", any.kind(), $kind);
+                    return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
+                }
+                Ok($name(any))
+            }
+        }
+
+        impl Deref for $name {
+            type Target = StableRef;
+
+            fn deref(&self) -> &StableRef {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ContractError;
+
+            fn from_str(text: &str) -> Result<$name> {
+                $name::parse(text)
+            }
+        }
+
+        impl From<$name> for StableRef {
+            fn from(typed: $name) -> StableRef {
+                typed.0
+            }
+        }
+    )*};
+}
+
+ref_types! {
+    /// `project:P`
+    ProjectRef = "project";
+    /// `run:P.R`
+    RunRef = "run";
+    /// `deployment:P.D`
+    DeploymentRef = "deployment";
+    /// `stage:P.R.S`
+    StageRef = "stage";
+    /// `batch:P.R.S.B`
+    BatchRef = "batch";
+    /// `sample:P.R.S[.B].X`
+    SampleRef = "sample";
+    /// `op:P.R.S[.B].O`
+    OperationRef = "op";
+    /// `record:P.R.K`
+    RecordRef = "record";
+    /// `artifact:P.R.K`
+    ArtifactRef = "artifact";
+    /// `environment:P.R.K`
+    EnvironmentRef = "environment";
+    /// `relation:...`, of any number of components.
+    RelationRef = "relation";
+}
+
+/// Makes a ref component of a name: trimmed, lower-cased, other characters to single dashes, cut to `len_max`.
+/// `None`: the name has no usable character.
+pub fn slug(name: &str, len_max: usize) -> Option<String> {
+    let mut out = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(len_max.min(COMPONENT_LEN_MAX));
+    let out = out.trim_end_matches('-');
+    (!out.is_empty()).then(|| out.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> &'static str {
+        StableRef::parse(text).unwrap_err().code.as_str()
+    }
+
+    #[test]
+    fn malformed_refs_have_their_codes() {
+        for text in ["run", "", "a:b:c"] {
+            assert_eq!(code(text), "stable_ref_invalid_text", "{text}");
+        }
+        for text in [":a", " run:a", "Run:a", "1:a", "ru n:a"] {
+            assert_eq!(code(text), "stable_ref_invalid_kind", "{text}");
+        }
+        let long = format!("run:{}", "a".repeat(64));
+        for text in [
+            "run:", "run:a..b", "run:.a", "run:A", "run:a_b", "run:a--b", "run:-a", "run:a-", "run:a b",
+            &long,
+        ] {
+            assert_eq!(code(text), "stable_ref_invalid_value", "{text}");
+        }
+        let parts = vec!["a".repeat(60); 5].join(".");
+        assert_eq!(code(&format!("x:{parts}")), "stable_ref_too_long");
+    }
+
+    #[test]
+    fn typed_refs_insist_on_kind_and_shape() {
+        assert_eq!(RunRef::parse("run:p.r").unwrap().last_component(), "r");
+        assert_eq!(RunRef::parse("run:p").unwrap_err().code, ErrorCode::RefShape);
+        assert_eq!(RunRef::parse("stage:p.r.s").unwrap_err().code, ErrorCode::RefKindMismatch);
+        assert_eq!(SampleRef::parse("sample:p.r.s.b.x").unwrap().components().count(), 5);
+        let artifact = StableRef::parse("artifact:p.r.model").unwrap();
+        assert_eq!(artifact.run().unwrap().as_str(), "run:p.r");
+        assert_eq!(StableRef::parse("project:p").unwrap().run(), None);
+    }
+
+    #[test]
+    fn slugs_are_components() {
+        assert_eq!(slug(" My  Model_v2! ", 63).unwrap(), "my-model-v2");
+        assert_eq!(slug("Modèle", 63).unwrap(), "mod-le");
+        assert_eq!(slug("日本", 63), None);
+        assert_eq!(slug("abc-def", 4).unwrap(), "abc");
+        assert!(is_component(&slug(&"x-".repeat(90), 63).unwrap()));
+    }
+}

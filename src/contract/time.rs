@@ -1,0 +1,142 @@
+//! Instants, and their one text form: `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
+//!
+//! Order is the order of instants. (The Python reference compared texts, where a whole second sorts after its
+//! own fractions.)
+
+use crate::contract::error::{ContractError, ErrorCode, Result};
+use chrono::{DateTime, NaiveDateTime, TimeDelta};
+use std::fmt;
+use std::str::FromStr;
+
+/// An instant: microseconds since 1970-01-01T00:00:00Z, in the years 1 to 9999.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// 0001-01-01T00:00:00Z.
+const MICROS_MIN: i64 = -62_135_596_800_000_000;
+/// 9999-12-31T23:59:59.999999Z.
+const MICROS_MAX: i64 = 253_402_300_799_999_999;
+
+impl Timestamp {
+    /// An instant by its microseconds since the epoch; `None` outside the years 1 to 9999.
+    pub fn from_micros(micros: i64) -> Option<Timestamp> {
+        (MICROS_MIN..=MICROS_MAX).contains(&micros).then_some(Timestamp(micros))
+    }
+
+    /// The instant at so many nanoseconds since the epoch, cut to microseconds (and to the year 9999).
+    pub fn from_nanos(nanos: u64) -> Timestamp {
+        Timestamp(i64::try_from(nanos / 1000).unwrap_or(MICROS_MAX).min(MICROS_MAX))
+    }
+
+    /// Microseconds since the epoch.
+    pub fn micros(self) -> i64 {
+        self.0
+    }
+
+    /// Microseconds from `earlier` to here.
+    pub fn micros_since(self, earlier: Timestamp) -> i64 {
+        self.0 - earlier.0
+    }
+
+    /// Parses `2024-01-31T12:00:00Z`, with any number of digits of a fraction (those beyond six are cut).
+    pub fn parse(text: &str) -> Result<Timestamp> {
+        Timestamp::parse_inner(text).ok_or_else(|| {
+            ContractError::new(
+                ErrorCode::Timestamp,
+                format!("{text:?} is not a time as 2024-01-31T12:00:00Z"),
+            )
+        })
+    }
+
+    fn parse_inner(text: &str) -> Option<Timestamp> {
+        let text = text.strip_suffix('Z')?;
+        let (whole, fraction) = match text.split_once('.') {
+            Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+            Some(_) => return None,
+            None => (text, ""),
+        };
+        // chrono is lenient about widths; the canonical form is not.
+        let shape = whole.len() == 19
+            && whole.bytes().enumerate().all(|(n, b)| match n {
+                4 | 7 => b == b'-',
+                10 => b == b'T',
+                13 | 16 => b == b':',
+                _ => b.is_ascii_digit(),
+            })
+            && fraction.bytes().all(|b| b.is_ascii_digit());
+        if !shape || whole.ends_with(":60") {
+            return None;
+        }
+        let seconds = NaiveDateTime::parse_from_str(whole, "%Y-%m-%dT%H:%M:%S").ok()?.and_utc().timestamp();
+        let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
+        Timestamp::from_micros(seconds.checked_mul(1_000_000)?.checked_add(digits.parse::<i64>().ok()?)?)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Within the years 1 to 9999 no step can overflow.
+        let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(self.0);
+        let micros = self.0.rem_euclid(1_000_000);
+        write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%S"))?;
+        if micros != 0 {
+            write!(f, ".{micros:06}")?;
+        }
+        f.write_str("Z")
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = ContractError;
+
+    fn from_str(text: &str) -> Result<Timestamp> {
+        Timestamp::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_round_trip_and_the_fraction_has_six_digits_or_none() {
+        for text in ["2024-01-31T12:00:00Z", "1969-12-31T23:59:59.000001Z", "9999-12-31T23:59:59.999999Z"] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(Timestamp::parse("0001-01-01T00:00:00Z").unwrap().micros(), MICROS_MIN);
+        assert_eq!(
+            Timestamp::parse("2024-01-01T00:00:00.1Z").unwrap().to_string(),
+            "2024-01-01T00:00:00.100000Z"
+        );
+        assert_eq!(Timestamp::parse("2024-01-01T00:00:00.1234567Z").unwrap().micros() % 1_000_000, 123_456);
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "",
+            "Z",
+            "2024-01-01",
+            "2024-01-01T00:00:00",
+            "2024-02-30T00:00:00Z",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:60Z",
+            "2024-01-01x00:00:00Z",
+            "2024-01-01T00:00:00+00:00",
+            "2024-01-01T00:00:00.Z",
+            "2024-1-1T00:00:00Z",
+            "0000-01-01T00:00:00Z",
+            "+2024-01-01T00:00:0Z",
+            "２０２４-01-01T00:00:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).map_err(|e| e.code), Err(ErrorCode::Timestamp), "{text}");
+        }
+    }
+
+    #[test]
+    fn order_is_that_of_instants_not_of_texts() {
+        let whole = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+        let half = Timestamp::parse("2024-01-01T00:00:00.500000Z").unwrap();
+        assert!(whole < half && whole.to_string() > half.to_string());
+    }
+}

@@ -1,0 +1,41 @@
+//! Artifact manifests by ref, and which bodies they refer to.
+
+use crate::contract::Fact;
+use crate::engine::Result;
+use crate::engine::entry::Kind;
+use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
+use crate::projections::entry::{self, Captured};
+use crate::projections::tables::{ARTIFACTS, BODIES};
+
+/// Fills [`ARTIFACTS`] and [`BODIES`].
+#[derive(Debug, Clone, Copy)]
+pub struct ArtifactsProjection;
+
+impl Projection<Captured> for ArtifactsProjection {
+    fn name(&self) -> &'static str {
+        "artifacts"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[ARTIFACTS, BODIES]
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        kind == entry::ARTIFACT
+    }
+
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+        if let Fact::Artifact(manifest, body) = &applied.event.fact {
+            let key = manifest.artifact_ref.as_str().as_bytes();
+            tables.put_version(ARTIFACTS, key, applied.stamp, &applied.event.replaces, &entry::row(applied)?);
+            if let Some(digest) = body {
+                tables.insert(BODIES, [&digest[..], key].concat());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! Lineage edges by ref, and from either end.
+
+use crate::contract::Fact;
+use crate::engine::Result;
+use crate::engine::entry::Kind;
+use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
+use crate::projections::entry::{self, Captured};
+use crate::projections::keys;
+use crate::projections::tables::{ENDS, RELATIONS};
+
+/// Fills [`RELATIONS`] and [`ENDS`].
+#[derive(Debug, Clone, Copy)]
+pub struct LineageProjection;
+
+impl Projection<Captured> for LineageProjection {
+    fn name(&self) -> &'static str {
+        "lineage"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[RELATIONS, ENDS]
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        kind == entry::RELATION
+    }
+
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+        if let Fact::Relation(edge) = &applied.event.fact {
+            let relation = edge.relation_ref.as_str().as_bytes();
+            tables.put_version(
+                RELATIONS,
+                relation,
+                applied.stamp,
+                &applied.event.replaces,
+                &entry::row(applied)?,
+            );
+            for end in [&edge.source_ref, &edge.target_ref] {
+                tables.insert(ENDS, keys::join(&[end.as_str().as_bytes(), relation]));
+            }
+        }
+        Ok(())
+    }
+}

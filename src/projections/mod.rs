@@ -1,0 +1,28 @@
+//! Floor 2: the only place where the contract meets the engine. Facts become entries, entries become tables.
+//!
+//! Every projection here is pure: the rows follow from one fact and its stamp. Keys and tables are named in
+//! [`tables`]; what the kinds are is in [`entry`], what their payload bytes hold in `payload`.
+
+pub mod artifacts;
+pub mod entry;
+pub mod keys;
+pub mod lineage;
+pub mod metadata;
+mod payload;
+pub mod records;
+pub mod series;
+pub mod tables;
+
+use crate::engine::projection::Projection;
+use entry::Captured;
+
+/// All projections of the ML domain.
+pub fn all() -> Vec<Box<dyn Projection<Captured>>> {
+    vec![
+        Box::new(metadata::MetadataProjection),
+        Box::new(records::RecordsProjection),
+        Box::new(series::SeriesProjection),
+        Box::new(artifacts::ArtifactsProjection),
+        Box::new(lineage::LineageProjection),
+    ]
+}

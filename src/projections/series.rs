@@ -1,0 +1,81 @@
+//! Metrics as series, by run, stage and key, ordered by when they were observed; and their summaries.
+
+use crate::contract::{Fact, MetricValue};
+use crate::engine::Result;
+use crate::engine::bytes::Reader;
+use crate::engine::entry::Kind;
+use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
+use crate::projections::entry::{self, Captured};
+use crate::projections::keys;
+use crate::projections::tables::{SERIES, SUMMARIES};
+
+/// Fills [`SERIES`] and [`SUMMARIES`].
+#[derive(Debug, Clone, Copy)]
+pub struct SeriesProjection;
+
+const HAS_STEP: u8 = 1;
+const IS_INT: u8 = 2;
+
+/// The value bytes of a point: a byte of flags, the step if there is one, the number if it is a whole one (a
+/// float is the point's measure).
+fn encode(step: Option<i64>, value: MetricValue) -> Vec<u8> {
+    let mut out = vec![0u8];
+    let mut flags = 0;
+    if let Some(step) = step {
+        flags |= HAS_STEP;
+        out.extend_from_slice(&step.to_le_bytes());
+    }
+    if let MetricValue::Int(n) = value {
+        flags |= IS_INT;
+        out.extend_from_slice(&n.to_le_bytes());
+    }
+    if let Some(first) = out.first_mut() {
+        *first = flags;
+    }
+    out
+}
+
+/// Step and value of a point.
+pub fn decode(point: &Point) -> Option<(Option<i64>, MetricValue)> {
+    let mut reader = Reader::new(&point.value);
+    let flags = reader.u8()?;
+    let step = if flags & HAS_STEP != 0 { Some(reader.u64()? as i64) } else { None };
+    let value = if flags & IS_INT != 0 {
+        MetricValue::Int(reader.u64()? as i64)
+    } else {
+        MetricValue::Float(point.measure?)
+    };
+    Some((step, value))
+}
+
+impl Projection<Captured> for SeriesProjection {
+    fn name(&self) -> &'static str {
+        "series"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[SERIES, SUMMARIES]
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        kind == entry::METRIC
+    }
+
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+        if let Fact::Metric(d) = &applied.event.fact {
+            let key = keys::series(&d.run_ref, d.stage_execution_ref.as_ref(), &d.payload.metric_key);
+            let point = Point {
+                order: PointOrder { time: d.observed_at.micros(), stamp: applied.stamp },
+                measure: Some(d.payload.value.as_f64()),
+                value: encode(d.payload.step, d.payload.value),
+            };
+            tables.register(SUMMARIES, &key, &point);
+            tables.add_point(SERIES, &key, point);
+        }
+        Ok(())
+    }
+}

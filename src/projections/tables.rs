@@ -1,0 +1,22 @@
+//! Every table of the ML domain. docs/FORMAT.md, "Projection files", describes keys and values.
+
+use crate::engine::projection::{TableKind, TableSpec};
+
+/// Facts about projects, runs and stages: ref, attribute -> value as canonical JSON.
+pub const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
+/// Environment snapshots: ref -> the whole fact.
+pub const ENVIRONMENTS: TableSpec = TableSpec::new("environments", TableKind::Versions);
+/// Where events and degraded markers stand in the log: run, family -> (observed at, stamp).
+pub const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
+/// Metrics: run, stage, key -> (observed at, stamp) -> value and step.
+pub const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
+/// Summaries of the same.
+pub const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+/// Artifacts: ref -> the whole fact.
+pub const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
+/// Who refers to a body: digest, artifact ref.
+pub const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
+/// Lineage edges: ref -> the whole fact.
+pub const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
+/// Lineage edges by their ends: ref of an end, relation ref.
+pub const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
