@@ -2,3 +2,4 @@
 pub mod contract;
 pub mod engine;
 pub mod projections;
+pub mod store;

@@ -1,0 +1,78 @@
+//! What can go wrong in the store.
+
+use crate::contract::ContractError;
+use crate::engine;
+
+/// A read or write of the store failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+    /// A value breaks a rule.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// No run has this ref, id or name.
+    #[error("no run is called {asked:?}")]
+    RunNotFound {
+        /// What was asked for.
+        asked: String,
+        /// Runs with similar names.
+        near: Vec<String>,
+    },
+    /// Several runs have this id or name.
+    #[error("{asked:?} may mean {}", candidates.join(", "))]
+    RunAmbiguous {
+        /// What was asked for.
+        asked: String,
+        /// The refs of all of them.
+        candidates: Vec<String>,
+    },
+    /// No project has this ref or name.
+    #[error("no project is called {asked:?}")]
+    ProjectNotFound {
+        /// What was asked for.
+        asked: String,
+    },
+    /// A file to be ingested cannot be read.
+    #[error("cannot read {path}")]
+    Source {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// A stable name of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Engine(e) => e.code(),
+            Error::Contract(e) => e.code.as_str(),
+            Error::RunNotFound { .. } => "query_run_not_found",
+            Error::RunAmbiguous { .. } => "query_run_ambiguous",
+            Error::ProjectNotFound { .. } => "query_project_not_found",
+            Error::Source { .. } => "artifact_source_missing",
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Engine(e) => e.hint().map(str::to_owned),
+            Error::Contract(e) => e.hint().map(str::to_owned),
+            Error::RunNotFound { near, .. } if near.is_empty() => {
+                Some("`contexta runs` lists all runs".into())
+            }
+            Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Error::RunAmbiguous { .. } => Some("give the full ref".into()),
+            Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
+            Error::Source { .. } => Some("check the path of the file".into()),
+        }
+    }
+}
+
+/// The result of a store operation.
+pub type Result<T> = std::result::Result<T, Error>;

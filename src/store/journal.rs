@@ -1,0 +1,119 @@
+//! The append side: facts into the log, bodies into the object store. Never touches a projection.
+
+use crate::contract::{ArtifactManifest, Fact, Valid, Value};
+use crate::engine::blob::{BlobInfo, BlobStore};
+use crate::engine::chain::Head;
+use crate::engine::entry::Stamp;
+use crate::engine::log::{Durability, Log};
+use crate::engine::storage::Storage;
+use crate::projections::entry::Captured;
+use crate::store::error::{Error, Result};
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What became of an append.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The stamp of the first fact; the others follow it.
+    pub first: Stamp,
+    /// How many.
+    pub count: u64,
+    /// What is promised about them.
+    pub durability: Durability,
+}
+
+impl Receipt {
+    /// The stamp of the `n`th fact of the append, from 0.
+    pub fn stamp(&self, n: u64) -> Stamp {
+        Stamp { time: self.first.time + n, seq: self.first.seq.plus(n), ..self.first }
+    }
+}
+
+/// Appends to one workspace.
+#[derive(Debug)]
+pub struct Journal {
+    log: Log,
+    blobs: BlobStore,
+}
+
+impl Journal {
+    /// A journal on this log and these bodies.
+    pub fn new(log: Log, blobs: BlobStore) -> Journal {
+        Journal { log, blobs }
+    }
+
+    /// Appends facts as one commit: all of them or none. Durability and cost: [`Log::append`].
+    pub fn append(&self, facts: Vec<Fact>, durability: Durability) -> Result<Receipt> {
+        self.append_captured(&facts.into_iter().map(Captured::from).collect::<Vec<_>>(), durability)
+    }
+
+    /// Appends one fact that replaces what earlier entries said.
+    pub fn append_replacing(
+        &self,
+        fact: Fact,
+        replaces: Vec<Stamp>,
+        durability: Durability,
+    ) -> Result<Receipt> {
+        self.append_captured(&[Captured { fact, replaces }], durability)
+    }
+
+    fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
+        let done = self.log.append(captured, durability)?;
+        Ok(Receipt { first: done.first, count: done.count, durability: done.durability })
+    }
+
+    /// Stores the body in `path`, durably, then the manifest that `describe` makes of it. On an error after the
+    /// body was stored, the body is an orphan: space, no lie.
+    pub fn append_artifact(
+        &self,
+        path: &Path,
+        describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<Valid<ArtifactManifest>>,
+    ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
+        let unreadable = |source| Error::Source { path: path.to_path_buf(), source };
+        let mut file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.is_dir() {
+            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
+        }
+        let body = self.blobs.ingest(&mut file)?;
+        let manifest = describe(&body)?;
+        let fact = Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0));
+        Ok((self.append(vec![fact], Durability::Fsync)?, manifest))
+    }
+
+    /// Makes everything appended so far durable.
+    pub fn sync(&self) -> Result<()> {
+        Ok(self.log.sync()?)
+    }
+
+    /// Ends the own stream with a close mark. A later append goes on.
+    pub fn close(&self) -> Result<Option<Head>> {
+        Ok(self.log.close()?)
+    }
+
+    /// The own stream, and how far it goes.
+    pub fn head(&self) -> Option<Head> {
+        self.log.head()
+    }
+
+    /// The bodies.
+    pub fn blobs(&self) -> &BlobStore {
+        &self.blobs
+    }
+
+    /// Where the clock, and random bytes, come from.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        self.log.storage()
+    }
+}
+
+/// What a manifest says of where a body in this workspace lies.
+pub fn location_of(body: &BlobInfo) -> String {
+    format!("blake3:{}", body.digest)
+}
+
+/// The name of a file as a manifest's attribute, if it has one.
+pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    Some(("file_name".to_owned(), Value::Text(name)))
+}

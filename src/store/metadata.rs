@@ -1,0 +1,380 @@
+//! Projects, runs, stages, environments.
+//!
+//! A thing is the sum of its facts. An attribute's value is what no other version replaces, then the one with
+//! the highest stamp; a closed status beats an open one; a project was created when it was first heard of. Where
+//! the versions that remain disagree, the attribute is named in the row's conflicts.
+
+use crate::contract::json::read;
+use crate::contract::{
+    EnvironmentSnapshot, Fact, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp, Value,
+};
+use crate::engine::projection::Version;
+use crate::engine::projection::view::current;
+use crate::projections::entry::Captured;
+use crate::projections::metadata::{PARAM_PREFIX, TAG_PREFIX};
+use crate::projections::tables::{ENVIRONMENTS, FACTS};
+use crate::projections::{keys, tables};
+use crate::store::error::{Error, Result};
+use crate::store::view::StoreView;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The attributes of one thing as they stand.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attributes {
+    values: BTreeMap<String, Value>,
+    /// Attributes about which the facts disagree.
+    pub conflicts: Vec<String>,
+}
+
+impl Attributes {
+    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
+        let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
+        let chosen = current(versions)?;
+        let mut all: Vec<(&Version, Value)> = Vec::new();
+        for version in chosen.rivals.iter().chain([&chosen.version]) {
+            all.push((version, read(version)?));
+        }
+        if name == "status" || name == "ended_at" {
+            // An open status says only that no end was known then.
+            let open = Value::text(RunStatus::Open);
+            if all.iter().any(|(_, value)| *value != open) {
+                all.retain(|(_, value)| *value != open);
+            }
+        }
+        let mut distinct: Vec<&Value> = Vec::new();
+        for (_, value) in &all {
+            if !distinct.contains(&value) {
+                distinct.push(value);
+            }
+        }
+        if name == "created_at" {
+            let first = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok()).min()?;
+            self.values.insert(name.to_owned(), Value::text(first));
+            return Some(());
+        }
+        if distinct.len() > 1 {
+            self.conflicts.push(name.to_owned());
+        }
+        self.values.insert(name.to_owned(), all.last()?.1.clone());
+        Some(())
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name)?.as_str().map(str::to_owned)
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        self.values.get(name)?.as_str()?.parse().ok()
+    }
+
+    fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Value> {
+        let named =
+            |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
+        self.values.iter().filter_map(named).collect()
+    }
+
+    fn tags(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+        self.with_prefix(TAG_PREFIX).into_iter().filter_map(text).collect()
+    }
+
+    fn status(&self) -> RunStatus {
+        self.text("status").and_then(|s| RunStatus::parse(&s).ok()).unwrap_or(RunStatus::Open)
+    }
+}
+
+/// A project.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProjectRow {
+    /// Its ref.
+    pub project_ref: ProjectRef,
+    /// Its name; the last component of its ref if it was never said.
+    pub name: String,
+    /// When it was first heard of.
+    pub created_at: Option<Timestamp>,
+    /// In words.
+    pub description: Option<String>,
+    /// Labels.
+    pub tags: BTreeMap<String, String>,
+    /// Attributes about which the facts disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    /// Its ref.
+    pub run_ref: RunRef,
+    /// Its project.
+    pub project_ref: ProjectRef,
+    /// The project's name.
+    pub project_name: String,
+    /// Its name; the last component of its ref if its start is not in the log.
+    pub name: String,
+    /// How far it has come.
+    pub status: RunStatus,
+    /// When it began; `None`: its start is not in the log.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// In words.
+    pub description: Option<String>,
+    /// Hyper-parameters.
+    pub params: BTreeMap<String, Value>,
+    /// Labels.
+    pub tags: BTreeMap<String, String>,
+    /// The revision of the code.
+    pub code_revision: Option<String>,
+    /// What it was trained on.
+    pub dataset_ref: Option<String>,
+    /// The command line.
+    pub command: Option<String>,
+    /// Attributes about which the facts disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// A stage.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StageRow {
+    /// Its ref.
+    pub stage_ref: StageRef,
+    /// Its name: the last component of its ref.
+    pub name: String,
+    /// How far it has come.
+    pub status: RunStatus,
+    /// When it began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Its place among the stages of the run.
+    pub order_index: Option<u64>,
+    /// Attributes about which the facts disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// An environment snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnvironmentRow {
+    /// The snapshot.
+    pub snapshot: EnvironmentSnapshot,
+}
+
+impl StoreView<'_> {
+    /// The attributes of everything whose ref begins with `prefix`, by ref.
+    fn things(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
+        let mut things: BTreeMap<StableRef, Attributes> = BTreeMap::new();
+        let mut malformed = false;
+        self.view.versions(FACTS, prefix, |key, versions| {
+            let parts = keys::split::<2>(key);
+            let subject = parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name)));
+            let added =
+                subject.and_then(|(subject, name)| things.entry(subject).or_default().add(name, versions));
+            malformed |= added.is_none();
+            Ok(())
+        })?;
+        if malformed {
+            return Err(self.broken_row(FACTS.name));
+        }
+        Ok(things)
+    }
+
+    /// All projects, by ref; also those known only by their runs.
+    pub fn projects(&self) -> Result<Vec<ProjectRow>> {
+        let mut rows = BTreeMap::new();
+        for (subject, attributes) in self.things(b"project:")? {
+            let Ok(project_ref) = ProjectRef::try_from(subject) else { continue };
+            rows.insert(project_ref.clone(), project_row(project_ref, &attributes));
+        }
+        for run in self.run_refs(b"run:")? {
+            if let Some(project_ref) = project_of(&run) {
+                rows.entry(project_ref.clone())
+                    .or_insert_with(|| project_row(project_ref, &Attributes::default()));
+            }
+        }
+        Ok(rows.into_values().collect())
+    }
+
+    /// The project with this ref or name.
+    pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
+        let projects = self.projects()?;
+        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || p.name == asked);
+        let found = found.or_else(|| projects.iter().find(|p| p.project_ref.value() == asked));
+        found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
+    }
+
+    /// The refs of all runs that anything was said or measured about.
+    fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
+        let mut refs = BTreeSet::new();
+        let mut add = |key: &[u8]| {
+            let text = key.split(|b| *b == 0).next().and_then(|t| std::str::from_utf8(t).ok());
+            refs.extend(text.and_then(|t| RunRef::parse(t).ok()));
+        };
+        for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
+            // From one run on, skip to the next: no need to look at every row.
+            let mut from = prefix.to_vec();
+            loop {
+                let mut next = None;
+                self.view.rows(table.name, prefix, &from, |key, _| {
+                    add(key);
+                    let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
+                    next = key.get(..end).map(|run| [run, &[1]].concat());
+                    Ok(false)
+                })?;
+                match next {
+                    Some(next) => from = next,
+                    None => break,
+                }
+            }
+        }
+        Ok(refs)
+    }
+
+    /// All runs, or those of a project, by project, start and ref.
+    pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
+        let prefix = project.map_or_else(|| b"run:".to_vec(), |p| keys::under("run", p));
+        self.run_rows(&prefix)
+    }
+
+    fn run_rows(&self, prefix: &[u8]) -> Result<Vec<RunRow>> {
+        let mut names = BTreeMap::new();
+        for project in self.projects()? {
+            names.insert(project.project_ref, project.name);
+        }
+        let mut things = self.things(prefix)?;
+        let mut rows = Vec::new();
+        for run_ref in self.run_refs(prefix)? {
+            let Some(project_ref) = project_of(&run_ref) else { continue };
+            let attributes = things.remove(&*run_ref).unwrap_or_default();
+            let name = names.get(&project_ref).cloned().unwrap_or_else(|| project_ref.value().to_owned());
+            rows.push(run_row(run_ref, project_ref, name, attributes));
+        }
+        rows.sort_by(|a, b| {
+            (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
+        });
+        Ok(rows)
+    }
+
+    /// One run.
+    pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
+        let rows = self.run_rows(run.as_str().as_bytes())?;
+        Ok(rows.into_iter().find(|row| row.run_ref == *run))
+    }
+
+    /// The run that `asked` means: a full ref, an id (the last component of the ref), or a name that only one run has.
+    pub fn find_run(&self, asked: &str) -> Result<RunRow> {
+        let asked = crate::contract::rules::trim(asked);
+        if asked.contains(':') {
+            let run = RunRef::parse(asked)?;
+            return match self.run(&run)? {
+                Some(row) => Ok(row),
+                None => Err(self.not_found(asked)?),
+            };
+        }
+        let rows = self.runs(None)?;
+        for matches in [
+            (|row: &RunRow, asked: &str| row.run_ref.last_component() == asked) as fn(&RunRow, &str) -> bool,
+            |row, asked| row.run_ref.value() == asked,
+            |row, asked| row.name == asked,
+        ] {
+            let mut found: Vec<&RunRow> = rows.iter().filter(|row| matches(row, asked)).collect();
+            match (found.pop(), found.is_empty()) {
+                (Some(row), true) => return Ok(row.clone()),
+                (Some(row), false) => {
+                    let all = found.into_iter().chain([row]).map(|r| r.run_ref.to_string()).collect();
+                    return Err(Error::RunAmbiguous { asked: asked.to_owned(), candidates: all });
+                }
+                (None, _) => {}
+            }
+        }
+        Err(self.not_found(asked)?)
+    }
+
+    fn not_found(&self, asked: &str) -> Result<Error> {
+        let id = asked.rsplit(['.', ':']).next().unwrap_or(asked).to_lowercase();
+        let similar = |row: &RunRow| {
+            let own = row.run_ref.last_component();
+            !id.is_empty() && (own.contains(&id) || id.contains(own) || row.name.to_lowercase().contains(&id))
+        };
+        let rows = self.runs(None)?;
+        let near = rows.iter().filter(|r| similar(r)).take(3).map(|r| r.run_ref.to_string()).collect();
+        Ok(Error::RunNotFound { asked: asked.to_owned(), near })
+    }
+
+    /// The stages of a run, by order index (those without one last), start and ref.
+    pub fn stages(&self, run: &RunRef) -> Result<Vec<StageRow>> {
+        let mut rows = Vec::new();
+        for (subject, attributes) in self.things(&keys::under("stage", run))? {
+            let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
+            rows.push(StageRow {
+                name: stage_ref.last_component().to_owned(),
+                stage_ref,
+                status: attributes.status(),
+                started_at: attributes.time("started_at"),
+                ended_at: attributes.time("ended_at"),
+                order_index: match attributes.values.get("order_index") {
+                    Some(Value::Int(n)) => u64::try_from(*n).ok(),
+                    _ => None,
+                },
+                conflicts: attributes.conflicts,
+            });
+        }
+        rows.sort_by(|a, b| {
+            let key = |s: &StageRow| (s.order_index.unwrap_or(u64::MAX), s.started_at);
+            (key(a), &a.stage_ref).cmp(&(key(b), &b.stage_ref))
+        });
+        Ok(rows)
+    }
+
+    /// The environment snapshots of a run, by time and ref.
+    pub fn environments(&self, run: &RunRef) -> Result<Vec<EnvironmentRow>> {
+        let mut rows = Vec::new();
+        let mut malformed = false;
+        self.view.versions(ENVIRONMENTS, &keys::under("environment", run), |_, versions| {
+            let fact = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+            match fact.map(|c| c.fact) {
+                Some(Fact::Environment(e)) => rows.push(EnvironmentRow { snapshot: e.into_inner() }),
+                _ => malformed = true,
+            }
+            Ok(())
+        })?;
+        if malformed {
+            return Err(self.broken_row(ENVIRONMENTS.name));
+        }
+        rows.sort_by_key(|e| e.snapshot.captured_at);
+        Ok(rows)
+    }
+}
+
+fn project_of(run: &RunRef) -> Option<ProjectRef> {
+    ProjectRef::of(run.components().next()?).ok()
+}
+
+fn project_row(project_ref: ProjectRef, attributes: &Attributes) -> ProjectRow {
+    ProjectRow {
+        name: attributes.text("name").unwrap_or_else(|| project_ref.value().to_owned()),
+        project_ref,
+        created_at: attributes.time("created_at"),
+        description: attributes.text("description"),
+        tags: attributes.tags(),
+        conflicts: attributes.conflicts.clone(),
+    }
+}
+
+fn run_row(run_ref: RunRef, project_ref: ProjectRef, project_name: String, attributes: Attributes) -> RunRow {
+    RunRow {
+        name: attributes.text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
+        run_ref,
+        project_ref,
+        project_name,
+        status: attributes.status(),
+        started_at: attributes.time("started_at"),
+        ended_at: attributes.time("ended_at"),
+        description: attributes.text("description"),
+        params: attributes.with_prefix(PARAM_PREFIX),
+        tags: attributes.tags(),
+        code_revision: attributes.text("code_revision"),
+        dataset_ref: attributes.text("dataset_ref"),
+        command: attributes.text("command"),
+        conflicts: attributes.conflicts,
+    }
+}

@@ -1,0 +1,131 @@
+//! Notes: what an answer lacks, or what was done to get it. No answer silently gives less than it should.
+
+use crate::engine::projection::{Note as EngineNote, RebuildReason};
+use crate::projections::entry::kind_name;
+
+/// How grave a note or finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Something is doubtful or incomplete.
+    Warning,
+    /// Something is wrong or lost.
+    Error,
+}
+
+impl Severity {
+    /// The stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// A note on an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// How grave.
+    pub severity: Severity,
+    /// A stable code.
+    pub code: &'static str,
+    /// In words.
+    pub message: String,
+    /// The particulars, by name.
+    pub details: Vec<(&'static str, String)>,
+}
+
+impl Note {
+    /// A note with a code and words.
+    pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Note {
+        Note { severity, code, message: message.into(), details: Vec::new() }
+    }
+
+    /// The same, with a particular.
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Note {
+        self.details.push((name, value.to_string()));
+        self
+    }
+}
+
+impl From<&EngineNote> for Note {
+    fn from(note: &EngineNote) -> Note {
+        match note {
+            EngineNote::Rebuilt { reason, entries } => {
+                let (why, severity) = match reason {
+                    RebuildReason::Absent => ("there were none".to_owned(), Severity::Info),
+                    RebuildReason::Asked => ("as asked".to_owned(), Severity::Info),
+                    RebuildReason::Version => {
+                        ("another version made the old ones".to_owned(), Severity::Info)
+                    }
+                    RebuildReason::Damaged(what) => {
+                        (format!("the old ones were damaged: {what}"), Severity::Warning)
+                    }
+                    RebuildReason::History(stream) => {
+                        (format!("the log changed behind them, in stream {stream}"), Severity::Warning)
+                    }
+                };
+                let message = format!("projections rebuilt from the log, {entries} entries: {why}");
+                Note::new(severity, "projections_rebuilt", message).with("entries", entries)
+            }
+            EngineNote::Gap(gap) => {
+                let message = format!("entries are missing: {gap} ({})", gap.cause.name().replace('_', " "));
+                let note = Note::new(Severity::Error, "log_gap", message)
+                    .with("stream", gap.stream)
+                    .with("first", gap.first)
+                    .with("cause", gap.cause.name());
+                match gap.last {
+                    Some(last) => note.with("last", last),
+                    None => note,
+                }
+            }
+            EngineNote::Unfinished { stream, after } => {
+                let message = format!(
+                    "stream {stream} ends in bytes that are no whole entry: an unknown number after {after} may be missing"
+                );
+                Note::new(Severity::Warning, "log_unfinished", message)
+                    .with("stream", stream)
+                    .with("after", after)
+            }
+            EngineNote::Newer { stream, version } => {
+                let message = format!(
+                    "a segment of stream {stream} is in format {version}, which needs a newer contexta"
+                );
+                Note::new(Severity::Error, "log_newer_format", message)
+                    .with("stream", stream)
+                    .with("version", version)
+            }
+            EngineNote::StreamUnreadable { stream, reason } => {
+                let message = format!("stream {stream} could not be read: {reason}");
+                Note::new(Severity::Error, "stream_unreadable", message).with("stream", stream)
+            }
+            EngineNote::UnknownKind { kind, count } => {
+                let message = format!(
+                    "{count} entries of kind {} are not known to this version; they are kept",
+                    kind.0
+                );
+                Note::new(Severity::Warning, "entry_unknown_kind", message)
+                    .with("kind", kind.0)
+                    .with("count", count)
+            }
+            EngineNote::UnreadableEntry { position } => {
+                let message =
+                    format!("entry {position} is intact, but its content is not what its kind says");
+                Note::new(Severity::Error, "entry_unreadable", message).with("position", position)
+            }
+            EngineNote::NotPublished { reason } => Note::new(
+                Severity::Info,
+                "projections_not_saved",
+                format!("projections could not be saved: {reason}"),
+            ),
+        }
+    }
+}
+
+/// The name of a kind of entries, for people.
+pub fn kind_text(kind: crate::engine::entry::Kind) -> String {
+    kind_name(kind).map_or_else(|| format!("kind {}", kind.0), str::to_owned)
+}

@@ -1,0 +1,80 @@
+//! One consistent read of all planes.
+
+use crate::engine::blob::BlobStore;
+use crate::engine::entry::{Entry, Position};
+use crate::engine::projection::digest::TablesDigest;
+use crate::engine::projection::{CatchUp, Progress, Projector, View};
+use crate::engine::{self};
+use crate::projections::entry::Captured;
+use crate::store::error::{Error, Result};
+use crate::store::note::Note;
+
+/// The read side of one workspace.
+#[derive(Debug)]
+pub struct Store {
+    projector: Projector<Captured>,
+    blobs: BlobStore,
+}
+
+/// A consistent read. Rows that belong together come from one moment.
+#[derive(Debug)]
+pub struct StoreView<'a> {
+    pub(super) view: &'a View,
+    pub(super) blobs: &'a BlobStore,
+}
+
+impl Store {
+    /// A store on these projections and bodies.
+    pub fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
+        Store { projector, blobs }
+    }
+
+    /// Catches up with the log, then asks. The question is asked again, after a rebuild, if the projections turn
+    /// out to be damaged; it must not have side effects.
+    pub fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
+        self.projector.read(|view| match question(&StoreView { view, blobs: &self.blobs }) {
+            Err(Error::Engine(e @ engine::Error::ProjectionUnusable { .. })) => Err(e),
+            other => Ok(other),
+        })?
+    }
+
+    /// Throws the projections away and makes them again.
+    pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
+        Ok(self.projector.rebuild(progress)?)
+    }
+
+    /// The digest of all tables.
+    pub fn digest(&self) -> Result<TablesDigest> {
+        Ok(self.projector.digest()?)
+    }
+
+    /// The digest that a rebuild would give, without changing anything.
+    pub fn digest_from_scratch(&self, progress: Progress<'_>) -> Result<TablesDigest> {
+        Ok(self.projector.digest_from_scratch(progress)?)
+    }
+}
+
+impl StoreView<'_> {
+    /// What this view lacks, and what was done to get it.
+    pub fn notes(&self) -> Vec<Note> {
+        self.view.notes().iter().map(Note::from).collect()
+    }
+
+    /// Facts by their place in the log, in order; `None` for one that is not readable.
+    pub(super) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
+        let entries = self.view.entries(positions)?;
+        let decode = |entry: Entry| {
+            let captured = Captured::of_entry(&entry).ok().flatten()?;
+            Some((entry, captured))
+        };
+        Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
+    }
+
+    /// The content of a row, or the projections are not what this build writes.
+    pub(super) fn broken_row(&self, table: &str) -> Error {
+        Error::Engine(engine::Error::ProjectionUnusable {
+            path: table.into(),
+            reason: format!("a row of table {table} is malformed"),
+        })
+    }
+}
