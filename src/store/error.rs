@@ -35,14 +35,6 @@ pub enum Error {
         /// What was asked for.
         asked: String,
     },
-    /// A file to be ingested cannot be read.
-    #[error("cannot read {path}")]
-    Source {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
 }
 
 impl Error {
@@ -54,7 +46,6 @@ impl Error {
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
             Error::ProjectNotFound { .. } => "query_project_not_found",
-            Error::Source { .. } => "artifact_source_missing",
         }
     }
 
@@ -69,7 +60,6 @@ impl Error {
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
             Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
-            Error::Source { .. } => Some("check the path of the file".into()),
         }
     }
 }

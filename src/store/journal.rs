@@ -1,14 +1,15 @@
 //! The append side: facts into the log, bodies into the object store. Never touches a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
+use crate::engine::Error;
 use crate::engine::blob::{BlobInfo, BlobStore};
 use crate::engine::chain::Head;
+use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Durability, Log};
 use crate::engine::storage::Storage;
 use crate::projections::entry::Captured;
-use crate::store::error::{Error, Result};
-use std::fs::File;
+use crate::store::error::Result;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,12 +71,7 @@ impl Journal {
         path: &Path,
         describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<Valid<ArtifactManifest>>,
     ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
-        let unreadable = |source| Error::Source { path: path.to_path_buf(), source };
-        let mut file = File::open(path).map_err(unreadable)?;
-        if file.metadata().map_err(unreadable)?.is_dir() {
-            return Err(unreadable(std::io::ErrorKind::IsADirectory.into()));
-        }
-        let body = self.blobs.ingest(&mut file)?;
+        let body = self.blobs.ingest_file(path)?;
         let manifest = describe(&body)?;
         let fact = Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0));
         Ok((self.append(vec![fact], Durability::Fsync)?, manifest))
@@ -105,6 +101,12 @@ impl Journal {
     pub fn storage(&self) -> &Arc<dyn Storage> {
         self.log.storage()
     }
+
+    /// Fills `out` with random bytes.
+    pub fn entropy(&self, out: &mut [u8]) -> Result<()> {
+        let filled = self.storage().entropy(out);
+        Ok(filled.map_err(|source| Error::Io { action: "read random bytes for", path: self.log.dir().into(), source })?)
+    }
 }
 
 /// What a manifest says of where a body in this workspace lies.
@@ -116,4 +118,9 @@ pub fn location_of(body: &BlobInfo) -> String {
 pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(("file_name".to_owned(), Value::Text(name)))
+}
+
+/// Sixteen hexadecimal digits of the digest of a text: a ref component that follows from what it says.
+pub fn short_digest(text: &str) -> String {
+    Digest::of(text.as_bytes()).to_string().chars().take(16).collect()
 }

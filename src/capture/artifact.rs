@@ -1,0 +1,45 @@
+//! Registering artifacts: which file, what it is, how it relates to the run.
+
+use crate::contract::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A file to be stored with its run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArtifactRegistration {
+    pub(super) kind: String,
+    pub(super) path: PathBuf,
+    pub(super) key: Option<String>,
+    pub(super) input: bool,
+    pub(super) attributes: BTreeMap<String, Value>,
+}
+
+impl ArtifactRegistration {
+    /// Something the run made, such as a `model_bundle`: the lineage says that the run (or stage) produced it.
+    pub fn output(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
+        ArtifactRegistration {
+            kind: kind.to_owned(),
+            path: path.as_ref().to_path_buf(),
+            key: None,
+            input: false,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// Something the run reads, such as a `dataset_snapshot`: the lineage says that the run (or stage) used it.
+    pub fn input(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
+        ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
+    }
+
+    /// The last component of its ref; by default made from the file's name.
+    pub fn key(mut self, key: &str) -> ArtifactRegistration {
+        self.key = Some(key.to_owned());
+        self
+    }
+
+    /// Adds an attribute.
+    pub fn attribute(mut self, key: &str, value: impl Into<Value>) -> ArtifactRegistration {
+        self.attributes.insert(key.to_owned(), value.into());
+        self
+    }
+}

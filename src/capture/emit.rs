@@ -1,0 +1,227 @@
+//! Emissions: what user code says, before a scope adds who, where and when.
+
+use crate::contract::{
+    AggregationScope, DegradedCategory, DegradedPayload, DegradedSeverity, Degradation, EventLevel, EventPayload, Fact,
+    MetricPayload, MetricValue, Origin, RecordDraft, RunRef, StableRef, StageRef, Timestamp, Valid, Value,
+};
+use std::collections::BTreeMap;
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventEmission {
+    key: String,
+    message: String,
+    level: EventLevel,
+    attributes: BTreeMap<String, Value>,
+    tags: BTreeMap<String, String>,
+}
+
+impl EventEmission {
+    /// An event of level `info`.
+    pub fn new(key: &str, message: &str) -> EventEmission {
+        EventEmission {
+            key: key.to_owned(),
+            message: message.to_owned(),
+            level: EventLevel::Info,
+            attributes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// How grave it is.
+    pub fn level(mut self, level: EventLevel) -> EventEmission {
+        self.level = level;
+        self
+    }
+
+    /// Adds an attribute.
+    pub fn attribute(mut self, key: &str, value: impl Into<Value>) -> EventEmission {
+        self.attributes.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a label.
+    pub fn tag(mut self, key: &str, value: &str) -> EventEmission {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// Something was measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MetricEmission {
+    key: String,
+    value: MetricValue,
+    step: Option<i64>,
+    unit: Option<String>,
+    scope: Option<AggregationScope>,
+    tags: BTreeMap<String, String>,
+}
+
+impl MetricEmission {
+    /// A metric without step, unit or labels.
+    pub fn new(key: &str, value: impl Into<MetricValue>) -> MetricEmission {
+        MetricEmission {
+            key: key.to_owned(),
+            value: value.into(),
+            step: None,
+            unit: None,
+            scope: None,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    /// The step of training it was measured at.
+    pub fn step(mut self, step: i64) -> MetricEmission {
+        self.step = Some(step);
+        self
+    }
+
+    /// The unit.
+    pub fn unit(mut self, unit: &str) -> MetricEmission {
+        self.unit = Some(unit.to_owned());
+        self
+    }
+
+    /// What it speaks of; by default a step if one is given, else the stage or run it is captured in.
+    pub fn scope(mut self, scope: AggregationScope) -> MetricEmission {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Adds a label.
+    pub fn tag(mut self, key: &str, value: &str) -> MetricEmission {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+/// Anything that a scope takes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Emission {
+    /// Something happened.
+    Event(EventEmission),
+    /// Something was measured.
+    Metric(MetricEmission),
+}
+
+impl From<EventEmission> for Emission {
+    fn from(event: EventEmission) -> Emission {
+        Emission::Event(event)
+    }
+}
+
+impl From<MetricEmission> for Emission {
+    fn from(metric: MetricEmission) -> Emission {
+        Emission::Metric(metric)
+    }
+}
+
+/// Who and where.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings<'a> {
+    pub(super) run: &'a RunRef,
+    pub(super) stage: Option<&'a StageRef>,
+    pub(super) producer: &'a str,
+}
+
+impl Surroundings<'_> {
+    fn subject(&self) -> StableRef {
+        match self.stage {
+            Some(stage) => stage.clone().into(),
+            None => self.run.clone().into(),
+        }
+    }
+
+    fn draft<P>(&self, observed_at: Timestamp, payload: P) -> RecordDraft<P> {
+        RecordDraft::new(self.run.clone(), self.stage.cloned(), observed_at, self.producer, payload)
+    }
+}
+
+/// A fact ready for the log.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) fact: Fact,
+    /// The family of the record, as its ref spells it.
+    pub(super) family: &'static str,
+    /// What could not be captured as it was.
+    pub(super) degraded: Option<String>,
+}
+
+impl Emission {
+    /// Adds who, where and when, and checks all rules.
+    pub(super) fn prepare(self, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+        match self {
+            Emission::Event(event) => prepare_event(event, around, at),
+            Emission::Metric(metric) if metric.value.as_f64().is_finite() => prepare_metric(metric, around, at),
+            Emission::Metric(metric) => prepare_non_finite(metric, around, at),
+        }
+    }
+}
+
+fn prepare_event(e: EventEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+    let payload = EventPayload {
+        event_key: e.key,
+        level: e.level,
+        message: e.message,
+        subject_ref: Some(around.subject()),
+        attributes: e.attributes,
+        tags: e.tags,
+        origin_marker: Origin::ExplicitCapture,
+    };
+    let fact = Fact::Event(Valid::new(around.draft(at, payload))?);
+    Ok(Prepared { fact, family: "event", degraded: None })
+}
+
+fn default_scope(step: Option<i64>, around: Surroundings<'_>) -> AggregationScope {
+    match (step, around.stage) {
+        (Some(_), _) => AggregationScope::Step,
+        (None, Some(_)) => AggregationScope::Stage,
+        (None, None) => AggregationScope::Run,
+    }
+}
+
+fn prepare_metric(m: MetricEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+    let payload = MetricPayload {
+        metric_key: m.key,
+        value: m.value,
+        value_type: m.value.type_name().to_owned(),
+        step: m.step,
+        unit: m.unit,
+        aggregation_scope: m.scope.unwrap_or_else(|| default_scope(m.step, around)),
+        subject_ref: Some(around.subject()),
+        slice_ref: None,
+        tags: m.tags,
+        summary_basis: Some("raw_observation".to_owned()),
+    };
+    let fact = Fact::Metric(Valid::new(around.draft(at, payload))?);
+    Ok(Prepared { fact, family: "metric", degraded: None })
+}
+
+/// NaN and the infinities happen to training runs, and say much about them. JSON has no word for them, so they are
+/// captured as what they are: a measurement that could not be made.
+fn prepare_non_finite(m: MetricEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+    let value = m.value.to_string();
+    let step = m.step.map_or_else(String::new, |step| format!(" at step {step}"));
+    let summary = format!("metric {} was {value}{step}", m.key);
+    // The key must be one all the same: a degraded marker is no way around the rules.
+    let checked = MetricEmission { value: MetricValue::Int(0), ..m.clone() };
+    prepare_metric(checked, around, at)?;
+    let mut attributes =
+        BTreeMap::from([("metric_key".to_owned(), Value::Text(m.key)), ("value".to_owned(), Value::Text(value))]);
+    if let Some(step) = m.step {
+        attributes.insert("step".to_owned(), Value::Int(step));
+    }
+    let payload = DegradedPayload {
+        issue_key: "metric.non_finite".to_owned(),
+        category: DegradedCategory::Capture,
+        severity: DegradedSeverity::Warning,
+        summary: summary.clone(),
+        subject_ref: Some(around.subject()),
+        origin_marker: Origin::ExplicitCapture,
+        attributes,
+    };
+    let mut draft = around.draft(at, payload);
+    draft.degradation_marker = Degradation::PartialFailure;
+    Ok(Prepared { fact: Fact::Degraded(Valid::new(draft)?), family: "degraded", degraded: Some(summary) })
+}

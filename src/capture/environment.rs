@@ -1,0 +1,92 @@
+//! What the process sees of itself: platform, code revision, and the environment variables asked for by name.
+//!
+//! Best effort: what cannot be found is left out, and never stops a run. Nothing else of the environment is read.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Operating system, its release where known, machine, and cores.
+pub(super) fn platform() -> String {
+    let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let words = [os, release.trim(), machine].into_iter().filter(|w| !w.is_empty());
+    format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
+}
+
+/// The values of the variables on the list that are set, are text, and are not blank.
+pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
+    let value = |name: &String| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
+}
+
+/// The commit that is checked out in the repository around the current directory, if there is one.
+pub(super) fn code_revision() -> Option<String> {
+    revision_at(&std::env::current_dir().ok()?)
+}
+
+/// Reads git's files as gitrepository-layout(5) describes them; no program is run.
+fn revision_at(dir: &Path) -> Option<String> {
+    let dot_git = dir.ancestors().map(|d| d.join(".git")).find(|p| p.exists())?;
+    let git = if dot_git.is_file() {
+        // A work tree or submodule: the file names the real directory.
+        let text = read_small(&dot_git)?;
+        dot_git.parent()?.join(text.strip_prefix("gitdir:")?.trim())
+    } else {
+        dot_git
+    };
+    let head = read_small(&git.join("HEAD"))?;
+    let Some(name) = head.strip_prefix("ref:").map(str::trim) else { return commit(&head) };
+    let common = read_small(&git.join("commondir")).map_or_else(|| git.clone(), |c| git.join(c.trim()));
+    for root in [&git, &common] {
+        if let Some(found) = read_small(&root.join(name)).as_deref().and_then(commit) {
+            return Some(found);
+        }
+    }
+    let packed = read_small(&common.join("packed-refs"))?;
+    packed.lines().find_map(|line| commit(line.strip_suffix(name)?))
+}
+
+fn commit(text: &str) -> Option<String> {
+    let text = text.trim();
+    let digits = text.bytes().all(|b| b.is_ascii_hexdigit());
+    (digits && matches!(text.len(), 40 | 64)).then(|| text.to_owned())
+}
+
+fn read_small(path: &Path) -> Option<String> {
+    const BYTES_MAX: u64 = 4 << 20;
+    let fits = fs::metadata(path).ok()?.len() <= BYTES_MAX;
+    if fits { fs::read_to_string(path).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_is_found_loose_packed_and_detached() {
+        let root = std::env::temp_dir().join(format!("contexta-revision-{}", std::process::id()));
+        let (git, inside) = (root.join(".git"), root.join("a/b"));
+        fs::create_dir_all(git.join("refs/heads")).unwrap();
+        fs::create_dir_all(&inside).unwrap();
+        let (one, two, three) = ("1".repeat(40), "2".repeat(40), "3".repeat(40));
+        fs::write(git.join("HEAD"), "ref: refs/heads/main\n").unwrap();
+        assert_eq!(revision_at(&inside), None);
+        fs::write(git.join("packed-refs"), format!("# pack-refs\n{one} refs/heads/main\n")).unwrap();
+        assert_eq!(revision_at(&inside), Some(one));
+        fs::write(git.join("refs/heads/main"), format!("{two}\n")).unwrap();
+        assert_eq!(revision_at(&inside), Some(two));
+        fs::write(git.join("HEAD"), format!("{three}\n")).unwrap();
+        assert_eq!(revision_at(&inside), Some(three));
+        fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn no_variable_is_read_that_is_not_on_the_list() {
+        assert!(variables(&[]).is_empty());
+        // Set for every test by cargo.
+        let found = variables(&["CARGO_PKG_NAME".to_owned(), "CONTEXTA_NOT_SET".to_owned()]);
+        assert_eq!(found, BTreeMap::from([("CARGO_PKG_NAME".to_owned(), "contexta".to_owned())]));
+    }
+}

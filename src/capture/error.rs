@@ -1,0 +1,66 @@
+//! What can go wrong while capturing.
+
+use crate::contract::{ContractError, RunStatus, StableRef};
+use crate::store;
+
+/// A capture failed; nothing of it is in the log.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value breaks a rule.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The log or the object store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The scope has ended.
+    #[error("{scope} has ended as {status}")]
+    ScopeClosed {
+        /// Its run or stage.
+        scope: StableRef,
+        /// How it ended.
+        status: RunStatus,
+    },
+    /// A name without a usable character where no other can be made up.
+    #[error("the name {name:?} has no letter or digit that a ref can hold")]
+    UnusableName {
+        /// The name.
+        name: String,
+    },
+    /// The file of an artifact is missing, or is no file.
+    #[error("the artifact {path} {what}")]
+    Source {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl Error {
+    /// A stable name of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Contract(e) => e.code.as_str(),
+            Error::Store(e) => e.code(),
+            Error::ScopeClosed { .. } => "runtime_scope_closed",
+            Error::UnusableName { .. } => "runtime_invalid_component",
+            Error::Source { .. } => "artifact_source_missing",
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Contract(e) => e.hint().map(str::to_owned),
+            Error::Store(e) => e.hint(),
+            Error::ScopeClosed { .. } => Some("capture before complete() or fail(), or open another scope".into()),
+            Error::UnusableName { .. } => Some("use some ASCII letters or digits in the name".into()),
+            Error::Source { .. } => Some("give the path of an existing file".into()),
+        }
+    }
+}
+
+
+/// The result of a capture.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,156 @@
+//! Describing and starting a run.
+
+use crate::capture::environment;
+use crate::capture::error::Result;
+use crate::capture::scope::RunScope;
+use crate::capture::session::Session;
+use crate::contract::refs::slug;
+use crate::contract::{
+    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, SCHEMA_VERSION, Timestamp, Valid, Value,
+};
+use crate::store::Durability;
+use std::collections::BTreeMap;
+
+/// Room that a generated suffix and its dash take in a component of 63 characters.
+const SLUG_LEN_MAX: usize = 63 - 9;
+
+/// A run about to start.
+#[derive(Debug, Clone)]
+pub struct RunBuilder {
+    session: Session,
+    name: String,
+    run_id: Option<String>,
+    description: Option<String>,
+    params: BTreeMap<String, Value>,
+    tags: BTreeMap<String, String>,
+    code_revision: Option<String>,
+    dataset_ref: Option<String>,
+    command: Option<String>,
+    runtime: Option<(String, String)>,
+    packages: BTreeMap<String, String>,
+}
+
+impl RunBuilder {
+    pub(super) fn new(session: Session, name: &str) -> RunBuilder {
+        RunBuilder {
+            session,
+            name: name.to_owned(),
+            run_id: None,
+            description: None,
+            params: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            code_revision: None,
+            dataset_ref: None,
+            command: None,
+            runtime: None,
+            packages: BTreeMap::from([("contexta".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+        }
+    }
+
+    /// The last component of the run's ref, as it is. By default it is made from the name and a random suffix, so
+    /// that runs of one name, in any number of processes, never become one. Two runs with the same id are one.
+    pub fn run_id(mut self, id: &str) -> RunBuilder {
+        self.run_id = Some(id.to_owned());
+        self
+    }
+
+    /// What the run is for.
+    pub fn description(mut self, text: &str) -> RunBuilder {
+        self.description = Some(text.to_owned());
+        self
+    }
+
+    /// A hyper-parameter: a number, a text or a truth value.
+    pub fn param(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
+        self.params.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A label.
+    pub fn tag(mut self, key: &str, value: &str) -> RunBuilder {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The revision of the code; by default that of the repository around the current directory.
+    pub fn code_revision(mut self, revision: &str) -> RunBuilder {
+        self.code_revision = Some(revision.to_owned());
+        self
+    }
+
+    /// What it is trained or evaluated on.
+    pub fn dataset_ref(mut self, dataset: &str) -> RunBuilder {
+        self.dataset_ref = Some(dataset.to_owned());
+        self
+    }
+
+    /// The command line. It is never taken from the process: it may hold secrets.
+    pub fn command(mut self, command: &str) -> RunBuilder {
+        self.command = Some(command.to_owned());
+        self
+    }
+
+    /// The language runtime and its version, for the environment snapshot.
+    pub fn runtime(mut self, name: &str, version: &str) -> RunBuilder {
+        self.runtime = Some((name.to_owned(), version.to_owned()));
+        self
+    }
+
+    /// A package and its version, for the environment snapshot.
+    pub fn package(mut self, name: &str, version: &str) -> RunBuilder {
+        self.packages.insert(name.to_owned(), version.to_owned());
+        self
+    }
+
+    /// Starts the run: project, run and environment snapshot go into the log as one commit, on disk when this
+    /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
+    pub fn start(self) -> Result<RunScope> {
+        let session = &self.session.inner;
+        let now = session.now();
+        let id = match &self.run_id {
+            Some(id) => id.clone(),
+            // A name in a script without a usable character still makes a run.
+            None => {
+                let stem = slug(&self.name, SLUG_LEN_MAX).unwrap_or_else(|| "run".to_owned());
+                format!("{stem}-{}", session.suffix()?)
+            }
+        };
+        let run_ref = RunRef::under(&session.project_ref, &id)?;
+        let detected = || session.options.code_revision.then(environment::code_revision).flatten();
+        let run = Valid::new(Run {
+            run_ref: run_ref.clone(),
+            project_ref: session.project_ref.clone(),
+            name: self.name.clone(),
+            status: RunStatus::Open,
+            started_at: now,
+            ended_at: None,
+            description: self.description.clone(),
+            params: self.params.clone(),
+            tags: self.tags.clone(),
+            code_revision: self.code_revision.clone().or_else(detected),
+            dataset_ref: self.dataset_ref.clone(),
+            command: self.command.clone(),
+            schema_version: SCHEMA_VERSION.to_owned(),
+        })?;
+        let mut facts = Vec::from_iter(session.project_fact(now)?);
+        facts.push(Fact::Run(run));
+        facts.push(self.environment(&run_ref, now)?);
+        session.journal.append(facts, Durability::Fsync)?;
+        session.project_was_said();
+        Ok(RunScope::new(self.session.clone(), run_ref, now))
+    }
+
+    fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {
+        Ok(Fact::Environment(Valid::new(EnvironmentSnapshot {
+            environment_snapshot_ref: EnvironmentRef::under(run_ref, "runtime")?,
+            run_ref: run_ref.clone(),
+            captured_at: now,
+            python_version: None,
+            runtime: self.runtime.clone(),
+            platform: environment::platform(),
+            packages: self.packages.clone(),
+            environment_variables: environment::variables(&self.session.inner.options.environment_variables),
+            schema_version: SCHEMA_VERSION.to_owned(),
+        })?))
+    }
+}

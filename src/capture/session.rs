@@ -1,0 +1,107 @@
+//! A session: one process capturing into one workspace, for one project.
+
+use crate::capture::error::{Error, Result};
+use crate::capture::run::RunBuilder;
+use crate::contract::refs::slug;
+use crate::contract::{Fact, Project, ProjectRef, SCHEMA_VERSION, Timestamp, Valid};
+use crate::store::{Durability, Journal};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How to capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaptureOptions {
+    /// The project's name.
+    pub project: String,
+    /// Who captures: a token such as `sdk.rust`.
+    pub producer: String,
+    /// What is promised when an event or metric has been captured. Starts and ends of scopes and artifacts are
+    /// always `Fsync`.
+    pub durability: Durability,
+    /// Names of the environment variables that may be captured; none by default.
+    pub environment_variables: Vec<String>,
+    /// Whether to look for the revision of the code in the repository around the current directory.
+    pub code_revision: bool,
+}
+
+impl Default for CaptureOptions {
+    fn default() -> CaptureOptions {
+        CaptureOptions {
+            project: "default".to_owned(),
+            producer: "sdk.rust".to_owned(),
+            durability: Durability::Flush,
+            environment_variables: Vec::new(),
+            code_revision: true,
+        }
+    }
+}
+
+/// Captures into one workspace. Cheap to clone; clones are the same session.
+#[derive(Debug, Clone)]
+pub struct Session {
+    pub(super) inner: Arc<SessionInner>,
+}
+
+#[derive(Debug)]
+pub(super) struct SessionInner {
+    pub(super) journal: Arc<Journal>,
+    pub(super) options: CaptureOptions,
+    pub(super) project_ref: ProjectRef,
+    project_said: AtomicBool,
+}
+
+impl Session {
+    /// A session on this journal. Errors: the project's name cannot become a ref.
+    pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
+        let unusable = || Error::UnusableName { name: options.project.clone() };
+        let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
+        let project_said = AtomicBool::new(false);
+        Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_said }) })
+    }
+
+    /// The project.
+    pub fn project_ref(&self) -> &ProjectRef {
+        &self.inner.project_ref
+    }
+
+    /// Describes a run; [`RunBuilder::start`] begins it.
+    pub fn run(&self, name: &str) -> RunBuilder {
+        RunBuilder::new(self.clone(), name)
+    }
+}
+
+impl SessionInner {
+    pub(super) fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(self.journal.storage().now())
+    }
+
+    /// That the project exists, the first time this session is asked.
+    pub(super) fn project_fact(&self, at: Timestamp) -> Result<Option<Fact>> {
+        if self.project_said.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let project = Valid::new(Project {
+            project_ref: self.project_ref.clone(),
+            name: self.options.project.clone(),
+            created_at: at,
+            description: None,
+            tags: BTreeMap::new(),
+            schema_version: SCHEMA_VERSION.to_owned(),
+        })?;
+        Ok(Some(Fact::Project(project)))
+    }
+
+    pub(super) fn project_was_said(&self) {
+        self.project_said.store(true, Ordering::Relaxed);
+    }
+
+    /// Random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
+    pub(super) fn suffix(&self) -> Result<String> {
+        const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut random = [0u8; 8];
+        self.journal.entropy(&mut random)?;
+        let letter = |b: &u8| ALPHABET.get(usize::from(b & 31)).map_or('0', |l| char::from(*l));
+        Ok(random.iter().map(letter).collect())
+    }
+}

@@ -1,0 +1,154 @@
+//! Walks over the lineage graph: where a thing came from, and what came of it.
+//!
+//! Edges are oriented by what they say, not by which end is called source: for `produced_by`, `used`,
+//! `derived_from` and their kin the target came first, for `consumed_by` the source. A stage is part of its run, so a
+//! walk that reaches a stage goes on to the run, and one that begins at a run covers its stages.
+
+use crate::contract::{ArtifactRef, LineageEdge, RunRef, StableRef};
+use crate::interpretation::error::{Error, Result};
+use crate::store::{Note, Severity, Store, StoreView};
+use std::collections::{BTreeSet, VecDeque};
+
+/// Which way to walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// To where it came from.
+    Upstream,
+    /// To what came of it.
+    Downstream,
+    /// Both, each from the root on.
+    Both,
+}
+
+impl Direction {
+    /// The stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Direction::Upstream => "upstream",
+            Direction::Downstream => "downstream",
+            Direction::Both => "both",
+        }
+    }
+}
+
+/// One edge of the walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineageStep {
+    /// The edge.
+    pub edge: LineageEdge,
+    /// Which way it was walked: never `Both`.
+    pub direction: Direction,
+    /// How many edges lie between it and the root.
+    pub depth: usize,
+    /// The end it was walked from.
+    pub from: StableRef,
+    /// The end it was walked to.
+    pub to: StableRef,
+}
+
+/// A walk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LineageTraversal {
+    /// Where it began.
+    pub root: StableRef,
+    /// The edges, upstream ones first, nearest first.
+    pub steps: Vec<LineageStep>,
+    /// Every ref that was reached, the root first.
+    pub visited: Vec<StableRef>,
+    /// What the answer lacks.
+    pub notes: Vec<Note>,
+}
+
+/// Walks from `subject` up to `depth_max` edges far.
+pub fn traverse_lineage(store: &Store, subject: &str, direction: Direction, depth_max: usize) -> Result<LineageTraversal> {
+    let root = StableRef::parse(crate::contract::rules::trim(subject))?;
+    root.check_shape()?;
+    let walked = store.read(|view| {
+        let mut traversal = LineageTraversal {
+            root: root.clone(),
+            steps: Vec::new(),
+            visited: vec![root.clone()],
+            notes: view.notes(),
+        };
+        for way in [Direction::Upstream, Direction::Downstream] {
+            if direction == way || direction == Direction::Both {
+                walk(view, &mut traversal, way, depth_max)?;
+            }
+        }
+        let known = !traversal.steps.is_empty() || exists(view, &root)?;
+        if known && traversal.steps.is_empty() {
+            let message = format!("{root} has no {} relations", direction.as_str());
+            traversal.notes.push(Note::new(Severity::Info, "lineage_root_has_no_relations", message));
+        }
+        Ok((traversal, known))
+    })?;
+    match walked {
+        (traversal, true) => Ok(traversal),
+        (_, false) => Err(Error::SubjectNotFound { subject: root.to_string() }),
+    }
+}
+
+fn exists(view: &StoreView<'_>, subject: &StableRef) -> crate::store::Result<bool> {
+    Ok(match subject.kind() {
+        "artifact" => view.artifact(&ArtifactRef::try_from(subject.clone())?)?.is_some(),
+        "run" => view.run(&RunRef::try_from(subject.clone())?)?.is_some(),
+        "stage" => match subject.run() {
+            Some(run) => view.stages(&run)?.iter().any(|s| *s.stage_ref == *subject),
+            None => false,
+        },
+        _ => !view.relations_of(subject)?.is_empty(),
+    })
+}
+
+fn walk(
+    view: &StoreView<'_>,
+    traversal: &mut LineageTraversal,
+    way: Direction,
+    depth_max: usize,
+) -> crate::store::Result<()> {
+    let mut seen = BTreeSet::from([traversal.root.clone()]);
+    let mut queue = VecDeque::from([(traversal.root.clone(), 0usize)]);
+    while let Some((at, depth)) = queue.pop_front() {
+        if depth >= depth_max {
+            continue;
+        }
+        for place in same_place(view, &at, &mut seen)? {
+            for edge in view.relations_of(&place)? {
+                let (origin, outcome) = match edge.relation_type.target_is_origin() {
+                    true => (&edge.target_ref, &edge.source_ref),
+                    false => (&edge.source_ref, &edge.target_ref),
+                };
+                let (from, to) = if way == Direction::Upstream { (outcome, origin) } else { (origin, outcome) };
+                if *from != place {
+                    continue;
+                }
+                let to = to.clone();
+                let step = LineageStep { direction: way, depth, from: place.clone(), to: to.clone(), edge };
+                traversal.steps.push(step);
+                if seen.insert(to.clone()) {
+                    if !traversal.visited.contains(&to) {
+                        traversal.visited.push(to.clone());
+                    }
+                    queue.push_back((to, depth + 1));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A thing and what counts as the same place: for a stage its run, for a run its stages.
+fn same_place(
+    view: &StoreView<'_>,
+    at: &StableRef,
+    seen: &mut BTreeSet<StableRef>,
+) -> crate::store::Result<Vec<StableRef>> {
+    let mut places = vec![at.clone()];
+    let more: Vec<StableRef> = match (at.kind(), at.run()) {
+        ("stage", Some(run)) => vec![run.into()],
+        ("run", Some(run)) => view.stages(&run)?.into_iter().map(|s| s.stage_ref.into()).collect(),
+        _ => Vec::new(),
+    };
+    places.extend(more.into_iter().filter(|place| seen.insert(place.clone())));
+    Ok(places)
+}

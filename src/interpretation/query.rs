@@ -1,0 +1,215 @@
+//! Projects, runs, and what one run holds.
+
+use crate::contract::{LineageEdge, RunRef, StageRef};
+use crate::interpretation::error::{Error, Result};
+use crate::store::{
+    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity, StageRow, Store,
+    StoreView,
+};
+use std::collections::BTreeMap;
+
+/// All projects.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProjectList {
+    /// By ref.
+    pub projects: Vec<ProjectRow>,
+    /// What the answer lacks.
+    pub notes: Vec<Note>,
+}
+
+/// A run in a list: its facts and its metrics in short.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSummary {
+    /// The run.
+    pub run: RunRow,
+    /// Its series, by stage and key.
+    pub metrics: Vec<SeriesRow>,
+}
+
+/// Runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunList {
+    /// By project, start and ref.
+    pub runs: Vec<RunSummary>,
+    /// What the answer lacks.
+    pub notes: Vec<Note>,
+}
+
+/// All that is known of one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunSnapshot {
+    /// The run.
+    pub run: RunRow,
+    /// Its stages, in their order.
+    pub stages: Vec<StageRow>,
+    /// Its environment snapshots.
+    pub environments: Vec<EnvironmentRow>,
+    /// Its series, by stage and key.
+    pub metrics: Vec<SeriesRow>,
+    /// Its events and degraded markers, by when they were observed.
+    pub records: Vec<RecordRow>,
+    /// Its artifacts, by ref.
+    pub artifacts: Vec<ArtifactRow>,
+    /// The lineage edges that touch it, its stages or its artifacts, by ref.
+    pub relations: Vec<LineageEdge>,
+    /// What the answer lacks.
+    pub notes: Vec<Note>,
+}
+
+/// The points of one metric in one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepSeries {
+    /// The run.
+    pub run_ref: RunRef,
+    /// The stage; `None` outside any.
+    pub stage_ref: Option<StageRef>,
+    /// The metric.
+    pub metric_key: String,
+    /// By when they were observed.
+    pub points: Vec<SeriesPoint>,
+    /// What the answer lacks.
+    pub notes: Vec<Note>,
+}
+
+/// Lists all projects.
+pub fn list_projects(store: &Store) -> Result<ProjectList> {
+    Ok(store.read(|view| Ok(ProjectList { projects: view.projects()?, notes: view.notes() }))?)
+}
+
+/// Lists all runs, or those of the project with this ref or name.
+pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
+    Ok(store.read(|view| {
+        let project = project.map(|asked| view.find_project(asked)).transpose()?;
+        let mut runs = Vec::new();
+        for run in view.runs(project.as_ref())? {
+            runs.push(RunSummary { metrics: view.series_of(&run.run_ref)?, run });
+        }
+        let mut notes = view.notes();
+        notes.extend(runs.iter().flat_map(|r| run_notes(&r.run)));
+        Ok(RunList { runs, notes })
+    })?)
+}
+
+/// Everything about one run, named by ref, id or name.
+pub fn run_snapshot(store: &Store, run: &str) -> Result<RunSnapshot> {
+    Ok(store.read(|view| snapshot(view, run))?)
+}
+
+pub(super) fn snapshot(view: &StoreView<'_>, run: &str) -> crate::store::Result<RunSnapshot> {
+    let run = view.find_run(run)?;
+    let stages = view.stages(&run.run_ref)?;
+    let artifacts = view.artifacts(Some(&run.run_ref))?;
+    let metrics = view.series_of(&run.run_ref)?;
+    let (records, record_notes) = view.records(&run.run_ref)?;
+    let mut relations = BTreeMap::new();
+    let ends = [&*run.run_ref].into_iter().chain(stages.iter().map(|s| &*s.stage_ref));
+    for end in ends.chain(artifacts.iter().map(|a| &*a.manifest.artifact_ref)) {
+        for edge in view.relations_of(end)? {
+            relations.insert(edge.relation_ref.clone(), edge);
+        }
+    }
+    let mut snapshot = RunSnapshot {
+        environments: view.environments(&run.run_ref)?,
+        run,
+        stages,
+        metrics,
+        records,
+        artifacts,
+        relations: relations.into_values().collect(),
+        notes: view.notes(),
+    };
+    snapshot.notes.extend(record_notes);
+    let more = completeness(&snapshot);
+    snapshot.notes.extend(more);
+    Ok(snapshot)
+}
+
+/// What about a run is doubtful by its own facts.
+fn run_notes(run: &RunRow) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if run.started_at.is_none() {
+        let message = format!("the start of {} is not in the log", run.run_ref);
+        notes.push(Note::new(Severity::Warning, "run_start_missing", message).with("run", &run.run_ref));
+    }
+    for attribute in &run.conflicts {
+        let message = format!("{}: facts disagree about {attribute}; the latest is shown", run.run_ref);
+        let note = Note::new(Severity::Warning, "fact_conflict", message);
+        notes.push(note.with("run", &run.run_ref).with("attribute", attribute));
+    }
+    notes
+}
+
+fn completeness(s: &RunSnapshot) -> Vec<Note> {
+    let mut notes = run_notes(&s.run);
+    let mut absent = |is_absent: bool, code: &'static str, what: &str| {
+        if is_absent {
+            notes.push(Note::new(Severity::Info, code, format!("the run has no {what}")).with("run", &s.run.run_ref));
+        }
+    };
+    absent(s.stages.is_empty(), "stage_list_empty", "stages");
+    absent(s.artifacts.is_empty(), "artifact_list_empty", "artifacts");
+    absent(s.relations.is_empty(), "relation_scope_empty", "lineage");
+    absent(s.records.is_empty() && s.metrics.is_empty(), "record_scope_empty", "records");
+    for stage in &s.stages {
+        let measured = s.metrics.iter().any(|m| m.stage_ref.as_ref() == Some(&stage.stage_ref));
+        let noted = s.records.iter().any(|r| stage_of(r) == Some(&stage.stage_ref));
+        if !measured && !noted {
+            let message = format!("stage {} has no records", stage.name);
+            notes.push(Note::new(Severity::Info, "missing_stage_records", message).with("stage", &stage.stage_ref));
+        }
+    }
+    for artifact in &s.artifacts {
+        if artifact.body.is_some() && !artifact.body_present {
+            let message = format!("the body of {} is missing", artifact.manifest.artifact_ref);
+            let note = Note::new(Severity::Error, "artifact_body_missing", message);
+            notes.push(note.with("artifact", &artifact.manifest.artifact_ref));
+        }
+    }
+    notes
+}
+
+fn stage_of(row: &RecordRow) -> Option<&StageRef> {
+    match &row.record {
+        crate::store::StoredRecord::Event(r) => r.envelope.stage_execution_ref.as_ref(),
+        crate::store::StoredRecord::Degraded(r) => r.envelope.stage_execution_ref.as_ref(),
+    }
+}
+
+/// The points of one metric of a run. Without a stage: the series outside any stage, or else the only one there is.
+pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
+    let found = store.read(|view| {
+        let run = view.find_run(run)?;
+        let all = view.series_of(&run.run_ref)?;
+        let of_key: Vec<&SeriesRow> = all.iter().filter(|s| s.metric_key == metric_key).collect();
+        let named = |s: &SeriesRow| s.stage_ref.as_ref().map(|r| r.last_component().to_owned());
+        let chosen = match stage {
+            Some(stage) => of_key.iter().find(|s| named(s).as_deref() == Some(stage)),
+            None => match of_key.iter().find(|s| s.stage_ref.is_none()) {
+                Some(outside) => Some(outside),
+                None if of_key.len() == 1 => of_key.first(),
+                None => None,
+            },
+        };
+        let Some(row) = chosen else {
+            let label = |s: &SeriesRow| match named(s) {
+                Some(stage) => format!("{stage}/{}", s.metric_key),
+                None => s.metric_key.clone(),
+            };
+            return Ok(Err((run.run_ref.to_string(), all.iter().map(label).collect())));
+        };
+        let points = view.series(&run.run_ref, row.stage_ref.as_ref(), metric_key)?;
+        Ok(Ok(StepSeries {
+            run_ref: run.run_ref,
+            stage_ref: row.stage_ref.clone(),
+            metric_key: metric_key.to_owned(),
+            points,
+            notes: view.notes(),
+        }))
+    })?;
+    found.map_err(|(run, known)| Error::MetricNotFound {
+        run,
+        metric_key: metric_key.to_owned(),
+        stage: stage.map(str::to_owned),
+        known,
+    })
+}
