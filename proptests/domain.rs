@@ -15,7 +15,7 @@ use contexta::engine::projection::{
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Storage};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
+use proptest::test_runner::{Config, RngSeed};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -23,9 +23,16 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// So many cases; failures are kept as tests in the code, not in files.
+/// So many cases, always the same ones. To look further: `PROPTEST_RNG_SEED` takes another seed, and
+/// `PROPTEST_CASES` more cases (its default, 256, stands for `count`). Failures are kept as tests, not in files.
 pub(crate) fn cases(count: u32) -> Config {
-    Config { cases: count, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() }
+    let given = Config::default();
+    let rng_seed = match given.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(1),
+        fixed => fixed,
+    };
+    let cases = (count * given.cases).div_ceil(256);
+    Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 4000, ..given }
 }
 
 // ---- events
@@ -152,7 +159,8 @@ pub(crate) struct PlainTables {
 struct PlainRegister {
     count: u64,
     ends: (PointOrder, PointOrder),
-    extremes: (Option<(u64, PointOrder)>, Option<(u64, PointOrder)>),
+    min: Option<(u64, PointOrder)>,
+    max: Option<(u64, PointOrder)>,
 }
 
 impl PlainTables {
@@ -184,7 +192,7 @@ impl PlainTables {
             let greatest = measured.last().map(|(m, _)| m.to_bits());
             let max = measured.iter().map(|(m, o)| (m.to_bits(), *o)).find(|(m, _)| Some(*m) == greatest);
             let ends = (points[0].order, points[points.len() - 1].order);
-            let register = PlainRegister { count: points.len() as u64, ends, extremes: (min, max) };
+            let register = PlainRegister { count: points.len() as u64, ends, min, max };
             tables.registers.insert(key.clone(), register);
         }
         tables
@@ -224,7 +232,8 @@ fn plain(register: &Register) -> PlainRegister {
     PlainRegister {
         count: register.count,
         ends: (register.first.order, register.last.order),
-        extremes: (bits(&register.min), bits(&register.max)),
+        min: bits(&register.min),
+        max: bits(&register.max),
     }
 }
 

@@ -192,7 +192,7 @@ impl Built {
             match (whole_end, mode) {
                 // Simply absent; nothing bounds it.
                 (true, _) => assert!(scan.is_clean(), "{}", context()),
-                _ if cut >= 256 && cut < FRAMES_AT => {
+                _ if (256..FRAMES_AT).contains(&cut) => {
                     assert!(scan.gaps.is_empty() && scan.findings.len() == 1, "{}", context());
                 }
                 (false, ScanMode::Follow) => {
@@ -607,6 +607,93 @@ proptest! {
         acts in prop::collection::vec(act(), 1..40),
     ) {
         perform(&acts);
+    }
+}
+
+/// What may happen between two power cuts.
+#[derive(Debug, Clone)]
+enum Powered {
+    Append { process: usize, events: Vec<Toy>, durability: Durability },
+    Sync { process: usize },
+    Close { process: usize },
+    Cut { seed: u64 },
+}
+
+fn powered() -> impl Strategy<Value = Powered> {
+    let process = || 0usize..2;
+    prop_oneof![
+        10 => (process(), events(), durability())
+            .prop_map(|(process, events, durability)| Powered::Append { process, events, durability }),
+        1 => process().prop_map(|process| Powered::Sync { process }),
+        1 => process().prop_map(|process| Powered::Close { process }),
+        2 => any::<u64>().prop_map(|seed| Powered::Cut { seed }),
+    ]
+}
+
+/// Positions that were acknowledged as durable.
+#[derive(Default)]
+struct Durable {
+    /// By process: what is acknowledged as flushed since the last sync.
+    flushed: [Vec<Position>; 2],
+    entries: Vec<Position>,
+}
+
+impl Durable {
+    fn settle(&mut self, process: usize) {
+        self.entries.append(&mut self.flushed[process]);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(80))]
+
+    #[test]
+    fn what_was_acknowledged_as_durable_survives_power_cuts(
+        acts in prop::collection::vec(powered(), 1..40),
+        last in any::<u64>(),
+    ) {
+        let workspace = Workspace::new(13, SMALL);
+        let mut told = Told::default();
+        let mut durable = Durable::default();
+        let mut meanings: BTreeMap<Position, Entry> = BTreeMap::new();
+        let mut logs: [Option<Log>; 2] = [None, None];
+        for act in acts.iter().chain([&Powered::Cut { seed: last }]) {
+            match act {
+                Powered::Append { process, events, durability } => {
+                    let log = logs[*process].get_or_insert_with(|| workspace.log(*process as u32));
+                    let committed = told.append(log, events, *durability).unwrap();
+                    durable.flushed[*process].extend((0..committed.count).map(|n| committed.position(n)));
+                    if *durability == Durability::Fsync {
+                        durable.settle(*process);
+                    }
+                }
+                Powered::Sync { process } => {
+                    if let Some(log) = &logs[*process] {
+                        log.sync().unwrap();
+                        durable.settle(*process);
+                    }
+                }
+                Powered::Close { process } => {
+                    if let Some(log) = logs[*process].take() {
+                        log.close().unwrap();
+                        durable.settle(*process);
+                    }
+                }
+                Powered::Cut { seed } => {
+                    meanings.extend(workspace.entries());
+                    logs.iter_mut().filter_map(Option::take).for_each(|log| workspace.kill(log));
+                    workspace.disk.cut_power(*seed);
+                    durable.flushed = Default::default();
+                }
+            }
+            let entries = workspace.entries();
+            for (position, entry) in &entries {
+                prop_assert_eq!(meanings.entry(*position).or_insert_with(|| entry.clone()), entry);
+            }
+            for position in &durable.entries {
+                prop_assert!(entries.contains_key(position), "{} is lost", position);
+            }
+        }
     }
 }
 

@@ -2,6 +2,12 @@
 //!
 //! Seeds are proptest's; clocks are the simulated disk's. A shrunken failure is kept as a named test beside the
 //! property that found it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may; clippy.toml lets only the test functions themselves"
+)]
 
 mod domain;
 mod log;

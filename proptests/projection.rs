@@ -1,1 +1,647 @@
-//! Properties of projections.
+//! Properties of projections: the tables are what the entries say, however and wherever they were made, and
+//! whatever happened to the log or to the generations in between.
+
+use crate::domain::{
+    Eventful, Happening, PlainTables, Told, Toy, Workspace, cases, durability, event, events,
+};
+use crate::log::{Harm, harm};
+use contexta::engine::checksum::Digest;
+use contexta::engine::entry::{Gap, Position, Seq};
+use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::{Durability, Log, ScanMode};
+use contexta::engine::projection::{Note, Projector};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use std::ops::Range;
+use std::path::PathBuf;
+
+const SMALL: u64 = FRAMES_AT + 500;
+/// Longer than files count as fresh.
+const LONG: i64 = 10_000_000_000;
+
+fn digest_of(projector: &Projector<Toy>) -> Digest {
+    projector.digest().unwrap().digest
+}
+
+fn from_scratch(workspace: &Workspace) -> Digest {
+    workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
+}
+
+/// The tables are those of a rebuild, and those that a slow reading of the entries gives; entries are found.
+fn check(workspace: &Workspace, projector: &Projector<Toy>) {
+    assert_eq!(digest_of(projector), from_scratch(workspace), "not what a rebuild gives");
+    check_plain(projector, &workspace.plain_tables());
+    for stream in workspace.streams() {
+        let scan = workspace.scan(stream, ScanMode::Follow);
+        // All numbers up to the one that comes next, the newest first.
+        let positions: Vec<Position> =
+            (1..=scan.next.0).rev().map(|n| Position { stream, seq: Seq(n) }).collect();
+        let found = projector.read(|view| view.entries(&positions)).unwrap();
+        for (position, found) in positions.iter().zip(found) {
+            let known = scan.entries.iter().find(|e| e.stamp.position() == *position);
+            assert_eq!(found.as_ref(), known, "{position}");
+        }
+    }
+}
+
+fn check_plain(projector: &Projector<Toy>, plain: &PlainTables) {
+    let tables = projector.read(PlainTables::read).unwrap();
+    assert_eq!(tables.text(), plain.text());
+}
+
+fn gaps_of(projector: &Projector<Toy>) -> Vec<Gap> {
+    let notes = projector.read(|view| Ok(view.notes().to_vec())).unwrap();
+    let gap = |n: &Note| if let Note::Gap(gap) = n { Some(*gap) } else { None };
+    let mut gaps: Vec<Gap> = notes.iter().filter_map(gap).collect();
+    gaps.sort();
+    gaps
+}
+
+/// The notes name exactly the gaps that a reading of the log finds.
+fn check_notes(workspace: &Workspace, projector: &Projector<Toy>) {
+    let truth: Vec<Gap> =
+        workspace.streams().into_iter().flat_map(|s| workspace.scan(s, ScanMode::Follow).gaps).collect();
+    assert_eq!(gaps_of(projector), truth);
+}
+
+// ---- splits, processes, orders
+
+/// What happens between the appends.
+#[derive(Debug, Clone)]
+enum Act {
+    Append { writer: usize, events: Vec<Toy>, durability: Durability },
+    Close { writer: usize },
+    Kill { writer: usize },
+    Read { reader: usize },
+    Restart { reader: usize },
+    Rebuild { reader: usize },
+    Wait,
+    Reboot,
+    FullDisk { reader: usize, free: u64 },
+    ReadOnly { reader: usize },
+}
+
+const WRITERS: usize = 3;
+const READERS: usize = 3;
+
+fn act() -> impl Strategy<Value = Act> {
+    let reader = || 0..READERS;
+    prop_oneof![
+        12 => (0..WRITERS, events(), durability())
+            .prop_map(|(writer, events, durability)| Act::Append { writer, events, durability }),
+        2 => (0..WRITERS).prop_map(|writer| Act::Close { writer }),
+        1 => (0..WRITERS).prop_map(|writer| Act::Kill { writer }),
+        6 => reader().prop_map(|reader| Act::Read { reader }),
+        2 => reader().prop_map(|reader| Act::Restart { reader }),
+        1 => reader().prop_map(|reader| Act::Rebuild { reader }),
+        2 => Just(Act::Wait),
+        1 => Just(Act::Reboot),
+        1 => (reader(), 0u64..30_000).prop_map(|(reader, free)| Act::FullDisk { reader, free }),
+        1 => reader().prop_map(|reader| Act::ReadOnly { reader }),
+    ]
+}
+
+fn perform(acts: &[Act], order: &[Index]) {
+    let workspace = Workspace::new(3, SMALL);
+    let mut told = Told::default();
+    let mut logs: Vec<Option<Log>> = (0..WRITERS).map(|_| None).collect();
+    // The last one never publishes.
+    let reader = |n: usize| workspace.projector(20 + n as u32, n + 1 < READERS);
+    let mut readers: Vec<Projector<Toy>> = (0..READERS).map(reader).collect();
+    for act in acts {
+        match act {
+            Act::Append { writer, events, durability } => {
+                let log = logs[*writer].get_or_insert_with(|| workspace.log(*writer as u32));
+                told.append(log, events, *durability).unwrap();
+            }
+            Act::Close { writer } => drop(logs[*writer].take()),
+            Act::Kill { writer } => logs[*writer].take().into_iter().for_each(|log| workspace.kill(log)),
+            Act::Read { reader } => check_plain(&readers[*reader], &told.plain_tables()),
+            Act::Restart { reader: n } => readers[*n] = reader(*n),
+            Act::Rebuild { reader } => drop(readers[*reader].rebuild(&|_, _| {}).unwrap()),
+            Act::Wait => workspace.disk.advance(LONG),
+            Act::Reboot => {
+                logs.iter_mut().filter_map(Option::take).for_each(|log| workspace.kill(log));
+                workspace.disk.reboot();
+            }
+            Act::FullDisk { reader, free } => {
+                workspace.disk.set_free_bytes(Some(*free));
+                check_plain(&readers[*reader], &told.plain_tables());
+                workspace.disk.set_free_bytes(None);
+            }
+            Act::ReadOnly { reader } => {
+                workspace.disk.set_read_only(true);
+                check_plain(&readers[*reader], &told.plain_tables());
+                workspace.disk.set_read_only(false);
+            }
+        }
+    }
+    let digest = from_scratch(&workspace);
+    for reader in &readers {
+        check_plain(reader, &told.plain_tables());
+        assert_eq!(digest_of(reader), digest);
+        assert_eq!(gaps_of(reader), []);
+    }
+    // Elsewhere the streams arrive one after the other, in another order, segment by segment.
+    let elsewhere = Workspace { root: PathBuf::from("/elsewhere"), ..workspace.clone() };
+    let other = elsewhere.projector(40, true);
+    let mut paths: Vec<PathBuf> = workspace.disk.paths();
+    paths.retain(|p| p.starts_with(workspace.log_dir()));
+    for place in order {
+        if !paths.is_empty() {
+            let path = paths.remove(place.index(paths.len()));
+            let to = elsewhere.root.join(path.strip_prefix(&workspace.root).unwrap());
+            elsewhere.disk.overwrite(&to, workspace.disk.read(&path).unwrap());
+            check(&elsewhere, &other);
+            check_notes(&elsewhere, &other);
+        }
+    }
+    for path in paths.into_iter().rev() {
+        let to = elsewhere.root.join(path.strip_prefix(&workspace.root).unwrap());
+        elsewhere.disk.overwrite(&to, workspace.disk.read(&path).unwrap());
+    }
+    assert_eq!(digest_of(&other), digest);
+    assert_eq!(gaps_of(&other), []);
+    check_plain(&other, &told.plain_tables());
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn however_the_entries_arrive_the_tables_are_what_they_say(
+        acts in prop::collection::vec(act(), 1..30),
+        order in prop::collection::vec(any::<Index>(), 0..8),
+    ) {
+        perform(&acts, &order);
+    }
+
+    /// Long series fill many chunks, and their borders depend on the order of arrival; the digest must not.
+    #[test]
+    fn the_borders_of_chunks_are_nowhere_to_be_seen(
+        events in prop::collection::vec(event(), 5..40),
+        repeat in 1usize..60,
+        every in 1usize..40,
+        writers in 1usize..4,
+    ) {
+        let workspace = Workspace::new(3, 1 << 20);
+        let mut told = Told::default();
+        let logs: Vec<Log> = (0..writers).map(|n| workspace.log(n as u32)).collect();
+        let reader = workspace.projector(20, true);
+        for n in 0..repeat {
+            told.append(&logs[n % writers], &events, Durability::Flush).unwrap();
+            if n % every == 0 {
+                reader.read(|_| Ok(())).unwrap();
+            }
+        }
+        check_plain(&reader, &told.plain_tables());
+        check(&workspace, &reader);
+    }
+}
+
+// ---- a log that changes behind the cursor
+
+/// What may happen to a log between two reads.
+#[derive(Debug, Clone)]
+enum Turn {
+    Append { writer: usize, events: Vec<Toy> },
+    Close { writer: usize },
+    Harm(Harm),
+    Heal,
+    RemoveStream(Index),
+    Read { reader: usize },
+    Restart { reader: usize },
+    Wait,
+}
+
+fn turn() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        8 => (0..WRITERS, events()).prop_map(|(writer, events)| Turn::Append { writer, events }),
+        2 => (0..WRITERS).prop_map(|writer| Turn::Close { writer }),
+        4 => harm().prop_map(Turn::Harm),
+        2 => Just(Turn::Heal),
+        1 => any::<Index>().prop_map(Turn::RemoveStream),
+        6 => (0..READERS).prop_map(|reader| Turn::Read { reader }),
+        2 => (0..READERS).prop_map(|reader| Turn::Restart { reader }),
+        2 => Just(Turn::Wait),
+    ]
+}
+
+fn take_turns(turns: &[Turn]) {
+    let workspace = Workspace::new(3, SMALL);
+    let mut told = Told::default();
+    let mut logs: Vec<Option<Log>> = (0..WRITERS).map(|_| None).collect();
+    let reader = |n: usize| workspace.projector(20 + n as u32, n + 1 < READERS);
+    let mut readers: Vec<Projector<Toy>> = (0..READERS).map(reader).collect();
+    let mut harmed = None;
+    for turn in turns {
+        match turn {
+            Turn::Append { writer, events } => {
+                let log = logs[*writer].get_or_insert_with(|| workspace.log(*writer as u32));
+                told.append(log, events, Durability::Flush).unwrap();
+            }
+            Turn::Close { writer } => drop(logs[*writer].take()),
+            Turn::Harm(harm) => {
+                // The writers are gone, none comes back to a stream that was harmed, and all readers have come to
+                // its end: an append may hide damage behind the cursor, as `cursor` says.
+                logs.iter_mut().for_each(|log| drop(log.take()));
+                workspace.disk.reboot();
+                readers[0].rebuild(&|_, _| {}).unwrap();
+                readers.iter().for_each(|reader| reader.read(|_| Ok(())).unwrap());
+                harmed.get_or_insert_with(|| workspace.copy_to("/backup"));
+                harm.inflict(&workspace);
+            }
+            Turn::Heal => {
+                if let Some(backup) = harmed.take() {
+                    workspace.disk.copy_tree(&backup.log_dir(), &workspace.log_dir());
+                    workspace.disk.remove_tree(&backup.root);
+                }
+            }
+            Turn::RemoveStream(which) => {
+                logs.iter_mut().for_each(|log| drop(log.take()));
+                let streams = workspace.streams();
+                if !streams.is_empty() {
+                    let stream = which.get(&streams);
+                    workspace.disk.remove_tree(&workspace.log_dir().join(stream.to_string()));
+                }
+            }
+            Turn::Read { reader } => {
+                check(&workspace, &readers[*reader]);
+                check_notes(&workspace, &readers[*reader]);
+            }
+            Turn::Restart { reader: n } => readers[*n] = reader(*n),
+            Turn::Wait => workspace.disk.advance(LONG),
+        }
+    }
+    for reader in &readers {
+        check(&workspace, reader);
+        check_notes(&workspace, reader);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn whatever_becomes_of_the_log_the_tables_are_those_of_a_rebuild(
+        turns in prop::collection::vec(turn(), 1..30),
+    ) {
+        take_turns(&turns);
+    }
+}
+
+// ---- generations
+
+/// What may happen to the generation files.
+#[derive(Debug, Clone)]
+enum Blow {
+    Flip { which: Index, at: Index },
+    Cut { which: Index, at: Index },
+    Delete { which: Index },
+    Older { which: Index },
+    Foreign { which: Index },
+    Junk { bytes: Vec<u8> },
+}
+
+fn blow() -> impl Strategy<Value = Blow> {
+    let index = any::<Index>;
+    prop_oneof![
+        4 => (index(), index()).prop_map(|(which, at)| Blow::Flip { which, at }),
+        1 => (index(), index()).prop_map(|(which, at)| Blow::Cut { which, at }),
+        1 => index().prop_map(|which| Blow::Delete { which }),
+        2 => index().prop_map(|which| Blow::Older { which }),
+        2 => index().prop_map(|which| Blow::Foreign { which }),
+        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| Blow::Junk { bytes }),
+    ]
+}
+
+/// Generations as they were published, and those of a workspace that went its own way.
+#[derive(Default)]
+struct Archive {
+    older: Vec<Vec<u8>>,
+    foreign: Vec<Vec<u8>>,
+}
+
+impl Blow {
+    fn fall(&self, workspace: &Workspace, archive: &Archive) {
+        let paths = workspace.generations();
+        let disk = &workspace.disk;
+        let newer = workspace.root.join(format!("projections/{:020}-{:016x}.gen", 900, 7));
+        let place = |bytes: Option<&Vec<u8>>| {
+            if let Some(bytes) = bytes {
+                disk.overwrite(paths.last().unwrap_or(&newer), bytes.clone());
+            }
+        };
+        let pick = |which: &Index, from: &[Vec<u8>]| (!from.is_empty()).then(|| which.index(from.len()));
+        match self {
+            Blow::Flip { which, at } if !paths.is_empty() => {
+                let path = which.get(&paths);
+                let len = disk.read(path).unwrap().len();
+                if len > 0 {
+                    workspace.flip(path, at.index(len * 8));
+                }
+            }
+            Blow::Cut { which, at } if !paths.is_empty() => {
+                let path = which.get(&paths);
+                let mut bytes = disk.read(path).unwrap();
+                bytes.truncate(at.index(bytes.len() + 1));
+                disk.overwrite(path, bytes);
+            }
+            Blow::Delete { which } if !paths.is_empty() => {
+                disk.remove_tree(which.get::<PathBuf>(&paths));
+            }
+            Blow::Older { which } => place(pick(which, &archive.older).map(|n| &archive.older[n])),
+            Blow::Foreign { which } => place(pick(which, &archive.foreign).map(|n| &archive.foreign[n])),
+            Blow::Junk { bytes } => disk.overwrite(&newer, bytes.clone()),
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    #[test]
+    fn a_generation_that_is_not_what_it_should_be_never_gives_a_wrong_answer(
+        rounds in prop::collection::vec((events(), events(), blow(), any::<bool>(), any::<bool>()), 1..8),
+        damage in prop::option::of(harm()),
+    ) {
+        let workspace = Workspace::new(3, SMALL);
+        let (mut told, mut told_there) = (Told::default(), Told::default());
+        let mut archive = Archive::default();
+        let log = workspace.log(1);
+        told.append(&log, &rounds[0].0, Durability::Flush).unwrap();
+        // The other workspace begins as a copy, so that it knows the first stream too, perhaps a damaged one.
+        let there = workspace.copy_to("/there");
+        damage.iter().for_each(|harm| harm.inflict(&there));
+        let log_there = there.log(2);
+        let mut reader = workspace.projector(20, true);
+        for (here, elsewhere, blow, restart, wait) in &rounds {
+            told.append(&log, here, Durability::Flush).unwrap();
+            told_there.append(&log_there, elsewhere, Durability::Flush).unwrap();
+            for (workspace, kept) in [(&workspace, &mut archive.older), (&there, &mut archive.foreign)] {
+                check(workspace, &workspace.projector(21, true));
+                kept.extend(workspace.generations().iter().filter_map(|p| workspace.disk.read(p)));
+            }
+            check_plain(&reader, &told.plain_tables());
+            if *restart {
+                reader = workspace.projector(20, true);
+            }
+            blow.fall(&workspace, &archive);
+            if *wait {
+                workspace.disk.advance(LONG);
+            }
+            check_plain(&reader, &told.plain_tables());
+            check(&workspace, &reader);
+            check(&workspace, &workspace.projector(22, true));
+        }
+    }
+}
+
+// ---- in the middle of it
+
+fn tag(n: u8) -> Vec<Toy> {
+    vec![Toy::Tag { key: vec![n; 30] }]
+}
+
+fn append_tags(log: &Log, tags: Range<u8>) {
+    for n in tags {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+}
+
+/// Whatever the operation of a reader during which somebody appends, the entries are seen later at the latest.
+#[test]
+fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
+    // A segment that has room, and one that is full, so that the append begins another.
+    for before in [3, 8] {
+        for at in 0.. {
+            let workspace = Workspace::new(5, SMALL);
+            let log = workspace.log(1);
+            append_tags(&log, 0..before);
+            let meanwhile = Happening::Meanwhile(Box::new(move || {
+                log.append(&tag(100), Durability::Flush).unwrap();
+                log.append(&tag(101), Durability::Flush).unwrap();
+            }));
+            let eventful = Eventful::new(workspace.disk.process(2), at, meanwhile);
+            let reader = workspace.projector_on(eventful.storage(), true);
+            for _ in 0..2 {
+                reader.read(|_| Ok(())).unwrap();
+                workspace.disk.advance(LONG);
+            }
+            if !eventful.happened() {
+                break;
+            }
+            check(&workspace, &reader);
+            check_notes(&workspace, &reader);
+        }
+    }
+}
+
+/// An I/O error is no damage: the answer is an error or says what it lacks, and the next one lacks nothing.
+#[test]
+fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
+    for at in 0.. {
+        let workspace = Workspace::new(5, SMALL);
+        let first = workspace.log(1);
+        let second = workspace.log(2);
+        for n in 0..12 {
+            first.append(&tag(n), Durability::Flush).unwrap();
+            second.append(&tag(n + 100), Durability::Flush).unwrap();
+        }
+        let eventful = Eventful::new(workspace.disk.process(3), at, Happening::Fails);
+        let reader = workspace.projector_on(eventful.storage(), true);
+        for round in 0..2 {
+            let before = eventful.happened();
+            let answer = reader.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+            let failed = !before && eventful.happened();
+            if let Ok((tables, notes)) = answer {
+                let whole = tables == workspace.plain_tables();
+                let said = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
+                assert!(whole || said, "operation {at}: {notes:?}");
+                assert!(failed || !said, "operation {at}: {notes:?}");
+            } else {
+                assert!(failed, "operation {at}: {answer:?}");
+            }
+            workspace.disk.advance(LONG);
+            if round == 0 {
+                first.append(&tag(200), Durability::Flush).unwrap();
+                workspace.disk.advance(LONG);
+            }
+        }
+        if !eventful.happened() {
+            break;
+        }
+        check(&workspace, &reader);
+        check_notes(&workspace, &reader);
+        check(&workspace, &workspace.projector(4, true));
+    }
+}
+
+/// Whatever the operation at which a process dies, the next one answers rightly.
+#[test]
+fn a_death_of_a_reader_at_any_operation_harms_nobody() {
+    for at in 0.. {
+        let workspace = Workspace::new(5, SMALL);
+        let log = workspace.log(1);
+        append_tags(&log, 0..6);
+        workspace.projector(2, true).read(|_| Ok(())).unwrap();
+        append_tags(&log, 6..12);
+        let eventful = Eventful::new(workspace.disk.process(3), at, Happening::Dies);
+        let dying = workspace.projector_on(eventful.storage(), true);
+        let _ = dying.read(|_| Ok(()));
+        drop(dying);
+        check(&workspace, &workspace.projector(4, true));
+        if !eventful.happened() {
+            break;
+        }
+    }
+}
+
+// ---- shrunken failures
+
+/// A workspace with one stream of `count` commits, each of one entry, and the log that holds it.
+fn one_stream(count: u8) -> (Workspace, Log) {
+    let workspace = Workspace::new(5, 1 << 20);
+    let log = workspace.log(1);
+    append_tags(&log, 0..count);
+    (workspace, log)
+}
+
+/// Flips a bit in the `n`th commit of the only stream's only segment.
+fn damage_commit(workspace: &Workspace, n: usize) {
+    let frame = workspace.scan(workspace.streams()[0], ScanMode::Full).frames[n];
+    workspace.flip(&workspace.segments()[0], (frame.bytes.0 as usize + 60) * 8);
+}
+
+/// Puts the newest generation of one workspace into the other.
+fn hand_over(from: &Workspace, to: &Workspace) {
+    let bytes = from.disk.read(from.generations().last().unwrap()).unwrap();
+    to.disk.overwrite(&to.root.join(format!("projections/{:020}-{:016x}.gen", 900, 7)), bytes);
+}
+
+#[test]
+fn a_generation_that_lacks_what_a_damaged_copy_lacked_is_not_believed() {
+    let (workspace, log) = one_stream(4);
+    let copy = workspace.copy_to("/copy");
+    damage_commit(&copy, 1);
+    check(&copy, &copy.projector(2, true));
+    log.append(&tag(50), Durability::Flush).unwrap();
+    hand_over(&copy, &workspace);
+    let reader = workspace.projector(3, true);
+    check(&workspace, &reader);
+    check_notes(&workspace, &reader);
+}
+
+#[test]
+fn a_generation_that_has_what_is_damaged_here_is_not_believed() {
+    let (workspace, log) = one_stream(4);
+    let copy = workspace.copy_to("/copy");
+    check(&copy, &copy.projector(2, true));
+    damage_commit(&workspace, 1);
+    log.append(&tag(50), Durability::Flush).unwrap();
+    hand_over(&copy, &workspace);
+    let reader = workspace.projector(3, true);
+    check(&workspace, &reader);
+    check_notes(&workspace, &reader);
+}
+
+#[test]
+fn an_older_generation_from_before_a_healing_is_not_believed() {
+    let (workspace, log) = one_stream(4);
+    let path = workspace.segments()[0].clone();
+    let whole = workspace.disk.read(&path).unwrap();
+    damage_commit(&workspace, 1);
+    check(&workspace, &workspace.projector(2, true));
+    workspace.disk.overwrite(&path, whole);
+    log.append(&tag(50), Durability::Flush).unwrap();
+    let reader = workspace.projector(3, true);
+    check(&workspace, &reader);
+    check_notes(&workspace, &reader);
+}
+
+#[test]
+fn a_stream_that_lost_its_close_mark_and_went_on_is_read_on() {
+    let (workspace, log) = one_stream(4);
+    let end = log.head().map(|_| workspace.disk.read(&workspace.segments()[0]).unwrap().len()).unwrap();
+    drop(log);
+    let reader = workspace.projector(2, true);
+    check(&workspace, &reader);
+    let path = workspace.segments()[0].clone();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    assert!(bytes.len() > end);
+    bytes.truncate(end);
+    workspace.disk.overwrite(&path, bytes);
+    let log = workspace.log(3);
+    append_tags(&log, 20..24);
+    assert_eq!(workspace.streams().len(), 1);
+    check(&workspace, &reader);
+    check_notes(&workspace, &reader);
+}
+
+#[test]
+fn healed_entries_before_a_close_mark_are_read() {
+    for damaged in [vec![3], vec![0, 1, 2, 3]] {
+        let (workspace, log) = one_stream(4);
+        drop(log);
+        let path = workspace.segments()[0].clone();
+        let whole = workspace.disk.read(&path).unwrap();
+        let frames = workspace.scan(workspace.streams()[0], ScanMode::Full).frames;
+        for n in damaged {
+            workspace.flip(&path, (frames[n].bytes.0 as usize + 60) * 8);
+        }
+        let reader = workspace.projector(2, true);
+        check(&workspace, &reader);
+        check_notes(&workspace, &reader);
+        workspace.disk.overwrite(&path, whole);
+        check(&workspace, &reader);
+        check_notes(&workspace, &reader);
+    }
+}
+
+#[test]
+fn a_torn_segment_that_is_then_removed_is_gone_from_the_tables() {
+    let (workspace, log) = one_stream(4);
+    drop(log);
+    let path = workspace.segments()[0].clone();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    bytes.push(1);
+    workspace.disk.overwrite(&path, bytes);
+    let reader = workspace.projector(2, true);
+    check(&workspace, &reader);
+    workspace.disk.remove_tree(&path);
+    check(&workspace, &reader);
+}
+
+#[test]
+fn zeros_in_the_last_segment_hide_nothing_behind_them() {
+    let (workspace, log) = one_stream(6);
+    drop(log);
+    let frames = workspace.scan(workspace.streams()[0], ScanMode::Full).frames;
+    let path = workspace.segments()[0].clone();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    bytes[frames[2].bytes.0 as usize..frames[3].bytes.1 as usize].fill(0);
+    workspace.disk.overwrite(&path, bytes);
+    let reader = workspace.projector(2, true);
+    let gaps = gaps_of(&reader);
+    assert_eq!(gaps.iter().map(|g| (g.first.0, g.last.unwrap().0)).collect::<Vec<_>>(), [(3, 4)]);
+    assert_eq!(workspace.scan(workspace.streams()[0], ScanMode::Follow).entries.len(), 4);
+}
+
+/// The rows of a series whose key is the beginning of another's stand between the chunks of that one.
+#[test]
+fn the_digest_of_interleaved_series_does_not_depend_on_their_chunks() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let log = workspace.log(1);
+    let point = |series: &[u8], time| Toy::Measure { series: series.to_vec(), time, measure: Some(1.0) };
+    let nested = [b"a".as_slice(), &300i64.to_be_bytes()].concat();
+    let nested = [&[nested[0]], &[nested[1] ^ 0x80], &nested[2..]].concat();
+    let reader = workspace.projector(2, true);
+    for part in 0..10 {
+        let points: Vec<Toy> =
+            (0..100).map(|n| point(b"a", n * 10 + part)).chain([point(&nested, part)]).collect();
+        log.append(&points, Durability::Flush).unwrap();
+        reader.read(|_| Ok(())).unwrap();
+    }
+    check(&workspace, &reader);
+}

@@ -26,6 +26,20 @@ pub struct BlobInfo {
     pub size: u64,
 }
 
+/// A file of the storage, read from the front.
+struct FileContent {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl Read for FileContent {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(self.at, out)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
 /// A store of bodies.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
@@ -59,6 +73,12 @@ impl BlobStore {
             let _ = self.storage.remove_file(&temporary);
         }
         result
+    }
+
+    /// Stores the content of a file. The file is left as it is.
+    pub fn ingest_file(&self, path: &Path) -> Result<BlobInfo> {
+        let file = self.storage.open(path, OpenMode::Read).map_err(|e| Error::io("read", path, e))?;
+        self.ingest(&mut FileContent { file, at: 0 })
     }
 
     fn ingest_through(&self, temporary: &Path, content: &mut dyn Read) -> Result<BlobInfo> {

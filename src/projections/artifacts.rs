@@ -9,7 +9,7 @@ use crate::projections::tables::{ARTIFACTS, BODIES};
 
 /// Fills [`ARTIFACTS`] and [`BODIES`].
 #[derive(Debug, Clone, Copy)]
-pub struct ArtifactsProjection;
+pub(crate) struct ArtifactsProjection;
 
 impl Projection<Captured> for ArtifactsProjection {
     fn name(&self) -> &'static str {

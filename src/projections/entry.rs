@@ -29,32 +29,32 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// A project.
-pub const PROJECT: Kind = Kind(1);
+pub(crate) const PROJECT: Kind = Kind(1);
 /// A run.
-pub const RUN: Kind = Kind(2);
+pub(crate) const RUN: Kind = Kind(2);
 /// A stage.
-pub const STAGE: Kind = Kind(3);
+pub(crate) const STAGE: Kind = Kind(3);
 /// The end of a run or stage.
-pub const ENDED: Kind = Kind(4);
+pub(crate) const ENDED: Kind = Kind(4);
 /// A parameter.
-pub const PARAM: Kind = Kind(5);
+pub(crate) const PARAM: Kind = Kind(5);
 /// An environment snapshot.
-pub const ENVIRONMENT: Kind = Kind(6);
+pub(crate) const ENVIRONMENT: Kind = Kind(6);
 /// An event.
-pub const EVENT: Kind = Kind(16);
+pub(crate) const EVENT: Kind = Kind(16);
 /// A metric.
-pub const METRIC: Kind = Kind(17);
+pub(crate) const METRIC: Kind = Kind(17);
 /// A degraded marker.
-pub const DEGRADED: Kind = Kind(18);
+pub(crate) const DEGRADED: Kind = Kind(18);
 /// An artifact.
-pub const ARTIFACT: Kind = Kind(32);
+pub(crate) const ARTIFACT: Kind = Kind(32);
 /// A lineage edge.
-pub const RELATION: Kind = Kind(33);
+pub(crate) const RELATION: Kind = Kind(33);
 
 const V1: PayloadVersion = PayloadVersion(1);
 
 /// The name of a kind; `None` for one this build does not know.
-pub fn kind_name(kind: Kind) -> Option<&'static str> {
+pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {
     Some(match kind {
         PROJECT => "project",
         RUN => "run",
@@ -82,11 +82,11 @@ pub(super) fn row(applied: &Applied<'_, Captured>) -> crate::engine::Result<Vec<
 
 /// A fact on its way into or out of the log, with the entries whose values it replaces.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// What was said.
-    pub fact: Fact,
+    pub(crate) fact: Fact,
     /// The stamps of the entries that said what no longer holds.
-    pub replaces: Vec<Stamp>,
+    pub(crate) replaces: Vec<Stamp>,
 }
 
 impl From<Fact> for Captured {
@@ -185,7 +185,7 @@ impl Captured {
     }
 
     /// The fact of an entry read from the log; `Ok(None)` for a kind this build does not know.
-    pub fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
+    pub(crate) fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
         Captured::decode(entry.kind, entry.version, &entry.payload)
     }
 

@@ -4,43 +4,43 @@
 use crate::contract::{RunRef, StableRef, StageRef};
 
 /// Joins parts with zero bytes between.
-pub fn join(parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.join(&0u8)
 }
 
 /// An attribute of a thing.
-pub fn attribute(subject: &StableRef, name: &str) -> Vec<u8> {
+pub(crate) fn attribute(subject: &StableRef, name: &str) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), name.as_bytes()])
 }
 
 /// All attributes of a thing.
-pub fn attributes_of(subject: &StableRef) -> Vec<u8> {
+pub(crate) fn attributes_of(subject: &StableRef) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), b""])
 }
 
 /// Everything of one kind directly or indirectly under a parent, such as the stages of a run.
-pub fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
+pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
 
 /// A family of records of a run.
-pub fn records(run: &RunRef, family: &str) -> Vec<u8> {
+pub(crate) fn records(run: &RunRef, family: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), family.as_bytes()])
 }
 
 /// A metric series of a run, in a stage or outside any.
-pub fn series(run: &RunRef, stage: Option<&StageRef>, metric_key: &str) -> Vec<u8> {
+pub(crate) fn series(run: &RunRef, stage: Option<&StageRef>, metric_key: &str) -> Vec<u8> {
     let stage = stage.map_or("", |s| s.as_str());
     join(&[run.as_str().as_bytes(), stage.as_bytes(), metric_key.as_bytes()])
 }
 
 /// All metric series of a run.
-pub fn series_of(run: &RunRef) -> Vec<u8> {
+pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
 }
 
 /// Splits a key into its parts, at most `N` of them; the last keeps what is left.
-pub fn split<const N: usize>(key: &[u8]) -> Option<[&str; N]> {
+pub(crate) fn split<const N: usize>(key: &[u8]) -> Option<[&str; N]> {
     let mut parts = key.splitn(N, |b| *b == 0);
     let mut out = [""; N];
     for slot in &mut out {

@@ -10,7 +10,7 @@ use crate::projections::tables::{ENDS, RELATIONS};
 
 /// Fills [`RELATIONS`] and [`ENDS`].
 #[derive(Debug, Clone, Copy)]
-pub struct LineageProjection;
+pub(crate) struct LineageProjection;
 
 impl Projection<Captured> for LineageProjection {
     fn name(&self) -> &'static str {

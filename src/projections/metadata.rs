@@ -14,12 +14,12 @@ use std::collections::BTreeMap;
 
 /// Fills [`FACTS`] and [`ENVIRONMENTS`].
 #[derive(Debug, Clone, Copy)]
-pub struct MetadataProjection;
+pub(crate) struct MetadataProjection;
 
 /// Before the name of a parameter in an attribute's name.
-pub const PARAM_PREFIX: &str = "param/";
+pub(crate) const PARAM_PREFIX: &str = "param/";
 /// Before the name of a tag in an attribute's name.
-pub const TAG_PREFIX: &str = "tag/";
+pub(crate) const TAG_PREFIX: &str = "tag/";
 
 struct Facts<'a, 't> {
     subject: &'a StableRef,

@@ -3,21 +3,21 @@
 //! Every projection here is pure: the rows follow from one fact and its stamp. Keys and tables are named in
 //! [`tables`]; what the kinds are is in [`entry`], what their payload bytes hold in `payload`.
 
-pub mod artifacts;
-pub mod entry;
-pub mod keys;
-pub mod lineage;
-pub mod metadata;
+pub(crate) mod artifacts;
+pub(crate) mod entry;
+pub(crate) mod keys;
+pub(crate) mod lineage;
+pub(crate) mod metadata;
 mod payload;
-pub mod records;
-pub mod series;
-pub mod tables;
+pub(crate) mod records;
+pub(crate) mod series;
+pub(crate) mod tables;
 
 use crate::engine::projection::Projection;
 use entry::Captured;
 
 /// All projections of the ML domain.
-pub fn all() -> Vec<Box<dyn Projection<Captured>>> {
+pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
     vec![
         Box::new(metadata::MetadataProjection),
         Box::new(records::RecordsProjection),

@@ -10,7 +10,7 @@ use crate::projections::tables::RECORDS;
 
 /// Fills [`RECORDS`].
 #[derive(Debug, Clone, Copy)]
-pub struct RecordsProjection;
+pub(crate) struct RecordsProjection;
 
 fn post(tables: &mut Tables<'_>, run: &RunRef, family: &str, observed_at: Timestamp, stamp: Stamp) {
     let order = PointOrder { time: observed_at.micros(), stamp };

@@ -11,7 +11,7 @@ use crate::projections::tables::{SERIES, SUMMARIES};
 
 /// Fills [`SERIES`] and [`SUMMARIES`].
 #[derive(Debug, Clone, Copy)]
-pub struct SeriesProjection;
+pub(crate) struct SeriesProjection;
 
 const HAS_STEP: u8 = 1;
 const IS_INT: u8 = 2;
@@ -36,7 +36,7 @@ fn encode(step: Option<i64>, value: MetricValue) -> Vec<u8> {
 }
 
 /// Step and value of a point.
-pub fn decode(point: &Point) -> Option<(Option<i64>, MetricValue)> {
+pub(crate) fn decode(point: &Point) -> Option<(Option<i64>, MetricValue)> {
     let mut reader = Reader::new(&point.value);
     let flags = reader.u8()?;
     let step = if flags & HAS_STEP != 0 { Some(reader.u64()? as i64) } else { None };

@@ -3,20 +3,20 @@
 use crate::engine::projection::{TableKind, TableSpec};
 
 /// Facts about projects, runs and stages: ref, attribute -> value as canonical JSON.
-pub const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
+pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
 /// Environment snapshots: ref -> the whole fact.
-pub const ENVIRONMENTS: TableSpec = TableSpec::new("environments", TableKind::Versions);
+pub(crate) const ENVIRONMENTS: TableSpec = TableSpec::new("environments", TableKind::Versions);
 /// Where events and degraded markers stand in the log: run, family -> (observed at, stamp).
-pub const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
+pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
 /// Metrics: run, stage, key -> (observed at, stamp) -> value and step.
-pub const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
+pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of the same.
-pub const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
 /// Artifacts: ref -> the whole fact.
-pub const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
+pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
 /// Who refers to a body: digest, artifact ref.
-pub const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
+pub(crate) const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
 /// Lineage edges: ref -> the whole fact.
-pub const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
+pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
 /// Lineage edges by their ends: ref of an end, relation ref.
-pub const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
+pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);

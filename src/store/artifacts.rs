@@ -65,6 +65,11 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
+    /// Whether a body still has its digest. Reads all of it. Errors: it is missing, or cannot be read.
+    pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
+        Ok(self.blobs.verify(digest)?)
+    }
+
     /// The digests of all bodies that artifacts refer to.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();

@@ -25,7 +25,7 @@ pub struct StoreView<'a> {
 
 impl Store {
     /// A store on these projections and bodies.
-    pub fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
+    pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
         Store { projector, blobs }
     }
 

@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_repeats_in_a_frame_is_written_once() {
-        let long = vec![b'r'; 200];
+        let long = [b'r'; 200];
         let drafts: Vec<Draft> =
             (0..100u8).map(|n| draft(1, &[&long[..], &[n], &long[..]].concat())).collect();
         let bytes = frame(&drafts, 7);

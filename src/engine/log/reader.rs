@@ -24,10 +24,9 @@ use std::sync::Arc;
 /// What a reader wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanMode {
-    /// The entries so far; zeros are the end for now, an unfinished end is left for the next time.
+    /// The entries so far; an unfinished end is left for the next time.
     Follow,
-    /// Everything: zeros are followed to the end of the file, chain and seals are checked, an unfinished end
-    /// is torn.
+    /// Everything: chain and seals are checked, an unfinished end is torn.
     Full,
 }
 
@@ -143,7 +142,7 @@ struct SegmentScan {
     source: Source,
     offset: u64,
     after_mark: bool,
-    /// Whether zeros may be the end for now and an unfinished end is left alone.
+    /// Whether an unfinished end is left alone.
     follow: bool,
 }
 
@@ -155,9 +154,6 @@ impl SegmentScan {
             return Ok(self.end());
         }
         if is_zero(head) {
-            if self.follow {
-                return Ok(self.end());
-            }
             let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
             return self.damage(offset, nonzero, None);
         }

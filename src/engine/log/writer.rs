@@ -172,12 +172,7 @@ impl ActiveSegment {
 impl Log {
     /// The log in `dir`. Nothing is read or created until the first append.
     pub fn new(storage: Arc<dyn Storage>, dir: PathBuf, options: LogOptions) -> Log {
-        Log {
-            storage,
-            dir,
-            options,
-            state: Mutex::new(State::default()),
-        }
+        Log { storage, dir, options, state: Mutex::new(State::default()) }
     }
 
     /// The log's directory.

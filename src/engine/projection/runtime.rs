@@ -13,7 +13,7 @@ use crate::engine::entry::{Entry, Event, Gap, Kind, Position, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{ResumePoint, is_held, list_segments, list_streams};
-use crate::engine::projection::cursor::{Cursor, Files};
+use crate::engine::projection::cursor::{CurrentFile, Cursor, Listing};
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Generation};
 use crate::engine::projection::overlay::Overlay;
@@ -40,7 +40,7 @@ const UNREADABLE: &str = "_unreadable";
 const APPLIED: &str = "_applied";
 
 /// Changed whenever the engine's own tables or the table types change their rows.
-const LAYOUT_VERSION: u32 = 1;
+const LAYOUT_VERSION: u32 = 2;
 /// Entries and bytes of one step: one transaction.
 const STEP_ENTRIES: usize = 50_000;
 const STEP_BYTES: usize = 32 << 20;
@@ -191,6 +191,22 @@ struct FramePlace {
     first: Seq,
     segment: Seq,
     offset: u64,
+}
+
+/// A commit as a cursor knows it.
+struct CommitPlace {
+    frame: ResumePoint,
+    end: ResumePoint,
+    last: (Seq, u32),
+}
+
+impl CommitPlace {
+    fn of(commit: &Commit) -> Option<CommitPlace> {
+        let (first, last) = commit.entries.first().zip(commit.entries.last())?;
+        let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };
+        let end = ResumePoint { offset: commit.end, next: last.stamp.seq.next(), ..frame };
+        Some(CommitPlace { frame, end, last: (last.stamp.seq, last.checksum) })
+    }
 }
 
 impl Step {
@@ -436,8 +452,10 @@ impl<E: Event> Projector<E> {
         for stream in streams {
             let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
             let gaps_before = cursor.gaps.clone();
-            let state = match self.look_at(stream, cursor) {
-                Ok(state) => state,
+            let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
+                .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
+            let (state, listing) = match looked {
+                Ok(looked) => looked,
                 Err(Error::Io { source, .. }) => {
                     notes.extend(gaps_before.into_iter().map(Note::Gap));
                     notes.push(Note::StreamUnreadable { stream, reason: source.to_string() });
@@ -456,7 +474,7 @@ impl<E: Event> Projector<E> {
                 }
                 StreamState::Changed(cursor) => cursor,
             };
-            let result = self.follow(stream, &mut cursor, &mut notes, &mut |cursor, commit| {
+            let result = self.follow(stream, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
                 done += commit.end - commit.offset;
                 step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
                 let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
@@ -516,72 +534,73 @@ impl<E: Event> Projector<E> {
     }
 
     /// Decides whether a stream needs reading, and whether its cursor can be relied on.
-    fn look_at(&self, stream: StreamId, mut cursor: Cursor) -> Result<StreamState> {
-        let storage = self.storage.as_ref();
-        if cursor.resume == ResumePoint::START {
-            return Ok(StreamState::Changed(cursor));
-        }
-        let files = Files::look(storage, &self.log, stream, cursor.resume.segment)?;
-        if files == cursor.files && storage.now() > files.current.1.saturating_add(FRESH) {
+    fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
+        let files = listing.seen_from(cursor.resume.segment);
+        let same = files == cursor.files;
+        if let (true, true, Some(file)) = (same, cursor.settled, &files.current)
+            && self.storage.now() > file.modified.saturating_add(FRESH)
+        {
             return Ok(StreamState::Unchanged);
         }
-        let confirmed = files.earlier == cursor.files.earlier && self.confirms_last(stream, &cursor)?;
-        let moved = self.has_more(stream, &cursor)?;
-        let same = files == cursor.files;
-        cursor.files = files;
-        if confirmed && (moved || same) {
-            return Ok(StreamState::Changed(cursor));
+        if cursor.last.0 == Seq(0) {
+            return Ok(StreamState::Changed(Cursor::start()));
         }
-        // Something changed that is not an append: read it all again and compare what can be compared.
-        let confirmed = self.confirms_all(stream, &cursor)?;
-        Ok(if confirmed { StreamState::Changed(cursor) } else { StreamState::History })
+        let inode = |file: &CurrentFile| file.inode;
+        let appended_at_most = files.earlier == cursor.files.earlier
+            && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
+            // A gap in this segment may have healed, and the file does not tell.
+            && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
+            && (same || self.has_more(stream, &cursor)?);
+        let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
+        if place.is_none() {
+            // Something changed that is not an append: read it all again and compare what can be compared.
+            place = self.confirm_all(stream, &cursor)?;
+        }
+        let Some(place) = place else { return Ok(StreamState::History) };
+        // Only what was confirmed is relied on: marks and gaps behind the last entry are read again.
+        (cursor.frame, cursor.resume) = (place.frame, place.end);
+        cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
+        Ok(StreamState::Changed(cursor))
     }
 
     fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
         StreamReader::open_at(&self.storage, &self.log, stream, ScanMode::Follow, at)
     }
 
-    /// Whether the frame the cursor ended with is still there.
-    fn confirms_last(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
-        if cursor.last.0 == Seq(0) {
-            return Ok(true);
-        }
-        let last = match self.reader(stream, cursor.frame)?.next_item()? {
-            Some(Item::Commit(commit)) => commit.entries.last().map(|e| (e.stamp.seq, e.checksum)),
-            _ => None,
-        };
-        Ok(last == Some(cursor.last))
+    /// The frame that the cursor ended with, if it is still where it was.
+    fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
+        let item = self.reader(stream, cursor.frame)?.next_item()?;
+        let Some(Item::Commit(commit)) = item else { return Ok(None) };
+        Ok(CommitPlace::of(&commit).filter(|place| place.last == cursor.last))
     }
 
+    /// Whether something follows that was not there when the cursor was made.
     fn has_more(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
         let mut reader = self.reader(stream, cursor.resume)?;
         let item = reader.next_item()?;
         Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
     }
 
-    /// Whether a complete reading finds the cursor's last entry and exactly its gaps before it.
-    fn confirms_all(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
+    /// The frame that ends with the cursor's last entry, if a complete reading finds it, and exactly the cursor's
+    /// gaps before it.
+    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps = Vec::new();
-        let mut last = (Seq(0), 0);
+        let known = || cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0);
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Commit(commit) => {
-                    for entry in &commit.entries {
-                        if entry.stamp.seq <= cursor.last.0 {
-                            last = (entry.stamp.seq, entry.checksum);
-                        }
+                    let Some(place) = CommitPlace::of(&commit) else { continue };
+                    if place.last.0 >= cursor.last.0 {
+                        let same = place.last == cursor.last && gaps.iter().eq(known());
+                        return Ok(same.then_some(place));
                     }
                 }
-                Item::Gap(gap) if gap.last.is_some() && gap.first <= cursor.last.0 => gaps.push(gap),
+                Item::Gap(gap) if gap.last.is_some() => gaps.push(gap),
                 Item::Gap(_) | Item::Finding(_) => {}
             }
-            if reader.next_seq() > cursor.last.0 {
-                break;
-            }
         }
-        let known: Vec<Gap> = cursor.gaps.iter().copied().filter(|g| g.first <= cursor.last.0).collect();
-        Ok(last == cursor.last && gaps == known)
+        Ok(None)
     }
 
     /// Reads a stream on from its cursor. `Ok(false)`: the log contradicts the cursor.
@@ -589,25 +608,22 @@ impl<E: Event> Projector<E> {
         &self,
         stream: StreamId,
         cursor: &mut Cursor,
+        listing: &Listing,
         notes: &mut Vec<Note>,
         take: &mut dyn FnMut(&Cursor, Commit) -> Result<()>,
     ) -> Result<bool> {
+        // Until its end is reached: an error on the way must not pass for it.
+        cursor.settled = false;
         let mut reader = self.reader(stream, cursor.resume)?;
         let mut open_gap = false;
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Commit(commit) => {
-                    let (Some(first), Some(last)) = (commit.entries.first(), commit.entries.last()) else {
-                        continue;
-                    };
-                    if first.stamp.seq <= cursor.last.0 {
+                    let Some(place) = CommitPlace::of(&commit) else { continue };
+                    if place.frame.next <= cursor.last.0 {
                         return Ok(false);
                     }
-                    cursor.last = (last.stamp.seq, last.checksum);
-                    cursor.frame =
-                        ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };
-                    cursor.resume =
-                        ResumePoint { offset: commit.end, next: last.stamp.seq.next(), ..cursor.frame };
+                    (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
                     take(cursor, commit)?;
                 }
                 Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),
@@ -626,16 +642,13 @@ impl<E: Event> Projector<E> {
         if end.offset > 0 {
             cursor.resume = end;
         }
-        cursor.files = Files::look(self.storage.as_ref(), &self.log, stream, cursor.resume.segment)?;
-        let unfinished = matches!(reader.tail(), Tail::Unfinished { .. }) && !open_gap;
-        if unfinished && !is_held(self.storage.as_ref(), &self.log, stream) {
+        cursor.files = listing.seen_from(cursor.resume.segment);
+        let unfinished = matches!(reader.tail(), Tail::Unfinished { .. });
+        if unfinished && !open_gap && !is_held(self.storage.as_ref(), &self.log, stream) {
             notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
-            // Looked at again every time, until it is repaired or explained.
-            cursor.files.current = (0, 0);
         }
-        if open_gap {
-            cursor.files.current = (0, 0);
-        }
+        // An end that is not whole is looked at again every time, until it is repaired or explained.
+        cursor.settled = !unfinished && !open_gap;
         Ok(true)
     }
 

@@ -176,11 +176,21 @@ impl View {
         prefix: &[u8],
         mut f: impl FnMut(&[u8], Vec<Point>) -> Result<()>,
     ) -> Result<()> {
+        self.chunk_rows(table, prefix, |_, key, points| f(key, points))
+    }
+
+    /// As [`View::chunks`], with the chunk's row before the key.
+    pub(super) fn chunk_rows(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        mut f: impl FnMut(&[u8], &[u8], Vec<Point>) -> Result<()>,
+    ) -> Result<()> {
         self.rows(table.name, prefix, prefix, |row, value| {
             let key = split_series_row(row).ok_or_else(|| self.fail("a series key is too short"))?;
             let chunk =
                 Point::decode_chunk(value).ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
-            f(key, chunk)?;
+            f(row, key, chunk)?;
             Ok(true)
         })
     }

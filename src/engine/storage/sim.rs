@@ -19,11 +19,15 @@ struct SimFileNode {
     modified: u64,
     locked: bool,
     data: Vec<u8>,
+    /// What the last sync made durable.
+    synced: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
 struct DiskState {
     files: BTreeMap<PathBuf, Arc<Mutex<SimFileNode>>>,
+    /// The names that the last sync of their directory made durable.
+    synced_names: BTreeMap<PathBuf, Arc<Mutex<SimFileNode>>>,
     dirs: BTreeMap<PathBuf, u64>,
     next_inode: u64,
     now: u64,
@@ -73,6 +77,39 @@ impl SimDisk {
         }
     }
 
+    /// Cuts the power: of what was not synced, `seed` decides sector by sector and name by name what survives. Then
+    /// another boot begins. The processes must be gone; a file they still hold open is one nobody sees.
+    pub fn cut_power(&self, seed: u64) {
+        let mut state = guard(&self.state);
+        let mut coins = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+        let mut coin = move || {
+            let mut byte = [0u8];
+            coins.fill(&mut byte);
+            byte[0] & 1 == 1
+        };
+        let (new, old) = (std::mem::take(&mut state.files), std::mem::take(&mut state.synced_names));
+        let paths: BTreeSet<PathBuf> = new.keys().chain(old.keys()).cloned().collect();
+        for path in paths {
+            let certain = new.get(&path).zip(old.get(&path)).is_some_and(|(a, b)| Arc::ptr_eq(a, b));
+            let kept = if certain || coin() { new.get(&path) } else { old.get(&path) };
+            let Some(node) = kept else { continue };
+            let node = guard(node);
+            let data = surviving(&node.data, &node.synced, &mut coin);
+            let node = SimFileNode {
+                inode: node.inode,
+                modified: node.modified,
+                locked: false,
+                synced: data.clone(),
+                data,
+            };
+            let node = Arc::new(Mutex::new(node));
+            state.files.insert(path.clone(), Arc::clone(&node));
+            state.synced_names.insert(path, node);
+        }
+        drop(state);
+        self.reboot();
+    }
+
     /// From now on at most so many further bytes can be written (`None`: as many as wanted).
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
@@ -107,12 +144,14 @@ impl SimDisk {
         let now = state.now;
         if let Some(node) = state.files.get(path) {
             let mut node = guard(node);
+            node.synced.clone_from(&data);
             node.data = data;
             node.modified = now;
             return;
         }
         state.next_inode += 1;
-        let node = SimFileNode { inode: state.next_inode, modified: now, locked: false, data };
+        let synced = data.clone();
+        let node = SimFileNode { inode: state.next_inode, modified: now, locked: false, data, synced };
         let mut dir = path.parent();
         while let Some(d) = dir {
             if !state.dirs.contains_key(d) {
@@ -122,13 +161,16 @@ impl SimDisk {
             }
             dir = d.parent();
         }
-        state.files.insert(path.to_path_buf(), Arc::new(Mutex::new(node)));
+        let node = Arc::new(Mutex::new(node));
+        state.files.insert(path.to_path_buf(), Arc::clone(&node));
+        state.synced_names.insert(path.to_path_buf(), node);
     }
 
     /// Removes a file or a directory with everything in it.
     pub fn remove_tree(&self, path: &Path) {
         let mut state = guard(&self.state);
         state.files.retain(|p, _| !p.starts_with(path));
+        state.synced_names.retain(|p, _| !p.starts_with(path));
         state.dirs.retain(|p, _| !p.starts_with(path));
     }
 
@@ -148,6 +190,24 @@ impl SimDisk {
     pub fn write_count(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
     }
+}
+
+/// What a power cut leaves of a file: of each sector that a sync did not cover, the old or the new content; of a
+/// length, the old or the new one.
+fn surviving(data: &[u8], synced: &[u8], coin: &mut impl FnMut() -> bool) -> Vec<u8> {
+    const SECTOR: usize = 512;
+    let mut out = Vec::new();
+    for at in (0..data.len().max(synced.len())).step_by(SECTOR) {
+        let sector = |bytes: &[u8]| {
+            let mut sector: Vec<u8> = bytes.iter().skip(at).take(SECTOR).copied().collect();
+            sector.resize(SECTOR, 0);
+            sector
+        };
+        let (new, old) = (sector(data), sector(synced));
+        out.extend(if new == old || coin() { new } else { old });
+    }
+    out.truncate(if data.len() == synced.len() || coin() { data.len() } else { synced.len() });
+    out
 }
 
 #[derive(Debug)]
@@ -236,6 +296,8 @@ impl File for SimFile {
         if guard(&self.disk.state).failing_syncs {
             return Err(io::Error::other("simulated failure of a sync"));
         }
+        let mut node = guard(&self.node);
+        node.synced = node.data.clone();
         Ok(())
     }
 
@@ -293,6 +355,7 @@ impl Storage for SimProcess {
                     modified: state.now,
                     locked: false,
                     data: Vec::new(),
+                    synced: Vec::new(),
                 }));
                 state.files.insert(path.to_path_buf(), Arc::clone(&node));
                 node
@@ -325,7 +388,13 @@ impl Storage for SimProcess {
         Ok(())
     }
 
-    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        let mut state = guard(&self.disk.state);
+        let here = |p: &Path| p.parent() == Some(path);
+        state.synced_names.retain(|p, _| !here(p));
+        let names = state.files.iter().filter(|(p, _)| here(p));
+        let names: Vec<_> = names.map(|(p, node)| (p.clone(), Arc::clone(node))).collect();
+        state.synced_names.extend(names);
         Ok(())
     }
 

@@ -1,0 +1,79 @@
+//! All that can go wrong, for users of the client.
+
+use crate::{capture, contract, engine, interpretation, recovery, store};
+use std::path::PathBuf;
+
+/// An operation failed. [`Error::code`] is stable; the chain of sources says the rest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing at the path.
+    #[error("there is no workspace at {path}")]
+    WorkspaceNotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// There is something at the path, but it is no workspace.
+    #[error("{path} is not a workspace")]
+    NotAWorkspace {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A capture failed.
+    #[error(transparent)]
+    Capture(#[from] capture::Error),
+    /// A question could not be answered.
+    #[error(transparent)]
+    Query(#[from] interpretation::Error),
+    /// A check or recovery could not be carried out.
+    #[error(transparent)]
+    Recovery(#[from] recovery::Error),
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] engine::Error),
+}
+
+impl Error {
+    /// A stable name of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::WorkspaceNotFound { .. } => "workspace_not_found",
+            Error::NotAWorkspace { .. } => "workspace_invalid",
+            Error::Capture(e) => e.code(),
+            Error::Query(e) => e.code(),
+            Error::Recovery(e) => e.code(),
+            Error::Engine(e) => e.code(),
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::WorkspaceNotFound { .. } => {
+                Some("`contexta init` makes one; `--workspace PATH` names another".into())
+            }
+            Error::NotAWorkspace { .. } => {
+                Some("a workspace has a folder `log`; name another path, or an empty or new one".into())
+            }
+            Error::Capture(e) => e.hint(),
+            Error::Query(e) => e.hint(),
+            Error::Recovery(e) => e.hint(),
+            Error::Engine(e) => e.hint().map(str::to_owned),
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(e: store::Error) -> Error {
+        Error::Query(e.into())
+    }
+}
+
+impl From<contract::ContractError> for Error {
+    fn from(e: contract::ContractError) -> Error {
+        Error::Query(e.into())
+    }
+}
+
+/// The result of an operation of the client.
+pub type Result<T> = std::result::Result<T, Error>;

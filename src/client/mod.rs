@@ -1,0 +1,280 @@
+//! Floor 6: [`Contexta`], one workspace: capture into it, ask it, check it. The only place that wires the floors.
+
+mod error;
+mod paths;
+
+pub use error::{Error, Result};
+pub use paths::Paths;
+
+use crate::capture::{CaptureOptions, RunBuilder, Session};
+use crate::engine::blob::BlobStore;
+use crate::engine::log::{Log, LogOptions};
+use crate::engine::projection::digest::TablesDigest;
+use crate::engine::projection::{Projector, ProjectorOptions};
+use crate::engine::storage::os::OsStorage;
+use crate::engine::storage::{Storage, exists};
+use crate::interpretation::{
+    BestRun, Direction, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList, RunSnapshot,
+    StepSeries, compare, lineage, query, report,
+};
+use crate::projections;
+use crate::recovery::{DumpedEntry, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, rebuild, verify};
+use crate::store::{Durability, Head, Journal, Note, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Called with the work done and in all, now and then during long work.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
+
+/// How to open a workspace.
+#[derive(Debug, Clone)]
+pub struct Options {
+    workspace: PathBuf,
+    create: bool,
+    publish: bool,
+    capture: CaptureOptions,
+    storage: Option<Arc<dyn Storage>>,
+}
+
+impl Options {
+    /// The workspace at this path; created if nothing is there.
+    pub fn new(workspace: impl AsRef<Path>) -> Options {
+        Options {
+            workspace: workspace.as_ref().to_path_buf(),
+            create: true,
+            publish: true,
+            capture: CaptureOptions::default(),
+            storage: None,
+        }
+    }
+
+    /// The project that runs belong to; by default `default`.
+    pub fn project(mut self, name: &str) -> Options {
+        self.capture.project = name.to_owned();
+        self
+    }
+
+    /// Who captures: a token such as `sdk.rust`.
+    pub fn producer(mut self, token: &str) -> Options {
+        self.capture.producer = token.to_owned();
+        self
+    }
+
+    /// What is promised when an event or metric has been captured; by default [`Durability::Flush`].
+    pub fn durability(mut self, durability: Durability) -> Options {
+        self.capture.durability = durability;
+        self
+    }
+
+    /// Names of environment variables that may be captured; by default none is.
+    pub fn environment_variables(mut self, names: &[&str]) -> Options {
+        self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
+        self
+    }
+
+    /// Whether to look for the revision of the code in the repository around the current directory; by default yes.
+    pub fn detect_code_revision(mut self, on: bool) -> Options {
+        self.capture.code_revision = on;
+        self
+    }
+
+    /// The workspace must exist already.
+    pub fn must_exist(mut self) -> Options {
+        self.create = false;
+        self
+    }
+
+    /// Changes nothing on disk, not even the projections.
+    pub fn read_only(mut self) -> Options {
+        self.create = false;
+        self.publish = false;
+        self
+    }
+
+    /// Another system than the real one, for tests.
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Opens the workspace.
+    pub fn open(self) -> Result<Contexta> {
+        Contexta::open_with(self)
+    }
+}
+
+/// One workspace. Dropping it ends its stream cleanly; [`Contexta::close`] does so and says how far it went.
+#[derive(Debug)]
+pub struct Contexta {
+    storage: Arc<dyn Storage>,
+    paths: Paths,
+    journal: Arc<Journal>,
+    session: Session,
+    store: Store,
+}
+
+impl Contexta {
+    /// Opens the workspace at `path` to capture and to ask; creates it if nothing is there. An existing one is not
+    /// touched: opening a read-only workspace works, only capturing into it does not.
+    pub fn open(path: impl AsRef<Path>) -> Result<Contexta> {
+        Options::new(path).open()
+    }
+
+    /// Opens an existing workspace.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Contexta> {
+        Options::new(path).must_exist().open()
+    }
+
+    fn open_with(options: Options) -> Result<Contexta> {
+        let storage = options.storage.unwrap_or_else(OsStorage::shared);
+        let paths = Paths::new(&options.workspace);
+        prepare(storage.as_ref(), &paths, options.create)?;
+        let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
+        let log = Log::new(Arc::clone(&storage), paths.log(), LogOptions::default());
+        let journal = Arc::new(Journal::new(log, blobs.clone()));
+        let projector = Projector::new(
+            Arc::clone(&storage),
+            paths.log(),
+            paths.projections(),
+            ProjectorOptions { publish: options.publish, ..ProjectorOptions::default() },
+            projections::all(),
+        );
+        let session = Session::new(Arc::clone(&journal), options.capture)?;
+        Ok(Contexta { storage, paths, journal, session, store: Store::new(projector, blobs) })
+    }
+
+    /// Where its files are.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// The read side, for questions of one's own.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The capture session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Describes a run; [`RunBuilder::start`] begins it.
+    pub fn run(&self, name: &str) -> RunBuilder {
+        self.session.run(name)
+    }
+
+    /// Ends the own stream with a close mark, on disk, and says how far it goes. A later capture goes on.
+    pub fn close(&self) -> Result<Option<Head>> {
+        Ok(self.journal.close()?)
+    }
+
+    /// All projects.
+    pub fn list_projects(&self) -> Result<ProjectList> {
+        Ok(query::list_projects(&self.store)?)
+    }
+
+    /// All runs, or those of a project named by ref or name.
+    pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
+        Ok(query::list_runs(&self.store, project)?)
+    }
+
+    /// Everything about one run, named by ref, id or name.
+    pub fn run_snapshot(&self, run: &str) -> Result<RunSnapshot> {
+        Ok(query::run_snapshot(&self.store, run)?)
+    }
+
+    /// The points of one metric of a run. Without a stage: the series outside any, or else the only one there is.
+    pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
+        Ok(query::step_series(&self.store, run, metric_key, stage)?)
+    }
+
+    /// Two runs side by side.
+    pub fn compare_runs(&self, left: &str, right: &str) -> Result<RunComparison> {
+        Ok(compare::compare_runs(&self.store, left, right)?)
+    }
+
+    /// Ranks runs by the last value of a metric: those named, or all of the session's project if none is.
+    pub fn select_best_run(
+        &self,
+        runs: &[&str],
+        metric_key: &str,
+        stage_name: Option<&str>,
+        higher_is_better: bool,
+    ) -> Result<BestRun> {
+        let project = self.session.project_ref().as_str();
+        Ok(compare::select_best_run(&self.store, Some(project), runs, metric_key, stage_name, higher_is_better)?)
+    }
+
+    /// Where a thing came from and what came of it.
+    pub fn traverse_lineage(&self, subject: &str, direction: Direction, depth_max: usize) -> Result<LineageTraversal> {
+        Ok(lineage::traverse_lineage(&self.store, subject, direction, depth_max)?)
+    }
+
+    /// The report on one run.
+    pub fn build_snapshot_report(&self, run: &str) -> Result<ReportDocument> {
+        Ok(report::snapshot_report(&self.run_snapshot(run)?))
+    }
+
+    /// The report on two runs.
+    pub fn build_run_report(&self, left: &str, right: &str) -> Result<ReportDocument> {
+        Ok(report::comparison_report(&self.compare_runs(left, right)?))
+    }
+
+    /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
+    pub fn verify(&self, options: VerifyOptions, progress: Progress<'_>) -> Result<VerifyReport> {
+        Ok(verify::verify(&self.storage, &self.paths.log(), &self.store, options, progress)?)
+    }
+
+    /// Throws the projections away and makes them again from the log.
+    pub fn rebuild(&self, progress: Progress<'_>) -> Result<RebuildReport> {
+        Ok(rebuild::rebuild(&self.store, progress)?)
+    }
+
+    /// The digest of all tables, and what the log behind them lacks: equal entries give equal digests.
+    pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
+        let notes = self.store.read(|view| Ok(view.notes()))?;
+        Ok((self.store.digest()?, notes))
+    }
+
+    /// The streams of the log.
+    pub fn log_streams(&self) -> Result<Vec<StreamRow>> {
+        Ok(inspect::list(&self.storage, &self.paths.log())?)
+    }
+
+    /// Calls `f` with every readable entry of a stream (or of all), and with a note for every gap, until it returns
+    /// `false`.
+    pub fn dump_log(
+        &self,
+        stream: Option<&str>,
+        f: impl FnMut(std::result::Result<DumpedEntry, Note>) -> bool,
+    ) -> Result<()> {
+        Ok(inspect::dump(&self.storage, &self.paths.log(), stream, f)?)
+    }
+}
+
+/// Makes sure that there is a workspace, creating one where that is asked for and nothing stands in the way.
+fn prepare(storage: &dyn Storage, paths: &Paths, create: bool) -> Result<()> {
+    let root = paths.root();
+    let wrap = |e| engine_io("look at", root, e);
+    if exists(storage, &paths.log()).map_err(wrap)? {
+        return Ok(());
+    }
+    if exists(storage, root).map_err(wrap)? {
+        let is_dir = storage.info(root).map_err(wrap)?.is_dir;
+        let empty = is_dir && storage.list(root).map_err(wrap)?.is_empty();
+        if !(create && empty) {
+            return Err(Error::NotAWorkspace { path: root.to_path_buf() });
+        }
+    } else if !create {
+        return Err(Error::WorkspaceNotFound { path: root.to_path_buf() });
+    }
+    // The log last: with it the directory is a workspace.
+    for dir in paths.all() {
+        storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;
+    }
+    Ok(())
+}
+
+fn engine_io(action: &'static str, path: &Path, source: std::io::Error) -> Error {
+    Error::Engine(crate::engine::Error::Io { action, path: path.to_path_buf(), source })
+}

@@ -1,0 +1,51 @@
+//! The layout of a workspace.
+
+use std::path::{Path, PathBuf};
+
+/// The directories of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    root: PathBuf,
+}
+
+impl Paths {
+    /// The layout under `root`.
+    pub fn new(root: &Path) -> Paths {
+        Paths { root: root.to_path_buf() }
+    }
+
+    /// The workspace itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The truth: streams of segments. A directory with this in it is a workspace.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Bodies by digest.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("artifacts").join("objects")
+    }
+
+    /// Generations; deletable at any time.
+    pub fn projections(&self) -> PathBuf {
+        self.root.join("projections")
+    }
+
+    /// Bodies on their way in.
+    pub fn staging(&self) -> PathBuf {
+        self.root.join("recovery").join("staging")
+    }
+
+    /// Where reports go that are given no other place.
+    pub fn reports(&self) -> PathBuf {
+        self.root.join("reports")
+    }
+
+    /// Everything that a new workspace has.
+    pub(crate) fn all(&self) -> [PathBuf; 4] {
+        [self.objects(), self.projections(), self.reports(), self.log()]
+    }
+}

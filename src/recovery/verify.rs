@@ -1,0 +1,351 @@
+//! A read-only walk over log, bodies and projections that names every fault.
+//!
+//! The log is read with plain reads, to the end of every file; each frame, the chain over the entries, marks and
+//! seals are checked. Every body that an artifact refers to is hashed again. The projections are compared by digest
+//! with what a rebuild would give.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::{Gap, Seq, StreamId};
+use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::stream::{is_held, list_segments, list_streams};
+use crate::engine::storage::Storage;
+use crate::projections::entry::Captured;
+use crate::recovery::error::Result;
+use crate::store::{Note, Severity, Store};
+use std::path::Path;
+use std::sync::Arc;
+
+/// What to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyOptions {
+    /// Hash every body again.
+    pub bodies: bool,
+    /// Compare the projections with a rebuild.
+    pub projections: bool,
+}
+
+impl Default for VerifyOptions {
+    fn default() -> VerifyOptions {
+        VerifyOptions { bodies: true, projections: true }
+    }
+}
+
+/// The verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything that was checked is whole.
+    Whole,
+    /// Something is damaged or missing.
+    Damaged,
+    /// Something could not be read, so nobody can say; nothing damaged was found.
+    Unchecked,
+}
+
+impl Outcome {
+    /// The stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Whole => "whole",
+            Outcome::Damaged => "damaged",
+            Outcome::Unchecked => "unchecked",
+        }
+    }
+}
+
+/// A fault, and what is lost by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// A stable code.
+    pub code: &'static str,
+    /// The stream, for a fault of the log.
+    pub stream: Option<StreamId>,
+    /// The segment, by its first sequence number.
+    pub segment: Option<Seq>,
+    /// Where in the segment's file it begins.
+    pub offset: Option<u64>,
+    /// How many bytes it concerns.
+    pub len: Option<u64>,
+    /// The entries lost: the first, and the last where something bounds it.
+    pub lost: Option<(Seq, Option<Seq>)>,
+    /// In words.
+    pub message: String,
+}
+
+/// One stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamReport {
+    /// Its id.
+    pub stream: StreamId,
+    /// Number of segments.
+    pub segments: usize,
+    /// Number of entries that are intact.
+    pub entries: u64,
+    /// How far it goes, with the digest over all its entries; `None` if a gap leaves the digest unknown.
+    pub head: Option<Head>,
+    /// Whether a living writer is at it.
+    pub live: bool,
+    /// Whether its last writer ended cleanly.
+    pub closed: bool,
+}
+
+/// What became of the comparison of the projections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProjectionState {
+    /// They are what a rebuild gives.
+    Match,
+    /// They are not.
+    Mismatch {
+        /// The tables that differ.
+        tables: Vec<String>,
+    },
+    /// They were not compared.
+    Skipped,
+}
+
+/// All that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifyReport {
+    /// The verdict.
+    pub outcome: Outcome,
+    /// Every stream.
+    pub streams: Vec<StreamReport>,
+    /// Every fault.
+    pub problems: Vec<Problem>,
+    /// What could not be checked, and what is good to know.
+    pub notes: Vec<Note>,
+    /// Number of bodies hashed.
+    pub bodies: u64,
+    /// The projections.
+    pub projections: ProjectionState,
+}
+
+impl VerifyReport {
+    /// Number of intact entries in all streams.
+    pub fn entries(&self) -> u64 {
+        self.streams.iter().map(|s| s.entries).sum()
+    }
+}
+
+/// Checks a workspace. Changes nothing; `store` must not publish. `progress` hears of bytes of log done and in all.
+pub fn verify(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    store: &Store,
+    options: VerifyOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<VerifyReport> {
+    let mut report = VerifyReport {
+        outcome: Outcome::Whole,
+        streams: Vec::new(),
+        problems: Vec::new(),
+        notes: Vec::new(),
+        bodies: 0,
+        projections: ProjectionState::Skipped,
+    };
+    let streams = list_streams(storage.as_ref(), log)?;
+    let total = log_bytes(storage.as_ref(), log, &streams);
+    let mut done = 0;
+    let mut unchecked = false;
+    for stream in streams {
+        if let Err(e) = verify_stream(storage, log, stream, &mut report, &mut |bytes| {
+            done += bytes;
+            progress(done, total.max(done));
+        }) {
+            unchecked = true;
+            report.notes.push(could_not(&format!("stream {stream}"), &e).with("stream", stream));
+        }
+    }
+    if options.bodies {
+        match verify_bodies(store, &mut report) {
+            Ok(()) => {}
+            Err(e) => {
+                unchecked = true;
+                report.notes.push(could_not("the bodies", &e));
+            }
+        }
+    }
+    if options.projections {
+        match compare_projections(store) {
+            Ok(state) => report.projections = state,
+            Err(e) => {
+                unchecked = true;
+                report.notes.push(could_not("the projections", &e));
+            }
+        }
+        if let ProjectionState::Mismatch { tables } = &report.projections {
+            let message = format!("the projections differ from a rebuild in {}", tables.join(", "));
+            report.problems.push(Problem {
+                code: "projections_differ",
+                stream: None,
+                segment: None,
+                offset: None,
+                len: None,
+                lost: None,
+                message,
+            });
+        }
+    }
+    progress(total.max(done), total.max(done));
+    if !report.problems.is_empty() {
+        report.outcome = Outcome::Damaged;
+    } else if unchecked {
+        report.outcome = Outcome::Unchecked;
+    }
+    Ok(report)
+}
+
+fn could_not(what: &str, e: &crate::recovery::Error) -> Note {
+    let source = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
+    Note::new(Severity::Error, "could_not_check", format!("{what} could not be checked: {e}{source}"))
+}
+
+fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
+    let mut bytes = 0;
+    for stream in streams {
+        for base in list_segments(storage, log, *stream).unwrap_or_default() {
+            let path = crate::engine::log::names::segment_path(log, *stream, base);
+            bytes += storage.info(&path).map_or(0, |i| i.len);
+        }
+    }
+    bytes
+}
+
+fn verify_stream(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    stream: StreamId,
+    report: &mut VerifyReport,
+    advance: &mut dyn FnMut(u64),
+) -> Result<()> {
+    // Asked first: a writer that ends while we read leaves nothing in flight.
+    let live = is_held(storage.as_ref(), log, stream);
+    let segments = list_segments(storage.as_ref(), log, stream)?.len();
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
+    let mut entries = 0u64;
+    let mut problems = Problems { stream, open: Vec::new(), found: Vec::new() };
+    while let Some(item) = reader.next_item()? {
+        match item {
+            Item::Commit(commit) => {
+                problems.close();
+                advance(commit.end - commit.offset);
+                entries += commit.entries.len() as u64;
+                for entry in &commit.entries {
+                    if let Err(e) = Captured::of_entry(entry) {
+                        let message = format!("entry {} is intact, but unreadable: {e}", entry.stamp.position());
+                        let place = (commit.segment, commit.offset, commit.end - commit.offset);
+                        problems.add("entry_unreadable", Some(place), Some(entry.stamp.seq), message);
+                    }
+                }
+            }
+            Item::Gap(gap) => problems.lose(&gap),
+            Item::Finding(finding) => problems.open.push(finding),
+        }
+    }
+    problems.close();
+    let in_flight = live && matches!(reader.tail(), Tail::Unfinished { .. });
+    if in_flight {
+        // The end of a stream that somebody is writing: not there yet rather than lost.
+        problems.found.retain(|p| p.lost.is_none_or(|(_, last)| last.is_some()));
+        let message = format!("stream {stream} is being written; its end was not checked");
+        report.notes.push(Note::new(Severity::Info, "stream_in_flight", message).with("stream", stream));
+    }
+    report.problems.append(&mut problems.found);
+    let head = reader.chain().map(|chain| Head {
+        stream,
+        seq: reader.next_seq().previous(),
+        digest: chain.link(),
+    });
+    let closed = reader.tail() == Tail::Closed;
+    if !closed && !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
+        let after = reader.next_seq().previous();
+        let message = format!("stream {stream} was not closed: whether it went on after {after} cannot be told");
+        report.notes.push(Note::new(Severity::Info, "stream_not_closed", message).with("stream", stream));
+    }
+    report.streams.push(StreamReport { stream, segments, entries, head, live, closed });
+    Ok(())
+}
+
+/// Pairs what is wrong with bytes with what is lost by it: the gap behind a finding belongs to it.
+struct Problems {
+    stream: StreamId,
+    open: Vec<Finding>,
+    found: Vec<Problem>,
+}
+
+impl Problems {
+    fn add(&mut self, code: &'static str, place: Option<(Seq, u64, u64)>, lost: Option<Seq>, message: String) {
+        self.found.push(Problem {
+            code,
+            stream: Some(self.stream),
+            segment: place.map(|p| p.0),
+            offset: place.map(|p| p.1),
+            len: place.map(|p| p.2),
+            lost: lost.map(|seq| (seq, Some(seq))),
+            message,
+        });
+    }
+
+    fn close(&mut self) {
+        for f in std::mem::take(&mut self.open) {
+            let what = f.kind.name().replace('_', " ");
+            let message = format!("{what} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
+            self.add(f.kind.name(), Some((f.segment, f.offset, f.len)), None, message);
+        }
+    }
+
+    fn lose(&mut self, gap: &Gap) {
+        let lost = Some((gap.first, gap.last));
+        let last_place = self.open.pop();
+        self.close();
+        let (code, place, message) = match last_place {
+            Some(f) => {
+                let what = f.kind.name().replace('_', " ");
+                let message = format!("{what} at offset {} of segment {}: lost {gap}", f.offset, f.segment);
+                (f.kind.name(), Some((f.segment, f.offset, f.len)), message)
+            }
+            None => (gap.cause.name(), None, format!("{}: lost {gap}", gap.cause.name().replace('_', " "))),
+        };
+        self.add(code, place, None, message);
+        if let Some(problem) = self.found.last_mut() {
+            problem.lost = lost;
+            // A missing segment is named by the number it would begin with.
+            problem.segment.get_or_insert(gap.first);
+        }
+    }
+}
+
+fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<()> {
+    let (bodies, damaged) = store.read(|view| {
+        let bodies = view.bodies()?;
+        let mut damaged = Vec::new();
+        for digest in &bodies {
+            match view.verify_body(digest) {
+                Ok(true) => {}
+                Ok(false) => damaged.push(("artifact_body_damaged", *digest)),
+                Err(e) if e.code() == "artifact_body_missing" => damaged.push(("artifact_body_missing", *digest)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok((bodies.len() as u64, damaged))
+    })?;
+    report.bodies = bodies;
+    for (code, digest) in damaged {
+        let message = match code {
+            "artifact_body_missing" => format!("the body {digest} is missing"),
+            _ => format!("the body {digest} does not have its digest any more"),
+        };
+        let (stream, segment, offset, len, lost) = (None, None, None, None, None);
+        report.problems.push(Problem { code, stream, segment, offset, len, lost, message });
+    }
+    Ok(())
+}
+
+fn compare_projections(store: &Store) -> Result<ProjectionState> {
+    let now = store.digest()?;
+    let fresh = store.digest_from_scratch(&|_, _| {})?;
+    if now.digest == fresh.digest {
+        return Ok(ProjectionState::Match);
+    }
+    let differs = |(a, b): (&(String, _, u64), &(String, _, u64))| (a != b).then(|| a.0.clone());
+    Ok(ProjectionState::Mismatch { tables: now.tables.iter().zip(&fresh.tables).filter_map(differs).collect() })
+}

@@ -1,0 +1,171 @@
+//! The arguments of every command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Capture, query, compare and recover ML runs, on your own machine.
+#[derive(Debug, Parser)]
+#[command(name = "contexta", version, about, max_term_width = 100)]
+pub(super) struct Cli {
+    /// The workspace
+    #[arg(long, global = true, value_name = "PATH", default_value = ".contexta")]
+    pub(super) workspace: PathBuf,
+    /// How results and errors are written
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    pub(super) format: Format,
+    /// No notes and no progress on standard error
+    #[arg(long, short, global = true)]
+    pub(super) quiet: bool,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// How results and errors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people
+    Text,
+    /// For programs: complete, keys sorted, stable
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Create an empty workspace
+    Init,
+    /// List runs with their parameters and last metrics
+    Runs(RunsArgs),
+    /// One run: list, show, compare
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// Two runs side by side
+    Compare(CompareArgs),
+    /// Where a thing came from, and what came of it
+    Lineage(LineageArgs),
+    /// Reports as Markdown
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Check log, bodies and projections; changes nothing. Exits 0 whole, 1 damaged, 3 could not check
+    Verify(VerifyArgs),
+    /// Make the projections again from the log
+    Rebuild,
+    /// The digest of all tables: equal entries give equal digests
+    Digest,
+    /// What lies in the log
+    #[command(subcommand)]
+    Log(LogCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RunCommand {
+    /// List runs (as `runs`)
+    List(RunsArgs),
+    /// Everything about one run
+    Show(RunArgs),
+    /// Two runs side by side (as `compare`)
+    Compare(CompareArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ReportCommand {
+    /// One run
+    Snapshot(ReportSnapshotArgs),
+    /// Two runs
+    Compare(ReportCompareArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LogCommand {
+    /// List streams and segments
+    Ls,
+    /// Print entries in the order of the log; with `--format json` one object a line
+    Dump(DumpArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunsArgs {
+    /// Only the runs of this project
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// A run: its ref, its id, or a name that only one run has
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareArgs {
+    /// The one run
+    #[arg(value_name = "LEFT")]
+    pub(super) left: String,
+    /// The other run
+    #[arg(value_name = "RIGHT")]
+    pub(super) right: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LineageArgs {
+    /// A ref, such as artifact:project.run.model
+    #[arg(value_name = "REF")]
+    pub(super) subject: String,
+    /// Which way to walk
+    #[arg(long, value_enum, default_value_t = Way::Both)]
+    pub(super) direction: Way,
+    /// How many edges far
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(super) depth: usize,
+}
+
+/// Which way to walk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Way {
+    /// To where it came from
+    #[value(alias = "inbound")]
+    Upstream,
+    /// To what came of it
+    #[value(alias = "outbound")]
+    Downstream,
+    /// Both
+    Both,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportSnapshotArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportCompareArgs {
+    #[command(flatten)]
+    pub(super) runs: CompareArgs,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "PATH")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Do not hash the bodies of artifacts again
+    #[arg(long)]
+    pub(super) skip_bodies: bool,
+    /// Do not compare the projections with a rebuild
+    #[arg(long)]
+    pub(super) skip_projections: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DumpArgs {
+    /// Only this stream: its id, or the beginning of it
+    #[arg(long, value_name = "ID")]
+    pub(super) stream: Option<String>,
+    /// At most so many entries
+    #[arg(long, value_name = "N")]
+    pub(super) limit: Option<u64>,
+}

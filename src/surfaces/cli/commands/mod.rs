@@ -1,0 +1,20 @@
+//! One command, one file.
+
+pub(super) mod compare;
+pub(super) mod digest;
+pub(super) mod init;
+pub(super) mod lineage;
+pub(super) mod log;
+pub(super) mod rebuild;
+pub(super) mod report;
+pub(super) mod run_show;
+pub(super) mod runs;
+pub(super) mod verify;
+
+use crate::surfaces::cli::args::Cli;
+use crate::client::{Contexta, Options, Result};
+
+/// The workspace of a command that reads: it must be there, and only its projections may change.
+fn existing(cli: &Cli) -> Result<Contexta> {
+    Options::new(&cli.workspace).must_exist().open()
+}

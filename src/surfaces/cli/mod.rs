@@ -1,0 +1,112 @@
+//! The command `contexta`.
+//!
+//! Exit codes: 0 done, 1 an error, 2 wrong usage; `verify`: 0 whole, 1 damaged, 3 could not check. Results go to
+//! standard output; notes, progress and errors to standard error.
+
+mod args;
+mod commands;
+mod output;
+mod text;
+
+use args::{Cli, Command, Format, LogCommand, ReportCommand, RunCommand};
+use clap::Parser;
+use clap::error::ErrorKind;
+use output::Output;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// What a command did: its exit code.
+type Outcome = Result<u8, Failure>;
+
+/// Why a command stopped.
+enum Failure {
+    /// The client refused.
+    Client(crate::client::Error),
+    /// Writing the result failed.
+    Write(std::io::Error),
+}
+
+impl From<crate::client::Error> for Failure {
+    fn from(e: crate::client::Error) -> Failure {
+        Failure::Client(e)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Failure {
+        Failure::Write(e)
+    }
+}
+
+/// Runs the command line and gives the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e, &args),
+    };
+    let out = Output::new(cli.format, cli.quiet);
+    match dispatch(&cli, &out) {
+        Ok(code) => ExitCode::from(code),
+        // Whoever read the output has heard enough.
+        Err(Failure::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Write(e)) => {
+            out.error("output_failed", &format!("cannot write the result: {e}"), None);
+            ExitCode::FAILURE
+        }
+        Err(Failure::Client(e)) => {
+            out.error(e.code(), &chain(&e), e.hint().as_deref());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: &Cli, out: &Output) -> Outcome {
+    match &cli.command {
+        Command::Init => commands::init::run(cli, out),
+        Command::Runs(args) => commands::runs::run(cli, args, out),
+        Command::Run(RunCommand::List(args)) => commands::runs::run(cli, args, out),
+        Command::Run(RunCommand::Show(args)) => commands::run_show::run(cli, args, out),
+        Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => commands::compare::run(cli, args, out),
+        Command::Lineage(args) => commands::lineage::run(cli, args, out),
+        Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
+        Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
+        Command::Verify(args) => commands::verify::run(cli, args, out),
+        Command::Rebuild => commands::rebuild::run(cli, out),
+        Command::Digest => commands::digest::run(cli, out),
+        Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
+        Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
+    }
+}
+
+/// An error and its sources in one line, each said once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let said = inner.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+/// Help and version are answers; everything else the parser says is wrong usage.
+fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
+    if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = e.print();
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let json = words.windows(2).any(|w| w == ["--format", "json"]) || words.iter().any(|w| w == "--format=json");
+    if json {
+        let message = e.to_string();
+        let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Output::new(Format::Json, false).error("usage", &first, Some("`contexta --help` lists all commands"));
+    } else {
+        let _ = e.print();
+    }
+    ExitCode::from(2)
+}

@@ -1,0 +1,165 @@
+//! Where the command writes: results to standard output; notes, progress and errors to standard error.
+
+use crate::contract::Value;
+use crate::contract::json::write::{canonical, pretty};
+use crate::interpretation::{Note, Severity};
+use crate::surfaces::cli::args::Format;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+/// How and where to write.
+pub(super) struct Output {
+    format: Format,
+    quiet: bool,
+    color: bool,
+    color_notes: bool,
+}
+
+/// Colours, used only on a terminal.
+#[derive(Clone, Copy)]
+pub(super) enum Paint {
+    Bold,
+    Red,
+    Green,
+    Yellow,
+    Dim,
+}
+
+impl Output {
+    pub(super) fn new(format: Format, quiet: bool) -> Output {
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        Output {
+            format,
+            quiet,
+            color: wanted && io::stdout().is_terminal(),
+            color_notes: wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// The text in a colour, if standard output is a terminal.
+    pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
+        painted(self.color, paint, text)
+    }
+
+    /// Writes lines of text.
+    pub(super) fn text(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    }
+
+    /// Writes one JSON document.
+    pub(super) fn json(&self, value: &Value) -> io::Result<()> {
+        // Answers hold finite numbers only.
+        let text = pretty(value).map_err(io::Error::other)?;
+        self.text(&text)
+    }
+
+    /// Writes one JSON object on a line of its own.
+    pub(super) fn json_line(&self, out: &mut dyn Write, value: &Value) -> io::Result<()> {
+        writeln!(out, "{}", canonical(value).map_err(io::Error::other)?)
+    }
+
+    /// Says what an answer lacks; with JSON that stands in the answer itself.
+    pub(super) fn notes(&self, notes: &[Note]) {
+        if self.quiet || self.is_json() {
+            return;
+        }
+        for note in notes.iter().filter(|n| worth_saying(n)) {
+            let (word, paint) = match note.severity {
+                Severity::Info => ("note", Paint::Dim),
+                Severity::Warning => ("warning", Paint::Yellow),
+                Severity::Error => ("missing", Paint::Red),
+            };
+            let word = painted(self.color_notes, paint, word);
+            let _ = writeln!(io::stderr(), "{word}: {} [{}]", plain(&note.message), note.code);
+        }
+    }
+
+    /// Says what was done, where that is not the result itself.
+    pub(super) fn done(&self, message: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", plain(message));
+        }
+    }
+
+    /// One line (or, with JSON, one object) on standard error.
+    pub(super) fn error(&self, code: &str, message: &str, hint: Option<&str>) {
+        if self.is_json() {
+            let error = Value::map([
+                ("code", code.into()),
+                ("message", message.into()),
+                ("hint", hint.map(str::to_owned).into()),
+            ]);
+            let text = pretty(&Value::map([("error", error)])).unwrap_or_default();
+            let _ = writeln!(io::stderr(), "{text}");
+            return;
+        }
+        let hint = hint.map(|h| format!(" (hint: {h})")).unwrap_or_default();
+        let word = painted(self.color_notes, Paint::Red, "ERROR");
+        let _ = writeln!(io::stderr(), "{word} [{code}]: {}{}", plain(message), plain(&hint));
+    }
+
+    /// A bar for long work; shown on a terminal only, and only once there is something to wait for.
+    pub(super) fn progress(&self, what: &'static str) -> ProgressBar {
+        let bar = ProgressBar::new(0);
+        let shown = !self.quiet && io::stderr().is_terminal();
+        bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {bytes}/{total_bytes} ({eta})") {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        bar
+    }
+
+    /// Writes a file: whole or not at all.
+    pub(super) fn file(&self, path: &Path, text: &str) -> io::Result<()> {
+        if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent)?;
+        }
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}.tmp", std::process::id()));
+        let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written?;
+        self.done(&format!("wrote {}", path.display()));
+        Ok(())
+    }
+}
+
+/// That a run has no samples or batches is no news on a terminal; it stands in the JSON answer.
+fn worth_saying(note: &Note) -> bool {
+    note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
+}
+
+fn painted(on: bool, paint: Paint, text: &str) -> String {
+    let code = match paint {
+        _ if !on => return text.to_owned(),
+        Paint::Bold => 1,
+        Paint::Dim => 2,
+        Paint::Red => 31,
+        Paint::Green => 32,
+        Paint::Yellow => 33,
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
+/// Text from outside for a terminal: one line, no control characters.
+pub(super) fn plain(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}

@@ -1,0 +1,3 @@
+//! Answers as files of other formats.
+
+pub(crate) mod markdown;

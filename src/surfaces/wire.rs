@@ -1,0 +1,290 @@
+//! Answers as JSON: the shapes that programs rely on. Keys are sorted, absent values are null.
+
+use crate::contract::{Canonical, Value};
+use crate::interpretation::{
+    ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot, RunSummary,
+    SeriesPoint, SeriesRow, StageRow, StoredRecord,
+};
+use crate::recovery::{DumpedEntry, Problem, ProjectionState, StreamRow, VerifyReport};
+use std::collections::BTreeMap;
+
+fn list<T>(items: &[T], f: impl Fn(&T) -> Value) -> Value {
+    Value::List(items.iter().map(f).collect())
+}
+
+fn text<T: ToString>(value: &Option<T>) -> Value {
+    value.as_ref().map_or(Value::Null, |v| Value::Text(v.to_string()))
+}
+
+/// A float that JSON can hold; others are null.
+fn number(value: Option<f64>) -> Value {
+    value.filter(|v| v.is_finite()).into()
+}
+
+/// An object with the members of another and some more.
+fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
+    match value {
+        Value::Map(mut members) => {
+            members.extend(more.into_iter().map(|(k, v)| (k.to_owned(), v)));
+            Value::Map(members)
+        }
+        other => other,
+    }
+}
+
+pub(crate) fn note(n: &Note) -> Value {
+    let details: BTreeMap<String, Value> =
+        n.details.iter().map(|(k, v)| ((*k).to_owned(), Value::text(v))).collect();
+    Value::map([
+        ("severity", n.severity.as_str().into()),
+        ("code", n.code.into()),
+        ("message", Value::text(&n.message)),
+        ("details", Value::Map(details)),
+    ])
+}
+
+pub(crate) fn notes(all: &[Note]) -> Value {
+    list(all, note)
+}
+
+fn run(r: &RunRow) -> Value {
+    let conflicts = list(&r.conflicts, |c| Value::text(c));
+    Value::Map(BTreeMap::from_iter(
+        [
+            ("run_id", Value::text(&r.run_ref)),
+            ("project_ref", Value::text(&r.project_ref)),
+            ("project_name", Value::text(&r.project_name)),
+            ("name", Value::text(&r.name)),
+            ("status", r.status.into()),
+            ("started_at", text(&r.started_at)),
+            ("ended_at", text(&r.ended_at)),
+            ("description", r.description.clone().into()),
+            ("params", r.params.clone().into()),
+            ("tags", r.tags.clone().into()),
+            ("code_revision", r.code_revision.clone().into()),
+            ("dataset_ref", r.dataset_ref.clone().into()),
+            ("command", r.command.clone().into()),
+            ("conflicts", conflicts),
+        ]
+        .map(|(k, v)| (k.to_owned(), v)),
+    ))
+}
+
+fn point(p: &SeriesPoint) -> Value {
+    Value::map([
+        ("observed_at", Value::text(p.observed_at)),
+        ("step", p.step.into()),
+        ("value", p.value.into()),
+    ])
+}
+
+fn series(s: &SeriesRow) -> Value {
+    Value::map([
+        ("metric_key", Value::text(&s.metric_key)),
+        ("stage_id", text(&s.stage_ref)),
+        ("stage_name", s.stage_ref.as_ref().map(|r| r.last_component().to_owned()).into()),
+        ("count", s.count.into()),
+        ("value", s.last.value.into()),
+        ("first", point(&s.first)),
+        ("last", point(&s.last)),
+        ("min", number(Some(s.min))),
+        ("max", number(Some(s.max))),
+    ])
+}
+
+fn summary(r: &RunSummary) -> Value {
+    with(run(&r.run), vec![("metrics", list(&r.metrics, series))])
+}
+
+pub(crate) fn run_list(answer: &RunList) -> Value {
+    Value::map([("runs", list(&answer.runs, summary)), ("notes", notes(&answer.notes))])
+}
+
+fn stage(s: &StageRow) -> Value {
+    Value::map([
+        ("stage_id", Value::text(&s.stage_ref)),
+        ("name", Value::text(&s.name)),
+        ("status", s.status.into()),
+        ("order", s.order_index.into()),
+        ("started_at", text(&s.started_at)),
+        ("ended_at", text(&s.ended_at)),
+    ])
+}
+
+fn artifact(a: &ArtifactRow) -> Value {
+    let more = vec![("body", text(&a.body)), ("body_present", a.body_present.into()), ("conflict", a.conflict.into())];
+    with(a.manifest.to_value(), more)
+}
+
+fn record(r: &StoredRecord) -> Value {
+    match r {
+        StoredRecord::Event(e) => e.to_value(),
+        StoredRecord::Degraded(d) => d.to_value(),
+    }
+}
+
+pub(crate) fn run_snapshot(s: &RunSnapshot) -> Value {
+    Value::map([
+        ("run", run(&s.run)),
+        ("stages", list(&s.stages, stage)),
+        ("environments", list(&s.environments, |e| e.snapshot.to_value())),
+        ("metrics", list(&s.metrics, series)),
+        ("records", list(&s.records, |r| record(&r.record))),
+        ("artifacts", list(&s.artifacts, artifact)),
+        ("relations", list(&s.relations, Canonical::to_value)),
+        ("notes", notes(&s.notes)),
+    ])
+}
+
+fn delta(d: &MetricDelta) -> Value {
+    Value::map([
+        ("metric_key", Value::text(&d.metric_key)),
+        ("left_value", number(d.left_value)),
+        ("right_value", number(d.right_value)),
+        ("delta", number(d.delta)),
+        ("change_ratio", number(d.change_ratio)),
+    ])
+}
+
+pub(crate) fn comparison(c: &RunComparison) -> Value {
+    let stages = list(&c.stages, |s| {
+        let side = |side: &Option<(crate::contract::StageRef, crate::contract::RunStatus)>| match side {
+            Some((stage, status)) => (Value::text(stage), Value::from(*status)),
+            None => (Value::Null, Value::Null),
+        };
+        let ((left_id, left_status), (right_id, right_status)) = (side(&s.left), side(&s.right));
+        Value::map([
+            ("stage_name", Value::text(&s.stage_name)),
+            ("left_stage_id", left_id),
+            ("left_status", left_status),
+            ("right_stage_id", right_id),
+            ("right_status", right_status),
+            ("metric_deltas", list(&s.metric_deltas, delta)),
+        ])
+    });
+    let params = list(&c.params, |p| {
+        Value::map([
+            ("key", Value::text(&p.key)),
+            ("left_value", p.left.clone().into()),
+            ("right_value", p.right.clone().into()),
+        ])
+    });
+    let artifacts = list(&c.artifact_changes, |a| {
+        Value::map([
+            ("artifact_kind", Value::text(&a.artifact_kind)),
+            ("change", a.change.into()),
+            ("left_ref", text(&a.left_ref)),
+            ("right_ref", text(&a.right_ref)),
+        ])
+    });
+    let provenance = Value::map([
+        ("code_revision_changed", c.code_revision_changed.into()),
+        ("dataset_changed", c.dataset_changed.into()),
+        ("environment_changed", c.environment_changed.into()),
+    ]);
+    Value::map([
+        ("left_run_id", Value::text(&c.left.run_ref)),
+        ("right_run_id", Value::text(&c.right.run_ref)),
+        ("summary", Value::text(&c.summary)),
+        ("params", params),
+        ("metric_deltas", list(&c.metric_deltas, delta)),
+        ("stage_comparisons", stages),
+        ("artifact_changes", artifacts),
+        ("provenance_comparison", provenance),
+        ("notes", notes(&c.notes)),
+    ])
+}
+
+pub(crate) fn lineage(t: &LineageTraversal) -> Value {
+    let edges = list(&t.steps, |s| {
+        let more = vec![
+            ("direction", s.direction.as_str().into()),
+            ("depth", s.depth.into()),
+            ("from_ref", Value::text(&s.from)),
+            ("to_ref", Value::text(&s.to)),
+        ];
+        with(s.edge.to_value(), more)
+    });
+    Value::map([
+        ("root_ref", Value::text(&t.root)),
+        ("edges", edges),
+        ("visited_refs", list(&t.visited, |r| Value::text(r))),
+        ("notes", notes(&t.notes)),
+    ])
+}
+
+fn problem(p: &Problem) -> Value {
+    let lost = p.lost.map_or(Value::Null, |(first, last)| {
+        Value::map([("first", first.0.into()), ("last", last.map(|s| s.0).into())])
+    });
+    Value::map([
+        ("code", p.code.into()),
+        ("stream", text(&p.stream)),
+        ("segment", p.segment.map(|s| s.0).into()),
+        ("offset", p.offset.into()),
+        ("len", p.len.into()),
+        ("lost", lost),
+        ("message", Value::text(&p.message)),
+    ])
+}
+
+pub(crate) fn verify(r: &VerifyReport) -> Value {
+    let streams = list(&r.streams, |s| {
+        Value::map([
+            ("stream", Value::text(s.stream)),
+            ("segments", s.segments.into()),
+            ("entries", s.entries.into()),
+            ("head", text(&s.head)),
+            ("live", s.live.into()),
+            ("closed", s.closed.into()),
+        ])
+    });
+    let (state, tables) = match &r.projections {
+        ProjectionState::Match => ("match", Value::List(Vec::new())),
+        ProjectionState::Mismatch { tables } => ("mismatch", list(tables, |t| Value::text(t))),
+        ProjectionState::Skipped => ("skipped", Value::List(Vec::new())),
+    };
+    Value::map([
+        ("outcome", r.outcome.as_str().into()),
+        ("entries", r.entries().into()),
+        ("bodies", r.bodies.into()),
+        ("projections", Value::map([("state", state.into()), ("tables", tables)])),
+        ("streams", streams),
+        ("problems", list(&r.problems, problem)),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(crate) fn streams(rows: &[StreamRow]) -> Value {
+    let row = |s: &StreamRow| {
+        let segments = list(&s.segments, |g| {
+            Value::map([
+                ("base", g.base.0.into()),
+                ("bytes", g.bytes.into()),
+                ("created_at", text(&g.created)),
+            ])
+        });
+        Value::map([
+            ("stream", Value::text(s.stream)),
+            ("entries", s.entries.into()),
+            ("last", s.last.0.into()),
+            ("last_time", text(&s.last_time)),
+            ("live", s.live.into()),
+            ("closed", s.closed.into()),
+            ("segments", segments),
+            ("notes", notes(&s.notes)),
+        ])
+    };
+    Value::map([("streams", list(rows, row))])
+}
+
+pub(crate) fn dumped(e: &DumpedEntry) -> Value {
+    Value::map([
+        ("stream", Value::text(e.stream)),
+        ("seq", e.seq.0.into()),
+        ("time", Value::text(e.time)),
+        ("kind", Value::text(&e.kind)),
+        ("bytes", e.bytes.into()),
+        ("object", e.object.clone().into()),
+    ])
+}

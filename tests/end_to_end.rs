@@ -1,0 +1,458 @@
+//! Capture, log, projection, query, report: the whole way, through the public library.
+
+use crate::support::{TempDir, open_sim, two_runs};
+use contexta::capture::{ArtifactRegistration, EventEmission, MetricEmission};
+use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef};
+use contexta::engine::entry::{Position, Seq, StreamId};
+use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
+use contexta::engine::log::stream::list_streams;
+use contexta::engine::storage::sim::SimDisk;
+use contexta::interpretation::{Direction, StoredRecord};
+use contexta::recovery::{Outcome, VerifyOptions};
+use contexta::{Contexta, Options};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false };
+
+#[test]
+fn what_is_captured_is_what_is_queried() {
+    let disk = SimDisk::new(1);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    let list = contexta.list_runs(None).unwrap();
+    assert_eq!(list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(), ["run:wine.good", "run:wine.bad"]);
+    let good = &list.runs[0];
+    assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
+    let series: Vec<_> = good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
+    assert_eq!(series, [("accuracy", 1, 0.8), ("loss", 5, 0.2 + 0.1)]);
+    assert_eq!(contexta.list_projects().unwrap().projects[0].name, "wine");
+
+    let snapshot = contexta.run_snapshot("good").unwrap();
+    assert_eq!(snapshot.stages[0].name, "train");
+    assert_eq!(snapshot.environments.len(), 1);
+    assert!(matches!(&snapshot.records[0].record, StoredRecord::Event(e) if e.payload.message == "go"));
+
+    let points = contexta.step_series("good", "loss", Some("train")).unwrap().points;
+    assert_eq!(points.iter().map(|p| p.step.unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+
+    let comparison = contexta.compare_runs("good", "bad").unwrap();
+    assert_eq!(comparison.params.len(), 1);
+    assert_eq!(comparison.metric_deltas[0].metric_key, "accuracy");
+    assert_eq!(comparison.stages[0].metric_deltas[0].delta, Some(0.7 + 0.1 - (0.2 + 0.1)));
+
+    let best = contexta.select_best_run(&[], "loss", Some("train"), false).unwrap();
+    assert_eq!(best.ranking[0].run.run_ref.last_component(), "good");
+    let report = contexta::to_markdown(&contexta.build_run_report("good", "bad").unwrap());
+    assert!(report.contains("| alpha | 0.1 | 0.9 |"), "{report}");
+}
+
+#[test]
+fn environment_variables_are_captured_only_when_named() {
+    let open = |names: &[&str]| {
+        let disk = SimDisk::new(1);
+        let options = Options::new("/w").storage(disk.process(1)).environment_variables(names);
+        let contexta = options.open().unwrap();
+        contexta.run("a").run_id("a").start().unwrap().complete().unwrap();
+        contexta.run_snapshot("a").unwrap().environments[0].snapshot.environment_variables.clone()
+    };
+    assert!(open(&[]).is_empty());
+    assert_eq!(open(&["CARGO_PKG_NAME"]).into_keys().collect::<Vec<_>>(), ["CARGO_PKG_NAME"]);
+}
+
+#[test]
+fn scopes_end_as_they_were_told_or_by_how_they_were_dropped() {
+    let disk = SimDisk::new(2);
+    let contexta = open_sim(&disk, 1, "/w");
+    let status = |run: &str| contexta.run_snapshot(run).unwrap().run.status;
+    let stage_status = |run: &str| contexta.run_snapshot(run).unwrap().stages[0].status;
+
+    let run = contexta.run("a").run_id("failed").start().unwrap();
+    let stage = run.stage("train").unwrap();
+    run.fail().unwrap();
+    assert_eq!(stage.status(), RunStatus::Failed);
+    assert_eq!(run.complete().unwrap_err().code(), "runtime_scope_closed");
+    assert_eq!(stage.metric("loss", 1.0).unwrap_err().code(), "runtime_scope_closed");
+    assert_eq!((status("failed"), stage_status("failed")), (RunStatus::Failed, RunStatus::Failed));
+
+    drop(contexta.run("a").run_id("dropped").start().unwrap());
+    assert_eq!(status("dropped"), RunStatus::Cancelled);
+
+    let session = contexta.session().clone();
+    let panicked = std::thread::spawn(move || {
+        let run = session.run("a").run_id("panicked").start().unwrap();
+        let _stage = run.stage("train").unwrap();
+        std::panic::resume_unwind(Box::new("a training loop that panics"));
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!((status("panicked"), stage_status("panicked")), (RunStatus::Failed, RunStatus::Failed));
+
+    let open = contexta.run("a").run_id("open").start().unwrap();
+    assert_eq!(status("open"), RunStatus::Open);
+    open.cancel().unwrap();
+}
+
+#[test]
+fn runs_of_one_name_stay_apart_and_names_without_letters_make_runs_too() {
+    let disk = SimDisk::new(3);
+    let contexta = open_sim(&disk, 1, "/w");
+    for name in ["ridge", "ridge", "日本", &"x".repeat(300)] {
+        contexta.run(name).start().unwrap().complete().unwrap();
+    }
+    let runs = contexta.list_runs(None).unwrap().runs;
+    let ids: BTreeSet<_> = runs.iter().map(|r| r.run.run_ref.clone()).collect();
+    assert_eq!(ids.len(), 4);
+    assert_eq!(contexta.run_snapshot("日本").unwrap().run.name, "日本");
+    let ambiguous = contexta.run_snapshot("ridge").unwrap_err();
+    assert_eq!(ambiguous.code(), "query_run_ambiguous");
+    let stages = contexta.run("a").run_id("a").start().unwrap();
+    let names: Vec<_> =
+        (0..3).map(|_| stages.stage("Epoch").unwrap().stage_ref().unwrap().last_component().to_owned()).collect();
+    assert_eq!(names, ["epoch", "epoch-2", "epoch-3"]);
+}
+
+#[test]
+fn numbers_that_are_none_become_degraded_markers_and_lose_nothing_else() {
+    let disk = SimDisk::new(4);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let results = run
+        .emit_all([
+            MetricEmission::new("loss", 0.5).step(1),
+            MetricEmission::new("loss", f64::NAN).step(2),
+            MetricEmission::new("loss", f64::NEG_INFINITY).step(3),
+        ])
+        .unwrap();
+    assert_eq!(results.iter().map(|r| r.degraded.is_some()).collect::<Vec<_>>(), [false, true, true]);
+    run.complete().unwrap();
+    let snapshot = contexta.run_snapshot("a").unwrap();
+    assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (1, 2));
+    let StoredRecord::Degraded(record) = &snapshot.records[0].record else { panic!("{:?}", snapshot.records) };
+    assert_eq!(record.payload.summary, "metric loss was nan at step 2");
+}
+
+#[test]
+fn a_batch_with_one_bad_emission_leaves_nothing() {
+    let disk = SimDisk::new(5);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let refused = run.emit_all([MetricEmission::new("loss", 1.0), MetricEmission::new("Not A Key", 1.0)]).unwrap_err();
+    assert_eq!(refused.code(), "record_invalid_metric_key");
+    let event = EventEmission::new("data.loaded", " ").level(EventLevel::Warning);
+    assert_eq!(run.emit(event).unwrap_err().code(), "context_invalid_string");
+    assert!(contexta.run_snapshot("a").unwrap().metrics.is_empty());
+}
+
+#[test]
+fn a_parameter_set_again_replaces_and_one_set_twice_elsewhere_is_a_conflict() {
+    let disk = SimDisk::new(6);
+    let one = open_sim(&disk, 1, "/w");
+    let two = open_sim(&disk, 2, "/w");
+    let run = one.run("a").run_id("shared").start().unwrap();
+    run.param("lr", 0.1).unwrap();
+    run.param("lr", 0.2).unwrap();
+    let row = one.run_snapshot("shared").unwrap().run;
+    assert_eq!((row.params["lr"].clone(), row.conflicts.len()), (0.2.into(), 0));
+    // Another process joins the run by its id and says something else.
+    let other = two.run("a").run_id("shared").start().unwrap();
+    other.param("lr", 0.9).unwrap();
+    let snapshot = two.run_snapshot("shared").unwrap();
+    assert!(snapshot.run.conflicts.contains(&"param/lr".to_owned()), "{:?}", snapshot.run.conflicts);
+    assert!(snapshot.notes.iter().any(|n| n.code == "fact_conflict"));
+    run.complete().unwrap();
+    assert_eq!(two.run_snapshot("shared").unwrap().run.status, RunStatus::Completed);
+}
+
+#[test]
+fn artifacts_are_stored_once_and_their_lineage_walks_both_ways() {
+    let dir = TempDir::new("lineage");
+    let contexta = Options::new(dir.path().join("w")).project("wine").open().unwrap();
+    let (data, model) = (dir.path().join("wine.csv"), dir.path().join("model.bin"));
+    std::fs::write(&data, "a,b\n1,2\n").unwrap();
+    std::fs::write(&model, [0u8, 1, 2, 255]).unwrap();
+    let mut artifacts = Vec::new();
+    for id in ["one", "two"] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        let data = run.register(ArtifactRegistration::input("dataset_snapshot", &data)).unwrap();
+        let stage = run.stage("train").unwrap();
+        let model = stage.register_artifact("model_bundle", &model).unwrap();
+        run.relate(model.artifact_ref().clone(), RelationType::EvaluatedOn, data.artifact_ref().clone()).unwrap();
+        run.complete().unwrap();
+        artifacts.push((data, model));
+    }
+    let (data, model) = &artifacts[0];
+    // Digest of the four bytes, from sha256sum(1).
+    let sha256 = "3d1f57c984978ef98a18378c8166c1cb8ede02c03eeb6aee7e2f121dfeee3e56";
+    assert_eq!((model.manifest.size_bytes, model.manifest.hash_value.as_deref()), (Some(4), Some(sha256)));
+    assert_eq!(data.artifact_ref().to_string(), "artifact:wine.one.wine");
+    let mut bodies = Vec::new();
+    for shard in std::fs::read_dir(contexta.paths().objects()).unwrap() {
+        bodies.extend(std::fs::read_dir(shard.unwrap().path()).unwrap());
+    }
+    assert_eq!(bodies.len(), 2, "one body per content");
+
+    let walk = |subject: &StableRef, direction| {
+        let walked = contexta.traverse_lineage(subject.as_str(), direction, 9).unwrap();
+        walked.steps.iter().map(|s| s.to.to_string()).collect::<Vec<_>>()
+    };
+    let up = walk(model.artifact_ref(), Direction::Upstream);
+    assert!(up.contains(&"stage:wine.one.train".to_owned()) && up.contains(&data.artifact_ref().to_string()), "{up:?}");
+    let down = walk(data.artifact_ref(), Direction::Downstream);
+    assert!(down.contains(&"run:wine.one".to_owned()) && down.contains(&model.artifact_ref().to_string()), "{down:?}");
+    let from_run = contexta.traverse_lineage("run:wine.one", Direction::Downstream, 9).unwrap();
+    assert_eq!(from_run.steps[0].to, **model.artifact_ref());
+    let unknown = contexta.traverse_lineage("artifact:wine.one.nothing", Direction::Both, 9).unwrap_err();
+    assert_eq!(unknown.code(), "lineage_subject_not_found");
+
+    // A body that was changed or lost is found by verify, and by who asks for the run.
+    assert_eq!(contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap().outcome, Outcome::Whole);
+    let body = bodies[0].as_ref().unwrap().path();
+    let content = std::fs::read(&body).unwrap();
+    std::fs::write(&body, [content.as_slice(), b"x"].concat()).unwrap();
+    let report = contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.problems[0].code, "artifact_body_damaged");
+    std::fs::remove_file(&body).unwrap();
+    let report = contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.problems[0].code, "artifact_body_missing");
+    let notes = contexta.run_snapshot("one").unwrap().notes;
+    assert!(notes.iter().any(|n| n.code == "artifact_body_missing"), "{notes:?}");
+}
+
+#[test]
+fn without_its_projections_a_workspace_gives_the_same_answers_and_says_that_it_rebuilt() {
+    let disk = SimDisk::new(7);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    let answer = |process| {
+        let contexta = open_sim(&disk, process, "/w");
+        let list = contexta.list_runs(None).unwrap();
+        (list.runs, contexta.digest().unwrap().0, list.notes)
+    };
+    let (runs, digest, _) = answer(2);
+    let (again, _, notes) = answer(3);
+    assert_eq!((&runs, notes.len()), (&again, 0), "a published generation is used: {notes:?}");
+    disk.remove_tree(Path::new("/w/projections"));
+    let (again, digest_again, notes) = answer(4);
+    assert_eq!((&runs, &digest), (&again, &digest_again));
+    assert_eq!(notes.iter().map(|n| n.code).collect::<Vec<_>>(), ["projections_rebuilt"]);
+}
+
+fn log_files(disk: &SimDisk, workspace: &str) -> Vec<PathBuf> {
+    let is_segment = |p: &PathBuf| p.starts_with(workspace) && p.extension().is_some_and(|e| e == "seg");
+    disk.paths().into_iter().filter(is_segment).collect()
+}
+
+#[test]
+fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
+    let disk = SimDisk::new(8);
+    let contexta = open_sim(&disk, 1, "/w");
+    for id in ["a", "b", "c"] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        run.metric_at("loss", 1, 0.5).unwrap();
+        run.complete().unwrap();
+    }
+    contexta.close().unwrap();
+    let whole = contexta.list_runs(None).unwrap().runs;
+    drop(contexta);
+    let segment = log_files(&disk, "/w").remove(0);
+    let bytes = disk.read(&segment).unwrap();
+    let stream = segment.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+    for bit in 0..bytes.len() * 8 {
+        let mut bad = bytes.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        disk.overwrite(&segment, bad);
+        let checked = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
+        let report = checked.verify(LOG_ONLY, &|_, _| {}).unwrap();
+        assert_eq!(report.outcome, Outcome::Damaged, "bit {bit}");
+        let problem = &report.problems[0];
+        assert_eq!(problem.stream.map(|s| s.to_string()), Some(stream.clone()), "bit {bit}");
+        assert!(problem.segment.is_some() && problem.offset.is_some(), "bit {bit}: {problem:?}");
+        let lost: u64 = report.problems.iter().filter_map(|p| p.lost).map(|(f, l)| l.map_or(0, |l| l.0 - f.0 + 1)).sum();
+        let total: u64 = 3 * 5 - 2;
+        assert_eq!(report.entries() + lost, total, "bit {bit}: {:?}", report.problems);
+        assert!(lost <= 3, "bit {bit}: more than one frame is lost");
+        // Asking costs more than checking, so ask about some.
+        if bit % 97 == 0 {
+            disk.remove_tree(Path::new("/w/projections"));
+            let list = checked.list_runs(None).unwrap();
+            let intact = list.runs.iter().filter(|r| whole.contains(r)).count();
+            assert!(intact >= 2, "bit {bit}: runs that were not touched are listed in full");
+            let says = list.notes.iter().any(|n| n.code == "log_gap" || n.code == "log_unfinished");
+            assert_eq!(says, lost > 0 || report.problems.iter().any(|p| p.lost.is_some()), "bit {bit}: {:?}", list.notes);
+        }
+    }
+}
+
+#[test]
+fn damage_after_the_projections_were_built_is_said_too() {
+    let disk = SimDisk::new(9);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    contexta.close().unwrap();
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
+    let segment = log_files(&disk, "/w").remove(0);
+    let mut bytes = disk.read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    disk.overwrite(&segment, bytes);
+    disk.advance(60_000_000_000);
+    let list = open_sim(&disk, 2, "/w").list_runs(None).unwrap();
+    assert!(list.notes.iter().any(|n| n.code == "log_gap"), "{:?}", list.notes);
+}
+
+/// Every entry of a workspace's log.
+fn entries(disk: &SimDisk, workspace: &str) -> BTreeMap<Position, (u64, Vec<u8>)> {
+    let (storage, log) = (disk.process(99), Path::new(workspace).join("log"));
+    let mut all = BTreeMap::new();
+    for stream in list_streams(storage.as_ref(), &log).unwrap() {
+        let mut reader = StreamReader::open(&storage, &log, stream, ScanMode::Full).unwrap();
+        while let Some(item) = reader.next_item().unwrap() {
+            let Item::Commit(commit) = item else { panic!("{item:?}") };
+            for entry in commit.entries {
+                all.insert(entry.stamp.position(), (entry.stamp.time, entry.payload));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_copy_into_which_both_sides_go_on_capturing_never_gives_one_number_two_meanings() {
+    let disk = SimDisk::new(10);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    // Copied while the writer lives, and again after it has closed.
+    disk.copy_tree(Path::new("/w"), Path::new("/live"));
+    contexta.close().unwrap();
+    drop(contexta);
+    disk.copy_tree(Path::new("/w"), Path::new("/closed"));
+    for (process, workspace) in [(2, "/w"), (3, "/live"), (4, "/closed"), (5, "/w")] {
+        let contexta = open_sim(&disk, process, workspace);
+        let run = contexta.run(workspace).start().unwrap();
+        run.metric("loss", f64::from(process)).unwrap();
+        run.complete().unwrap();
+    }
+    let mut meaning: BTreeMap<Position, (u64, Vec<u8>)> = BTreeMap::new();
+    for workspace in ["/w", "/live", "/closed"] {
+        for (position, entry) in entries(&disk, workspace) {
+            let known = meaning.entry(position).or_insert_with(|| entry.clone());
+            assert_eq!(*known, entry, "{position}");
+        }
+    }
+    // The original goes on with its own stream; the copies do not.
+    let streams = |workspace| entries(&disk, workspace).into_keys().map(|p| p.stream).collect::<BTreeSet<StreamId>>();
+    assert_eq!((streams("/w").len(), streams("/live").len(), streams("/closed").len()), (1, 2, 2));
+}
+
+#[test]
+fn a_second_process_captures_beside_the_first() {
+    let disk = SimDisk::new(11);
+    let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
+    let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
+    for step in 0..10 {
+        a.metric_at("loss", step, step as f64).unwrap();
+        b.metric_at("loss", step, -(step as f64)).unwrap();
+    }
+    let lists = [one.list_runs(None).unwrap().runs, two.list_runs(None).unwrap().runs];
+    assert_eq!(lists[0], lists[1]);
+    assert_eq!(lists[0].iter().map(|r| r.metrics[0].count).collect::<Vec<_>>(), [10, 10]);
+    a.complete().unwrap();
+    b.complete().unwrap();
+    assert_eq!(one.digest().unwrap().0, two.digest().unwrap().0);
+}
+
+#[test]
+fn a_workspace_that_cannot_be_written_is_read_and_captures_are_refused() {
+    let disk = SimDisk::new(12);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    disk.remove_tree(Path::new("/w/projections"));
+    disk.set_read_only(true);
+    let before = disk.paths();
+    let contexta = open_sim(&disk, 2, "/w");
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
+    let refused = contexta.run("x").start().unwrap_err();
+    assert_eq!(refused.code(), "storage_read_only");
+    assert!(refused.hint().is_some());
+    assert_eq!(Options::new("/new").storage(disk.process(3)).open().unwrap_err().code(), "storage_read_only");
+    assert_eq!(disk.paths(), before, "nothing is half-written");
+}
+
+#[test]
+fn what_is_no_workspace_is_said_to_be_none_and_left_alone() {
+    let dir = TempDir::new("none");
+    let missing = dir.path().join("missing");
+    assert_eq!(Contexta::open_existing(&missing).unwrap_err().code(), "workspace_not_found");
+    assert!(!missing.exists());
+    let other = dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("thesis.tex"), "x").unwrap();
+    assert_eq!(Contexta::open(&other).unwrap_err().code(), "workspace_invalid");
+    assert_eq!(std::fs::read_dir(&other).unwrap().count(), 1);
+    assert_eq!(Contexta::open(other.join("thesis.tex")).unwrap_err().code(), "workspace_invalid");
+}
+
+#[test]
+fn a_segment_of_a_newer_format_is_named_and_hides_nothing_else() {
+    let disk = SimDisk::new(13);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    disk.reboot();
+    let contexta = open_sim(&disk, 2, "/w");
+    contexta.run("third").run_id("third").start().unwrap().complete().unwrap();
+    drop(contexta);
+    disk.remove_tree(Path::new("/w/projections"));
+    let first = log_files(&disk, "/w").remove(0);
+    let mut bytes = disk.read(&first).unwrap();
+    for at in [0usize, 4096] {
+        // Format 7, which readers older than 7 cannot read, with a checksum that is right.
+        bytes[at + 8..at + 12].copy_from_slice(&[7, 0, 7, 0]);
+        let salt = u64::from_le_bytes(*b"CTXASEG\0");
+        let checksum = contexta::engine::checksum::salted_crc32(salt, &[&bytes[at..at + 252]]);
+        bytes[at + 252..at + 256].copy_from_slice(&checksum.to_le_bytes());
+    }
+    disk.overwrite(&first, bytes);
+    let list = open_sim(&disk, 3, "/w").list_runs(None).unwrap();
+    assert_eq!(list.runs.iter().map(|r| r.run.name.as_str()).collect::<Vec<_>>(), ["third"]);
+    let note = list.notes.iter().find(|n| n.code == "log_newer_format").expect("a note");
+    assert!(note.message.contains("format 7"), "{}", note.message);
+    let verified = open_sim(&disk, 4, "/w").verify(LOG_ONLY, &|_, _| {}).unwrap();
+    assert_eq!((verified.outcome, verified.problems[0].code), (Outcome::Damaged, "newer_format"));
+}
+
+#[test]
+fn a_full_disk_loses_nothing_that_was_acknowledged() {
+    let disk = SimDisk::new(14);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let mut kept = 0;
+    disk.set_free_bytes(Some(700));
+    let refused = loop {
+        match run.metric_at("loss", kept, 1.0) {
+            Ok(_) => kept += 1,
+            Err(e) => break e,
+        }
+    };
+    assert_eq!(refused.code(), "storage_full");
+    assert!(run.complete().is_err());
+    disk.set_free_bytes(None);
+    run.metric_at("loss", kept, 1.0).unwrap();
+    run.complete().unwrap();
+    let runs = contexta.list_runs(None).unwrap();
+    assert_eq!((runs.runs[0].metrics[0].count, runs.runs[0].run.status), (kept as u64 + 1, RunStatus::Completed));
+    assert!(!runs.notes.iter().any(|n| n.code.starts_with("log_")), "{:?}", runs.notes);
+}
+
+#[test]
+fn positions_of_records_are_their_identity() {
+    let disk = SimDisk::new(15);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let refs: BTreeSet<_> = (0..50).map(|_| run.event("tick", "tock").unwrap().record_ref).collect();
+    assert_eq!(refs.len(), 50);
+    run.complete().unwrap();
+    let snapshot = contexta.run_snapshot("a").unwrap();
+    let stored = snapshot.records.iter().map(|r| match &r.record {
+        StoredRecord::Event(e) => e.envelope.record_ref.clone(),
+        StoredRecord::Degraded(d) => d.envelope.record_ref.clone(),
+    });
+    assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
+    assert_eq!(snapshot.records[0].position.seq, Seq(4));
+}

@@ -1,0 +1,94 @@
+//! Files that pin every byte of format version 0: they are written again and compared, and read by this build.
+
+use contexta::engine::codec::{self, CodecError};
+use contexta::engine::entry::{Event, Kind, PayloadVersion, Seq};
+use contexta::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
+use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::{Durability, Log, LogOptions};
+use contexta::engine::storage::sim::SimDisk;
+use std::path::{Path, PathBuf};
+
+/// An event of no domain.
+#[derive(Debug, Clone, PartialEq)]
+struct Line(String);
+
+impl Event for Line {
+    fn kind(&self) -> Kind {
+        Kind(7)
+    }
+
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(1)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        codec::encode(&self.0, out)
+    }
+
+    fn decode(_: Kind, _: PayloadVersion, payload: &[u8]) -> Result<Option<Line>, CodecError> {
+        codec::decode(payload).map(|text| Some(Line(text)))
+    }
+}
+
+fn lines(texts: &[&str]) -> Vec<Line> {
+    texts.iter().map(|t| Line((*t).to_owned())).collect()
+}
+
+/// Two segments of one stream: the first sealed, the second closed.
+fn write(disk: &SimDisk) {
+    let log = Log::new(disk.process(1), PathBuf::from("/log"), LogOptions { segment_bytes_max: 4600 });
+    log.append(&lines(&["one"]), Durability::Fsync).unwrap();
+    log.append(&lines(&["a line that repeats", "a line that repeats, too", "another line that repeats"]), Durability::Flush)
+        .unwrap();
+    log.append(&lines(&["the second segment"]), Durability::Flush).unwrap();
+    log.close().unwrap();
+}
+
+fn golden_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v0")
+}
+
+fn segments(disk: &SimDisk) -> Vec<(String, Vec<u8>)> {
+    let is_segment = |p: &PathBuf| p.extension().is_some_and(|e| e == "seg");
+    let name = |p: &PathBuf| p.file_name().unwrap().to_string_lossy().into_owned();
+    disk.paths().iter().filter(|p| is_segment(p)).map(|p| (name(p), disk.read(p).unwrap())).collect()
+}
+
+#[test]
+fn the_same_entries_are_written_as_the_same_bytes() {
+    let disk = SimDisk::new(42);
+    write(&disk);
+    let written = segments(&disk);
+    assert_eq!(written.len(), 2);
+    for (name, bytes) in written {
+        let path = golden_dir().join(&name);
+        if std::env::var_os("CONTEXTA_WRITE_GOLDEN").is_some() {
+            std::fs::write(&path, &bytes).unwrap();
+        }
+        let golden = std::fs::read(&path).unwrap();
+        let first = bytes.iter().zip(&golden).position(|(a, b)| a != b);
+        assert_eq!((first, bytes.len()), (None, golden.len()), "{name} differs from the golden file");
+    }
+}
+
+#[test]
+fn the_golden_files_read_as_what_was_written() {
+    let disk = SimDisk::new(42);
+    write(&disk);
+    // The names of the streams follow from the seed; the bytes come from the files.
+    for path in disk.paths().iter().filter(|p| p.extension().is_some_and(|e| e == "seg")) {
+        disk.overwrite(path, std::fs::read(golden_dir().join(path.file_name().unwrap())).unwrap());
+    }
+    let (storage, log) = (disk.process(2), Path::new("/log"));
+    let stream = list_streams(storage.as_ref(), log).unwrap()[0];
+    let mut reader = StreamReader::open(&storage, log, stream, ScanMode::Full).unwrap();
+    let mut texts = Vec::new();
+    while let Some(item) = reader.next_item().unwrap() {
+        let Item::Commit(commit) = item else { panic!("{item:?}") };
+        texts.extend(commit.entries.iter().map(|e| Line::decode(e.kind, e.version, &e.payload).unwrap().unwrap().0));
+    }
+    let expected =
+        ["one", "a line that repeats", "a line that repeats, too", "another line that repeats", "the second segment"];
+    assert_eq!(texts, expected);
+    assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
+}

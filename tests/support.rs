@@ -1,0 +1,48 @@
+//! What the tests share: workspaces in memory or in a temporary directory, with a few runs in them.
+
+use contexta::engine::storage::sim::SimDisk;
+use contexta::{Contexta, Options};
+use std::path::{Path, PathBuf};
+
+/// A directory that is removed when it goes out of scope.
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new(name: &str) -> TempDir {
+        let path = std::env::temp_dir().join(format!("contexta-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        TempDir(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Opens a workspace of a simulated process.
+pub(crate) fn open_sim(disk: &SimDisk, process: u32, path: &str) -> Contexta {
+    let options = Options::new(path).project("wine").storage(disk.process(process)).detect_code_revision(false);
+    options.open().unwrap()
+}
+
+/// Two finished runs with parameters, stages, series, events.
+pub(crate) fn two_runs(contexta: &Contexta) {
+    for (id, alpha, last) in [("good", 0.1, 0.2), ("bad", 0.9, 0.7)] {
+        let run = contexta.run(id).run_id(id).param("alpha", alpha).param("depth", 3i64).start().unwrap();
+        let train = run.stage("train").unwrap();
+        train.event("training.started", "go").unwrap();
+        for step in 0..5 {
+            train.metric_at("loss", step, last + (5 - step) as f64 / 10.0).unwrap();
+        }
+        train.complete().unwrap();
+        run.metric("accuracy", 1.0 - last).unwrap();
+        run.complete().unwrap();
+    }
+}

@@ -1,0 +1,221 @@
+//! Holds the architecture: who imports whom, what is named only in its home, no forgotten file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Floor by floor: a module and the modules whose paths it may write.
+const FLOORS: &[(&str, &[&str])] = &[
+    ("engine", &["engine"]),
+    ("contract", &["contract"]),
+    ("projections", &["engine", "contract", "projections"]),
+    ("store", &["engine", "contract", "projections", "store"]),
+    ("capture", &["contract", "store", "capture"]),
+    ("interpretation", &["contract", "store", "interpretation"]),
+    ("recovery", &["engine", "contract", "projections", "store", "recovery"]),
+    ("client", &["engine", "contract", "projections", "store", "capture", "interpretation", "recovery", "client"]),
+    ("surfaces", &["contract", "interpretation", "recovery", "client", "surfaces"]),
+];
+
+/// What may be named only in its home files, and what to use elsewhere.
+const HOMES: &[(&str, &[&str], &str)] = &[
+    ("redb::", &["src/engine/projection/"], "the tables and views of engine::projection"),
+    ("bincode::", &["src/engine/codec.rs"], "engine::codec"),
+    ("memmap2::", &["src/engine/storage/os.rs"], "Storage and File::map"),
+    (
+        "std::fs",
+        &["src/engine/storage/os.rs", "src/capture/environment.rs", "src/surfaces/cli/output.rs"],
+        "engine::storage::Storage",
+    ),
+    ("SystemTime", &["src/engine/storage/os.rs"], "Storage::now"),
+    ("std::env", &["src/capture/environment.rs", "src/surfaces/cli/output.rs"], "an option handed in"),
+    ("println!", &[], "Output, or an answer"),
+    ("print!", &[], "Output, or an answer"),
+    ("unsafe ", &["src/engine/storage/os.rs"], "safe code"),
+];
+
+/// The source without what lies in its test module, and without comments.
+fn code_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
+    for (n, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("#[cfg(test)]") {
+            break;
+        }
+        let code = line.split("//").next().unwrap_or_default();
+        lines.push((n + 1, code.to_owned()));
+    }
+    lines
+}
+
+/// The first segment of every `crate::` path in a line.
+fn crate_paths(line: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (at, _) in line.match_indices("crate::") {
+        // `$crate::` and `pub(crate)` are no paths of ours.
+        if line[..at].ends_with('$') || line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &line[at + "crate::".len()..];
+        let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        found.push(if name.is_empty() { rest.chars().take(1).collect() } else { name });
+    }
+    found
+}
+
+/// All rules that the text of one file under `src/` breaks.
+fn check(path: &str, text: &str) -> Vec<String> {
+    let mut broken = Vec::new();
+    if !text.starts_with("//!") {
+        broken.push(format!("{path}:1: a file opens with //! and what it is for"));
+    }
+    let module = path.trim_start_matches("src/").split(['/', '.']).next().unwrap_or_default();
+    let allowed = FLOORS.iter().find(|(name, _)| *name == module).map(|(_, allowed)| *allowed);
+    let is_root = matches!(path, "src/lib.rs" | "src/main.rs");
+    if allowed.is_none() && !is_root {
+        broken.push(format!("{path}:1: module {module} is on no floor"));
+    }
+    for (n, line) in code_lines(text) {
+        for name in crate_paths(&line) {
+            if name == "{" {
+                broken.push(format!("{path}:{n}: a grouped crate import hides its floors"));
+            } else if let Some(allowed) = allowed
+                && !allowed.contains(&name.as_str())
+            {
+                let known = FLOORS.iter().any(|(floor, _)| *floor == name);
+                let rule = if known { "an upward or sideways import" } else { "an import of the crate's root" };
+                broken.push(format!("{path}:{n}: {rule}: {module} may not name crate::{name}"));
+            }
+        }
+        if line.contains("super::super") {
+            broken.push(format!("{path}:{n}: super::super hides its floor"));
+        }
+        for (word, homes, instead) in HOMES {
+            let named = line.match_indices(word).any(|(at, _)| {
+                !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
+            });
+            if named && !homes.iter().any(|home| path.starts_with(home)) {
+                broken.push(format!("{path}:{n}: {word} outside its home; use {instead}"));
+            }
+        }
+    }
+    broken
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/")
+}
+
+/// The files that `mod` lines reach from `file`, itself included. `main.rs`, `lib.rs` and `mod.rs` have their
+/// modules beside them, other files in a folder of their name.
+fn reached(file: &Path, found: &mut BTreeSet<PathBuf>) {
+    let Ok(text) = fs::read_to_string(file) else { return };
+    if !found.insert(file.to_path_buf()) {
+        return;
+    }
+    let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
+    let dir = file.parent().unwrap();
+    let dir = if matches!(stem.as_str(), "main" | "lib" | "mod") { dir.to_path_buf() } else { dir.join(stem) };
+    for line in text.lines() {
+        let Some(rest) = line.trim().strip_suffix(';') else { continue };
+        let Some((_, name)) = rest.split_once("mod ") else { continue };
+        if name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            for candidate in [dir.join(format!("{name}.rs")), dir.join(name).join("mod.rs")] {
+                if candidate.exists() {
+                    reached(&candidate, found);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_source_file_keeps_the_rules() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    assert!(files.len() > 40, "the sources were not found");
+    let mut broken = Vec::new();
+    for file in &files {
+        broken.extend(check(&relative(file), &fs::read_to_string(file).unwrap()));
+    }
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn no_file_is_forgotten() {
+    for (dir, entries) in
+        [("src", vec!["src/lib.rs", "src/main.rs"]), ("tests", vec!["tests/main.rs"]), ("proptests", vec!["proptests/main.rs"])]
+    {
+        let mut named = BTreeSet::new();
+        for entry in entries {
+            reached(&root().join(entry), &mut named);
+        }
+        let mut files = Vec::new();
+        rust_files(&root().join(dir), &mut files);
+        let forgotten: Vec<String> = files.iter().filter(|f| !named.contains(*f)).map(|f| relative(f)).collect();
+        assert!(forgotten.is_empty(), "no module or test binary names {}", forgotten.join(", "));
+    }
+}
+
+#[test]
+fn the_document_of_the_format_agrees_with_the_constants() {
+    use contexta::engine::codec::PAYLOAD_BYTES_MAX;
+    use contexta::engine::log::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX};
+    use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEAL_INDEX_MAX, SEGMENT_HEADER_LEN};
+    let text = fs::read_to_string(root().join("docs/FORMAT.md")).unwrap();
+    for (name, value) in [
+        ("SEGMENT_HEADER_LEN", SEGMENT_HEADER_LEN as u64),
+        ("SECOND_HEADER_AT", SECOND_HEADER_AT),
+        ("FRAMES_AT", FRAMES_AT),
+        ("FRAME_HEADER_LEN", FRAME_HEADER_LEN as u64),
+        ("FRAME_PAYLOAD_BYTES_MAX", FRAME_PAYLOAD_BYTES_MAX as u64),
+        ("EXPANDED_BYTES_MAX", EXPANDED_BYTES_MAX as u64),
+        ("FRAME_ENTRIES_MAX", FRAME_ENTRIES_MAX as u64),
+        ("PAYLOAD_BYTES_MAX", PAYLOAD_BYTES_MAX as u64),
+        ("SEAL_INDEX_MAX", SEAL_INDEX_MAX as u64),
+    ] {
+        let line = text.lines().find(|l| l.contains(&format!("`{name}`")));
+        let line = line.unwrap_or_else(|| panic!("docs/FORMAT.md does not name {name}"));
+        let numbers = line.replace([',', '_', '\u{202f}'], "");
+        assert!(numbers.contains(&value.to_string()), "docs/FORMAT.md says otherwise than {name} = {value}: {line}");
+    }
+}
+
+#[test]
+fn the_checks_themselves_find_what_they_should() {
+    let finds = |path: &str, line: &str, rule: &str| {
+        let broken = check(path, &format!("//! Header.\n{line}\n"));
+        assert!(broken.iter().any(|b| b.contains(rule) && b.starts_with(&format!("{path}:2:"))), "{line}: {broken:?}");
+    };
+    finds("src/engine/log/x.rs", "use crate::contract::Run;", "upward or sideways");
+    finds("src/contract/x.rs", "let x = crate::engine::Error::new();", "upward or sideways");
+    finds("src/capture/x.rs", "use crate::interpretation::query;", "upward or sideways");
+    finds("src/surfaces/cli/x.rs", "use crate::engine::log::Log;", "upward or sideways");
+    finds("src/store/x.rs", "use crate::{contract, engine};", "grouped");
+    finds("src/store/x.rs", "use crate::Contexta;", "root");
+    finds("src/store/x.rs", "use super::super::engine;", "super::super");
+    finds("src/store/x.rs", "let t: redb::Table;", "redb::");
+    finds("src/store/x.rs", "bincode::encode();", "bincode::");
+    finds("src/store/x.rs", "use std::fs;", "std::fs");
+    finds("src/store/x.rs", "SystemTime::now()", "SystemTime");
+    finds("src/store/x.rs", "println!(\"x\");", "println!");
+    assert_eq!(check("src/store/x.rs", "use y;\n").len(), 1, "a missing header");
+    let fine = "//! H.\n// use crate::capture;\nuse crate::engine::log;\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+    assert!(check("src/store/x.rs", fine).is_empty());
+}

@@ -1,0 +1,162 @@
+//! What the command prints and how it exits.
+
+use crate::support::{TempDir, two_runs};
+use contexta::Options;
+use contexta::contract::Value;
+use contexta::contract::json::read::parse;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn contexta(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_contexta")).current_dir(dir).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// The answer of a command that must succeed.
+fn json(dir: &Path, args: &[&str]) -> Value {
+    let output = contexta(dir, &[args, &["--format", "json"]].concat());
+    assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
+    parse(&text(&output.stdout)).unwrap()
+}
+
+/// The error of a command that must fail.
+fn error(dir: &Path, args: &[&str], exit: i32) -> String {
+    let output = contexta(dir, &[args, &["--format", "json"]].concat());
+    assert_eq!((code(&output), text(&output.stdout)), (exit, String::new()), "{args:?}");
+    let error = parse(&text(&output.stderr)).unwrap();
+    let error = error.get("error").unwrap();
+    assert!(error.get("message").and_then(Value::as_str).is_some_and(|m| !m.is_empty()));
+    error.get("code").and_then(Value::as_str).unwrap().to_owned()
+}
+
+fn workspace(name: &str) -> TempDir {
+    let dir = TempDir::new(name);
+    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    two_runs(&contexta);
+    dir
+}
+
+#[test]
+fn the_commands_answer_from_a_workspace() {
+    let dir = workspace("commands");
+    let path = dir.path();
+    let runs = json(path, &["runs"]);
+    let list = runs.get("runs").and_then(Value::as_list).unwrap();
+    assert_eq!(list.len(), 2);
+    assert_eq!(list[0].get("run_id").and_then(Value::as_str), Some("run:wine.good"));
+    assert_eq!(json(path, &["run", "list", "--project", "wine"]).get("runs"), runs.get("runs"));
+
+    let shown = json(path, &["run", "show", "good"]);
+    for key in ["run", "stages", "environments", "metrics", "records", "artifacts", "relations", "notes"] {
+        assert!(shown.get(key).is_some(), "{key}");
+    }
+    let shown = text(&contexta(path, &["run", "show", "good"]).stdout);
+    assert!(shown.contains("train/loss  5       0.7    0.3   0.3  0.7"), "{shown}");
+
+    let compared = json(path, &["compare", "good", "bad"]);
+    assert!(compared.get("params").and_then(Value::as_list).is_some_and(|p| p.len() == 1));
+    assert_eq!(json(path, &["run", "compare", "good", "bad"]), compared);
+
+    let report = text(&contexta(path, &["report", "snapshot", "good"]).stdout);
+    assert!(report.starts_with("# Run Snapshot Report: run:wine.good\n"), "{report}");
+    let output = contexta(path, &["report", "compare", "good", "bad", "--output", "out/report.md"]);
+    assert_eq!((code(&output), text(&output.stdout)), (0, String::new()));
+    let written = std::fs::read_to_string(path.join("out/report.md")).unwrap();
+    assert!(written.contains("## Metric Deltas"), "{written}");
+
+    let digest = json(path, &["digest"]);
+    let rebuilt = json(path, &["rebuild"]);
+    assert_eq!(digest.get("digest"), rebuilt.get("digest"));
+    let verified = json(path, &["verify"]);
+    assert_eq!(verified.get("outcome").and_then(Value::as_str), Some("whole"));
+
+    let streams = json(path, &["log", "ls"]);
+    let streams = streams.get("streams").and_then(Value::as_list).unwrap();
+    assert_eq!(streams.len(), 1);
+    let dump = contexta(path, &["log", "dump", "--limit", "3", "--format", "json"]);
+    let lines: Vec<Value> = text(&dump.stdout).lines().map(|l| parse(l).unwrap()).collect();
+    let kinds: Vec<_> = lines.iter().map(|l| l.get("kind").and_then(Value::as_str).unwrap()).collect();
+    assert_eq!(kinds, ["project", "run", "environment"]);
+    let plain = text(&contexta(path, &["runs"]).stdout);
+    assert!(!plain.contains('\u{1b}'), "no colour where there is no terminal");
+}
+
+#[test]
+fn init_creates_and_says_what_it_found() {
+    let dir = TempDir::new("init");
+    assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), "created the workspace .contexta\n");
+    assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), ".contexta is a workspace already\n");
+    assert_eq!(text(&contexta(dir.path(), &["runs"]).stdout), "no runs\n");
+    assert_eq!(json(dir.path(), &["verify"]).get("outcome").and_then(Value::as_str), Some("whole"));
+}
+
+#[test]
+fn errors_have_codes_hints_and_exit_codes() {
+    let dir = workspace("errors");
+    let path = dir.path();
+    assert_eq!(error(path, &["run", "show", "nope"], 1), "query_run_not_found");
+    assert_eq!(error(path, &["run", "show", "run:a"], 1), "stable_ref_invalid_shape");
+    assert_eq!(error(path, &["lineage", "nonsense"], 1), "stable_ref_invalid_text");
+    assert_eq!(error(path, &["lineage", "artifact:wine.good.x"], 1), "lineage_subject_not_found");
+    assert_eq!(error(path, &["runs", "--project", "nope"], 1), "query_project_not_found");
+    assert_eq!(error(path, &["runs", "--workspace", "missing"], 1), "workspace_not_found");
+    assert_eq!(error(path, &["log", "dump", "--stream", "zz"], 1), "log_stream_not_found");
+    assert_eq!(error(path, &["frobnicate"], 2), "usage");
+    assert!(!path.join("missing").exists(), "a reading command creates nothing");
+    std::fs::create_dir(path.join("other")).unwrap();
+    std::fs::write(path.join("other/file"), "x").unwrap();
+    assert_eq!(error(path, &["--workspace", "other", "init"], 1), "workspace_invalid");
+
+    let near = contexta(path, &["run", "show", "goo"]);
+    let line = text(&near.stderr);
+    assert_eq!(line, "ERROR [query_run_not_found]: no run is called \"goo\" (hint: did you mean run:wine.good?)\n");
+    assert_eq!(code(&contexta(path, &["--help"])), 0);
+    assert_eq!(code(&contexta(path, &["--version"])), 0);
+    assert_eq!(code(&contexta(path, &["compare", "good"])), 2);
+}
+
+#[test]
+fn lost_projections_are_rebuilt_and_that_is_said() {
+    let dir = workspace("lost");
+    let path = dir.path();
+    let before = json(path, &["runs"]);
+    std::fs::remove_dir_all(path.join(".contexta/projections")).unwrap();
+    let output = contexta(path, &["runs"]);
+    assert!(text(&output.stderr).contains("projections rebuilt from the log"), "{}", text(&output.stderr));
+    assert_eq!(json(path, &["runs"]).get("runs"), before.get("runs"));
+}
+
+#[test]
+fn verify_names_stream_segment_offset_and_what_is_lost() {
+    let dir = workspace("damage");
+    let path = dir.path();
+    let log = path.join(".contexta/log");
+    let stream = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap().path();
+    let segment = stream.join("00000000000000000001.seg");
+    let whole = std::fs::read(&segment).unwrap();
+    let frames: Vec<usize> = (4352..whole.len()).filter(|at| whole[*at..].starts_with(b"CxF1")).collect();
+    for at in [0, 255, 4096, frames[0] + 9, frames[3] + 60, frames[frames.len() - 1] + 50] {
+        let mut bad = whole.clone();
+        bad[at] ^= 0x10;
+        std::fs::write(&segment, bad).unwrap();
+        let output = contexta(path, &["verify", "--format", "json"]);
+        assert_eq!(code(&output), 1, "byte {at}");
+        let report = parse(&text(&output.stdout)).unwrap();
+        let problem = &report.get("problems").and_then(Value::as_list).unwrap()[0];
+        assert_eq!(problem.get("stream").and_then(Value::as_str), stream.file_name().unwrap().to_str());
+        assert_eq!(problem.get("segment"), Some(&Value::Int(1)));
+        assert!(matches!(problem.get("offset"), Some(Value::Int(_))), "byte {at}");
+        assert_eq!(problem.get("lost").is_some_and(|l| *l != Value::Null), at >= 4352, "byte {at}: {problem:?}");
+        // Whatever is damaged, what is intact is listed.
+        std::fs::remove_dir_all(path.join(".contexta/projections")).unwrap();
+        let runs = json(path, &["runs"]);
+        assert_eq!(runs.get("runs").and_then(Value::as_list).map(<[Value]>::len), Some(2), "byte {at}");
+    }
+}
