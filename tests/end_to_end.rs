@@ -21,8 +21,8 @@ fn what_is_captured_is_what_is_queried() {
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
     let list = contexta.list_runs(None).unwrap();
-    assert_eq!(list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(), ["run:wine.good", "run:wine.bad"]);
-    let good = &list.runs[0];
+    assert_eq!(list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(), ["run:wine.bad", "run:wine.good"]);
+    let good = &list.runs[1];
     assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
     let series: Vec<_> = good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
     assert_eq!(series, [("accuracy", 1, 0.8), ("loss", 5, 0.2 + 0.1)]);
@@ -291,7 +291,7 @@ fn damage_after_the_projections_were_built_is_said_too() {
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
     let segment = log_files(&disk, "/w").remove(0);
     let mut bytes = disk.read(&segment).unwrap();
-    let middle = bytes.len() / 2;
+    let middle = (4352 + bytes.len()) / 2;
     bytes[middle] ^= 1;
     disk.overwrite(&segment, bytes);
     disk.advance(60_000_000_000);
@@ -395,6 +395,7 @@ fn a_segment_of_a_newer_format_is_named_and_hides_nothing_else() {
     let disk = SimDisk::new(13);
     two_runs(&open_sim(&disk, 1, "/w"));
     disk.reboot();
+    disk.advance(1_000_000_000);
     let contexta = open_sim(&disk, 2, "/w");
     contexta.run("third").run_id("third").start().unwrap().complete().unwrap();
     drop(contexta);

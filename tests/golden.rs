@@ -36,7 +36,7 @@ fn lines(texts: &[&str]) -> Vec<Line> {
 
 /// Two segments of one stream: the first sealed, the second closed.
 fn write(disk: &SimDisk) {
-    let log = Log::new(disk.process(1), PathBuf::from("/log"), LogOptions { segment_bytes_max: 4600 });
+    let log = Log::new(disk.process(1), PathBuf::from("/log"), LogOptions { segment_bytes_max: 4500 });
     log.append(&lines(&["one"]), Durability::Fsync).unwrap();
     log.append(&lines(&["a line that repeats", "a line that repeats, too", "another line that repeats"]), Durability::Flush)
         .unwrap();

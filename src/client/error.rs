@@ -1,6 +1,11 @@
 //! All that can go wrong, for users of the client.
 
-use crate::{capture, contract, engine, interpretation, recovery, store};
+use crate::capture;
+use crate::contract;
+use crate::engine;
+use crate::interpretation;
+use crate::recovery;
+use crate::store;
 use std::path::PathBuf;
 
 /// An operation failed. [`Error::code`] is stable; the chain of sources says the rest.

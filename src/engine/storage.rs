@@ -161,11 +161,11 @@ pub fn temporary_path(storage: &dyn Storage, dir: &Path, stem: &str) -> io::Resu
     Ok(dir.join(format!("{stem}-{:016x}.tmp", u64::from_le_bytes(random))))
 }
 
-/// Whether something stands at `path`; an error other than "not found" is an error.
+/// Whether something stands at `path`; an error other than that nothing does is an error.
 pub fn exists(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
     match storage.info(path) {
         Ok(_) => Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(e) => Err(e),
     }
 }

@@ -1,6 +1,7 @@
 //! What stops a check or a recovery. Damage that is found is a result, not an error.
 
-use crate::{engine, store};
+use crate::engine;
+use crate::store;
 
 /// A check or recovery could not be carried out.
 #[derive(Debug, thiserror::Error)]

@@ -4,8 +4,10 @@
 //! 1. One writer per stream: the holder of the stream's lock, in the folder and boot it was created in.
 //! 2. An acknowledged commit is a whole frame that the kernel has (`Flush`) or the disk has (`Fsync`).
 //! 3. After an error nothing is appended behind bytes that may be half a frame: the segment is cut back to
-//!    its last whole frame, and if that fails too, or a sync failed, the stream is left for ever.
+//!    its last whole frame, and if that fails too, or a sync failed, the stream is left for ever. After a failed
+//!    sync it loses its lock file, so that other processes leave it as well.
 //! 4. Rotation creates the next segment before it seals the old one; a full disk leaves the old one in use.
+//! 5. A stream whose last segment is sealed is not continued: the segment behind it had numbers too.
 
 use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;

@@ -1,0 +1,187 @@
+//! The engine under another domain: thermometers in cold rooms.
+//!
+//! Nothing here knows of machine learning, and nothing outside `contexta::engine` is used. The domain brings an event
+//! type and a projection; the engine gives back appends by several writers, tables made from the log, and the same
+//! tables again after they were deleted.
+//!
+//! Run it with `cargo run --release --example second_domain`.
+
+#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+
+use contexta::engine;
+use contexta::engine::codec::{self, CodecError};
+use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
+use contexta::engine::log::{Durability, Log, LogOptions};
+use contexta::engine::projection::view::current;
+use contexta::engine::projection::{
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    View,
+};
+use contexta::engine::storage::os::OsStorage;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+/// What happens in this domain.
+#[derive(Serialize, Deserialize)]
+enum ColdRoom {
+    /// A thermometer hangs in a room, in place of what another entry said. Two such entries of which neither replaces
+    /// the other would contradict each other, and a reader would see both.
+    Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
+    /// A thermometer showed a temperature.
+    Measured { sensor: String, minute: i64, celsius: f64 },
+}
+
+const PLACED: Kind = Kind(1);
+const MEASURED: Kind = Kind(2);
+
+impl Event for ColdRoom {
+    fn kind(&self) -> Kind {
+        match self {
+            ColdRoom::Placed { .. } => PLACED,
+            ColdRoom::Measured { .. } => MEASURED,
+        }
+    }
+
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(1)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        codec::encode(self, out)
+    }
+
+    fn decode(kind: Kind, _version: PayloadVersion, payload: &[u8]) -> Result<Option<ColdRoom>, CodecError> {
+        match kind {
+            PLACED | MEASURED => codec::decode(payload).map(Some),
+            // Of a later version of this program: it stays in the log, and is counted.
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Sensor -> the rooms it was placed in.
+const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
+/// Sensor -> its temperatures, by minute.
+const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
+/// Sensor -> how many temperatures, and the first, last, least and greatest of them.
+const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+
+struct Sensors;
+
+impl Projection<ColdRoom> for Sensors {
+    fn name(&self) -> &'static str {
+        "sensors"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[ROOMS, TEMPERATURES, SUMMARIES]
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        kind == PLACED || kind == MEASURED
+    }
+
+    fn apply(&self, entry: &Applied<'_, ColdRoom>, tables: &mut Tables<'_>) -> engine::Result<()> {
+        match entry.event {
+            ColdRoom::Placed { sensor, room, replaces } => {
+                let replaces: Vec<Stamp> = replaces.iter().map(Stamp::from_bytes).collect();
+                tables.put_version(ROOMS, sensor.as_bytes(), entry.stamp, &replaces, room.as_bytes());
+            }
+            ColdRoom::Measured { sensor, minute, celsius } => {
+                let order = PointOrder { time: *minute, stamp: entry.stamp };
+                let point = Point { order, measure: Some(*celsius), value: Vec::new() };
+                tables.register(SUMMARIES, sensor.as_bytes(), &point);
+                tables.add_point(TEMPERATURES, sensor.as_bytes(), point);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log(dir: &Path) -> Log {
+    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::default())
+}
+
+fn projector(dir: &Path) -> Projector<ColdRoom> {
+    let (log, tables) = (dir.join("log"), dir.join("tables"));
+    Projector::new(OsStorage::shared(), log, tables, ProjectorOptions::default(), vec![Box::new(Sensors)])
+}
+
+fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {
+    ColdRoom::Placed { sensor: sensor.into(), room: room.into(), replaces: replaces.map(|s| s.to_bytes()) }
+}
+
+/// Half an hour in which a room slowly warms, its thermometer read every minute.
+fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
+    let celsius = |minute: i64| from + 0.05 * minute as f64;
+    (0..30)
+        .map(|minute| ColdRoom::Measured { sensor: sensor.into(), minute, celsius: celsius(minute) })
+        .collect()
+}
+
+/// Two writers append, as two processes would: each to a stream of its own, and neither waits.
+fn write(dir: &Path) -> engine::Result<()> {
+    let (one, other) = (log(dir), log(dir));
+    let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
+    other.append(&[placed("t2", "dairy", None)], Durability::Flush)?;
+    one.append(&warming("t1", 3.0), Durability::Flush)?;
+    other.append(&warming("t2", 5.5), Durability::Flush)?;
+    one.append(&[placed("t1", "larder", Some(first.first))], Durability::Fsync)?;
+    Ok(())
+}
+
+/// One line for each thermometer, from all three tables.
+fn lines(view: &View) -> engine::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    view.versions(ROOMS, b"", |sensor, versions| {
+        let Some(placement) = current(versions) else { return Ok(()) };
+        let (name, room) =
+            (String::from_utf8_lossy(sensor), String::from_utf8_lossy(&placement.version.value));
+        let points = view.series(TEMPERATURES, sensor)?;
+        let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
+        // A prefix read: another sensor's name may begin with this one's, so the key is compared.
+        view.registers(SUMMARIES, sensor, |key, summary| {
+            if key == sensor {
+                let last = summary.last.measure.unwrap_or(f64::NAN);
+                let count = summary.count;
+                lines.push(format!(
+                    "{name}  {room:<7} {count} readings, {half:.2} °C half-way, {last:.2} °C now"
+                ));
+            }
+            Ok(())
+        })
+    })?;
+    Ok(lines)
+}
+
+fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
+    write(dir)?;
+    let tables = projector(dir);
+    for line in tables.read(lines)? {
+        println!("{line}");
+    }
+
+    let before = tables.digest()?;
+    drop(tables);
+    fs::remove_dir_all(dir.join("tables"))?;
+    let tables = projector(dir);
+    let notes = tables.read(|view| Ok(view.notes().to_vec()))?;
+    let after = tables.digest()?;
+    println!("\ndigest of the tables   {}", before.digest);
+    println!("deleted and made again {}", after.digest);
+    let made_again = notes.iter().any(|note| matches!(note, Note::Rebuilt { entries: 63, .. }));
+    if made_again && before == after { Ok(()) } else { Err(format!("not the same tables: {notes:?}").into()) }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let dir = std::env::temp_dir().join(format!("contexta-second-domain-{}", std::process::id()));
+    let done = demonstrate(&dir);
+    fs::remove_dir_all(&dir)?;
+    done
+}
