@@ -830,3 +830,17 @@ fn appends_to_a_full_disk_leave_one_folder_at_most() {
     assert_eq!(workspace.streams().len(), 1);
     assert_eq!(workspace.entries().len(), 1);
 }
+
+#[test]
+fn a_rotation_removes_nothing_that_stands_in_its_way() {
+    let workspace = Workspace::new(3, SMALL);
+    let log = workspace.log(1);
+    log.append(&tag(1), Durability::Flush).unwrap();
+    let stream = stream_of(&log);
+    let paths: Vec<PathBuf> =
+        (2..40).map(|n| names::segment_path(&workspace.log_dir(), stream, Seq(n))).collect();
+    paths.iter().for_each(|path| workspace.disk.overwrite(path, b"somebody's".to_vec()));
+    (2..30).for_each(|n| assert!(log.append(&tag(n), Durability::Flush).is_ok()));
+    assert!(paths.iter().all(|path| workspace.disk.read(path).is_some_and(|b| b == b"somebody's")));
+    assert_eq!(workspace.scan(stream, ScanMode::Full).entries.len(), 29);
+}

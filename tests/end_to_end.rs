@@ -7,7 +7,7 @@ use contexta::engine::entry::{Position, Seq, StreamId};
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
 use contexta::engine::log::stream::list_streams;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{Direction, StoredRecord};
+use contexta::interpretation::{Direction, Goal, StoredRecord};
 use contexta::recovery::{Outcome, VerifyOptions};
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,10 +21,14 @@ fn what_is_captured_is_what_is_queried() {
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
     let list = contexta.list_runs(None).unwrap();
-    assert_eq!(list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(), ["run:wine.bad", "run:wine.good"]);
+    assert_eq!(
+        list.runs.iter().map(|r| r.run.run_ref.to_string()).collect::<Vec<_>>(),
+        ["run:wine.bad", "run:wine.good"]
+    );
     let good = &list.runs[1];
     assert_eq!((good.run.status, good.run.params.len()), (RunStatus::Completed, 2));
-    let series: Vec<_> = good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
+    let series: Vec<_> =
+        good.metrics.iter().map(|m| (m.metric_key.as_str(), m.count, m.last.value.as_f64())).collect();
     assert_eq!(series, [("accuracy", 1, 0.8), ("loss", 5, 0.2 + 0.1)]);
     assert_eq!(contexta.list_projects().unwrap().projects[0].name, "wine");
 
@@ -41,7 +45,7 @@ fn what_is_captured_is_what_is_queried() {
     assert_eq!(comparison.metric_deltas[0].metric_key, "accuracy");
     assert_eq!(comparison.stages[0].metric_deltas[0].delta, Some(0.7 + 0.1 - (0.2 + 0.1)));
 
-    let best = contexta.select_best_run(&[], "loss", Some("train"), false).unwrap();
+    let best = contexta.select_best_run(&[] as &[&str], "loss", Some("train"), Goal::Minimize).unwrap();
     assert_eq!(best.ranking[0].run.run_ref.last_component(), "good");
     let report = contexta::to_markdown(&contexta.build_run_report("good", "bad").unwrap());
     assert!(report.contains("| alpha | 0.1 | 0.9 |"), "{report}");
@@ -106,8 +110,9 @@ fn runs_of_one_name_stay_apart_and_names_without_letters_make_runs_too() {
     let ambiguous = contexta.run_snapshot("ridge").unwrap_err();
     assert_eq!(ambiguous.code(), "query_run_ambiguous");
     let stages = contexta.run("a").run_id("a").start().unwrap();
-    let names: Vec<_> =
-        (0..3).map(|_| stages.stage("Epoch").unwrap().stage_ref().unwrap().last_component().to_owned()).collect();
+    let names: Vec<_> = (0..3)
+        .map(|_| stages.stage("Epoch").unwrap().stage_ref().unwrap().last_component().to_owned())
+        .collect();
     assert_eq!(names, ["epoch", "epoch-2", "epoch-3"]);
 }
 
@@ -127,7 +132,9 @@ fn numbers_that_are_none_become_degraded_markers_and_lose_nothing_else() {
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
     assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (1, 2));
-    let StoredRecord::Degraded(record) = &snapshot.records[0].record else { panic!("{:?}", snapshot.records) };
+    let StoredRecord::Degraded(record) = &snapshot.records[0].record else {
+        panic!("{:?}", snapshot.records)
+    };
     assert_eq!(record.payload.summary, "metric loss was nan at step 2");
 }
 
@@ -136,7 +143,8 @@ fn a_batch_with_one_bad_emission_leaves_nothing() {
     let disk = SimDisk::new(5);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
-    let refused = run.emit_all([MetricEmission::new("loss", 1.0), MetricEmission::new("Not A Key", 1.0)]).unwrap_err();
+    let refused =
+        run.emit_all([MetricEmission::new("loss", 1.0), MetricEmission::new("Not A Key", 1.0)]).unwrap_err();
     assert_eq!(refused.code(), "record_invalid_metric_key");
     let event = EventEmission::new("data.loaded", " ").level(EventLevel::Warning);
     assert_eq!(run.emit(event).unwrap_err().code(), "context_invalid_string");
@@ -176,7 +184,7 @@ fn artifacts_are_stored_once_and_their_lineage_walks_both_ways() {
         let data = run.register(ArtifactRegistration::input("dataset_snapshot", &data)).unwrap();
         let stage = run.stage("train").unwrap();
         let model = stage.register_artifact("model_bundle", &model).unwrap();
-        run.relate(model.artifact_ref().clone(), RelationType::EvaluatedOn, data.artifact_ref().clone()).unwrap();
+        run.relate(model.artifact_ref(), RelationType::EvaluatedOn, data.artifact_ref()).unwrap();
         run.complete().unwrap();
         artifacts.push((data, model));
     }
@@ -196,9 +204,15 @@ fn artifacts_are_stored_once_and_their_lineage_walks_both_ways() {
         walked.steps.iter().map(|s| s.to.to_string()).collect::<Vec<_>>()
     };
     let up = walk(model.artifact_ref(), Direction::Upstream);
-    assert!(up.contains(&"stage:wine.one.train".to_owned()) && up.contains(&data.artifact_ref().to_string()), "{up:?}");
+    assert!(
+        up.contains(&"stage:wine.one.train".to_owned()) && up.contains(&data.artifact_ref().to_string()),
+        "{up:?}"
+    );
     let down = walk(data.artifact_ref(), Direction::Downstream);
-    assert!(down.contains(&"run:wine.one".to_owned()) && down.contains(&model.artifact_ref().to_string()), "{down:?}");
+    assert!(
+        down.contains(&"run:wine.one".to_owned()) && down.contains(&model.artifact_ref().to_string()),
+        "{down:?}"
+    );
     let from_run = contexta.traverse_lineage("run:wine.one", Direction::Downstream, 9).unwrap();
     assert_eq!(from_run.steps[0].to, **model.artifact_ref());
     let unknown = contexta.traverse_lineage("artifact:wine.one.nothing", Direction::Both, 9).unwrap_err();
@@ -266,7 +280,8 @@ fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
         let problem = &report.problems[0];
         assert_eq!(problem.stream.map(|s| s.to_string()), Some(stream.clone()), "bit {bit}");
         assert!(problem.segment.is_some() && problem.offset.is_some(), "bit {bit}: {problem:?}");
-        let lost: u64 = report.problems.iter().filter_map(|p| p.lost).map(|(f, l)| l.map_or(0, |l| l.0 - f.0 + 1)).sum();
+        let lost: u64 =
+            report.problems.iter().filter_map(|p| p.lost).map(|(f, l)| l.map_or(0, |l| l.0 - f.0 + 1)).sum();
         let total: u64 = 3 * 5 - 2;
         assert_eq!(report.entries() + lost, total, "bit {bit}: {:?}", report.problems);
         assert!(lost <= 3, "bit {bit}: more than one frame is lost");
@@ -277,7 +292,12 @@ fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
             let intact = list.runs.iter().filter(|r| whole.contains(r)).count();
             assert!(intact >= 2, "bit {bit}: runs that were not touched are listed in full");
             let says = list.notes.iter().any(|n| n.code == "log_gap" || n.code == "log_unfinished");
-            assert_eq!(says, lost > 0 || report.problems.iter().any(|p| p.lost.is_some()), "bit {bit}: {:?}", list.notes);
+            assert_eq!(
+                says,
+                lost > 0 || report.problems.iter().any(|p| p.lost.is_some()),
+                "bit {bit}: {:?}",
+                list.notes
+            );
         }
     }
 }
@@ -339,7 +359,8 @@ fn a_copy_into_which_both_sides_go_on_capturing_never_gives_one_number_two_meani
         }
     }
     // The original goes on with its own stream; the copies do not.
-    let streams = |workspace| entries(&disk, workspace).into_keys().map(|p| p.stream).collect::<BTreeSet<StreamId>>();
+    let streams =
+        |workspace| entries(&disk, workspace).into_keys().map(|p| p.stream).collect::<BTreeSet<StreamId>>();
     assert_eq!((streams("/w").len(), streams("/live").len(), streams("/closed").len()), (1, 2, 2));
 }
 
@@ -437,7 +458,10 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
     run.metric_at("loss", kept, 1.0).unwrap();
     run.complete().unwrap();
     let runs = contexta.list_runs(None).unwrap();
-    assert_eq!((runs.runs[0].metrics[0].count, runs.runs[0].run.status), (kept as u64 + 1, RunStatus::Completed));
+    assert_eq!(
+        (runs.runs[0].metrics[0].count, runs.runs[0].run.status),
+        (kept as u64 + 1, RunStatus::Completed)
+    );
     assert!(!runs.notes.iter().any(|n| n.code.starts_with("log_")), "{:?}", runs.notes);
 }
 

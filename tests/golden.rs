@@ -38,8 +38,11 @@ fn lines(texts: &[&str]) -> Vec<Line> {
 fn write(disk: &SimDisk) {
     let log = Log::new(disk.process(1), PathBuf::from("/log"), LogOptions { segment_bytes_max: 4500 });
     log.append(&lines(&["one"]), Durability::Fsync).unwrap();
-    log.append(&lines(&["a line that repeats", "a line that repeats, too", "another line that repeats"]), Durability::Flush)
-        .unwrap();
+    log.append(
+        &lines(&["a line that repeats", "a line that repeats, too", "another line that repeats"]),
+        Durability::Flush,
+    )
+    .unwrap();
     log.append(&lines(&["the second segment"]), Durability::Flush).unwrap();
     log.close().unwrap();
 }
@@ -85,10 +88,17 @@ fn the_golden_files_read_as_what_was_written() {
     let mut texts = Vec::new();
     while let Some(item) = reader.next_item().unwrap() {
         let Item::Commit(commit) = item else { panic!("{item:?}") };
-        texts.extend(commit.entries.iter().map(|e| Line::decode(e.kind, e.version, &e.payload).unwrap().unwrap().0));
+        texts.extend(
+            commit.entries.iter().map(|e| Line::decode(e.kind, e.version, &e.payload).unwrap().unwrap().0),
+        );
     }
-    let expected =
-        ["one", "a line that repeats", "a line that repeats, too", "another line that repeats", "the second segment"];
+    let expected = [
+        "one",
+        "a line that repeats",
+        "a line that repeats, too",
+        "another line that repeats",
+        "the second segment",
+    ];
     assert_eq!(texts, expected);
     assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
 }

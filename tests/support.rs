@@ -28,7 +28,8 @@ impl Drop for TempDir {
 
 /// Opens a workspace of a simulated process.
 pub(crate) fn open_sim(disk: &SimDisk, process: u32, path: &str) -> Contexta {
-    let options = Options::new(path).project("wine").storage(disk.process(process)).detect_code_revision(false);
+    let options =
+        Options::new(path).project("wine").storage(disk.process(process)).detect_code_revision(false);
     options.open().unwrap()
 }
 

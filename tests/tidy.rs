@@ -13,7 +13,10 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("capture", &["contract", "store", "capture"]),
     ("interpretation", &["contract", "store", "interpretation"]),
     ("recovery", &["engine", "contract", "projections", "store", "recovery"]),
-    ("client", &["engine", "contract", "projections", "store", "capture", "interpretation", "recovery", "client"]),
+    (
+        "client",
+        &["engine", "contract", "projections", "store", "capture", "interpretation", "recovery", "client"],
+    ),
     ("surfaces", &["contract", "interpretation", "recovery", "client", "surfaces"]),
 ];
 
@@ -28,7 +31,11 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "engine::storage::Storage",
     ),
     ("SystemTime", &["src/engine/storage/os.rs"], "Storage::now"),
-    ("std::env", &["src/capture/environment.rs", "src/surfaces/cli/output.rs", "src/main.rs"], "an option handed in"),
+    (
+        "std::env",
+        &["src/capture/environment.rs", "src/surfaces/cli/output.rs", "src/main.rs"],
+        "an option handed in",
+    ),
     ("println!", &[], "Output, or an answer"),
     ("print!", &[], "Output, or an answer"),
     ("unsafe ", &["src/engine/storage/os.rs"], "safe code"),
@@ -82,7 +89,8 @@ fn check(path: &str, text: &str) -> Vec<String> {
                 && !allowed.contains(&name.as_str())
             {
                 let known = FLOORS.iter().any(|(floor, _)| *floor == name);
-                let rule = if known { "an upward or sideways import" } else { "an import of the crate's root" };
+                let rule =
+                    if known { "an upward or sideways import" } else { "an import of the crate's root" };
                 broken.push(format!("{path}:{n}: {rule}: {module} may not name crate::{name}"));
             }
         }
@@ -90,9 +98,9 @@ fn check(path: &str, text: &str) -> Vec<String> {
             broken.push(format!("{path}:{n}: super::super hides its floor"));
         }
         for (word, homes, instead) in HOMES {
-            let named = line.match_indices(word).any(|(at, _)| {
-                !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_')
-            });
+            let named = line
+                .match_indices(word)
+                .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
             if named && !homes.iter().any(|home| path.starts_with(home)) {
                 broken.push(format!("{path}:{n}: {word} outside its home; use {instead}"));
             }
@@ -131,7 +139,8 @@ fn reached(file: &Path, found: &mut BTreeSet<PathBuf>) {
     }
     let stem = file.file_stem().unwrap().to_string_lossy().into_owned();
     let dir = file.parent().unwrap();
-    let dir = if matches!(stem.as_str(), "main" | "lib" | "mod") { dir.to_path_buf() } else { dir.join(stem) };
+    let dir =
+        if matches!(stem.as_str(), "main" | "lib" | "mod") { dir.to_path_buf() } else { dir.join(stem) };
     for line in text.lines() {
         let Some(rest) = line.trim().strip_suffix(';') else { continue };
         let Some((_, name)) = rest.split_once("mod ") else { continue };
@@ -159,16 +168,19 @@ fn every_source_file_keeps_the_rules() {
 
 #[test]
 fn no_file_is_forgotten() {
-    for (dir, entries) in
-        [("src", vec!["src/lib.rs", "src/main.rs"]), ("tests", vec!["tests/main.rs"]), ("proptests", vec!["proptests/main.rs"])]
-    {
+    for (dir, entries) in [
+        ("src", vec!["src/lib.rs", "src/main.rs"]),
+        ("tests", vec!["tests/main.rs"]),
+        ("proptests", vec!["proptests/main.rs"]),
+    ] {
         let mut named = BTreeSet::new();
         for entry in entries {
             reached(&root().join(entry), &mut named);
         }
         let mut files = Vec::new();
         rust_files(&root().join(dir), &mut files);
-        let forgotten: Vec<String> = files.iter().filter(|f| !named.contains(*f)).map(|f| relative(f)).collect();
+        let forgotten: Vec<String> =
+            files.iter().filter(|f| !named.contains(*f)).map(|f| relative(f)).collect();
         assert!(forgotten.is_empty(), "no module or test binary names {}", forgotten.join(", "));
     }
 }
@@ -176,8 +188,10 @@ fn no_file_is_forgotten() {
 #[test]
 fn the_document_of_the_format_agrees_with_the_constants() {
     use contexta::engine::codec::PAYLOAD_BYTES_MAX;
-    use contexta::engine::log::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX};
-    use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEAL_INDEX_MAX, SEGMENT_HEADER_LEN};
+    use contexta::engine::log::frame::{
+        EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
+    };
+    use contexta::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, SECOND_HEADER_AT, SEGMENT_HEADER_LEN};
     let text = fs::read_to_string(root().join("docs/FORMAT.md")).unwrap();
     for (name, value) in [
         ("SEGMENT_HEADER_LEN", SEGMENT_HEADER_LEN as u64),
@@ -193,7 +207,10 @@ fn the_document_of_the_format_agrees_with_the_constants() {
         let row = text.lines().find(|l| l.starts_with('|') && l.contains(&format!("`{name}`")));
         let row = row.unwrap_or_else(|| panic!("no table of docs/FORMAT.md names {name}"));
         let numbers = row.replace([',', '_'], "");
-        assert!(numbers.contains(&value.to_string()), "docs/FORMAT.md says otherwise than {name} = {value}: {row}");
+        assert!(
+            numbers.contains(&value.to_string()),
+            "docs/FORMAT.md says otherwise than {name} = {value}: {row}"
+        );
     }
 }
 
@@ -201,7 +218,10 @@ fn the_document_of_the_format_agrees_with_the_constants() {
 fn the_checks_themselves_find_what_they_should() {
     let finds = |path: &str, line: &str, rule: &str| {
         let broken = check(path, &format!("//! Header.\n{line}\n"));
-        assert!(broken.iter().any(|b| b.contains(rule) && b.starts_with(&format!("{path}:2:"))), "{line}: {broken:?}");
+        assert!(
+            broken.iter().any(|b| b.contains(rule) && b.starts_with(&format!("{path}:2:"))),
+            "{line}: {broken:?}"
+        );
     };
     finds("src/engine/log/x.rs", "use crate::contract::Run;", "upward or sideways");
     finds("src/contract/x.rs", "let x = crate::engine::Error::new();", "upward or sideways");
@@ -216,6 +236,7 @@ fn the_checks_themselves_find_what_they_should() {
     finds("src/store/x.rs", "SystemTime::now()", "SystemTime");
     finds("src/store/x.rs", "println!(\"x\");", "println!");
     assert_eq!(check("src/store/x.rs", "use y;\n").len(), 1, "a missing header");
-    let fine = "//! H.\n// use crate::capture;\nuse crate::engine::log;\n#[cfg(test)]\nmod tests { use std::fs; }\n";
+    let fine =
+        "//! H.\n// use crate::capture;\nuse crate::engine::log;\n#[cfg(test)]\nmod tests { use std::fs; }\n";
     assert!(check("src/store/x.rs", fine).is_empty());
 }

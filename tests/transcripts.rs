@@ -116,7 +116,10 @@ fn errors_have_codes_hints_and_exit_codes() {
 
     let near = contexta(path, &["run", "show", "goo"]);
     let line = text(&near.stderr);
-    assert_eq!(line, "ERROR [query_run_not_found]: no run is called \"goo\" (hint: did you mean run:wine.good?)\n");
+    assert_eq!(
+        line,
+        "ERROR [query_run_not_found]: no run is called \"goo\" (hint: did you mean run:wine.good?)\n"
+    );
     assert_eq!(code(&contexta(path, &["--help"])), 0);
     assert_eq!(code(&contexta(path, &["--version"])), 0);
     assert_eq!(code(&contexta(path, &["compare", "good"])), 2);
@@ -153,7 +156,11 @@ fn verify_names_stream_segment_offset_and_what_is_lost() {
         assert_eq!(problem.get("stream").and_then(Value::as_str), stream.file_name().unwrap().to_str());
         assert_eq!(problem.get("segment"), Some(&Value::Int(1)));
         assert!(matches!(problem.get("offset"), Some(Value::Int(_))), "byte {at}");
-        assert_eq!(problem.get("lost").is_some_and(|l| *l != Value::Null), at >= 4352, "byte {at}: {problem:?}");
+        assert_eq!(
+            problem.get("lost").is_some_and(|l| *l != Value::Null),
+            at >= 4352,
+            "byte {at}: {problem:?}"
+        );
         // Whatever is damaged, what is intact is listed.
         std::fs::remove_dir_all(path.join(".contexta/projections")).unwrap();
         let runs = json(path, &["runs"]);

@@ -1,8 +1,9 @@
 //! Emissions: what user code says, before a scope adds who, where and when.
 
 use crate::contract::{
-    AggregationScope, DegradedCategory, DegradedPayload, DegradedSeverity, Degradation, EventLevel, EventPayload, Fact,
-    MetricPayload, MetricValue, Origin, RecordDraft, RunRef, StableRef, StageRef, Timestamp, Valid, Value,
+    AggregationScope, Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel,
+    EventPayload, Fact, MetricPayload, MetricValue, Origin, RecordDraft, RunRef, StableRef, StageRef,
+    Timestamp, Valid, Value,
 };
 use std::collections::BTreeMap;
 
@@ -150,16 +151,26 @@ pub(super) struct Prepared {
 
 impl Emission {
     /// Adds who, where and when, and checks all rules.
-    pub(super) fn prepare(self, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+    pub(super) fn prepare(
+        self,
+        around: Surroundings<'_>,
+        at: Timestamp,
+    ) -> crate::contract::Result<Prepared> {
         match self {
             Emission::Event(event) => prepare_event(event, around, at),
-            Emission::Metric(metric) if metric.value.as_f64().is_finite() => prepare_metric(metric, around, at),
+            Emission::Metric(metric) if metric.value.as_f64().is_finite() => {
+                prepare_metric(metric, around, at)
+            }
             Emission::Metric(metric) => prepare_non_finite(metric, around, at),
         }
     }
 }
 
-fn prepare_event(e: EventEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+fn prepare_event(
+    e: EventEmission,
+    around: Surroundings<'_>,
+    at: Timestamp,
+) -> crate::contract::Result<Prepared> {
     let payload = EventPayload {
         event_key: e.key,
         level: e.level,
@@ -181,7 +192,11 @@ fn default_scope(step: Option<i64>, around: Surroundings<'_>) -> AggregationScop
     }
 }
 
-fn prepare_metric(m: MetricEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+fn prepare_metric(
+    m: MetricEmission,
+    around: Surroundings<'_>,
+    at: Timestamp,
+) -> crate::contract::Result<Prepared> {
     let payload = MetricPayload {
         metric_key: m.key,
         value: m.value,
@@ -200,15 +215,21 @@ fn prepare_metric(m: MetricEmission, around: Surroundings<'_>, at: Timestamp) ->
 
 /// NaN and the infinities happen to training runs, and say much about them. JSON has no word for them, so they are
 /// captured as what they are: a measurement that could not be made.
-fn prepare_non_finite(m: MetricEmission, around: Surroundings<'_>, at: Timestamp) -> crate::contract::Result<Prepared> {
+fn prepare_non_finite(
+    m: MetricEmission,
+    around: Surroundings<'_>,
+    at: Timestamp,
+) -> crate::contract::Result<Prepared> {
     let value = m.value.to_string();
     let step = m.step.map_or_else(String::new, |step| format!(" at step {step}"));
     let summary = format!("metric {} was {value}{step}", m.key);
     // The key must be one all the same: a degraded marker is no way around the rules.
     let checked = MetricEmission { value: MetricValue::Int(0), ..m.clone() };
     prepare_metric(checked, around, at)?;
-    let mut attributes =
-        BTreeMap::from([("metric_key".to_owned(), Value::Text(m.key)), ("value".to_owned(), Value::Text(value))]);
+    let mut attributes = BTreeMap::from([
+        ("metric_key".to_owned(), Value::Text(m.key)),
+        ("value".to_owned(), Value::Text(value)),
+    ]);
     if let Some(step) = m.step {
         attributes.insert("step".to_owned(), Value::Int(step));
     }

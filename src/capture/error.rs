@@ -54,13 +54,14 @@ impl Error {
         match self {
             Error::Contract(e) => e.hint().map(str::to_owned),
             Error::Store(e) => e.hint(),
-            Error::ScopeClosed { .. } => Some("capture before complete() or fail(), or open another scope".into()),
+            Error::ScopeClosed { .. } => {
+                Some("capture before complete() or fail(), or open another scope".into())
+            }
             Error::UnusableName { .. } => Some("use some ASCII letters or digits in the name".into()),
             Error::Source { .. } => Some("give the path of an existing file".into()),
         }
     }
 }
-
 
 /// The result of a capture.
 pub type Result<T> = std::result::Result<T, Error>;

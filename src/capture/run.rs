@@ -6,7 +6,8 @@ use crate::capture::scope::RunScope;
 use crate::capture::session::Session;
 use crate::contract::refs::slug;
 use crate::contract::{
-    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, SCHEMA_VERSION, Timestamp, Valid, Value,
+    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, SCHEMA_VERSION, Timestamp, Valid,
+    Value,
 };
 use crate::store::Durability;
 use std::collections::BTreeMap;

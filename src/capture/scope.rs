@@ -12,11 +12,12 @@ use crate::capture::session::Session;
 use crate::contract::fact::{Ended, Param};
 use crate::contract::refs::slug;
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RecordRef, RelationRef,
-    RelationType, RunRef, RunStatus, SCHEMA_VERSION, StableRef, StageExecution, StageRef, Timestamp, Valid, Value,
+    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RecordRef,
+    RelationRef, RelationType, RunRef, RunStatus, SCHEMA_VERSION, StableRef, StageExecution, StageRef,
+    Timestamp, Valid, Value,
 };
-use crate::store::{Durability, Stamp};
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
+use crate::store::{Durability, Stamp};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -108,7 +109,12 @@ impl Scope {
     }
 
     /// An edge whose ref follows from what it says: said twice, it is one.
-    fn edge(&self, source: StableRef, relation: RelationType, target: StableRef) -> Result<Valid<LineageEdge>> {
+    fn edge(
+        &self,
+        source: StableRef,
+        relation: RelationType,
+        target: StableRef,
+    ) -> Result<Valid<LineageEdge>> {
         let said = format!("{source} {relation} {target}");
         let edge = LineageEdge {
             relation_ref: RelationRef::under(&self.run, &short_digest(&said))?,
@@ -130,7 +136,11 @@ impl Scope {
         let inner = &self.session.inner;
         let artifact_ref = ArtifactRef::under(&self.run, &key)?;
         let source = |what_is_wrong| Error::Source { path: what.path.clone(), what: what_is_wrong };
-        let info = inner.journal.storage().info(&what.path).map_err(|_| source("does not exist or cannot be read"))?;
+        let info = inner
+            .journal
+            .storage()
+            .info(&what.path)
+            .map_err(|_| source("does not exist or cannot be read"))?;
         if info.is_dir {
             return Err(source("is a directory; register its files, or an archive of it"));
         }
@@ -300,7 +310,8 @@ impl RunScope {
         let mut children = self.inner.children();
         let replaces = Vec::from_iter(children.params.get(&param.key).copied());
         let key = param.key.clone();
-        let receipt = inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
+        let receipt =
+            inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
         children.params.insert(key, receipt.first);
         Ok(())
     }

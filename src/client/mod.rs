@@ -14,11 +14,13 @@ use crate::engine::projection::{Projector, ProjectorOptions};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::interpretation::{
-    BestRun, Direction, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList, RunSnapshot,
-    StepSeries, compare, lineage, query, report,
+    BestRun, Direction, Goal, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList,
+    RunSnapshot, StepSeries, compare, lineage, query, report,
 };
 use crate::projections;
-use crate::recovery::{DumpedEntry, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, rebuild, verify};
+use crate::recovery::{
+    DumpedEntry, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, rebuild, verify,
+};
 use crate::store::{Durability, Head, Journal, Note, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -196,17 +198,23 @@ impl Contexta {
     /// Ranks runs by the last value of a metric: those named, or all of the session's project if none is.
     pub fn select_best_run(
         &self,
-        runs: &[&str],
+        runs: &[impl AsRef<str>],
         metric_key: &str,
         stage_name: Option<&str>,
-        higher_is_better: bool,
+        goal: Goal,
     ) -> Result<BestRun> {
         let project = self.session.project_ref().as_str();
-        Ok(compare::select_best_run(&self.store, Some(project), runs, metric_key, stage_name, higher_is_better)?)
+        let runs: Vec<&str> = runs.iter().map(AsRef::as_ref).collect();
+        Ok(compare::select_best_run(&self.store, Some(project), &runs, metric_key, stage_name, goal)?)
     }
 
     /// Where a thing came from and what came of it.
-    pub fn traverse_lineage(&self, subject: &str, direction: Direction, depth_max: usize) -> Result<LineageTraversal> {
+    pub fn traverse_lineage(
+        &self,
+        subject: &str,
+        direction: Direction,
+        depth_max: usize,
+    ) -> Result<LineageTraversal> {
         Ok(lineage::traverse_lineage(&self.store, subject, direction, depth_max)?)
     }
 

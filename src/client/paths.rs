@@ -29,7 +29,8 @@ impl Paths {
         self.root.join("artifacts").join("objects")
     }
 
-    /// Generations; deletable at any time.
+    /// Generations; deletable at any time. An open workspace goes on with the tables it has in memory; the next one
+    /// that is opened makes them again.
     pub fn projections(&self) -> PathBuf {
         self.root.join("projections")
     }

@@ -208,6 +208,18 @@ macro_rules! ref_types {
             }
         }
 
+        impl From<&$name> for StableRef {
+            fn from(typed: &$name) -> StableRef {
+                typed.0.clone()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                self.0.as_str()
+            }
+        }
+
         impl From<$name> for StableRef {
             fn from(typed: $name) -> StableRef {
                 typed.0

@@ -88,6 +88,15 @@ pub struct ArtifactChange {
     pub right_ref: Option<ArtifactRef>,
 }
 
+/// Which way a metric is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Goal {
+    /// More is better, as with an accuracy.
+    Maximize,
+    /// Less is better, as with a loss.
+    Minimize,
+}
+
 /// Several runs, the best first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BestRun {
@@ -95,8 +104,8 @@ pub struct BestRun {
     pub metric_key: String,
     /// Its stage; `None` outside any.
     pub stage_name: Option<String>,
-    /// Whether more is better.
-    pub higher_is_better: bool,
+    /// Which way is better.
+    pub goal: Goal,
     /// All that have the metric, the best first; of equals the earlier run.
     pub ranking: Vec<RankedRun>,
     /// The runs that do not have it.
@@ -176,7 +185,11 @@ fn artifact_changes(left: &[ArtifactRow], right: &[ArtifactRow]) -> Vec<Artifact
         let change = match (lefts.as_slice(), rights.as_slice()) {
             ([], _) => "added",
             (_, []) => "removed",
-            ([l], [r]) if l.manifest.hash_value.is_some() && l.manifest.hash_value == r.manifest.hash_value => continue,
+            ([l], [r])
+                if l.manifest.hash_value.is_some() && l.manifest.hash_value == r.manifest.hash_value =>
+            {
+                continue;
+            }
             ([_], [_]) => "changed",
             _ => "ambiguous",
         };
@@ -255,7 +268,7 @@ pub fn select_best_run(
     runs: &[&str],
     metric_key: &str,
     stage_name: Option<&str>,
-    higher_is_better: bool,
+    goal: Goal,
 ) -> Result<BestRun> {
     let (mut best, known) = store.read(|view| {
         let rows = if runs.is_empty() {
@@ -278,7 +291,7 @@ pub fn select_best_run(
         let best = BestRun {
             metric_key: metric_key.to_owned(),
             stage_name: stage_name.map(str::to_owned),
-            higher_is_better,
+            goal,
             ranking,
             without,
             notes: view.notes(),
@@ -295,7 +308,10 @@ pub fn select_best_run(
     }
     best.ranking.sort_by(|a, b| {
         let order = a.value.total_cmp(&b.value);
-        if higher_is_better { order.reverse() } else { order }
+        match goal {
+            Goal::Maximize => order.reverse(),
+            Goal::Minimize => order,
+        }
     });
     Ok(best)
 }

@@ -46,7 +46,9 @@ impl Error {
             Error::Store(e) => e.hint(),
             Error::MetricNotFound { known, .. } if known.is_empty() => None,
             Error::MetricNotFound { known, .. } => Some(format!("its metrics are {}", known.join(", "))),
-            Error::SubjectNotFound { .. } => Some("`contexta run show` lists the refs of a run's artifacts".into()),
+            Error::SubjectNotFound { .. } => {
+                Some("`contexta run show` lists the refs of a run's artifacts".into())
+            }
         }
     }
 }

@@ -60,7 +60,12 @@ pub struct LineageTraversal {
 }
 
 /// Walks from `subject` up to `depth_max` edges far.
-pub fn traverse_lineage(store: &Store, subject: &str, direction: Direction, depth_max: usize) -> Result<LineageTraversal> {
+pub fn traverse_lineage(
+    store: &Store,
+    subject: &str,
+    direction: Direction,
+    depth_max: usize,
+) -> Result<LineageTraversal> {
     let root = StableRef::parse(crate::contract::rules::trim(subject))?;
     root.check_shape()?;
     let walked = store.read(|view| {
@@ -113,12 +118,19 @@ fn walk(
             continue;
         }
         for place in same_place(view, &at, &mut seen)? {
-            for edge in view.relations_of(&place)? {
+            let mut edges = view.relations_of(&place)?;
+            // By what they say: the order of their refs means nothing.
+            edges.sort_by(|a, b| {
+                let key = |e: &LineageEdge| (e.relation_type, e.source_ref.clone(), e.target_ref.clone());
+                key(a).cmp(&key(b))
+            });
+            for edge in edges {
                 let (origin, outcome) = match edge.relation_type.target_is_origin() {
                     true => (&edge.target_ref, &edge.source_ref),
                     false => (&edge.source_ref, &edge.target_ref),
                 };
-                let (from, to) = if way == Direction::Upstream { (outcome, origin) } else { (origin, outcome) };
+                let (from, to) =
+                    if way == Direction::Upstream { (outcome, origin) } else { (origin, outcome) };
                 if *from != place {
                     continue;
                 }

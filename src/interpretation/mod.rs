@@ -11,10 +11,12 @@ pub mod query;
 pub mod report;
 
 pub use crate::store::{
-    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity, StageRow,
-    Store, StoredRecord,
+    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
+    StageRow, Store, StoredRecord,
 };
-pub use compare::{ArtifactChange, BestRun, MetricDelta, ParamDelta, RankedRun, RunComparison, StageComparison};
+pub use compare::{
+    ArtifactChange, BestRun, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison, StageComparison,
+};
 pub use error::{Error, Result};
 pub use lineage::{Direction, LineageStep, LineageTraversal};
 pub use query::{ProjectList, RunList, RunSnapshot, RunSummary, StepSeries};

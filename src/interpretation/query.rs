@@ -3,8 +3,8 @@
 use crate::contract::{LineageEdge, RunRef, StageRef};
 use crate::interpretation::error::{Error, Result};
 use crate::store::{
-    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity, StageRow, Store,
-    StoreView,
+    ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
+    StageRow, Store, StoreView,
 };
 use std::collections::BTreeMap;
 
@@ -143,7 +143,9 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     let mut notes = run_notes(&s.run);
     let mut absent = |is_absent: bool, code: &'static str, what: &str| {
         if is_absent {
-            notes.push(Note::new(Severity::Info, code, format!("the run has no {what}")).with("run", &s.run.run_ref));
+            notes.push(
+                Note::new(Severity::Info, code, format!("the run has no {what}")).with("run", &s.run.run_ref),
+            );
         }
     };
     absent(s.stages.is_empty(), "stage_list_empty", "stages");
@@ -155,7 +157,9 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
         let noted = s.records.iter().any(|r| stage_of(r) == Some(&stage.stage_ref));
         if !measured && !noted {
             let message = format!("stage {} has no records", stage.name);
-            notes.push(Note::new(Severity::Info, "missing_stage_records", message).with("stage", &stage.stage_ref));
+            notes.push(
+                Note::new(Severity::Info, "missing_stage_records", message).with("stage", &stage.stage_ref),
+            );
         }
     }
     for artifact in &s.artifacts {

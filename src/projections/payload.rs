@@ -642,3 +642,35 @@ impl RelationV1 {
         Ok(Fact::Relation(Box::new(edge)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The number of a word is its place among its kin: new words go to the end, and none is ever moved.
+    #[test]
+    fn words_keep_their_numbers() {
+        fn of<W: WordByte + std::fmt::Display>() -> String {
+            let words: Vec<String> = W::all().iter().map(ToString::to_string).collect();
+            words.join(" ")
+        }
+        assert_eq!(of::<RunStatus>(), "open completed failed cancelled");
+        assert_eq!(of::<Completeness>(), "complete partial sampled absent unknown");
+        assert_eq!(of::<Degradation>(), "none partial_failure capture_gap import_loss compatibility_upgrade");
+        assert_eq!(
+            of::<Origin>(),
+            "explicit_capture assisted_capture wrapped_capture imported inferred replayed"
+        );
+        assert_eq!(of::<EventLevel>(), "debug info warning error critical");
+        assert_eq!(of::<AggregationScope>(), "run stage operation step slice");
+        assert_eq!(of::<DegradedCategory>(), "capture store import compatibility verification recovery");
+        assert_eq!(of::<DegradedSeverity>(), "warning error");
+        assert_eq!(
+            of::<RelationType>(),
+            "generated_from consumed_by produced_by packaged_from reported_by evaluated_on deployed_from used derived_from \
+             observed_in"
+        );
+        assert_eq!(of::<LineageOrigin>(), "explicit imported inferred replayed");
+        assert_eq!(of::<Confidence>(), "high medium low unknown");
+    }
+}

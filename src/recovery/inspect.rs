@@ -95,7 +95,11 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
                     }
                 }
                 Item::Gap(gap) => {
-                    row.notes.push(Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}")));
+                    row.notes.push(Note::new(
+                        Severity::Error,
+                        "log_gap",
+                        format!("entries are missing: {gap}"),
+                    ));
                 }
                 Item::Finding(_) => {}
             }

@@ -231,7 +231,8 @@ fn verify_stream(
                 entries += commit.entries.len() as u64;
                 for entry in &commit.entries {
                     if let Err(e) = Captured::of_entry(entry) {
-                        let message = format!("entry {} is intact, but unreadable: {e}", entry.stamp.position());
+                        let message =
+                            format!("entry {} is intact, but unreadable: {e}", entry.stamp.position());
                         let place = (commit.segment, commit.offset, commit.end - commit.offset);
                         problems.add("entry_unreadable", Some(place), Some(entry.stamp.seq), message);
                     }
@@ -250,15 +251,13 @@ fn verify_stream(
         report.notes.push(Note::new(Severity::Info, "stream_in_flight", message).with("stream", stream));
     }
     report.problems.append(&mut problems.found);
-    let head = reader.chain().map(|chain| Head {
-        stream,
-        seq: reader.next_seq().previous(),
-        digest: chain.link(),
-    });
+    let head =
+        reader.chain().map(|chain| Head { stream, seq: reader.next_seq().previous(), digest: chain.link() });
     let closed = reader.tail() == Tail::Closed;
     if !closed && !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
         let after = reader.next_seq().previous();
-        let message = format!("stream {stream} was not closed: whether it went on after {after} cannot be told");
+        let message =
+            format!("stream {stream} was not closed: whether it went on after {after} cannot be told");
         report.notes.push(Note::new(Severity::Info, "stream_not_closed", message).with("stream", stream));
     }
     report.streams.push(StreamReport { stream, segments, entries, head, live, closed });
@@ -273,7 +272,13 @@ struct Problems {
 }
 
 impl Problems {
-    fn add(&mut self, code: &'static str, place: Option<(Seq, u64, u64)>, lost: Option<Seq>, message: String) {
+    fn add(
+        &mut self,
+        code: &'static str,
+        place: Option<(Seq, u64, u64)>,
+        lost: Option<Seq>,
+        message: String,
+    ) {
         self.found.push(Problem {
             code,
             stream: Some(self.stream),
@@ -288,7 +293,8 @@ impl Problems {
     fn close(&mut self) {
         for f in std::mem::take(&mut self.open) {
             let what = f.kind.name().replace('_', " ");
-            let message = format!("{what} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
+            let message =
+                format!("{what} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
             self.add(f.kind.name(), Some((f.segment, f.offset, f.len)), None, message);
         }
     }
@@ -322,7 +328,9 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<()> {
             match view.verify_body(digest) {
                 Ok(true) => {}
                 Ok(false) => damaged.push(("artifact_body_damaged", *digest)),
-                Err(e) if e.code() == "artifact_body_missing" => damaged.push(("artifact_body_missing", *digest)),
+                Err(e) if e.code() == "artifact_body_missing" => {
+                    damaged.push(("artifact_body_missing", *digest))
+                }
                 Err(e) => return Err(e),
             }
         }
@@ -347,5 +355,7 @@ fn compare_projections(store: &Store) -> Result<ProjectionState> {
         return Ok(ProjectionState::Match);
     }
     let differs = |(a, b): (&(String, _, u64), &(String, _, u64))| (a != b).then(|| a.0.clone());
-    Ok(ProjectionState::Mismatch { tables: now.tables.iter().zip(&fresh.tables).filter_map(differs).collect() })
+    Ok(ProjectionState::Mismatch {
+        tables: now.tables.iter().zip(&fresh.tables).filter_map(differs).collect(),
+    })
 }

@@ -105,7 +105,11 @@ impl Journal {
     /// Fills `out` with random bytes.
     pub fn entropy(&self, out: &mut [u8]) -> Result<()> {
         let filled = self.storage().entropy(out);
-        Ok(filled.map_err(|source| Error::Io { action: "read random bytes for", path: self.log.dir().into(), source })?)
+        Ok(filled.map_err(|source| Error::Io {
+            action: "read random bytes for",
+            path: self.log.dir().into(),
+            source,
+        })?)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::contract::{Canonical, Value};
 use crate::interpretation::{
-    ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot, RunSummary,
-    SeriesPoint, SeriesRow, StageRow, StoredRecord,
+    ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot,
+    RunSummary, SeriesPoint, SeriesRow, StageRow, StoredRecord,
 };
 use crate::recovery::{DumpedEntry, Problem, ProjectionState, StreamRow, VerifyReport};
 use std::collections::BTreeMap;
@@ -112,7 +112,11 @@ fn stage(s: &StageRow) -> Value {
 }
 
 fn artifact(a: &ArtifactRow) -> Value {
-    let more = vec![("body", text(&a.body)), ("body_present", a.body_present.into()), ("conflict", a.conflict.into())];
+    let more = vec![
+        ("body", text(&a.body)),
+        ("body_present", a.body_present.into()),
+        ("conflict", a.conflict.into()),
+    ];
     with(a.manifest.to_value(), more)
 }
 

@@ -91,16 +91,46 @@ impl Value {
     }
 }
 
+/// As people write it: a text without its quotes, anything else as canonical JSON.
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Float(number) => f.write_str(&write::float(*number)),
+            other => f.write_str(&write::canonical(other).unwrap_or_default()),
+        }
+    }
+}
+
 impl From<bool> for Value {
     fn from(v: bool) -> Value {
         Value::Bool(v)
     }
 }
 
-impl From<i64> for Value {
-    fn from(v: i64) -> Value {
-        Value::Int(v)
+/// Number types that an integer or float holds without loss.
+macro_rules! number_values {
+    ($($variant:ident: $($type:ty),*;)*) => {$($(
+        impl From<$type> for Value {
+            fn from(v: $type) -> Value { Value::$variant(v.into()) }
+        }
+    )*)*};
+}
+number_values! {
+    Int: i64, i32, i16, i8, u32, u16, u8;
+    Float: f64;
+}
+
+/// The number that the shortest digits of the float say: 0.1, not 0.10000000149011612. It reads back to the same float.
+impl From<f32> for Value {
+    fn from(v: f32) -> Value {
+        Value::Float(as_written(v))
     }
+}
+
+/// The number that the shortest digits of a single-precision float say.
+pub(crate) fn as_written(v: f32) -> f64 {
+    if v.is_finite() { v.to_string().parse().unwrap_or(f64::from(v)) } else { f64::from(v) }
 }
 
 impl From<u64> for Value {
@@ -112,12 +142,6 @@ impl From<u64> for Value {
 impl From<usize> for Value {
     fn from(v: usize) -> Value {
         Value::from(v as u64)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(v: f64) -> Value {
-        Value::Float(v)
     }
 }
 

@@ -317,8 +317,27 @@ macro_rules! metric_values {
 }
 metric_values! {
     Int: i64, i32, i16, i8, u32, u16, u8;
-    Float: f64, f32;
+    Float: f64;
 }
+
+/// The number that the shortest digits of the float say: 0.64, not 0.6399999856948853. It reads back to the same float.
+impl From<f32> for MetricValue {
+    fn from(value: f32) -> MetricValue {
+        MetricValue::Float(crate::contract::json::as_written(value))
+    }
+}
+
+/// Whole numbers beyond 63 bits are counted as floats.
+macro_rules! large_metric_values {
+    ($($type:ty),*) => {$(
+        impl From<$type> for MetricValue {
+            fn from(value: $type) -> MetricValue {
+                i64::try_from(value).map_or(MetricValue::Float(value as f64), MetricValue::Int)
+            }
+        }
+    )*};
+}
+large_metric_values!(u64, usize, isize);
 
 /// Where something was observed: the refs that envelope and manifest share.
 #[derive(Debug)]
@@ -604,6 +623,16 @@ mod tests {
         let batch = BatchRef::parse("batch:a.b.s.x").unwrap();
         let lost = |r: &mut MetricRecord| r.envelope.batch_execution_ref = Some(batch.clone());
         assert_eq!(check(&lost), "record_missing_stage_context");
+    }
+
+    #[test]
+    fn a_single_precision_number_is_what_its_digits_say() {
+        for (single, double) in [(0.64f32, 0.64), (1e-7, 1e-7), (-0.0, -0.0), (16_777_216.0, 16_777_216.0)] {
+            let value = MetricValue::from(single).as_f64();
+            assert_eq!((value.to_bits(), (value as f32).to_bits()), (f64::to_bits(double), single.to_bits()));
+        }
+        assert!(MetricValue::from(f32::NAN).as_f64().is_nan());
+        assert_eq!(MetricValue::from(u64::MAX).as_f64(), u64::MAX as f64);
     }
 
     #[test]

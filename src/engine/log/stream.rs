@@ -90,19 +90,21 @@ pub fn read_headers(file: &dyn File) -> io::Result<Headers> {
 /// Creates a segment, durably: file, both headers, sync of file and directory.
 pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader) -> Result<Arc<dyn File>> {
     let path = names::segment_path(log, header.stream, header.base);
-    let attempt = || -> io::Result<Arc<dyn File>> {
-        let file = storage.open(&path, OpenMode::CreateNew)?;
-        crate::engine::storage::write_all_at(file.as_ref(), 0, &header.encode())?;
-        file.sync()?;
-        storage.sync_dir(&names::stream_dir(log, header.stream))?;
-        Ok(file)
-    };
-    attempt().map_err(|e| {
-        // A half-made segment holds no entry; leaving it would look like a torn tail. If even the removal
-        // fails, readers treat it as the unfinished creation it is.
-        let _ = storage.remove_file(&path);
-        Error::io("create segment", &path, e)
-    })
+    let wrap = |e| Error::io("create segment", &path, e);
+    // What stands under the name already is not ours to remove.
+    let file = storage.open(&path, OpenMode::CreateNew).map_err(wrap)?;
+    let written = crate::engine::storage::write_all_at(file.as_ref(), 0, &header.encode())
+        .and_then(|()| file.sync())
+        .and_then(|()| storage.sync_dir(&names::stream_dir(log, header.stream)));
+    match written {
+        Ok(()) => Ok(file),
+        Err(e) => {
+            // A half-made segment holds no entry; leaving it would look like a torn tail. If even the removal
+            // fails, readers treat it as the unfinished creation it is.
+            let _ = storage.remove_file(&path);
+            Err(wrap(e))
+        }
+    }
 }
 
 /// Where reading a stream goes on.

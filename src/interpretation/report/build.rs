@@ -1,18 +1,11 @@
 //! Answers into reports. Pure: the same answer gives the same report.
 
-use crate::contract::json::write::{canonical, float};
+use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};
 use crate::interpretation::compare::{MetricDelta, RunComparison};
 use crate::interpretation::query::RunSnapshot;
 use crate::interpretation::report::model::{Block, ReportDocument, ReportSection};
 use crate::store::{Note, RunRow, SeriesRow, StoredRecord};
-
-fn value_text(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        other => canonical(other).unwrap_or_default(),
-    }
-}
 
 fn optional(value: &Option<impl ToString>) -> String {
     value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
@@ -62,7 +55,7 @@ fn stage_name(row: &SeriesRow) -> String {
 
 /// The report on one run.
 pub fn snapshot_report(s: &RunSnapshot) -> ReportDocument {
-    let params = s.run.params.iter().map(|(k, v)| vec![k.clone(), value_text(v)]).collect();
+    let params = s.run.params.iter().map(|(k, v)| vec![k.clone(), v.to_string()]).collect();
     let stages = s.stages.iter().map(|stage| {
         vec![stage.name.clone(), stage.status.to_string(), duration(stage.started_at, stage.ended_at)]
     });
@@ -110,7 +103,8 @@ pub fn snapshot_report(s: &RunSnapshot) -> ReportDocument {
             environment.push(vec![name.clone(), version.clone()]);
         }
         environment.extend(snapshot.packages.iter().map(|(k, v)| vec![k.clone(), v.clone()]));
-        environment.extend(snapshot.environment_variables.iter().map(|(k, v)| vec![format!("${k}"), v.clone()]));
+        environment
+            .extend(snapshot.environment_variables.iter().map(|(k, v)| vec![format!("${k}"), v.clone()]));
     }
     ReportDocument {
         title: format!("Run Snapshot Report: {}", s.run.run_ref),
@@ -131,7 +125,12 @@ pub fn snapshot_report(s: &RunSnapshot) -> ReportDocument {
                 "No artifacts.",
             ),
             ReportSection::table("Lineage", &["", "Relation", ""], relations.collect(), "No lineage."),
-            ReportSection::table("Events", &["Observed", "Level", "Key", "Message"], records.collect(), "No events."),
+            ReportSection::table(
+                "Events",
+                &["Observed", "Level", "Key", "Message"],
+                records.collect(),
+                "No events.",
+            ),
             ReportSection::table("Environment", &["", ""], environment, "No environment snapshot."),
             notes_section(&s.notes),
         ],
@@ -150,7 +149,7 @@ fn delta_rows<'a>(stage: &'a str, deltas: &'a [MetricDelta]) -> impl Iterator<It
 pub fn comparison_report(c: &RunComparison) -> ReportDocument {
     let outside = delta_rows("(run)", &c.metric_deltas);
     let metrics = outside.chain(c.stages.iter().flat_map(|s| delta_rows(&s.stage_name, &s.metric_deltas)));
-    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), value_text);
+    let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "-".to_owned(), Value::to_string);
     let params = c.params.iter().map(|p| vec![p.key.clone(), shown(&p.left), shown(&p.right)]);
     let status = |side: &Option<(crate::contract::StageRef, crate::contract::RunStatus)>| {
         side.as_ref().map_or_else(|| "-".to_owned(), |(_, status)| status.to_string())

@@ -67,7 +67,9 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Runs(args) => commands::runs::run(cli, args, out),
         Command::Run(RunCommand::List(args)) => commands::runs::run(cli, args, out),
         Command::Run(RunCommand::Show(args)) => commands::run_show::run(cli, args, out),
-        Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => commands::compare::run(cli, args, out),
+        Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
+            commands::compare::run(cli, args, out)
+        }
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
@@ -100,7 +102,8 @@ fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
-    let json = words.windows(2).any(|w| w == ["--format", "json"]) || words.iter().any(|w| w == "--format=json");
+    let json =
+        words.windows(2).any(|w| w == ["--format", "json"]) || words.iter().any(|w| w == "--format=json");
     if json {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();

@@ -1,7 +1,7 @@
 //! Tables for people.
 
-use crate::contract::json::write::{canonical, float};
-use crate::contract::{RunStatus, Timestamp, Value};
+use crate::contract::Timestamp;
+use crate::contract::json::write::float;
 use crate::interpretation::SeriesRow;
 use crate::surfaces::cli::output::{Output, Paint, plain};
 
@@ -42,14 +42,6 @@ pub(super) fn table(out: &Output, headings: &[&str], rows: &[Vec<String>], other
 /// A heading above a table.
 pub(super) fn heading(out: &Output, text: &str) -> String {
     format!("\n{}\n", out.paint(Paint::Bold, text))
-}
-
-/// A value as people write it.
-pub(super) fn value(value: &Value) -> String {
-    match value {
-        Value::Text(text) => text.clone(),
-        other => canonical(other).unwrap_or_default(),
-    }
 }
 
 /// `a=1 b=2`, at most `most` of them.
@@ -95,11 +87,6 @@ pub(super) fn duration(started: Option<Timestamp>, ended: Option<Timestamp>) -> 
         s if s < 3600.0 => format!("{}m{:02}s", (s / 60.0) as u64, (s % 60.0) as u64),
         s => format!("{}h{:02}m", (s / 3600.0) as u64, (s % 3600.0 / 60.0) as u64),
     }
-}
-
-/// The status in its colour.
-pub(super) fn status(status: RunStatus) -> String {
-    status.to_string()
 }
 
 /// `stage/key`, or `key` outside any stage.

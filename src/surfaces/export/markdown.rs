@@ -74,7 +74,12 @@ mod tests {
         let report = ReportDocument {
             title: "Run: *x*".into(),
             sections: vec![
-                ReportSection::table("T", &["Key", "Value"], vec![vec!["val_loss".into(), "a|b\n<i>".into()]], "-"),
+                ReportSection::table(
+                    "T",
+                    &["Key", "Value"],
+                    vec![vec!["val_loss".into(), "a|b\n<i>".into()]],
+                    "-",
+                ),
                 ReportSection::list("L", vec!["_one_".into()], "none"),
                 ReportSection::list("E", vec![], "none"),
             ],

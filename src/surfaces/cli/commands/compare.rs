@@ -6,7 +6,7 @@ use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, CompareArgs};
 use crate::surfaces::cli::commands::existing;
 use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::text::{heading, short_or_dash, status, table, value};
+use crate::surfaces::cli::text::{heading, short_or_dash, table};
 use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareArgs, out: &Output) -> Outcome {
@@ -32,12 +32,13 @@ fn metric_rows(stage: &str, deltas: &[MetricDelta]) -> Vec<Vec<String>> {
 }
 
 fn text(out: &Output, c: &RunComparison) -> String {
-    let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "-".to_owned(), value);
+    let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "-".to_owned(), Value::to_string);
     let (left, right) = (c.left.run_ref.last_component(), c.right.run_ref.last_component());
     let mut text = format!("{}\n", c.summary);
 
     text.push_str(&heading(out, "Parameters"));
-    let params: Vec<_> = c.params.iter().map(|p| vec![p.key.clone(), shown(&p.left), shown(&p.right)]).collect();
+    let params: Vec<_> =
+        c.params.iter().map(|p| vec![p.key.clone(), shown(&p.left), shown(&p.right)]).collect();
     text.push_str(&table(out, &["PARAMETER", left, right], &params, "no parameter differs"));
 
     text.push_str(&heading(out, "Metrics"));
@@ -46,17 +47,23 @@ fn text(out: &Output, c: &RunComparison) -> String {
     text.push_str(&table(out, &["METRIC", left, right, "DELTA", "RATIO"], &metrics, "no metric differs"));
 
     text.push_str(&heading(out, "Stages"));
-    let side = |side: &Option<(StageRef, RunStatus)>| side.as_ref().map_or_else(|| "-".to_owned(), |s| status(s.1));
+    let side = |side: &Option<(StageRef, RunStatus)>| {
+        side.as_ref().map_or_else(|| "-".to_owned(), |s| s.1.to_string())
+    };
     let stages: Vec<_> =
         c.stages.iter().map(|s| vec![s.stage_name.clone(), side(&s.left), side(&s.right)]).collect();
     text.push_str(&table(out, &["STAGE", left, right], &stages, "none"));
 
     text.push_str(&heading(out, "Artifacts"));
-    let artifact = |r: &Option<crate::contract::ArtifactRef>| r.as_ref().map_or_else(|| "-".to_owned(), |r| r.to_string());
+    let artifact = |r: &Option<crate::contract::ArtifactRef>| {
+        r.as_ref().map_or_else(|| "-".to_owned(), |r| r.to_string())
+    };
     let artifacts: Vec<_> = c
         .artifact_changes
         .iter()
-        .map(|a| vec![a.artifact_kind.clone(), a.change.to_owned(), artifact(&a.left_ref), artifact(&a.right_ref)])
+        .map(|a| {
+            vec![a.artifact_kind.clone(), a.change.to_owned(), artifact(&a.left_ref), artifact(&a.right_ref)]
+        })
         .collect();
     text.push_str(&table(out, &["KIND", "CHANGE", left, right], &artifacts, "no artifact differs"));
 

@@ -38,7 +38,10 @@ fn text(out: &Output, t: &LineageTraversal) -> String {
             let relation = step.edge.relation_type.as_str().replace('_', " ");
             let confidence = step.edge.confidence_marker;
             let (source, target) = (&step.edge.source_ref, &step.edge.target_ref);
-            text.push_str(&format!("{indent}{}  ({source} {relation} {target}, confidence {confidence})\n", step.to));
+            text.push_str(&format!(
+                "{indent}{}  ({source} {relation} {target}, confidence {confidence})\n",
+                step.to
+            ));
         }
     }
     text

@@ -11,8 +11,8 @@ pub(super) mod run_show;
 pub(super) mod runs;
 pub(super) mod verify;
 
-use crate::surfaces::cli::args::Cli;
 use crate::client::{Contexta, Options, Result};
+use crate::surfaces::cli::args::Cli;
 
 /// The workspace of a command that reads: it must be there, and only its projections may change.
 fn existing(cli: &Cli) -> Result<Contexta> {

@@ -5,7 +5,7 @@ use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, RunArgs};
 use crate::surfaces::cli::commands::existing;
 use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::text::{duration, heading, second, series_name, short, status, table, value};
+use crate::surfaces::cli::text::{duration, heading, second, series_name, short, table};
 use crate::surfaces::wire;
 
 /// Events shown; the JSON answer has all.
@@ -28,7 +28,7 @@ fn text(out: &Output, s: &RunSnapshot) -> String {
         vec!["Run".to_owned(), run.run_ref.to_string()],
         vec!["Name".to_owned(), run.name.clone()],
         vec!["Project".to_owned(), run.project_name.clone()],
-        vec!["Status".to_owned(), status(run.status)],
+        vec!["Status".to_owned(), run.status.to_string()],
         vec!["Started".to_owned(), second(run.started_at)],
         vec!["Took".to_owned(), duration(run.started_at, run.ended_at)],
     ];
@@ -45,14 +45,21 @@ fn text(out: &Output, s: &RunSnapshot) -> String {
     let mut text = table(out, &["", ""], &facts, "");
 
     text.push_str(&heading(out, "Parameters"));
-    let params: Vec<_> = run.params.iter().map(|(k, v)| vec![k.clone(), value(v)]).collect();
+    let params: Vec<_> = run.params.iter().map(|(k, v)| vec![k.clone(), v.to_string()]).collect();
     text.push_str(&table(out, &["", ""], &params, "none"));
 
     text.push_str(&heading(out, "Stages"));
     let stages: Vec<_> = s
         .stages
         .iter()
-        .map(|g| vec![g.name.clone(), status(g.status), second(g.started_at), duration(g.started_at, g.ended_at)])
+        .map(|g| {
+            vec![
+                g.name.clone(),
+                g.status.to_string(),
+                second(g.started_at),
+                duration(g.started_at, g.ended_at),
+            ]
+        })
         .collect();
     text.push_str(&table(out, &["STAGE", "STATUS", "STARTED", "TOOK"], &stages, "none"));
 

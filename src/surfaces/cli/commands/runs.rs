@@ -5,7 +5,7 @@ use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, RunsArgs};
 use crate::surfaces::cli::commands::existing;
 use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::text::{duration, pairs, second, series_name, short, status, table, value};
+use crate::surfaces::cli::text::{duration, pairs, second, series_name, short, table};
 use crate::surfaces::wire;
 
 /// How many parameters and metrics fit a line.
@@ -29,10 +29,10 @@ fn row(summary: &RunSummary) -> Vec<String> {
     vec![
         run.run_ref.last_component().to_owned(),
         run.project_name.clone(),
-        status(run.status),
+        run.status.to_string(),
         second(run.started_at),
         duration(run.started_at, run.ended_at),
-        pairs(run.params.iter().map(|(k, v)| (k.clone(), value(v))), PAIRS_MAX),
+        pairs(run.params.iter().map(|(k, v)| (k.clone(), v.to_string())), PAIRS_MAX),
         pairs(summary.metrics.iter().map(|m| (series_name(m), short(m.last.value.as_f64()))), PAIRS_MAX),
     ]
 }
