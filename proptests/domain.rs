@@ -53,6 +53,9 @@ pub(crate) enum Toy {
 }
 
 impl Event for Toy {
+    const KINDS: &'static [(Kind, PayloadVersion)] =
+        &[(Kind(1), PayloadVersion(1)), (Kind(2), PayloadVersion(1)), (Kind(3), PayloadVersion(1))];
+
     fn kind(&self) -> Kind {
         Kind(match self {
             Toy::Put { .. } => 1,
@@ -619,6 +622,11 @@ impl File for EventfulFile {
     fn try_lock(&self) -> io::Result<bool> {
         self.plan.check()?;
         self.inner.try_lock()
+    }
+
+    fn is_locked(&self) -> io::Result<bool> {
+        self.plan.check()?;
+        self.inner.is_locked()
     }
     fn map(&self) -> Option<Arc<dyn Mapping>> {
         None

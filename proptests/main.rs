@@ -10,5 +10,6 @@
 )]
 
 mod domain;
+mod json;
 mod log;
 mod projection;

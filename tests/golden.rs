@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 struct Line(String);
 
 impl Event for Line {
+    const KINDS: &'static [(Kind, PayloadVersion)] = &[(Kind(7), PayloadVersion(1))];
+
     fn kind(&self) -> Kind {
         Kind(7)
     }

@@ -107,6 +107,11 @@ impl BlobStore {
         let info = BlobInfo { digest, sha256: hex(&sha.finalize()), size };
         let path = self.path(&digest);
         if self.size_of(&digest)? == Some(size) && self.verify(&digest)? {
+            // Whoever stored it may not have come to its last sync yet.
+            if let Some(shard) = path.parent() {
+                self.storage.sync_dir(shard).map_err(wrap("sync", shard))?;
+                self.storage.sync_dir(&self.objects).map_err(wrap("sync", &self.objects))?;
+            }
             self.storage.remove_file(temporary).map_err(wrap("remove", temporary))?;
             return Ok(info);
         }

@@ -142,6 +142,9 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn payload_version(&self) -> PayloadVersion;
     /// Appends the payload. [`crate::engine::codec::encode`] does the work for serde types.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// Every kind that [`Event::decode`] knows, with the highest version of its payload. When this grows, tables made by
+    /// a build that knew less are made again.
+    const KINDS: &'static [(Kind, PayloadVersion)];
     /// Reads a payload of any version ever written, lifting old ones. `Ok(None)`: a kind this build does not
     /// know; it is kept, counted and reported, never dropped.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
@@ -194,8 +197,6 @@ pub enum GapCause {
     SegmentMissing,
     /// The segment that held them cannot be read at all (both headers lost, foreign, of a newer format).
     SegmentUnreadable,
-    /// The file system would not give the bytes.
-    Io,
 }
 
 impl GapCause {
@@ -205,7 +206,6 @@ impl GapCause {
             GapCause::Damaged => "damaged",
             GapCause::SegmentMissing => "segment_missing",
             GapCause::SegmentUnreadable => "segment_unreadable",
-            GapCause::Io => "io",
         }
     }
 }

@@ -70,14 +70,6 @@ pub enum Error {
         /// Its BLAKE3 digest.
         digest: String,
     },
-    /// The writer met an error it cannot continue after, and the caller must see that first one.
-    #[error("a segment cannot be created in {path}: {reason}")]
-    CannotStartStream {
-        /// The log's directory.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
 }
 
 impl Error {
@@ -101,7 +93,6 @@ impl Error {
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::BodyMissing { .. } => "artifact_body_missing",
-            Error::CannotStartStream { .. } => "stream_cannot_start",
         }
     }
 

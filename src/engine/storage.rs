@@ -86,8 +86,11 @@ pub trait File: Debug + Send + Sync {
     /// Takes the exclusive advisory lock if it is free. It is held until the file is dropped or the
     /// process dies. `Ok(false)`: somebody else holds it; an error: there are no locks here.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Whether somebody holds the exclusive lock. Asking takes a shared lock until the file is dropped, so that those
+    /// who ask do not see each other.
+    fn is_locked(&self) -> io::Result<bool>;
     /// Maps the file for reading, or `None` where that is unwise or impossible (then read it).
-    /// Only for files that nobody changes any more: sealed segments.
+    /// Only for files that nobody cuts any more: segments behind which another one stands.
     fn map(&self) -> Option<Arc<dyn Mapping>>;
 }
 

@@ -95,7 +95,7 @@ impl FrameHeader {
             && header.first.0 > 0
             && header.first.0.checked_add(u64::from(header.entries)).is_some()
             && is_zero(reserved);
-        (checksum == salted_crc32(salt, &[covered]) && shape).then_some(header)
+        (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
     }
 
     /// The number of the last entry; for a mark, of the last entry before it.
@@ -122,6 +122,12 @@ impl FrameHeader {
     }
 }
 
+/// The salt of a header's checksum. The header holds the payload's checksum; with one and the same salt in both, the
+/// salt could cancel out of the header's.
+fn header_salt(salt: u64) -> u64 {
+    salt.rotate_left(17)
+}
+
 fn put_frame(out: &mut Vec<u8>, header: FrameHeader, payload: &[u8], salt: u64) {
     let start = out.len();
     out.extend_from_slice(&FRAME_MAGIC);
@@ -133,7 +139,7 @@ fn put_frame(out: &mut Vec<u8>, header: FrameHeader, payload: &[u8], salt: u64) 
     out.extend_from_slice(&header.time.to_le_bytes());
     out.extend_from_slice(&salted_crc32(salt, &[payload]).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
-    let checksum = salted_crc32(salt, &[out.get(start..).unwrap_or_default()]);
+    let checksum = salted_crc32(header_salt(salt), &[out.get(start..).unwrap_or_default()]);
     out.extend_from_slice(&checksum.to_le_bytes());
     out.extend_from_slice(payload);
     pad_to_8(out);
@@ -189,6 +195,8 @@ pub fn put_entries(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
+        // In front of what it covers: a CRC behind its own message makes the CRC over both a constant.
+        rows.extend_from_slice(&entry_checksum(&head, payload).to_le_bytes());
         put_varint(&mut rows, n.min(1));
         put_varint(&mut rows, u64::from(draft.kind.0));
         put_varint(&mut rows, u64::from(draft.version.0));
@@ -196,7 +204,6 @@ pub fn put_entries(
         put_varint(&mut rows, suffix as u64);
         put_varint(&mut rows, middle.len() as u64);
         rows.extend_from_slice(middle);
-        rows.extend_from_slice(&entry_checksum(&head, payload).to_le_bytes());
         each(&head, payload);
     }
     let header = FrameHeader {
@@ -227,6 +234,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
     let mut expanded = 0usize;
     let mut time = header.time;
     for n in 0..count {
+        let checksum = reader.u32()?;
         time = time.checked_add(reader.varint()?)?;
         let kind = u16::try_from(reader.varint()?).ok()?;
         let version = u16::try_from(reader.varint()?).ok()?;
@@ -245,7 +253,6 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         let payload = [head, middle, tail].concat();
         let stamp = Stamp { time, stream, seq: header.first.plus(n as u64) };
         let (kind, version) = (Kind(kind), PayloadVersion(version));
-        let checksum = reader.u32()?;
         if checksum != entry_checksum(&canonical_head(&stamp, kind, version, payload.len()), &payload) {
             return None;
         }
@@ -304,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn checksums_depend_on_what_they_cover_and_on_the_salt() {
+        let payload_checksum = |text: &[u8]| FrameHeader::decode(&frame(&[draft(1, text)], 7), 7).unwrap().payload_checksum;
+        let sums: std::collections::BTreeSet<u32> =
+            [&b"hello"[..], b"HELLO", b"xxxxx"].iter().map(|t| payload_checksum(t)).collect();
+        assert_eq!(sums.len(), 3);
+        let mark_checksum = |salt| {
+            let mut out = Vec::new();
+            put_mark(&mut out, FLAG_CLOSE, Seq(2), 9, &[1; 32], salt);
+            out[FRAME_HEADER_LEN - 4..FRAME_HEADER_LEN].to_vec()
+        };
+        assert_ne!(mark_checksum(1), mark_checksum(2));
+    }
+
+    #[test]
     fn a_small_frame_that_claims_to_expand_is_refused() {
         // Rows that each repeat the 4 MiB before them: a few bytes a row, gigabytes expanded.
         let mut rows = Vec::new();
@@ -311,6 +332,8 @@ mod tests {
         let mut stamp = Stamp { time: 1, stream: STREAM, seq: Seq(1) };
         for n in 0..5000u64 {
             let head = canonical_head(&stamp, Kind(1), PayloadVersion(1), large.len());
+            let checksum = if n < 4 { entry_checksum(&head, &large) } else { 0 };
+            rows.extend_from_slice(&checksum.to_le_bytes());
             put_varint(&mut rows, n.min(1));
             put_varint(&mut rows, 1);
             put_varint(&mut rows, 1);
@@ -318,8 +341,6 @@ mod tests {
             put_varint(&mut rows, 0);
             put_varint(&mut rows, if n == 0 { large.len() as u64 } else { 0 });
             rows.extend_from_slice(if n == 0 { &large } else { &[] });
-            let checksum = if n < 4 { entry_checksum(&head, &large) } else { 0 };
-            rows.extend_from_slice(&checksum.to_le_bytes());
             stamp = Stamp { time: stamp.time + 1, seq: stamp.seq.next(), ..stamp };
         }
         let header = FrameHeader {

@@ -33,7 +33,7 @@ pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Res
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     let path = names::stream_dir(log, stream).join(names::LOCK_NAME);
     match storage.open(&path, OpenMode::Read) {
-        Ok(file) => matches!(file.try_lock(), Ok(false)),
+        Ok(file) => matches!(file.is_locked(), Ok(true)),
         Err(_) => false,
     }
 }

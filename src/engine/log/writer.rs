@@ -148,6 +148,18 @@ impl ActiveSegment {
         Ok(())
     }
 
+    /// Writes whole frames into a segment that is not the last any more; where that fails, zeros in their place.
+    /// It is not cut: other processes may have it mapped.
+    fn write_or_blank(&mut self, bytes: &[u8]) {
+        if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
+            let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);
+            let blank = vec![0u8; usize::try_from(written).unwrap_or(0).min(bytes.len())];
+            // What then still stands there is reported as damage by which no entry is lost.
+            let _ = write_all_at(self.file.as_ref(), self.offset, &blank);
+        }
+        self.synced = false;
+    }
+
     fn sync(&mut self) -> Result<()> {
         if !self.synced {
             self.file.sync().map_err(|e| Error::io("sync segment", &self.path, e))?;
@@ -450,12 +462,9 @@ impl Log {
         let lock = lock.map_err(|e| Error::io("create", &lock_path, e))?;
         let home = match lock.try_lock() {
             Ok(true) => home_of(self.storage.as_ref(), &dir),
-            Ok(false) => {
-                let reason = "the lock of a new stream is held by somebody else".to_owned();
-                return Err(Error::CannotStartStream { path: dir, reason });
-            }
-            // No locks here: the stream is used by this process only and never continued.
-            Err(_) => None,
+            // No locks here, or a reader is just asking whether the stream is held: without the lock the stream is
+            // used by this process only, and never continued.
+            Ok(false) | Err(_) => None,
         };
         Ok(BegunStream { id, home, process, lock })
     }
@@ -496,7 +505,7 @@ impl Log {
         let mut frame = Vec::new();
         put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.salt);
         // Without its seal a segment is still whole: the next header bounds it.
-        let _ = old.write(&frame);
+        old.write_or_blank(&frame);
         let synced = old.sync();
         let path = names::segment_path(&self.dir, active.id, header.base);
         active.segment = ActiveSegment::new(path, file, &header);

@@ -149,7 +149,6 @@ impl Cursor {
                 GapCause::Damaged => 0,
                 GapCause::SegmentMissing => 1,
                 GapCause::SegmentUnreadable => 2,
-                GapCause::Io => 3,
             });
         }
         out
@@ -174,7 +173,6 @@ impl Cursor {
                 0 => GapCause::Damaged,
                 1 => GapCause::SegmentMissing,
                 2 => GapCause::SegmentUnreadable,
-                3 => GapCause::Io,
                 _ => return None,
             };
             gaps.push(Gap { stream, first, last: (last > 0).then_some(Seq(last)), cause });

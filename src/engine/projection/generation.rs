@@ -5,7 +5,7 @@
 //! Deletable at any time.
 
 use crate::engine::bytes::{Reader, is_zero};
-use crate::engine::checksum::{Digest, hex, salted_crc32};
+use crate::engine::checksum::{Digest, hex, parse_hex, salted_crc32};
 use crate::engine::error::{Error, Result};
 use crate::engine::projection::overlay::Overlay;
 use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
@@ -50,8 +50,9 @@ pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
 
 fn parse_name(name: &str) -> Option<u64> {
     let (number, salt) = name.strip_suffix(SUFFIX)?.split_once('-')?;
-    (number.len() == 20 && salt.len() == 16).then_some(())?;
-    number.parse().ok()
+    let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
+    let named = digits && parse_hex::<8>(salt).is_some();
+    if named { number.parse().ok() } else { None }
 }
 
 impl Generation {

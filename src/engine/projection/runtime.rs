@@ -230,6 +230,7 @@ impl<E: Event> Projector<E> {
     ) -> Projector<E> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&LAYOUT_VERSION.to_le_bytes());
+        hasher.update(format!("{:?}", E::KINDS).as_bytes());
         for projection in &projections {
             hasher.update(format!("{}\0{}\0", projection.name(), projection.version()).as_bytes());
             for table in projection.tables() {
@@ -825,9 +826,12 @@ impl<E: Event> Projector<E> {
         let lock_path = self.dir.join("lock");
         let lock =
             storage.open(&lock_path, OpenMode::Create).map_err(|e| Error::io("open", &lock_path, e))?;
-        if matches!(lock.try_lock(), Ok(false)) {
-            return Ok(None);
-        }
+        let alone = match lock.try_lock() {
+            Ok(true) => true,
+            Ok(false) => return Ok(None),
+            // No locks here: two may publish at once, each under a name of its own.
+            Err(_) => false,
+        };
         let before = generation::list(storage, &self.dir)?;
         let newest = before.first().map_or(0, |(n, _)| *n);
         let number = newest.max(number).saturating_add(1);
@@ -836,7 +840,9 @@ impl<E: Event> Projector<E> {
             // Processes that have it open keep it; where that forbids removal, a later publish does it.
             let _ = storage.remove_file(&old);
         }
-        self.remove_leftovers();
+        if alone {
+            self.remove_leftovers();
+        }
         Generation::open(storage, &path).map(Some)
     }
 

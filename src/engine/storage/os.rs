@@ -74,6 +74,14 @@ impl File for OsFile {
         }
     }
 
+    fn is_locked(&self) -> io::Result<bool> {
+        match self.file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(fs::TryLockError::WouldBlock) => Ok(true),
+            Err(fs::TryLockError::Error(e)) => Err(e),
+        }
+    }
+
     fn map(&self) -> Option<Arc<dyn Mapping>> {
         if !mounts::is_local(&self.file) {
             return None;
@@ -98,13 +106,14 @@ mod mapping {
     }
 
     pub(super) fn map(file: &fs::File) -> Option<Arc<dyn Mapping>> {
-        // SAFETY: a mapping is sound while nobody changes the file below it. Only sealed segments are mapped
-        // (`File::map` says so and the segment reader is its only caller): no code of this crate writes to,
-        // cuts or reopens for writing a segment that carries a seal; replacing one is a rename, which leaves
-        // the mapped inode alone. Files on network file systems, where another host may cut them, are not
-        // mapped (`mounts::is_local`). What remains is a user who overwrites a sealed segment in place while
-        // it is read: the decoders treat every byte as hostile and copy out what they keep, so changed bytes
-        // are a failed checksum; cutting the file short raises SIGBUS, the documented price of mapping.
+        // SAFETY: a mapping is sound while nobody cuts the file below it and while its users take every byte as
+        // hostile. Only segments behind which another one stands are mapped (`File::map` says so and the segment
+        // reader is its only caller). Their writer may still add its seal to one, but no code of this crate cuts
+        // such a segment or opens it for writing again; replacing one is a rename, which leaves the mapped inode
+        // alone. Files on network file systems, where another host may cut them, are not
+        // mapped (`mounts::is_local`). What remains is a user who changes a finished segment in place while it is
+        // read: the decoders copy out what they keep and check that, so changed bytes are a failed checksum;
+        // cutting the file short raises SIGBUS, the documented price of mapping.
         unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
     }
 }

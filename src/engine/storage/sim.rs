@@ -312,6 +312,10 @@ impl File for SimFile {
         Ok(true)
     }
 
+    fn is_locked(&self) -> io::Result<bool> {
+        Ok(guard(&self.node).locked)
+    }
+
     fn map(&self) -> Option<Arc<dyn Mapping>> {
         None
     }
