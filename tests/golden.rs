@@ -104,3 +104,63 @@ fn the_golden_files_read_as_what_was_written() {
     assert_eq!(texts, expected);
     assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
 }
+
+/// The file that docs/FORMAT.md, section 17, takes apart.
+fn worked_example() -> Vec<u8> {
+    #[derive(Debug)]
+    struct Hello;
+    impl Event for Hello {
+        const KINDS: &'static [(Kind, PayloadVersion)] = &[(Kind(1), PayloadVersion(1))];
+
+        fn kind(&self) -> Kind {
+            Kind(1)
+        }
+
+        fn payload_version(&self) -> PayloadVersion {
+            PayloadVersion(1)
+        }
+
+        fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+            codec::encode(&"hello", out)
+        }
+
+        fn decode(_: Kind, _: PayloadVersion, _: &[u8]) -> Result<Option<Hello>, CodecError> {
+            Ok(Some(Hello))
+        }
+    }
+    let disk = SimDisk::new(1);
+    let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::default());
+    log.append(&[Hello], Durability::Fsync).unwrap();
+    log.close().unwrap();
+    segments(&disk).remove(0).1
+}
+
+#[test]
+fn the_worked_example_of_the_document_is_what_is_written() {
+    let bytes = worked_example();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/FORMAT.md")).unwrap();
+    let section = text.split("## 17. A worked example").nth(1).unwrap();
+    let section = section.split("The entry's canonical bytes").next().unwrap();
+    let digest = contexta::engine::checksum::Digest::of(&bytes).to_string();
+    let mut wrong = Vec::new();
+    if !section.contains(&digest) {
+        wrong.push(format!("its BLAKE3 is {digest}"));
+    }
+    let mut shown = 0;
+    for line in section.lines() {
+        let Some((offset, rest)) = line.split_once("  ") else { continue };
+        let Ok(offset) = usize::from_str_radix(offset, 16) else { continue };
+        let is_byte = |w: &&str| w.len() == 2 && u8::from_str_radix(w, 16).is_ok();
+        let hex: Vec<&str> = rest.split("  ").next().unwrap().split(' ').take_while(is_byte).collect();
+        if hex.is_empty() || rest.contains("times)") {
+            continue;
+        }
+        let here = contexta::engine::checksum::hex(&bytes[offset..offset + hex.len()]);
+        shown += hex.len();
+        if here != hex.concat() {
+            wrong.push(format!("at {offset:04x} stands {here}, not {}", hex.join(" ")));
+        }
+    }
+    assert!(shown > 200, "only {shown} bytes of the example were found");
+    assert!(wrong.is_empty(), "docs/FORMAT.md, section 17:\n{}", wrong.join("\n"));
+}
