@@ -37,7 +37,8 @@ const PLACED: Kind = Kind(1);
 const MEASURED: Kind = Kind(2);
 
 impl Event for ColdRoom {
-    const KINDS: &'static [(Kind, PayloadVersion)] = &[(PLACED, PayloadVersion(1)), (MEASURED, PayloadVersion(1))];
+    const KINDS: &'static [(Kind, PayloadVersion)] =
+        &[(PLACED, PayloadVersion(1)), (MEASURED, PayloadVersion(1))];
 
     fn kind(&self) -> Kind {
         match self {

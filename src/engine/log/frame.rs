@@ -312,7 +312,8 @@ mod tests {
 
     #[test]
     fn checksums_depend_on_what_they_cover_and_on_the_salt() {
-        let payload_checksum = |text: &[u8]| FrameHeader::decode(&frame(&[draft(1, text)], 7), 7).unwrap().payload_checksum;
+        let payload_checksum =
+            |text: &[u8]| FrameHeader::decode(&frame(&[draft(1, text)], 7), 7).unwrap().payload_checksum;
         let sums: std::collections::BTreeSet<u32> =
             [&b"hello"[..], b"HELLO", b"xxxxx"].iter().map(|t| payload_checksum(t)).collect();
         assert_eq!(sums.len(), 3);
