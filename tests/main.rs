@@ -1,4 +1,9 @@
 //! One test binary: tidy, golden bytes, the whole way through the library, command transcripts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may; clippy.toml lets only the test functions themselves"
+)]
 
 mod end_to_end;
 mod golden;
