@@ -43,7 +43,9 @@ impl Event for Measured {
 }
 
 fn events(count: u64) -> Vec<Measured> {
-    (0..count).map(|step| Measured { name: "train/loss".into(), step, value: 1.0 / (step + 1) as f64 }).collect()
+    (0..count)
+        .map(|step| Measured { name: "train/loss".into(), step, value: 1.0 / (step + 1) as f64 })
+        .collect()
 }
 
 fn scratch(name: &str) -> PathBuf {

@@ -470,7 +470,8 @@ fn positions_of_records_are_their_identity() {
     let disk = SimDisk::new(15);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
-    let refs: BTreeSet<_> = (0..50).map(|_| run.event("tick", "tock").unwrap().record_ref).collect();
+    let refs: BTreeSet<_> =
+        (0..50).map(|_| run.event("tick", "tock").unwrap().record_ref().unwrap()).collect();
     assert_eq!(refs.len(), 50);
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();

@@ -1,18 +1,30 @@
 //! What became of a capture.
 
-use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, Valid};
-use crate::store::Durability;
+use crate::capture::error::Result;
+use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RunRef, Valid};
+use crate::store::records::captured_ref;
+use crate::store::{Durability, Position};
 
 /// What became of a captured record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureResult {
-    /// The record's ref, derived from its place in the log.
-    pub record_ref: RecordRef,
+    pub(super) run: RunRef,
+    pub(super) family: &'static str,
+    /// Its place in the log: its identity.
+    pub position: Position,
     /// What is promised about it.
     pub durability: Durability,
     /// What was captured in its place, if the thing itself could not be: a metric that is no finite number becomes a
     /// degraded marker that says so.
     pub degraded: Option<String>,
+}
+
+impl CaptureResult {
+    /// The record's ref, derived from its place in the log. Made when asked for: a training loop seldom asks.
+    /// Errors: the run's ref leaves no room for it within the greatest length of a ref.
+    pub fn record_ref(&self) -> Result<RecordRef> {
+        Ok(captured_ref(&self.run, self.family, self.position)?)
+    }
 }
 
 /// What became of a registered artifact.

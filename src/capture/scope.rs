@@ -12,9 +12,9 @@ use crate::capture::session::Session;
 use crate::contract::fact::{Ended, Param};
 use crate::contract::refs::slug;
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RecordRef,
-    RelationRef, RelationType, RunRef, RunStatus, SCHEMA_VERSION, StableRef, StageExecution, StageRef,
-    Timestamp, Valid, Value,
+    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RelationRef,
+    RelationType, RunRef, RunStatus, SCHEMA_VERSION, StableRef, StageExecution, StageRef, Timestamp, Valid,
+    Value,
 };
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
 use crate::store::{Durability, Stamp};
@@ -87,12 +87,14 @@ impl Scope {
         }
         let receipt = inner.journal.append(facts, inner.options.durability)?;
         let durability = receipt.durability;
-        let result = |(n, (family, degraded)): (usize, (&'static str, Option<String>))| {
-            let position = receipt.stamp(n as u64).position();
-            let record_ref: RecordRef = crate::store::records::captured_ref(&self.run, family, position)?;
-            Ok(CaptureResult { record_ref, durability, degraded })
+        let result = |(n, (family, degraded)): (usize, (&'static str, Option<String>))| CaptureResult {
+            run: self.run.clone(),
+            family,
+            position: receipt.stamp(n as u64).position(),
+            durability,
+            degraded,
         };
-        kept.into_iter().enumerate().map(result).collect()
+        Ok(kept.into_iter().enumerate().map(result).collect())
     }
 
     fn emit_one(&self, emission: Emission) -> Result<CaptureResult> {

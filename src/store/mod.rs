@@ -16,7 +16,7 @@ pub mod series;
 pub mod view;
 
 pub use crate::engine::chain::Head;
-pub use crate::engine::entry::Stamp;
+pub use crate::engine::entry::{Position, Stamp};
 pub use crate::engine::log::Durability;
 pub use artifacts::ArtifactRow;
 pub use error::{Error, Result};
