@@ -5,15 +5,18 @@
 //! rows, publishes immutable generation files, and rebuilds when the log does not confirm the cursor.
 //! *Same entries, same tables*: the table types in [`tables`] do not depend on the order of arrival.
 
+mod catch_up;
 pub mod cursor;
 pub mod digest;
 pub mod generation;
+pub mod note;
 pub mod overlay;
 pub mod runtime;
 pub mod tables;
 pub mod view;
 
-pub use runtime::{CatchUp, Note, Progress, Projector, ProjectorOptions, RebuildReason};
+pub use note::{CatchUp, Note, RebuildReason};
+pub use runtime::{Progress, Projector, ProjectorOptions};
 pub use tables::{Point, PointOrder, Register, TableKind, TableSpec, Tables, Version};
 pub use view::View;
 

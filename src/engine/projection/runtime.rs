@@ -9,47 +9,26 @@
 //!    rebuilding, once; the view says so.
 
 use crate::engine::checksum::Digest;
-use crate::engine::entry::{Entry, Event, Gap, Kind, Position, Seq, StreamId};
+use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
-use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{ResumePoint, is_held, list_segments, list_streams};
-use crate::engine::projection::cursor::{CurrentFile, Cursor, Listing};
+use crate::engine::projection::Projection;
+use crate::engine::projection::catch_up::APPLIED;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Generation};
+use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::overlay::Overlay;
-use crate::engine::projection::tables::{Definition, TableSpec, Tables};
+use crate::engine::projection::tables::{Definition, TableSpec};
 use crate::engine::projection::view::View;
-use crate::engine::projection::{Applied, Projection};
 use crate::engine::storage::{OpenMode, Storage, exists};
-use rayon::prelude::*;
-use redb::{ReadableDatabase, ReadableTable};
-use std::collections::{BTreeMap, HashMap};
+use redb::ReadableDatabase;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Cursor rows: stream -> [`Cursor`].
-const CURSORS: &str = "_cursors";
-/// Where some frames begin: stream, first number -> segment, offset. Hints only.
-pub(super) const FRAMES: &str = "_frames";
-/// Entries of unknown kinds: kind -> count.
-const UNKNOWN: &str = "_unknown";
-/// Entries whose payload could not be decoded: stream, number -> kind.
-const UNREADABLE: &str = "_unreadable";
-/// Entries applied so far.
-const APPLIED: &str = "_applied";
-
 /// Changed whenever the engine's own tables or the table types change their rows.
 const LAYOUT_VERSION: u32 = 2;
-/// Entries and bytes of one step: one transaction.
-const STEP_ENTRIES: usize = 50_000;
-const STEP_BYTES: usize = 32 << 20;
-/// A frame is entered into the frame index when so many bytes lie between it and the last one.
-const FRAME_INDEX_STEP: u64 = 32 << 10;
 /// A catch-up that took so long, in nanoseconds, is worth publishing.
-const PUBLISH_AFTER: u64 = 250_000_000;
-/// Files that changed this recently, in nanoseconds, are read even if they look the same: clocks are coarse.
-const FRESH: u64 = 2_000_000_000;
+pub(super) const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// What a projector can be told.
 #[derive(Debug, Clone)]
@@ -69,91 +48,15 @@ impl Default for ProjectorOptions {
 /// Called with bytes of log done and in all, now and then during long work.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
-/// Why the tables were made anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RebuildReason {
-    /// There was no generation.
-    Absent,
-    /// It was asked for.
-    Asked,
-    /// Other projections, or other versions of them, made the generation.
-    Version,
-    /// The generation or the database in it is damaged.
-    Damaged(String),
-    /// The log is not the one the generation was made from, or changed behind the cursor.
-    History(StreamId),
-}
-
-/// What a view lacks, or what was done to get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
-    /// The tables were made anew from the log.
-    Rebuilt {
-        /// Why.
-        reason: RebuildReason,
-        /// How many entries were applied.
-        entries: u64,
-    },
-    /// Entries are missing.
-    Gap(Gap),
-    /// A stream ends in bytes that are no whole frame, and no writer is at it.
-    Unfinished {
-        /// The stream.
-        stream: StreamId,
-        /// The last entry before those bytes.
-        after: Seq,
-    },
-    /// A segment needs a newer reader.
-    Newer {
-        /// The stream.
-        stream: StreamId,
-        /// The format version it was written in.
-        version: u16,
-    },
-    /// A stream could not be read at all this time.
-    StreamUnreadable {
-        /// The stream.
-        stream: StreamId,
-        /// What the file system said.
-        reason: String,
-    },
-    /// Entries of a kind this build does not know.
-    UnknownKind {
-        /// The kind.
-        kind: Kind,
-        /// How many.
-        count: u64,
-    },
-    /// An entry whose payload is not what its kind says.
-    UnreadableEntry {
-        /// Which.
-        position: Position,
-    },
-    /// The new generation could not be written; the answer is right all the same.
-    NotPublished {
-        /// Why.
-        reason: String,
-    },
-}
-
-/// What a catch-up or rebuild did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CatchUp {
-    /// Entries applied.
-    pub entries: u64,
-    /// What is missing, and what was done.
-    pub notes: Vec<Note>,
-}
-
 /// Keeps the projections of one log.
 pub struct Projector<E: Event> {
-    storage: Arc<dyn Storage>,
-    log: PathBuf,
-    dir: PathBuf,
-    options: ProjectorOptions,
-    projections: Vec<Box<dyn Projection<E>>>,
-    fingerprint: Digest,
-    opened: Mutex<Option<Opened>>,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) log: PathBuf,
+    pub(super) dir: PathBuf,
+    pub(super) options: ProjectorOptions,
+    pub(super) projections: Vec<Box<dyn Projection<E>>>,
+    pub(super) fingerprint: Digest,
+    pub(super) opened: Mutex<Option<Opened>>,
 }
 
 impl<E: Event> std::fmt::Debug for Projector<E> {
@@ -163,60 +66,14 @@ impl<E: Event> std::fmt::Debug for Projector<E> {
     }
 }
 
-struct Opened {
-    database: Arc<redb::Database>,
-    overlay: Overlay,
-    number: u64,
+pub(super) struct Opened {
+    pub(super) database: Arc<redb::Database>,
+    pub(super) overlay: Overlay,
+    pub(super) number: u64,
     /// Entries in the published generation; `None`: nothing is published.
-    published: Option<u64>,
-    applied: u64,
-    rebuilt: Option<RebuildReason>,
-}
-
-enum StreamState {
-    Unchanged,
-    Changed(Cursor),
-    History,
-}
-
-/// What a catch-up gathers from one stream before it is applied.
-struct Step {
-    entries: Vec<Entry>,
-    bytes: usize,
-    frames: Vec<(StreamId, FramePlace)>,
-    cursors: BTreeMap<StreamId, Cursor>,
-}
-
-struct FramePlace {
-    first: Seq,
-    segment: Seq,
-    offset: u64,
-}
-
-/// A commit as a cursor knows it.
-struct CommitPlace {
-    frame: ResumePoint,
-    end: ResumePoint,
-    last: (Seq, u32),
-}
-
-impl CommitPlace {
-    fn of(commit: &Commit) -> Option<CommitPlace> {
-        let (first, last) = commit.entries.first().zip(commit.entries.last())?;
-        let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };
-        let end = ResumePoint { offset: commit.end, next: last.stamp.seq.next(), ..frame };
-        Some(CommitPlace { frame, end, last: (last.stamp.seq, last.checksum) })
-    }
-}
-
-impl Step {
-    fn new() -> Step {
-        Step { entries: Vec::new(), bytes: 0, frames: Vec::new(), cursors: BTreeMap::new() }
-    }
-
-    fn is_full(&self) -> bool {
-        self.entries.len() >= STEP_ENTRIES || self.bytes >= STEP_BYTES
-    }
+    pub(super) published: Option<u64>,
+    pub(super) applied: u64,
+    pub(super) rebuilt: Option<RebuildReason>,
 }
 
 impl<E: Event> Projector<E> {
@@ -307,7 +164,7 @@ impl<E: Event> Projector<E> {
         }
     }
 
-    fn unusable(&self, reason: impl std::fmt::Display) -> Error {
+    pub(super) fn unusable(&self, reason: impl std::fmt::Display) -> Error {
         Error::ProjectionUnusable { path: self.dir.clone(), reason: reason.to_string() }
     }
 
@@ -415,353 +272,6 @@ impl<E: Event> Projector<E> {
             Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
             Err(e) => Err(self.unusable(e)),
         }
-    }
-
-    fn read_cursors(&self, database: &redb::Database) -> Result<BTreeMap<StreamId, Cursor>> {
-        let mut cursors = BTreeMap::new();
-        let transaction = database.begin_read().map_err(|e| self.unusable(e))?;
-        let table = match transaction.open_table(Definition::new(CURSORS)) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(cursors),
-            Err(e) => return Err(self.unusable(e)),
-        };
-        for row in table.iter().map_err(|e| self.unusable(e))? {
-            let (key, value) = row.map_err(|e| self.unusable(e))?;
-            let stream = key.value().first_chunk::<16>().map(|id| StreamId(*id));
-            let cursor = stream.and_then(|s| Some((s, Cursor::decode(s, value.value())?)));
-            let (stream, cursor) = cursor.ok_or_else(|| self.unusable("a cursor row is malformed"))?;
-            cursors.insert(stream, cursor);
-        }
-        Ok(cursors)
-    }
-
-    /// Applies what the log has beyond the cursors. `Ok(None)`: the log does not confirm them;
-    /// `opened.rebuilt` says why, and the caller starts from nothing.
-    fn catch_up(&self, opened: &mut Opened, progress: Progress<'_>) -> Result<Option<Vec<Note>>> {
-        let started = self.storage.now();
-        let mut cursors = self.read_cursors(&opened.database)?;
-        let streams = list_streams(self.storage.as_ref(), &self.log)?;
-        if let Some(gone) = cursors.keys().find(|s| streams.binary_search(s).is_err()) {
-            opened.rebuilt = Some(RebuildReason::History(*gone));
-            return Ok(None);
-        }
-        let total = if opened.rebuilt.is_some() { self.log_bytes(&streams) } else { 0 };
-        let mut done = 0u64;
-        let mut notes = Vec::new();
-        let mut step = Step::new();
-        let mut applied = 0u64;
-        for stream in streams {
-            let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
-            let gaps_before = cursor.gaps.clone();
-            let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
-                .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
-            let (state, listing) = match looked {
-                Ok(looked) => looked,
-                Err(Error::Io { source, .. }) => {
-                    notes.extend(gaps_before.into_iter().map(Note::Gap));
-                    notes.push(Note::StreamUnreadable { stream, reason: source.to_string() });
-                    continue;
-                }
-                Err(e) => return Err(e),
-            };
-            let mut cursor = match state {
-                StreamState::Unchanged => {
-                    notes.extend(gaps_before.into_iter().map(Note::Gap));
-                    continue;
-                }
-                StreamState::History => {
-                    opened.rebuilt = Some(RebuildReason::History(stream));
-                    return Ok(None);
-                }
-                StreamState::Changed(cursor) => cursor,
-            };
-            let result = self.follow(stream, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
-                done += commit.end - commit.offset;
-                step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
-                let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
-                step.frames
-                    .push((stream, FramePlace { first, segment: commit.segment, offset: commit.offset }));
-                step.entries.extend(commit.entries);
-                if step.is_full() {
-                    step.cursors.insert(stream, cursor.clone());
-                    applied += step.entries.len() as u64;
-                    self.apply(opened, std::mem::replace(&mut step, Step::new()))?;
-                    progress(done, total.max(done));
-                }
-                Ok(())
-            });
-            match result {
-                Ok(true) => {}
-                Ok(false) => {
-                    opened.rebuilt = Some(RebuildReason::History(stream));
-                    return Ok(None);
-                }
-                Err(Error::Io { source, .. }) => {
-                    notes.push(Note::StreamUnreadable { stream, reason: source.to_string() });
-                }
-                Err(e) => return Err(e),
-            }
-            notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
-            step.cursors.insert(stream, cursor);
-        }
-        applied += step.entries.len() as u64;
-        if !step.cursors.is_empty() {
-            self.apply(opened, step)?;
-        }
-        progress(total.max(done), total.max(done));
-        opened.applied += applied;
-        if let Some(reason) = opened.rebuilt.take()
-            && opened.applied > 0
-        {
-            notes.insert(0, Note::Rebuilt { reason, entries: opened.applied });
-        }
-        self.note_odd_entries(&opened.database, &mut notes)?;
-        if self.storage.now().saturating_sub(started) > PUBLISH_AFTER {
-            opened.published = opened.published.filter(|_| applied == 0);
-        }
-        Ok(Some(notes))
-    }
-
-    fn log_bytes(&self, streams: &[StreamId]) -> u64 {
-        let storage = self.storage.as_ref();
-        let mut bytes = 0u64;
-        for stream in streams {
-            for base in list_segments(storage, &self.log, *stream).unwrap_or_default() {
-                let path = crate::engine::log::names::segment_path(&self.log, *stream, base);
-                bytes += storage.info(&path).map_or(0, |i| i.len);
-            }
-        }
-        bytes
-    }
-
-    /// Decides whether a stream needs reading, and whether its cursor can be relied on.
-    fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
-        let files = listing.seen_from(cursor.resume.segment);
-        let same = files == cursor.files;
-        if let (true, true, Some(file)) = (same, cursor.settled, &files.current)
-            && self.storage.now() > file.modified.saturating_add(FRESH)
-        {
-            return Ok(StreamState::Unchanged);
-        }
-        if cursor.last.0 == Seq(0) {
-            return Ok(StreamState::Changed(Cursor::start()));
-        }
-        let inode = |file: &CurrentFile| file.inode;
-        let appended_at_most = files.earlier == cursor.files.earlier
-            && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
-            // A gap in this segment may have healed, and the file does not tell.
-            && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
-            && (same || self.has_more(stream, &cursor)?);
-        let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
-        if place.is_none() {
-            // Something changed that is not an append: read it all again and compare what can be compared.
-            place = self.confirm_all(stream, &cursor)?;
-        }
-        let Some(place) = place else { return Ok(StreamState::History) };
-        // Only what was confirmed is relied on: marks and gaps behind the last entry are read again.
-        (cursor.frame, cursor.resume) = (place.frame, place.end);
-        cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
-        Ok(StreamState::Changed(cursor))
-    }
-
-    fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
-        StreamReader::open_at(&self.storage, &self.log, stream, ScanMode::Follow, at)
-    }
-
-    /// The frame that the cursor ended with, if it is still where it was.
-    fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
-        let item = self.reader(stream, cursor.frame)?.next_item()?;
-        let Some(Item::Commit(commit)) = item else { return Ok(None) };
-        Ok(CommitPlace::of(&commit).filter(|place| place.last == cursor.last))
-    }
-
-    /// Whether something follows that was not there when the cursor was made.
-    fn has_more(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
-        let mut reader = self.reader(stream, cursor.resume)?;
-        let item = reader.next_item()?;
-        Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
-    }
-
-    /// The frame that ends with the cursor's last entry, if a complete reading finds it, and exactly the cursor's
-    /// gaps before it.
-    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
-        let mut reader = self.reader(stream, ResumePoint::START)?;
-        let mut gaps = Vec::new();
-        let known = || cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0);
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Commit(commit) => {
-                    let Some(place) = CommitPlace::of(&commit) else { continue };
-                    if place.last.0 >= cursor.last.0 {
-                        let same = place.last == cursor.last && gaps.iter().eq(known());
-                        return Ok(same.then_some(place));
-                    }
-                }
-                Item::Gap(gap) if gap.last.is_some() => gaps.push(gap),
-                Item::Gap(_) | Item::Finding(_) => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Reads a stream on from its cursor. `Ok(false)`: the log contradicts the cursor.
-    fn follow(
-        &self,
-        stream: StreamId,
-        cursor: &mut Cursor,
-        listing: &Listing,
-        notes: &mut Vec<Note>,
-        take: &mut dyn FnMut(&Cursor, Commit) -> Result<()>,
-    ) -> Result<bool> {
-        // Until its end is reached: an error on the way must not pass for it.
-        cursor.settled = false;
-        let mut reader = self.reader(stream, cursor.resume)?;
-        let mut open_gap = false;
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Commit(commit) => {
-                    let Some(place) = CommitPlace::of(&commit) else { continue };
-                    if place.frame.next <= cursor.last.0 {
-                        return Ok(false);
-                    }
-                    (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
-                    take(cursor, commit)?;
-                }
-                Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),
-                Item::Gap(gap) => {
-                    open_gap = true;
-                    notes.push(Note::Gap(gap));
-                }
-                Item::Finding(f) => {
-                    if let FindingKind::Newer { version } = f.kind {
-                        notes.push(Note::Newer { stream, version });
-                    }
-                }
-            }
-        }
-        let end = reader.resume_point();
-        if end.offset > 0 {
-            cursor.resume = end;
-        }
-        cursor.files = listing.seen_from(cursor.resume.segment);
-        let unfinished = matches!(reader.tail(), Tail::Unfinished { .. });
-        if unfinished && !open_gap && !is_held(self.storage.as_ref(), &self.log, stream) {
-            notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
-        }
-        // An end that is not whole is looked at again every time, until it is repaired or explained.
-        cursor.settled = !unfinished && !open_gap;
-        Ok(true)
-    }
-
-    /// Decodes (on all cores), applies, moves the cursors: one transaction.
-    fn apply(&self, opened: &Opened, step: Step) -> Result<()> {
-        let decoded: Vec<Result<Option<E>>> = step
-            .entries
-            .par_iter()
-            .map(|entry| {
-                E::decode(entry.kind, entry.version, &entry.payload).map_err(|source| Error::Codec {
-                    kind: "unreadable",
-                    position: Some(entry.stamp.position()),
-                    source,
-                })
-            })
-            .collect();
-        let transaction = opened.database.begin_write().map_err(|e| self.unusable(e))?;
-        let mut unknown: HashMap<Kind, u64> = HashMap::new();
-        let mut unreadable = Vec::new();
-        let mut tables = Tables::new(&transaction, &self.dir);
-        for (entry, event) in step.entries.iter().zip(decoded) {
-            match event {
-                Ok(Some(event)) => {
-                    let applied = Applied { stamp: entry.stamp, event: &event };
-                    for projection in self.projections.iter().filter(|p| p.wants(entry.kind)) {
-                        projection.apply(&applied, &mut tables)?;
-                    }
-                }
-                Ok(None) => *unknown.entry(entry.kind).or_default() += 1,
-                Err(_) => unreadable.push((entry.stamp.position(), entry.kind)),
-            }
-        }
-        tables.flush()?;
-        let count = step.entries.len() as u64;
-        self.write_own(&transaction, step, count, unknown, unreadable).map_err(|e| self.unusable(e))?;
-        transaction.commit().map_err(|e| self.unusable(e))
-    }
-
-    fn write_own(
-        &self,
-        transaction: &redb::WriteTransaction,
-        step: Step,
-        count: u64,
-        unknown: HashMap<Kind, u64>,
-        unreadable: Vec<(Position, Kind)>,
-    ) -> std::result::Result<(), redb::Error> {
-        let number = |row: Option<redb::AccessGuard<'_, &'static [u8]>>| {
-            row.and_then(|r| r.value().first_chunk::<8>().map(|b| u64::from_le_bytes(*b))).unwrap_or(0)
-        };
-        let mut table = transaction.open_table(Definition::new(APPLIED))?;
-        let total = number(table.get(&b""[..])?).saturating_add(count);
-        table.insert(&b""[..], &total.to_le_bytes()[..])?;
-        drop(table);
-        let mut table = transaction.open_table(Definition::new(CURSORS))?;
-        for (stream, cursor) in step.cursors {
-            table.insert(&stream.0[..], cursor.encode().as_slice())?;
-        }
-        drop(table);
-        let mut table = transaction.open_table(Definition::new(FRAMES))?;
-        let mut last: Option<(StreamId, Seq, u64)> = None;
-        for (stream, frame) in step.frames {
-            let near = last.is_some_and(|(s, segment, at)| {
-                (s, segment) == (stream, frame.segment) && frame.offset.saturating_sub(at) < FRAME_INDEX_STEP
-            });
-            if !near {
-                let key = [&stream.0[..], &frame.first.0.to_be_bytes()].concat();
-                let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
-                table.insert(key.as_slice(), value.as_slice())?;
-                last = Some((stream, frame.segment, frame.offset));
-            }
-        }
-        drop(table);
-        let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
-        for (kind, count) in unknown {
-            let key = kind.0.to_be_bytes();
-            let total = number(table.get(&key[..])?).saturating_add(count);
-            table.insert(&key[..], &total.to_le_bytes()[..])?;
-        }
-        drop(table);
-        let mut table = transaction.open_table(Definition::new(UNREADABLE))?;
-        for (position, kind) in unreadable {
-            let key = [&position.stream.0[..], &position.seq.0.to_be_bytes()].concat();
-            table.insert(key.as_slice(), &kind.0.to_be_bytes()[..])?;
-        }
-        Ok(())
-    }
-
-    fn note_odd_entries(&self, database: &redb::Database, notes: &mut Vec<Note>) -> Result<()> {
-        let transaction = database.begin_read().map_err(|e| self.unusable(e))?;
-        let mut rows: Vec<(bool, Vec<u8>, Vec<u8>)> = Vec::new();
-        for name in [UNKNOWN, UNREADABLE] {
-            let table = match transaction.open_table(Definition::new(name)) {
-                Ok(table) => table,
-                Err(redb::TableError::TableDoesNotExist(_)) => continue,
-                Err(e) => return Err(self.unusable(e)),
-            };
-            for row in table.iter().map_err(|e| self.unusable(e))? {
-                let (key, value) = row.map_err(|e| self.unusable(e))?;
-                rows.push((name == UNKNOWN, key.value().to_vec(), value.value().to_vec()));
-            }
-        }
-        for (unknown, key, value) in rows {
-            if unknown {
-                let kind = key.first_chunk::<2>().map_or(0, |b| u16::from_be_bytes(*b));
-                let count = value.first_chunk::<8>().map_or(0, |b| u64::from_le_bytes(*b));
-                notes.push(Note::UnknownKind { kind: Kind(kind), count });
-            } else if let (Some(stream), Some(seq)) = (key.first_chunk::<16>(), key.last_chunk::<8>()) {
-                let position = Position { stream: StreamId(*stream), seq: Seq(u64::from_be_bytes(*seq)) };
-                notes.push(Note::UnreadableEntry { position });
-            }
-        }
-        Ok(())
     }
 
     /// Writes a new generation where that is worth it and nobody reads from this one in this process.

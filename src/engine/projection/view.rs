@@ -4,7 +4,8 @@ use crate::engine::entry::{Entry, Position, Seq, Stamp};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Item, ScanMode, StreamReader};
 use crate::engine::log::stream::ResumePoint;
-use crate::engine::projection::runtime::{FRAMES, Note};
+use crate::engine::projection::catch_up::FRAMES;
+use crate::engine::projection::note::Note;
 use crate::engine::projection::tables::{
     Definition, Point, Register, TableSpec, Version, is_series_row, split_series_row, split_version_row,
 };
