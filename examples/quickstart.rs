@@ -352,7 +352,12 @@ fn rebuild(contexta: Contexta) -> Result<()> {
     let tables = contexta.paths().projections();
     // An open workspace goes on with the tables it has; one that is opened anew has to make them.
     drop(contexta);
-    fs::remove_dir_all(tables)?;
+    // Gone already is as good.
+    if let Err(e) = fs::remove_dir_all(&tables)
+        && tables.exists()
+    {
+        return Err(e.into());
+    }
     let (after, notes) = Contexta::open_existing(WORKSPACE)?.digest()?;
     println!("digest before  {}\ndigest after   {}", before.digest, after.digest);
     for note in &notes {
