@@ -321,8 +321,9 @@ fn lineage(contexta: &Contexta, best: &RunRef) -> Result<ArtifactRef> {
     for (start, direction) in [(&model, Direction::Upstream), (&dataset, Direction::Downstream)] {
         println!("{} from {}", direction.as_str(), short(start));
         for step in contexta.traverse_lineage(start.as_str(), direction, 10)?.steps {
-            let (indent, says) = ("  ".repeat(step.depth + 1), step.edge.relation_type);
-            println!("{indent}{} {says} {}", short(&step.edge.source_ref), short(&step.edge.target_ref));
+            let indent = "  ".repeat(step.depth + 1);
+            let says = step.edge.as_ref().map_or("part of", |edge| edge.relation_type.as_str());
+            println!("{indent}{says:<14} {}", short(&step.to));
         }
     }
     Ok(model)

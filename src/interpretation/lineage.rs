@@ -31,11 +31,11 @@ impl Direction {
     }
 }
 
-/// One edge of the walk.
+/// One step of the walk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LineageStep {
-    /// The edge.
-    pub edge: LineageEdge,
+    /// The edge; `None`: a stage is part of its run, which no edge needs to say.
+    pub edge: Option<LineageEdge>,
     /// Which way it was walked: never `Both`.
     pub direction: Direction,
     /// How many edges lie between it and the root.
@@ -118,35 +118,57 @@ fn walk(
             continue;
         }
         for place in same_place(view, &at, &mut seen)? {
-            let mut edges = view.relations_of(&place)?;
-            // By what they say: the order of their refs means nothing.
-            edges.sort_by(|a, b| {
-                let key = |e: &LineageEdge| (e.relation_type, e.source_ref.clone(), e.target_ref.clone());
-                key(a).cmp(&key(b))
-            });
-            for edge in edges {
-                let (origin, outcome) = match edge.relation_type.target_is_origin() {
-                    true => (&edge.target_ref, &edge.source_ref),
-                    false => (&edge.source_ref, &edge.target_ref),
-                };
-                let (from, to) =
-                    if way == Direction::Upstream { (outcome, origin) } else { (origin, outcome) };
-                if *from != place {
-                    continue;
+            let steps = edge_steps(view, &place, way, depth)?;
+            // That a run has stages is news only where one of them leads somewhere.
+            if place != at && (at.kind() == "stage" || !steps.is_empty()) {
+                traversal.reach(&place);
+                let (from, to) = (at.clone(), place.clone());
+                traversal.steps.push(LineageStep { edge: None, direction: way, depth, from, to });
+            }
+            for step in steps {
+                if seen.insert(step.to.clone()) {
+                    traversal.reach(&step.to);
+                    queue.push_back((step.to.clone(), depth + 1));
                 }
-                let to = to.clone();
-                let step = LineageStep { direction: way, depth, from: place.clone(), to: to.clone(), edge };
                 traversal.steps.push(step);
-                if seen.insert(to.clone()) {
-                    if !traversal.visited.contains(&to) {
-                        traversal.visited.push(to.clone());
-                    }
-                    queue.push_back((to, depth + 1));
-                }
             }
         }
     }
     Ok(())
+}
+
+impl LineageTraversal {
+    fn reach(&mut self, to: &StableRef) {
+        if !self.visited.contains(to) {
+            self.visited.push(to.clone());
+        }
+    }
+}
+
+/// The edges that lead on from `place`, by what they say: the order of their refs means nothing.
+fn edge_steps(
+    view: &StoreView<'_>,
+    place: &StableRef,
+    way: Direction,
+    depth: usize,
+) -> crate::store::Result<Vec<LineageStep>> {
+    let mut steps = Vec::new();
+    for edge in view.relations_of(place)? {
+        let (origin, outcome) = match edge.relation_type.target_is_origin() {
+            true => (&edge.target_ref, &edge.source_ref),
+            false => (&edge.source_ref, &edge.target_ref),
+        };
+        let (from, to) = if way == Direction::Upstream { (outcome, origin) } else { (origin, outcome) };
+        if from == place {
+            let (from, to) = (from.clone(), to.clone());
+            steps.push(LineageStep { edge: Some(edge), direction: way, depth, from, to });
+        }
+    }
+    steps.sort_by(|a, b| {
+        let key = |s: &LineageStep| (s.edge.as_ref().map(|e| e.relation_type), s.to.clone());
+        key(a).cmp(&key(b))
+    });
+    Ok(steps)
 }
 
 /// A thing and what counts as the same place: for a stage its run, for a run its stages.

@@ -207,7 +207,19 @@ pub(crate) fn lineage(t: &LineageTraversal) -> Value {
             ("from_ref", Value::text(&s.from)),
             ("to_ref", Value::text(&s.to)),
         ];
-        with(s.edge.to_value(), more)
+        match &s.edge {
+            Some(edge) => with(edge.to_value(), more),
+            None => {
+                let (part, whole) =
+                    if s.from.kind() == "stage" { (&s.from, &s.to) } else { (&s.to, &s.from) };
+                let said = [
+                    ("relation_type", "part_of".into()),
+                    ("source_ref", Value::text(part)),
+                    ("target_ref", Value::text(whole)),
+                ];
+                with(Value::map(said), more)
+            }
+        }
     });
     Value::map([
         ("root_ref", Value::text(&t.root)),

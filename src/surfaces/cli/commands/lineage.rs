@@ -35,13 +35,16 @@ fn text(out: &Output, t: &LineageTraversal) -> String {
         text.push_str(&heading(out, title));
         for step in steps {
             let indent = "  ".repeat(step.depth + 1);
-            let relation = step.edge.relation_type.as_str().replace('_', " ");
-            let confidence = step.edge.confidence_marker;
-            let (source, target) = (&step.edge.source_ref, &step.edge.target_ref);
-            text.push_str(&format!(
-                "{indent}{}  ({source} {relation} {target}, confidence {confidence})\n",
-                step.to
-            ));
+            let why = match &step.edge {
+                Some(edge) => {
+                    let relation = edge.relation_type.as_str().replace('_', " ");
+                    let (source, target, sure) = (&edge.source_ref, &edge.target_ref, edge.confidence_marker);
+                    format!("{source} {relation} {target}, confidence {sure}")
+                }
+                None if step.to.kind() == "run" => format!("{} is part of it", step.from),
+                None => format!("part of {}", step.from),
+            };
+            text.push_str(&format!("{indent}{}  ({why})\n", step.to));
         }
     }
     text
