@@ -2,7 +2,7 @@
 
 use crate::support::{TempDir, open_sim, two_runs};
 use contexta::capture::{ArtifactRegistration, EventEmission, MetricEmission};
-use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef};
+use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef, Value};
 use contexta::engine::entry::{Position, Seq, StreamId};
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
 use contexta::engine::log::stream::list_streams;
@@ -481,4 +481,160 @@ fn positions_of_records_are_their_identity() {
     });
     assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
     assert_eq!(snapshot.records[0].position.seq, Seq(4));
+}
+
+#[test]
+fn a_new_workspace_can_be_opened_by_many_at_once_and_after_a_creation_that_died() {
+    let dir = TempDir::new("many");
+    let path = dir.path().join("w");
+    let threads: Vec<_> = (0..8)
+        .map(|n| {
+            let path = path.clone();
+            std::thread::spawn(move || {
+                let contexta = Contexta::open(&path).unwrap();
+                contexta.run("a").run_id(&format!("r{n}")).start().unwrap().complete().unwrap();
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(Contexta::open(&path).unwrap().list_runs(None).unwrap().runs.len(), 8);
+    // What an older order of creation, or a death in the middle of one, leaves behind.
+    for begun in ["artifacts/objects", "projections", "artifacts", "log"] {
+        let half = dir.path().join("half");
+        std::fs::create_dir_all(half.join(begun)).unwrap();
+        Contexta::open(&half).unwrap().run("a").start().unwrap().complete().unwrap();
+        std::fs::remove_dir_all(&half).unwrap();
+    }
+    // A directory that happens to have a `log` is none of ours.
+    let var = dir.path().join("var");
+    std::fs::create_dir_all(var.join("log/apt")).unwrap();
+    assert_eq!(Contexta::open(&var).unwrap_err().code(), "workspace_invalid");
+    let file = dir.path().join("file");
+    std::fs::create_dir(&file).unwrap();
+    std::fs::write(file.join("log"), "x").unwrap();
+    assert_eq!(Contexta::open(&file).unwrap_err().code(), "workspace_invalid");
+}
+
+#[test]
+fn what_could_not_be_read_back_is_not_acknowledged() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let nested = |depth: usize| (0..depth).fold(Value::Null, |inner, _| Value::List(vec![inner]));
+    let mut kept = 0;
+    for depth in 0..80 {
+        let event = EventEmission::new("deep", "x").attribute("nested", nested(depth));
+        match run.emit(event) {
+            Ok(_) => kept += 1,
+            Err(e) => assert_eq!(e.code(), "record_invalid_mapping"),
+        }
+    }
+    for digits in ["abc", "", "-", "01", "1e5"] {
+        let event = EventEmission::new("big", "x").attribute("n", Value::Big(digits.to_owned()));
+        assert_eq!(run.emit(event).unwrap_err().code(), "record_invalid_mapping", "{digits:?}");
+    }
+    run.complete().unwrap();
+    assert!(kept > 50);
+    let snapshot = contexta.run_snapshot("a").unwrap();
+    assert_eq!(snapshot.records.len(), kept);
+    assert_eq!(contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap().outcome, Outcome::Whole);
+}
+
+#[test]
+fn verify_says_that_projections_are_damaged_and_leaves_them_as_they_are() {
+    let disk = SimDisk::new(17);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    open_sim(&disk, 2, "/w").list_runs(None).unwrap();
+    let generation = disk.paths().into_iter().find(|p| p.extension().is_some_and(|e| e == "gen")).unwrap();
+    let mut bytes = disk.read(&generation).unwrap();
+    bytes[9] ^= 1;
+    disk.overwrite(&generation, bytes);
+    let before = disk.paths();
+    for process in 3..5 {
+        let checked = Options::new("/w").storage(disk.process(process)).read_only().open().unwrap();
+        let report = checked.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+        assert_eq!(report.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["projections_damaged"]);
+        assert_eq!(disk.paths(), before);
+    }
+}
+
+#[test]
+fn verify_says_that_the_projections_know_of_more_than_the_log_holds() {
+    let disk = SimDisk::new(18);
+    two_runs(&open_sim(&disk, 1, "/w"));
+    open_sim(&disk, 2, "/w").list_runs(None).unwrap();
+    let stream = log_files(&disk, "/w").remove(0).parent().unwrap().to_path_buf();
+    disk.remove_tree(&stream);
+    let checked = Options::new("/w").storage(disk.process(3)).read_only().open().unwrap();
+    let report = checked.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    assert_eq!((report.outcome, report.problems[0].code), (Outcome::Damaged, "log_changed"));
+    let list = open_sim(&disk, 4, "/w").list_runs(None).unwrap();
+    assert!(
+        list.runs.is_empty() && list.notes.iter().any(|n| n.code == "projections_rebuilt"),
+        "{:?}",
+        list.notes
+    );
+}
+
+#[test]
+fn numbered_names_never_meet_given_ones_and_conflicts_are_said() {
+    let dir = TempDir::new("names");
+    let contexta = Options::new(dir.path().join("w")).project("p").open().unwrap();
+    let run = contexta.run("a").run_id("a").param("alpha", 0.1).start().unwrap();
+    for name in ["train", "train", "train-2", "train"] {
+        run.stage(name).unwrap();
+    }
+    for name in ["m.bin", "m.txt", "m-2.bin"] {
+        std::fs::write(dir.path().join(name), name).unwrap();
+        run.register_artifact("model_bundle", dir.path().join(name)).unwrap();
+    }
+    run.param("alpha", 0.2).unwrap();
+    run.complete().unwrap();
+    let snapshot = contexta.run_snapshot("a").unwrap();
+    let stages: BTreeSet<_> = snapshot.stages.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(stages, BTreeSet::from(["train", "train-2", "train-2-2", "train-3"]));
+    assert_eq!(snapshot.artifacts.len(), 3);
+    assert_eq!((snapshot.run.params["alpha"].clone(), snapshot.run.conflicts.len()), (0.2.into(), 0));
+    assert!(!snapshot.notes.iter().any(|n| n.code == "fact_conflict"), "{:?}", snapshot.notes);
+
+    // The same ref claimed twice, by two handles that know nothing of each other: both bodies are kept, and it is said.
+    let again = contexta.run("a").run_id("a").start().unwrap();
+    std::fs::write(dir.path().join("m.bin"), "other").unwrap();
+    again.register_artifact("model_bundle", dir.path().join("m.bin")).unwrap();
+    again.complete().unwrap();
+    let notes = contexta.run_snapshot("a").unwrap().notes;
+    assert!(
+        notes.iter().any(|n| n.code == "fact_conflict" && n.message.contains("artifact:p.a.m:")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn a_run_joined_by_its_id_began_with_the_first_and_ended_with_the_last() {
+    let disk = SimDisk::new(19);
+    let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
+    let a = one.run("ddp").run_id("ddp").start().unwrap();
+    let began = a.started_at();
+    disk.advance(1_000_000_000);
+    let b = two.run("ddp").run_id("ddp").start().unwrap();
+    a.complete().unwrap();
+    disk.advance(1_000_000_000);
+    b.complete().unwrap();
+    let row = one.run_snapshot("ddp").unwrap().run;
+    assert_eq!((row.started_at, row.conflicts.len()), (Some(began), 0));
+    assert!(row.ended_at.unwrap().micros_since(began) >= 2_000_000);
+}
+
+#[test]
+fn what_is_no_regular_file_is_no_artifact() {
+    let dir = TempDir::new("irregular");
+    let contexta = Options::new(dir.path().join("w")).open().unwrap();
+    let run = contexta.run("a").start().unwrap();
+    for path in [dir.path().to_path_buf(), dir.path().join("missing"), PathBuf::from("/dev/zero")] {
+        let refused = run.register_artifact("model_bundle", &path).unwrap_err();
+        assert_eq!(refused.code(), "artifact_source_missing", "{}", path.display());
+    }
+    run.complete().unwrap();
 }

@@ -167,3 +167,39 @@ fn verify_names_stream_segment_offset_and_what_is_lost() {
         assert_eq!(runs.get("runs").and_then(Value::as_list).map(<[Value]>::len), Some(2), "byte {at}");
     }
 }
+
+#[test]
+fn verify_exits_3_when_it_cannot_check_and_keeps_its_verdict_when_nobody_reads() {
+    let dir = workspace("verdicts");
+    let path = dir.path();
+    assert_eq!(error(path, &["--workspace", "missing", "verify"], 3), "workspace_not_found");
+    let log = path.join(".contexta/log");
+    let stream = std::fs::read_dir(&log).unwrap().next().unwrap().unwrap().path();
+    let segment = stream.join("00000000000000000001.seg");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[5000] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_contexta"));
+    let mut child =
+        command.current_dir(path).arg("verify").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn reports_go_where_they_are_sent_and_replace_no_link_and_no_device() {
+    let dir = workspace("outputs");
+    let path = dir.path();
+    contexta(path, &["runs"]);
+    let printed = contexta(path, &["report", "snapshot", "good"]).stdout;
+    assert_eq!(contexta(path, &["report", "snapshot", "good", "-o", "-"]).stdout, printed);
+    std::fs::write(path.join("real.md"), "old").unwrap();
+    std::os::unix::fs::symlink("real.md", path.join("link.md")).unwrap();
+    assert_eq!(code(&contexta(path, &["report", "snapshot", "good", "-o", "link.md"])), 0);
+    assert!(std::fs::symlink_metadata(path.join("link.md")).unwrap().is_symlink());
+    assert_eq!(std::fs::read(path.join("real.md")).unwrap(), printed);
+    let null = std::fs::metadata("/dev/null").unwrap().file_type();
+    assert_eq!(code(&contexta(path, &["report", "snapshot", "good", "-o", "/dev/null"])), 0);
+    assert_eq!(std::fs::metadata("/dev/null").unwrap().file_type(), null);
+}

@@ -5,6 +5,7 @@ use crate::capture::error::Result;
 use crate::capture::scope::RunScope;
 use crate::capture::session::Session;
 use crate::contract::refs::slug;
+use crate::contract::rules::trim;
 use crate::contract::{
     EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, SCHEMA_VERSION, Timestamp, Valid,
     Value,
@@ -136,9 +137,12 @@ impl RunBuilder {
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         facts.push(Fact::Run(run));
         facts.push(self.environment(&run_ref, now)?);
-        session.journal.append(facts, Durability::Fsync)?;
+        let place = facts.len() as u64 - 2;
+        let receipt = session.journal.append(facts, Durability::Fsync)?;
         session.project_was_said();
-        Ok(RunScope::new(self.session.clone(), run_ref, now))
+        let said = receipt.stamp(place);
+        let params = self.params.keys().map(|key| (trim(key).to_owned(), said)).collect();
+        Ok(RunScope::new(self.session.clone(), run_ref, now, params))
     }
 
     fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {

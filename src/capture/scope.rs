@@ -18,7 +18,7 @@ use crate::contract::{
 };
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
 use crate::store::{Durability, Stamp};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -116,7 +116,7 @@ impl Scope {
         source: StableRef,
         relation: RelationType,
         target: StableRef,
-    ) -> Result<Valid<LineageEdge>> {
+    ) -> crate::contract::Result<Valid<LineageEdge>> {
         let said = format!("{source} {relation} {target}");
         let edge = LineageEdge {
             relation_ref: RelationRef::under(&self.run, &short_digest(&said))?,
@@ -130,7 +130,7 @@ impl Scope {
             evidence_refs: Vec::new(),
             schema_version: SCHEMA_VERSION.to_owned(),
         };
-        Ok(Valid::new(edge)?)
+        Valid::new(edge)
     }
 
     fn register(&self, what: ArtifactRegistration, key: String) -> Result<RegisteredArtifact> {
@@ -146,10 +146,13 @@ impl Scope {
         if info.is_dir {
             return Err(source("is a directory; register its files, or an archive of it"));
         }
+        if !info.is_file {
+            return Err(source("is no regular file"));
+        }
         let mut attributes = what.attributes;
         attributes.extend(file_name_attribute(&what.path));
         let (receipt, manifest) = inner.journal.append_artifact(&what.path, |body| {
-            Valid::new(ArtifactManifest {
+            let manifest = Valid::new(ArtifactManifest {
                 artifact_ref,
                 artifact_kind: what.kind,
                 created_at: inner.now(),
@@ -165,14 +168,15 @@ impl Scope {
                 size_bytes: Some(body.size),
                 attributes,
                 schema_version: SCHEMA_VERSION.to_owned(),
-            })
+            })?;
+            let artifact: StableRef = (&manifest.artifact_ref).into();
+            let edge = if what.input {
+                self.edge(self.subject(), RelationType::Used, artifact)?
+            } else {
+                self.edge(artifact, RelationType::ProducedBy, self.subject())?
+            };
+            Ok((manifest, vec![Fact::Relation(Box::new(edge))]))
         })?;
-        let artifact: StableRef = manifest.artifact_ref.clone().into();
-        if what.input {
-            self.relate(self.subject(), RelationType::Used, artifact)?;
-        } else {
-            self.relate(artifact, RelationType::ProducedBy, self.subject())?;
-        }
         Ok(RegisteredArtifact { manifest, durability: receipt.durability })
     }
 }
@@ -197,8 +201,8 @@ struct RunInner {
 #[derive(Debug, Default)]
 struct Children {
     stages: Vec<Weak<StageInner>>,
-    stage_names: HashMap<String, u64>,
-    artifact_keys: HashMap<String, u64>,
+    stage_names: HashSet<String>,
+    artifact_keys: HashSet<String>,
     params: BTreeMap<String, Stamp>,
     next_order: u64,
 }
@@ -240,24 +244,30 @@ impl Drop for RunInner {
     }
 }
 
-/// The name with a number behind it, if it was used before.
-fn numbered(name: String, used: &mut HashMap<String, u64>) -> String {
-    let count = used.entry(name.clone()).or_default();
-    *count += 1;
-    match *count {
-        1 => name,
-        n => {
-            let suffix = format!("-{n}");
-            let stem: String = name.chars().take(63 - suffix.len()).collect();
-            format!("{}{suffix}", stem.trim_end_matches('-'))
-        }
+/// The name, with a number behind it if it was used before; never one that was.
+fn numbered(name: &str, used: &mut HashSet<String>) -> String {
+    let mut candidate = name.to_owned();
+    let mut n = 1u64;
+    while !used.insert(candidate.clone()) {
+        n += 1;
+        let suffix = format!("-{n}");
+        let stem: String = name.chars().take(63 - suffix.len()).collect();
+        candidate = format!("{}{suffix}", stem.trim_end_matches('-'));
     }
+    candidate
 }
 
 impl RunScope {
-    pub(super) fn new(session: Session, run: RunRef, started_at: Timestamp) -> RunScope {
+    /// `params` says which entry set each parameter.
+    pub(super) fn new(
+        session: Session,
+        run: RunRef,
+        started_at: Timestamp,
+        params: BTreeMap<String, Stamp>,
+    ) -> RunScope {
         let scope = Scope { session, run, stage: None, started_at, status: Mutex::new(RunStatus::Open) };
-        RunScope { inner: Arc::new(RunInner { scope, children: Mutex::default() }) }
+        let children = Mutex::new(Children { params, ..Children::default() });
+        RunScope { inner: Arc::new(RunInner { scope, children }) }
     }
 
     /// Its ref.
@@ -277,7 +287,7 @@ impl RunScope {
             let mut children = self.inner.children();
             let order = children.next_order;
             children.next_order += 1;
-            (numbered(stem, &mut children.stage_names), order)
+            (numbered(&stem, &mut children.stage_names), order)
         };
         let stage_ref = StageRef::under(&scope.run, &stage_name)?;
         let stage = Valid::new(StageExecution {
@@ -457,11 +467,14 @@ macro_rules! capture_methods {
             pub fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
                 self.inner.scope.check_open()?;
                 let key = match &what.key {
-                    Some(key) => key.clone(),
+                    Some(key) => {
+                        self.run_inner().children().artifact_keys.insert(key.clone());
+                        key.clone()
+                    }
                     None => {
                         let stem = what.path.file_stem().map(|s| s.to_string_lossy().into_owned());
                         let stem = stem.and_then(|s| slug(&s, 63)).unwrap_or_else(|| "artifact".to_owned());
-                        numbered(stem, &mut self.run_inner().children().artifact_keys)
+                        numbered(&stem, &mut self.run_inner().children().artifact_keys)
                     }
                 };
                 self.inner.scope.register(what, key)

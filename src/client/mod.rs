@@ -260,27 +260,44 @@ impl Contexta {
     }
 }
 
-/// Makes sure that there is a workspace, creating one where that is asked for and nothing stands in the way.
+/// Makes sure that there is a workspace, creating one where that is asked for and nothing else stands in the way.
+/// Several processes may do so at once, and one may die half-way: what is begun is gone on with.
 fn prepare(storage: &dyn Storage, paths: &Paths, create: bool) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("look at", root, e);
-    if exists(storage, &paths.log()).map_err(wrap)? {
+    if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
     if exists(storage, root).map_err(wrap)? {
+        let own = |name: &str| paths.names().contains(&name);
         let is_dir = storage.info(root).map_err(wrap)?.is_dir;
-        let empty = is_dir && storage.list(root).map_err(wrap)?.is_empty();
-        if !(create && empty) {
+        let begun = is_dir
+            && !exists(storage, &paths.log()).map_err(wrap)?
+            && storage.list(root).map_err(wrap)?.iter().all(|entry| entry.is_dir && own(&entry.name));
+        if !(create && begun) {
             return Err(Error::NotAWorkspace { path: root.to_path_buf() });
         }
     } else if !create {
         return Err(Error::WorkspaceNotFound { path: root.to_path_buf() });
     }
-    // The log last: with it the directory is a workspace.
     for dir in paths.all() {
         storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;
     }
     Ok(())
+}
+
+/// A directory `log` alone proves nothing (`/var` has one): the other directories stand beside it, or all it holds
+/// are streams.
+fn is_workspace(storage: &dyn Storage, paths: &Paths) -> std::io::Result<bool> {
+    let log = paths.log();
+    if !exists(storage, &log)? || !storage.info(&log)?.is_dir {
+        return Ok(false);
+    }
+    if exists(storage, &paths.objects())? && exists(storage, &paths.projections())? {
+        return Ok(true);
+    }
+    let is_stream = |name: &str| crate::engine::entry::StreamId::parse(name).is_some();
+    Ok(storage.list(&log)?.iter().all(|entry| entry.is_dir && is_stream(&entry.name)))
 }
 
 fn engine_io(action: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -45,8 +45,13 @@ impl Paths {
         self.root.join("reports")
     }
 
-    /// Everything that a new workspace has.
+    /// Everything that a new workspace has, the log first: with it the directory is a workspace.
     pub(crate) fn all(&self) -> [PathBuf; 4] {
-        [self.objects(), self.projections(), self.reports(), self.log()]
+        [self.log(), self.objects(), self.projections(), self.reports()]
+    }
+
+    /// The names that stand directly in a workspace.
+    pub(crate) fn names(&self) -> [&'static str; 7] {
+        ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"]
     }
 }

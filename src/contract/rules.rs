@@ -81,7 +81,11 @@ pub fn text_map(field: &str, map: &mut BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// Trims the top-level keys of a JSON object; blank ones, and numbers that are not finite, are an error.
+/// Greatest depth of a value in a JSON object: what the reader takes, less the object itself.
+const JSON_DEPTH_MAX: usize = crate::contract::json::read::DEPTH_MAX - 1;
+
+/// Trims the top-level keys of a JSON object; blank ones are an error, as is a value that could not be read back: a number
+/// that is none, or too deep a nesting.
 pub fn json_map(field: &str, map: &mut BTreeMap<String, Value>) -> Result<()> {
     let mut settled = BTreeMap::new();
     for (key, value) in std::mem::take(map) {
@@ -89,8 +93,8 @@ pub fn json_map(field: &str, map: &mut BTreeMap<String, Value>) -> Result<()> {
         if k.is_empty() {
             return Err(ContractError::field(ErrorCode::RecordMapping, field, "a key is blank"));
         }
-        if !value.is_finite() {
-            let message = format!("the value of {k:?} holds a number that is not finite");
+        if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
+            let message = format!("the value of {k:?} {what}");
             return Err(ContractError::field(ErrorCode::RecordMapping, field, message));
         }
         settled.insert(k.to_owned(), value);

@@ -106,6 +106,8 @@ impl Error {
             "storage_not_found" => Some("check the path"),
             "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),
             "projection_unusable" => Some("`contexta rebuild` makes the projections again from the log"),
+            "storage_io" => Some("check the path, and that everything above it is a directory"),
+            "entry_unwritable" => Some("an entry holds at most 4 MiB; store large content as an artifact"),
             "commit_too_large" => Some("split the commit; store large content as an artifact"),
             "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
             _ => None,

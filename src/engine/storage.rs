@@ -46,6 +46,8 @@ pub struct FileInfo {
     pub len: u64,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether it is a regular file: no directory, device, pipe or socket.
+    pub is_file: bool,
     /// Nanoseconds since the epoch of the last change of content; 0 where unknown.
     pub modified: u64,
     /// Its place, where the platform has one.

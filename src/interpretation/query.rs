@@ -162,6 +162,12 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
             );
         }
     }
+    let stages = s.stages.iter().map(|g| (g.stage_ref.as_str(), !g.conflicts.is_empty()));
+    let artifacts = s.artifacts.iter().map(|a| (a.manifest.artifact_ref.as_str(), a.conflict));
+    for (subject, _) in stages.chain(artifacts).filter(|(_, conflict)| *conflict) {
+        let message = format!("{subject}: facts disagree about it; the latest are shown");
+        notes.push(Note::new(Severity::Warning, "fact_conflict", message).with("subject", subject));
+    }
     for artifact in &s.artifacts {
         if artifact.body.is_some() && !artifact.body_present {
             let message = format!("the body of {} is missing", artifact.manifest.artifact_ref);

@@ -155,9 +155,18 @@ pub fn verify(
             report.notes.push(could_not(&format!("stream {stream}"), &e).with("stream", stream));
         }
     }
+    if options.bodies || options.projections {
+        match open_projections(store) {
+            Ok(problems) => report.problems.extend(problems),
+            Err(e) => {
+                unchecked = true;
+                report.notes.push(could_not("the projections", &e));
+            }
+        }
+    }
     if options.bodies {
         match verify_bodies(store, &mut report) {
-            Ok(()) => {}
+            Ok(all) => unchecked |= !all,
             Err(e) => {
                 unchecked = true;
                 report.notes.push(could_not("the bodies", &e));
@@ -174,15 +183,7 @@ pub fn verify(
         }
         if let ProjectionState::Mismatch { tables } = &report.projections {
             let message = format!("the projections differ from a rebuild in {}", tables.join(", "));
-            report.problems.push(Problem {
-                code: "projections_differ",
-                stream: None,
-                segment: None,
-                offset: None,
-                len: None,
-                lost: None,
-                message,
-            });
+            report.problems.push(Problem::elsewhere("projections_differ", message));
         }
     }
     progress(total.max(done), total.max(done));
@@ -320,34 +321,57 @@ impl Problems {
     }
 }
 
-fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<()> {
-    let (bodies, damaged) = store.read(|view| {
-        let bodies = view.bodies()?;
-        let mut damaged = Vec::new();
-        for digest in &bodies {
-            match view.verify_body(digest) {
-                Ok(true) => {}
-                Ok(false) => damaged.push(("artifact_body_damaged", *digest)),
-                Err(e) if e.code() == "artifact_body_missing" => {
-                    damaged.push(("artifact_body_missing", *digest))
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        Ok((bodies.len() as u64, damaged))
-    })?;
-    report.bodies = bodies;
-    for (code, digest) in damaged {
-        let message = match code {
-            "artifact_body_missing" => format!("the body {digest} is missing"),
-            _ => format!("the body {digest} does not have its digest any more"),
-        };
-        let (stream, segment, offset, len, lost) = (None, None, None, None, None);
-        report.problems.push(Problem { code, stream, segment, offset, len, lost, message });
+impl Problem {
+    /// A fault that is not one of the log.
+    fn elsewhere(code: &'static str, message: String) -> Problem {
+        Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }
-    Ok(())
 }
 
+/// Hashes every body. `Ok(false)`: some could not be read, and a note says which.
+fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
+    let (bodies, problems, notes) = store.read(|view| {
+        let (mut hashed, mut problems, mut notes) = (0u64, Vec::new(), Vec::new());
+        for digest in &view.bodies()? {
+            match view.verify_body(digest) {
+                Ok(true) => hashed += 1,
+                Ok(false) => {
+                    hashed += 1;
+                    let message = format!("the body {digest} does not have its digest any more");
+                    problems.push(Problem::elsewhere("artifact_body_damaged", message));
+                }
+                Err(e) if e.code() == "artifact_body_missing" => {
+                    let message = format!("the body {digest} is missing");
+                    problems.push(Problem::elsewhere("artifact_body_missing", message));
+                }
+                // One that cannot be read says nothing about the others.
+                Err(e) => notes.push(could_not(&format!("the body {digest}"), &e.into())),
+            }
+        }
+        Ok((hashed, problems, notes))
+    })?;
+    report.bodies = bodies;
+    report.problems.extend(problems);
+    let all = notes.is_empty();
+    report.notes.extend(notes);
+    Ok(all)
+}
+
+/// Whether the projections, as they lie there, were damaged, or made from entries that the log does not hold any more: a
+/// problem though a rebuild mends the tables. Asked first, as it shows only when they are opened.
+fn open_projections(store: &Store) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for note in store.read(|view| Ok(view.notes()))?.iter().filter(|n| n.code == "projections_rebuilt") {
+        for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {
+            if note.details.iter().any(|(key, value)| *key == "reason" && value == name) {
+                problems.push(Problem::elsewhere(code, note.message.clone()));
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// Compares what the projections give with what a rebuild from the log gives.
 fn compare_projections(store: &Store) -> Result<ProjectionState> {
     let now = store.digest()?;
     let fresh = store.digest_from_scratch(&|_, _| {})?;

@@ -64,17 +64,18 @@ impl Journal {
         Ok(Receipt { first: done.first, count: done.count, durability: done.durability })
     }
 
-    /// Stores the body in `path`, durably, then the manifest that `describe` makes of it. On an error after the
-    /// body was stored, the body is an orphan: space, no lie.
+    /// Stores the body in `path`, durably, then in one commit the manifest that `describe` makes of it and the facts that
+    /// go with it. On an error after the body was stored, the body is an orphan: space, no lie.
     pub fn append_artifact(
         &self,
         path: &Path,
-        describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<Valid<ArtifactManifest>>,
+        describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
     ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
         let body = self.blobs.ingest_file(path)?;
-        let manifest = describe(&body)?;
-        let fact = Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0));
-        Ok((self.append(vec![fact], Durability::Fsync)?, manifest))
+        let (manifest, with) = describe(&body)?;
+        let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
+        facts.extend(with);
+        Ok((self.append(facts, Durability::Fsync)?, manifest))
     }
 
     /// Makes everything appended so far durable.

@@ -1,7 +1,7 @@
 //! Projects, runs, stages, environments.
 //!
 //! A thing is the sum of its facts. An attribute's value is what no other version replaces, then the one with
-//! the highest stamp; a closed status beats an open one; a project was created when it was first heard of. Where
+//! the highest stamp; a closed status beats an open one; of times of beginning the first counts, of ending the last. Where
 //! the versions that remain disagree, the attribute is named in the row's conflicts.
 
 use crate::contract::json::read;
@@ -47,9 +47,11 @@ impl Attributes {
                 distinct.push(value);
             }
         }
-        if name == "created_at" {
-            let first = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok()).min()?;
-            self.values.insert(name.to_owned(), Value::text(first));
+        // Several processes may speak of one thing: it began when the first of them did, and ended when the last did.
+        if matches!(name, "created_at" | "started_at" | "ended_at") {
+            let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
+            let time = if name == "ended_at" { times.max() } else { times.min() };
+            self.values.insert(name.to_owned(), Value::text(time?));
             return Some(());
         }
         if distinct.len() > 1 {

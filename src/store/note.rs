@@ -55,6 +55,13 @@ impl From<&EngineNote> for Note {
     fn from(note: &EngineNote) -> Note {
         match note {
             EngineNote::Rebuilt { reason, entries } => {
+                let name = match reason {
+                    RebuildReason::Absent => "absent",
+                    RebuildReason::Asked => "asked",
+                    RebuildReason::Version => "version",
+                    RebuildReason::Damaged(_) => "damaged",
+                    RebuildReason::History(_) => "history",
+                };
                 let (why, severity) = match reason {
                     RebuildReason::Absent => ("there were none".to_owned(), Severity::Info),
                     RebuildReason::Asked => ("as asked".to_owned(), Severity::Info),
@@ -69,7 +76,9 @@ impl From<&EngineNote> for Note {
                     }
                 };
                 let message = format!("projections rebuilt from the log, {entries} entries: {why}");
-                Note::new(severity, "projections_rebuilt", message).with("entries", entries)
+                Note::new(severity, "projections_rebuilt", message)
+                    .with("entries", entries)
+                    .with("reason", name)
             }
             EngineNote::Gap(gap) => {
                 let message = format!("entries are missing: {gap} ({})", gap.cause.name().replace('_', " "));

@@ -106,6 +106,7 @@ fn stage(s: &StageRow) -> Value {
         ("name", Value::text(&s.name)),
         ("status", s.status.into()),
         ("order", s.order_index.into()),
+        ("conflicts", list(&s.conflicts, |c| Value::text(c))),
         ("started_at", text(&s.started_at)),
         ("ended_at", text(&s.ended_at)),
     ])

@@ -56,13 +56,22 @@ impl Value {
         Value::List(values.into_iter().map(Into::into).collect())
     }
 
-    /// Whether every number in it is finite.
-    pub fn is_finite(&self) -> bool {
+    /// Why this value has no JSON text that the strict reader takes back, if so: a number that is not finite, digits that
+    /// are no integer, lists and objects more than `depth` deep in each other.
+    pub fn unwritable(&self, depth: usize) -> Option<&'static str> {
+        let digits = |text: &str| {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            digits.len() <= read::DIGITS_MAX
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && digits.bytes().next().is_some_and(|first| first != b'0')
+        };
+        let Some(below) = depth.checked_sub(1) else { return Some("is nested too deeply") };
         match self {
-            Value::Float(f) => f.is_finite(),
-            Value::List(items) => items.iter().all(Value::is_finite),
-            Value::Map(members) => members.values().all(Value::is_finite),
-            _ => true,
+            Value::Float(f) if !f.is_finite() => Some("holds a number that is not finite"),
+            Value::Big(text) if !digits(text) => Some("holds digits that are no integer"),
+            Value::List(items) => items.iter().find_map(|item| item.unwritable(below)),
+            Value::Map(members) => members.values().find_map(|member| member.unwritable(below)),
+            _ => None,
         }
     }
 

@@ -175,7 +175,7 @@ impl<E: Event> Projector<E> {
         progress(total.max(done), total.max(done));
         opened.applied += applied;
         if let Some(reason) = opened.rebuilt.take()
-            && opened.applied > 0
+            && (opened.applied > 0 || !matches!(reason, RebuildReason::Absent))
         {
             notes.insert(0, Note::Rebuilt { reason, entries: opened.applied });
         }

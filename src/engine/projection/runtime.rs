@@ -368,6 +368,9 @@ impl<E: Event> Projector<E> {
 
     /// Renames all generations, so that nobody opens them again.
     fn set_aside(&self) -> Result<()> {
+        if !self.options.publish {
+            return Ok(());
+        }
         for (_, path) in generation::list(self.storage.as_ref(), &self.dir)? {
             let mut name = path.clone().into_os_string();
             name.push(".bad");

@@ -250,6 +250,7 @@ impl Storage for OsStorage {
         Ok(FileInfo {
             len: meta.len(),
             is_dir: meta.is_dir(),
+            is_file: meta.is_file(),
             modified: nanoseconds(meta.modified()),
             place: place_of(&meta),
         })

@@ -433,12 +433,13 @@ impl Storage for SimProcess {
         let state = guard(&self.disk.state);
         if let Some(inode) = state.dirs.get(path) {
             let place = Some(Place { device: DEVICE, inode: *inode, born: *inode });
-            return Ok(FileInfo { len: 0, is_dir: true, modified: 0, place });
+            return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: 0, place });
         }
         let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
         Ok(FileInfo {
             len: node.data.len() as u64,
             is_dir: false,
+            is_file: true,
             modified: node.modified,
             place: Some(Place { device: DEVICE, inode: node.inode, born: node.inode }),
         })

@@ -50,12 +50,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         // Whoever read the output has heard enough.
         Err(Failure::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(Failure::Write(e)) => {
-            out.error("output_failed", &format!("cannot write the result: {e}"), None);
-            ExitCode::FAILURE
-        }
-        Err(Failure::Client(e)) => {
-            out.error(e.code(), &chain(&e), e.hint().as_deref());
+        Err(failure) => {
+            out.failure(&failure);
             ExitCode::FAILURE
         }
     }
@@ -73,7 +69,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Lineage(args) => commands::lineage::run(cli, args, out),
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
-        Command::Verify(args) => commands::verify::run(cli, args, out),
+        Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),

@@ -4,6 +4,7 @@ use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
 use crate::interpretation::{Note, Severity};
 use crate::surfaces::cli::args::Format;
+use crate::surfaces::cli::{Failure, chain};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -86,7 +87,7 @@ impl Output {
 
     /// Says what was done, where that is not the result itself.
     pub(super) fn done(&self, message: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.is_json() {
             let _ = writeln!(io::stderr(), "{}", plain(message));
         }
     }
@@ -108,6 +109,14 @@ impl Output {
         let _ = writeln!(io::stderr(), "{word} [{code}]: {}{}", plain(message), plain(&hint));
     }
 
+    /// Says why a command stopped.
+    pub(super) fn failure(&self, failure: &Failure) {
+        match failure {
+            Failure::Write(e) => self.error("output_failed", &format!("cannot write the result: {e}"), None),
+            Failure::Client(e) => self.error(e.code(), &chain(e), e.hint().as_deref()),
+        }
+    }
+
     /// A bar for long work; shown on a terminal only, and only once there is something to wait for.
     pub(super) fn progress(&self, what: &'static str) -> ProgressBar {
         let bar = ProgressBar::new(0);
@@ -120,18 +129,28 @@ impl Output {
         bar
     }
 
-    /// Writes a file: whole or not at all.
+    /// Writes a file: whole or not at all. `-` is standard output; what is no regular file (a device, a pipe) is written
+    /// to as it is, and a link stays a link.
     pub(super) fn file(&self, path: &Path, text: &str) -> io::Result<()> {
+        if path.as_os_str() == "-" {
+            return self.text(text);
+        }
         if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent)?;
         }
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(format!(".{}.tmp", std::process::id()));
-        let written = std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, path));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&temporary);
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        if std::fs::metadata(&target).is_ok_and(|meta| !meta.is_file()) {
+            std::fs::OpenOptions::new().write(true).open(&target)?.write_all(text.as_bytes())?;
+        } else {
+            let mut temporary = target.as_os_str().to_owned();
+            temporary.push(format!(".{}.tmp", std::process::id()));
+            let written =
+                std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &target));
+            if written.is_err() {
+                let _ = std::fs::remove_file(&temporary);
+            }
+            written?;
         }
-        written?;
         self.done(&format!("wrote {}", path.display()));
         Ok(())
     }

@@ -2,13 +2,36 @@
 
 use crate::client::Options;
 use crate::recovery::{Outcome as Verdict, ProjectionState, VerifyOptions, VerifyReport};
-use crate::surfaces::cli::Outcome;
+use crate::surfaces::cli::Failure;
 use crate::surfaces::cli::args::{Cli, VerifyArgs};
 use crate::surfaces::cli::output::{Output, Paint};
 use crate::surfaces::cli::text::{heading, table};
 use crate::surfaces::wire;
 
-pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> Outcome {
+/// The exit code where nobody can say whether the workspace is whole.
+const UNCHECKED: u8 = 3;
+
+pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> u8 {
+    match check(cli, args, out) {
+        Ok((verdict, written)) => {
+            // That nobody reads the report does not change the verdict.
+            if let Err(e) = written
+                && e.kind() != std::io::ErrorKind::BrokenPipe
+            {
+                out.failure(&Failure::Write(e));
+            }
+            verdict
+        }
+        Err(e) => {
+            out.failure(&Failure::Client(e));
+            UNCHECKED
+        }
+    }
+}
+
+type Checked = (u8, std::io::Result<()>);
+
+fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> crate::client::Result<Checked> {
     let contexta = Options::new(&cli.workspace).read_only().open()?;
     let options = VerifyOptions { bodies: !args.skip_bodies, projections: !args.skip_projections };
     let bar = out.progress("verifying");
@@ -19,16 +42,14 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) 
     bar.finish_and_clear();
     let report = report?;
     out.notes(&report.notes);
-    if out.is_json() {
-        out.json(&wire::verify(&report))?;
-    } else {
-        out.text(&text(out, &report))?;
-    }
-    Ok(match report.outcome {
+    let written =
+        if out.is_json() { out.json(&wire::verify(&report)) } else { out.text(&text(out, &report)) };
+    let verdict = match report.outcome {
         Verdict::Whole => 0,
         Verdict::Damaged => 1,
-        Verdict::Unchecked => 3,
-    })
+        Verdict::Unchecked => UNCHECKED,
+    };
+    Ok((verdict, written))
 }
 
 fn text(out: &Output, r: &VerifyReport) -> String {
