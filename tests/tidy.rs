@@ -22,9 +22,11 @@ const FLOORS: &[(&str, &[&str])] = &[
 
 /// What may be named only in its home files, and what to use elsewhere.
 const HOMES: &[(&str, &[&str], &str)] = &[
-    ("redb::", &["src/engine/projection/"], "the tables and views of engine::projection"),
-    ("bincode::", &["src/engine/codec.rs"], "engine::codec"),
-    ("memmap2::", &["src/engine/storage/os.rs"], "Storage and File::map"),
+    ("redb", &["src/engine/projection/"], "the tables and views of engine::projection"),
+    ("bincode", &["src/engine/codec.rs"], "engine::codec"),
+    ("memmap2", &["src/engine/storage/os.rs"], "Storage and File::map"),
+    ("std::{", &[], "one path a line, so that what it names can be seen"),
+    ("contexta::", &["src/main.rs"], "the path that names its floor"),
     (
         "std::fs",
         &["src/engine/storage/os.rs", "src/capture/environment.rs", "src/surfaces/cli/output.rs"],
@@ -41,15 +43,41 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("unsafe ", &["src/engine/storage/os.rs"], "safe code"),
 ];
 
-/// The source without what lies in its test module, and without comments.
+/// A line without its strings and comments, and without spaces around `::`.
+fn code_of(line: &str) -> String {
+    let mut code = String::new();
+    let mut chars = line.chars().peekable();
+    let mut in_string = false;
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' if in_string => drop(chars.next()),
+            // A quote as a character is none that opens a string.
+            '"' if !code.ends_with('\'') && !code.ends_with("b'") => in_string = !in_string,
+            '/' if !in_string && chars.peek() == Some(&'/') => break,
+            c if !in_string => code.push(c),
+            _ => {}
+        }
+    }
+    code.replace(" ::", "::").replace(":: ", "::")
+}
+
+/// The source without its test modules, strings and comments. A test module ends at the brace that stands as far in as it.
 fn code_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
-    for (n, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("#[cfg(test)]") {
-            break;
+    let mut all = text.lines().enumerate().peekable();
+    while let Some((n, line)) = all.next() {
+        let indent = line.len() - line.trim_start().len();
+        if line.trim() == "#[cfg(test)]" && all.peek().is_some_and(|(_, next)| next.contains("mod ")) {
+            let end = format!("{}}}", " ".repeat(indent));
+            let inline = all.peek().is_some_and(|(_, next)| next.trim_end().ends_with('}'));
+            for (_, inside) in all.by_ref() {
+                if inline || inside == end {
+                    break;
+                }
+            }
+            continue;
         }
-        let code = line.split("//").next().unwrap_or_default();
-        lines.push((n + 1, code.to_owned()));
+        lines.push((n + 1, code_of(line)));
     }
     lines
 }
@@ -94,13 +122,18 @@ fn check(path: &str, text: &str) -> Vec<String> {
                 broken.push(format!("{path}:{n}: {rule}: {module} may not name crate::{name}"));
             }
         }
-        if line.contains("super::super") {
-            broken.push(format!("{path}:{n}: super::super hides its floor"));
+        let hides =
+            |(floor, _): &(&str, &[&str])| line.contains(&format!("super::{floor}::")) && *floor != module;
+        if line.contains("super::super") || (path.ends_with("/mod.rs") && FLOORS.iter().any(hides)) {
+            broken.push(format!("{path}:{n}: super:: out of a module hides its floor"));
         }
         for (word, homes, instead) in HOMES {
-            let named = line
-                .match_indices(word)
-                .any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            let letter = |c: char| c.is_alphanumeric() || c == '_';
+            let open_end = word.ends_with(letter);
+            let named = line.match_indices(word).any(|(at, _)| {
+                let behind = &line[at + word.len()..];
+                !(line[..at].ends_with(letter) || open_end && behind.starts_with(letter))
+            });
             if named && !homes.iter().any(|home| path.starts_with(home)) {
                 broken.push(format!("{path}:{n}: {word} outside its home; use {instead}"));
             }
@@ -229,14 +262,22 @@ fn the_checks_themselves_find_what_they_should() {
     finds("src/surfaces/cli/x.rs", "use crate::engine::log::Log;", "upward or sideways");
     finds("src/store/x.rs", "use crate::{contract, engine};", "grouped");
     finds("src/store/x.rs", "use crate::Contexta;", "root");
-    finds("src/store/x.rs", "use super::super::engine;", "super::super");
-    finds("src/store/x.rs", "let t: redb::Table;", "redb::");
-    finds("src/store/x.rs", "bincode::encode();", "bincode::");
+    finds("src/store/x.rs", "use super::super::engine;", "super::");
+    finds("src/store/mod.rs", "use super::capture::Session;", "super::");
+    finds("src/store/x.rs", "use crate :: capture::Session;", "upward or sideways");
+    finds("src/store/x.rs", "let url = \"http://x\"; crate::capture::f();", "upward or sideways");
+    finds("src/store/x.rs", "use contexta::capture::Session;", "contexta::");
+    finds("src/store/x.rs", "let t: redb::Table;", "redb");
+    finds("src/store/x.rs", "use redb as db;", "redb");
+    finds("src/store/x.rs", "use std::{fs, io};", "std::{");
+    finds("src/store/x.rs", "bincode::encode();", "bincode");
     finds("src/store/x.rs", "use std::fs;", "std::fs");
     finds("src/store/x.rs", "SystemTime::now()", "SystemTime");
     finds("src/store/x.rs", "println!(\"x\");", "println!");
     assert_eq!(check("src/store/x.rs", "use y;\n").len(), 1, "a missing header");
     let fine =
         "//! H.\n// use crate::capture;\nuse crate::engine::log;\n#[cfg(test)]\nmod tests { use std::fs; }\n";
-    assert!(check("src/store/x.rs", fine).is_empty());
+    assert_eq!(check("src/store/x.rs", fine), Vec::<String>::new());
+    let behind = "//! H.\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\nuse std::fs;\n";
+    assert_eq!(check("src/store/x.rs", behind).len(), 1, "what stands behind a test module counts");
 }
