@@ -47,6 +47,13 @@ fn what_is_captured_is_what_is_queried() {
 
     let best = contexta.select_best_run(&[] as &[&str], "loss", Some("train"), Goal::Minimize).unwrap();
     assert_eq!(best.ranking[0].run.run_ref.last_component(), "good");
+    // Named twice over, in either order: of equals the earlier run comes first.
+    for named in [["good", "bad", "good"], ["bad", "good", "good"]] {
+        let ranking =
+            contexta.select_best_run(&named, "loss", Some("train"), Goal::Maximize).unwrap().ranking;
+        let ids: Vec<_> = ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
+        assert_eq!(ids, ["bad", "good", "good"]);
+    }
     let report = contexta::to_markdown(&contexta.build_run_report("good", "bad").unwrap());
     assert!(report.contains("| alpha | 0.1 | 0.9 |"), "{report}");
 }

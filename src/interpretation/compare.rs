@@ -308,10 +308,11 @@ pub fn select_best_run(
     }
     best.ranking.sort_by(|a, b| {
         let order = a.value.total_cmp(&b.value);
-        match goal {
+        let order = match goal {
             Goal::Maximize => order.reverse(),
             Goal::Minimize => order,
-        }
+        };
+        order.then_with(|| (a.run.started_at, &a.run.run_ref).cmp(&(b.run.started_at, &b.run.run_ref)))
     });
     Ok(best)
 }
