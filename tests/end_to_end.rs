@@ -390,6 +390,8 @@ fn a_workspace_that_cannot_be_written_is_read_and_captures_are_refused() {
     let before = disk.paths();
     let contexta = open_sim(&disk, 2, "/w");
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
+    let rebuilt = contexta.rebuild(&|_, _| {}).unwrap();
+    assert!(rebuilt.notes.iter().any(|n| n.code == "projections_not_saved"), "{:?}", rebuilt.notes);
     let refused = contexta.run("x").start().unwrap_err();
     assert_eq!(refused.code(), "storage_read_only");
     assert!(refused.hint().is_some());

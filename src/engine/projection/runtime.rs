@@ -293,11 +293,17 @@ impl<E: Event> Projector<E> {
             }
         };
         drop(database);
+        let asked = notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Asked, .. }));
         let base = match self.write_generation(&overlay, number) {
-            Ok(path) => path,
+            Ok(None) if asked => {
+                let reason = "another process is saving its own".to_owned();
+                notes.push(Note::NotPublished { reason });
+                None
+            }
+            Ok(base) => base,
             Err(e) => {
-                // Whoever may only read never publishes, and lacks nothing by it.
-                if e.code() != "storage_read_only" {
+                // Whoever may only read never publishes, and lacks nothing by it; whoever asked for a rebuild does.
+                if asked || e.code() != "storage_read_only" {
                     let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
                     notes.push(Note::NotPublished { reason: format!("{e}{source}") });
                 }
