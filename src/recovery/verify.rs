@@ -7,7 +7,7 @@
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{is_held, list_segments, list_streams};
+use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
 use crate::engine::storage::Storage;
 use crate::projections::entry::Captured;
 use crate::recovery::error::Result;
@@ -198,17 +198,6 @@ pub fn verify(
 fn could_not(what: &str, e: &crate::recovery::Error) -> Note {
     let source = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
     Note::new(Severity::Error, "could_not_check", format!("{what} could not be checked: {e}{source}"))
-}
-
-fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
-    let mut bytes = 0;
-    for stream in streams {
-        for base in list_segments(storage, log, *stream).unwrap_or_default() {
-            let path = crate::engine::log::names::segment_path(log, *stream, base);
-            bytes += storage.info(&path).map_or(0, |i| i.len);
-        }
-    }
-    bytes
 }
 
 fn verify_stream(

@@ -1,7 +1,6 @@
 //! Notes: what an answer lacks, or what was done to get it. No answer silently gives less than it should.
 
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
-use crate::projections::entry::kind_name;
 
 /// How grave a note or finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,9 +131,4 @@ impl From<&EngineNote> for Note {
             ),
         }
     }
-}
-
-/// The name of a kind of entries, for people.
-pub fn kind_text(kind: crate::engine::entry::Kind) -> String {
-    kind_name(kind).map_or_else(|| format!("kind {}", kind.0), str::to_owned)
 }

@@ -1,6 +1,5 @@
 //! What lies in the log's directory: streams, their segments, their locks.
 
-use crate::engine::chain::Chain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::names;
@@ -27,6 +26,17 @@ pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Res
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
     Ok(entries.iter().filter(|n| !n.is_dir).filter_map(|n| names::parse_segment(&n.name)).collect())
+}
+
+/// The length of all segments of these streams together, for showing progress; what cannot be looked at counts as empty.
+pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
+    let mut bytes = 0;
+    for stream in streams {
+        for base in list_segments(storage, log, *stream).unwrap_or_default() {
+            bytes += storage.info(&names::segment_path(log, *stream, base)).map_or(0, |info| info.len);
+        }
+    }
+    bytes
 }
 
 /// Whether a living writer holds the stream. Where there are no locks nobody can say: `false`.
@@ -121,9 +131,4 @@ pub struct ResumePoint {
 impl ResumePoint {
     /// The beginning of a stream.
     pub const START: ResumePoint = ResumePoint { segment: Seq(0), offset: 0, next: Seq::FIRST };
-}
-
-/// The chain at the start of a stream's first segment, if that is the first entry's.
-pub fn starting_chain(next: Seq) -> Option<Chain> {
-    (next == Seq::FIRST).then_some(Chain::START)
 }

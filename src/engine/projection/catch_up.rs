@@ -5,7 +5,7 @@
 use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{ResumePoint, is_held, list_segments, list_streams};
+use crate::engine::log::stream::{ResumePoint, is_held, list_streams, log_bytes};
 use crate::engine::projection::Applied;
 use crate::engine::projection::cursor::{CurrentFile, Cursor, Listing};
 use crate::engine::projection::note::{Note, RebuildReason};
@@ -109,7 +109,8 @@ impl<E: Event> Projector<E> {
             opened.rebuilt = Some(RebuildReason::History(*gone));
             return Ok(None);
         }
-        let total = if opened.rebuilt.is_some() { self.log_bytes(&streams) } else { 0 };
+        let total =
+            if opened.rebuilt.is_some() { log_bytes(self.storage.as_ref(), &self.log, &streams) } else { 0 };
         let mut done = 0u64;
         let mut notes = Vec::new();
         let mut step = Step::new();
@@ -184,18 +185,6 @@ impl<E: Event> Projector<E> {
             opened.published = opened.published.filter(|_| applied == 0);
         }
         Ok(Some(notes))
-    }
-
-    fn log_bytes(&self, streams: &[StreamId]) -> u64 {
-        let storage = self.storage.as_ref();
-        let mut bytes = 0u64;
-        for stream in streams {
-            for base in list_segments(storage, &self.log, *stream).unwrap_or_default() {
-                let path = crate::engine::log::names::segment_path(&self.log, *stream, base);
-                bytes += storage.info(&path).map_or(0, |i| i.len);
-            }
-        }
-        bytes
     }
 
     /// Decides whether a stream needs reading, and whether its cursor can be relied on.

@@ -10,7 +10,7 @@ use crate::engine::projection::tables::{
     Definition, Point, Register, TableSpec, Version, is_series_row, split_series_row, split_version_row,
 };
 use crate::engine::storage::Storage;
-use redb::{ReadTransaction, ReadableTableMetadata};
+use redb::ReadTransaction;
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::path::PathBuf;
@@ -103,15 +103,6 @@ impl View {
             }
         }
         Ok(())
-    }
-
-    /// Number of rows of a table.
-    pub fn row_count(&self, table: &str) -> Result<u64> {
-        match self.transaction.open_table(Definition::new(table)) {
-            Ok(opened) => opened.len().map_err(|e| self.fail(e)),
-            Err(redb::TableError::TableDoesNotExist(_)) => Ok(0),
-            Err(e) => Err(self.fail(e)),
-        }
     }
 
     /// Calls `f` with each key of a versions table that begins with `prefix` and all its versions, oldest first.

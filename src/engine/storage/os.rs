@@ -90,7 +90,7 @@ impl File for OsFile {
     }
 }
 
-#[expect(unsafe_code, reason = "memory maps of sealed segments; the argument stands at the call")]
+#[expect(unsafe_code, reason = "memory maps of finished segments; the argument stands at the call")]
 mod mapping {
     use crate::engine::storage::Mapping;
     use std::fs;
