@@ -615,6 +615,10 @@ impl File for EventfulFile {
         self.plan.check()?;
         self.inner.set_len(len)
     }
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.plan.check()?;
+        self.inner.allocate(len)
+    }
     fn sync(&self) -> io::Result<()> {
         self.plan.check()?;
         self.inner.sync()

@@ -61,6 +61,8 @@ pub struct DirEntry {
     pub name: String,
     /// Whether it is a directory.
     pub is_dir: bool,
+    /// Whether it is a regular file, or a link to one: no directory, device, pipe or socket.
+    pub is_file: bool,
 }
 
 /// A read-only view of a whole file's bytes.
@@ -83,6 +85,10 @@ pub trait File: Debug + Send + Sync {
     }
     /// Cuts or extends with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes the file at least `len` bytes long, with room on the disk for all of them; the new ones are zeros.
+    /// After [`io::ErrorKind::StorageFull`] it may have become longer, by zeros. [`io::ErrorKind::Unsupported`]:
+    /// room cannot be kept here, and the file is as it was.
+    fn allocate(&self, len: u64) -> io::Result<()>;
     /// Makes the content durable.
     fn sync(&self) -> io::Result<()>;
     /// Takes the exclusive advisory lock if it is free. It is held until the file is dropped or the

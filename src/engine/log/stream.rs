@@ -25,7 +25,8 @@ pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> 
 pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
-    Ok(entries.iter().filter(|n| !n.is_dir).filter_map(|n| names::parse_segment(&n.name)).collect())
+    // What is no file (a pipe would never answer) is none of ours.
+    Ok(entries.iter().filter(|n| n.is_file).filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
 /// The length of all segments of these streams together, for showing progress; what cannot be looked at counts as empty.

@@ -62,6 +62,10 @@ impl File for OsFile {
         self.file.set_len(len)
     }
 
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        room::allocate(&self.file, len)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -179,6 +183,36 @@ mod mounts {
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod room {
+    use rustix::fs::{FallocateFlags, fallocate};
+    use rustix::io::Errno;
+    use std::fs;
+    use std::io;
+
+    pub(super) fn allocate(file: &fs::File, len: u64) -> io::Result<()> {
+        let old = file.metadata()?.len();
+        if len <= old {
+            return Ok(());
+        }
+        loop {
+            match fallocate(file, FallocateFlags::empty(), old, len - old) {
+                Ok(()) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(Errno::NOTSUP | Errno::NOSYS) => return Err(io::ErrorKind::Unsupported.into()),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod room {
+    pub(super) fn allocate(_file: &std::fs::File, _len: u64) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+}
+
 #[cfg(unix)]
 fn place_of(meta: &fs::Metadata) -> Option<Place> {
     use std::os::unix::fs::MetadataExt;
@@ -238,7 +272,10 @@ impl Storage for OsStorage {
             let entry = entry?;
             // A name that is not UTF-8 is none of ours.
             if let Ok(name) = entry.file_name().into_string() {
-                names.push(DirEntry { name, is_dir: entry.file_type()?.is_dir() });
+                let kind = entry.file_type()?;
+                let linked = || fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file());
+                let is_file = kind.is_file() || (kind.is_symlink() && linked());
+                names.push(DirEntry { name, is_dir: kind.is_dir(), is_file });
             }
         }
         names.sort_by(|a, b| a.name.cmp(&b.name));

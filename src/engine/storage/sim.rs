@@ -38,6 +38,22 @@ struct DiskState {
     failing_syncs: bool,
 }
 
+impl DiskState {
+    /// Takes room for up to so many bytes; returns how many it got.
+    fn take_room(&mut self, wanted: usize) -> usize {
+        let Some(free) = self.free_bytes.as_mut() else { return wanted };
+        let got = wanted.min(usize::try_from(*free).unwrap_or(usize::MAX));
+        *free -= got as u64;
+        got
+    }
+
+    fn give_room(&mut self, bytes: usize) {
+        if let Some(free) = self.free_bytes.as_mut() {
+            *free += bytes as u64;
+        }
+    }
+}
+
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -110,7 +126,7 @@ impl SimDisk {
         self.reboot();
     }
 
-    /// From now on at most so many further bytes can be written (`None`: as many as wanted).
+    /// From now on files can grow by at most so many further bytes (`None`: as many as wanted).
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
     }
@@ -256,19 +272,17 @@ impl File for SimFile {
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
         let mut state = guard(&self.disk.state);
         self.may_change(&state)?;
-        let mut n = data.len();
-        if let Some(free) = state.free_bytes.as_mut() {
-            n = n.min(usize::try_from(*free).unwrap_or(usize::MAX));
-            if n == 0 && !data.is_empty() {
-                return Err(io::ErrorKind::StorageFull.into());
-            }
-            *free -= n as u64;
+        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut node = guard(&self.node);
+        // Only what makes the file longer takes room.
+        let more = (start + data.len()).saturating_sub(node.data.len());
+        let n = data.len().saturating_sub(more - state.take_room(more));
+        if n == 0 && !data.is_empty() {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         state.now += 1;
         self.disk.writes.fetch_add(1, Ordering::Relaxed);
-        let mut node = guard(&self.node);
         node.modified = state.now;
-        let start = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         if node.data.len() < start + n {
             node.data.resize(start + n, 0);
         }
@@ -288,8 +302,27 @@ impl File for SimFile {
         state.now += 1;
         let mut node = guard(&self.node);
         node.modified = state.now;
-        node.data.resize(usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?, 0);
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+        state.give_room(node.data.len().saturating_sub(len));
+        node.data.resize(len, 0);
         Ok(())
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        let mut state = guard(&self.disk.state);
+        self.may_change(&state)?;
+        let mut node = guard(&self.node);
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let more = len.saturating_sub(node.data.len());
+        if more == 0 {
+            return Ok(());
+        }
+        let granted = state.take_room(more);
+        state.now += 1;
+        node.modified = state.now;
+        let reached = node.data.len() + granted;
+        node.data.resize(reached, 0);
+        if granted < more { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -411,7 +444,10 @@ impl Storage for SimProcess {
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.changing()?;
-        state.files.remove(path).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let node = state.files.remove(path).ok_or(io::ErrorKind::NotFound)?;
+        let len = guard(&node).data.len();
+        state.give_room(len);
+        Ok(())
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
@@ -426,7 +462,8 @@ impl Storage for SimProcess {
         };
         names.extend(state.files.keys().filter_map(|p| inside(p)).map(|n| (n, false)));
         names.extend(state.dirs.keys().filter_map(|p| inside(p)).map(|n| (n, true)));
-        Ok(names.into_iter().map(|(name, is_dir)| DirEntry { name, is_dir }).collect())
+        let entry = |(name, is_dir): (String, bool)| DirEntry { name, is_dir, is_file: !is_dir };
+        Ok(names.into_iter().map(entry).collect())
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
