@@ -6,7 +6,7 @@ use contexta::engine::codec::{self, CodecError};
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
 use contexta::engine::log::stream::list_streams;
 use contexta::engine::log::{
-    Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
+    BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };
 use contexta::engine::projection::{
     Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
@@ -284,7 +284,9 @@ impl Workspace {
     }
 
     pub(crate) fn log_on(&self, storage: Arc<dyn Storage>) -> Log {
-        Log::new(storage, self.log_dir(), LogOptions { segment_bytes_max: self.segment_bytes_max })
+        let batch = BatchOptions { bytes_max: 200, in_background: false, ..BatchOptions::default() };
+        let options = LogOptions { segment_bytes_max: self.segment_bytes_max, batch };
+        Log::new(storage, self.log_dir(), options)
     }
 
     pub(crate) fn projector(&self, process: u32, publish: bool) -> Projector<Toy> {

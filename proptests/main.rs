@@ -10,6 +10,7 @@
 )]
 
 mod domain;
+mod durability;
 mod json;
 mod log;
 mod projection;

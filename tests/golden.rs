@@ -38,7 +38,11 @@ fn lines(texts: &[&str]) -> Vec<Line> {
 
 /// Two segments of one stream: the first sealed, the second closed.
 fn write(disk: &SimDisk) {
-    let log = Log::new(disk.process(1), PathBuf::from("/log"), LogOptions { segment_bytes_max: 4500 });
+    let log = Log::new(
+        disk.process(1),
+        PathBuf::from("/log"),
+        LogOptions { segment_bytes_max: 4500, ..LogOptions::default() },
+    );
     log.append(&lines(&["one"]), Durability::Fsync).unwrap();
     log.append(
         &lines(&["a line that repeats", "a line that repeats, too", "another line that repeats"]),
@@ -68,9 +72,12 @@ fn the_same_entries_are_written_as_the_same_bytes() {
     for (name, bytes) in written {
         let path = golden_dir().join(&name);
         if std::env::var_os("CONTEXTA_WRITE_GOLDEN").is_some() {
-            std::fs::write(&path, &bytes).unwrap();
+            let end = bytes.iter().rposition(|b| *b != 0).unwrap() + 1;
+            std::fs::write(&path, &bytes[..end.next_multiple_of(8)]).unwrap();
         }
-        let golden = std::fs::read(&path).unwrap();
+        let mut golden = std::fs::read(&path).unwrap();
+        // Behind its seal a segment keeps the room it had.
+        golden.resize(bytes.len().max(golden.len()), 0);
         let first = bytes.iter().zip(&golden).position(|(a, b)| a != b);
         assert_eq!((first, bytes.len()), (None, golden.len()), "{name} differs from the golden file");
     }

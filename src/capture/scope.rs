@@ -226,7 +226,7 @@ impl RunInner {
             scopes.iter().for_each(|s| s.reopen());
             return Err(Error::ScopeClosed { scope: self.scope.subject(), status: *self.scope.status() });
         }
-        let appended = inner.journal.append(facts, Durability::Fsync);
+        let appended = inner.journal.append_end(facts);
         if appended.is_err() {
             scopes.iter().for_each(|s| s.reopen());
         }
@@ -366,7 +366,7 @@ impl StageInner {
         let Some(own) = self.scope.end(status, inner.now()) else {
             return Err(Error::ScopeClosed { scope: self.scope.subject(), status: *self.scope.status() });
         };
-        let appended = inner.journal.append(vec![own], Durability::Fsync);
+        let appended = inner.journal.append_end(vec![own]);
         if appended.is_err() {
             self.scope.reopen();
         }

@@ -96,11 +96,6 @@ pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Appends zeros up to the next multiple of eight.
-pub fn pad_to_8(out: &mut Vec<u8>) {
-    out.resize(out.len().next_multiple_of(8), 0);
-}
-
 /// Whether all bytes are zero.
 pub fn is_zero(bytes: &[u8]) -> bool {
     let mut words = bytes.chunks_exact(16);

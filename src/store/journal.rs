@@ -6,7 +6,7 @@ use crate::engine::blob::{BlobInfo, BlobStore};
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
-use crate::engine::log::{Durability, Log};
+use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::Storage;
 use crate::projections::entry::Captured;
 use crate::store::error::Result;
@@ -28,6 +28,12 @@ impl Receipt {
     /// The stamp of the `n`th fact of the append, from 0.
     pub fn stamp(&self, n: u64) -> Stamp {
         Stamp { time: self.first.time + n, seq: self.first.seq.plus(n), ..self.first }
+    }
+}
+
+impl From<Committed> for Receipt {
+    fn from(done: Committed) -> Receipt {
+        Receipt { first: done.first, count: done.count, durability: done.durability }
     }
 }
 
@@ -59,9 +65,15 @@ impl Journal {
         self.append_captured(&[Captured { fact, replaces }], durability)
     }
 
+    /// Appends, on disk when it returns, what must still be said when the disk is full: that something has ended. The log
+    /// keeps some room back for it.
+    pub fn append_end(&self, facts: Vec<Fact>) -> Result<Receipt> {
+        let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
+        Ok(self.log.append_reserved(&captured, Durability::Fsync)?.into())
+    }
+
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        let done = self.log.append(captured, durability)?;
-        Ok(Receipt { first: done.first, count: done.count, durability: done.durability })
+        Ok(self.log.append(captured, durability)?.into())
     }
 
     /// Stores the body in `path`, durably, then in one commit the manifest that `describe` makes of it and the facts that
@@ -76,6 +88,16 @@ impl Journal {
         let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
         facts.extend(with);
         Ok((self.append(facts, Durability::Fsync)?, manifest))
+    }
+
+    /// Hands over what is batched.
+    pub fn flush(&self) -> Result<()> {
+        Ok(self.log.flush()?)
+    }
+
+    /// Tells the clock of a time read from the log. `false`: it lies too far ahead to follow.
+    pub fn observe(&self, time: u64) -> bool {
+        self.log.observe(time)
     }
 
     /// Makes everything appended so far durable.

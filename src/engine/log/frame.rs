@@ -5,12 +5,13 @@
 //! 2. No frame needs another frame to be read. What repeats is shared inside the frame only.
 //! 3. Decoding takes memory bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes say.
 
-use crate::engine::bytes::{Reader, is_zero, pad_to_8, put_varint};
+use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
+use crate::engine::log::rows::Rows;
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
@@ -38,17 +39,6 @@ const ROW_BYTES_MIN: usize = 10;
 const _: () = assert!((FRAME_HEADER_LEN as u64).is_multiple_of(FRAME_ALIGN));
 const _: () =
     assert!(PAYLOAD_BYTES_MAX <= EXPANDED_BYTES_MAX && EXPANDED_BYTES_MAX <= FRAME_PAYLOAD_BYTES_MAX);
-
-/// An entry not yet in the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Draft {
-    /// The sort of event.
-    pub kind: Kind,
-    /// The payload's version.
-    pub version: PayloadVersion,
-    /// The encoded event.
-    pub payload: Vec<u8>,
-}
 
 /// The fixed head of a frame, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,21 +118,28 @@ fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(17)
 }
 
-fn put_frame(out: &mut Vec<u8>, header: FrameHeader, payload: &[u8], salt: u64) {
-    let start = out.len();
-    out.extend_from_slice(&FRAME_MAGIC);
-    out.extend_from_slice(&header.payload_len.to_le_bytes());
-    out.extend_from_slice(&header.entries.to_le_bytes());
-    out.extend_from_slice(&header.codec.to_le_bytes());
-    out.extend_from_slice(&header.flags.to_le_bytes());
-    out.extend_from_slice(&header.first.0.to_le_bytes());
-    out.extend_from_slice(&header.time.to_le_bytes());
-    out.extend_from_slice(&salted_crc32(salt, &[payload]).to_le_bytes());
-    out.extend_from_slice(&[0; 8]);
-    let checksum = salted_crc32(header_salt(salt), &[out.get(start..).unwrap_or_default()]);
-    out.extend_from_slice(&checksum.to_le_bytes());
-    out.extend_from_slice(payload);
-    pad_to_8(out);
+/// Puts the header, whose room stands at `start` with the payload behind it, and pads.
+fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
+    let (room, payload) =
+        out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>()).unzip();
+    let payload_checksum = salted_crc32(salt, &[payload.as_deref().unwrap_or_default()]);
+    let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN);
+    bytes.extend_from_slice(&FRAME_MAGIC);
+    bytes.extend_from_slice(&header.payload_len.to_le_bytes());
+    bytes.extend_from_slice(&header.entries.to_le_bytes());
+    bytes.extend_from_slice(&header.codec.to_le_bytes());
+    bytes.extend_from_slice(&header.flags.to_le_bytes());
+    bytes.extend_from_slice(&header.first.0.to_le_bytes());
+    bytes.extend_from_slice(&header.time.to_le_bytes());
+    bytes.extend_from_slice(&payload_checksum.to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    bytes.extend_from_slice(&salted_crc32(header_salt(salt), &[&bytes]).to_le_bytes());
+    for (to, from) in room.into_iter().flatten().zip(bytes) {
+        *to = from;
+    }
+    // Frames begin at multiples of eight, so the end of the buffer is padded as the end of the file is.
+    let len = out.len() - start;
+    out.resize(start + len.next_multiple_of(FRAME_ALIGN as usize), 0);
 }
 
 /// Appends a mark (close or seal) to `out`.
@@ -156,7 +153,10 @@ pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[
         time,
         payload_checksum: 0,
     };
-    put_frame(out, header, payload, salt);
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    out.extend_from_slice(payload);
+    finish_frame(out, start, header, salt);
 }
 
 fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
@@ -167,55 +167,78 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// Appends one frame with `drafts` to `out`. Their stamps are `first` and on, at `time` and on.
+/// The payload that a kind had last in a frame, for the few kinds used most recently. A kind that has dropped out
+/// shares nothing, which only costs bytes.
+struct Latest<'a> {
+    kinds: Vec<(Kind, &'a [u8])>,
+}
+
+impl<'a> Latest<'a> {
+    const KINDS_MAX: usize = 32;
+
+    /// Puts `payload` in the place of the one before it, which is returned.
+    fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
+        let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
+            self.kinds.truncate(Latest::KINDS_MAX - 1);
+            self.kinds.insert(0, (kind, payload));
+            return &[];
+        };
+        self.kinds.swap(0, at);
+        match self.kinds.first_mut() {
+            Some(slot) => std::mem::replace(&mut slot.1, payload),
+            None => &[],
+        }
+    }
+}
+
+/// Appends one frame with `rows` to `out`; their numbers are `first` and on, their times not descending.
 /// Calls `each` with every entry's canonical head and payload, in order (the chain hangs on it).
 ///
-/// The caller has checked that the drafts fit: at most [`FRAME_ENTRIES_MAX`] of them, at least one, none
-/// over [`PAYLOAD_BYTES_MAX`], together at most [`EXPANDED_BYTES_MAX`].
+/// The caller has checked that the rows fit ([`Rows::of`], [`Rows::fit_with`]).
 pub fn put_entries(
     out: &mut Vec<u8>,
-    drafts: &[Draft],
-    first: Stamp,
+    rows: &Rows,
+    stream: StreamId,
+    first: Seq,
     salt: u64,
     mut each: impl FnMut(&[u8; 40], &[u8]),
 ) {
-    let mut rows = Vec::with_capacity(drafts.iter().map(|d| d.payload.len() + 24).sum());
-    let mut latest: HashMap<u16, &[u8]> = HashMap::new();
-    for (n, draft) in drafts.iter().enumerate() {
-        let n = n as u64;
-        let stamp = Stamp { time: first.time + n, stream: first.stream, seq: first.seq.plus(n) };
-        let head = canonical_head(&stamp, draft.kind, draft.version, draft.payload.len());
-        let payload = draft.payload.as_slice();
-        let before = if drafts.len() > 1 {
-            latest.insert(draft.kind.0, payload).unwrap_or_default()
-        } else {
-            Default::default()
-        };
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    let mut latest = Latest { kinds: Vec::new() };
+    let first_time = rows.iter().next().map_or(0, |row| row.time);
+    let mut time = first_time;
+    for (row, n) in rows.iter().zip(0u64..) {
+        let stamp = Stamp { time: row.time, stream, seq: first.plus(n) };
+        let payload = row.payload;
+        let head = canonical_head(&stamp, row.kind, row.version, payload.len());
+        let before = if rows.len() > 1 { latest.replace(row.kind, payload) } else { Default::default() };
         let prefix = shared_prefix(before, payload);
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
         // In front of what it covers: a CRC behind its own message makes the CRC over both a constant.
-        rows.extend_from_slice(&entry_checksum(&head, payload).to_le_bytes());
-        put_varint(&mut rows, n.min(1));
-        put_varint(&mut rows, u64::from(draft.kind.0));
-        put_varint(&mut rows, u64::from(draft.version.0));
-        put_varint(&mut rows, prefix as u64);
-        put_varint(&mut rows, suffix as u64);
-        put_varint(&mut rows, middle.len() as u64);
-        rows.extend_from_slice(middle);
+        out.extend_from_slice(&entry_checksum(&head, payload).to_le_bytes());
+        put_varint(out, row.time.saturating_sub(time));
+        put_varint(out, u64::from(row.kind.0));
+        put_varint(out, u64::from(row.version.0));
+        put_varint(out, prefix as u64);
+        put_varint(out, suffix as u64);
+        put_varint(out, middle.len() as u64);
+        out.extend_from_slice(middle);
         each(&head, payload);
+        time = row.time;
     }
     let header = FrameHeader {
-        payload_len: rows.len() as u32,
-        entries: drafts.len() as u32,
+        payload_len: (out.len() - start - FRAME_HEADER_LEN) as u32,
+        entries: rows.len() as u32,
         codec: CODEC_ROWS,
         flags: FLAG_ENTRIES,
-        first: first.seq,
-        time: first.time,
+        first,
+        time: first_time,
         payload_checksum: 0,
     };
-    put_frame(out, header, &rows, salt);
+    finish_frame(out, start, header, salt);
 }
 
 /// Reads the entries of a frame whose checksums hold. `None`: the frame is intact, but what it holds is not
@@ -264,37 +287,37 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::log::rows::Row;
 
     const STREAM: StreamId = StreamId([3; 16]);
 
-    fn draft(kind: u16, payload: &[u8]) -> Draft {
-        Draft { kind: Kind(kind), version: PayloadVersion(1), payload: payload.to_vec() }
-    }
-
-    fn frame(drafts: &[Draft], salt: u64) -> Vec<u8> {
+    fn frame(entries: &[(u16, &[u8])], salt: u64) -> Vec<u8> {
+        let mut rows = Rows::new();
+        for ((kind, payload), time) in entries.iter().zip(1000..) {
+            rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload });
+        }
         let mut out = Vec::new();
-        put_entries(&mut out, drafts, Stamp { time: 1000, stream: STREAM, seq: Seq(5) }, salt, |_, _| {});
+        put_entries(&mut out, &rows, STREAM, Seq(5), salt, |_, _| {});
         out
     }
 
     #[test]
     fn what_repeats_in_a_frame_is_written_once() {
         let long = [b'r'; 200];
-        let drafts: Vec<Draft> =
-            (0..100u8).map(|n| draft(1, &[&long[..], &[n], &long[..]].concat())).collect();
-        let bytes = frame(&drafts, 7);
+        let written: Vec<Vec<u8>> = (0..100u8).map(|n| [&long[..], &[n], &long[..]].concat()).collect();
+        let bytes = frame(&written.iter().map(|p| (1, p.as_slice())).collect::<Vec<_>>(), 7);
         assert!(bytes.len() < 400 + 100 * 16, "{}", bytes.len());
         let header = FrameHeader::decode(&bytes, 7).unwrap();
         let entries = decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM).unwrap();
         let payloads: Vec<_> = entries.iter().map(|e| e.payload.clone()).collect();
-        assert_eq!(payloads, drafts.iter().map(|d| d.payload.clone()).collect::<Vec<_>>());
+        assert_eq!(payloads, written);
         assert_eq!(entries[99].stamp, Stamp { time: 1099, stream: STREAM, seq: Seq(104) });
         assert_eq!((header.last(), header.next()), (Seq(104), Seq(105)));
     }
 
     #[test]
     fn every_flipped_bit_is_noticed() {
-        let bytes = frame(&[draft(1, b"loss 0.25"), draft(2, b"accuracy")], 7);
+        let bytes = frame(&[(1, b"loss 0.25"), (2, b"accuracy")], 7);
         for bit in 0..bytes.len() * 8 {
             let mut bad = bytes.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
@@ -305,15 +328,25 @@ mod tests {
     }
 
     #[test]
+    fn more_kinds_than_are_remembered_only_share_less() {
+        let written: Vec<(u16, Vec<u8>)> = (0..400u16).map(|n| (n * 7 % 90, vec![n as u8; 20])).collect();
+        let bytes = frame(&written.iter().map(|(k, p)| (*k, p.as_slice())).collect::<Vec<_>>(), 7);
+        let header = FrameHeader::decode(&bytes, 7).unwrap();
+        let entries = decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM).unwrap();
+        let read: Vec<(u16, Vec<u8>)> = entries.into_iter().map(|e| (e.kind.0, e.payload)).collect();
+        assert_eq!(read, written);
+    }
+
+    #[test]
     fn another_salt_is_another_segment() {
-        let bytes = frame(&[draft(1, b"x")], 7);
+        let bytes = frame(&[(1, b"x")], 7);
         assert!(FrameHeader::decode(&bytes, 8).is_none());
     }
 
     #[test]
     fn checksums_depend_on_what_they_cover_and_on_the_salt() {
         let payload_checksum =
-            |text: &[u8]| FrameHeader::decode(&frame(&[draft(1, text)], 7), 7).unwrap().payload_checksum;
+            |text: &[u8]| FrameHeader::decode(&frame(&[(1, text)], 7), 7).unwrap().payload_checksum;
         let sums: std::collections::BTreeSet<u32> =
             [&b"hello"[..], b"HELLO", b"xxxxx"].iter().map(|t| payload_checksum(t)).collect();
         assert_eq!(sums.len(), 3);

@@ -1,0 +1,201 @@
+//! Which stream a writer appends to: an idle one that may be continued, or a new one. docs/design/002.
+//!
+//! Invariants:
+//! 1. A stream is continued only where its lock file is there and free, in the folder and boot it was created in,
+//!    behind a last segment that is whole and carries no seal (behind a seal there was another segment, whose numbers
+//!    are taken), and while its clock is not far ahead of this one.
+//! 2. What cannot be continued for whatever reason is a reason for a new stream, never for not capturing.
+
+use crate::engine::chain::Chain;
+use crate::engine::clock::{AHEAD_MAX, Clock};
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::active::ActiveSegment;
+use crate::engine::log::names;
+use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::segment::{Home, SegmentHeader};
+use crate::engine::log::stream::{ResumePoint, create_segment, home_of, list_segments, list_streams};
+use crate::engine::storage::{File, OpenMode, Storage, exists};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How many of the newest streams a writer looks at for one to continue. Older ones are retired.
+const CANDIDATES_MAX: usize = 8;
+
+/// The stream a writer appends to.
+#[derive(Debug)]
+pub(super) struct ActiveStream {
+    pub(super) id: StreamId,
+    pub(super) home: Option<Home>,
+    /// Held for the lock on it.
+    pub(super) _lock: Arc<dyn File>,
+    pub(super) segment: ActiveSegment,
+    /// The number of the next entry to be written.
+    pub(super) next: Seq,
+    pub(super) chain: Chain,
+}
+
+/// A stream without a segment yet, as the storage refused one: the next attempt uses its folder.
+#[derive(Debug)]
+pub(super) struct BegunStream {
+    id: StreamId,
+    home: Option<Home>,
+    lock: Arc<dyn File>,
+}
+
+/// Where streams are claimed.
+#[derive(Debug)]
+pub(super) struct Claims<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) log: &'a Path,
+    pub(super) segment_bytes_max: u64,
+    /// Streams of this process that it must not continue.
+    pub(super) left: &'a [StreamId],
+}
+
+impl Claims<'_> {
+    /// Claims a stream to append to.
+    pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
+        self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
+        let streams = list_streams(self.storage.as_ref(), self.log)?;
+        let newest = streams.into_iter().rev().filter(|s| !self.left.contains(s)).take(CANDIDATES_MAX);
+        for stream in newest {
+            if let Ok(Some(active)) = self.try_continue(stream, clock) {
+                return Ok(active);
+            }
+        }
+        self.create_stream(clock, begun)
+    }
+
+    fn try_continue(&self, stream: StreamId, clock: &mut Clock) -> Result<Option<ActiveStream>> {
+        let dir = names::stream_dir(self.log, stream);
+        let Some(home) = home_of(self.storage.as_ref(), &dir) else { return Ok(None) };
+        let lock_path = dir.join(names::LOCK_NAME);
+        let Ok(lock) = self.storage.open(&lock_path, OpenMode::ReadWrite) else { return Ok(None) };
+        if !matches!(lock.try_lock(), Ok(true)) {
+            return Ok(None);
+        }
+        // Its holder may have left the stream, and removed the file, while it was opened here.
+        if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
+            return Ok(None);
+        }
+        let segments = list_segments(self.storage.as_ref(), self.log, stream)?;
+        let Some(base) = segments.last().copied() else { return Ok(None) };
+        let start = ResumePoint { segment: base, offset: 0, next: base };
+        let mut reader = StreamReader::open_at(self.storage, self.log, stream, ScanMode::Full, start)?;
+        let mut seen = Vec::new();
+        while let Some(item) = reader.next_item()? {
+            let Item::Commit(commit) = item else { return Ok(None) };
+            if let (Some(first), Some(last)) = (commit.entries.first(), commit.entries.last()) {
+                let times = (first.stamp.time, last.stamp.time);
+                seen.push((first.stamp.seq, commit.offset, commit.entries.len() as u64, times));
+            }
+        }
+        let point = reader.resume_point();
+        let (Some(header), Some(chain)) = (reader.header().cloned(), reader.chain()) else { return Ok(None) };
+        let last_time = reader.last_time().max(header.time);
+        let fits = header.home == Some(home)
+            && matches!(reader.tail(), Tail::Open | Tail::Closed)
+            && !reader.is_sealed()
+            && point.segment == base
+            && point.offset < self.segment_bytes_max
+            && last_time <= self.storage.now().saturating_add(AHEAD_MAX);
+        if !fits {
+            return Ok(None);
+        }
+        let path = names::segment_path(self.log, stream, base);
+        let file = self.storage.open(&path, OpenMode::ReadWrite).map_err(|e| Error::io("open", &path, e))?;
+        let mut segment = ActiveSegment::new(path, file, &header, self.segment_bytes_max);
+        for (seq, offset, entries, times) in seen {
+            segment.count(seq, offset, entries, times);
+        }
+        segment.marked = reader.tail() == Tail::Closed || segment.entries == 0;
+        segment.resume_at(point.offset)?;
+        clock.resume(last_time);
+        Ok(Some(ActiveStream { id: stream, home: Some(home), _lock: lock, segment, next: point.next, chain }))
+    }
+
+    fn create_stream(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
+        let stream = match begun.take() {
+            Some(stream) => stream,
+            None => self.begin_stream()?,
+        };
+        let header = SegmentHeader {
+            stream: stream.id,
+            home: stream.home,
+            base: Seq::FIRST,
+            chain: Chain::START,
+            salt: self.salt()?,
+            previous_salt: 0,
+            time: clock.tick(self.storage.now(), 1),
+        };
+        let path = names::segment_path(self.log, stream.id, header.base);
+        let file = match create_segment(self.storage.as_ref(), self.log, &header) {
+            Ok(file) => file,
+            Err(e) => {
+                // Otherwise every append to a full disk would leave another folder behind.
+                if matches!(exists(self.storage.as_ref(), &path), Ok(false)) {
+                    *begun = Some(stream);
+                }
+                return Err(e);
+            }
+        };
+        Ok(ActiveStream {
+            id: stream.id,
+            home: stream.home,
+            _lock: stream.lock,
+            segment: ActiveSegment::new(path, file, &header, self.segment_bytes_max),
+            next: Seq::FIRST,
+            chain: Chain::START,
+        })
+    }
+
+    /// A new stream's folder and lock.
+    fn begin_stream(&self) -> Result<BegunStream> {
+        let mut random = [0u8; 10];
+        let entropy = self.storage.entropy(&mut random);
+        entropy.map_err(|e| Error::io("read random bytes for", self.log, e))?;
+        let id = StreamId::new(self.storage.now(), random);
+        let dir = names::stream_dir(self.log, id);
+        self.storage.create_dir_all(&dir).map_err(|e| Error::io("create", &dir, e))?;
+        let lock_path = dir.join(names::LOCK_NAME);
+        let lock = self.storage.open(&lock_path, OpenMode::CreateNew);
+        let lock = lock.map_err(|e| Error::io("create", &lock_path, e))?;
+        let home = match lock.try_lock() {
+            Ok(true) => home_of(self.storage.as_ref(), &dir),
+            // No locks here, or a reader is just asking whether the stream is held: without the lock the stream is
+            // used by this process only, and never continued.
+            Ok(false) | Err(_) => None,
+        };
+        Ok(BegunStream { id, home, lock })
+    }
+
+    fn salt(&self) -> Result<u64> {
+        let mut salt = [0u8; 8];
+        let entropy = self.storage.entropy(&mut salt);
+        entropy.map_err(|e| Error::io("read random bytes for", self.log, e))?;
+        Ok(u64::from_le_bytes(salt).max(1))
+    }
+
+    /// Creates the segment that comes behind the active one, durably.
+    pub(super) fn create_next(&self, active: &ActiveStream, time: u64) -> Result<ActiveSegment> {
+        let header = SegmentHeader {
+            stream: active.id,
+            home: active.home,
+            base: active.next,
+            chain: active.chain,
+            salt: self.salt()?,
+            previous_salt: active.segment.salt,
+            time,
+        };
+        let file = create_segment(self.storage.as_ref(), self.log, &header)?;
+        let path = names::segment_path(self.log, active.id, header.base);
+        Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
+    }
+
+    /// Sees to it that no process continues the stream, ever. `false`: the storage refused.
+    pub(super) fn forbid_continuing(&self, stream: StreamId) -> bool {
+        let lock = names::stream_dir(self.log, stream).join(names::LOCK_NAME);
+        self.storage.remove_file(&lock).is_ok()
+    }
+}
