@@ -44,13 +44,11 @@ fn frame_of(drafts: &[Draft], first: Stamp, salt: u64) -> (Vec<u8>, Vec<Entry>) 
         let entry = Entry { stamp, kind: *kind, version: *version, payload: payload.clone(), checksum };
         expected.push((head, entry));
     }
-    let mut bytes = Vec::new();
-    let mut heads = Vec::new();
-    put_entries(&mut bytes, &rows, first.stream, first.seq, salt, |head, payload| {
-        heads.push((*head, payload.to_vec()));
-    });
-    let chained = expected.iter().map(|(head, entry)| (*head, entry.payload.clone()));
-    assert!(heads.into_iter().eq(chained), "the chain hangs on other bytes");
+    let (mut bytes, mut canonical) = (Vec::new(), Vec::new());
+    put_entries(&mut bytes, &mut canonical, &rows, first.stream, first.seq, salt);
+    let chained: Vec<u8> =
+        expected.iter().flat_map(|(head, entry)| [&head[..], &entry.payload].concat()).collect();
+    assert!(canonical == chained, "the chain hangs on other bytes");
     (bytes, expected.into_iter().map(|(_, entry)| entry).collect())
 }
 

@@ -3,8 +3,12 @@
 
 /// A CRC-32 over the salt's eight little-endian bytes, then `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&salt.to_le_bytes());
+    /// The checksum of eight zero bytes: what most calls would begin with.
+    const NO_SALT: u32 = 0x6522_df69;
+    let mut hasher = crc32fast::Hasher::new_with_initial(if salt == 0 { NO_SALT } else { 0 });
+    if salt != 0 {
+        hasher.update(&salt.to_le_bytes());
+    }
     for part in parts {
         hasher.update(part);
     }
@@ -75,6 +79,12 @@ mod tests {
             Digest::of(b"").to_string(),
             "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
         );
+    }
+
+    #[test]
+    fn no_salt_is_a_salt_of_zeros() {
+        assert_eq!(salted_crc32(0, &[b"frame"]), crc32fast::hash(b"\0\0\0\0\0\0\0\0frame"));
+        assert_eq!(salted_crc32(1, &[b"frame"]), crc32fast::hash(b"\x01\0\0\0\0\0\0\0frame"));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! 2. What cannot be continued for whatever reason is a reason for a new stream, never for not capturing.
 
 use crate::engine::chain::Chain;
+use crate::engine::checksum::Digest;
 use crate::engine::clock::{AHEAD_MAX, Clock};
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -33,6 +34,15 @@ pub(super) struct ActiveStream {
     /// The number of the next entry to be written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
+}
+
+impl ActiveStream {
+    /// Goes on in the segment that was created for it; returns the one before and the link at its end.
+    pub(super) fn go_on_in(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
+        let link = self.chain.link();
+        self.chain = Chain::from_link(link);
+        (std::mem::replace(&mut self.segment, next), link)
+    }
 }
 
 /// A stream without a segment yet, as the storage refused one: the next attempt uses its folder.
@@ -92,7 +102,9 @@ impl Claims<'_> {
             }
         }
         let point = reader.resume_point();
-        let (Some(header), Some(chain)) = (reader.header().cloned(), reader.chain()) else { return Ok(None) };
+        let (Some(header), Some(chain)) = (reader.header().cloned(), reader.chain().cloned()) else {
+            return Ok(None);
+        };
         let last_time = reader.last_time().max(header.time);
         let fits = header.home == Some(home)
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
@@ -124,7 +136,7 @@ impl Claims<'_> {
             stream: stream.id,
             home: stream.home,
             base: Seq::FIRST,
-            chain: Chain::START,
+            chain: Chain::ORIGIN,
             salt: self.salt()?,
             previous_salt: 0,
             time: clock.tick(self.storage.now(), 1),
@@ -146,7 +158,7 @@ impl Claims<'_> {
             _lock: stream.lock,
             segment: ActiveSegment::new(path, file, &header, self.segment_bytes_max),
             next: Seq::FIRST,
-            chain: Chain::START,
+            chain: Chain::from_link(Chain::ORIGIN),
         })
     }
 
@@ -183,7 +195,7 @@ impl Claims<'_> {
             stream: active.id,
             home: active.home,
             base: active.next,
-            chain: active.chain,
+            chain: active.chain.link(),
             salt: self.salt()?,
             previous_salt: active.segment.salt,
             time,

@@ -160,11 +160,17 @@ pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[
 }
 
 fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).take_while(|(x, y)| x == y).count() * 8;
+    let rest = |bytes| <[u8]>::get(bytes, words..).unwrap_or_default();
+    words + rest(a).iter().zip(rest(b)).take_while(|(x, y)| x == y).count()
 }
 
 fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
+    let (x, y) = (a.as_rchunks::<8>().1.iter().rev(), b.as_rchunks::<8>().1.iter().rev());
+    let words = x.zip(y).take_while(|(x, y)| x == y).count() * 8;
+    let rest = |bytes: &[u8]| bytes.len() - words;
+    let (a, b) = (a.get(..rest(a)).unwrap_or_default(), b.get(..rest(b)).unwrap_or_default());
+    words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
 /// The payload that a kind had last in a frame, for the few kinds used most recently. A kind that has dropped out
@@ -192,16 +198,16 @@ impl<'a> Latest<'a> {
 }
 
 /// Appends one frame with `rows` to `out`; their numbers are `first` and on, their times not descending.
-/// Calls `each` with every entry's canonical head and payload, in order (the chain hangs on it).
+/// Appends the canonical bytes of the entries to `canonical` (the chain hangs on them).
 ///
 /// The caller has checked that the rows fit ([`Rows::of`], [`Rows::fit_with`]).
 pub fn put_entries(
     out: &mut Vec<u8>,
+    canonical: &mut Vec<u8>,
     rows: &Rows,
     stream: StreamId,
     first: Seq,
     salt: u64,
-    mut each: impl FnMut(&[u8; 40], &[u8]),
 ) {
     let start = out.len();
     out.resize(start + FRAME_HEADER_LEN, 0);
@@ -226,7 +232,8 @@ pub fn put_entries(
         put_varint(out, suffix as u64);
         put_varint(out, middle.len() as u64);
         out.extend_from_slice(middle);
-        each(&head, payload);
+        canonical.extend_from_slice(&head);
+        canonical.extend_from_slice(payload);
         time = row.time;
     }
     let header = FrameHeader {
@@ -297,7 +304,7 @@ mod tests {
             rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload });
         }
         let mut out = Vec::new();
-        put_entries(&mut out, &rows, STREAM, Seq(5), salt, |_, _| {});
+        put_entries(&mut out, &mut Vec::new(), &rows, STREAM, Seq(5), salt);
         out
     }
 

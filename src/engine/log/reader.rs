@@ -258,7 +258,7 @@ impl StreamReader {
             upcoming,
             mode,
             expected: at.next,
-            chain: (at.next == Seq::FIRST).then_some(Chain::START),
+            chain: (at.next == Seq::FIRST).then(|| Chain::from_link(Chain::ORIGIN)),
             counts: (0, 0),
             last_time: 0,
             scan: None,
@@ -312,9 +312,9 @@ impl StreamReader {
         self.last_time
     }
 
-    /// The chain after the last entry, if no gap lies behind it (in full mode).
-    pub fn chain(&self) -> Option<Chain> {
-        self.chain
+    /// The chain after the last entry, if no gap lies between it and the header of its segment (in full mode).
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// The header of the segment read last.
@@ -412,12 +412,12 @@ impl StreamReader {
             && offset.is_none()
         {
             self.reach(header.base);
-            if let (Some(chain), ScanMode::Full) = (self.chain, self.mode)
-                && chain != header.chain
+            if let (Some(chain), ScanMode::Full) = (&self.chain, self.mode)
+                && chain.link() != header.chain
             {
                 self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
-            self.chain = Some(header.chain);
+            self.chain = Some(Chain::from_link(header.chain));
         }
         // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
         let mapped = self.mode == ScanMode::Follow && !self.is_last();
@@ -518,7 +518,8 @@ impl StreamReader {
         if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
             for entry in &entries {
                 let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
-                chain.push(&head, &entry.payload);
+                chain.push(&head);
+                chain.push(&entry.payload);
             }
         }
         self.expected = header.next();
@@ -547,11 +548,8 @@ impl StreamReader {
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
-        match self.chain {
-            Some(chain) if chain.link() != mark.chain => {
-                self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
-            }
-            _ => self.chain = Some(Chain::at(mark.chain)),
+        if self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
+            self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
         }
         if let (Some(seal), true) = (&mark.seal, whole_before) {
             let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;

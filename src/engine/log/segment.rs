@@ -4,7 +4,6 @@
 //! The salt goes into every frame's checksums, and is repeated in the next segment's header.
 
 use crate::engine::bytes::{Reader, is_zero};
-use crate::engine::chain::Chain;
 use crate::engine::checksum::{Digest, salted_crc32};
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::storage::Place;
@@ -42,8 +41,8 @@ pub struct SegmentHeader {
     pub home: Option<Home>,
     /// The number of its first entry.
     pub base: Seq,
-    /// The chain before its first entry.
-    pub chain: Chain,
+    /// The link before its first entry.
+    pub chain: Digest,
     /// Goes into the checksums of its frames.
     pub salt: u64,
     /// The salt of the segment before; 0 for the first.
@@ -82,7 +81,7 @@ impl SegmentHeader {
         out.extend_from_slice(&home.place.inode.to_le_bytes());
         out.extend_from_slice(&home.place.born.to_le_bytes());
         out.extend_from_slice(&self.base.0.to_le_bytes());
-        out.extend_from_slice(&self.chain.link().0);
+        out.extend_from_slice(&self.chain.0);
         out.extend_from_slice(&self.salt.to_le_bytes());
         out.extend_from_slice(&self.previous_salt.to_le_bytes());
         out.extend_from_slice(&self.time.to_le_bytes());
@@ -137,7 +136,7 @@ impl SegmentHeader {
             stream,
             home: (has_home == 1).then_some(home),
             base: Seq(reader.u64()?),
-            chain: Chain::at(Digest(reader.array()?)),
+            chain: Digest(reader.array()?),
             salt: reader.u64()?,
             previous_salt: reader.u64()?,
             time: reader.u64()?,
@@ -229,7 +228,7 @@ mod tests {
             stream: StreamId([7; 16]),
             home: Some(Home { boot: [9; 16], place: Place { device: 1, inode: 2, born: 3 } }),
             base: Seq(42),
-            chain: Chain::at(Digest([5; 32])),
+            chain: Digest([5; 32]),
             salt: 0x1234,
             previous_salt: 0x5678,
             time: 99,

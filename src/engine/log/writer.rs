@@ -89,7 +89,9 @@ struct State {
     /// Streams whose lock file could not be removed when it had to be: one id for each such failure.
     left: Vec<StreamId>,
     batch: Batch,
+    /// The frame that is being written, and the canonical bytes of its entries.
     frame: Vec<u8>,
+    canonical: Vec<u8>,
     /// The commits written and not covered by a sync that has begun.
     group: SyncGroup,
     syncing: bool,
@@ -341,22 +343,20 @@ impl Shared {
         if state.batch.rows.is_empty() {
             return Ok(());
         }
-        let State { active, batch, frame, .. } = state;
+        let State { active, batch, frame, canonical, .. } = state;
         let Some(active) = active else { return Err(self.gone()) };
         let segment = &mut active.segment;
         segment.cut()?;
         frame.clear();
-        let mut chain = active.chain;
-        put_entries(frame, &batch.rows, active.id, active.next, segment.salt, |head, payload| {
-            chain.push(head, payload)
-        });
+        canonical.clear();
+        put_entries(frame, canonical, &batch.rows, active.id, active.next, segment.salt);
         segment.take_room(frame.len() as u64, room)?;
         let offset = segment.offset;
         segment.write(frame)?;
         let count = batch.rows.len() as u64;
         segment.count(active.next, offset, count, batch.rows.times());
         active.next = active.next.plus(count);
-        active.chain = chain;
+        active.chain.push(canonical);
         batch.rows.clear();
         batch.number += 1;
         Ok(())
@@ -431,7 +431,7 @@ impl Shared {
         let State { active, clock, left, .. } = state;
         let Some(active) = active else { return Ok(()) };
         let next = self.claims(left).create_next(active, clock.tick(self.storage.now(), 1))?;
-        let old = std::mem::replace(&mut active.segment, next);
+        let (old, _) = active.go_on_in(next);
         if old.condition == Condition::Ragged {
             let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
             self.settle(state, synced);
@@ -450,8 +450,8 @@ impl Shared {
             // what is wrong if it is.
             return Ok(());
         };
-        let mut old = std::mem::replace(&mut active.segment, next);
-        let mark = Mark { chain: active.chain.link(), seal: Some(old.seal()) };
+        let (mut old, link) = active.go_on_in(next);
+        let mark = Mark { chain: link, seal: Some(old.seal()) };
         let mut frame = Vec::new();
         put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.salt);
         // Without its seal a segment is still whole: the next header bounds it.
