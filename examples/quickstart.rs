@@ -228,9 +228,11 @@ fn capture(data: &Data, run: RunBuilder, fit: impl Fn(&StageScope) -> Result<Fit
     let captured = stage.emit_all(metrics)?;
     stage.relate(model.artifact_ref(), RelationType::EvaluatedOn, dataset.artifact_ref())?;
     stage.complete()?;
-    run.complete()?;
+    let head = run.complete()?;
 
     println!("{}", run.run_ref());
+    // Kept elsewhere, `contexta verify --head` tells by it whether the log still holds everything up to here.
+    println!("  head {head}");
     // A model that finds no good wine has no f1: the run says so, and goes on.
     for what in captured.iter().filter_map(|result| result.degraded.as_ref()) {
         println!("  {what}");

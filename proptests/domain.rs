@@ -294,7 +294,9 @@ impl Workspace {
     }
 
     pub(crate) fn projector_on(&self, storage: Arc<dyn Storage>, publish: bool) -> Projector<Toy> {
-        let options = ProjectorOptions { publish, cache_bytes: 1 << 20 };
+        // So little that blocks are spilled all the time.
+        let (overlay_bytes_max, spill) = (64 << 10, publish.then(|| self.root.join("projections")));
+        let options = ProjectorOptions { publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
         let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
         Projector::new(storage, self.log_dir(), self.root.join("projections"), options, projections)
     }

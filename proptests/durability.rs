@@ -108,7 +108,7 @@ fn on_a_full_disk_the_end_of_a_run_can_still_be_recorded() {
     let batched = log.append(&tag(n), Durability::Batched).unwrap_err();
     assert_eq!(batched.code(), "storage_full", "a full disk is said when it can be");
     for end in 0..8 {
-        log.append_reserved(&tag(1_000 + end), Durability::Fsync).unwrap();
+        log.append_end(&tag(1_000 + end)).unwrap();
     }
     let head = log.close().unwrap().unwrap();
     assert_eq!(head.seq.0, u64::from(n) + 8);

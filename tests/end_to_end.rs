@@ -8,12 +8,13 @@ use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
 use contexta::engine::log::stream::list_streams;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{Direction, Goal, StoredRecord};
-use contexta::recovery::{Outcome, VerifyOptions};
+use contexta::recovery::{Head, Outcome, VerifyOptions};
+use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false };
+const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false, heads: Vec::new() };
 
 #[test]
 fn what_is_captured_is_what_is_queried() {
@@ -469,6 +470,92 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
         (kept as u64 + 1, RunStatus::Completed)
     );
     assert!(!runs.notes.iter().any(|n| n.code.starts_with("log_")), "{:?}", runs.notes);
+}
+
+#[test]
+fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = |id: &str| {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        run.metric_at("loss", 1, 0.5).unwrap();
+        run.complete().unwrap()
+    };
+    let first = run("a");
+    let segment = log_files(&disk, "/w").remove(0);
+    let end = disk.read(&segment).unwrap().iter().rposition(|b| *b != 0).unwrap() + 1;
+    let second = run("b");
+    drop(contexta);
+    let verify = |heads: &[Head]| {
+        let checked = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
+        checked.verify(VerifyOptions { heads: heads.to_vec(), ..LOG_ONLY }, &|_, _| {}).unwrap()
+    };
+    let whole = verify(&[first, second]);
+    assert_eq!((whole.outcome, whole.heads), (Outcome::Whole, 2));
+    let other = verify(&[Head { digest: second.digest, ..first }]);
+    assert_eq!((other.outcome, other.problems[0].code), (Outcome::Damaged, "head_differs"));
+
+    // Cut exactly behind the first run: nothing in the log bounds what is missing.
+    let cut = disk.read(&segment).unwrap()[..end.next_multiple_of(8)].to_vec();
+    disk.overwrite(&segment, cut);
+    assert_eq!(verify(&[first]).outcome, Outcome::Whole);
+    let lost = verify(&[first, second]);
+    assert_eq!((lost.outcome, lost.heads, lost.problems.len()), (Outcome::Damaged, 1, 1));
+    assert_eq!(lost.problems[0].lost, Some((first.seq.next(), Some(second.seq))));
+
+    // Torn: the head bounds what was unknown.
+    let torn = disk.read(&segment).unwrap()[..end - 9].to_vec();
+    disk.overwrite(&segment, torn);
+    let unknown = verify(&[]).problems[0].lost.unwrap();
+    assert_eq!(unknown.1, None);
+    assert_eq!(verify(&[second]).problems[0].lost, Some((unknown.0, Some(second.seq))));
+
+    disk.remove_tree(segment.parent().unwrap());
+    let gone = verify(&[second]);
+    assert_eq!((gone.outcome, gone.problems[0].code), (Outcome::Damaged, "stream_missing"));
+}
+
+#[test]
+fn what_is_batched_is_handed_over_before_a_question_and_at_the_end_of_a_scope() {
+    let disk = SimDisk::new(17);
+    let options = Options::new("/w").storage(disk.process(1)).durability(Durability::Batched);
+    let contexta = options.open().unwrap();
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let captured = run.metric_at("loss", 1, 0.5).unwrap();
+    assert_eq!(captured.durability, Durability::Batched);
+    let count = |contexta: &Contexta| {
+        contexta.list_runs(None).unwrap().runs[0].metrics.first().map_or(0, |m| m.count)
+    };
+    assert_eq!(count(&open_sim(&disk, 2, "/w")), 0);
+    assert_eq!(count(&contexta), 1, "a question in the same process");
+    let stage = run.stage("train").unwrap();
+    stage.metric_at("loss", 2, 0.25).unwrap();
+    assert_eq!(contexta.session().project_ref().to_string(), "project:default");
+    stage.complete().unwrap();
+    let metrics = &open_sim(&disk, 3, "/w").list_runs(None).unwrap().runs[0].metrics;
+    assert_eq!(metrics.iter().map(|m| m.count).sum::<u64>(), 2, "the end of a scope");
+}
+
+#[test]
+fn what_is_captured_after_a_reading_has_a_later_time() {
+    let disk = SimDisk::new(18);
+    disk.advance(30_000_000_000);
+    let ahead = open_sim(&disk, 1, "/w");
+    let run = ahead.run("a").run_id("a").start().unwrap();
+    run.param("lr", 1_i64).unwrap();
+    disk.advance(-30_000_000_000);
+    let behind = open_sim(&disk, 2, "/w");
+    behind.list_runs(None).unwrap();
+    let other = behind.run("b").run_id("b").start().unwrap();
+    other.complete().unwrap();
+    let heads = behind.log_streams().unwrap();
+    let times: Vec<_> = heads.iter().map(|row| row.last_time.unwrap()).collect();
+    let own = heads.iter().position(|row| row.stream == behind.close().unwrap().unwrap().stream).unwrap();
+    assert_eq!(times.iter().max(), Some(&times[own]), "{times:?}");
+    // Half a minute is followed; an hour is not, and is said.
+    disk.advance(-3_600_000_000_000);
+    let list = open_sim(&disk, 3, "/w").list_runs(None).unwrap();
+    assert!(list.notes.iter().any(|n| n.code == "clock_ahead"), "{:?}", list.notes);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::contract::{
     Value,
 };
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
-use crate::store::{Durability, Stamp};
+use crate::store::{Durability, Head, Stamp};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -213,7 +213,7 @@ impl RunInner {
     }
 
     /// Ends the run and the stages still open, in one commit.
-    fn end(&self, status: RunStatus) -> Result<()> {
+    fn end(&self, status: RunStatus) -> Result<Head> {
         let inner = &self.scope.session.inner;
         let now = inner.now();
         let stages: Vec<Arc<StageInner>> = self.children().stages.iter().filter_map(Weak::upgrade).collect();
@@ -230,8 +230,7 @@ impl RunInner {
         if appended.is_err() {
             scopes.iter().for_each(|s| s.reopen());
         }
-        appended?;
-        Ok(())
+        Ok(appended?)
     }
 }
 
@@ -328,18 +327,20 @@ impl RunScope {
         Ok(())
     }
 
-    /// Ends the run well, and its open stages with it. On disk when this returns.
-    pub fn complete(&self) -> Result<()> {
+    /// Ends the run well, and its open stages with it. On disk when this returns, also where the disk is full but for the
+    /// room that is kept back. The head, kept elsewhere, tells later whether the log still holds all of it
+    /// (`contexta verify --head`).
+    pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }
 
     /// Ends the run badly.
-    pub fn fail(&self) -> Result<()> {
+    pub fn fail(&self) -> Result<Head> {
         self.inner.end(RunStatus::Failed)
     }
 
     /// Ends the run before its end.
-    pub fn cancel(&self) -> Result<()> {
+    pub fn cancel(&self) -> Result<Head> {
         self.inner.end(RunStatus::Cancelled)
     }
 
@@ -361,7 +362,7 @@ struct StageInner {
 }
 
 impl StageInner {
-    fn end(&self, status: RunStatus) -> Result<()> {
+    fn end(&self, status: RunStatus) -> Result<Head> {
         let inner = &self.scope.session.inner;
         let Some(own) = self.scope.end(status, inner.now()) else {
             return Err(Error::ScopeClosed { scope: self.scope.subject(), status: *self.scope.status() });
@@ -370,8 +371,7 @@ impl StageInner {
         if appended.is_err() {
             self.scope.reopen();
         }
-        appended?;
-        Ok(())
+        Ok(appended?)
     }
 }
 
@@ -395,17 +395,17 @@ impl StageScope {
     }
 
     /// Ends the stage well. On disk when this returns.
-    pub fn complete(&self) -> Result<()> {
+    pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }
 
     /// Ends the stage badly.
-    pub fn fail(&self) -> Result<()> {
+    pub fn fail(&self) -> Result<Head> {
         self.inner.end(RunStatus::Failed)
     }
 
     /// Ends the stage before its end.
-    pub fn cancel(&self) -> Result<()> {
+    pub fn cancel(&self) -> Result<Head> {
         self.inner.end(RunStatus::Cancelled)
     }
 

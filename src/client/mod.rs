@@ -17,7 +17,6 @@ use crate::interpretation::{
     BestRun, Direction, Goal, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList,
     RunSnapshot, StepSeries, compare, lineage, query, report,
 };
-use crate::projections;
 use crate::recovery::{
     DumpedEntry, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, rebuild, verify,
 };
@@ -34,6 +33,8 @@ pub struct Options {
     workspace: PathBuf,
     create: bool,
     publish: bool,
+    projections: Option<PathBuf>,
+    temporary: Option<PathBuf>,
     capture: CaptureOptions,
     storage: Option<Arc<dyn Storage>>,
 }
@@ -45,6 +46,8 @@ impl Options {
             workspace: workspace.as_ref().to_path_buf(),
             create: true,
             publish: true,
+            projections: None,
+            temporary: None,
             capture: CaptureOptions::default(),
             storage: None,
         }
@@ -93,6 +96,20 @@ impl Options {
         self
     }
 
+    /// Keeps the projections in this directory instead of the workspace: on local disk where the workspace lies on a
+    /// network. They are derived; losing them loses nothing. One directory serves one workspace.
+    pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
+        self.projections = Some(dir.as_ref().to_path_buf());
+        self
+    }
+
+    /// Where a temporary file is made when the tables of a large log do not fit in memory and the workspace is opened
+    /// read-only; by default nowhere, and memory is used. Otherwise it is made beside the projections.
+    pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
+        self.temporary = Some(dir.as_ref().to_path_buf());
+        self
+    }
+
     /// Another system than the real one, for tests.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
@@ -134,15 +151,20 @@ impl Contexta {
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
         let log = Log::new(Arc::clone(&storage), paths.log(), LogOptions::default());
         let journal = Arc::new(Journal::new(log, blobs.clone()));
+        let projections = options.projections.unwrap_or_else(|| paths.projections());
+        let spill = if options.publish { Some(projections.clone()) } else { options.temporary };
+        let projector_options =
+            ProjectorOptions { publish: options.publish, spill, ..ProjectorOptions::default() };
         let projector = Projector::new(
             Arc::clone(&storage),
             paths.log(),
-            paths.projections(),
-            ProjectorOptions { publish: options.publish, ..ProjectorOptions::default() },
-            projections::all(),
+            projections,
+            projector_options,
+            crate::projections::all(),
         );
         let session = Session::new(Arc::clone(&journal), options.capture)?;
-        Ok(Contexta { storage, paths, journal, session, store: Store::new(projector, blobs) })
+        let store = Store::new(projector, blobs, Arc::clone(&journal));
+        Ok(Contexta { storage, paths, journal, session, store })
     }
 
     /// Where its files are.

@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod rebuild;
 pub mod verify;
 
+pub use crate::engine::chain::Head;
 pub use error::{Error, Result};
 pub use inspect::{DumpedEntry, SegmentRow, StreamRow};
 pub use rebuild::RebuildReport;

@@ -16,17 +16,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What to check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyOptions {
     /// Hash every body again.
     pub bodies: bool,
     /// Compare the projections with a rebuild.
     pub projections: bool,
+    /// Heads kept elsewhere: their streams must still begin with the same entries, and go at least as far.
+    pub heads: Vec<Head>,
 }
 
 impl Default for VerifyOptions {
     fn default() -> VerifyOptions {
-        VerifyOptions { bodies: true, projections: true }
+        VerifyOptions { bodies: true, projections: true, heads: Vec::new() }
     }
 }
 
@@ -115,6 +117,8 @@ pub struct VerifyReport {
     pub notes: Vec<Note>,
     /// Number of bodies hashed.
     pub bodies: u64,
+    /// Number of heads that their streams confirmed.
+    pub heads: u64,
     /// The projections.
     pub projections: ProjectionState,
 }
@@ -140,14 +144,22 @@ pub fn verify(
         problems: Vec::new(),
         notes: Vec::new(),
         bodies: 0,
+        heads: 0,
         projections: ProjectionState::Skipped,
     };
     let streams = list_streams(storage.as_ref(), log)?;
     let total = log_bytes(storage.as_ref(), log, &streams);
     let mut done = 0;
     let mut unchecked = false;
+    for head in options.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err()) {
+        let message = format!("stream {} is not in the log, and had {} entries", head.stream, head.seq);
+        let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
+        let stream = Some(head.stream);
+        report.problems.push(Problem { stream, lost, ..Problem::elsewhere("stream_missing", message) });
+    }
     for stream in streams {
-        if let Err(e) = verify_stream(storage, log, stream, &mut report, &mut |bytes| {
+        let heads: Vec<Head> = options.heads.iter().copied().filter(|h| h.stream == stream).collect();
+        if let Err(e) = verify_stream(storage, log, stream, &heads, &mut report, &mut |bytes| {
             done += bytes;
             progress(done, total.max(done));
         }) {
@@ -204,6 +216,7 @@ fn verify_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,
     stream: StreamId,
+    heads: &[Head],
     report: &mut VerifyReport,
     advance: &mut dyn FnMut(u64),
 ) -> Result<()> {
@@ -211,6 +224,7 @@ fn verify_stream(
     let live = is_held(storage.as_ref(), log, stream);
     let segments = list_segments(storage.as_ref(), log, stream)?.len();
     let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
+    heads.iter().for_each(|head| reader.watch(head.seq));
     let mut entries = 0u64;
     let mut problems = Problems { stream, open: Vec::new(), found: Vec::new() };
     while let Some(item) = reader.next_item()? {
@@ -240,6 +254,9 @@ fn verify_stream(
         let message = format!("stream {stream} is being written; its end was not checked");
         report.notes.push(Note::new(Severity::Info, "stream_in_flight", message).with("stream", stream));
     }
+    for head in heads {
+        compare_head(head, &reader, &mut problems, report);
+    }
     report.problems.append(&mut problems.found);
     let head =
         reader.chain().map(|chain| Head { stream, seq: reader.next_seq().previous(), digest: chain.link() });
@@ -252,6 +269,38 @@ fn verify_stream(
     }
     report.streams.push(StreamReport { stream, segments, entries, head, live, closed });
     Ok(())
+}
+
+/// Holds a stream to a head that was kept elsewhere.
+fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems, report: &mut VerifyReport) {
+    let stream = head.stream;
+    if reader.next_seq() <= head.seq {
+        let lost = Some((reader.next_seq(), Some(head.seq)));
+        // What is missing without a bound is bounded now.
+        let open = problems.found.iter_mut().filter(|p| matches!(p.lost, Some((_, None))));
+        if let Some(problem) = open.last() {
+            problem.lost = lost;
+            return;
+        }
+        let message = format!("stream {stream} went on to {}: lost {} to {0}", head.seq, reader.next_seq());
+        problems.add("entries_missing", None, None, message);
+        if let Some(problem) = problems.found.last_mut() {
+            problem.lost = lost;
+        }
+        return;
+    }
+    match reader.watched(head.seq) {
+        Some(link) if link == head.digest => report.heads += 1,
+        Some(_) => {
+            let message = format!("stream {stream} does not begin with the {} entries of the head", head.seq);
+            problems.add("head_differs", None, None, message);
+        }
+        None => {
+            let message =
+                format!("the head at {} of stream {stream} lies behind a gap and proves nothing", head.seq);
+            report.notes.push(Note::new(Severity::Warning, "head_unchecked", message).with("stream", stream));
+        }
+    }
 }
 
 /// Pairs what is wrong with bytes with what is lost by it: the gap behind a finding belongs to it.

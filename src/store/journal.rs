@@ -66,10 +66,10 @@ impl Journal {
     }
 
     /// Appends, on disk when it returns, what must still be said when the disk is full: that something has ended. The log
-    /// keeps some room back for it.
-    pub fn append_end(&self, facts: Vec<Fact>) -> Result<Receipt> {
+    /// keeps some room back for it. With the head that covers it, to be kept elsewhere.
+    pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        Ok(self.log.append_reserved(&captured, Durability::Fsync)?.into())
+        Ok(self.log.append_end(&captured)?.1)
     }
 
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {

@@ -110,6 +110,12 @@ impl From<&EngineNote> for Note {
                 let message = format!("stream {stream} could not be read: {reason}");
                 Note::new(Severity::Error, "stream_unreadable", message).with("stream", stream)
             }
+            EngineNote::ClockAhead { stream, time } => {
+                let message = format!(
+                    "the clock of stream {stream} was far ahead of this machine's: its entries sort behind newer ones"
+                );
+                Note::new(Severity::Warning, "clock_ahead", message).with("stream", stream).with("time", time)
+            }
             EngineNote::UnknownKind { kind, count } => {
                 let message = format!(
                     "{count} entries of kind {} are not known to this version; they are kept",

@@ -7,13 +7,18 @@ use crate::engine::projection::{CatchUp, Progress, Projector, View};
 use crate::engine::{self};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
-use crate::store::note::Note;
+use crate::store::journal::Journal;
+use crate::store::note::{Note, Severity};
+use std::sync::Arc;
 
 /// The read side of one workspace.
 #[derive(Debug)]
 pub struct Store {
     projector: Projector<Captured>,
     blobs: BlobStore,
+    /// What captures in the same process: it hands over what is batched before a question, and its clock hears of what
+    /// was read.
+    journal: Arc<Journal>,
 }
 
 /// A consistent read. Rows that belong together come from one moment.
@@ -21,20 +26,30 @@ pub struct Store {
 pub struct StoreView<'a> {
     pub(super) view: &'a View,
     pub(super) blobs: &'a BlobStore,
+    not_handed_over: Option<String>,
 }
 
 impl Store {
-    /// A store on these projections and bodies.
-    pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
-        Store { projector, blobs }
+    /// A store on these projections and bodies, beside the journal of the same process.
+    pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore, journal: Arc<Journal>) -> Store {
+        Store { projector, blobs, journal }
     }
 
     /// Catches up with the log, then asks. The question is asked again, after a rebuild, if the projections turn
     /// out to be damaged; it must not have side effects.
     pub fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
-        self.projector.read(|view| match question(&StoreView { view, blobs: &self.blobs }) {
-            Err(Error::Engine(e @ engine::Error::ProjectionUnusable { .. })) => Err(e),
-            other => Ok(other),
+        let not_handed_over = self.journal.flush().err().map(|e| {
+            let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+            format!("{e}{source}")
+        });
+        self.projector.read(|view| {
+            // Whatever lies too far ahead to follow is noted by the view.
+            self.journal.observe(view.latest());
+            let not_handed_over = not_handed_over.clone();
+            match question(&StoreView { view, blobs: &self.blobs, not_handed_over }) {
+                Err(Error::Engine(e @ engine::Error::ProjectionUnusable { .. })) => Err(e),
+                other => Ok(other),
+            }
         })?
     }
 
@@ -57,7 +72,11 @@ impl Store {
 impl StoreView<'_> {
     /// What this view lacks, and what was done to get it.
     pub fn notes(&self) -> Vec<Note> {
-        self.view.notes().iter().map(Note::from).collect()
+        let batch = self.not_handed_over.iter().map(|reason| {
+            let message = format!("what this process has batched could not be handed over: {reason}");
+            Note::new(Severity::Error, "batch_not_handed_over", message)
+        });
+        self.view.notes().iter().map(Note::from).chain(batch).collect()
     }
 
     /// Facts by their place in the log, in order; `None` for one that is not readable.

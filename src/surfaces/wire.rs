@@ -265,6 +265,7 @@ pub(crate) fn verify(r: &VerifyReport) -> Value {
         ("outcome", r.outcome.as_str().into()),
         ("entries", r.entries().into()),
         ("bodies", r.bodies.into()),
+        ("heads", r.heads.into()),
         ("projections", Value::map([("state", state.into()), ("tables", tables)])),
         ("streams", streams),
         ("problems", list(&r.problems, problem)),

@@ -6,7 +6,7 @@
 //!    are taken), and while its clock is not far ahead of this one.
 //! 2. What cannot be continued for whatever reason is a reason for a new stream, never for not capturing.
 
-use crate::engine::chain::Chain;
+use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;
 use crate::engine::clock::{AHEAD_MAX, Clock};
 use crate::engine::entry::{Seq, StreamId};
@@ -37,6 +37,11 @@ pub(super) struct ActiveStream {
 }
 
 impl ActiveStream {
+    /// How far it was handed over.
+    pub(super) fn head(&self) -> Head {
+        Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
+    }
+
     /// Goes on in the segment that was created for it; returns the one before and the link at its end.
     pub(super) fn go_on_in(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
         let link = self.chain.link();

@@ -8,6 +8,7 @@
 
 use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
+use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries};
@@ -16,7 +17,7 @@ use crate::engine::log::resync::{Source, next_frame, whole};
 use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
 use crate::engine::log::stream::{ResumePoint, list_segments, read_headers};
 use crate::engine::storage::{OpenMode, Storage};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -227,6 +228,7 @@ pub struct StreamReader {
     sealed: bool,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
+    watched: BTreeMap<Seq, Option<Digest>>,
 }
 
 impl StreamReader {
@@ -268,11 +270,22 @@ impl StreamReader {
             sealed: false,
             header: None,
             end: None,
+            watched: BTreeMap::new(),
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
         }
         Ok(reader)
+    }
+
+    /// Remembers the link after entry `seq` when it comes by (in full mode).
+    pub fn watch(&mut self, seq: Seq) {
+        self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
+    }
+
+    /// The link after a watched entry, if it came by and no gap lies between it and the header of its segment.
+    pub fn watched(&self, seq: Seq) -> Option<Digest> {
+        self.watched.get(&seq).copied().flatten()
     }
 
     /// The next value; `None` at the end, which [`StreamReader::tail`] then describes.
@@ -520,6 +533,9 @@ impl StreamReader {
                 let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
                 chain.push(&head);
                 chain.push(&entry.payload);
+                if let Some(link) = self.watched.get_mut(&entry.stamp.seq) {
+                    *link = Some(chain.link());
+                }
             }
         }
         self.expected = header.next();
@@ -560,7 +576,7 @@ impl StreamReader {
         Ok(())
     }
 
-    fn digest_before(&mut self, base: Seq, end: u64) -> Result<crate::engine::checksum::Digest> {
+    fn digest_before(&mut self, base: Seq, end: u64) -> Result<Digest> {
         let path = names::segment_path(&self.log, self.stream, base);
         let wrap = |e| Error::io("read segment", &path, e);
         let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
@@ -576,6 +592,6 @@ impl StreamReader {
             hasher.update(bytes);
             at += bytes.len() as u64;
         }
-        Ok(crate::engine::checksum::Digest(*hasher.finalize().as_bytes()))
+        Ok(Digest(*hasher.finalize().as_bytes()))
     }
 }

@@ -137,16 +137,24 @@ impl Log {
     /// Errors: the events do not fit a commit, or the storage refused; then none of them is acknowledged, and the log
     /// is as it was (after a failed sync they may be found in it all the same).
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
-        self.append_rows(&Rows::of(events)?, durability, Room::Ordinary)
+        Ok(self.append_rows(&Rows::of(events)?, durability, Room::Ordinary)?.0)
     }
 
-    /// As [`Log::append`], and on a full disk may use the room that is kept back for what must still be said: that a
-    /// run has ended. For small commits.
-    pub fn append_reserved<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
-        self.append_rows(&Rows::of(events)?, durability, Room::Reserved)
+    /// As [`Log::append`] with [`Durability::Fsync`], for small commits with what must still be said when the disk is
+    /// full: that a run has ended. May use the room that is kept back for it. With the head that covers the commit, to
+    /// be kept elsewhere.
+    pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
+        let (done, head) = self.append_rows(&Rows::of(events)?, Durability::Fsync, Room::Reserved)?;
+        Ok((done, head.ok_or_else(|| self.shared.gone())?))
     }
 
-    fn append_rows(&self, rows: &Rows, durability: Durability, room: Room) -> Result<Committed> {
+    /// Appends; with the head afterwards where reserved room may be used.
+    fn append_rows(
+        &self,
+        rows: &Rows,
+        durability: Durability,
+        room: Room,
+    ) -> Result<(Committed, Option<Head>)> {
         let shared = self.shared.as_ref();
         let mut guard = shared.ready()?;
         if !guard.batch.rows.fit_with(rows) {
@@ -177,10 +185,11 @@ impl Log {
             state.batch.since = now;
             self.see_to_the_age(state);
         }
+        let head = state.active.as_ref().filter(|_| room == Room::Reserved).map(ActiveStream::head);
         if durability == Durability::Fsync {
             shared.wait_for_sync(guard)?;
         }
-        Ok(Committed { first, count, durability })
+        Ok((Committed { first, count, durability }, head))
     }
 
     /// Hands over what is batched: it survives the death of the process when this returns.
@@ -217,9 +226,9 @@ impl Log {
             marked = segment.write(&frame);
         }
         segment.trim();
-        let head = Head { stream: active.id, seq: active.next.previous(), digest: active.chain.link() };
-        let condition = segment.condition;
-        if condition != Condition::Latched {
+        let head = active.head();
+        let segment = &active.segment;
+        if segment.condition != Condition::Latched {
             let synced = segment.file.sync().map_err(|e| SyncFailure::new(&segment.path, &e));
             shared.settle(state, synced.clone());
             if synced.is_err() {
@@ -232,9 +241,7 @@ impl Log {
 
     /// The stream this process appends to, with how far it was handed over; `None` before the first append.
     pub fn head(&self) -> Option<Head> {
-        let state = self.shared.lock();
-        let active = state.active.as_ref()?;
-        Some(Head { stream: active.id, seq: active.next.previous(), digest: active.chain.link() })
+        self.shared.lock().active.as_ref().map(ActiveStream::head)
     }
 
     /// Tells the clock of a time read from another stream. `false`: it lies too far ahead to follow.

@@ -2,6 +2,7 @@
 //!
 //! Reading and applying go in steps of bounded size; rows and cursors of a step change in one transaction.
 
+use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
@@ -40,6 +41,24 @@ enum StreamState {
     History,
 }
 
+/// What the times of the streams' last entries say of their clocks.
+struct ClockNotes {
+    /// What lies beyond was written by a clock far ahead of this one.
+    bound: u64,
+    /// The latest time within the bound.
+    latest: u64,
+}
+
+impl ClockNotes {
+    fn hear(&mut self, stream: StreamId, time: u64, notes: &mut Vec<Note>) {
+        if time <= self.bound {
+            self.latest = self.latest.max(time);
+        } else {
+            notes.push(Note::ClockAhead { stream, time });
+        }
+    }
+}
+
 /// What a catch-up gathers from one stream before it is applied.
 struct Step {
     entries: Vec<Entry>,
@@ -59,6 +78,7 @@ struct CommitPlace {
     frame: ResumePoint,
     end: ResumePoint,
     last: (Seq, u32),
+    time: u64,
 }
 
 impl CommitPlace {
@@ -66,7 +86,7 @@ impl CommitPlace {
         let (first, last) = commit.entries.first().zip(commit.entries.last())?;
         let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };
         let end = ResumePoint { offset: commit.end, next: last.stamp.seq.next(), ..frame };
-        Some(CommitPlace { frame, end, last: (last.stamp.seq, last.checksum) })
+        Some(CommitPlace { frame, end, last: (last.stamp.seq, last.checksum), time: last.stamp.time })
     }
 }
 
@@ -115,8 +135,25 @@ impl<E: Event> Projector<E> {
         let mut notes = Vec::new();
         let mut step = Step::new();
         let mut applied = 0u64;
+        let mut clock = ClockNotes { bound: started.saturating_add(AHEAD_MAX), latest: 0 };
         for stream in streams {
             let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
+            let settled_since = started.saturating_sub(FRESH);
+            let at = cursor.resume.segment;
+            if cursor.settled
+                && cursor.files.is_same_at_a_glance(
+                    self.storage.as_ref(),
+                    &self.log,
+                    stream,
+                    at,
+                    settled_since,
+                )
+            {
+                clock.hear(stream, cursor.time, &mut notes);
+                notes.extend(cursor.gaps.into_iter().map(Note::Gap));
+                continue;
+            }
+            let time_before = cursor.time;
             let gaps_before = cursor.gaps.clone();
             let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
                 .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
@@ -131,6 +168,7 @@ impl<E: Event> Projector<E> {
             };
             let mut cursor = match state {
                 StreamState::Unchanged => {
+                    clock.hear(stream, time_before, &mut notes);
                     notes.extend(gaps_before.into_iter().map(Note::Gap));
                     continue;
                 }
@@ -167,6 +205,7 @@ impl<E: Event> Projector<E> {
                 Err(e) => return Err(e),
             }
             notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
+            clock.hear(stream, cursor.time, &mut notes);
             step.cursors.insert(stream, cursor);
         }
         applied += step.entries.len() as u64;
@@ -175,6 +214,7 @@ impl<E: Event> Projector<E> {
         }
         progress(total.max(done), total.max(done));
         opened.applied += applied;
+        opened.latest = clock.latest;
         if let Some(reason) = opened.rebuilt.take()
             && (opened.applied > 0 || !matches!(reason, RebuildReason::Absent))
         {
@@ -278,6 +318,7 @@ impl<E: Event> Projector<E> {
                         return Ok(false);
                     }
                     (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
+                    cursor.time = place.time;
                     take(cursor, commit)?;
                 }
                 Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),

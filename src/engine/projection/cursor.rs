@@ -22,6 +22,8 @@ use std::path::Path;
 pub struct Cursor {
     /// The last entry applied and its checksum; `Seq(0)` before the first.
     pub last: (Seq, u32),
+    /// The time of that entry.
+    pub time: u64,
     /// Where the frame with that entry begins, and the frame's first number.
     pub frame: ResumePoint,
     /// Where to read on.
@@ -38,6 +40,8 @@ pub struct Cursor {
 /// How a stream's files look without reading them, as seen from a place in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
+    /// Time of change of the stream's directory: of its names, not of what is in the files. 0 where unknown.
+    pub names: u64,
     /// Over name, length and time of change of the segments before the one with the resume point.
     pub earlier: Digest,
     /// The segment with the resume point, if it was there.
@@ -61,6 +65,7 @@ pub struct CurrentFile {
 /// meanwhile looks different afterwards.
 #[derive(Debug)]
 pub struct Listing {
+    names: u64,
     segments: Vec<(Seq, FileInfo)>,
 }
 
@@ -71,23 +76,21 @@ impl Listing {
             let path = names::segment_path(log, stream, base);
             storage.info(&path).map(|info| (base, info)).map_err(|e| Error::io("look at", &path, e))
         };
+        let names = names_changed(storage, log, stream);
         let segments = list_segments(storage, log, stream)?.into_iter().map(look).collect::<Result<_>>()?;
-        Ok(Listing { segments })
+        Ok(Listing { names, segments })
     }
 
     /// The files as seen from the segment that begins with `at`.
     pub fn seen_from(&self, at: Seq) -> Files {
         let mut hasher = blake3::Hasher::new();
-        let mut files = Files { earlier: Digest([0; 32]), current: None, later: 0 };
-        for (base, FileInfo { len, modified, place, .. }) in &self.segments {
+        let mut files = Files { names: self.names, ..Files::none() };
+        for (base, info) in &self.segments {
             match base.cmp(&at) {
                 Ordering::Greater => files.later += 1,
-                Ordering::Equal => {
-                    let inode = place.map_or(0, |place| place.inode);
-                    files.current = Some(CurrentFile { len: *len, modified: *modified, inode });
-                }
+                Ordering::Equal => files.current = Some(CurrentFile::of(info)),
                 Ordering::Less => {
-                    for number in [base.0, *len, *modified] {
+                    for number in [base.0, info.len, info.modified] {
                         hasher.update(&number.to_le_bytes());
                     }
                 }
@@ -95,6 +98,48 @@ impl Listing {
         }
         files.earlier = Digest(*hasher.finalize().as_bytes());
         files
+    }
+}
+
+/// When the names in a stream's directory changed last; 0 where nobody can tell.
+fn names_changed(storage: &dyn Storage, log: &Path, stream: StreamId) -> u64 {
+    storage.info(&names::stream_dir(log, stream)).map_or(0, |info| info.modified)
+}
+
+impl Files {
+    fn none() -> Files {
+        Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
+    }
+
+    /// Whether a stream of one segment looks exactly as it did, by two looks and without listing it; for streams that
+    /// nobody writes to any more. `since`: what changed after it does not count as known.
+    pub fn is_same_at_a_glance(
+        &self,
+        storage: &dyn Storage,
+        log: &Path,
+        stream: StreamId,
+        at: Seq,
+        since: u64,
+    ) -> bool {
+        let Some(file) = &self.current else { return false };
+        let alone = self.later == 0 && self.earlier == none_earlier();
+        if !alone || self.names == 0 || self.names.max(file.modified) > since {
+            return false;
+        }
+        let now = storage.info(&names::segment_path(log, stream, at)).map(|info| CurrentFile::of(&info));
+        now.is_ok_and(|now| now == *file) && names_changed(storage, log, stream) == self.names
+    }
+}
+
+/// The digest of no segments.
+fn none_earlier() -> Digest {
+    Digest::of(b"")
+}
+
+impl CurrentFile {
+    fn of(info: &FileInfo) -> CurrentFile {
+        let inode = info.place.map_or(0, |place| place.inode);
+        CurrentFile { len: info.len, modified: info.modified, inode }
     }
 }
 
@@ -117,9 +162,10 @@ impl Cursor {
     pub fn start() -> Cursor {
         Cursor {
             last: (Seq(0), 0),
+            time: 0,
             frame: ResumePoint::START,
             resume: ResumePoint::START,
-            files: Files { earlier: Digest([0; 32]), current: None, later: 0 },
+            files: Files::none(),
             gaps: Vec::new(),
             settled: false,
         }
@@ -130,6 +176,7 @@ impl Cursor {
         let mut out = Vec::new();
         put_varint(&mut out, self.last.0.0);
         out.extend_from_slice(&self.last.1.to_le_bytes());
+        put_varint(&mut out, self.time);
         put_point(&mut out, &self.frame);
         put_point(&mut out, &self.resume);
         out.extend_from_slice(&self.files.earlier.0);
@@ -139,7 +186,7 @@ impl Cursor {
                 put_varint(&mut out, number);
             }
         }
-        for number in [self.files.later, self.gaps.len() as u64] {
+        for number in [self.files.names, self.files.later, self.gaps.len() as u64] {
             put_varint(&mut out, number);
         }
         for gap in &self.gaps {
@@ -158,6 +205,7 @@ impl Cursor {
     pub fn decode(stream: StreamId, row: &[u8]) -> Option<Cursor> {
         let mut reader = Reader::new(row);
         let last = (Seq(reader.varint()?), reader.u32()?);
+        let time = reader.varint()?;
         let (frame, resume) = (read_point(&mut reader)?, read_point(&mut reader)?);
         let earlier = Digest(reader.array()?);
         let (settled, there) = (reader.u8()? == 1, reader.u8()? == 1);
@@ -165,7 +213,7 @@ impl Cursor {
             Some(CurrentFile { len: reader.varint()?, modified: reader.varint()?, inode: reader.varint()? })
         };
         let current = if there { Some(file()?) } else { None };
-        let files = Files { earlier, current, later: reader.varint()? };
+        let files = Files { names: reader.varint()?, earlier, current, later: reader.varint()? };
         let mut gaps = Vec::new();
         for _ in 0..reader.varint()? {
             let (first, last) = (Seq(reader.varint()?), reader.varint()?);
@@ -177,6 +225,6 @@ impl Cursor {
             };
             gaps.push(Gap { stream, first, last: (last > 0).then_some(Seq(last)), cause });
         }
-        (reader.remaining() == 0).then_some(Cursor { last, frame, resume, files, gaps, settled })
+        (reader.remaining() == 0).then_some(Cursor { last, time, frame, resume, files, gaps, settled })
     }
 }

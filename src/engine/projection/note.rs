@@ -50,6 +50,13 @@ pub enum Note {
         /// What the file system said.
         reason: String,
     },
+    /// A stream's clock was far ahead of this machine's: its entries sort behind others that are newer.
+    ClockAhead {
+        /// The stream.
+        stream: StreamId,
+        /// The time of its last entry.
+        time: u64,
+    },
     /// Entries of a kind this build does not know.
     UnknownKind {
         /// The kind.

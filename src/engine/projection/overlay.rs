@@ -1,12 +1,61 @@
-//! redb's storage over an immutable generation: base blocks are read and checked, changed ones live in memory.
+//! redb's storage over an immutable base: base blocks are read and checked, changed ones live in memory, and above a
+//! limit in a temporary file.
 //!
-//! Nothing here writes to a file. Several processes have the same generation open, each under an overlay of its
-//! own; dropping the overlay drops the changes.
+//! Nothing here writes to a generation. Several processes have the same one open, each under an overlay of its own;
+//! dropping the overlay drops the changes. Invariants:
+//! 1. A block that the temporary file gives back is the one that was put there: its checksum is kept in memory.
+//! 2. Where no temporary file can be made, blocks stay in memory.
 
+use crate::engine::checksum::salted_crc32;
 use crate::engine::projection::generation::{BLOCK_LEN, Generation};
+use crate::engine::storage::{File, OpenMode, Storage, read_full_at, temporary_path, write_all_at};
 use std::collections::HashMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+type Block = [u8; BLOCK_LEN];
+
+/// What an overlay lies over.
+#[derive(Debug, Clone)]
+pub enum Base {
+    /// Nothing: an empty image.
+    Empty,
+    /// A generation.
+    Generation(Arc<Generation>),
+    /// Another overlay, which must not change meanwhile.
+    Overlay(Overlay),
+}
+
+impl Base {
+    fn image_len(&self) -> u64 {
+        match self {
+            Base::Empty => 0,
+            Base::Generation(generation) => generation.image_len(),
+            Base::Overlay(overlay) => overlay.image_len(),
+        }
+    }
+
+    fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
+        match self {
+            Base::Empty => out.fill(0),
+            Base::Generation(generation) => generation.block(number, out)?,
+            Base::Overlay(overlay) => overlay.block(number, out)?,
+        }
+        Ok(())
+    }
+}
+
+/// Where changed blocks go when they are too many for memory.
+#[derive(Debug, Clone)]
+pub struct Spill {
+    /// What the temporary file is made on.
+    pub storage: Arc<dyn Storage>,
+    /// The directory it is made in.
+    pub dir: PathBuf,
+    /// Bytes of blocks that stay in memory.
+    pub bytes_max: usize,
+}
 
 /// The storage of one open database.
 #[derive(Debug, Clone)]
@@ -16,24 +65,44 @@ pub struct Overlay {
 
 #[derive(Debug)]
 struct Inner {
-    base: Option<Arc<Generation>>,
+    base: Base,
+    spill: Option<Spill>,
     pages: Mutex<Pages>,
 }
 
 #[derive(Debug)]
 struct Pages {
     len: u64,
-    /// Base blocks from here on count as zeros: the file was once cut shorter than this.
+    /// Base blocks from here on count as zeros: the image was once cut shorter than this.
     base_blocks: u64,
-    changed: HashMap<u64, Box<[u8; BLOCK_LEN]>>,
+    changed: HashMap<u64, Page>,
+    /// How many of the changed ones are in memory.
+    resident: usize,
+    file: Option<Arc<dyn File>>,
+    /// Whether making or writing the temporary file failed.
+    spill_failed: bool,
+}
+
+#[derive(Debug)]
+enum Page {
+    Memory(Box<Block>),
+    /// In the temporary file, at its own place, with this checksum.
+    Spilled(u32),
 }
 
 impl Overlay {
-    /// An overlay over a generation, or over nothing.
-    pub fn new(base: Option<Arc<Generation>>) -> Overlay {
-        let len = base.as_ref().map_or(0, |g| g.image_len());
-        let pages = Pages { len, base_blocks: len.div_ceil(BLOCK_LEN as u64), changed: HashMap::new() };
-        Overlay { inner: Arc::new(Inner { base, pages: Mutex::new(pages) }) }
+    /// An overlay over `base`, with `spill` for what is too much for memory.
+    pub fn new(base: Base, spill: Option<Spill>) -> Overlay {
+        let len = base.image_len();
+        let pages = Pages {
+            len,
+            base_blocks: len.div_ceil(BLOCK_LEN as u64),
+            changed: HashMap::new(),
+            resident: 0,
+            file: None,
+            spill_failed: false,
+        };
+        Overlay { inner: Arc::new(Inner { base, spill, pages: Mutex::new(pages) }) }
     }
 
     fn pages(&self) -> MutexGuard<'_, Pages> {
@@ -46,23 +115,87 @@ impl Overlay {
     }
 
     /// One block of the image as it is now.
-    pub fn block(&self, number: u64, out: &mut [u8; BLOCK_LEN]) -> io::Result<()> {
+    pub fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
         let pages = self.pages();
         self.block_of(&pages, number, out)
     }
 
-    fn block_of(&self, pages: &Pages, number: u64, out: &mut [u8; BLOCK_LEN]) -> io::Result<()> {
-        if let Some(page) = pages.changed.get(&number) {
-            *out = **page;
-            return Ok(());
+    fn block_of(&self, pages: &Pages, number: u64, out: &mut Block) -> io::Result<()> {
+        match pages.changed.get(&number) {
+            Some(Page::Memory(page)) => *out = **page,
+            Some(Page::Spilled(sum)) => pages.unspill(number, *sum, out)?,
+            None if number < pages.base_blocks => self.inner.base.block(number, out)?,
+            None => out.fill(0),
         }
-        match &self.inner.base {
-            Some(base) if number < pages.base_blocks => base.block(number, out),
-            _ => {
-                out.fill(0);
-                Ok(())
+        Ok(())
+    }
+
+    /// The block in memory, to be changed; as it is, or empty where all of it will be written.
+    fn resident<'a>(&self, pages: &'a mut Pages, number: u64, whole: bool) -> io::Result<&'a mut Block> {
+        if !matches!(pages.changed.get(&number), Some(Page::Memory(_))) {
+            let mut block = Box::new([0u8; BLOCK_LEN]);
+            if !whole {
+                self.block_of(pages, number, &mut block)?;
             }
+            pages.changed.insert(number, Page::Memory(block));
+            pages.resident += 1;
         }
+        match pages.changed.get_mut(&number) {
+            Some(Page::Memory(block)) => Ok(block),
+            _ => Err(outside()),
+        }
+    }
+
+    fn spill_if_large(&self, pages: &mut Pages) {
+        if let Some(spill) = &self.inner.spill
+            && pages.resident * BLOCK_LEN > spill.bytes_max
+            && !pages.spill_failed
+        {
+            pages.spill_failed = pages.spill(spill).is_err();
+        }
+    }
+}
+
+impl Pages {
+    /// Moves all blocks in memory to the temporary file.
+    fn spill(&mut self, spill: &Spill) -> io::Result<()> {
+        let file = match &self.file {
+            Some(file) => Arc::clone(file),
+            None => {
+                spill.storage.create_dir_all(&spill.dir)?;
+                let path = temporary_path(spill.storage.as_ref(), &spill.dir, "overlay")?;
+                let file = spill.storage.open(&path, OpenMode::CreateNew)?;
+                // Nobody else needs its name; where it must keep it, a later publisher removes it.
+                let _ = spill.storage.remove_file(&path);
+                Arc::clone(self.file.insert(file))
+            }
+        };
+        let in_memory = |(number, page): (&u64, &Page)| matches!(page, Page::Memory(_)).then_some(*number);
+        let mut numbers: Vec<u64> = self.changed.iter().filter_map(in_memory).collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            let Some(page) = self.changed.get_mut(&number) else { continue };
+            let Page::Memory(block) = page else { continue };
+            write_all_at(file.as_ref(), number * BLOCK_LEN as u64, block.as_slice())?;
+            *page = Page::Spilled(salted_crc32(number, &[block.as_slice()]));
+            self.resident -= 1;
+        }
+        Ok(())
+    }
+
+    fn unspill(&self, number: u64, sum: u32, out: &mut Block) -> io::Result<()> {
+        let file = self.file.as_ref().ok_or_else(outside)?;
+        let got = read_full_at(file.as_ref(), number * BLOCK_LEN as u64, out)?;
+        if got != BLOCK_LEN || salted_crc32(number, &[out.as_slice()]) != sum {
+            let reason = format!("block {number} of the temporary file is damaged");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        Ok(())
+    }
+
+    fn forget_from(&mut self, keep: u64) {
+        self.changed.retain(|number, _| *number < keep);
+        self.resident = self.changed.values().filter(|page| matches!(page, Page::Memory(_))).count();
     }
 }
 
@@ -110,14 +243,12 @@ impl redb::StorageBackend for Overlay {
         let mut pages = self.pages();
         if len < pages.len {
             let keep = len.div_ceil(BLOCK_LEN as u64);
-            pages.changed.retain(|number, _| *number < keep);
+            pages.forget_from(keep);
             pages.base_blocks = pages.base_blocks.min(keep);
             let start = (len % BLOCK_LEN as u64) as usize;
             if start > 0 {
-                let mut block = Box::new([0u8; BLOCK_LEN]);
-                self.block_of(&pages, keep - 1, &mut block)?;
+                let block = self.resident(&mut pages, keep - 1, false)?;
                 block.get_mut(start..).unwrap_or_default().fill(0);
-                pages.changed.insert(keep - 1, block);
             }
         }
         pages.len = len;
@@ -135,28 +266,60 @@ impl redb::StorageBackend for Overlay {
         }
         for_each_block(offset, data.len(), |number, start, range| {
             let from = data.get(range).ok_or_else(outside)?;
-            if !pages.changed.contains_key(&number) {
-                let mut block = Box::new([0u8; BLOCK_LEN]);
-                if from.len() < BLOCK_LEN {
-                    self.block_of(&pages, number, &mut block)?;
-                }
-                pages.changed.insert(number, block);
-            }
-            let block = pages.changed.get_mut(&number).ok_or_else(outside)?;
+            let block = self.resident(&mut pages, number, from.len() == BLOCK_LEN)?;
             block.get_mut(start..start + from.len()).ok_or_else(outside)?.copy_from_slice(from);
             Ok(())
-        })
+        })?;
+        self.spill_if_large(&mut pages);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::storage::os::OsStorage;
     use redb::StorageBackend;
 
     #[test]
     fn behaves_as_a_plain_vector() {
-        let overlay = Overlay::new(None);
+        compare_with_a_vector(&Overlay::new(Base::Empty, None));
+    }
+
+    #[test]
+    fn behaves_as_a_plain_vector_where_little_fits_in_memory() {
+        let dir = std::env::temp_dir();
+        let spill = Spill { storage: OsStorage::shared(), dir, bytes_max: 3 * BLOCK_LEN };
+        let overlay = Overlay::new(Base::Empty, Some(spill));
+        compare_with_a_vector(&overlay);
+        let pages = overlay.pages();
+        assert!(pages.file.is_some() && pages.resident <= 3, "nothing was spilled");
+    }
+
+    #[test]
+    fn what_cannot_be_spilled_stays_in_memory() {
+        let dir = PathBuf::from("/nowhere/at/all");
+        let spill = Spill { storage: OsStorage::shared(), dir, bytes_max: 3 * BLOCK_LEN };
+        compare_with_a_vector(&Overlay::new(Base::Empty, Some(spill)));
+    }
+
+    #[test]
+    fn an_overlay_over_another_leaves_that_one_as_it_is() {
+        let below = Overlay::new(Base::Empty, None);
+        below.set_len(10_000).unwrap();
+        below.write(4_000, &[1; 5_000]).unwrap();
+        let above = Overlay::new(Base::Overlay(below.clone()), None);
+        above.write(4_500, &[2; 100]).unwrap();
+        above.set_len(4_550).unwrap();
+        let mut out = [0; 560];
+        above.read(3_990, &mut out).unwrap();
+        assert_eq!((out[9], out[10], out[509], out[510]), (0, 1, 1, 2));
+        let mut out = [0; 5_000];
+        below.read(4_000, &mut out).unwrap();
+        assert_eq!(out, [1; 5_000]);
+    }
+
+    fn compare_with_a_vector(overlay: &Overlay) {
         let mut model: Vec<u8> = Vec::new();
         let mut state = 12345u64;
         let mut random = |n: u64| {

@@ -16,7 +16,7 @@ use crate::engine::projection::catch_up::APPLIED;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Generation};
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
-use crate::engine::projection::overlay::Overlay;
+use crate::engine::projection::overlay::{Base, Overlay, Spill};
 use crate::engine::projection::tables::{Definition, TableSpec};
 use crate::engine::projection::view::View;
 use crate::engine::storage::{OpenMode, Storage, exists};
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Changed whenever the engine's own tables or the table types change their rows.
-const LAYOUT_VERSION: u32 = 2;
+const LAYOUT_VERSION: u32 = 3;
 /// A catch-up that took so long, in nanoseconds, is worth publishing.
 pub(super) const PUBLISH_AFTER: u64 = 250_000_000;
 
@@ -37,11 +37,16 @@ pub struct ProjectorOptions {
     pub publish: bool,
     /// Memory that redb may use as a cache, in bytes.
     pub cache_bytes: usize,
+    /// Memory for what is not published yet, in bytes; more than that goes to a temporary file in `spill`.
+    pub overlay_bytes_max: usize,
+    /// Where such a temporary file is made; `None`: there is none, and memory is used.
+    pub spill: Option<PathBuf>,
 }
 
 impl Default for ProjectorOptions {
     fn default() -> ProjectorOptions {
-        ProjectorOptions { publish: true, cache_bytes: 64 << 20 }
+        let overlay_bytes_max = 96 << 20;
+        ProjectorOptions { publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
     }
 }
 
@@ -73,6 +78,8 @@ pub(super) struct Opened {
     /// Entries in the published generation; `None`: nothing is published.
     pub(super) published: Option<u64>,
     pub(super) applied: u64,
+    /// The latest time of an entry in any stream whose clock is not far ahead.
+    pub(super) latest: u64,
     pub(super) rebuilt: Option<RebuildReason>,
 }
 
@@ -186,7 +193,7 @@ impl<E: Event> Projector<E> {
             (Some(opened), None) => opened,
             (None, None) => self.open()?,
         };
-        let notes = match self.catch_up(&mut opened, progress) {
+        let mut notes = match self.catch_up(&mut opened, progress) {
             Ok(Some(notes)) => notes,
             Ok(None) => {
                 let reason = opened.rebuilt.take().unwrap_or(RebuildReason::Absent);
@@ -196,8 +203,7 @@ impl<E: Event> Projector<E> {
             }
             Err(e) => return Err(e),
         };
-        let (opened, notes) = self.publish(opened, notes);
-        let opened = opened?;
+        let opened = self.publish(opened, &mut notes)?;
         let view = self.view(&opened, notes);
         *guard = Some(opened);
         view
@@ -211,6 +217,7 @@ impl<E: Event> Projector<E> {
             self.dir.clone(),
             Arc::clone(&self.storage),
             self.log.clone(),
+            opened.latest,
             notes,
         ))
     }
@@ -232,20 +239,21 @@ impl<E: Event> Projector<E> {
         if base.fingerprint() != self.fingerprint {
             return self.create(self.options.cache_bytes, RebuildReason::Version, *number);
         }
-        let mut opened = self.open_over(Some(Arc::new(base)), self.options.cache_bytes, *number)?;
+        let base = Base::Generation(Arc::new(base));
+        let mut opened = self.open_over(base, self.options.cache_bytes, *number)?;
         opened.applied = self.read_applied(&opened.database)?;
         opened.published = Some(opened.applied);
         Ok(opened)
     }
 
     fn create(&self, cache: usize, reason: RebuildReason, number: u64) -> Result<Opened> {
-        let mut opened = self.open_over(None, cache, number)?;
+        let mut opened = self.open_over(Base::Empty, cache, number)?;
         opened.rebuilt = Some(reason);
         Ok(opened)
     }
 
-    fn open_over(&self, base: Option<Arc<Generation>>, cache: usize, number: u64) -> Result<Opened> {
-        let overlay = Overlay::new(base);
+    fn open_over(&self, base: Base, cache: usize, number: u64) -> Result<Opened> {
+        let overlay = Overlay::new(base, self.spill());
         let database = redb::Builder::new()
             .set_cache_size(cache)
             .create_with_backend(overlay.clone())
@@ -256,8 +264,14 @@ impl<E: Event> Projector<E> {
             number,
             published: None,
             applied: 0,
+            latest: 0,
             rebuilt: None,
         })
+    }
+
+    fn spill(&self) -> Option<Spill> {
+        let (storage, bytes_max) = (Arc::clone(&self.storage), self.options.overlay_bytes_max);
+        self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
     fn read_applied(&self, database: &redb::Database) -> Result<u64> {
@@ -274,65 +288,56 @@ impl<E: Event> Projector<E> {
         }
     }
 
-    /// Writes a new generation where that is worth it and nobody reads from this one in this process.
-    fn publish(&self, opened: Opened, mut notes: Vec<Note>) -> (Result<Opened>, Vec<Note>) {
+    /// Writes a new generation where that is worth it, and goes on over that. Views of the old one keep it.
+    fn publish(&self, opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         let worth = match opened.published {
             None => opened.applied > 0,
             Some(published) => opened.applied.saturating_sub(published) * 10 > published,
         };
         if !worth || !self.options.publish {
-            return (Ok(opened), notes);
+            return Ok(opened);
         }
-        let Opened { database, overlay, number, applied, .. } = opened;
-        // redb writes its last page when it is closed; that needs the only handle.
-        let database = match Arc::try_unwrap(database) {
-            Ok(database) => database,
-            Err(database) => {
-                let kept = Opened { database, overlay, number, published: None, applied, rebuilt: None };
-                return (Ok(kept), notes);
-            }
-        };
-        drop(database);
         let asked = notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Asked, .. }));
-        let base = match self.write_generation(&overlay, number) {
+        // Whatever comes of it: not tried again before there is more to publish.
+        let Opened { applied, latest, .. } = opened;
+        let published = Some(applied);
+        match self.write_generation(&opened) {
+            Ok(Some(base)) => {
+                let number = base.number();
+                let base = Base::Generation(Arc::new(base));
+                let fresh = self.open_over(base, self.options.cache_bytes, number)?;
+                return Ok(Opened { published, applied, latest, ..fresh });
+            }
             Ok(None) if asked => {
                 let reason = "another process is saving its own".to_owned();
                 notes.push(Note::NotPublished { reason });
-                None
             }
-            Ok(base) => base,
+            Ok(None) => {}
+            // Whoever may only read never publishes, and lacks nothing by it; whoever asked for a rebuild does.
+            Err(e) if !asked && e.code() == "storage_read_only" => {}
             Err(e) => {
-                // Whoever may only read never publishes, and lacks nothing by it; whoever asked for a rebuild does.
-                if asked || e.code() != "storage_read_only" {
-                    let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
-                    notes.push(Note::NotPublished { reason: format!("{e}{source}") });
-                }
-                None
+                let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+                notes.push(Note::NotPublished { reason: format!("{e}{source}") });
             }
-        };
-        let reopened =
-            match base {
-                Some(base) => {
-                    let number = base.number();
-                    self.open_over(Some(Arc::new(base)), self.options.cache_bytes, number)
-                        .map(|opened| Opened { published: Some(applied), applied, ..opened })
-                }
-                None => self.reopen(overlay, number, applied),
-            };
-        (reopened, notes)
+        }
+        Ok(Opened { published, ..opened })
     }
 
-    fn reopen(&self, overlay: Overlay, number: u64, applied: u64) -> Result<Opened> {
-        let database = redb::Builder::new()
-            .set_cache_size(self.options.cache_bytes)
-            .create_with_backend(overlay.clone())
-            .map_err(|e| self.unusable(e))?;
-        let published = Some(applied);
-        Ok(Opened { database: Arc::new(database), overlay, number, published, applied, rebuilt: None })
+    /// The image of the database as it is after a clean close, though views may have it open.
+    fn closed_image(&self, opened: &Opened) -> Result<Overlay> {
+        let mut transaction = opened.database.begin_write().map_err(|e| self.unusable(e))?;
+        // Otherwise the image would be read through from end to end when it is opened.
+        transaction.set_quick_repair(true);
+        transaction.commit().map_err(|e| self.unusable(e))?;
+        let image = Overlay::new(Base::Overlay(opened.overlay.clone()), self.spill());
+        let opened = redb::Builder::new().set_cache_size(1 << 20).create_with_backend(image.clone());
+        // redb writes its last page when it is closed.
+        drop(opened.map_err(|e| self.unusable(e))?);
+        Ok(image)
     }
 
     /// `Ok(None)`: somebody else is publishing, or there is no workspace to write to.
-    fn write_generation(&self, overlay: &Overlay, number: u64) -> Result<Option<Generation>> {
+    fn write_generation(&self, opened: &Opened) -> Result<Option<Generation>> {
         let storage = self.storage.as_ref();
         let parent = self.dir.parent().unwrap_or(Path::new(""));
         if !exists(storage, parent).map_err(|e| Error::io("look at", parent, e))? {
@@ -350,8 +355,9 @@ impl<E: Event> Projector<E> {
         };
         let before = generation::list(storage, &self.dir)?;
         let newest = before.first().map_or(0, |(n, _)| *n);
-        let number = newest.max(number).saturating_add(1);
-        let path = Generation::write(storage, &self.dir, number, self.fingerprint, overlay)?;
+        let number = newest.max(opened.number).saturating_add(1);
+        let image = self.closed_image(opened)?;
+        let path = Generation::write(storage, &self.dir, number, self.fingerprint, &image)?;
         for (_, old) in before {
             // Processes that have it open keep it; where that forbids removal, a later publish does it.
             let _ = storage.remove_file(&old);

@@ -25,6 +25,7 @@ pub struct View {
     path: PathBuf,
     storage: Arc<dyn Storage>,
     log: PathBuf,
+    latest: u64,
     notes: Vec<Note>,
 }
 
@@ -66,9 +67,16 @@ impl View {
         path: PathBuf,
         storage: Arc<dyn Storage>,
         log: PathBuf,
+        latest: u64,
         notes: Vec<Note>,
     ) -> View {
-        View { transaction, _database: database, path, storage, log, notes }
+        View { transaction, _database: database, path, storage, log, latest, notes }
+    }
+
+    /// The latest time of an entry in any stream whose clock is not far ahead of this machine's; 0 for none. For
+    /// [`crate::engine::log::Log::observe`], so that what is captured afterwards has a later time.
+    pub fn latest(&self) -> u64 {
+        self.latest
     }
 
     /// What this view lacks, and what was done to get it.

@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+use crate::recovery::Head;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -158,6 +159,9 @@ pub(super) struct VerifyArgs {
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,
+    /// A head kept elsewhere (STREAM:SEQUENCE:DIGEST): its stream must still begin with the same entries. May be repeated
+    #[arg(long, value_name = "HEAD")]
+    pub(super) head: Vec<Head>,
 }
 
 #[derive(Debug, Args)]

@@ -7,7 +7,7 @@ use crate::surfaces::cli::args::Format;
 use crate::surfaces::cli::{Failure, chain};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How and where to write.
 pub(super) struct Output {
@@ -36,6 +36,11 @@ impl Output {
             color: wanted && io::stdout().is_terminal(),
             color_notes: wanted && io::stderr().is_terminal(),
         }
+    }
+
+    /// Where temporary files of long work may go.
+    pub(super) fn temporary_dir(&self) -> PathBuf {
+        std::env::temp_dir()
     }
 
     pub(super) fn is_json(&self) -> bool {

@@ -32,8 +32,10 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) 
 type Checked = (u8, std::io::Result<()>);
 
 fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> crate::client::Result<Checked> {
-    let contexta = Options::new(&cli.workspace).read_only().open()?;
-    let options = VerifyOptions { bodies: !args.skip_bodies, projections: !args.skip_projections };
+    let options = Options::new(&cli.workspace).read_only().temporary_dir(out.temporary_dir());
+    let contexta = options.open()?;
+    let heads = args.head.clone();
+    let options = VerifyOptions { bodies: !args.skip_bodies, projections: !args.skip_projections, heads };
     let bar = out.progress("verifying");
     let report = contexta.verify(options, &|done, total| {
         bar.set_length(total);
@@ -60,11 +62,12 @@ fn text(out: &Output, r: &VerifyReport) -> String {
         ProjectionState::Skipped => "projections not compared",
     };
     let mut text = format!(
-        "{}: {} entries in {} streams, {} bodies, {projections}\n",
+        "{}: {} entries in {} streams, {} bodies, {}{projections}\n",
         out.paint(paint, r.outcome.as_str()),
         r.entries(),
         r.streams.len(),
-        r.bodies
+        r.bodies,
+        if r.heads > 0 { format!("{} heads confirmed, ", r.heads) } else { String::new() }
     );
     if !r.problems.is_empty() {
         text.push_str(&heading(out, "Problems"));
