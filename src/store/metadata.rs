@@ -16,7 +16,7 @@ use crate::projections::tables::{ENVIRONMENTS, FACTS};
 use crate::projections::{keys, tables};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The attributes of one thing as they stand.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,21 +30,19 @@ impl Attributes {
     fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
-        let mut all: Vec<(&Version, Value)> = Vec::new();
-        for version in chosen.rivals.iter().chain([&chosen.version]) {
-            all.push((version, read(version)?));
+        // What differs, the newest first. A thousand processes may have said the same of one thing.
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        let mut distinct: Vec<Value> = Vec::new();
+        for version in [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()) {
+            if seen.insert(&version.value) {
+                distinct.push(read(version)?);
+            }
         }
         if name == "status" || name == "ended_at" {
             // An open status says only that no end was known then.
             let open = Value::text(RunStatus::Open);
-            if all.iter().any(|(_, value)| *value != open) {
-                all.retain(|(_, value)| *value != open);
-            }
-        }
-        let mut distinct: Vec<&Value> = Vec::new();
-        for (_, value) in &all {
-            if !distinct.contains(&value) {
-                distinct.push(value);
+            if distinct.iter().any(|value| *value != open) {
+                distinct.retain(|value| *value != open);
             }
         }
         // Several processes may speak of one thing: it began when the first of them did, and ended when the last did.
@@ -57,7 +55,7 @@ impl Attributes {
         if distinct.len() > 1 {
             self.conflicts.push(name.to_owned());
         }
-        self.values.insert(name.to_owned(), all.last()?.1.clone());
+        self.values.insert(name.to_owned(), distinct.into_iter().next()?);
         Some(())
     }
 
