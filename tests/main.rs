@@ -6,6 +6,7 @@
 )]
 
 mod end_to_end;
+mod fuzz_corpus;
 mod golden;
 mod support;
 mod tidy;
