@@ -1,7 +1,9 @@
 //! One test binary: tidy, golden bytes, the whole way through the library, command transcripts.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
