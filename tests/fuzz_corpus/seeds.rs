@@ -179,6 +179,7 @@ fn files() -> Vec<Seed> {
         ("resync", "good", good.clone()),
         ("resync", "unmended", file(0, &[&a, &b, &c, &end])),
         ("resync", "noise-between", file(0, &[&a, &noise, &b, &c])),
+        ("resync", "magic-before", file(0, &[&a, b"CxF1....", &b, b"CxF1....", &c])),
         ("resync", "zeros-between", file(0, &[&a, &zeros, &b, &zeros, &c])),
         ("resync", "torn", file(0, &[&a, &b[..b.len() - 16]])),
         ("resync", "torn-zeros", file(0, &[&a, &b[..40], &zeros])),
@@ -308,6 +309,14 @@ pub(crate) fn event_with(attributes: &str) -> Vec<u8> {
     out
 }
 
+/// The golden degraded marker with another ref of its own.
+fn degraded_with(record: &[u8; 12]) -> Vec<u8> {
+    let mut out = golden(18);
+    let at = out.windows(12).position(|w| w == b"record:p.r.k").unwrap();
+    out[at..at + 12].copy_from_slice(record);
+    out
+}
+
 fn payloads() -> Vec<Seed> {
     let mut all: Vec<Seed> = GOLDEN
         .iter()
@@ -327,6 +336,7 @@ fn payloads() -> Vec<Seed> {
         ("payload", "left-over", sample(4, &[golden(4), vec![0]].concat())),
         ("payload", "nested", sample(16, &event_with(&nested(63)))),
         ("payload", "nested-too-deep", sample(16, &event_with(&nested(64)))),
+        ("payload", "identity-elsewhere", sample(18, &degraded_with(b"record:t.r.k"))),
         ("payload", "null-member", sample(16, &event_with("{}"))),
         ("payload", "not-canonical", sample(16, &event_with("{\"k\":[1E15,1e15,1e15,1e15,1e15]}"))),
         ("payload", "not-an-object", sample(16, &event_with("[1]"))),
