@@ -38,9 +38,12 @@ const WRITERS: u8 = 8;
 /// What each writer appends at least, over all its lives.
 const ENTRIES: u64 = 100_000;
 /// And at most, so that a fast machine does not fill the disk.
-const ENTRIES_MAX: u64 = 250_000;
+const ENTRIES_MAX: u64 = 400_000;
 const KILLS: u32 = 200;
 const KILL_EVERY: Duration = Duration::from_millis(100);
+/// How often is asked and rebuilt at least, however slow the machine is.
+const QUESTIONS_MIN: u32 = 5;
+const REBUILDS_MIN: u32 = 2;
 /// Small, so that writers die in the middle of a rotation as well.
 const SEGMENT_BYTES_MAX: u64 = 1 << 20;
 
@@ -453,17 +456,20 @@ fn what_killed_writers_were_acknowledged_is_there_once_and_whole() {
         let follower = scope.spawn(move || {
             let _guard = one;
             let mut seen = Seen::default();
-            while !stop.wait() {
+            loop {
+                let over = stop.wait();
                 seen.read_on(log, ScanMode::Follow, |_, _| {});
+                if over {
+                    return seen;
+                }
             }
-            seen
         });
         // What was acknowledged before a question was asked is in its answer; 300 lives are more than there are.
         let before = move || (0..WRITERS).map(|w| acknowledged(dir, w, 300)).sum::<u64>();
         let asking = scope.spawn(move || {
             let _guard = two;
             let (projector, mut asked) = (projector(dir), 0);
-            while !stop.wait() {
+            while !stop.wait() || asked < QUESTIONS_MIN {
                 let told = before();
                 let count = counted(&projector);
                 assert!(count >= told, "{told} entries were acknowledged, the tables count {count}");
@@ -474,7 +480,7 @@ fn what_killed_writers_were_acknowledged_is_there_once_and_whole() {
         let rebuilding = scope.spawn(move || {
             let _guard = three;
             let (projector, mut rebuilt) = (projector(dir), 0);
-            while !stop.wait() {
+            while !stop.wait() || rebuilt < REBUILDS_MIN {
                 let told = before();
                 let entries = projector.rebuild(&|_, _| {}).unwrap().entries;
                 assert!(entries >= told, "{told} entries were acknowledged, a rebuild finds {entries}");
@@ -486,7 +492,6 @@ fn what_killed_writers_were_acknowledged_is_there_once_and_whole() {
         writers.finish();
         stop.now();
         let (asked, rebuilt) = (asking.join().unwrap(), rebuilding.join().unwrap());
-        assert!(asked > 2 && rebuilt > 1, "{asked} questions, {rebuilt} rebuilds");
         let followed = follower.join().unwrap();
         println!("{KILLS} kills, {asked} questions, {rebuilt} rebuilds in {:?}", began.elapsed());
         followed
@@ -508,10 +513,9 @@ fn check_log(dir: &Path, log: &Path, lives: &[u32], followed: &Seen) {
         assert_eq!(before, None, "{first:?} is there twice");
     });
     for (stream, (_, sums)) in &followed.streams {
-        let whole = &all.streams[stream].1;
-        assert!(whole.starts_with(sums), "numbers of {stream} got another meaning");
+        assert!(all.streams[stream].1 == *sums, "numbers of {stream} got another meaning");
     }
-    assert!(followed.commits > 100, "the follower saw next to nothing");
+    assert_eq!(followed.commits, all.commits, "the follower saw them all");
     let mut acknowledged = 0u64;
     for (writer, lives) in (0..).zip(lives) {
         let mut entries = 0;
@@ -568,7 +572,7 @@ fn what_killed_sessions_captured_is_in_the_answers() {
         let asking = scope.spawn(move || {
             let _guard = guard;
             let (contexta, mut asked) = (open(dir), 0);
-            while !stop.wait() {
+            while !stop.wait() || asked < QUESTIONS_MIN {
                 for run in contexta.list_runs(None).unwrap().runs {
                     let name = run.run.run_ref.to_string();
                     steps(&contexta, &name);
@@ -580,7 +584,7 @@ fn what_killed_sessions_captured_is_in_the_answers() {
         writers.kill_in_turn(SESSION_KILLS, &failed);
         writers.finish();
         stop.now();
-        assert!(asking.join().unwrap() > 4);
+        asking.join().unwrap();
     });
     let contexta = open(dir);
     let runs: BTreeSet<String> =
