@@ -51,6 +51,10 @@ mod surfaces;
 pub use client::{Contexta, Error, Options, Paths, Progress, Result};
 pub use surfaces::export::markdown::to_markdown;
 
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use projections::entry::rewritten;
+
 #[cfg(feature = "cli")]
 #[doc(hidden)]
 pub use surfaces::cli::run as run_cli;

@@ -1,11 +1,14 @@
 //! One test binary: tidy, golden bytes, the whole way through the library, command transcripts.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
 mod end_to_end;
+mod fuzz_corpus;
 mod golden;
 mod support;
 mod tidy;

@@ -203,7 +203,7 @@ fn every_source_file_keeps_the_rules() {
 fn no_file_is_forgotten() {
     for (dir, entries) in [
         ("src", vec!["src/lib.rs", "src/main.rs"]),
-        ("tests", vec!["tests/main.rs"]),
+        ("tests", vec!["tests/main.rs", "tests/memory.rs", "tests/processes.rs"]),
         ("proptests", vec!["proptests/main.rs"]),
     ] {
         let mut named = BTreeSet::new();

@@ -1,17 +1,7 @@
-//! A frame's header and rows from any bytes: entries or nothing, in bounded memory.
+//! A frame's header and rows. What must hold is in `fuzz/bodies/frame.rs`.
 #![no_main]
 
-use contexta::engine::entry::StreamId;
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries};
-use libfuzzer_sys::fuzz_target;
+#[path = "../bodies/frame.rs"]
+mod frame;
 
-fuzz_target!(|input: (u64, Vec<u8>)| {
-    let (salt, bytes) = input;
-    if let Some(header) = FrameHeader::decode(&bytes, salt) {
-        let payload = bytes.get(FRAME_HEADER_LEN..).unwrap_or_default();
-        let _ = header.matches(payload, salt);
-        if let Some(entries) = decode_entries(&header, payload, StreamId([0; 16])) {
-            assert_eq!(entries.len(), header.entries as usize);
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| frame::run(data));

@@ -1,14 +1,7 @@
-//! Refs and times from any text: what is accepted prints as it was written.
+//! Refs, times, names of files. What must hold is in `fuzz/bodies/ref_parse.rs`.
 #![no_main]
 
-use contexta::contract::{StableRef, Timestamp};
-use libfuzzer_sys::fuzz_target;
+#[path = "../bodies/ref_parse.rs"]
+mod ref_parse;
 
-fuzz_target!(|text: &str| {
-    if let Ok(parsed) = StableRef::parse(text) {
-        assert_eq!(parsed.as_str(), text);
-    }
-    if let Ok(time) = Timestamp::parse(text) {
-        assert_eq!(Timestamp::parse(&time.to_string()), Ok(time));
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ref_parse::run(data));

@@ -12,12 +12,12 @@ use crate::contract::models::context::{
 use crate::contract::models::lineage::LineageEdge;
 use crate::contract::models::record::{
     Completeness, CorrelationRefs, Degradation, DegradedPayload, EventPayload, MetricPayload, Payload,
-    Record, RecordEnvelope, check_markers,
+    Record, RecordEnvelope, check_markers, check_times,
 };
 use crate::contract::refs::{
     BatchRef, DeploymentRef, OperationRef, RecordRef, RunRef, SampleRef, StableRef, StageRef,
 };
-use crate::contract::rules::{DOT_TOKEN, Rules, Valid, optional_text, token};
+use crate::contract::rules::{DOT_TOKEN, Rules, Valid, child_of, optional_text, token};
 use crate::contract::time::Timestamp;
 use crate::contract::{ErrorCode, SCHEMA_VERSION};
 
@@ -151,6 +151,11 @@ impl<P: Payload> Rules for RecordDraft<P> {
         optional_text("correlation_refs.trace_id", &mut self.correlation_refs.trace_id)?;
         optional_text("correlation_refs.session_id", &mut self.correlation_refs.session_id)?;
         check_markers(P::RECORD_TYPE, self.completeness_marker, self.degradation_marker)?;
+        if let Some((record_ref, recorded_at)) = &self.identity {
+            // Else the draft is accepted, and the record made of it later is not.
+            check_times(*recorded_at, self.observed_at)?;
+            child_of(ErrorCode::RecordPrefix, "record_ref", record_ref, &self.run_ref)?;
+        }
         self.payload.settle()
     }
 }
@@ -181,5 +186,37 @@ impl<P: Payload> Valid<RecordDraft<P>> {
             },
             payload: draft.payload,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::models::record::{DegradedCategory, DegradedSeverity, Origin};
+
+    #[test]
+    fn an_identity_that_no_record_could_have_is_refused_with_the_draft() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let draft = |record: &str, recorded_at: &str| {
+            let payload = DegradedPayload {
+                issue_key: "a.b".into(),
+                category: DegradedCategory::Import,
+                severity: DegradedSeverity::Error,
+                summary: "s".into(),
+                subject_ref: None,
+                origin_marker: Origin::Imported,
+                attributes: Default::default(),
+            };
+            let run = RunRef::parse("run:p.r").unwrap();
+            let mut draft = RecordDraft::new(run, None, at("2024-01-02T00:00:00Z"), "x", payload);
+            draft.degradation_marker = Degradation::ImportLoss;
+            draft.identity = Some((RecordRef::parse(record).unwrap(), at(recorded_at)));
+            Valid::new(draft).map_err(|e| e.code)
+        };
+        let accepted = draft("record:p.r.k", "2024-01-02T00:00:00Z").unwrap();
+        let other = RecordRef::parse("record:p.r.other").unwrap();
+        assert!(accepted.into_record(other, at("2024-01-03T00:00:00Z")).is_ok());
+        assert_eq!(draft("record:t.r.k", "2024-01-02T00:00:00Z").err(), Some(ErrorCode::RecordPrefix));
+        assert_eq!(draft("record:p.r.k", "2024-01-01T00:00:00Z").err(), Some(ErrorCode::RecordTimeOrder));
     }
 }

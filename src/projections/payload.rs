@@ -72,7 +72,12 @@ fn json_map(text: &str) -> Result<BTreeMap<String, Value>> {
     if text.is_empty() {
         return Ok(BTreeMap::new());
     }
-    match read::parse(text)? {
+    let value = read::parse(text)?;
+    // Another form may be shorter than the canonical one: a fact could be read that is too long for a row.
+    if write::canonical(&value)? != text {
+        return Err(broken("not in the canonical form".into()));
+    }
+    match value {
         Value::Map(map) => Ok(map),
         _ => Err(broken("not a JSON object".into())),
     }
@@ -607,6 +612,14 @@ impl ArtifactV1 {
             schema_version: self.schema_version,
         })?;
         Ok(Fact::Artifact(Box::new(manifest), self.body))
+    }
+}
+
+#[cfg(test)]
+impl ArtifactV1 {
+    /// As another writer would fill the attributes.
+    pub(super) fn with_attributes(self, attributes: String) -> ArtifactV1 {
+        ArtifactV1 { attributes, ..self }
     }
 }
 

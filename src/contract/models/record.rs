@@ -374,12 +374,18 @@ impl Surroundings<'_> {
     }
 }
 
+/// A record is recorded no earlier than it was observed.
+pub(crate) fn check_times(recorded_at: Timestamp, observed_at: Timestamp) -> Result<()> {
+    if recorded_at < observed_at {
+        let message = format!("recorded at {recorded_at}, before {observed_at}");
+        return Err(ContractError::field(ErrorCode::RecordTimeOrder, "recorded_at", message));
+    }
+    Ok(())
+}
+
 impl Rules for RecordEnvelope {
     fn settle(&mut self) -> Result<()> {
-        if self.recorded_at < self.observed_at {
-            let message = format!("recorded at {}, before {}", self.recorded_at, self.observed_at);
-            return Err(ContractError::field(ErrorCode::RecordTimeOrder, "recorded_at", message));
-        }
+        check_times(self.recorded_at, self.observed_at)?;
         token("producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::Producer)?;
         text("schema_version", &mut self.schema_version)?;
         child_of(ErrorCode::RecordPrefix, "record_ref", &self.record_ref, &self.run_ref)?;

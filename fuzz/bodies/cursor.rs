@@ -1,0 +1,15 @@
+//! A cursor's row from any bytes: what is read is written as a row that reads as the same cursor.
+
+use contexta::engine::entry::StreamId;
+use contexta::engine::projection::cursor::Cursor;
+
+pub(crate) fn run(data: &[u8]) {
+    let stream = StreamId([9; 16]);
+    let Some(cursor) = Cursor::decode(stream, data) else { return };
+    assert!(cursor.gaps.iter().all(|gap| gap.stream == stream));
+    // Three bytes a gap at least: a row cannot claim more gaps than it holds.
+    assert!(cursor.gaps.len() * 3 <= data.len());
+    let row = cursor.encode();
+    assert!(row.len() == data.len(), "numbers have one form");
+    assert_eq!(Cursor::decode(stream, &row), Some(cursor));
+}

@@ -1,0 +1,72 @@
+//! Payloads of every kind from any bytes: a fact that can be written again and shown, or an unreadable entry; and never
+//! anything that keeps the entries beside it from being read. The first byte says the kind, the rest is the payload.
+
+use contexta::engine::entry::{Kind, PayloadVersion};
+use contexta::engine::log::frame::Draft;
+use contexta::engine::log::{Durability, Log, LogOptions};
+use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::VerifyOptions;
+use contexta::{Contexta, Options, rewritten};
+use std::path::PathBuf;
+
+/// Every kind there is, and one that is none.
+pub(crate) const KINDS: [u16; 12] = [1, 2, 3, 4, 5, 6, 16, 17, 18, 32, 33, 999];
+
+/// Which kind a sample of this first byte is of, in which version. Only every 256th has a version nobody wrote.
+pub(crate) fn kind_of(first: u8) -> (Kind, PayloadVersion) {
+    let kind = KINDS[usize::from(first) % KINDS.len()];
+    (Kind(kind), PayloadVersion(if first == 0xff { 2 } else { 1 }))
+}
+
+pub(crate) fn run(data: &[u8]) {
+    let Some((first, payload)) = data.split_first() else { return };
+    let (kind, version) = kind_of(*first);
+    match rewritten(kind, version, payload) {
+        Err(_) => {}
+        Ok(None) => assert!(kind.0 == 999 || version.0 == 2, "a known kind is known"),
+        Ok(Some(again)) => {
+            assert!(again.len() <= payload.len(), "writing what was read makes it longer");
+            let thrice = rewritten(kind, version, &again).expect("what was written decodes");
+            assert_eq!(thrice, Some(again), "what was written is written again as the same bytes");
+            the_whole_way(kind, version, payload);
+        }
+    }
+}
+
+/// The entry in a log between two others: every question is answered, and the others are there.
+fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
+    let disk = SimDisk::new(1);
+    let open = || {
+        let options = Options::new("/w").project("p").storage(disk.process(1)).detect_code_revision(false);
+        options.open().expect("a workspace opens")
+    };
+    drop(open());
+    let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
+    let ended = |status: u8| [&[0, 10][..], b"run:beside", &[status]].concat();
+    let beside = |status| Draft { kind: Kind(4), version: PayloadVersion(1), payload: ended(status) };
+    let hostile = Draft { kind, version, payload: payload.to_vec() };
+    log.append_drafts(&[beside(1), hostile, beside(2)], Durability::Flush).expect("the disk has room");
+    drop(log);
+    ask(&open());
+}
+
+fn ask(contexta: &Contexta) {
+    let mut dumped = 0;
+    let dump = contexta.dump_log(None, |entry| {
+        dumped += usize::from(entry.is_ok());
+        true
+    });
+    assert!(dump.is_ok() && dumped == 3, "{dump:?} {dumped}");
+    contexta.list_projects().expect("the projects");
+    let runs = contexta.list_runs(None).expect("the runs").runs;
+    for run in runs {
+        let name = run.run.run_ref.to_string();
+        let document = contexta.build_snapshot_report(&name).expect("the report on a run");
+        contexta::to_markdown(&document);
+        let lineage = contexta.traverse_lineage(&name, contexta::interpretation::Direction::Upstream, 3);
+        lineage.expect("the lineage of a run");
+    }
+    contexta.digest().expect("the digest");
+    let report = contexta.verify(VerifyOptions { bodies: true, projections: true }, &|_, _| {});
+    report.expect("verify names what is wrong instead of failing");
+}

@@ -1,0 +1,178 @@
+//! A whole segment file of hostile bytes through the reader, in both modes: exactly the commits that a slow search
+//! finds, in order, and every number passed over named by exactly one gap in its place.
+//!
+//! The first byte says how the rest is used: bit 0, checksums of what stands where frames could are made right; bit 1,
+//! another segment stands behind this one; bit 2, the bytes are the whole file and not what follows its header.
+
+use super::frame::{SALT, STREAM, mend_checksums};
+use contexta::engine::chain::Chain;
+use contexta::engine::entry::{Entry, Gap, Seq};
+use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries};
+use contexta::engine::log::names::segment_path;
+use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
+use contexta::engine::log::segment::{FRAMES_AT, Mark, SegmentHeader};
+use contexta::engine::log::stream::ResumePoint;
+use contexta::engine::storage::Storage;
+use contexta::engine::storage::sim::SimDisk;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Checksums are made right.
+pub(crate) const MEND: u8 = 1;
+/// Another segment stands behind.
+pub(crate) const BEHIND: u8 = 2;
+/// The bytes are the whole file.
+pub(crate) const WHOLE_FILE: u8 = 4;
+
+/// What the segment behind begins with.
+const BASE_BEHIND: Seq = Seq(1000);
+
+pub(crate) fn run(data: &[u8]) {
+    let Some((flags, rest)) = data.split_first() else { return };
+    let mut file = rest.to_vec();
+    if flags & WHOLE_FILE == 0 {
+        file = header(Seq::FIRST).encode();
+        file.extend_from_slice(rest);
+    }
+    if flags & MEND != 0 {
+        mend(&mut file);
+    }
+    let (disk, log) = (SimDisk::new(1), Path::new("/log"));
+    disk.overwrite(&segment_path(log, STREAM, Seq::FIRST), file.clone());
+    if flags & BEHIND != 0 {
+        disk.overwrite(&segment_path(log, STREAM, BASE_BEHIND), header(BASE_BEHIND).encode());
+    }
+    let storage = disk.process(1);
+    let follow = read(&storage, log, ScanMode::Follow, ResumePoint::START);
+    let full = read(&storage, log, ScanMode::Full, ResumePoint::START);
+    assert_eq!(follow.entries, full.entries, "the modes agree about what there is");
+    assert_eq!(follow.next, full.next);
+    if flags & WHOLE_FILE == 0 {
+        let (entries, mut next) = search(&file);
+        if flags & BEHIND != 0 {
+            next = next.max(BASE_BEHIND);
+        }
+        assert_eq!((&follow.entries, follow.next), (&entries, next), "as the slow search finds them");
+    }
+    // Whoever reads on from where it ended finds nothing twice.
+    let later = read(&storage, log, ScanMode::Follow, follow.resume);
+    assert_eq!((later.entries.len(), later.next), (0, follow.next));
+}
+
+/// The header of a segment of the stream.
+pub(crate) fn header(base: Seq) -> SegmentHeader {
+    SegmentHeader {
+        stream: STREAM,
+        home: None,
+        base,
+        chain: Chain::START,
+        salt: SALT,
+        previous_salt: if base == Seq::FIRST { 0 } else { SALT },
+        time: 1,
+    }
+}
+
+/// Makes right the checksums of whatever begins with a frame's magic at a multiple of eight, but for those whose
+/// reserved bytes are not zero: some must stay broken.
+fn mend(file: &mut [u8]) {
+    let mut at = FRAMES_AT as usize;
+    while at + FRAME_HEADER_LEN <= file.len() {
+        let Some((head, rest)) =
+            file.get_mut(at..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>())
+        else {
+            break;
+        };
+        at += 8;
+        if head[..4] != FRAME_MAGIC || head[36..44] != [0; 8] {
+            continue;
+        }
+        let len = u32::from_le_bytes(std::array::from_fn(|n| head[4 + n])) as usize;
+        let here = len.min(rest.len());
+        mend_checksums(head, &mut rest[..here], STREAM, SALT);
+        if here == len {
+            at += (FRAME_HEADER_LEN - 8 + len).next_multiple_of(8);
+        }
+    }
+}
+
+struct Read {
+    entries: Vec<Entry>,
+    next: Seq,
+    resume: ResumePoint,
+}
+
+/// Reads everything, and holds it to the promises every reading keeps.
+fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint) -> Read {
+    let mut reader = StreamReader::open_at(storage, log, STREAM, mode, at).expect("the directory lists");
+    let (mut entries, mut expected, mut open): (Vec<Entry>, Seq, Option<Gap>) = (Vec::new(), at.next, None);
+    while let Some(item) = reader.next_item().expect("the simulated disk reads") {
+        match item {
+            Item::Commit(commit) => {
+                assert!(open.is_none() && !commit.entries.is_empty() && commit.offset < commit.end);
+                for entry in commit.entries {
+                    assert_eq!((entry.stamp.stream, entry.stamp.seq), (STREAM, expected));
+                    expected = expected.next();
+                    entries.push(entry);
+                }
+            }
+            Item::Gap(gap) => {
+                assert!(open.is_none(), "nothing follows what has no end");
+                assert_eq!((gap.stream, gap.first), (STREAM, expected));
+                assert!(gap.last.is_none_or(|last| last >= gap.first));
+                expected = gap.last.map_or(expected, Seq::next);
+                open = gap.last.is_none().then_some(gap);
+            }
+            Item::Finding(finding) => {
+                assert!(mode == ScanMode::Full || finding.len > 0 || finding.offset == 0, "{finding:?}");
+            }
+        }
+    }
+    assert_eq!(reader.next_seq(), expected, "numbers were passed over in silence");
+    Read { entries, next: expected, resume: reader.resume_point() }
+}
+
+/// The entries of a segment and the number after them, by trying every place from the front to the back.
+fn search(file: &[u8]) -> (Vec<Entry>, Seq) {
+    let (mut entries, mut next) = (Vec::new(), Seq::FIRST);
+    let mut at = FRAMES_AT as usize;
+    while at < file.len() {
+        let Some((header, payload)) = whole(file, at) else {
+            match later(file, at) {
+                Some(found) => at = found,
+                None => break,
+            }
+            continue;
+        };
+        at += header.frame_len() as usize;
+        if header.first < next {
+            continue;
+        }
+        if header.entries > 0 {
+            entries.extend(decode_entries(&header, payload, STREAM).unwrap_or_default());
+            next = header.next();
+        } else if Mark::decode(payload, header.flags == 2).is_some() {
+            next = header.first;
+        }
+    }
+    (entries, next)
+}
+
+fn whole(file: &[u8], at: usize) -> Option<(FrameHeader, &[u8])> {
+    let header = FrameHeader::decode(file.get(at..)?, SALT)?;
+    let payload = file.get(at + FRAME_HEADER_LEN..at + header.frame_len() as usize)?;
+    header.matches(payload, SALT).then(|| (header, &payload[..header.payload_len as usize]))
+}
+
+/// The next whole frame behind `at`, as far as the bytes allowed to candidates go.
+fn later(file: &[u8], at: usize) -> Option<usize> {
+    // Zeros are passed over before the search begins, so that they cost nothing; there is no candidate in them.
+    let mut left = 64u64 << 20;
+    for at in (at + 8..file.len()).step_by(8) {
+        let Some(header) = FrameHeader::decode(&file[at..], SALT) else { continue };
+        left = left.checked_sub(header.frame_len())?;
+        if whole(file, at).is_some() {
+            return Some(at);
+        }
+    }
+    None
+}

@@ -1,0 +1,79 @@
+//! A segment's header area and its marks from any bytes: what is accepted is written back as it was. Headers are tried
+//! as they stand and once more with their checksums made right.
+
+use contexta::engine::bytes::is_zero;
+use contexta::engine::checksum::salted_crc32;
+use contexta::engine::log::segment::{
+    FRAMES_AT, HeaderFault, Mark, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
+};
+use contexta::engine::log::stream::read_headers;
+use contexta::engine::storage::OpenMode;
+use contexta::engine::storage::sim::SimDisk;
+use std::path::Path;
+
+pub(crate) fn run(data: &[u8]) {
+    for sealed in [false, true] {
+        if let Some(mark) = Mark::decode(data, sealed) {
+            assert_eq!(mark.encode(), data);
+            assert_eq!(mark.seal.is_some(), sealed);
+        }
+    }
+    one(data);
+    area(data);
+    let mut mended = data.to_vec();
+    for at in [0, SECOND_HEADER_AT as usize] {
+        if let Some(copy) = mended.get_mut(at..at + SEGMENT_HEADER_LEN) {
+            mend(copy);
+        }
+    }
+    one(&mended);
+    area(&mended);
+}
+
+/// Sets magic and checksum of one copy of a header.
+pub(crate) fn mend(copy: &mut [u8]) {
+    copy[..8].copy_from_slice(&SEGMENT_MAGIC);
+    let sum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[&copy[..SEGMENT_HEADER_LEN - 4]]);
+    copy[SEGMENT_HEADER_LEN - 4..SEGMENT_HEADER_LEN].copy_from_slice(&sum.to_le_bytes());
+}
+
+fn one(bytes: &[u8]) {
+    if let Ok(header) = SegmentHeader::decode_one(bytes) {
+        assert!(header.base.0 > 0);
+        let written = header.encode();
+        assert_eq!(written.len() as u64, FRAMES_AT);
+        assert_eq!(SegmentHeader::decode_one(&written), Ok(header));
+    }
+}
+
+/// The two copies as the table of FORMAT.md, "Header", decides between them.
+fn area(bytes: &[u8]) {
+    let disk = SimDisk::new(1);
+    disk.overwrite(Path::new("/segment"), bytes.to_vec());
+    let file = disk.process(1).open(Path::new("/segment"), OpenMode::Read).expect("it was just written");
+    let headers = read_headers(file.as_ref()).expect("the simulated disk reads");
+    let area = bytes.get(..FRAMES_AT as usize).unwrap_or(bytes);
+    let copies = [0, SECOND_HEADER_AT as usize]
+        .map(|at| SegmentHeader::decode_one(area.get(at..).unwrap_or_default()));
+    let [first, second] = &copies;
+    match (&headers.header, first, second) {
+        (Ok(chosen), Ok(first), _) => assert_eq!(chosen, first),
+        (Ok(chosen), Err(HeaderFault::Damaged), Ok(second)) => assert_eq!(chosen, second),
+        (Err(HeaderFault::Newer { .. }), Err(HeaderFault::Newer { .. }), _) => {}
+        (Err(HeaderFault::Newer { .. }), Err(HeaderFault::Damaged), Err(HeaderFault::Newer { .. })) => {}
+        (Err(HeaderFault::Damaged), Err(HeaderFault::Damaged), Err(HeaderFault::Damaged)) => {}
+        other => panic!("no row of the table says {other:?}"),
+    }
+    let gone = area.len() < FRAMES_AT as usize || is_zero(area);
+    assert_eq!(headers.unfinished, headers.header.is_err() && gone);
+    let equal = first.is_ok() && first == second;
+    let between = area.get(SEGMENT_HEADER_LEN..SECOND_HEADER_AT as usize);
+    let clean = equal && between.is_some_and(is_zero);
+    if headers.header.is_ok() {
+        let short = area.len() < SECOND_HEADER_AT as usize;
+        assert!(clean == headers.damaged.is_empty() || short, "{:?}", headers.damaged);
+    } else {
+        assert!(headers.damaged.is_empty());
+    }
+    assert!(headers.damaged.iter().all(|(at, len)| at + len <= FRAMES_AT && *len > 0));
+}

@@ -1,0 +1,469 @@
+//! The seeds: valid samples, each kind, hostile lengths, counts and nesting, cut and checksum-correct hostile ones.
+
+use super::generation::{MEND_HEADER, MEND_TABLE, WHOLE_FILE as WHOLE_GENERATION};
+use super::resync::{BEHIND, MEND, WHOLE_FILE, header};
+use super::{frame, payload, segment};
+use contexta::engine::bytes::{put_length_prefixed, put_varint};
+use contexta::engine::chain::Chain;
+use contexta::engine::checksum::Digest;
+use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, Stamp, StreamId};
+use contexta::engine::log::frame::{Draft, FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, put_entries, put_mark};
+use contexta::engine::log::segment::{Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
+use contexta::engine::log::stream::ResumePoint;
+use contexta::engine::projection::cursor::{CurrentFile, Cursor};
+use contexta::engine::storage::Place;
+
+type Seed = (&'static str, &'static str, Vec<u8>);
+
+/// Target, name, bytes.
+pub(crate) fn all() -> Vec<Seed> {
+    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors()].concat()
+}
+
+// ---- frames
+
+fn entries(first: u64, payloads: &[(u16, &str)]) -> Vec<u8> {
+    let draft = |(kind, text): &(u16, &str)| Draft {
+        kind: Kind(*kind),
+        version: PayloadVersion(1),
+        payload: text.as_bytes().to_vec(),
+    };
+    let drafts: Vec<Draft> = payloads.iter().map(draft).collect();
+    let mut out = Vec::new();
+    let first = Stamp { time: 1000 + first % 100, stream: frame::STREAM, seq: Seq(first) };
+    put_entries(&mut out, &drafts, first, frame::SALT, |_, _| {});
+    out
+}
+
+fn mark(next: u64, flags: u16, mark: &Mark) -> Vec<u8> {
+    let mut out = Vec::new();
+    put_mark(&mut out, flags, Seq(next), 1000, &mark.encode(), frame::SALT);
+    out
+}
+
+fn close() -> Mark {
+    Mark { chain: Digest([1; 32]), seal: None }
+}
+
+fn seal() -> Mark {
+    let index = vec![(Seq(1), 4352), (Seq(9), 70_000)];
+    let digest = Digest([6; 32]);
+    let seal = Seal { entries: 12, frames: 3, bytes: 80_000, times: (1, 2), digest, index };
+    Mark { seal: Some(seal), ..close() }
+}
+
+/// A frame of rows as they stand, every checksum right: step, prefix, suffix, middle, all of kind 1.
+fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
+    let mut head = vec![0; FRAME_HEADER_LEN];
+    head[8..12].copy_from_slice(&entries.to_le_bytes());
+    (head[12], head[16], head[24]) = (1, 1, 100);
+    for (step, prefix, suffix, middle) in rows {
+        head.extend_from_slice(&[0; 4]);
+        for number in [*step, 1, 1, *prefix, *suffix] {
+            put_varint(&mut head, number);
+        }
+        put_length_prefixed(&mut head, middle);
+    }
+    assert!(frame::mend(&mut head, frame::STREAM, frame::SALT));
+    head
+}
+
+/// Each row holds the one before it twice: some bytes a row, twice as much expanded each time.
+fn doubling() -> Vec<u8> {
+    let mut all: Vec<(u64, u64, u64, &[u8])> = vec![(0, 0, 0, b"sixteen bytes...")];
+    all.extend((0..30).map(|n| (1, 16 << n, 16 << n, &b""[..])));
+    rows(31, &all)
+}
+
+/// A header whose checksum holds and whose length is that of no file.
+fn claims(payload_len: u32) -> Vec<u8> {
+    let mut bytes = rows(1, &[(0, 0, 0, b"x")]);
+    bytes[4..8].copy_from_slice(&payload_len.to_le_bytes());
+    let sum = contexta::engine::checksum::salted_crc32(frame::SALT.rotate_left(17), &[&bytes[..44]]);
+    bytes[44..48].copy_from_slice(&sum.to_le_bytes());
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+fn frames() -> Vec<Seed> {
+    let one = entries(1, &[(1, "loss 0.25")]);
+    let shared =
+        entries(7, &[(7, "loss 0.25"), (7, "loss 0.31"), (7, "loss 0.31"), (9, ""), (7, "acc 0.31")]);
+    vec![
+        ("frame", "one", one.clone()),
+        ("frame", "cut", one[..one.len() - 9].to_vec()),
+        ("frame", "header-only", one[..FRAME_HEADER_LEN].to_vec()),
+        ("frame", "shared", shared),
+        ("frame", "close", mark(4, FLAG_CLOSE, &close())),
+        ("frame", "seal", mark(4, FLAG_SEAL, &seal())),
+        ("frame", "claims-entries", rows(65_536, &[(0, 0, 0, b"few")])),
+        ("frame", "claims-bytes", claims(16 << 20)),
+        ("frame", "claims-more-bytes", claims(u32::MAX)),
+        ("frame", "doubling", doubling()),
+        ("frame", "prefix-beyond", rows(2, &[(0, 0, 0, b"ab"), (1, 3, 0, b"")])),
+        ("frame", "suffix-beyond", rows(2, &[(0, 0, 0, b"ab"), (1, 0, u64::MAX, b"")])),
+        ("frame", "overlapping", rows(2, &[(0, 0, 0, b"abc"), (1, 2, 3, b"-")])),
+        ("frame", "time-beyond", rows(2, &[(0, 0, 0, b"a"), (u64::MAX, 0, 0, b"b")])),
+        ("frame", "bytes-left", rows(1, &[(0, 0, 0, b"a"), (1, 0, 0, b"b")])),
+    ]
+}
+
+// ---- segments
+
+fn home() -> SegmentHeader {
+    let place = Place { device: 1, inode: 2, born: 3 };
+    SegmentHeader {
+        stream: StreamId([7; 16]),
+        home: Some(Home { boot: [9; 16], place }),
+        base: Seq(42),
+        chain: Chain::at(Digest([5; 32])),
+        salt: 0x1234,
+        previous_salt: 0x5678,
+        time: 99,
+    }
+}
+
+/// A header area with some of its bytes changed, then with the checksums of those copies made right.
+fn area(changes: &[(usize, u8)], right: &[usize]) -> Vec<u8> {
+    let mut bytes = home().encode();
+    for (at, byte) in changes {
+        bytes[*at] = *byte;
+    }
+    for at in right {
+        segment::mend(&mut bytes[*at..]);
+    }
+    bytes
+}
+
+fn segments() -> Vec<Seed> {
+    let second = SECOND_HEADER_AT as usize;
+    let one = home().encode()[..256].to_vec();
+    let mut hostile = seal().encode();
+    hostile[104..112].copy_from_slice(&u64::MAX.to_le_bytes());
+    let mut many = seal().encode();
+    many[104..112].copy_from_slice(&65_536u64.to_le_bytes());
+    let mut descending = seal().encode();
+    descending[112..120].copy_from_slice(&u64::MAX.to_le_bytes());
+    vec![
+        ("segment", "whole", area(&[], &[])),
+        ("segment", "homeless", header(Seq(1)).encode()),
+        ("segment", "first-damaged", area(&[(100, 1)], &[])),
+        ("segment", "second-damaged", area(&[(second + 100, 1)], &[])),
+        ("segment", "between", area(&[(2000, 1)], &[])),
+        ("segment", "newer", area(&[(10, 1), (second + 10, 1)], &[0, second])),
+        ("segment", "second-newer", area(&[(20, 1), (second + 10, 1)], &[second])),
+        ("segment", "reserved", area(&[(200, 1)], &[0])),
+        ("segment", "one-copy", one.clone()),
+        ("segment", "cut", one[..200].to_vec()),
+        ("segment", "zeros", vec![0; 300]),
+        ("segment", "base-zero", area(&[(80, 0)], &[0])),
+        ("segment", "close", close().encode()),
+        ("segment", "seal", seal().encode()),
+        ("segment", "seal-claims-all", hostile),
+        ("segment", "seal-claims-many", many),
+        ("segment", "seal-descending", descending),
+    ]
+}
+
+// ---- whole files
+
+fn files() -> Vec<Seed> {
+    let (a, b) = (entries(1, &[(1, "one"), (1, "two")]), entries(3, &[(1, "three"), (2, "four")]));
+    let (c, end) = (entries(5, &[(1, "five")]), mark(6, FLAG_CLOSE, &close()));
+    let file = |flags: u8, parts: &[&[u8]]| [&[flags][..], &parts.concat()].concat();
+    let good = file(MEND, &[&a, &b, &c, &end]);
+    let many = claims(16 << 20).repeat(8);
+    let (zeros, noise) = ([0; 96], [0xa5; 40]);
+    let area = header(Seq::FIRST).encode();
+    vec![
+        ("resync", "good", good.clone()),
+        ("resync", "unmended", file(0, &[&a, &b, &c, &end])),
+        ("resync", "noise-between", file(0, &[&a, &noise, &b, &c])),
+        ("resync", "magic-before", file(0, &[&a, b"CxF1....", &b, b"CxF1....", &c])),
+        ("resync", "zeros-between", file(0, &[&a, &zeros, &b, &zeros, &c])),
+        ("resync", "torn", file(0, &[&a, &b[..b.len() - 16]])),
+        ("resync", "torn-zeros", file(0, &[&a, &b[..40], &zeros])),
+        ("resync", "missing", file(0, &[&a, &c, &end])),
+        ("resync", "doubled", file(0, &[&a, &b, &a, &b, &c])),
+        ("resync", "behind", file(BEHIND, &[&a, &noise, &c, &end])),
+        ("resync", "sealed", file(BEHIND | MEND, &[&a, &mark(3, FLAG_SEAL, &seal())])),
+        ("resync", "mark-before", file(0, &[&a, &b, &mark(2, FLAG_CLOSE, &close()), &c])),
+        ("resync", "mark-beyond", file(0, &[&a, &mark(900, FLAG_CLOSE, &close())])),
+        ("resync", "claims", file(0, &[&a, &many, &b])),
+        ("resync", "claims-few", file(0, &[&a, &claims(4096), &b, &c])),
+        ("resync", "hostile-rows", file(0, &[&a, &pad(rows(65_536, &[(0, 0, 0, b"few")])), &b])),
+        ("resync", "first-is-last", file(MEND, &[&entries(u64::MAX - 3, &[(1, "x"), (1, "y")])])),
+        ("resync", "inner", file(0, &[&inner(&a), &b])),
+        ("resync", "empty", file(0, &[])),
+        ("resync", "whole-file", file(WHOLE_FILE, &[&area, &a, &b])),
+        ("resync", "whole-file-headless", file(WHOLE_FILE | BEHIND, &[&vec![1; 4352], &a, &b])),
+        ("resync", "whole-file-short", file(WHOLE_FILE, &[&area[..1000]])),
+    ]
+}
+
+fn pad(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
+}
+
+/// A frame whose payload is a frame of the same segment, broken outside: what stands in it comes to light.
+fn inner(frame: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x43, 0x78, 0x46, 0x31];
+    out.resize(FRAME_HEADER_LEN, 9);
+    out.extend_from_slice(frame);
+    out
+}
+
+// ---- payloads
+
+/// One payload of each kind, as `src/projections/entry.rs` pins them.
+const GOLDEN: [(u16, &str); 11] = [
+    (1, "000970726f6a6563743a70015000010161016205312e302e30fd0220943c79200c00"),
+    (
+        2,
+        "000970726f6a6563743a700772756e3a702e72015200fd0220943c79200c00000101640401620301016601\
+         00000000000000e03f01690001017402017800010163000005312e302e30",
+    ),
+    (
+        3,
+        "000772756e3a702e720b73746167653a702e722e73017301fd0220943c79200c0001fd0220943c79200c00010205312e302e30",
+    ),
+    (4, "000772756e3a702e7202fd0220943c79200c00"),
+    (5, "000772756e3a702e72026c7201000000000000e03f"),
+    (
+        6,
+        "0011656e7669726f6e6d656e743a702e722e650772756e3a702e720001047275737404312e3930056c696e757801017801310005312e30\
+         2e30fd0220943c79200c00",
+    ),
+    (
+        16,
+        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e727573740000000001650203010772756e3a702e72010174\
+         01760c7b226b223a5b6e756c6c5d7d016dfd0220943c79200c0000",
+    ),
+    (
+        17,
+        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e7275737400000000046c6f737305666c6f617401046e6174\
+         73030000\
+         00010f7261775f6f62736572766174696f6e01fb580201000000000000d03ffd0220943c79200c0000",
+    ),
+    (
+        18,
+        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e727573740000000303782e7902010000000173fd0220943c\
+         79200c00010c7265636f72643a702e722e6bfd0220943c79200c00",
+    ),
+    (
+        32,
+        "000772756e3a702e7200000000000873646b2e727573740c6d6f64656c5f62756e646c6505312e302e300e61727469666163743a702e72\
+         2e61fd0220943c79200c0009626c616b65333a303001016801fc7011010000010707070707070707070707070707070707070707070707\
+         070707070707070707",
+    ),
+    (
+        33,
+        "0002020105312e302e300e61727469666163743a702e722e610772756e3a702e720e72656c6174696f6e3a702e722e7800010772756e3a\
+         702e72fd0220943c79200c00",
+    ),
+];
+
+const KIND_NAMES: [&str; 11] = [
+    "project",
+    "run",
+    "stage",
+    "ended",
+    "param",
+    "environment",
+    "event",
+    "metric",
+    "degraded",
+    "artifact",
+    "relation",
+];
+
+/// The payload of a kind, as it is pinned.
+pub(crate) fn golden(kind: u16) -> Vec<u8> {
+    let hex = GOLDEN.iter().find(|(k, _)| *k == kind).unwrap().1;
+    let digit = |b: &u8| (*b as char).to_digit(16).unwrap() as u8;
+    let digits: Vec<u8> = hex.as_bytes().iter().map(digit).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+fn sample(kind: u16, payload: &[u8]) -> Vec<u8> {
+    let first = payload::KINDS.iter().position(|k| *k == kind).unwrap() as u8;
+    [&[first], payload].concat()
+}
+
+/// The golden event with other attributes.
+pub(crate) fn event_with(attributes: &str) -> Vec<u8> {
+    let golden = golden(16);
+    let old = b"\x0c{\"k\":[null]}";
+    let at = golden.windows(old.len()).position(|w| w == old).unwrap();
+    let mut out = golden[..at].to_vec();
+    match u8::try_from(attributes.len()) {
+        Ok(len) if len <= 250 => out.push(len),
+        _ => {
+            out.push(252);
+            out.extend_from_slice(&(attributes.len() as u32).to_le_bytes());
+        }
+    }
+    out.extend_from_slice(attributes.as_bytes());
+    out.extend_from_slice(&golden[at + old.len()..]);
+    out
+}
+
+/// The golden degraded marker with another ref of its own.
+fn degraded_with(record: &[u8; 12]) -> Vec<u8> {
+    let mut out = golden(18);
+    let at = out.windows(12).position(|w| w == b"record:p.r.k").unwrap();
+    out[at..at + 12].copy_from_slice(record);
+    out
+}
+
+fn payloads() -> Vec<Seed> {
+    let mut all: Vec<Seed> = GOLDEN
+        .iter()
+        .zip(KIND_NAMES)
+        .map(|((kind, _), name)| ("payload", name, sample(*kind, &golden(*kind))))
+        .collect();
+    let huge = [253, 0, 0, 0, 0, 0, 0, 0, 0x80];
+    let nested = |depth: usize| format!("{{\"k\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    let cut = golden(32);
+    all.extend([
+        ("payload", "unknown-kind", sample(999, b"anything")),
+        ("payload", "newer-version", [&[0xff][..], &golden(4)].concat()),
+        ("payload", "huge-count", sample(1, &huge)),
+        ("payload", "huge-text", sample(1, &[&[0][..], &huge].concat())),
+        ("payload", "many-replaced", sample(5, &[&[252, 0xff, 0xff, 0xff, 0x7f][..], &[0; 99]].concat())),
+        ("payload", "cut", sample(32, &cut[..cut.len() - 20])),
+        ("payload", "left-over", sample(4, &[golden(4), vec![0]].concat())),
+        ("payload", "nested", sample(16, &event_with(&nested(63)))),
+        ("payload", "nested-too-deep", sample(16, &event_with(&nested(64)))),
+        ("payload", "identity-elsewhere", sample(18, &degraded_with(b"record:t.r.k"))),
+        ("payload", "null-member", sample(16, &event_with("{}"))),
+        ("payload", "not-canonical", sample(16, &event_with("{\"k\":[1E15,1e15,1e15,1e15,1e15]}"))),
+        ("payload", "not-an-object", sample(16, &event_with("[1]"))),
+    ]);
+    all
+}
+
+// ---- text
+
+fn json() -> Vec<Seed> {
+    let text = |name, text: &str| ("json_read", name, text.as_bytes().to_vec());
+    vec![
+        text(
+            "canonical",
+            r#"{"a":[1,-0.0,1e-05,123456789012345678901234567890],"b":{"c":"\u0001\"é"},"d":true}"#,
+        ),
+        text("loose", " { \"b\" : 1 , \"a\" : null , \"c\":[ null, 1E16, 1000000.0, 0.1e-400 ] }\n"),
+        text("escapes", r#"["\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00",false,null]"#),
+        text("surrogate", r#""\ud800\u0041""#),
+        text("twice", r#"{"a":1,"a":2}"#),
+        text("integers", "[9223372036854775807,9223372036854775808,-9223372036854775809,-0,0]"),
+        text("too-many-digits", &"9".repeat(4301)),
+        text("digits", &format!("-{}", "8".repeat(4300))),
+        text("floats", "[1e308,-1e308,5e-324,1e-400,1e22,1e21,123456789.123456789e-30]"),
+        text("infinite", "1e999"),
+        text("deep", &format!("{}{}", "[".repeat(64), "]".repeat(64))),
+        text("deeper", &format!("{}{}", "[".repeat(66), "]".repeat(66))),
+        text("open", &"{\"a\":[".repeat(200)),
+        text("mark", "\u{feff}1"),
+        text("blank", " \n"),
+        text("two", "1 2"),
+    ]
+}
+
+fn refs() -> Vec<Seed> {
+    let text = |name, text: &str| ("ref_parse", name, text.as_bytes().to_vec());
+    vec![
+        text("run", "run:wine.ridge-1"),
+        text("project", "project:p"),
+        text("sample", "sample:p.r.s.b.x"),
+        text("operation", "op:p.r.s.o"),
+        text("artifact", "artifact:p.r.model"),
+        text("relation", "relation:a.b.c.d.e.f.g"),
+        text("shape", "run:p.r.s"),
+        text("empty-part", "run:a..b"),
+        text("dashes", "run:a--b.-c"),
+        text("colons", "a:b:c"),
+        text("long", &format!("x:{}", vec!["a".repeat(60); 5].join("."))),
+        text("time", "2024-01-31T12:00:00.000001Z"),
+        text("first-time", "0001-01-01T00:00:00Z"),
+        text("no-time", "2024-02-30T00:00:00Z"),
+        text("stream", "018bcfe5680094592c00895412763d46"),
+        text("digest", &"0e".repeat(32)),
+        text("segment", "00000000000000048213.seg"),
+        text("segment-beyond", "99999999999999999999.seg"),
+        text("name", " My  Modèle_v2! 日本"),
+        text("wide-digits", "２０２４-01-01T00:00:00Z"),
+    ]
+}
+
+// ---- derived files
+
+fn generations() -> Vec<Seed> {
+    let change = |flags: u8, changes: &[(u32, u32, &[u8])]| {
+        let mut out = vec![flags];
+        for (part, at, bytes) in changes {
+            out.extend_from_slice(&(part << 30 | at).to_le_bytes());
+            out.push(bytes.len() as u8);
+            out.extend_from_slice(bytes);
+        }
+        out
+    };
+    let whole = |image_len: u64, blocks: usize| {
+        let mut file = b"CTXAGEN\0\0\0\0\0\0\x10\0\0".to_vec();
+        file.extend_from_slice(&image_len.to_le_bytes());
+        file.resize(4096 + blocks * 4100, 0);
+        [&[WHOLE_GENERATION | MEND_HEADER | MEND_TABLE][..], &file].concat()
+    };
+    vec![
+        ("generation", "good", change(0, &[])),
+        ("generation", "magic", change(0, &[(0, 0, b"x")])),
+        ("generation", "fingerprint", change(MEND_HEADER, &[(0, 32, &[7; 32])])),
+        ("generation", "shorter-image", change(MEND_HEADER, &[(0, 16, &[0xff, 0x0f])])),
+        ("generation", "hostile-length", change(MEND_HEADER, &[(0, 16, &[0xff; 7])])),
+        ("generation", "salt", change(MEND_HEADER, &[(0, 24, &[1; 8])])),
+        ("generation", "reserved", change(MEND_HEADER, &[(0, 68, &[1; 24])])),
+        ("generation", "block", change(0, &[(1, 4096 + 700, b"changed")])),
+        ("generation", "later-block", change(0, &[(1, 5 * 4096 + 9, b"changed")])),
+        ("generation", "table", change(0, &[(2, 8, &[0; 4])])),
+        ("generation", "cut", change(0, &[(3, 20_000, b"")])),
+        ("generation", "longer", change(0, &[(3, 2_000_000, b"")])),
+        ("generation", "empty-image", whole(0, 0)),
+        ("generation", "one-block", whole(4096, 1)),
+        ("generation", "claims-blocks", whole(1 << 62, 0)),
+    ]
+}
+
+fn cursors() -> Vec<Seed> {
+    let gap = |first, last, cause| Gap { stream: StreamId([9; 16]), first: Seq(first), last, cause };
+    let mut cursor = Cursor::start();
+    let start = ("cursor", "start", cursor.encode());
+    cursor.last = (Seq(1 << 40), 0xdead_beef);
+    cursor.resume = ResumePoint { segment: Seq(1), offset: 1 << 33, next: Seq(u64::MAX) };
+    cursor.settled = true;
+    cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, inode: 77 });
+    cursor.files.later = 3;
+    let far = ("cursor", "far", cursor.encode());
+    cursor.gaps = vec![
+        gap(1, Some(Seq(9)), GapCause::Damaged),
+        gap(20, Some(Seq(20)), GapCause::SegmentMissing),
+        gap(99, None, GapCause::SegmentUnreadable),
+    ];
+    let gaps = cursor.encode();
+    let mut hostile = Cursor::start().encode();
+    hostile.pop();
+    let short = hostile.clone();
+    put_varint(&mut hostile, u64::MAX);
+    hostile.extend_from_slice(&[1, 2, 0, 3, 4, 1]);
+    let mut cause = gaps.clone();
+    let last = cause.len() - 1;
+    cause[last] = 3;
+    vec![
+        start,
+        far,
+        ("cursor", "gaps", gaps),
+        ("cursor", "unknown-cause", cause),
+        ("cursor", "claims-gaps", hostile),
+        ("cursor", "cut", short),
+    ]
+}

@@ -1,0 +1,407 @@
+//! Decoding takes bounded memory, whatever the bytes say: for every decoder of outside bytes a stated cap, and hostile
+//! lengths, counts and nesting held to it by an allocator that counts. docs/FUZZING.md has the caps.
+#![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may; clippy.toml lets only the test functions themselves"
+)]
+
+#[path = "../fuzz/bodies/generation.rs"]
+#[expect(dead_code, reason = "only the good generation is wanted here")]
+mod generation;
+
+use contexta::contract::StableRef;
+use contexta::contract::json::read::parse;
+use contexta::engine::bytes::{pad_to_8, put_length_prefixed, put_varint};
+use contexta::engine::chain::Chain;
+use contexta::engine::checksum::salted_crc32;
+use contexta::engine::codec::PAYLOAD_BYTES_MAX;
+use contexta::engine::entry::{
+    Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+};
+use contexta::engine::log::frame::{
+    EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX,
+    FrameHeader, decode_entries,
+};
+use contexta::engine::log::names::segment_path;
+use contexta::engine::log::segment::{FRAMES_AT, Mark, SEAL_INDEX_MAX, SegmentHeader};
+use contexta::engine::log::stream::read_headers;
+use contexta::engine::log::{Item, ScanMode, StreamReader};
+use contexta::engine::projection::cursor::Cursor;
+use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
+use contexta::engine::storage::OpenMode;
+use contexta::engine::storage::sim::SimDisk;
+use contexta::rewritten;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+// ---- the caps
+
+/// What asking for memory costs beside it: error messages, and what the test runner does meanwhile.
+const SLACK: usize = 64 << 10;
+/// A frame's entries: their payloads, and for each entry itself and its kind.
+const FRAME_CAP: usize = EXPANDED_BYTES_MAX + FRAME_ENTRIES_MAX * (size_of::<Entry>() + 64) + SLACK;
+/// Reading a stream: the window around one frame, a copy of its payload, its entries.
+const READER_CAP: usize = 2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_CAP + (1 << 20);
+/// A header area, once.
+const HEADERS_CAP: usize = FRAMES_AT as usize + SLACK;
+/// A mark, for each of its bytes.
+const MARK_FACTOR: usize = 2;
+/// A JSON text, for each of its bytes: an object of one member takes five of them and a node of a tree.
+const JSON_FACTOR: usize = 150;
+/// A ref, for each of its bytes: an error quotes the text.
+const REF_FACTOR: usize = 24;
+/// A payload, read and written again: what its counts may ask for before a byte of it is read, and for each of its
+/// bytes (of JSON in it there are then two).
+const PAYLOAD_CAP: usize = (2 << 20) + SLACK;
+const PAYLOAD_FACTOR: usize = 300;
+/// A cursor's row, for each of its bytes.
+const CURSOR_FACTOR: usize = 64;
+/// Opening a generation and reading its blocks: two blocks, and the checksums of as many as the file is long.
+const fn generation_cap(file_len: usize) -> usize {
+    2 * BLOCK_LEN + file_len / 128 + SLACK
+}
+
+// ---- counting
+
+struct Counting;
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn took(bytes: usize) {
+    let held = HELD.fetch_add(bytes, Ordering::SeqCst) + bytes;
+    PEAK.fetch_max(held, Ordering::SeqCst);
+}
+
+fn gave(bytes: usize) {
+    HELD.fetch_sub(bytes, Ordering::SeqCst);
+}
+
+// SAFETY: everything is handed to the system's allocator as it came; counting touches no memory of anybody.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        took(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        took(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        gave(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // Both may be there for a moment.
+        took(new_size);
+        gave(layout.size());
+        // SAFETY: as the caller promised.
+        unsafe { System.realloc(at, layout, new_size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Runs `f` and holds the greatest number of bytes it had at once to `cap`.
+fn within<T>(what: &str, cap: usize, f: impl FnOnce() -> T) -> T {
+    let before = HELD.load(Ordering::SeqCst);
+    PEAK.store(before, Ordering::SeqCst);
+    let result = f();
+    let peak = PEAK.load(Ordering::SeqCst).saturating_sub(before);
+    println!("{what}: {peak} bytes of {cap}");
+    assert!(peak <= cap, "{what}: {peak} bytes exceed the cap of {cap}");
+    result
+}
+
+/// The tests measure the whole process, so they run one after the other.
+fn alone() -> impl Drop {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- frames
+
+const STREAM: StreamId = StreamId([3; 16]);
+const SALT: u64 = 7;
+
+/// A frame of rows, its checksums and those of the rows right: kind, bytes before and behind shared with the entry
+/// before of the same kind, and what lies between. The rest of `entries` is claimed and not there.
+fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
+    let mut payload = Vec::new();
+    let mut before: std::collections::HashMap<u16, Vec<u8>> = Default::default();
+    for (n, (kind, prefix, suffix, middle)) in (0u64..).zip(rows) {
+        let last = before.remove(kind).unwrap_or_default();
+        let front = last.get(..*prefix).unwrap_or_default();
+        let back = last.len().checked_sub(*suffix).and_then(|at| last.get(at..)).unwrap_or_default();
+        // What is over every limit is not made here either.
+        let fits = front.len() + back.len() + middle.len() <= PAYLOAD_BYTES_MAX;
+        let whole = if fits { [front, middle, back].concat() } else { last.clone() };
+        let stamp = Stamp { time: 1 + n, stream: STREAM, seq: Seq(1 + n) };
+        let head = canonical_head(&stamp, Kind(*kind), PayloadVersion(1), whole.len());
+        payload.extend_from_slice(&entry_checksum(&head, &whole).to_le_bytes());
+        for number in [n.min(1), u64::from(*kind), 1, *prefix as u64, *suffix as u64] {
+            put_varint(&mut payload, number);
+        }
+        put_length_prefixed(&mut payload, middle);
+        before.insert(*kind, whole);
+    }
+    let mut out = FRAME_MAGIC.to_vec();
+    for number in [payload.len() as u32, entries as u32, 1] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    for number in [1u64, 1] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+    out.extend_from_slice(&salted_crc32(SALT, &[&payload]).to_le_bytes());
+    out.extend_from_slice(&[0; 8]);
+    let checksum = salted_crc32(SALT.rotate_left(17), &[&out]);
+    out.extend_from_slice(&checksum.to_le_bytes());
+    out.extend_from_slice(&payload);
+    pad_to_8(&mut out);
+    out
+}
+
+/// Frames that ask for as much as they can, with what should become of them.
+fn hostile_frames() -> Vec<(&'static str, Vec<u8>, bool)> {
+    let doubling: Vec<(u16, usize, usize, &[u8])> = std::iter::once((1, 0, 0, &[7u8; 64][..]))
+        .chain((0..40).map(|n| (1, 64 << n.min(30), 64 << n.min(30), &[][..])))
+        .collect();
+    let large = vec![1u8; PAYLOAD_BYTES_MAX];
+    let mut repeated: Vec<(u16, usize, usize, &[u8])> = vec![(1, 0, 0, &large)];
+    repeated.extend((0..40).map(|_| (1, large.len(), 0, &[][..])));
+    let four = [&repeated[..4], &[]].concat();
+    let kinds: Vec<(u16, usize, usize, &[u8])> = (0..=u16::MAX).map(|k| (k, 0, 0, &b"k"[..])).collect();
+    let thin: Vec<(u16, usize, usize, &[u8])> = kinds.iter().map(|_| (1, 0, 0, &b""[..])).collect();
+    vec![
+        ("a frame that doubles with each row", frame(41, &doubling), false),
+        ("a frame that repeats 4 MiB", frame(repeated.len(), &repeated), false),
+        ("a frame of four times 4 MiB", frame(4, &four), true),
+        ("a frame of as many kinds as there are", frame(kinds.len(), &kinds), true),
+        ("a frame of empty entries", frame(thin.len(), &thin), true),
+        ("a frame that claims entries", frame(FRAME_ENTRIES_MAX, &thin[..2]), false),
+    ]
+}
+
+#[test]
+fn frames_stay_within_what_they_may_expand_to() {
+    let _alone = alone();
+    for (what, bytes, readable) in hostile_frames() {
+        let header = FrameHeader::decode(&bytes, SALT).expect(what);
+        let payload = &bytes[FRAME_HEADER_LEN..];
+        assert!(header.matches(payload, SALT), "{what}");
+        let read = within(what, FRAME_CAP, || decode_entries(&header, payload, STREAM));
+        assert_eq!(read.is_some(), readable, "{what}");
+    }
+}
+
+#[test]
+fn a_reader_holds_one_frame_at_a_time() {
+    let _alone = alone();
+    let header = SegmentHeader {
+        stream: STREAM,
+        home: None,
+        base: Seq(1),
+        chain: Chain::START,
+        salt: SALT,
+        previous_salt: 0,
+        time: 1,
+    };
+    let mut claims = frame(1, &[(1, 0, 0, b"x")]);
+    claims[4..8].copy_from_slice(&(FRAME_PAYLOAD_BYTES_MAX as u32).to_le_bytes());
+    let checksum = salted_crc32(SALT.rotate_left(17), &[&claims[..44]]);
+    claims[44..48].copy_from_slice(&checksum.to_le_bytes());
+    let log = Path::new("/log");
+    for (what, bytes, readable) in hostile_frames() {
+        // Twice a claim of 16 MiB that the file does not hold, the frame three times, and damage between.
+        let file =
+            [header.encode(), claims.repeat(2), bytes.clone(), vec![0xa5; 24], bytes.repeat(2)].concat();
+        let disk = SimDisk::new(1);
+        disk.overwrite(&segment_path(log, STREAM, Seq(1)), file);
+        let storage = disk.process(1);
+        for mode in [ScanMode::Follow, ScanMode::Full] {
+            let commits = within(&format!("a stream with {what}, {mode:?}"), READER_CAP, || {
+                let mut reader = StreamReader::open(&storage, log, STREAM, mode).unwrap();
+                let mut commits = 0;
+                while let Some(item) = reader.next_item().unwrap() {
+                    commits += usize::from(matches!(item, Item::Commit(_)));
+                }
+                commits
+            });
+            assert_eq!(commits, usize::from(readable), "{what}");
+        }
+    }
+}
+
+// ---- headers, marks, cursors
+
+#[test]
+fn headers_and_marks_take_what_they_are_long() {
+    let _alone = alone();
+    let disk = SimDisk::new(1);
+    disk.overwrite(Path::new("/segment"), vec![1; 1 << 20]);
+    let file = disk.process(1).open(Path::new("/segment"), OpenMode::Read).unwrap();
+    within("a header area", HEADERS_CAP, || read_headers(file.as_ref()).unwrap());
+    for (count, len) in
+        [(u64::MAX, 16 << 10), (1 << 60, 0), (65_536, 100), (65_537, 65_537 * 16), (65_536, 1 << 20)]
+    {
+        let mut seal = vec![0; 112 + len];
+        seal[104..112].copy_from_slice(&u64::to_le_bytes(count));
+        let what = format!("a seal that claims {count} places");
+        let read = within(&what, MARK_FACTOR * seal.len() + SLACK, || Mark::decode(&seal, true));
+        let honest = count <= SEAL_INDEX_MAX as u64 && count * 16 == len as u64;
+        assert_eq!(read.is_some(), honest, "{what}");
+    }
+}
+
+#[test]
+fn a_cursor_takes_what_its_row_is_long() {
+    let _alone = alone();
+    let mut row = Cursor::start().encode();
+    row.pop();
+    for (claimed, there) in [(u64::MAX, 3usize), (1 << 40, 1000), (100_000, 100_000)] {
+        let mut row = row.clone();
+        put_varint(&mut row, claimed);
+        row.extend([1, 2, 0].repeat(there));
+        let what = format!("a cursor that claims {claimed} gaps");
+        let read = within(&what, CURSOR_FACTOR * row.len() + SLACK, || Cursor::decode(STREAM, &row));
+        assert_eq!(read.is_some(), claimed == there as u64);
+    }
+}
+
+// ---- text
+
+/// Texts that take the most memory for their length.
+fn hostile_json(len: usize, depth: usize) -> Vec<(&'static str, String)> {
+    let nest = |open: &str, close: &str| {
+        let one = format!("{}0{}", open.repeat(depth), close.repeat(depth));
+        format!("[{}]", vec![one.as_str(); len / (one.len() + 1)].join(","))
+    };
+    vec![
+        ("numbers", format!("[{}0]", "0,".repeat(len / 2))),
+        ("lists", format!("[{}[]]", "[],".repeat(len / 3))),
+        ("lists of one", format!("[{}[0]]", "[0],".repeat(len / 4))),
+        ("nested lists", nest("[", "]")),
+        ("nested objects", nest("{\"\":", "}")),
+        ("objects", format!("[{}{{}}]", "{\"\":0},".repeat(len / 7))),
+        ("brackets without end", "[".repeat(len)),
+        ("objects without end", "{\"\":".repeat(len / 4)),
+        ("a text", format!("\"{}\"", "a".repeat(len))),
+        ("escapes", format!("\"{}\"", "\\n".repeat(len / 2))),
+        ("digits", "9".repeat(len)),
+    ]
+}
+
+#[test]
+fn json_takes_a_multiple_of_its_length() {
+    let _alone = alone();
+    for len in [1 << 10, 1 << 19] {
+        for (what, text) in hostile_json(len, 63) {
+            let what = format!("JSON, {} bytes of {what}", text.len());
+            let _ = within(&what, JSON_FACTOR * text.len() + SLACK, || parse(&text));
+        }
+    }
+    let over = " ".repeat((16 << 20) + 1);
+    assert!(within("JSON over the limit", SLACK, || parse(&over)).is_err());
+}
+
+#[test]
+fn refs_take_a_multiple_of_their_length() {
+    let _alone = alone();
+    for text in ["a".repeat(1 << 20), "\u{1}:".repeat(1 << 19), format!("run:{}", "a.".repeat(1 << 19))] {
+        let cap = REF_FACTOR * text.len() + SLACK;
+        assert!(within("a ref", cap, || StableRef::parse(&text)).is_err());
+    }
+}
+
+// ---- payloads
+
+#[test]
+fn payloads_take_a_multiple_of_their_length_and_little_for_what_they_claim() {
+    let _alone = alone();
+    let version = PayloadVersion(1);
+    let claims: [&[u8]; 4] = [
+        &[253, 0, 0, 0, 0, 0, 0, 0, 0x80],
+        &[253, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+        &[252, 0xff, 0xff, 0x1f, 0],
+        &[252, 0, 0, 2, 0],
+    ];
+    for kind in [1, 2, 3, 4, 5, 6, 16, 17, 18, 32, 33] {
+        // A claim in the place of each of the first fields, with texts before it and some bytes behind.
+        for claim in claims {
+            for fields in 0..16 {
+                let payload = [&[0][..], &[1, b'a'].repeat(fields), claim, &[0; 40]].concat();
+                let read = within(&format!("kind {kind}, a claim"), PAYLOAD_CAP, || {
+                    rewritten(Kind(kind), version, &payload)
+                });
+                assert!(read.is_err());
+            }
+            let payload = [claim, &[0; 4000]].concat();
+            let read = within(&format!("kind {kind}, replaced"), PAYLOAD_CAP, || {
+                rewritten(Kind(kind), version, &payload)
+            });
+            assert!(read.is_err());
+        }
+    }
+    for (what, json) in hostile_json(1 << 18, 60) {
+        let text = format!("{{\"k\":{json}}}");
+        let mut payload =
+            b"\x00\x07run:p.r\x00\x00\x00\x00\x00\x08sdk.rust\x00\x00\x00\x00\x01e\x02\x00\x00\x00".to_vec();
+        payload.push(252);
+        payload.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        payload.extend_from_slice(text.as_bytes());
+        payload.extend_from_slice(b"\x01m\x00\x00");
+        let cap = PAYLOAD_CAP + PAYLOAD_FACTOR * payload.len();
+        let read = within(&format!("an event of {what}"), cap, || rewritten(Kind(16), version, &payload));
+        assert_eq!(read.is_ok(), parse(&text).is_ok(), "{what}");
+    }
+}
+
+// ---- generations
+
+#[test]
+fn a_generation_takes_what_its_file_is_long() {
+    let _alone = alone();
+    let path = Path::new("/w/projections/00000000000000000001-0000000000000000.gen");
+    let good = &generation::good().generation;
+    let claims = |image_len: u64, len: usize| {
+        let mut file = good[..len.min(good.len())].to_vec();
+        file.resize(len, 0);
+        file[16..24].copy_from_slice(&image_len.to_le_bytes());
+        let checksum = salted_crc32(0, &[&file[..92]]);
+        file[92..96].copy_from_slice(&checksum.to_le_bytes());
+        file
+    };
+    let files = [
+        ("a good generation", good.clone()),
+        ("a generation that claims 2^62 bytes", claims(1 << 62, 9000)),
+        ("a generation that claims the most", claims(u64::MAX / 2 - 1, 4096)),
+        ("a generation that claims 2^40 bytes", claims(1 << 40, good.len())),
+    ];
+    for (what, file) in files {
+        let disk = SimDisk::new(1);
+        let cap = generation_cap(file.len());
+        let is_good = file == *good;
+        disk.overwrite(path, file);
+        let storage = disk.process(1);
+        let blocks = within(what, cap, || {
+            let generation = Generation::open(storage.as_ref(), path).ok()?;
+            let mut block = [0; BLOCK_LEN];
+            let blocks = generation.image_len().div_ceil(BLOCK_LEN as u64);
+            Some((0..blocks).filter(|n| generation.block(*n, &mut block).is_ok()).count())
+        });
+        assert_eq!(blocks.is_some_and(|n| n > 3), is_good, "{what}");
+    }
+}

@@ -1,0 +1,626 @@
+//! Real processes: writers that are killed all the time beside readers and rebuilds. What was acknowledged is there,
+//! once, under the number it was acknowledged with; nobody ever sees half a commit; and the tables are those of a
+//! rebuild.
+//!
+//! The writers are this binary itself, started again for one of the tests `child_*`, which do nothing otherwise. A writer
+//! notes what was acknowledged in a file of its own, after the call returned. It goes on until its standard input ends,
+//! so none outlives a test that fails.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may; clippy.toml lets only the test functions themselves"
+)]
+
+use contexta::engine::codec::{self, CodecError};
+use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq, StreamId};
+use contexta::engine::log::stream::{ResumePoint, list_streams};
+use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
+use contexta::engine::projection::{
+    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
+    Tables,
+};
+use contexta::engine::storage::os::OsStorage;
+use contexta::{Contexta, Options};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const WRITERS: u8 = 8;
+/// What each writer appends at least, over all its lives.
+const ENTRIES: u64 = 100_000;
+/// And at most, so that a fast machine does not fill the disk.
+const ENTRIES_MAX: u64 = 400_000;
+const KILLS: u32 = 200;
+const KILL_EVERY: Duration = Duration::from_millis(100);
+/// How often is asked and rebuilt at least, however slow the machine is.
+const QUESTIONS_MIN: u32 = 5;
+const REBUILDS_MIN: u32 = 2;
+/// Small, so that writers die in the middle of a rotation as well.
+const SEGMENT_BYTES_MAX: u64 = 1 << 20;
+
+/// Says to a child which directory, writer and life it is, and how much it appends: `dir|writer|life|least|most`.
+const ROLE: &str = "CONTEXTA_TEST_WRITER";
+
+// ---- the toy domain
+
+/// An entry that says which commit it belongs to: whose, which, and how many entries are in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece {
+    writer: u8,
+    life: u32,
+    commit: u32,
+    index: u32,
+    size: u32,
+}
+
+impl Event for Piece {
+    const KINDS: &'static [(Kind, PayloadVersion)] = &[(Kind(1), PayloadVersion(1))];
+
+    fn kind(&self) -> Kind {
+        Kind(1)
+    }
+
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(1)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        codec::encode(&(self.writer, self.life, self.commit, self.index, self.size), out)
+    }
+
+    fn decode(_: Kind, _: PayloadVersion, payload: &[u8]) -> Result<Option<Piece>, CodecError> {
+        let (writer, life, commit, index, size) = codec::decode(payload)?;
+        Ok(Some(Piece { writer, life, commit, index, size }))
+    }
+}
+
+struct Pieces;
+
+const COMMITS: TableSpec = TableSpec::new("commits", TableKind::Set);
+const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
+const COUNTS: TableSpec = TableSpec::new("counts", TableKind::Registers);
+
+impl Projection<Piece> for Pieces {
+    fn name(&self) -> &'static str {
+        "pieces"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[COMMITS, SERIES, COUNTS]
+    }
+
+    fn wants(&self, _: Kind) -> bool {
+        true
+    }
+
+    fn apply(&self, entry: &Applied<'_, Piece>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+        let Piece { writer, life, commit, index, size } = *entry.event;
+        let order = PointOrder { time: i64::from(commit), stamp: entry.stamp };
+        let point = Point { order, measure: Some(f64::from(size)), value: Vec::new() };
+        tables.register(COUNTS, &[writer], &point);
+        if index == 0 {
+            tables.insert(COMMITS, [&[writer][..], &life.to_be_bytes(), &commit.to_be_bytes()].concat());
+            tables.add_point(SERIES, &[writer], point);
+        }
+        Ok(())
+    }
+}
+
+fn projector(dir: &Path) -> Projector<Piece> {
+    let options = ProjectorOptions { publish: true, ..ProjectorOptions::default() };
+    let projections: Vec<Box<dyn Projection<Piece>>> = vec![Box::new(Pieces)];
+    Projector::new(OsStorage::shared(), dir.join("log"), dir.join("projections"), options, projections)
+}
+
+/// How many entries a view of the tables counts.
+fn counted(projector: &Projector<Piece>) -> u64 {
+    let sum = |view: &contexta::engine::projection::View| {
+        let mut sum = 0;
+        view.registers(COUNTS, &[], |_, register: Register| {
+            sum += register.count;
+            Ok(())
+        })?;
+        Ok(sum)
+    };
+    projector.read(sum).unwrap()
+}
+
+// ---- what is acknowledged
+
+/// An acknowledged commit, as its writer notes it.
+#[derive(Debug, Clone, Copy)]
+struct Ack {
+    commit: u32,
+    size: u32,
+    /// Entries acknowledged in this life so far.
+    total: u64,
+    first: Position,
+}
+
+const ACK_LEN: usize = 40;
+
+impl Ack {
+    fn to_bytes(self) -> [u8; ACK_LEN] {
+        let mut out = Vec::with_capacity(ACK_LEN);
+        out.extend_from_slice(&self.commit.to_le_bytes());
+        out.extend_from_slice(&self.size.to_le_bytes());
+        out.extend_from_slice(&self.total.to_le_bytes());
+        out.extend_from_slice(&self.first.stream.0);
+        out.extend_from_slice(&self.first.seq.0.to_le_bytes());
+        out.try_into().unwrap()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Ack {
+        let number = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        Ack {
+            commit: number(0) as u32,
+            size: (number(0) >> 32) as u32,
+            total: number(8),
+            first: Position { stream: StreamId(bytes[16..32].try_into().unwrap()), seq: Seq(number(32)) },
+        }
+    }
+}
+
+fn ack_path(dir: &Path, writer: u8, life: u32) -> PathBuf {
+    dir.join("acks").join(format!("{writer}-{life}"))
+}
+
+/// Everything acknowledged in one life. The last note may be half of one.
+fn acks(dir: &Path, writer: u8, life: u32) -> Vec<Ack> {
+    let bytes = fs::read(ack_path(dir, writer, life)).unwrap_or_default();
+    bytes.chunks_exact(ACK_LEN).map(Ack::from_bytes).collect()
+}
+
+/// How many entries a writer has been acknowledged, over all its lives.
+fn acknowledged(dir: &Path, writer: u8, lives: u32) -> u64 {
+    (0..lives).map(|life| acks(dir, writer, life).last().map_or(0, |ack| ack.total)).sum()
+}
+
+// ---- the children
+
+/// What the parent says to a child; `None` in an ordinary test run.
+fn role() -> Option<(PathBuf, u8, u32, u64, u64)> {
+    let role = std::env::var(ROLE).ok()?;
+    let parts: Vec<&str> = role.split('|').collect();
+    let number = |at: usize| parts[at].parse::<u64>().unwrap();
+    Some((PathBuf::from(parts[0]), number(1) as u8, number(2) as u32, number(3), number(4)))
+}
+
+fn spawn(test: &str, dir: &Path, writer: u8, life: u32, least: u64, most: u64) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture", "--test-threads=1"])
+        .env(ROLE, format!("{}|{writer}|{life}|{least}|{most}", dir.display()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Turns true when standard input ends.
+fn end_of_input() -> Arc<(Mutex<bool>, Condvar)> {
+    let ended = Arc::new((Mutex::new(false), Condvar::new()));
+    let told = Arc::clone(&ended);
+    thread::spawn(move || {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        *told.0.lock().unwrap() = true;
+        told.1.notify_all();
+    });
+    ended
+}
+
+#[test]
+fn child_writer() {
+    let Some((dir, writer, life, least, most)) = role() else { return };
+    let ended = end_of_input();
+    let mut notes = File::create_new(ack_path(&dir, writer, life)).unwrap();
+    let options = LogOptions { segment_bytes_max: SEGMENT_BYTES_MAX };
+    let log = Log::new(OsStorage::shared(), dir.join("log"), options);
+    let (mut commit, mut total) = (0u32, 0u64);
+    while total < most && (total < least || !*ended.0.lock().unwrap()) {
+        // Sizes from one entry to some hundred, mostly small; a sync now and then.
+        let size = [1, 1, 2, 5, 1, 30, 3, 250][(commit as usize + life as usize) % 8];
+        let pieces: Vec<Piece> = (0..size).map(|index| Piece { writer, life, commit, index, size }).collect();
+        let durability = if commit % 64 == 63 { Durability::Fsync } else { Durability::Flush };
+        let committed = log.append(&pieces, durability).unwrap();
+        assert_eq!(committed.count, u64::from(size));
+        total += u64::from(size);
+        let ack = Ack { commit, size, total, first: committed.position(0) };
+        notes.write_all(&ack.to_bytes()).unwrap();
+        commit += 1;
+    }
+    let over = ended.1.wait_while(ended.0.lock().unwrap(), |over| !*over).unwrap();
+    assert!(*over);
+    log.close().unwrap();
+}
+
+#[test]
+fn child_session() {
+    let Some((dir, writer, life, least, most)) = role() else { return };
+    let ended = end_of_input();
+    let mut notes = File::create_new(ack_path(&dir, writer, life)).unwrap();
+    let contexta = open(&dir);
+    let run = contexta.run("run").run_id(&format!("w{writer}-{life}")).start().unwrap();
+    let mut step = 0u64;
+    while step < most && (step < least || !*ended.0.lock().unwrap()) {
+        run.metric_at("loss", step as i64, step as f64 / 8.0).unwrap();
+        step += 1;
+        let first = Position { stream: StreamId([0; 16]), seq: Seq(0) };
+        notes.write_all(&Ack { commit: 0, size: 1, total: step, first }.to_bytes()).unwrap();
+    }
+    let over = ended.1.wait_while(ended.0.lock().unwrap(), |over| !*over).unwrap();
+    assert!(*over);
+    run.complete().unwrap();
+}
+
+fn open(dir: &Path) -> Contexta {
+    Options::new(dir.join("workspace")).project("p").detect_code_revision(false).open().unwrap()
+}
+
+// ---- the parent
+
+/// A directory that is removed when it goes out of scope.
+struct TempDir(PathBuf);
+
+impl TempDir {
+    fn new(name: &str) -> TempDir {
+        let path = std::env::temp_dir().join(format!("contexta-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(path.join("acks")).unwrap();
+        TempDir(path)
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The writers, each in its present life.
+struct Writers<'a> {
+    dir: &'a Path,
+    test: &'static str,
+    least: u64,
+    most: u64,
+    living: Vec<Child>,
+    lives: Vec<u32>,
+}
+
+impl Writers<'_> {
+    fn new<'a>(dir: &'a Path, test: &'static str, count: u8, least: u64, most: u64) -> Writers<'a> {
+        let living = (0..count).map(|w| spawn(test, dir, w, 0, least, most)).collect();
+        Writers { dir, test, least, most, living, lives: vec![1; usize::from(count)] }
+    }
+
+    /// Kills one and starts it again for what is left of its entries.
+    fn kill(&mut self, writer: u8) {
+        let at = usize::from(writer);
+        let child = &mut self.living[at];
+        let ended = child.try_wait().unwrap();
+        assert_eq!(ended, None, "writer {writer} ended before it was told to");
+        // SIGKILL.
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        assert!(!status.success() && status.code().is_none(), "{status}");
+        let done = acknowledged(self.dir, writer, self.lives[at]);
+        let (least, most) = (self.least.saturating_sub(done), self.most.saturating_sub(done));
+        self.living[at] = spawn(self.test, self.dir, writer, self.lives[at], least, most);
+        self.lives[at] += 1;
+    }
+
+    /// Kills them in turn, one at a time, until so many are killed or something else has failed.
+    fn kill_in_turn(&mut self, kills: u32, failed: &Receiver<()>) {
+        let count = self.living.len() as u32;
+        let mut next = Instant::now() + KILL_EVERY;
+        for n in 0..kills {
+            match failed.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                Err(RecvTimeoutError::Timeout) => {}
+                other => panic!("a reader failed: {other:?}"),
+            }
+            next += KILL_EVERY;
+            // Not in the same order each time, so that lives are short and long.
+            self.kill(((n * 5 + n / count * 3) % count) as u8);
+        }
+    }
+
+    /// Lets all of them come to their end.
+    fn finish(&mut self) {
+        for child in &mut self.living {
+            drop(child.stdin.take());
+        }
+        for child in &mut self.living {
+            let status = child.wait().unwrap();
+            assert!(status.success(), "{status}");
+        }
+    }
+}
+
+/// Tells threads to stop when it goes out of scope, so that a failing test ends.
+#[derive(Default)]
+struct Stop {
+    over: Mutex<bool>,
+    changed: Condvar,
+    is_over: AtomicBool,
+}
+
+impl Stop {
+    fn now(&self) {
+        *self.over.lock().unwrap() = true;
+        self.is_over.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end, but not for long; whether it has come.
+    fn wait(&self) -> bool {
+        let guard = self.over.lock().unwrap();
+        *self.changed.wait_timeout_while(guard, Duration::from_millis(40), |over| !*over).unwrap().0
+    }
+}
+
+struct StopAtEnd<'a>(&'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.now();
+    }
+}
+
+/// Tells the parent when the thread it lives in panics.
+struct Failing(Sender<()>);
+
+impl Drop for Failing {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.0.send(());
+        }
+    }
+}
+
+/// What was read of each stream: its entries' checksums in the order of their numbers, and where to read on.
+#[derive(Default)]
+struct Seen {
+    streams: BTreeMap<StreamId, (ResumePoint, Vec<u32>)>,
+    commits: u64,
+}
+
+impl Seen {
+    /// Reads on in every stream; a reader meets whole commits only, and no bounded gap.
+    fn read_on(&mut self, log: &Path, mode: ScanMode, mut each: impl FnMut(&[Entry], &[Piece])) {
+        let storage = OsStorage::shared();
+        for stream in list_streams(storage.as_ref(), log).unwrap() {
+            let (at, sums) = self.streams.entry(stream).or_insert((ResumePoint::START, Vec::new()));
+            // A stream without a segment yet is one in the making.
+            let mut reader = StreamReader::open_at(&storage, log, stream, mode, *at).unwrap();
+            while let Some(item) = reader.next_item().unwrap() {
+                match item {
+                    Item::Commit(commit) => {
+                        assert_eq!(commit.entries[0].stamp.seq.0, sums.len() as u64 + 1, "{stream}");
+                        let pieces: Vec<Piece> = commit.entries.iter().map(piece).collect();
+                        whole(&pieces);
+                        sums.extend(commit.entries.iter().map(|e| e.checksum));
+                        each(&commit.entries, &pieces);
+                        self.commits += 1;
+                    }
+                    // A killed writer leaves part of a frame; nothing of it was acknowledged, nothing follows it.
+                    Item::Gap(gap) => assert_eq!(gap.last, None, "{gap}"),
+                    Item::Finding(_) => {}
+                }
+            }
+            let end = reader.resume_point();
+            if end.offset > 0 {
+                *at = end;
+            }
+        }
+    }
+}
+
+fn piece(entry: &Entry) -> Piece {
+    Piece::decode(entry.kind, entry.version, &entry.payload).unwrap().unwrap()
+}
+
+/// The pieces of exactly one commit, all of them.
+fn whole(pieces: &[Piece]) {
+    let first = pieces[0];
+    assert_eq!(first.size as usize, pieces.len(), "half a commit: {first:?}");
+    for (index, piece) in (0..).zip(pieces) {
+        assert_eq!(*piece, Piece { index, ..first });
+    }
+}
+
+#[test]
+fn what_killed_writers_were_acknowledged_is_there_once_and_whole() {
+    let temp = TempDir::new("processes");
+    let (dir, log) = (temp.0.as_path(), temp.0.join("log"));
+    let mut writers = Writers::new(dir, "child_writer", WRITERS, ENTRIES, ENTRIES_MAX);
+    let stop = Stop::default();
+    let (failing, failed) = channel();
+    let began = Instant::now();
+    let followed = thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        let (stop, log) = (&stop, &log);
+        let guard = || Failing(failing.clone());
+        let (one, two, three) = (guard(), guard(), guard());
+        let follower = scope.spawn(move || {
+            let _guard = one;
+            let mut seen = Seen::default();
+            loop {
+                let over = stop.wait();
+                seen.read_on(log, ScanMode::Follow, |_, _| {});
+                if over {
+                    return seen;
+                }
+            }
+        });
+        // What was acknowledged before a question was asked is in its answer; 300 lives are more than there are.
+        let before = move || (0..WRITERS).map(|w| acknowledged(dir, w, 300)).sum::<u64>();
+        let asking = scope.spawn(move || {
+            let _guard = two;
+            let (projector, mut asked) = (projector(dir), 0);
+            while !stop.wait() || asked < QUESTIONS_MIN {
+                let told = before();
+                let count = counted(&projector);
+                assert!(count >= told, "{told} entries were acknowledged, the tables count {count}");
+                asked += 1;
+            }
+            asked
+        });
+        let rebuilding = scope.spawn(move || {
+            let _guard = three;
+            let (projector, mut rebuilt) = (projector(dir), 0);
+            while !stop.wait() || rebuilt < REBUILDS_MIN {
+                let told = before();
+                let entries = projector.rebuild(&|_, _| {}).unwrap().entries;
+                assert!(entries >= told, "{told} entries were acknowledged, a rebuild finds {entries}");
+                rebuilt += 1;
+            }
+            rebuilt
+        });
+        writers.kill_in_turn(KILLS, &failed);
+        writers.finish();
+        stop.now();
+        let (asked, rebuilt) = (asking.join().unwrap(), rebuilding.join().unwrap());
+        let followed = follower.join().unwrap();
+        println!("{KILLS} kills, {asked} questions, {rebuilt} rebuilds in {:?}", began.elapsed());
+        followed
+    });
+    let lives = writers.lives.clone();
+    assert_eq!(lives.iter().sum::<u32>(), KILLS + u32::from(WRITERS));
+    check_log(dir, &log, &lives, &followed);
+    check_tables(dir, &lives);
+    println!("all in {:?}", began.elapsed());
+}
+
+/// The whole log against what was acknowledged, and against what a reader saw while it was written.
+fn check_log(dir: &Path, log: &Path, lives: &[u32], followed: &Seen) {
+    let (mut all, mut found) = (Seen::default(), BTreeMap::new());
+    all.read_on(log, ScanMode::Full, |entries, pieces| {
+        let first = pieces[0];
+        let place = (entries[0].stamp.position(), first.size);
+        let before = found.insert((first.writer, first.life, first.commit), place);
+        assert_eq!(before, None, "{first:?} is there twice");
+    });
+    for (stream, (_, sums)) in &followed.streams {
+        assert!(all.streams[stream].1 == *sums, "numbers of {stream} got another meaning");
+    }
+    assert_eq!(followed.commits, all.commits, "the follower saw them all");
+    let mut acknowledged = 0u64;
+    for (writer, lives) in (0..).zip(lives) {
+        let mut entries = 0;
+        for life in 0..*lives {
+            let acks = acks(dir, writer, life);
+            for ack in &acks {
+                let place = found.get(&(writer, life, ack.commit));
+                assert_eq!(place, Some(&(ack.first, ack.size)), "lost: {writer} {life} {ack:?}");
+            }
+            // At most the one commit that was killed before it was noted stands behind the acknowledged ones.
+            let mine = found.range((writer, life, 0)..=(writer, life, u32::MAX)).count();
+            assert!((acks.len()..=acks.len() + 1).contains(&mine), "{writer} {life}: {mine}");
+            entries += acks.last().map_or(0, |ack| ack.total);
+        }
+        assert!(entries >= ENTRIES, "writer {writer} was acknowledged {entries} entries only");
+        acknowledged += entries;
+    }
+    let streams = all.streams.len();
+    println!("{acknowledged} entries acknowledged in {} commits, {streams} streams", found.len());
+}
+
+/// The tables as they stand, as another process makes them, and from the log alone.
+fn check_tables(dir: &Path, lives: &[u32]) {
+    let storage = OsStorage::shared();
+    let mut entries = 0;
+    for stream in list_streams(storage.as_ref(), &dir.join("log")).unwrap() {
+        let mut reader = StreamReader::open(&storage, &dir.join("log"), stream, ScanMode::Follow).unwrap();
+        while let Some(item) = reader.next_item().unwrap() {
+            entries += if let Item::Commit(c) = item { c.entries.len() as u64 } else { 0 };
+        }
+    }
+    let projector = projector(dir);
+    let digest = projector.digest().unwrap();
+    assert_eq!(digest, projector.digest_from_scratch(&|_, _| {}).unwrap(), "tables and rebuild differ");
+    assert_eq!(counted(&projector), entries);
+    let told: u64 = (0..).zip(lives).map(|(w, lives)| acknowledged(dir, w, *lives)).sum();
+    assert!(entries >= told);
+}
+
+const SESSIONS: u8 = 4;
+const SESSION_KILLS: u32 = 24;
+
+#[test]
+fn what_killed_sessions_captured_is_in_the_answers() {
+    let temp = TempDir::new("sessions");
+    let dir = temp.0.as_path();
+    drop(open(dir));
+    let mut writers = Writers::new(dir, "child_session", SESSIONS, 500, 20_000);
+    let stop = Stop::default();
+    let (failing, failed) = channel();
+    thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        let (stop, guard) = (&stop, Failing(failing.clone()));
+        let asking = scope.spawn(move || {
+            let _guard = guard;
+            let (contexta, mut asked) = (open(dir), 0);
+            while !stop.wait() || asked < QUESTIONS_MIN {
+                for run in contexta.list_runs(None).unwrap().runs {
+                    let name = run.run.run_ref.to_string();
+                    steps(&contexta, &name);
+                    asked += 1;
+                }
+            }
+            asked
+        });
+        writers.kill_in_turn(SESSION_KILLS, &failed);
+        writers.finish();
+        stop.now();
+        asking.join().unwrap();
+    });
+    let contexta = open(dir);
+    let runs: BTreeSet<String> =
+        contexta.list_runs(None).unwrap().runs.iter().map(|r| r.run.run_ref.to_string()).collect();
+    let mut points = 0;
+    for (writer, lives) in (0..).zip(&writers.lives) {
+        for life in 0..*lives {
+            let told = acks(dir, writer, life).last().map_or(0, |ack| ack.total);
+            let name = format!("run:p.w{writer}-{life}");
+            if told == 0 && !runs.contains(&name) {
+                continue;
+            }
+            let steps = steps(&contexta, &name);
+            assert!((told..=told + 1).contains(&steps), "{name}: {told} acknowledged, {steps} there");
+            points += steps;
+        }
+    }
+    assert!(points >= 500 * u64::from(SESSIONS), "{points}");
+    let (before, _) = contexta.digest().unwrap();
+    contexta.rebuild(&|_, _| {}).unwrap();
+    assert_eq!(contexta.digest().unwrap().0, before, "tables and rebuild differ");
+    println!("{SESSION_KILLS} kills, {points} points");
+}
+
+/// How many points a run has: the steps from 0 on, each once, with the value that was captured with it.
+fn steps(contexta: &Contexta, run: &str) -> u64 {
+    let points = match contexta.step_series(run, "loss", None) {
+        Ok(series) => series.points,
+        // Killed before its first metric.
+        Err(e) => {
+            assert_eq!(e.code(), "query_metric_not_found", "{run}: {e}");
+            return 0;
+        }
+    };
+    for (step, point) in (0..).zip(&points) {
+        assert_eq!((point.step, point.value.as_f64()), (Some(step), step as f64 / 8.0), "{run}");
+    }
+    points.len() as u64
+}
