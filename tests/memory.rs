@@ -14,7 +14,7 @@ mod generation;
 
 use contexta::contract::StableRef;
 use contexta::contract::json::read::parse;
-use contexta::engine::bytes::{pad_to_8, put_length_prefixed, put_varint};
+use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::chain::Chain;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::codec::PAYLOAD_BYTES_MAX;
@@ -170,7 +170,7 @@ fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
     let checksum = salted_crc32(SALT.rotate_left(17), &[&out]);
     out.extend_from_slice(&checksum.to_le_bytes());
     out.extend_from_slice(&payload);
-    pad_to_8(&mut out);
+    out.resize(out.len().next_multiple_of(8), 0);
     out
 }
 
@@ -214,7 +214,7 @@ fn a_reader_holds_one_frame_at_a_time() {
         stream: STREAM,
         home: None,
         base: Seq(1),
-        chain: Chain::START,
+        chain: Chain::ORIGIN,
         salt: SALT,
         previous_salt: 0,
         time: 1,

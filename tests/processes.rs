@@ -226,7 +226,7 @@ fn child_writer() {
     let Some((dir, writer, life, least, most)) = role() else { return };
     let ended = end_of_input();
     let mut notes = File::create_new(ack_path(&dir, writer, life)).unwrap();
-    let options = LogOptions { segment_bytes_max: SEGMENT_BYTES_MAX };
+    let options = LogOptions { segment_bytes_max: SEGMENT_BYTES_MAX, ..LogOptions::default() };
     let log = Log::new(OsStorage::shared(), dir.join("log"), options);
     let (mut commit, mut total) = (0u32, 0u64);
     while total < most && (total < least || !*ended.0.lock().unwrap()) {

@@ -8,8 +8,9 @@ use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
 use contexta::engine::log::frame::{
-    Draft, EXPANDED_BYTES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, put_entries,
+    EXPANDED_BYTES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, put_entries,
 };
+use contexta::engine::log::rows::{self, Rows};
 use std::collections::HashMap;
 
 /// The salt of the segment that all frames here belong to.
@@ -45,19 +46,23 @@ fn check(bytes: &[u8]) {
         return;
     }
     // Written again, other numbers and times apart, they read back.
-    let drafts: Vec<Draft> = entries
-        .iter()
-        .map(|e| Draft { kind: e.kind, version: e.version, payload: e.payload.clone() })
-        .collect();
-    let (mut again, first) = (Vec::new(), Stamp { time: 1000, stream: STREAM, seq: Seq(5) });
-    put_entries(&mut again, &drafts, first, SALT, |_, _| {});
+    let mut rows = Rows::new();
+    for (e, time) in entries.iter().zip(1000..) {
+        rows.push(rows::Row { kind: e.kind, version: e.version, time, payload: &e.payload });
+    }
+    let mut again = Vec::new();
+    put_entries(&mut again, &mut Vec::new(), &rows, STREAM, Seq(5), SALT);
     let header = FrameHeader::decode(&again, SALT).expect("what was written is a frame");
     let payload = again.get(FRAME_HEADER_LEN..).unwrap_or_default();
     assert!(header.matches(payload, SALT) && header.frame_len() == again.len() as u64);
     let back = decode_entries(&header, payload, STREAM).expect("what was written decodes");
-    let back: Vec<Draft> =
-        back.into_iter().map(|e| Draft { kind: e.kind, version: e.version, payload: e.payload }).collect();
-    assert_eq!(back, drafts);
+    assert_eq!(back.len(), rows.len());
+    for (e, row) in back.iter().zip(rows.iter()) {
+        assert_eq!(
+            (e.kind, e.version, e.stamp.time, &e.payload[..]),
+            (row.kind, row.version, row.time, row.payload)
+        );
+    }
 }
 
 /// The entries of a frame by the words of FORMAT.md, "Rows", with nothing shared with the decoder but the varints.

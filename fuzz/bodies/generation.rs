@@ -174,7 +174,7 @@ impl Good {
 }
 
 fn projector(storage: Arc<dyn Storage>, publish: bool) -> Projector<Thing> {
-    let options = ProjectorOptions { publish, cache_bytes: 1 << 20 };
+    let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::default() };
     let log = PathBuf::from("/w/log");
     Projector::new(storage, log, PathBuf::from("/w/projections"), options, vec![Box::new(Things)])
 }

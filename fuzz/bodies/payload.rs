@@ -2,7 +2,7 @@
 //! anything that keeps the entries beside it from being read. The first byte says the kind, the rest is the payload.
 
 use contexta::engine::entry::{Kind, PayloadVersion};
-use contexta::engine::log::frame::Draft;
+use contexta::engine::log::rows::{Row, Rows};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::recovery::VerifyOptions;
@@ -43,9 +43,15 @@ fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
     drop(open());
     let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
     let ended = |status: u8| [&[0, 10][..], b"run:beside", &[status]].concat();
-    let beside = |status| Draft { kind: Kind(4), version: PayloadVersion(1), payload: ended(status) };
-    let hostile = Draft { kind, version, payload: payload.to_vec() };
-    log.append_drafts(&[beside(1), hostile, beside(2)], Durability::Flush).expect("the disk has room");
+    let mut rows = Rows::new();
+    for (kind, version, payload) in [
+        (Kind(4), PayloadVersion(1), ended(1).as_slice()),
+        (kind, version, payload),
+        (Kind(4), PayloadVersion(1), ended(2).as_slice()),
+    ] {
+        rows.push(Row { kind, version, time: 0, payload });
+    }
+    log.append_encoded(&rows, Durability::Flush).expect("the disk has room");
     drop(log);
     ask(&open());
 }
@@ -67,6 +73,6 @@ fn ask(contexta: &Contexta) {
         lineage.expect("the lineage of a run");
     }
     contexta.digest().expect("the digest");
-    let report = contexta.verify(VerifyOptions { bodies: true, projections: true }, &|_, _| {});
+    let report = contexta.verify(VerifyOptions::default(), &|_, _| {});
     report.expect("verify names what is wrong instead of failing");
 }

@@ -65,7 +65,7 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
         stream: STREAM,
         home: None,
         base,
-        chain: Chain::START,
+        chain: Chain::ORIGIN,
         salt: SALT,
         previous_salt: if base == Seq::FIRST { 0 } else { SALT },
         time: 1,

@@ -4,10 +4,10 @@ use super::generation::{MEND_HEADER, MEND_TABLE, WHOLE_FILE as WHOLE_GENERATION}
 use super::resync::{BEHIND, MEND, WHOLE_FILE, header};
 use super::{frame, payload, segment};
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
-use contexta::engine::chain::Chain;
 use contexta::engine::checksum::Digest;
-use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, Stamp, StreamId};
-use contexta::engine::log::frame::{Draft, FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, put_entries, put_mark};
+use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
+use contexta::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, put_entries, put_mark};
+use contexta::engine::log::rows::{Row, Rows};
 use contexta::engine::log::segment::{Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
 use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
@@ -23,15 +23,12 @@ pub(crate) fn all() -> Vec<Seed> {
 // ---- frames
 
 fn entries(first: u64, payloads: &[(u16, &str)]) -> Vec<u8> {
-    let draft = |(kind, text): &(u16, &str)| Draft {
-        kind: Kind(*kind),
-        version: PayloadVersion(1),
-        payload: text.as_bytes().to_vec(),
-    };
-    let drafts: Vec<Draft> = payloads.iter().map(draft).collect();
+    let mut rows = Rows::new();
+    for ((kind, text), time) in payloads.iter().zip(1000 + first % 100..) {
+        rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload: text.as_bytes() });
+    }
     let mut out = Vec::new();
-    let first = Stamp { time: 1000 + first % 100, stream: frame::STREAM, seq: Seq(first) };
-    put_entries(&mut out, &drafts, first, frame::SALT, |_, _| {});
+    put_entries(&mut out, &mut Vec::new(), &rows, frame::STREAM, Seq(first), frame::SALT);
     out
 }
 
@@ -116,7 +113,7 @@ fn home() -> SegmentHeader {
         stream: StreamId([7; 16]),
         home: Some(Home { boot: [9; 16], place }),
         base: Seq(42),
-        chain: Chain::at(Digest([5; 32])),
+        chain: Digest([5; 32]),
         salt: 0x1234,
         previous_salt: 0x5678,
         time: 99,

@@ -120,6 +120,7 @@ impl Claims<'_> {
         if !fits {
             return Ok(None);
         }
+        self.make_names_durable(&dir)?;
         let path = names::segment_path(self.log, stream, base);
         let file = self.storage.open(&path, OpenMode::ReadWrite).map_err(|e| Error::io("open", &path, e))?;
         let mut segment = ActiveSegment::new(path, file, &header, self.segment_bytes_max);
@@ -130,6 +131,16 @@ impl Claims<'_> {
         segment.resume_at(point.offset)?;
         clock.resume(last_time);
         Ok(Some(ActiveStream { id: stream, home: Some(home), _lock: lock, segment, next: point.next, chain }))
+    }
+
+    /// Whoever created the stream may have died before its last sync; what is appended now must not lose its name.
+    fn make_names_durable(&self, dir: &Path) -> Result<()> {
+        for dir in [Some(dir), Some(self.log), self.log.parent()].into_iter().flatten() {
+            if !dir.as_os_str().is_empty() {
+                self.storage.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+            }
+        }
+        Ok(())
     }
 
     fn create_stream(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {

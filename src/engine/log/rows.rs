@@ -42,7 +42,7 @@ impl Rows {
         Rows::default()
     }
 
-    /// The rows of these events. Errors: one cannot be encoded, or they are too many or too large for one frame.
+    /// The rows of these events. Errors: one cannot be encoded.
     pub fn of<E: Event>(events: &[E]) -> Result<Rows> {
         let mut rows = Rows { payloads: Vec::new(), rows: Vec::with_capacity(events.len()) };
         for event in events {
@@ -50,11 +50,16 @@ impl Rows {
             encoded.map_err(|source| Error::Codec { kind: "unwritable", position: None, source })?;
             rows.end_row(event.kind(), event.payload_version(), 0);
         }
-        let fits = !rows.is_empty() && rows.fit_with(&Rows::new());
-        if !fits || rows.iter().any(|row| row.payload.len() > PAYLOAD_BYTES_MAX) {
-            return Err(Error::CommitTooLarge { entries: rows.len(), bytes: rows.payloads.len() });
-        }
         Ok(rows)
+    }
+
+    /// Errors: they are none, or too many or too large for one frame.
+    pub(super) fn check(&self) -> Result<()> {
+        let fits = !self.is_empty() && self.fit_with(&Rows::new());
+        if !fits || self.iter().any(|row| row.payload.len() > PAYLOAD_BYTES_MAX) {
+            return Err(Error::CommitTooLarge { entries: self.len(), bytes: self.payloads.len() });
+        }
+        Ok(())
     }
 
     /// Adds an entry that is encoded already.

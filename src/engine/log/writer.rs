@@ -140,6 +140,11 @@ impl Log {
         Ok(self.append_rows(&Rows::of(events)?, durability, Room::Ordinary)?.0)
     }
 
+    /// As [`Log::append`], for events already encoded; their times are set here.
+    pub fn append_encoded(&self, rows: &Rows, durability: Durability) -> Result<Committed> {
+        Ok(self.append_rows(rows, durability, Room::Ordinary)?.0)
+    }
+
     /// As [`Log::append`] with [`Durability::Fsync`], for small commits with what must still be said when the disk is
     /// full: that a run has ended. May use the room that is kept back for it. With the head that covers the commit, to
     /// be kept elsewhere.
@@ -155,6 +160,7 @@ impl Log {
         durability: Durability,
         room: Room,
     ) -> Result<(Committed, Option<Head>)> {
+        rows.check()?;
         let shared = self.shared.as_ref();
         let mut guard = shared.ready()?;
         if !guard.batch.rows.fit_with(rows) {
