@@ -1,15 +1,17 @@
 //! Properties of the log: frames, damage of every sort, copies and failures. Nothing wrong is ever read, what is
 //! missing is named, and no (stream, sequence) gets two meanings.
 
-use crate::domain::{Eventful, Frame, Happening, Scan, Told, Toy, Workspace, cases, durability, events};
+use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, durability, events};
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
 use contexta::engine::log::frame::{Draft, FRAME_HEADER_LEN, FrameHeader, decode_entries, put_entries};
 use contexta::engine::log::segment::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
+use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 // ---- frames
@@ -462,14 +464,16 @@ fn act() -> impl Strategy<Value = Act> {
 /// A workspace, its processes, and what each was told.
 struct Side {
     workspace: Workspace,
+    /// The id of its first process: a kill meets all processes of an id.
+    first: u32,
     logs: Vec<Option<Log>>,
     told: Told,
 }
 
 impl Side {
     fn log(&mut self, process: usize) -> &Log {
-        let workspace = &self.workspace;
-        self.logs[process].get_or_insert_with(|| workspace.log(process as u32))
+        let (workspace, id) = (&self.workspace, self.first + process as u32);
+        self.logs[process].get_or_insert_with(|| workspace.log(id))
     }
 
     fn append(&mut self, process: usize, events: &[Toy], durability: Durability) -> bool {
@@ -510,12 +514,13 @@ const PROCESSES: usize = 3;
 fn perform(acts: &[Act]) {
     let workspace = Workspace::new(11, SMALL);
     let disk = workspace.disk.clone();
-    let new = |workspace: Workspace| Side {
+    let new = |workspace: Workspace, first| Side {
         workspace,
+        first,
         logs: (0..PROCESSES).map(|_| None).collect(),
         told: Told::default(),
     };
-    let mut sides = vec![new(workspace)];
+    let mut sides = vec![new(workspace, 0)];
     let mut meanings: BTreeMap<Position, Entry> = BTreeMap::new();
     let mut torn_allowed = false;
     for act in acts {
@@ -537,7 +542,7 @@ fn perform(acts: &[Act]) {
             Act::Copy { side } if sides.len() < 3 => {
                 let n = sides.len();
                 let from = &sides[side % n];
-                let mut copy = new(from.workspace.copy_to(&format!("/copy{n}")));
+                let mut copy = new(from.workspace.copy_to(&format!("/copy{n}")), 10 * n as u32);
                 copy.told.entries = from.told.entries.clone();
                 sides.push(copy);
             }
@@ -574,14 +579,14 @@ fn perform(acts: &[Act]) {
                 let n = sides.len();
                 let side = &mut sides[process % n];
                 side.kill(process / 2);
-                let inner = disk.process(*process as u32 + 50);
-                let eventful = Eventful::new(inner, *at, Happening::Dies);
-                let log = side.workspace.log_on(eventful.storage());
+                let dying = disk.spawn(*process as u32 + 50);
+                dying.plan(Moment::Operation(*at), Fault::Kill);
+                let log = side.workspace.log_on(dying.clone());
                 for _ in 0..6 {
                     let _ = side.told.append(&log, events, *durability);
                 }
                 drop(log);
-                torn_allowed |= eventful.happened();
+                torn_allowed |= !dying.is_alive();
             }
             Act::OtherOptions { process, segment_bytes_max } => {
                 let n = sides.len();
@@ -743,17 +748,18 @@ fn a_death_at_any_operation_tears_at_most_the_end() {
         for at in 0.. {
             let workspace = Workspace::new(5, SMALL);
             let mut told = Told::default();
-            let eventful = Eventful::new(workspace.disk.process(1), at, Happening::Dies);
-            let log = workspace.log_on(eventful.storage());
+            let process = workspace.disk.spawn(1);
+            process.plan(Moment::Operation(at), Fault::Kill);
+            let log = workspace.log_on(process.clone());
             for n in 0..12 {
                 let _ = told.append(&log, &tag(n), durability);
             }
             drop(log);
-            let mut side = Side { workspace, logs: vec![None], told };
+            let mut side = Side { workspace, first: 0, logs: vec![None], told };
             side.check(true);
             assert!(side.append(0, &tag(99), durability));
             side.check(true);
-            if !eventful.happened() {
+            if !process.came_past_plans() {
                 break;
             }
         }
@@ -767,16 +773,17 @@ fn a_failure_of_any_operation_loses_nothing_acknowledged() {
         for at in 0.. {
             let workspace = Workspace::new(5, SMALL);
             let mut told = Told::default();
-            let eventful = Eventful::new(workspace.disk.process(1), at, Happening::Fails);
-            let log = workspace.log_on(eventful.storage());
+            let process = workspace.disk.spawn(1);
+            process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
+            let log = workspace.log_on(process.clone());
             for n in 0..12 {
                 let _ = told.append(&log, &tag(n), durability);
             }
             assert!(told.entries.len() >= 11, "one failure cost more than one append");
             let _ = log.close();
             drop(log);
-            Side { workspace, logs: vec![], told }.check(true);
-            if !eventful.happened() {
+            Side { workspace, first: 0, logs: vec![], told }.check(true);
+            if !process.came_past_plans() {
                 break;
             }
         }
