@@ -13,3 +13,4 @@ mod domain;
 mod json;
 mod log;
 mod projection;
+mod sim;
