@@ -5,7 +5,11 @@
 //! clock until so many seconds have passed. A failure names its seed; what was found is kept as a named test.
 
 mod blocks;
+mod crash;
 mod damage;
+mod errors;
 mod flips;
+mod generations;
+mod machine;
 mod seeds;
 mod truncation;

@@ -117,8 +117,10 @@ pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader)
     match written {
         Ok(()) => Ok(file),
         Err(e) => {
-            // A half-made segment holds no entry; leaving it would look like a torn tail. If even the removal
-            // fails, readers treat it as the unfinished creation it is.
+            // A half-made segment holds no entry; leaving it would look like a torn tail. It is emptied first, so that
+            // it is an unfinished creation if even the removal fails: a header that was not synced, but still shows,
+            // would be an invitation to go on behind it.
+            let _ = file.set_len(0);
             let _ = storage.remove_file(&path);
             Err(wrap(e))
         }

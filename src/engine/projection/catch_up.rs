@@ -115,9 +115,11 @@ impl<E: Event> Projector<E> {
         let mut notes = Vec::new();
         let mut step = Step::new();
         let mut applied = 0u64;
+        let mut outlived = false;
         for stream in streams {
             let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
             let gaps_before = cursor.gaps.clone();
+            outlived |= cursor.is_of_another_boot(self.storage.as_ref());
             let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
                 .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
             let (state, listing) = match looked {
@@ -182,7 +184,8 @@ impl<E: Event> Projector<E> {
         }
         self.note_odd_entries(&opened.database, &mut notes)?;
         if self.storage.now().saturating_sub(started) > PUBLISH_AFTER {
-            opened.published = opened.published.filter(|_| applied == 0);
+            // So that the next process has it behind it.
+            opened.published = opened.published.filter(|_| applied == 0 && !outlived);
         }
         Ok(Some(notes))
     }
@@ -191,7 +194,9 @@ impl<E: Event> Projector<E> {
     fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
         let files = listing.seen_from(cursor.resume.segment);
         let same = files == cursor.files;
-        if let (true, true, Some(file)) = (same, cursor.settled, &files.current)
+        let rebooted = cursor.is_of_another_boot(self.storage.as_ref());
+        if !rebooted
+            && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
             && self.storage.now() > file.modified.saturating_add(FRESH)
         {
             return Ok(StreamState::Unchanged);
@@ -200,7 +205,8 @@ impl<E: Event> Projector<E> {
             return Ok(StreamState::Changed(Cursor::start()));
         }
         let inode = |file: &CurrentFile| file.inode;
-        let appended_at_most = files.earlier == cursor.files.earlier
+        let appended_at_most = !rebooted
+            && files.earlier == cursor.files.earlier
             && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
             // A gap in this segment may have healed, and the file does not tell.
             && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
@@ -213,6 +219,7 @@ impl<E: Event> Projector<E> {
         let Some(place) = place else { return Ok(StreamState::History) };
         // Only what was confirmed is relied on: marks and gaps behind the last entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
+        cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
         Ok(StreamState::Changed(cursor))
     }
@@ -278,6 +285,7 @@ impl<E: Event> Projector<E> {
                         return Ok(false);
                     }
                     (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
+                    cursor.boot = Some(self.storage.boot_id().unwrap_or_default());
                     take(cursor, commit)?;
                 }
                 Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),
