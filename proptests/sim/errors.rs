@@ -5,7 +5,8 @@ use crate::domain::Workspace;
 use crate::sim::crash::{SMALL, come, go_on};
 use crate::sim::machine::{Machine, Records, Step, script};
 use crate::sim::seeds::for_each_seed;
-use contexta::engine::log::Durability;
+use contexta::engine::entry::StreamId;
+use contexta::engine::log::{Durability, ScanMode};
 use contexta::engine::storage::sim::{Fault, Moment, Survival};
 use std::io;
 
@@ -15,12 +16,25 @@ enum Trouble {
     Error(io::ErrorKind),
     /// Two operations in a row fail: that which should put the first failure right as well.
     Errors,
+    /// A write arrives by half, and its other half fails: a disk that is full in the middle of a frame.
+    Half,
+    /// As before, and what should put it right fails too.
+    HalfAndStuck,
     Short,
 }
 
 impl Trouble {
     fn operations(self) -> u64 {
-        if self == Trouble::Errors { 2 } else { 1 }
+        match self {
+            Trouble::Error(_) | Trouble::Short => 1,
+            Trouble::Errors | Trouble::Half => 2,
+            Trouble::HalfAndStuck => 3,
+        }
+    }
+
+    /// Whether what went wrong can be put right, so that the log is as it was.
+    fn can_be_put_right(self) -> bool {
+        !matches!(self, Trouble::Errors | Trouble::HalfAndStuck)
     }
 
     /// Whether nobody but the storage seam may notice.
@@ -28,11 +42,14 @@ impl Trouble {
         matches!(self, Trouble::Short | Trouble::Error(io::ErrorKind::Interrupted))
     }
 
-    fn fault(self) -> Fault {
+    /// What befalls the `n`th of its operations.
+    fn fault(self, n: u64) -> Fault {
         match self {
             Trouble::Error(kind) => Fault::Error(kind),
-            Trouble::Errors => Fault::Error(io::ErrorKind::Other),
             Trouble::Short => Fault::Short,
+            Trouble::Half | Trouble::HalfAndStuck if n == 0 => Fault::Short,
+            Trouble::Half | Trouble::HalfAndStuck => Fault::Error(io::ErrorKind::StorageFull),
+            Trouble::Errors => Fault::Error(io::ErrorKind::Other),
         }
     }
 }
@@ -41,20 +58,24 @@ impl Trouble {
 fn check_trouble(seed: u64, script: &[Step], at: u64, trouble: Trouble) -> Result<bool, String> {
     let mut machine = Machine::new(Workspace::new(seed, SMALL), 1, Records::default());
     for n in 0..trouble.operations() {
-        machine.process.plan(Moment::Operation(at + n), trouble.fault());
+        machine.process.plan(Moment::Operation(at + n), trouble.fault(n));
     }
     for step in script {
         let before = machine.process.operations();
         let result = machine.step(*step);
         let befallen = before < at + trouble.operations() && at < machine.process.operations();
-        if let Err(e) = result
-            && (!befallen || trouble.passes_unseen())
-        {
+        let Err(e) = result else { continue };
+        if !befallen || trouble.passes_unseen() {
             return Err(format!("{step:?}: {e}"));
+        }
+        let workspace = &machine.workspace;
+        let clean = |stream: StreamId| workspace.scan(stream, ScanMode::Full).is_clean();
+        if trouble.can_be_put_right() && !workspace.streams().into_iter().all(clean) {
+            return Err(format!("{step:?} gave {e}, and the log is not as it was"));
         }
     }
     // Whoever can neither sync a stream nor remove its lock can warn nobody; what is promised holds all the same.
-    if trouble != Trouble::Errors && machine.workspace.disk.syncs_after_failure() > 0 {
+    if trouble.can_be_put_right() && machine.workspace.disk.syncs_after_failure() > 0 {
         return Err("a file was synced again after its sync had failed".to_owned());
     }
     let reached = machine.process.operations() > at;
@@ -89,7 +110,7 @@ fn an_error_at_every_operation_is_told_and_costs_nothing_promised() {
 
 #[test]
 fn a_disk_full_at_every_operation_is_told_and_costs_nothing_promised() {
-    check_everywhere(&[Trouble::Error(io::ErrorKind::StorageFull)]);
+    check_everywhere(&[Trouble::Error(io::ErrorKind::StorageFull), Trouble::Half, Trouble::HalfAndStuck]);
 }
 
 #[test]

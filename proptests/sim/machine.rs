@@ -39,7 +39,7 @@ pub(crate) fn script(seed: u64, steps: usize) -> Vec<Step> {
         2 => Step::Reopen,
         3..6 => Step::Read,
         6 => Step::Restart,
-        7 if n % 3 == 0 => Step::Rebuild,
+        7 if n.is_multiple_of(3) => Step::Rebuild,
         7 | 8 => Step::Wait,
         draw => Step::Append {
             entries: 1 + dice.below(3),
@@ -134,11 +134,6 @@ impl Records {
     /// What a log was acknowledged is durable, as far as it is in the stream that it synced.
     pub(crate) fn settle(&mut self, own: &[Position], stream: StreamId) {
         self.durable.extend(own.iter().filter(|p| p.stream == stream));
-    }
-
-    /// All that anybody ever saw.
-    pub(crate) fn seen(&self) -> &BTreeMap<Position, Entry> {
-        &self.seen
     }
 
     /// Everything in the log is something that was tried, whole, once, and with one meaning; what was promised is
