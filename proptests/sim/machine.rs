@@ -136,6 +136,11 @@ impl Records {
         self.durable.extend(own.iter().filter(|p| p.stream == stream));
     }
 
+    /// All that anybody ever saw.
+    pub(crate) fn seen(&self) -> &BTreeMap<Position, Entry> {
+        &self.seen
+    }
+
     /// Everything in the log is something that was tried, whole, once, and with one meaning; what was promised is
     /// there.
     pub(crate) fn check_log(&mut self, workspace: &Workspace, breakdown: Breakdown) -> Result<(), String> {

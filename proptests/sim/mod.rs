@@ -11,5 +11,7 @@ mod errors;
 mod flips;
 mod generations;
 mod machine;
+mod second_crash;
 mod seeds;
 mod truncation;
+mod writers;
