@@ -1,6 +1,5 @@
 //! A toy domain for the engine's property tests: things with values, tags and measures; projections that use all
-//! four table types; a plain-map oracle of those tables; workspaces on a simulated disk, and a process that
-//! something happens to in the middle.
+//! four table types; a plain-map oracle of those tables; workspaces on a simulated disk.
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
@@ -12,16 +11,14 @@ use contexta::engine::projection::{
     Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
     Tables, Version, View,
 };
+use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Storage};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// So many cases, always the same ones. To look further: `PROPTEST_RNG_SEED` takes another seed, and
 /// `PROPTEST_CASES` more cases (its default, 256, stands for `count`). Failures are kept as tests, not in files.
@@ -334,9 +331,8 @@ impl Workspace {
 
     /// The process behind `log` is killed: no close mark, no last sync, its lock gone.
     pub(crate) fn kill(&self, log: Log) {
-        self.disk.set_read_only(true);
+        self.disk.kill(log.storage().process_id());
         drop(log);
-        self.disk.set_read_only(false);
     }
 }
 
@@ -503,185 +499,5 @@ impl Told {
     /// The tables that follow from it.
     pub(crate) fn plain_tables(&self) -> PlainTables {
         PlainTables::of(self.entries.values().map(|(s, e)| (s, e)))
-    }
-}
-
-// ---- a process to which something happens
-
-/// What happens at one operation of a process.
-pub(crate) enum Happening {
-    /// Something else runs in between, once.
-    Meanwhile(Box<dyn FnOnce() + Send>),
-    /// The operation fails, once.
-    Fails,
-    /// The process dies: of a write only the front half arrives, nothing more happens.
-    Dies,
-}
-
-struct Plan {
-    at: u64,
-    done: AtomicU64,
-    happening: Mutex<Option<Happening>>,
-}
-
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "at operation {}", self.at)
-    }
-}
-
-/// A process on the simulated disk to which something happens at one of its operations.
-#[derive(Debug, Clone)]
-pub(crate) struct Eventful {
-    inner: Arc<dyn Storage>,
-    plan: Arc<Plan>,
-}
-
-enum Fate {
-    Goes,
-    Fails,
-    DiesHere,
-}
-
-impl Plan {
-    fn fate(&self) -> Fate {
-        let n = self.done.fetch_add(1, Ordering::Relaxed);
-        if n < self.at {
-            return Fate::Goes;
-        }
-        let mut happening = self.happening.lock().unwrap();
-        match happening.take() {
-            None => Fate::Goes,
-            Some(Happening::Meanwhile(run)) => {
-                drop(happening);
-                run();
-                Fate::Goes
-            }
-            Some(Happening::Fails) => Fate::Fails,
-            Some(Happening::Dies) => {
-                *happening = Some(Happening::Dies);
-                if n == self.at { Fate::DiesHere } else { Fate::Fails }
-            }
-        }
-    }
-
-    fn check(&self) -> io::Result<()> {
-        match self.fate() {
-            Fate::Goes => Ok(()),
-            Fate::Fails | Fate::DiesHere => Err(io::Error::other("simulated failure")),
-        }
-    }
-}
-
-impl Eventful {
-    pub(crate) fn new(inner: Arc<dyn Storage>, at: u64, happening: Happening) -> Eventful {
-        let plan = Plan { at, done: AtomicU64::new(0), happening: Mutex::new(Some(happening)) };
-        Eventful { inner, plan: Arc::new(plan) }
-    }
-
-    /// Whether the process came as far as the operation.
-    pub(crate) fn happened(&self) -> bool {
-        self.plan.done.load(Ordering::Relaxed) > self.plan.at
-    }
-
-    pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        Arc::new(self.clone())
-    }
-}
-
-#[derive(Debug)]
-struct EventfulFile {
-    inner: Arc<dyn File>,
-    plan: Arc<Plan>,
-}
-
-impl File for EventfulFile {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-        self.plan.check()?;
-        self.inner.read_at(offset, out)
-    }
-    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
-        match self.plan.fate() {
-            Fate::Goes => self.inner.write_at(offset, data),
-            fate => {
-                if let Fate::DiesHere = fate {
-                    self.inner.write_at(offset, &data[..data.len() / 2])?;
-                }
-                Err(io::Error::other("simulated failure of a write"))
-            }
-        }
-    }
-    fn len(&self) -> io::Result<u64> {
-        self.plan.check()?;
-        self.inner.len()
-    }
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.set_len(len)
-    }
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.allocate(len)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.sync()
-    }
-    fn try_lock(&self) -> io::Result<bool> {
-        self.plan.check()?;
-        self.inner.try_lock()
-    }
-
-    fn is_locked(&self) -> io::Result<bool> {
-        self.plan.check()?;
-        self.inner.is_locked()
-    }
-    fn map(&self) -> Option<Arc<dyn Mapping>> {
-        None
-    }
-}
-
-impl Storage for Eventful {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
-        self.plan.check()?;
-        let inner = self.inner.open(path, mode)?;
-        Ok(Arc::new(EventfulFile { inner, plan: Arc::clone(&self.plan) }))
-    }
-    fn create_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.create_dir_all(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.sync_dir(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.rename(from, to)
-    }
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.remove_file(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        self.plan.check()?;
-        self.inner.list(path)
-    }
-    fn info(&self, path: &Path) -> io::Result<FileInfo> {
-        self.plan.check()?;
-        self.inner.info(path)
-    }
-    fn now(&self) -> u64 {
-        self.inner.now()
-    }
-    fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
-        self.plan.check()?;
-        self.inner.entropy(out)
-    }
-    fn process_id(&self) -> u32 {
-        self.inner.process_id()
-    }
-    fn boot_id(&self) -> Option<[u8; 16]> {
-        self.inner.boot_id()
     }
 }

@@ -1,9 +1,10 @@
 //! What each durability promises, what threads share, and what is kept back on a full disk.
 
-use crate::domain::{Eventful, Happening, Toy, Workspace};
+use crate::domain::{Toy, Workspace};
 use contexta::engine::clock::AHEAD_MAX;
 use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode};
 use contexta::engine::storage::os::OsStorage;
+use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::storage::{File, OpenMode, Storage};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -133,8 +134,9 @@ fn a_closed_stream_takes_no_more_room_than_it_needs() {
 fn threads_share_syncs_and_each_hears_of_a_failure() {
     for at in 0..60 {
         let workspace = Workspace::new(7, 1 << 20);
-        let eventful = Eventful::new(workspace.disk.process(1), at, Happening::Fails);
-        let log = workspace.log_on(eventful.storage());
+        let process = workspace.disk.spawn(1);
+        process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::Other));
+        let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
         let barrier = Barrier::new(4);
         let told: Vec<u32> = std::thread::scope(|scope| {
             let spawn = |n: u32| {
@@ -153,7 +155,7 @@ fn threads_share_syncs_and_each_hears_of_a_failure() {
         let kept = tags(&workspace);
         assert!(told.iter().all(|n| kept.contains(n)), "operation {at}: {told:?} but {kept:?}");
         assert!(
-            told.len() >= 20 - 4 || !eventful.happened(),
+            told.len() >= 20 - 4 || !process.came_past_plans(),
             "operation {at}: one failure, {} told",
             told.len()
         );

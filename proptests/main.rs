@@ -14,3 +14,4 @@ mod durability;
 mod json;
 mod log;
 mod projection;
+mod sim;

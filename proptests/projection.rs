@@ -1,17 +1,17 @@
 //! Properties of projections: the tables are what the entries say, however and wherever they were made, and
 //! whatever happened to the log or to the generations in between.
 
-use crate::domain::{
-    Eventful, Happening, PlainTables, Told, Toy, Workspace, cases, durability, event, events,
-};
+use crate::domain::{PlainTables, Told, Toy, Workspace, cases, durability, event, events};
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Gap, Position, Seq};
 use contexta::engine::log::segment::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::projection::{Note, Projector};
+use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -419,17 +419,18 @@ fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
             let workspace = Workspace::new(5, SMALL);
             let log = workspace.log(1);
             append_tags(&log, 0..before);
-            let meanwhile = Happening::Meanwhile(Box::new(move || {
+            let meanwhile = Fault::Meanwhile(Box::new(move || {
                 log.append(&tag(100), Durability::Flush).unwrap();
                 log.append(&tag(101), Durability::Flush).unwrap();
             }));
-            let eventful = Eventful::new(workspace.disk.process(2), at, meanwhile);
-            let reader = workspace.projector_on(eventful.storage(), true);
+            let process = workspace.disk.spawn(2);
+            process.plan(Moment::Operation(at), meanwhile);
+            let reader = workspace.projector_on(process.clone(), true);
             for _ in 0..2 {
                 reader.read(|_| Ok(())).unwrap();
                 workspace.disk.advance(LONG);
             }
-            if !eventful.happened() {
+            if !process.came_past_plans() {
                 break;
             }
             check(&workspace, &reader);
@@ -449,12 +450,13 @@ fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
             first.append(&tag(n), Durability::Flush).unwrap();
             second.append(&tag(n + 100), Durability::Flush).unwrap();
         }
-        let eventful = Eventful::new(workspace.disk.process(3), at, Happening::Fails);
-        let reader = workspace.projector_on(eventful.storage(), true);
+        let process = workspace.disk.spawn(3);
+        process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
+        let reader = workspace.projector_on(process.clone(), true);
         for round in 0..2 {
-            let before = eventful.happened();
+            let before = process.came_past_plans();
             let answer = reader.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
-            let failed = !before && eventful.happened();
+            let failed = !before && process.came_past_plans();
             if let Ok((tables, notes)) = answer {
                 let whole = tables == workspace.plain_tables();
                 let said = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
@@ -469,7 +471,7 @@ fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
                 workspace.disk.advance(LONG);
             }
         }
-        if !eventful.happened() {
+        if !process.came_past_plans() {
             break;
         }
         check(&workspace, &reader);
@@ -487,12 +489,13 @@ fn a_death_of_a_reader_at_any_operation_harms_nobody() {
         append_tags(&log, 0..6);
         workspace.projector(2, true).read(|_| Ok(())).unwrap();
         append_tags(&log, 6..12);
-        let eventful = Eventful::new(workspace.disk.process(3), at, Happening::Dies);
-        let dying = workspace.projector_on(eventful.storage(), true);
+        let process = workspace.disk.spawn(3);
+        process.plan(Moment::Operation(at), Fault::Kill);
+        let dying = workspace.projector_on(process.clone(), true);
         let _ = dying.read(|_| Ok(()));
         drop(dying);
         check(&workspace, &workspace.projector(4, true));
-        if !eventful.happened() {
+        if !process.came_past_plans() {
             break;
         }
     }

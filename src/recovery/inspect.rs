@@ -71,7 +71,7 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
             let path = names::segment_path(log, stream, base);
             let bytes = storage.info(&path).map_or(0, |i| i.len);
             let file = storage.open(&path, OpenMode::Read).ok();
-            let header = file.and_then(|f| read_headers(f.as_ref()).ok()?.header.ok());
+            let header = file.and_then(|f| read_headers(f.as_ref(), stream, base).ok()?.header.ok());
             segments.push(SegmentRow { base, bytes, created: header.map(|h| Timestamp::from_nanos(h.time)) });
         }
         let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;

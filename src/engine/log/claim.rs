@@ -34,6 +34,8 @@ pub(super) struct ActiveStream {
     /// The number of the next entry to be written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
+    /// Whether no sync of its segments failed while this writer had it.
+    pub(super) synced_always: bool,
 }
 
 impl ActiveStream {
@@ -121,6 +123,12 @@ impl Claims<'_> {
             return Ok(None);
         }
         self.make_names_durable(&dir)?;
+        if let Some(before) = segments.iter().rev().nth(1) {
+            // Its writer may have died before the last sync of it.
+            let path = names::segment_path(self.log, stream, *before);
+            let file = self.storage.open(&path, OpenMode::ReadWrite);
+            file.and_then(|file| file.sync()).map_err(|e| Error::io("sync", &path, e))?;
+        }
         let path = names::segment_path(self.log, stream, base);
         let file = self.storage.open(&path, OpenMode::ReadWrite).map_err(|e| Error::io("open", &path, e))?;
         let mut segment = ActiveSegment::new(path, file, &header, self.segment_bytes_max);
@@ -130,7 +138,8 @@ impl Claims<'_> {
         segment.marked = reader.tail() == Tail::Closed || segment.entries == 0;
         segment.resume_at(point.offset)?;
         clock.resume(last_time);
-        Ok(Some(ActiveStream { id: stream, home: Some(home), _lock: lock, segment, next: point.next, chain }))
+        let (id, home, next) = (stream, Some(home), point.next);
+        Ok(Some(ActiveStream { id, home, _lock: lock, segment, next, chain, synced_always: true }))
     }
 
     /// Whoever created the stream may have died before its last sync; what is appended now must not lose its name.
@@ -175,6 +184,7 @@ impl Claims<'_> {
             segment: ActiveSegment::new(path, file, &header, self.segment_bytes_max),
             next: Seq::FIRST,
             chain: Chain::from_link(Chain::ORIGIN),
+            synced_always: true,
         })
     }
 
@@ -203,6 +213,12 @@ impl Claims<'_> {
         let entropy = self.storage.entropy(&mut salt);
         entropy.map_err(|e| Error::io("read random bytes for", self.log, e))?;
         Ok(u64::from_le_bytes(salt).max(1))
+    }
+
+    /// Whether there may be something under the name of the segment that comes behind the active one.
+    pub(super) fn has_next(&self, active: &ActiveStream) -> bool {
+        let path = names::segment_path(self.log, active.id, active.next);
+        !matches!(exists(self.storage.as_ref(), &path), Ok(false))
     }
 
     /// Creates the segment that comes behind the active one, durably.

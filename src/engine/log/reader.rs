@@ -16,7 +16,7 @@ use crate::engine::log::names;
 use crate::engine::log::resync::{Source, next_frame, whole};
 use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
 use crate::engine::log::stream::{ResumePoint, list_segments, read_headers};
-use crate::engine::storage::{OpenMode, Storage};
+use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -382,7 +382,7 @@ impl StreamReader {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(wrap(e)),
         };
-        let headers = read_headers(file.as_ref()).map_err(wrap)?;
+        let headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
         for (at, len) in &headers.damaged {
             self.find(FindingKind::HeaderCopy, base, *at, *len);
         }
@@ -393,6 +393,10 @@ impl StreamReader {
                 self.skip_segment();
                 return Ok(());
             }
+            Ok(header) if headers.unfinished && self.is_last() => {
+                self.reach(header.base);
+                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
+            }
             Ok(header) => Some(header),
             Err(HeaderFault::Newer { version }) => {
                 self.find(FindingKind::Newer { version }, base, 0, FRAMES_AT);
@@ -400,13 +404,7 @@ impl StreamReader {
                 return Ok(());
             }
             Err(HeaderFault::Damaged) if headers.unfinished && self.is_last() => {
-                self.tail = Tail::Unfinished { offset: 0 };
-                if !follow {
-                    self.find(FindingKind::Torn, base, 0, file.len().map_err(wrap)?);
-                    self.cause = GapCause::Damaged;
-                    self.lose_rest();
-                }
-                return Ok(());
+                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
             }
             Err(HeaderFault::Damaged) => {
                 self.find(FindingKind::HeaderLost, base, 0, FRAMES_AT);
@@ -449,14 +447,27 @@ impl StreamReader {
         Ok(())
     }
 
+    /// The last segment has no whole header area: its creation is not finished, or was never, or it was cut, and then
+    /// nothing tells how many entries it held.
+    fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
+        self.tail = Tail::Unfinished { offset: 0 };
+        if self.mode == ScanMode::Full {
+            self.find(FindingKind::Torn, base, 0, file.len()?);
+            self.cause = GapCause::Damaged;
+            self.lose_rest();
+        }
+        Ok(())
+    }
+
     /// The segment that comes next repeats the salt of this one.
     fn salt_from_next(&self) -> Result<Option<u64>> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
         let path = names::segment_path(&self.log, self.stream, *next);
         let wrap = |e| Error::io("read segment", &path, e);
         let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
-        let headers = read_headers(file.as_ref()).map_err(wrap)?;
-        Ok(headers.header.ok().filter(|h| h.stream == self.stream).map(|h| h.previous_salt))
+        let headers = read_headers(file.as_ref(), self.stream, *next).map_err(wrap)?;
+        let next = headers.header.ok().filter(|h| h.stream == self.stream && h.base == *next);
+        Ok(next.map(|h| h.previous_salt))
     }
 
     fn skip_segment(&mut self) {

@@ -61,12 +61,14 @@ pub struct Headers {
     pub header: std::result::Result<SegmentHeader, HeaderFault>,
     /// Offsets (and lengths) in the header area that are not as written, though a whole copy exists.
     pub damaged: Vec<(u64, u64)>,
-    /// Whether the area holds only zeros, or the file ends within it: a creation that was never finished.
+    /// Whether the file ends within the area, or the area holds only zeros: a creation that was never finished, or
+    /// a file that was cut.
     pub unfinished: bool,
 }
 
-/// Reads the header area of a segment.
-pub fn read_headers(file: &dyn File) -> io::Result<Headers> {
+/// Reads the header area of the segment that should begin with `base` in `stream`. Of two whole copies the one that
+/// says so counts: the other may have been written to this place by mistake.
+pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<Headers> {
     let mut area = vec![0u8; FRAMES_AT as usize];
     let got = read_full_at(file, 0, &mut area)?;
     area.truncate(got);
@@ -77,7 +79,12 @@ pub fn read_headers(file: &dyn File) -> io::Result<Headers> {
     let (first, second) = (copy(0), copy(SECOND_HEADER_AT));
     let mut damaged = Vec::new();
     let header_len = SEGMENT_HEADER_LEN as u64;
+    let belongs = |header: &SegmentHeader| header.stream == stream && header.base == base;
     let header = match (first, second) {
+        (Ok(foreign), Ok(header)) if !belongs(&foreign) && belongs(&header) => {
+            damaged.push((0, header_len));
+            Ok(header)
+        }
         (Ok(header), other) => {
             if other.as_ref() != Ok(&header) {
                 damaged.push((SECOND_HEADER_AT, header_len));
@@ -94,7 +101,7 @@ pub fn read_headers(file: &dyn File) -> io::Result<Headers> {
     if let (Ok(_), Some(at)) = (&header, between.iter().position(|b| *b != 0)) {
         damaged.push((header_len + at as u64, 1));
     }
-    let unfinished = header.is_err() && (got < FRAMES_AT as usize || area.iter().all(|b| *b == 0));
+    let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
     Ok(Headers { header, damaged, unfinished })
 }
 
@@ -110,8 +117,10 @@ pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader)
     match written {
         Ok(()) => Ok(file),
         Err(e) => {
-            // A half-made segment holds no entry; leaving it would look like a torn tail. If even the removal
-            // fails, readers treat it as the unfinished creation it is.
+            // A half-made segment holds no entry; leaving it would look like a torn tail. It is emptied first, so that
+            // it is an unfinished creation if even the removal fails: a header that was not synced, but still shows,
+            // would be an invitation to go on behind it.
+            let _ = file.set_len(0);
             let _ = storage.remove_file(&path);
             Err(wrap(e))
         }

@@ -7,7 +7,7 @@
 //! 3. After an error nothing is appended behind bytes that may be half a frame: the segment is cut back to its last
 //!    whole frame, else the stream goes on in a new segment.
 //! 4. A segment whose sync failed is left for a new one of the same stream; whoever waited for the sync hears of it.
-//!    Where a new one cannot be made, the stream loses its lock file, so that other processes leave it as well.
+//!    The stream loses its lock file, so that no other process continues it, and gets no close mark.
 //! 5. Rotation creates the next segment before it seals the old one; a full disk leaves the old one in use.
 //! 6. One sync at a time. Commits written while one runs share the next one.
 
@@ -15,7 +15,7 @@ use crate::engine::chain::Head;
 use crate::engine::clock::Clock;
 use crate::engine::entry::{Event, Position, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::active::{Condition, Room};
+use crate::engine::log::active::{ActiveSegment, Condition, Room};
 use crate::engine::log::claim::{ActiveStream, BegunStream, Claims};
 use crate::engine::log::durability::{BatchOptions, Durability};
 use crate::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, put_entries, put_mark};
@@ -225,7 +225,12 @@ impl Log {
         let Some(mut active) = state.active.take() else { return Ok(None) };
         let segment = &mut active.segment;
         let mut marked = Ok(());
-        if !segment.marked && segment.cut().is_ok() {
+        let mut durable = active.synced_always;
+        if durable && !segment.marked && !segment.is_synced() && segment.condition != Condition::Latched {
+            durable = segment.file.sync().is_ok();
+        }
+        // The mark says that everything before it is on disk.
+        if durable && !segment.marked && segment.cut().is_ok() {
             let mark = Mark { chain: active.chain.link(), seal: None };
             let mut frame = Vec::new();
             put_mark(&mut frame, FLAG_CLOSE, active.next, segment.times.1, &mark.encode(), segment.salt);
@@ -236,10 +241,10 @@ impl Log {
         let segment = &active.segment;
         if segment.condition != Condition::Latched {
             let synced = segment.file.sync().map_err(|e| SyncFailure::new(&segment.path, &e));
-            shared.settle(state, synced.clone());
             if synced.is_err() {
-                shared.leave(state, &active);
+                shared.leave(state, active.id);
             }
+            shared.settle(state, synced);
         }
         marked?;
         state.lost_sync.take().map_or(Ok(Some(head)), |failure| Err(failure.to_error()))
@@ -414,6 +419,7 @@ impl Shared {
         std::mem::take(&mut state.group).settle(result.clone());
         if let Err(failure) = result {
             state.lost_sync = Some(failure);
+            self.taint(state);
         }
         self.sync_ended.notify_all();
     }
@@ -424,26 +430,42 @@ impl Shared {
         self.settle(state, Err(failure));
         let Some(active) = state.active.as_mut() else { return };
         active.segment.condition = Condition::Latched;
-        if self.renew(state).is_err()
-            && let Some(active) = state.active.take()
-        {
-            self.leave(state, &active);
-            state.active = Some(active);
+        // Where it cannot be now, the next append tries again.
+        let _ = self.renew(state);
+    }
+
+    /// The active stream gets no close mark any more, and once this process has let go of it nobody continues it.
+    fn taint(&self, state: &mut State) {
+        if let Some(active) = state.active.as_mut().filter(|active| active.synced_always) {
+            active.synced_always = false;
+            let stream = active.id;
+            self.leave(state, stream);
         }
     }
 
-    /// Nobody continues the stream: not this process either, once it has let go of it.
-    fn leave(&self, state: &mut State, active: &ActiveStream) {
-        if !self.claims(&[]).forbid_continuing(active.id) {
-            state.left.push(active.id);
+    fn leave(&self, state: &mut State, stream: StreamId) {
+        if !self.claims(&[]).forbid_continuing(stream) {
+            state.left.push(stream);
         }
+    }
+
+    /// Creates the segment that comes next. A creation that failed half-way may have left something under its name: then
+    /// nobody continues the stream, as these numbers may be used in the old segment.
+    fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
+        let State { active, clock, left, .. } = state;
+        let Some(active) = active else { return Err(self.gone()) };
+        let claims = self.claims(left);
+        let result = claims.create_next(active, clock.tick(self.storage.now(), 1));
+        if result.is_err() && claims.has_next(active) {
+            self.taint(state);
+        }
+        result
     }
 
     /// Goes on in a new segment of the same stream. The old one gets no seal: its end is not known to be whole.
     fn renew(&self, state: &mut State) -> Result<()> {
-        let State { active, clock, left, .. } = state;
-        let Some(active) = active else { return Ok(()) };
-        let next = self.claims(left).create_next(active, clock.tick(self.storage.now(), 1))?;
+        let next = self.create_next(state)?;
+        let Some(active) = state.active.as_mut() else { return Ok(()) };
         let (old, _) = active.go_on_in(next);
         if old.condition == Condition::Ragged {
             let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
@@ -455,14 +477,12 @@ impl Shared {
     /// Creates the next segment, seals the old one, switches; where that cannot be, the old one stays in use.
     /// An error is that of the old one's sync.
     fn rotate(&self, state: &mut State) -> Result<()> {
-        let State { active, clock, left, .. } = state;
-        let Some(active) = active else { return Ok(()) };
-        let now = clock.tick(self.storage.now(), 1);
-        let Ok(next) = self.claims(left).create_next(active, now) else {
+        let Ok(next) = self.create_next(state) else {
             // No room or no permission for another segment: the old one takes what it can; the append says
             // what is wrong if it is.
             return Ok(());
         };
+        let Some(active) = state.active.as_mut() else { return Ok(()) };
         let (mut old, link) = active.go_on_in(next);
         let mark = Mark { chain: link, seal: Some(old.seal()) };
         let mut frame = Vec::new();

@@ -136,11 +136,13 @@ impl<E: Event> Projector<E> {
         let mut step = Step::new();
         let mut applied = 0u64;
         let mut clock = ClockNotes { bound: started.saturating_add(AHEAD_MAX), latest: 0 };
+        let mut outlived = false;
         for stream in streams {
             let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
             let settled_since = started.saturating_sub(FRESH);
             let at = cursor.resume.segment;
             if cursor.settled
+                && !cursor.is_of_another_boot(self.storage.as_ref())
                 && cursor.files.is_same_at_a_glance(
                     self.storage.as_ref(),
                     &self.log,
@@ -155,6 +157,7 @@ impl<E: Event> Projector<E> {
             }
             let time_before = cursor.time;
             let gaps_before = cursor.gaps.clone();
+            outlived |= cursor.is_of_another_boot(self.storage.as_ref());
             let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
                 .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
             let (state, listing) = match looked {
@@ -222,7 +225,8 @@ impl<E: Event> Projector<E> {
         }
         self.note_odd_entries(&opened.database, &mut notes)?;
         if self.storage.now().saturating_sub(started) > PUBLISH_AFTER {
-            opened.published = opened.published.filter(|_| applied == 0);
+            // So that the next process has it behind it.
+            opened.published = opened.published.filter(|_| applied == 0 && !outlived);
         }
         Ok(Some(notes))
     }
@@ -231,7 +235,9 @@ impl<E: Event> Projector<E> {
     fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
         let files = listing.seen_from(cursor.resume.segment);
         let same = files == cursor.files;
-        if let (true, true, Some(file)) = (same, cursor.settled, &files.current)
+        let rebooted = cursor.is_of_another_boot(self.storage.as_ref());
+        if !rebooted
+            && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
             && self.storage.now() > file.modified.saturating_add(FRESH)
         {
             return Ok(StreamState::Unchanged);
@@ -240,7 +246,8 @@ impl<E: Event> Projector<E> {
             return Ok(StreamState::Changed(Cursor::start()));
         }
         let inode = |file: &CurrentFile| file.inode;
-        let appended_at_most = files.earlier == cursor.files.earlier
+        let appended_at_most = !rebooted
+            && files.earlier == cursor.files.earlier
             && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
             // A gap in this segment may have healed, and the file does not tell.
             && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
@@ -253,6 +260,7 @@ impl<E: Event> Projector<E> {
         let Some(place) = place else { return Ok(StreamState::History) };
         // Only what was confirmed is relied on: marks and gaps behind the last entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
+        cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
         Ok(StreamState::Changed(cursor))
     }
@@ -319,6 +327,7 @@ impl<E: Event> Projector<E> {
                     }
                     (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
                     cursor.time = place.time;
+                    cursor.boot = Some(self.storage.boot_id().unwrap_or_default());
                     take(cursor, commit)?;
                 }
                 Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),
@@ -344,6 +353,10 @@ impl<E: Event> Projector<E> {
         }
         // An end that is not whole is looked at again every time, until it is repaired or explained.
         cursor.settled = !unfinished && !open_gap;
+        if reader.tail() == Tail::Closed {
+            // A close mark is written when everything before it is on disk: no reboot takes anything.
+            cursor.boot = None;
+        }
         Ok(true)
     }
 

@@ -5,7 +5,9 @@
 //! confirm (shorter, other entries, a gap behind it that is new or healed) leads to a rebuild.
 //!
 //! How files look tells an append from other changes, but not from both at once: damage to the segment that is being
-//! appended to, behind the cursor, is found by a full scan or a rebuild only.
+//! appended to, behind the cursor, is found by a full scan or a rebuild only. And a power cut takes unsynced entries
+//! that were applied already out of a file that looks as before; so what was read during another boot is read once
+//! more, and has outlived the reboot then.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
@@ -35,6 +37,9 @@ pub struct Cursor {
     /// Whether the files were read to a whole end. If not (an error, an unfinished end, an open gap), they are read
     /// on next time even if they look the same.
     pub settled: bool,
+    /// The boot during which entries were last read, zeros where there are no boot ids; `None` when the log was
+    /// confirmed during a later one.
+    pub boot: Option<[u8; 16]>,
 }
 
 /// How a stream's files look without reading them, as seen from a place in it.
@@ -168,7 +173,13 @@ impl Cursor {
             files: Files::none(),
             gaps: Vec::new(),
             settled: false,
+            boot: None,
         }
+    }
+
+    /// Whether the log may have lost, in a reboot, entries that were read from it.
+    pub fn is_of_another_boot(&self, storage: &dyn Storage) -> bool {
+        self.boot.is_some_and(|boot| boot != storage.boot_id().unwrap_or_default())
     }
 
     /// The row.
@@ -198,6 +209,8 @@ impl Cursor {
                 GapCause::SegmentUnreadable => 2,
             });
         }
+        out.push(u8::from(self.boot.is_some()));
+        out.extend_from_slice(&self.boot.unwrap_or_default());
         out
     }
 
@@ -225,6 +238,8 @@ impl Cursor {
             };
             gaps.push(Gap { stream, first, last: (last > 0).then_some(Seq(last)), cause });
         }
-        (reader.remaining() == 0).then_some(Cursor { last, time, frame, resume, files, gaps, settled })
+        let (read, boot) = (reader.u8()? == 1, reader.array()?);
+        let boot = read.then_some(boot);
+        (reader.remaining() == 0).then_some(Cursor { last, time, frame, resume, files, gaps, settled, boot })
     }
 }

@@ -1,0 +1,285 @@
+//! A log whose content is known to the byte, and what a reader may and must say after its files were changed.
+
+use crate::domain::{Frame, Scan, Told, Toy, Workspace};
+use crate::sim::seeds::Dice;
+use contexta::engine::entry::{Entry, Seq, StreamId};
+use contexta::engine::log::frame::FrameHeader;
+use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
+use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
+use std::path::{Path, PathBuf};
+
+/// What a log to damage is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) seed: u64,
+    pub(crate) streams: usize,
+    pub(crate) segment_bytes: u64,
+    /// The least length of all its segments together.
+    pub(crate) bytes: usize,
+    /// The lengths of tags: a least one, and by how much they differ.
+    pub(crate) tags: (usize, usize),
+    /// The greatest number of entries in a commit.
+    pub(crate) commit: usize,
+}
+
+/// A frame without entries.
+#[derive(Debug, Clone, Copy)]
+struct MarkPlace {
+    segment: Seq,
+    bytes: (u64, u64),
+    next: Seq,
+}
+
+/// A segment as it was written.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) base: Seq,
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What a stream truly holds.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    pub(crate) stream: StreamId,
+    pub(crate) segments: Vec<Segment>,
+    entries: Vec<Entry>,
+    frames: Vec<Frame>,
+    marks: Vec<MarkPlace>,
+}
+
+/// A log, and what it truly holds.
+#[derive(Debug)]
+pub(crate) struct KnownLog {
+    pub(crate) workspace: Workspace,
+    pub(crate) streams: Vec<Truth>,
+}
+
+/// Zeros kept behind the last frame of a segment, as a killed writer leaves them that had kept room.
+const ZEROS_KEPT: usize = 48;
+
+/// Where the frames of a segment end, and the marks among them.
+fn walk(base: Seq, bytes: &[u8]) -> (usize, Vec<MarkPlace>) {
+    let salt = SegmentHeader::decode_one(bytes).unwrap().salt;
+    let (mut at, mut marks) = (FRAMES_AT as usize, Vec::new());
+    while let Some(header) = bytes.get(at..).and_then(|rest| FrameHeader::decode(rest, salt)) {
+        let end = at + header.frame_len() as usize;
+        if header.entries == 0 {
+            marks.push(MarkPlace { segment: base, bytes: (at as u64, end as u64), next: header.first });
+        }
+        at = end;
+    }
+    (at, marks)
+}
+
+impl KnownLog {
+    /// Streams of several segments; every second one is closed, the others end as a kill leaves them.
+    pub(crate) fn new(shape: Shape) -> KnownLog {
+        let mut dice = Dice::new(shape.seed);
+        let workspace = Workspace::new(shape.seed, shape.segment_bytes);
+        let mut told = Told::default();
+        let logs: Vec<Log> = (0..shape.streams).map(|n| workspace.log(n as u32)).collect();
+        let length = |workspace: &Workspace| -> usize {
+            workspace.segments().iter().map(|p| walk(Seq(1), &workspace.disk.read(p).unwrap()).0).sum()
+        };
+        while length(&workspace) < shape.bytes {
+            for log in &logs {
+                let count = 1 + dice.below(shape.commit);
+                let tag = |_| {
+                    let len = shape.tags.0 + dice.below(shape.tags.1.max(1));
+                    Toy::Tag { key: dice.bytes(len) }
+                };
+                let events: Vec<Toy> = (0..count).map(tag).collect();
+                told.append(log, &events, Durability::Flush).unwrap();
+            }
+        }
+        for (n, log) in logs.into_iter().enumerate() {
+            if n % 2 == 0 {
+                log.close().unwrap();
+            }
+            workspace.kill(log);
+        }
+        for path in workspace.segments() {
+            let mut bytes = workspace.disk.read(&path).unwrap();
+            let (end, marks) = walk(Seq(1), &bytes);
+            assert!(bytes[end..].iter().all(|b| *b == 0));
+            bytes.resize(end + if marks.is_empty() { ZEROS_KEPT } else { 0 }, 0);
+            workspace.disk.overwrite(&path, bytes);
+        }
+        let streams = workspace.streams().into_iter().map(|stream| Truth::of(&workspace, stream)).collect();
+        let known = KnownLog { workspace, streams };
+        assert_eq!(known.streams.iter().map(|t| t.entries.len()).sum::<usize>(), told.entries.len());
+        assert!(known.streams.iter().all(|t| t.segments.len() > 1), "each stream has several segments");
+        known
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.streams.iter().flat_map(|t| &t.segments).map(|s| s.bytes.len()).sum()
+    }
+
+    /// All segments are again as they were written.
+    pub(crate) fn restore(&self, segment: &Segment) {
+        self.workspace.disk.overwrite(&segment.path, segment.bytes.clone());
+    }
+}
+
+impl Truth {
+    fn of(workspace: &Workspace, stream: StreamId) -> Truth {
+        let scan = workspace.scan(stream, ScanMode::Full);
+        assert!(scan.is_clean(), "{scan:?}");
+        let mut segments = Vec::new();
+        let mut marks = Vec::new();
+        for path in workspace.segments() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.parent() == Some(&names::stream_dir(&workspace.log_dir(), stream)) {
+                let base = names::parse_segment(&name).unwrap();
+                let bytes = workspace.disk.read(&path).unwrap();
+                marks.extend(walk(base, &bytes).1);
+                segments.push(Segment { base, path, bytes });
+            }
+        }
+        Truth { stream, segments, entries: scan.entries, frames: scan.frames, marks }
+    }
+
+    /// Holds both ways of reading to what the files now allow. `context` says what was done to them.
+    pub(crate) fn check(&self, workspace: &Workspace, context: &dyn Fn() -> String) {
+        let left = Left::of(self, workspace);
+        for mode in [ScanMode::Full, ScanMode::Follow] {
+            let scan = workspace.scan(self.stream, mode);
+            if let Err(fault) = left.check(self, &scan, mode) {
+                panic!("{}, {mode:?}: {fault}\n{left:?}\n{:?}", context(), Said(&scan));
+            }
+        }
+    }
+
+    /// Every entry that is read is true, and what is not is named (a scan holds the reader to that).
+    pub(crate) fn check_nothing_wrong(&self, workspace: &Workspace, context: &dyn Fn() -> String) {
+        for mode in [ScanMode::Full, ScanMode::Follow] {
+            for entry in workspace.scan(self.stream, mode).entries {
+                let known = self.entries.get(entry.stamp.seq.0 as usize - 1);
+                assert_eq!(known, Some(&entry), "{}, {mode:?}", context());
+            }
+        }
+    }
+
+    /// One segment is missing: exactly its numbers are, if another one stands behind it.
+    pub(crate) fn check_missing(&self, workspace: &Workspace, base: Seq) {
+        let at = self.segments.iter().position(|s| s.base == base).unwrap();
+        let numbers = self.segments.get(at + 1).map(|next| (base.0, next.base.0 - 1));
+        for mode in [ScanMode::Full, ScanMode::Follow] {
+            let scan = workspace.scan(self.stream, mode);
+            assert_eq!(scan.missing(), Vec::from_iter(numbers), "{mode:?}");
+            let kept =
+                |e: &&Entry| e.stamp.seq < base || numbers.is_some_and(|(_, last)| e.stamp.seq.0 > last);
+            assert!(scan.entries.iter().eq(self.entries.iter().filter(kept)), "{mode:?}");
+        }
+    }
+
+    fn entries_of(&self, frame: &Frame) -> &[Entry] {
+        &self.entries[frame.seqs.0.0 as usize - 1..frame.seqs.1.0 as usize]
+    }
+}
+
+/// A scan without its entries' payloads.
+struct Said<'a>(&'a Scan);
+
+impl std::fmt::Debug for Said<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Scan { entries, gaps, findings, tail, next, .. } = self.0;
+        let seqs: Vec<u64> = entries.iter().map(|e| e.stamp.seq.0).collect();
+        write!(f, "read {seqs:?}, {gaps:?}, {findings:?}, {tail:?}, next {next}")
+    }
+}
+
+/// What the changed files still hold of a stream.
+#[derive(Debug)]
+struct Left {
+    /// The frames that are as they were.
+    frames: Vec<Frame>,
+    /// What is missing although something bounds it.
+    missing: Vec<(u64, u64)>,
+    /// The number after the last entry that anything intact tells of.
+    next: Seq,
+    /// Whether there were entries from there on.
+    lost_end: bool,
+    /// Whether the last bytes look as if nothing had ever stood behind them.
+    silent_end: bool,
+    changed: bool,
+}
+
+impl Left {
+    fn of(truth: &Truth, workspace: &Workspace) -> Left {
+        let now: Vec<Option<Vec<u8>>> = truth.segments.iter().map(|s| workspace.disk.read(&s.path)).collect();
+        let same = |n: usize, (from, to): (u64, u64)| {
+            let range = from as usize..to as usize;
+            let now = now.get(n).and_then(Option::as_ref);
+            now.is_some_and(|now| now.get(range.clone()) == truth.segments[n].bytes.get(range))
+        };
+        let header_len = SEGMENT_HEADER_LEN as u64;
+        let copies =
+            |n| same(n, (0, header_len)) || same(n, (SECOND_HEADER_AT, SECOND_HEADER_AT + header_len));
+        // A segment without a header is read with the salt that the next header repeats.
+        let there = |n: usize| now[n].is_some();
+        let next_there = |n: usize| (n + 1..now.len()).find(|n| there(*n));
+        let readable = |n: usize| there(n) && (copies(n) || next_there(n) == Some(n + 1) && copies(n + 1));
+        let at = |segment: Seq| truth.segments.iter().position(|s| s.base == segment).unwrap();
+        let whole = |segment: Seq, bytes| readable(at(segment)) && same(at(segment), bytes);
+        let frames: Vec<Frame> = truth.frames.iter().filter(|f| whole(f.segment, f.bytes)).copied().collect();
+        let marks: Vec<MarkPlace> =
+            truth.marks.iter().filter(|m| whole(m.segment, m.bytes)).copied().collect();
+        let bases = truth.segments.iter().enumerate().filter(|(n, _)| copies(*n)).map(|(_, s)| s.base);
+        let ends = frames.iter().map(|f| f.seqs.1.next()).chain(marks.iter().map(|m| m.next)).chain(bases);
+        let next = ends.max().unwrap_or(Seq::FIRST);
+        let mut missing = Vec::new();
+        let mut expected = 1;
+        for (first, last) in frames.iter().map(|f| (f.seqs.0.0, f.seqs.1.0)).chain([(next.0, 0)]) {
+            if first > expected {
+                missing.push((expected, first - 1));
+            }
+            expected = last + 1;
+        }
+        // Where the last segment that is there ends, as far as it is intact.
+        let silent_end = (0..now.len()).rev().find(|n| there(*n)).is_none_or(|n| {
+            let base = truth.segments[n].base;
+            let frame_ends = frames.iter().filter(|f| f.segment == base).map(|f| f.bytes.1);
+            let mark_ends = marks.iter().filter(|m| m.segment == base).map(|m| m.bytes.1);
+            let end = frame_ends.chain(mark_ends).max().unwrap_or(FRAMES_AT) as usize;
+            let now = now[n].as_ref().unwrap();
+            copies(n) && now.len() >= end && now[end..].iter().all(|b| *b == 0)
+        });
+        let changed = now.iter().zip(&truth.segments).any(|(now, s)| now.as_ref() != Some(&s.bytes));
+        let lost_end = truth.entries.last().is_some_and(|e| e.stamp.seq >= next);
+        Left { frames, missing, next, lost_end, silent_end, changed }
+    }
+
+    fn check(&self, truth: &Truth, scan: &Scan, mode: ScanMode) -> Result<(), &'static str> {
+        let expected = self.frames.iter().flat_map(|f| truth.entries_of(f));
+        if !scan.entries.iter().eq(expected) {
+            return Err("other entries are read than those that are intact");
+        }
+        if scan.missing() != self.missing {
+            return Err("other numbers are said to be missing than those that are");
+        }
+        let open: Vec<Seq> = scan.gaps.iter().filter(|g| g.last.is_none()).map(|g| g.first).collect();
+        let unfinished = matches!(scan.tail, Tail::Unfinished { .. });
+        let end_said = match mode {
+            ScanMode::Full => open == [self.next],
+            ScanMode::Follow => open == [self.next] || unfinished,
+        };
+        if self.lost_end && !end_said && !self.silent_end {
+            return Err("the end is lost and nothing is said");
+        }
+        if !self.changed && !scan.is_clean() {
+            return Err("something is said of a log that is as it was");
+        }
+        if self.changed && !self.silent_end && scan.is_clean() {
+            return Err("the files were changed and nothing is said");
+        }
+        Ok(())
+    }
+}
+
+/// The name of a segment and its stream, for messages.
+pub(crate) fn short(path: &Path) -> String {
+    path.strip_prefix("/w/log").unwrap_or(path).display().to_string()
+}

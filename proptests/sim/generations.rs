@@ -1,0 +1,154 @@
+//! Damaged projection files: 10,000 flipped bits, and generations that are deleted, cut, older, or another
+//! workspace's. Whatever stands there, the answer is the right one.
+
+use crate::domain::{PlainTables, Workspace};
+use crate::sim::machine::Records;
+use crate::sim::seeds::{Dice, for_each_seed};
+use contexta::engine::log::Durability;
+use contexta::engine::log::segment::FRAMES_AT;
+use std::path::PathBuf;
+
+const FLIPS: usize = 500;
+
+/// A workspace with a generation, and others that could stand in its place.
+struct Published {
+    workspace: Workspace,
+    records: Records,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    plain: PlainTables,
+    others: Vec<Vec<u8>>,
+}
+
+/// Appends some commits in two streams, then publishes; returns the generation.
+fn publish(workspace: &Workspace, records: &mut Records, dice: &mut Dice) -> (PathBuf, Vec<u8>) {
+    let logs = [workspace.log(1), workspace.log(2)];
+    for n in 0..12 {
+        records.append(&logs[n % 2], &mut Vec::new(), 1 + dice.below(4), Durability::Flush).unwrap();
+    }
+    workspace.projector(3, true).rebuild(&|_, _| {}).unwrap();
+    let path = workspace.generations().pop().unwrap();
+    let bytes = workspace.disk.read(&path).unwrap();
+    (path, bytes)
+}
+
+impl Published {
+    fn new(seed: u64, dice: &mut Dice) -> Published {
+        let workspace = Workspace::new(seed, FRAMES_AT + 3_000);
+        let mut records = Records::default();
+        let (_, older) = publish(&workspace, &mut records, dice);
+        // A copy that goes its own way, and a workspace that has nothing in common with this one.
+        let copy = workspace.copy_to("/copy");
+        let (_, parted) = publish(&copy, &mut records.clone(), dice);
+        let (_, foreign) = publish(&Workspace::new(seed + 1, FRAMES_AT), &mut Records::default(), dice);
+        let (path, bytes) = publish(&workspace, &mut records, dice);
+        let plain = workspace.plain_tables();
+        Published { workspace, records, path, bytes, plain, others: vec![older, parted, foreign] }
+    }
+
+    fn restore(&self) {
+        let dir = self.path.parent().unwrap();
+        for path in self.workspace.disk.paths().iter().filter(|p| p.starts_with(dir)) {
+            self.workspace.disk.remove_tree(path);
+        }
+        self.workspace.disk.overwrite(&self.path, self.bytes.clone());
+    }
+
+    /// A new process answers rightly, and where it may publish, so does the one after it.
+    fn check(&self, publish: bool, context: &dyn Fn() -> String) {
+        for process in [10, 11].into_iter().take(if publish { 2 } else { 1 }) {
+            let tables = self.workspace.projector(process, publish).read(PlainTables::read);
+            let tables = tables.unwrap_or_else(|e| panic!("{}: {e:?}", context()));
+            assert!(tables == self.plain, "{}: a wrong answer", context());
+        }
+    }
+
+    /// Bits that say something: a third of the flips falls anywhere, the others beside bytes that are not zero.
+    fn draw_bit(&self, dice: &mut Dice) -> usize {
+        let bits = self.bytes.len() * 8;
+        if dice.once_in(3) {
+            return dice.below(bits);
+        }
+        let from = dice.below(self.bytes.len());
+        let at = (from..self.bytes.len()).chain(0..from).find(|at| self.bytes[*at] != 0);
+        at.unwrap_or(from) * 8 + dice.below(8)
+    }
+}
+
+#[test]
+fn flipped_bits_of_a_generation_never_give_a_wrong_answer() {
+    let seeds: Vec<u64> = (1..=20).collect();
+    for_each_seed(&seeds, |seed| {
+        let mut dice = Dice::new(seed);
+        let published = Published::new(seed, &mut dice);
+        for _ in 0..FLIPS {
+            let bit = published.draw_bit(&mut dice);
+            published.workspace.flip(&published.path, bit);
+            let publish = dice.once_in(20);
+            published.check(publish, &|| format!("bit {bit}"));
+            if publish {
+                published.restore();
+            } else {
+                published.workspace.flip(&published.path, bit);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_generation_that_goes_bad_under_a_reader_never_gives_a_wrong_answer() {
+    for_each_seed(&[1, 2, 3, 4], |seed| {
+        let mut dice = Dice::new(seed);
+        let mut published = Published::new(seed, &mut dice);
+        let log = published.workspace.log(4);
+        for _ in 0..40 {
+            // It has read a little, or all, or nothing when the bit flips; then it catches up over what it has.
+            let reader = published.workspace.projector(12, false);
+            match dice.below(3) {
+                0 => reader.read(|_| Ok(())).unwrap(),
+                1 => drop(reader.read(PlainTables::read).unwrap()),
+                _ => {}
+            }
+            let bit = published.draw_bit(&mut dice);
+            published.workspace.flip(&published.path, bit);
+            published.records.append(&log, &mut Vec::new(), 1, Durability::Flush).unwrap();
+            published.plain = published.workspace.plain_tables();
+            let tables = reader.read(PlainTables::read).unwrap();
+            assert!(tables == published.plain, "bit {bit}: a wrong answer");
+            published.workspace.flip(&published.path, bit);
+        }
+    });
+}
+
+#[test]
+fn a_generation_that_is_gone_cut_older_or_foreign_never_gives_a_wrong_answer() {
+    for_each_seed(&[1, 2, 3, 4, 5, 6], |seed| {
+        let mut dice = Dice::new(seed);
+        let published = Published::new(seed, &mut dice);
+        let disk = &published.workspace.disk;
+        for publish in [false, true] {
+            disk.remove_tree(&published.path);
+            published.check(publish, &|| "gone".to_owned());
+            published.restore();
+            for (n, other) in published.others.iter().enumerate() {
+                disk.overwrite(&published.path, other.clone());
+                published.check(publish, &|| format!("the other generation {n}"));
+                published.restore();
+            }
+            for _ in 0..20 {
+                let len = dice.below(published.bytes.len());
+                disk.overwrite(&published.path, published.bytes[..len].to_vec());
+                published.check(publish, &|| format!("cut to {len}"));
+                published.restore();
+                // Blocks of another generation, each whole in itself.
+                let other = &published.others[dice.below(3)];
+                let mut mixed = published.bytes.clone();
+                let at = dice.below(mixed.len().min(other.len()) / 4096) * 4096;
+                mixed[at..at + 4096].copy_from_slice(&other[at..at + 4096]);
+                disk.overwrite(&published.path, mixed);
+                published.check(publish, &|| format!("another one's block at {at}"));
+                published.restore();
+            }
+        }
+    });
+}
