@@ -12,4 +12,5 @@
 mod domain;
 mod json;
 mod log;
+mod merge;
 mod projection;

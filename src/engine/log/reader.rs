@@ -14,7 +14,7 @@ use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode
 use crate::engine::log::names;
 use crate::engine::log::resync::{Source, next_frame, whole};
 use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
-use crate::engine::log::stream::{ResumePoint, list_segments, read_headers};
+use crate::engine::log::stream::{ResumePoint, list_segments, origin_of, read_headers};
 use crate::engine::storage::{OpenMode, Storage};
 use std::collections::VecDeque;
 use std::io;
@@ -227,6 +227,8 @@ pub struct StreamReader {
     sealed: bool,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
+    /// Nothing was read yet, and reading begins where the stream does.
+    at_start: bool,
 }
 
 impl StreamReader {
@@ -268,6 +270,7 @@ impl StreamReader {
             sealed: false,
             header: None,
             end: None,
+            at_start: at == ResumePoint::START,
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
@@ -370,6 +373,14 @@ impl StreamReader {
             Err(e) => return Err(wrap(e)),
         };
         let headers = read_headers(file.as_ref()).map_err(wrap)?;
+        if std::mem::take(&mut self.at_start) {
+            let origin = match &headers.header {
+                Ok(header) if header.stream == self.stream && header.base == base => header.origin,
+                _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
+            };
+            // What comes before is not missing: it is the parent's.
+            self.expected = origin.map_or(self.expected, |origin| origin.first);
+        }
         for (at, len) in &headers.damaged {
             self.find(FindingKind::HeaderCopy, base, *at, *len);
         }
@@ -412,12 +423,13 @@ impl StreamReader {
             && offset.is_none()
         {
             self.reach(header.base);
-            if let (Some(chain), ScanMode::Full) = (self.chain, self.mode)
-                && chain != header.chain
+            let known = header.known_chain();
+            if let (Some(chain), Some(known), ScanMode::Full) = (self.chain, known, self.mode)
+                && chain != known
             {
                 self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
-            self.chain = Some(header.chain);
+            self.chain = known;
         }
         // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
         let mapped = self.mode == ScanMode::Follow && !self.is_last();
@@ -548,6 +560,8 @@ impl StreamReader {
             return Ok(());
         }
         match self.chain {
+            // A merge that wrote this mark behind a gap could not know the chain.
+            _ if Chain::at(mark.chain) == Chain::START => {}
             Some(chain) if chain.link() != mark.chain => {
                 self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
             }

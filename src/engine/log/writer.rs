@@ -426,6 +426,7 @@ impl Log {
             salt: u64::from_le_bytes(salt).max(1),
             previous_salt: 0,
             time: state.clock.tick(self.storage.now(), 1),
+            origin: None,
         };
         let path = names::segment_path(&self.dir, begun.id, header.base);
         let file = match create_segment(self.storage.as_ref(), &self.dir, &header) {
@@ -484,6 +485,7 @@ impl Log {
             salt: u64::from_le_bytes(salt).max(1),
             previous_salt: active.segment.salt,
             time: now,
+            origin: None,
         };
         let Ok(file) = create_segment(self.storage.as_ref(), &self.dir, &header) else {
             // No room or no permission for another segment: the old one takes what it can; the append says
