@@ -47,6 +47,8 @@ pub(super) enum Command {
     Report(ReportCommand),
     /// Check log, bodies and projections; changes nothing. Exits 0 whole, 1 damaged, 3 could not check
     Verify(VerifyArgs),
+    /// Take over everything from another workspace, which is only read; again changes nothing
+    Merge(MergeArgs),
     /// Make the projections again from the log
     Rebuild,
     /// The digest of all tables: equal entries give equal digests
@@ -158,6 +160,13 @@ pub(super) struct VerifyArgs {
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The other workspace
+    #[arg(value_name = "FROM")]
+    pub(super) from: PathBuf,
 }
 
 #[derive(Debug, Args)]
