@@ -528,6 +528,39 @@ fn a_lost_first_header_of_a_derived_stream_hides_nothing() {
     }
 }
 
+/// The trunk lost all from the fork on, and a copy of what branched off comes in as the trunk: it is there once.
+#[test]
+fn a_branch_is_no_branch_of_a_trunk_that_goes_the_same_way() {
+    let copies = forked();
+    let into = copies[0].copy_to("/into");
+    let fork = merged(&copies[2], &into).forks[0];
+    let (winner, loser) = match fork.kept {
+        Side::Source => (&copies[2], &copies[0]),
+        Side::Target => (&copies[0], &copies[2]),
+    };
+    let expected = named(&into);
+    let frames = into.scan(fork.stream, ScanMode::Full).frames;
+    let cut = frames.iter().find(|frame| frame.seqs.0 == fork.first).unwrap();
+    let dir = into.log_dir().join(fork.stream.to_string());
+    for path in into.segments().into_iter().filter(|path| path.starts_with(&dir)) {
+        let name = format!("{:020}.seg", cut.segment.0);
+        match path.file_name().unwrap().to_str().unwrap().cmp(&name) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => {
+                let mut bytes = into.disk.read(&path).unwrap();
+                bytes.truncate(cut.bytes.0 as usize);
+                into.disk.overwrite(&path, bytes);
+            }
+            std::cmp::Ordering::Greater => into.disk.remove_tree(&path),
+        }
+    }
+    merged(loser, &into);
+    assert_eq!(named(&into).len(), contents(loser).len());
+    assert_eq!(named(&into), named(loser));
+    merged(winner, &into);
+    assert_eq!(named(&into), expected);
+}
+
 /// A workspace with a closed stream of several segments.
 fn closed() -> Workspace {
     let workspace = Workspace::new(7, SMALL);
@@ -620,6 +653,29 @@ fn a_torn_end_is_healed_by_who_has_more_and_remembered_from_who_has_not() {
         let report = merged(copy, &workspace);
         assert!(report.is_unchanged());
     }
+}
+
+#[test]
+fn how_far_a_mark_says_that_a_stream_went_stays_known() {
+    let workspace = Workspace::new(7, 1 << 20);
+    let log = workspace.log(1);
+    append(&log, 0..6);
+    log.close().unwrap();
+    let stream = workspace.streams()[0];
+    let whole = workspace.scan(stream, ScanMode::Full);
+    let (from, into) = (workspace.copy_to("/from"), workspace.copy_to("/into"));
+    // The one lost its last commit, in front of the mark; the other has neither. Both lost another one.
+    let last = whole.frames[5];
+    from.flip(&from.segments()[0], 8 * (last.bytes.0 as usize + 50));
+    from.flip(&from.segments()[0], 8 * (whole.frames[1].bytes.0 as usize + 50));
+    let mut bytes = into.disk.read(&into.segments()[0]).unwrap();
+    bytes.truncate(last.bytes.0 as usize);
+    into.disk.overwrite(&into.segments()[0], bytes);
+    into.flip(&into.segments()[0], 8 * (whole.frames[2].bytes.0 as usize + 50));
+    merged(&from, &into);
+    let scan = into.scan(stream, ScanMode::Full);
+    assert_eq!(scan.missing(), [(last.seqs.0.0, last.seqs.1.0)], "{scan:#?}");
+    assert_eq!((scan.next, scan.gaps.len()), (whole.next, 1));
 }
 
 #[test]
