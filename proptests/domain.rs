@@ -3,7 +3,7 @@
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::stream::{list_streams, origin_of};
 use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };
@@ -362,7 +362,9 @@ impl Scan {
         let mut reader = StreamReader::open(storage, log, stream, mode).unwrap();
         let (mut entries, mut gaps, mut findings, mut frames) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut expected = Seq::FIRST;
+        // What comes before a fork is the parent's.
+        let origin = origin_of(storage.as_ref(), log, stream).unwrap();
+        let mut expected = origin.map_or(Seq::FIRST, |origin| origin.first);
         while let Some(item) = reader.next_item().unwrap() {
             match item {
                 Item::Commit(commit) => {

@@ -13,5 +13,6 @@ mod domain;
 mod durability;
 mod json;
 mod log;
+mod merge;
 mod projection;
 mod sim;

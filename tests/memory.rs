@@ -213,6 +213,7 @@ fn a_reader_holds_one_frame_at_a_time() {
     let header = SegmentHeader {
         stream: STREAM,
         home: None,
+        origin: None,
         base: Seq(1),
         chain: Chain::ORIGIN,
         salt: SALT,

@@ -169,6 +169,45 @@ fn verify_names_stream_segment_offset_and_what_is_lost() {
 }
 
 #[test]
+fn merge_takes_over_runs_and_bodies_and_again_does_nothing() {
+    let dir = workspace("merge");
+    let path = dir.path();
+    let here = Options::new(path.join("here")).project("wine").open().unwrap();
+    let run = here.run("own").start().unwrap();
+    std::fs::write(path.join("model.bin"), "weights").unwrap();
+    let there = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    let other = there.run("third").start().unwrap();
+    other.register_artifact("model_bundle", path.join("model.bin")).unwrap();
+    other.complete().unwrap();
+    run.complete().unwrap();
+    there.close().unwrap();
+    here.close().unwrap();
+
+    let merged = json(path, &["--workspace", "here", "merge", ".contexta"]);
+    assert_eq!(merged.get("bodies"), Some(&Value::Int(1)));
+    let changes = |merged: &Value| -> Vec<String> {
+        let streams = merged.get("streams").and_then(Value::as_list).unwrap();
+        let change = |s: &Value| s.get("change").and_then(Value::as_str).unwrap().to_owned();
+        streams.iter().map(change).collect()
+    };
+    assert!(changes(&merged).iter().all(|change| change == "copied"), "{merged:?}");
+    let again = json(path, &["--workspace", "here", "merge", ".contexta"]);
+    assert!(changes(&again).iter().all(|change| change == "unchanged"), "{again:?}");
+    let runs = json(path, &["--workspace", "here", "runs"]);
+    assert_eq!(runs.get("runs").and_then(Value::as_list).map(<[Value]>::len), Some(4));
+    let verified = json(path, &["--workspace", "here", "verify"]);
+    assert_eq!(verified.get("outcome").and_then(Value::as_str), Some("whole"));
+    assert_eq!(verified.get("bodies"), Some(&Value::Int(1)));
+    // The other way round both hold the same.
+    json(path, &["merge", "here"]);
+    let digest = |workspace| json(path, &["--workspace", workspace, "digest"]).get("digest").cloned();
+    assert_eq!(digest("here"), digest(".contexta"));
+    let shown = text(&contexta(path, &["merge", "here"]).stdout);
+    assert!(shown.starts_with("0 streams copied, 0 changed, "), "{shown}");
+    assert_eq!(error(path, &["merge", "nowhere"], 1), "workspace_not_found");
+}
+
+#[test]
 fn verify_exits_3_when_it_cannot_check_and_keeps_its_verdict_when_nobody_reads() {
     let dir = workspace("verdicts");
     let path = dir.path();

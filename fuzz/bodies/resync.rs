@@ -64,6 +64,7 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
     SegmentHeader {
         stream: STREAM,
         home: None,
+        origin: None,
         base,
         chain: Chain::ORIGIN,
         salt: SALT,

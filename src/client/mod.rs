@@ -8,6 +8,7 @@ pub use paths::Paths;
 
 use crate::capture::{CaptureOptions, RunBuilder, Session};
 use crate::engine::blob::BlobStore;
+use crate::engine::log::merge::MergeOptions;
 use crate::engine::log::{Log, LogOptions};
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{Projector, ProjectorOptions};
@@ -18,7 +19,8 @@ use crate::interpretation::{
     RunSnapshot, StepSeries, compare, lineage, query, report,
 };
 use crate::recovery::{
-    DumpedEntry, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, rebuild, verify,
+    DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, merge, rebuild,
+    verify,
 };
 use crate::store::{Durability, Head, Journal, Note, Store};
 use std::path::{Path, PathBuf};
@@ -258,6 +260,16 @@ impl Contexta {
     /// Throws the projections away and makes them again from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<RebuildReport> {
         Ok(rebuild::rebuild(&self.store, progress)?)
+    }
+
+    /// Takes over everything from the workspace at `from`, which is only read: bodies, then streams. Again changes nothing.
+    pub fn merge(&self, from: impl AsRef<Path>, progress: Progress<'_>) -> Result<MergeReport> {
+        let other = Paths::new(from.as_ref());
+        prepare(self.storage.as_ref(), &other, false)?;
+        let logs = MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine());
+        let bodies =
+            |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
+        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), progress)?)
     }
 
     /// The digest of all tables, and what the log behind them lacks: equal entries give equal digests.

@@ -40,6 +40,11 @@ impl Paths {
         self.root.join("recovery").join("staging")
     }
 
+    /// Copies of damaged bytes, kept before something else takes their place.
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("recovery").join("quarantine")
+    }
+
     /// Where reports go that are given no other place.
     pub fn reports(&self) -> PathBuf {
         self.root.join("reports")

@@ -81,6 +81,35 @@ impl BlobStore {
         self.ingest(&mut FileContent { file, at: 0 })
     }
 
+    /// Copies a body from another store, durably. `false`: what lies there under its name is something else, and was not
+    /// stored. One that is here already with its length is kept, unread.
+    pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
+        if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
+            return Ok(true);
+        }
+        // Twice read, as what is stored has the name that its content gives it, right or wrong.
+        if !other.verify(digest)? {
+            return Ok(false);
+        }
+        Ok(self.ingest_file(&other.path(digest))?.digest == *digest)
+    }
+
+    /// The digests of all bodies, shard by shard. A store that is not there has none.
+    pub fn list(&self) -> Result<Vec<Digest>> {
+        let names = |dir: &Path| match self.storage.list(dir) {
+            Ok(names) => Ok(names),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(Error::io("list", dir, e)),
+        };
+        let mut digests = Vec::new();
+        for shard in names(&self.objects)?.iter().filter(|name| name.is_dir) {
+            for body in names(&self.objects.join(&shard.name))?.iter().filter(|name| name.is_file) {
+                digests.extend(Digest::parse(&format!("{}{}", shard.name, body.name)));
+            }
+        }
+        Ok(digests)
+    }
+
     fn ingest_through(&self, temporary: &Path, content: &mut dyn Read) -> Result<BlobInfo> {
         let wrap = |action: &'static str, path: &Path| {
             let path = path.to_path_buf();

@@ -5,7 +5,8 @@ use crate::interpretation::{
     ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot,
     RunSummary, SeriesPoint, SeriesRow, StageRow, StoredRecord,
 };
-use crate::recovery::{DumpedEntry, Problem, ProjectionState, StreamRow, VerifyReport};
+use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
+use crate::recovery::{DumpedEntry, MergeReport, Problem, ProjectionState, StreamRow, VerifyReport};
 use std::collections::BTreeMap;
 
 fn list<T>(items: &[T], f: impl Fn(&T) -> Value) -> Value {
@@ -269,6 +270,43 @@ pub(crate) fn verify(r: &VerifyReport) -> Value {
         ("projections", Value::map([("state", state.into()), ("tables", tables)])),
         ("streams", streams),
         ("problems", list(&r.problems, problem)),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(crate) fn merge(r: &MergeReport) -> Value {
+    let stream = |s: &StreamMerge| {
+        let (added, filled) = match s.change {
+            Change::United { added, filled } => (Some(added), Some(filled)),
+            _ => (None, None),
+        };
+        let reason = match s.change {
+            Change::Skipped(reason) => Some(reason.name().to_owned()),
+            _ => None,
+        };
+        Value::map([
+            ("stream", Value::text(s.stream)),
+            ("change", s.change.name().into()),
+            ("reason", reason.into()),
+            ("added", added.into()),
+            ("filled", filled.into()),
+            ("bytes", s.bytes.into()),
+        ])
+    };
+    let fork = |f: &Fork| {
+        Value::map([
+            ("stream", Value::text(f.stream)),
+            ("first", f.first.0.into()),
+            ("kept", if f.kept == Side::Target { "target" } else { "source" }.into()),
+            ("derived", Value::text(f.derived)),
+        ])
+    };
+    let quarantined = list(&r.log.quarantined, |q| Value::Text(q.path.display().to_string()));
+    Value::map([
+        ("bodies", r.bodies.into()),
+        ("streams", list(&r.log.streams, stream)),
+        ("forks", list(&r.log.forks, fork)),
+        ("quarantined", quarantined),
         ("notes", notes(&r.notes)),
     ])
 }

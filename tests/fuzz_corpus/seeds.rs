@@ -112,6 +112,7 @@ fn home() -> SegmentHeader {
     SegmentHeader {
         stream: StreamId([7; 16]),
         home: Some(Home { boot: [9; 16], place }),
+        origin: None,
         base: Seq(42),
         chain: Digest([5; 32]),
         salt: 0x1234,

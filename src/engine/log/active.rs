@@ -10,6 +10,7 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 use crate::engine::error::{Error, Result};
+use crate::engine::log::group::SyncFailure;
 use crate::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, Seal, SegmentHeader};
 use crate::engine::storage::{File, read_full_at, write_all_at};
 use std::io;
@@ -211,6 +212,15 @@ impl ActiveSegment {
             let _ = write_all_at(self.file.as_ref(), self.offset, &blank);
         }
         self.synced = 0;
+    }
+
+    /// Syncs what was written since the last time.
+    pub(super) fn sync(&mut self) -> std::result::Result<(), SyncFailure> {
+        if !self.is_synced() {
+            self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
+            self.synced = self.offset;
+        }
+        Ok(())
     }
 
     pub(super) fn is_synced(&self) -> bool {

@@ -6,17 +6,24 @@
 //! ```
 //!
 //! [`Log`] appends to this process's own stream and lists all; [`StreamReader`] reads one stream as a flow of
-//! entries, gaps and findings. Bytes: docs/FORMAT.md.
+//! entries, gaps and findings; [`merge::merge`] copies the streams of another log in. Bytes: docs/FORMAT.md.
 
 mod active;
 mod claim;
 pub mod durability;
+pub mod fork;
 pub mod frame;
 mod group;
+mod history;
+pub mod merge;
 pub mod names;
+pub mod quarantine;
 pub mod reader;
+mod replace;
 pub mod resync;
+mod rewrite;
 pub mod rows;
+mod same;
 pub mod segment;
 pub mod stream;
 pub mod writer;

@@ -15,7 +15,7 @@ use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode
 use crate::engine::log::names;
 use crate::engine::log::resync::{Source, next_frame, whole};
 use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
-use crate::engine::log::stream::{ResumePoint, list_segments, read_headers};
+use crate::engine::log::stream::{ResumePoint, list_segments, origin_of, read_headers};
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -229,6 +229,8 @@ pub struct StreamReader {
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
+    /// Nothing was read yet, and reading begins where the stream does.
+    at_start: bool,
 }
 
 impl StreamReader {
@@ -271,6 +273,7 @@ impl StreamReader {
             header: None,
             end: None,
             watched: BTreeMap::new(),
+            at_start: at == ResumePoint::START,
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
@@ -383,6 +386,14 @@ impl StreamReader {
             Err(e) => return Err(wrap(e)),
         };
         let headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        if std::mem::take(&mut self.at_start) {
+            let origin = match &headers.header {
+                Ok(header) if header.stream == self.stream && header.base == base => header.origin,
+                _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
+            };
+            // What comes before is not missing: it is the parent's.
+            self.expected = origin.map_or(self.expected, |origin| origin.first);
+        }
         for (at, len) in &headers.damaged {
             self.find(FindingKind::HeaderCopy, base, *at, *len);
         }
@@ -423,12 +434,13 @@ impl StreamReader {
             && offset.is_none()
         {
             self.reach(header.base);
-            if let (Some(chain), ScanMode::Full) = (&self.chain, self.mode)
-                && chain.link() != header.chain
+            let known = header.known_chain();
+            if let (Some(chain), Some(known), ScanMode::Full) = (&self.chain, known, self.mode)
+                && chain.link() != known
             {
                 self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
-            self.chain = Some(Chain::from_link(header.chain));
+            self.chain = known.map(Chain::from_link);
         }
         // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
         let mapped = self.mode == ScanMode::Follow && !self.is_last();
@@ -575,7 +587,9 @@ impl StreamReader {
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
-        if self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
+        // A merge that wrote this mark behind a gap could not know the chain.
+        let known = mark.chain != Chain::ORIGIN;
+        if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
             self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
         }
         if let (Some(seal), true) = (&mark.seal, whole_before) {

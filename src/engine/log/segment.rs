@@ -4,6 +4,7 @@
 //! The salt goes into every frame's checksums, and is repeated in the next segment's header.
 
 use crate::engine::bytes::{Reader, is_zero};
+use crate::engine::chain::Chain;
 use crate::engine::checksum::{Digest, salted_crc32};
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::storage::Place;
@@ -32,6 +33,17 @@ pub struct Home {
     pub place: Place,
 }
 
+/// Where a stream that a merge made of a fork branches off. FORMAT.md, "Forks".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The stream it was a part of.
+    pub parent: StreamId,
+    /// The number of its first entry; those before are the parent's.
+    pub first: Seq,
+    /// What that entry says, whatever stream it is in: [`crate::engine::log::fork::content_digest`].
+    pub content: Digest,
+}
+
 /// What a segment says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentHeader {
@@ -41,7 +53,7 @@ pub struct SegmentHeader {
     pub home: Option<Home>,
     /// The number of its first entry.
     pub base: Seq,
-    /// The link before its first entry.
+    /// The link before its first entry; zeros before a later one than the stream's first: not known.
     pub chain: Digest,
     /// Goes into the checksums of its frames.
     pub salt: u64,
@@ -49,6 +61,8 @@ pub struct SegmentHeader {
     pub previous_salt: u64,
     /// When it was created: nanoseconds since the epoch.
     pub time: u64,
+    /// Where its stream branches off; `None`: nowhere, it begins with 1.
+    pub origin: Option<Origin>,
 }
 
 /// Why a header was not accepted.
@@ -64,6 +78,16 @@ pub enum HeaderFault {
 }
 
 impl SegmentHeader {
+    /// The number of the first entry of its stream.
+    pub fn stream_first(&self) -> Seq {
+        self.origin.map_or(Seq::FIRST, |origin| origin.first)
+    }
+
+    /// The link before its first entry, if it is known: a merge cannot tell it behind a gap.
+    pub fn known_chain(&self) -> Option<Digest> {
+        (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
+    }
+
     fn encode_one(&self) -> [u8; SEGMENT_HEADER_LEN] {
         let mut out = Vec::with_capacity(SEGMENT_HEADER_LEN);
         out.extend_from_slice(&SEGMENT_MAGIC);
@@ -85,6 +109,12 @@ impl SegmentHeader {
         out.extend_from_slice(&self.salt.to_le_bytes());
         out.extend_from_slice(&self.previous_salt.to_le_bytes());
         out.extend_from_slice(&self.time.to_le_bytes());
+        if let Some(origin) = &self.origin {
+            out.extend_from_slice(&1u64.to_le_bytes());
+            out.extend_from_slice(&origin.parent.0);
+            out.extend_from_slice(&origin.first.0.to_le_bytes());
+            out.extend_from_slice(&origin.content.0);
+        }
         out.resize(SEGMENT_HEADER_LEN - 4, 0);
         let checksum = salted_crc32(HEADER_SALT, &[&out]);
         out.extend_from_slice(&checksum.to_le_bytes());
@@ -132,7 +162,7 @@ impl SegmentHeader {
             boot: reader.array()?,
             place: Place { device: reader.u64()?, inode: reader.u64()?, born: reader.u64()? },
         };
-        let header = SegmentHeader {
+        let mut header = SegmentHeader {
             stream,
             home: (has_home == 1).then_some(home),
             base: Seq(reader.u64()?),
@@ -140,8 +170,18 @@ impl SegmentHeader {
             salt: reader.u64()?,
             previous_salt: reader.u64()?,
             time: reader.u64()?,
+            origin: None,
         };
-        let ok = has_home <= 1 && header.base.0 > 0 && is_zero(reader.take(reader.remaining())?);
+        let has_origin = reader.u64()?;
+        if has_origin == 1 {
+            let (parent, first) = (StreamId(reader.array()?), Seq(reader.u64()?));
+            header.origin = Some(Origin { parent, first, content: Digest(reader.array()?) });
+        }
+        let ok = has_home <= 1
+            && has_origin <= 1
+            && header.base.0 > 0
+            && (1..=header.base.0).contains(&header.stream_first().0)
+            && is_zero(reader.take(reader.remaining())?);
         ok.then_some(Ok(header))
     }
 }
@@ -232,6 +272,7 @@ mod tests {
             salt: 0x1234,
             previous_salt: 0x5678,
             time: 99,
+            origin: None,
         }
     }
 
@@ -247,6 +288,18 @@ mod tests {
                 assert_eq!(SegmentHeader::decode_one(&bad[at..]), Err(HeaderFault::Damaged), "bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn an_origin_reads_back_and_lies_before_its_segment() {
+        let origin = Origin { parent: StreamId([8; 16]), first: Seq(42), content: Digest([1; 32]) };
+        let derived = SegmentHeader { origin: Some(origin), chain: Chain::ORIGIN, ..header() };
+        assert_eq!(SegmentHeader::decode_one(&derived.encode()), Ok(derived.clone()));
+        assert_eq!((derived.stream_first(), derived.known_chain()), (Seq(42), Some(Chain::ORIGIN)));
+        assert_eq!(SegmentHeader { origin: None, ..derived.clone() }.known_chain(), None);
+        let behind = Origin { first: Seq(43), ..origin };
+        let bad = SegmentHeader { origin: Some(behind), ..derived };
+        assert_eq!(SegmentHeader::decode_one(&bad.encode()), Err(HeaderFault::Damaged));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::names;
 use crate::engine::log::segment::{
-    FRAMES_AT, HeaderFault, Home, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader,
+    FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader,
 };
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
@@ -103,6 +103,26 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
     }
     let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
     Ok(Headers { header, damaged, unfinished })
+}
+
+/// Where a stream branches off, from the first header that can be read; `None`: nowhere, or nobody can say.
+pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<Origin>> {
+    for base in list_segments(storage, log, stream)? {
+        let path = names::segment_path(log, stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = match storage.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(wrap(e)),
+        };
+        if let Ok(header) = read_headers(file.as_ref(), stream, base).map_err(wrap)?.header
+            && header.stream == stream
+            && header.base == base
+        {
+            return Ok(header.origin);
+        }
+    }
+    Ok(None)
 }
 
 /// Creates a segment, durably: file, both headers, sync of file and directory.

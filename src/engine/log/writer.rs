@@ -223,24 +223,23 @@ impl Log {
         shared.hand_over(&mut guard, Room::Reserved)?;
         let state = &mut *guard;
         let Some(mut active) = state.active.take() else { return Ok(None) };
+        let head = active.head();
+        let link = head.digest;
         let segment = &mut active.segment;
         let mut marked = Ok(());
-        let mut durable = active.synced_always;
-        if durable && !segment.marked && !segment.is_synced() && segment.condition != Condition::Latched {
-            durable = segment.file.sync().is_ok();
-        }
-        // The mark says that everything before it is on disk.
-        if durable && !segment.marked && segment.cut().is_ok() {
-            let mark = Mark { chain: active.chain.link(), seal: None };
-            let mut frame = Vec::new();
-            put_mark(&mut frame, FLAG_CLOSE, active.next, segment.times.1, &mark.encode(), segment.salt);
-            marked = segment.write(&frame);
-        }
-        segment.trim();
-        let head = active.head();
-        let segment = &active.segment;
         if segment.condition != Condition::Latched {
-            let synced = segment.file.sync().map_err(|e| SyncFailure::new(&segment.path, &e));
+            let mut synced = segment.sync();
+            // The mark says that everything before it is on disk.
+            if synced.is_ok() && active.synced_always && !segment.marked && segment.cut().is_ok() {
+                let mark = Mark { chain: link, seal: None };
+                let mut frame = Vec::new();
+                put_mark(&mut frame, FLAG_CLOSE, active.next, segment.times.1, &mark.encode(), segment.salt);
+                marked = segment.write(&frame);
+            }
+            if synced.is_ok() {
+                segment.trim();
+                synced = segment.sync();
+            }
             if synced.is_err() {
                 shared.leave(state, active.id);
             }

@@ -48,6 +48,8 @@ pub(super) enum Command {
     Report(ReportCommand),
     /// Check log, bodies and projections; changes nothing. Exits 0 whole, 1 damaged, 3 could not check
     Verify(VerifyArgs),
+    /// Take over everything from another workspace, which is only read; again changes nothing
+    Merge(MergeArgs),
     /// Make the projections again from the log
     Rebuild,
     /// The digest of all tables: equal entries give equal digests
@@ -162,6 +164,13 @@ pub(super) struct VerifyArgs {
     /// A head kept elsewhere (STREAM:SEQUENCE:DIGEST): its stream must still begin with the same entries. May be repeated
     #[arg(long, value_name = "HEAD")]
     pub(super) head: Vec<Head>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The other workspace
+    #[arg(value_name = "FROM")]
+    pub(super) from: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -70,6 +70,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
+        Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),

@@ -5,6 +5,7 @@ pub(super) mod digest;
 pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;
+pub(super) mod merge;
 pub(super) mod rebuild;
 pub(super) mod report;
 pub(super) mod run_show;

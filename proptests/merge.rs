@@ -1,0 +1,874 @@
+//! Properties of merging: copies of logs, continued after a rollback, damaged, cut short, come together in any order to
+//! the same entries; none that anybody could read is lost, and what was known to be missing stays known.
+
+use crate::domain::{Scan, Told, Toy, Workspace, cases, events};
+use contexta::engine::Result;
+use contexta::engine::checksum::Digest;
+use contexta::engine::entry::{Entry, Position, Seq, StreamId};
+use contexta::engine::log::fork::{content_digest, derived_id};
+use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
+use contexta::engine::log::quarantine::quarantine;
+use contexta::engine::log::segment::{FRAMES_AT, Origin};
+use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode};
+use contexta::engine::storage::Storage;
+use contexta::engine::storage::sim::{Fault, Moment};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const SMALL: u64 = FRAMES_AT + 300;
+
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// What an entry says, whatever stream it is in.
+type Content = (u64, u64, u16, Vec<u8>);
+
+fn content(entry: &Entry) -> Content {
+    (entry.stamp.seq.0, entry.stamp.time, entry.kind.0, entry.payload.clone())
+}
+
+/// The segments under a root, by their paths in it.
+fn segments(workspace: &Workspace) -> Files {
+    let relative = |p: PathBuf| p.strip_prefix(&workspace.root).unwrap().to_path_buf();
+    let read = |p: PathBuf| (relative(p.clone()), workspace.disk.read(&p).unwrap());
+    workspace.segments().into_iter().map(read).collect()
+}
+
+/// Puts segments back in place, as a virtual machine set back to a snapshot does: same directories, same files.
+fn put_back(workspace: &Workspace, files: &Files) {
+    for path in workspace.segments() {
+        if !files.contains_key(path.strip_prefix(&workspace.root).unwrap()) {
+            workspace.disk.remove_tree(&path);
+        }
+    }
+    for (path, bytes) in files {
+        workspace.disk.overwrite(&workspace.root.join(path), bytes.clone());
+    }
+}
+
+fn at(workspace: &Workspace, root: &str) -> Workspace {
+    Workspace { root: PathBuf::from(root), ..workspace.clone() }
+}
+
+fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<MergeReport> {
+    let mut options = MergeOptions::new(&from.log_dir(), &into.log_dir(), &into.root.join("quarantine"));
+    options.segment_bytes_max = SMALL;
+    merge(storage, &options, &|_, _| {})
+}
+
+/// Merges, and holds the merge to what every merge keeps: the source as it was; nothing to do a second time; every entry
+/// that either could read is readable.
+fn merged(from: &Workspace, into: &Workspace) -> MergeReport {
+    let before = segments(from);
+    let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
+    let storage = into.disk.process(50);
+    let report = merge_on(&storage, from, into).unwrap();
+    assert!(segments(from) == before, "the source was changed");
+    let after = segments(into);
+    let again = merge_on(&storage, from, into).unwrap();
+    assert!(
+        again.is_unchanged() && segments(into) == after,
+        "merged twice: {again:?}\nafter {report:?} {:?} {:?}",
+        from.streams()
+            .into_iter()
+            .map(|s| {
+                let c = from.scan(s, ScanMode::Full);
+                (c.frames, c.gaps, c.findings, c.tail)
+            })
+            .collect::<Vec<_>>(),
+        into.streams()
+            .into_iter()
+            .map(|s| {
+                let c = into.scan(s, ScanMode::Full);
+                (c.frames, c.gaps, c.findings, c.tail)
+            })
+            .collect::<Vec<_>>()
+    );
+    let lost: Vec<Content> = contents.difference(&self::contents(into)).cloned().collect();
+    let scans = |w: &Workspace| -> Vec<_> {
+        w.streams()
+            .into_iter()
+            .map(|s| {
+                let scan = w.scan(s, ScanMode::Full);
+                (scan.entries.iter().map(|e| e.stamp.seq.0).collect::<Vec<_>>(), scan.gaps, scan.findings)
+            })
+            .collect()
+    };
+    assert!(
+        lost.is_empty(),
+        "lost {lost:?} by {report:?} from {} {:?} into {} {:?}",
+        from.root.display(),
+        scans(from),
+        into.root.display(),
+        scans(into)
+    );
+    let temporary = into.disk.paths().into_iter().find(|p| p.extension().is_some_and(|e| e == "tmp"));
+    assert_eq!(temporary, None);
+    report
+}
+
+fn contents(workspace: &Workspace) -> BTreeSet<Content> {
+    workspace.entries().values().map(content).collect()
+}
+
+fn tables(workspace: &Workspace) -> Digest {
+    workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
+}
+
+/// Merges all into an empty workspace, in this order.
+fn merged_all(workspaces: &[&Workspace], root: &str) -> Workspace {
+    let into = at(workspaces[0], root);
+    for from in workspaces {
+        merged(from, &into);
+    }
+    into
+}
+
+// ---- histories
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Appends; the process then ends, by a kill or cleanly.
+    Append(Vec<Vec<Toy>>, bool),
+    /// Remembers how things stand.
+    Remember,
+    /// Sets the machine back.
+    SetBack(prop::sample::Index),
+    /// Copies everything elsewhere.
+    Copy,
+    /// Another boot: the next append begins a stream.
+    Reboot,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (prop::collection::vec(events(), 1..5), any::<bool>()).prop_map(|(c, k)| Step::Append(c, k)),
+        3 => Just(Step::Remember),
+        3 => any::<prop::sample::Index>().prop_map(Step::SetBack),
+        3 => Just(Step::Copy),
+        1 => Just(Step::Reboot),
+    ]
+}
+
+/// Lives through the steps; gives every copy made, the last state among them.
+fn live(steps: &[Step]) -> Vec<Workspace> {
+    let workspace = Workspace::new(7, FRAMES_AT + 900);
+    let mut remembered: Vec<Files> = Vec::new();
+    let mut copies = Vec::new();
+    let mut process = 0;
+    for step in steps {
+        match step {
+            Step::Append(commits, kill) => {
+                process += 1;
+                let log = workspace.log(process);
+                for events in commits {
+                    Told::default().append(&log, events, Durability::Flush).unwrap();
+                }
+                if *kill {
+                    workspace.kill(log);
+                }
+            }
+            Step::Remember => remembered.push(segments(&workspace)),
+            Step::SetBack(which) if !remembered.is_empty() => put_back(&workspace, which.get(&remembered)),
+            Step::SetBack(_) => {}
+            Step::Copy => copies.push(workspace.copy_to(&format!("/copy{}", copies.len()))),
+            Step::Reboot => workspace.disk.reboot(),
+        }
+    }
+    copies.push(workspace.copy_to("/last"));
+    copies
+}
+
+// ---- the oracle: the tree of histories, named the plain way
+
+fn name(id: StreamId, from: usize, mut paths: Vec<&[Entry]>, named: &mut BTreeMap<Position, Content>) {
+    for n in from.. {
+        paths.retain(|path| path.len() > n);
+        let mut groups: BTreeMap<Digest, Vec<&[Entry]>> = BTreeMap::new();
+        for path in paths {
+            groups.entry(content_digest(&path[n])).or_default().push(path);
+        }
+        let Some((_, stay)) = groups.pop_first() else { return };
+        let seq = Seq(n as u64 + 1);
+        for (digest, paths) in groups {
+            name(derived_id(&Origin { parent: id, first: seq, content: digest }), n, paths, named);
+        }
+        named.insert(Position { stream: id, seq }, content(&stay[0][n]));
+        paths = stay;
+    }
+}
+
+/// What the histories in these workspaces are called once all is known.
+fn oracle(workspaces: &[Workspace]) -> BTreeMap<Position, Content> {
+    let mut paths: BTreeMap<StreamId, Vec<Vec<Entry>>> = BTreeMap::new();
+    for workspace in workspaces {
+        for stream in workspace.streams() {
+            paths.entry(stream).or_default().push(workspace.scan(stream, ScanMode::Full).entries);
+        }
+    }
+    let mut named = BTreeMap::new();
+    for (stream, paths) in &paths {
+        name(*stream, 0, paths.iter().map(Vec::as_slice).collect(), &mut named);
+    }
+    named
+}
+
+fn named(workspace: &Workspace) -> BTreeMap<Position, Content> {
+    workspace.entries().into_iter().map(|(position, entry)| (position, content(&entry))).collect()
+}
+
+fn shuffled<T>(items: &[T], order: &[prop::sample::Index]) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..items.len()).collect();
+    order.iter().cycle().map_while(|n| (!left.is_empty()).then(|| left.remove(n.index(left.len())))).collect()
+}
+
+/// Merges the workspaces pair by pair, in an order and nesting of this choice, until one is left.
+fn merged_as(copies: &[Workspace], order: &[prop::sample::Index], prefix: &str) -> Workspace {
+    let mut left: Vec<Workspace> = shuffled(copies, order)
+        .into_iter()
+        .map(|n| {
+            let copy = at(&copies[n], &format!("{prefix}{n}"));
+            copies[n].copy_to(copy.root.to_str().unwrap())
+        })
+        .collect();
+    for n in order.iter().cycle() {
+        if left.len() == 1 {
+            break;
+        }
+        let from = left.remove(n.index(left.len()));
+        let into = &left[n.index(left.len())];
+        merged(&from, into);
+    }
+    left.remove(0)
+}
+
+proptest! {
+    #![proptest_config(cases(60))]
+
+    /// In any order and nesting: the entries, their names, and the tables.
+    #[test]
+    fn any_order_of_merges_comes_to_the_names_that_the_tree_of_histories_has(
+        steps in prop::collection::vec(step(), 4..24),
+        orders in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 6), 2),
+    ) {
+        let copies = live(&steps);
+        let oracle = oracle(&copies);
+        let mut digests = BTreeSet::new();
+        for (n, order) in orders.iter().enumerate() {
+            let result = merged_as(&copies, order, &format!("/order{n}-"));
+            prop_assert_eq!(&named(&result), &oracle);
+            for stream in result.streams() {
+                let scan = result.scan(stream, ScanMode::Full);
+                prop_assert!(scan.is_clean(), "{:?}", scan);
+            }
+            digests.insert(tables(&result));
+        }
+        prop_assert_eq!(digests.len(), 1);
+    }
+}
+
+// ---- damage
+
+/// What may befall a copy.
+#[derive(Debug, Clone)]
+enum Harm {
+    Flip(prop::sample::Index, prop::sample::Index),
+    Cut(prop::sample::Index, prop::sample::Index),
+    Remove(prop::sample::Index),
+    Zeros(prop::sample::Index, prop::sample::Index),
+    /// Room kept behind the last frame.
+    Room(prop::sample::Index),
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    let index = any::<prop::sample::Index>;
+    prop_oneof![
+        4 => (index(), index()).prop_map(|(f, at)| Harm::Flip(f, at)),
+        2 => (index(), index()).prop_map(|(f, at)| Harm::Cut(f, at)),
+        1 => index().prop_map(Harm::Remove),
+        2 => (index(), index()).prop_map(|(f, at)| Harm::Zeros(f, at)),
+        1 => index().prop_map(Harm::Room),
+    ]
+}
+
+fn harmed(workspace: &Workspace, harm: &Harm) {
+    let files = workspace.segments();
+    let (Harm::Flip(file, _)
+    | Harm::Cut(file, _)
+    | Harm::Remove(file)
+    | Harm::Zeros(file, _)
+    | Harm::Room(file)) = harm;
+    let Some(path) = (!files.is_empty()).then(|| file.get(&files)) else { return };
+    let mut bytes = workspace.disk.read(path).unwrap();
+    let len = bytes.len();
+    if len == 0 {
+        return;
+    }
+    match harm {
+        // Mostly among the frames: what harms the headers is not most of what there is to see.
+        Harm::Flip(_, at) => {
+            let first = if at.index(8) == 0 { 0 } else { 4352.min(len - 1) };
+            bytes[first + at.index(len - first)] ^= 1 << at.index(8);
+        }
+        Harm::Cut(_, at) => bytes.truncate(4000 + at.index(len)),
+        Harm::Zeros(_, at) => {
+            let start = 4352.min(len - 1);
+            let start = start + at.index(len - start);
+            let end = (start + 100).min(len);
+            bytes[start..end].fill(0);
+        }
+        Harm::Room(_) => bytes.resize(len + 5000, 0),
+        Harm::Remove(_) => return workspace.disk.remove_tree(path),
+    }
+    workspace.disk.overwrite(path, bytes);
+}
+
+/// How far the streams of a workspace are known to go: before which number all is read or named as missing, and
+/// whether an unknown number is missing at the end.
+fn known(workspace: &Workspace) -> BTreeMap<StreamId, (Seq, bool)> {
+    let of = |s: StreamId| {
+        let scan = workspace.scan(s, ScanMode::Full);
+        let torn_creation = scan.findings.iter().any(|f| (f.kind, f.offset) == (FindingKind::Torn, 0));
+        (s, (scan.next, !torn_creation && scan.gaps.iter().any(|gap| gap.last.is_none())))
+    };
+    workspace.streams().into_iter().map(of).collect()
+}
+
+proptest! {
+    #![proptest_config(cases(80))]
+
+    /// Copies of one history, each harmed in its own way: what any of them can read comes out, in any order.
+    #[test]
+    fn of_harmed_copies_all_that_any_can_read_comes_together(
+        commits in prop::collection::vec(events(), 3..20),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 2),
+        harms in prop::collection::vec(prop::collection::vec(harm(), 0..3), 3),
+        orders in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 6), 2),
+    ) {
+        let workspace = Workspace::new(7, SMALL);
+        let log = workspace.log(1);
+        let mut copies = Vec::new();
+        for (n, events) in commits.iter().enumerate() {
+            if let Some(cut) = cuts.iter().find(|cut| cut.index(commits.len()) == n) {
+                copies.push(workspace.copy_to(&format!("/copy{}-{}", n, cut.index(100))));
+            }
+            Told::default().append(&log, events, Durability::Flush).unwrap();
+        }
+        workspace.kill(log);
+        let truth = named(&workspace);
+        while copies.len() < 3 {
+            copies.push(workspace.copy_to(&format!("/whole{}", copies.len())));
+        }
+        for (copy, harms) in copies.iter().zip(&harms) {
+            harms.iter().for_each(|harm| harmed(copy, harm));
+        }
+        let mut union: BTreeMap<Position, Content> = BTreeMap::new();
+        copies.iter().for_each(|copy| union.extend(named(copy)));
+        prop_assert!(union.iter().all(|(position, content)| truth.get(position) == Some(content)));
+        let furthest = copies.iter().flat_map(|copy| known(copy).into_values()).map(|(next, _)| next).max();
+        for (n, order) in orders.iter().enumerate() {
+            let result = merged_as(&copies, order, &format!("/order{n}-"));
+            prop_assert_eq!(&named(&result), &union);
+            let known = known(&result);
+            prop_assert_eq!(known.values().map(|(next, _)| *next).max(), furthest, "{:?}", known);
+        }
+        // One that has lost an unknown number, and one that has nothing of it: still lost.
+        for copy in &copies {
+            let front = at(&workspace, "/front");
+            workspace.disk.remove_tree(&front.root);
+            for (path, bytes) in segments(copy).into_iter().take(1) {
+                workspace.disk.overwrite(&front.root.join(path), bytes);
+            }
+            merged(copy, &front);
+            let (before, after) = (known(copy), known(&front));
+            for (stream, (next, lost)) in before {
+                let Some(known) = after.get(&stream) else { continue };
+                prop_assert!(known.0 >= next);
+                prop_assert!(known.1 || !lost, "it is not known any more that something is lost");
+            }
+        }
+    }
+
+    /// Forked and harmed: where a gap lies at the fork the names may depend on the order, but nothing is lost.
+    #[test]
+    fn of_forked_and_harmed_histories_nothing_is_lost(
+        steps in prop::collection::vec(step(), 4..16),
+        harms in prop::collection::vec(prop::collection::vec(harm(), 0..2), 4),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 6),
+    ) {
+        let copies = live(&steps);
+        for (copy, harms) in copies.iter().zip(&harms) {
+            harms.iter().for_each(|harm| harmed(copy, harm));
+        }
+        let all: BTreeSet<Content> = copies.iter().flat_map(contents).collect();
+        let result = merged_as(&copies, &order, "/order-");
+        prop_assert!(contents(&result).is_superset(&all));
+    }
+}
+
+// ---- by hand
+
+fn tag(n: u8) -> Vec<Toy> {
+    (0..n % 3 + 1).map(|m| Toy::Tag { key: vec![n, m] }).collect()
+}
+
+fn append(log: &Log, tags: impl IntoIterator<Item = u8>) {
+    for n in tags {
+        Told::default().append(log, &tag(n), Durability::Flush).unwrap();
+    }
+}
+
+/// Appends to the stream that is there, and ends.
+fn go_on(workspace: &Workspace, tags: impl IntoIterator<Item = u8>) {
+    let log = workspace.log(1);
+    append(&log, tags);
+    workspace.kill(log);
+}
+
+/// Three histories that part at the same number, one that parts from one of them later, and one from their beginning.
+fn forked() -> Vec<Workspace> {
+    // Of a size at which no run of commits ends with a full segment, behind which nobody goes on.
+    (600..).step_by(40).find_map(|more| forked_in(FRAMES_AT + more)).unwrap()
+}
+
+fn forked_in(segment_bytes_max: u64) -> Option<Vec<Workspace>> {
+    let workspace = Workspace::new(7, segment_bytes_max);
+    go_on(&workspace, 0..3);
+    let early = segments(&workspace);
+    go_on(&workspace, 3..9);
+    let middle = segments(&workspace);
+    let mut copies = Vec::new();
+    for n in 0..3 {
+        put_back(&workspace, &middle);
+        go_on(&workspace, 10 * n + 10..10 * n + 16);
+        let late = segments(&workspace);
+        go_on(&workspace, 60..70);
+        copies.push(workspace.copy_to(&format!("/fork{n}")));
+        put_back(&workspace, &late);
+        go_on(&workspace, 80..83);
+        copies.push(workspace.copy_to(&format!("/nested{n}")));
+    }
+    put_back(&workspace, &early);
+    go_on(&workspace, 90..99);
+    copies.push(workspace.copy_to("/early"));
+    (workspace.streams().len() == 1).then_some(copies)
+}
+
+#[test]
+fn nested_forks_three_at_one_number_and_others_before_and_behind() {
+    let copies = forked();
+    let oracle = oracle(&copies);
+    let streams: BTreeSet<StreamId> = oracle.keys().map(|position| position.stream).collect();
+    assert_eq!(streams.len(), 7, "every copy ends in a history of its own");
+    let mut digests = BTreeSet::new();
+    for turn in 0..copies.len() {
+        let mut order: Vec<&Workspace> = copies.iter().collect();
+        order.rotate_left(turn);
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        let result = merged_all(&order, &format!("/result{turn}"));
+        assert_eq!(named(&result), oracle, "turn {turn}");
+        digests.insert(tables(&result));
+    }
+    assert_eq!(digests.len(), 1);
+}
+
+#[test]
+fn answers_after_a_merge_are_those_of_a_rebuild() {
+    let copies = forked();
+    let into = copies[0].copy_to("/into");
+    let projector = into.projector(3, true);
+    for from in &copies[1..] {
+        projector.read(|_| Ok(())).unwrap();
+        merged(from, &into);
+        assert_eq!(projector.digest().unwrap().digest, tables(&into));
+    }
+}
+
+#[test]
+fn a_fork_is_told_and_the_derived_stream_lacks_nothing_before_it() {
+    let copies = forked();
+    let into = copies[0].copy_to("/into");
+    let report = merged(&copies[2], &into);
+    let [fork] = report.forks[..] else { panic!("{report:#?}") };
+    let scan = into.scan(fork.derived, ScanMode::Full);
+    assert!(scan.is_clean() && scan.entries[0].stamp.seq == fork.first, "{scan:#?}");
+    let kept = match fork.kept {
+        Side::Source => &copies[2],
+        Side::Target => &copies[0],
+    };
+    assert_eq!(
+        into.scan(fork.stream, ScanMode::Full).entries,
+        kept.scan(fork.stream, ScanMode::Full).entries
+    );
+    // Without its first segment what is missing is named from the fork on.
+    let first = into.log_dir().join(fork.derived.to_string()).join(format!("{:020}.seg", fork.first.0));
+    into.disk.remove_tree(&first);
+    let scan = into.scan(fork.derived, ScanMode::Full);
+    assert_eq!(scan.missing()[0].0, fork.first.0);
+}
+
+#[test]
+fn a_lost_first_header_of_a_derived_stream_hides_nothing() {
+    let copies = forked();
+    let into = merged_all(&copies.iter().collect::<Vec<_>>(), "/into");
+    let derived: Vec<StreamId> = into.streams().into_iter().skip(1).collect();
+    for stream in derived {
+        let before = into.scan(stream, ScanMode::Full);
+        let path = into.log_dir().join(stream.to_string());
+        let Some(path) = into.segments().into_iter().find(|p| p.starts_with(&path)) else { continue };
+        for at in [0, 4096] {
+            into.flip(&path, at * 8);
+        }
+        if before.frames.iter().any(|f| f.segment != before.frames[0].segment) {
+            let after = into.scan(stream, ScanMode::Full);
+            assert_eq!((after.entries, after.gaps), (before.entries, before.gaps));
+        }
+    }
+}
+
+/// The trunk lost all from the fork on, and a copy of what branched off comes in as the trunk: it is there once.
+#[test]
+fn a_branch_is_no_branch_of_a_trunk_that_goes_the_same_way() {
+    let copies = forked();
+    let into = copies[0].copy_to("/into");
+    let fork = merged(&copies[2], &into).forks[0];
+    let (winner, loser) = match fork.kept {
+        Side::Source => (&copies[2], &copies[0]),
+        Side::Target => (&copies[0], &copies[2]),
+    };
+    let expected = named(&into);
+    let frames = into.scan(fork.stream, ScanMode::Full).frames;
+    let cut = frames.iter().find(|frame| frame.seqs.0 == fork.first).unwrap();
+    let dir = into.log_dir().join(fork.stream.to_string());
+    for path in into.segments().into_iter().filter(|path| path.starts_with(&dir)) {
+        let name = format!("{:020}.seg", cut.segment.0);
+        match path.file_name().unwrap().to_str().unwrap().cmp(&name) {
+            std::cmp::Ordering::Less => {}
+            std::cmp::Ordering::Equal => {
+                let mut bytes = into.disk.read(&path).unwrap();
+                bytes.truncate(cut.bytes.0 as usize);
+                into.disk.overwrite(&path, bytes);
+            }
+            std::cmp::Ordering::Greater => into.disk.remove_tree(&path),
+        }
+    }
+    merged(loser, &into);
+    assert_eq!(named(&into).len(), contents(loser).len());
+    assert_eq!(named(&into), named(loser));
+    merged(winner, &into);
+    assert_eq!(named(&into), expected);
+}
+
+/// A workspace with a closed stream of several segments.
+fn closed() -> Workspace {
+    let workspace = Workspace::new(7, SMALL);
+    let log = workspace.log(1);
+    append(&log, 0..20);
+    log.close().unwrap();
+    workspace
+}
+
+#[test]
+fn intact_goes_over_gap_both_ways_and_damage_goes_to_quarantine() {
+    let workspace = closed();
+    let truth = named(&workspace);
+    let (left, right) = (workspace.copy_to("/left"), workspace.copy_to("/right"));
+    let count = left.segments().len();
+    assert!(count > 3);
+    for n in 0..count - 1 {
+        // Both in every segment but the last, at other places.
+        left.flip(&left.segments()[n], 8 * 4420);
+        right.flip(&right.segments()[n], 8 * 4540);
+    }
+    let (a, b) = (left.copy_to("/a"), right.copy_to("/b"));
+    for (from, into) in [(&right, &a), (&left, &b)] {
+        let damaged = segments(into);
+        let report = merged(from, into);
+        let [stream] = &report.streams[..] else { panic!("{report:#?}") };
+        assert!(
+            matches!(stream.change, Change::United { added, filled } if added > 0 && filled > 0),
+            "{report:#?}"
+        );
+        assert_eq!(named(into), truth);
+        let scan = into.scan(stream.stream, ScanMode::Full);
+        assert!(scan.gaps.is_empty(), "{scan:#?}");
+        assert!(!report.quarantined.is_empty());
+        for kept in &report.quarantined {
+            let bytes = into.disk.read(&kept.path).unwrap();
+            assert!(damaged.values().any(|file| *file == bytes), "not what was there");
+        }
+    }
+    // A whole one over a damaged one: its very bytes.
+    merged(&workspace, &left);
+    assert_eq!(segments(&left), segments(&workspace));
+}
+
+#[test]
+fn what_is_missing_in_both_is_named_afterwards() {
+    let workspace = closed();
+    let (left, right) = (workspace.copy_to("/left"), workspace.copy_to("/right"));
+    for copy in [&left, &right] {
+        copy.flip(&copy.segments()[1], 8 * 4420);
+    }
+    left.flip(&left.segments()[1], 8 * 4540);
+    left.flip(&left.segments()[3], 8 * 4420);
+    right.flip(&right.segments()[2], 8 * 4420);
+    let missing = right.scan(right.streams()[0], ScanMode::Full).missing()[0];
+    merged(&right, &left);
+    let scan = left.scan(left.streams()[0], ScanMode::Full);
+    assert_eq!((scan.missing(), scan.gaps.len()), (vec![missing], 1), "{scan:#?}");
+    assert!(scan.findings.iter().all(|f| f.kind != FindingKind::ChainBroken), "{scan:#?}");
+}
+
+#[test]
+fn a_torn_end_is_healed_by_who_has_more_and_remembered_from_who_has_not() {
+    let workspace = Workspace::new(7, 1 << 20);
+    go_on(&workspace, 0..5);
+    let stream = workspace.streams()[0];
+    let whole = workspace.disk.read(&workspace.segments()[0]).unwrap();
+    let frames = workspace.scan(stream, ScanMode::Full).frames;
+    let last = frames.last().unwrap().bytes.0 as usize;
+    let write = |root: &str, bytes: &[u8]| {
+        let copy = workspace.copy_to(root);
+        workspace.disk.overwrite(&copy.segments()[0], bytes.to_vec());
+        copy
+    };
+    let torn = write("/torn", &whole[..whole.len() - 9]);
+    let short = write("/short", &whole[..last]);
+    let damaged = write("/damaged", &whole);
+    damaged.flip(&damaged.segments()[0], 8 * (last + 60));
+    let is_lost = |w: &Workspace| w.scan(stream, ScanMode::Full).gaps.iter().any(|gap| gap.last.is_none());
+    for copy in [&torn, &damaged] {
+        let healed = copy.copy_to(&format!("{}-healed", copy.root.display()));
+        merged(&workspace, &healed);
+        assert!(healed.scan(stream, ScanMode::Full).is_clean());
+        let remembering = short.copy_to(&format!("{}-remembered", copy.root.display()));
+        merged(copy, &remembering);
+        assert!(is_lost(&remembering));
+        merged(&workspace, &remembering);
+        assert!(!is_lost(&remembering) && named(&remembering) == named(&workspace));
+        // Who has all of it does not take the damage.
+        let report = merged(copy, &workspace);
+        assert!(report.is_unchanged());
+    }
+}
+
+#[test]
+fn how_far_a_mark_says_that_a_stream_went_stays_known() {
+    let workspace = Workspace::new(7, 1 << 20);
+    let log = workspace.log(1);
+    append(&log, 0..6);
+    log.close().unwrap();
+    let stream = workspace.streams()[0];
+    let whole = workspace.scan(stream, ScanMode::Full);
+    let (from, into) = (workspace.copy_to("/from"), workspace.copy_to("/into"));
+    // The one lost its last commit, in front of the mark; the other has neither. Both lost another one.
+    let last = whole.frames[5];
+    from.flip(&from.segments()[0], 8 * (last.bytes.0 as usize + 50));
+    from.flip(&from.segments()[0], 8 * (whole.frames[1].bytes.0 as usize + 50));
+    let mut bytes = into.disk.read(&into.segments()[0]).unwrap();
+    bytes.truncate(last.bytes.0 as usize);
+    into.disk.overwrite(&into.segments()[0], bytes);
+    into.flip(&into.segments()[0], 8 * (whole.frames[2].bytes.0 as usize + 50));
+    merged(&from, &into);
+    let scan = into.scan(stream, ScanMode::Full);
+    assert_eq!(scan.missing(), [(last.seqs.0.0, last.seqs.1.0)], "{scan:#?}");
+    assert_eq!((scan.next, scan.gaps.len()), (whole.next, 1));
+}
+
+#[test]
+fn a_stream_that_a_writer_holds_is_left_and_said_to_be() {
+    let copies = forked();
+    let workspace = at(&copies[0], "/w");
+    put_back(&workspace, &segments(&copies[0]));
+    let log = workspace.log(9);
+    append(&log, [99]);
+    let before = segments(&workspace);
+    let held = workspace.streams()[0];
+    assert_eq!(log.head().unwrap().stream, held);
+    let storage = workspace.disk.process(50);
+    let report = merge_on(&storage, &copies[2], &workspace).unwrap();
+    assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
+    assert!(segments(&workspace) == before);
+    // An older copy of it adds nothing.
+    assert_eq!(merge_on(&storage, &copies[0], &workspace).unwrap().streams[0].change, Change::Unchanged);
+    // Its writer goes on as if nothing had been.
+    append(&log, [100]);
+    workspace.kill(log);
+    merged(&copies[2], &workspace);
+    // And nobody goes on with what is not one writer's any more.
+    let log = workspace.log(10);
+    append(&log, [101]);
+    assert_ne!(log.head().unwrap().stream, held);
+}
+
+#[test]
+fn a_copied_stream_is_extended_by_its_bytes_and_never_continued() {
+    let workspace = Workspace::new(7, SMALL);
+    let into = at(&workspace, "/into");
+    for (n, tags) in [0..2, 2..3, 3..12, 12..20].into_iter().enumerate() {
+        go_on(&workspace, tags);
+        let report = merged(&workspace, &into);
+        let change = if n == 0 { Change::Copied } else { Change::Extended };
+        assert_eq!(report.streams.iter().map(|s| s.change).collect::<Vec<_>>(), [change]);
+        assert_eq!(segments(&into), segments(&workspace));
+    }
+    let log = into.log(5);
+    append(&log, [1]);
+    assert_ne!(log.head().unwrap().stream, workspace.streams()[0]);
+}
+
+#[test]
+fn quarantine_copies_what_nobody_can_read_once() {
+    let workspace = closed();
+    let stream = workspace.streams()[0];
+    let paths = workspace.segments();
+    workspace.flip(&paths[0], 8 * 4420);
+    workspace.flip(&paths[1], 0);
+    workspace.flip(&paths[1], 8 * 4096);
+    let before = segments(&workspace);
+    let storage = workspace.disk.process(50);
+    let dir = Path::new("/w/quarantine");
+    let copied = quarantine(&storage, &workspace.log_dir(), stream, dir).unwrap();
+    let findings = workspace.scan(stream, ScanMode::Full).findings;
+    let unreadable = |f: &&Finding| !matches!(f.kind, FindingKind::SealBroken | FindingKind::HeaderCopy);
+    assert_eq!(copied.len(), findings.iter().filter(unreadable).count(), "{findings:#?}");
+    assert!(segments(&workspace) == before);
+    for kept in &copied {
+        let name = format!("{stream}-{}-{}-{}.bytes", kept.segment, kept.offset, kept.len);
+        assert_eq!(kept.path, dir.join(name));
+        let file = workspace
+            .disk
+            .read(paths.iter().find(|p| p.ends_with(format!("{:020}.seg", kept.segment.0))).unwrap());
+        let range = kept.offset as usize..(kept.offset + kept.len) as usize;
+        assert_eq!(workspace.disk.read(&kept.path).unwrap(), file.unwrap()[range]);
+    }
+    let writes = workspace.disk.write_count();
+    assert_eq!(quarantine(&storage, &workspace.log_dir(), stream, dir).unwrap(), copied);
+    assert_eq!(workspace.disk.write_count(), writes);
+    // Other damage at the same place is another copy.
+    workspace.flip(&paths[0], 8 * 4420 + 1);
+    let more = quarantine(&storage, &workspace.log_dir(), stream, dir).unwrap();
+    assert_eq!(more.iter().filter(|m| !copied.contains(m)).count(), 1);
+}
+
+// ---- crashes
+
+/// Pairs to merge that between them take every way a merge knows.
+fn pairs() -> Vec<(Workspace, Workspace)> {
+    let copies = forked();
+    let all = merged_all(&copies.iter().collect::<Vec<_>>(), "/all");
+    let some = merged_all(&[&copies[0], &copies[1], &copies[4]], "/some");
+    let (left, right) = (copies[0].copy_to("/left"), copies[0].copy_to("/right"));
+    for n in 0..left.segments().len() - 1 {
+        left.flip(&left.segments()[n], 8 * 4420);
+        right.flip(&right.segments()[n], 8 * 4500);
+    }
+    let empty = at(&copies[0], "/empty");
+    vec![
+        (all, empty.clone()),
+        (right, left),
+        (copies[6].clone(), some),
+        (copies[1].clone(), copies[0].copy_to("/one")),
+        (copies[0].clone(), copies[1].copy_to("/other")),
+    ]
+}
+
+/// Runs a merge that something happens to, for each of its operations, and then once more.
+fn interrupted(fault: fn() -> Fault, step: u64) {
+    for (from, into) in pairs() {
+        let expected = into.copy_to("/expected");
+        merged(&from, &expected);
+        let before = contents(&into);
+        for n in (0..).step_by(step as usize) {
+            let target = into.copy_to("/target");
+            let process = target.disk.spawn(51);
+            process.plan(Moment::Operation(n), fault());
+            let outcome = merge_on(&(process.clone() as Arc<dyn Storage>), &from, &target);
+            assert!(outcome.is_err() || named(&target) == named(&expected) || process.came_past_plans());
+            let lost: Vec<Content> = before.difference(&contents(&target)).cloned().collect();
+            assert!(lost.is_empty(), "operation {n} of {}: {lost:?}", from.root.display());
+            merged(&from, &target);
+            assert_eq!(named(&target), named(&expected), "operation {n} of {}", from.root.display());
+            target.disk.remove_tree(&target.root);
+            if !process.came_past_plans() {
+                break;
+            }
+        }
+        expected.disk.remove_tree(&expected.root);
+    }
+}
+
+#[test]
+fn a_merge_that_dies_anywhere_loses_nothing_and_is_finished_by_the_next() {
+    interrupted(|| Fault::Kill, 1);
+}
+
+#[test]
+fn a_merge_of_which_one_operation_fails_loses_nothing_and_is_finished_by_the_next() {
+    interrupted(|| Fault::Error(std::io::ErrorKind::Other), 3);
+}
+
+#[test]
+fn a_disk_that_fills_up_anywhere_loses_nothing() {
+    for (from, into) in pairs() {
+        let expected = into.copy_to("/expected");
+        merged(&from, &expected);
+        let before = contents(&into);
+        for free in (0..).step_by(1801) {
+            let target = into.copy_to("/target");
+            target.disk.set_free_bytes(Some(free));
+            let outcome = merge_on(&target.disk.process(51), &from, &target);
+            target.disk.set_free_bytes(None);
+            assert!(contents(&target).is_superset(&before));
+            if let Err(e) = &outcome {
+                assert_eq!(e.code(), "storage_full");
+            }
+            merged(&from, &target);
+            assert_eq!(named(&target), named(&expected), "{free} bytes of {}", from.root.display());
+            target.disk.remove_tree(&target.root);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        expected.disk.remove_tree(&expected.root);
+    }
+}
+
+#[test]
+fn a_power_cut_in_the_middle_loses_nothing() {
+    let pair_count = pairs().len();
+    for pair in 0..pair_count {
+        for n in (0..).step_by(23) {
+            let (from, into) = pairs().swap_remove(pair);
+            let expected = into.copy_to("/expected");
+            merged(&from, &expected);
+            let before = contents(&into);
+            let process = into.disk.spawn(51);
+            process.plan(Moment::Operation(n), Fault::Kill);
+            let _ = merge_on(&(process.clone() as Arc<dyn Storage>), &from, &into);
+            into.disk.cut_power(n);
+            assert!(contents(&into).is_superset(&before), "operation {n} of pair {pair}");
+            merged(&from, &into);
+            assert_eq!(named(&into), named(&expected), "operation {n} of pair {pair}");
+            if !process.came_past_plans() {
+                break;
+            }
+        }
+    }
+}
+
+/// A scan is what the helpers above rely on: it must see what is there.
+#[test]
+fn the_oracle_sees_an_entry_more() {
+    let copies = forked();
+    let before = oracle(&copies);
+    let fewer = oracle(&copies[1..]);
+    assert!(fewer.len() < before.len());
+    let storage = copies[0].disk.process(9);
+    let scan = Scan::of(&storage, &copies[0].log_dir(), copies[0].streams()[0], ScanMode::Full);
+    assert_eq!(scan.entries.len(), contents(&copies[0]).len());
+}

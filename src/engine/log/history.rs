@@ -1,0 +1,261 @@
+//! Entries of several copies of a stream as one history: the union of their intact entries, read side by side in
+//! bounded memory.
+
+use crate::engine::checksum::Digest;
+use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::fork::content_digest;
+use crate::engine::log::reader::{FindingKind, Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::stream::{ResumePoint, list_segments};
+use crate::engine::storage::Storage;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The one that is merged into.
+    Target,
+    /// The other one, which is only read.
+    Source,
+}
+
+/// Both logs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) from: &'a Path,
+    pub(super) into: &'a Path,
+}
+
+impl Sides<'_> {
+    pub(super) fn log(&self, side: Side) -> &Path {
+        match side {
+            Side::Target => self.into,
+            Side::Source => self.from,
+        }
+    }
+}
+
+/// Some entries of one stream as it lies in one log: `first` and on, up to before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) side: Side,
+    pub(super) stream: StreamId,
+    pub(super) first: Seq,
+    pub(super) end: Option<Seq>,
+}
+
+impl Part {
+    /// All of a stream.
+    pub(super) fn whole(side: Side, stream: StreamId) -> Part {
+        Part { side, stream, first: Seq::FIRST, end: None }
+    }
+
+    /// What of it lies at or behind `seq`.
+    pub(super) fn from(&self, seq: Seq) -> Option<Part> {
+        Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
+    }
+
+    /// What of it lies before `seq`.
+    pub(super) fn until(&self, seq: Seq) -> Option<Part> {
+        let end = self.end.map_or(seq, |end| end.min(seq));
+        Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)
+    }
+}
+
+/// Bytes at the end of a stream that nobody can read: an unknown number of entries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lost {
+    pub(super) side: Side,
+    pub(super) stream: StreamId,
+    pub(super) segment: Seq,
+    pub(super) offset: u64,
+    /// Whether it looks like one commit that a crash cut short.
+    pub(super) torn: bool,
+    /// The number expected there.
+    pub(super) next: Seq,
+}
+
+/// How a stream ended that was read to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) side: Side,
+    pub(super) stream: StreamId,
+    /// All entries before this one are read or known to be missing.
+    pub(super) next: Seq,
+    /// Whether a mark says so.
+    pub(super) closed: bool,
+    pub(super) lost: Option<Lost>,
+    /// Behind the last whole frame.
+    pub(super) point: ResumePoint,
+}
+
+/// Watches a stream being read for what its end has lost.
+#[derive(Debug)]
+pub(super) struct EndWatch {
+    side: Side,
+    stream: StreamId,
+    last_finding: Option<(FindingKind, Seq, u64)>,
+    lost: Option<Lost>,
+}
+
+impl EndWatch {
+    pub(super) fn new(side: Side, stream: StreamId) -> EndWatch {
+        EndWatch { side, stream, last_finding: None, lost: None }
+    }
+
+    pub(super) fn see(&mut self, item: &Item) {
+        match item {
+            Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),
+            Item::Gap(gap) if gap.last.is_none() => self.lose(gap.first),
+            Item::Gap(_) | Item::Commit(_) => {}
+        }
+    }
+
+    fn lose(&mut self, next: Seq) {
+        let Some((kind, segment, offset)) = self.last_finding else { return };
+        let torn = kind == FindingKind::Torn;
+        // A segment whose headers were never finished never held an entry.
+        if !(torn && offset == 0) {
+            let EndWatch { side, stream, .. } = *self;
+            self.lost = Some(Lost { side, stream, segment, offset, torn, next });
+        }
+    }
+
+    /// How the stream ended, once `reader` gave everything.
+    pub(super) fn end(&self, reader: &StreamReader) -> End {
+        End {
+            side: self.side,
+            stream: self.stream,
+            next: reader.next_seq(),
+            closed: reader.tail() == Tail::Closed,
+            lost: self.lost,
+            point: reader.resume_point(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct PartReader {
+    part: Part,
+    reader: StreamReader,
+    ready: VecDeque<Entry>,
+    watch: EndWatch,
+    done: bool,
+    end: Option<End>,
+}
+
+impl PartReader {
+    fn open(sides: &Sides<'_>, part: Part) -> Result<PartReader> {
+        let log = sides.log(part.side);
+        let bases = list_segments(sides.storage.as_ref(), log, part.stream)?;
+        // Nothing before the segment that holds the first one is of interest.
+        let at = bases.iter().rev().find(|base| **base <= part.first && part.first > Seq::FIRST);
+        let at = at.map_or(ResumePoint::START, |base| ResumePoint { segment: *base, offset: 0, next: *base });
+        let reader = StreamReader::open_at(sides.storage, log, part.stream, ScanMode::Full, at)?;
+        Ok(PartReader {
+            part,
+            reader,
+            ready: VecDeque::new(),
+            watch: EndWatch::new(part.side, part.stream),
+            done: false,
+            end: None,
+        })
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        while self.ready.is_empty() && !self.done {
+            let Some(item) = self.reader.next_item()? else {
+                self.done = true;
+                self.end = Some(self.watch.end(&self.reader));
+                break;
+            };
+            self.watch.see(&item);
+            if let Item::Commit(commit) = item {
+                let Part { first, end, .. } = self.part;
+                let wanted = commit.entries.into_iter().filter(|e| e.stamp.seq >= first);
+                self.ready.extend(wanted.filter(|e| end.is_none_or(|end| e.stamp.seq < end)));
+                self.done = end.is_some_and(|end| self.reader.next_seq() >= end);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the union of some parts that do not contradict each other.
+#[derive(Debug)]
+pub(super) struct HistoryReader {
+    parts: Vec<PartReader>,
+}
+
+impl HistoryReader {
+    pub(super) fn open(sides: &Sides<'_>, parts: &[Part]) -> Result<HistoryReader> {
+        let parts = parts.iter().map(|part| PartReader::open(sides, *part)).collect::<Result<_>>()?;
+        Ok(HistoryReader { parts })
+    }
+
+    /// The next entry that any part has; the stream in its stamp is that of the part.
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
+        for part in &mut self.parts {
+            part.fill()?;
+        }
+        let fronts = self.parts.iter().filter_map(|part| part.ready.front());
+        let Some(seq) = fronts.map(|entry| entry.stamp.seq).min() else { return Ok(None) };
+        let mut found = None;
+        for part in &mut self.parts {
+            if part.ready.front().is_some_and(|entry| entry.stamp.seq == seq) {
+                found = part.ready.pop_front();
+            }
+        }
+        Ok(found)
+    }
+
+    /// How those parts ended that go to the end of their stream, once all is read.
+    pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
+        self.parts.iter().filter_map(|part| part.end.as_ref())
+    }
+}
+
+/// Whether two entries of one number say the same, whatever streams they are in.
+fn alike(a: &Entry, b: &Entry) -> bool {
+    (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
+}
+
+/// The first number that both have and that says different things: it, and both digests.
+pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Option<(Seq, Digest, Digest)>> {
+    let (mut a, mut b) = (HistoryReader::open(sides, a)?, HistoryReader::open(sides, b)?);
+    let (mut x, mut y) = (a.next_entry()?, b.next_entry()?);
+    while let (Some(left), Some(right)) = (&x, &y) {
+        let order = left.stamp.seq.cmp(&right.stamp.seq);
+        if order.is_eq() && !alike(left, right) {
+            return Ok(Some((left.stamp.seq, content_digest(left), content_digest(right))));
+        }
+        if order.is_le() {
+            x = a.next_entry()?;
+        }
+        if order.is_ge() {
+            y = b.next_entry()?;
+        }
+    }
+    Ok(None)
+}
+
+/// What the entries with these numbers say, where they are there.
+pub(super) fn digests_at(
+    sides: &Sides<'_>,
+    parts: &[Part],
+    seqs: &BTreeSet<Seq>,
+) -> Result<BTreeMap<Seq, Digest>> {
+    let mut found = BTreeMap::new();
+    let Some(last) = seqs.last() else { return Ok(found) };
+    let parts: Vec<Part> = parts.iter().filter_map(|part| part.until(last.next())).collect();
+    let mut reader = HistoryReader::open(sides, &parts)?;
+    while let Some(entry) = reader.next_entry()? {
+        if seqs.contains(&entry.stamp.seq) {
+            found.insert(entry.stamp.seq, content_digest(&entry));
+        }
+    }
+    Ok(found)
+}

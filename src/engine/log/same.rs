@@ -1,0 +1,104 @@
+//! Whether two copies of a stream are the same, or one the front of the other, without decoding them.
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::history::{Side, Sides};
+use crate::engine::log::names;
+use crate::engine::log::reader::{ScanMode, StreamReader, Tail};
+use crate::engine::log::resync::Source;
+use crate::engine::log::rewrite::segments_of;
+use crate::engine::log::stream::ResumePoint;
+use crate::engine::storage::OpenMode;
+use std::cmp::Ordering;
+
+/// At least; a mapped or larger window is used as it is.
+const CHUNK: usize = 256 << 10;
+
+/// What the bytes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    /// The source's bytes are the front of the target's, or all of them.
+    TargetHasAll,
+    /// The target's bytes are the front of the source's.
+    SourceHasAll,
+    /// Neither.
+    Unlike,
+}
+
+/// Compares the copies of a stream segment by segment. Room that was kept behind the last frame makes no difference.
+pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Likeness> {
+    let target = segments_of(sides, Side::Target, stream)?;
+    let source = segments_of(sides, Side::Source, stream)?;
+    let common = target.len().min(source.len());
+    if target.get(..common) != source.get(..common) {
+        return Ok(Likeness::Unlike);
+    }
+    let lengths = target.len().cmp(&source.len());
+    for (n, base) in target.iter().take(common).enumerate() {
+        let longer = files(sides, stream, *base)?;
+        let last = n + 1 == common;
+        match (longer, lengths) {
+            (Some(Ordering::Equal), _) => {}
+            (Some(Ordering::Greater), Ordering::Equal | Ordering::Greater) if last => {
+                return Ok(Likeness::TargetHasAll);
+            }
+            (Some(Ordering::Less), Ordering::Equal | Ordering::Less) if last => {
+                return Ok(Likeness::SourceHasAll);
+            }
+            _ => return Ok(Likeness::Unlike),
+        }
+    }
+    Ok(if lengths == Ordering::Less { Likeness::SourceHasAll } else { Likeness::TargetHasAll })
+}
+
+/// Of two files of which one has all frames of the other: how the target's compares to the source's. `None`: neither, or
+/// that cannot be told from bytes.
+fn files(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
+    let open = |side| {
+        let path = names::segment_path(sides.log(side), stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = sides.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        Source::new(file, false).map(|source| (source, path.clone())).map_err(wrap)
+    };
+    let ((mut a, a_path), (mut b, b_path)) = (open(Side::Target)?, open(Side::Source)?);
+    let mut at = 0u64;
+    loop {
+        let left = a.bytes(at, CHUNK).map_err(|e| Error::io("read segment", &a_path, e))?;
+        let right = b.bytes(at, CHUNK).map_err(|e| Error::io("read segment", &b_path, e))?;
+        let len = left.len().min(right.len());
+        let like = match left.get(..len) == right.get(..len) {
+            true => len,
+            false => left.iter().zip(right).take_while(|(x, y)| x == y).count(),
+        };
+        at += like as u64;
+        if like == len && len > 0 {
+            continue;
+        }
+        break;
+    }
+    // Here they differ, or one ends. The shorter one's frames must all lie before: what is zeros there may be a frame's.
+    let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
+    let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
+    let all_before =
+        |side, len: u64| Ok(len <= at || frames_end(sides, side, stream, base)?.is_some_and(|end| end <= at));
+    let (a_len, b_len) = (a.file_len(), b.file_len());
+    let source_before = right.is_none() && all_before(Side::Source, b_len)?;
+    let target_before = left.is_none() && all_before(Side::Target, a_len)?;
+    Ok(match (target_before, source_before) {
+        (true, true) => Some(Ordering::Equal),
+        (false, true) => Some(Ordering::Greater),
+        (true, false) => Some(Ordering::Less),
+        (false, false) => None,
+    })
+}
+
+/// Where the frames of a stream's last segment end; `None` if something else follows them than zeros.
+fn frames_end(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<u64>> {
+    let at = ResumePoint { segment: base, offset: 0, next: base };
+    let mut reader = StreamReader::open_at(sides.storage, sides.log(side), stream, ScanMode::Full, at)?;
+    while reader.next_item()?.is_some() {}
+    let point = reader.resume_point();
+    let whole =
+        point.segment == base && point.offset > 0 && !matches!(reader.tail(), Tail::Unfinished { .. });
+    Ok(whole.then_some(point.offset))
+}
