@@ -170,6 +170,14 @@ struct Family {
     too_deep: bool,
 }
 
+impl Family {
+    /// What a stream branched off from, and what that did, and so on.
+    fn line(&self, id: StreamId) -> Vec<StreamId> {
+        let parent = |id: &StreamId| self.origins.get(id).map(|origin| origin.parent);
+        std::iter::successors(parent(&id), parent).take(DEPTH_MAX).collect()
+    }
+}
+
 /// Merges a log into another. `progress` hears of bytes of the source done and in all.
 ///
 /// Durability: what the report says is on disk. Cost: streams that are the same in both are compared byte by byte; what
@@ -358,7 +366,17 @@ impl Merger<'_> {
             self.skip(family, SkipReason::Held);
             return Ok(());
         }
-        for plan in &plans {
+        let mut gone: Vec<StreamId> = gone;
+        gone.sort_by_key(|id| std::cmp::Reverse(family.line(*id).len()));
+        for (n, plan) in plans.iter().enumerate() {
+            // What branched off from this stream's old entries, and stands under another name by now, goes before they do:
+            // its origin would name entries that are not there any more.
+            let todo = plans.get(n..).unwrap_or_default();
+            let is_written = |id: &StreamId| !todo.iter().any(|plan| plan.takes_from(*id));
+            for id in gone.extract_if(.., |id| family.line(*id).contains(&plan.id) && is_written(id)) {
+                self.remove(id)?;
+                self.say(id, Change::Moved, 0);
+            }
             let done =
                 carry_out(&self.sides, plan, &self.options.quarantine, self.options.segment_bytes_max)?;
             let change = match family.target.contains(&plan.id) {
@@ -372,7 +390,7 @@ impl Merger<'_> {
             self.remove(*id)?;
             self.say(*id, Change::Moved, 0);
         }
-        let told: BTreeSet<StreamId> = plans.iter().map(|plan| plan.id).chain(gone.iter().copied()).collect();
+        let told: BTreeSet<StreamId> = self.report.streams.iter().map(|said| said.stream).collect();
         for id in family.source.difference(&told) {
             let moved = !shall_be.contains(id);
             self.say(*id, if moved { Change::Moved } else { Change::Unchanged }, 0);

@@ -17,8 +17,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHUNK: usize = 1 << 20;
-/// Payload bytes of one frame that is written anew: enough to share what repeats, little to lose by one flipped bit.
-const RUN_BYTES_MAX: usize = 64 << 10;
+/// Payload bytes of one frame that is written anew, and at most this part of a segment: enough to share what repeats,
+/// little to lose by one flipped bit.
+const RUN_BYTES_MAX: u64 = 64 << 10;
+const RUNS_A_SEGMENT: u64 = 64;
 /// So much of what nobody can read goes along into a new segment, to keep it known that something is lost; all of it is in
 /// quarantine.
 const LOST_BYTES_MAX: u64 = 64 << 10;
@@ -184,6 +186,7 @@ struct Encoding<'a> {
     staged: Staged<'a>,
     salt: u64,
     run: Rows,
+    run_bytes_max: usize,
     stream: StreamId,
     first: Seq,
 }
@@ -198,7 +201,7 @@ impl Encoding<'_> {
         let Entry { stamp, kind, version, payload, .. } = entry;
         let row = Row { kind: *kind, version: *version, time: stamp.time, payload };
         let follows = stamp.seq == self.first.plus(self.run.len() as u64) && stamp.time >= self.run.times().1;
-        let full = self.run.payload_bytes() >= RUN_BYTES_MAX || self.run.len() >= FRAME_ENTRIES_MAX;
+        let full = self.run.payload_bytes() >= self.run_bytes_max || self.run.len() >= FRAME_ENTRIES_MAX;
         let mut alone = Rows::new();
         alone.push(row);
         if !follows || full || !self.run.fit_with(&alone) {
@@ -333,7 +336,8 @@ impl<'a> Encoder<'a> {
         let mut staged = Staged::new(self.sides, self.plan.id, base)?;
         staged.write(&header.encode())?;
         let (run, stream, first) = (Rows::new(), self.plan.id, Seq(0));
-        Ok(Encoding { staged, salt: header.salt, run, stream, first })
+        let run_bytes_max = (self.segment_bytes_max / RUNS_A_SEGMENT).min(RUN_BYTES_MAX) as usize;
+        Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
     }
 
     /// What is known of the end of the stream: a mark, bytes that nobody can read.

@@ -216,6 +216,11 @@ impl Plan {
         Ok((!keeps).then_some(plan))
     }
 
+    /// Whether entries of this stream of the target go into it.
+    pub(super) fn takes_from(&self, stream: StreamId) -> bool {
+        self.id != stream && self.parts.iter().any(|part| (part.side, part.stream) == (Side::Target, stream))
+    }
+
     /// Where segments begin: where the target's do; and where the source's do if no file of the target reaches behind it.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
