@@ -797,44 +797,8 @@ fn interrupted(fault: fn() -> Fault, step: u64) {
             assert!(outcome.is_err() || named(&target) == named(&expected) || process.came_past_plans());
             let lost: Vec<Content> = before.difference(&contents(&target)).cloned().collect();
             assert!(lost.is_empty(), "operation {n} of {}: {lost:?}", from.root.display());
-            let show = |w: &Workspace| {
-                for st in w.streams() {
-                    let sc = w.scan(st, ScanMode::Full);
-                    println!(
-                        "  {st} {:?} segs {:?} gaps {:?}",
-                        sc.entries.iter().map(|e| (e.stamp.seq.0, e.payload[2])).collect::<Vec<_>>(),
-                        w.segments()
-                            .iter()
-                            .filter(|p| p.to_string_lossy().contains(&st.to_string()))
-                            .map(|p| p.file_name().unwrap().to_string_lossy()[15..20].to_owned())
-                            .collect::<Vec<_>>(),
-                        sc.missing()
-                    );
-                }
-            };
-            let bad = {
-                let t2 = target.copy_to("/target2");
-                let r = merge_on(&t2.disk.process(50), &from, &t2);
-                let b = r.is_err() || named(&t2) != named(&expected);
-                t2.disk.remove_tree(&t2.root);
-                b
-            };
-            if bad {
-                println!("FROM");
-                show(&from);
-                println!("INTO");
-                show(&into);
-                println!("EXPECTED");
-                show(&expected);
-                println!("CRASHED {n}");
-                show(&target);
-            }
-            let rep = merge_on(&target.disk.process(50), &from, &target).unwrap();
-            if bad {
-                println!("AGAIN {rep:#?}");
-                show(&target);
-            }
-            assert!(named(&target) == named(&expected), "operation {n} of {}", from.root.display());
+            merged(&from, &target);
+            assert_eq!(named(&target), named(&expected), "operation {n} of {}", from.root.display());
             target.disk.remove_tree(&target.root);
             if !process.came_past_plans() {
                 break;

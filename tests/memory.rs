@@ -23,7 +23,7 @@ use contexta::engine::entry::{
 };
 use contexta::engine::log::frame::{
     EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX,
-    FrameHeader, decode_entries,
+    FrameHeader, decode_entries, frame_salt,
 };
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::segment::{FRAMES_AT, Mark, SEAL_INDEX_MAX, SegmentHeader};
@@ -207,6 +207,17 @@ fn frames_stay_within_what_they_may_expand_to() {
     }
 }
 
+/// Makes the checksums of a frame those of its place in a segment.
+fn place(frame: &mut [u8], offset: u64) {
+    let Some((head, payload)) = frame.split_first_chunk_mut::<FRAME_HEADER_LEN>() else { return };
+    let salt = frame_salt(SALT, offset);
+    let len = u32::from_le_bytes(std::array::from_fn(|n| head[4 + n])) as usize;
+    let payload = payload.get(..len).unwrap_or_default();
+    head[32..36].copy_from_slice(&salted_crc32(salt, &[payload]).to_le_bytes());
+    let checksum = salted_crc32(salt.rotate_left(17), &[&head[..44]]);
+    head[44..48].copy_from_slice(&checksum.to_le_bytes());
+}
+
 #[test]
 fn a_reader_holds_one_frame_at_a_time() {
     let _alone = alone();
@@ -227,8 +238,12 @@ fn a_reader_holds_one_frame_at_a_time() {
     let log = Path::new("/log");
     for (what, bytes, readable) in hostile_frames() {
         // Twice a claim of 16 MiB that the file does not hold, the frame three times, and damage between.
-        let file =
-            [header.encode(), claims.repeat(2), bytes.clone(), vec![0xa5; 24], bytes.repeat(2)].concat();
+        let mut file = header.encode();
+        for part in [&claims, &claims, &bytes, &vec![0xa5; 24], &bytes, &bytes] {
+            let mut part = part.clone();
+            place(&mut part, file.len() as u64);
+            file.extend(part);
+        }
         let disk = SimDisk::new(1);
         disk.overwrite(&segment_path(log, STREAM, Seq(1)), file);
         let storage = disk.process(1);

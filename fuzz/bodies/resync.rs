@@ -7,7 +7,7 @@
 use super::frame::{SALT, STREAM, mend_checksums};
 use contexta::engine::chain::Chain;
 use contexta::engine::entry::{Entry, Gap, Seq};
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries};
+use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
 use contexta::engine::log::segment::{FRAMES_AT, Mark, SegmentHeader};
@@ -83,13 +83,14 @@ fn mend(file: &mut [u8]) {
         else {
             break;
         };
+        let salt = frame_salt(SALT, at as u64);
         at += 8;
         if head[..4] != FRAME_MAGIC || head[36..44] != [0; 8] {
             continue;
         }
         let len = u32::from_le_bytes(std::array::from_fn(|n| head[4 + n])) as usize;
         let here = len.min(rest.len());
-        mend_checksums(head, &mut rest[..here], STREAM, SALT);
+        mend_checksums(head, &mut rest[..here], STREAM, salt);
         if here == len {
             at += (FRAME_HEADER_LEN - 8 + len).next_multiple_of(8);
         }
@@ -159,9 +160,10 @@ fn search(file: &[u8]) -> (Vec<Entry>, Seq) {
 }
 
 fn whole(file: &[u8], at: usize) -> Option<(FrameHeader, &[u8])> {
-    let header = FrameHeader::decode(file.get(at..)?, SALT)?;
+    let salt = frame_salt(SALT, at as u64);
+    let header = FrameHeader::decode(file.get(at..)?, salt)?;
     let payload = file.get(at + FRAME_HEADER_LEN..at + header.frame_len() as usize)?;
-    header.matches(payload, SALT).then(|| (header, &payload[..header.payload_len as usize]))
+    header.matches(payload, salt).then(|| (header, &payload[..header.payload_len as usize]))
 }
 
 /// The next whole frame behind `at`, as far as the bytes allowed to candidates go.
@@ -169,7 +171,7 @@ fn later(file: &[u8], at: usize) -> Option<usize> {
     // Zeros are passed over before the search begins, so that they cost nothing; there is no candidate in them.
     let mut left = 64u64 << 20;
     for at in (at + 8..file.len()).step_by(8) {
-        let Some(header) = FrameHeader::decode(&file[at..], SALT) else { continue };
+        let Some(header) = FrameHeader::decode(&file[at..], frame_salt(SALT, at as u64)) else { continue };
         left = left.checked_sub(header.frame_len())?;
         if whole(file, at).is_some() {
             return Some(at);

@@ -6,9 +6,11 @@ use super::{frame, payload, segment};
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
-use contexta::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, put_entries, put_mark};
+use contexta::engine::log::frame::{
+    FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
+};
 use contexta::engine::log::rows::{Row, Rows};
-use contexta::engine::log::segment::{Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
+use contexta::engine::log::segment::{FRAMES_AT, Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
 use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
 use contexta::engine::storage::Place;
@@ -168,7 +170,19 @@ fn segments() -> Vec<Seed> {
 fn files() -> Vec<Seed> {
     let (a, b) = (entries(1, &[(1, "one"), (1, "two")]), entries(3, &[(1, "three"), (2, "four")]));
     let (c, end) = (entries(5, &[(1, "five")]), mark(6, FLAG_CLOSE, &close()));
-    let file = |flags: u8, parts: &[&[u8]]| [&[flags][..], &parts.concat()].concat();
+    let file = |flags: u8, parts: &[&[u8]]| {
+        let mut file = vec![flags];
+        for part in parts {
+            // A frame holds at its place only.
+            let mut part = part.to_vec();
+            let salt = frame_salt(frame::SALT, FRAMES_AT + file.len() as u64 - 1);
+            if part.starts_with(b"CxF1") && part.len() >= FRAME_HEADER_LEN {
+                frame::mend(&mut part, frame::STREAM, salt);
+            }
+            file.extend(part);
+        }
+        file
+    };
     let good = file(MEND, &[&a, &b, &c, &end]);
     let many = claims(16 << 20).repeat(8);
     let (zeros, noise) = ([0; 96], [0xa5; 40]);

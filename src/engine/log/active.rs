@@ -10,6 +10,7 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 use crate::engine::error::{Error, Result};
+use crate::engine::log::frame::frame_salt;
 use crate::engine::log::group::SyncFailure;
 use crate::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, Seal, SegmentHeader};
 use crate::engine::storage::{File, read_full_at, write_all_at};
@@ -122,6 +123,11 @@ impl ActiveSegment {
         self.synced = if self.entries > 0 { 0 } else { offset };
         self.unhashed.clear();
         Ok(())
+    }
+
+    /// The salt of the next frame.
+    pub(super) fn frame_salt(&self) -> u64 {
+        frame_salt(self.salt, self.offset)
     }
 
     /// Sees to it that `len` bytes can be written and what is kept back stays free.

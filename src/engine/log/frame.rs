@@ -112,6 +112,14 @@ impl FrameHeader {
     }
 }
 
+/// The salt of a frame at `offset` in a segment with this salt: a frame stands at its place or nowhere.
+///
+/// Two offsets below 4 GiB differ in no more than 32 neighbouring bits of what a CRC-32 begins with, so one frame's
+/// checksums never hold at the other.
+pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
+    segment_salt ^ offset
+}
+
 /// The salt of a header's checksum. The header holds the payload's checksum; with one and the same salt in both, the
 /// salt could cancel out of the header's.
 fn header_salt(salt: u64) -> u64 {

@@ -11,7 +11,7 @@ use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries};
+use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
 use crate::engine::log::names;
 use crate::engine::log::resync::{Source, next_frame, whole};
 use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
@@ -158,7 +158,7 @@ impl SegmentScan {
             let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
             return self.damage(offset, nonzero, None);
         }
-        let header = FrameHeader::decode(head, self.salt);
+        let header = FrameHeader::decode(head, frame_salt(self.salt, offset));
         if let Some(header) = header
             && whole(&mut self.source, offset, &header, self.salt)?
         {

@@ -4,7 +4,7 @@
 use crate::engine::chain::Chain;
 use crate::engine::entry::{Entry, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{FLAG_CLOSE, FRAME_ENTRIES_MAX, put_entries, put_mark};
+use crate::engine::log::frame::{FLAG_CLOSE, FRAME_ENTRIES_MAX, frame_salt, put_entries, put_mark};
 use crate::engine::log::history::{HistoryReader, Lost, Sides};
 use crate::engine::log::names;
 use crate::engine::log::quarantine::{Quarantined, keep_segment};
@@ -217,7 +217,14 @@ impl Encoding<'_> {
             return Ok(());
         }
         let mut frame = Vec::new();
-        put_entries(&mut frame, &mut Vec::new(), &self.run, self.stream, self.first, self.salt);
+        put_entries(
+            &mut frame,
+            &mut Vec::new(),
+            &self.run,
+            self.stream,
+            self.first,
+            frame_salt(self.salt, self.staged.len),
+        );
         self.run.clear();
         self.staged.write(&frame)
     }
@@ -346,7 +353,8 @@ impl<'a> Encoder<'a> {
             let chain = self.chain.as_ref().filter(|_| next == self.next);
             let mark = Mark { chain: chain.map_or(Chain::ORIGIN, Chain::link), seal: None };
             let mut frame = Vec::new();
-            put_mark(&mut frame, FLAG_CLOSE, next, self.last_time, &mark.encode(), segment.salt);
+            let salt = frame_salt(segment.salt, segment.staged.len);
+            put_mark(&mut frame, FLAG_CLOSE, next, self.last_time, &mark.encode(), salt);
             segment.staged.write(&frame)?;
         }
         match &self.plan.lost {

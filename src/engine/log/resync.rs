@@ -6,7 +6,7 @@
 //! as damage.
 
 use crate::engine::log::frame::{
-    FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX, FrameHeader,
+    FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, frame_salt,
 };
 use crate::engine::storage::{File, Mapping, read_full_at};
 use std::io;
@@ -104,7 +104,7 @@ pub fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Result<Optio
             continue;
         };
         at += found as u64;
-        if let Some(header) = FrameHeader::decode(source.bytes(at, FRAME_HEADER_LEN)?, salt) {
+        if let Some(header) = FrameHeader::decode(source.bytes(at, FRAME_HEADER_LEN)?, frame_salt(salt, at)) {
             let Some(left) = budget.checked_sub(header.frame_len()) else { return Ok(None) };
             budget = left;
             if whole(source, at, &header, salt)? {
@@ -119,5 +119,5 @@ pub fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Result<Optio
 pub fn whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {
     let len = header.frame_len() as usize - FRAME_HEADER_LEN;
     let payload = source.bytes(at + FRAME_HEADER_LEN as u64, len)?;
-    Ok(payload.len() == len && header.matches(payload, salt))
+    Ok(payload.len() == len && header.matches(payload, frame_salt(salt, at)))
 }

@@ -233,7 +233,14 @@ impl Log {
             if synced.is_ok() && active.synced_always && !segment.marked && segment.cut().is_ok() {
                 let mark = Mark { chain: link, seal: None };
                 let mut frame = Vec::new();
-                put_mark(&mut frame, FLAG_CLOSE, active.next, segment.times.1, &mark.encode(), segment.salt);
+                put_mark(
+                    &mut frame,
+                    FLAG_CLOSE,
+                    active.next,
+                    segment.times.1,
+                    &mark.encode(),
+                    segment.frame_salt(),
+                );
                 marked = segment.write(&frame);
             }
             if synced.is_ok() {
@@ -366,7 +373,7 @@ impl Shared {
         segment.cut()?;
         frame.clear();
         canonical.clear();
-        put_entries(frame, canonical, &batch.rows, active.id, active.next, segment.salt);
+        put_entries(frame, canonical, &batch.rows, active.id, active.next, segment.frame_salt());
         segment.take_room(frame.len() as u64, room)?;
         let offset = segment.offset;
         segment.write(frame)?;
@@ -485,7 +492,7 @@ impl Shared {
         let (mut old, link) = active.go_on_in(next);
         let mark = Mark { chain: link, seal: Some(old.seal()) };
         let mut frame = Vec::new();
-        put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.salt);
+        put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
         // Without its seal a segment is still whole: the next header bounds it.
         old.write_or_blank(&frame);
         let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
