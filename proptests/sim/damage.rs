@@ -3,7 +3,7 @@
 use crate::domain::{Frame, Scan, Told, Toy, Workspace};
 use crate::sim::seeds::Dice;
 use contexta::engine::entry::{Entry, Seq, StreamId};
-use contexta::engine::log::frame::FrameHeader;
+use contexta::engine::log::frame::{FrameHeader, frame_salt};
 use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use std::path::{Path, PathBuf};
@@ -62,7 +62,9 @@ const ZEROS_KEPT: usize = 48;
 fn walk(base: Seq, bytes: &[u8]) -> (usize, Vec<MarkPlace>) {
     let salt = SegmentHeader::decode_one(bytes).unwrap().salt;
     let (mut at, mut marks) = (FRAMES_AT as usize, Vec::new());
-    while let Some(header) = bytes.get(at..).and_then(|rest| FrameHeader::decode(rest, salt)) {
+    while let Some(header) =
+        bytes.get(at..).and_then(|rest| FrameHeader::decode(rest, frame_salt(salt, at as u64)))
+    {
         let end = at + header.frame_len() as usize;
         if header.entries == 0 {
             marks.push(MarkPlace { segment: base, bytes: (at as u64, end as u64), next: header.first });
