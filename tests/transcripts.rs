@@ -89,6 +89,27 @@ fn the_commands_answer_from_a_workspace() {
 }
 
 #[test]
+fn heads_that_were_printed_are_confirmed_and_miss_what_is_cut_away() {
+    let dir = workspace("heads");
+    let path = dir.path();
+    let output = contexta(path, &["log", "heads"]);
+    let head = text(&output.stdout).trim_end().to_owned();
+    assert_eq!((code(&output), head.matches(':').count()), (0, 2), "{head}");
+    let listed = json(path, &["log", "heads"]);
+    assert_eq!(listed.get("heads").and_then(Value::as_list), Some(&[Value::text(&head)][..]));
+    let confirmed = json(path, &["verify", "--head", &head]);
+    assert_eq!(confirmed.get("heads"), Some(&Value::Int(1)));
+    let stream = std::fs::read_dir(path.join(".contexta/log")).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_file(stream.join("00000000000000000001.seg")).unwrap();
+    assert_eq!(code(&contexta(path, &["verify"])), 0, "nothing in the log tells");
+    let output = contexta(path, &["verify", "--head", &head, "--format", "json"]);
+    let report = parse(&text(&output.stdout)).unwrap();
+    let problem = &report.get("problems").and_then(Value::as_list).unwrap()[0];
+    assert_eq!((code(&output), problem.get("code").and_then(Value::as_str)), (1, Some("entries_missing")));
+    assert_eq!(code(&contexta(path, &["verify", "--head", "nonsense"])), 2);
+}
+
+#[test]
 fn init_creates_and_says_what_it_found() {
     let dir = TempDir::new("init");
     assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), "created the workspace .contexta\n");

@@ -311,6 +311,14 @@ pub(crate) fn merge(r: &MergeReport) -> Value {
     ])
 }
 
+pub(crate) fn heads(heads: &[String], r: &VerifyReport) -> Value {
+    Value::map([
+        ("heads", list(heads, |head| Value::text(head))),
+        ("problems", list(&r.problems, problem)),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
 pub(crate) fn streams(rows: &[StreamRow]) -> Value {
     let row = |s: &StreamRow| {
         let segments = list(&s.segments, |g| {

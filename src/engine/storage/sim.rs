@@ -87,12 +87,23 @@ impl NameChange {
         }
     }
 
-    fn any_path(&self, holds: impl Fn(&Path) -> bool) -> bool {
+    fn paths(&self) -> Vec<&Path> {
         match self {
-            NameChange::Create { path, .. } | NameChange::Remove { path } => holds(path),
-            NameChange::Rename { from, to, .. } => holds(from) || holds(to),
+            NameChange::Create { path, .. } | NameChange::Remove { path } => vec![path],
+            NameChange::Rename { from, to, .. } => vec![from, to],
         }
     }
+
+    fn any_path(&self, holds: impl Fn(&Path) -> bool) -> bool {
+        self.paths().into_iter().any(holds)
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Dir {
+    inode: u64,
+    /// When a name in it changed last.
+    modified: u64,
 }
 
 #[derive(Debug, Default)]
@@ -101,7 +112,7 @@ struct DiskState {
     durable_names: Names,
     unsynced_names: Vec<(u64, NameChange)>,
     /// Directories are durable as soon as they are there, as `create_dir_all` promises.
-    dirs: BTreeMap<PathBuf, u64>,
+    dirs: BTreeMap<PathBuf, Dir>,
     lives: Vec<Weak<Life>>,
     next_inode: u64,
     next_handle: u64,
@@ -130,7 +141,24 @@ impl DiskState {
         self.next_inode
     }
 
+    fn new_dir(&mut self, path: &Path) {
+        let dir = Dir { inode: self.new_inode(), modified: self.now };
+        self.dirs.insert(path.to_path_buf(), dir);
+        self.touch_parent(path);
+    }
+
+    /// A name in the directory of `path` has changed.
+    fn touch_parent(&mut self, path: &Path) {
+        let now = self.now;
+        if let Some(dir) = path.parent().and_then(|parent| self.dirs.get_mut(parent)) {
+            dir.modified = now;
+        }
+    }
+
     fn change_name(&mut self, order: u64, change: NameChange) {
+        for path in change.paths() {
+            self.touch_parent(path);
+        }
         change.clone().apply(&mut self.files);
         self.unsynced_names.push((order, change));
     }
@@ -175,7 +203,7 @@ impl SimDisk {
     pub fn new(seed: u64) -> SimDisk {
         let mut state = DiskState { now: 1_700_000_000_000_000_000, entropy: seed, ..DiskState::default() };
         state.boot = [1; 16];
-        state.dirs.insert(PathBuf::from("/"), 0);
+        state.dirs.insert(PathBuf::from("/"), Dir::default());
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -343,14 +371,13 @@ impl SimDisk {
             state.durable_names.insert(path.to_path_buf(), node);
             return;
         }
-        let mut dir = path.parent();
-        while let Some(d) = dir {
-            if !state.dirs.contains_key(d) {
-                let inode = state.new_inode();
-                state.dirs.insert(d.to_path_buf(), inode);
+        let above: Vec<PathBuf> = path.ancestors().skip(1).map(Path::to_path_buf).collect();
+        for dir in above.iter().rev() {
+            if !state.dirs.contains_key(dir) {
+                state.new_dir(dir);
             }
-            dir = d.parent();
         }
+        state.touch_parent(path);
         let node = Node::new(state.new_inode(), now, content);
         state.files.insert(path.to_path_buf(), Arc::clone(&node));
         state.durable_names.insert(path.to_path_buf(), node);
@@ -363,6 +390,8 @@ impl SimDisk {
         state.durable_names.retain(|p, _| !p.starts_with(path));
         state.unsynced_names.retain(|(_, change)| !change.any_path(|p| p.starts_with(path)));
         state.dirs.retain(|p, _| !p.starts_with(path));
+        state.now += 1;
+        state.touch_parent(path);
     }
 
     /// Copies a directory tree to another place: other inodes, no locks, as `cp -r` does.

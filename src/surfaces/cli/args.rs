@@ -81,6 +81,9 @@ pub(super) enum ReportCommand {
 pub(super) enum LogCommand {
     /// List streams and segments
     Ls,
+    /// Print how far each stream goes, with the digest of all of it, one a line: kept elsewhere, `verify --head` tells
+    /// by it what is gone. Exits 1 if a stream is damaged
+    Heads,
     /// Print entries in the order of the log; with `--format json` one object a line
     Dump(DumpArgs),
 }

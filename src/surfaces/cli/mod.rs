@@ -73,6 +73,7 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),
+        Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
         Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
     }

@@ -314,8 +314,7 @@ impl Storage for SimProcess {
             dir = d.parent();
         }
         for d in missing.into_iter().rev() {
-            let inode = state.new_inode();
-            state.dirs.insert(d, inode);
+            state.new_dir(&d);
         }
         Ok(())
     }
@@ -370,9 +369,9 @@ impl Storage for SimProcess {
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
         let state = self.look()?;
-        if let Some(inode) = state.dirs.get(path) {
-            let place = Some(Place { device: DEVICE, inode: *inode, born: *inode });
-            return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: 0, place });
+        if let Some(dir) = state.dirs.get(path) {
+            let place = Some(Place { device: DEVICE, inode: dir.inode, born: dir.inode });
+            return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: dir.modified, place });
         }
         let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
         Ok(FileInfo {

@@ -1,7 +1,7 @@
-//! `contexta log ls`, `contexta log dump`
+//! `contexta log ls`, `contexta log heads`, `contexta log dump`
 
 use crate::contract::json::write::canonical;
-use crate::recovery::StreamRow;
+use crate::recovery::{Outcome as Verdict, StreamRow, VerifyOptions};
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, DumpArgs};
 use crate::surfaces::cli::commands::existing;
@@ -23,6 +23,29 @@ pub(in crate::surfaces::cli) fn ls(cli: &Cli, out: &Output) -> Outcome {
     let headings = ["STREAM", "ENTRIES", "LAST", "LAST TIME", "SEGMENTS", "BYTES", "STATE"];
     out.text(&table(out, &headings, &rows, "no streams"))?;
     Ok(0)
+}
+
+pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
+    let bar = out.progress("reading the log");
+    let options = VerifyOptions { bodies: false, projections: false, heads: Vec::new() };
+    let report = existing(cli)?.verify(options, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let report = report?;
+    out.notes(&report.notes);
+    // A head behind a gap is none.
+    let heads: Vec<String> = report.streams.iter().filter_map(|s| s.head).map(|h| h.to_string()).collect();
+    if out.is_json() {
+        out.json(&wire::heads(&heads, &report))?;
+    } else {
+        out.text(&heads.iter().map(|head| format!("{head}\n")).collect::<String>())?;
+        for problem in &report.problems {
+            out.error(problem.code, &problem.message, Some("`contexta verify` says more"));
+        }
+    }
+    Ok(u8::from(report.outcome != Verdict::Whole))
 }
 
 fn row(s: &StreamRow) -> Vec<String> {
