@@ -649,3 +649,56 @@ fn the_digest_of_interleaved_series_does_not_depend_on_their_chunks() {
     }
     check(&workspace, &reader);
 }
+
+#[test]
+fn a_generation_is_published_while_views_of_the_one_before_are_open() {
+    let (workspace, log) = one_stream(3);
+    let reader = workspace.projector(2, true);
+    let outer = reader.read(|view| {
+        let before = workspace.generations();
+        let tables = PlainTables::read(view)?;
+        append_tags(&log, 100..150);
+        workspace.disk.advance(LONG);
+        let inner = reader.read(PlainTables::read)?;
+        assert_eq!(inner, workspace.plain_tables());
+        assert_ne!(workspace.generations(), before, "not published while a view is open");
+        // The file that this view reads from is gone by name; what it reads is what it was.
+        assert_eq!(PlainTables::read(view)?, tables);
+        Ok(tables)
+    });
+    assert_ne!(outer.unwrap(), workspace.plain_tables());
+    check(&workspace, &workspace.projector(3, true));
+}
+
+#[test]
+fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
+    let (workspace, log) = one_stream(3);
+    log.close().unwrap();
+    let process = workspace.disk.spawn(2);
+    let reader = workspace.projector_on(process.clone(), true);
+    check(&workspace, &reader);
+    workspace.disk.advance(LONG);
+    check(&workspace, &reader);
+    workspace.disk.advance(LONG);
+    let looks = |reader: &Projector<Toy>| {
+        let before = process.operations();
+        reader.read(|_| Ok(())).unwrap();
+        process.operations() - before
+    };
+    // The list of streams, the file, its directory; the directory of generations is not asked.
+    assert!(looks(&reader) <= 4, "{} operations for a stream that nobody touched", looks(&reader));
+    // Appended to; then a segment beside the first one; then gone.
+    append_tags(&log, 40..43);
+    check(&workspace, &reader);
+    let stream = log.close().unwrap().unwrap().stream;
+    workspace.disk.advance(LONG);
+    check(&workspace, &reader);
+    workspace.disk.advance(LONG);
+    let other = Workspace { segment_bytes_max: 4_400, ..workspace.clone() }.log(4);
+    append_tags(&other, 50..53);
+    drop(other);
+    check(&workspace, &reader);
+    workspace.disk.advance(LONG);
+    workspace.disk.remove_tree(&workspace.log_dir().join(stream.to_string()));
+    check(&workspace, &reader);
+}
