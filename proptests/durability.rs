@@ -251,7 +251,9 @@ fn review_a_merge_leaves_a_stream_alone_whose_writer_lives_after_a_failed_sync()
     workspace.disk.set_failing_syncs(true);
     log.append(&tag(100), Durability::Fsync).unwrap_err();
     workspace.disk.set_failing_syncs(false);
-    (1..4).for_each(|n| drop(log.append(&tag(n), Durability::Fsync).unwrap()));
+    for n in 1..4 {
+        log.append(&tag(n), Durability::Fsync).unwrap();
+    }
     let backup = workspace.copy_to("/backup");
     log.append(&tag(4), Durability::Fsync).unwrap();
     // The disk is bad: it loses something else too, and somebody fetches it from the backup.
@@ -316,6 +318,39 @@ fn review_a_segment_whose_sync_failed_is_not_synced_again() {
     workspace.disk.set_failing_syncs(false);
     let _ = log.sync();
     assert_eq!(workspace.disk.syncs_after_failure(), 0);
+}
+
+/// A seal is written before the sync, a close mark after it; cursors take both for "all of it is on disk".
+#[test]
+fn review_a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
+    for (at, seed) in (0..40).flat_map(|at| (0..24).map(move |seed| (at, seed))) {
+        let workspace = Workspace::new(14, 4_700);
+        let writer = workspace.disk.spawn(1);
+        let log = Arc::new(workspace.log_on(Arc::clone(&writer) as Arc<dyn Storage>));
+        log.append(&tag(0), Durability::Fsync).unwrap();
+        let stream = workspace.streams()[0];
+        let mut n = 1;
+        while workspace.scan(stream, ScanMode::Full).frames.last().unwrap().bytes.1 < 4_700 {
+            log.append(&tag(n), Durability::Flush).unwrap();
+            n += 1;
+        }
+        let (other, dies) = (Arc::clone(&log), Arc::clone(&writer));
+        let rotates = move || {
+            // Creation, header, two syncs, the seal; then it dies before the sync.
+            dies.plan(Moment::Change(dies.changes() + 5), Fault::Kill);
+            let _ = other.append(&tag(100), Durability::Flush);
+        };
+        let reader = workspace.disk.spawn(2);
+        reader.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(rotates)));
+        let projector = workspace.projector_on(Arc::clone(&reader) as Arc<dyn Storage>, true);
+        projector.read(PlainTables::read).unwrap();
+        drop(projector);
+        drop(log);
+        workspace.disk.crash(contexta::engine::storage::sim::Survival::Subset(seed));
+        workspace.disk.advance(3_000_000_000);
+        let seen = workspace.projector(3, false).read(PlainTables::read).unwrap();
+        assert_eq!(seen.text(), workspace.plain_tables().text(), "operation {at}, survival {seed}");
+    }
 }
 
 /// A process that can change its id, as a fork does. Its files stay open: the parent has them still.
