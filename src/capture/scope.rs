@@ -30,6 +30,8 @@ struct Scope {
     stage: Option<StageRef>,
     started_at: Timestamp,
     status: Mutex<RunStatus>,
+    /// The end that was asked for and could not be recorded.
+    asked: Mutex<Option<RunStatus>>,
 }
 
 impl Scope {
@@ -68,7 +70,13 @@ impl Scope {
 
     /// Takes back an end that could not be recorded, so that it can be said again.
     fn reopen(&self) {
-        *self.status() = RunStatus::Open;
+        let status = std::mem::replace(&mut *self.status(), RunStatus::Open);
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    }
+
+    /// How it ends when it is dropped: as was asked for, else as nobody said.
+    fn last_word(&self) -> RunStatus {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(unsaid)
     }
 
     fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
@@ -238,7 +246,7 @@ impl Drop for RunInner {
     fn drop(&mut self) {
         // Nobody is left to hear of an error; the run then stays open in the log, as after a kill.
         if self.scope.check_open().is_ok() {
-            let _ = self.end(unsaid());
+            let _ = self.end(self.scope.last_word());
         }
     }
 }
@@ -264,7 +272,14 @@ impl RunScope {
         started_at: Timestamp,
         params: BTreeMap<String, Stamp>,
     ) -> RunScope {
-        let scope = Scope { session, run, stage: None, started_at, status: Mutex::new(RunStatus::Open) };
+        let scope = Scope {
+            session,
+            run,
+            stage: None,
+            started_at,
+            status: Mutex::new(RunStatus::Open),
+            asked: Mutex::default(),
+        };
         let children = Mutex::new(Children { params, ..Children::default() });
         RunScope { inner: Arc::new(RunInner { scope, children }) }
     }
@@ -306,6 +321,7 @@ impl RunScope {
             stage: Some(stage_ref),
             started_at: now,
             status: Mutex::new(RunStatus::Open),
+            asked: Mutex::default(),
         };
         let stage = StageScope { inner: Arc::new(StageInner { scope: own, run: self.clone() }) };
         self.inner.children().stages.push(Arc::downgrade(&stage.inner));
@@ -378,7 +394,7 @@ impl StageInner {
 impl Drop for StageInner {
     fn drop(&mut self) {
         if self.scope.check_open().is_ok() {
-            let _ = self.end(unsaid());
+            let _ = self.end(self.scope.last_word());
         }
     }
 }

@@ -10,7 +10,7 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::frame_salt;
+use crate::engine::log::frame::{FRAME_HEADER_LEN, frame_salt};
 use crate::engine::log::group::SyncFailure;
 use crate::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, Seal, SegmentHeader};
 use crate::engine::storage::{File, read_full_at, write_all_at};
@@ -63,6 +63,8 @@ pub(super) struct ActiveSegment {
     pub(super) marked: bool,
     /// How far the file was synced.
     pub(super) synced: u64,
+    /// Whether a next segment may have been seen for a moment: then others may have this one mapped, and it is not cut.
+    pub(super) may_be_mapped: bool,
     /// Length of the file, which is as far as it has room on the disk.
     room: u64,
     takes_room: bool,
@@ -91,6 +93,7 @@ impl ActiveSegment {
             times: (0, 0),
             marked: true,
             synced: FRAMES_AT,
+            may_be_mapped: false,
             room: FRAMES_AT,
             takes_room: true,
             bytes_max,
@@ -191,6 +194,9 @@ impl ActiveSegment {
         let wrap = |e| Error::io("cut back segment", &self.path, e);
         match self.condition {
             Condition::Whole => return Ok(()),
+            Condition::Ragged if self.may_be_mapped => {
+                return Err(wrap(io::Error::other("it may be mapped")));
+            }
             Condition::Ragged => self.file.set_len(self.offset).map_err(wrap)?,
             Condition::Latched => return Err(wrap(io::Error::other("a sync of it failed"))),
         }
@@ -199,11 +205,18 @@ impl ActiveSegment {
         Ok(())
     }
 
+    /// Sees to it that no whole frame stands behind the last one that was acknowledged, though a write of it failed.
+    pub(super) fn blank_next_header(&self) -> Result<()> {
+        let blank = [0; FRAME_HEADER_LEN];
+        let written = write_all_at(self.file.as_ref(), self.offset, &blank);
+        written.map_err(|e| Error::io("blank the end of segment", &self.path, e))
+    }
+
     /// Gives back the room behind the last frame. Only while the segment is the last of its stream: others may have an
     /// earlier one mapped.
     pub(super) fn trim(&mut self) {
         // Where it stays, zeros stand behind the last frame; readers know them.
-        if self.room > self.offset && self.file.set_len(self.offset).is_ok() {
+        if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
             self.room = self.offset;
         }
     }
@@ -227,6 +240,11 @@ impl ActiveSegment {
             self.synced = self.offset;
         }
         Ok(())
+    }
+
+    /// Whether there is something to sync, and a sync would say something.
+    pub(super) fn can_be_synced(&self) -> bool {
+        !self.is_synced() && self.condition != Condition::Latched
     }
 
     pub(super) fn is_synced(&self) -> bool {

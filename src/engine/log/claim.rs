@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// How many of the newest streams a writer looks at for one to continue. Older ones are retired.
 const CANDIDATES_MAX: usize = 8;
 
+/// How often the lock of a new stream is asked for while a reader asks for it too.
+const LOCK_TRIES: usize = 1000;
+
 /// The stream a writer appends to.
 #[derive(Debug)]
 pub(super) struct ActiveStream {
@@ -36,6 +39,8 @@ pub(super) struct ActiveStream {
     pub(super) chain: Chain,
     /// Whether no sync of its segments failed while this writer had it.
     pub(super) synced_always: bool,
+    /// Whether other processes are kept from continuing it.
+    pub(super) left: bool,
 }
 
 impl ActiveStream {
@@ -139,7 +144,16 @@ impl Claims<'_> {
         segment.resume_at(point.offset)?;
         clock.resume(last_time);
         let (id, home, next) = (stream, Some(home), point.next);
-        Ok(Some(ActiveStream { id, home, _lock: lock, segment, next, chain, synced_always: true }))
+        Ok(Some(ActiveStream {
+            id,
+            home,
+            _lock: lock,
+            segment,
+            next,
+            chain,
+            synced_always: true,
+            left: false,
+        }))
     }
 
     /// Whoever created the stream may have died before its last sync; what is appended now must not lose its name.
@@ -186,6 +200,7 @@ impl Claims<'_> {
             next: Seq::FIRST,
             chain: Chain::from_link(Chain::ORIGIN),
             synced_always: true,
+            left: false,
         })
     }
 
@@ -200,10 +215,18 @@ impl Claims<'_> {
         let lock_path = dir.join(names::LOCK_NAME);
         let lock = self.storage.open(&lock_path, OpenMode::CreateNew);
         let lock = lock.map_err(|e| Error::io("create", &lock_path, e))?;
-        let home = match lock.try_lock() {
+        let mut taken = lock.try_lock();
+        for _ in 0..LOCK_TRIES {
+            // A reader is just asking whether the stream is held; that takes no longer than the asking.
+            if !matches!(taken, Ok(false)) {
+                break;
+            }
+            std::thread::yield_now();
+            taken = lock.try_lock();
+        }
+        let home = match taken {
             Ok(true) => home_of(self.storage.as_ref(), &dir),
-            // No locks here, or a reader is just asking whether the stream is held: without the lock the stream is
-            // used by this process only, and never continued.
+            // No locks here: the stream is used by this process only, and never continued.
             Ok(false) | Err(_) => None,
         };
         Ok(BegunStream { id, home, lock })
@@ -239,9 +262,15 @@ impl Claims<'_> {
         Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
     }
 
-    /// Sees to it that no process continues the stream, ever. `false`: the storage refused.
+    /// Takes [`Claims::forbid_continuing`] back. Where the storage refuses, the stream stays left.
+    pub(super) fn allow_continuing(&self, stream: StreamId) {
+        let dir = names::stream_dir(self.log, stream);
+        let _ = self.storage.rename(&dir.join(names::LEFT_NAME), &dir.join(names::LOCK_NAME));
+    }
+
+    /// Sees to it that no other process continues the stream. `false`: the storage refused.
     pub(super) fn forbid_continuing(&self, stream: StreamId) -> bool {
-        let lock = names::stream_dir(self.log, stream).join(names::LOCK_NAME);
-        self.storage.remove_file(&lock).is_ok()
+        let dir = names::stream_dir(self.log, stream);
+        self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::LEFT_NAME)).is_ok()
     }
 }

@@ -458,20 +458,25 @@ impl Family {
 /// Keeps writers away from a stream of the target.
 enum Hold {
     /// No writer can have it: there is no lock file, or it is held here.
-    Free { _lock: Option<Arc<dyn File>> },
+    Free { _locks: Vec<Arc<dyn File>> },
     /// A writer has it, or nobody can say.
     Busy,
 }
 
 impl Hold {
     fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
-        let path = names::stream_dir(sides.into, stream).join(names::LOCK_NAME);
-        let file = match sides.storage.open(&path, OpenMode::ReadWrite) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Hold::Free { _lock: None }),
-            Err(e) => return Err(Error::io("open", &path, e)),
-        };
-        Ok(if matches!(file.try_lock(), Ok(true)) { Hold::Free { _lock: Some(file) } } else { Hold::Busy })
+        let mut locks = Vec::new();
+        // A writer whose sync failed goes on under the other name.
+        for name in [names::LOCK_NAME, names::LEFT_NAME] {
+            let path = names::stream_dir(sides.into, stream).join(name);
+            match sides.storage.open(&path, OpenMode::ReadWrite) {
+                Ok(file) if matches!(file.try_lock(), Ok(true)) => locks.push(file),
+                Ok(_) => return Ok(Hold::Busy),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io("open", &path, e)),
+            }
+        }
+        Ok(Hold::Free { _locks: locks })
     }
 
     fn is_busy(&self) -> bool {

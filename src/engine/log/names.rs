@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// The lock file in a stream's directory.
 pub const LOCK_NAME: &str = "lock";
 
+/// What the lock file is renamed to when nobody may continue the stream. Its writer, while it lives, holds it still.
+pub const LEFT_NAME: &str = "left";
+
 const SEGMENT_SUFFIX: &str = ".seg";
 const SEQ_DIGITS: usize = 20;
 

@@ -443,7 +443,7 @@ impl StreamReader {
             self.chain = known.map(Chain::from_link);
         }
         // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
-        let mapped = self.mode == ScanMode::Follow && !self.is_last();
+        let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
         self.scan = Some(SegmentScan {
             base,
             salt,
@@ -469,6 +469,17 @@ impl StreamReader {
             self.lose_rest();
         }
         Ok(())
+    }
+
+    /// Whether the writer has gone on to the next segment: its header area is whole. A creation that fails leaves it
+    /// otherwise, and the writer in this one.
+    fn is_finished(&self) -> Result<bool> {
+        let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
+        let path = names::segment_path(&self.log, self.stream, *next);
+        let Ok(file) = self.storage.open(&path, OpenMode::Read) else { return Ok(false) };
+        let headers = read_headers(file.as_ref(), self.stream, *next);
+        let headers = headers.map_err(|e| Error::io("read segment", &path, e))?;
+        Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
     }
 
     /// The segment that comes next repeats the salt of this one.

@@ -99,7 +99,8 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let mut removed = false;
     for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
         let leftover = name.name.starts_with("segment-") && name.name.ends_with(".tmp");
-        if name.is_file && (leftover || name.name == names::LOCK_NAME) {
+        let lock = [names::LOCK_NAME, names::LEFT_NAME].contains(&name.name.as_str());
+        if name.is_file && (leftover || lock) {
             let path = dir.join(&name.name);
             storage.remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
             removed = true;

@@ -42,11 +42,10 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
 
 /// Whether a living writer holds the stream. Where there are no locks nobody can say: `false`.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
-    let path = names::stream_dir(log, stream).join(names::LOCK_NAME);
-    match storage.open(&path, OpenMode::Read) {
-        Ok(file) => matches!(file.is_locked(), Ok(true)),
-        Err(_) => false,
-    }
+    [names::LOCK_NAME, names::LEFT_NAME].iter().any(|name| {
+        let path = names::stream_dir(log, stream).join(name);
+        storage.open(&path, OpenMode::Read).is_ok_and(|file| matches!(file.is_locked(), Ok(true)))
+    })
 }
 
 /// Which folder this is, on which boot; `None` where the platform cannot tell.

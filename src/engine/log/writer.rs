@@ -46,7 +46,9 @@ impl Default for LogOptions {
 /// An acknowledged commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Committed {
-    /// The stamp of its first entry; the others follow, one nanosecond and one number further each.
+    /// The stamp of its first entry; the others follow, one nanosecond and one number further each. With
+    /// [`Durability::Batched`] it holds once the entries were handed over: if the process dies before, another one may
+    /// use the numbers.
     pub first: Stamp,
     /// How many entries.
     pub count: u64,
@@ -189,6 +191,11 @@ impl Log {
         }
         if before == 0 && !state.batch.rows.is_empty() {
             state.batch.since = now;
+            // Whoever continues the stream after a kill would not know of these numbers.
+            if let Err(e) = shared.keep_numbers(state) {
+                state.batch.rows.truncate(before);
+                return Err(e);
+            }
             self.see_to_the_age(state);
         }
         let head = state.active.as_ref().filter(|_| room == Room::Reserved).map(ActiveStream::head);
@@ -208,7 +215,7 @@ impl Log {
     pub fn sync(&self) -> Result<()> {
         let mut guard = self.shared.lock();
         self.shared.hand_over(&mut guard, Room::Ordinary)?;
-        if guard.active.as_ref().is_some_and(|active| !active.segment.is_synced()) {
+        if guard.active.as_ref().is_some_and(|active| active.segment.can_be_synced()) {
             self.shared.wait_for_sync(guard)?;
             guard = self.shared.lock();
         }
@@ -247,8 +254,11 @@ impl Log {
                 segment.trim();
                 synced = segment.sync();
             }
-            if synced.is_err() {
+            if synced.is_err() && !active.left {
                 shared.leave(state, active.id);
+            } else if synced.is_ok() && active.left && active.synced_always && marked.is_ok() {
+                // Everything that was given a number is there.
+                shared.claims(&[]).allow_continuing(active.id);
             }
             shared.settle(state, synced);
         }
@@ -290,7 +300,7 @@ impl Drop for Log {
         state.stopping = true;
         // What `close` left open: the lock goes with it.
         state.active = None;
-        self.shared.batch_begun.notify_one();
+        self.shared.batch_begun.notify_all();
     }
 }
 
@@ -303,6 +313,7 @@ impl Shared {
             self.state.clear_poison();
             let mut guard = poisoned.into_inner();
             guard.forget();
+            self.sync_ended.notify_all();
             guard
         });
         let process = self.storage.process_id();
@@ -366,6 +377,9 @@ impl Shared {
     fn hand_over(&self, state: &mut State, room: Room) -> Result<()> {
         if state.batch.rows.is_empty() {
             return Ok(());
+        }
+        if state.active.as_ref().is_some_and(|active| active.segment.condition == Condition::Latched) {
+            self.renew(state)?;
         }
         let State { active, batch, frame, canonical, .. } = state;
         let Some(active) = active else { return Err(self.gone()) };
@@ -440,12 +454,22 @@ impl Shared {
         let _ = self.renew(state);
     }
 
+    /// No other process continues the stream while numbers are given out that are not in it yet: until it is closed.
+    /// Where that cannot be seen to, nothing waits.
+    fn keep_numbers(&self, state: &mut State) -> Result<()> {
+        let Some(active) = state.active.as_mut().filter(|active| !active.left) else { return Ok(()) };
+        active.left = self.claims(&[]).forbid_continuing(active.id);
+        if active.left { Ok(()) } else { self.hand_over(state, Room::Ordinary) }
+    }
+
     /// The active stream gets no close mark any more, and once this process has let go of it nobody continues it.
     fn taint(&self, state: &mut State) {
         if let Some(active) = state.active.as_mut().filter(|active| active.synced_always) {
             active.synced_always = false;
-            let stream = active.id;
-            self.leave(state, stream);
+            let (stream, left) = (active.id, std::mem::replace(&mut active.left, true));
+            if !left {
+                self.leave(state, stream);
+            }
         }
     }
 
@@ -462,14 +486,21 @@ impl Shared {
         let Some(active) = active else { return Err(self.gone()) };
         let claims = self.claims(left);
         let result = claims.create_next(active, clock.tick(self.storage.now(), 1));
-        if result.is_err() && claims.has_next(active) {
-            self.taint(state);
+        if let Err(e) = &result {
+            // On a full disk the header area never becomes whole.
+            active.segment.may_be_mapped |= e.code() != "storage_full";
+            if claims.has_next(active) {
+                self.taint(state);
+            }
         }
         result
     }
 
     /// Goes on in a new segment of the same stream. The old one gets no seal: its end is not known to be whole.
     fn renew(&self, state: &mut State) -> Result<()> {
+        if let Some(active) = state.active.as_ref().filter(|a| a.segment.condition == Condition::Ragged) {
+            active.segment.blank_next_header()?;
+        }
         let next = self.create_next(state)?;
         let Some(active) = state.active.as_mut() else { return Ok(()) };
         let (old, _) = active.go_on_in(next);
@@ -528,8 +559,10 @@ impl State {
     fn forget(&mut self) {
         self.active = None;
         self.begun = None;
-        self.batch = Batch::default();
-        self.group = SyncGroup::default();
+        self.batch = Batch { has_thread: false, ..Batch::default() };
+        let failure = SyncFailure::new(Path::new(""), &io::ErrorKind::Interrupted.into());
+        std::mem::take(&mut self.group).settle(Err(failure));
         self.syncing = false;
+        self.lost_sync = None;
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{ResumePoint, is_held, list_streams, log_bytes};
 use crate::engine::projection::Applied;
-use crate::engine::projection::cursor::{CurrentFile, Cursor, Listing};
+use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::runtime::{Opened, PUBLISH_AFTER, Progress, Projector};
 use crate::engine::projection::tables::{Definition, Tables};
@@ -32,8 +32,6 @@ const STEP_ENTRIES: usize = 50_000;
 const STEP_BYTES: usize = 32 << 20;
 /// A frame is entered into the frame index when so many bytes lie between it and the last one.
 const FRAME_INDEX_STEP: u64 = 32 << 10;
-/// Files that changed this recently, in nanoseconds, are read even if they look the same: clocks are coarse.
-const FRESH: u64 = 2_000_000_000;
 
 enum StreamState {
     Unchanged,
@@ -234,7 +232,7 @@ impl<E: Event> Projector<E> {
     /// Decides whether a stream needs reading, and whether its cursor can be relied on.
     fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
         let files = listing.seen_from(cursor.resume.segment);
-        let same = files == cursor.files;
+        let same = files.is_same(&cursor.files);
         let rebooted = cursor.is_of_another_boot(self.storage.as_ref());
         if !rebooted
             && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
@@ -352,9 +350,10 @@ impl<E: Event> Projector<E> {
             notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
         }
         // An end that is not whole is looked at again every time, until it is repaired or explained.
-        cursor.settled = !unfinished && !open_gap;
-        if reader.tail() == Tail::Closed {
-            // A close mark is written when everything before it is on disk: no reboot takes anything.
+        let shows_appends = listing.shows_appends(&cursor.files, cursor.resume.offset);
+        cursor.settled = !unfinished && !open_gap && shows_appends;
+        if reader.tail() == Tail::Closed && !reader.is_sealed() {
+            // A close mark is written when everything before it is on disk: no reboot takes anything. A seal is not.
             cursor.boot = None;
         }
         Ok(true)

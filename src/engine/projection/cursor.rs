@@ -19,6 +19,10 @@ use crate::engine::storage::{FileInfo, Storage};
 use std::cmp::Ordering;
 use std::path::Path;
 
+/// Files that changed this recently, in nanoseconds, may have changed again without looking different: clocks of file
+/// systems are coarse, and an append into room taken ahead does not change the length.
+pub(super) const FRESH: u64 = 2_000_000_000;
+
 /// How far the projections have come in one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -70,6 +74,7 @@ pub struct CurrentFile {
 /// meanwhile looks different afterwards.
 #[derive(Debug)]
 pub struct Listing {
+    at: u64,
     names: u64,
     segments: Vec<(Seq, FileInfo)>,
 }
@@ -81,9 +86,18 @@ impl Listing {
             let path = names::segment_path(log, stream, base);
             storage.info(&path).map(|info| (base, info)).map_err(|e| Error::io("look at", &path, e))
         };
-        let names = names_changed(storage, log, stream);
+        let at = storage.now();
+        // What changed this recently may change again within the same tick of the clock.
+        let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
+        let names = names.unwrap_or(0);
         let segments = list_segments(storage, log, stream)?.into_iter().map(look).collect::<Result<_>>()?;
-        Ok(Listing { names, segments })
+        Ok(Listing { at, names, segments })
+    }
+
+    /// Whether an append after this look, behind `end` in the file, is sure to make it look different: it gets longer,
+    /// or another time of change.
+    pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
+        files.current.is_none_or(|file| file.len <= end || file.modified.saturating_add(FRESH) < self.at)
     }
 
     /// The files as seen from the segment that begins with `at`.
@@ -114,6 +128,11 @@ fn names_changed(storage: &dyn Storage, log: &Path, stream: StreamId) -> u64 {
 impl Files {
     fn none() -> Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
+    }
+
+    /// Whether the segments look as they did then.
+    pub fn is_same(&self, then: &Files) -> bool {
+        (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
     /// Whether a stream of one segment looks exactly as it did, by two looks and without listing it; for streams that
