@@ -751,7 +751,7 @@ fn of_equal_runs_the_earlier_ranks_first_however_they_are_named() {
     }
 }
 
-/// Review, fails today: who says that a run went well and hears of an error has not said nothing.
+/// Who says that a run went well and hears of an error has not said nothing.
 #[test]
 fn a_run_whose_end_could_not_be_recorded_is_not_cancelled_by_its_drop() {
     let disk = SimDisk::new(9);
