@@ -7,6 +7,8 @@
 #[path = "ratio/metric.rs"]
 mod metric;
 mod ratio;
+#[path = "ratio/rounds.rs"]
+mod rounds;
 
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{Seq, StreamId};
@@ -17,7 +19,8 @@ use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{File, OpenMode, Storage, write_all_at};
 use criterion::{Criterion, Throughput};
 use metric::{Metric, frame_len, metrics, put_bare};
-use ratio::{Ratio, Scratch, Table, interleaved, median, sized};
+use ratio::{Scratch, Table, median, sized};
+use rounds::{Ratio, interleaved};
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
@@ -93,12 +96,8 @@ fn batched(table: &mut Table) {
                 begun.elapsed()
             },
         );
-        table.ratio(
-            &format!("append batched, {size} a commit (an entry)"),
-            events.len() as u64,
-            found,
-            Some(0.5),
-        );
+        let what = format!("append batched, {size} a commit (an entry)");
+        found.put(table, &what, events.len() as u64, Some(0.5));
     }
 }
 
@@ -127,7 +126,8 @@ fn flush(table: &mut Table) {
             || append_all(&log_in(&dir), &events, size, Durability::Flush),
             || bare_commits(&mut Bare::new(&path), &events, size, false),
         );
-        table.ratio(&format!("append flush, {size} a commit (a commit)"), commits as u64, found, Some(0.5));
+        let what = format!("append flush, {size} a commit (a commit)");
+        found.put(table, &what, commits as u64, Some(0.5));
     }
 }
 
@@ -148,7 +148,8 @@ fn fsync(table: &mut Table) {
             || append_all(&log, &events, size, Durability::Fsync),
             || bare_commits(&mut bare, &events, size, true),
         );
-        table.ratio(&format!("append fsync, {size} a commit (a commit)"), commits as u64, found, Some(0.9));
+        let what = format!("append fsync, {size} a commit (a commit)");
+        found.put(table, &what, commits as u64, Some(0.9));
     }
 }
 
@@ -174,7 +175,7 @@ fn group(table: &mut Table) {
         bare: median(times.iter().map(|(one, _)| *one).collect()),
         ratio: median(times.iter().map(|(one, all)| one.as_secs_f64() / all.as_secs_f64()).collect()),
     };
-    table.ratio("fsync, 16 threads beside one (a commit)", commits as u64, ratio, Some(6.0));
+    ratio.put(table, "fsync, 16 threads beside one (a commit)", commits as u64, Some(6.0));
 }
 
 /// The plain function, for looking closer.

@@ -7,6 +7,8 @@
 #[path = "ratio/metric.rs"]
 mod metric;
 mod ratio;
+#[path = "ratio/rounds.rs"]
+mod rounds;
 
 use contexta::engine::entry::{StreamId, canonical_head, entry_checksum};
 use contexta::engine::log::names::segment_path;
@@ -16,7 +18,8 @@ use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamR
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{OpenMode, Storage};
 use metric::{frame_len, metrics, put_bare};
-use ratio::{Scratch, Table, interleaved, sized};
+use ratio::{Scratch, Table, sized};
+use rounds::interleaved;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -98,13 +101,18 @@ fn main() {
         };
         let target = (mode == ScanMode::Follow).then_some(0.6);
         let found = interleaved(rounds, ours, frames);
-        table.ratio(
+        found.put(
+            &mut table,
             &format!("{name} beside the frames' checksums (an entry)"),
             entries as u64,
-            found,
             target,
         );
         let found = interleaved(rounds, ours, all);
-        table.ratio(&format!("{name} beside the entries' as well (an entry)"), entries as u64, found, None);
+        found.put(
+            &mut table,
+            &format!("{name} beside the entries' as well (an entry)"),
+            entries as u64,
+            None,
+        );
     }
 }
