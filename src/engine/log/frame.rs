@@ -231,8 +231,13 @@ pub fn put_entries(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
+        // What `entry_checksum` gives; over one piece it takes less time than over two.
+        let from = canonical.len();
+        canonical.extend_from_slice(&head);
+        canonical.extend_from_slice(payload);
+        let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
         // In front of what it covers: a CRC behind its own message makes the CRC over both a constant.
-        out.extend_from_slice(&entry_checksum(&head, payload).to_le_bytes());
+        out.extend_from_slice(&checksum.to_le_bytes());
         put_varint(out, row.time.saturating_sub(time));
         put_varint(out, u64::from(row.kind.0));
         put_varint(out, u64::from(row.version.0));
@@ -240,8 +245,6 @@ pub fn put_entries(
         put_varint(out, suffix as u64);
         put_varint(out, middle.len() as u64);
         out.extend_from_slice(middle);
-        canonical.extend_from_slice(&head);
-        canonical.extend_from_slice(payload);
         time = row.time;
     }
     let header = FrameHeader {
