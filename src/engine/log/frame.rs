@@ -271,7 +271,9 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
+    // Where each kind stood last; most frames hold one, so that of the row before is not looked up.
     let mut latest: HashMap<u16, usize> = HashMap::new();
+    let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;
     let mut time = header.time;
     for n in 0..count {
@@ -280,7 +282,14 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         let kind = u16::try_from(reader.varint()?).ok()?;
         let version = u16::try_from(reader.varint()?).ok()?;
         let (prefix, suffix, middle) = (reader.length()?, reader.length()?, reader.length_prefixed()?);
-        let before = match latest.insert(kind, n) {
+        let at = match row_before.replace((kind, n)) {
+            Some((other, at)) if other != kind => {
+                latest.insert(other, at);
+                latest.get(&kind).copied()
+            }
+            same => same.map(|(_, at)| at),
+        };
+        let before = match at {
             Some(at) => entries.get(at)?.payload.as_slice(),
             None => &[],
         };
