@@ -8,6 +8,9 @@ use crate::engine::log::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEA
 /// What an entry takes in a frame beyond its payload, at most: checksum, six numbers.
 const ROW_OVERHEAD_MAX: usize = 64;
 
+/// Room for a small payload: encoders write few bytes at a time, and the buffer is not to grow with each.
+const PAYLOAD_BYTES_SMALL: usize = 64;
+
 /// Entries without a place yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -44,7 +47,8 @@ impl Rows {
 
     /// The rows of these events. Errors: one cannot be encoded.
     pub fn of<E: Event>(events: &[E]) -> Result<Rows> {
-        let mut rows = Rows { payloads: Vec::new(), rows: Vec::with_capacity(events.len()) };
+        let payloads = Vec::with_capacity(events.len().saturating_mul(PAYLOAD_BYTES_SMALL));
+        let mut rows = Rows { payloads, rows: Vec::with_capacity(events.len()) };
         for event in events {
             let encoded = event.encode(&mut rows.payloads);
             encoded.map_err(|source| Error::Codec { kind: "unwritable", position: None, source })?;

@@ -1,0 +1,55 @@
+//! Ours beside the bare limit, in one run: rounds of the two in turn, and the median of the rounds' ratios.
+//!
+//! The machine is noisy; what disturbs one of a pair mostly disturbs the other, so ratios hold where times do not.
+
+use crate::ratio::{Table, median};
+use std::time::Duration;
+
+/// What rounds came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ratio {
+    pub(crate) ours: Duration,
+    pub(crate) bare: Duration,
+    /// Throughput of ours for each of the bare loop.
+    pub(crate) ratio: f64,
+}
+
+/// Runs both in turn `rounds` times, each first in every other round. They say what they took, so that what is made
+/// ready before does not count. The first round only warms up.
+pub(crate) fn interleaved(
+    rounds: usize,
+    mut ours: impl FnMut() -> Duration,
+    mut bare: impl FnMut() -> Duration,
+) -> Ratio {
+    let mut times = Vec::new();
+    for round in 0..=rounds {
+        let pair = if round % 2 == 0 {
+            let ours = ours();
+            (ours, bare())
+        } else {
+            let bare = bare();
+            (ours(), bare)
+        };
+        if round > 0 {
+            times.push(pair);
+        }
+    }
+    Ratio {
+        ours: median(times.iter().map(|(ours, _)| *ours).collect()),
+        bare: median(times.iter().map(|(_, bare)| *bare).collect()),
+        ratio: median(times.iter().map(|(ours, bare)| bare.as_secs_f64() / ours.as_secs_f64()).collect()),
+    }
+}
+
+impl Ratio {
+    /// A row of times for each of `count` units, and a ratio that should be at least `target`.
+    pub(crate) fn put(self, table: &mut Table, what: &str, count: u64, target: Option<f64>) {
+        let each = |time: Duration| {
+            let nanos = time.as_nanos() as f64 / count as f64;
+            if nanos < 10_000.0 { format!("{nanos:.0} ns") } else { format!("{:.0} us", nanos / 1000.0) }
+        };
+        let target_text = target.map_or(String::new(), |target| format!(">= {target}"));
+        let texts = [what, &each(self.ours), &each(self.bare), &format!("{:.2}", self.ratio), &target_text];
+        table.row(texts, target.map(|target| self.ratio >= target));
+    }
+}
