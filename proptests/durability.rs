@@ -353,6 +353,45 @@ fn a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
     }
 }
 
+/// Without locks, or without a boot id, nobody can know that a stream is idle: each writer begins one of its own.
+#[test]
+fn where_there_are_no_locks_or_no_boot_ids_every_writer_begins_a_stream() {
+    for lacks in [Lacks::Locks, Lacks::BootId] {
+        let workspace = Workspace::new(14, 1 << 20);
+        for n in 0..4 {
+            let inner = workspace.disk.process(n);
+            let log = workspace.log_on(Arc::new(Lacking { inner, lacks }));
+            log.append(&tag(n), Durability::Fsync).unwrap();
+            log.append(&tag(10 + n), Durability::Batched).unwrap();
+            log.close().unwrap();
+        }
+        assert_eq!(workspace.streams().len(), 4, "{lacks:?}");
+        assert_eq!(tags(&workspace), BTreeSet::from([0, 1, 2, 3, 10, 11, 12, 13]), "{lacks:?}");
+        let projector = workspace.projector(9, true);
+        assert_eq!(projector.read(PlainTables::read).unwrap(), workspace.plain_tables());
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Lacks {
+    Locks,
+    BootId,
+}
+
+/// A system that lacks something.
+#[derive(Debug)]
+struct Lacking {
+    inner: Arc<dyn Storage>,
+    lacks: Lacks,
+}
+
+impl Lacking {
+    fn file(&self, inner: Arc<dyn File>) -> std::io::Result<Arc<dyn File>> {
+        let locks = self.lacks != Lacks::Locks;
+        Ok(Arc::new(CountedFile { inner, syncs: Arc::default(), locks }))
+    }
+}
+
 /// A process that can change its id, as a fork does. Its files stay open: the parent has them still.
 #[derive(Debug)]
 struct Forking {
@@ -385,6 +424,7 @@ struct CountingSyncs {
 struct CountedFile {
     inner: Arc<dyn File>,
     syncs: Arc<AtomicU32>,
+    locks: bool,
 }
 
 impl File for CountedFile {
@@ -408,10 +448,10 @@ impl File for CountedFile {
         self.inner.sync()
     }
     fn try_lock(&self) -> std::io::Result<bool> {
-        self.inner.try_lock()
+        if self.locks { self.inner.try_lock() } else { Err(std::io::ErrorKind::Unsupported.into()) }
     }
     fn is_locked(&self) -> std::io::Result<bool> {
-        self.inner.is_locked()
+        if self.locks { self.inner.is_locked() } else { Err(std::io::ErrorKind::Unsupported.into()) }
     }
     fn map(&self) -> Option<Arc<dyn contexta::engine::storage::Mapping>> {
         self.inner.map()
@@ -424,6 +464,9 @@ macro_rules! delegate_storage {
         delegate_storage!($type, $open, $process, |modified: u64| modified);
     };
     ($type:ty, $open:expr, $process:expr, $modified:expr) => {
+        delegate_storage!($type, $open, $process, $modified, |s: &$type| s.inner.boot_id());
+    };
+    ($type:ty, $open:expr, $process:expr, $modified:expr, $boot:expr) => {
         impl Storage for $type {
             fn open(&self, path: &std::path::Path, mode: OpenMode) -> std::io::Result<Arc<dyn File>> {
                 $open(self, self.inner.open(path, mode)?)
@@ -460,17 +503,24 @@ macro_rules! delegate_storage {
                 $process(self)
             }
             fn boot_id(&self) -> Option<[u8; 16]> {
-                self.inner.boot_id()
+                $boot(self)
             }
         }
     };
 }
 
+delegate_storage!(
+    Lacking,
+    Lacking::file,
+    |s: &Lacking| s.inner.process_id(),
+    |modified: u64| modified,
+    |s: &Lacking| s.inner.boot_id().filter(|_| s.lacks != Lacks::BootId)
+);
 delegate_storage!(Forking, Forking::keep, |s: &Forking| s.id.load(Ordering::Relaxed));
 delegate_storage!(
     CountingSyncs,
     |s: &CountingSyncs, inner| Ok(
-        Arc::new(CountedFile { inner, syncs: Arc::clone(&s.syncs) }) as Arc<dyn File>
+        Arc::new(CountedFile { inner, syncs: Arc::clone(&s.syncs), locks: true }) as Arc<dyn File>
     ),
     |s: &CountingSyncs| s.inner.process_id()
 );

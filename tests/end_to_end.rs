@@ -537,6 +537,29 @@ fn what_is_batched_is_handed_over_before_a_question_and_at_the_end_of_a_scope() 
 }
 
 #[test]
+fn projections_can_lie_elsewhere_and_a_workspace_that_is_only_read_keeps_none() {
+    let disk = SimDisk::new(19);
+    disk.process(1).create_dir_all(Path::new("/local")).unwrap();
+    let open = || Options::new("/w").storage(disk.process(1)).projections_dir("/local/tables");
+    let run = open().open().unwrap().run("a").run_id("a").start().unwrap();
+    run.metric_at("loss", 1, 0.5).unwrap();
+    run.complete().unwrap();
+    let asked = open().open().unwrap().list_runs(None).unwrap();
+    let generations = |dir: &str| {
+        let ours = |p: &PathBuf| p.starts_with(dir) && p.extension().is_some_and(|e| e == "gen");
+        disk.paths().into_iter().filter(ours).count()
+    };
+    assert_eq!((generations("/local/tables"), generations("/w")), (1, 0));
+    let again = open().read_only().open().unwrap().list_runs(None).unwrap();
+    assert_eq!(again.runs, asked.runs);
+    assert!(!again.notes.iter().any(|n| n.code == "projections_rebuilt"), "{:?}", again.notes);
+    disk.set_read_only(true);
+    let read = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
+    assert_eq!(read.list_runs(None).unwrap().runs, asked.runs);
+    assert_eq!(generations("/w"), 0);
+}
+
+#[test]
 fn what_is_captured_after_a_reading_has_a_later_time() {
     let disk = SimDisk::new(18);
     disk.advance(30_000_000_000);
