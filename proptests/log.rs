@@ -3,12 +3,13 @@
 
 use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, durability, events};
 use contexta::engine::chain::Head;
+use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, put_entries};
+use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt, put_entries};
 use contexta::engine::log::rows::{Row, Rows};
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
@@ -879,4 +880,34 @@ fn a_rotation_removes_nothing_that_stands_in_its_way() {
     (2..30).for_each(|n| assert!(log.append(&tag(n), Durability::Flush).is_ok()));
     assert!(paths.iter().all(|path| workspace.disk.read(path).is_some_and(|b| b == b"somebody's")));
     assert_eq!(workspace.scan(stream, ScanMode::Full).entries.len(), 29);
+}
+
+/// Headers that hold and claim more than there is cost what is there: a small file is searched to its end.
+#[test]
+fn frames_behind_many_false_claims_are_found() {
+    let workspace = Workspace::new(3, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(1), Durability::Flush).unwrap();
+    let stream = stream_of(&log);
+    let first = workspace.scan(stream, ScanMode::Full).frames[0].bytes;
+    // Ten frames in the place of one, each with a header that is right and says 16 MiB.
+    log.append(&[Toy::Tag { key: vec![7; 2_000] }], Durability::Flush).unwrap();
+    log.append(&tag(3), Durability::Flush).unwrap();
+    workspace.kill(log);
+    let path = workspace.segments().pop().unwrap();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    let salt = SegmentHeader::decode_one(&bytes).unwrap().salt;
+    for n in 0..10 {
+        let at = first.1 as usize + n * 64;
+        let mut header = bytes[first.0 as usize..first.0 as usize + FRAME_HEADER_LEN].to_vec();
+        header[4..8].copy_from_slice(&(16u32 << 20).to_le_bytes());
+        let sum =
+            salted_crc32(frame_salt(salt, at as u64).rotate_left(17), &[&header[..FRAME_HEADER_LEN - 4]]);
+        header[FRAME_HEADER_LEN - 4..].copy_from_slice(&sum.to_le_bytes());
+        assert!(FrameHeader::decode(&header, frame_salt(salt, at as u64)).is_some());
+        bytes[at..at + FRAME_HEADER_LEN].copy_from_slice(&header);
+    }
+    workspace.disk.overwrite(&path, bytes);
+    let scan = workspace.scan(stream, ScanMode::Full);
+    assert_eq!((scan.entries.len(), scan.missing()), (2, vec![(2, 2)]), "{scan:#?}");
 }

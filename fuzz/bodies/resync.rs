@@ -172,7 +172,7 @@ fn later(file: &[u8], at: usize) -> Option<usize> {
     let mut left = 64u64 << 20;
     for at in (at + 8..file.len()).step_by(8) {
         let Some(header) = FrameHeader::decode(&file[at..], frame_salt(SALT, at as u64)) else { continue };
-        left = left.checked_sub(header.frame_len())?;
+        left = left.checked_sub(header.frame_len().min((file.len() - at) as u64))?;
         if whole(file, at).is_some() {
             return Some(at);
         }

@@ -105,7 +105,9 @@ pub fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Result<Optio
         };
         at += found as u64;
         if let Some(header) = FrameHeader::decode(source.bytes(at, FRAME_HEADER_LEN)?, frame_salt(salt, at)) {
-            let Some(left) = budget.checked_sub(header.frame_len()) else { return Ok(None) };
+            // A claim costs what is there to be read: a small file is searched to its end, whatever it claims.
+            let there = source.file_len().saturating_sub(at);
+            let Some(left) = budget.checked_sub(header.frame_len().min(there)) else { return Ok(None) };
             budget = left;
             if whole(source, at, &header, salt)? {
                 return Ok(Some(at));
