@@ -911,3 +911,46 @@ fn frames_behind_many_false_claims_are_found() {
     let scan = workspace.scan(stream, ScanMode::Full);
     assert_eq!((scan.entries.len(), scan.missing()), (2, vec![(2, 2)]), "{scan:#?}");
 }
+
+/// The bytes of a whole log, kept as the payload of an entry: even where the frame around them is destroyed, what lies in
+/// it is not taken for frames. The same for the very bytes of this segment.
+#[test]
+fn a_log_inside_a_payload_is_not_read_as_a_log() {
+    let inner = Workspace::new(4, 1 << 20);
+    let log = inner.log(1);
+    for n in 0..20 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+    inner.kill(log);
+    let foreign = inner.disk.read(&inner.segments()[0]).unwrap();
+    let workspace = Workspace::new(3, 1 << 20);
+    let log = workspace.log(1);
+    for n in 100..110 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+    let stream = stream_of(&log);
+    let own = workspace.disk.read(&workspace.segments()[0]).unwrap();
+    for copy in [foreign, own] {
+        // At each of the eight places that a payload may have in its frame, so that one of them is aligned.
+        for shift in 0..8 {
+            let key = [vec![0xa5; shift], copy.clone()].concat();
+            log.append(&[Toy::Tag { key }], Durability::Flush).unwrap();
+        }
+    }
+    log.append(&tag(120), Durability::Flush).unwrap();
+    workspace.kill(log);
+    let path = workspace.segments().pop().unwrap();
+    let whole = workspace.scan(stream, ScanMode::Full);
+    assert!(whole.is_clean() && whole.entries.len() == 27, "{:?}", whole.tail);
+    for frame in whole.frames[10..26].to_vec() {
+        // The header of the frame around, and then its first rows as well.
+        for bit in [frame.bytes.0 * 8 + 33, (frame.bytes.0 + FRAME_HEADER_LEN as u64 + 20) * 8] {
+            workspace.flip(&path, bit as usize);
+            let scan = workspace.scan(stream, ScanMode::Full);
+            let expected = whole.entries.iter().filter(|e| !holds(&frame, e.stamp.seq));
+            assert!(scan.entries.iter().eq(expected), "{:?}", scan.findings);
+            assert_eq!(scan.missing(), [(frame.seqs.0.0, frame.seqs.1.0)]);
+            workspace.flip(&path, bit as usize);
+        }
+    }
+}
