@@ -942,7 +942,7 @@ fn a_log_inside_a_payload_is_not_read_as_a_log() {
     let path = workspace.segments().pop().unwrap();
     let whole = workspace.scan(stream, ScanMode::Full);
     assert!(whole.is_clean() && whole.entries.len() == 27, "{:?}", whole.tail);
-    for frame in whole.frames[10..26].to_vec() {
+    for frame in whole.frames[10..26].iter().copied() {
         // The header of the frame around, and then its first rows as well.
         for bit in [frame.bytes.0 * 8 + 33, (frame.bytes.0 + FRAME_HEADER_LEN as u64 + 20) * 8] {
             workspace.flip(&path, bit as usize);

@@ -67,7 +67,11 @@ fn text(out: &Output, r: &VerifyReport) -> String {
         r.entries(),
         r.streams.len(),
         r.bodies,
-        if r.heads > 0 { format!("{} heads confirmed, ", r.heads) } else { String::new() }
+        match r.heads {
+            0 => String::new(),
+            1 => "1 head confirmed, ".to_owned(),
+            n => format!("{n} heads confirmed, "),
+        }
     );
     if !r.problems.is_empty() {
         text.push_str(&heading(out, "Problems"));
