@@ -2,12 +2,13 @@
 
 use crate::support::{TempDir, open_sim, two_runs};
 use contexta::capture::{ArtifactRegistration, EventEmission, MetricEmission};
+use contexta::contract::AnyRecord;
 use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef, Value};
 use contexta::engine::entry::{Position, Seq, StreamId};
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
 use contexta::engine::log::stream::list_streams;
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{Direction, Goal, StoredRecord};
+use contexta::interpretation::{Direction, Goal};
 use contexta::recovery::{Head, Outcome, VerifyOptions};
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
@@ -36,7 +37,7 @@ fn what_is_captured_is_what_is_queried() {
     let snapshot = contexta.run_snapshot("good").unwrap();
     assert_eq!(snapshot.stages[0].name, "train");
     assert_eq!(snapshot.environments.len(), 1);
-    assert!(matches!(&snapshot.records[0].record, StoredRecord::Event(e) if e.payload.message == "go"));
+    assert!(matches!(&snapshot.records[0].record, AnyRecord::Event(e) if e.payload.message == "go"));
 
     let points = contexta.step_series("good", "loss", Some("train")).unwrap().points;
     assert_eq!(points.iter().map(|p| p.step.unwrap()).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
@@ -133,9 +134,7 @@ fn numbers_that_are_none_become_degraded_markers_and_lose_nothing_else() {
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
     assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (1, 2));
-    let StoredRecord::Degraded(record) = &snapshot.records[0].record else {
-        panic!("{:?}", snapshot.records)
-    };
+    let AnyRecord::Degraded(record) = &snapshot.records[0].record else { panic!("{:?}", snapshot.records) };
     assert_eq!(record.payload.summary, "metric loss was nan at step 2");
 }
 
@@ -483,7 +482,11 @@ fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
     };
     let first = run("a");
     let segment = log_files(&disk, "/w").remove(0);
-    let end = disk.read(&segment).unwrap().iter().rposition(|b| *b != 0).unwrap() + 1;
+    let storage = disk.process(2);
+    let stream = first.stream;
+    let mut reader = StreamReader::open(&storage, "/w/log".as_ref(), stream, ScanMode::Follow).unwrap();
+    while reader.next_item().unwrap().is_some() {}
+    let end = reader.resume_point().offset as usize;
     let second = run("b");
     drop(contexta);
     let verify = |heads: &[Head]| {
@@ -496,7 +499,7 @@ fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
     assert_eq!((other.outcome, other.problems[0].code), (Outcome::Damaged, "head_differs"));
 
     // Cut exactly behind the first run: nothing in the log bounds what is missing.
-    let cut = disk.read(&segment).unwrap()[..end.next_multiple_of(8)].to_vec();
+    let cut = disk.read(&segment).unwrap()[..end].to_vec();
     disk.overwrite(&segment, cut);
     assert_eq!(verify(&[first]).outcome, Outcome::Whole);
     let lost = verify(&[first, second]);
@@ -591,10 +594,7 @@ fn positions_of_records_are_their_identity() {
     assert_eq!(refs.len(), 50);
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    let stored = snapshot.records.iter().map(|r| match &r.record {
-        StoredRecord::Event(e) => e.envelope.record_ref.clone(),
-        StoredRecord::Degraded(d) => d.envelope.record_ref.clone(),
-    });
+    let stored = snapshot.records.iter().map(|r| r.record.envelope().record_ref.clone());
     assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
     assert_eq!(snapshot.records[0].position.seq, Seq(4));
 }
@@ -644,12 +644,12 @@ fn what_could_not_be_read_back_is_not_acknowledged() {
         let event = EventEmission::new("deep", "x").attribute("nested", nested(depth));
         match run.emit(event) {
             Ok(_) => kept += 1,
-            Err(e) => assert_eq!(e.code(), "record_invalid_mapping"),
+            Err(e) => assert_eq!(e.code(), "extension_invalid_value"),
         }
     }
     for digits in ["abc", "", "-", "01", "1e5"] {
         let event = EventEmission::new("big", "x").attribute("n", Value::Big(digits.to_owned()));
-        assert_eq!(run.emit(event).unwrap_err().code(), "record_invalid_mapping", "{digits:?}");
+        assert_eq!(run.emit(event).unwrap_err().code(), "extension_invalid_value", "{digits:?}");
     }
     run.complete().unwrap();
     assert!(kept > 50);

@@ -2,7 +2,7 @@
 
 use crate::contract::{
     AggregationScope, Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel,
-    EventPayload, Fact, MetricPayload, MetricValue, Origin, RecordDraft, RunRef, StableRef, StageRef,
+    EventPayload, Fact, MetricPayload, MetricValue, RecordDraft, RecordType, RunRef, StableRef, StageRef,
     Timestamp, Valid, Value,
 };
 use std::collections::BTreeMap;
@@ -143,8 +143,8 @@ impl Surroundings<'_> {
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) fact: Fact,
-    /// The family of the record, as its ref spells it.
-    pub(super) family: &'static str,
+    /// The family of the record.
+    pub(super) family: RecordType,
     /// What could not be captured as it was.
     pub(super) degraded: Option<String>,
 }
@@ -171,17 +171,12 @@ fn prepare_event(
     around: Surroundings<'_>,
     at: Timestamp,
 ) -> crate::contract::Result<Prepared> {
-    let payload = EventPayload {
-        event_key: e.key,
-        level: e.level,
-        message: e.message,
-        subject_ref: Some(around.subject()),
-        attributes: e.attributes,
-        tags: e.tags,
-        origin_marker: Origin::ExplicitCapture,
-    };
+    let mut payload = EventPayload::new(e.key, e.level, e.message);
+    payload.subject_ref = Some(around.subject());
+    payload.attributes = e.attributes;
+    payload.tags = e.tags;
     let fact = Fact::Event(Valid::new(around.draft(at, payload))?);
-    Ok(Prepared { fact, family: "event", degraded: None })
+    Ok(Prepared { fact, family: RecordType::Event, degraded: None })
 }
 
 fn default_scope(step: Option<i64>, around: Surroundings<'_>) -> AggregationScope {
@@ -197,20 +192,16 @@ fn prepare_metric(
     around: Surroundings<'_>,
     at: Timestamp,
 ) -> crate::contract::Result<Prepared> {
-    let payload = MetricPayload {
-        metric_key: m.key,
-        value: m.value,
-        value_type: m.value.type_name().to_owned(),
-        step: m.step,
-        unit: m.unit,
-        aggregation_scope: m.scope.unwrap_or_else(|| default_scope(m.step, around)),
-        subject_ref: Some(around.subject()),
-        slice_ref: None,
-        tags: m.tags,
-        summary_basis: Some("raw_observation".to_owned()),
-    };
+    let type_name = m.value.type_name();
+    let mut payload = MetricPayload::new(m.key, m.value, type_name);
+    payload.step = m.step;
+    payload.unit = m.unit;
+    payload.aggregation_scope = m.scope.unwrap_or_else(|| default_scope(m.step, around));
+    payload.subject_ref = Some(around.subject());
+    payload.tags = m.tags;
+    payload.summary_basis = Some("raw_observation".to_owned());
     let fact = Fact::Metric(Valid::new(around.draft(at, payload))?);
-    Ok(Prepared { fact, family: "metric", degraded: None })
+    Ok(Prepared { fact, family: RecordType::Metric, degraded: None })
 }
 
 /// NaN and the infinities happen to training runs, and say much about them. JSON has no word for them, so they are
@@ -233,16 +224,15 @@ fn prepare_non_finite(
     if let Some(step) = m.step {
         attributes.insert("step".to_owned(), Value::Int(step));
     }
-    let payload = DegradedPayload {
-        issue_key: "metric.non_finite".to_owned(),
-        category: DegradedCategory::Capture,
-        severity: DegradedSeverity::Warning,
-        summary: summary.clone(),
-        subject_ref: Some(around.subject()),
-        origin_marker: Origin::ExplicitCapture,
-        attributes,
-    };
+    let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
+    let mut payload = DegradedPayload::new("metric.non_finite", category, severity, summary.as_str());
+    payload.subject_ref = Some(around.subject());
+    payload.attributes = attributes;
     let mut draft = around.draft(at, payload);
-    draft.degradation_marker = Degradation::PartialFailure;
-    Ok(Prepared { fact: Fact::Degraded(Valid::new(draft)?), family: "degraded", degraded: Some(summary) })
+    draft.observation.degradation_marker = Degradation::PartialFailure;
+    Ok(Prepared {
+        fact: Fact::Degraded(Valid::new(draft)?),
+        family: RecordType::Degraded,
+        degraded: Some(summary),
+    })
 }

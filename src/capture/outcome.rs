@@ -1,7 +1,7 @@
 //! What became of a capture.
 
 use crate::capture::error::Result;
-use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RunRef, Valid};
+use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RecordType, RunRef, Valid};
 use crate::store::records::captured_ref;
 use crate::store::{Durability, Position};
 
@@ -9,7 +9,7 @@ use crate::store::{Durability, Position};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureResult {
     pub(super) run: RunRef,
-    pub(super) family: &'static str,
+    pub(super) family: RecordType,
     /// Its place in the log: its identity.
     pub position: Position,
     /// What is promised about it.

@@ -7,8 +7,7 @@ use crate::capture::session::Session;
 use crate::contract::refs::slug;
 use crate::contract::rules::trim;
 use crate::contract::{
-    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, SCHEMA_VERSION, Timestamp, Valid,
-    Value,
+    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, Runtime, Timestamp, Valid, Value,
 };
 use crate::store::Durability;
 use std::collections::BTreeMap;
@@ -25,10 +24,11 @@ pub struct RunBuilder {
     description: Option<String>,
     params: BTreeMap<String, Value>,
     tags: BTreeMap<String, String>,
+    metadata: BTreeMap<String, Value>,
     code_revision: Option<String>,
     dataset_ref: Option<String>,
     command: Option<String>,
-    runtime: Option<(String, String)>,
+    runtime: Option<Runtime>,
     packages: BTreeMap<String, String>,
 }
 
@@ -41,6 +41,7 @@ impl RunBuilder {
             description: None,
             params: BTreeMap::new(),
             tags: BTreeMap::new(),
+            metadata: BTreeMap::new(),
             code_revision: None,
             dataset_ref: None,
             command: None,
@@ -74,6 +75,12 @@ impl RunBuilder {
         self
     }
 
+    /// Anything else worth keeping with the run: a number, a text, a list, an object.
+    pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
+        self.metadata.insert(key.to_owned(), value.into());
+        self
+    }
+
     /// The revision of the code; by default that of the repository around the current directory.
     pub fn code_revision(mut self, revision: &str) -> RunBuilder {
         self.code_revision = Some(revision.to_owned());
@@ -94,7 +101,7 @@ impl RunBuilder {
 
     /// The language runtime and its version, for the environment snapshot.
     pub fn runtime(mut self, name: &str, version: &str) -> RunBuilder {
-        self.runtime = Some((name.to_owned(), version.to_owned()));
+        self.runtime = Some(Runtime::new(name, version));
         self
     }
 
@@ -119,23 +126,18 @@ impl RunBuilder {
         };
         let run_ref = RunRef::under(&session.project_ref, &id)?;
         let detected = || session.options.code_revision.then(environment::code_revision).flatten();
-        let run = Valid::new(Run {
-            run_ref: run_ref.clone(),
-            project_ref: session.project_ref.clone(),
-            name: self.name.clone(),
-            status: RunStatus::Open,
-            started_at: now,
-            ended_at: None,
-            description: self.description.clone(),
-            params: self.params.clone(),
-            tags: self.tags.clone(),
-            code_revision: self.code_revision.clone().or_else(detected),
-            dataset_ref: self.dataset_ref.clone(),
-            command: self.command.clone(),
-            schema_version: SCHEMA_VERSION.to_owned(),
-        })?;
+        let mut run =
+            Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
+        run.description = self.description.clone();
+        run.params = self.params.clone();
+        run.tags = self.tags.clone();
+        run.metadata = self.metadata.clone();
+        run.code_revision = self.code_revision.clone().or_else(detected);
+        run.dataset_ref = self.dataset_ref.clone();
+        run.command = self.command.clone();
+        let run = Valid::new(run)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
-        facts.push(Fact::Run(run));
+        facts.push(run.into());
         facts.push(self.environment(&run_ref, now)?);
         let place = facts.len() as u64 - 2;
         let receipt = session.journal.append(facts, Durability::Fsync)?;
@@ -146,16 +148,12 @@ impl RunBuilder {
     }
 
     fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {
-        Ok(Fact::Environment(Valid::new(EnvironmentSnapshot {
-            environment_snapshot_ref: EnvironmentRef::under(run_ref, "runtime")?,
-            run_ref: run_ref.clone(),
-            captured_at: now,
-            python_version: None,
-            runtime: self.runtime.clone(),
-            platform: environment::platform(),
-            packages: self.packages.clone(),
-            environment_variables: environment::variables(&self.session.inner.options.environment_variables),
-            schema_version: SCHEMA_VERSION.to_owned(),
-        })?))
+        let own = EnvironmentRef::under(run_ref, "runtime")?;
+        let mut snapshot = EnvironmentSnapshot::new(own, run_ref.clone(), now, environment::platform());
+        snapshot.runtime = self.runtime.clone();
+        snapshot.packages = self.packages.clone();
+        snapshot.environment_variables =
+            environment::variables(&self.session.inner.options.environment_variables);
+        Ok(Valid::new(snapshot)?.into())
     }
 }

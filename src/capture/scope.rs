@@ -12,8 +12,8 @@ use crate::capture::session::Session;
 use crate::contract::fact::{Ended, Param};
 use crate::contract::refs::slug;
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RelationRef,
-    RelationType, RunRef, RunStatus, SCHEMA_VERSION, StableRef, StageExecution, StageRef, Timestamp, Valid,
+    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, MetricValue, RecordType,
+    RelationRef, RelationType, RunRef, RunStatus, StableRef, StageExecution, StageRef, Timestamp, Valid,
     Value,
 };
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
@@ -95,7 +95,7 @@ impl Scope {
         }
         let receipt = inner.journal.append(facts, inner.options.durability)?;
         let durability = receipt.durability;
-        let result = |(n, (family, degraded)): (usize, (&'static str, Option<String>))| CaptureResult {
+        let result = |(n, (family, degraded)): (usize, (RecordType, Option<String>))| CaptureResult {
             run: self.run.clone(),
             family,
             position: receipt.stamp(n as u64).position(),
@@ -114,7 +114,7 @@ impl Scope {
         self.check_open()?;
         let inner = &self.session.inner;
         let edge = self.edge(source, relation, target)?;
-        inner.journal.append(vec![Fact::Relation(Box::new(edge.clone()))], inner.options.durability)?;
+        inner.journal.append(vec![edge.clone().into()], inner.options.durability)?;
         Ok(edge.into_inner())
     }
 
@@ -126,18 +126,15 @@ impl Scope {
         target: StableRef,
     ) -> crate::contract::Result<Valid<LineageEdge>> {
         let said = format!("{source} {relation} {target}");
-        let edge = LineageEdge {
-            relation_ref: RelationRef::under(&self.run, &short_digest(&said))?,
-            relation_type: relation,
-            source_ref: source,
-            target_ref: target,
-            recorded_at: self.session.inner.now(),
-            origin_marker: LineageOrigin::Explicit,
-            confidence_marker: Confidence::High,
-            operation_context_ref: None,
-            evidence_refs: Vec::new(),
-            schema_version: SCHEMA_VERSION.to_owned(),
-        };
+        let edge = LineageEdge::new(
+            RelationRef::under(&self.run, &short_digest(&said))?,
+            relation,
+            source,
+            target,
+            self.session.inner.now(),
+            LineageOrigin::Explicit,
+            Confidence::High,
+        );
         Valid::new(edge)
     }
 
@@ -160,30 +157,21 @@ impl Scope {
         let mut attributes = what.attributes;
         attributes.extend(file_name_attribute(&what.path));
         let (receipt, manifest) = inner.journal.append_artifact(&what.path, |body| {
-            let manifest = Valid::new(ArtifactManifest {
-                artifact_ref,
-                artifact_kind: what.kind,
-                created_at: inner.now(),
-                producer_ref: inner.options.producer.clone(),
-                run_ref: self.run.clone(),
-                location_ref: location_of(body),
-                deployment_execution_ref: None,
-                stage_execution_ref: self.stage.clone(),
-                batch_execution_ref: None,
-                sample_observation_ref: None,
-                operation_context_ref: None,
-                hash_value: Some(body.sha256.clone()),
-                size_bytes: Some(body.size),
-                attributes,
-                schema_version: SCHEMA_VERSION.to_owned(),
-            })?;
+            let producer = inner.options.producer.as_str();
+            let (now, run, location) = (inner.now(), self.run.clone(), location_of(body));
+            let mut manifest = ArtifactManifest::new(artifact_ref, what.kind, now, producer, run, location);
+            manifest.stage_execution_ref = self.stage.clone();
+            manifest.hash_value = Some(body.sha256.clone());
+            manifest.size_bytes = Some(body.size);
+            manifest.attributes = attributes;
+            let manifest = Valid::new(manifest)?;
             let artifact: StableRef = (&manifest.artifact_ref).into();
             let edge = if what.input {
                 self.edge(self.subject(), RelationType::Used, artifact)?
             } else {
                 self.edge(artifact, RelationType::ProducedBy, self.subject())?
             };
-            Ok((manifest, vec![Fact::Relation(Box::new(edge))]))
+            Ok((manifest, vec![edge.into()]))
         })?;
         Ok(RegisteredArtifact { manifest, durability: receipt.durability })
     }
@@ -304,17 +292,10 @@ impl RunScope {
             (numbered(&stem, &mut children.stage_names), order)
         };
         let stage_ref = StageRef::under(&scope.run, &stage_name)?;
-        let stage = Valid::new(StageExecution {
-            stage_execution_ref: stage_ref.clone(),
-            run_ref: scope.run.clone(),
-            stage_name,
-            status: RunStatus::Open,
-            started_at: now,
-            ended_at: None,
-            order_index: Some(order),
-            schema_version: SCHEMA_VERSION.to_owned(),
-        })?;
-        inner.journal.append(vec![Fact::Stage(stage)], Durability::Fsync)?;
+        let own = stage_ref.clone();
+        let mut stage = StageExecution::new(own, scope.run.clone(), stage_name, RunStatus::Open, now);
+        stage.order_index = Some(order);
+        inner.journal.append(vec![Valid::new(stage)?.into()], Durability::Fsync)?;
         let own = Scope {
             session: scope.session.clone(),
             run: scope.run.clone(),

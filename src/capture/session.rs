@@ -3,9 +3,8 @@
 use crate::capture::error::{Error, Result};
 use crate::capture::run::RunBuilder;
 use crate::contract::refs::slug;
-use crate::contract::{Fact, Project, ProjectRef, SCHEMA_VERSION, Timestamp, Valid};
+use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -81,15 +80,8 @@ impl SessionInner {
         if self.project_said.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let project = Valid::new(Project {
-            project_ref: self.project_ref.clone(),
-            name: self.options.project.clone(),
-            created_at: at,
-            description: None,
-            tags: BTreeMap::new(),
-            schema_version: SCHEMA_VERSION.to_owned(),
-        })?;
-        Ok(Some(Fact::Project(project)))
+        let project = Project::new(self.project_ref.clone(), self.options.project.as_str(), at);
+        Ok(Some(Valid::new(project)?.into()))
     }
 
     pub(super) fn project_was_said(&self) {

@@ -4,59 +4,56 @@
 //! from all facts about it, so that two processes may speak of one run without knowing of each other.
 
 use crate::contract::error::Result;
-use crate::contract::json::Value;
+use crate::contract::issue::Issues;
+use crate::contract::json::{Canonical, Value};
 use crate::contract::models::artifact::ArtifactManifest;
-use crate::contract::models::context::{
-    EnvironmentSnapshot, Project, Run, RunStatus, StageExecution, check_param,
-};
-use crate::contract::models::lineage::LineageEdge;
+use crate::contract::models::context::{RunStatus, check_param};
 use crate::contract::models::record::{
-    Completeness, CorrelationRefs, Degradation, DegradedPayload, EventPayload, MetricPayload, Payload,
-    Record, RecordEnvelope, check_markers, check_times,
+    DegradedPayload, EventPayload, MetricPayload, Observation, Payload, Record, RecordEnvelope, RecordType,
+    TraceSpanPayload,
 };
-use crate::contract::refs::{
-    BatchRef, DeploymentRef, OperationRef, RecordRef, RunRef, SampleRef, StableRef, StageRef,
-};
-use crate::contract::rules::{DOT_TOKEN, Rules, Valid, child_of, optional_text, token};
+use crate::contract::object::Object;
+use crate::contract::refs::{RecordRef, RunRef, StableRef, StageRef};
+use crate::contract::rules::{Rules, Valid, trim};
 use crate::contract::time::Timestamp;
-use crate::contract::{ErrorCode, SCHEMA_VERSION};
 
 /// Anything that can be captured.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
-    /// A project exists.
-    Project(Valid<Project>),
-    /// A run exists, with everything known of it at that moment (usually that it is open).
-    Run(Valid<Run>),
-    /// A stage exists.
-    Stage(Valid<StageExecution>),
-    /// A run or stage ended.
+    /// A thing exists, with everything known of it at that moment.
+    Object(Object),
+    /// An artifact, and the BLAKE3 digest of its body if that lies in this workspace.
+    Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
+    /// A run, stage, batch or deployment ended.
     Ended(Ended),
     /// A parameter of a run.
     Param(Param),
-    /// An environment snapshot.
-    Environment(Valid<EnvironmentSnapshot>),
     /// An event.
     Event(Valid<RecordDraft<EventPayload>>),
     /// A metric.
     Metric(Valid<RecordDraft<MetricPayload>>),
+    /// A span.
+    Span(Valid<RecordDraft<TraceSpanPayload>>),
     /// A degraded marker.
     Degraded(Valid<RecordDraft<DegradedPayload>>),
-    /// An artifact, and the BLAKE3 digest of its body if that lies in this workspace.
-    Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
-    /// A lineage edge.
-    Relation(Box<Valid<LineageEdge>>),
+    /// Facts of another store follow that name this import as where they come from.
+    Import(Import),
 }
 
-/// A run or stage ended.
+/// A run, stage, batch or deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// A run or stage.
+    /// What ended.
     pub subject: StableRef,
     /// How; never open.
     pub status: RunStatus,
     /// When.
     pub ended_at: Timestamp,
+}
+
+impl Ended {
+    /// The kinds of refs that have an end.
+    pub const KINDS: &'static [&'static str] = &["run", "stage", "batch", "deployment"];
 }
 
 /// A parameter of a run.
@@ -74,8 +71,30 @@ impl Param {
     /// Checks name and value.
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
         check_param(key, &value)?;
-        Ok(Param { run_ref, key: crate::contract::rules::trim(key).to_owned(), value })
+        Ok(Param { run_ref, key: trim(key).to_owned(), value })
     }
+}
+
+/// One import: where facts of another store were read from. It stands in the log before them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// A random id; facts of the import name it.
+    pub id: [u8; 16],
+    /// What was read: a file's name, or `-` for standard input.
+    pub source: String,
+    /// The form it had, such as `jsonl`.
+    pub format: String,
+    /// When the import began.
+    pub started_at: Timestamp,
+}
+
+/// Where an imported fact stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportOrigin {
+    /// The id of the [`Import`].
+    pub import: [u8; 16],
+    /// The line, from 1.
+    pub line: u64,
 }
 
 /// A record before it has its place in the log. A captured one gets ref and time of recording from there; an
@@ -84,28 +103,8 @@ impl Param {
 pub struct RecordDraft<P> {
     /// The ref and time of recording it had elsewhere.
     pub identity: Option<(RecordRef, Timestamp)>,
-    /// When it was observed.
-    pub observed_at: Timestamp,
-    /// Who observed it.
-    pub producer_ref: String,
-    /// Its run.
-    pub run_ref: RunRef,
-    /// The deployment it belongs to.
-    pub deployment_execution_ref: Option<DeploymentRef>,
-    /// The stage it belongs to.
-    pub stage_execution_ref: Option<StageRef>,
-    /// The batch it belongs to.
-    pub batch_execution_ref: Option<BatchRef>,
-    /// The sample it belongs to.
-    pub sample_observation_ref: Option<SampleRef>,
-    /// The operation it belongs to.
-    pub operation_context_ref: Option<OperationRef>,
-    /// Ties to other tools.
-    pub correlation_refs: CorrelationRefs,
-    /// How much of it there is.
-    pub completeness_marker: Completeness,
-    /// What went wrong on the way.
-    pub degradation_marker: Degradation,
+    /// Who observed it, when, and in which run.
+    pub observation: Observation,
     /// What was observed.
     pub payload: P,
 }
@@ -119,44 +118,22 @@ impl<P> RecordDraft<P> {
         producer_ref: &str,
         payload: P,
     ) -> RecordDraft<P> {
-        RecordDraft {
-            identity: None,
-            observed_at,
-            producer_ref: producer_ref.to_owned(),
-            run_ref,
-            deployment_execution_ref: None,
-            stage_execution_ref: stage,
-            batch_execution_ref: None,
-            sample_observation_ref: None,
-            operation_context_ref: None,
-            correlation_refs: CorrelationRefs::default(),
-            completeness_marker: Completeness::Complete,
-            degradation_marker: Degradation::None,
-            payload,
-        }
+        let mut observation = Observation::new(observed_at, producer_ref, run_ref);
+        observation.stage_execution_ref = stage;
+        RecordDraft { identity: None, observation, payload }
     }
 }
 
 impl<P: Payload> Rules for RecordDraft<P> {
-    fn settle(&mut self) -> Result<()> {
-        token("producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::Producer)?;
-        crate::contract::models::record::Surroundings {
-            run: &self.run_ref,
-            stage: &self.stage_execution_ref,
-            batch: &self.batch_execution_ref,
-            sample: &self.sample_observation_ref,
-            operation: &self.operation_context_ref,
-        }
-        .check(ErrorCode::RecordPrefix, ErrorCode::RecordStage)?;
-        optional_text("correlation_refs.trace_id", &mut self.correlation_refs.trace_id)?;
-        optional_text("correlation_refs.session_id", &mut self.correlation_refs.session_id)?;
-        check_markers(P::RECORD_TYPE, self.completeness_marker, self.degradation_marker)?;
-        if let Some((record_ref, recorded_at)) = &self.identity {
-            // Else the draft is accepted, and the record made of it later is not.
-            check_times(*recorded_at, self.observed_at)?;
-            child_of(ErrorCode::RecordPrefix, "record_ref", record_ref, &self.run_ref)?;
-        }
-        self.payload.settle()
+    fn settle(&mut self, issues: &mut Issues) {
+        issues.with_newer(self.observation.is_newer(), |issues| {
+            if let Some((record_ref, recorded_at)) = &self.identity {
+                // Else the draft is accepted, and the record made of it later is not.
+                self.observation.check_identity(record_ref, *recorded_at, issues);
+            }
+            self.observation.settle(P::RECORD_TYPE, issues);
+            self.payload.settle(issues);
+        });
     }
 }
 
@@ -166,56 +143,141 @@ impl<P: Payload> Valid<RecordDraft<P>> {
     pub fn into_record(self, record_ref: RecordRef, recorded_at: Timestamp) -> Result<Valid<Record<P>>> {
         let draft = self.into_inner();
         let (record_ref, recorded_at) =
-            draft.identity.unwrap_or((record_ref, recorded_at.max(draft.observed_at)));
+            draft.identity.unwrap_or((record_ref, recorded_at.max(draft.observation.observed_at)));
         Valid::new(Record {
-            envelope: RecordEnvelope {
-                record_ref,
-                recorded_at,
-                observed_at: draft.observed_at,
-                producer_ref: draft.producer_ref,
-                run_ref: draft.run_ref,
-                deployment_execution_ref: draft.deployment_execution_ref,
-                stage_execution_ref: draft.stage_execution_ref,
-                batch_execution_ref: draft.batch_execution_ref,
-                sample_observation_ref: draft.sample_observation_ref,
-                operation_context_ref: draft.operation_context_ref,
-                correlation_refs: draft.correlation_refs,
-                completeness_marker: draft.completeness_marker,
-                degradation_marker: draft.degradation_marker,
-                schema_version: SCHEMA_VERSION.to_owned(),
-            },
+            envelope: RecordEnvelope::new(record_ref, P::RECORD_TYPE, recorded_at, draft.observation),
             payload: draft.payload,
         })
+    }
+}
+
+impl<P: Payload> Valid<Record<P>> {
+    /// The draft that brings this record's ref and time of recording.
+    pub fn into_draft(self) -> Result<Valid<RecordDraft<P>>> {
+        let Record { envelope, payload } = self.into_inner();
+        let identity = Some((envelope.record_ref, envelope.recorded_at));
+        Valid::new(RecordDraft { identity, observation: envelope.observation, payload })
+    }
+}
+
+/// A record of any family.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnyRecord {
+    /// An event.
+    Event(Box<Valid<Record<EventPayload>>>),
+    /// A metric.
+    Metric(Box<Valid<Record<MetricPayload>>>),
+    /// A span.
+    Span(Box<Valid<Record<TraceSpanPayload>>>),
+    /// A degraded marker.
+    Degraded(Box<Valid<Record<DegradedPayload>>>),
+}
+
+/// The same for each family.
+macro_rules! each_family {
+    ($any:expr, $record:ident => $body:expr) => {
+        match $any {
+            AnyRecord::Event($record) => $body,
+            AnyRecord::Metric($record) => $body,
+            AnyRecord::Span($record) => $body,
+            AnyRecord::Degraded($record) => $body,
+        }
+    };
+}
+
+impl AnyRecord {
+    /// Its envelope.
+    pub fn envelope(&self) -> &RecordEnvelope {
+        each_family!(self, record => &record.envelope)
+    }
+
+    /// Its family.
+    pub fn record_type(&self) -> RecordType {
+        self.envelope().record_type
+    }
+
+    /// The fact that brings this record's ref and time of recording.
+    pub fn into_fact(self) -> Result<Fact> {
+        Ok(match self {
+            AnyRecord::Event(record) => Fact::Event(record.into_draft()?),
+            AnyRecord::Metric(record) => Fact::Metric(record.into_draft()?),
+            AnyRecord::Span(record) => Fact::Span(record.into_draft()?),
+            AnyRecord::Degraded(record) => Fact::Degraded(record.into_draft()?),
+        })
+    }
+}
+
+impl Canonical for AnyRecord {
+    fn to_value(&self) -> Value {
+        each_family!(self, record => record.to_value())
+    }
+}
+
+impl Fact {
+    /// The family of a record's fact; `None`: it is no record.
+    pub fn family(&self) -> Option<RecordType> {
+        Some(match self {
+            Fact::Event(_) => RecordType::Event,
+            Fact::Metric(_) => RecordType::Metric,
+            Fact::Span(_) => RecordType::Span,
+            Fact::Degraded(_) => RecordType::Degraded,
+            _ => return None,
+        })
+    }
+
+    /// What a record's fact observed, and the identity it brought.
+    pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
+        Some(match self {
+            Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Metric(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Span(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Degraded(draft) => (&draft.observation, draft.identity.as_ref()),
+            _ => return None,
+        })
+    }
+
+    /// The record, if the fact is one, with the identity it brought or else the given one.
+    pub fn into_record(
+        self,
+        identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,
+    ) -> Result<Option<AnyRecord>> {
+        let Some(family) = self.family() else { return Ok(None) };
+        let Some((observation, brought)) = self.observation() else { return Ok(None) };
+        let (record_ref, at) = match brought {
+            Some(identity) => identity.clone(),
+            None => identity(&observation.run_ref, family)?,
+        };
+        Ok(Some(match self {
+            Fact::Event(draft) => AnyRecord::Event(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Metric(draft) => AnyRecord::Metric(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Span(draft) => AnyRecord::Span(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Degraded(draft) => AnyRecord::Degraded(Box::new(draft.into_record(record_ref, at)?)),
+            _ => return Ok(None),
+        }))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::models::record::{DegradedCategory, DegradedSeverity, Origin};
+    use crate::contract::ErrorCode;
+    use crate::contract::models::record::{Degradation, DegradedCategory, DegradedSeverity};
 
     #[test]
     fn an_identity_that_no_record_could_have_is_refused_with_the_draft() {
         let at = |text: &str| Timestamp::parse(text).unwrap();
         let draft = |record: &str, recorded_at: &str| {
-            let payload = DegradedPayload {
-                issue_key: "a.b".into(),
-                category: DegradedCategory::Import,
-                severity: DegradedSeverity::Error,
-                summary: "s".into(),
-                subject_ref: None,
-                origin_marker: Origin::Imported,
-                attributes: Default::default(),
-            };
+            let payload = DegradedPayload::new("a.b", DegradedCategory::Import, DegradedSeverity::Error, "s");
             let run = RunRef::parse("run:p.r").unwrap();
             let mut draft = RecordDraft::new(run, None, at("2024-01-02T00:00:00Z"), "x", payload);
-            draft.degradation_marker = Degradation::ImportLoss;
+            draft.observation.degradation_marker = Degradation::ImportLoss;
             draft.identity = Some((RecordRef::parse(record).unwrap(), at(recorded_at)));
             Valid::new(draft).map_err(|e| e.code)
         };
         let accepted = draft("record:p.r.k", "2024-01-02T00:00:00Z").unwrap();
         let other = RecordRef::parse("record:p.r.other").unwrap();
-        assert!(accepted.into_record(other, at("2024-01-03T00:00:00Z")).is_ok());
+        let record = accepted.clone().into_record(other, at("2024-01-03T00:00:00Z")).unwrap();
+        assert_eq!(record.into_draft(), Ok(accepted));
         assert_eq!(draft("record:t.r.k", "2024-01-02T00:00:00Z").err(), Some(ErrorCode::RecordPrefix));
         assert_eq!(draft("record:p.r.k", "2024-01-01T00:00:00Z").err(), Some(ErrorCode::RecordTimeOrder));
     }

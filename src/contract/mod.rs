@@ -1,35 +1,69 @@
 //! Floor 1: what may be said. Typed references, canonical models and their rules, facts, canonical JSON.
 //!
 //! Pure values: this floor knows no disk, no clock and no engine. A model is a plain struct; [`Valid`] around it
-//! says that its rules hold, and its constructor is the only way to get one.
+//! says that its rules hold, and its constructor is the only way to get one. [`model`] declares models, `models/` has
+//! them and the rules between their fields, [`validate`] reads and checks them by name.
 //!
 //! Stability: Stable.
 
 pub mod error;
+pub mod extension;
 pub mod fact;
+pub mod issue;
 pub mod json;
+pub mod model;
 pub mod models;
+pub mod object;
 pub mod refs;
 pub mod rules;
 pub mod time;
+pub mod validate;
 
-pub use error::{ContractError, ErrorCode, Result};
-pub use fact::{Fact, RecordDraft};
+pub use error::{ContractError, ErrorClass, ErrorCode, Result};
+pub use extension::{
+    ExtensionFieldSet, ExtensionOwnership, ExtensionRegistry, ExtensionRegistryEntry, ExtensionTarget,
+    Readonly, validate_extension_field_set,
+};
+pub use fact::{AnyRecord, Fact, RecordDraft};
+pub use issue::{Issues, Severity, ValidationIssue, ValidationReport};
 pub use json::{Canonical, Value};
+pub use model::{Members, Model};
 pub use models::artifact::ArtifactManifest;
-pub use models::context::{EnvironmentSnapshot, Project, Run, RunStatus, StageExecution};
-pub use models::lineage::{Confidence, LineageEdge, LineageOrigin, RelationType};
+pub use models::context::{
+    BatchExecution, DeploymentExecution, Device, EnvironmentSnapshot, OperationContext, Project, Run,
+    RunStatus, Runtime, SampleObservation, StageExecution,
+};
+pub use models::lineage::{
+    AssertionMode, Confidence, LineageEdge, LineageOrigin, ProvenanceRecord, RelationType,
+};
 pub use models::record::{
     AggregationScope, Completeness, CorrelationRefs, Degradation, DegradedCategory, DegradedPayload,
-    DegradedRecord, DegradedSeverity, EventLevel, EventPayload, EventRecord, MetricPayload, MetricRecord,
-    MetricValue, Origin, Payload, Record, RecordEnvelope, RecordType,
+    DegradedRecord, DegradedSeverity, EventLevel, EventPayload, MetricPayload, MetricRecord, MetricValue,
+    Observation, Origin, Payload, Record, RecordEnvelope, RecordType, SpanKind, SpanStatus,
+    StructuredEventRecord, TraceSpanPayload, TraceSpanRecord,
 };
+pub use object::{Object, ObjectKind};
 pub use refs::{
-    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, RecordRef, RelationRef,
-    RunRef, SampleRef, StableRef, StageRef,
+    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
+    RelationRef, RunRef, SampleRef, StableRef, StageRef,
 };
 pub use rules::{Rules, Valid};
 pub use time::Timestamp;
+pub use validate::{
+    deserialize_artifact_manifest, deserialize_batch_execution, deserialize_correlation_refs,
+    deserialize_degraded_payload, deserialize_degraded_record, deserialize_deployment_execution,
+    deserialize_environment_snapshot, deserialize_extension_field_set, deserialize_lineage_edge,
+    deserialize_metric_payload, deserialize_metric_record, deserialize_operation_context,
+    deserialize_project, deserialize_provenance_record, deserialize_record_envelope, deserialize_run,
+    deserialize_sample_observation, deserialize_stable_ref, deserialize_stage_execution,
+    deserialize_structured_event_payload, deserialize_structured_event_record,
+    deserialize_trace_span_payload, deserialize_trace_span_record, to_json, to_payload,
+    validate_artifact_manifest, validate_batch_execution, validate_degraded_record,
+    validate_deployment_execution, validate_environment_snapshot, validate_lineage_edge,
+    validate_metric_record, validate_operation_context, validate_project, validate_provenance_record,
+    validate_record_envelope, validate_run, validate_sample_observation, validate_stage_execution,
+    validate_structured_event_record, validate_trace_span_record,
+};
 
 /// The schema version that models of this build carry.
 pub const SCHEMA_VERSION: &str = "1.0.0";

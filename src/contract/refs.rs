@@ -180,6 +180,22 @@ macro_rules! ref_types {
             }
         }
 
+        impl crate::contract::model::Field for $name {
+            const CODE: ErrorCode = ErrorCode::Ref;
+
+            fn read(
+                value: crate::contract::json::Value,
+                code: ErrorCode,
+                issues: &mut crate::contract::issue::Issues,
+            ) -> Option<$name> {
+                crate::contract::model::read_ref(&value, code, issues, $name::try_from)
+            }
+
+            fn write(&self) -> crate::contract::json::Value {
+                crate::contract::json::Value::from(self.as_str())
+            }
+        }
+
         impl Deref for $name {
             type Target = StableRef;
 
@@ -251,6 +267,39 @@ ref_types! {
     EnvironmentRef = "environment";
     /// `relation:...`, of any number of components.
     RelationRef = "relation";
+    /// `provenance:...`, of any number of components.
+    ProvenanceRef = "provenance";
+}
+
+/// Checks that a ref is one for a well-known field, such as `run_ref`: of its kind, and of the shape of its own kind.
+/// `subject_ref` may be of any kind that has a shape.
+pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
+    let kinds: &[&str] = match field_name {
+        "project_ref" => &["project"],
+        "run_ref" => &["run"],
+        "deployment_execution_ref" => &["deployment"],
+        "stage_execution_ref" => &["stage"],
+        "batch_execution_ref" => &["batch"],
+        "sample_observation_ref" => &["sample"],
+        "operation_context_ref" => &["op"],
+        "record_ref" => &["record"],
+        "artifact_ref" => &["artifact"],
+        "environment_snapshot_ref" => &["environment"],
+        "relation_ref" => &["relation"],
+        "provenance_ref" => &["provenance"],
+        "subject_ref" => &[],
+        _ => {
+            let message = format!("no field that holds a ref is called {field_name:?}");
+            return Err(ContractError::field(ErrorCode::RefUnknownField, field_name, message));
+        }
+    };
+    any.check_shape().map_err(|e| e.at(field_name))?;
+    let fits = if kinds.is_empty() { shape(any.kind()).is_some() } else { kinds.contains(&any.kind()) };
+    if fits {
+        return Ok(());
+    }
+    let message = format!("{any} is a {}, which {field_name} cannot hold", any.kind());
+    Err(ContractError::field(ErrorCode::RefKindMismatch, field_name, message))
 }
 
 /// Makes a ref component of a name: trimmed, lower-cased, other characters to single dashes, cut to `len_max`.

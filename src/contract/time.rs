@@ -38,7 +38,8 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
-    /// Parses `2024-01-31T12:00:00Z`, with any number of digits of a fraction (those beyond six are cut).
+    /// Parses a time as RFC 3339 writes it: `2024-01-31T12:00:00Z`, with any number of digits of a fraction (those beyond
+    /// six are cut), `Z` or an offset such as `+09:00`; `t`, `z` and a space between date and time are read too.
     pub fn parse(text: &str) -> Result<Timestamp> {
         Timestamp::parse_inner(text).ok_or_else(|| {
             ContractError::new(
@@ -49,27 +50,50 @@ impl Timestamp {
     }
 
     fn parse_inner(text: &str) -> Option<Timestamp> {
-        let text = text.strip_suffix('Z')?;
-        let (whole, fraction) = match text.split_once('.') {
-            Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
-            Some(_) => return None,
-            None => (text, ""),
-        };
-        // chrono is lenient about widths; the canonical form is not.
-        let shape = whole.len() == 19
-            && whole.bytes().enumerate().all(|(n, b)| match n {
-                4 | 7 => b == b'-',
-                10 => b == b'T',
-                13 | 16 => b == b':',
-                _ => b.is_ascii_digit(),
-            })
-            && fraction.bytes().all(|b| b.is_ascii_digit());
+        let (whole, rest) = text.split_at_checked(19)?;
+        // chrono is lenient about widths; the form is not.
+        let shape = whole.bytes().enumerate().all(|(n, b)| match n {
+            4 | 7 => b == b'-',
+            10 => matches!(b, b'T' | b't' | b' '),
+            13 | 16 => b == b':',
+            _ => b.is_ascii_digit(),
+        });
         if !shape || whole.ends_with(":60") {
             return None;
         }
-        let seconds = NaiveDateTime::parse_from_str(whole, "%Y-%m-%dT%H:%M:%S").ok()?.and_utc().timestamp();
+        let (fraction, zone) = match rest.strip_prefix('.') {
+            Some(rest) => {
+                let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+                if digits == 0 {
+                    return None;
+                }
+                rest.split_at_checked(digits)?
+            }
+            None => ("", rest),
+        };
+        let (date, time) = (whole.get(..10)?, whole.get(11..)?);
+        let local = NaiveDateTime::parse_from_str(&format!("{date}T{time}"), "%Y-%m-%dT%H:%M:%S").ok()?;
+        let seconds = local.and_utc().timestamp().checked_sub(offset_seconds(zone)?)?;
         let digits: String = fraction.chars().chain("000000".chars()).take(6).collect();
         Timestamp::from_micros(seconds.checked_mul(1_000_000)?.checked_add(digits.parse::<i64>().ok()?)?)
+    }
+}
+
+/// `Z`, `z`, or `+hh:mm`: how far local time is ahead of UTC.
+fn offset_seconds(zone: &str) -> Option<i64> {
+    if zone.eq_ignore_ascii_case("z") {
+        return Some(0);
+    }
+    let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+    let two = |text: &str, most: i64| {
+        let plain = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<i64>().ok().filter(|n| plain && *n <= most)
+    };
+    let seconds = two(hours, 23)? * 3600 + two(minutes, 59)? * 60;
+    match zone.as_bytes().first()? {
+        b'+' => Some(seconds),
+        b'-' => Some(-seconds),
+        _ => None,
     }
 }
 
@@ -108,6 +132,14 @@ mod tests {
             Timestamp::parse("2024-01-01T00:00:00.1Z").unwrap().to_string(),
             "2024-01-01T00:00:00.100000Z"
         );
+        for text in [
+            "2024-01-31T21:00:00+09:00",
+            "2024-01-31T06:30:00-05:30",
+            "2024-01-31 12:00:00z",
+            "2024-01-31t12:00:00.000000000000Z",
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), "2024-01-31T12:00:00Z", "{text}");
+        }
         assert_eq!(Timestamp::parse("2024-01-01T00:00:00.1234567Z").unwrap().micros() % 1_000_000, 123_456);
     }
 
@@ -122,8 +154,13 @@ mod tests {
             "2024-01-01T24:00:00Z",
             "2024-01-01T00:00:60Z",
             "2024-01-01x00:00:00Z",
-            "2024-01-01T00:00:00+00:00",
+            "2024-01-01T00:00:00+0000",
+            "2024-01-01T00:00:00+24:00",
+            "2024-01-01T00:00:00+9:00",
+            "2024-01-01T00:00:00 Z",
             "2024-01-01T00:00:00.Z",
+            "2024-01-01T00:00:00.5",
+            "0001-01-01T00:00:00+00:01",
             "2024-1-1T00:00:00Z",
             "0000-01-01T00:00:00Z",
             "+2024-01-01T00:00:0Z",

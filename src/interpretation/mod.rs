@@ -12,7 +12,7 @@ pub mod report;
 
 pub use crate::store::{
     ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
-    StageRow, Store, StoredRecord,
+    StageRow, Store,
 };
 pub use compare::{
     ArtifactChange, BestRun, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison, StageComparison,

@@ -1,6 +1,6 @@
 //! Projects, runs, and what one run holds.
 
-use crate::contract::{LineageEdge, RunRef, StageRef};
+use crate::contract::{AnyRecord, LineageEdge, RunRef, StageRef, Timestamp};
 use crate::interpretation::error::{Error, Result};
 use crate::store::{
     ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
@@ -178,11 +178,37 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     notes
 }
 
+/// A record in one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordLine {
+    /// When it was observed.
+    pub observed_at: Timestamp,
+    /// How grave it is, or how it ended.
+    pub level: String,
+    /// What sort of thing.
+    pub key: String,
+    /// In words.
+    pub message: String,
+}
+
+/// A record in one line, for tables.
+pub fn record_line(record: &AnyRecord) -> RecordLine {
+    let (level, key, message) = match record {
+        AnyRecord::Event(e) => (e.payload.level.to_string(), &e.payload.event_key, e.payload.message.clone()),
+        AnyRecord::Degraded(d) => {
+            (format!("degraded {}", d.payload.severity), &d.payload.issue_key, d.payload.summary.clone())
+        }
+        AnyRecord::Span(s) => {
+            let millis = s.payload.ended_at.micros_since(s.payload.started_at) as f64 / 1000.0;
+            (format!("span {}", s.payload.status), &s.payload.span_name, format!("{millis} ms"))
+        }
+        AnyRecord::Metric(m) => ("metric".to_owned(), &m.payload.metric_key, m.payload.value.to_string()),
+    };
+    RecordLine { observed_at: record.envelope().observation.observed_at, level, key: key.clone(), message }
+}
+
 fn stage_of(row: &RecordRow) -> Option<&StageRef> {
-    match &row.record {
-        crate::store::StoredRecord::Event(r) => r.envelope.stage_execution_ref.as_ref(),
-        crate::store::StoredRecord::Degraded(r) => r.envelope.stage_execution_ref.as_ref(),
-    }
+    row.record.envelope().observation.stage_execution_ref.as_ref()
 }
 
 /// The points of one metric of a run. Without a stage: the series outside any stage, or else the only one there is.

@@ -17,7 +17,7 @@ impl Projection<Captured> for ArtifactsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [TableSpec] {

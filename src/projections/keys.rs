@@ -39,6 +39,11 @@ pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
 }
 
+/// A fact that was imported: what it is about, and a digest of what it says.
+pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
+    join(&[subject.as_str().as_bytes(), digest])
+}
+
 /// Splits a key into its parts, at most `N` of them; the last keeps what is left.
 pub(crate) fn split<const N: usize>(key: &[u8]) -> Option<[&str; N]> {
     let mut parts = key.splitn(N, |b| *b == 0);

@@ -1,6 +1,6 @@
 //! Lineage edges by ref, and from either end.
 
-use crate::contract::Fact;
+use crate::contract::{Fact, Object};
 use crate::engine::Result;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
@@ -18,7 +18,7 @@ impl Projection<Captured> for LineageProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -30,7 +30,7 @@ impl Projection<Captured> for LineageProjection {
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
-        if let Fact::Relation(edge) = &applied.event.fact {
+        if let Fact::Object(Object::Relation(edge)) = &applied.event.fact {
             let relation = edge.relation_ref.as_str().as_bytes();
             tables.put_version(
                 RELATIONS,

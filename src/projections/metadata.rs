@@ -1,18 +1,18 @@
-//! Projects, runs, stages: every attribute a fact of its own, so that what two writers say about different
-//! attributes never collides, and what they say about the same one stays visible.
+//! Projects, runs, deployments, stages, batches: every attribute a fact of its own, so that what two writers say about
+//! different attributes never collides, and what they say about the same one stays visible. Environments, samples,
+//! operations and provenance records are said once, and kept whole.
 
 use crate::contract::fact::{Ended, Param};
 use crate::contract::json::write::canonical;
-use crate::contract::{Fact, StableRef, Value};
+use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
 use crate::engine::Result;
 use crate::engine::entry::{Kind, Stamp};
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
-use crate::projections::tables::{ENVIRONMENTS, FACTS};
-use std::collections::BTreeMap;
+use crate::projections::tables::{FACTS, OBJECTS};
 
-/// Fills [`FACTS`] and [`ENVIRONMENTS`].
+/// Fills [`FACTS`] and [`OBJECTS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MetadataProjection;
 
@@ -20,6 +20,35 @@ pub(crate) struct MetadataProjection;
 pub(crate) const PARAM_PREFIX: &str = "param/";
 /// Before the name of a tag in an attribute's name.
 pub(crate) const TAG_PREFIX: &str = "tag/";
+/// Before the key of metadata in an attribute's name.
+pub(crate) const METADATA_PREFIX: &str = "meta/";
+/// Before the namespace of an extension in an attribute's name.
+pub(crate) const EXTENSION_PREFIX: &str = "ext/";
+/// Before the name of a member of a newer version in an attribute's name.
+pub(crate) const NEWER_PREFIX: &str = "newer/";
+
+/// Whether the things of this kind are kept attribute by attribute.
+pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
+    matches!(
+        kind,
+        ObjectKind::Project
+            | ObjectKind::Run
+            | ObjectKind::Deployment
+            | ObjectKind::Stage
+            | ObjectKind::Batch
+    )
+}
+
+/// The members of an object that are attributes each: their names begin with the prefix.
+pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
+    Some(match member {
+        "params" => PARAM_PREFIX,
+        "tags" => TAG_PREFIX,
+        "metadata" => METADATA_PREFIX,
+        "extensions" => EXTENSION_PREFIX,
+        _ => return None,
+    })
+}
 
 struct Facts<'a, 't> {
     subject: &'a StableRef,
@@ -29,23 +58,37 @@ struct Facts<'a, 't> {
 }
 
 impl Facts<'_, '_> {
-    fn put(&mut self, name: &str, value: Value) {
+    fn put(&mut self, name: &str, value: &Value) {
         // Values come from validated models, whose numbers are finite; null says nothing.
-        if let (Ok(text), true) = (canonical(&value), value != Value::Null) {
+        if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
             let key = keys::attribute(self.subject, name);
             self.tables.put_version(FACTS, &key, self.stamp, self.replaces, text.as_bytes());
         }
     }
 
-    fn put_all(&mut self, prefix: &str, map: impl IntoIterator<Item = (String, Value)>) {
-        for (key, value) in map {
-            self.put(&format!("{prefix}{key}"), value);
+    fn put_object(&mut self, object: &Object) {
+        let Value::Map(members) = object.to_value() else { return };
+        for (name, value) in &members {
+            match (prefix_of(name), value) {
+                _ if name == object.kind().ref_member() => {}
+                _ if !object.kind().known().contains(&name.as_str()) => {
+                    self.put(&format!("{NEWER_PREFIX}{name}"), value);
+                }
+                (Some(prefix), Value::Map(inner)) => {
+                    for (key, value) in inner {
+                        self.put(&format!("{prefix}{key}"), value);
+                    }
+                }
+                (Some(prefix), Value::List(sets)) => {
+                    for set in sets {
+                        let namespace = set.get("namespace").and_then(Value::as_str).unwrap_or_default();
+                        self.put(&format!("{prefix}{namespace}"), set);
+                    }
+                }
+                (_, value) => self.put(name, value),
+            }
         }
     }
-}
-
-fn texts(map: &BTreeMap<String, String>) -> impl Iterator<Item = (String, Value)> {
-    map.iter().map(|(k, v)| (k.clone(), Value::text(v)))
 }
 
 impl Projection<Captured> for MetadataProjection {
@@ -54,65 +97,36 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[FACTS, ENVIRONMENTS]
+        &[FACTS, OBJECTS]
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(
-            kind,
-            entry::PROJECT | entry::RUN | entry::STAGE | entry::ENDED | entry::PARAM | entry::ENVIRONMENT
-        )
+        matches!(kind, entry::ENDED | entry::PARAM)
+            || entry::object_kind(kind).is_some_and(|kind| kind != ObjectKind::Relation)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         let (stamp, replaces) = (applied.stamp, applied.event.replaces.as_slice());
         match &applied.event.fact {
-            Fact::Project(p) => {
-                let mut facts = Facts { subject: &p.project_ref, stamp, replaces, tables };
-                facts.put("name", Value::text(&p.name));
-                facts.put("created_at", Value::text(p.created_at));
-                facts.put("description", p.description.clone().into());
-                facts.put("schema_version", Value::text(&p.schema_version));
-                facts.put_all(TAG_PREFIX, texts(&p.tags));
+            Fact::Object(object) if is_by_attribute(object.kind()) => {
+                Facts { subject: object.own_ref(), stamp, replaces, tables }.put_object(object);
             }
-            Fact::Run(r) => {
-                let mut facts = Facts { subject: &r.run_ref, stamp, replaces, tables };
-                facts.put("name", Value::text(&r.name));
-                facts.put("status", r.status.into());
-                facts.put("started_at", Value::text(r.started_at));
-                facts.put("ended_at", r.ended_at.map(|t| t.to_string()).into());
-                facts.put("description", r.description.clone().into());
-                facts.put("code_revision", r.code_revision.clone().into());
-                facts.put("dataset_ref", r.dataset_ref.clone().into());
-                facts.put("command", r.command.clone().into());
-                facts.put("schema_version", Value::text(&r.schema_version));
-                facts.put_all(PARAM_PREFIX, r.params.clone());
-                facts.put_all(TAG_PREFIX, texts(&r.tags));
-            }
-            Fact::Stage(s) => {
-                let mut facts = Facts { subject: &s.stage_execution_ref, stamp, replaces, tables };
-                facts.put("status", s.status.into());
-                facts.put("started_at", Value::text(s.started_at));
-                facts.put("ended_at", s.ended_at.map(|t| t.to_string()).into());
-                facts.put("order_index", s.order_index.into());
-                facts.put("schema_version", Value::text(&s.schema_version));
+            Fact::Object(object) if object.kind() != ObjectKind::Relation => {
+                let key = object.own_ref().as_str().as_bytes();
+                tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied)?);
             }
             Fact::Ended(Ended { subject, status, ended_at }) => {
                 let mut facts = Facts { subject, stamp, replaces, tables };
-                facts.put("status", (*status).into());
-                facts.put("ended_at", Value::text(ended_at));
+                facts.put("status", &(*status).into());
+                facts.put("ended_at", &Value::text(ended_at));
             }
             Fact::Param(Param { run_ref, key, value }) => {
                 let mut facts = Facts { subject: run_ref, stamp, replaces, tables };
-                facts.put(&format!("{PARAM_PREFIX}{key}"), value.clone());
-            }
-            Fact::Environment(e) => {
-                let key = e.environment_snapshot_ref.as_str().as_bytes();
-                tables.put_version(ENVIRONMENTS, key, stamp, replaces, &entry::row(applied)?);
+                facts.put(&format!("{PARAM_PREFIX}{key}"), value);
             }
             _ => {}
         }

@@ -5,6 +5,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod entry;
+pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod lineage;
 pub(crate) mod metadata;
@@ -24,5 +25,6 @@ pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
         Box::new(series::SeriesProjection),
         Box::new(artifacts::ArtifactsProjection),
         Box::new(lineage::LineageProjection),
+        Box::new(imports::ImportsProjection),
     ]
 }

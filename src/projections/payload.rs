@@ -1,16 +1,20 @@
 //! What the payloads of the kinds hold, version 1 of each. docs/FORMAT.md, "Kinds".
 //!
-//! Plain structs for the codec. Fields that repeat from entry to entry come first and those that change last: a
-//! frame shares the common front (and back) of neighbouring payloads. Reading goes through the contract's
-//! constructors, so a payload that breaks a rule is an unreadable entry, never a wrong value.
+//! A thing of the contract is its canonical JSON text: it says itself what its members are, so that members of newer
+//! versions are kept. Records, of which there are many, are plain structs for the codec. Fields that repeat from entry to
+//! entry come first and those that change last: a frame shares the common front (and back) of neighbouring payloads.
+//! Reading goes through the contract's constructors, so a payload that breaks a rule is an unreadable entry, never a
+//! wrong value.
 
-use crate::contract::fact::{Ended, Param};
+use crate::contract::fact::{Ended, Import, Param};
 use crate::contract::json::{read, write};
+use crate::contract::model::{Model, from_value};
 use crate::contract::{
-    AggregationScope, ArtifactManifest, Completeness, Confidence, ContractError, CorrelationRefs,
-    Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, EnvironmentSnapshot, EventLevel,
-    EventPayload, Fact, LineageEdge, LineageOrigin, MetricPayload, MetricValue, Origin, Project, RecordDraft,
-    RelationType, Run, RunStatus, StableRef, StageExecution, Timestamp, Valid, Value,
+    AggregationScope, ArtifactManifest, Canonical, Completeness, ContractError, CorrelationRefs, Degradation,
+    DegradedCategory, DegradedPayload, DegradedSeverity, ErrorCode, EventLevel, EventPayload,
+    ExtensionFieldSet, Fact, Members, MetricPayload, MetricValue, Object, ObjectKind, Observation, Origin,
+    Payload, RecordDraft, RunStatus, SCHEMA_VERSION, SpanKind, SpanStatus, StableRef, Timestamp,
+    TraceSpanPayload, Valid, Value,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,38 +50,43 @@ word_bytes!(
     Origin,
     EventLevel,
     AggregationScope,
+    SpanStatus,
+    SpanKind,
     DegradedCategory,
-    DegradedSeverity,
-    RelationType,
-    LineageOrigin,
-    Confidence
+    DegradedSeverity
 );
 
 fn broken(message: String) -> ContractError {
-    ContractError::new(crate::contract::ErrorCode::JsonSyntax, message)
+    ContractError::new(ErrorCode::JsonSyntax, message)
 }
 
 fn time(micros: i64) -> Result<Timestamp> {
     Timestamp::from_micros(micros).ok_or_else(|| broken(format!("{micros} microseconds are no time")))
 }
 
-fn json_text(map: &BTreeMap<String, Value>) -> Result<String> {
+fn json_text(map: &Members) -> Result<String> {
     if map.is_empty() {
         return Ok(String::new());
     }
     write::canonical(&Value::Map(map.clone()))
 }
 
-fn json_map(text: &str) -> Result<BTreeMap<String, Value>> {
-    if text.is_empty() {
-        return Ok(BTreeMap::new());
-    }
+/// Reads a JSON text in its canonical form. Another form may be shorter than the canonical one: a fact could be read that
+/// is too long for a row.
+fn canonical(text: &str) -> Result<Value> {
     let value = read::parse(text)?;
-    // Another form may be shorter than the canonical one: a fact could be read that is too long for a row.
-    if write::canonical(&value)? != text {
-        return Err(broken("not in the canonical form".into()));
+    if write::canonical(&value)? == text {
+        Ok(value)
+    } else {
+        Err(broken("not in the canonical form".into()))
     }
-    match value {
+}
+
+fn json_map(text: &str) -> Result<Members> {
+    if text.is_empty() {
+        return Ok(Members::new());
+    }
+    match canonical(text)? {
         Value::Map(map) => Ok(map),
         _ => Err(broken("not a JSON object".into())),
     }
@@ -101,12 +110,15 @@ fn number(value: &Value) -> Option<Number> {
         Value::Int(n) => Number::Int(*n),
         Value::Float(f) => Number::Float(*f),
         Value::Text(t) => Number::Text(t.clone()),
+        Value::Big(digits) => Number::Big(digits.clone()),
         _ => return None,
     })
 }
 
 /// The stamp of an entry that a fact replaces: time, stream, sequence number.
 pub(super) type StampV1 = (u64, [u8; 16], u64);
+/// Where an imported fact stood: id of the import, line.
+pub(super) type OriginV1 = ([u8; 16], u64);
 
 /// A parameter's value.
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,6 +127,7 @@ pub(super) enum Number {
     Float(f64),
     Text(String),
     Bool(bool),
+    Big(String),
 }
 
 impl From<Number> for Value {
@@ -124,47 +137,15 @@ impl From<Number> for Value {
             Number::Float(f) => Value::Float(f),
             Number::Text(t) => Value::Text(t),
             Number::Bool(b) => Value::Bool(b),
+            Number::Big(digits) => Value::Big(digits),
         }
     }
 }
 
+/// A thing of the contract.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct ProjectV1 {
-    project_ref: String,
-    name: String,
-    description: Option<String>,
-    tags: BTreeMap<String, String>,
-    schema_version: String,
-    created_at: i64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RunV1 {
-    project_ref: String,
-    run_ref: String,
-    name: String,
-    status: u8,
-    started_at: i64,
-    ended_at: Option<i64>,
-    description: Option<String>,
-    params: Vec<(String, Number)>,
-    tags: BTreeMap<String, String>,
-    code_revision: Option<String>,
-    dataset_ref: Option<String>,
-    command: Option<String>,
-    schema_version: String,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct StageV1 {
-    run_ref: String,
-    stage_ref: String,
-    stage_name: String,
-    status: u8,
-    started_at: i64,
-    ended_at: Option<i64>,
-    order_index: Option<u64>,
-    schema_version: String,
+pub(super) struct ObjectV1 {
+    json: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -182,19 +163,6 @@ pub(super) struct ParamV1 {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct EnvironmentV1 {
-    environment_ref: String,
-    run_ref: String,
-    python_version: Option<String>,
-    runtime: Option<(String, String)>,
-    platform: String,
-    packages: BTreeMap<String, String>,
-    environment_variables: BTreeMap<String, String>,
-    schema_version: String,
-    captured_at: i64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct RecordV1<P> {
     run_ref: String,
     deployment: Option<String>,
@@ -207,6 +175,8 @@ pub(super) struct RecordV1<P> {
     session_id: Option<String>,
     completeness: u8,
     degradation: u8,
+    /// What most records do not have, as a JSON object; empty: nothing.
+    rest: String,
     payload: P,
     observed_at: i64,
     identity: Option<(String, i64)>,
@@ -241,6 +211,21 @@ pub(super) struct MetricV1 {
 enum MetricNumber {
     Int(i64),
     Float(f64),
+    Big(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SpanV1 {
+    trace_id: String,
+    span_name: String,
+    status: u8,
+    span_kind: u8,
+    attributes: String,
+    linked_refs: Vec<String>,
+    parent_span_id: Option<String>,
+    span_id: String,
+    started_at: i64,
+    ended_at: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -256,126 +241,33 @@ pub(super) struct DegradedV1 {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ArtifactV1 {
-    run_ref: String,
-    deployment: Option<String>,
-    stage: Option<String>,
-    batch: Option<String>,
-    sample: Option<String>,
-    operation: Option<String>,
-    producer_ref: String,
-    artifact_kind: String,
-    schema_version: String,
-    artifact_ref: String,
-    created_at: i64,
-    location_ref: String,
-    hash_value: Option<String>,
-    size_bytes: Option<u64>,
-    attributes: String,
+    json: String,
     body: Option<[u8; 32]>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct RelationV1 {
-    relation_type: u8,
-    origin: u8,
-    confidence: u8,
-    schema_version: String,
-    source_ref: String,
-    target_ref: String,
-    relation_ref: String,
-    operation: Option<String>,
-    evidence_refs: Vec<String>,
-    recorded_at: i64,
+pub(super) struct ImportV1 {
+    id: [u8; 16],
+    source: String,
+    format: String,
+    started_at: i64,
 }
 
-impl ProjectV1 {
-    pub(super) fn of(p: &Project) -> ProjectV1 {
-        ProjectV1 {
-            project_ref: p.project_ref.to_string(),
-            name: p.name.clone(),
-            description: p.description.clone(),
-            tags: p.tags.clone(),
-            schema_version: p.schema_version.clone(),
-            created_at: p.created_at.micros(),
-        }
+impl ObjectV1 {
+    pub(super) fn of(object: &Object) -> Result<ObjectV1> {
+        Ok(ObjectV1 { json: object.to_json()? })
     }
 
-    pub(super) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Project(Valid::new(Project {
-            project_ref: parse(&self.project_ref)?,
-            name: self.name,
-            created_at: time(self.created_at)?,
-            description: self.description,
-            tags: self.tags,
-            schema_version: self.schema_version,
-        })?))
+    pub(super) fn into_fact(self, kind: ObjectKind) -> Result<Fact> {
+        let object = Object::from_value(kind, canonical(&self.json)?)?;
+        same_again(&object, &self.json)?;
+        Ok(Fact::Object(object))
     }
 }
 
-impl RunV1 {
-    pub(super) fn of(r: &Run) -> RunV1 {
-        RunV1 {
-            project_ref: r.project_ref.to_string(),
-            run_ref: r.run_ref.to_string(),
-            name: r.name.clone(),
-            status: r.status.byte(),
-            started_at: r.started_at.micros(),
-            ended_at: r.ended_at.map(Timestamp::micros),
-            description: r.description.clone(),
-            params: r.params.iter().filter_map(|(k, v)| Some((k.clone(), number(v)?))).collect(),
-            tags: r.tags.clone(),
-            code_revision: r.code_revision.clone(),
-            dataset_ref: r.dataset_ref.clone(),
-            command: r.command.clone(),
-            schema_version: r.schema_version.clone(),
-        }
-    }
-
-    pub(super) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Run(Valid::new(Run {
-            run_ref: parse(&self.run_ref)?,
-            project_ref: parse(&self.project_ref)?,
-            name: self.name,
-            status: RunStatus::of(self.status)?,
-            started_at: time(self.started_at)?,
-            ended_at: self.ended_at.map(time).transpose()?,
-            description: self.description,
-            params: self.params.into_iter().map(|(k, v)| (k, v.into())).collect(),
-            tags: self.tags,
-            code_revision: self.code_revision,
-            dataset_ref: self.dataset_ref,
-            command: self.command,
-            schema_version: self.schema_version,
-        })?))
-    }
-}
-
-impl StageV1 {
-    pub(super) fn of(s: &StageExecution) -> StageV1 {
-        StageV1 {
-            run_ref: s.run_ref.to_string(),
-            stage_ref: s.stage_execution_ref.to_string(),
-            stage_name: s.stage_name.clone(),
-            status: s.status.byte(),
-            started_at: s.started_at.micros(),
-            ended_at: s.ended_at.map(Timestamp::micros),
-            order_index: s.order_index,
-            schema_version: s.schema_version.clone(),
-        }
-    }
-
-    pub(super) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Stage(Valid::new(StageExecution {
-            stage_execution_ref: parse(&self.stage_ref)?,
-            run_ref: parse(&self.run_ref)?,
-            stage_name: self.stage_name,
-            status: RunStatus::of(self.status)?,
-            started_at: time(self.started_at)?,
-            ended_at: self.ended_at.map(time).transpose()?,
-            order_index: self.order_index,
-            schema_version: self.schema_version,
-        })?))
-    }
+/// A text that says less, or more, than the model made of it is none that this build writes.
+fn same_again(model: &impl Canonical, text: &str) -> Result<()> {
+    if model.to_json()? == text { Ok(()) } else { Err(broken("not in the form of its model".into())) }
 }
 
 impl EndedV1 {
@@ -387,7 +279,7 @@ impl EndedV1 {
         let subject = StableRef::parse(&self.subject)?;
         subject.check_shape()?;
         let status = RunStatus::of(self.status)?;
-        if !matches!(subject.kind(), "run" | "stage") || status == RunStatus::Open {
+        if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {
             return Err(broken(format!("{subject} cannot end as {status}")));
         }
         Ok(Fact::Ended(Ended { subject, status, ended_at: time(self.ended_at)? }))
@@ -405,81 +297,139 @@ impl ParamV1 {
     }
 }
 
-impl EnvironmentV1 {
-    pub(super) fn of(e: &EnvironmentSnapshot) -> EnvironmentV1 {
-        EnvironmentV1 {
-            environment_ref: e.environment_snapshot_ref.to_string(),
-            run_ref: e.run_ref.to_string(),
-            python_version: e.python_version.clone(),
-            runtime: e.runtime.clone(),
-            platform: e.platform.clone(),
-            packages: e.packages.clone(),
-            environment_variables: e.environment_variables.clone(),
-            schema_version: e.schema_version.clone(),
-            captured_at: e.captured_at.micros(),
+impl ImportV1 {
+    pub(super) fn of(i: &Import) -> ImportV1 {
+        ImportV1 {
+            id: i.id,
+            source: i.source.clone(),
+            format: i.format.clone(),
+            started_at: i.started_at.micros(),
         }
     }
 
     pub(super) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Environment(Valid::new(EnvironmentSnapshot {
-            environment_snapshot_ref: parse(&self.environment_ref)?,
-            run_ref: parse(&self.run_ref)?,
-            captured_at: time(self.captured_at)?,
-            python_version: self.python_version,
-            runtime: self.runtime,
-            platform: self.platform,
-            packages: self.packages,
-            environment_variables: self.environment_variables,
-            schema_version: self.schema_version,
-        })?))
+        let started_at = time(self.started_at)?;
+        Ok(Fact::Import(Import { id: self.id, source: self.source, format: self.format, started_at }))
     }
 }
 
-impl<W> RecordV1<W> {
-    pub(super) fn of<P>(draft: &RecordDraft<P>, payload: W) -> RecordV1<W> {
-        RecordV1 {
-            run_ref: draft.run_ref.to_string(),
-            deployment: texts(&draft.deployment_execution_ref),
-            stage: texts(&draft.stage_execution_ref),
-            batch: texts(&draft.batch_execution_ref),
-            sample: texts(&draft.sample_observation_ref),
-            operation: texts(&draft.operation_context_ref),
-            producer_ref: draft.producer_ref.clone(),
-            trace_id: draft.correlation_refs.trace_id.clone(),
-            session_id: draft.correlation_refs.session_id.clone(),
-            completeness: draft.completeness_marker.byte(),
-            degradation: draft.degradation_marker.byte(),
-            payload,
-            observed_at: draft.observed_at.micros(),
-            identity: draft.identity.as_ref().map(|(r, t)| (r.to_string(), t.micros())),
+/// The members of a record's rest.
+mod rest {
+    pub(super) const SCHEMA_VERSION: &str = "schema_version";
+    pub(super) const EXTENSIONS: &str = "extensions";
+    /// Members of a newer version, by what they stand in.
+    pub(super) const ENVELOPE: &str = "envelope";
+    pub(super) const CORRELATION: &str = "correlation_refs";
+    pub(super) const PAYLOAD: &str = "payload";
+}
+
+fn rest_of(observation: &Observation, payload: &Members) -> Result<String> {
+    let mut members = Members::new();
+    if observation.schema_version != SCHEMA_VERSION {
+        members.insert(rest::SCHEMA_VERSION.into(), Value::text(&observation.schema_version));
+    }
+    if !observation.extensions.is_empty() {
+        let sets = observation.extensions.iter().map(Canonical::to_value).collect();
+        members.insert(rest::EXTENSIONS.into(), Value::List(sets));
+    }
+    for (name, unknown) in [
+        (rest::ENVELOPE, &observation.unknown),
+        (rest::CORRELATION, &observation.correlation_refs.unknown),
+        (rest::PAYLOAD, payload),
+    ] {
+        if !unknown.is_empty() {
+            members.insert(name.into(), Value::Map(unknown.clone()));
         }
     }
+    json_text(&members)
+}
 
-    pub(super) fn into_draft<P>(self, payload: impl FnOnce(W) -> Result<P>) -> Result<Valid<RecordDraft<P>>>
-    where
-        RecordDraft<P>: crate::contract::Rules,
-    {
+impl<W> RecordV1<W> {
+    pub(super) fn of<P: Unknown>(draft: &RecordDraft<P>, payload: W) -> Result<RecordV1<W>> {
+        let seen = &draft.observation;
+        Ok(RecordV1 {
+            run_ref: seen.run_ref.to_string(),
+            deployment: texts(&seen.deployment_execution_ref),
+            stage: texts(&seen.stage_execution_ref),
+            batch: texts(&seen.batch_execution_ref),
+            sample: texts(&seen.sample_observation_ref),
+            operation: texts(&seen.operation_context_ref),
+            producer_ref: seen.producer_ref.clone(),
+            trace_id: seen.correlation_refs.trace_id.clone(),
+            session_id: seen.correlation_refs.session_id.clone(),
+            completeness: seen.completeness_marker.byte(),
+            degradation: seen.degradation_marker.byte(),
+            rest: rest_of(seen, draft.payload.unknown())?,
+            payload,
+            observed_at: seen.observed_at.micros(),
+            identity: draft.identity.as_ref().map(|(r, t)| (r.to_string(), t.micros())),
+        })
+    }
+
+    pub(super) fn into_draft<P: Payload + Unknown>(
+        self,
+        payload: impl FnOnce(W) -> Result<P>,
+    ) -> Result<Valid<RecordDraft<P>>> {
         let identity = match self.identity {
             Some((r, t)) => Some((parse(&r)?, time(t)?)),
             None => None,
         };
-        Valid::new(RecordDraft {
-            identity,
-            observed_at: time(self.observed_at)?,
-            producer_ref: self.producer_ref,
-            run_ref: parse(&self.run_ref)?,
-            deployment_execution_ref: optional(&self.deployment)?,
-            stage_execution_ref: optional(&self.stage)?,
-            batch_execution_ref: optional(&self.batch)?,
-            sample_observation_ref: optional(&self.sample)?,
-            operation_context_ref: optional(&self.operation)?,
-            correlation_refs: CorrelationRefs { trace_id: self.trace_id, session_id: self.session_id },
-            completeness_marker: Completeness::of(self.completeness)?,
-            degradation_marker: Degradation::of(self.degradation)?,
-            payload: payload(self.payload)?,
-        })
+        let run_ref: crate::contract::RunRef = parse(&self.run_ref)?;
+        let mut seen = Observation::new(time(self.observed_at)?, self.producer_ref, run_ref);
+        seen.deployment_execution_ref = optional(&self.deployment)?;
+        seen.stage_execution_ref = optional(&self.stage)?;
+        seen.batch_execution_ref = optional(&self.batch)?;
+        seen.sample_observation_ref = optional(&self.sample)?;
+        seen.operation_context_ref = optional(&self.operation)?;
+        seen.correlation_refs = CorrelationRefs::new();
+        seen.correlation_refs.trace_id = self.trace_id;
+        seen.correlation_refs.session_id = self.session_id;
+        seen.completeness_marker = Completeness::of(self.completeness)?;
+        seen.degradation_marker = Degradation::of(self.degradation)?;
+        let mut payload = payload(self.payload)?;
+        let mut rest = json_map(&self.rest)?;
+        // First, as it decides how the others are read.
+        match rest.remove(rest::SCHEMA_VERSION) {
+            Some(Value::Text(version)) => seen.schema_version = version,
+            None => {}
+            Some(other) => return Err(broken(format!("{} is no version", other.sort()))),
+        }
+        for (name, value) in rest {
+            match (name.as_str(), value) {
+                (rest::EXTENSIONS, Value::List(sets)) => {
+                    let read = |set| ExtensionFieldSet::from_value_of(set, &seen.schema_version);
+                    seen.extensions = sets.into_iter().map(read).collect::<Result<_>>()?;
+                }
+                (rest::ENVELOPE, Value::Map(members)) => seen.unknown = members,
+                (rest::CORRELATION, Value::Map(members)) => seen.correlation_refs.unknown = members,
+                (rest::PAYLOAD, Value::Map(members)) => payload.put_unknown(members),
+                _ => return Err(broken(format!("a record has no {name}"))),
+            }
+        }
+        Valid::new(RecordDraft { identity, observation: seen, payload })
     }
 }
+
+/// What a payload keeps of a newer version of the schema.
+pub(super) trait Unknown {
+    fn unknown(&self) -> &Members;
+    fn put_unknown(&mut self, members: Members);
+}
+
+macro_rules! unknown {
+    ($($payload:ident),*) => {$(
+        impl Unknown for $payload {
+            fn unknown(&self) -> &Members {
+                &self.unknown
+            }
+
+            fn put_unknown(&mut self, members: Members) {
+                self.unknown = members;
+            }
+        }
+    )*};
+}
+unknown!(EventPayload, MetricPayload, TraceSpanPayload, DegradedPayload);
 
 impl EventV1 {
     pub(super) fn of(p: &EventPayload) -> Result<EventV1> {
@@ -495,15 +445,12 @@ impl EventV1 {
     }
 
     pub(super) fn into_payload(self) -> Result<EventPayload> {
-        Ok(EventPayload {
-            event_key: self.event_key,
-            level: EventLevel::of(self.level)?,
-            message: self.message,
-            subject_ref: optional(&self.subject_ref)?,
-            attributes: json_map(&self.attributes)?,
-            tags: self.tags,
-            origin_marker: Origin::of(self.origin)?,
-        })
+        let mut payload = EventPayload::new(self.event_key, EventLevel::of(self.level)?, self.message);
+        payload.subject_ref = optional(&self.subject_ref)?;
+        payload.attributes = json_map(&self.attributes)?;
+        payload.tags = self.tags;
+        payload.origin_marker = Origin::of(self.origin)?;
+        Ok(payload)
     }
 }
 
@@ -519,29 +466,62 @@ impl MetricV1 {
             tags: p.tags.clone(),
             summary_basis: p.summary_basis.clone(),
             step: p.step,
-            value: match p.value {
-                MetricValue::Int(n) => MetricNumber::Int(n),
-                MetricValue::Float(f) => MetricNumber::Float(f),
+            value: match &p.value {
+                MetricValue::Int(n) => MetricNumber::Int(*n),
+                MetricValue::Float(f) => MetricNumber::Float(*f),
+                MetricValue::Big(digits) => MetricNumber::Big(digits.as_ref().to_owned()),
             },
         }
     }
 
     pub(super) fn into_payload(self) -> Result<MetricPayload> {
-        Ok(MetricPayload {
-            metric_key: self.metric_key,
-            value: match self.value {
-                MetricNumber::Int(n) => MetricValue::Int(n),
-                MetricNumber::Float(f) => MetricValue::Float(f),
-            },
-            value_type: self.value_type,
-            step: self.step,
-            unit: self.unit,
-            aggregation_scope: AggregationScope::of(self.aggregation_scope)?,
-            subject_ref: optional(&self.subject_ref)?,
-            slice_ref: self.slice_ref,
-            tags: self.tags,
-            summary_basis: self.summary_basis,
+        let value = match self.value {
+            MetricNumber::Int(n) => MetricValue::Int(n),
+            MetricNumber::Float(f) => MetricValue::Float(f),
+            MetricNumber::Big(digits) => MetricValue::Big(digits.into()),
+        };
+        let mut payload = MetricPayload::new(self.metric_key, value, self.value_type);
+        payload.step = self.step;
+        payload.unit = self.unit;
+        payload.aggregation_scope = AggregationScope::of(self.aggregation_scope)?;
+        payload.subject_ref = optional(&self.subject_ref)?;
+        payload.slice_ref = self.slice_ref;
+        payload.tags = self.tags;
+        payload.summary_basis = self.summary_basis;
+        Ok(payload)
+    }
+}
+
+impl SpanV1 {
+    pub(super) fn of(p: &TraceSpanPayload) -> Result<SpanV1> {
+        Ok(SpanV1 {
+            trace_id: p.trace_id.clone(),
+            span_name: p.span_name.clone(),
+            status: p.status.byte(),
+            span_kind: p.span_kind.byte(),
+            attributes: json_text(&p.attributes)?,
+            linked_refs: p.linked_refs.iter().map(|r| r.to_string()).collect(),
+            parent_span_id: p.parent_span_id.clone(),
+            span_id: p.span_id.clone(),
+            started_at: p.started_at.micros(),
+            ended_at: p.ended_at.micros(),
         })
+    }
+
+    pub(super) fn into_payload(self) -> Result<TraceSpanPayload> {
+        let mut payload = TraceSpanPayload::new(
+            self.span_id,
+            self.trace_id,
+            self.span_name,
+            time(self.started_at)?,
+            time(self.ended_at)?,
+            SpanStatus::of(self.status)?,
+            SpanKind::of(self.span_kind)?,
+        );
+        payload.parent_span_id = self.parent_span_id;
+        payload.attributes = json_map(&self.attributes)?;
+        payload.linked_refs = self.linked_refs.iter().map(|r| parse(r)).collect::<Result<_>>()?;
+        Ok(payload)
     }
 }
 
@@ -559,100 +539,42 @@ impl DegradedV1 {
     }
 
     pub(super) fn into_payload(self) -> Result<DegradedPayload> {
-        Ok(DegradedPayload {
-            issue_key: self.issue_key,
-            category: DegradedCategory::of(self.category)?,
-            severity: DegradedSeverity::of(self.severity)?,
-            summary: self.summary,
-            subject_ref: optional(&self.subject_ref)?,
-            origin_marker: Origin::of(self.origin)?,
-            attributes: json_map(&self.attributes)?,
-        })
+        let category = DegradedCategory::of(self.category)?;
+        let severity = DegradedSeverity::of(self.severity)?;
+        let mut payload = DegradedPayload::new(self.issue_key, category, severity, self.summary);
+        payload.subject_ref = optional(&self.subject_ref)?;
+        payload.origin_marker = Origin::of(self.origin)?;
+        payload.attributes = json_map(&self.attributes)?;
+        Ok(payload)
     }
 }
 
 impl ArtifactV1 {
     pub(super) fn of(m: &ArtifactManifest, body: Option<[u8; 32]>) -> Result<ArtifactV1> {
-        Ok(ArtifactV1 {
-            run_ref: m.run_ref.to_string(),
-            deployment: texts(&m.deployment_execution_ref),
-            stage: texts(&m.stage_execution_ref),
-            batch: texts(&m.batch_execution_ref),
-            sample: texts(&m.sample_observation_ref),
-            operation: texts(&m.operation_context_ref),
-            producer_ref: m.producer_ref.clone(),
-            artifact_kind: m.artifact_kind.clone(),
-            schema_version: m.schema_version.clone(),
-            artifact_ref: m.artifact_ref.to_string(),
-            created_at: m.created_at.micros(),
-            location_ref: m.location_ref.clone(),
-            hash_value: m.hash_value.clone(),
-            size_bytes: m.size_bytes,
-            attributes: json_text(&m.attributes)?,
-            body,
-        })
+        Ok(ArtifactV1 { json: m.to_json()?, body })
     }
 
     pub(super) fn into_fact(self) -> Result<Fact> {
-        let manifest = Valid::new(ArtifactManifest {
-            artifact_ref: parse(&self.artifact_ref)?,
-            artifact_kind: self.artifact_kind,
-            created_at: time(self.created_at)?,
-            producer_ref: self.producer_ref,
-            run_ref: parse(&self.run_ref)?,
-            location_ref: self.location_ref,
-            deployment_execution_ref: optional(&self.deployment)?,
-            stage_execution_ref: optional(&self.stage)?,
-            batch_execution_ref: optional(&self.batch)?,
-            sample_observation_ref: optional(&self.sample)?,
-            operation_context_ref: optional(&self.operation)?,
-            hash_value: self.hash_value,
-            size_bytes: self.size_bytes,
-            attributes: json_map(&self.attributes)?,
-            schema_version: self.schema_version,
-        })?;
+        let manifest: Valid<ArtifactManifest> = from_value(canonical(&self.json)?)
+            .map_err(|report| broken(format!("{} of {}", report.issues().len(), ArtifactManifest::NAME)))?;
+        same_again(&*manifest, &self.json)?;
         Ok(Fact::Artifact(Box::new(manifest), self.body))
     }
 }
 
 #[cfg(test)]
-impl ArtifactV1 {
-    /// As another writer would fill the attributes.
-    pub(super) fn with_attributes(self, attributes: String) -> ArtifactV1 {
-        ArtifactV1 { attributes, ..self }
+impl ObjectV1 {
+    /// As another writer would write it.
+    pub(super) fn of_text(json: &str) -> ObjectV1 {
+        ObjectV1 { json: json.to_owned() }
     }
 }
 
-impl RelationV1 {
-    pub(super) fn of(e: &LineageEdge) -> RelationV1 {
-        RelationV1 {
-            relation_type: e.relation_type.byte(),
-            origin: e.origin_marker.byte(),
-            confidence: e.confidence_marker.byte(),
-            schema_version: e.schema_version.clone(),
-            source_ref: e.source_ref.to_string(),
-            target_ref: e.target_ref.to_string(),
-            relation_ref: e.relation_ref.to_string(),
-            operation: texts(&e.operation_context_ref),
-            evidence_refs: e.evidence_refs.iter().map(|r| r.to_string()).collect(),
-            recorded_at: e.recorded_at.micros(),
-        }
-    }
-
-    pub(super) fn into_fact(self) -> Result<Fact> {
-        let edge = Valid::new(LineageEdge {
-            relation_ref: parse(&self.relation_ref)?,
-            relation_type: RelationType::of(self.relation_type)?,
-            source_ref: parse(&self.source_ref)?,
-            target_ref: parse(&self.target_ref)?,
-            recorded_at: time(self.recorded_at)?,
-            origin_marker: LineageOrigin::of(self.origin)?,
-            confidence_marker: Confidence::of(self.confidence)?,
-            operation_context_ref: optional(&self.operation)?,
-            evidence_refs: self.evidence_refs.iter().map(|r| parse(r)).collect::<Result<_>>()?,
-            schema_version: self.schema_version,
-        })?;
-        Ok(Fact::Relation(Box::new(edge)))
+#[cfg(test)]
+impl EventV1 {
+    /// As another writer would fill the attributes.
+    pub(super) fn with_attributes(self, attributes: String) -> EventV1 {
+        EventV1 { attributes, ..self }
     }
 }
 
@@ -678,12 +600,7 @@ mod tests {
         assert_eq!(of::<AggregationScope>(), "run stage operation step slice");
         assert_eq!(of::<DegradedCategory>(), "capture store import compatibility verification recovery");
         assert_eq!(of::<DegradedSeverity>(), "warning error");
-        assert_eq!(
-            of::<RelationType>(),
-            "generated_from consumed_by produced_by packaged_from reported_by evaluated_on deployed_from used derived_from \
-             observed_in"
-        );
-        assert_eq!(of::<LineageOrigin>(), "explicit imported inferred replayed");
-        assert_eq!(of::<Confidence>(), "high medium low unknown");
+        assert_eq!(of::<SpanStatus>(), "ok error cancelled timeout");
+        assert_eq!(of::<SpanKind>(), "operation internal io network process");
     }
 }

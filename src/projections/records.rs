@@ -1,8 +1,7 @@
-//! Where events and degraded markers stand in the log, by run: positions, no copies.
+//! Where events, spans and degraded markers stand in the log, by run: positions, no copies.
 
-use crate::contract::{Fact, RunRef, Timestamp};
 use crate::engine::Result;
-use crate::engine::entry::{Kind, Stamp};
+use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
@@ -12,19 +11,13 @@ use crate::projections::tables::RECORDS;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordsProjection;
 
-fn post(tables: &mut Tables<'_>, run: &RunRef, family: &str, observed_at: Timestamp, stamp: Stamp) {
-    let order = PointOrder { time: observed_at.micros(), stamp };
-    let point = Point { order, measure: None, value: Vec::new() };
-    tables.add_point(RECORDS, &keys::records(run, family), point);
-}
-
 impl Projection<Captured> for RecordsProjection {
     fn name(&self) -> &'static str {
         "records"
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -32,14 +25,15 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(kind, entry::EVENT | entry::DEGRADED)
+        matches!(kind, entry::EVENT | entry::SPAN | entry::DEGRADED)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
-        match &applied.event.fact {
-            Fact::Event(d) => post(tables, &d.run_ref, "event", d.observed_at, applied.stamp),
-            Fact::Degraded(d) => post(tables, &d.run_ref, "degraded", d.observed_at, applied.stamp),
-            _ => {}
+        let fact = &applied.event.fact;
+        if let (Some(family), Some((seen, _))) = (fact.family(), fact.observation()) {
+            let order = PointOrder { time: seen.observed_at.micros(), stamp: applied.stamp };
+            let key = keys::records(&seen.run_ref, family.as_str());
+            tables.add_point(RECORDS, &key, Point { order, measure: None, value: Vec::new() });
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use crate::engine::projection::{TableKind, TableSpec};
 
-/// Facts about projects, runs and stages: ref, attribute -> value as canonical JSON.
+/// Facts about projects, runs, deployments, stages, batches: ref, attribute -> value as canonical JSON.
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
-/// Environment snapshots: ref -> the whole fact.
-pub(crate) const ENVIRONMENTS: TableSpec = TableSpec::new("environments", TableKind::Versions);
-/// Where events and degraded markers stand in the log: run, family -> (observed at, stamp).
+/// Environment snapshots, samples, operations, provenance records: ref -> the whole fact.
+pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
+/// Where events, spans and degraded markers stand in the log: run, family -> (observed at, stamp).
 pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
 /// Metrics: run, stage, key -> (observed at, stamp) -> value and step.
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
@@ -20,3 +20,7 @@ pub(crate) const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
 pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
 /// Lineage edges by their ends: ref of an end, relation ref.
 pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
+/// Imports: id in hexadecimal digits -> the whole fact.
+pub(crate) const IMPORTS: TableSpec = TableSpec::new("imports", TableKind::Versions);
+/// What was imported: ref, then 16 bytes of the digest of what was said of it.
+pub(crate) const IMPORTED: TableSpec = TableSpec::new("imported", TableKind::Set);

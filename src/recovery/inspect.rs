@@ -1,6 +1,7 @@
 //! What lies in the log, for people who look for something.
 
 use crate::contract::{Canonical, Fact, Timestamp, Value};
+use crate::engine::checksum::hex;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
@@ -8,7 +9,7 @@ use crate::engine::log::stream::{is_held, list_segments, list_streams, read_head
 use crate::engine::storage::{OpenMode, Storage};
 use crate::projections::entry::{Captured, kind_name};
 use crate::recovery::error::{Error, Result};
-use crate::store::records::captured_ref;
+use crate::store::records::record_at;
 use crate::store::{Note, Severity};
 use std::path::Path;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct DumpedEntry {
     pub time: Timestamp,
     /// The name of its kind, or its number.
     pub kind: String,
+    /// Where it stood, if it was imported: the id of the import (its entry has the source), and the line.
+    pub origin: Option<(String, u64)>,
     /// What it says; `None`: of an unknown kind, or not readable.
     pub object: Option<Value>,
     /// Length of its payload.
@@ -145,12 +148,15 @@ pub fn dump(
 }
 
 fn dumped(entry: &Entry) -> DumpedEntry {
-    let object = Captured::of_entry(entry).ok().flatten().map(|c| object(c.fact, entry));
+    let captured = Captured::of_entry(entry).ok().flatten();
+    let origin = captured.as_ref().and_then(|c| c.origin).map(|o| (hex(&o.import), o.line));
+    let object = captured.map(|c| object(c.fact, entry));
     DumpedEntry {
         stream: entry.stamp.stream,
         seq: entry.stamp.seq,
         time: Timestamp::from_nanos(entry.stamp.time),
         kind: kind_name(entry.kind).map_or_else(|| entry.kind.0.to_string(), str::to_owned),
+        origin,
         object,
         bytes: entry.payload.len(),
     }
@@ -158,18 +164,9 @@ fn dumped(entry: &Entry) -> DumpedEntry {
 
 /// A fact as JSON; a captured record with the ref and time that its place gives it.
 fn object(fact: Fact, entry: &Entry) -> Value {
-    macro_rules! record {
-        ($draft:expr, $family:literal) => {{
-            let at = Timestamp::from_nanos(entry.stamp.time);
-            let record_ref = captured_ref(&$draft.run_ref, $family, entry.stamp.position());
-            let record = record_ref.and_then(|r| $draft.into_record(r, at));
-            record.map_or(Value::Null, |r| r.to_value())
-        }};
-    }
     match fact {
-        Fact::Project(p) => p.to_value(),
-        Fact::Run(r) => r.to_value(),
-        Fact::Stage(s) => s.to_value(),
+        Fact::Object(object) => object.to_value(),
+        Fact::Artifact(m, _) => m.to_value(),
         Fact::Ended(e) => Value::map([
             ("subject_ref", Value::from(e.subject.as_str())),
             ("status", e.status.into()),
@@ -180,11 +177,15 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("key", Value::Text(p.key)),
             ("value", p.value),
         ]),
-        Fact::Environment(e) => e.to_value(),
-        Fact::Event(d) => record!(d, "event"),
-        Fact::Metric(d) => record!(d, "metric"),
-        Fact::Degraded(d) => record!(d, "degraded"),
-        Fact::Artifact(m, _) => m.to_value(),
-        Fact::Relation(e) => e.to_value(),
+        Fact::Import(i) => Value::map([
+            ("id", Value::text(hex(&i.id))),
+            ("source", Value::Text(i.source)),
+            ("format", Value::Text(i.format)),
+            ("started_at", Value::text(i.started_at)),
+        ]),
+        record => {
+            let record = record_at(record, entry.stamp).ok().flatten();
+            record.map_or(Value::Null, |record| record.to_value())
+        }
     }
 }

@@ -62,7 +62,7 @@ impl Journal {
         replaces: Vec<Stamp>,
         durability: Durability,
     ) -> Result<Receipt> {
-        self.append_captured(&[Captured { fact, replaces }], durability)
+        self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
     }
 
     /// Appends, on disk when it returns, what must still be said when the disk is full: that something has ended. The log

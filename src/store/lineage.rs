@@ -1,6 +1,6 @@
 //! Lineage edges, from either end.
 
-use crate::contract::{Fact, LineageEdge, RelationRef, StableRef};
+use crate::contract::{Fact, LineageEdge, Object, RelationRef, StableRef};
 use crate::engine::projection::view::current;
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -32,7 +32,7 @@ impl StoreView<'_> {
                 return Ok(());
             }
             match current(versions).and_then(|c| Captured::from_row(&c.version.value)).map(|c| c.fact) {
-                Some(Fact::Relation(edge)) => found = Some(edge.into_inner()),
+                Some(Fact::Object(Object::Relation(edge))) => found = Some(edge.into_inner()),
                 _ => malformed = true,
             }
             Ok(())

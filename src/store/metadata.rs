@@ -6,13 +6,13 @@
 
 use crate::contract::json::read;
 use crate::contract::{
-    EnvironmentSnapshot, Fact, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp, Value,
+    EnvironmentSnapshot, Fact, Object, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp, Value,
 };
 use crate::engine::projection::Version;
 use crate::engine::projection::view::current;
 use crate::projections::entry::Captured;
 use crate::projections::metadata::{PARAM_PREFIX, TAG_PREFIX};
-use crate::projections::tables::{ENVIRONMENTS, FACTS};
+use crate::projections::tables::{FACTS, OBJECTS};
 use crate::projections::{keys, tables};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
@@ -329,16 +329,18 @@ impl StoreView<'_> {
     pub fn environments(&self, run: &RunRef) -> Result<Vec<EnvironmentRow>> {
         let mut rows = Vec::new();
         let mut malformed = false;
-        self.view.versions(ENVIRONMENTS, &keys::under("environment", run), |_, versions| {
+        self.view.versions(OBJECTS, &keys::under("environment", run), |_, versions| {
             let fact = current(versions).and_then(|c| Captured::from_row(&c.version.value));
             match fact.map(|c| c.fact) {
-                Some(Fact::Environment(e)) => rows.push(EnvironmentRow { snapshot: e.into_inner() }),
+                Some(Fact::Object(Object::Environment(e))) => {
+                    rows.push(EnvironmentRow { snapshot: e.into_inner() })
+                }
                 _ => malformed = true,
             }
             Ok(())
         })?;
         if malformed {
-            return Err(self.broken_row(ENVIRONMENTS.name));
+            return Err(self.broken_row(OBJECTS.name));
         }
         rows.sort_by_key(|e| e.snapshot.captured_at);
         Ok(rows)

@@ -23,6 +23,6 @@ pub use error::{Error, Result};
 pub use journal::{Journal, Receipt};
 pub use metadata::{Attributes, EnvironmentRow, ProjectRow, RunRow, StageRow};
 pub use note::{Note, Severity};
-pub use records::{RecordRow, StoredRecord};
+pub use records::RecordRow;
 pub use series::{SeriesPoint, SeriesRow};
 pub use view::{Store, StoreView};

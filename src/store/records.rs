@@ -1,43 +1,50 @@
-//! Events and degraded markers, read from the log by their positions.
+//! Events, spans and degraded markers, read from the log by their positions.
 
-use crate::contract::{DegradedRecord, EventRecord, Fact, RecordRef, RunRef, Timestamp, Valid};
-use crate::engine::entry::Position;
+use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
+use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 use crate::projections::keys;
 use crate::projections::tables::RECORDS;
 use crate::store::error::Result;
 use crate::store::note::{Note, Severity};
 use crate::store::view::StoreView;
 
-/// A record of either family.
-#[derive(Debug, Clone, PartialEq)]
-pub enum StoredRecord {
-    /// An event.
-    Event(Valid<EventRecord>),
-    /// A degraded marker.
-    Degraded(Valid<DegradedRecord>),
-}
-
 /// A record and its place in the log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordRow {
     /// The record.
-    pub record: StoredRecord,
+    pub record: AnyRecord,
     /// Its place.
     pub position: Position,
 }
 
 /// The ref of a captured record: its family and its place in the log, so no two are alike.
-pub fn captured_ref(run: &RunRef, family: &str, position: Position) -> crate::contract::Result<RecordRef> {
-    RecordRef::under(run, &format!("{family}-{}-{}", position.stream, position.seq))
+pub fn captured_ref(run: &RunRef, family: RecordType, at: Position) -> crate::contract::Result<RecordRef> {
+    RecordRef::under(run, &format!("{family}-{}-{}", at.stream, at.seq))
+}
+
+/// The place that the ref of a captured record names.
+pub(crate) fn place_of(record_ref: &RecordRef) -> Option<(RecordType, Position)> {
+    let mut parts = record_ref.last_component().split('-');
+    let (family, stream, seq) = (parts.next()?, parts.next()?, parts.next()?);
+    let plain = parts.next().is_none() && seq.bytes().all(|b| b.is_ascii_digit()) && !seq.starts_with('0');
+    let position = Position { stream: StreamId::parse(stream)?, seq: Seq(seq.parse().ok()?) };
+    RecordType::parse(family).ok().filter(|_| plain).map(|family| (family, position))
+}
+
+/// The record that an entry's fact is, with the identity it brought or else the one its place gives it; `None`: it is
+/// none.
+pub(crate) fn record_at(fact: Fact, stamp: Stamp) -> crate::contract::Result<Option<AnyRecord>> {
+    let recorded_at = Timestamp::from_nanos(stamp.time);
+    fact.into_record(|run, family| Ok((captured_ref(run, family, stamp.position())?, recorded_at)))
 }
 
 impl StoreView<'_> {
-    /// The events and degraded markers of a run by when they were observed, and a note for each that the
+    /// The events, spans and degraded markers of a run by when they were observed, and a note for each that the
     /// projections know of but the log no longer gives.
     pub fn records(&self, run: &RunRef) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
-        for family in ["event", "degraded"] {
-            points.extend(self.view.series(RECORDS, &keys::records(run, family))?);
+        for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
+            points.extend(self.view.series(RECORDS, &keys::records(run, family.as_str()))?);
         }
         points.sort_by_key(|p| p.order);
         let positions: Vec<Position> = points.iter().map(|p| p.order.stamp.position()).collect();
@@ -45,10 +52,7 @@ impl StoreView<'_> {
         let mut notes = Vec::new();
         for (found, position) in self.facts_at(&positions)?.into_iter().zip(positions) {
             let record = match found {
-                Some((entry, captured)) => {
-                    let recorded_at = Timestamp::from_nanos(entry.stamp.time);
-                    record_of(captured.fact, run, position, recorded_at)?
-                }
+                Some((entry, captured)) => record_at(captured.fact, entry.stamp)?,
                 None => None,
             };
             match record {
@@ -63,16 +67,4 @@ impl StoreView<'_> {
         }
         Ok((rows, notes))
     }
-}
-
-fn record_of(fact: Fact, run: &RunRef, at: Position, recorded_at: Timestamp) -> Result<Option<StoredRecord>> {
-    Ok(match fact {
-        Fact::Event(draft) => {
-            Some(StoredRecord::Event(draft.into_record(captured_ref(run, "event", at)?, recorded_at)?))
-        }
-        Fact::Degraded(draft) => {
-            Some(StoredRecord::Degraded(draft.into_record(captured_ref(run, "degraded", at)?, recorded_at)?))
-        }
-        _ => None,
-    })
 }

@@ -8,7 +8,7 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 
 /// One point of a series.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SeriesPoint {
     /// When it was observed.
     pub observed_at: Timestamp,

@@ -3,7 +3,7 @@
 use crate::contract::{Canonical, Value};
 use crate::interpretation::{
     ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot,
-    RunSummary, SeriesPoint, SeriesRow, StageRow, StoredRecord,
+    RunSummary, SeriesPoint, SeriesRow, StageRow,
 };
 use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
 use crate::recovery::{DumpedEntry, MergeReport, Problem, ProjectionState, StreamRow, VerifyReport};
@@ -75,7 +75,7 @@ fn point(p: &SeriesPoint) -> Value {
     Value::map([
         ("observed_at", Value::text(p.observed_at)),
         ("step", p.step.into()),
-        ("value", p.value.into()),
+        ("value", p.value.clone().into()),
     ])
 }
 
@@ -85,7 +85,7 @@ fn series(s: &SeriesRow) -> Value {
         ("stage_id", text(&s.stage_ref)),
         ("stage_name", s.stage_ref.as_ref().map(|r| r.last_component().to_owned()).into()),
         ("count", s.count.into()),
-        ("value", s.last.value.into()),
+        ("value", s.last.value.clone().into()),
         ("first", point(&s.first)),
         ("last", point(&s.last)),
         ("min", number(Some(s.min))),
@@ -122,20 +122,13 @@ fn artifact(a: &ArtifactRow) -> Value {
     with(a.manifest.to_value(), more)
 }
 
-fn record(r: &StoredRecord) -> Value {
-    match r {
-        StoredRecord::Event(e) => e.to_value(),
-        StoredRecord::Degraded(d) => d.to_value(),
-    }
-}
-
 pub(crate) fn run_snapshot(s: &RunSnapshot) -> Value {
     Value::map([
         ("run", run(&s.run)),
         ("stages", list(&s.stages, stage)),
         ("environments", list(&s.environments, |e| e.snapshot.to_value())),
         ("metrics", list(&s.metrics, series)),
-        ("records", list(&s.records, |r| record(&r.record))),
+        ("records", list(&s.records, |r| r.record.to_value())),
         ("artifacts", list(&s.artifacts, artifact)),
         ("relations", list(&s.relations, Canonical::to_value)),
         ("notes", notes(&s.notes)),
@@ -343,12 +336,16 @@ pub(crate) fn streams(rows: &[StreamRow]) -> Value {
 }
 
 pub(crate) fn dumped(e: &DumpedEntry) -> Value {
+    let origin = e.origin.as_ref().map_or(Value::Null, |(import, line)| {
+        Value::map([("import", Value::text(import)), ("line", (*line).into())])
+    });
     Value::map([
         ("stream", Value::text(e.stream)),
         ("seq", e.seq.0.into()),
         ("time", Value::text(e.time)),
         ("kind", Value::text(&e.kind)),
         ("bytes", e.bytes.into()),
+        ("origin", origin),
         ("object", e.object.clone().into()),
     ])
 }

@@ -75,6 +75,31 @@ impl Value {
         }
     }
 
+    /// Leaves out the members of objects that are null, at every depth, as the canonical text does.
+    pub fn drop_nulls(&mut self) {
+        match self {
+            Value::Map(members) => {
+                members.retain(|_, member| *member != Value::Null);
+                members.values_mut().for_each(Value::drop_nulls);
+            }
+            Value::List(items) => items.iter_mut().for_each(Value::drop_nulls),
+            _ => {}
+        }
+    }
+
+    /// What sort of value this is, in words.
+    pub fn sort(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a truth value",
+            Value::Int(_) | Value::Big(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "an object",
+        }
+    }
+
     /// A member of an object.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {

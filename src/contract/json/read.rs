@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 pub const DEPTH_MAX: usize = 64;
 /// Greatest length of a text, in bytes: 16 MiB.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
+/// Greatest number of values in one text, each list, object and member counted: what a short text of many empty lists would
+/// take in memory is bounded by it.
+pub const VALUES_MAX: usize = 1 << 20;
 /// Greatest number of digits of an integer.
 pub const DIGITS_MAX: usize = 4300;
 
@@ -17,7 +20,7 @@ pub fn parse(text: &str) -> Result<Value> {
         let message = format!("{} bytes of JSON exceed the limit of {TEXT_BYTES_MAX}", text.len());
         return Err(ContractError::new(ErrorCode::JsonTooLarge, message));
     }
-    let mut parser = Parser { bytes: text.as_bytes(), text, at: 0 };
+    let mut parser = Parser { bytes: text.as_bytes(), text, at: 0, values: 0 };
     parser.spaces();
     if parser.peek().is_none() {
         return Err(ContractError::new(ErrorCode::JsonBlank, "there is nothing to read"));
@@ -34,6 +37,7 @@ struct Parser<'a> {
     bytes: &'a [u8],
     text: &'a str,
     at: usize,
+    values: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -68,6 +72,11 @@ impl<'a> Parser<'a> {
     fn value(&mut self, depth: usize) -> Result<Value> {
         if depth > DEPTH_MAX {
             let message = format!("nested more than {DEPTH_MAX} deep");
+            return Err(ContractError::new(ErrorCode::JsonTooLarge, message));
+        }
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            let message = format!("more than {VALUES_MAX} values");
             return Err(ContractError::new(ErrorCode::JsonTooLarge, message));
         }
         match self.peek() {
@@ -295,6 +304,8 @@ mod tests {
         }
         assert_eq!(parse(" \n").map_err(|e| e.code), Err(ErrorCode::JsonBlank));
         assert_eq!(parse(&"[".repeat(100_000)).map_err(|e| e.code), Err(ErrorCode::JsonTooLarge));
+        let many = format!("[{}0]", "0,".repeat(VALUES_MAX));
+        assert_eq!(parse(&many).map_err(|e| e.code), Err(ErrorCode::JsonTooLarge));
         assert_eq!(parse(&"9".repeat(DIGITS_MAX + 1)).map_err(|e| e.code), Err(ErrorCode::JsonTooLarge));
     }
 }

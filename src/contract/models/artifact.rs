@@ -1,90 +1,116 @@
 //! What a run leaves behind: the manifest of an artifact.
 
-use crate::contract::error::{ErrorCode, Result};
-use crate::contract::json::{Canonical, Value};
+use crate::contract::SCHEMA_VERSION;
+use crate::contract::error::ErrorCode;
+use crate::contract::extension::ExtensionFieldSet;
+use crate::contract::issue::Issues;
+use crate::contract::model::{Members, model, versioned};
 use crate::contract::models::record::Surroundings;
-use crate::contract::models::{optional_ref, ref_value};
 use crate::contract::refs::{
     ArtifactRef, BatchRef, DeploymentRef, OperationRef, RunRef, SampleRef, StageRef,
 };
-use crate::contract::rules::{DOT_TOKEN, LOWER_SNAKE, Rules, child_of, json_map, optional_text, text, token};
+use crate::contract::rules::{DOT_TOKEN, LOWER_SNAKE, child_of, json_map, optional_text, text, token};
 use crate::contract::time::Timestamp;
-use std::collections::BTreeMap;
 
-/// What an artifact is and where its body lies.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ArtifactManifest {
-    /// `artifact:P.R.K`
-    pub artifact_ref: ArtifactRef,
-    /// What sort of thing, such as `model_bundle`, `dataset_snapshot`.
-    pub artifact_kind: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who made it: a token such as `sdk.rust`.
-    pub producer_ref: String,
-    /// Its run.
-    pub run_ref: RunRef,
-    /// Where the body lies: `blake3:<digest>` in this workspace, or anything an import brought.
-    pub location_ref: String,
-    /// The deployment it belongs to.
-    pub deployment_execution_ref: Option<DeploymentRef>,
-    /// The stage it belongs to.
-    pub stage_execution_ref: Option<StageRef>,
-    /// The batch it belongs to.
-    pub batch_execution_ref: Option<BatchRef>,
-    /// The sample it belongs to.
-    pub sample_observation_ref: Option<SampleRef>,
-    /// The operation it belongs to.
-    pub operation_context_ref: Option<OperationRef>,
-    /// SHA-256 of the body: 64 lower-case hexadecimal digits when captured here.
-    pub hash_value: Option<String>,
-    /// Length of the body in bytes.
-    pub size_bytes: Option<u64>,
-    /// Anything else.
-    pub attributes: BTreeMap<String, Value>,
-    /// Version of the schema.
-    pub schema_version: String,
+/// The artifact kinds that have a name; others are allowed.
+pub const ARTIFACT_KINDS: &[&str] = &[
+    "dataset_snapshot",
+    "feature_set",
+    "checkpoint",
+    "config_snapshot",
+    "model_bundle",
+    "report_bundle",
+    "export_package",
+    "evidence_bundle",
+    "debug_bundle",
+];
+
+model! {
+    /// What an artifact is and where its body lies.
+    ArtifactManifest ("ArtifactManifest") {
+        /// `artifact:P.R.K`
+        artifact_ref: ArtifactRef,
+        /// What sort of thing, such as `model_bundle`, `dataset_snapshot`.
+        artifact_kind: String,
+        /// When it was made.
+        created_at: Timestamp,
+        /// Who made it: a token such as `sdk.rust`.
+        producer_ref: String,
+        /// Its run.
+        run_ref: RunRef,
+        /// Where the body lies: `blake3:<digest>` in this workspace, or anything an import brought.
+        location_ref: String,
+    } or {
+        /// The deployment it belongs to; of the same project.
+        deployment_execution_ref: Option<DeploymentRef> = None,
+        /// The stage it belongs to.
+        stage_execution_ref: Option<StageRef> = None,
+        /// The batch it belongs to.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// The sample it belongs to.
+        sample_observation_ref: Option<SampleRef> = None,
+        /// The operation it belongs to.
+        operation_context_ref: Option<OperationRef> = None,
+        /// SHA-256 of the body: 64 lower-case hexadecimal digits when captured here.
+        hash_value: Option<String> = None,
+        /// Length of the body in bytes.
+        size_bytes: Option<u64> = None => SizeBytes,
+        /// Anything else.
+        attributes: Members = Members::new(),
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
 }
 
-impl Rules for ArtifactManifest {
-    fn settle(&mut self) -> Result<()> {
-        token("artifact_kind", &mut self.artifact_kind, LOWER_SNAKE, ErrorCode::ArtifactKind)?;
-        token("producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::ArtifactProducer)?;
-        text("location_ref", &mut self.location_ref)?;
-        optional_text("hash_value", &mut self.hash_value)?;
-        json_map("attributes", &mut self.attributes)?;
-        text("schema_version", &mut self.schema_version)?;
-        child_of(ErrorCode::ArtifactPrefix, "artifact_ref", &self.artifact_ref, &self.run_ref)?;
-        let around = Surroundings {
+versioned!(ArtifactManifest, "ArtifactManifest", ArtifactManifest, warnings);
+
+impl ArtifactManifest {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        token(issues, "artifact_kind", &mut self.artifact_kind, LOWER_SNAKE, ErrorCode::ArtifactKind);
+        token(issues, "producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::ArtifactProducer);
+        text(issues, "location_ref", &mut self.location_ref);
+        optional_text(issues, "hash_value", &mut self.hash_value);
+        json_map(issues, "attributes", &mut self.attributes);
+        child_of(issues, ErrorCode::ArtifactPrefix, "artifact_ref", &self.artifact_ref, &self.run_ref);
+        Surroundings {
             run: &self.run_ref,
+            deployment: &self.deployment_execution_ref,
             stage: &self.stage_execution_ref,
             batch: &self.batch_execution_ref,
             sample: &self.sample_observation_ref,
             operation: &self.operation_context_ref,
-        };
-        around.check(ErrorCode::ArtifactPrefix, ErrorCode::ArtifactStage)
+        }
+        .check(issues, ErrorCode::ArtifactPrefix, ErrorCode::ArtifactStage);
     }
-}
 
-impl Canonical for ArtifactManifest {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("artifact_ref", ref_value(&self.artifact_ref)),
-            ("artifact_kind", Value::text(&self.artifact_kind)),
-            ("created_at", Value::text(self.created_at)),
-            ("producer_ref", Value::text(&self.producer_ref)),
-            ("run_ref", ref_value(&self.run_ref)),
-            ("location_ref", Value::text(&self.location_ref)),
-            ("deployment_execution_ref", optional_ref(&self.deployment_execution_ref)),
-            ("stage_execution_ref", optional_ref(&self.stage_execution_ref)),
-            ("batch_execution_ref", optional_ref(&self.batch_execution_ref)),
-            ("sample_observation_ref", optional_ref(&self.sample_observation_ref)),
-            ("operation_context_ref", optional_ref(&self.operation_context_ref)),
-            ("hash_value", self.hash_value.clone().into()),
-            ("size_bytes", self.size_bytes.into()),
-            ("attributes", self.attributes.clone().into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
+    fn warnings(&self, issues: &mut Issues) {
+        match self.hash_value.as_deref() {
+            None => {
+                let message = "without a hash nobody can tell whether the body is still the same";
+                issues.warning(ErrorCode::HashMissing, "hash_value", message);
+            }
+            Some(_) if self.sha256().is_none() => {
+                let message = "not a SHA-256 of 64 hexadecimal digits: it is not checked";
+                issues.warning(ErrorCode::HashFormat, "hash_value", message);
+            }
+            Some(_) => {}
+        }
+        if self.size_bytes.is_none() {
+            issues.warning(ErrorCode::SizeMissing, "size_bytes", "without a size a cut body looks whole");
+        }
+        if !ARTIFACT_KINDS.contains(&self.artifact_kind.as_str()) {
+            let message = format!("{} is none of {}", self.artifact_kind, ARTIFACT_KINDS.join(", "));
+            issues.warning(ErrorCode::KindUnknown, "artifact_kind", message);
+        }
+    }
+
+    /// The SHA-256 that the manifest claims, in lower-case digits: bare, or behind `sha256:`.
+    pub fn sha256(&self) -> Option<String> {
+        let claimed = self.hash_value.as_deref()?;
+        let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);
+        let plain = digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit());
+        plain.then(|| digits.to_ascii_lowercase())
     }
 }

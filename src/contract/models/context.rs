@@ -1,15 +1,24 @@
-//! What records happen in: project, run, stage, environment.
+//! What records happen in: project, run, deployment, stage, batch, sample, operation, environment.
 
+use crate::contract::SCHEMA_VERSION;
 use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::json::{Canonical, Value};
-use crate::contract::models::{ref_value, words};
-use crate::contract::refs::{EnvironmentRef, ProjectRef, RunRef, StageRef, is_component};
-use crate::contract::rules::{Rules, child_of, json_map, optional_text, text, text_map};
+use crate::contract::extension::ExtensionFieldSet;
+use crate::contract::issue::Issues;
+use crate::contract::json::Value;
+use crate::contract::model::{Members, model, part, versioned};
+use crate::contract::models::words;
+use crate::contract::refs::{
+    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, RunRef, SampleRef,
+    StableRef, StageRef,
+};
+use crate::contract::rules::{
+    Rules, child_of, json_map, name, optional_text, own_ref, text, text_map, trim, under,
+};
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
 
 words! {
-    /// How far a run or stage has come.
+    /// How far a run, deployment, stage or batch has come.
     RunStatus, "a status", ErrorCode::Status, {
         /// Not ended yet, or its end was never recorded.
         Open = "open",
@@ -22,327 +31,436 @@ words! {
     }
 }
 
-/// A named collection of runs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Project {
-    /// `project:P`
-    pub project_ref: ProjectRef,
-    /// The name, as people write it.
-    pub name: String,
-    /// When it was first heard of.
-    pub created_at: Timestamp,
-    /// In words.
-    pub description: Option<String>,
-    /// Labels.
-    pub tags: BTreeMap<String, String>,
-    /// Version of the schema.
-    pub schema_version: String,
+model! {
+    /// A named collection of runs.
+    Project ("Project") {
+        /// `project:P`
+        project_ref: ProjectRef,
+        /// The name, as people write it.
+        name: String,
+        /// When it was first heard of.
+        created_at: Timestamp,
+    } or {
+        /// In words.
+        description: Option<String> = None,
+        /// Labels.
+        tags: BTreeMap<String, String> = BTreeMap::new(),
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
 }
 
-/// One execution of a training or evaluation program.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Run {
-    /// `run:P.R`
-    pub run_ref: RunRef,
-    /// Its project.
-    pub project_ref: ProjectRef,
-    /// The name, as people write it; runs may share one.
-    pub name: String,
-    /// How far it has come.
-    pub status: RunStatus,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended; there if and only if the status is not open.
-    pub ended_at: Option<Timestamp>,
-    /// In words.
-    pub description: Option<String>,
-    /// Hyper-parameters: numbers, texts, truth values.
-    pub params: BTreeMap<String, Value>,
-    /// Labels.
-    pub tags: BTreeMap<String, String>,
-    /// The revision of the code that ran.
-    pub code_revision: Option<String>,
-    /// What it was trained or evaluated on, in whatever form the user has.
-    pub dataset_ref: Option<String>,
-    /// The command line.
-    pub command: Option<String>,
-    /// Version of the schema.
-    pub schema_version: String,
+model! {
+    /// One execution of a training or evaluation program.
+    Run ("Run") {
+        /// `run:P.R`
+        run_ref: RunRef,
+        /// Its project.
+        project_ref: ProjectRef,
+        /// The name, as people write it; runs may share one.
+        name: String,
+        /// How far it has come.
+        status: RunStatus,
+        /// When it began.
+        started_at: Timestamp,
+    } or {
+        /// When it ended; there if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// In words.
+        description: Option<String> = None,
+        /// Hyper-parameters: numbers, texts, truth values.
+        params: Members = Members::new() => Mapping; sparse,
+        /// Labels.
+        tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
+        /// Anything else.
+        metadata: Members = Members::new(); sparse,
+        /// The revision of the code that ran.
+        code_revision: Option<String> = None,
+        /// What it was trained or evaluated on, in whatever form the user has.
+        dataset_ref: Option<String> = None,
+        /// The command line.
+        command: Option<String> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
 }
 
-/// A phase of a run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StageExecution {
-    /// `stage:P.R.S`
-    pub stage_execution_ref: StageRef,
-    /// Its run.
-    pub run_ref: RunRef,
-    /// The last component of its ref.
-    pub stage_name: String,
-    /// How far it has come.
-    pub status: RunStatus,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended; there if and only if the status is not open.
-    pub ended_at: Option<Timestamp>,
-    /// Its place among the stages of the run.
-    pub order_index: Option<u64>,
-    /// Version of the schema.
-    pub schema_version: String,
+model! {
+    /// Something of a project put to use.
+    DeploymentExecution ("DeploymentExecution") {
+        /// `deployment:P.D`
+        deployment_execution_ref: DeploymentRef,
+        /// Its project.
+        project_ref: ProjectRef,
+        /// The last component of its ref.
+        deployment_name: String,
+        /// How far it has come.
+        status: RunStatus,
+        /// When it began.
+        started_at: Timestamp,
+    } or {
+        /// When it ended; there if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the deployments of the project.
+        order_index: Option<u64> = None,
+        /// The run it comes from; of the same project.
+        run_ref: Option<RunRef> = None,
+        /// What is deployed; of the same project, and of the run if there is one.
+        artifact_ref: Option<ArtifactRef> = None,
+        /// What it saw around itself; of the run, or else of the same project.
+        environment_snapshot_ref: Option<EnvironmentRef> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
 }
 
-/// What a run saw around itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EnvironmentSnapshot {
-    /// `environment:P.R.K`
-    pub environment_snapshot_ref: EnvironmentRef,
-    /// Its run.
-    pub run_ref: RunRef,
-    /// When it was taken.
-    pub captured_at: Timestamp,
-    /// The Python interpreter, where one is involved.
-    pub python_version: Option<String>,
-    /// The language runtime, such as `rust`, and its version.
-    pub runtime: Option<(String, String)>,
-    /// Operating system and machine.
-    pub platform: String,
-    /// Packages by name.
-    pub packages: BTreeMap<String, String>,
-    /// Environment variables that the user asked for by name.
-    pub environment_variables: BTreeMap<String, String>,
-    /// Version of the schema.
-    pub schema_version: String,
+model! {
+    /// A phase of a run.
+    StageExecution ("StageExecution") {
+        /// `stage:P.R.S`
+        stage_execution_ref: StageRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// The last component of its ref.
+        stage_name: String,
+        /// How far it has come.
+        status: RunStatus,
+        /// When it began.
+        started_at: Timestamp,
+    } or {
+        /// When it ended; there if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the stages of the run.
+        order_index: Option<u64> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
 }
+
+model! {
+    /// A unit of data that a stage worked through.
+    BatchExecution ("BatchExecution") {
+        /// `batch:P.R.S.B`
+        batch_execution_ref: BatchRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// Its stage.
+        stage_execution_ref: StageRef,
+        /// The last component of its ref.
+        batch_name: String,
+        /// How far it has come.
+        status: RunStatus,
+        /// When it began.
+        started_at: Timestamp,
+    } or {
+        /// When it ended; there if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the batches of the stage.
+        order_index: Option<u64> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+model! {
+    /// One example that was looked at.
+    SampleObservation ("SampleObservation") {
+        /// `sample:P.R.S[.B].X`
+        sample_observation_ref: SampleRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// Its stage.
+        stage_execution_ref: StageRef,
+        /// The last component of its ref.
+        sample_name: String,
+        /// When it was looked at.
+        observed_at: Timestamp,
+    } or {
+        /// Its batch, if its stage has batches.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// How long it is to be kept, in the user's own words.
+        retention_class: Option<String> = None,
+        /// How it was redacted, in the user's own words.
+        redaction_profile: Option<String> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+model! {
+    /// One operation within a stage or batch.
+    OperationContext ("OperationContext") {
+        /// `op:P.R.S[.B].O`
+        operation_context_ref: OperationRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// Its stage.
+        stage_execution_ref: StageRef,
+        /// The last component of its ref.
+        operation_name: String,
+        /// When it happened.
+        observed_at: Timestamp,
+    } or {
+        /// Its batch, if its stage has batches.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+model! {
+    /// What a run saw around itself.
+    EnvironmentSnapshot ("EnvironmentSnapshot") {
+        /// `environment:P.R.K`
+        environment_snapshot_ref: EnvironmentRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// When it was taken.
+        captured_at: Timestamp,
+        /// Operating system and machine.
+        platform: String,
+    } or {
+        /// The Python interpreter, where one is involved.
+        python_version: Option<String> = None,
+        /// The language runtime, such as `rust`, and its version.
+        runtime: Option<Runtime> = None,
+        /// Packages by name.
+        packages: BTreeMap<String, String> = BTreeMap::new(),
+        /// Environment variables that the user asked for by name.
+        environment_variables: BTreeMap<String, String> = BTreeMap::new(),
+        /// Accelerators, such as GPUs.
+        devices: Vec<Device> = Vec::new(); sparse,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+model! {
+    /// A language runtime.
+    Runtime ("Runtime") {
+        /// Its name, such as `rust`.
+        name: String,
+        /// Its version.
+        version: String,
+    } or {}
+}
+
+model! {
+    /// An accelerator.
+    Device ("Device") {
+        /// Its name, as its driver gives it.
+        name: String,
+    } or {
+        /// Its memory in bytes.
+        memory_bytes: Option<u64> = None => SizeBytes,
+        /// The version of its driver.
+        driver: Option<String> = None,
+    }
+}
+
+versioned!(Project, "Project", Project);
+versioned!(Run, "Run", Run);
+versioned!(DeploymentExecution, "DeploymentExecution", DeploymentExecution);
+versioned!(StageExecution, "StageExecution", StageExecution);
+versioned!(BatchExecution, "BatchExecution", BatchExecution);
+versioned!(SampleObservation, "SampleObservation", SampleObservation);
+versioned!(OperationContext, "OperationContext", OperationContext);
+versioned!(EnvironmentSnapshot, "EnvironmentSnapshot", EnvironmentSnapshot);
+part!(Runtime, "Runtime", JsonShape);
+part!(Device, "Device", JsonShape);
 
 /// Status and end belong together, and an end does not lie before its start.
-fn check_lifecycle(status: RunStatus, started: Timestamp, ended: Option<Timestamp>) -> Result<()> {
+fn check_lifecycle(issues: &mut Issues, status: RunStatus, started: Timestamp, ended: Option<Timestamp>) {
     match (status, ended) {
         (RunStatus::Open, Some(_)) => {
-            Err(ContractError::field(ErrorCode::StatusTransition, "ended_at", "an open execution has no end"))
+            issues.error(ErrorCode::StatusTransition, "ended_at", "an open execution has no end");
         }
-        (RunStatus::Open, None) => Ok(()),
+        (RunStatus::Open, None) => {}
         (status, None) => {
             let message = format!("an execution that is {status} needs an end");
-            Err(ContractError::field(ErrorCode::StatusTransition, "ended_at", message))
+            issues.error(ErrorCode::StatusTransition, "ended_at", message);
         }
         (_, Some(ended)) if ended < started => {
             let message = format!("the end {ended} lies before the start {started}");
-            Err(ContractError::field(ErrorCode::ContextTimeOrder, "ended_at", message))
+            issues.error(ErrorCode::ContextTimeOrder, "ended_at", message);
         }
-        _ => Ok(()),
+        _ => {}
     }
 }
 
-impl Rules for Project {
-    fn settle(&mut self) -> Result<()> {
-        text("name", &mut self.name)?;
-        optional_text("description", &mut self.description)?;
-        text_map("tags", &mut self.tags)?;
-        text("schema_version", &mut self.schema_version)
+/// A parameter is a finite number, a text or a truth value, under a name.
+pub fn check_param(key: &str, value: &Value) -> Result<()> {
+    if trim(key).is_empty() {
+        return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));
+    }
+    let fits = match value {
+        Value::Bool(_) | Value::Int(_) | Value::Text(_) => true,
+        Value::Float(_) | Value::Big(_) => value.unwritable(1).is_none(),
+        Value::Null | Value::List(_) | Value::Map(_) => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    let message =
+        format!("the parameter {key:?} is {}, not a finite number, a text or a truth value", value.sort());
+    Err(ContractError::field(ErrorCode::Mapping, "params", message))
+}
+
+fn same_project(issues: &mut Issues, field: &str, inner: &StableRef, project: &ProjectRef) {
+    under(issues, ErrorCode::ContextPrefix, field, inner, project);
+}
+
+impl Project {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        text(issues, "name", &mut self.name);
+        optional_text(issues, "description", &mut self.description);
+        text_map(issues, "tags", &mut self.tags);
     }
 }
 
-impl Rules for Run {
-    fn settle(&mut self) -> Result<()> {
-        child_of(ErrorCode::ContextPrefix, "run_ref", &self.run_ref, &self.project_ref)?;
-        check_lifecycle(self.status, self.started_at, self.ended_at)?;
-        text("name", &mut self.name)?;
+impl Run {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        child_of(issues, ErrorCode::ContextPrefix, "run_ref", &self.run_ref, &self.project_ref);
+        text(issues, "name", &mut self.name);
         for (field, value) in [
             ("description", &mut self.description),
             ("code_revision", &mut self.code_revision),
             ("dataset_ref", &mut self.dataset_ref),
             ("command", &mut self.command),
         ] {
-            optional_text(field, value)?;
+            optional_text(issues, field, value);
         }
-        json_map("params", &mut self.params)?;
         for (key, value) in &self.params {
-            check_param(key, value)?;
+            issues.take("", check_param(key, value));
         }
-        text_map("tags", &mut self.tags)?;
-        text("schema_version", &mut self.schema_version)
+        let params = std::mem::take(&mut self.params);
+        self.params = params.into_iter().map(|(key, value)| (trim(&key).to_owned(), value)).collect();
+        text_map(issues, "tags", &mut self.tags);
+        json_map(issues, "metadata", &mut self.metadata);
     }
 }
 
-/// A parameter is a number, a text or a truth value.
-pub fn check_param(key: &str, value: &Value) -> Result<()> {
-    if crate::contract::rules::trim(key).is_empty() {
-        return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));
-    }
-    match value {
-        Value::Bool(_) | Value::Int(_) | Value::Text(_) => Ok(()),
-        Value::Float(f) if f.is_finite() => Ok(()),
-        _ => {
-            let message = format!("the parameter {key:?} is not a finite number, a text or a truth value");
-            Err(ContractError::field(ErrorCode::Mapping, "params", message))
+impl DeploymentExecution {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        const PREFIX: ErrorCode = ErrorCode::ContextPrefix;
+        name(issues, "deployment_name", &mut self.deployment_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        let own = &self.deployment_execution_ref;
+        own_ref(issues, "deployment_execution_ref", own, &self.project_ref, &self.deployment_name);
+        if let Some(run) = &self.run_ref {
+            child_of(issues, PREFIX, "run_ref", run, &self.project_ref);
+        }
+        if let Some(artifact) = &self.artifact_ref {
+            same_project(issues, "artifact_ref", artifact, &self.project_ref);
+        }
+        if let Some(environment) = &self.environment_snapshot_ref {
+            match &self.run_ref {
+                Some(run) => child_of(issues, PREFIX, "environment_snapshot_ref", environment, run),
+                None => same_project(issues, "environment_snapshot_ref", environment, &self.project_ref),
+            }
         }
     }
 }
 
-impl Rules for StageExecution {
-    fn settle(&mut self) -> Result<()> {
-        child_of(ErrorCode::ContextPrefix, "stage_execution_ref", &self.stage_execution_ref, &self.run_ref)?;
-        text("stage_name", &mut self.stage_name)?;
-        if !is_component(&self.stage_name) {
-            let message = format!("{:?} cannot be part of a ref", self.stage_name);
-            return Err(ContractError::field(ErrorCode::Component, "stage_name", message));
-        }
-        if self.stage_execution_ref.last_component() != self.stage_name {
-            let message = format!("{} does not end in {:?}", self.stage_execution_ref, self.stage_name);
-            return Err(ContractError::field(ErrorCode::ContextPrefix, "stage_name", message));
-        }
-        check_lifecycle(self.status, self.started_at, self.ended_at)?;
-        text("schema_version", &mut self.schema_version)
+impl StageExecution {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        name(issues, "stage_name", &mut self.stage_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        own_ref(issues, "stage_execution_ref", &self.stage_execution_ref, &self.run_ref, &self.stage_name);
     }
 }
 
-impl Rules for EnvironmentSnapshot {
-    fn settle(&mut self) -> Result<()> {
+impl BatchExecution {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        name(issues, "batch_name", &mut self.batch_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        let stage = &self.stage_execution_ref;
+        child_of(issues, ErrorCode::ContextPrefix, "stage_execution_ref", stage, &self.run_ref);
+        own_ref(issues, "batch_execution_ref", &self.batch_execution_ref, stage, &self.batch_name);
+    }
+}
+
+/// Stage under run, batch under stage, and the own ref under the nearest of them.
+fn check_owner(
+    issues: &mut Issues,
+    (field, own, called): (&str, &StableRef, &str),
+    run: &RunRef,
+    stage: &StageRef,
+    batch: Option<&BatchRef>,
+) {
+    child_of(issues, ErrorCode::ContextPrefix, "stage_execution_ref", stage, run);
+    if let Some(batch) = batch {
+        child_of(issues, ErrorCode::ContextPrefix, "batch_execution_ref", batch, stage);
+    }
+    own_ref(issues, field, own, batch.map_or(&**stage, |batch| batch), called);
+}
+
+impl SampleObservation {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        name(issues, "sample_name", &mut self.sample_name);
+        let own = ("sample_observation_ref", &*self.sample_observation_ref, self.sample_name.as_str());
+        let batch = self.batch_execution_ref.as_ref();
+        check_owner(issues, own, &self.run_ref, &self.stage_execution_ref, batch);
+        optional_text(issues, "retention_class", &mut self.retention_class);
+        optional_text(issues, "redaction_profile", &mut self.redaction_profile);
+    }
+}
+
+impl OperationContext {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        name(issues, "operation_name", &mut self.operation_name);
+        let own = ("operation_context_ref", &*self.operation_context_ref, self.operation_name.as_str());
+        let batch = self.batch_execution_ref.as_ref();
+        check_owner(issues, own, &self.run_ref, &self.stage_execution_ref, batch);
+    }
+}
+
+impl EnvironmentSnapshot {
+    fn settle_fields(&mut self, issues: &mut Issues) {
         let (own, run) = (&self.environment_snapshot_ref, &self.run_ref);
-        child_of(ErrorCode::ContextPrefix, "environment_snapshot_ref", own, run)?;
-        optional_text("python_version", &mut self.python_version)?;
-        if let Some((name, version)) = &mut self.runtime {
-            text("runtime.name", name)?;
-            text("runtime.version", version)?;
+        child_of(issues, ErrorCode::ContextPrefix, "environment_snapshot_ref", own, run);
+        optional_text(issues, "python_version", &mut self.python_version);
+        if let Some(runtime) = &mut self.runtime {
+            issues.within("runtime", |issues| Rules::settle(runtime, issues));
         }
-        text("platform", &mut self.platform)?;
-        text_map("packages", &mut self.packages)?;
-        text_map("environment_variables", &mut self.environment_variables)?;
-        text("schema_version", &mut self.schema_version)
-    }
-}
-
-/// A map that the reference's objects do not have: left out when empty.
-fn unless_empty(value: Value) -> Value {
-    match value {
-        Value::Map(members) if members.is_empty() => Value::Null,
-        other => other,
-    }
-}
-
-impl Canonical for Project {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("project_ref", ref_value(&self.project_ref)),
-            ("name", Value::text(&self.name)),
-            ("created_at", Value::text(self.created_at)),
-            ("description", self.description.clone().into()),
-            ("tags", self.tags.clone().into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
-    }
-}
-
-impl Canonical for Run {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("run_ref", ref_value(&self.run_ref)),
-            ("project_ref", ref_value(&self.project_ref)),
-            ("name", Value::text(&self.name)),
-            ("status", self.status.into()),
-            ("started_at", Value::text(self.started_at)),
-            ("ended_at", self.ended_at.map(|t| t.to_string()).into()),
-            ("description", self.description.clone().into()),
-            ("params", unless_empty(self.params.clone().into())),
-            ("tags", unless_empty(self.tags.clone().into())),
-            ("code_revision", self.code_revision.clone().into()),
-            ("dataset_ref", self.dataset_ref.clone().into()),
-            ("command", self.command.clone().into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
-    }
-}
-
-impl Canonical for StageExecution {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("stage_execution_ref", ref_value(&self.stage_execution_ref)),
-            ("run_ref", ref_value(&self.run_ref)),
-            ("stage_name", Value::text(&self.stage_name)),
-            ("status", self.status.into()),
-            ("started_at", Value::text(self.started_at)),
-            ("ended_at", self.ended_at.map(|t| t.to_string()).into()),
-            ("order_index", self.order_index.into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
-    }
-}
-
-impl Canonical for EnvironmentSnapshot {
-    fn to_value(&self) -> Value {
-        let runtime = self.runtime.as_ref().map_or(Value::Null, |(name, version)| {
-            Value::map([("name", Value::text(name)), ("version", Value::text(version))])
+        text(issues, "platform", &mut self.platform);
+        text_map(issues, "packages", &mut self.packages);
+        text_map(issues, "environment_variables", &mut self.environment_variables);
+        issues.within("devices", |issues| {
+            for (n, device) in self.devices.iter_mut().enumerate() {
+                issues.at_index(n, |issues| Rules::settle(device, issues));
+            }
         });
-        Value::map([
-            ("environment_snapshot_ref", ref_value(&self.environment_snapshot_ref)),
-            ("run_ref", ref_value(&self.run_ref)),
-            ("captured_at", Value::text(self.captured_at)),
-            ("python_version", self.python_version.clone().into()),
-            ("runtime", runtime),
-            ("platform", Value::text(&self.platform)),
-            ("packages", self.packages.clone().into()),
-            ("environment_variables", self.environment_variables.clone().into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::contract::rules::Valid;
-
-    fn run() -> Run {
-        Run {
-            run_ref: RunRef::parse("run:p.r").unwrap(),
-            project_ref: ProjectRef::parse("project:p").unwrap(),
-            name: " demo ".into(),
-            status: RunStatus::Open,
-            started_at: Timestamp::parse("2024-06-01T12:00:00.500000Z").unwrap(),
-            ended_at: None,
-            description: None,
-            params: BTreeMap::new(),
-            tags: BTreeMap::new(),
-            code_revision: None,
-            dataset_ref: None,
-            command: None,
-            schema_version: "1.0.0".into(),
-        }
+impl Runtime {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        text(issues, "name", &mut self.name);
+        text(issues, "version", &mut self.version);
     }
+}
 
-    #[test]
-    fn a_run_without_the_new_fields_has_the_references_canonical_form() {
-        let mut closed = run();
-        closed.status = RunStatus::Completed;
-        closed.ended_at = Some(Timestamp::parse("2024-06-01T12:05:00Z").unwrap());
-        assert_eq!(
-            Valid::new(closed).unwrap().to_json().unwrap(),
-            r#"{"ended_at":"2024-06-01T12:05:00Z","extensions":[],"name":"demo","project_ref":"project:p","run_ref":"run:p.r","schema_version":"1.0.0","started_at":"2024-06-01T12:00:00.500000Z","status":"completed"}"#
-        );
-    }
-
-    #[test]
-    fn broken_rules_have_their_codes() {
-        let check = |change: &dyn Fn(&mut Run)| {
-            let mut broken = run();
-            change(&mut broken);
-            Valid::new(broken).unwrap_err().code.as_str()
-        };
-        assert_eq!(check(&|r| r.status = RunStatus::Failed), "context_invalid_status_transition");
-        assert_eq!(check(&|r| r.ended_at = Some(r.started_at)), "context_invalid_status_transition");
-        // The reference compared texts and accepted this end, half a second before the start.
-        let early = Timestamp::parse("2024-06-01T12:00:00Z").unwrap();
-        let end_early = |r: &mut Run| (r.status, r.ended_at) = (RunStatus::Completed, Some(early));
-        assert_eq!(check(&end_early), "context_invalid_time_order");
-        assert_eq!(check(&|r| r.name = " ".into()), "context_invalid_string");
-        let other = ProjectRef::parse("project:q").unwrap();
-        assert_eq!(check(&|r| r.project_ref = other.clone()), "context_ref_prefix_mismatch");
-        assert_eq!(check(&|r| drop(r.params.insert("x".into(), Value::Null))), "context_invalid_mapping");
-        assert_eq!(check(&|r| drop(r.tags.insert("x".into(), " ".into()))), "context_invalid_mapping");
-        assert_eq!(RunStatus::parse("done").unwrap_err().code.as_str(), "context_invalid_status");
+impl Device {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        text(issues, "name", &mut self.name);
+        optional_text(issues, "driver", &mut self.driver);
     }
 }

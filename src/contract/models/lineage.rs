@@ -1,10 +1,13 @@
-//! How things came to be: edges between refs.
+//! How things came to be: edges between refs, and why they are believed.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::json::{Canonical, Value};
-use crate::contract::models::{optional_ref, ref_value, words};
-use crate::contract::refs::{OperationRef, RelationRef, StableRef};
-use crate::contract::rules::{Rules, text};
+use crate::contract::SCHEMA_VERSION;
+use crate::contract::error::ErrorCode;
+use crate::contract::extension::ExtensionFieldSet;
+use crate::contract::issue::Issues;
+use crate::contract::model::{model, versioned};
+use crate::contract::models::words;
+use crate::contract::refs::{ArtifactRef, OperationRef, ProvenanceRef, RelationRef, StableRef};
+use crate::contract::rules::{DOT_TOKEN, optional_token};
 use crate::contract::time::Timestamp;
 
 words! {
@@ -68,60 +71,117 @@ impl RelationType {
     }
 }
 
-/// An edge of the lineage graph.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LineageEdge {
-    /// `relation:...`
-    pub relation_ref: RelationRef,
-    /// What it says.
-    pub relation_type: RelationType,
-    /// One end.
-    pub source_ref: StableRef,
-    /// The other end; never the same.
-    pub target_ref: StableRef,
-    /// When it was said.
-    pub recorded_at: Timestamp,
-    /// Who says so.
-    pub origin_marker: LineageOrigin,
-    /// How sure it is.
-    pub confidence_marker: Confidence,
-    /// The operation in which it happened.
-    pub operation_context_ref: Option<OperationRef>,
-    /// What speaks for it.
-    pub evidence_refs: Vec<StableRef>,
-    /// Version of the schema.
-    pub schema_version: String,
-}
-
-impl Rules for LineageEdge {
-    fn settle(&mut self) -> Result<()> {
-        self.source_ref.check_shape().map_err(|e| e.at("source_ref"))?;
-        self.target_ref.check_shape().map_err(|e| e.at("target_ref"))?;
-        for evidence in &self.evidence_refs {
-            evidence.check_shape().map_err(|e| e.at("evidence_refs"))?;
-        }
-        if self.source_ref == self.target_ref {
-            let message = format!("an edge from {} to itself says nothing", self.source_ref);
-            return Err(ContractError::field(ErrorCode::SelfRelation, "target_ref", message));
-        }
-        text("schema_version", &mut self.schema_version)
+words! {
+    /// On what a provenance record rests.
+    AssertionMode, "an assertion mode", ErrorCode::Marker, {
+        /// The user said so.
+        Explicit = "explicit",
+        /// Another store said so.
+        Imported = "imported",
+        /// A conclusion.
+        Inferred = "inferred",
+        /// A replay.
+        Replayed = "replayed",
     }
 }
 
-impl Canonical for LineageEdge {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("relation_ref", ref_value(&self.relation_ref)),
-            ("relation_type", self.relation_type.into()),
-            ("source_ref", ref_value(&self.source_ref)),
-            ("target_ref", ref_value(&self.target_ref)),
-            ("recorded_at", Value::text(self.recorded_at)),
-            ("origin_marker", self.origin_marker.into()),
-            ("confidence_marker", self.confidence_marker.into()),
-            ("operation_context_ref", optional_ref(&self.operation_context_ref)),
-            ("evidence_refs", Value::List(self.evidence_refs.iter().map(ref_value).collect())),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
+model! {
+    /// An edge of the lineage graph.
+    LineageEdge ("LineageEdge") {
+        /// `relation:...`
+        relation_ref: RelationRef,
+        /// What it says.
+        relation_type: RelationType,
+        /// One end.
+        source_ref: StableRef,
+        /// The other end; never the same.
+        target_ref: StableRef,
+        /// When it was said.
+        recorded_at: Timestamp,
+        /// Who says so.
+        origin_marker: LineageOrigin,
+        /// How sure it is.
+        confidence_marker: Confidence,
+    } or {
+        /// The operation in which it happened.
+        operation_context_ref: Option<OperationRef> = None,
+        /// What speaks for it, in order.
+        evidence_refs: Vec<StableRef> = Vec::new() => RecordRef,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+model! {
+    /// Why an edge is believed.
+    ProvenanceRecord ("ProvenanceRecord") {
+        /// `provenance:...`
+        provenance_ref: ProvenanceRef,
+        /// The edge.
+        relation_ref: RelationRef,
+        /// On what it rests.
+        assertion_mode: AssertionMode,
+        /// When it was asserted.
+        asserted_at: Timestamp,
+    } or {
+        /// In what the edge came about.
+        formation_context_ref: Option<StableRef> = None,
+        /// The policy it follows: a token, not a ref.
+        policy_ref: Option<String> = None,
+        /// An artifact that speaks for it.
+        evidence_bundle_ref: Option<ArtifactRef> = None => RecordRef,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+versioned!(LineageEdge, "LineageEdge", LineageEdge, warnings);
+versioned!(ProvenanceRecord, "ProvenanceRecord", ProvenanceRecord, warnings);
+
+impl LineageEdge {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        issues.take("source_ref", self.source_ref.check_shape());
+        issues.take("target_ref", self.target_ref.check_shape());
+        if self.source_ref == self.target_ref {
+            let message = format!("an edge from {} to itself says nothing", self.source_ref);
+            issues.error(ErrorCode::SelfRelation, "target_ref", message);
+        }
+        for evidence in &self.evidence_refs {
+            issues.take("evidence_refs", evidence.check_shape());
+        }
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        if !self.evidence_refs.is_empty() {
+            return;
+        }
+        issues.warning(ErrorCode::EvidenceMissing, "evidence_refs", "nothing speaks for this edge");
+        if self.confidence_marker == Confidence::Low {
+            let message = "an edge of low confidence that nothing speaks for";
+            issues.warning(ErrorCode::LowConfidence, "confidence_marker", message);
+        }
+    }
+}
+
+impl ProvenanceRecord {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        if let Some(context) = &self.formation_context_ref {
+            issues.take("formation_context_ref", context.check_shape());
+        }
+        optional_token(issues, "policy_ref", &mut self.policy_ref, DOT_TOKEN, ErrorCode::PolicyRef);
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        if self.policy_ref.is_none() {
+            issues.warning(ErrorCode::PolicyMissing, "policy_ref", "no policy says why this is believed");
+        }
+        if self.evidence_bundle_ref.is_none() {
+            let message = "no artifact speaks for it";
+            issues.warning(ErrorCode::EvidenceBundleMissing, "evidence_bundle_ref", message);
+        }
     }
 }

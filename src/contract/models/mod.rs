@@ -40,6 +40,30 @@ macro_rules! words {
             }
         }
 
+        impl crate::contract::model::Field for $name {
+            const CODE: crate::contract::ErrorCode = $code;
+
+            fn read(
+                value: crate::contract::Value,
+                _: crate::contract::ErrorCode,
+                issues: &mut crate::contract::issue::Issues,
+            ) -> Option<$name> {
+                let text = value.as_str().map(crate::contract::rules::trim).filter(|text| !text.is_empty());
+                match text {
+                    Some(text) => issues.take("", $name::parse(text)),
+                    None => {
+                        let message = format!(concat!("{} is not ", $what), value.sort());
+                        issues.error(crate::contract::ErrorCode::String, "", message);
+                        None
+                    }
+                }
+            }
+
+            fn write(&self) -> crate::contract::Value {
+                (*self).into()
+            }
+        }
+
         impl From<$name> for crate::contract::Value {
             fn from(word: $name) -> crate::contract::Value {
                 crate::contract::Value::from(word.as_str())
@@ -48,16 +72,3 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
-
-use crate::contract::json::Value;
-use crate::contract::refs::StableRef;
-
-/// A ref as a JSON value.
-pub(crate) fn ref_value(r: &StableRef) -> Value {
-    Value::from(r.as_str())
-}
-
-/// An optional ref as a JSON value.
-pub(crate) fn optional_ref<R: std::ops::Deref<Target = StableRef>>(r: &Option<R>) -> Value {
-    r.as_ref().map_or(Value::Null, |r| ref_value(r))
-}

@@ -1,14 +1,20 @@
-//! What is observed: events, metrics, degraded markers, each an envelope and a payload.
+//! What is observed: events, metrics, spans, degraded markers, each an envelope and a payload.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
+use crate::contract::SCHEMA_VERSION;
+use crate::contract::error::ErrorCode;
+use crate::contract::extension::{self, ExtensionFieldSet, ExtensionTarget};
+use crate::contract::issue::Issues;
 use crate::contract::json::{Canonical, Value};
-use crate::contract::models::{optional_ref, ref_value, words};
+use crate::contract::model::{
+    self, Field, Members, Model, model, part, refuse_unknown, settle_unknown, take,
+};
+use crate::contract::models::words;
 use crate::contract::refs::{
     BatchRef, DeploymentRef, OperationRef, RecordRef, RunRef, SampleRef, StableRef, StageRef,
 };
 use crate::contract::rules::{
-    DOT_SNAKE, DOT_TOKEN, KEY, LOWER_SNAKE, Rules, child_of, json_map, optional_text, text, text_map, token,
-    under,
+    self, DOT_SNAKE, DOT_TOKEN, KEY, LOWER_SNAKE, Rules, child_of, json_map, optional_text, optional_token,
+    text, text_map, token, under,
 };
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
@@ -22,6 +28,8 @@ words! {
         Metric = "metric",
         /// Something is missing or doubtful.
         Degraded = "degraded",
+        /// Something took its time.
+        Span = "span",
     }
 }
 
@@ -135,50 +143,100 @@ words! {
     }
 }
 
-/// Names that tie a record to traces and sessions of other tools.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CorrelationRefs {
-    /// A trace.
-    pub trace_id: Option<String>,
-    /// A session.
-    pub session_id: Option<String>,
+words! {
+    /// How a span ended.
+    SpanStatus, "a span status", ErrorCode::Marker, {
+        /// Well.
+        Ok = "ok",
+        /// Badly.
+        Error = "error",
+        /// Before its end.
+        Cancelled = "cancelled",
+        /// It took too long.
+        Timeout = "timeout",
+    }
 }
 
-/// Who observed, when, and in which run.
+words! {
+    /// What sort of work a span was.
+    SpanKind, "a span kind", ErrorCode::Marker, {
+        /// An operation of the run.
+        Operation = "operation",
+        /// Work within one.
+        Internal = "internal",
+        /// Reading or writing.
+        Io = "io",
+        /// Talking to another machine.
+        Network = "network",
+        /// Another process.
+        Process = "process",
+    }
+}
+
+model! {
+    /// Names that tie a record to traces and sessions of other tools.
+    CorrelationRefs ("CorrelationRefs") {} or {
+        /// A trace.
+        trace_id: Option<String> = None,
+        /// A session.
+        session_id: Option<String> = None,
+    }
+}
+
+impl Default for CorrelationRefs {
+    fn default() -> CorrelationRefs {
+        CorrelationRefs::new()
+    }
+}
+
+model! {
+    /// Who observed, when, and in which run: what an envelope says before the record has its place in the log.
+    Observation ("RecordEnvelope") {
+        /// When it was observed.
+        observed_at: Timestamp,
+        /// Who observed it: a token such as `sdk.rust`.
+        producer_ref: String,
+        /// Its run.
+        run_ref: RunRef,
+    } or {
+        /// The deployment it belongs to; of the same project.
+        deployment_execution_ref: Option<DeploymentRef> = None,
+        /// The stage it belongs to.
+        stage_execution_ref: Option<StageRef> = None,
+        /// The batch it belongs to.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// The sample it belongs to.
+        sample_observation_ref: Option<SampleRef> = None,
+        /// The operation it belongs to.
+        operation_context_ref: Option<OperationRef> = None,
+        /// Ties to other tools.
+        correlation_refs: CorrelationRefs = CorrelationRefs::default(),
+        /// How much of it there is.
+        completeness_marker: Completeness = Completeness::Complete,
+        /// What went wrong on the way.
+        degradation_marker: Degradation = Degradation::None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+    }
+}
+
+/// Who observed, when and in which run; and the record's own ref and time of recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordEnvelope {
     /// `record:P.R.K`
     pub record_ref: RecordRef,
-    /// When it reached the log; not before `observed_at`.
+    /// The family of the payload.
+    pub record_type: RecordType,
+    /// When it reached the log; not before it was observed.
     pub recorded_at: Timestamp,
-    /// When it was observed.
-    pub observed_at: Timestamp,
-    /// Who observed it: a token such as `sdk.rust`.
-    pub producer_ref: String,
-    /// Its run.
-    pub run_ref: RunRef,
-    /// The deployment it belongs to.
-    pub deployment_execution_ref: Option<DeploymentRef>,
-    /// The stage it belongs to.
-    pub stage_execution_ref: Option<StageRef>,
-    /// The batch it belongs to.
-    pub batch_execution_ref: Option<BatchRef>,
-    /// The sample it belongs to.
-    pub sample_observation_ref: Option<SampleRef>,
-    /// The operation it belongs to.
-    pub operation_context_ref: Option<OperationRef>,
-    /// Ties to other tools.
-    pub correlation_refs: CorrelationRefs,
-    /// How much of it there is.
-    pub completeness_marker: Completeness,
-    /// What went wrong on the way.
-    pub degradation_marker: Degradation,
-    /// Version of the schema.
-    pub schema_version: String,
+    /// The rest.
+    pub observation: Observation,
 }
 
 /// A payload of one family.
-pub trait Payload: Rules + Canonical {
+pub trait Payload: Model {
     /// The family.
     const RECORD_TYPE: RecordType;
 }
@@ -192,98 +250,142 @@ pub struct Record<P> {
     pub payload: P,
 }
 
-/// Something happened.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EventPayload {
-    /// What sort of event.
-    pub event_key: String,
-    /// How grave.
-    pub level: EventLevel,
-    /// In words.
-    pub message: String,
-    /// What it is about.
-    pub subject_ref: Option<StableRef>,
-    /// Anything else.
-    pub attributes: BTreeMap<String, Value>,
-    /// Labels.
-    pub tags: BTreeMap<String, String>,
-    /// Where it comes from.
-    pub origin_marker: Origin,
+model! {
+    /// Something happened.
+    EventPayload ("StructuredEventPayload") {
+        /// What sort of event.
+        event_key: String,
+        /// How grave.
+        level: EventLevel,
+        /// In words.
+        message: String,
+    } or {
+        /// What it is about.
+        subject_ref: Option<StableRef> = None => RecordRef,
+        /// Anything else.
+        attributes: Members = Members::new(),
+        /// Labels.
+        tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
+        /// Where it comes from.
+        origin_marker: Origin = Origin::ExplicitCapture,
+    }
 }
 
 /// A number that was measured.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum MetricValue {
     /// A whole number.
     Int(i64),
     /// A finite number.
     Float(f64),
+    /// A whole number beyond 64 bits: an optional minus, then digits.
+    Big(Box<str>),
 }
 
-/// Something was measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetricPayload {
-    /// What was measured.
-    pub metric_key: String,
-    /// The number.
-    pub value: MetricValue,
-    /// A word for the number's type, such as `int`, `float`, `float64`.
-    pub value_type: String,
-    /// The step of training, from whatever number the user counts.
-    pub step: Option<i64>,
-    /// The unit.
-    pub unit: Option<String>,
-    /// What it speaks of.
-    pub aggregation_scope: AggregationScope,
-    /// What it is about.
-    pub subject_ref: Option<StableRef>,
-    /// The slice of the data.
-    pub slice_ref: Option<String>,
-    /// Labels.
-    pub tags: BTreeMap<String, String>,
-    /// How it was summarised.
-    pub summary_basis: Option<String>,
+model! {
+    /// Something was measured.
+    MetricPayload ("MetricPayload") {
+        /// What was measured.
+        metric_key: String,
+        /// The number.
+        value: MetricValue,
+        /// A word for the number's type, such as `int`, `float`, `float64`.
+        value_type: String,
+    } or {
+        /// The step of training, from whatever number the user counts.
+        step: Option<i64> = None,
+        /// The unit.
+        unit: Option<String> = None,
+        /// What it speaks of.
+        aggregation_scope: AggregationScope = AggregationScope::Step,
+        /// What it is about.
+        subject_ref: Option<StableRef> = None => RecordRef,
+        /// The slice of the data.
+        slice_ref: Option<String> = None,
+        /// Labels.
+        tags: BTreeMap<String, String> = BTreeMap::new(),
+        /// How it was summarised.
+        summary_basis: Option<String> = None,
+    }
 }
 
-/// Something is missing or doubtful.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DegradedPayload {
-    /// What sort of issue.
-    pub issue_key: String,
-    /// What it is about.
-    pub category: DegradedCategory,
-    /// How grave.
-    pub severity: DegradedSeverity,
-    /// In words.
-    pub summary: String,
-    /// What it is about.
-    pub subject_ref: Option<StableRef>,
-    /// Where it comes from.
-    pub origin_marker: Origin,
-    /// Anything else.
-    pub attributes: BTreeMap<String, Value>,
+model! {
+    /// Something took its time.
+    TraceSpanPayload ("TraceSpanPayload") {
+        /// Its name among the spans of its trace.
+        span_id: String,
+        /// Its trace.
+        trace_id: String,
+        /// What was done.
+        span_name: String,
+        /// When it began.
+        started_at: Timestamp,
+        /// When it ended; not before it began.
+        ended_at: Timestamp,
+        /// How it ended.
+        status: SpanStatus,
+        /// What sort of work it was.
+        span_kind: SpanKind,
+    } or {
+        /// The span it is a part of.
+        parent_span_id: Option<String> = None,
+        /// Anything else.
+        attributes: Members = Members::new(),
+        /// What it has to do with, in order.
+        linked_refs: Vec<StableRef> = Vec::new() => RecordRef,
+    }
 }
+
+model! {
+    /// Something is missing or doubtful.
+    DegradedPayload ("DegradedPayload") {
+        /// What sort of issue.
+        issue_key: String,
+        /// What it is about.
+        category: DegradedCategory,
+        /// How grave.
+        severity: DegradedSeverity,
+        /// In words.
+        summary: String,
+    } or {
+        /// What it is about.
+        subject_ref: Option<StableRef> = None => RecordRef,
+        /// Where it comes from.
+        origin_marker: Origin = Origin::ExplicitCapture,
+        /// Anything else.
+        attributes: Members = Members::new(),
+    }
+}
+
+part!(CorrelationRefs, "CorrelationRefs", CorrelationRefs);
+part!(EventPayload, "StructuredEventPayload", RecordPayload);
+part!(MetricPayload, "MetricPayload", RecordPayload, warnings);
+part!(TraceSpanPayload, "TraceSpanPayload", RecordPayload);
+part!(DegradedPayload, "DegradedPayload", RecordPayload);
 
 /// A record of an event.
-pub type EventRecord = Record<EventPayload>;
+pub type StructuredEventRecord = Record<EventPayload>;
 /// A record of a metric.
 pub type MetricRecord = Record<MetricPayload>;
+/// A record of a span.
+pub type TraceSpanRecord = Record<TraceSpanPayload>;
 /// A record of a degradation.
 pub type DegradedRecord = Record<DegradedPayload>;
 
 impl MetricValue {
-    /// As a float; whole numbers beyond 2^53 are rounded.
-    pub fn as_f64(self) -> f64 {
+    /// As a float; whole numbers beyond 2^53 are rounded. Finite in every valid metric.
+    pub fn as_f64(&self) -> f64 {
         match self {
-            MetricValue::Int(n) => n as f64,
-            MetricValue::Float(f) => f,
+            MetricValue::Int(n) => *n as f64,
+            MetricValue::Float(f) => *f,
+            MetricValue::Big(digits) => digits.parse().unwrap_or(f64::NAN),
         }
     }
 
     /// The word for its type that capture writes.
-    pub fn type_name(self) -> &'static str {
+    pub fn type_name(&self) -> &'static str {
         match self {
-            MetricValue::Int(_) => "int",
+            MetricValue::Int(_) | MetricValue::Big(_) => "int",
             MetricValue::Float(_) => "float",
         }
     }
@@ -294,6 +396,7 @@ impl std::fmt::Display for MetricValue {
         match self {
             MetricValue::Int(n) => n.fmt(f),
             MetricValue::Float(x) => f.write_str(&crate::contract::json::write::float(*x)),
+            MetricValue::Big(digits) => f.write_str(digits),
         }
     }
 }
@@ -303,7 +406,33 @@ impl From<MetricValue> for Value {
         match value {
             MetricValue::Int(n) => Value::Int(n),
             MetricValue::Float(f) => Value::Float(f),
+            MetricValue::Big(digits) => Value::Big(digits.into()),
         }
+    }
+}
+
+impl Field for MetricValue {
+    const CODE: ErrorCode = ErrorCode::MetricValue;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<MetricValue> {
+        match value {
+            Value::Int(n) => Some(MetricValue::Int(n)),
+            Value::Float(f) => Some(MetricValue::Float(f)),
+            Value::Big(digits) => Some(MetricValue::Big(digits.into())),
+            Value::Map(_) | Value::List(_) => {
+                let message = "a metric is one number: give each of several its own key, such as loss/train";
+                issues.error(code, "", message);
+                None
+            }
+            other => {
+                issues.error(code, "", format!("{} is not a number", other.sort()));
+                None
+            }
+        }
+    }
+
+    fn write(&self) -> Value {
+        self.clone().into()
     }
 }
 
@@ -327,22 +456,24 @@ impl From<f32> for MetricValue {
     }
 }
 
-/// Whole numbers beyond 63 bits are counted as floats.
+/// Whole numbers that may be beyond 63 bits keep all their digits.
 macro_rules! large_metric_values {
     ($($type:ty),*) => {$(
         impl From<$type> for MetricValue {
             fn from(value: $type) -> MetricValue {
-                i64::try_from(value).map_or(MetricValue::Float(value as f64), MetricValue::Int)
+                i64::try_from(value)
+                    .map_or_else(|_| MetricValue::Big(value.to_string().into()), MetricValue::Int)
             }
         }
     )*};
 }
 large_metric_values!(u64, usize, isize);
 
-/// Where something was observed: the refs that envelope and manifest share.
+/// Where something was observed: the refs that observation and manifest share.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) run: &'a RunRef,
+    pub(crate) deployment: &'a Option<DeploymentRef>,
     pub(crate) stage: &'a Option<StageRef>,
     pub(crate) batch: &'a Option<BatchRef>,
     pub(crate) sample: &'a Option<SampleRef>,
@@ -350,10 +481,17 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Stage under run; batch, sample and operation need their stage and lie under it (and under the batch).
-    pub(crate) fn check(&self, prefix: ErrorCode, missing: ErrorCode) -> Result<()> {
+    /// Deployment in the run's project; stage under run; batch, sample and operation need their stage and lie under it
+    /// (and under the batch).
+    pub(crate) fn check(&self, issues: &mut Issues, prefix: ErrorCode, missing: ErrorCode) {
+        if let Some(deployment) = self.deployment
+            && deployment.components().next() != self.run.components().next()
+        {
+            let message = format!("{deployment} is of another project than {}", self.run);
+            issues.error(prefix, "deployment_execution_ref", message);
+        }
         if let Some(stage) = self.stage {
-            child_of(prefix, "stage_execution_ref", stage, self.run)?;
+            child_of(issues, prefix, "stage_execution_ref", stage, self.run);
         }
         let inner: [(&str, Option<&StableRef>); 3] = [
             ("batch_execution_ref", self.batch.as_deref()),
@@ -363,101 +501,289 @@ impl Surroundings<'_> {
         for (field, inner) in inner {
             let Some(inner) = inner else { continue };
             let Some(stage) = self.stage else {
-                return Err(ContractError::field(missing, field, format!("{inner} needs its stage")));
+                issues.error(missing, field, format!("{inner} needs its stage"));
+                continue;
             };
-            under(prefix, field, inner, stage)?;
+            under(issues, prefix, field, inner, stage);
             if let (Some(batch), false) = (self.batch, field == "batch_execution_ref") {
-                child_of(prefix, field, inner, batch)?;
+                child_of(issues, prefix, field, inner, batch);
             }
         }
-        Ok(())
     }
 }
 
-/// A record is recorded no earlier than it was observed.
-pub(crate) fn check_times(recorded_at: Timestamp, observed_at: Timestamp) -> Result<()> {
-    if recorded_at < observed_at {
-        let message = format!("recorded at {recorded_at}, before {observed_at}");
-        return Err(ContractError::field(ErrorCode::RecordTimeOrder, "recorded_at", message));
-    }
-    Ok(())
-}
-
-impl Rules for RecordEnvelope {
-    fn settle(&mut self) -> Result<()> {
-        check_times(self.recorded_at, self.observed_at)?;
-        token("producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::Producer)?;
-        text("schema_version", &mut self.schema_version)?;
-        child_of(ErrorCode::RecordPrefix, "record_ref", &self.record_ref, &self.run_ref)?;
-        let around = Surroundings {
+impl Observation {
+    pub(crate) fn settle(&mut self, family: RecordType, issues: &mut Issues) {
+        token(issues, "producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::Producer);
+        rules::schema_version(issues, &mut self.schema_version);
+        Surroundings {
             run: &self.run_ref,
+            deployment: &self.deployment_execution_ref,
             stage: &self.stage_execution_ref,
             batch: &self.batch_execution_ref,
             sample: &self.sample_observation_ref,
             operation: &self.operation_context_ref,
+        }
+        .check(issues, ErrorCode::RecordPrefix, ErrorCode::RecordStage);
+        issues.within("correlation_refs", |issues| self.correlation_refs.settle(issues));
+        extension::settle_all(&mut self.extensions, issues);
+        settle_unknown(RecordEnvelope::NAME, &mut self.unknown, RecordEnvelope::KNOWN, issues);
+        self.check_markers(family, issues);
+    }
+
+    /// Only a degraded record may be absent, and it must say what went wrong.
+    fn check_markers(&self, family: RecordType, issues: &mut Issues) {
+        if family == RecordType::Degraded {
+            if self.degradation_marker == Degradation::None {
+                let message = "a degraded record must say what went wrong";
+                issues.error(ErrorCode::DegradedGap, "degradation_marker", message);
+            }
+        } else if self.completeness_marker == Completeness::Absent {
+            let message = format!("a record of family {family} cannot be absent");
+            issues.error(ErrorCode::Absent, "completeness_marker", message);
+        }
+    }
+
+    /// What a record's own ref and time must have to do with the rest.
+    pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
+        if recorded_at < self.observed_at {
+            let message = format!("recorded at {recorded_at}, before {}", self.observed_at);
+            issues.error(ErrorCode::RecordTimeOrder, "recorded_at", message);
+        }
+        child_of(issues, ErrorCode::RecordPrefix, "record_ref", record_ref, &self.run_ref);
+    }
+
+    pub(crate) fn is_newer(&self) -> bool {
+        rules::is_newer(&self.schema_version)
+    }
+}
+
+impl RecordEnvelope {
+    const OWN: &'static [&'static str] = &["record_ref", "record_type", "recorded_at"];
+    const KNOWN: &'static [&'static str] = &[
+        "record_ref",
+        "record_type",
+        "recorded_at",
+        "observed_at",
+        "producer_ref",
+        "run_ref",
+        "deployment_execution_ref",
+        "stage_execution_ref",
+        "batch_execution_ref",
+        "sample_observation_ref",
+        "operation_context_ref",
+        "correlation_refs",
+        "completeness_marker",
+        "degradation_marker",
+        "schema_version",
+        "extensions",
+    ];
+
+    /// An envelope for a record of this family.
+    pub fn new(
+        record_ref: RecordRef,
+        record_type: RecordType,
+        recorded_at: Timestamp,
+        observation: Observation,
+    ) -> RecordEnvelope {
+        RecordEnvelope { record_ref, record_type, recorded_at, observation }
+    }
+}
+
+impl Model for RecordEnvelope {
+    const NAME: &'static str = "RecordEnvelope";
+    const TARGET: Option<ExtensionTarget> = Some(ExtensionTarget::RecordEnvelope);
+
+    fn from_members(mut members: Members, issues: &mut Issues) -> Option<RecordEnvelope> {
+        issues.with_newer(model::are_newer(&members), |issues| {
+            refuse_unknown(Self::NAME, &members, &[Self::OWN, Observation::KNOWN], issues);
+            let record_ref = take(&mut members, "record_ref", RecordRef::CODE, None, issues);
+            let record_type = take(&mut members, "record_type", RecordType::CODE, None, issues);
+            let recorded_at = take(&mut members, "recorded_at", Timestamp::CODE, None, issues);
+            let observation = Observation::take_members(&mut members, issues);
+            Some(RecordEnvelope {
+                record_ref: record_ref?,
+                record_type: record_type?,
+                recorded_at: recorded_at?,
+                observation: Observation { unknown: members, ..observation? },
+            })
+        })
+    }
+
+    fn extensions(&self) -> &[ExtensionFieldSet] {
+        &self.observation.extensions
+    }
+}
+
+impl Rules for RecordEnvelope {
+    fn settle(&mut self, issues: &mut Issues) {
+        issues.with_newer(self.observation.is_newer(), |issues| {
+            self.observation.check_identity(&self.record_ref, self.recorded_at, issues);
+            self.observation.settle(self.record_type, issues);
+        });
+    }
+}
+
+impl Canonical for RecordEnvelope {
+    fn to_value(&self) -> Value {
+        let mut members = Members::new();
+        self.observation.put_members(&mut members);
+        members.insert("record_ref".into(), self.record_ref.write());
+        members.insert("record_type".into(), self.record_type.into());
+        members.insert("recorded_at".into(), self.recorded_at.write());
+        Value::Map(members)
+    }
+}
+
+impl<P: Payload> Model for Record<P> {
+    const NAME: &'static str = match P::RECORD_TYPE {
+        RecordType::Event => "StructuredEventRecord",
+        RecordType::Metric => "MetricRecord",
+        RecordType::Degraded => "DegradedRecord",
+        RecordType::Span => "TraceSpanRecord",
+    };
+    const TARGET: Option<ExtensionTarget> = Some(ExtensionTarget::RecordEnvelope);
+    const EXTENSIONS_AT: &'static str = "$.envelope.extensions";
+
+    fn from_members(mut members: Members, issues: &mut Issues) -> Option<Record<P>> {
+        refuse_unknown(Self::NAME, &members, &[&["envelope", "payload"]], issues);
+        let mut part = |name: &'static str, code| match members.remove(name) {
+            Some(Value::Map(members)) => Some(members),
+            Some(other) => {
+                issues.error(code, name, format!("{} where an object must stand", other.sort()));
+                None
+            }
+            None => {
+                issues.error(ErrorCode::MissingField, name, "is missing");
+                None
+            }
         };
-        around.check(ErrorCode::RecordPrefix, ErrorCode::RecordStage)?;
-        optional_text("correlation_refs.trace_id", &mut self.correlation_refs.trace_id)?;
-        optional_text("correlation_refs.session_id", &mut self.correlation_refs.session_id)
+        let (envelope, payload) =
+            (part("envelope", ErrorCode::Envelope), part("payload", ErrorCode::RecordPayload));
+        let newer = envelope.as_ref().is_some_and(model::are_newer);
+        let envelope = envelope
+            .and_then(|members| issues.within("envelope", |i| RecordEnvelope::from_members(members, i)));
+        if let Some(envelope) = &envelope
+            && envelope.record_type != P::RECORD_TYPE
+        {
+            let message = format!("{} where {} must stand", envelope.record_type, P::RECORD_TYPE);
+            issues.error(ErrorCode::RecordTypeMismatch, "envelope.record_type", message);
+        }
+        let payload = payload.and_then(|members| {
+            issues.with_newer(newer, |i| i.within("payload", |i| P::from_members(members, i)))
+        });
+        Some(Record { envelope: envelope?, payload: payload? })
+    }
+
+    fn warn(&self, issues: &mut Issues) {
+        issues.within("payload", |issues| self.payload.warn(issues));
+    }
+
+    fn extensions(&self) -> &[ExtensionFieldSet] {
+        &self.envelope.observation.extensions
     }
 }
 
 impl<P: Payload> Rules for Record<P> {
-    fn settle(&mut self) -> Result<()> {
-        self.envelope.settle()?;
-        check_markers(P::RECORD_TYPE, self.envelope.completeness_marker, self.envelope.degradation_marker)?;
-        self.payload.settle()
+    fn settle(&mut self, issues: &mut Issues) {
+        issues.within("envelope", |issues| self.envelope.settle(issues));
+        if self.envelope.record_type != P::RECORD_TYPE {
+            let message = format!("{} where {} must stand", self.envelope.record_type, P::RECORD_TYPE);
+            issues.error(ErrorCode::RecordTypeMismatch, "envelope.record_type", message);
+        }
+        issues.with_newer(self.envelope.observation.is_newer(), |issues| {
+            issues.within("payload", |issues| self.payload.settle(issues));
+        });
     }
 }
 
-/// Only a degraded record may be absent, and it must say what went wrong.
-pub(crate) fn check_markers(family: RecordType, complete: Completeness, degraded: Degradation) -> Result<()> {
-    if family == RecordType::Degraded {
-        if degraded == Degradation::None {
-            let message = "a degraded record must say what went wrong";
-            return Err(ContractError::field(ErrorCode::DegradedGap, "degradation_marker", message));
-        }
-    } else if complete == Completeness::Absent {
-        let message = format!("a record of family {family} cannot be absent");
-        return Err(ContractError::field(ErrorCode::Absent, "completeness_marker", message));
-    }
-    Ok(())
-}
-
-impl Rules for EventPayload {
-    fn settle(&mut self) -> Result<()> {
-        token("event_key", &mut self.event_key, KEY, ErrorCode::EventKey)?;
-        text("message", &mut self.message)?;
-        json_map("attributes", &mut self.attributes)?;
-        text_map("tags", &mut self.tags)
+impl<P: Payload> Canonical for Record<P> {
+    fn to_value(&self) -> Value {
+        Value::map([("envelope", self.envelope.to_value()), ("payload", self.payload.to_value())])
     }
 }
 
-impl Rules for MetricPayload {
-    fn settle(&mut self) -> Result<()> {
-        token("metric_key", &mut self.metric_key, KEY, ErrorCode::MetricKey)?;
-        if !self.value.as_f64().is_finite() {
-            let message = format!("{} is not a finite number", self.value);
-            return Err(ContractError::field(ErrorCode::MetricValue, "value", message));
+/// A ref made in code may be of any shape; one in a record is of its kind's.
+fn check_shapes<'a>(issues: &mut Issues, field: &str, refs: impl IntoIterator<Item = &'a StableRef>) {
+    for any in refs {
+        issues.take(field, any.check_shape());
+    }
+}
+
+impl CorrelationRefs {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        optional_text(issues, "trace_id", &mut self.trace_id);
+        optional_text(issues, "session_id", &mut self.session_id);
+    }
+}
+
+impl EventPayload {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        token(issues, "event_key", &mut self.event_key, KEY, ErrorCode::EventKey);
+        text(issues, "message", &mut self.message);
+        check_shapes(issues, "subject_ref", &self.subject_ref);
+        json_map(issues, "attributes", &mut self.attributes);
+        text_map(issues, "tags", &mut self.tags);
+    }
+}
+
+impl MetricPayload {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        token(issues, "metric_key", &mut self.metric_key, KEY, ErrorCode::MetricKey);
+        let unwritable = match &self.value {
+            MetricValue::Big(digits) => Value::Big(digits.as_ref().to_owned()).unwritable(1).is_some(),
+            _ => false,
+        };
+        if unwritable || !self.value.as_f64().is_finite() {
+            issues.error(ErrorCode::MetricValue, "value", format!("{} is not a finite number", self.value));
         }
-        token("value_type", &mut self.value_type, LOWER_SNAKE, ErrorCode::ValueType)?;
-        optional_text("unit", &mut self.unit)?;
-        if let Some(slice) = &mut self.slice_ref {
-            token("slice_ref", slice, DOT_SNAKE, ErrorCode::SliceRef)?;
+        token(issues, "value_type", &mut self.value_type, LOWER_SNAKE, ErrorCode::ValueType);
+        optional_text(issues, "unit", &mut self.unit);
+        check_shapes(issues, "subject_ref", &self.subject_ref);
+        optional_token(issues, "slice_ref", &mut self.slice_ref, DOT_SNAKE, ErrorCode::SliceRef);
+        text_map(issues, "tags", &mut self.tags);
+        optional_token(
+            issues,
+            "summary_basis",
+            &mut self.summary_basis,
+            LOWER_SNAKE,
+            ErrorCode::SummaryBasis,
+        );
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        if self.unit.is_none() {
+            issues.warning(ErrorCode::UnitMissing, "unit", "a number without a unit can be misread");
         }
-        text_map("tags", &mut self.tags)?;
-        match &mut self.summary_basis {
-            Some(basis) => token("summary_basis", basis, LOWER_SNAKE, ErrorCode::SummaryBasis),
-            None => Ok(()),
+        let whole = matches!(self.value, MetricValue::Int(_) | MetricValue::Big(_));
+        if self.value_type.starts_with("int") && !whole {
+            let message = format!("{} is not {}", self.value, self.value_type);
+            issues.warning(ErrorCode::ValueTypeMismatch, "value_type", message);
         }
     }
 }
 
-impl Rules for DegradedPayload {
-    fn settle(&mut self) -> Result<()> {
-        token("issue_key", &mut self.issue_key, DOT_SNAKE, ErrorCode::IssueKey)?;
-        text("summary", &mut self.summary)?;
-        json_map("attributes", &mut self.attributes)
+impl TraceSpanPayload {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        if self.ended_at < self.started_at {
+            let message = format!("the end {} lies before the start {}", self.ended_at, self.started_at);
+            issues.error(ErrorCode::RecordTimeOrder, "ended_at", message);
+        }
+        text(issues, "span_id", &mut self.span_id);
+        text(issues, "trace_id", &mut self.trace_id);
+        optional_text(issues, "parent_span_id", &mut self.parent_span_id);
+        text(issues, "span_name", &mut self.span_name);
+        json_map(issues, "attributes", &mut self.attributes);
+        check_shapes(issues, "linked_refs", &self.linked_refs);
+    }
+}
+
+impl DegradedPayload {
+    fn settle_fields(&mut self, issues: &mut Issues) {
+        token(issues, "issue_key", &mut self.issue_key, DOT_SNAKE, ErrorCode::IssueKey);
+        text(issues, "summary", &mut self.summary);
+        check_shapes(issues, "subject_ref", &self.subject_ref);
+        json_map(issues, "attributes", &mut self.attributes);
     }
 }
 
@@ -469,96 +795,12 @@ impl Payload for MetricPayload {
     const RECORD_TYPE: RecordType = RecordType::Metric;
 }
 
+impl Payload for TraceSpanPayload {
+    const RECORD_TYPE: RecordType = RecordType::Span;
+}
+
 impl Payload for DegradedPayload {
     const RECORD_TYPE: RecordType = RecordType::Degraded;
-}
-
-fn subject(subject: &Option<StableRef>) -> Value {
-    subject.as_ref().map_or(Value::Null, ref_value)
-}
-
-/// A map that the reference's objects do not have: left out when empty.
-fn unless_empty(map: &BTreeMap<String, String>) -> Value {
-    if map.is_empty() { Value::Null } else { map.clone().into() }
-}
-
-impl Canonical for EventPayload {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("event_key", Value::text(&self.event_key)),
-            ("level", self.level.into()),
-            ("message", Value::text(&self.message)),
-            ("subject_ref", subject(&self.subject_ref)),
-            ("attributes", self.attributes.clone().into()),
-            ("tags", unless_empty(&self.tags)),
-            ("origin_marker", self.origin_marker.into()),
-        ])
-    }
-}
-
-impl Canonical for MetricPayload {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("metric_key", Value::text(&self.metric_key)),
-            ("value", self.value.into()),
-            ("value_type", Value::text(&self.value_type)),
-            ("step", self.step.into()),
-            ("unit", self.unit.clone().into()),
-            ("aggregation_scope", self.aggregation_scope.into()),
-            ("subject_ref", subject(&self.subject_ref)),
-            ("slice_ref", self.slice_ref.clone().into()),
-            ("tags", self.tags.clone().into()),
-            ("summary_basis", self.summary_basis.clone().into()),
-        ])
-    }
-}
-
-impl Canonical for DegradedPayload {
-    fn to_value(&self) -> Value {
-        Value::map([
-            ("issue_key", Value::text(&self.issue_key)),
-            ("category", self.category.into()),
-            ("severity", self.severity.into()),
-            ("summary", Value::text(&self.summary)),
-            ("subject_ref", subject(&self.subject_ref)),
-            ("origin_marker", self.origin_marker.into()),
-            ("attributes", self.attributes.clone().into()),
-        ])
-    }
-}
-
-impl RecordEnvelope {
-    fn to_value(&self, record_type: RecordType) -> Value {
-        let correlation = Value::map([
-            ("trace_id", self.correlation_refs.trace_id.clone().into()),
-            ("session_id", self.correlation_refs.session_id.clone().into()),
-        ]);
-        Value::map([
-            ("record_ref", ref_value(&self.record_ref)),
-            ("record_type", record_type.into()),
-            ("recorded_at", Value::text(self.recorded_at)),
-            ("observed_at", Value::text(self.observed_at)),
-            ("producer_ref", Value::text(&self.producer_ref)),
-            ("run_ref", ref_value(&self.run_ref)),
-            ("deployment_execution_ref", optional_ref(&self.deployment_execution_ref)),
-            ("stage_execution_ref", optional_ref(&self.stage_execution_ref)),
-            ("batch_execution_ref", optional_ref(&self.batch_execution_ref)),
-            ("sample_observation_ref", optional_ref(&self.sample_observation_ref)),
-            ("operation_context_ref", optional_ref(&self.operation_context_ref)),
-            ("correlation_refs", correlation),
-            ("completeness_marker", self.completeness_marker.into()),
-            ("degradation_marker", self.degradation_marker.into()),
-            ("schema_version", Value::text(&self.schema_version)),
-            ("extensions", Value::List(Vec::new())),
-        ])
-    }
-}
-
-impl<P: Payload> Canonical for Record<P> {
-    fn to_value(&self) -> Value {
-        let envelope = self.envelope.to_value(P::RECORD_TYPE);
-        Value::map([("envelope", envelope), ("payload", self.payload.to_value())])
-    }
 }
 
 #[cfg(test)]
@@ -568,35 +810,15 @@ mod tests {
 
     fn metric() -> MetricRecord {
         let at = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
+        let observation = Observation::new(at, "x", RunRef::parse("run:a.b").unwrap());
         Record {
-            envelope: RecordEnvelope {
-                record_ref: RecordRef::parse("record:a.b.c").unwrap(),
-                recorded_at: at,
-                observed_at: at,
-                producer_ref: "x".into(),
-                run_ref: RunRef::parse("run:a.b").unwrap(),
-                deployment_execution_ref: None,
-                stage_execution_ref: None,
-                batch_execution_ref: None,
-                sample_observation_ref: None,
-                operation_context_ref: None,
-                correlation_refs: CorrelationRefs::default(),
-                completeness_marker: Completeness::Complete,
-                degradation_marker: Degradation::None,
-                schema_version: "1.0.0".into(),
-            },
-            payload: MetricPayload {
-                metric_key: "loss".into(),
-                value: MetricValue::Int(1),
-                value_type: "int".into(),
-                step: None,
-                unit: None,
-                aggregation_scope: AggregationScope::Step,
-                subject_ref: None,
-                slice_ref: None,
-                tags: BTreeMap::new(),
-                summary_basis: None,
-            },
+            envelope: RecordEnvelope::new(
+                RecordRef::parse("record:a.b.c").unwrap(),
+                RecordType::Metric,
+                at,
+                observation,
+            ),
+            payload: MetricPayload::new("loss", MetricValue::Int(1), "int"),
         }
     }
 
@@ -616,18 +838,21 @@ mod tests {
             Valid::new(broken).unwrap_err().code.as_str()
         };
         let later = Timestamp::parse("2024-01-01T00:00:00.000001Z").unwrap();
-        assert_eq!(check(&|r| r.envelope.observed_at = later), "record_invalid_time_order");
-        assert_eq!(check(&|r| r.envelope.producer_ref = "a_b".into()), "record_invalid_producer_ref");
+        assert_eq!(check(&|r| r.envelope.observation.observed_at = later), "record_invalid_time_order");
+        assert_eq!(
+            check(&|r| r.envelope.observation.producer_ref = "a_b".into()),
+            "record_invalid_producer_ref"
+        );
         assert_eq!(check(&|r| r.payload.metric_key = "Loss".into()), "record_invalid_metric_key");
         assert_eq!(check(&|r| r.payload.value = f64::NAN.into()), "record_invalid_metric_value");
         assert_eq!(check(&|r| r.payload.value_type = "f-64".into()), "record_invalid_value_type");
         assert_eq!(check(&|r| r.payload.slice_ref = Some("a b".into())), "record_invalid_slice_ref");
-        let absent = |r: &mut MetricRecord| r.envelope.completeness_marker = Completeness::Absent;
+        let absent = |r: &mut MetricRecord| r.envelope.observation.completeness_marker = Completeness::Absent;
         assert_eq!(check(&absent), "record_absent_not_allowed");
         let other = RunRef::parse("run:a.z").unwrap();
-        assert_eq!(check(&|r| r.envelope.run_ref = other.clone()), "record_ref_prefix_mismatch");
+        assert_eq!(check(&|r| r.envelope.observation.run_ref = other.clone()), "record_ref_prefix_mismatch");
         let batch = BatchRef::parse("batch:a.b.s.x").unwrap();
-        let lost = |r: &mut MetricRecord| r.envelope.batch_execution_ref = Some(batch.clone());
+        let lost = |r: &mut MetricRecord| r.envelope.observation.batch_execution_ref = Some(batch.clone());
         assert_eq!(check(&lost), "record_missing_stage_context");
     }
 
@@ -638,18 +863,20 @@ mod tests {
             assert_eq!((value.to_bits(), (value as f32).to_bits()), (f64::to_bits(double), single.to_bits()));
         }
         assert!(MetricValue::from(f32::NAN).as_f64().is_nan());
-        assert_eq!(MetricValue::from(u64::MAX).as_f64(), u64::MAX as f64);
+        assert_eq!(MetricValue::from(u64::MAX).to_string(), u64::MAX.to_string());
     }
 
     #[test]
     fn a_sample_of_a_batch_lies_under_that_batch() {
         let mut record = metric();
-        record.envelope.stage_execution_ref = Some(StageRef::parse("stage:a.b.s").unwrap());
-        record.envelope.batch_execution_ref = Some(BatchRef::parse("batch:a.b.s.x").unwrap());
+        record.envelope.observation.stage_execution_ref = Some(StageRef::parse("stage:a.b.s").unwrap());
+        record.envelope.observation.batch_execution_ref = Some(BatchRef::parse("batch:a.b.s.x").unwrap());
         // The reference let a sample with the batch's own components pass.
-        record.envelope.sample_observation_ref = Some(SampleRef::parse("sample:a.b.s.x").unwrap());
+        record.envelope.observation.sample_observation_ref =
+            Some(SampleRef::parse("sample:a.b.s.x").unwrap());
         assert_eq!(Valid::new(record.clone()).unwrap_err().code, ErrorCode::RecordPrefix);
-        record.envelope.sample_observation_ref = Some(SampleRef::parse("sample:a.b.s.x.y").unwrap());
+        record.envelope.observation.sample_observation_ref =
+            Some(SampleRef::parse("sample:a.b.s.x.y").unwrap());
         assert!(Valid::new(record).is_ok());
     }
 }

@@ -3,9 +3,9 @@
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};
 use crate::interpretation::compare::{MetricDelta, RunComparison};
-use crate::interpretation::query::RunSnapshot;
+use crate::interpretation::query::{RunSnapshot, record_line};
 use crate::interpretation::report::model::{Block, ReportDocument, ReportSection};
-use crate::store::{Note, RunRow, SeriesRow, StoredRecord};
+use crate::store::{Note, RunRow, SeriesRow};
 
 fn optional(value: &Option<impl ToString>) -> String {
     value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string)
@@ -78,19 +78,9 @@ pub fn snapshot_report(s: &RunSnapshot) -> ReportDocument {
             optional(&a.manifest.hash_value),
         ]
     });
-    let records = s.records.iter().map(|r| match &r.record {
-        StoredRecord::Event(e) => vec![
-            e.envelope.observed_at.to_string(),
-            e.payload.level.to_string(),
-            e.payload.event_key.clone(),
-            e.payload.message.clone(),
-        ],
-        StoredRecord::Degraded(d) => vec![
-            d.envelope.observed_at.to_string(),
-            format!("degraded {}", d.payload.severity),
-            d.payload.issue_key.clone(),
-            d.payload.summary.clone(),
-        ],
+    let records = s.records.iter().map(|r| {
+        let line = record_line(&r.record);
+        vec![line.observed_at.to_string(), line.level, line.key, line.message]
     });
     let relations = s.relations.iter().map(|e| {
         vec![e.source_ref.to_string(), e.relation_type.as_str().replace('_', " "), e.target_ref.to_string()]
@@ -99,9 +89,10 @@ pub fn snapshot_report(s: &RunSnapshot) -> ReportDocument {
     for row in &s.environments {
         let snapshot = &row.snapshot;
         environment.push(vec!["platform".to_owned(), snapshot.platform.clone()]);
-        if let Some((name, version)) = &snapshot.runtime {
-            environment.push(vec![name.clone(), version.clone()]);
+        if let Some(runtime) = &snapshot.runtime {
+            environment.push(vec![runtime.name.clone(), runtime.version.clone()]);
         }
+        environment.extend(snapshot.devices.iter().map(|d| vec!["device".to_owned(), d.name.clone()]));
         environment.extend(snapshot.packages.iter().map(|(k, v)| vec![k.clone(), v.clone()]));
         environment
             .extend(snapshot.environment_variables.iter().map(|(k, v)| vec![format!("${k}"), v.clone()]));

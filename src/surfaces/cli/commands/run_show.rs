@@ -1,6 +1,7 @@
 //! `contexta run show`
 
-use crate::interpretation::{RunSnapshot, StoredRecord};
+use crate::contract::AnyRecord;
+use crate::interpretation::{RunSnapshot, query};
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, RunArgs};
 use crate::surfaces::cli::commands::existing;
@@ -104,19 +105,7 @@ fn text(out: &Output, s: &RunSnapshot) -> String {
     text
 }
 
-fn record(record: &StoredRecord) -> Vec<String> {
-    match record {
-        StoredRecord::Event(e) => vec![
-            second(Some(e.envelope.observed_at)),
-            e.payload.level.to_string(),
-            e.payload.event_key.clone(),
-            e.payload.message.clone(),
-        ],
-        StoredRecord::Degraded(d) => vec![
-            second(Some(d.envelope.observed_at)),
-            "degraded".to_owned(),
-            d.payload.issue_key.clone(),
-            d.payload.summary.clone(),
-        ],
-    }
+fn record(record: &AnyRecord) -> Vec<String> {
+    let line = query::record_line(record);
+    vec![second(Some(line.observed_at)), line.level, line.key, line.message]
 }
