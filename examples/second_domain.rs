@@ -143,7 +143,7 @@ fn write(dir: &Path) -> engine::Result<()> {
 fn lines(view: &View) -> engine::Result<Vec<String>> {
     let mut lines = Vec::new();
     view.versions(ROOMS, b"", |sensor, versions| {
-        let Some(placement) = current(versions) else { return Ok(()) };
+        let Some(placement) = current(versions) else { return Ok(true) };
         let (name, room) =
             (String::from_utf8_lossy(sensor), String::from_utf8_lossy(&placement.version.value));
         let points = view.series(TEMPERATURES, sensor)?;
@@ -158,7 +158,8 @@ fn lines(view: &View) -> engine::Result<Vec<String>> {
                 ));
             }
             Ok(())
-        })
+        })?;
+        Ok(true)
     })?;
     Ok(lines)
 }

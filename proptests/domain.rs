@@ -203,7 +203,7 @@ impl PlainTables {
         let mut tables = PlainTables::default();
         view.versions(VERSIONS, &[], |key, versions| {
             assert!(tables.versions.insert(key.to_vec(), versions).is_none(), "a key came twice");
-            Ok(())
+            Ok(true)
         })?;
         view.keys(TAGS, &[], |key| Ok(tables.tags.insert(key.to_vec())))?;
         let mut keys = BTreeSet::new();

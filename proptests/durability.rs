@@ -489,6 +489,9 @@ macro_rules! delegate_storage {
             ) -> std::io::Result<Vec<contexta::engine::storage::DirEntry>> {
                 self.inner.list(path)
             }
+            fn resolve(&self, path: &std::path::Path) -> std::io::Result<std::path::PathBuf> {
+                self.inner.resolve(path)
+            }
             fn info(&self, path: &std::path::Path) -> std::io::Result<contexta::engine::storage::FileInfo> {
                 let info = self.inner.info(path)?;
                 Ok(contexta::engine::storage::FileInfo { modified: $modified(info.modified), ..info })

@@ -48,7 +48,10 @@ pub mod recovery;
 pub mod store;
 mod surfaces;
 
-pub use client::{Contexta, Error, Options, Paths, Progress, Result};
+pub use client::{
+    BodiesTarget, Contexta, Error, ExportFilter, ExportReport, ImportReport, ImportSettings, ImportSource,
+    KindCounts, Options, Paths, Progress, RefusedLine, Rejection, Result,
+};
 pub use surfaces::export::markdown::to_markdown;
 
 #[cfg(feature = "testing")]

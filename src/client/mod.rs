@@ -1,9 +1,15 @@
 //! Floor 6: [`Contexta`], one workspace: capture into it, ask it, check it. The only place that wires the floors.
 
 mod error;
+mod interchange;
 mod paths;
 
+pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
+pub use crate::store::interchange::{
+    ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
+};
 pub use error::{Error, Result};
+pub use interchange::{BodiesTarget, ImportSettings, ImportSource};
 pub use paths::Paths;
 
 use crate::capture::{CaptureOptions, RunBuilder, Session};

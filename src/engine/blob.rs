@@ -7,7 +7,9 @@
 
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::error::{Error, Result};
-use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
+use crate::engine::storage::{
+    File, FileReader, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
+};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -24,20 +26,6 @@ pub struct BlobInfo {
     pub sha256: String,
     /// Length in bytes.
     pub size: u64,
-}
-
-/// A file of the storage, read from the front.
-struct FileContent {
-    file: Arc<dyn File>,
-    at: u64,
-}
-
-impl Read for FileContent {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let got = self.file.read_at(self.at, out)?;
-        self.at += got as u64;
-        Ok(got)
-    }
 }
 
 /// A store of bodies.
@@ -78,7 +66,7 @@ impl BlobStore {
     /// Stores the content of a file. The file is left as it is.
     pub fn ingest_file(&self, path: &Path) -> Result<BlobInfo> {
         let file = self.storage.open(path, OpenMode::Read).map_err(|e| Error::io("read", path, e))?;
-        self.ingest(&mut FileContent { file, at: 0 })
+        self.ingest(&mut FileReader::new(file))
     }
 
     /// Copies a body from another store, durably. `false`: what lies there under its name is something else, and was not

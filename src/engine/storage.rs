@@ -116,6 +116,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, sorted.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// The one absolute path of what stands at `path`, all links followed. It must exist.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
     /// What is known of a file or directory.
     fn info(&self, path: &Path) -> io::Result<FileInfo>;
     /// Wall clock: nanoseconds since 1970-01-01T00:00:00Z.
@@ -126,6 +128,54 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn process_id(&self) -> u32;
     /// An id of this boot of this machine, where there is one.
     fn boot_id(&self) -> Option<[u8; 16]>;
+}
+
+/// A file read from the front.
+#[derive(Debug)]
+pub struct FileReader {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl FileReader {
+    /// From its beginning.
+    pub fn new(file: Arc<dyn File>) -> FileReader {
+        FileReader { file, at: 0 }
+    }
+}
+
+impl io::Read for FileReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.file.read_at(self.at, out)?;
+        self.at += got as u64;
+        Ok(got)
+    }
+}
+
+/// A file written from the front. Whoever writes syncs and publishes it.
+#[derive(Debug)]
+pub struct FileWriter {
+    file: Arc<dyn File>,
+    at: u64,
+}
+
+impl FileWriter {
+    /// From its beginning.
+    pub fn new(file: Arc<dyn File>) -> FileWriter {
+        FileWriter { file, at: 0 }
+    }
+}
+
+impl io::Write for FileWriter {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let done = self.file.write_at(self.at, data)?;
+        self.at += done as u64;
+        Ok(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Reads until `out` is full or the file ends; returns how many bytes it got.

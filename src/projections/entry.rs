@@ -253,6 +253,12 @@ impl Captured {
         Ok(Some((subject, Captured::said(&self.fact)?)))
     }
 
+    /// The length of its payload. Errors: it is too large for the log.
+    pub(crate) fn payload_len(&self) -> Result<usize, CodecError> {
+        let mut payload = Vec::new();
+        self.encode(&mut payload).map(|()| payload.len())
+    }
+
     /// A digest of what a fact says, wherever it comes from.
     pub(crate) fn said(fact: &Fact) -> Result<[u8; 16], CodecError> {
         let mut payload = Vec::new();

@@ -2,7 +2,7 @@
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef};
 use crate::engine::checksum::Digest;
-use crate::engine::projection::view::current;
+use crate::engine::projection::view::{Current, current};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
@@ -31,38 +31,50 @@ impl StoreView<'_> {
 
     /// One artifact.
     pub fn artifact(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactRow>> {
-        let rows = self.artifact_rows(artifact.as_str().as_bytes())?;
-        Ok(rows.into_iter().find(|row| row.manifest.artifact_ref == *artifact))
+        let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
+        current(versions).map(|chosen| self.artifact_row(&chosen)).transpose()
     }
 
     fn artifact_rows(&self, prefix: &[u8]) -> Result<Vec<ArtifactRow>> {
         let mut rows = Vec::new();
-        let mut malformed = false;
-        self.view.versions(ARTIFACTS, prefix, |_, versions| {
-            let Some(chosen) = current(versions) else { return Ok(()) };
-            let conflict = chosen.rivals.iter().any(|r| r.value != chosen.version.value);
-            match Captured::from_row(&chosen.version.value).map(|c| c.fact) {
-                Some(Fact::Artifact(manifest, body)) => rows.push(ArtifactRow {
-                    manifest: manifest.into_inner(),
-                    body: body.map(Digest),
-                    body_present: false,
-                    conflict,
-                }),
-                _ => malformed = true,
-            }
-            Ok(())
+        self.artifacts_each(prefix, |row| {
+            rows.push(row);
+            Ok(true)
         })?;
-        if malformed {
-            return Err(self.broken_row(ARTIFACTS.name));
-        }
-        for row in &mut rows {
-            if let Some(body) = &row.body {
-                let size = self.blobs.size_of(body)?;
-                row.body_present =
-                    size.is_some() && (row.manifest.size_bytes.is_none() || size == row.manifest.size_bytes);
-            }
-        }
         Ok(rows)
+    }
+
+    /// Calls `f` with every artifact whose ref begins with `prefix`, by ref, until it returns `false`.
+    pub(super) fn artifacts_each(
+        &self,
+        prefix: &[u8],
+        mut f: impl FnMut(ArtifactRow) -> Result<bool>,
+    ) -> Result<()> {
+        let mut outcome = Ok(());
+        self.view.versions(ARTIFACTS, prefix, |_, versions| {
+            let Some(chosen) = current(versions) else { return Ok(true) };
+            match self.artifact_row(&chosen).and_then(&mut f) {
+                Ok(go_on) => Ok(go_on),
+                Err(e) => {
+                    outcome = Err(e);
+                    Ok(false)
+                }
+            }
+        })?;
+        outcome
+    }
+
+    fn artifact_row(&self, chosen: &Current) -> Result<ArtifactRow> {
+        let Some(Fact::Artifact(manifest, body)) =
+            Captured::from_row(&chosen.version.value).map(|captured| captured.fact)
+        else {
+            return Err(self.broken_row(ARTIFACTS.name));
+        };
+        let body = body.map(Digest);
+        let size = body.as_ref().map(|body| self.blobs.size_of(body)).transpose()?.flatten();
+        let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
+        let conflict = chosen.rivals.iter().any(|r| r.value != chosen.version.value);
+        Ok(ArtifactRow { manifest: manifest.into_inner(), body, body_present, conflict })
     }
 
     /// Whether a body still has its digest. Reads all of it. Errors: it is missing, or cannot be read.

@@ -29,6 +29,22 @@ pub enum Error {
         /// The refs of all of them.
         candidates: Vec<String>,
     },
+    /// A line was refused, and the import was to be strict. What came before it was taken over.
+    #[error("line {line} was refused [{code}]: {message}")]
+    ImportRefused {
+        /// The line, from 1.
+        line: u64,
+        /// Why: the code of the reason.
+        code: &'static str,
+        /// Why, in words.
+        message: String,
+    },
+    /// The tables turned out to be damaged in the middle of an export, and were made again.
+    #[error("the tables were damaged and have been made again; the export is not whole")]
+    ExportInterrupted,
+    /// What is exported could not be written.
+    #[error("cannot write the export")]
+    Output(#[source] std::io::Error),
     /// No project has this ref or name.
     #[error("no project is called {asked:?}")]
     ProjectNotFound {
@@ -46,6 +62,9 @@ impl Error {
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
             Error::ProjectNotFound { .. } => "query_project_not_found",
+            Error::ImportRefused { .. } => "import_refused",
+            Error::ExportInterrupted => "export_interrupted",
+            Error::Output(_) => "output_failed",
         }
     }
 
@@ -59,6 +78,11 @@ impl Error {
             }
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
+            Error::ImportRefused { .. } => {
+                Some("without --strict the line is kept aside and the rest is taken over".into())
+            }
+            Error::ExportInterrupted => Some("export again".into()),
+            Error::Output(_) => None,
             Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
         }
     }

@@ -72,7 +72,7 @@ impl Journal {
         Ok(self.log.append_end(&captured)?.1)
     }
 
-    fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
+    pub(super) fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
         Ok(self.log.append(captured, durability)?.into())
     }
 

@@ -25,18 +25,11 @@ impl StoreView<'_> {
 
     /// One edge.
     pub fn relation(&self, relation: &RelationRef) -> Result<Option<LineageEdge>> {
-        let mut found = None;
-        let mut malformed = false;
-        self.view.versions(RELATIONS, relation.as_str().as_bytes(), |key, versions| {
-            if key != relation.as_str().as_bytes() {
-                return Ok(());
-            }
-            match current(versions).and_then(|c| Captured::from_row(&c.version.value)).map(|c| c.fact) {
-                Some(Fact::Object(Object::Relation(edge))) => found = Some(edge.into_inner()),
-                _ => malformed = true,
-            }
-            Ok(())
-        })?;
-        if malformed { Err(self.broken_row(RELATIONS.name)) } else { Ok(found) }
+        let versions = self.view.versions_of(RELATIONS, relation.as_str().as_bytes())?;
+        let Some(chosen) = current(versions) else { return Ok(None) };
+        match Captured::from_row(&chosen.version.value).map(|c| c.fact) {
+            Some(Fact::Object(Object::Relation(edge))) => Ok(Some(edge.into_inner())),
+            _ => Err(self.broken_row(RELATIONS.name)),
+        }
     }
 }

@@ -27,7 +27,13 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
+    /// All attributes by name.
+    pub(super) fn values(&self) -> &BTreeMap<String, Value> {
+        &self.values
+    }
+
+    /// Takes the versions of one attribute; `None`: one of them is malformed.
+    pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
         // What differs, the newest first. A thousand processes may have said the same of one thing.
@@ -170,7 +176,7 @@ impl StoreView<'_> {
             let added =
                 subject.and_then(|(subject, name)| things.entry(subject).or_default().add(name, versions));
             malformed |= added.is_none();
-            Ok(())
+            Ok(true)
         })?;
         if malformed {
             return Err(self.broken_row(FACTS.name));
@@ -337,7 +343,7 @@ impl StoreView<'_> {
                 }
                 _ => malformed = true,
             }
-            Ok(())
+            Ok(true)
         })?;
         if malformed {
             return Err(self.broken_row(OBJECTS.name));

@@ -7,10 +7,12 @@
 
 pub mod artifacts;
 pub mod error;
+pub mod interchange;
 pub mod journal;
 pub mod lineage;
 pub mod metadata;
 pub mod note;
+pub mod objects;
 pub mod records;
 pub mod series;
 pub mod view;

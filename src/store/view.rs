@@ -35,6 +35,11 @@ impl Store {
         Store { projector, blobs, journal }
     }
 
+    /// The append side of the same process.
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     /// Catches up with the log, then asks. The question is asked again, after a rebuild, if the projections turn
     /// out to be damaged; it must not have side effects.
     pub fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {

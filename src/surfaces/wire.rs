@@ -1,5 +1,6 @@
 //! Answers as JSON: the shapes that programs rely on. Keys are sorted, absent values are null.
 
+use crate::client::{ExportReport, ImportReport};
 use crate::contract::{Canonical, Value};
 use crate::interpretation::{
     ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot,
@@ -302,6 +303,56 @@ pub(crate) fn merge(r: &MergeReport) -> Value {
         ("quarantined", quarantined),
         ("notes", notes(&r.notes)),
     ])
+}
+
+pub(crate) fn import(r: &ImportReport) -> Value {
+    let kinds = r.kinds.iter().map(|(kind, n)| {
+        let counts = Value::map([
+            ("new", n.new.into()),
+            ("unchanged", n.unchanged.into()),
+            ("refused", n.refused.into()),
+        ]);
+        (kind.clone(), counts)
+    });
+    let refused = list(&r.refused, |one| {
+        Value::map([
+            ("line", one.line.into()),
+            ("code", one.rejection.code.into()),
+            ("path", one.rejection.path.as_str().into()),
+            ("message", one.rejection.message.as_str().into()),
+            ("kind", one.rejection.kind.clone().into()),
+            ("run_ref", one.rejection.run.as_ref().map(ToString::to_string).into()),
+        ])
+    });
+    Value::map([
+        ("import", r.import.clone().into()),
+        ("source", r.source.as_str().into()),
+        ("lines", r.lines.into()),
+        ("kinds", Value::Map(kinds.collect())),
+        ("bodies_stored", r.bodies_stored.into()),
+        ("bodies_missing", r.bodies_missing.into()),
+        ("bodies_differing", r.bodies_differing.into()),
+        ("warnings", counts(&r.warnings)),
+        ("refused", refused),
+        ("refused_total", r.total().refused.into()),
+        ("quarantine", r.quarantine.as_ref().map(|p| p.to_string_lossy().into_owned()).into()),
+        ("cut", r.cut.clone().into()),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(crate) fn export(r: &ExportReport) -> Value {
+    Value::map([
+        ("kinds", counts(&r.kinds)),
+        ("bodies", r.bodies.into()),
+        ("bodies_missing", r.bodies_missing.into()),
+        ("notes", notes(&r.notes)),
+        ("note_counts", counts(&r.note_counts)),
+    ])
+}
+
+fn counts(map: &BTreeMap<&'static str, u64>) -> Value {
+    Value::Map(map.iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect())
 }
 
 pub(crate) fn heads(heads: &[String], r: &VerifyReport) -> Value {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`Log`] appends to this process's own stream and lists all; [`StreamReader`] reads one stream as a flow of
-//! entries, gaps and findings; [`merge::merge`] copies the streams of another log in. Bytes: docs/FORMAT.md.
+//! entries, gaps and findings, [`ordered`] many as one; [`merge::merge`] copies the streams of another log in. Bytes: docs/FORMAT.md.
 
 mod active;
 mod claim;
@@ -17,6 +17,7 @@ mod group;
 mod history;
 pub mod merge;
 pub mod names;
+pub mod ordered;
 pub mod quarantine;
 pub mod reader;
 mod replace;

@@ -98,23 +98,31 @@ impl Step {
     }
 }
 
+/// The cursors of all streams.
+pub(super) fn cursors_of(
+    transaction: &redb::ReadTransaction,
+    unusable: impl Fn(String) -> Error,
+) -> Result<BTreeMap<StreamId, Cursor>> {
+    let mut cursors = BTreeMap::new();
+    let table = match transaction.open_table(Definition::new(CURSORS)) {
+        Ok(table) => table,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(cursors),
+        Err(e) => return Err(unusable(e.to_string())),
+    };
+    for row in table.iter().map_err(|e| unusable(e.to_string()))? {
+        let (key, value) = row.map_err(|e| unusable(e.to_string()))?;
+        let stream = key.value().first_chunk::<16>().map(|id| StreamId(*id));
+        let cursor = stream.and_then(|s| Some((s, Cursor::decode(s, value.value())?)));
+        let (stream, cursor) = cursor.ok_or_else(|| unusable("a cursor row is malformed".into()))?;
+        cursors.insert(stream, cursor);
+    }
+    Ok(cursors)
+}
+
 impl<E: Event> Projector<E> {
     fn read_cursors(&self, database: &redb::Database) -> Result<BTreeMap<StreamId, Cursor>> {
-        let mut cursors = BTreeMap::new();
         let transaction = database.begin_read().map_err(|e| self.unusable(e))?;
-        let table = match transaction.open_table(Definition::new(CURSORS)) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(cursors),
-            Err(e) => return Err(self.unusable(e)),
-        };
-        for row in table.iter().map_err(|e| self.unusable(e))? {
-            let (key, value) = row.map_err(|e| self.unusable(e))?;
-            let stream = key.value().first_chunk::<16>().map(|id| StreamId(*id));
-            let cursor = stream.and_then(|s| Some((s, Cursor::decode(s, value.value())?)));
-            let (stream, cursor) = cursor.ok_or_else(|| self.unusable("a cursor row is malformed"))?;
-            cursors.insert(stream, cursor);
-        }
-        Ok(cursors)
+        cursors_of(&transaction, |e| self.unusable(e))
     }
 
     /// Applies what the log has beyond the cursors. `Ok(None)`: the log does not confirm them;

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Changed whenever the engine's own tables or the table types change their rows.
-const LAYOUT_VERSION: u32 = 3;
+const LAYOUT_VERSION: u32 = 4;
 /// A catch-up that took so long, in nanoseconds, is worth publishing.
 pub(super) const PUBLISH_AFTER: u64 = 250_000_000;
 

@@ -268,7 +268,7 @@ impl<'a> Tables<'a> {
         replaces: &[Stamp],
         value: &[u8],
     ) {
-        let row = [key, &stamp.to_bytes()].concat();
+        let row = [&fenced(key), &stamp.to_bytes()[..]].concat();
         self.versions.insert((table.name, row), Version::encode(replaces, value));
     }
 
@@ -311,7 +311,7 @@ impl<'a> Tables<'a> {
         for ((name, key), mut points) in std::mem::take(&mut self.points) {
             points.sort_by_key(|p| p.order);
             let table = self.switch(&mut handle, name)?;
-            merge_points(table, &key, points).map_err(|e| self.fail(e))?;
+            merge_points(table, &fenced(&key), points).map_err(|e| self.fail(e))?;
         }
         for ((name, key), mut register) in std::mem::take(&mut self.registers) {
             let table = self.switch(&mut handle, name)?;
@@ -344,7 +344,13 @@ impl<'a> Tables<'a> {
 
 type RowError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Merges sorted points into the chunks of a series.
+/// What the rows of one key begin with, and those of a longer key seldom do: the key, and a zero byte. Whoever looks for
+/// the rows of a key does not come across those of all keys that begin with it.
+pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}
+
+/// Merges sorted points into the chunks of a series, by its fenced key.
 fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point>) -> std::result::Result<(), RowError> {
     let mut rest = points.as_slice();
     while let Some(first) = rest.first() {
@@ -417,18 +423,23 @@ type RowResult<'t> = std::result::Result<
     redb::StorageError,
 >;
 
-/// Whether a row of a series belongs to `key` itself, not to a longer key.
-pub(super) fn is_series_row(row: &[u8], key: &[u8]) -> bool {
-    row.len() == key.len() + ORDER_LEN && row.starts_with(key)
+/// Whether a row of a series belongs to this fenced key itself, not to a longer key.
+pub(super) fn is_series_row(row: &[u8], fenced: &[u8]) -> bool {
+    row.len() == fenced.len() + ORDER_LEN && row.starts_with(fenced)
+}
+
+/// Whether a versions row belongs to this fenced key itself, not to a longer key.
+pub(super) fn is_version_row(row: &[u8], fenced: &[u8]) -> bool {
+    row.len() == fenced.len() + STAMP_LEN && row.starts_with(fenced)
 }
 
 /// Splits a versions row into key and stamp.
 pub(super) fn split_version_row(row: &[u8]) -> Option<(&[u8], Stamp)> {
-    let (key, stamp) = row.split_last_chunk::<STAMP_LEN>()?;
-    Some((key, Stamp::from_bytes(stamp)))
+    let (fenced, stamp) = row.split_last_chunk::<STAMP_LEN>()?;
+    Some((fenced.strip_suffix(&[0])?, Stamp::from_bytes(stamp)))
 }
 
 /// Splits a series row into the series' key and the place of the chunk's first point.
 pub(super) fn split_series_row(row: &[u8]) -> Option<&[u8]> {
-    row.split_last_chunk::<ORDER_LEN>().map(|(key, _)| key)
+    row.split_last_chunk::<ORDER_LEN>()?.0.strip_suffix(&[0])
 }

@@ -2,16 +2,18 @@
 
 use crate::engine::entry::{Entry, Position, Seq, Stamp};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader};
 use crate::engine::log::stream::ResumePoint;
-use crate::engine::projection::catch_up::FRAMES;
+use crate::engine::projection::catch_up::{FRAMES, cursors_of};
 use crate::engine::projection::note::Note;
 use crate::engine::projection::tables::{
-    Definition, Point, Register, TableSpec, Version, is_series_row, split_series_row, split_version_row,
+    Definition, Point, Register, TableSpec, Version, fenced, is_series_row, is_version_row, split_series_row,
+    split_version_row,
 };
 use crate::engine::storage::Storage;
 use redb::ReadTransaction;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -113,35 +115,63 @@ impl View {
         Ok(())
     }
 
-    /// Calls `f` with each key of a versions table that begins with `prefix` and all its versions, oldest first.
+    /// Calls `f` with each key of a versions table that begins with `prefix` and all its versions, oldest first, until it
+    /// returns `false`. Keys come in the order of their rows; only those that begin alike are held at a time.
     pub fn versions(
         &self,
         table: TableSpec,
         prefix: &[u8],
-        mut f: impl FnMut(&[u8], Vec<Version>) -> Result<()>,
+        mut f: impl FnMut(&[u8], Vec<Version>) -> Result<bool>,
     ) -> Result<()> {
-        // A key's rows stand together unless a longer key sorts between two of its stamps; group by key.
-        let mut group: HashMap<Vec<u8>, Vec<Version>> = HashMap::new();
-        let mut order: Vec<Vec<u8>> = Vec::new();
+        // A key's rows stand together unless a longer key sorts between two of its stamps. So the rows of a key, and of
+        // all keys that begin with it, are held until one comes that does not.
+        let mut family: BTreeMap<Vec<u8>, Vec<Version>> = BTreeMap::new();
+        let mut shortest: Option<Vec<u8>> = None;
+        let mut go_on = true;
         self.rows(table.name, prefix, prefix, |row, value| {
             let (key, stamp) =
                 split_version_row(row).ok_or_else(|| self.fail("a versions key is too short"))?;
             let version =
                 Version::decode(stamp, value).ok_or_else(|| self.fail("a versions row is malformed"))?;
-            match group.get_mut(key) {
-                Some(versions) => versions.push(version),
-                None => {
-                    order.push(key.to_vec());
-                    group.insert(key.to_vec(), vec![version]);
+            if shortest.as_ref().is_none_or(|shortest| !row.starts_with(shortest)) {
+                for (key, versions) in std::mem::take(&mut family) {
+                    go_on = go_on && f(&key, versions)?;
                 }
+                shortest = Some(key.to_vec());
+            } else if shortest.as_ref().is_some_and(|shortest| key.len() < shortest.len()) {
+                shortest = Some(key.to_vec());
+            }
+            match family.get_mut(key) {
+                Some(versions) => versions.push(version),
+                None => drop(family.insert(key.to_vec(), vec![version])),
+            }
+            Ok(go_on)
+        })?;
+        for (key, versions) in family {
+            go_on = go_on && f(&key, versions)?;
+        }
+        Ok(())
+    }
+
+    /// All versions of one key of a versions table, oldest first.
+    pub fn versions_of(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Version>> {
+        let fenced = fenced(key);
+        let mut versions = Vec::new();
+        self.rows(table.name, &fenced, &fenced, |row, value| {
+            if is_version_row(row, &fenced) {
+                let version = split_version_row(row).and_then(|(_, stamp)| Version::decode(stamp, value));
+                versions.push(version.ok_or_else(|| self.fail("a versions row is malformed"))?);
             }
             Ok(true)
         })?;
-        order.sort();
-        for key in order {
-            f(&key, group.remove(&key).unwrap_or_default())?;
-        }
-        Ok(())
+        Ok(versions)
+    }
+
+    /// The entries that this view was made of, in the order of their stamps, read from the log.
+    pub fn scan(&self) -> Result<OrderedReader> {
+        let cursors = cursors_of(&self.transaction, |e| self.fail(e))?;
+        let reached = cursors.into_iter().map(|(stream, cursor)| (stream, cursor.last.0));
+        OrderedReader::open(&self.storage, &self.log, reached)
     }
 
     /// Calls `f` with each key of a set that begins with `prefix`, in order, until it returns `false`.
@@ -157,8 +187,9 @@ impl View {
     /// The points of one series, in order.
     pub fn series(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Point>> {
         let mut points = Vec::new();
-        self.rows(table.name, key, key, |row, value| {
-            if is_series_row(row, key) {
+        let fenced = fenced(key);
+        self.rows(table.name, &fenced, &fenced, |row, value| {
+            if is_series_row(row, &fenced) {
                 let chunk = Point::decode_chunk(value)
                     .ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
                 points.extend(chunk);

@@ -6,7 +6,7 @@
 use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Place, Storage};
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -280,6 +280,10 @@ impl Storage for OsStorage {
         }
         names.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(names)
+    }
+
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::canonicalize(path)
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {

@@ -1,6 +1,9 @@
 //! The arguments of every command.
 
+use crate::client::interchange_kinds;
+use crate::contract::Timestamp;
 use crate::recovery::Head;
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -50,6 +53,12 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Take over everything from another workspace, which is only read; again changes nothing
     Merge(MergeArgs),
+    /// Take over lines of another store
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Write everything, or some of it, for another store
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Make the projections again from the log
     Rebuild,
     /// The digest of all tables: equal entries give equal digests
@@ -75,6 +84,66 @@ pub(super) enum ReportCommand {
     Snapshot(ReportSnapshotArgs),
     /// Two runs
     Compare(ReportCompareArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportCommand {
+    /// JSON lines, one canonical object a line, plain or gzip; importing them again changes nothing. A line that is refused
+    /// is reported and kept aside, the rest goes on. Exits 0 all taken over, 1 a line was refused or the input is cut
+    Jsonl(ImportJsonlArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ExportCommand {
+    /// JSON lines, one canonical object a line: `import jsonl` takes them
+    Jsonl(ExportJsonlArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportJsonlArgs {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) file: PathBuf,
+    /// Where bodies of artifacts lie; by default beside the file
+    #[arg(long, value_name = "DIR")]
+    pub(super) bodies: Option<PathBuf>,
+    /// Stop at the first line that is refused; what came before it stays
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// Check extensions by this registry: a JSON list of entries
+    #[arg(long, value_name = "FILE")]
+    pub(super) registry: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportJsonlArgs {
+    /// Write to this file (whole or not at all; gzip if it ends in .gz) instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Copy bodies of artifacts here; by default into `artifacts` beside the file, or nowhere without one
+    #[arg(long, value_name = "DIR", conflicts_with = "no_bodies")]
+    pub(super) bodies: Option<PathBuf>,
+    /// Leave bodies of artifacts out
+    #[arg(long)]
+    pub(super) no_bodies: bool,
+    /// Only this project
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Only this run, and what it belongs to. May be repeated
+    #[arg(long, value_name = "RUN")]
+    pub(super) run: Vec<String>,
+    /// Only lines of this kind, such as run or record. May be repeated
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(interchange_kinds()))]
+    pub(super) kind: Vec<String>,
+    /// Only records of this family. May be repeated
+    #[arg(long, value_name = "FAMILY", value_parser = ["event", "metric", "span", "degraded"])]
+    pub(super) record_type: Vec<String>,
+    /// Only records observed at or after this time, such as 2024-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<Timestamp>,
+    /// Only records observed before this time
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Timestamp>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,7 +8,7 @@ mod commands;
 mod output;
 mod text;
 
-use args::{Cli, Command, Format, LogCommand, ReportCommand, RunCommand};
+use args::{Cli, Command, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand};
 use clap::Parser;
 use clap::error::ErrorKind;
 use output::Output;
@@ -71,6 +71,8 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
+        Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
+        Command::Export(ExportCommand::Jsonl(args)) => commands::export::jsonl(cli, args, out),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),

@@ -134,6 +134,28 @@ impl Output {
         bar
     }
 
+    /// A count for long work whose end is not known.
+    pub(super) fn counter(&self, what: &'static str) -> ProgressBar {
+        let bar = self.progress(what);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {human_pos} entries ({per_sec})") {
+            bar.set_style(style);
+        }
+        bar
+    }
+
+    /// The text of a small file that the user named.
+    pub(super) fn read_file(&self, path: &Path) -> io::Result<String> {
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+        std::fs::read_to_string(path).map_err(named)
+    }
+
+    /// Writes one JSON document to standard error, where standard output has the result.
+    pub(super) fn json_aside(&self, value: &Value) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", pretty(value).unwrap_or_default());
+        }
+    }
+
     /// Writes a file: whole or not at all. `-` is standard output; what is no regular file (a device, a pipe) is written
     /// to as it is, and a link stays a link.
     pub(super) fn file(&self, path: &Path, text: &str) -> io::Result<()> {

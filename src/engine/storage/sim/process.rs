@@ -367,6 +367,11 @@ impl Storage for SimProcess {
         Ok(names.into_iter().map(entry).collect())
     }
 
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        // There are no links.
+        self.info(path).map(|_| path.to_path_buf())
+    }
+
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
         let state = self.look()?;
         if let Some(dir) = state.dirs.get(path) {

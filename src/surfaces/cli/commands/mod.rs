@@ -2,6 +2,8 @@
 
 pub(super) mod compare;
 pub(super) mod digest;
+pub(super) mod export;
+pub(super) mod import;
 pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;

@@ -1,0 +1,198 @@
+//! Interchange files: found, opened, decompressed on the way in; written aside and given their name on the way out.
+
+use crate::client::{Contexta, Progress, Result, engine_io};
+use crate::contract::ExtensionRegistry;
+use crate::engine::storage::{FileReader, FileWriter, OpenMode, Storage, publish, temporary_path};
+use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
+use flate2::Compression;
+use flate2::bufread::MultiGzDecoder;
+use flate2::write::GzEncoder;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Room for reading and writing at once.
+const BUFFER: usize = 256 << 10;
+
+/// What to import JSON lines from; plain or compressed with gzip, whatever it is called.
+pub enum ImportSource<'a> {
+    /// A file. Bodies are looked for in its directory, unless another one is named.
+    File(&'a Path),
+    /// Anything else, and how to call it. Bodies are looked for only where a directory is named.
+    Reader(&'a str, &'a mut dyn Read),
+}
+
+impl std::fmt::Debug for ImportSource<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ImportSource::File(path) => f.debug_tuple("File").field(path).finish(),
+            ImportSource::Reader(name, _) => f.debug_tuple("Reader").field(name).finish_non_exhaustive(),
+        }
+    }
+}
+
+/// How to import JSON lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportSettings {
+    /// Where bodies lie.
+    pub bodies: Option<PathBuf>,
+    /// Stops at the first line that is refused; otherwise it is kept aside, and the rest goes on.
+    pub strict: bool,
+    /// Checks extensions.
+    pub registry: Option<ExtensionRegistry>,
+}
+
+/// What becomes of bodies in an export to a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum BodiesTarget {
+    /// Into the directory `artifacts` beside the file, where an import finds them.
+    #[default]
+    BesideFile,
+    /// Into this directory; an import is told of it.
+    Dir(PathBuf),
+    /// They are left out.
+    LeftOut,
+}
+
+/// Counts the bytes that come through.
+struct Counted<'a> {
+    inner: &'a mut dyn Read,
+    count: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let got = self.inner.read(out)?;
+        self.count.fetch_add(got as u64, Ordering::Relaxed);
+        Ok(got)
+    }
+}
+
+impl Contexta {
+    /// Imports JSON lines (docs/INTERCHANGE.md): streamed, in constant memory, each line judged on its own. Refused lines are
+    /// kept aside under `recovery/quarantine`. Importing the same again changes nothing. What was taken over is on disk when
+    /// this returns.
+    ///
+    /// `progress` hears the bytes read and, of a file, its length (else 0).
+    pub fn import_jsonl(
+        &self,
+        source: ImportSource<'_>,
+        settings: ImportSettings,
+        progress: Progress<'_>,
+    ) -> Result<ImportReport> {
+        let mut file;
+        let (name, bodies, total, input): (String, _, u64, &mut dyn Read) = match source {
+            ImportSource::File(path) => {
+                let wrap = |e| engine_io("read", path, e);
+                let opened = self.storage.open(path, OpenMode::Read).map_err(wrap)?;
+                let len = opened.len().map_err(wrap)?;
+                file = FileReader::new(opened);
+                let name = path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+                let beside = path.parent().map(|dir| match dir.as_os_str().is_empty() {
+                    true => PathBuf::from("."),
+                    false => dir.to_path_buf(),
+                });
+                (name.into_owned(), beside, len, &mut file)
+            }
+            ImportSource::Reader(name, read) => (name.to_owned(), None, 0, read),
+        };
+        let count = AtomicU64::new(0);
+        let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
+        let is_gzip = loop {
+            match raw.fill_buf() {
+                Ok(begin) => break begin.starts_with(&[0x1f, 0x8b]),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(engine_io("read", Path::new(&name), e)),
+            }
+        };
+        let options = ImportOptions {
+            source: name,
+            bodies: settings.bodies.or(bodies),
+            strict: settings.strict,
+            registry: settings.registry,
+            quarantine: self.paths.quarantine(),
+        };
+        let tell = |_| progress(count.load(Ordering::Relaxed), total);
+        Ok(match is_gzip {
+            true => {
+                let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw));
+                self.store.import_jsonl(&mut lines, &options, &tell)?
+            }
+            false => self.store.import_jsonl(&mut raw, &options, &tell)?,
+        })
+    }
+
+    /// Exports JSON lines (docs/INTERCHANGE.md) into a writer; bodies only where a place for them is named.
+    ///
+    /// `progress` hears how many entries of the log were looked at, and 0.
+    pub fn export_jsonl(
+        &self,
+        out: &mut dyn Write,
+        filter: &ExportFilter,
+        bodies: Option<&Path>,
+        progress: Progress<'_>,
+    ) -> Result<ExportReport> {
+        let bodies = bodies.map(|dir| ExportBodies { dir: dir.to_path_buf(), prefix: String::new() });
+        let mut out = BufWriter::with_capacity(BUFFER, out);
+        Ok(self.store.export_jsonl(&mut out, filter, bodies.as_ref(), &|done| progress(done, 0))?)
+    }
+
+    /// Exports JSON lines into a file: whole, on disk and under its name when this returns, or not at all. Compressed with
+    /// gzip if the name ends in `.gz`.
+    pub fn export_jsonl_file(
+        &self,
+        path: &Path,
+        filter: &ExportFilter,
+        bodies: BodiesTarget,
+        progress: Progress<'_>,
+    ) -> Result<ExportReport> {
+        let dir = match path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        };
+        self.storage.create_dir_all(dir).map_err(|e| engine_io("create", dir, e))?;
+        let temporary = temporary_path(self.storage.as_ref(), dir, "export");
+        let temporary = temporary.map_err(|e| engine_io("name a file in", dir, e))?;
+        let bodies = match bodies {
+            BodiesTarget::BesideFile => {
+                Some(ExportBodies { dir: dir.join("artifacts"), prefix: "artifacts/".to_owned() })
+            }
+            BodiesTarget::Dir(dir) => Some(ExportBodies { dir, prefix: String::new() }),
+            BodiesTarget::LeftOut => None,
+        };
+        let written = self.export_into(&temporary, path, filter, bodies.as_ref(), progress);
+        if written.is_err() {
+            // Best effort: a leftover is only space.
+            let _ = self.storage.remove_file(&temporary);
+        }
+        written
+    }
+
+    fn export_into(
+        &self,
+        temporary: &Path,
+        path: &Path,
+        filter: &ExportFilter,
+        bodies: Option<&ExportBodies>,
+        progress: Progress<'_>,
+    ) -> Result<ExportReport> {
+        let storage: &Arc<dyn Storage> = &self.storage;
+        let file =
+            storage.open(temporary, OpenMode::CreateNew).map_err(|e| engine_io("create", temporary, e))?;
+        let mut out = BufWriter::with_capacity(BUFFER, FileWriter::new(Arc::clone(&file)));
+        let tell = |done| progress(done, 0);
+        let report = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
+            let mut packed = GzEncoder::new(&mut out, Compression::default());
+            let report = self.store.export_jsonl(&mut packed, filter, bodies, &tell)?;
+            packed.finish().map_err(|e| engine_io("write", temporary, e))?;
+            report
+        } else {
+            self.store.export_jsonl(&mut out, filter, bodies, &tell)?
+        };
+        out.flush().map_err(|e| engine_io("write", temporary, e))?;
+        file.sync().map_err(|e| engine_io("sync", temporary, e))?;
+        publish(storage.as_ref(), temporary, path).map_err(|e| engine_io("publish", path, e))?;
+        Ok(report)
+    }
+}

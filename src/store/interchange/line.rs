@@ -1,0 +1,282 @@
+//! One line of interchange: read strictly, with the reason where it is refused.
+
+use crate::contract::json::read::parse;
+use crate::contract::model::Members;
+use crate::contract::validate::check_value;
+use crate::contract::{
+    AnyRecord, ArtifactManifest, Canonical, ContractError, ErrorCode, ExtensionRegistry, Object, ObjectKind,
+    RecordType, RunRef, StableRef, Valid, ValidationReport, Value,
+};
+
+/// The word for an artifact's line.
+pub const ARTIFACT: &str = "artifact";
+/// The word for a record's line.
+pub const RECORD: &str = "record";
+
+/// All words for kinds, in the order in which lines of them are written.
+pub fn kinds() -> impl Iterator<Item = &'static str> {
+    ObjectKind::ALL.iter().map(|kind| kind.as_str()).chain([ARTIFACT, RECORD])
+}
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LineContent {
+    /// A thing.
+    Object(Object),
+    /// An artifact, and the file of its body beside the lines.
+    Artifact(Box<Valid<ArtifactManifest>>, Option<String>),
+    /// A record.
+    Record(AnyRecord),
+}
+
+/// A line that was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// What it says.
+    pub content: LineContent,
+    /// What is usable about it but not as it should be.
+    pub warnings: Vec<ErrorCode>,
+}
+
+/// Why a line was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// A stable code: of the contract, or one of this module's that begin with `import_`.
+    pub code: &'static str,
+    /// Where in the line: `$.object.payload.value`.
+    pub path: String,
+    /// In words.
+    pub message: String,
+    /// The run it speaks of, if that much can be read.
+    pub run: Option<RunRef>,
+    /// The word for its kind, if that much can be read.
+    pub kind: Option<String>,
+}
+
+impl Rejection {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Rejection {
+        Rejection { code, path: "$".into(), message: message.into(), run: None, kind: None }
+    }
+
+    fn of_contract(e: &ContractError) -> Rejection {
+        Rejection::new(e.code.as_str(), e.message.clone())
+    }
+
+    /// The first error of a report, and how many more there are.
+    fn of_report(report: &ValidationReport, prefix: &str) -> Rejection {
+        let mut errors = report.errors();
+        let Some(first) = errors.next() else {
+            return Rejection::new(ErrorCode::ValidationFailed.as_str(), "the object is not valid");
+        };
+        let more = match errors.count() {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        Rejection {
+            path: first.path().replacen('$', prefix, 1),
+            ..Rejection::new(first.code().as_str(), format!("{}{more}", first.message()))
+        }
+    }
+
+    fn of_kind(self, kind: &str, object: &Value) -> Rejection {
+        Rejection { run: run_in(kind, object), kind: Some(kind.to_owned()), ..self }
+    }
+}
+
+impl Line {
+    /// Reads a line.
+    pub fn parse(
+        bytes: &[u8],
+        registry: Option<&ExtensionRegistry>,
+    ) -> std::result::Result<Line, Box<Rejection>> {
+        Line::parse_inner(bytes, registry).map_err(Box::new)
+    }
+
+    fn parse_inner(bytes: &[u8], registry: Option<&ExtensionRegistry>) -> Result<Line, Rejection> {
+        let text = std::str::from_utf8(bytes).map_err(|e| {
+            Rejection::new("import_not_utf8", format!("not UTF-8 from byte {} on", e.valid_up_to()))
+        })?;
+        let invalid = |message: String| Rejection::new("import_invalid_line", message);
+        let mut members = match parse(text).map_err(|e| Rejection::of_contract(&e))? {
+            Value::Map(members) => members,
+            other => return Err(invalid(format!("{} where an object must stand", other.sort()))),
+        };
+        let kind = match members.remove("kind") {
+            Some(Value::Text(kind)) => kind,
+            _ => return Err(invalid("no kind says what the line is".into())),
+        };
+        let Some(object) = members.remove("object") else {
+            return Err(invalid("there is no object".into()).of_kind(&kind, &Value::Null));
+        };
+        Line::of_kind(&kind, object.clone(), members, registry).map_err(|r| r.of_kind(&kind, &object))
+    }
+
+    fn of_kind(
+        kind: &str,
+        object: Value,
+        mut rest: Members,
+        registry: Option<&ExtensionRegistry>,
+    ) -> Result<Line, Rejection> {
+        let body = if kind == ARTIFACT { rest.remove("body") } else { None };
+        let body = match body {
+            None | Some(Value::Null) => None,
+            Some(Value::Text(path)) => Some(path),
+            Some(other) => {
+                let message = format!("{} where the path of a body must stand", other.sort());
+                return Err(Rejection {
+                    path: "$.body".into(),
+                    ..Rejection::new("import_invalid_line", message)
+                });
+            }
+        };
+        if let Some(unknown) = rest.keys().next() {
+            return Err(Rejection::new("import_invalid_line", format!("a line has no member {unknown:?}")));
+        }
+        let (content, report) = match (kind, ObjectKind::parse(kind)) {
+            (_, Some(kind)) => {
+                let (object, report) = Object::check_value(kind, object, registry);
+                (object.map(LineContent::Object), report)
+            }
+            (ARTIFACT, _) => {
+                let (manifest, report) = check_value::<ArtifactManifest>(object, registry);
+                (manifest.map(|m| LineContent::Artifact(Box::new(m), body)), report)
+            }
+            (RECORD, _) => {
+                let (record, report) = check_record(object, registry)?;
+                (record.map(LineContent::Record), report)
+            }
+            _ => {
+                let known: Vec<&str> = kinds().collect();
+                let message = format!("{kind:?} is not a kind: {}", known.join(", "));
+                return Err(Rejection {
+                    path: "$.kind".into(),
+                    ..Rejection::new("import_unknown_kind", message)
+                });
+            }
+        };
+        match content {
+            Some(content) => Ok(Line { content, warnings: report.warnings().map(|w| w.code()).collect() }),
+            None => Err(Rejection::of_report(&report, "$.object")),
+        }
+    }
+}
+
+type Checked = (Option<AnyRecord>, ValidationReport);
+
+/// A record says itself of which family it is.
+fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
+    let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
+    let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
+    let Some(family) = family else {
+        let message = "no record_type says of which family the record is";
+        return Err(at(Rejection::new(ErrorCode::MissingField.as_str(), message)));
+    };
+    let family = RecordType::parse(family).map_err(|e| at(Rejection::of_contract(&e)))?;
+    macro_rules! of {
+        ($variant:ident) => {{
+            let (record, report) = check_value(object, registry);
+            (record.map(|r| AnyRecord::$variant(Box::new(r))), report)
+        }};
+    }
+    Ok(match family {
+        RecordType::Event => of!(Event),
+        RecordType::Metric => of!(Metric),
+        RecordType::Span => of!(Span),
+        RecordType::Degraded => of!(Degraded),
+    })
+}
+
+/// The run that a refused object speaks of.
+fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
+    let holder = if kind == RECORD { object.get("envelope")? } else { object };
+    if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {
+        return RunRef::parse(run).ok();
+    }
+    let own = ObjectKind::parse(kind).map_or("artifact_ref", ObjectKind::ref_member);
+    StableRef::parse(holder.get(own)?.as_str()?).ok()?.run()
+}
+
+impl LineContent {
+    /// The word for its kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            LineContent::Object(object) => object.kind().as_str(),
+            LineContent::Artifact(..) => ARTIFACT,
+            LineContent::Record(_) => RECORD,
+        }
+    }
+
+    /// The ref of what it speaks of.
+    pub fn own_ref(&self) -> StableRef {
+        match self {
+            LineContent::Object(object) => object.own_ref().clone(),
+            LineContent::Artifact(manifest, _) => (&manifest.artifact_ref).into(),
+            LineContent::Record(record) => (&record.envelope().record_ref).into(),
+        }
+    }
+
+    /// The line's value.
+    pub fn to_value(&self) -> Value {
+        let (object, body) = match self {
+            LineContent::Object(object) => (object.to_value(), None),
+            LineContent::Artifact(manifest, body) => (manifest.to_value(), body.clone()),
+            LineContent::Record(record) => (record.to_value(), None),
+        };
+        Value::map([("kind", self.kind().into()), ("object", object), ("body", body.into())])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> Rejection {
+        *Line::parse(text.as_bytes(), None).unwrap_err()
+    }
+
+    #[test]
+    fn a_refused_line_says_where_and_why() {
+        for (text, code, path) in [
+            ("", "deserialize_blank_input", "$"),
+            ("{", "deserialize_invalid_json", "$"),
+            ("[]", "import_invalid_line", "$"),
+            (r#"{"object":{}}"#, "import_invalid_line", "$"),
+            (r#"{"kind":"run"}"#, "import_invalid_line", "$"),
+            (r#"{"kind":"run","object":{},"x":1}"#, "import_invalid_line", "$"),
+            (r#"{"kind":"walk","object":{}}"#, "import_unknown_kind", "$.kind"),
+            (r#"{"kind":"artifact","object":{},"body":1}"#, "import_invalid_line", "$.body"),
+            (r#"{"kind":"run","object":{"body":1}}"#, "deserialize_unknown_field", "$.object"),
+            (
+                r#"{"kind":"record","object":{}}"#,
+                "deserialize_invalid_payload",
+                "$.object.envelope.record_type",
+            ),
+            (
+                r#"{"kind":"record","object":{"envelope":{"record_type":"x"},"payload":{}}}"#,
+                "record_invalid_marker",
+                "$.object.envelope.record_type",
+            ),
+            (
+                r#"{"kind":"project","object":{"project_ref":"project:a","name":" ","created_at":"2024-01-01T00:00:00Z"}}"#,
+                "context_invalid_string",
+                "$.object.name",
+            ),
+        ] {
+            let rejection = refused(text);
+            assert_eq!((rejection.code, rejection.path.as_str()), (code, path), "{text}");
+        }
+        assert_eq!(Line::parse(b"{\xff}", None).unwrap_err().code, "import_not_utf8");
+    }
+
+    #[test]
+    fn the_run_of_a_refused_line_is_found_where_it_is_named() {
+        let run = |text: &str| refused(text).run.map(|r| r.to_string());
+        assert_eq!(run(r#"{"kind":"stage","object":{"run_ref":"run:p.r"}}"#).as_deref(), Some("run:p.r"));
+        let record = r#"{"kind":"record","object":{"envelope":{"run_ref":"run:p.r"}}}"#;
+        assert_eq!(run(record).as_deref(), Some("run:p.r"));
+        let artifact = r#"{"kind":"artifact","object":{"artifact_ref":"artifact:p.r.a"}}"#;
+        assert_eq!(run(artifact).as_deref(), Some("run:p.r"));
+        assert_eq!(run(r#"{"kind":"project","object":{"project_ref":"project:p"}}"#), None);
+        assert_eq!(run(r#"{"kind":"stage","object":{"run_ref":"run:p"}}"#), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Interchange: a workspace as JSON lines, one canonical object a line, in and out.
+//!
+//! A line is `{"kind": ..., "object": ...}`; an artifact's line may name the file of its body beside it as `body`. Things
+//! come before what refers to them, records in the order in which they were appended. docs/INTERCHANGE.md has the form.
+
+pub mod export;
+pub mod import;
+pub mod line;
+mod rejects;
+
+pub use export::{ExportBodies, ExportFilter, ExportReport};
+pub use import::{ImportOptions, ImportReport, KindCounts, RefusedLine};
+pub use line::{Line, LineContent, Rejection};

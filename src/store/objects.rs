@@ -1,0 +1,214 @@
+//! Things of the contract as whole objects, put together again from their facts.
+
+use crate::contract::fact::{Import, ImportOrigin};
+use crate::contract::{Canonical, Fact, Members, Object, ObjectKind, StableRef, Value};
+use crate::engine::checksum::hex;
+use crate::engine::entry::{Position, Stamp};
+use crate::engine::projection::view::current;
+use crate::engine::projection::{TableSpec, Version};
+use crate::projections::entry::Captured;
+use crate::projections::keys;
+use crate::projections::metadata::{
+    EXTENSION_PREFIX, METADATA_PREFIX, NEWER_PREFIX, PARAM_PREFIX, TAG_PREFIX, is_by_attribute,
+};
+use crate::projections::tables::{ARTIFACTS, FACTS, IMPORTED, IMPORTS, OBJECTS, RELATIONS};
+use crate::store::error::Result;
+use crate::store::metadata::Attributes;
+use crate::store::note::{Note, Severity};
+use crate::store::view::StoreView;
+
+/// The table with the whole facts about things of a kind; `None`: they are kept by attribute.
+fn table_of(kind: ObjectKind) -> Option<TableSpec> {
+    match kind {
+        kind if is_by_attribute(kind) => None,
+        ObjectKind::Relation => Some(RELATIONS),
+        _ => Some(OBJECTS),
+    }
+}
+
+impl StoreView<'_> {
+    /// Calls `f` with every thing of a kind whose ref begins with `prefix` (`run:p.`), by ref, until it returns `false`;
+    /// with a note for one of which too little is known to make an object.
+    pub fn objects(
+        &self,
+        kind: ObjectKind,
+        prefix: &str,
+        mut f: impl FnMut(std::result::Result<Object, Note>) -> Result<bool>,
+    ) -> Result<()> {
+        let mut outcome = Ok(());
+        let mut malformed = None;
+        let mut go_on = |item| match f(item) {
+            Ok(go_on) => go_on,
+            Err(e) => {
+                outcome = Err(e);
+                false
+            }
+        };
+        match table_of(kind) {
+            Some(table) => self.view.versions(table, prefix.as_bytes(), |_, versions| {
+                match current(versions).and_then(|c| Captured::from_row(&c.version.value)).map(|c| c.fact) {
+                    Some(Fact::Object(object)) => Ok(go_on(Ok(object))),
+                    _ => {
+                        malformed = Some(table.name);
+                        Ok(false)
+                    }
+                }
+            })?,
+            None => {
+                let mut thing: Option<(StableRef, Attributes)> = None;
+                let mut stopped = false;
+                self.view.versions(FACTS, prefix.as_bytes(), |key, versions| {
+                    let parts = keys::split::<2>(key);
+                    let Some((subject, name)) = parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n)))
+                    else {
+                        malformed = Some(FACTS.name);
+                        return Ok(false);
+                    };
+                    if thing.as_ref().is_some_and(|(of, _)| *of != subject)
+                        && let Some((of, attributes)) = thing.take()
+                    {
+                        stopped = !go_on(object_of(kind, of, &attributes));
+                    }
+                    let (_, attributes) = thing.get_or_insert_with(|| (subject, Attributes::default()));
+                    if attributes.add(name, versions).is_none() {
+                        malformed = Some(FACTS.name);
+                        return Ok(false);
+                    }
+                    Ok(!stopped)
+                })?;
+                if let (Some((of, attributes)), false) = (thing, stopped) {
+                    go_on(object_of(kind, of, &attributes));
+                }
+            }
+        }
+        match malformed {
+            Some(table) => Err(self.broken_row(table)),
+            None => outcome,
+        }
+    }
+
+    /// One thing as it stands; `None`: it is not there, or too little is known of it.
+    pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
+        let Some(table) = table_of(kind) else {
+            let mut attributes = Attributes::default();
+            let mut malformed = false;
+            self.view.versions(FACTS, &keys::attributes_of(own), |key, versions| {
+                let name = keys::split::<2>(key).map(|[_, name]| name);
+                malformed |= name.and_then(|name| attributes.add(name, versions)).is_none();
+                Ok(true)
+            })?;
+            if malformed {
+                return Err(self.broken_row(FACTS.name));
+            }
+            return Ok(object_of(kind, own.clone(), &attributes).ok());
+        };
+        let Some(chosen) = current(self.view.versions_of(table, own.as_str().as_bytes())?) else {
+            return Ok(None);
+        };
+        match Captured::from_row(&chosen.version.value).map(|c| c.fact) {
+            Some(Fact::Object(object)) => Ok(Some(object).filter(|object| object.kind() == kind)),
+            _ => Err(self.broken_row(table.name)),
+        }
+    }
+
+    /// The stamps of all facts about a thing that nothing replaces: an object's, an artifact's.
+    pub(super) fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
+        let mut stamps = Vec::new();
+        let mut add = |versions: Vec<Version>| {
+            let chosen = current(versions);
+            stamps.extend(
+                chosen.into_iter().flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|v| v.stamp),
+            );
+        };
+        for table in [OBJECTS, RELATIONS, ARTIFACTS] {
+            add(self.view.versions_of(table, own.as_str().as_bytes())?);
+        }
+        self.view.versions(FACTS, &keys::attributes_of(own), |_, versions| {
+            add(versions);
+            Ok(true)
+        })?;
+        stamps.sort();
+        stamps.dedup();
+        Ok(stamps)
+    }
+
+    /// The marks of what was imported about a thing.
+    pub(super) fn imported_marks(&self, own: &StableRef) -> Result<Vec<[u8; 16]>> {
+        let mut marks = Vec::new();
+        self.view.keys(IMPORTED, &keys::attributes_of(own), |key| {
+            marks.extend(key.last_chunk::<16>());
+            Ok(true)
+        })?;
+        Ok(marks)
+    }
+
+    /// All imports, by id.
+    pub fn imports(&self) -> Result<Vec<Import>> {
+        let mut imports = Vec::new();
+        self.view.versions(IMPORTS, &[], |_, versions| {
+            let captured = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+            if let Some(Fact::Import(import)) = captured.map(|c| c.fact) {
+                imports.push(import);
+            }
+            Ok(true)
+        })?;
+        Ok(imports)
+    }
+
+    /// Where the facts about a thing were imported from, in the order of their stamps; with the import, where its entry is
+    /// still there. A record is found by its position.
+    pub fn origins(&self, own: &StableRef) -> Result<Vec<(ImportOrigin, Option<Import>)>> {
+        let positions: Vec<Position> = self.stamps_of(own)?.iter().map(Stamp::position).collect();
+        let facts = self.facts_at(&positions)?;
+        let mut origins = Vec::new();
+        for origin in facts.into_iter().flatten().filter_map(|(_, captured)| captured.origin) {
+            let versions = self.view.versions_of(IMPORTS, hex(&origin.import).as_bytes())?;
+            let captured = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+            let import = match captured.map(|c| c.fact) {
+                Some(Fact::Import(import)) => Some(import),
+                _ => None,
+            };
+            origins.push((origin, import));
+        }
+        Ok(origins)
+    }
+}
+
+/// A thing put together from its attributes, or a note on what is missing.
+fn object_of(kind: ObjectKind, own: StableRef, attributes: &Attributes) -> std::result::Result<Object, Note> {
+    let mut members = Members::new();
+    let mut inner = |member: &str, key: &str, value: &Value| {
+        let slot = members.entry(member.to_owned()).or_insert_with(|| Value::Map(Members::new()));
+        if let Value::Map(map) = slot {
+            map.insert(key.to_owned(), value.clone());
+        }
+    };
+    let mut plain = Vec::new();
+    let mut sets = Vec::new();
+    for (name, value) in attributes.values() {
+        let strip = |prefix: &str| name.strip_prefix(prefix);
+        if let Some(key) = strip(PARAM_PREFIX) {
+            inner("params", key, value);
+        } else if let Some(key) = strip(TAG_PREFIX) {
+            inner("tags", key, value);
+        } else if let Some(key) = strip(METADATA_PREFIX) {
+            inner("metadata", key, value);
+        } else if strip(EXTENSION_PREFIX).is_some() {
+            sets.push(value.clone());
+        } else {
+            plain.push((strip(NEWER_PREFIX).unwrap_or(name).to_owned(), value.clone()));
+        }
+    }
+    members.extend(plain);
+    members.insert("extensions".into(), Value::List(sets));
+    members.insert(kind.ref_member().to_owned(), Value::from(own.as_str()));
+    Object::from_value(kind, Value::Map(members)).map_err(|e| {
+        let message = format!("too little is known of {own} to make an object of it: {e}");
+        Note::new(Severity::Warning, "object_incomplete", message).with("subject", own)
+    })
+}
+
+/// Whether two things say the same.
+pub(super) fn same(one: &impl Canonical, other: &impl Canonical) -> bool {
+    matches!((one.to_json(), other.to_json()), (Ok(a), Ok(b)) if a == b)
+}

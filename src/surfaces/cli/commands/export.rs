@@ -1,0 +1,52 @@
+//! `contexta export jsonl`
+
+use crate::client::{BodiesTarget, ExportFilter, ExportReport};
+use crate::contract::RecordType;
+use crate::surfaces::cli::Outcome;
+use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
+use crate::surfaces::cli::commands::existing;
+use crate::surfaces::cli::output::Output;
+use crate::surfaces::wire;
+
+pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &Output) -> Outcome {
+    let filter = ExportFilter {
+        project: args.project.clone(),
+        runs: args.run.clone(),
+        kinds: args.kind.clone(),
+        record_types: args.record_type.iter().filter_map(|t| RecordType::parse(t).ok()).collect(),
+        since: args.since,
+        until: args.until,
+    };
+    let contexta = existing(cli)?;
+    let bar = out.counter("exporting");
+    let tell = |done, _| bar.set_position(done);
+    let to_file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    let report = match to_file {
+        Some(path) => {
+            let bodies = match (&args.bodies, args.no_bodies) {
+                (Some(dir), _) => BodiesTarget::Dir(dir.clone()),
+                (None, true) => BodiesTarget::LeftOut,
+                (None, false) => BodiesTarget::BesideFile,
+            };
+            contexta.export_jsonl_file(path, &filter, bodies, &tell)
+        }
+        None => contexta.export_jsonl(&mut std::io::stdout().lock(), &filter, args.bodies.as_deref(), &tell),
+    };
+    bar.finish_and_clear();
+    let report = report?;
+    out.notes(&report.notes);
+    match to_file {
+        Some(_) if out.is_json() => out.json(&wire::export(&report))?,
+        // Standard output has the lines.
+        None if out.is_json() => out.json_aside(&wire::export(&report)),
+        _ => out.done(&said(&report)),
+    }
+    Ok(u8::from(report.bodies_missing > 0))
+}
+
+fn said(report: &ExportReport) -> String {
+    let lines: u64 = report.kinds.values().sum();
+    let kinds: Vec<String> = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
+    let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
+    format!("{lines} lines{kinds}, {} bodies, {} missing", report.bodies, report.bodies_missing)
+}

@@ -1,0 +1,88 @@
+//! `contexta import jsonl`
+
+use crate::client::{Contexta, ImportReport, ImportSettings, ImportSource, interchange_kinds};
+use crate::contract::ExtensionRegistry;
+use crate::surfaces::cli::Outcome;
+use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
+use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::text::table;
+use crate::surfaces::wire;
+
+pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &Output) -> Outcome {
+    let registry = match &args.registry {
+        Some(path) => {
+            let text = out.read_file(path)?;
+            Some(ExtensionRegistry::from_json(&text).map_err(crate::client::Error::from)?)
+        }
+        None => None,
+    };
+    let settings = ImportSettings { bodies: args.bodies.clone(), strict: args.strict, registry };
+    let contexta = Contexta::open(&cli.workspace)?;
+    let bar = out.progress("importing");
+    let tell = |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    };
+    let report = match args.file.as_os_str() == "-" {
+        true => {
+            let mut stdin = std::io::stdin().lock();
+            contexta.import_jsonl(ImportSource::Reader("-", &mut stdin), settings, &tell)
+        }
+        false => contexta.import_jsonl(ImportSource::File(&args.file), settings, &tell),
+    };
+    bar.finish_and_clear();
+    let report = report?;
+    contexta.close()?;
+    if out.is_json() {
+        out.json(&wire::import(&report))?;
+    } else {
+        out.notes(&report.notes);
+        show(&report, out)?;
+    }
+    Ok(u8::from(report.total().refused > 0 || report.cut.is_some()))
+}
+
+/// How many refused lines are named for people.
+const NAMED_MAX: usize = 10;
+
+fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
+    let rows: Vec<Vec<String>> = interchange_kinds()
+        .chain(["?"])
+        .filter_map(|kind| Some((kind, report.kinds.get(kind)?)))
+        .map(|(kind, n)| {
+            vec![kind.to_owned(), n.new.to_string(), n.unchanged.to_string(), n.refused.to_string()]
+        })
+        .collect();
+    let mut text = table(out, &["KIND", "NEW", "UNCHANGED", "REFUSED"], &rows, "no lines");
+    if report.bodies_stored + report.bodies_missing > 0 {
+        let (stored, missing) = (report.bodies_stored, report.bodies_missing);
+        text.push_str(&format!("bodies: {stored} stored, {missing} missing"));
+        match report.bodies_differing {
+            0 => text.push('\n'),
+            n => text.push_str(&format!(", {n} not what their manifests say\n")),
+        }
+    }
+    let warnings: Vec<String> = report.warnings.iter().map(|(code, n)| format!("{code} {n}")).collect();
+    if !warnings.is_empty() {
+        text.push_str(&format!("warnings: {}\n", warnings.join(", ")));
+    }
+    out.text(&text)?;
+    for refused in report.refused.iter().take(NAMED_MAX) {
+        let message =
+            format!("line {}: {} at {}", refused.line, refused.rejection.message, refused.rejection.path);
+        out.error(refused.rejection.code, &message, None);
+    }
+    let more = report.total().refused.saturating_sub(NAMED_MAX as u64);
+    if let Some(path) = &report.quarantine {
+        let others = if more > 0 { format!("{more} more; ") } else { String::new() };
+        out.done(&format!("{others}the refused lines are kept in {}, why beside it", path.display()));
+    }
+    if let Some(why) = &report.cut {
+        out.error(
+            "import_input_cut",
+            &format!("the input ends early, {why}"),
+            Some("what came before is taken over"),
+        );
+    }
+    Ok(())
+}
