@@ -10,6 +10,7 @@
 mod end_to_end;
 mod fuzz_corpus;
 mod golden;
+mod interchange;
 mod support;
 mod tidy;
 #[cfg(feature = "cli")]

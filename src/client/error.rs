@@ -24,6 +24,12 @@ pub enum Error {
         /// The path.
         path: PathBuf,
     },
+    /// Another import into the same workspace is going on.
+    #[error("another import is going on: {path} is held")]
+    ImportBusy {
+        /// The lock.
+        path: PathBuf,
+    },
     /// A capture failed.
     #[error(transparent)]
     Capture(#[from] capture::Error),
@@ -44,6 +50,7 @@ impl Error {
         match self {
             Error::WorkspaceNotFound { .. } => "workspace_not_found",
             Error::NotAWorkspace { .. } => "workspace_invalid",
+            Error::ImportBusy { .. } => "import_busy",
             Error::Capture(e) => e.code(),
             Error::Query(e) => e.code(),
             Error::Recovery(e) => e.code(),
@@ -60,6 +67,7 @@ impl Error {
             Error::NotAWorkspace { .. } => {
                 Some("a workspace has a folder `log`; name another path, or an empty or new one".into())
             }
+            Error::ImportBusy { .. } => Some("import again when it is done".into()),
             Error::Capture(e) => e.hint(),
             Error::Query(e) => e.hint(),
             Error::Recovery(e) => e.hint(),

@@ -1,8 +1,8 @@
 //! Interchange files: found, opened, decompressed on the way in; written aside and given their name on the way out.
 
-use crate::client::{Contexta, Progress, Result, engine_io};
+use crate::client::{Contexta, Error, Progress, Result, engine_io};
 use crate::contract::ExtensionRegistry;
-use crate::engine::storage::{FileReader, FileWriter, OpenMode, Storage, publish, temporary_path};
+use crate::engine::storage::{FileReader, FileWriter, OpenMode, publish, temporary_path};
 use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
@@ -81,6 +81,17 @@ impl Contexta {
         settings: ImportSettings,
         progress: Progress<'_>,
     ) -> Result<ImportReport> {
+        // What is here already is looked up before it is said: two imports at once would say it twice. Where there are no
+        // locks, that is the user's to avoid.
+        let lock = self.paths.import_lock();
+        let held = self
+            .storage
+            .create_dir_all(&self.paths.recovery())
+            .and_then(|()| self.storage.open(&lock, OpenMode::Create))
+            .map_err(|e| engine_io("open", &lock, e))?;
+        if held.try_lock().is_ok_and(|free| !free) {
+            return Err(Error::ImportBusy { path: lock });
+        }
         let mut file;
         let (name, bodies, total, input): (String, _, u64, &mut dyn Read) = match source {
             ImportSource::File(path) => {
@@ -147,6 +158,9 @@ impl Contexta {
         bodies: BodiesTarget,
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
+        // A link stays a link; what is no regular file (a device, a pipe) is written to as it is.
+        let target = self.storage.resolve(path).unwrap_or_else(|_| path.to_path_buf());
+        let path = target.as_path();
         let dir = match path.parent() {
             Some(dir) if !dir.as_os_str().is_empty() => dir,
             _ => Path::new("."),
@@ -161,7 +175,12 @@ impl Contexta {
             BodiesTarget::Dir(dir) => Some(ExportBodies { dir, prefix: String::new() }),
             BodiesTarget::LeftOut => None,
         };
-        let written = self.export_into(&temporary, path, filter, bodies.as_ref(), progress);
+        if self.storage.info(path).is_ok_and(|info| !info.is_file) {
+            let file =
+                self.storage.open(path, OpenMode::ReadWrite).map_err(|e| engine_io("open", path, e))?;
+            return self.export_packed(&mut FileWriter::new(file), path, filter, bodies.as_ref(), progress);
+        }
+        let written = self.export_aside(&temporary, path, filter, bodies.as_ref(), progress);
         if written.is_err() {
             // Best effort: a leftover is only space.
             let _ = self.storage.remove_file(&temporary);
@@ -169,7 +188,7 @@ impl Contexta {
         written
     }
 
-    fn export_into(
+    fn export_aside(
         &self,
         temporary: &Path,
         path: &Path,
@@ -177,22 +196,37 @@ impl Contexta {
         bodies: Option<&ExportBodies>,
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
-        let storage: &Arc<dyn Storage> = &self.storage;
+        let storage = self.storage.as_ref();
         let file =
             storage.open(temporary, OpenMode::CreateNew).map_err(|e| engine_io("create", temporary, e))?;
-        let mut out = BufWriter::with_capacity(BUFFER, FileWriter::new(Arc::clone(&file)));
+        let mut out = FileWriter::new(Arc::clone(&file));
+        let report = self.export_packed(&mut out, path, filter, bodies, progress)?;
+        file.sync().map_err(|e| engine_io("sync", temporary, e))?;
+        publish(storage, temporary, path).map_err(|e| engine_io("publish", path, e))?;
+        Ok(report)
+    }
+
+    /// Compressed or not, as the name of the file says.
+    fn export_packed(
+        &self,
+        out: &mut dyn Write,
+        path: &Path,
+        filter: &ExportFilter,
+        bodies: Option<&ExportBodies>,
+        progress: Progress<'_>,
+    ) -> Result<ExportReport> {
+        let mut out = BufWriter::with_capacity(BUFFER, out);
         let tell = |done| progress(done, 0);
+        let failed = |e| engine_io("write", path, e);
         let report = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
             let mut packed = GzEncoder::new(&mut out, Compression::default());
             let report = self.store.export_jsonl(&mut packed, filter, bodies, &tell)?;
-            packed.finish().map_err(|e| engine_io("write", temporary, e))?;
+            packed.finish().map_err(failed)?;
             report
         } else {
             self.store.export_jsonl(&mut out, filter, bodies, &tell)?
         };
-        out.flush().map_err(|e| engine_io("write", temporary, e))?;
-        file.sync().map_err(|e| engine_io("sync", temporary, e))?;
-        publish(storage.as_ref(), temporary, path).map_err(|e| engine_io("publish", path, e))?;
+        out.flush().map_err(failed)?;
         Ok(report)
     }
 }

@@ -35,14 +35,24 @@ impl Paths {
         self.root.join("projections")
     }
 
+    /// What recovery and imports keep.
+    pub fn recovery(&self) -> PathBuf {
+        self.root.join("recovery")
+    }
+
+    /// Held by the one import that is going on.
+    pub fn import_lock(&self) -> PathBuf {
+        self.recovery().join("import.lock")
+    }
+
     /// Bodies on their way in.
     pub fn staging(&self) -> PathBuf {
-        self.root.join("recovery").join("staging")
+        self.recovery().join("staging")
     }
 
     /// Copies of damaged bytes, kept before something else takes their place.
     pub fn quarantine(&self) -> PathBuf {
-        self.root.join("recovery").join("quarantine")
+        self.recovery().join("quarantine")
     }
 
     /// Where reports go that are given no other place.

@@ -1,0 +1,560 @@
+//! Interchange: the reference's own workspaces in and out, bad lines, second imports, deaths in the middle.
+
+use crate::support::{TempDir, open_sim, two_runs};
+use contexta::contract::json::read::parse;
+use contexta::contract::{AnyRecord, StableRef, Timestamp, Value};
+use contexta::engine::storage::sim::SimDisk;
+use contexta::{BodiesTarget, Contexta, ExportFilter, ImportReport, ImportSettings, ImportSource, Options};
+use flate2::read::GzDecoder;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+fn reference() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/reference")
+}
+
+/// The workspaces of the reference.
+const WORKSPACES: [&str; 14] = [
+    "case01",
+    "case03",
+    "case05",
+    "case07",
+    "case09",
+    "case11",
+    "qs01",
+    "quickstart",
+    "seed-01",
+    "seed-02",
+    "seed-03",
+    "seed-04",
+    "seed-05",
+    "seed-06",
+];
+
+fn lines_of(name: &str) -> String {
+    let mut text = String::new();
+    let file = std::fs::File::open(reference().join(name).join("interchange.jsonl.gz")).unwrap();
+    GzDecoder::new(file).read_to_string(&mut text).unwrap();
+    text
+}
+
+/// The object of a line as it stands there, byte for byte, and the line's kind.
+fn objects(text: &str) -> Vec<(String, String)> {
+    let one = |line: &str| {
+        let value = parse(line).unwrap();
+        let at = line.find("\"object\":").unwrap();
+        (value.get("kind").unwrap().as_str().unwrap().to_owned(), line[at..].to_owned())
+    };
+    text.lines().map(one).collect()
+}
+
+fn sorted(text: &str) -> Vec<(String, String)> {
+    let mut objects = objects(text);
+    objects.sort();
+    objects
+}
+
+fn records(text: &str) -> Vec<(String, String)> {
+    objects(text).into_iter().filter(|(kind, _)| kind == "record").collect()
+}
+
+fn import(contexta: &Contexta, text: &str) -> ImportReport {
+    import_with(contexta, text, ImportSettings::default()).unwrap()
+}
+
+fn import_with(contexta: &Contexta, text: &str, settings: ImportSettings) -> contexta::Result<ImportReport> {
+    contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings, &|_, _| {})
+}
+
+fn export(contexta: &Contexta) -> String {
+    export_some(contexta, &ExportFilter::default())
+}
+
+fn export_some(contexta: &Contexta, filter: &ExportFilter) -> String {
+    let mut out = Vec::new();
+    let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+    let expected = |code: &str| code == "projections_rebuilt" || code.starts_with("log_");
+    assert!(report.notes.iter().all(|n| expected(n.code)), "{:?}", report.notes);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
+    let dir = TempDir::new("golden-reference");
+    for name in WORKSPACES {
+        let contexta = Contexta::open(dir.path().join(name)).unwrap();
+        let lines = reference().join(name).join("interchange.jsonl.gz");
+        let import = || {
+            let source = ImportSource::File(&lines);
+            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+        };
+        let (original, report) = (lines_of(name), import());
+        let count = original.lines().count() as u64;
+        assert_eq!((report.lines, report.total().new, report.refused.len()), (count, count, 0), "{name}");
+        assert_eq!((report.bodies_missing, report.bodies_differing, report.cut), (0, 0, None), "{name}");
+
+        let out = dir.path().join(format!("{name}.out/lines.jsonl"));
+        let all = ExportFilter::default();
+        let exported = contexta.export_jsonl_file(&out, &all, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+        assert_eq!(exported.notes, [], "{name}");
+        let written = std::fs::read_to_string(&out).unwrap();
+        assert_eq!(sorted(&written), sorted(&original), "{name}");
+        // Records keep the order in which they were appended.
+        assert_eq!(records(&written), records(&original), "{name}");
+        same_bodies(&original, &reference().join(name), &written, out.parent().unwrap());
+
+        // Again: nothing changes, neither by these lines nor by those that were written.
+        let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
+        let again = [import(), {
+            let source = ImportSource::File(&out);
+            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+        }];
+        for again in again {
+            assert_eq!(
+                (again.total().unchanged, again.import, again.bodies_stored),
+                (count, None, 0),
+                "{name}"
+            );
+        }
+        assert_eq!(contexta.digest().unwrap().0, before, "{name}");
+        assert_eq!(contexta.close().unwrap().or(head), head, "{name}");
+    }
+}
+
+/// Every artifact has the same body on both sides.
+fn same_bodies(one: &str, one_dir: &Path, other: &str, other_dir: &Path) {
+    let bodies = |text: &str, dir: &Path| {
+        let mut bodies = Vec::new();
+        for line in text.lines().map(|l| parse(l).unwrap()) {
+            if let Some(path) = line.get("body").and_then(Value::as_str) {
+                let own = line.get("object").unwrap().get("artifact_ref").unwrap().to_string();
+                bodies.push((own, std::fs::read(dir.join(path)).unwrap()));
+            }
+        }
+        bodies.sort();
+        bodies
+    };
+    assert_eq!(bodies(one, one_dir), bodies(other, other_dir));
+}
+
+const PROJECT: &str = r#"{"kind":"project","object":{"created_at":"2024-01-01T00:00:00Z","extensions":[],"name":"P","project_ref":"project:p","schema_version":"1.0.0","tags":{}}}"#;
+
+fn run_line(id: &str, more: &str) -> String {
+    format!(
+        r#"{{"kind":"run","object":{{{more}"extensions":[],"name":"R","project_ref":"project:p","run_ref":"run:p.{id}","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"open"}}}}"#
+    )
+}
+
+fn metric_line(key: &str, value: &str) -> String {
+    format!(
+        r#"{{"kind":"record","object":{{"envelope":{{"completeness_marker":"complete","correlation_refs":{{}},"degradation_marker":"none","extensions":[],"observed_at":"2024-01-01T00:00:00Z","producer_ref":"x","record_ref":"record:p.r.{key}","record_type":"metric","recorded_at":"2024-01-01T00:00:01Z","run_ref":"run:p.r","schema_version":"1.0.0"}},"payload":{{"aggregation_scope":"step","metric_key":"loss","tags":{{}},"value":{value},"value_type":"float"}}}}}}"#
+    )
+}
+
+#[test]
+fn a_bad_line_costs_that_line_and_is_kept_and_said() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let bad = [
+        "not json".to_owned(),
+        metric_line("nan", "NaN"),
+        metric_line("parts", r#"{"a":1}"#),
+        run_line("x", r#""colour":"red","#),
+        r#"{"kind":"stage","object":{"run_ref":"run:p.r"}}"#.to_owned(),
+    ];
+    let mut lines = vec![PROJECT.to_owned(), run_line("r", "")];
+    for (n, bad) in bad.iter().enumerate() {
+        lines.push(bad.clone());
+        lines.push(metric_line(&format!("k{n}"), "0.5"));
+    }
+    let text = lines.join("\n");
+    let report = import(&contexta, &text);
+    let total = report.total();
+    assert_eq!((report.lines, total.new, total.refused), (12, 7, 5));
+    let reasons: Vec<(u64, &str)> = report.refused.iter().map(|r| (r.line, r.rejection.code)).collect();
+    let expected = [
+        (3, "deserialize_invalid_json"),
+        (5, "deserialize_invalid_json"),
+        (7, "record_invalid_metric_value"),
+        (9, "deserialize_unknown_field"),
+        (11, "deserialize_invalid_payload"),
+    ];
+    assert_eq!(reasons, expected);
+    assert_eq!(report.refused[2].rejection.path, "$.object.payload.value");
+
+    // The lines as they were, and why, beside each other.
+    let kept = report.quarantine.clone().unwrap();
+    assert_eq!(disk.read(&kept).unwrap(), format!("{}\n", bad.join("\n")).into_bytes());
+    let reasons = kept.to_string_lossy().replace(".jsonl", ".reasons.jsonl");
+    assert_eq!(disk.read(Path::new(&reasons)).unwrap().iter().filter(|b| **b == b'\n').count(), 5);
+
+    // What runs lost by it is said in them: of what is no JSON, nobody knows whose it was.
+    let snapshot = contexta.run_snapshot("run:p.r").unwrap();
+    let losses: Vec<&str> = snapshot
+        .records
+        .iter()
+        .filter_map(|r| match &r.record {
+            AnyRecord::Degraded(d) => Some(d.payload.attributes["code"].as_str().unwrap()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(losses, ["record_invalid_metric_value", "deserialize_invalid_payload"]);
+    assert_eq!(snapshot.metrics[0].count, 5);
+
+    // Again: nothing changes, and the same lines are kept once.
+    let before = contexta.digest().unwrap().0;
+    let again = import(&contexta, &text);
+    assert_eq!((again.total().new, again.total().unchanged, again.import), (0, 7, None));
+    assert_eq!(again.quarantine, Some(kept.clone()));
+    assert_eq!(contexta.digest().unwrap().0, before);
+    let quarantine =
+        disk.paths().into_iter().filter(|p| p.starts_with(kept.parent().unwrap())).collect::<Vec<_>>();
+    assert_eq!(quarantine.len(), 2, "{quarantine:?}");
+}
+
+#[test]
+fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let text = [PROJECT.to_owned(), run_line("r", ""), "{".to_owned(), metric_line("k", "1.5")].join("\n");
+    let strict = ImportSettings { strict: true, ..ImportSettings::default() };
+    let error = import_with(&contexta, &text, strict.clone()).unwrap_err();
+    assert_eq!(error.code(), "import_refused");
+    assert!(error.to_string().starts_with("line 3 was refused [deserialize_invalid_json]"), "{error}");
+    assert_eq!(objects(&export(&contexta)).len(), 2);
+    let mended = text.replace("\n{\n", "\n");
+    let report = import_with(&contexta, &mended, strict).unwrap();
+    assert_eq!((report.total().new, report.total().unchanged), (1, 2));
+}
+
+#[test]
+fn lines_are_taken_as_they_come() {
+    let good = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")];
+    let expected = format!("{}\n", good.join("\n"));
+    let mut packed = Vec::new();
+    // Two members, as of two files put together.
+    for part in [&good[..1], &good[1..]] {
+        let mut one = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        one.write_all(format!("{}\n", part.join("\n")).as_bytes()).unwrap();
+        packed.extend(one.finish().unwrap());
+    }
+    for (what, bytes) in [
+        ("no newline at the end", good.join("\n").into_bytes()),
+        ("carriage returns", good.join("\r\n").into_bytes()),
+        ("a byte order mark", format!("\u{feff}{}", good.join("\n")).into_bytes()),
+        ("blank lines", format!("\n \n{}\n\t\n\n", good.join("\n\n")).into_bytes()),
+        ("gzip", packed.clone()),
+    ] {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        let source = ImportSource::Reader("x", &mut bytes.as_slice());
+        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
+        assert_eq!(export(&contexta), expected, "{what}");
+    }
+    // Cut in the middle: what came before the cut is taken over, and the cut is said.
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let cut = &packed[..packed.len() - 20];
+    let source = ImportSource::Reader("x", &mut &*cut);
+    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    assert!(report.total().new >= 1 && report.cut.is_some(), "{report:?}");
+    // An empty input is no error, and no entry.
+    assert_eq!(import(&contexta, "").total().new, 0);
+}
+
+#[test]
+fn a_line_without_end_is_refused_and_the_rest_goes_on() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let long = "x".repeat(17 << 20);
+    let report = import(&contexta, &format!("{PROJECT}\n{long}\n{}", run_line("r", "")));
+    assert_eq!((report.total().new, report.refused[0].line), (2, 2));
+    assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
+    assert_eq!(disk.read(&report.quarantine.unwrap()).unwrap().len(), long.len() + 1);
+    // One that can be read, and is too large for the log.
+    let large = run_line("large", &format!(r#""description":"{}","#, "x".repeat(5 << 20)));
+    let report = import(&contexta, &large);
+    assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
+}
+
+#[test]
+fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothing_new() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let first = format!("{PROJECT}\n{}", run_line("r", r#""description":"one","#));
+    let second = format!("{PROJECT}\n{}", run_line("r", r#""description":"two","#));
+    import(&contexta, &first);
+    assert_eq!(import(&contexta, &second).total().new, 1);
+    assert_eq!(import(&contexta, &first).total().new, 0);
+    let run = contexta.run_snapshot("run:p.r").unwrap().run;
+    assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("two"), 0));
+    assert_eq!(export(&contexta), format!("{second}\n"));
+    // Both in one file: the later line counts.
+    let both = [PROJECT.to_owned(), run_line("q", r#""description":"one","#), run_line("q", "")].join("\n");
+    let report = import(&contexta, &both);
+    assert_eq!((report.total().new, report.total().unchanged), (2, 1));
+    let run = contexta.run_snapshot("run:p.q").unwrap().run;
+    // An attribute that is left out is not taken back: nobody said that it does not hold.
+    assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("one"), 0));
+}
+
+#[test]
+fn what_was_captured_here_no_import_takes_back() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.metric_at("loss", 1, 0.5).unwrap();
+    run.event("a.b", "there").unwrap();
+    let open = export(&contexta);
+    run.complete().unwrap();
+    let (whole, before) = (export(&contexta), contexta.digest().unwrap().0);
+    assert_ne!(open, whole);
+    // All of it is here, whoever wrote it down.
+    let report = import(&contexta, &whole);
+    assert_eq!((report.total().new, report.import), (0, None));
+    assert_eq!(contexta.digest().unwrap().0, before);
+    // An older state of the run does not open it again.
+    assert_eq!(import(&contexta, &open).total().new, 1);
+    assert_eq!(export(&contexta), whole);
+    assert_eq!(contexta.run_snapshot("r").unwrap().run.conflicts, Vec::<String>::new());
+
+    // A record that says it is one of ours and is not.
+    let forged = whole.lines().find(|l| l.contains("\"metric\"")).unwrap().replace("0.5", "0.6");
+    let report = import(&contexta, &forged);
+    assert_eq!(report.refused[0].rejection.code, "import_record_conflict");
+
+    // Elsewhere everything comes in, and out again as it was.
+    let other = open_sim(&disk, 2, "/other");
+    assert_eq!(import(&other, &whole).total().refused, 0);
+    assert_eq!(export(&other), whole);
+    assert_eq!(import(&other, &whole).total().new, 0);
+}
+
+#[test]
+fn one_ref_is_one_record() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let one = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
+    let text = [one.clone(), metric_line("k", "1.5"), metric_line("k", "2.5")].join("\n");
+    for round in 0..2 {
+        let report = import(&contexta, &text);
+        assert_eq!(report.total().refused, 1, "{round}");
+        let refused = &report.refused[0];
+        assert_eq!((refused.line, refused.rejection.code), (5, "import_record_conflict"));
+        assert_eq!(contexta.run_snapshot("run:p.r").unwrap().metrics[0].count, 1);
+    }
+}
+
+#[test]
+fn where_a_fact_was_imported_from_is_kept_beside_it() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
+    let report = import(&contexta, &text);
+    let run = StableRef::parse("run:p.r").unwrap();
+    let origins = contexta.store().read(|view| view.origins(&run)).unwrap();
+    let (origin, found) = &origins[0];
+    let found = found.as_ref().unwrap();
+    assert_eq!((origin.line, origin.import, found.source.as_str()), (2, found.id, "lines"));
+    let mut dumped = Vec::new();
+    contexta
+        .dump_log(None, |entry| {
+            let entry = entry.unwrap();
+            dumped.push((entry.kind, entry.origin));
+            true
+        })
+        .unwrap();
+    let id = report.import.unwrap();
+    let expected = [
+        ("import".to_owned(), None),
+        ("project".to_owned(), Some((id.clone(), 1))),
+        ("run".to_owned(), Some((id.clone(), 2))),
+        ("metric".to_owned(), Some((id, 3))),
+    ];
+    assert_eq!(dumped, expected);
+}
+
+fn artifact_line(key: &str, more: &str, body: &str) -> String {
+    format!(
+        r#"{{"body":"{body}","kind":"artifact","object":{{"artifact_kind":"model_bundle","artifact_ref":"artifact:p.r.{key}","attributes":{{}},"created_at":"2024-01-01T00:00:00Z","extensions":[],{more}"location_ref":"here","producer_ref":"x","run_ref":"run:p.r","schema_version":"1.0.0"}}}}"#
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn bodies_lie_below_their_directory_and_nowhere_else() {
+    let dir = TempDir::new("bodies");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("in/deep")).unwrap();
+    std::fs::write(at("secret"), "secret").unwrap();
+    std::fs::write(at("in/plain"), "body").unwrap();
+    std::fs::write(at("in/deep/er"), "deeper").unwrap();
+    std::os::unix::fs::symlink("../secret", at("in/link")).unwrap();
+    std::os::unix::fs::symlink("plain", at("in/inner")).unwrap();
+    let secret = at("secret").to_string_lossy().into_owned();
+    let cases = [
+        ("plain", "plain", true),
+        ("deeper", "deep/er", true),
+        ("inner", "./inner", true),
+        ("link", "link", false),
+        ("up", "../secret", false),
+        ("around", "deep/../../secret", false),
+        ("absolute", secret.as_str(), false),
+        ("missing", "nothing", false),
+        ("directory", "deep", false),
+        ("empty", "", false),
+    ];
+    let mut lines = vec![PROJECT.to_owned(), run_line("r", "")];
+    lines.extend(cases.iter().map(|(key, body, _)| artifact_line(key, "", body)));
+    lines.push(artifact_line("wrong-size", r#""size_bytes":3,"#, "plain"));
+    std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
+    let contexta = Contexta::open(at("w")).unwrap();
+    let source = ImportSource::File(&at("in/lines.jsonl"));
+    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    assert_eq!((report.total().refused, report.total().new), (0, 13));
+    assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 7, 1));
+    let snapshot = contexta.run_snapshot("run:p.r").unwrap();
+    for (key, _, there) in cases {
+        let row = snapshot.artifacts.iter().find(|a| a.manifest.artifact_ref.last_component() == key);
+        assert_eq!(row.unwrap().body.is_some(), there, "{key}");
+    }
+    let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
+    assert_eq!(losses, 8);
+    // The missing one turns up: it is taken, and nothing is lost twice.
+    std::fs::write(at("in/nothing"), "found").unwrap();
+    let source = ImportSource::File(&at("in/lines.jsonl"));
+    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    assert_eq!((report.total().new, report.bodies_stored), (1, 2), "{report:?}");
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 8);
+    // Without a directory they cannot be found, and what is here stays.
+    let again = import(&contexta, &lines.join("\n"));
+    assert_eq!(again.total().new, 0);
+    assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().any(|a| a.body.is_some()));
+}
+
+#[test]
+fn an_export_can_be_narrowed() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    let count = |filter: ExportFilter| {
+        let text = export_some(&contexta, &filter);
+        let kinds: Vec<String> = objects(&text).into_iter().map(|(kind, _)| kind).collect();
+        let of = |wanted: &str| kinds.iter().filter(|k| *k == wanted).count();
+        (of("project"), of("run"), of("stage"), of("record"), kinds.len())
+    };
+    let default = ExportFilter::default;
+    assert_eq!(count(default()), (1, 2, 2, 14, 21));
+    assert_eq!(count(ExportFilter { runs: vec!["good".into()], ..default() }), (1, 1, 1, 7, 11));
+    assert_eq!(count(ExportFilter { kinds: vec!["run".into()], ..default() }), (0, 2, 0, 0, 2));
+    assert_eq!(count(ExportFilter { project: Some("wine".into()), ..default() }), (1, 2, 2, 14, 21));
+    let metrics = ExportFilter {
+        kinds: vec!["record".into()],
+        record_types: vec![contexta::contract::RecordType::Metric],
+        ..default()
+    };
+    assert_eq!(count(metrics).3, 12);
+    let late = Timestamp::parse("2999-01-01T00:00:00Z").unwrap();
+    assert_eq!(count(ExportFilter { since: Some(late), ..default() }).3, 0);
+    assert_eq!(count(ExportFilter { until: Some(late), ..default() }).3, 14);
+    let unknown = ExportFilter { runs: vec!["nobody".into()], ..default() };
+    let error = contexta.export_jsonl(&mut Vec::new(), &unknown, None, &|_, _| {}).unwrap_err();
+    assert_eq!(error.code(), "query_run_not_found");
+}
+
+#[test]
+fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
+    let disk = SimDisk::new(16);
+    let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
+    let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
+    for n in 0..50 {
+        a.metric_at("loss", n, n as f64).unwrap();
+        b.metric_at("loss", n, n as f64).unwrap();
+    }
+    let text = export(&one);
+    let runs: Vec<String> = text
+        .lines()
+        .filter(|l| l.contains("\"record\""))
+        .map(|l| {
+            parse(l)
+                .unwrap()
+                .get("object")
+                .unwrap()
+                .get("envelope")
+                .unwrap()
+                .get("run_ref")
+                .unwrap()
+                .to_string()
+        })
+        .collect();
+    assert_eq!(runs.len(), 100);
+    assert!(runs.chunks(2).all(|pair| pair == ["run:wine.a", "run:wine.b"]), "{runs:?}");
+}
+
+#[test]
+fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    // A parameter and a record of a run whose start was never heard of.
+    import(&contexta, &metric_line("k", "1.5"));
+    let text = export(&contexta);
+    assert_eq!(objects(&text).len(), 1);
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.param("alpha", 0.5).unwrap();
+    assert_eq!(objects(&export(&contexta)).len(), 4);
+}
+
+#[test]
+fn an_import_that_died_is_finished_by_doing_it_again() {
+    let lines = lines_of("seed-02");
+    // Bodies are not on this disk.
+    let text: String = lines.lines().filter(|l| !l.contains("\"body\":")).map(|l| format!("{l}\n")).collect();
+    let whole = {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        import(&contexta, &text);
+        sorted(&export(&contexta))
+    };
+    let mut cut_in_between = 0;
+    for moment in 1..60 {
+        let disk = SimDisk::new(16);
+        drop(open_sim(&disk, 1, "/w"));
+        let process = disk.spawn(2);
+        process.plan(
+            contexta::engine::storage::sim::Moment::Change(moment),
+            contexta::engine::storage::sim::Fault::Kill,
+        );
+        let options = Options::new("/w").storage(process.clone()).detect_code_revision(false);
+        let died =
+            options.open().and_then(|contexta| import_with(&contexta, &text, ImportSettings::default()));
+        disk.kill(2);
+        let contexta = open_sim(&disk, 3, "/w");
+        let there = objects(&export(&contexta)).len();
+        cut_in_between += usize::from(died.is_err() && there > 0 && there < whole.len());
+        let report = import(&contexta, &text);
+        assert_eq!(report.total().unchanged as usize, there, "killed at change {moment}");
+        assert_eq!(sorted(&export(&contexta)), whole, "killed at change {moment}");
+    }
+    assert!(cut_in_between > 0, "no death fell into the middle");
+}
+
+#[test]
+fn a_newer_version_keeps_what_is_unknown_here() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let newer = |line: String| {
+        line.replace(r#""schema_version":"1.0.0""#, r#""schema_version":"1.7.0","zebra":{"k":[1,null]}"#)
+    };
+    let text = [newer(PROJECT.to_owned()), newer(run_line("r", "")), newer(metric_line("k", "1.5"))]
+        .join("\n")
+        + "\n";
+    let report = import(&contexta, &text);
+    assert_eq!((report.total().new, report.warnings["schema.version_newer"]), (3, 3));
+    let values = |text: &str| text.lines().map(|l| parse(l).unwrap()).collect::<Vec<_>>();
+    assert_eq!(values(&export(&contexta)), values(&text));
+    assert_eq!(import(&contexta, &text).total().new, 0);
+    let major = PROJECT.replace("1.0.0", "2.0.0");
+    assert_eq!(import(&contexta, &major).refused[0].rejection.code, "schema.version_mismatch");
+    assert!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.is_empty());
+}
