@@ -1,0 +1,49 @@
+//! Floor 1: settings. What they are called, what they may be, where they come from.
+//!
+//! ```text
+//! schema defaults -> profile -> overlays -> file -> environment -> patches -> arguments     later wins
+//!                                     │
+//!                                     ▼
+//!                 UnifiedConfig, and for each key the source of its value
+//! ```
+//!
+//! *Key*: the dotted name of a setting, such as `records.durability_mode`. *Patch*: a tree of some settings. *Layer*: a
+//! patch with its source. *Derived*: a directory that follows from another one as long as nobody sets it.
+//!
+//! [`model`] lists every setting once; keys, variables, defaults, ranges and the table of docs/CONFIGURATION.md follow from
+//! it. This floor knows nobody who uses the settings. It reads no environment (a map is handed in), and of the disk only
+//! the one file it is told of. Text from outside never panics; every refusal has a code and names key and source.
+//!
+//! Stability: Stable.
+
+mod choice;
+pub mod env;
+pub mod error;
+pub mod file;
+mod leaf;
+pub mod load;
+pub mod model;
+mod nearest;
+mod patch;
+pub mod profile;
+mod show;
+pub mod value;
+
+pub use choice::{
+    ArtifactRetentionMode, ArtifactVerificationMode, CliVerbosity, DispatchFailureMode, DurabilityMode,
+    IngestMode, MetricSelection, OutputFormat, RedactionMode, ReplayMode, SeverityLevel, Strictness,
+};
+pub use error::{ConfigError, ConfigWarning};
+pub use load::{
+    CheckedConfig, LoadInputs, LoadedConfig, check_config, load_config, load_profile, make_local_config,
+    make_test_config,
+};
+pub use model::{
+    AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy,
+    ContractConfig, DiagnosticsPolicy, ExportSurfaceConfig, HtmlConfig, HttpConfig, InterpretationConfig,
+    Key, MetadataStoreConfig, NotebookConfig, RecordStoreConfig, RecoveryConfig, ReportPolicy,
+    RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy, UnifiedConfig,
+    WorkspaceConfig, keys,
+};
+pub use profile::{Overlay, Profile};
+pub use value::{ConfigValue, Source};
