@@ -1,7 +1,7 @@
 //! Describing and starting a run.
 
 use crate::capture::environment;
-use crate::capture::error::Result;
+use crate::capture::error::{Error, Result};
 use crate::capture::scope::RunScope;
 use crate::capture::session::Session;
 use crate::contract::refs::slug;
@@ -108,6 +108,10 @@ impl RunBuilder {
     /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
+        // No scope without a run: what is refused here is captured nowhere.
+        if session.options.records_read_only {
+            return Err(Error::ReadOnly { what: "runs" });
+        }
         let now = session.now();
         let id = match &self.run_id {
             Some(id) => id.clone(),
@@ -135,9 +139,11 @@ impl RunBuilder {
             schema_version: SCHEMA_VERSION.to_owned(),
         })?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
+        let place = facts.len() as u64;
         facts.push(Fact::Run(run));
-        facts.push(self.environment(&run_ref, now)?);
-        let place = facts.len() as u64 - 2;
+        if session.options.environment {
+            facts.push(self.environment(&run_ref, now)?);
+        }
         let receipt = session.journal.append(facts, Durability::Fsync)?;
         session.project_was_said();
         let said = receipt.stamp(place);
@@ -146,6 +152,7 @@ impl RunBuilder {
     }
 
     fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {
+        let options = &self.session.inner.options;
         Ok(Fact::Environment(Valid::new(EnvironmentSnapshot {
             environment_snapshot_ref: EnvironmentRef::under(run_ref, "runtime")?,
             run_ref: run_ref.clone(),
@@ -153,8 +160,8 @@ impl RunBuilder {
             python_version: None,
             runtime: self.runtime.clone(),
             platform: environment::platform(),
-            packages: self.packages.clone(),
-            environment_variables: environment::variables(&self.session.inner.options.environment_variables),
+            packages: if options.packages { self.packages.clone() } else { BTreeMap::new() },
+            environment_variables: environment::variables(&options.environment_variables),
             schema_version: SCHEMA_VERSION.to_owned(),
         })?))
     }

@@ -139,6 +139,11 @@ impl LoadedConfig {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
 
+    /// Whether somebody set it: its value is neither a default nor follows from another one.
+    pub fn is_set(&self, key: &str) -> bool {
+        !matches!(self.source(key), Source::Default | Source::Derived(_))
+    }
+
     /// These settings with a patch over them. What follows from a path that it changes moves along, unless it was set.
     pub fn patched(&self, tree: ConfigValue) -> Result<LoadedConfig, ConfigError> {
         let mut loading = Loading { loaded: self.clone(), problems: Vec::new() };

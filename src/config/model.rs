@@ -481,6 +481,8 @@ pub struct Key {
     pub nullable: bool,
     /// The setting it follows from as long as nobody sets it.
     pub derived_from: Option<&'static str>,
+    /// That it is a directory or file.
+    pub is_path: bool,
     /// The only value it takes.
     pub only: Option<&'static str>,
 }
@@ -500,6 +502,7 @@ pub fn keys() -> &'static [Key] {
                 doc: field.doc.trim(),
                 nullable: field.leaf.nullable() || matches!(limit, Limit::Under(..)),
                 derived_from: if let Limit::Under(from, _) = limit { Some(from) } else { None },
+                is_path: field.leaf.path().is_some(),
                 only: if let Limit::Only(only) = limit { Some(only) } else { None },
             });
         });

@@ -6,9 +6,10 @@
 mod args;
 mod commands;
 mod output;
+mod settings;
 mod text;
 
-use args::{Cli, Command, Format, LogCommand, ReportCommand, RunCommand};
+use args::{Cli, Command, ConfigCommand, Format, LogCommand, ReportCommand, RunCommand};
 use clap::Parser;
 use clap::error::ErrorKind;
 use output::Output;
@@ -41,11 +42,18 @@ impl From<std::io::Error> for Failure {
 /// Runs the command line and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(e) => return usage(&e, &args),
     };
-    let out = Output::new(cli.format, cli.quiet);
+    let out = match settings::load(&mut cli) {
+        Ok(out) => out,
+        Err((out, e)) => {
+            out.failure(&Failure::Client(e.into()));
+            // That the settings are wrong says nothing about the workspace.
+            return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
+        }
+    };
     match dispatch(&cli, &out) {
         Ok(code) => ExitCode::from(code),
         // Whoever read the output has heard enough.
@@ -76,6 +84,9 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
         Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
+        Command::Config(ConfigCommand::Show(args)) => commands::config::show(cli, args, out),
+        Command::Config(ConfigCommand::Path) => commands::config::path(cli, out),
+        Command::Config(ConfigCommand::Check(args)) => commands::config::check(cli, args, out),
     }
 }
 
@@ -105,7 +116,11 @@ fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
     if json {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Output::new(Format::Json, false).error("usage", &first, Some("`contexta --help` lists all commands"));
+        Output::new(Format::Json, false, false).error(
+            "usage",
+            &first,
+            Some("`contexta --help` lists all commands"),
+        );
     } else {
         let _ = e.print();
     }
