@@ -7,6 +7,8 @@
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
+mod config;
+mod config_effects;
 mod end_to_end;
 mod fuzz_corpus;
 mod golden;

@@ -127,7 +127,10 @@ fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
     };
     serde_saphyr::from_str_with_options(text, options).map_err(|e| {
         let at = e.location().map(|at| (at.line(), at.column())).filter(|at| at.0 > 0);
-        (at, first_line(&e.without_snippet().to_string()))
+        let why = e.without_snippet().to_string();
+        // The place is said beside it.
+        let why = why.split(" at line ").next().unwrap_or_default();
+        (at, first_line(why))
     })
 }
 

@@ -58,7 +58,6 @@ mod tests {
         assert_eq!(find("durability_mode"), Some("records.durability_mode"));
         assert_eq!(find("record.durability_mode"), Some("records.durability_mode"));
         assert_eq!(find("metadata.readonly"), Some("metadata.read_only"));
-        assert_eq!(find("artifacts.read_only"), Some("records.read_only").or(find("artifacts.read_only")));
         assert_eq!(find("projetc_name"), Some("project_name"));
         assert_eq!(find("colour"), None);
         assert_eq!(find(&"x".repeat(1 << 20)), None);

@@ -39,8 +39,7 @@ fn take(
     }
     let within = format!("{at}.");
     if !at.is_empty() && !keys().iter().any(|key| key.name.starts_with(&within)) {
-        let nearest = nearest(&at, keys().iter().map(|key| key.name)).map(str::to_owned);
-        problems.push(ConfigError::UnknownField { key: short(&at), nearest, source_of: source.clone() });
+        problems.push(unknown(at, &tree, source));
         return;
     }
     let ConfigValue::Map(members) = tree else {
@@ -57,6 +56,29 @@ fn take(
         // A name with a dot in it would look like two.
         let name = if name.contains('.') { format!("{name:?}") } else { name };
         take(if at.is_empty() { name } else { format!("{within}{name}") }, value, source, found, problems);
+    }
+}
+
+/// That there is no such setting. A section that holds one thing is named with it, as it was written.
+fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
+    while let ConfigValue::Map(members) = tree
+        && members.len() == 1
+        && let Some((name, inner)) = members.first_key_value()
+        && at.len() < QUOTED_CHARS_MAX
+    {
+        at = format!("{at}.{name}");
+        tree = inner;
+    }
+    let sections = keys().iter().filter_map(|key| key.name.rsplit_once('.')).map(|(section, _)| section);
+    let names = keys().iter().map(|key| key.name);
+    let nearest = match tree {
+        ConfigValue::Map(_) => nearest(&at, sections),
+        _ => nearest(&at, names),
+    };
+    ConfigError::UnknownField {
+        key: short(&at),
+        nearest: nearest.map(str::to_owned),
+        source_of: source.clone(),
     }
 }
 
