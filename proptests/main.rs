@@ -9,6 +9,7 @@
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
+mod config;
 mod domain;
 mod durability;
 mod json;
