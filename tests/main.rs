@@ -8,6 +8,8 @@
 )]
 
 mod config;
+#[cfg(feature = "cli")]
+mod config_cli;
 mod config_effects;
 mod end_to_end;
 mod fuzz_corpus;
