@@ -4,6 +4,7 @@
 //! property that found it.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test may; clippy.toml lets only the test functions themselves"

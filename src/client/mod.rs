@@ -247,7 +247,7 @@ fn prepare(storage: &dyn Storage, paths: &Paths, create: bool, tables: bool) -> 
         // Settings may be there before the workspace is.
         let own = |entry: &DirEntry| match entry.is_dir {
             true => names.contains(&entry.name),
-            false => entry.name == config::load::FILE_NAME,
+            false => entry.name == config::FILE_NAME,
         };
         let is_dir = storage.info(root).map_err(wrap)?.is_dir;
         let begun = is_dir && storage.list(root).map_err(wrap)?.iter().all(own);

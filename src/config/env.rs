@@ -56,19 +56,17 @@ impl Environment {
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// The settings among the variables, by key, in the order of keys; and what is wrong with the others.
-    pub(super) fn settings(
-        &self,
-    ) -> (Vec<(&'static str, &str, &OsString)>, Vec<ConfigError>, Vec<ConfigWarning>) {
-        let (mut settings, mut problems, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-        for key in keys() {
-            if let Some(name) = &key.variable
-                && let Some((name, value)) = self.variables.get_key_value(name.as_str())
-                && self.raw(name).is_some()
-            {
-                settings.push((key.name, name.as_str(), value));
-            }
-        }
+    /// The settings among the variables, in the order of keys: key, variable, value.
+    pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
+        keys().iter().filter_map(|key| {
+            let name = key.variable.as_deref()?;
+            Some((key.name, name, self.raw(name)?))
+        })
+    }
+
+    /// What is wrong with variables that are no settings.
+    pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());
         for name in self.variables.keys() {
             if let Some((_, instead)) = FIXED.iter().find(|(fixed, _)| fixed == name) {
@@ -78,7 +76,7 @@ impl Environment {
                 warnings.push(ConfigWarning::UnknownVariable { name: name.clone(), nearest });
             }
         }
-        (settings, problems, warnings)
+        (problems, warnings)
     }
 }
 

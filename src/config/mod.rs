@@ -18,24 +18,26 @@
 
 mod choice;
 pub mod env;
-pub mod error;
+mod error;
 pub mod file;
+mod inputs;
 mod leaf;
-pub mod load;
-pub mod model;
+mod load;
+mod model;
 mod nearest;
 mod patch;
-pub mod profile;
+mod profile;
 mod show;
-pub mod value;
+mod value;
 
 pub use choice::{
     ArtifactRetentionMode, ArtifactVerificationMode, CliVerbosity, DispatchFailureMode, DurabilityMode,
     IngestMode, MetricSelection, OutputFormat, RedactionMode, ReplayMode, SeverityLevel, Strictness,
 };
 pub use error::{ConfigError, ConfigWarning};
+pub use inputs::LoadInputs;
 pub use load::{
-    CheckedConfig, LoadInputs, LoadedConfig, check_config, load_config, load_profile, make_local_config,
+    CheckedConfig, FILE_NAME, LoadedConfig, check_config, load_config, load_profile, make_local_config,
     make_test_config,
 };
 pub use model::{

@@ -46,14 +46,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(e) => return usage(&e, &args),
     };
-    let out = match settings::load(&mut cli) {
-        Ok(out) => out,
-        Err((out, e)) => {
-            out.failure(&Failure::Client(e.into()));
-            // That the settings are wrong says nothing about the workspace.
-            return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
-        }
-    };
+    let (out, error) = settings::load(&mut cli);
+    if let Some(error) = error {
+        out.failure(&Failure::Client(error.into()));
+        // That the settings are wrong says nothing about the workspace.
+        return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
+    }
     match dispatch(&cli, &out) {
         Ok(code) => ExitCode::from(code),
         // Whoever read the output has heard enough.

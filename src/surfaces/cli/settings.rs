@@ -5,9 +5,9 @@ use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
 use crate::surfaces::cli::output::Output;
 use std::path::Path;
 
-/// Loads the settings into `cli`, says what is to be warned of, and gives what they make of the output. `config check`
-/// loads for itself.
-pub(super) fn load(cli: &mut Cli) -> Result<Output, (Output, ConfigError)> {
+/// Loads the settings into `cli`, says what is to be warned of, and gives what they make of the output; and the error, if
+/// they cannot be used. `config check` loads for itself.
+pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
     let loaded = load_config(&inputs(cli, None));
     let error = match loaded {
@@ -25,14 +25,11 @@ pub(super) fn load(cli: &mut Cli) -> Result<Output, (Output, ConfigError)> {
     });
     let quiet = cli.quiet || config.surfaces.cli.verbosity == CliVerbosity::Quiet;
     let out = Output::new(format, quiet, config.surfaces.cli.color);
-    if let Some(error) = error {
-        return Err((out, error));
-    }
     // `config` shows them in its answer.
     if !matches!(cli.command, Command::Config(_)) {
         out.warnings(&cli.loaded.warnings);
     }
-    Ok(out)
+    (out, error)
 }
 
 /// Everything that the command line was given; `file` stands for `--config`.
