@@ -40,6 +40,7 @@ pub struct Contexta {
     journal: Arc<Journal>,
     session: Session,
     store: Store,
+    segment_bytes_max: u64,
     writes: Writes,
 }
 
@@ -68,6 +69,7 @@ impl Contexta {
         let paths = options.paths;
         prepare(storage.as_ref(), &paths, options.create, options.create_tables)?;
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
+        let segment_bytes_max = options.log.segment_bytes_max;
         let log = Log::new(Arc::clone(&storage), paths.log(), options.log);
         let journal = Arc::new(Journal::new(log, blobs.clone()));
         let projections = options.projections.unwrap_or_else(|| paths.projections());
@@ -93,6 +95,7 @@ impl Contexta {
             journal,
             session,
             store,
+            segment_bytes_max,
             writes: Writes { tables: publish, log, bodies },
         })
     }
@@ -202,7 +205,10 @@ impl Contexta {
         }
         let other = Paths::new(from.as_ref());
         prepare(self.storage.as_ref(), &other, false, false)?;
-        let logs = MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine());
+        let logs = MergeOptions {
+            segment_bytes_max: self.segment_bytes_max,
+            ..MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine())
+        };
         let bodies =
             |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
         Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), progress)?)
