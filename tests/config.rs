@@ -267,6 +267,8 @@ fn a_file_in_the_workspace_is_found_and_speaks_for_that_workspace() {
     write("[records]\ndurability_mode = 'fsync'\n[workspace]\nroot_path = '.'\nexports_path = 'out'");
     let loaded = load_config(&inputs).unwrap();
     assert_eq!(loaded.file, Some(file.clone()));
+    let usual = LoadInputs::new().base_dir(dir.path().join("w/..")).discover(true);
+    assert!(!load_config(&usual).unwrap().is_set("workspace.root_path"));
     assert_eq!(loaded.config.records.durability_mode, DurabilityMode::Fsync);
     assert_eq!(
         loaded.config.workspace.exports_path,
@@ -463,6 +465,8 @@ fn every_problem_is_told_up_to_a_bound() {
             "invalid_config_input"
         ]
     );
+    // What was refused changed nothing.
+    assert_eq!(checked.loaded.config, load_config(&inputs()).unwrap().config);
     let many: String = (0..20_000).map(|n| format!("unknown{n} = 1\n")).collect();
     std::fs::write(dir.path().join("a.toml"), many).unwrap();
     assert_eq!(check_config(&inputs().file(dir.path().join("a.toml"))).problems.len(), 100);

@@ -70,6 +70,22 @@ fn values_are_shown_with_their_sources_and_nothing_is_created() {
     let warnings = fact(&answer, &["warnings"]).as_list().unwrap();
     assert_eq!(fact(&warnings[0], &["code"]).as_str(), Some("unknown_config_variable"));
     assert_eq!(warnings.len(), 1);
+    // On both sides of the command, and in both forms.
+    let args = [
+        "--set",
+        "project_name=a",
+        "--overlay=ci",
+        "config",
+        "--set=records.read_only=yes",
+        "show",
+        "--overlay",
+        "debug",
+    ];
+    let both = json(&run(path, &[], &[&args[..], &["--changed", "--set", "project_name=b"]].concat()));
+    assert_eq!(fact(&both, &["settings", "project_name", "value"]).as_str(), Some("b"));
+    assert!(fact(&both, &["settings"]).get("records.read_only").is_some());
+    assert_eq!(fact(&both, &["overlays"]).as_list().map(<[Value]>::len), Some(2));
+    assert_eq!(run(path, &[], &["runs", "--set"]).0, 2);
     let all = json(&run(path, &[], &["config", "show", "--format", "json"]));
     assert!(keys().iter().all(|key| fact(&all, &["settings"]).get(key.name).is_some()));
 

@@ -119,8 +119,11 @@ pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError
 fn load(inputs: &LoadInputs, path: Option<&Path>, within: Option<&Path>) -> CheckedConfig {
     let places =
         Places { base: inputs.base.clone(), home: inputs.environment.home.clone().map(PathBuf::from) };
-    let path = path.and_then(|path| places.absolute(path));
-    let loaded = LoadedConfig { file: path.clone(), places, ..LoadedConfig::default() };
+    let absolute = |path: &Path| places.absolute(path).unwrap_or_else(|| path.to_path_buf());
+    let path = path.map(absolute);
+    let mut config = UnifiedConfig::default();
+    config.workspace.root_path = absolute(&config.workspace.root_path);
+    let loaded = LoadedConfig { config, file: path.clone(), places, ..LoadedConfig::default() };
     let mut loading = Loading { loaded, problems: Vec::new() };
     let mut tree = path.as_ref().and_then(|path| match file::read(path) {
         Ok(tree) => Some(tree),
@@ -298,20 +301,22 @@ impl Loading {
                 sources.remove(field.key);
                 return;
             }
-            let read = field.leaf.read(&value);
-            if !read || !field.rule.holds(&field.leaf.shown()) {
-                if problems.len() < PROBLEMS_MAX {
-                    problems.push(refused(&field, &value, source.clone()));
-                }
-                return;
-            }
-            if let Some(path) = field.leaf.path() {
+            let before = field.leaf.shown();
+            let mut good = field.leaf.read(&value) && field.rule.holds(&field.leaf.shown());
+            if good && let Some(path) = field.leaf.path() {
                 match places.absolute(path) {
                     Some(absolute) => *path = absolute,
-                    None => problems.push(refused(&field, &value, source.clone())),
+                    None => good = false,
                 }
             }
-            sources.insert(field.key, source.clone());
+            if good {
+                sources.insert(field.key, source.clone());
+                return;
+            }
+            field.leaf.read(&before);
+            if problems.len() < PROBLEMS_MAX {
+                problems.push(refused(&field, &value, source.clone()));
+            }
         });
     }
 
@@ -343,12 +348,7 @@ impl Loading {
     }
 
     fn finish(mut self) -> CheckedConfig {
-        let LoadedConfig { config, sources, places, .. } = &mut self.loaded;
-        if !sources.contains_key(ROOT)
-            && let Some(root) = places.absolute(&config.workspace.root_path)
-        {
-            config.workspace.root_path = root;
-        }
+        let LoadedConfig { config, sources, .. } = &mut self.loaded;
         derive(config, sources);
         CheckedConfig { loaded: self.loaded, problems: self.problems }
     }

@@ -41,7 +41,7 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the command line and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
+    let args = gathered(args);
     let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(e) => return usage(&e, &args),
@@ -61,6 +61,31 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments with those that may be repeated in front, where the parser counts all of them: of an option that stands before
+/// and behind a command it keeps the ones behind.
+fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    const REPEATED: [&str; 2] = ["--set", "--overlay"];
+    let mut args = args.into_iter().peekable();
+    let mut front = Vec::from_iter(args.next());
+    let mut rest = Vec::new();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        let has_value = text.contains('=');
+        let value_follows = args.peek().is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+        if text == "--" {
+            rest.push(arg);
+            break;
+        } else if !REPEATED.contains(&name) || !(has_value || value_follows) {
+            rest.push(arg);
+        } else {
+            front.push(arg.clone());
+            front.extend(if has_value { None } else { args.next() });
+        }
+    }
+    front.into_iter().chain(rest).chain(args).collect()
 }
 
 fn dispatch(cli: &Cli, out: &Output) -> Outcome {
