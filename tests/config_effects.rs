@@ -78,7 +78,9 @@ fn sources(dir: &Path, found: &mut String) {
         if entry.is_dir() {
             sources(&entry, found);
         } else if entry.extension().is_some_and(|e| e == "rs") {
-            found.push_str(&fs::read_to_string(entry).unwrap());
+            let text = fs::read_to_string(entry).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.extend(code.flat_map(|line| [line, "\n"]));
         }
     }
 }

@@ -67,7 +67,8 @@ impl Contexta {
     fn open_with(options: Options) -> Result<Contexta> {
         let storage = options.storage.unwrap_or_else(OsStorage::shared);
         let paths = options.paths;
-        prepare(storage.as_ref(), &paths, options.create, options.create_tables)?;
+        let create = Create { workspace: options.create, tables: options.create_tables };
+        prepare(storage.as_ref(), &paths, create)?;
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
         let segment_bytes_max = options.log.segment_bytes_max;
         let log = Log::new(Arc::clone(&storage), paths.log(), options.log);
@@ -204,7 +205,7 @@ impl Contexta {
             }
         }
         let other = Paths::new(from.as_ref());
-        prepare(self.storage.as_ref(), &other, false, false)?;
+        prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
         let logs = MergeOptions {
             segment_bytes_max: self.segment_bytes_max,
             ..MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine())
@@ -236,9 +237,16 @@ impl Contexta {
     }
 }
 
+/// What may be made where it is missing.
+#[derive(Debug, Clone, Copy)]
+struct Create {
+    workspace: bool,
+    tables: bool,
+}
+
 /// Makes sure that there is a workspace, creating one where that is asked for and nothing else stands in the way.
 /// Several processes may do so at once, and one may die half-way: what is begun is gone on with.
-fn prepare(storage: &dyn Storage, paths: &Paths, create: bool, tables: bool) -> Result<()> {
+fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("look at", root, e);
     if is_workspace(storage, paths).map_err(wrap)? {
@@ -257,14 +265,14 @@ fn prepare(storage: &dyn Storage, paths: &Paths, create: bool, tables: bool) -> 
         };
         let is_dir = storage.info(root).map_err(wrap)?.is_dir;
         let begun = is_dir && storage.list(root).map_err(wrap)?.iter().all(own);
-        if !(create && begun) {
+        if !(create.workspace && begun) {
             return Err(Error::NotAWorkspace { path: root.to_path_buf() });
         }
-    } else if !create {
+    } else if !create.workspace {
         return Err(Error::WorkspaceNotFound { path: root.to_path_buf() });
     }
     for dir in paths.all() {
-        if dir == paths.projections() && !tables {
+        if dir == paths.projections() && !create.tables {
             continue;
         }
         storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;

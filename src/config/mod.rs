@@ -14,6 +14,20 @@
 //! it. This floor knows nobody who uses the settings. It reads no environment (a map is handed in), and of the disk only
 //! the one file it is told of. Text from outside never panics; every refusal has a code and names key and source.
 //!
+//! ```
+//! use contexta::config::{LoadInputs, Source, load_config};
+//!
+//! let inputs = LoadInputs::new().overlays(&["ci"]).set("records.durability_mode=fsync");
+//! let loaded = load_config(&inputs)?;
+//! assert_eq!(loaded.config.records.durability_mode.as_str(), "fsync");
+//! assert_eq!(loaded.source("records.durability_mode"), &Source::Set);
+//!
+//! let error = load_config(&inputs.set("records.durabilty_mode=flush")).unwrap_err();
+//! assert_eq!(error.code(), "unknown_config_field");
+//! assert_eq!(error.hint().as_deref(), Some("did you mean records.durability_mode?"));
+//! # Ok::<(), contexta::config::ConfigError>(())
+//! ```
+//!
 //! Stability: Stable.
 
 mod choice;
