@@ -222,8 +222,12 @@ fn paths_follow_from_those_above_them_unless_they_are_set() {
     let elsewhere = pinned.patched(ConfigValue::at("workspace.root_path", "/w")).unwrap();
     assert_eq!(elsewhere.config.records.root_path, Path::new("/base/.contexta/log"));
     assert_eq!(elsewhere.config.artifacts.root_path, Path::new("/w/artifacts"));
-    let let_go = elsewhere.patched(ConfigValue::at("workspace.records_path", ConfigValue::Null)).unwrap();
-    assert_eq!(let_go.config.records.root_path, Path::new("/w/log"));
+    for nothing in [ConfigValue::Null, "none".into(), "NULL".into()] {
+        let let_go = elsewhere.patched(ConfigValue::at("workspace.records_path", nothing)).unwrap();
+        assert_eq!(let_go.config.records.root_path, Path::new("/w/log"));
+    }
+    let named = elsewhere.patched(ConfigValue::at("workspace.records_path", "./none")).unwrap();
+    assert_eq!(named.config.records.root_path, Path::new("/base/none"));
     // `~`, `.` and nothing; links and `..` are the system's.
     let home = |text: &str| {
         inputs().environment([("HOME", "/home/ada")]).set(&format!("workspace.root_path={text}"))

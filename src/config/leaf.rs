@@ -1,6 +1,6 @@
 //! The types that a setting can have, and the rules that its value keeps.
 
-use crate::config::value::{ConfigValue, is_nothing};
+use crate::config::value::ConfigValue;
 use std::path::PathBuf;
 
 /// A setting's type: reads a value, shows itself, says in words what it takes.
@@ -239,8 +239,7 @@ impl Leaf for Vec<String> {
 impl<T: Leaf + Default> Leaf for Option<T> {
     fn read(&mut self, value: &ConfigValue) -> bool {
         // TOML has no null; `none` says it there.
-        if matches!(value, ConfigValue::Null) || matches!(value, ConfigValue::Text(t) if is_nothing(t.trim()))
-        {
+        if value.is_nothing() {
             *self = None;
             return true;
         }

@@ -297,7 +297,8 @@ impl Loading {
         config.each(|field| {
             let Some(value) = settings.remove(field.key) else { return };
             let derived = matches!(field.rule.limit, Limit::Under(..));
-            if derived && value == ConfigValue::Null {
+            // As an optional setting reads it. A directory of that name is written `./none`.
+            if derived && value.is_nothing() {
                 sources.remove(field.key);
                 return;
             }

@@ -46,6 +46,15 @@ impl ConfigValue {
         json.unwrap_or_else(|| ConfigValue::Text(text.to_owned()))
     }
 
+    /// That it says, to a setting that can be nothing, to be nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        match self {
+            ConfigValue::Null => true,
+            ConfigValue::Text(text) => is_nothing(text.trim()),
+            _ => false,
+        }
+    }
+
     /// As JSON, on one line.
     pub fn to_json(&self) -> String {
         let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
@@ -69,7 +78,7 @@ impl ConfigValue {
 }
 
 /// How text says that a setting is not set.
-pub(super) fn is_nothing(text: &str) -> bool {
+fn is_nothing(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none")
 }
 
