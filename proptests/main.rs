@@ -4,11 +4,13 @@
 //! property that found it.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
+mod config;
 mod domain;
 mod durability;
 mod json;

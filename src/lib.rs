@@ -29,6 +29,7 @@
 //! |---|---|---|
 //! | the root | [`Contexta`]: open, capture, ask, check | Stable |
 //! | [`contract`] | refs, models, facts, canonical JSON | Stable |
+//! | [`config`] | settings: files, variables, profiles, ranges | Stable |
 //! | [`capture`] | run and stage scopes, emissions | Stable |
 //! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
 //! | [`recovery`] | verify, rebuild, what lies in the log | Advanced |
@@ -40,6 +41,7 @@
 
 pub mod capture;
 mod client;
+pub mod config;
 pub mod contract;
 pub mod engine;
 pub mod interpretation;

@@ -2,6 +2,8 @@
 //! thousands of changed seeds, always the same ones. The seeds are made here (`CONTEXTA_WRITE_GOLDEN=1` writes them);
 //! a file that a fuzzer found lies beside them. docs/FUZZING.md.
 
+#[path = "../fuzz/bodies/config_file.rs"]
+mod config_file;
 #[path = "../fuzz/bodies/cursor.rs"]
 mod cursor;
 #[path = "../fuzz/bodies/frame.rs"]
@@ -152,7 +154,7 @@ fn every_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 8);
+    assert_eq!(bodies.len(), 9);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -193,6 +195,11 @@ fn refs() {
 #[test]
 fn generations() {
     check("generation", 30, generation::run);
+}
+
+#[test]
+fn configuration_files() {
+    check("config_file", 1000, config_file::run);
 }
 
 #[test]

@@ -7,6 +7,10 @@
     reason = "a test may; clippy.toml lets only the test functions themselves"
 )]
 
+mod config;
+#[cfg(feature = "cli")]
+mod config_cli;
+mod config_effects;
 mod end_to_end;
 mod fuzz_corpus;
 mod golden;

@@ -12,6 +12,7 @@
 #[expect(dead_code, reason = "only the good generation is wanted here")]
 mod generation;
 
+use contexta::config::file::{FILE_BYTES_MAX, FileFormat, parse as parse_config};
 use contexta::contract::StableRef;
 use contexta::contract::json::read::parse;
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
@@ -59,6 +60,9 @@ const REF_FACTOR: usize = 24;
 /// bytes (of JSON in it there are then two).
 const PAYLOAD_CAP: usize = (2 << 20) + SLACK;
 const PAYLOAD_FACTOR: usize = 300;
+/// A configuration file, for each of its bytes; what YAML's aliases repeat is bounded apart.
+const CONFIG_FACTOR: usize = 150;
+const CONFIG_CAP: usize = (4 << 20) + SLACK;
 /// A cursor's row, for each of its bytes.
 const CURSOR_FACTOR: usize = 64;
 /// Opening a generation and reading its blocks: two blocks, and the checksums of as many as the file is long.
@@ -343,6 +347,44 @@ fn refs_take_a_multiple_of_their_length() {
     for text in ["a".repeat(1 << 20), "\u{1}:".repeat(1 << 19), format!("run:{}", "a.".repeat(1 << 19))] {
         let cap = REF_FACTOR * text.len() + SLACK;
         assert!(within("a ref", cap, || StableRef::parse(&text)).is_err());
+    }
+}
+
+// ---- configuration files
+
+#[test]
+fn configuration_files_take_a_multiple_of_their_length() {
+    let _alone = alone();
+    let path = Path::new("a");
+    let len = FILE_BYTES_MAX as usize / 4;
+    let mut bomb = "a0: &a0 [x]\n".to_owned();
+    for n in 1..12 {
+        bomb.push_str(&format!("a{n}: &a{n} [{}]\n", format!("*a{},", n - 1).repeat(10)));
+    }
+    let dotted = format!("{}a = 1\n", "a.".repeat(len / 2));
+    let tables: String = (0..len / 8).map(|n| format!("[a{n}]\n")).collect();
+    let samples = [
+        (FileFormat::Json, format!("{{\"a\": {}", "[".repeat(len))),
+        (FileFormat::Json, format!("{{\"a\": [{}1]}}", "1,".repeat(len / 2))),
+        (FileFormat::Toml, format!("a = {}", "[".repeat(len))),
+        (FileFormat::Toml, format!("a = [{}]", "1,".repeat(len / 2))),
+        (FileFormat::Toml, dotted),
+        (FileFormat::Toml, format!("[{}a]\n", "a.".repeat(len / 2))),
+        (FileFormat::Toml, "a = {a = ".repeat(len / 9)),
+        (FileFormat::Toml, tables),
+        (FileFormat::Yaml, "[".repeat(len)),
+        (FileFormat::Yaml, format!("a: [{}]", "1,".repeat(len / 2))),
+        (FileFormat::Yaml, "- ".repeat(len / 2)),
+        (FileFormat::Yaml, "a: &a x\n".repeat(len / 8)),
+        (FileFormat::Yaml, "{a: ".repeat(len / 4)),
+        (FileFormat::Yaml, "? ".repeat(len / 2)),
+        (FileFormat::Yaml, bomb),
+    ];
+    for (format, text) in samples {
+        let what = format!("{format:?}, {} bytes of {}", text.len(), text.get(..12).unwrap_or_default());
+        let _ = within(&what, CONFIG_CAP + CONFIG_FACTOR * text.len(), || {
+            parse_config(text.as_bytes(), format, path)
+        });
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[(&str, &[&str])] = &[
     ("engine", &["engine"]),
     ("contract", &["contract"]),
+    ("config", &["config"]),
     ("projections", &["engine", "contract", "projections"]),
     ("store", &["engine", "contract", "projections", "store"]),
     ("capture", &["contract", "store", "capture"]),
@@ -15,9 +16,19 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("recovery", &["engine", "contract", "projections", "store", "recovery"]),
     (
         "client",
-        &["engine", "contract", "projections", "store", "capture", "interpretation", "recovery", "client"],
+        &[
+            "engine",
+            "contract",
+            "config",
+            "projections",
+            "store",
+            "capture",
+            "interpretation",
+            "recovery",
+            "client",
+        ],
     ),
-    ("surfaces", &["contract", "interpretation", "recovery", "client", "surfaces"]),
+    ("surfaces", &["contract", "config", "interpretation", "recovery", "client", "surfaces"]),
 ];
 
 /// What may be named only in its home files, and what to use elsewhere.
@@ -29,13 +40,23 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("contexta::", &["src/main.rs"], "the path that names its floor"),
     (
         "std::fs",
-        &["src/engine/storage/os.rs", "src/capture/environment.rs", "src/surfaces/cli/output.rs"],
+        &[
+            "src/engine/storage/os.rs",
+            "src/capture/environment.rs",
+            "src/config/file.rs",
+            "src/surfaces/cli/output.rs",
+        ],
         "engine::storage::Storage",
     ),
     ("SystemTime", &["src/engine/storage/os.rs"], "Storage::now"),
     (
         "std::env",
-        &["src/capture/environment.rs", "src/surfaces/cli/output.rs", "src/main.rs"],
+        &[
+            "src/capture/environment.rs",
+            "src/surfaces/cli/output.rs",
+            "src/surfaces/cli/settings.rs",
+            "src/main.rs",
+        ],
         "an option handed in",
     ),
     ("println!", &[], "Output, or an answer"),

@@ -27,6 +27,12 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// The workspace was opened so that this may not be written.
+    #[error("the workspace is read-only: {what} cannot be written")]
+    ReadOnly {
+        /// What.
+        what: &'static str,
+    },
     /// The file of an artifact is missing, or is no file.
     #[error("the artifact {path} {what}")]
     Source {
@@ -45,6 +51,7 @@ impl Error {
             Error::Store(e) => e.code(),
             Error::ScopeClosed { .. } => "runtime_scope_closed",
             Error::UnusableName { .. } => "runtime_invalid_component",
+            Error::ReadOnly { .. } => "workspace_read_only",
             Error::Source { .. } => "artifact_source_missing",
         }
     }
@@ -58,6 +65,9 @@ impl Error {
                 Some("capture before complete() or fail(), or open another scope".into())
             }
             Error::UnusableName { .. } => Some("use some ASCII letters or digits in the name".into()),
+            Error::ReadOnly { .. } => {
+                Some("leave out the overlay `readonly`, or set `read_only` to false".into())
+            }
             Error::Source { .. } => Some("give the path of an existing file".into()),
         }
     }

@@ -1,7 +1,7 @@
 //! Describing and starting a run.
 
 use crate::capture::environment;
-use crate::capture::error::Result;
+use crate::capture::error::{Error, Result};
 use crate::capture::scope::RunScope;
 use crate::capture::session::Session;
 use crate::contract::refs::slug;
@@ -115,6 +115,10 @@ impl RunBuilder {
     /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
+        // No scope without a run: what is refused here is captured nowhere.
+        if session.options.records_read_only {
+            return Err(Error::ReadOnly { what: "runs" });
+        }
         let now = session.now();
         let id = match &self.run_id {
             Some(id) => id.clone(),
@@ -137,9 +141,11 @@ impl RunBuilder {
         run.command = self.command.clone();
         let run = Valid::new(run)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
+        let place = facts.len() as u64;
         facts.push(run.into());
-        facts.push(self.environment(&run_ref, now)?);
-        let place = facts.len() as u64 - 2;
+        if session.options.environment {
+            facts.push(self.environment(&run_ref, now)?);
+        }
         let receipt = session.journal.append(facts, Durability::Fsync)?;
         session.project_was_said();
         let said = receipt.stamp(place);
@@ -148,12 +154,14 @@ impl RunBuilder {
     }
 
     fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {
+        let options = &self.session.inner.options;
         let own = EnvironmentRef::under(run_ref, "runtime")?;
         let mut snapshot = EnvironmentSnapshot::new(own, run_ref.clone(), now, environment::platform());
         snapshot.runtime = self.runtime.clone();
-        snapshot.packages = self.packages.clone();
-        snapshot.environment_variables =
-            environment::variables(&self.session.inner.options.environment_variables);
+        if options.packages {
+            snapshot.packages = self.packages.clone();
+        }
+        snapshot.environment_variables = environment::variables(&options.environment_variables);
         Ok(Valid::new(snapshot)?.into())
     }
 }

@@ -141,6 +141,9 @@ impl Scope {
     fn register(&self, what: ArtifactRegistration, key: String) -> Result<RegisteredArtifact> {
         self.check_open()?;
         let inner = &self.session.inner;
+        if inner.options.artifacts_read_only {
+            return Err(Error::ReadOnly { what: "artifacts" });
+        }
         let artifact_ref = ArtifactRef::under(&self.run, &key)?;
         let source = |what_is_wrong| Error::Source { path: what.path.clone(), what: what_is_wrong };
         let info = inner

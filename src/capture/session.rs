@@ -22,6 +22,14 @@ pub struct CaptureOptions {
     pub environment_variables: Vec<String>,
     /// Whether to look for the revision of the code in the repository around the current directory.
     pub code_revision: bool,
+    /// Whether a run says what it runs on.
+    pub environment: bool,
+    /// Whether that names packages and their versions.
+    pub packages: bool,
+    /// Whether nothing may be captured.
+    pub records_read_only: bool,
+    /// Whether no artifact may be registered.
+    pub artifacts_read_only: bool,
 }
 
 impl Default for CaptureOptions {
@@ -32,6 +40,10 @@ impl Default for CaptureOptions {
             durability: Durability::Flush,
             environment_variables: Vec::new(),
             code_revision: true,
+            environment: true,
+            packages: true,
+            records_read_only: false,
+            artifacts_read_only: false,
         }
     }
 }

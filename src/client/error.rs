@@ -1,6 +1,7 @@
 //! All that can go wrong, for users of the client.
 
 use crate::capture;
+use crate::config::ConfigError;
 use crate::contract;
 use crate::engine;
 use crate::interpretation;
@@ -30,6 +31,15 @@ pub enum Error {
         /// The lock.
         path: PathBuf,
     },
+    /// What was asked for would change what may not be changed.
+    #[error("{what} may not be changed")]
+    ReadOnly {
+        /// What.
+        what: &'static str,
+    },
+    /// The settings cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// A capture failed.
     #[error(transparent)]
     Capture(#[from] capture::Error),
@@ -51,6 +61,8 @@ impl Error {
             Error::WorkspaceNotFound { .. } => "workspace_not_found",
             Error::NotAWorkspace { .. } => "workspace_invalid",
             Error::ImportBusy { .. } => "import_busy",
+            Error::ReadOnly { .. } => "workspace_read_only",
+            Error::Config(e) => e.code(),
             Error::Capture(e) => e.code(),
             Error::Query(e) => e.code(),
             Error::Recovery(e) => e.code(),
@@ -68,6 +80,10 @@ impl Error {
                 Some("a workspace has a folder `log`; name another path, or an empty or new one".into())
             }
             Error::ImportBusy { .. } => Some("import again when it is done".into()),
+            Error::ReadOnly { .. } => {
+                Some("leave out the overlay `readonly`, or set `read_only` to false".into())
+            }
+            Error::Config(e) => e.hint(),
             Error::Capture(e) => e.hint(),
             Error::Query(e) => e.hint(),
             Error::Recovery(e) => e.hint(),

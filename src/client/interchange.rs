@@ -81,6 +81,7 @@ impl Contexta {
         settings: ImportSettings,
         progress: Progress<'_>,
     ) -> Result<ImportReport> {
+        self.check_writes()?;
         // What is here already is looked up before it is said: two imports at once would say it twice. Where there are no
         // locks, that is the user's to avoid.
         let lock = self.paths.import_lock();

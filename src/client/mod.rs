@@ -2,6 +2,7 @@
 
 mod error;
 mod interchange;
+mod options;
 mod paths;
 
 pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
@@ -10,16 +11,18 @@ pub use crate::store::interchange::{
 };
 pub use error::{Error, Result};
 pub use interchange::{BodiesTarget, ImportSettings, ImportSource};
+pub use options::Options;
 pub use paths::Paths;
 
-use crate::capture::{CaptureOptions, RunBuilder, Session};
+use crate::capture::{RunBuilder, Session};
+use crate::config;
 use crate::engine::blob::BlobStore;
+use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
-use crate::engine::log::{Log, LogOptions};
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{Projector, ProjectorOptions};
 use crate::engine::storage::os::OsStorage;
-use crate::engine::storage::{Storage, exists};
+use crate::engine::storage::{DirEntry, Storage, exists};
 use crate::interpretation::{
     BestRun, Direction, Goal, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList,
     RunSnapshot, StepSeries, compare, lineage, query, report,
@@ -28,107 +31,12 @@ use crate::recovery::{
     DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, merge, rebuild,
     verify,
 };
-use crate::store::{Durability, Head, Journal, Note, Store};
-use std::path::{Path, PathBuf};
+use crate::store::{Head, Journal, Note, Store};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Called with the work done and in all, now and then during long work.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
-
-/// How to open a workspace.
-#[derive(Debug, Clone)]
-pub struct Options {
-    workspace: PathBuf,
-    create: bool,
-    publish: bool,
-    projections: Option<PathBuf>,
-    temporary: Option<PathBuf>,
-    capture: CaptureOptions,
-    storage: Option<Arc<dyn Storage>>,
-}
-
-impl Options {
-    /// The workspace at this path; created if nothing is there.
-    pub fn new(workspace: impl AsRef<Path>) -> Options {
-        Options {
-            workspace: workspace.as_ref().to_path_buf(),
-            create: true,
-            publish: true,
-            projections: None,
-            temporary: None,
-            capture: CaptureOptions::default(),
-            storage: None,
-        }
-    }
-
-    /// The project that runs belong to; by default `default`.
-    pub fn project(mut self, name: &str) -> Options {
-        self.capture.project = name.to_owned();
-        self
-    }
-
-    /// Who captures: a token such as `sdk.rust`.
-    pub fn producer(mut self, token: &str) -> Options {
-        self.capture.producer = token.to_owned();
-        self
-    }
-
-    /// What is promised when an event or metric has been captured; by default [`Durability::Flush`].
-    pub fn durability(mut self, durability: Durability) -> Options {
-        self.capture.durability = durability;
-        self
-    }
-
-    /// Names of environment variables that may be captured; by default none is.
-    pub fn environment_variables(mut self, names: &[&str]) -> Options {
-        self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
-        self
-    }
-
-    /// Whether to look for the revision of the code in the repository around the current directory; by default yes.
-    pub fn detect_code_revision(mut self, on: bool) -> Options {
-        self.capture.code_revision = on;
-        self
-    }
-
-    /// The workspace must exist already.
-    pub fn must_exist(mut self) -> Options {
-        self.create = false;
-        self
-    }
-
-    /// Changes nothing on disk, not even the projections.
-    pub fn read_only(mut self) -> Options {
-        self.create = false;
-        self.publish = false;
-        self
-    }
-
-    /// Keeps the projections in this directory instead of the workspace: on local disk where the workspace lies on a
-    /// network. They are derived; losing them loses nothing. One directory serves one workspace.
-    pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
-        self.projections = Some(dir.as_ref().to_path_buf());
-        self
-    }
-
-    /// Where a temporary file is made when the tables of a large log do not fit in memory and the workspace is opened
-    /// read-only; by default nowhere, and memory is used. Otherwise it is made beside the projections.
-    pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
-        self.temporary = Some(dir.as_ref().to_path_buf());
-        self
-    }
-
-    /// Another system than the real one, for tests.
-    pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
-        self.storage = Some(storage);
-        self
-    }
-
-    /// Opens the workspace.
-    pub fn open(self) -> Result<Contexta> {
-        Contexta::open_with(self)
-    }
-}
 
 /// One workspace. Dropping it ends its stream cleanly; [`Contexta::close`] does so and says how far it went.
 #[derive(Debug)]
@@ -138,6 +46,16 @@ pub struct Contexta {
     journal: Arc<Journal>,
     session: Session,
     store: Store,
+    segment_bytes_max: u64,
+    writes: Writes,
+}
+
+/// What may be changed.
+#[derive(Debug, Clone, Copy)]
+struct Writes {
+    tables: bool,
+    log: bool,
+    bodies: bool,
 }
 
 impl Contexta {
@@ -154,15 +72,19 @@ impl Contexta {
 
     fn open_with(options: Options) -> Result<Contexta> {
         let storage = options.storage.unwrap_or_else(OsStorage::shared);
-        let paths = Paths::new(&options.workspace);
-        prepare(storage.as_ref(), &paths, options.create)?;
+        let paths = options.paths;
+        let create = Create { workspace: options.create, tables: options.create_tables };
+        prepare(storage.as_ref(), &paths, create)?;
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
-        let log = Log::new(Arc::clone(&storage), paths.log(), LogOptions::default());
+        let segment_bytes_max = options.log.segment_bytes_max;
+        let log = Log::new(Arc::clone(&storage), paths.log(), options.log);
         let journal = Arc::new(Journal::new(log, blobs.clone()));
         let projections = options.projections.unwrap_or_else(|| paths.projections());
-        let spill = if options.publish { Some(projections.clone()) } else { options.temporary };
-        let projector_options =
-            ProjectorOptions { publish: options.publish, spill, ..ProjectorOptions::default() };
+        let there =
+            || exists(storage.as_ref(), &projections).map_err(|e| engine_io("look at", &projections, e));
+        let publish = options.publish && (options.create_tables || there()?);
+        let spill = if publish { Some(projections.clone()) } else { options.temporary };
+        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::default() };
         let projector = Projector::new(
             Arc::clone(&storage),
             paths.log(),
@@ -170,9 +92,19 @@ impl Contexta {
             projector_options,
             crate::projections::all(),
         );
-        let session = Session::new(Arc::clone(&journal), options.capture)?;
+        let capture = options.capture;
+        let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
+        let session = Session::new(Arc::clone(&journal), capture)?;
         let store = Store::new(projector, blobs, Arc::clone(&journal));
-        Ok(Contexta { storage, paths, journal, session, store })
+        Ok(Contexta {
+            storage,
+            paths,
+            journal,
+            session,
+            store,
+            segment_bytes_max,
+            writes: Writes { tables: publish, log, bodies },
+        })
     }
 
     /// Where its files are.
@@ -265,14 +197,31 @@ impl Contexta {
 
     /// Throws the projections away and makes them again from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<RebuildReport> {
+        if !self.writes.tables {
+            return Err(Error::ReadOnly { what: "the tables" });
+        }
         Ok(rebuild::rebuild(&self.store, progress)?)
+    }
+
+    /// Errors: log or bodies may not be changed.
+    fn check_writes(&self) -> Result<()> {
+        for (may, what) in [(self.writes.log, "the log"), (self.writes.bodies, "the bodies of artifacts")] {
+            if !may {
+                return Err(Error::ReadOnly { what });
+            }
+        }
+        Ok(())
     }
 
     /// Takes over everything from the workspace at `from`, which is only read: bodies, then streams. Again changes nothing.
     pub fn merge(&self, from: impl AsRef<Path>, progress: Progress<'_>) -> Result<MergeReport> {
+        self.check_writes()?;
         let other = Paths::new(from.as_ref());
-        prepare(self.storage.as_ref(), &other, false)?;
-        let logs = MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine());
+        prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
+        let logs = MergeOptions {
+            segment_bytes_max: self.segment_bytes_max,
+            ..MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine())
+        };
         let bodies =
             |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
         Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), progress)?)
@@ -300,27 +249,44 @@ impl Contexta {
     }
 }
 
+/// What may be made where it is missing.
+#[derive(Debug, Clone, Copy)]
+struct Create {
+    workspace: bool,
+    tables: bool,
+}
+
 /// Makes sure that there is a workspace, creating one where that is asked for and nothing else stands in the way.
 /// Several processes may do so at once, and one may die half-way: what is begun is gone on with.
-fn prepare(storage: &dyn Storage, paths: &Paths, create: bool) -> Result<()> {
+fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("look at", root, e);
     if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
+    // Something else lies where the log should: inside the workspace, or where the settings say.
+    if exists(storage, &paths.log()).map_err(wrap)? {
+        return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
+    }
     if exists(storage, root).map_err(wrap)? {
-        let own = |name: &str| paths.names().contains(&name);
+        let names = paths.names();
+        // Settings may be there before the workspace is.
+        let own = |entry: &DirEntry| match entry.is_dir {
+            true => names.contains(&entry.name),
+            false => entry.name == config::FILE_NAME,
+        };
         let is_dir = storage.info(root).map_err(wrap)?.is_dir;
-        let begun = is_dir
-            && !exists(storage, &paths.log()).map_err(wrap)?
-            && storage.list(root).map_err(wrap)?.iter().all(|entry| entry.is_dir && own(&entry.name));
-        if !(create && begun) {
+        let begun = is_dir && storage.list(root).map_err(wrap)?.iter().all(own);
+        if !(create.workspace && begun) {
             return Err(Error::NotAWorkspace { path: root.to_path_buf() });
         }
-    } else if !create {
+    } else if !create.workspace {
         return Err(Error::WorkspaceNotFound { path: root.to_path_buf() });
     }
     for dir in paths.all() {
+        if dir == paths.projections() && !create.tables {
+            continue;
+        }
         storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;
     }
     Ok(())

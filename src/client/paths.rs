@@ -1,17 +1,40 @@
 //! The layout of a workspace.
 
-use std::path::{Path, PathBuf};
+use crate::config::UnifiedConfig;
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
 
 /// The directories of one workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths {
     root: PathBuf,
+    log: PathBuf,
+    artifacts: PathBuf,
+    projections: PathBuf,
+    reports: PathBuf,
 }
 
 impl Paths {
     /// The layout under `root`.
     pub fn new(root: &Path) -> Paths {
-        Paths { root: root.to_path_buf() }
+        Paths {
+            root: root.to_path_buf(),
+            log: root.join("log"),
+            artifacts: root.join("artifacts"),
+            projections: root.join("projections"),
+            reports: root.join("reports"),
+        }
+    }
+
+    /// The layout that the settings describe.
+    pub fn of(config: &UnifiedConfig) -> Paths {
+        Paths {
+            root: config.workspace.root_path.clone(),
+            log: config.records.root_path.clone(),
+            artifacts: config.artifacts.root_path.clone(),
+            projections: config.metadata.database_path.clone(),
+            reports: config.workspace.reports_path.clone(),
+        }
     }
 
     /// The workspace itself.
@@ -21,18 +44,18 @@ impl Paths {
 
     /// The truth: streams of segments. A directory with this in it is a workspace.
     pub fn log(&self) -> PathBuf {
-        self.root.join("log")
+        self.log.clone()
     }
 
     /// Bodies by digest.
     pub fn objects(&self) -> PathBuf {
-        self.root.join("artifacts").join("objects")
+        self.artifacts.join("objects")
     }
 
     /// Generations; deletable at any time. An open workspace goes on with the tables it has in memory; the next one
     /// that is opened makes them again.
     pub fn projections(&self) -> PathBuf {
-        self.root.join("projections")
+        self.projections.clone()
     }
 
     /// What recovery and imports keep.
@@ -45,9 +68,14 @@ impl Paths {
         self.recovery().join("import.lock")
     }
 
-    /// Bodies on their way in.
+    /// Bodies on their way in. Beside the bodies where those lie apart: a file gets its name by renaming, which no file
+    /// system does to another one.
     pub fn staging(&self) -> PathBuf {
-        self.recovery().join("staging")
+        if self.artifacts == self.root.join("artifacts") {
+            self.recovery().join("staging")
+        } else {
+            self.artifacts.join("staging")
+        }
     }
 
     /// Copies of damaged bytes, kept before something else takes their place.
@@ -57,7 +85,7 @@ impl Paths {
 
     /// Where reports go that are given no other place.
     pub fn reports(&self) -> PathBuf {
-        self.root.join("reports")
+        self.reports.clone()
     }
 
     /// Everything that a new workspace has, the log first: with it the directory is a workspace.
@@ -66,7 +94,12 @@ impl Paths {
     }
 
     /// The names that stand directly in a workspace.
-    pub(crate) fn names(&self) -> [&'static str; 7] {
-        ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"]
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
+        let set = self.all().into_iter().filter_map(|dir| {
+            let first = dir.strip_prefix(&self.root).ok()?.components().next()?;
+            if let Component::Normal(name) = first { Some(name.to_string_lossy().into_owned()) } else { None }
+        });
+        usual.into_iter().map(str::to_owned).chain(set).collect()
     }
 }

@@ -19,7 +19,7 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
-    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors()].concat()
+    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs()].concat()
 }
 
 // ---- frames
@@ -478,4 +478,42 @@ fn cursors() -> Vec<Seed> {
         ("cursor", "claims-gaps", hostile),
         ("cursor", "cut", short),
     ]
+}
+
+// ---- configuration files
+
+fn configs() -> Vec<Seed> {
+    let toml = "overlays = [\"ci\"]\nproject_name = \"wine\"\n\n[records]\ndurability_mode = \"fsync\"\n\
+                max_segment_bytes = 1_048_576\n\n[surfaces.http]\nport = 80\n\n[interpretation.anomaly]\n\
+                z_score_threshold = 3.5\nmonitored_metrics = [\"loss\", \"ü\"]\n";
+    let yaml = "# comment\nproject_name: &name wine\nworkspace:\n  root_path: ~/runs\n  cache_path: null\nretention:\n  \
+                cache_ttl_days: 3\nsecurity: {secret_key_patterns: [*name, b], redaction_mode: strict}\n";
+    let json = "{\"capture\": {\"retry_attempts\": 3, \"retry_backoff_seconds\": 1e1}, \"config_version\": \"1\", \
+                \"retention\": {\"cache_ttl_days\": null}, \"surfaces\": {\"cli\": {\"color\": \"off\"}}}";
+    let bomb =
+        "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c]\ne: [*d,*d,*d,*d]\n";
+    let deep = format!("{{\"a\": {}1{}}}", "[".repeat(200), "]".repeat(200));
+    let all = contexta::config::UnifiedConfig::default().to_toml();
+    let seeds: [(&str, u8, &str); 12] = [
+        ("toml", 0, toml),
+        ("toml-all", 0, &all),
+        ("toml-date", 0, "project_name = 1979-05-27T07:32:00Z\n"),
+        ("toml-dotted", 0, "records.durability_mode = 'batched'\nrecords = { read_only = true }\n"),
+        ("toml-twice", 0, "project_name = 'a'\nproject_name = 'b'\n"),
+        ("yaml", 1, yaml),
+        ("yaml-bomb", 1, bomb),
+        ("yaml-merge", 1, "a: &a {read_only: true}\nrecords:\n  <<: *a\n? [x]\n: !!binary aGk=\n"),
+        ("yaml-two", 1, "project_name: a\n---\nproject_name: b\n"),
+        ("json", 2, json),
+        ("json-deep", 2, &deep),
+        (
+            "json-numbers",
+            2,
+            "{\"capture\": {\"retry_attempts\": 1e400}, \"records\": {\"max_segment_bytes\": -1}}",
+        ),
+    ];
+    let bytes = |(name, choice, text): (&'static str, u8, &str)| {
+        ("config_file", name, [&[choice], text.as_bytes()].concat())
+    };
+    seeds.into_iter().map(bytes).collect()
 }

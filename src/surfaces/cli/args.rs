@@ -1,6 +1,7 @@
 //! The arguments of every command.
 
 use crate::client::interchange_kinds;
+use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
 use crate::recovery::Head;
 use clap::builder::PossibleValuesParser;
@@ -11,15 +12,30 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "contexta", version, about, max_term_width = 100)]
 pub(super) struct Cli {
-    /// The workspace
-    #[arg(long, global = true, value_name = "PATH", default_value = ".contexta")]
-    pub(super) workspace: PathBuf,
-    /// How results and errors are written
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
-    pub(super) format: Format,
+    /// The workspace [default: .contexta]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(super) workspace: Option<PathBuf>,
+    /// A configuration file (.toml, .yaml, .json) [default: contexta.toml in the workspace, if there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The settings to start from: local, test
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+    /// Settings laid over the profile: debug, forensic, ci, readonly. May be repeated
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) overlay: Vec<String>,
+    /// One setting; `contexta config show` lists them. May be repeated
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+    /// How results and errors are written [default: text]
+    #[arg(long, global = true, value_enum)]
+    pub(super) format: Option<Format>,
     /// No notes and no progress on standard error
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
+    /// The settings that follow from all this, once they are loaded.
+    #[arg(skip)]
+    pub(super) loaded: LoadedConfig,
     #[command(subcommand)]
     pub(super) command: Command,
 }
@@ -66,6 +82,9 @@ pub(super) enum Command {
     /// What lies in the log
     #[command(subcommand)]
     Log(LogCommand),
+    /// Settings: their values, where those come from, what is wrong with a file. Creates nothing
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -155,6 +174,36 @@ pub(super) enum LogCommand {
     Heads,
     /// Print entries in the order of the log; with `--format json` one object a line
     Dump(DumpArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Every setting with its value and its source
+    Show(ConfigShowArgs),
+    /// The workspace, the file that was read, and every directory
+    Path,
+    /// Say everything that is wrong with the settings. Exits 1 if anything is
+    Check(ConfigCheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigShowArgs {
+    /// Only what differs from the defaults
+    #[arg(long)]
+    pub(super) changed: bool,
+    /// As a TOML file that gives the same settings
+    #[arg(long, conflicts_with = "changed")]
+    pub(super) toml: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ConfigCheckArgs {
+    /// The file, as with --config
+    #[arg(value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// A warning is a mistake as well
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 #[derive(Debug, Args)]

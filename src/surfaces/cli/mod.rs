@@ -6,9 +6,12 @@
 mod args;
 mod commands;
 mod output;
+mod settings;
 mod text;
 
-use args::{Cli, Command, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand};
+use args::{
+    Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
+};
 use clap::Parser;
 use clap::error::ErrorKind;
 use output::Output;
@@ -40,12 +43,17 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the command line and gives the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let args = gathered(args);
+    let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(e) => return usage(&e, &args),
     };
-    let out = Output::new(cli.format, cli.quiet);
+    let (out, error) = settings::load(&mut cli);
+    if let Some(error) = error {
+        out.failure(&Failure::Client(error.into()));
+        // That the settings are wrong says nothing about the workspace.
+        return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
+    }
     match dispatch(&cli, &out) {
         Ok(code) => ExitCode::from(code),
         // Whoever read the output has heard enough.
@@ -55,6 +63,31 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The arguments with those that may be repeated in front, where the parser counts all of them: of an option that stands before
+/// and behind a command it keeps the ones behind.
+fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    const REPEATED: [&str; 2] = ["--set", "--overlay"];
+    let mut args = args.into_iter().peekable();
+    let mut front = Vec::from_iter(args.next());
+    let mut rest = Vec::new();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        let has_value = text.contains('=');
+        let value_follows = args.peek().is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+        if text == "--" {
+            rest.push(arg);
+            break;
+        } else if !REPEATED.contains(&name) || !(has_value || value_follows) {
+            rest.push(arg);
+        } else {
+            front.push(arg.clone());
+            front.extend(if has_value { None } else { args.next() });
+        }
+    }
+    front.into_iter().chain(rest).chain(args).collect()
 }
 
 fn dispatch(cli: &Cli, out: &Output) -> Outcome {
@@ -78,6 +111,9 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
         Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
         Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
+        Command::Config(ConfigCommand::Show(args)) => commands::config::show(cli, args, out),
+        Command::Config(ConfigCommand::Path) => commands::config::path(cli, out),
+        Command::Config(ConfigCommand::Check(args)) => commands::config::check(cli, args, out),
     }
 }
 
@@ -107,7 +143,11 @@ fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
     if json {
         let message = e.to_string();
         let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Output::new(Format::Json, false).error("usage", &first, Some("`contexta --help` lists all commands"));
+        Output::new(Format::Json, false, false).error(
+            "usage",
+            &first,
+            Some("`contexta --help` lists all commands"),
+        );
     } else {
         let _ = e.print();
     }

@@ -1,5 +1,6 @@
 //! Where the command writes: results to standard output; notes, progress and errors to standard error.
 
+use crate::config::ConfigWarning;
 use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
 use crate::interpretation::{Note, Severity};
@@ -28,8 +29,8 @@ pub(super) enum Paint {
 }
 
 impl Output {
-    pub(super) fn new(format: Format, quiet: bool) -> Output {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    pub(super) fn new(format: Format, quiet: bool, color: bool) -> Output {
+        let wanted = color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         Output {
             format,
             quiet,
@@ -87,6 +88,17 @@ impl Output {
             };
             let word = painted(self.color_notes, paint, word);
             let _ = writeln!(io::stderr(), "{word}: {} [{}]", plain(&note.message), note.code);
+        }
+    }
+
+    /// Says what may be meant otherwise in the settings.
+    pub(super) fn warnings(&self, warnings: &[ConfigWarning]) {
+        if self.quiet || self.is_json() {
+            return;
+        }
+        for warning in warnings {
+            let word = painted(self.color_notes, Paint::Yellow, "warning");
+            let _ = writeln!(io::stderr(), "{word}: {} [{}]", plain(&warning.message()), warning.code());
         }
     }
 

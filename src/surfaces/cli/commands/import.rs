@@ -1,6 +1,6 @@
 //! `contexta import jsonl`
 
-use crate::client::{Contexta, ImportReport, ImportSettings, ImportSource, interchange_kinds};
+use crate::client::{ImportReport, ImportSettings, ImportSource, Options, interchange_kinds};
 use crate::contract::ExtensionRegistry;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
@@ -17,7 +17,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         None => None,
     };
     let settings = ImportSettings { bodies: args.bodies.clone(), strict: args.strict, registry };
-    let contexta = Contexta::open(&cli.workspace)?;
+    let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.progress("importing");
     let tell = |done, total| {
         bar.set_length(total);

@@ -1,15 +1,21 @@
 //! `contexta init`
 
-use crate::client::Contexta;
+use crate::client::{Error, Options};
 use crate::contract::Value;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::Cli;
+use crate::surfaces::cli::commands::existing;
 use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::settings::shown;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
-    let existed = Contexta::open_existing(&cli.workspace).is_ok();
-    Contexta::open(&cli.workspace)?;
-    let path = cli.workspace.display().to_string();
+    let config = &cli.loaded.config;
+    let existed = existing(cli).is_ok();
+    if !existed && config.records.read_only {
+        return Err(Error::ReadOnly { what: "the workspace" }.into());
+    }
+    Options::from_config(config)?.may_create().open()?;
+    let path = shown(&config.workspace.root_path);
     if out.is_json() {
         out.json(&Value::map([("workspace", Value::Text(path)), ("created", (!existed).into())]))?;
     } else if existed {

@@ -1,6 +1,6 @@
 //! `contexta merge`
 
-use crate::client::Contexta;
+use crate::client::Options;
 use crate::recovery::merge::Change;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, MergeArgs};
@@ -8,7 +8,7 @@ use crate::surfaces::cli::output::Output;
 use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MergeArgs, out: &Output) -> Outcome {
-    let contexta = Contexta::open(&cli.workspace)?;
+    let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.progress("merging");
     let report = contexta.merge(&args.from, &|done, total| {
         bar.set_length(total);

@@ -1,6 +1,7 @@
 //! One command, one file.
 
 pub(super) mod compare;
+pub(super) mod config;
 pub(super) mod digest;
 pub(super) mod export;
 pub(super) mod import;
@@ -19,5 +20,5 @@ use crate::surfaces::cli::args::Cli;
 
 /// The workspace of a command that reads: it must be there, and only its projections may change.
 fn existing(cli: &Cli) -> Result<Contexta> {
-    Options::new(&cli.workspace).must_exist().open()
+    Options::from_config(&cli.loaded.config)?.must_exist().open()
 }

@@ -32,7 +32,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) 
 type Checked = (u8, std::io::Result<()>);
 
 fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> crate::client::Result<Checked> {
-    let options = Options::new(&cli.workspace).read_only().temporary_dir(out.temporary_dir());
+    let options = Options::from_config(&cli.loaded.config)?.read_only().temporary_dir(out.temporary_dir());
     let contexta = options.open()?;
     let heads = args.head.clone();
     let options = VerifyOptions { bodies: !args.skip_bodies, projections: !args.skip_projections, heads };

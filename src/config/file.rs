@@ -1,0 +1,156 @@
+//! Configuration files: TOML, YAML, JSON, by the end of their name. The only file here that looks at the disk.
+//!
+//! Whatever a file holds, reading it is bounded: in size, in nesting, in what YAML's aliases may repeat. A repeated key is
+//! refused, a byte order mark is passed over.
+
+use crate::config::error::ConfigError;
+use crate::config::value::ConfigValue;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+/// Longer files are refused.
+pub const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Deeper trees are refused; settings need four levels.
+const DEPTH_MAX: usize = 32;
+
+/// What a file is written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// `.toml`
+    Toml,
+    /// `.yaml`, `.yml`
+    Yaml,
+    /// `.json`
+    Json,
+}
+
+impl FileFormat {
+    /// The format that the name of a file says.
+    pub fn of(path: &Path) -> Option<FileFormat> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "toml" => Some(FileFormat::Toml),
+            "yaml" | "yml" => Some(FileFormat::Yaml),
+            "json" => Some(FileFormat::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Whether there is anything at the path.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Whether two paths lead to the same place.
+pub(super) fn same_place(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+/// The settings in a file, as a tree.
+pub(super) fn read(path: &Path) -> Result<BTreeMap<String, ConfigValue>, ConfigError> {
+    let unreadable = |why: String| ConfigError::FileUnreadable { path: path.to_path_buf(), why };
+    let meta = match fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            return Err(ConfigError::FileNotFound { path: path.to_path_buf() });
+        }
+        Err(e) => return Err(unreadable(e.to_string())),
+    };
+    // Opening a pipe would wait for somebody to write.
+    if !meta.is_file() {
+        return Err(unreadable("it is no file".to_owned()));
+    }
+    let format =
+        FileFormat::of(path).ok_or_else(|| ConfigError::UnsupportedFile { path: path.to_path_buf() })?;
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(path).and_then(|f| f.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    opened.map_err(|e| unreadable(e.to_string()))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(unreadable(format!("it is longer than {FILE_BYTES_MAX} bytes")));
+    }
+    parse(&bytes, format, path)
+}
+
+/// The settings in the bytes of a file. `path` is for errors only.
+pub fn parse(
+    bytes: &[u8],
+    format: FileFormat,
+    path: &Path,
+) -> Result<BTreeMap<String, ConfigValue>, ConfigError> {
+    let invalid = |at, why| ConfigError::InvalidFile { path: path.to_path_buf(), at, why };
+    let text = std::str::from_utf8(bytes).map_err(|e| {
+        let before =
+            bytes.get(..e.valid_up_to()).and_then(|b| std::str::from_utf8(b).ok()).unwrap_or_default();
+        invalid(Some(place(before, before.len())), "not UTF-8".to_owned())
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let tree = match format {
+        FileFormat::Toml => toml::from_str(text)
+            .map_err(|e| invalid(e.span().map(|span| place(text, span.start)), first_line(e.message()))),
+        FileFormat::Json => serde_json::from_str(text).map_err(|e| {
+            let why = e.to_string();
+            let why = why.rsplit_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+            invalid(Some((e.line() as u64, e.column() as u64)), first_line(why))
+        }),
+        FileFormat::Yaml => yaml(text).map_err(|(at, why)| invalid(at, why)),
+    }?;
+    match tree {
+        ConfigValue::Map(members) if depth_fits(members.values(), DEPTH_MAX) => Ok(members),
+        ConfigValue::Map(_) => Err(invalid(None, format!("nested more than {DEPTH_MAX} deep"))),
+        // A YAML file of comments only.
+        ConfigValue::Null if format == FileFormat::Yaml => Ok(BTreeMap::new()),
+        _ => Err(invalid(None, "it holds no settings by name".to_owned())),
+    }
+}
+
+fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
+    let budget = serde_saphyr::budget! {
+        max_depth: DEPTH_MAX,
+        max_documents: 1,
+        max_nodes: 100_000,
+        max_events: 400_000,
+        max_aliases: 1_000,
+        max_anchors: 1_000,
+    };
+    let options = serde_saphyr::options! {
+        budget: budget,
+        // `no` is a text, as YAML 1.2 has it; a setting that is a truth value reads it all the same.
+        strict_booleans: true,
+        duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|e| {
+        let at = e.location().map(|at| (at.line(), at.column())).filter(|at| at.0 > 0);
+        let why = e.without_snippet().to_string();
+        // The place is said beside it.
+        let why = why.split(" at line ").next().unwrap_or_default();
+        (at, first_line(why))
+    })
+}
+
+/// Line and column of a place in a text, from 1.
+fn place(text: &str, offset: usize) -> (u64, u64) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() as u64 + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u64 + 1;
+    (line, column)
+}
+
+fn first_line(text: &str) -> String {
+    crate::config::patch::short(text.lines().next().unwrap_or_default())
+}
+
+fn depth_fits<'a>(mut values: impl Iterator<Item = &'a ConfigValue>, left: usize) -> bool {
+    values.all(|value| match (value, left.checked_sub(1)) {
+        (ConfigValue::Map(_) | ConfigValue::List(_), None) => false,
+        (ConfigValue::Map(members), Some(left)) => depth_fits(members.values(), left),
+        (ConfigValue::List(items), Some(left)) => depth_fits(items.iter(), left),
+        _ => true,
+    })
+}

@@ -1,0 +1,62 @@
+//! The settings of the command line: everything it is given, put together. The one place that reads the environment.
+
+use crate::config::{CliVerbosity, ConfigError, LoadInputs, OutputFormat, load_config};
+use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
+use crate::surfaces::cli::output::Output;
+use std::path::Path;
+
+/// Loads the settings into `cli`, says what is to be warned of, and gives what they make of the output; and the error, if
+/// they cannot be used. `config check` loads for itself.
+pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
+    let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
+    let loaded = load_config(&inputs(cli, None));
+    let error = match loaded {
+        Ok(loaded) => {
+            cli.loaded = loaded;
+            None
+        }
+        Err(_) if checks => None,
+        Err(e) => Some(e),
+    };
+    let config = &cli.loaded.config;
+    let format = cli.format.unwrap_or(match config.surfaces.cli.default_output_format {
+        OutputFormat::Text => Format::Text,
+        OutputFormat::Json => Format::Json,
+    });
+    let quiet = cli.quiet || config.surfaces.cli.verbosity == CliVerbosity::Quiet;
+    let out = Output::new(format, quiet, config.surfaces.cli.color);
+    // `config` shows them in its answer.
+    if !matches!(cli.command, Command::Config(_)) {
+        out.warnings(&cli.loaded.warnings);
+    }
+    (out, error)
+}
+
+/// Everything that the command line was given; `file` stands for `--config`.
+pub(super) fn inputs(cli: &Cli, file: Option<&Path>) -> LoadInputs {
+    let mut inputs = LoadInputs::new().discover(true).environment(std::env::vars_os());
+    if let Ok(dir) = std::env::current_dir() {
+        inputs = inputs.base_dir(dir);
+    }
+    if let Some(file) = file.or(cli.config.as_deref()) {
+        inputs = inputs.file(file);
+    }
+    if let Some(profile) = &cli.profile {
+        inputs = inputs.profile(profile);
+    }
+    if !cli.overlay.is_empty() {
+        inputs = inputs.overlays(&cli.overlay);
+    }
+    if let Some(workspace) = &cli.workspace {
+        inputs = inputs.workspace(workspace);
+    }
+    cli.set.iter().fold(inputs, |inputs, assignment| inputs.set(assignment))
+}
+
+/// A path for people: from the current directory, if it lies there.
+pub(super) fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    let short = short.filter(|short| !short.as_os_str().is_empty());
+    short.unwrap_or(path).display().to_string()
+}

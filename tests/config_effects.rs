@@ -1,0 +1,344 @@
+//! Every setting has an effect: who reads it, what it does, and the table of docs/CONFIGURATION.md.
+
+use crate::support::{TempDir, two_runs};
+use contexta::config::{Key, LoadInputs, UnifiedConfig, keys, load_config};
+use contexta::{Contexta, Options};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Settings that nobody reads yet, and the part of the roadmap that brings the reader. Empty after part 7.
+const UNREAD: &[(&str, u8)] = &[
+    ("workspace.exports_path", 7),
+    ("workspace.cache_path", 6),
+    ("contract.validation_mode", 4),
+    ("contract.compatibility_mode", 5),
+    ("capture.capture_config_snapshot", 4),
+    ("capture.retry_attempts", 4),
+    ("capture.retry_backoff_seconds", 4),
+    ("capture.dispatch_failure_mode", 4),
+    ("capture.write_degraded_marker_on_partial_failure", 4),
+    ("metadata.auto_migrate", 6),
+    ("records.enable_indexes", 5),
+    ("artifacts.default_ingest_mode", 4),
+    ("artifacts.verification_mode", 4),
+    ("artifacts.create_missing_dirs", 4),
+    ("artifacts.chunk_size_bytes", 4),
+    ("interpretation.comparison.metric_selection", 5),
+    ("interpretation.comparison.include_unchanged_metrics", 5),
+    ("interpretation.comparison.missing_stage_severity", 5),
+    ("interpretation.diagnostics.require_metrics_for_completed_stages", 5),
+    ("interpretation.diagnostics.detect_degraded_records", 5),
+    ("interpretation.diagnostics.expected_terminal_stage_names", 5),
+    ("interpretation.reports.include_completeness_notes", 5),
+    ("interpretation.reports.include_lineage_summary", 5),
+    ("interpretation.reports.include_evidence_summary", 5),
+    ("interpretation.search.default_limit", 5),
+    ("interpretation.search.text_match_fields", 5),
+    ("interpretation.search.case_sensitive", 5),
+    ("interpretation.trend.default_window_runs", 5),
+    ("interpretation.trend.metric_aggregation", 5),
+    ("interpretation.anomaly.z_score_threshold", 5),
+    ("interpretation.anomaly.min_baseline_runs", 5),
+    ("interpretation.anomaly.monitored_metrics", 5),
+    ("interpretation.alert.stop_on_first_trigger", 5),
+    ("interpretation.alert.default_severity", 5),
+    ("recovery.outbox_root", 4),
+    ("recovery.backup_root", 6),
+    ("recovery.restore_staging_root", 6),
+    ("recovery.replay_mode_default", 6),
+    ("recovery.require_plan_before_apply", 6),
+    ("recovery.create_backup_before_restore", 6),
+    ("surfaces.http.enabled", 7),
+    ("surfaces.http.host", 7),
+    ("surfaces.http.port", 7),
+    ("surfaces.http.open_browser", 7),
+    ("surfaces.html.enabled", 7),
+    ("surfaces.html.inline_charts", 7),
+    ("surfaces.notebook.enabled", 7),
+    ("surfaces.export.csv_delimiter", 7),
+    ("surfaces.export.html_inline_charts", 7),
+    ("surfaces.export.include_completeness_notes", 7),
+    ("retention.cache_ttl_days", 6),
+    ("retention.report_ttl_days", 6),
+    ("retention.export_ttl_days", 6),
+    ("retention.artifact_retention_mode", 6),
+    ("retention.records_compaction_enabled", 6),
+    ("security.redaction_mode", 4),
+    ("security.secret_key_patterns", 4),
+    ("security.allow_unredacted_local_exports", 7),
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn sources(dir: &Path, found: &mut String) {
+    for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(entry).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.extend(code.flat_map(|line| [line, "\n"]));
+        }
+    }
+}
+
+/// Whether code outside `src/config` names `config.<key>`, or that of a setting which follows from it. Who uses a setting
+/// spells it so: from a variable `config`, in full.
+fn is_read(key: &Key, code: &str) -> bool {
+    let name = format!("config.{}", key.name);
+    let named = code.match_indices(&name).any(|(at, _)| {
+        let behind = code[at + name.len()..].chars().next();
+        !behind.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    });
+    // A setting that takes one value has its effect when it is refused any other.
+    named || key.only.is_some() || keys().iter().any(|k| k.derived_from == Some(key.name) && is_read(k, code))
+}
+
+#[test]
+fn every_setting_has_a_reader_or_a_part_that_brings_it() {
+    let mut code = String::new();
+    for entry in fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() && entry.file_name().is_some_and(|name| name != "config") {
+            sources(&entry, &mut code);
+        }
+    }
+    let mut wrong = Vec::new();
+    let unread: BTreeMap<&str, u8> = UNREAD.iter().copied().collect();
+    for key in keys() {
+        match (is_read(key, &code), unread.contains_key(key.name)) {
+            (false, false) => wrong.push(format!("{} has no reader, and no part that brings one", key.name)),
+            (true, true) => wrong.push(format!("{} has a reader now: take it off the list", key.name)),
+            _ => {}
+        }
+    }
+    let known = |name: &str| keys().iter().any(|key| key.name == name);
+    wrong.extend(
+        UNREAD.iter().filter(|(name, _)| !known(name)).map(|(name, _)| format!("{name} is no setting")),
+    );
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    assert!(UNREAD.iter().all(|(_, part)| (4..=7).contains(part)));
+}
+
+#[test]
+fn the_document_lists_every_setting() {
+    let path = root().join("docs/CONFIGURATION.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- settings: made by tests/config_effects.rs -->\n", "<!-- end of settings -->");
+    let (before, rest) = text.split_once(begin).expect("the mark where the table begins");
+    let (written, after) = rest.split_once(end).expect("the mark where it ends");
+    let table = table();
+    if std::env::var_os("CONTEXTA_WRITE_DOCS").is_some() {
+        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
+        return;
+    }
+    assert!(written == table, "docs/CONFIGURATION.md: write it anew with CONTEXTA_WRITE_DOCS=1");
+}
+
+fn table() -> String {
+    let unread: BTreeMap<&str, u8> = UNREAD.iter().copied().collect();
+    let mut text =
+        String::from("\n| Setting | Takes | Default | Effect | What it is for |\n|---|---|---|---|---|\n");
+    for key in keys() {
+        let takes = match (key.only, &key.range) {
+            (Some(only), _) => format!("`{only}` only"),
+            (None, Some(range)) => format!("{}, {range}", key.takes),
+            (None, None) => key.takes.clone(),
+        };
+        let default = match key.derived_from {
+            Some(from) => format!("from `{from}`: `{}`", key.default),
+            None => format!("`{}`", key.default.to_json()),
+        };
+        let effect = unread.get(key.name).map_or("yes".to_owned(), |part| format!("part {part}"));
+        text.push_str(&format!("| `{}` | {takes} | {default} | {effect} | {} |\n", key.name, key.doc));
+    }
+    text.push('\n');
+    text
+}
+
+// ---- what they do
+
+fn config(root: &Path, sets: &[&str]) -> UnifiedConfig {
+    let inputs = LoadInputs::new().base_dir(root).workspace("w").set("project_name=wine");
+    load_config(&sets.iter().fold(inputs, |inputs, set| inputs.set(set))).unwrap().config
+}
+
+fn open(root: &Path, sets: &[&str]) -> contexta::Result<Contexta> {
+    Options::from_config(&config(root, sets))?.open()
+}
+
+/// Every file and directory with its length and when it was changed.
+fn listing(dir: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    let mut left = vec![dir.to_path_buf()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()) {
+            let meta = fs::metadata(&entry).unwrap();
+            found.push((entry.clone(), meta.len(), meta.modified().unwrap()));
+            if meta.is_dir() {
+                left.push(entry);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn directories_lie_where_they_are_set() {
+    let dir = TempDir::new("effects-directories");
+    let sets = [
+        "workspace.records_path=elsewhere/stream",
+        "metadata.database_path=fast",
+        "artifacts.root_path=w/bodies",
+        "workspace.reports_path=w/out/reports",
+    ];
+    let contexta = open(dir.path(), &sets).unwrap();
+    two_runs(&contexta);
+    let file = dir.path().join("model.bin");
+    fs::write(&file, "weights").unwrap();
+    let run = contexta.run("one").start().unwrap();
+    run.register_artifact("model_bundle", &file).unwrap();
+    run.complete().unwrap();
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 3);
+    drop(contexta);
+    let at = |path: &str| dir.path().join(path);
+    assert!(fs::read_dir(at("elsewhere/stream")).unwrap().count() == 1);
+    assert!(fs::read_dir(at("fast")).unwrap().count() > 0);
+    assert!(
+        at("w/bodies/objects").is_dir() && at("w/bodies/staging").is_dir() && at("w/out/reports").is_dir()
+    );
+    assert!(!at("w/log").exists() && !at("w/projections").exists() && !at("w/artifacts").exists());
+    // Again, and with one directory elsewhere: that is no workspace then.
+    assert_eq!(open(dir.path(), &sets).unwrap().list_runs(None).unwrap().runs.len(), 3);
+    fs::create_dir_all(at("foreign/dir")).unwrap();
+    let foreign = open(dir.path(), &["workspace.records_path=foreign"]).unwrap_err();
+    assert_eq!(foreign.code(), "workspace_invalid");
+}
+
+#[test]
+fn readonly_refuses_captures_and_changes_nothing_on_disk() {
+    let dir = TempDir::new("effects-readonly");
+    two_runs(&open(dir.path(), &[]).unwrap());
+    open(dir.path(), &[]).unwrap().list_runs(None).unwrap();
+    let before = listing(dir.path());
+    let inputs = LoadInputs::new().base_dir(dir.path()).workspace("w").overlays(&["readonly"]);
+    let config = load_config(&inputs).unwrap().config;
+    let contexta = Options::from_config(&config).unwrap().open().unwrap();
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
+    let refused = contexta.run("x").start().map(drop).unwrap_err();
+    assert_eq!(refused.code(), "workspace_read_only");
+    assert_eq!(contexta.rebuild(&|_, _| {}).unwrap_err().code(), "workspace_read_only");
+    assert_eq!(contexta.merge(dir.path().join("w"), &|_, _| {}).unwrap_err().code(), "workspace_read_only");
+    drop(contexta);
+    assert_eq!(listing(dir.path()), before);
+    let elsewhere = load_config(&inputs.workspace("new")).unwrap().config;
+    let missing = Options::from_config(&elsewhere).unwrap().open().map(drop).unwrap_err();
+    assert_eq!(missing.code(), "workspace_not_found");
+    assert!(!dir.path().join("new").exists());
+    // One by one.
+    let contexta = open(dir.path(), &["artifacts.read_only=true"]).unwrap();
+    let run = contexta.run("x").start().unwrap();
+    let refused = run.register_artifact("model_bundle", dir.path().join("any")).map(drop).unwrap_err();
+    assert_eq!(refused.code(), "workspace_read_only");
+    run.complete().unwrap();
+    let records = open(dir.path(), &["records.read_only=true"]).unwrap();
+    assert_eq!(records.run("x").start().map(drop).unwrap_err().code(), "workspace_read_only");
+}
+
+#[test]
+fn tables_are_left_alone_where_settings_say_so() {
+    let dir = TempDir::new("effects-tables");
+    two_runs(&open(dir.path(), &["metadata.auto_create=false"]).unwrap());
+    let tables = dir.path().join("w/projections");
+    assert_eq!(
+        open(dir.path(), &["metadata.auto_create=false"]).unwrap().list_runs(None).unwrap().runs.len(),
+        2
+    );
+    assert!(!tables.exists());
+    assert_eq!(
+        open(dir.path(), &["metadata.read_only=true"]).unwrap().list_runs(None).unwrap().runs.len(),
+        2
+    );
+    assert!(!tables.exists());
+    open(dir.path(), &[]).unwrap().rebuild(&|_, _| {}).unwrap();
+    assert!(tables.exists());
+}
+
+#[test]
+fn a_missing_workspace_is_made_only_where_settings_let_it() {
+    let dir = TempDir::new("effects-create");
+    let refused = open(dir.path(), &["workspace.create_missing_dirs=false"]).map(drop).unwrap_err();
+    assert_eq!(refused.code(), "workspace_not_found");
+    assert!(!dir.path().join("w").exists());
+    // Settings may lie there first.
+    fs::create_dir(dir.path().join("w")).unwrap();
+    fs::write(dir.path().join("w/contexta.toml"), "").unwrap();
+    open(dir.path(), &[]).unwrap();
+    open(dir.path(), &["workspace.create_missing_dirs=false"]).unwrap();
+}
+
+#[test]
+fn a_run_says_of_itself_what_settings_let_it() {
+    let dir = TempDir::new("effects-capture");
+    let of = |sets: &[&str]| {
+        let contexta = open(dir.path(), sets).unwrap();
+        let run = contexta.run("x").package("numpy", "2").start().unwrap();
+        let name = run.run_ref().to_string();
+        let durability = run.metric("loss", 0.5).unwrap().durability.name();
+        run.complete().unwrap();
+        (contexta.run_snapshot(&name).unwrap(), durability)
+    };
+    let (usual, durability) = of(&[]);
+    let snapshot = &usual.environments[0].snapshot;
+    assert_eq!(snapshot.packages.get("numpy").map(String::as_str), Some("2"));
+    assert!(snapshot.environment_variables.is_empty());
+    assert_eq!((usual.run.project_name.as_str(), durability), ("wine", "flush"));
+    assert!(of(&["capture.capture_environment_snapshot=no"]).0.environments.is_empty());
+    assert!(of(&["capture.capture_installed_packages=no"]).0.environments[0].snapshot.packages.is_empty());
+    assert_eq!(of(&["capture.capture_code_revision=no"]).0.run.code_revision, None);
+    // Set for every test by cargo.
+    let (allowed, _) = of(&["security.environment_variable_allowlist=CARGO_PKG_NAME"]);
+    assert_eq!(allowed.environments[0].snapshot.environment_variables.len(), 1);
+    assert_eq!(of(&["records.durability_mode=fsync"]).1, "fsync");
+    assert_eq!(of(&["records.durability_mode=batched"]).1, "batched");
+    let bad = open(dir.path(), &["capture.producer_ref=Not A Token"]).unwrap();
+    let run = bad.run("x").start().unwrap();
+    assert_eq!(run.metric("loss", 0.5).map(drop).unwrap_err().code(), "record_invalid_producer_ref");
+}
+
+#[test]
+fn segments_end_where_settings_say() {
+    let dir = TempDir::new("effects-segments");
+    let contexta = open(dir.path(), &["records.max_segment_bytes=65536"]).unwrap();
+    let run = contexta.run("x").start().unwrap();
+    for n in 0..40 {
+        let noise: String =
+            (0..4000u32).map(|k| char::from(b'a' + (k.wrapping_mul(k + n) % 26) as u8)).collect();
+        run.event("noise", &format!("{n} {noise}")).unwrap();
+    }
+    run.complete().unwrap();
+    drop(contexta);
+    let stream = fs::read_dir(dir.path().join("w/log")).unwrap().next().unwrap().unwrap().path();
+    assert!(
+        fs::read_dir(stream)
+            .unwrap()
+            .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|x| x == "seg"))
+            .count()
+            > 1
+    );
+}
+
+#[test]
+fn values_that_only_code_can_have_put_in_are_refused_when_opened() {
+    let mut config = UnifiedConfig::default();
+    config.surfaces.http.port = 0;
+    let error = Options::from_config(&config).map(drop).unwrap_err();
+    assert_eq!(error.code(), "invalid_config_value");
+    assert!(error.to_string().contains("surfaces.http.port"), "{error}");
+    let mut config = UnifiedConfig::default();
+    config.records.root_path = PathBuf::new();
+    assert_eq!(Options::from_config(&config).map(drop).unwrap_err().code(), "invalid_config_value");
+}
