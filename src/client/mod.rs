@@ -5,6 +5,7 @@ mod interchange;
 mod options;
 mod paths;
 
+#[cfg(feature = "cli")]
 pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
 pub use crate::store::interchange::{
     ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,

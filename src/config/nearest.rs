@@ -3,6 +3,9 @@
 /// Longer names are not compared: nobody meant them, and it would cost too much.
 const NAME_LEN_MAX: usize = 96;
 
+/// A beginning this long is one.
+const BEGINNING_MIN: usize = 4;
+
 /// The candidate that `name` is most like, if it is like any. A dotted name may also be like the end of a candidate:
 /// `durability_mode` is like `records.durability_mode`.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -18,7 +21,10 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         let fits = |d: usize, len: usize| d <= (len / 4).max(1);
         let whole = fits(whole, name.len()).then_some(whole);
         let end = fits(end.saturating_sub(1), own.len()).then_some(end);
-        Some((whole.into_iter().chain(end).min()?, distance(name, candidate), candidate))
+        // `records.durability` begins as `records.durability_mode` does.
+        let begun = own.len() >= BEGINNING_MIN && last(candidate).starts_with(&own);
+        let begun = begun.then_some(2);
+        Some((whole.into_iter().chain(end).chain(begun).min()?, distance(name, candidate), candidate))
     });
     scored.min().map(|(_, _, candidate)| candidate)
 }
@@ -59,6 +65,7 @@ mod tests {
         assert_eq!(find("record.durability_mode"), Some("records.durability_mode"));
         assert_eq!(find("metadata.readonly"), Some("metadata.read_only"));
         assert_eq!(find("projetc_name"), Some("project_name"));
+        assert_eq!(find("records.durability"), Some("records.durability_mode"));
         assert_eq!(find("colour"), None);
         assert_eq!(find(&"x".repeat(1 << 20)), None);
     }
