@@ -11,6 +11,7 @@
 )]
 
 mod config;
+mod contract;
 mod domain;
 mod durability;
 mod json;

@@ -11,6 +11,7 @@ mod config;
 #[cfg(feature = "cli")]
 mod config_cli;
 mod config_effects;
+mod contract_codes;
 mod end_to_end;
 mod fuzz_corpus;
 mod golden;

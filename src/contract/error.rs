@@ -45,8 +45,6 @@ codes! {
     Timestamp = "context_invalid_timestamp";
     /// A map with a blank key or value, or no map of texts.
     Mapping = "context_invalid_mapping";
-    /// Not a list of extension field sets.
-    Extensions = "context_invalid_extensions";
     /// Not a status.
     Status = "context_invalid_status";
     /// An end without a closed status, or the other way round.

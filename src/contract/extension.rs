@@ -308,7 +308,7 @@ impl Canonical for ExtensionFieldSet {
 }
 
 impl Field for ExtensionFieldSet {
-    const CODE: ErrorCode = ErrorCode::Extensions;
+    const CODE: ErrorCode = ErrorCode::JsonShape;
 
     fn read(value: Value, _: ErrorCode, issues: &mut Issues) -> Option<ExtensionFieldSet> {
         ExtensionFieldSet::read_value(value, issues)

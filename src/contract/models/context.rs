@@ -48,7 +48,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -85,7 +85,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -116,7 +116,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -141,7 +141,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -168,7 +168,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -195,7 +195,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -218,7 +218,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -247,7 +247,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 

@@ -110,7 +110,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
@@ -135,7 +135,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 

@@ -218,7 +218,7 @@ model! {
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new() => Extensions,
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
