@@ -10,6 +10,8 @@ mod cursor;
 mod frame;
 #[path = "../fuzz/bodies/generation.rs"]
 mod generation;
+#[path = "../fuzz/bodies/interchange_line.rs"]
+mod interchange_line;
 #[path = "../fuzz/bodies/json_read.rs"]
 mod json_read;
 #[path = "../fuzz/bodies/payload.rs"]
@@ -154,7 +156,7 @@ fn every_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 9);
+    assert_eq!(bodies.len(), 10);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -195,6 +197,11 @@ fn refs() {
 #[test]
 fn generations() {
     check("generation", 30, generation::run);
+}
+
+#[test]
+fn lines_of_interchange() {
+    check("interchange_line", 1000, interchange_line::run);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use contexta::{Contexta, Options, rewritten};
 use std::path::PathBuf;
 
 /// Every kind there is, and one that is none.
-pub(crate) const KINDS: [u16; 12] = [1, 2, 3, 4, 5, 6, 16, 17, 18, 32, 33, 999];
+pub(crate) const KINDS: [u16; 19] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 32, 33, 34, 48, 999];
 
 /// Which kind a sample of this first byte is of, in which version. Only every 256th has a version nobody wrote.
 pub(crate) fn kind_of(first: u8) -> (Kind, PayloadVersion) {
@@ -42,7 +42,7 @@ fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
     };
     drop(open());
     let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
-    let ended = |status: u8| [&[0, 10][..], b"run:beside", &[status]].concat();
+    let ended = |status: u8| [&[0, 0, 10][..], b"run:beside", &[status]].concat();
     let mut rows = Rows::new();
     for (kind, version, payload) in [
         (Kind(4), PayloadVersion(1), ended(1).as_slice()),
@@ -72,6 +72,9 @@ fn ask(contexta: &Contexta) {
         let lineage = contexta.traverse_lineage(&name, contexta::interpretation::Direction::Upstream, 3);
         lineage.expect("the lineage of a run");
     }
+    let mut lines = Vec::new();
+    let filter = contexta::ExportFilter::default();
+    contexta.export_jsonl(&mut lines, &filter, None, &|_, _| {}).expect("an export");
     contexta.digest().expect("the digest");
     let report = contexta.verify(VerifyOptions::default(), &|_, _| {});
     report.expect("verify names what is wrong instead of failing");

@@ -406,7 +406,12 @@ impl<W> RecordV1<W> {
                 _ => return Err(broken(format!("a record has no {name}"))),
             }
         }
-        Valid::new(RecordDraft { identity, observation: seen, payload })
+        let draft = Valid::new(RecordDraft { identity, observation: seen, payload })?;
+        // Another form of the rest may be shorter than what this build writes of it.
+        match rest_of(&draft.observation, draft.payload.unknown())? == self.rest {
+            true => Ok(draft),
+            false => Err(broken("not in the form of its model".into())),
+        }
     }
 }
 

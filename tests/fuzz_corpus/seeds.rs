@@ -19,7 +19,8 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Target, name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
-    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs()].concat()
+    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs(), lines()]
+        .concat()
 }
 
 // ---- frames
@@ -228,74 +229,43 @@ fn inner(frame: &[u8]) -> Vec<u8> {
 
 // ---- payloads
 
-/// One payload of each kind, as `src/projections/entry.rs` pins them.
-const GOLDEN: [(u16, &str); 11] = [
-    (1, "000970726f6a6563743a70015000010161016205312e302e30fd0220943c79200c00"),
-    (
-        2,
-        "000970726f6a6563743a700772756e3a702e72015200fd0220943c79200c00000101640401620301016601\
-         00000000000000e03f01690001017402017800010163000005312e302e30",
-    ),
-    (
-        3,
-        "000772756e3a702e720b73746167653a702e722e73017301fd0220943c79200c0001fd0220943c79200c00010205312e302e30",
-    ),
-    (4, "000772756e3a702e7202fd0220943c79200c00"),
-    (5, "000772756e3a702e72026c7201000000000000e03f"),
-    (
-        6,
-        "0011656e7669726f6e6d656e743a702e722e650772756e3a702e720001047275737404312e3930056c696e757801017801310005312e30\
-         2e30fd0220943c79200c00",
-    ),
-    (
-        16,
-        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e727573740000000001650203010772756e3a702e72010174\
-         01760c7b226b223a5b6e756c6c5d7d016dfd0220943c79200c0000",
-    ),
-    (
-        17,
-        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e7275737400000000046c6f737305666c6f617401046e6174\
-         73030000\
-         00010f7261775f6f62736572766174696f6e01fb580201000000000000d03ffd0220943c79200c0000",
-    ),
-    (
-        18,
-        "000772756e3a702e7200010b73746167653a702e722e730000000873646b2e727573740000000303782e7902010000000173fd0220943c\
-         79200c00010c7265636f72643a702e722e6bfd0220943c79200c00",
-    ),
-    (
-        32,
-        "000772756e3a702e7200000000000873646b2e727573740c6d6f64656c5f62756e646c6505312e302e300e61727469666163743a702e72\
-         2e61fd0220943c79200c0009626c616b65333a303001016801fc7011010000010707070707070707070707070707070707070707070707\
-         070707070707070707",
-    ),
-    (
-        33,
-        "0002020105312e302e300e61727469666163743a702e722e610772756e3a702e720e72656c6174696f6e3a702e722e7800010772756e3a\
-         702e72fd0220943c79200c00",
-    ),
-];
+/// Payloads of every kind, as `src/projections/entry.rs` pins them: kind and bytes.
+const GOLDEN: &str = include_str!("../golden/payloads-v1.txt");
 
-const KIND_NAMES: [&str; 11] = [
+fn pinned() -> impl Iterator<Item = (u16, Vec<u8>)> {
+    GOLDEN.lines().map(|line| {
+        let (kind, hex) = line.split_once(' ').unwrap();
+        let digit = |b: &u8| (*b as char).to_digit(16).unwrap() as u8;
+        let digits: Vec<u8> = hex.as_bytes().iter().map(digit).collect();
+        (kind.parse().unwrap(), digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+    })
+}
+
+const KIND_NAMES: [&str; 19] = [
     "project",
     "run",
     "stage",
     "ended",
     "param",
     "environment",
+    "deployment",
+    "batch",
+    "sample",
+    "operation",
     "event",
     "metric",
+    "metric-big",
     "degraded",
+    "span",
     "artifact",
     "relation",
+    "provenance",
+    "import",
 ];
 
 /// The payload of a kind, as it is pinned.
 pub(crate) fn golden(kind: u16) -> Vec<u8> {
-    let hex = GOLDEN.iter().find(|(k, _)| *k == kind).unwrap().1;
-    let digit = |b: &u8| (*b as char).to_digit(16).unwrap() as u8;
-    let digits: Vec<u8> = hex.as_bytes().iter().map(digit).collect();
-    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+    pinned().find(|(k, _)| *k == kind).unwrap().1
 }
 
 fn sample(kind: u16, payload: &[u8]) -> Vec<u8> {
@@ -330,10 +300,9 @@ fn degraded_with(record: &[u8; 12]) -> Vec<u8> {
 }
 
 fn payloads() -> Vec<Seed> {
-    let mut all: Vec<Seed> = GOLDEN
-        .iter()
+    let mut all: Vec<Seed> = pinned()
         .zip(KIND_NAMES)
-        .map(|((kind, _), name)| ("payload", name, sample(*kind, &golden(*kind))))
+        .map(|((kind, payload), name)| ("payload", name, sample(kind, &payload)))
         .collect();
     let huge = [253, 0, 0, 0, 0, 0, 0, 0, 0x80];
     let nested = |depth: usize| format!("{{\"k\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
@@ -346,8 +315,8 @@ fn payloads() -> Vec<Seed> {
         ("payload", "many-replaced", sample(5, &[&[252, 0xff, 0xff, 0xff, 0x7f][..], &[0; 99]].concat())),
         ("payload", "cut", sample(32, &cut[..cut.len() - 20])),
         ("payload", "left-over", sample(4, &[golden(4), vec![0]].concat())),
-        ("payload", "nested", sample(16, &event_with(&nested(63)))),
-        ("payload", "nested-too-deep", sample(16, &event_with(&nested(64)))),
+        ("payload", "nested", sample(16, &event_with(&nested(58)))),
+        ("payload", "nested-too-deep", sample(16, &event_with(&nested(59)))),
         ("payload", "identity-elsewhere", sample(18, &degraded_with(b"record:t.r.k"))),
         ("payload", "null-member", sample(16, &event_with("{}"))),
         ("payload", "not-canonical", sample(16, &event_with("{\"k\":[1E15,1e15,1e15,1e15,1e15]}"))),
@@ -380,6 +349,42 @@ fn json() -> Vec<Seed> {
         text("mark", "\u{feff}1"),
         text("blank", " \n"),
         text("two", "1 2"),
+    ]
+}
+
+/// Lines of interchange: one of each kind from the reference's workspaces, and what is wrong with lines.
+fn lines() -> Vec<Seed> {
+    let line = |name, text: &str| ("interchange_line", name, text.as_bytes().to_vec());
+    const PROJECT: &str = r#"{"kind":"project","object":{"created_at":"2024-12-06T08:00:00Z","extensions":[{"fields":{"a":[null,1.5]},"namespace":"acme.x","readonly_fields":["a"]}],"name":"P","project_ref":"project:p","schema_version":"1.0.0","tags":{"team":"core"}}}"#;
+    const RUN: &str = r#"{"kind":"run","object":{"ended_at":"2025-01-06T22:06:13Z","extensions":[],"metadata":{"m":[{}]},"name":"R","params":{"lr":0.5,"n":36893488147419103232},"project_ref":"project:p","run_ref":"run:p.r","schema_version":"1.2.0","started_at":"2025-01-06T20:41:01Z","status":"cancelled","tags":{"a":"b"},"zebra":1}}"#;
+    const RECORD: &str = r#"{"kind":"record","object":{"envelope":{"completeness_marker":"complete","correlation_refs":{"trace_id":"t"},"degradation_marker":"none","extensions":[],"observed_at":"2025-01-06T17:00:25.137414Z","producer_ref":"x","record_ref":"record:p.r.k","record_type":"span","recorded_at":"2025-01-06T17:00:25.137414Z","run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s"},"payload":{"attributes":{},"ended_at":"2025-01-06T17:00:44.634150Z","linked_refs":["run:p.r"],"span_id":"2","span_kind":"internal","span_name":"fit","started_at":"2025-01-06T17:00:25.137414Z","status":"ok","trace_id":"t"}}}"#;
+    let metric = RECORD.split("\"payload\":").next().unwrap().replace("span", "metric");
+    let metric = format!(
+        "{metric}\"payload\":{{\"metric_key\":\"train/loss\",\"step\":3,\"tags\":{{}},\"value\":-0.0,\"value_type\":\"float\"}}}}}}"
+    );
+    vec![
+        line("project", PROJECT),
+        line("run-newer", RUN),
+        line("span", RECORD),
+        line("metric", &metric),
+        line(
+            "artifact",
+            r#"{"body":"../x","kind":"artifact","object":{"artifact_kind":"k","artifact_ref":"artifact:p.r.a","created_at":"2025-01-01T00:00:00Z","hash_value":"sha256:00","location_ref":"l","producer_ref":"x","run_ref":"run:p.r","size_bytes":18446744073709551615}}"#,
+        ),
+        line(
+            "relation",
+            r#"{"kind":"relation","object":{"confidence_marker":"low","evidence_refs":[],"origin_marker":"explicit","recorded_at":"2025-01-01T00:00:00+09:00","relation_ref":"relation:a.b.c","relation_type":"used","source_ref":"run:p.r","target_ref":"artifact:p.r.a"}}"#,
+        ),
+        line("unknown-kind", r#"{"kind":"walk","object":{}}"#),
+        line("no-object", r#"{"kind":"run"}"#),
+        line("too-much", r#"{"kind":"run","object":{},"more":1}"#),
+        line("not-a-number", &metric.replace("-0.0", "NaN")),
+        line("deep", &PROJECT.replace("1.5", &format!("{}{}", "[".repeat(60), "]".repeat(60)))),
+        line("blank", " \n"),
+        line(
+            "registry",
+            r#"[{"field_specs":{"a":"int"},"namespace":"acme.x","owner_slug":"acme","ownership_class":"private","readonly_fields":["a"],"status":"active","target_models":["run","project"]}]"#,
+        ),
     ]
 }
 
