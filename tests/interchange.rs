@@ -425,7 +425,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
-    assert_eq!((report.total().new, report.bodies_stored), (1, 2), "{report:?}");
+    assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 8);
     // Without a directory they cannot be found, and what is here stays.
     let again = import(&contexta, &lines.join("\n"));
@@ -496,13 +496,17 @@ fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
 fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
-    // A parameter and a record of a run whose start was never heard of.
+    // A record of a run whose start was never heard of.
     import(&contexta, &metric_line("k", "1.5"));
-    let text = export(&contexta);
-    assert_eq!(objects(&text).len(), 1);
+    let mut out = Vec::new();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    assert_eq!(objects(&String::from_utf8(out).unwrap()).len(), 1);
+    assert_eq!((report.note_counts["object_incomplete"], report.is_whole()), (1, true));
     let run = contexta.run("r").run_id("r").start().unwrap();
     run.param("alpha", 0.5).unwrap();
-    assert_eq!(objects(&export(&contexta)).len(), 4);
+    let project = contexta::contract::ObjectKind::Project;
+    let kept = contexta.store().read(|view| view.object(project, &StableRef::parse("project:wine").unwrap()));
+    assert!(kept.unwrap().is_some());
 }
 
 #[test]
@@ -557,4 +561,174 @@ fn a_newer_version_keeps_what_is_unknown_here() {
     let major = PROJECT.replace("1.0.0", "2.0.0");
     assert_eq!(import(&contexta, &major).refused[0].rejection.code, "schema.version_mismatch");
     assert!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.is_empty());
+}
+
+#[test]
+fn what_errors_quote_is_bounded_and_stops_nothing() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let huge = metric_line("huge", "1").replace("\"loss\"", &format!("\"{}\"", "L".repeat(5 << 20)));
+    let text = [PROJECT.to_owned(), run_line("r", ""), huge, metric_line("k", "1.5")].join("\n");
+    let report = import(&contexta, &text);
+    assert_eq!((report.total().new, report.total().refused), (3, 1));
+    assert!(report.refused[0].rejection.message.len() < 600);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
+    // Kinds that nobody knows are counted as one.
+    let odd: String = (0..50).map(|n| format!("{{\"kind\":\"x{n}\",\"object\":{{}}}}\n")).collect();
+    assert_eq!(import(&contexta, &odd).kinds.keys().collect::<Vec<_>>(), ["?"]);
+    // A run that nobody knows is not made up by a line that names it.
+    let typo = r#"{"kind":"stage","object":{"run_ref":"run:x.y"}}"#;
+    assert_eq!(import(&contexta, typo).total().refused, 1);
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
+}
+
+#[test]
+fn records_that_two_workspaces_imported_are_one_after_a_merge() {
+    let disk = SimDisk::new(16);
+    let lines: Vec<String> = (0..5).map(|n| metric_line(&format!("k{n}"), &format!("{n}.5"))).collect();
+    let text = [PROJECT.to_owned(), run_line("r", ""), lines.join("\n")].join("\n") + "\n";
+    let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
+    import(&one, &text);
+    import(&two, &text);
+    two.close().unwrap();
+    one.merge("/two", &|_, _| {}).unwrap();
+    let check = |contexta: &Contexta| {
+        assert_eq!(sorted(&export(contexta)), sorted(&text));
+        let snapshot = contexta.run_snapshot("run:p.r").unwrap();
+        assert_eq!((snapshot.metrics[0].count, snapshot.metrics[0].max), (5, 4.5));
+        assert_eq!(contexta.step_series("run:p.r", "loss", None).unwrap().points.len(), 5);
+        assert!(snapshot.run.conflicts.is_empty());
+    };
+    check(&one);
+    assert_eq!(import(&one, &text).total().new, 0);
+    // The other way round the tables are the same.
+    one.close().unwrap();
+    two.merge("/one", &|_, _| {}).unwrap();
+    check(&two);
+    assert_eq!(one.digest().unwrap().0, two.digest().unwrap().0);
+}
+
+#[test]
+fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
+    let disk = SimDisk::new(16);
+    let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
+    two_runs(&one);
+    let text = export(&one);
+    import(&two, &text);
+    one.close().unwrap();
+    two.merge("/one", &|_, _| {}).unwrap();
+    assert_eq!(sorted(&export(&two)), sorted(&text));
+    let snapshot = two.run_snapshot("run:wine.good").unwrap();
+    assert_eq!(snapshot.metrics.iter().map(|m| m.count).collect::<Vec<_>>(), [1, 5]);
+    assert_eq!(snapshot.records.len(), 1);
+}
+
+#[test]
+fn an_older_word_opens_nothing_and_mixes_nothing_up() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let open = run_line("r", "");
+    let closed = open
+        .replace("\"open\"", "\"completed\"")
+        .replace("{\"extensions\"", "{\"ended_at\":\"2024-01-02T00:00:00Z\",\"extensions\"");
+    import(&contexta, &format!("{PROJECT}\n{closed}"));
+    import(&contexta, &format!("{PROJECT}\n{open}"));
+    assert_eq!(export(&contexta), format!("{PROJECT}\n{closed}\n"));
+    // The same three words in one import and in three come to the same.
+    let say = |n: &str| run_line("q", &format!(r#""description":"{n}","#));
+    for rounds in [vec![[say("x"), say("y"), say("x")].join("\n")], vec![say("x"), say("y"), say("x")]] {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        rounds.iter().for_each(|text| drop(import(&contexta, text)));
+        let run = contexta.run_snapshot("run:p.q").unwrap().run;
+        assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("y"), 0));
+    }
+}
+
+#[test]
+fn facts_that_contradict_each_other_are_said_and_not_exported() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let deployment = |run: &str, more: &str| {
+        format!(
+            r#"{{"kind":"deployment","object":{{"deployment_execution_ref":"deployment:p.d","deployment_name":"d",{more}"extensions":[],"project_ref":"project:p","run_ref":"run:p.{run}","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"open"}}}}"#
+        )
+    };
+    import(&contexta, &deployment("a", r#""environment_snapshot_ref":"environment:p.a.k","#));
+    import(&contexta, &deployment("b", ""));
+    let mut out = Vec::new();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    assert_eq!((report.note_counts["object_contradictory"], report.is_whole()), (1, false));
+}
+
+#[test]
+fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let newer = PROJECT
+        .replace("\"1.0.0\"", "\"1.7.0\"")
+        .replace("project:p", "project:wine")
+        .replace("\"tags\":{}", "\"tags\":{},\"zebra\":1");
+    import(&contexta, &newer);
+    // This build says of the same project what it knows.
+    contexta.run("r").run_id("r").start().unwrap().complete().unwrap();
+    let project = export(&contexta).lines().next().unwrap().to_owned();
+    assert!(project.contains("\"zebra\":1") && project.contains("\"1.7.0\""), "{project}");
+    // Beside envelope and payload as well.
+    let record = metric_line("k", "1.5")
+        .replace("\"1.0.0\"", "\"1.7.0\"")
+        .replace(",\"payload\"", ",\"newer\":[1],\"payload\"");
+    assert_eq!(import(&contexta, &format!("{}\n{record}", run_line("r", ""))).total().new, 2);
+    assert!(export(&contexta).contains("\"newer\":[1]"));
+}
+
+#[test]
+fn strict_keeps_what_came_before_whatever_the_refusal() {
+    let long = "x".repeat(17 << 20);
+    // Of a line that names its run, the run says that it was lost.
+    for (bad, code, there) in
+        [(metric_line("k", "9.5"), "import_record_conflict", 4), (long, "import_line_too_long", 3)]
+    {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5"), bad].join("\n");
+        let strict = ImportSettings { strict: true, ..ImportSettings::default() };
+        let error = import_with(&contexta, &text, strict).unwrap_err();
+        assert!(error.to_string().contains(&format!("line 4 was refused [{code}]")), "{error}");
+        assert_eq!(objects(&export(&contexta)).len(), there, "{code}");
+        // What was refused is kept all the same.
+        assert!(disk.paths().iter().any(|p| p.to_string_lossy().ends_with(".reasons.jsonl")), "{code}");
+    }
+}
+
+#[test]
+fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() {
+    let dir = TempDir::new("artifact-again");
+    let at = |name: &str| dir.path().join(name);
+    let contexta = Options::new(at("w")).project("wine").open().unwrap();
+    std::fs::write(at("model.bin"), "weights").unwrap();
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    let output = contexta::capture::ArtifactRegistration::output("model_bundle", at("model.bin"));
+    run.register(output.key("m")).unwrap();
+    run.complete().unwrap();
+    let out = at("out/lines.jsonl");
+    let everything = ExportFilter::default();
+    contexta.export_jsonl_file(&out, &everything, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+    let again = |contexta: &Contexta, file: &Path| {
+        contexta.import_jsonl(ImportSource::File(file), ImportSettings::default(), &|_, _| {}).unwrap()
+    };
+    let report = again(&contexta, &out);
+    assert_eq!((report.total().new, report.import), (0, None));
+    assert!(!contexta.run_snapshot("r").unwrap().artifacts[0].conflict);
+
+    // Elsewhere: a first manifest with its body, a second one, and the first again without.
+    let other = Contexta::open(at("other")).unwrap();
+    again(&other, &out);
+    let lines = std::fs::read_to_string(&out).unwrap();
+    let report = import(&other, &lines.replace("model_bundle", "checkpoint"));
+    assert_eq!(report.total().new, 1, "{report:?}");
+    let report = import(&other, &lines);
+    assert_eq!(report.total().new, 0, "{report:?}");
+    let artifact = &other.run_snapshot("run:wine.r").unwrap().artifacts[0];
+    assert_eq!(artifact.manifest.artifact_kind, "checkpoint");
 }

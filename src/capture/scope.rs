@@ -64,8 +64,9 @@ impl Scope {
         if *current != RunStatus::Open {
             return None;
         }
+        let ended = Ended::new(self.subject(), status, at.max(self.started_at)).ok()?;
         *current = status;
-        Some(Fact::Ended(Ended { subject: self.subject(), status, ended_at: at.max(self.started_at) }))
+        Some(Fact::Ended(ended))
     }
 
     /// Takes back an end that could not be recorded, so that it can be said again.
@@ -319,8 +320,8 @@ impl RunScope {
         let inner = &scope.session.inner;
         let param = Param::new(scope.run.clone(), key, value.into())?;
         let mut children = self.inner.children();
-        let replaces = Vec::from_iter(children.params.get(&param.key).copied());
-        let key = param.key.clone();
+        let replaces = Vec::from_iter(children.params.get(param.key()).copied());
+        let key = param.key().to_owned();
         let receipt =
             inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
         children.params.insert(key, receipt.first);

@@ -7,7 +7,7 @@ use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, Import
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,13 +111,12 @@ impl Contexta {
         };
         let count = AtomicU64::new(0);
         let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
-        let is_gzip = loop {
-            match raw.fill_buf() {
-                Ok(begin) => break begin.starts_with(&[0x1f, 0x8b]),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(engine_io("read", Path::new(&name), e)),
-            }
-        };
+        // The first two bytes say whether it is compressed; a pipe may give them one by one.
+        let mut begin = Vec::new();
+        let read = raw.by_ref().take(2).read_to_end(&mut begin);
+        read.map_err(|e| engine_io("read", Path::new(&name), e))?;
+        let is_gzip = begin == [0x1f, 0x8b];
+        let whole = io::Cursor::new(begin).chain(raw);
         let options = ImportOptions {
             source: name,
             bodies: settings.bodies.or(bodies),
@@ -128,10 +127,13 @@ impl Contexta {
         let tell = |_| progress(count.load(Ordering::Relaxed), total);
         Ok(match is_gzip {
             true => {
-                let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw));
+                let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole));
                 self.store.import_jsonl(&mut lines, &options, &tell)?
             }
-            false => self.store.import_jsonl(&mut raw, &options, &tell)?,
+            false => {
+                let mut lines = whole;
+                self.store.import_jsonl(&mut lines, &options, &tell)?
+            }
         })
     }
 

@@ -22,7 +22,7 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         let whole = fits(whole, name.len()).then_some(whole);
         let end = fits(end.saturating_sub(1), own.len()).then_some(end);
         // `records.durability` begins as `records.durability_mode` does.
-        let begun = own.len() >= BEGINNING_MIN && last(candidate).starts_with(&own);
+        let begun = own.len() >= BEGINNING_MIN && !own.ends_with('_') && last(candidate).starts_with(&own);
         let begun = begun.then_some(2);
         Some((whole.into_iter().chain(end).chain(begun).min()?, distance(name, candidate), candidate))
     });

@@ -247,15 +247,28 @@ pub struct ContractError {
     pub message: String,
 }
 
+/// Greatest length of what an error says: it quotes values from outside, which may be megabytes long.
+const MESSAGE_BYTES_MAX: usize = 512;
+
+/// A text of bounded length, cut between characters.
+pub(crate) fn bounded(mut text: String) -> String {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        text.push('\u{2026}');
+    }
+    text
+}
+
 impl ContractError {
-    /// An error about no field in particular.
+    /// An error about no field in particular. A long message is cut.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> ContractError {
-        ContractError { code, field: None, message: message.into() }
+        ContractError { code, field: None, message: bounded(message.into()) }
     }
 
-    /// An error about a field.
+    /// An error about a field. A long message is cut.
     pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> ContractError {
-        ContractError { code, field: Some(field.to_owned()), message: message.into() }
+        ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
     }
 
     /// The same error, naming the field if it names none yet.

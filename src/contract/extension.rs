@@ -127,6 +127,13 @@ impl ExtensionFieldSet {
         issues.into_result().map(|()| set)
     }
 
+    /// The changed set, if its rules hold. What it keeps of a newer version stays.
+    fn settled(mut self) -> Result<ExtensionFieldSet> {
+        let mut issues = Issues::default();
+        issues.with_newer(!self.unknown.is_empty(), |issues| self.settle(issues));
+        issues.into_result().map(|()| self)
+    }
+
     fn settle(&mut self, issues: &mut Issues) {
         issues.take("", check_namespace(&self.namespace));
         for (key, value) in &mut self.fields {
@@ -184,8 +191,9 @@ impl ExtensionFieldSet {
 
     /// The same set with more readonly fields. Errors: one of them is no field.
     pub fn with_readonly(&self, keys: impl IntoIterator<Item = String>) -> Result<ExtensionFieldSet> {
-        let readonly = self.readonly_fields.iter().cloned().chain(keys);
-        ExtensionFieldSet::new(&self.namespace, self.fields.clone(), readonly)
+        let mut changed = self.clone();
+        changed.readonly_fields.extend(keys);
+        changed.settled()
     }
 
     /// The same set with these fields added or changed. Errors: `extension_readonly_conflict` for a readonly one.
@@ -196,8 +204,9 @@ impl ExtensionFieldSet {
     ) -> Result<ExtensionFieldSet> {
         let updates: Members = updates.into_iter().collect();
         self.check_touched(updates.keys(), readonly)?;
-        let fields = self.fields.clone().into_iter().chain(updates);
-        ExtensionFieldSet::new(&self.namespace, fields, self.readonly_fields.clone())
+        let mut changed = self.clone();
+        changed.fields.extend(updates);
+        changed.settled()
     }
 
     /// The same set without these fields; unknown ones are ignored. Errors: as [`ExtensionFieldSet::merge`], or
@@ -208,9 +217,10 @@ impl ExtensionFieldSet {
         }
         let gone: BTreeSet<String> = keys.iter().map(|k| (*k).to_owned()).collect();
         self.check_touched(gone.iter(), readonly)?;
-        let fields = self.fields.clone().into_iter().filter(|(k, _)| !gone.contains(k));
-        let kept = self.readonly_fields.iter().filter(|k| !gone.contains(*k)).cloned();
-        ExtensionFieldSet::new(&self.namespace, fields, kept)
+        let mut changed = self.clone();
+        changed.fields.retain(|k, _| !gone.contains(k));
+        changed.readonly_fields.retain(|k| !gone.contains(k));
+        changed.settled()
     }
 
     fn check_touched<'a>(&self, keys: impl Iterator<Item = &'a String>, readonly: Readonly) -> Result<()> {

@@ -3,9 +3,10 @@
 //! Facts are small: a run's start is one, its end another, a parameter a third. What belongs to a thing is derived
 //! from all facts about it, so that two processes may speak of one run without knowing of each other.
 
-use crate::contract::error::Result;
+use crate::contract::error::{ContractError, ErrorCode, Result};
 use crate::contract::issue::Issues;
 use crate::contract::json::{Canonical, Value};
+use crate::contract::model::{Members, settle_unknown};
 use crate::contract::models::artifact::ArtifactManifest;
 use crate::contract::models::context::{RunStatus, check_param};
 use crate::contract::models::record::{
@@ -43,28 +44,47 @@ pub enum Fact {
 /// A run, stage, batch or deployment ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// What ended.
-    pub subject: StableRef,
-    /// How; never open.
-    pub status: RunStatus,
-    /// When.
-    pub ended_at: Timestamp,
+    subject: StableRef,
+    status: RunStatus,
+    ended_at: Timestamp,
 }
 
 impl Ended {
     /// The kinds of refs that have an end.
     pub const KINDS: &'static [&'static str] = &["run", "stage", "batch", "deployment"];
+
+    /// Errors: the subject has no end, or the status is open.
+    pub fn new(subject: StableRef, status: RunStatus, ended_at: Timestamp) -> Result<Ended> {
+        subject.check_shape()?;
+        if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {
+            let message = format!("{subject} cannot end as {status}");
+            return Err(ContractError::new(ErrorCode::StatusTransition, message));
+        }
+        Ok(Ended { subject, status, ended_at })
+    }
+
+    /// What ended.
+    pub fn subject(&self) -> &StableRef {
+        &self.subject
+    }
+
+    /// How.
+    pub fn status(&self) -> RunStatus {
+        self.status
+    }
+
+    /// When.
+    pub fn ended_at(&self) -> Timestamp {
+        self.ended_at
+    }
 }
 
 /// A parameter of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Param {
-    /// The run.
-    pub run_ref: RunRef,
-    /// Its name.
-    pub key: String,
-    /// A number, a text or a truth value.
-    pub value: Value,
+    run_ref: RunRef,
+    key: String,
+    value: Value,
 }
 
 impl Param {
@@ -72,6 +92,21 @@ impl Param {
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
         check_param(key, &value)?;
         Ok(Param { run_ref, key: trim(key).to_owned(), value })
+    }
+
+    /// The run.
+    pub fn run_ref(&self) -> &RunRef {
+        &self.run_ref
+    }
+
+    /// Its name.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// A number, a text or a truth value.
+    pub fn value(&self) -> &Value {
+        &self.value
     }
 }
 
@@ -107,6 +142,8 @@ pub struct RecordDraft<P> {
     pub observation: Observation,
     /// What was observed.
     pub payload: P,
+    /// Members of a newer minor version of the schema that stand beside envelope and payload.
+    pub unknown: Members,
 }
 
 impl<P> RecordDraft<P> {
@@ -120,7 +157,7 @@ impl<P> RecordDraft<P> {
     ) -> RecordDraft<P> {
         let mut observation = Observation::new(observed_at, producer_ref, run_ref);
         observation.stage_execution_ref = stage;
-        RecordDraft { identity: None, observation, payload }
+        RecordDraft { identity: None, observation, payload, unknown: Members::new() }
     }
 }
 
@@ -133,6 +170,7 @@ impl<P: Payload> Rules for RecordDraft<P> {
             }
             self.observation.settle(P::RECORD_TYPE, issues);
             self.payload.settle(issues);
+            settle_unknown(P::NAME, &mut self.unknown, Record::<P>::KNOWN, issues);
         });
     }
 }
@@ -147,6 +185,7 @@ impl<P: Payload> Valid<RecordDraft<P>> {
         Valid::new(Record {
             envelope: RecordEnvelope::new(record_ref, P::RECORD_TYPE, recorded_at, draft.observation),
             payload: draft.payload,
+            unknown: draft.unknown,
         })
     }
 }
@@ -154,9 +193,9 @@ impl<P: Payload> Valid<RecordDraft<P>> {
 impl<P: Payload> Valid<Record<P>> {
     /// The draft that brings this record's ref and time of recording.
     pub fn into_draft(self) -> Result<Valid<RecordDraft<P>>> {
-        let Record { envelope, payload } = self.into_inner();
+        let Record { envelope, payload, unknown } = self.into_inner();
         let identity = Some((envelope.record_ref, envelope.recorded_at));
-        Valid::new(RecordDraft { identity, observation: envelope.observation, payload })
+        Valid::new(RecordDraft { identity, observation: envelope.observation, payload, unknown })
     }
 }
 
@@ -260,7 +299,6 @@ impl Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::ErrorCode;
     use crate::contract::models::record::{Degradation, DegradedCategory, DegradedSeverity};
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is found wrong with a value: one issue, a report of all of them, and the collector that rules write into.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
+use crate::contract::error::{ContractError, ErrorCode, Result, bounded};
 use crate::contract::json::{Canonical, Value};
 use crate::contract::rules::trim;
 use std::fmt::Write as _;
@@ -212,8 +212,8 @@ impl Issues {
     }
 
     fn push(&mut self, severity: Severity, code: ErrorCode, field: &str, message: String) {
-        let path = self.path(field);
-        self.list.push(ValidationIssue { code, path, message, severity });
+        let path = bounded(self.path(field));
+        self.list.push(ValidationIssue { code, path, message: bounded(message), severity });
     }
 
     /// Something breaks a rule; an empty `field` is the value at hand itself.

@@ -41,7 +41,7 @@ pub trait Model: Rules + Canonical + Sized {
         }
     }
 
-    /// Warnings: what is usable but not as it should be. Called on a model whose rules hold.
+    /// Warnings: what is usable but not as it should be, also of a model whose rules do not hold.
     fn warn(&self, _issues: &mut Issues) {}
 
     /// The extension field sets on it, where it can have any.

@@ -32,7 +32,7 @@ fn shape(kind: &str) -> Option<(usize, usize)> {
     Some(match kind {
         "project" => (1, 1),
         "run" | "deployment" => (2, 2),
-        "stage" | "record" | "artifact" | "environment" => (3, 3),
+        "stage" | "record" | "artifact" => (3, 3),
         "batch" => (4, 4),
         "sample" | "op" => (4, 5),
         _ => return None,
@@ -175,6 +175,11 @@ macro_rules! ref_types {
                 if any.kind() != $kind {
                     let message = format!("{any} is a {}, not a {}", any.kind(), $kind);
                     return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
+                }
+                // As the own ref of a snapshot it has a shape; elsewhere the reference takes any.
+                if $kind == "environment" && any.components().count() != 3 {
+                    let message = format!("{any} is not of the form environment:project.run.key");
+                    return Err(ContractError::new(ErrorCode::RefShape, message));
                 }
                 Ok($name(any))
             }

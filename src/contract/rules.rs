@@ -101,8 +101,14 @@ const JSON_DEPTH_MAX: usize = crate::contract::json::read::DEPTH_MAX - 6;
 /// none, or too deep a nesting.
 pub fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut settled = BTreeMap::new();
+    let mut values = 0;
     for (key, mut value) in std::mem::take(map) {
         let k = trim(&key);
+        values += value.count();
+        if values > JSON_VALUES_MAX {
+            let message = format!("holds more than {JSON_VALUES_MAX} values");
+            return issues.error(ErrorCode::ExtensionValue, field, message);
+        }
         if k.is_empty() {
             issues.error(ErrorCode::RecordMapping, field, "a key is blank");
         }
@@ -114,9 +120,14 @@ pub fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Val
     *map = settled;
 }
 
+/// Most values that one member of a JSON object may hold: a line with a few such members can still be read.
+const JSON_VALUES_MAX: usize = crate::contract::json::read::VALUES_MAX / 4;
+
 /// A value within a JSON object, or a field of an extension.
 pub fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
-    if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
+    if value.count() > JSON_VALUES_MAX {
+        issues.error(ErrorCode::ExtensionValue, field, format!("holds more than {JSON_VALUES_MAX} values"));
+    } else if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
         issues.error(ErrorCode::ExtensionValue, field, what);
     } else {
         value.drop_nulls();

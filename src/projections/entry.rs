@@ -259,10 +259,14 @@ impl Captured {
         self.encode(&mut payload).map(|()| payload.len())
     }
 
-    /// A digest of what a fact says, wherever it comes from.
+    /// A digest of what a fact says, wherever it comes from; of an artifact, of what its manifest says.
     pub(crate) fn said(fact: &Fact) -> Result<[u8; 16], CodecError> {
         let mut payload = Vec::new();
-        Captured::from(fact.clone()).encode(&mut payload)?;
+        let fact = match fact {
+            Fact::Artifact(manifest, _) => Fact::Artifact(manifest.clone(), None),
+            fact => fact.clone(),
+        };
+        Captured::from(fact).encode(&mut payload)?;
         let Digest(whole) = Digest::of(&payload);
         Ok(whole.first_chunk().copied().unwrap_or_default())
     }
@@ -355,11 +359,7 @@ mod tests {
                 r#"{"stage_execution_ref":"stage:p.r.s","run_ref":"run:p.r","stage_name":"s","status":"completed",
                 "started_at":"2024-01-31T12:00:00Z","ended_at":"2024-01-31T12:00:00.5Z","order_index":2}"#,
             ),
-            Fact::Ended(Ended {
-                subject: run_ref.clone().into(),
-                status: RunStatus::Failed,
-                ended_at: time(),
-            }),
+            Fact::Ended(Ended::new(run_ref.clone().into(), RunStatus::Failed, time()).unwrap()),
             Fact::Param(Param::new(run_ref, "lr", Value::Float(0.5)).unwrap()),
             object(
                 ObjectKind::Environment,

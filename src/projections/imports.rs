@@ -45,7 +45,8 @@ impl Projection<Captured> for ImportsProjection {
         } else if let Some((subject, digest)) =
             captured.imported_mark().map_err(|e| entry::unwritten(applied, e))?
         {
-            tables.insert(IMPORTED, keys::imported(&subject, &digest));
+            let key = keys::imported(&subject, &digest);
+            tables.put_version(IMPORTED, &key, applied.stamp, &[], &[]);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! Key bytes. Parts are joined by a zero byte, which no ref, metric key or attribute name before the last part
 //! can hold; so a ref with its zero is a prefix of exactly its own keys.
 
-use crate::contract::{RunRef, StableRef, StageRef};
+use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
+use crate::engine::checksum::Digest;
 
 /// Joins parts with zero bytes between.
 pub(crate) fn join(parts: &[&[u8]]) -> Vec<u8> {
@@ -42,6 +43,17 @@ pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
 /// A fact that was imported: what it is about, and a digest of what it says.
 pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), digest])
+}
+
+/// An import that brought points into a series.
+pub(crate) fn brought(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
+    join(&[series, import])
+}
+
+/// Eight bytes that tell a record's ref from others: what points and positions of imported records carry.
+pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
+    let Digest(whole) = Digest::of(record.as_str().as_bytes());
+    whole.first_chunk().copied().unwrap_or_default()
 }
 
 /// Splits a key into its parts, at most `N` of them; the last keeps what is left.

@@ -2,7 +2,6 @@
 //! different attributes never collides, and what they say about the same one stays visible. Environments, samples,
 //! operations and provenance records are said once, and kept whole.
 
-use crate::contract::fact::{Ended, Param};
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
 use crate::engine::Result;
@@ -50,7 +49,11 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     })
 }
 
+/// Before the value of an attribute that an import said. (White space before JSON says nothing to whoever reads it.)
+pub(crate) const IMPORTED_MARK: u8 = b' ';
+
 struct Facts<'a, 't> {
+    imported: bool,
     subject: &'a StableRef,
     stamp: Stamp,
     replaces: &'a [Stamp],
@@ -62,7 +65,9 @@ impl Facts<'_, '_> {
         // Values come from validated models, whose numbers are finite; null says nothing.
         if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
             let key = keys::attribute(self.subject, name);
-            self.tables.put_version(FACTS, &key, self.stamp, self.replaces, text.as_bytes());
+            let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
+            let value = [mark, text.as_bytes()].concat();
+            self.tables.put_version(FACTS, &key, self.stamp, self.replaces, &value);
         }
     }
 
@@ -97,7 +102,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -111,22 +116,23 @@ impl Projection<Captured> for MetadataProjection {
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         let (stamp, replaces) = (applied.stamp, applied.event.replaces.as_slice());
+        let imported = applied.event.origin.is_some();
         match &applied.event.fact {
             Fact::Object(object) if is_by_attribute(object.kind()) => {
-                Facts { subject: object.own_ref(), stamp, replaces, tables }.put_object(object);
+                Facts { imported, subject: object.own_ref(), stamp, replaces, tables }.put_object(object);
             }
             Fact::Object(object) if object.kind() != ObjectKind::Relation => {
                 let key = object.own_ref().as_str().as_bytes();
                 tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied)?);
             }
-            Fact::Ended(Ended { subject, status, ended_at }) => {
-                let mut facts = Facts { subject, stamp, replaces, tables };
-                facts.put("status", &(*status).into());
-                facts.put("ended_at", &Value::text(ended_at));
+            Fact::Ended(ended) => {
+                let mut facts = Facts { imported, subject: ended.subject(), stamp, replaces, tables };
+                facts.put("status", &ended.status().into());
+                facts.put("ended_at", &Value::text(ended.ended_at()));
             }
-            Fact::Param(Param { run_ref, key, value }) => {
-                let mut facts = Facts { subject: run_ref, stamp, replaces, tables };
-                facts.put(&format!("{PARAM_PREFIX}{key}"), value);
+            Fact::Param(param) => {
+                let mut facts = Facts { imported, subject: param.run_ref(), stamp, replaces, tables };
+                facts.put(&format!("{PARAM_PREFIX}{}", param.key()), param.value());
             }
             _ => {}
         }

@@ -272,24 +272,23 @@ fn same_again(model: &impl Canonical, text: &str) -> Result<()> {
 
 impl EndedV1 {
     pub(super) fn of(e: &Ended) -> EndedV1 {
-        EndedV1 { subject: e.subject.to_string(), status: e.status.byte(), ended_at: e.ended_at.micros() }
+        EndedV1 {
+            subject: e.subject().to_string(),
+            status: e.status().byte(),
+            ended_at: e.ended_at().micros(),
+        }
     }
 
     pub(super) fn into_fact(self) -> Result<Fact> {
-        let subject = StableRef::parse(&self.subject)?;
-        subject.check_shape()?;
-        let status = RunStatus::of(self.status)?;
-        if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {
-            return Err(broken(format!("{subject} cannot end as {status}")));
-        }
-        Ok(Fact::Ended(Ended { subject, status, ended_at: time(self.ended_at)? }))
+        let (subject, status) = (StableRef::parse(&self.subject)?, RunStatus::of(self.status)?);
+        Ok(Fact::Ended(Ended::new(subject, status, time(self.ended_at)?)?))
     }
 }
 
 impl ParamV1 {
     pub(super) fn of(p: &Param) -> Result<ParamV1> {
-        let value = number(&p.value).ok_or_else(|| broken("not a parameter's value".into()))?;
-        Ok(ParamV1 { run_ref: p.run_ref.to_string(), key: p.key.clone(), value })
+        let value = number(p.value()).ok_or_else(|| broken("not a parameter's value".into()))?;
+        Ok(ParamV1 { run_ref: p.run_ref().to_string(), key: p.key().to_owned(), value })
     }
 
     pub(super) fn into_fact(self) -> Result<Fact> {
@@ -321,9 +320,11 @@ mod rest {
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";
+    pub(super) const RECORD: &str = "record";
 }
 
-fn rest_of(observation: &Observation, payload: &Members) -> Result<String> {
+fn rest_of<P: Unknown>(draft: &RecordDraft<P>) -> Result<String> {
+    let observation = &draft.observation;
     let mut members = Members::new();
     if observation.schema_version != SCHEMA_VERSION {
         members.insert(rest::SCHEMA_VERSION.into(), Value::text(&observation.schema_version));
@@ -335,7 +336,8 @@ fn rest_of(observation: &Observation, payload: &Members) -> Result<String> {
     for (name, unknown) in [
         (rest::ENVELOPE, &observation.unknown),
         (rest::CORRELATION, &observation.correlation_refs.unknown),
-        (rest::PAYLOAD, payload),
+        (rest::PAYLOAD, draft.payload.unknown()),
+        (rest::RECORD, &draft.unknown),
     ] {
         if !unknown.is_empty() {
             members.insert(name.into(), Value::Map(unknown.clone()));
@@ -359,7 +361,7 @@ impl<W> RecordV1<W> {
             session_id: seen.correlation_refs.session_id.clone(),
             completeness: seen.completeness_marker.byte(),
             degradation: seen.degradation_marker.byte(),
-            rest: rest_of(seen, draft.payload.unknown())?,
+            rest: rest_of(draft)?,
             payload,
             observed_at: seen.observed_at.micros(),
             identity: draft.identity.as_ref().map(|(r, t)| (r.to_string(), t.micros())),
@@ -388,6 +390,7 @@ impl<W> RecordV1<W> {
         seen.degradation_marker = Degradation::of(self.degradation)?;
         let mut payload = payload(self.payload)?;
         let mut rest = json_map(&self.rest)?;
+        let mut unknown = Members::new();
         // First, as it decides how the others are read.
         match rest.remove(rest::SCHEMA_VERSION) {
             Some(Value::Text(version)) => seen.schema_version = version,
@@ -403,12 +406,13 @@ impl<W> RecordV1<W> {
                 (rest::ENVELOPE, Value::Map(members)) => seen.unknown = members,
                 (rest::CORRELATION, Value::Map(members)) => seen.correlation_refs.unknown = members,
                 (rest::PAYLOAD, Value::Map(members)) => payload.put_unknown(members),
+                (rest::RECORD, Value::Map(members)) => unknown = members,
                 _ => return Err(broken(format!("a record has no {name}"))),
             }
         }
-        let draft = Valid::new(RecordDraft { identity, observation: seen, payload })?;
+        let draft = Valid::new(RecordDraft { identity, observation: seen, payload, unknown })?;
         // Another form of the rest may be shorter than what this build writes of it.
-        match rest_of(&draft.observation, draft.payload.unknown())? == self.rest {
+        match rest_of(&draft)? == self.rest {
             true => Ok(draft),
             false => Err(broken("not in the form of its model".into())),
         }

@@ -17,7 +17,7 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -30,10 +30,12 @@ impl Projection<Captured> for RecordsProjection {
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         let fact = &applied.event.fact;
-        if let (Some(family), Some((seen, _))) = (fact.family(), fact.observation()) {
+        if let (Some(family), Some((seen, brought))) = (fact.family(), fact.observation()) {
             let order = PointOrder { time: seen.observed_at.micros(), stamp: applied.stamp };
             let key = keys::records(&seen.run_ref, family.as_str());
-            tables.add_point(RECORDS, &key, Point { order, measure: None, value: Vec::new() });
+            // Two imports may bring one record: by its ref they are known as one.
+            let value = brought.map_or_else(Vec::new, |(own, _)| keys::ref_digest(own).to_vec());
+            tables.add_point(RECORDS, &key, Point { order, measure: None, value });
         }
         Ok(())
     }

@@ -22,5 +22,10 @@ pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::V
 pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
 /// Imports: id in hexadecimal digits -> the whole fact.
 pub(crate) const IMPORTS: TableSpec = TableSpec::new("imports", TableKind::Versions);
-/// What was imported: ref, then 16 bytes of the digest of what was said of it.
-pub(crate) const IMPORTED: TableSpec = TableSpec::new("imported", TableKind::Set);
+/// What was imported: ref, then 16 bytes of the digest of what was said of it. Of records with one ref, the one with the
+/// lowest stamp counts.
+pub(crate) const IMPORTED: TableSpec = TableSpec::new("imported", TableKind::Versions);
+/// Which imports brought points into a series: run, stage, key, then the id of the import.
+pub(crate) const BROUGHT: TableSpec = TableSpec::new("brought", TableKind::Set);
+/// Summaries of the points that imports brought, as far as [`SUMMARIES`] counts them too.
+pub(crate) const BROUGHT_SUMMARIES: TableSpec = TableSpec::new("brought_summaries", TableKind::Registers);

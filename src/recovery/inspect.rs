@@ -168,14 +168,14 @@ fn object(fact: Fact, entry: &Entry) -> Value {
         Fact::Object(object) => object.to_value(),
         Fact::Artifact(m, _) => m.to_value(),
         Fact::Ended(e) => Value::map([
-            ("subject_ref", Value::from(e.subject.as_str())),
-            ("status", e.status.into()),
-            ("ended_at", Value::text(e.ended_at)),
+            ("subject_ref", Value::from(e.subject().as_str())),
+            ("status", e.status().into()),
+            ("ended_at", Value::text(e.ended_at())),
         ]),
         Fact::Param(p) => Value::map([
-            ("run_ref", Value::from(p.run_ref.as_str())),
-            ("key", Value::Text(p.key)),
-            ("value", p.value),
+            ("run_ref", Value::from(p.run_ref().as_str())),
+            ("key", Value::from(p.key())),
+            ("value", p.value().clone()),
         ]),
         Fact::Import(i) => Value::map([
             ("id", Value::text(hex(&i.id))),

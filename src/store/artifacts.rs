@@ -2,8 +2,7 @@
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef};
 use crate::engine::checksum::Digest;
-use crate::engine::projection::view::{Current, current};
-use crate::projections::entry::Captured;
+use crate::engine::projection::Version;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
 use crate::store::error::Result;
@@ -32,7 +31,7 @@ impl StoreView<'_> {
     /// One artifact.
     pub fn artifact(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactRow>> {
         let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
-        current(versions).map(|chosen| self.artifact_row(&chosen)).transpose()
+        self.artifact_row(versions)
     }
 
     fn artifact_rows(&self, prefix: &[u8]) -> Result<Vec<ArtifactRow>> {
@@ -52,8 +51,8 @@ impl StoreView<'_> {
     ) -> Result<()> {
         let mut outcome = Ok(());
         self.view.versions(ARTIFACTS, prefix, |_, versions| {
-            let Some(chosen) = current(versions) else { return Ok(true) };
-            match self.artifact_row(&chosen).and_then(&mut f) {
+            let row = self.artifact_row(versions);
+            match row.and_then(|row| row.map_or(Ok(true), &mut f)) {
                 Ok(go_on) => Ok(go_on),
                 Err(e) => {
                     outcome = Err(e);
@@ -64,17 +63,17 @@ impl StoreView<'_> {
         outcome
     }
 
-    fn artifact_row(&self, chosen: &Current) -> Result<ArtifactRow> {
-        let Some(Fact::Artifact(manifest, body)) =
-            Captured::from_row(&chosen.version.value).map(|captured| captured.fact)
-        else {
-            return Err(self.broken_row(ARTIFACTS.name));
+    fn artifact_row(&self, versions: Vec<Version>) -> Result<Option<ArtifactRow>> {
+        let (manifest, body, conflict) = match self.standing(ARTIFACTS.name, versions)? {
+            None => return Ok(None),
+            Some((captured, conflict)) => match captured.fact {
+                Fact::Artifact(manifest, body) => (manifest, body.map(Digest), conflict),
+                _ => return Err(self.broken_row(ARTIFACTS.name)),
+            },
         };
-        let body = body.map(Digest);
         let size = body.as_ref().map(|body| self.blobs.size_of(body)).transpose()?.flatten();
         let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
-        let conflict = chosen.rivals.iter().any(|r| r.value != chosen.version.value);
-        Ok(ArtifactRow { manifest: manifest.into_inner(), body, body_present, conflict })
+        Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, conflict }))
     }
 
     /// Whether a body still has its digest. Reads all of it. Errors: it is missing, or cannot be read.

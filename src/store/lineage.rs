@@ -1,7 +1,6 @@
 //! Lineage edges, from either end.
 
 use crate::contract::{Fact, LineageEdge, Object, RelationRef, StableRef};
-use crate::engine::projection::view::current;
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::tables::{ENDS, RELATIONS};
@@ -18,7 +17,9 @@ impl StoreView<'_> {
         })?;
         let mut edges = Vec::new();
         for relation in refs {
-            edges.extend(self.relation(&relation)?);
+            // An edge may have had this end once, and have another one now.
+            let edge = self.relation(&relation)?;
+            edges.extend(edge.filter(|edge| [&edge.source_ref, &edge.target_ref].contains(&subject)));
         }
         Ok(edges)
     }
@@ -26,10 +27,12 @@ impl StoreView<'_> {
     /// One edge.
     pub fn relation(&self, relation: &RelationRef) -> Result<Option<LineageEdge>> {
         let versions = self.view.versions_of(RELATIONS, relation.as_str().as_bytes())?;
-        let Some(chosen) = current(versions) else { return Ok(None) };
-        match Captured::from_row(&chosen.version.value).map(|c| c.fact) {
-            Some(Fact::Object(Object::Relation(edge))) => Ok(Some(edge.into_inner())),
-            _ => Err(self.broken_row(RELATIONS.name)),
+        match self.standing(RELATIONS.name, versions)? {
+            None => Ok(None),
+            Some((Captured { fact: Fact::Object(Object::Relation(edge)), .. }, _)) => {
+                Ok(Some(edge.into_inner()))
+            }
+            Some(_) => Err(self.broken_row(RELATIONS.name)),
         }
     }
 }

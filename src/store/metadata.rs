@@ -5,14 +5,15 @@
 //! the versions that remain disagree, the attribute is named in the row's conflicts.
 
 use crate::contract::json::read;
+use crate::contract::rules::minor_of;
 use crate::contract::{
-    EnvironmentSnapshot, Fact, Object, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp, Value,
+    EnvironmentSnapshot, Object, ObjectKind, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp,
+    Value,
 };
 use crate::engine::projection::Version;
 use crate::engine::projection::view::current;
-use crate::projections::entry::Captured;
-use crate::projections::metadata::{PARAM_PREFIX, TAG_PREFIX};
-use crate::projections::tables::{FACTS, OBJECTS};
+use crate::projections::metadata::{IMPORTED_MARK, PARAM_PREFIX, TAG_PREFIX};
+use crate::projections::tables::FACTS;
 use crate::projections::{keys, tables};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
@@ -36,11 +37,15 @@ impl Attributes {
     pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
-        // What differs, the newest first. A thousand processes may have said the same of one thing.
+        // The newest first, and what was captured here before what an import said.
+        let mut standing: Vec<&Version> =
+            [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
+        standing.sort_by_key(|version| version.value.first() == Some(&IMPORTED_MARK));
+        // What differs. A thousand processes may have said the same of one thing.
         let mut seen: HashSet<&[u8]> = HashSet::new();
         let mut distinct: Vec<Value> = Vec::new();
-        for version in [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()) {
-            if seen.insert(&version.value) {
+        for version in standing {
+            if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
                 distinct.push(read(version)?);
             }
         }
@@ -57,6 +62,12 @@ impl Attributes {
             let time = if name == "ended_at" { times.max() } else { times.min() };
             self.values.insert(name.to_owned(), Value::text(time?));
             return Some(());
+        }
+        // Builds of several versions may speak of one thing: what any of them said can be read as the newest does.
+        if name == "schema_version" {
+            let minor = |v: &Value| v.as_str().and_then(minor_of);
+            distinct.sort_by_key(|v| std::cmp::Reverse(minor(v)));
+            distinct.truncate(1);
         }
         if distinct.len() > 1 {
             self.conflicts.push(name.to_owned());
@@ -208,8 +219,29 @@ impl StoreView<'_> {
         found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
     }
 
+    /// Whether anything was said or measured about a run.
+    pub(super) fn knows_run(&self, run: &RunRef) -> Result<bool> {
+        Ok(self.run_refs(&keys::attributes_of(run))?.contains(run))
+    }
+
+    /// The runs that something was measured in and nothing was said about.
+    pub(super) fn runs_without_facts(&self) -> Result<Vec<RunRef>> {
+        let mut runs = Vec::new();
+        for run in self.run_refs(b"run:")? {
+            let mut said = false;
+            self.view.versions(FACTS, &keys::attributes_of(&run), |_, _| {
+                said = true;
+                Ok(false)
+            })?;
+            if !said {
+                runs.push(run);
+            }
+        }
+        Ok(runs)
+    }
+
     /// The refs of all runs that anything was said or measured about.
-    fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
+    pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
         let mut add = |key: &[u8]| {
             let text = key.split(|b| *b == 0).next().and_then(|t| std::str::from_utf8(t).ok());
@@ -334,20 +366,13 @@ impl StoreView<'_> {
     /// The environment snapshots of a run, by time and ref.
     pub fn environments(&self, run: &RunRef) -> Result<Vec<EnvironmentRow>> {
         let mut rows = Vec::new();
-        let mut malformed = false;
-        self.view.versions(OBJECTS, &keys::under("environment", run), |_, versions| {
-            let fact = current(versions).and_then(|c| Captured::from_row(&c.version.value));
-            match fact.map(|c| c.fact) {
-                Some(Fact::Object(Object::Environment(e))) => {
-                    rows.push(EnvironmentRow { snapshot: e.into_inner() })
-                }
-                _ => malformed = true,
+        let prefix = keys::under("environment", run);
+        self.objects(ObjectKind::Environment, &String::from_utf8_lossy(&prefix), |item| {
+            if let Ok(Object::Environment(e)) = item {
+                rows.push(EnvironmentRow { snapshot: e.into_inner() });
             }
             Ok(true)
         })?;
-        if malformed {
-            return Err(self.broken_row(OBJECTS.name));
-        }
         rows.sort_by_key(|e| e.snapshot.captured_at);
         Ok(rows)
     }

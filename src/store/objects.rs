@@ -1,7 +1,7 @@
 //! Things of the contract as whole objects, put together again from their facts.
 
 use crate::contract::fact::{Import, ImportOrigin};
-use crate::contract::{Canonical, Fact, Members, Object, ObjectKind, StableRef, Value};
+use crate::contract::{ErrorCode, Fact, Members, Object, ObjectKind, RecordRef, RunStatus, StableRef, Value};
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Position, Stamp};
 use crate::engine::projection::view::current;
@@ -15,6 +15,7 @@ use crate::projections::tables::{ARTIFACTS, FACTS, IMPORTED, IMPORTS, OBJECTS, R
 use crate::store::error::Result;
 use crate::store::metadata::Attributes;
 use crate::store::note::{Note, Severity};
+use crate::store::records::{place_of, record_at};
 use crate::store::view::StoreView;
 
 /// The table with the whole facts about things of a kind; `None`: they are kept by attribute.
@@ -46,8 +47,9 @@ impl StoreView<'_> {
         };
         match table_of(kind) {
             Some(table) => self.view.versions(table, prefix.as_bytes(), |_, versions| {
-                match current(versions).and_then(|c| Captured::from_row(&c.version.value)).map(|c| c.fact) {
-                    Some(Fact::Object(object)) => Ok(go_on(Ok(object))),
+                match self.standing(table.name, versions) {
+                    Ok(Some((Captured { fact: Fact::Object(object), .. }, _))) => Ok(go_on(Ok(object))),
+                    Ok(None) => Ok(true),
                     _ => {
                         malformed = Some(table.name);
                         Ok(false)
@@ -102,12 +104,13 @@ impl StoreView<'_> {
             }
             return Ok(object_of(kind, own.clone(), &attributes).ok());
         };
-        let Some(chosen) = current(self.view.versions_of(table, own.as_str().as_bytes())?) else {
-            return Ok(None);
-        };
-        match Captured::from_row(&chosen.version.value).map(|c| c.fact) {
-            Some(Fact::Object(object)) => Ok(Some(object).filter(|object| object.kind() == kind)),
-            _ => Err(self.broken_row(table.name)),
+        let versions = self.view.versions_of(table, own.as_str().as_bytes())?;
+        match self.standing(table.name, versions)? {
+            None => Ok(None),
+            Some((Captured { fact: Fact::Object(object), .. }, _)) => {
+                Ok(Some(object).filter(|o| o.kind() == kind))
+            }
+            Some(_) => Err(self.broken_row(table.name)),
         }
     }
 
@@ -132,14 +135,36 @@ impl StoreView<'_> {
         Ok(stamps)
     }
 
-    /// The marks of what was imported about a thing.
-    pub(super) fn imported_marks(&self, own: &StableRef) -> Result<Vec<[u8; 16]>> {
-        let mut marks = Vec::new();
-        self.view.keys(IMPORTED, &keys::attributes_of(own), |key| {
-            marks.extend(key.last_chunk::<16>());
+    /// Whether just this was imported before.
+    pub(super) fn was_imported(&self, own: &StableRef, said: &[u8; 16]) -> Result<bool> {
+        Ok(!self.view.versions_of(IMPORTED, &keys::imported(own, said))?.is_empty())
+    }
+
+    /// The first fact under this ref that came from an import: of records, the one that counts.
+    pub(super) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
+        let mut first: Option<Stamp> = None;
+        self.view.versions(IMPORTED, &keys::attributes_of(own), |_, versions| {
+            let least = versions.iter().map(|v| v.stamp).min();
+            first = first.into_iter().chain(least).min();
             Ok(true)
         })?;
-        Ok(marks)
+        Ok(first)
+    }
+
+    /// Whether an imported record is the one that counts under its ref: it is not here as captured, and was imported first.
+    pub(super) fn counts(&self, own: &RecordRef, stamp: Stamp) -> Result<bool> {
+        let any = StableRef::from(own);
+        if self.first_imported(&any)?.is_some_and(|first| first < stamp) {
+            return Ok(false);
+        }
+        let Some((_, position)) = place_of(own) else { return Ok(true) };
+        if !self.view.has_reached(position)? {
+            return Ok(true);
+        }
+        let there = self.facts_at(&[position])?.into_iter().flatten().next();
+        let there =
+            there.map(|(entry, captured)| record_at(captured.fact, entry.stamp)).transpose()?.flatten();
+        Ok(there.is_none_or(|record| record.envelope().record_ref != *own))
     }
 
     /// All imports, by id.
@@ -200,15 +225,17 @@ fn object_of(kind: ObjectKind, own: StableRef, attributes: &Attributes) -> std::
         }
     }
     members.extend(plain);
+    if members.get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str()) {
+        // An end that a later import took back.
+        members.remove("ended_at");
+    }
     members.insert("extensions".into(), Value::List(sets));
     members.insert(kind.ref_member().to_owned(), Value::from(own.as_str()));
     Object::from_value(kind, Value::Map(members)).map_err(|e| {
-        let message = format!("too little is known of {own} to make an object of it: {e}");
-        Note::new(Severity::Warning, "object_incomplete", message).with("subject", own)
+        let (severity, code, what) = match e.code {
+            ErrorCode::MissingField => (Severity::Warning, "object_incomplete", "too little is known of"),
+            _ => (Severity::Error, "object_contradictory", "the facts contradict each other about"),
+        };
+        Note::new(severity, code, format!("{what} {own} to make an object of it: {e}")).with("subject", own)
     })
-}
-
-/// Whether two things say the same.
-pub(super) fn same(one: &impl Canonical, other: &impl Canonical) -> bool {
-    matches!((one.to_json(), other.to_json()), (Ok(a), Ok(b)) if a == b)
 }

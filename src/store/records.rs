@@ -2,10 +2,12 @@
 
 use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
 use crate::engine::entry::{Position, Seq, Stamp, StreamId};
+use crate::engine::projection::Point;
 use crate::projections::keys;
 use crate::projections::tables::RECORDS;
 use crate::store::error::Result;
 use crate::store::note::{Note, Severity};
+use crate::store::series::distinct;
 use crate::store::view::StoreView;
 
 /// A record and its place in the log.
@@ -44,7 +46,9 @@ impl StoreView<'_> {
     pub fn records(&self, run: &RunRef) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
-            points.extend(self.view.series(RECORDS, &keys::records(run, family.as_str()))?);
+            let found = self.view.series(RECORDS, &keys::records(run, family.as_str()))?;
+            let seen = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
+            points.extend(distinct(run, family, found, seen)?.unwrap_or_default());
         }
         points.sort_by_key(|p| p.order);
         let positions: Vec<Position> = points.iter().map(|p| p.order.stamp.position()).collect();

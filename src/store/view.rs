@@ -3,7 +3,8 @@
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{CatchUp, Progress, Projector, View};
+use crate::engine::projection::view::{Current, current};
+use crate::engine::projection::{CatchUp, Progress, Projector, Version, View};
 use crate::engine::{self};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
@@ -92,6 +93,21 @@ impl StoreView<'_> {
             Some((entry, captured))
         };
         Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
+    }
+
+    /// What stands among the facts about a whole thing: what was captured here before what an import said, then the latest;
+    /// and whether another one that nothing replaces says otherwise.
+    pub(super) fn standing(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
+        let Some(Current { version, rivals }) = current(versions) else { return Ok(None) };
+        // The newest first.
+        let rows = [version].into_iter().chain(rivals.into_iter().rev());
+        let facts = rows.map(|row| Captured::from_row(&row.value).ok_or_else(|| self.broken_row(table)));
+        let mut facts = facts.collect::<Result<Vec<Captured>>>()?;
+        facts.sort_by_key(|captured| captured.origin.is_some());
+        let mut facts = facts.into_iter();
+        let Some(chosen) = facts.next() else { return Ok(None) };
+        let conflict = facts.any(|other| other.fact != chosen.fact);
+        Ok(Some((chosen, conflict)))
     }
 
     /// The content of a row, or the projections are not what this build writes.

@@ -75,6 +75,15 @@ impl Value {
         }
     }
 
+    /// How many values this is: itself, and all in it.
+    pub fn count(&self) -> usize {
+        match self {
+            Value::List(items) => 1 + items.iter().map(Value::count).sum::<usize>(),
+            Value::Map(members) => 1 + members.values().map(Value::count).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
     /// Leaves out the members of objects that are null, at every depth, as the canonical text does.
     pub fn drop_nulls(&mut self) {
         match self {

@@ -109,7 +109,7 @@ model! {
         order_index: Option<u64> = None,
         /// The run it comes from; of the same project.
         run_ref: Option<RunRef> = None,
-        /// What is deployed; of the same project, and of the run if there is one.
+        /// What is deployed; of the same project.
         artifact_ref: Option<ArtifactRef> = None,
         /// What it saw around itself; of the run, or else of the same project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,

@@ -248,6 +248,8 @@ pub struct Record<P> {
     pub envelope: RecordEnvelope,
     /// What.
     pub payload: P,
+    /// Members of a newer minor version of the schema, kept as they are.
+    pub unknown: Members,
 }
 
 model! {
@@ -635,6 +637,15 @@ impl Canonical for RecordEnvelope {
     }
 }
 
+impl<P> Record<P> {
+    pub(crate) const KNOWN: &'static [&'static str] = &["envelope", "payload"];
+
+    /// A record of these parts. [`crate::contract::Valid::new`] checks it.
+    pub fn new(envelope: RecordEnvelope, payload: P) -> Record<P> {
+        Record { envelope, payload, unknown: Members::new() }
+    }
+}
+
 impl<P: Payload> Model for Record<P> {
     const NAME: &'static str = match P::RECORD_TYPE {
         RecordType::Event => "StructuredEventRecord",
@@ -646,7 +657,13 @@ impl<P: Payload> Model for Record<P> {
     const EXTENSIONS_AT: &'static str = "$.envelope.extensions";
 
     fn from_members(mut members: Members, issues: &mut Issues) -> Option<Record<P>> {
-        refuse_unknown(Self::NAME, &members, &[&["envelope", "payload"]], issues);
+        let newer = match members.get("envelope") {
+            Some(Value::Map(envelope)) => model::are_newer(envelope),
+            _ => false,
+        };
+        issues.with_newer(newer, |issues| {
+            refuse_unknown(Self::NAME, &members, &[Record::<P>::KNOWN], issues);
+        });
         let mut part = |name: &'static str, code| match members.remove(name) {
             Some(Value::Map(members)) => Some(members),
             Some(other) => {
@@ -660,7 +677,6 @@ impl<P: Payload> Model for Record<P> {
         };
         let (envelope, payload) =
             (part("envelope", ErrorCode::Envelope), part("payload", ErrorCode::RecordPayload));
-        let newer = envelope.as_ref().is_some_and(model::are_newer);
         let envelope = envelope
             .and_then(|members| issues.within("envelope", |i| RecordEnvelope::from_members(members, i)));
         if let Some(envelope) = &envelope
@@ -672,7 +688,7 @@ impl<P: Payload> Model for Record<P> {
         let payload = payload.and_then(|members| {
             issues.with_newer(newer, |i| i.within("payload", |i| P::from_members(members, i)))
         });
-        Some(Record { envelope: envelope?, payload: payload? })
+        Some(Record { envelope: envelope?, payload: payload?, unknown: members })
     }
 
     fn warn(&self, issues: &mut Issues) {
@@ -693,13 +709,17 @@ impl<P: Payload> Rules for Record<P> {
         }
         issues.with_newer(self.envelope.observation.is_newer(), |issues| {
             issues.within("payload", |issues| self.payload.settle(issues));
+            settle_unknown(<Self as Model>::NAME, &mut self.unknown, Self::KNOWN, issues);
         });
     }
 }
 
 impl<P: Payload> Canonical for Record<P> {
     fn to_value(&self) -> Value {
-        Value::map([("envelope", self.envelope.to_value()), ("payload", self.payload.to_value())])
+        let mut members = self.unknown.clone();
+        members.insert("envelope".into(), self.envelope.to_value());
+        members.insert("payload".into(), self.payload.to_value());
+        Value::Map(members)
     }
 }
 
@@ -811,15 +831,9 @@ mod tests {
     fn metric() -> MetricRecord {
         let at = Timestamp::parse("2024-01-01T00:00:00Z").unwrap();
         let observation = Observation::new(at, "x", RunRef::parse("run:a.b").unwrap());
-        Record {
-            envelope: RecordEnvelope::new(
-                RecordRef::parse("record:a.b.c").unwrap(),
-                RecordType::Metric,
-                at,
-                observation,
-            ),
-            payload: MetricPayload::new("loss", MetricValue::Int(1), "int"),
-        }
+        let run = RecordRef::parse("record:a.b.c").unwrap();
+        let envelope = RecordEnvelope::new(run, RecordType::Metric, at, observation);
+        Record::new(envelope, MetricPayload::new("loss", MetricValue::Int(1), "int"))
     }
 
     #[test]

@@ -123,8 +123,8 @@ impl View {
         prefix: &[u8],
         mut f: impl FnMut(&[u8], Vec<Version>) -> Result<bool>,
     ) -> Result<()> {
-        // A key's rows stand together unless a longer key sorts between two of its stamps. So the rows of a key, and of
-        // all keys that begin with it, are held until one comes that does not.
+        // A key's rows stand together unless a longer key goes on with the zero byte of the fence and sorts between two of
+        // its stamps. So the rows of a key, and of those keys, are held until one comes that is none of them.
         let mut family: BTreeMap<Vec<u8>, Vec<Version>> = BTreeMap::new();
         let mut shortest: Option<Vec<u8>> = None;
         let mut go_on = true;
@@ -137,9 +137,9 @@ impl View {
                 for (key, versions) in std::mem::take(&mut family) {
                     go_on = go_on && f(&key, versions)?;
                 }
-                shortest = Some(key.to_vec());
-            } else if shortest.as_ref().is_some_and(|shortest| key.len() < shortest.len()) {
-                shortest = Some(key.to_vec());
+                shortest = Some(fenced(key));
+            } else if shortest.as_ref().is_some_and(|shortest| key.len() + 1 < shortest.len()) {
+                shortest = Some(fenced(key));
             }
             match family.get_mut(key) {
                 Some(versions) => versions.push(version),
@@ -165,6 +165,12 @@ impl View {
             Ok(true)
         })?;
         Ok(versions)
+    }
+
+    /// Whether this view was made of a stream up to this position, gaps aside.
+    pub fn has_reached(&self, position: Position) -> Result<bool> {
+        let cursors = cursors_of(&self.transaction, |e| self.fail(e))?;
+        Ok(cursors.get(&position.stream).is_some_and(|cursor| position.seq <= cursor.last.0))
     }
 
     /// The entries that this view was made of, in the order of their stamps, read from the log.

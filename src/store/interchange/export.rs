@@ -60,7 +60,7 @@ pub struct ExportBodies {
 pub struct ExportReport {
     /// Lines by kind.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// Bodies that were copied, or were there already.
+    /// Bodies that were copied.
     pub bodies: u64,
     /// Bodies that are missing here, or are not what they were.
     pub bodies_missing: u64,
@@ -71,6 +71,11 @@ pub struct ExportReport {
 }
 
 impl ExportReport {
+    /// Whether something is missing in it that the workspace should have.
+    pub fn is_whole(&self) -> bool {
+        self.bodies_missing == 0 && !self.note_counts.contains_key("object_contradictory")
+    }
+
     fn note(&mut self, note: Note) {
         let count = self.note_counts.entry(note.code).or_default();
         *count += 1;
@@ -150,7 +155,8 @@ fn in_project(any: &StableRef, project: &StableRef) -> bool {
 }
 
 impl Store {
-    /// Writes JSON lines. Memory depends on the number of projects and streams, not on that of runs or records.
+    /// Writes JSON lines. Memory depends on the number of streams (and, with a project or runs named, of runs), not on that of
+    /// things or records.
     ///
     /// `progress` hears how many entries of the log were looked at. Errors: the workspace cannot be read, `out` or the bodies
     /// cannot be written; or [`Error::ExportInterrupted`].
@@ -227,6 +233,7 @@ impl Export<'_> {
                 })?;
             }
         }
+        self.runs_without_start()?;
         if !self.selection.wants_kind(ObjectKind::Provenance.as_str()) {
             return Ok(());
         }
@@ -250,6 +257,23 @@ impl Export<'_> {
             }
             Ok(true)
         })
+    }
+
+    /// Runs that are known by their records alone.
+    fn runs_without_start(&mut self) -> Result<()> {
+        if !self.selection.wants_kind(ObjectKind::Run.as_str()) {
+            return Ok(());
+        }
+        for run in self.view.runs_without_facts()? {
+            if self.selection.wants_run(&run) {
+                let message = format!(
+                    "too little is known of {run} to make an object of it: nobody said that it is there"
+                );
+                self.report
+                    .note(Note::new(Severity::Warning, "object_incomplete", message).with("subject", &run));
+            }
+        }
+        Ok(())
     }
 
     fn artifacts(&mut self) -> Result<()> {
@@ -338,8 +362,10 @@ impl Export<'_> {
             }
             // What is unreadable is noted by the view as well.
             let Ok(Some(captured)) = Captured::of_entry(&entry) else { continue };
+            let brought = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
             if let Some(record) = record_at(captured.fact, entry.stamp)?
                 && self.selection.wants_record(&record)
+                && (!brought || self.view.counts(&record.envelope().record_ref, entry.stamp)?)
             {
                 self.line(&LineContent::Record(record))?;
             }

@@ -5,24 +5,25 @@
 //! thing, a later one replaces; what was captured here, no import does. Where each fact stood (import, line) is kept beside it
 //! in its entry. What is lost on the way is said by a degraded record in the run it is lost from.
 
+use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::models::record::{Degradation, DegradedCategory, DegradedPayload, DegradedSeverity};
 use crate::contract::{
-    ArtifactManifest, ExtensionRegistry, Fact, Members, Object, Origin, RecordDraft, RecordRef, RunRef,
-    StableRef, Timestamp, Valid, Value,
+    ArtifactManifest, Canonical, ExtensionRegistry, Fact, Members, Object, Origin, RecordDraft, RecordRef,
+    RunRef, RunStatus, StableRef, Timestamp, Valid, Value,
 };
 use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Position, Stamp};
+use crate::engine::storage::{FileReader, OpenMode};
 use crate::projections::entry::Captured;
 use crate::store::Durability;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
-use crate::store::interchange::line::{Line, LineContent, Rejection};
+use crate::store::interchange::line::{Line, LineContent, Rejection, kinds};
 use crate::store::interchange::rejects::Rejects;
 use crate::store::note::Note;
-use crate::store::objects::same;
 use crate::store::records::{place_of, record_at};
 use crate::store::view::{Store, StoreView};
 use rayon::prelude::*;
@@ -36,13 +37,17 @@ pub const LINE_BYTES_MAX: usize = crate::contract::json::read::TEXT_BYTES_MAX;
 const ROUND_LINES: usize = 4096;
 /// Bytes of lines that are judged together, at most (but for one long line).
 const ROUND_BYTES: usize = 4 << 20;
-/// Entries of one commit, and bytes of their payloads, at most.
+/// Entries of one commit, and bytes of their payloads, from which on it is appended.
 const COMMIT_ENTRIES: usize = 512;
 const COMMIT_BYTES: usize = 1 << 20;
+/// The line of a kind that cannot be read.
+const UNKNOWN_KIND: &str = "?";
 /// Greatest payload of an object: what the log takes, less what an import may add to it.
 const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 /// About what a small entry takes.
 const LEN_SMALL: usize = 256;
+/// More than what the entry of a loss takes: its texts are bounded.
+const LOSS_BYTES_MAX: usize = 8 << 10;
 /// How many refused lines a report names.
 const NAMED_MAX: usize = 100;
 
@@ -125,26 +130,76 @@ impl ImportReport {
     }
 }
 
+/// A line that can be taken over.
+struct Good {
+    content: LineContent,
+    warnings: Vec<crate::contract::ErrorCode>,
+    own: StableRef,
+    /// A digest of what it says; of an artifact, of its manifest.
+    said: [u8; 16],
+    /// Its canonical text, to compare with what stands here; of an artifact, its manifest's.
+    text: String,
+    /// The fact of a record; that of other things is made when they are taken.
+    fact: Option<Fact>,
+    len: usize,
+}
+
 /// A line that was read and not judged yet.
-#[derive(Debug)]
 struct Read {
     number: u64,
     text: Vec<u8>,
-    line: std::result::Result<Line, Box<Rejection>>,
+    line: std::result::Result<Good, Box<Rejection>>,
 }
 
-/// What is known here of the thing that a line speaks of.
+impl Good {
+    fn of(line: Line) -> std::result::Result<Good, Box<Rejection>> {
+        let Line { content, warnings } = line;
+        let own = content.own_ref();
+        let (fact, text) = match &content {
+            LineContent::Object(object) => (Fact::Object(object.clone()), object.to_json()),
+            LineContent::Artifact(manifest, _) => {
+                (Fact::Artifact(manifest.clone(), None), manifest.to_json())
+            }
+            LineContent::Record(record) => (
+                record.clone().into_fact().map_err(|e| Rejection::new(e.code.as_str(), e.message))?,
+                record.to_json(),
+            ),
+        };
+        let origin = Some(ImportOrigin { import: [0; 16], line: u64::MAX });
+        let captured = Captured { origin, ..Captured::from(fact) };
+        let unwritable = |e: String| Rejection::new("import_object_unwritable", e);
+        let len = match captured.payload_len() {
+            Ok(len) if len <= OBJECT_BYTES_MAX => len,
+            Ok(len) | Err(CodecError::TooLarge { len }) => {
+                let message = format!("an object of {len} bytes is too large for the log");
+                let rejection = Rejection::new("import_object_too_large", message);
+                return Err(Box::new(Rejection {
+                    kind: Some(content.kind().to_owned()),
+                    run: own.run(),
+                    ..rejection
+                }));
+            }
+            Err(e) => return Err(Box::new(unwritable(e.to_string()))),
+        };
+        let said = Captured::said(&captured.fact).map_err(|e| unwritable(e.to_string()))?;
+        let text = text.map_err(|e| unwritable(e.to_string()))?;
+        let fact = matches!(content, LineContent::Record(_)).then_some(captured.fact);
+        Ok(Good { content, warnings, own, said, text, fact, len })
+    }
+}
+
+/// What is known here of the thing that some lines of a round speak of.
 #[derive(Debug, Default)]
 struct Known {
-    /// Whether just what the line says stands here.
-    same: bool,
-    /// What was imported of it before.
-    marks: Vec<[u8; 16]>,
+    /// The canonical text of what stands here.
+    stands: Option<String>,
     /// The facts that a later import replaces.
     replaceable: Vec<Stamp>,
+    /// Whether it has ended.
+    closed: bool,
     /// The artifact as it stands.
     artifact: Option<ArtifactRow>,
-    /// Another record stands here under this ref.
+    /// A record stands here under this ref, whatever it says.
     taken: bool,
 }
 
@@ -152,6 +207,8 @@ struct Known {
 #[derive(Debug)]
 struct Loss {
     run: RunRef,
+    /// Whether it is said also where nobody knows of the run.
+    always: bool,
     key: &'static str,
     severity: DegradedSeverity,
     summary: String,
@@ -200,15 +257,13 @@ impl Store {
         let report = ImportReport { source: options.source.clone(), ..ImportReport::default() };
         let mut importer =
             Importer { store: self, options, started_at, import: None, report, rejects: None, number: 0 };
-        match importer.run(input, progress) {
-            Ok(()) => importer.finish(),
-            Err(e) => {
-                if let Some(rejects) = importer.rejects.take() {
-                    rejects.abandon();
-                }
-                Err(e)
-            }
-        }
+        let done = importer.run(input, progress);
+        // Refused lines of standard input are nowhere else: they are kept whatever else went wrong.
+        let kept = importer.keep_rejects();
+        done?;
+        kept?;
+        self.journal().sync()?;
+        Ok(importer.report)
     }
 }
 
@@ -225,32 +280,51 @@ struct Importer<'a> {
 /// How reading a line went.
 enum Got {
     Line(Vec<u8>),
+    /// The line was longer than any can be, and is with the refused ones.
     TooLong,
     End,
+}
+
+/// Why reading stopped.
+enum Stop {
+    Input(io::Error),
+    Own(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(e: Error) -> Stop {
+        Stop::Own(e)
+    }
 }
 
 impl Importer<'_> {
     fn run(&mut self, input: &mut dyn BufRead, progress: &dyn Fn(u64)) -> Result<()> {
         loop {
             let (mut lines, mut bytes, mut more) = (Vec::new(), 0, true);
-            while more && lines.len() < ROUND_LINES && bytes < ROUND_BYTES {
+            let mut too_long = false;
+            while more && !too_long && lines.len() < ROUND_LINES && bytes < ROUND_BYTES {
                 match self.next_line(input) {
                     Ok(Got::Line(text)) if is_blank(&text) => {}
                     Ok(Got::Line(text)) => {
                         bytes += text.len();
                         lines.push((self.number, text));
                     }
-                    Ok(Got::TooLong) => {}
+                    // What came before it is judged first.
+                    Ok(Got::TooLong) => too_long = true,
                     Ok(Got::End) => more = false,
                     Err(Stop::Input(e)) => {
                         // What came before the damage is as good as ever.
-                        self.report.cut = Some(format!("behind line {}: {e}", self.number));
+                        self.report.cut = Some(format!("in line {}: {e}", self.number.max(1)));
                         more = false;
                     }
                     Err(Stop::Own(e)) => return Err(e),
                 }
             }
             self.round(lines)?;
+            if too_long {
+                let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+                self.refused(self.number, Rejection::new("import_line_too_long", message))?;
+            }
             progress(self.number);
             if !more {
                 return Ok(());
@@ -261,29 +335,34 @@ impl Importer<'_> {
     /// Reads to the end of the line. One that is too long goes to the refused ones as it is read.
     fn next_line(&mut self, input: &mut dyn BufRead) -> std::result::Result<Got, Stop> {
         let mut line = Vec::new();
-        let mut too_long = false;
+        let (mut begun, mut too_long) = (false, false);
         loop {
             let (used, ended) = {
                 let available = match input.fill_buf() {
                     Ok(available) => available,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => return Err(Stop::Input(e)),
+                    Err(e) => {
+                        self.number += u64::from(!begun);
+                        if too_long {
+                            let rejection =
+                                Rejection::new("import_input_cut", "the input ends within the line");
+                            self.refused(self.number, rejection)?;
+                        }
+                        return Err(Stop::Input(e));
+                    }
                 };
-                let end = available.iter().position(|b| *b == b'\n');
-                let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
-                if available.is_empty() && line.is_empty() && !too_long {
+                if available.is_empty() && !begun {
                     return Ok(Got::End);
                 }
-                if line.is_empty() && !too_long {
-                    self.number += 1;
-                }
+                self.number += u64::from(!begun);
+                begun = true;
+                let end = available.iter().position(|b| *b == b'\n');
+                let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
                 line.extend_from_slice(part);
                 (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty())
             };
             input.consume(used);
-            if line.len() > LINE_BYTES_MAX {
-                too_long = true;
-            }
+            too_long |= line.len() > LINE_BYTES_MAX;
             if too_long {
                 self.rejects()?.push_bytes(&line)?;
                 line.clear();
@@ -291,31 +370,32 @@ impl Importer<'_> {
             match (ended, too_long) {
                 (false, _) => {}
                 (true, false) => return Ok(Got::Line(line)),
-                (true, true) => {
-                    let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-                    let rejection = Rejection::new("import_line_too_long", message);
-                    self.refused(self.number, rejection)?;
-                    return Ok(Got::TooLong);
-                }
+                (true, true) => return Ok(Got::TooLong),
             }
         }
     }
 
     fn rejects(&mut self) -> Result<&mut Rejects> {
-        if self.rejects.is_none() {
-            self.rejects = Some(Rejects::create(self.store.journal().storage(), &self.options.quarantine)?);
+        let rejects = match self.rejects.take() {
+            Some(rejects) => rejects,
+            None => Rejects::create(self.store.journal().storage(), &self.options.quarantine)?,
+        };
+        Ok(self.rejects.insert(rejects))
+    }
+
+    fn keep_rejects(&mut self) -> Result<()> {
+        if let Some(rejects) = self.rejects.take() {
+            self.report.quarantine = Some(rejects.finish()?);
         }
-        match &mut self.rejects {
-            Some(rejects) => Ok(rejects),
-            None => Err(Error::ImportRefused { line: self.number, code: "", message: String::new() }),
-        }
+        Ok(())
     }
 
     /// Keeps a refused line whose bytes are with the others already.
     fn refused(&mut self, number: u64, rejection: Rejection) -> Result<()> {
         self.rejects()?.end_line(number, &rejection)?;
         self.report.lines += 1;
-        self.report.count(rejection.kind.as_deref().unwrap_or("?")).refused += 1;
+        let known = |kind: &&str| kinds().any(|known| known == *kind);
+        self.report.count(rejection.kind.as_deref().filter(known).unwrap_or(UNKNOWN_KIND)).refused += 1;
         if self.options.strict {
             let message = format!("{} at {}", rejection.message, rejection.path);
             return Err(Error::ImportRefused { line: number, code: rejection.code, message });
@@ -326,24 +406,14 @@ impl Importer<'_> {
         Ok(())
     }
 
-    fn refuse(&mut self, number: u64, text: &[u8], rejection: Rejection) -> Result<()> {
+    /// Refuses a line. With [`ImportOptions::strict`] what came before it is appended first.
+    fn refuse(&mut self, number: u64, text: &[u8], rejection: Rejection, round: &mut Round) -> Result<()> {
+        round.losses.extend(lost_line(number, text, &rejection));
+        if self.options.strict {
+            self.commit(round)?;
+        }
         self.rejects()?.push_bytes(text)?;
         self.refused(number, rejection)
-    }
-
-    /// Refuses a line that says nothing wrong and cannot be taken all the same.
-    fn refuse_good(
-        &mut self,
-        number: u64,
-        text: &[u8],
-        kind: &str,
-        rejection: Rejection,
-        round: &mut Round,
-    ) -> Result<()> {
-        let run = Line::parse(text, None).ok().and_then(|line| line.content.own_ref().run());
-        let rejection = Rejection { kind: Some(kind.to_owned()), run, ..rejection };
-        round.losses.extend(lost_line(number, text, &rejection));
-        self.refuse(number, text, rejection)
     }
 
     /// Judges some lines, and appends what is new among them.
@@ -353,21 +423,14 @@ impl Importer<'_> {
         }
         let registry = self.options.registry.as_ref();
         let parse = |(number, text): (u64, Vec<u8>)| {
-            let line = Line::parse(strip_bom(number, &text), registry);
+            let line = Line::parse(strip_bom(number, &text), registry).and_then(Good::of);
             Read { number, text, line }
         };
-        let mut read: Vec<Read> = lines.into_par_iter().map(parse).collect();
-        if self.options.strict
-            && let Some(first) = read.iter().position(|r| r.line.is_err())
-        {
-            // What comes before it is taken over, what comes behind is not.
-            read.truncate(first + 1);
-        }
-        let contents: Vec<&LineContent> =
-            read.iter().filter_map(|r| r.line.as_ref().ok()).map(|l| &l.content).collect();
-        let (known, notes) = self.store.read(|view| {
-            let known = contents.iter().map(|content| known(view, content));
-            Ok((known.collect::<Result<Vec<Known>>>()?, view.notes()))
+        let read: Vec<Read> = lines.into_par_iter().map(parse).collect();
+        let good: Vec<&Good> = read.iter().filter_map(|r| r.line.as_ref().ok()).collect();
+        let (mut known, before, notes) = self.store.read(|view| {
+            let before = good.iter().map(|good| view.was_imported(&good.own, &good.said));
+            Ok((known(view, &good)?, before.collect::<Result<Vec<bool>>>()?, view.notes()))
         })?;
         for note in notes {
             if !self.report.notes.iter().any(|n| n.code == note.code) {
@@ -375,87 +438,81 @@ impl Importer<'_> {
             }
         }
         let mut round = Round::default();
-        let mut known = known.into_iter();
-        for one in read {
-            match one.line {
-                Ok(line) => {
-                    let known = known.next().unwrap_or_default();
-                    self.take((one.number, &one.text), line, known, &mut round)?;
+        let mut before = before.into_iter();
+        for Read { number, text, line } in read {
+            match line {
+                Ok(good) => {
+                    let imported = before.next().unwrap_or(false);
+                    let known = known.entry(good.own.clone()).or_default();
+                    self.take(number, &text, good, known, imported, &mut round)?;
                 }
-                Err(rejection) => {
-                    round.losses.extend(lost_line(one.number, &one.text, &rejection));
-                    if self.options.strict {
-                        self.commit(&mut round)?;
-                    }
-                    self.refuse(one.number, &one.text, *rejection)?;
-                }
+                Err(rejection) => self.refuse(number, &text, *rejection, &mut round)?,
             }
         }
-        self.commit(&mut round)?;
-        self.say_losses(&mut round)
+        self.commit(&mut round)
     }
 
     /// Takes one good line over, if it says something new.
     fn take(
         &mut self,
-        (number, text): (u64, &[u8]),
-        line: Line,
-        known: Known,
+        number: u64,
+        text: &[u8],
+        good: Good,
+        known: &mut Known,
+        imported: bool,
         round: &mut Round,
     ) -> Result<()> {
-        for warning in &line.warnings {
+        let Good { content, warnings, own, said, text: canonical, fact, len } = good;
+        let kind = content.kind();
+        let seen = round.seen.get(&own);
+        // What was said in this round stands behind everything that stood here before it.
+        let repeated = imported || seen.is_some_and(|seen| seen.said.contains(&said));
+        let stands = seen.is_none() && known.stands.as_ref() == Some(&canonical);
+        if fact.is_some() && !repeated && !stands && (known.taken || seen.is_some()) {
+            let rejection = Rejection {
+                path: "$.object.envelope.record_ref".into(),
+                kind: Some(kind.to_owned()),
+                run: own.run(),
+                ..Rejection::new("import_record_conflict", format!("another record is called {own}"))
+            };
+            return self.refuse(number, text, rejection, round);
+        }
+        self.report.lines += 1;
+        for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        let (kind, own) = (line.content.kind(), line.content.own_ref());
-        let fact = match line.content {
-            LineContent::Object(object) => Fact::Object(object),
-            LineContent::Record(record) => record.into_fact()?,
-            LineContent::Artifact(manifest, body) => {
-                let body = self.body(&manifest, body.as_deref(), &known, round)?;
+        let mut unchanged = repeated || stands;
+        let fact = match (content, fact) {
+            (_, Some(fact)) => fact,
+            (LineContent::Artifact(manifest, path), _) => {
+                let body = self.body(&manifest, path.as_deref(), known, unchanged, round)?;
+                // The body of a manifest that stands here has turned up.
+                unchanged &=
+                    body.is_none() || body == known.artifact.as_ref().and_then(|a| a.body).map(|d| d.0);
                 Fact::Artifact(manifest, body)
             }
+            (LineContent::Object(object), None) => Fact::Object(object),
+            (LineContent::Record(record), None) => record.into_fact()?,
         };
-        let origin = |import| Some(ImportOrigin { import, line: number });
-        let mut captured = Captured { fact, replaces: known.replaceable, origin: origin([0; 16]) };
-        let unwritable = |source| crate::engine::Error::Codec { kind: "unwritable", position: None, source };
-        let len = match captured.payload_len() {
-            Ok(len) if len <= OBJECT_BYTES_MAX => len,
-            Ok(len) | Err(CodecError::TooLarge { len }) => {
-                let message = format!("an object of {len} bytes is too large for the log");
-                let rejection = Rejection::new("import_object_too_large", message);
-                return self.refuse_good(number, text, kind, rejection, round);
-            }
-            Err(source) => return Err(unwritable(source).into()),
-        };
-        let said = Captured::said(&captured.fact).map_err(unwritable)?;
-        let is_record = captured.fact.family().is_some();
-        let before = round.seen.get(&own).copied();
-        let unchanged =
-            known.same || known.marks.contains(&said) || before.is_some_and(|(before, _)| before == said);
         if unchanged {
-            self.report.lines += 1;
             self.report.count(kind).unchanged += 1;
             return Ok(());
         }
-        if is_record && (known.taken || !known.marks.is_empty() || before.is_some()) {
-            let rejection = Rejection {
-                path: "$.object.envelope.record_ref".into(),
-                ..Rejection::new("import_record_conflict", format!("another record is called {own}"))
-            };
-            return self.refuse_good(number, text, kind, rejection, round);
+        let mut replaces = std::mem::take(&mut known.replaceable);
+        if known.closed && is_open(&fact) {
+            // An older word: it does not open what has ended.
+            replaces.clear();
         }
-        if before.is_some() {
+        if round.seen.get(&own).is_some_and(|seen| seen.stamp.is_none()) {
             // What an earlier line of this round said needs a stamp before it can be replaced.
             self.commit(round)?;
         }
-        if let Some((_, Some(stamp))) = round.seen.get(&own) {
-            captured.replaces.push(*stamp);
-        }
+        let seen = round.seen.entry(own.clone()).or_default();
+        replaces.extend(seen.stamp.take());
+        seen.said.push(said);
         let import = self.begin(round)?;
-        captured.origin = origin(import);
-        round.seen.insert(own.clone(), (said, None));
-        round.push(captured, len, Some(own));
-        self.report.lines += 1;
+        let origin = Some(ImportOrigin { import, line: number });
+        round.push(Captured { fact, replaces, origin }, len, Some(own));
         self.report.count(kind).new += 1;
         if round.is_full() {
             self.commit(round)?;
@@ -482,43 +539,48 @@ impl Importer<'_> {
         Ok(id)
     }
 
-    /// Appends what is waiting.
+    /// Appends what is waiting, and with it what was lost of it: a death leaves both or neither.
     fn commit(&mut self, round: &mut Round) -> Result<()> {
+        self.put_losses(round)?;
         if round.pending.is_empty() {
             return Ok(());
         }
         let captured = std::mem::take(&mut round.pending);
         let receipt = self.store.journal().append_captured(&captured, Durability::Flush)?;
         for (n, own) in std::mem::take(&mut round.owners).into_iter().enumerate() {
-            if let Some(slot) = own.and_then(|own| round.seen.get_mut(&own)) {
-                slot.1 = Some(receipt.stamp(n as u64));
+            if let Some(seen) = own.and_then(|own| round.seen.get_mut(&own)) {
+                seen.stamp = Some(receipt.stamp(n as u64));
             }
         }
         round.bytes = 0;
         Ok(())
     }
 
-    /// Says what was lost, where that was not said before.
-    fn say_losses(&mut self, round: &mut Round) -> Result<()> {
+    /// Adds what was lost to what is waiting, where it was not said before and the run is known.
+    fn put_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {
             return Ok(());
         }
-        let refs: Vec<StableRef> =
-            losses.iter().filter_map(|loss| loss.record_ref().ok()).map(StableRef::from).collect();
-        let mut said = self.store.read(|view| {
-            let mut said = HashSet::new();
-            for own in &refs {
-                if !view.imported_marks(own)?.is_empty() {
-                    said.insert(own.clone());
-                }
+        let mut refs = Vec::new();
+        for loss in &losses {
+            refs.push((loss.record_ref().ok(), loss.run.clone(), loss.always));
+        }
+        let wanted = self.store.read(|view| {
+            let mut wanted = Vec::new();
+            for (own, run, always) in &refs {
+                wanted.push(match own {
+                    // A run's ref that leaves no room for the record's: the line is among the refused ones all the same.
+                    None => false,
+                    Some(own) => view.first_imported(own)?.is_none() && (*always || view.knows_run(run)?),
+                });
             }
-            Ok(said)
+            Ok(wanted)
         })?;
-        for loss in losses {
-            // A run's ref may leave no room for the record's; the line stands among the refused ones all the same.
-            let Ok(own) = loss.record_ref() else { continue };
-            if !said.insert(own.into()) {
+        for ((loss, (own, run, _)), wanted) in losses.into_iter().zip(refs).zip(wanted) {
+            let here = round.seen.contains_key(&*run);
+            let Some(own) = own.filter(|_| wanted || here) else { continue };
+            if !round.lost.insert(own) {
                 continue;
             }
             let import = self.begin(round)?;
@@ -526,30 +588,29 @@ impl Importer<'_> {
             // The line stands in its attributes.
             let captured =
                 Captured { origin: Some(ImportOrigin { import, line: 0 }), ..Captured::from(fact) };
-            round.push(captured, LEN_SMALL, None);
-            if round.is_full() {
-                self.commit(round)?;
-            }
+            round.push(captured, LOSS_BYTES_MAX, None);
         }
-        self.commit(round)
+        Ok(())
     }
 
-    /// Stores the body of an artifact, if it can be had and is not here already.
+    /// The body of an artifact, if it can be had and is not here already. Errors: the workspace cannot be written.
     fn body(
         &mut self,
         manifest: &Valid<ArtifactManifest>,
         path: Option<&str>,
         known: &Known,
+        unchanged: bool,
         round: &mut Round,
     ) -> Result<Option<[u8; 32]>> {
-        let here = known.artifact.as_ref().filter(|row| row.manifest == **manifest);
-        let kept = here.and_then(|row| row.body.filter(|_| row.body_present)).map(|digest| digest.0);
-        let Some(path) = path else { return Ok(kept) };
-        if kept.is_some() {
-            return Ok(kept);
-        }
+        let row = known.artifact.as_ref();
+        let stands = row.is_some_and(|row| row.manifest == **manifest);
+        let kept =
+            row.filter(|row| stands && row.body_present).and_then(|row| row.body).map(|digest| digest.0);
+        // Of a manifest that another one has replaced, nobody asks for the body any more.
+        let (Some(path), None, false) = (path, kept, unchanged && !stands) else { return Ok(kept) };
         let loss = |key, severity, summary: String, attributes: Vec<(&str, Value)>| Loss {
             run: manifest.run_ref.clone(),
+            always: true,
             key,
             severity,
             summary,
@@ -557,43 +618,37 @@ impl Importer<'_> {
             attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
             identity: format!("{} {path}", manifest.artifact_ref),
         };
-        let body = match self.find_body(path) {
-            Ok(file) => self.store.journal().blobs().ingest_file(&file).map_err(|e| e.to_string()),
-            Err(why) => Err(why),
-        };
-        match body {
-            Ok(body) => {
-                self.report.bodies_stored += 1;
-                if let Some(why) = differs(manifest, &body) {
-                    self.report.bodies_differing += 1;
-                    let summary =
-                        format!("the body of {} is not what its manifest says: {why}", manifest.artifact_ref);
-                    let attributes = vec![
-                        ("size_bytes", Value::from(body.size)),
-                        ("sha256", Value::from(body.sha256.as_str())),
-                        ("body", path.into()),
-                    ];
-                    round.losses.push(loss(
-                        "import.body_differs",
-                        DegradedSeverity::Warning,
-                        summary,
-                        attributes,
-                    ));
-                }
-                Ok(Some(body.digest.0))
-            }
+        let shown = bounded(path.to_owned());
+        let mut source = match self.find_body(path) {
+            Ok(source) => source,
             Err(why) => {
                 self.report.bodies_missing += 1;
-                let summary = format!("the body of {} could not be had: {why}", manifest.artifact_ref);
-                let attributes = vec![("body", path.into())];
+                let summary =
+                    bounded(format!("the body of {} could not be had: {why}", manifest.artifact_ref));
+                let attributes = vec![("body", Value::from(shown))];
                 round.losses.push(loss("import.body_missing", DegradedSeverity::Error, summary, attributes));
-                Ok(here.and_then(|row| row.body).map(|digest| digest.0))
+                return Ok(row.filter(|_| stands).and_then(|row| row.body).map(|digest| digest.0));
             }
+        };
+        let body = self.store.journal().blobs().ingest(&mut source)?;
+        let here = row.filter(|_| stands).and_then(|row| row.body);
+        self.report.bodies_stored += u64::from(here != Some(body.digest));
+        if let Some(why) = differs(manifest, &body) {
+            self.report.bodies_differing += 1;
+            let summary =
+                format!("the body of {} is not what its manifest says: {why}", manifest.artifact_ref);
+            let attributes = vec![
+                ("size_bytes", Value::from(body.size)),
+                ("sha256", Value::from(body.sha256.as_str())),
+                ("body", Value::from(shown)),
+            ];
+            round.losses.push(loss("import.body_differs", DegradedSeverity::Warning, summary, attributes));
         }
+        Ok(Some(body.digest.0))
     }
 
     /// The file of a body: below the directory of bodies, links included.
-    fn find_body(&self, path: &str) -> std::result::Result<PathBuf, String> {
+    fn find_body(&self, path: &str) -> std::result::Result<FileReader, String> {
         let Some(dir) = &self.options.bodies else {
             return Err("nobody said where bodies lie".into());
         };
@@ -604,36 +659,25 @@ impl Importer<'_> {
         }
         let storage = self.store.journal().storage();
         let wrap = |e: io::Error| format!("{path}: {e}");
-        let (root, file) =
-            (storage.resolve(dir).map_err(wrap)?, storage.resolve(&dir.join(relative)).map_err(wrap)?);
+        let root = storage.resolve(dir).map_err(wrap)?;
+        let file = storage.resolve(&dir.join(relative)).map_err(wrap)?;
         if !file.starts_with(&root) {
             return Err(format!("{path} leads out of the directory of bodies"));
         }
         if !storage.info(&file).map_err(wrap)?.is_file {
             return Err(format!("{path} is no regular file"));
         }
-        Ok(file)
-    }
-
-    fn finish(mut self) -> Result<ImportReport> {
-        self.store.journal().sync()?;
-        if let Some(rejects) = self.rejects.take() {
-            self.report.quarantine = Some(rejects.finish()?);
-        }
-        Ok(self.report)
+        storage.open(&file, OpenMode::Read).map(FileReader::new).map_err(wrap)
     }
 }
 
-/// Why reading stopped.
-enum Stop {
-    Input(io::Error),
-    Own(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(e: Error) -> Stop {
-        Stop::Own(e)
-    }
+/// What a round said of one thing.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Everything, as digests.
+    said: Vec<[u8; 16]>,
+    /// The stamp of the last of it, once it has one.
+    stamp: Option<Stamp>,
 }
 
 /// What one round appends.
@@ -643,9 +687,9 @@ struct Round {
     /// Whose facts they are.
     owners: Vec<Option<StableRef>>,
     bytes: usize,
-    /// What this round said of a thing last, and its stamp once it has one.
-    seen: HashMap<StableRef, ([u8; 16], Option<Stamp>)>,
+    seen: HashMap<StableRef, Seen>,
     losses: Vec<Loss>,
+    lost: HashSet<RecordRef>,
 }
 
 impl Round {
@@ -656,7 +700,8 @@ impl Round {
     }
 
     fn is_full(&self) -> bool {
-        self.pending.len() >= COMMIT_ENTRIES || self.bytes >= COMMIT_BYTES
+        let losses = self.losses.len();
+        self.pending.len() + losses >= COMMIT_ENTRIES || self.bytes + losses * LOSS_BYTES_MAX >= COMMIT_BYTES
     }
 }
 
@@ -672,6 +717,17 @@ fn strip_bom(number: u64, text: &[u8]) -> &[u8] {
     }
 }
 
+/// Whether a fact says that something has not ended.
+fn is_open(fact: &Fact) -> bool {
+    match fact {
+        Fact::Object(Object::Run(run)) => run.status == RunStatus::Open,
+        Fact::Object(Object::Stage(stage)) => stage.status == RunStatus::Open,
+        Fact::Object(Object::Batch(batch)) => batch.status == RunStatus::Open,
+        Fact::Object(Object::Deployment(deployment)) => deployment.status == RunStatus::Open,
+        _ => false,
+    }
+}
+
 /// That a line was refused, for the run it speaks of.
 fn lost_line(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
     let attributes = [
@@ -682,6 +738,7 @@ fn lost_line(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
     ];
     Some(Loss {
         run: rejection.run.clone()?,
+        always: false,
         key: "import.line_refused",
         severity: DegradedSeverity::Error,
         summary: format!("a line was not taken over: {}", rejection.message),
@@ -700,39 +757,63 @@ fn differs(manifest: &ArtifactManifest, body: &BlobInfo) -> Option<String> {
     claimed.map(|_| "its SHA-256 is another".to_owned())
 }
 
-/// What is known of the thing that a line speaks of.
-fn known(view: &StoreView<'_>, content: &LineContent) -> Result<Known> {
-    let own = content.own_ref();
-    let mut known = Known { marks: view.imported_marks(&own)?, ..Known::default() };
-    match content {
-        LineContent::Object(object) => {
-            let stands: Option<Object> = view.object(object.kind(), &own)?;
-            known.same = stands.is_some_and(|stands| same(&stands, object));
+/// What is known of the things that lines speak of, each looked up once.
+fn known(view: &StoreView<'_>, lines: &[&Good]) -> Result<HashMap<StableRef, Known>> {
+    let mut all: HashMap<StableRef, Known> = HashMap::new();
+    let mut places: Vec<(&StableRef, Position)> = Vec::new();
+    for line in lines {
+        if all.contains_key(&line.own) {
+            continue;
         }
-        LineContent::Artifact(manifest, _) => {
-            known.artifact = view.artifact(&manifest.artifact_ref)?;
-        }
-        LineContent::Record(record) => {
-            if let Some((_, position)) = place_of(&record.envelope().record_ref) {
-                let there = view.facts_at(&[position])?.into_iter().flatten().next();
-                let there =
-                    there.map(|(entry, captured)| record_at(captured.fact, entry.stamp)).transpose()?;
-                if let Some(there) = there.flatten() {
-                    known.same = same(&there, record);
-                    known.taken = !known.same && there.envelope().record_ref == record.envelope().record_ref;
-                }
+        let mut known = Known::default();
+        match &line.content {
+            LineContent::Object(object) => {
+                let stands = view.object(object.kind(), &line.own)?;
+                known.closed = is_closed(stands.as_ref());
+                known.stands = stands.and_then(|stands| stands.to_json().ok());
             }
-            return Ok(known);
+            LineContent::Artifact(manifest, _) => {
+                known.artifact = view.artifact(&manifest.artifact_ref)?;
+                known.stands = known.artifact.as_ref().and_then(|row| row.manifest.to_json().ok());
+            }
+            LineContent::Record(record) => {
+                known.taken = view.first_imported(&line.own)?.is_some();
+                places.extend(place_of(&record.envelope().record_ref).map(|(_, at)| (&line.own, at)));
+            }
+        }
+        if !matches!(line.content, LineContent::Record(_)) && view.first_imported(&line.own)?.is_some() {
+            let stamps = view.stamps_of(&line.own)?;
+            let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
+            let facts = view.facts_at(&positions)?;
+            let imported = |(stamp, fact): (Stamp, Option<(_, Captured)>)| {
+                fact.filter(|(_, captured)| captured.origin.is_some()).map(|_| stamp)
+            };
+            known.replaceable = stamps.into_iter().zip(facts).filter_map(imported).collect();
+        }
+        all.insert(line.own.clone(), known);
+    }
+    // Records that were captured here have their places in their refs.
+    let positions: Vec<Position> = places.iter().map(|(_, at)| *at).collect();
+    for ((own, _), found) in places.iter().zip(view.facts_at(&positions)?) {
+        let record =
+            found.map(|(entry, captured)| record_at(captured.fact, entry.stamp)).transpose()?.flatten();
+        if let (Some(record), Some(known)) = (record, all.get_mut(*own))
+            && StableRef::from(&record.envelope().record_ref) == **own
+        {
+            known.taken = true;
+            known.stands = record.to_json().ok();
         }
     }
-    if !known.same && !known.marks.is_empty() {
-        let stamps = view.stamps_of(&own)?;
-        let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
-        let facts = view.facts_at(&positions)?;
-        let imported = |(stamp, fact): (Stamp, Option<(_, Captured)>)| {
-            fact.filter(|(_, captured)| captured.origin.is_some()).map(|_| stamp)
-        };
-        known.replaceable = stamps.into_iter().zip(facts).filter_map(imported).collect();
-    }
-    Ok(known)
+    Ok(all)
+}
+
+fn is_closed(object: Option<&Object>) -> bool {
+    let status = match object {
+        Some(Object::Run(run)) => run.status,
+        Some(Object::Stage(stage)) => stage.status,
+        Some(Object::Batch(batch)) => batch.status,
+        Some(Object::Deployment(deployment)) => deployment.status,
+        _ => return false,
+    };
+    status != RunStatus::Open
 }

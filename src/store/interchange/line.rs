@@ -1,5 +1,6 @@
 //! One line of interchange: read strictly, with the reason where it is refused.
 
+use crate::contract::error::bounded;
 use crate::contract::json::read::parse;
 use crate::contract::model::Members;
 use crate::contract::validate::check_value;
@@ -55,7 +56,7 @@ pub struct Rejection {
 
 impl Rejection {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Rejection {
-        Rejection { code, path: "$".into(), message: message.into(), run: None, kind: None }
+        Rejection { code, path: "$".into(), message: bounded(message.into()), run: None, kind: None }
     }
 
     fn of_contract(e: &ContractError) -> Rejection {
@@ -79,7 +80,7 @@ impl Rejection {
     }
 
     fn of_kind(self, kind: &str, object: &Value) -> Rejection {
-        Rejection { run: run_in(kind, object), kind: Some(kind.to_owned()), ..self }
+        Rejection { run: run_in(kind, object), kind: Some(bounded(kind.to_owned())), ..self }
     }
 }
 
@@ -108,7 +109,9 @@ impl Line {
         let Some(object) = members.remove("object") else {
             return Err(invalid("there is no object".into()).of_kind(&kind, &Value::Null));
         };
-        Line::of_kind(&kind, object.clone(), members, registry).map_err(|r| r.of_kind(&kind, &object))
+        let run = run_in(&kind, &object);
+        let named = |r: Rejection| Rejection { run, kind: Some(bounded(kind.clone())), ..r };
+        Line::of_kind(&kind, object, members, registry).map_err(named)
     }
 
     fn of_kind(

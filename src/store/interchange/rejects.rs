@@ -85,14 +85,6 @@ impl Rejects {
         self.lines.publish(self.storage.as_ref(), &path)?;
         Ok(path)
     }
-
-    /// Removes what was begun.
-    pub(super) fn abandon(self) {
-        for path in [&self.lines.path, &self.reasons.path] {
-            // Best effort: a leftover is only space.
-            let _ = self.storage.remove_file(path);
-        }
-    }
 }
 
 fn reason(number: u64, rejection: &Rejection) -> Value {

@@ -108,7 +108,8 @@ pub(super) enum ReportCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
     /// JSON lines, one canonical object a line, plain or gzip; importing them again changes nothing. A line that is refused
-    /// is reported and kept aside, the rest goes on. Exits 0 all taken over, 1 a line was refused or the input is cut
+    /// is reported and kept aside, the rest goes on. Exits 0 all taken over, 1 a line was refused, a body missing or not what
+    /// its manifest says, or the input cut
     Jsonl(ImportJsonlArgs),
 }
 

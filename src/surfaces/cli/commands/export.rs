@@ -41,7 +41,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         None if out.is_json() => out.json_aside(&wire::export(&report)),
         _ => out.done(&said(&report)),
     }
-    Ok(u8::from(report.bodies_missing > 0))
+    Ok(u8::from(!report.is_whole()))
 }
 
 fn said(report: &ExportReport) -> String {

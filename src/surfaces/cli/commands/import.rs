@@ -39,7 +39,8 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         out.notes(&report.notes);
         show(&report, out)?;
     }
-    Ok(u8::from(report.total().refused > 0 || report.cut.is_some()))
+    let lost = report.bodies_missing + report.bodies_differing + report.total().refused;
+    Ok(u8::from(lost > 0 || report.cut.is_some()))
 }
 
 /// How many refused lines are named for people.
