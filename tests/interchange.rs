@@ -271,7 +271,8 @@ fn a_line_without_end_is_refused_and_the_rest_goes_on() {
     let report = import(&contexta, &format!("{PROJECT}\n{long}\n{}", run_line("r", "")));
     assert_eq!((report.total().new, report.refused[0].line), (2, 2));
     assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
-    assert_eq!(disk.read(&report.quarantine.unwrap()).unwrap().len(), long.len() + 1);
+    // As much of it is kept as a line can have.
+    assert_eq!((disk.read(&report.quarantine.unwrap()).unwrap().len(), report.not_kept), ((16 << 20) + 1, 1));
     // One that can be read, and is too large for the log.
     let large = run_line("large", &format!(r#""description":"{}","#, "x".repeat(5 << 20)));
     let report = import(&contexta, &large);
@@ -295,8 +296,22 @@ fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothin
     let report = import(&contexta, &both);
     assert_eq!((report.total().new, report.total().unchanged), (2, 1));
     let run = contexta.run_snapshot("run:p.q").unwrap().run;
-    // An attribute that is left out is not taken back: nobody said that it does not hold.
-    assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("one"), 0));
+    // What it leaves out, it takes back.
+    assert_eq!((run.description, run.conflicts.len()), (None, 0));
+    let full = run_line("q", r#""metadata":{"m":1},"newer":1,"params":{"x":1,"y":2},"tags":{"a":"b"},"#);
+    let full = full.replace("\"1.0.0\"", "\"1.3.0\"").replace(
+        "\"extensions\":[]",
+        r#""extensions":[{"fields":{"a":1},"namespace":"acme.x","readonly_fields":[]}]"#,
+    );
+    for line in [full, run_line("q", r#""params":{"x":1},"#)] {
+        assert_eq!(import(&contexta, &line).total().new, 1);
+        let runs = ExportFilter {
+            runs: vec!["run:p.q".into()],
+            kinds: vec!["run".into()],
+            ..ExportFilter::default()
+        };
+        assert_eq!(parse(&export_some(&contexta, &runs)), parse(&line));
+    }
 }
 
 #[test]
@@ -501,7 +516,7 @@ fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
     let mut out = Vec::new();
     let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
     assert_eq!(objects(&String::from_utf8(out).unwrap()).len(), 1);
-    assert_eq!((report.note_counts["object_incomplete"], report.is_whole()), (1, true));
+    assert_eq!((report.note_counts["object_incomplete"], report.is_whole()), (1, false));
     let run = contexta.run("r").run_id("r").start().unwrap();
     run.param("alpha", 0.5).unwrap();
     let project = contexta::contract::ObjectKind::Project;
@@ -648,14 +663,17 @@ fn an_older_word_opens_nothing_and_mixes_nothing_up() {
 #[test]
 fn facts_that_contradict_each_other_are_said_and_not_exported() {
     let disk = SimDisk::new(16);
-    let contexta = open_sim(&disk, 1, "/w");
+    let (contexta, other) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/other"));
     let deployment = |run: &str, more: &str| {
         format!(
             r#"{{"kind":"deployment","object":{{"deployment_execution_ref":"deployment:p.d","deployment_name":"d",{more}"extensions":[],"project_ref":"project:p","run_ref":"run:p.{run}","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"open"}}}}"#
         )
     };
     import(&contexta, &deployment("a", r#""environment_snapshot_ref":"environment:p.a.k","#));
-    import(&contexta, &deployment("b", ""));
+    // What two imports said of it in two workspaces, neither knowing of the other.
+    import(&other, &deployment("b", ""));
+    other.close().unwrap();
+    contexta.merge("/other", &|_, _| {}).unwrap();
     let mut out = Vec::new();
     let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
     assert_eq!((report.note_counts["object_contradictory"], report.is_whole()), (1, false));
@@ -727,8 +745,48 @@ fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() 
     let lines = std::fs::read_to_string(&out).unwrap();
     let report = import(&other, &lines.replace("model_bundle", "checkpoint"));
     assert_eq!(report.total().new, 1, "{report:?}");
+    // It claims the same body, and has it.
+    assert!(other.run_snapshot("run:wine.r").unwrap().artifacts[0].body_present);
     let report = import(&other, &lines);
     assert_eq!(report.total().new, 0, "{report:?}");
     let artifact = &other.run_snapshot("run:wine.r").unwrap().artifacts[0];
     assert_eq!(artifact.manifest.artifact_kind, "checkpoint");
+}
+
+#[test]
+fn what_two_imports_lost_is_lost_once() {
+    let disk = SimDisk::new(16);
+    let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
+    let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("bad", "true")].join("\n");
+    for contexta in [&one, &two] {
+        assert_eq!(import(contexta, &text).total().refused, 1);
+        disk.advance(1_000_000_000);
+    }
+    let report = import(&two, &export(&one));
+    assert_eq!((report.total().refused, report.total().new), (0, 0), "{report:?}");
+    assert_eq!(two.run_snapshot("run:p.r").unwrap().records.len(), 1);
+}
+
+#[test]
+fn many_words_about_one_thing_cost_no_more_than_many_words() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let lines: Vec<String> = (0..9000).map(|n| run_line("r", &format!(r#""description":"{n}","#))).collect();
+    let text = format!("{PROJECT}\n{}", lines.join("\n"));
+    assert_eq!(import(&contexta, &text).total().new, 9001);
+    let run = contexta.run_snapshot("run:p.r").unwrap().run;
+    assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("8999"), 0));
+    assert_eq!(import(&contexta, &text).total().new, 0);
+}
+
+#[test]
+fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let left = Path::new("/w/recovery/quarantine/import-lines-0123456789abcdef.tmp");
+    disk.overwrite(left, b"x".to_vec());
+    import(&contexta, PROJECT);
+    assert_eq!(disk.read(left), None);
+    let nowhere = ImportSettings { bodies: Some("/nowhere".into()), ..ImportSettings::default() };
+    assert_eq!(import_with(&contexta, PROJECT, nowhere).unwrap_err().code(), "storage_not_found");
 }

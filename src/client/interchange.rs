@@ -93,6 +93,13 @@ impl Contexta {
         if held.try_lock().is_ok_and(|free| !free) {
             return Err(Error::ImportBusy { path: lock });
         }
+        self.sweep_quarantine();
+        if let Some(dir) = &settings.bodies {
+            let info = self.storage.info(dir).map_err(|e| engine_io("look at", dir, e))?;
+            if !info.is_dir {
+                return Err(engine_io("look for bodies in", dir, io::ErrorKind::NotADirectory.into()));
+            }
+        }
         let mut file;
         let (name, bodies, total, input): (String, _, u64, &mut dyn Read) = match source {
             ImportSource::File(path) => {
@@ -137,6 +144,19 @@ impl Contexta {
         })
     }
 
+    /// Removes what killed imports left of refused lines without a name. Called by the one import that is going on.
+    fn sweep_quarantine(&self) {
+        let dir = self.paths.quarantine();
+        for entry in self.storage.list(&dir).unwrap_or_default() {
+            let begun =
+                ["import-lines-", "import-reasons-"].iter().any(|begin| entry.name.starts_with(begin));
+            if entry.is_file && begun && entry.name.ends_with(".tmp") {
+                // Best effort: a leftover is only space.
+                let _ = self.storage.remove_file(&dir.join(&entry.name));
+            }
+        }
+    }
+
     /// Exports JSON lines (docs/INTERCHANGE.md) into a writer; bodies only where a place for them is named.
     ///
     /// `progress` hears how many entries of the log were looked at, and 0.
@@ -161,7 +181,7 @@ impl Contexta {
         bodies: BodiesTarget,
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
-        // A link stays a link; what is no regular file (a device, a pipe) is written to as it is.
+        // A link stays a link; a device is written to as it is.
         let target = self.storage.resolve(path).unwrap_or_else(|_| path.to_path_buf());
         let path = target.as_path();
         let dir = match path.parent() {

@@ -10,6 +10,7 @@ use crate::contract::{
     EnvironmentSnapshot, Object, ObjectKind, ProjectRef, RunRef, RunStatus, StableRef, StageRef, Timestamp,
     Value,
 };
+use crate::engine::entry::Stamp;
 use crate::engine::projection::Version;
 use crate::engine::projection::view::current;
 use crate::projections::metadata::{IMPORTED_MARK, PARAM_PREFIX, TAG_PREFIX};
@@ -18,6 +19,51 @@ use crate::projections::{keys, tables};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// What was said of one thing, attribute by attribute.
+#[derive(Debug, Default)]
+pub(super) struct Said(BTreeMap<String, Vec<Version>>);
+
+fn is_imported(version: &Version) -> bool {
+    version.value.first() == Some(&IMPORTED_MARK)
+}
+
+impl Said {
+    pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
+        self.0.insert(name.to_owned(), versions);
+    }
+
+    /// The attributes as they stand; `None`: a version is malformed.
+    ///
+    /// An import says all there is to say of a thing: what it replaces is gone, attributes that it does not name as well.
+    pub(super) fn settle(self) -> Option<Attributes> {
+        let gone: HashSet<Stamp> = self
+            .0
+            .values()
+            .flatten()
+            .filter(|version| is_imported(version))
+            .flat_map(|version| version.replaces.iter().copied())
+            .collect();
+        let mut attributes = Attributes::default();
+        for (name, mut versions) in self.0 {
+            versions.retain(|version| !gone.contains(&version.stamp));
+            if !versions.is_empty() {
+                attributes.add(&name, versions)?;
+            }
+        }
+        Some(attributes)
+    }
+
+    /// The stamps of all that stands.
+    pub(super) fn stamps(self) -> Vec<Stamp> {
+        let imported = self.0.values().flatten().filter(|version| is_imported(version));
+        let gone: HashSet<Stamp> = imported.flat_map(|version| version.replaces.iter().copied()).collect();
+        let standing = self.0.into_values().filter_map(current);
+        let stamps =
+            standing.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
+        stamps.filter(|stamp| !gone.contains(stamp)).collect()
+    }
+}
 
 /// The attributes of one thing as they stand.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,13 +80,13 @@ impl Attributes {
     }
 
     /// Takes the versions of one attribute; `None`: one of them is malformed.
-    pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
+    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
         // The newest first, and what was captured here before what an import said.
         let mut standing: Vec<&Version> =
             [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
-        standing.sort_by_key(|version| version.value.first() == Some(&IMPORTED_MARK));
+        standing.sort_by_key(|version| is_imported(version));
         // What differs. A thousand processes may have said the same of one thing.
         let mut seen: HashSet<&[u8]> = HashSet::new();
         let mut distinct: Vec<Value> = Vec::new();
@@ -179,20 +225,35 @@ pub struct EnvironmentRow {
 impl StoreView<'_> {
     /// The attributes of everything whose ref begins with `prefix`, by ref.
     fn things(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
-        let mut things: BTreeMap<StableRef, Attributes> = BTreeMap::new();
+        let mut things: BTreeMap<StableRef, Said> = BTreeMap::new();
         let mut malformed = false;
         self.view.versions(FACTS, prefix, |key, versions| {
             let parts = keys::split::<2>(key);
-            let subject = parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name)));
-            let added =
-                subject.and_then(|(subject, name)| things.entry(subject).or_default().add(name, versions));
-            malformed |= added.is_none();
+            match parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name))) {
+                Some((subject, name)) => things.entry(subject).or_default().add(name, versions),
+                None => malformed = true,
+            }
             Ok(true)
         })?;
-        if malformed {
-            return Err(self.broken_row(FACTS.name));
+        let settled = things.into_iter().map(|(subject, said)| Some((subject, said.settle()?)));
+        match settled.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
+            Some(things) if !malformed => Ok(things),
+            _ => Err(self.broken_row(FACTS.name)),
         }
-        Ok(things)
+    }
+
+    /// What was said of one thing.
+    pub(super) fn said(&self, own: &StableRef) -> Result<Said> {
+        let mut said = Said::default();
+        let mut malformed = false;
+        self.view.versions(FACTS, &keys::attributes_of(own), |key, versions| {
+            match keys::split::<2>(key) {
+                Some([_, name]) => said.add(name, versions),
+                None => malformed = true,
+            }
+            Ok(true)
+        })?;
+        if malformed { Err(self.broken_row(FACTS.name)) } else { Ok(said) }
     }
 
     /// All projects, by ref; also those known only by their runs.

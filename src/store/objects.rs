@@ -13,7 +13,7 @@ use crate::projections::metadata::{
 };
 use crate::projections::tables::{ARTIFACTS, FACTS, IMPORTED, IMPORTS, OBJECTS, RELATIONS};
 use crate::store::error::Result;
-use crate::store::metadata::Attributes;
+use crate::store::metadata::{Attributes, Said};
 use crate::store::note::{Note, Severity};
 use crate::store::records::{place_of, record_at};
 use crate::store::view::StoreView;
@@ -57,7 +57,7 @@ impl StoreView<'_> {
                 }
             })?,
             None => {
-                let mut thing: Option<(StableRef, Attributes)> = None;
+                let mut thing: Option<(StableRef, Said)> = None;
                 let mut stopped = false;
                 self.view.versions(FACTS, prefix.as_bytes(), |key, versions| {
                     let parts = keys::split::<2>(key);
@@ -67,19 +67,25 @@ impl StoreView<'_> {
                         return Ok(false);
                     };
                     if thing.as_ref().is_some_and(|(of, _)| *of != subject)
-                        && let Some((of, attributes)) = thing.take()
+                        && let Some((of, said)) = thing.take()
                     {
-                        stopped = !go_on(object_of(kind, of, &attributes));
+                        match said.settle() {
+                            Some(attributes) => stopped = !go_on(object_of(kind, of, &attributes)),
+                            None => {
+                                malformed = Some(FACTS.name);
+                                stopped = true;
+                            }
+                        }
                     }
-                    let (_, attributes) = thing.get_or_insert_with(|| (subject, Attributes::default()));
-                    if attributes.add(name, versions).is_none() {
-                        malformed = Some(FACTS.name);
-                        return Ok(false);
-                    }
+                    let (_, said) = thing.get_or_insert_with(|| (subject, Said::default()));
+                    said.add(name, versions);
                     Ok(!stopped)
                 })?;
-                if let (Some((of, attributes)), false) = (thing, stopped) {
-                    go_on(object_of(kind, of, &attributes));
+                if let (Some((of, said)), false) = (thing, stopped) {
+                    match said.settle() {
+                        Some(attributes) => drop(go_on(object_of(kind, of, &attributes))),
+                        None => malformed = Some(FACTS.name),
+                    }
                 }
             }
         }
@@ -92,17 +98,10 @@ impl StoreView<'_> {
     /// One thing as it stands; `None`: it is not there, or too little is known of it.
     pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
         let Some(table) = table_of(kind) else {
-            let mut attributes = Attributes::default();
-            let mut malformed = false;
-            self.view.versions(FACTS, &keys::attributes_of(own), |key, versions| {
-                let name = keys::split::<2>(key).map(|[_, name]| name);
-                malformed |= name.and_then(|name| attributes.add(name, versions)).is_none();
-                Ok(true)
-            })?;
-            if malformed {
-                return Err(self.broken_row(FACTS.name));
-            }
-            return Ok(object_of(kind, own.clone(), &attributes).ok());
+            return match self.said(own)?.settle() {
+                Some(attributes) => Ok(object_of(kind, own.clone(), &attributes).ok()),
+                None => Err(self.broken_row(FACTS.name)),
+            };
         };
         let versions = self.view.versions_of(table, own.as_str().as_bytes())?;
         match self.standing(table.name, versions)? {
@@ -126,10 +125,7 @@ impl StoreView<'_> {
         for table in [OBJECTS, RELATIONS, ARTIFACTS] {
             add(self.view.versions_of(table, own.as_str().as_bytes())?);
         }
-        self.view.versions(FACTS, &keys::attributes_of(own), |_, versions| {
-            add(versions);
-            Ok(true)
-        })?;
+        stamps.extend(self.said(own)?.stamps());
         stamps.sort();
         stamps.dedup();
         Ok(stamps)

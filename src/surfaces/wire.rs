@@ -336,6 +336,7 @@ pub(crate) fn import(r: &ImportReport) -> Value {
         ("refused", refused),
         ("refused_total", r.total().refused.into()),
         ("quarantine", r.quarantine.as_ref().map(|p| p.to_string_lossy().into_owned()).into()),
+        ("not_kept", r.not_kept.into()),
         ("cut", r.cut.clone().into()),
         ("notes", notes(&r.notes)),
     ])

@@ -71,9 +71,11 @@ pub struct ExportReport {
 }
 
 impl ExportReport {
-    /// Whether something is missing in it that the workspace should have.
+    /// Whether everything that was asked for and that the workspace should have is in it.
     pub fn is_whole(&self) -> bool {
-        self.bodies_missing == 0 && !self.note_counts.contains_key("object_contradictory")
+        let partial =
+            ["object_incomplete", "object_contradictory"].iter().any(|c| self.note_counts.contains_key(c));
+        self.bodies_missing == 0 && !partial && self.notes.iter().all(|note| note.severity < Severity::Error)
     }
 
     fn note(&mut self, note: Note) {

@@ -109,6 +109,8 @@ pub struct ImportReport {
     pub refused: Vec<RefusedLine>,
     /// Where all refused lines are kept.
     pub quarantine: Option<PathBuf>,
+    /// Refused lines that are not kept there, or not whole: too long, or too many.
+    pub not_kept: u64,
     /// Why the input ended before its end, if it did.
     pub cut: Option<String>,
     /// What stood in the way of knowing everything that is here already.
@@ -385,6 +387,7 @@ impl Importer<'_> {
 
     fn keep_rejects(&mut self) -> Result<()> {
         if let Some(rejects) = self.rejects.take() {
+            self.report.not_kept = rejects.not_kept();
             self.report.quarantine = Some(rejects.finish()?);
         }
         Ok(())
@@ -468,7 +471,9 @@ impl Importer<'_> {
         // What was said in this round stands behind everything that stood here before it.
         let repeated = imported || seen.is_some_and(|seen| seen.said.contains(&said));
         let stands = seen.is_none() && known.stands.as_ref() == Some(&canonical);
-        if fact.is_some() && !repeated && !stands && (known.taken || seen.is_some()) {
+        // That something was lost in an import is known by its ref: when that was does not follow from what was lost.
+        let loss = known.taken && is_loss(fact.as_ref());
+        if fact.is_some() && !repeated && !stands && !loss && (known.taken || seen.is_some()) {
             let rejection = Rejection {
                 path: "$.object.envelope.record_ref".into(),
                 kind: Some(kind.to_owned()),
@@ -481,7 +486,7 @@ impl Importer<'_> {
         for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        let mut unchanged = repeated || stands;
+        let mut unchanged = repeated || stands || loss;
         let fact = match (content, fact) {
             (_, Some(fact)) => fact,
             (LineContent::Artifact(manifest, path), _) => {
@@ -606,8 +611,13 @@ impl Importer<'_> {
         let stands = row.is_some_and(|row| row.manifest == **manifest);
         let kept =
             row.filter(|row| stands && row.body_present).and_then(|row| row.body).map(|digest| digest.0);
+        // A manifest that claims the same body as the one that stands here has it, too.
+        let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
+        let same_claims = row.filter(|row| claims(&row.manifest) == claims(manifest));
+        let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
         // Of a manifest that another one has replaced, nobody asks for the body any more.
-        let (Some(path), None, false) = (path, kept, unchanged && !stands) else { return Ok(kept) };
+        let (path, None, false) = (path, kept, unchanged && !stands) else { return Ok(kept) };
+        let Some(path) = path else { return Ok(inherited) };
         let loss = |key, severity, summary: String, attributes: Vec<(&str, Value)>| Loss {
             run: manifest.run_ref.clone(),
             always: true,
@@ -627,7 +637,7 @@ impl Importer<'_> {
                     bounded(format!("the body of {} could not be had: {why}", manifest.artifact_ref));
                 let attributes = vec![("body", Value::from(shown))];
                 round.losses.push(loss("import.body_missing", DegradedSeverity::Error, summary, attributes));
-                return Ok(row.filter(|_| stands).and_then(|row| row.body).map(|digest| digest.0));
+                return Ok(inherited);
             }
         };
         let body = self.store.journal().blobs().ingest(&mut source)?;
@@ -726,6 +736,11 @@ fn is_open(fact: &Fact) -> bool {
         Fact::Object(Object::Deployment(deployment)) => deployment.status == RunStatus::Open,
         _ => false,
     }
+}
+
+/// Whether a record says that an import lost something.
+fn is_loss(fact: Option<&Fact>) -> bool {
+    matches!(fact, Some(Fact::Degraded(draft)) if draft.observation.producer_ref == PRODUCER)
 }
 
 /// That a line was refused, for the run it speaks of.

@@ -12,6 +12,11 @@ use crate::store::interchange::line::Rejection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Most bytes of refused lines that one import keeps.
+const KEPT_BYTES_MAX: u64 = 256 << 20;
+/// Most bytes of one refused line: what can be a line at all.
+const LINE_KEPT_MAX: u64 = crate::contract::json::read::TEXT_BYTES_MAX as u64;
+
 /// A file that grows at its end.
 #[derive(Debug)]
 struct Growing {
@@ -47,6 +52,10 @@ pub(super) struct Rejects {
     lines: Growing,
     reasons: Growing,
     digest: blake3::Hasher,
+    /// Bytes of the line at hand that are kept, and whether some are not.
+    line: u64,
+    cut: bool,
+    not_kept: u64,
 }
 
 impl Rejects {
@@ -58,18 +67,36 @@ impl Rejects {
             lines: Growing::create(storage.as_ref(), dir, "import-lines")?,
             reasons: Growing::create(storage.as_ref(), dir, "import-reasons")?,
             digest: blake3::Hasher::new(),
+            line: 0,
+            cut: false,
+            not_kept: 0,
         })
     }
 
-    /// Part of a refused line, or all of it.
+    /// Part of a refused line, or all of it. What is too much is not kept.
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
-        self.lines.push(bytes)
+        let room = LINE_KEPT_MAX.saturating_sub(self.line).min(KEPT_BYTES_MAX.saturating_sub(self.lines.len));
+        let kept = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
+        self.cut |= kept.len() < bytes.len();
+        self.line += kept.len() as u64;
+        self.lines.push(kept)
+    }
+
+    /// How many lines are not kept, or not whole.
+    pub(super) fn not_kept(&self) -> u64 {
+        self.not_kept
     }
 
     /// The end of a refused line, and why it was refused.
     pub(super) fn end_line(&mut self, number: u64, rejection: &Rejection) -> Result<()> {
-        self.push_bytes(b"\n")?;
+        self.digest.update(b"\n");
+        self.lines.push(b"\n")?;
+        self.not_kept += u64::from(self.cut);
+        (self.line, self.cut) = (0, false);
+        if self.reasons.len > KEPT_BYTES_MAX {
+            return Ok(());
+        }
         let mut reason = canonical(&reason(number, rejection))?;
         reason.push('\n');
         self.reasons.push(reason.as_bytes())

@@ -27,6 +27,8 @@ enum Failure {
     Client(crate::client::Error),
     /// Writing the result failed.
     Write(std::io::Error),
+    /// A file that the user named cannot be read.
+    Read(std::path::PathBuf, std::io::Error),
 }
 
 impl From<crate::client::Error> for Failure {

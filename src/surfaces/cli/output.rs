@@ -7,7 +7,7 @@ use crate::interpretation::{Note, Severity};
 use crate::surfaces::cli::args::Format;
 use crate::surfaces::cli::{Failure, chain};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// How and where to write.
@@ -129,6 +129,9 @@ impl Output {
     /// Says why a command stopped.
     pub(super) fn failure(&self, failure: &Failure) {
         match failure {
+            Failure::Read(path, e) => {
+                self.error("input_unreadable", &format!("cannot read {}: {e}", path.display()), None);
+            }
             Failure::Write(e) => self.error("output_failed", &format!("cannot write the result: {e}"), None),
             Failure::Client(e) => self.error(e.code(), &chain(e), e.hint().as_deref()),
         }
@@ -156,9 +159,42 @@ impl Output {
     }
 
     /// The text of a small file that the user named.
-    pub(super) fn read_file(&self, path: &Path) -> io::Result<String> {
-        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
-        std::fs::read_to_string(path).map_err(named)
+    pub(super) fn read_file(&self, path: &Path) -> Result<String, Failure> {
+        const BYTES_MAX: u64 = 1 << 20;
+        let failed = |e| Failure::Read(path.to_path_buf(), e);
+        let mut text = String::new();
+        let file = std::fs::File::open(path).map_err(failed)?;
+        file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
+        match text.len() as u64 > BYTES_MAX {
+            true => Err(failed(io::Error::other(format!("longer than {BYTES_MAX} bytes")))),
+            false => Ok(text),
+        }
+    }
+
+    /// What the user named to be read from the front: `None` for a regular file, which is read by place.
+    pub(super) fn open_stream(&self, path: &Path) -> Result<Option<Box<dyn Read>>, Failure> {
+        if path.as_os_str() == "-" {
+            return Ok(Some(Box::new(io::stdin().lock())));
+        }
+        let failed = |e| Failure::Read(path.to_path_buf(), e);
+        let meta = std::fs::metadata(path).map_err(failed)?;
+        if meta.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
+        if meta.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(std::fs::File::open(path).map_err(failed)?)))
+    }
+
+    /// What the user named to be written from the front: `None` for a regular file, or one that is to be.
+    pub(super) fn create_stream(&self, path: &Path) -> io::Result<Option<Box<dyn Write>>> {
+        match std::fs::metadata(path) {
+            Ok(meta) if !meta.is_file() => {
+                Ok(Some(Box::new(std::fs::OpenOptions::new().write(true).open(path)?)))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Writes one JSON document to standard error, where standard output has the result.
@@ -216,6 +252,8 @@ fn painted(on: bool, paint: Paint, text: &str) -> String {
 pub(super) fn plain(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
+        // What turns the direction of the text around it hides what it says.
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         c if c.is_control() => '\u{fffd}',
         c => c,
     };

@@ -21,8 +21,10 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     let bar = out.counter("exporting");
     let tell = |done, _| bar.set_position(done);
     let to_file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
-    let report = match to_file {
-        Some(path) => {
+    let mut stream = to_file.map(|path| out.create_stream(path)).transpose()?.flatten();
+    let report = match (to_file, &mut stream) {
+        (_, Some(stream)) => contexta.export_jsonl(stream.as_mut(), &filter, args.bodies.as_deref(), &tell),
+        (Some(path), None) => {
             let bodies = match (&args.bodies, args.no_bodies) {
                 (Some(dir), _) => BodiesTarget::Dir(dir.clone()),
                 (None, true) => BodiesTarget::LeftOut,
@@ -30,7 +32,9 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
             };
             contexta.export_jsonl_file(path, &filter, bodies, &tell)
         }
-        None => contexta.export_jsonl(&mut std::io::stdout().lock(), &filter, args.bodies.as_deref(), &tell),
+        (None, None) => {
+            contexta.export_jsonl(&mut std::io::stdout().lock(), &filter, args.bodies.as_deref(), &tell)
+        }
     };
     bar.finish_and_clear();
     let report = report?;

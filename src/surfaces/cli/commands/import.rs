@@ -17,18 +17,20 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         None => None,
     };
     let settings = ImportSettings { bodies: args.bodies.clone(), strict: args.strict, registry };
+    // Before a workspace is made for nothing.
+    let stream = out.open_stream(&args.file)?;
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.progress("importing");
     let tell = |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     };
-    let report = match args.file.as_os_str() == "-" {
-        true => {
-            let mut stdin = std::io::stdin().lock();
-            contexta.import_jsonl(ImportSource::Reader("-", &mut stdin), settings, &tell)
+    let name = args.file.to_string_lossy();
+    let report = match stream {
+        Some(mut stream) => {
+            contexta.import_jsonl(ImportSource::Reader(&name, stream.as_mut()), settings, &tell)
         }
-        false => contexta.import_jsonl(ImportSource::File(&args.file), settings, &tell),
+        None => contexta.import_jsonl(ImportSource::File(&args.file), settings, &tell),
     };
     bar.finish_and_clear();
     let report = report?;
@@ -76,7 +78,11 @@ fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
     let more = report.total().refused.saturating_sub(NAMED_MAX as u64);
     if let Some(path) = &report.quarantine {
         let others = if more > 0 { format!("{more} more; ") } else { String::new() };
-        out.done(&format!("{others}the refused lines are kept in {}, why beside it", path.display()));
+        let cut = match report.not_kept {
+            0 => String::new(),
+            n => format!("; {n} of them are too long or too many, and not whole"),
+        };
+        out.done(&format!("{others}the refused lines are kept in {}, why beside it{cut}", path.display()));
     }
     if let Some(why) = &report.cut {
         out.error(
