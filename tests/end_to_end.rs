@@ -647,6 +647,9 @@ fn what_could_not_be_read_back_is_not_acknowledged() {
             Err(e) => assert_eq!(e.code(), "extension_invalid_value"),
         }
     }
+    // More values than a reader takes, in few bytes.
+    let many = EventEmission::new("many", "x").attribute("list", Value::List(vec![Value::Int(0); 1_100_000]));
+    assert_eq!(run.emit(many).unwrap_err().code(), "extension_invalid_value");
     for digits in ["abc", "", "-", "01", "1e5"] {
         let event = EventEmission::new("big", "x").attribute("n", Value::Big(digits.to_owned()));
         assert_eq!(run.emit(event).unwrap_err().code(), "extension_invalid_value", "{digits:?}");

@@ -790,3 +790,23 @@ fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
     let nowhere = ImportSettings { bodies: Some("/nowhere".into()), ..ImportSettings::default() };
     assert_eq!(import_with(&contexta, PROJECT, nowhere).unwrap_err().code(), "storage_not_found");
 }
+
+#[test]
+fn a_full_disk_is_no_missing_body() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    disk.overwrite(Path::new("/in/body"), vec![7; 1 << 20]);
+    let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
+    disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
+    let again = || {
+        let source = ImportSource::File(Path::new("/in/lines.jsonl"));
+        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {})
+    };
+    disk.set_free_bytes(Some(300 << 10));
+    assert_eq!(again().unwrap_err().code(), "storage_full");
+    disk.set_free_bytes(None);
+    let report = again().unwrap();
+    assert_eq!((report.bodies_stored, report.bodies_missing), (1, 0));
+    let snapshot = contexta.run_snapshot("run:p.r").unwrap();
+    assert!(snapshot.artifacts[0].body_present && snapshot.records.is_empty());
+}

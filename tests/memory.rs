@@ -482,3 +482,81 @@ fn a_generation_takes_what_its_file_is_long() {
         assert_eq!(blocks.is_some_and(|n| n > 3), is_good, "{what}");
     }
 }
+
+// ---- interchange
+
+/// Lines of metrics that are made as they are read; every tenth is refused.
+struct Lines {
+    next: u64,
+    count: u64,
+    line: Vec<u8>,
+    at: usize,
+}
+
+impl std::io::Read for Lines {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.line.len() {
+            if self.next == self.count {
+                return Ok(0);
+            }
+            let (n, value) = (self.next, if self.next % 10 == 9 { "true" } else { "0.5" });
+            self.line = format!(
+                concat!(
+                    r#"{{"kind":"record","object":{{"envelope":{{"observed_at":"2024-01-01T00:00:00Z","producer_ref":"x","#,
+                    r#""record_ref":"record:p.r.k{}","record_type":"metric","recorded_at":"2024-01-02T00:00:00Z","#,
+                    r#""run_ref":"run:p.r"}},"payload":{{"metric_key":"loss","value":{},"value_type":"float"}}}}}}"#,
+                    "\n"
+                ),
+                n, value
+            )
+            .into_bytes();
+            (self.next, self.at) = (n + 1, 0);
+        }
+        let part = &self.line[self.at..];
+        let len = part.len().min(out.len());
+        out[..len].copy_from_slice(&part[..len]);
+        self.at += len;
+        Ok(len)
+    }
+}
+
+/// The most that importing so many lines takes, and exporting them.
+fn interchange_takes(count: u64) -> (usize, usize) {
+    use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource};
+    let dir = std::env::temp_dir().join(format!("contexta-memory-{count}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&dir);
+    let contexta = Contexta::open(&dir).expect("a workspace opens");
+    let peak = |work: &mut dyn FnMut()| {
+        let before = HELD.load(Ordering::SeqCst);
+        PEAK.store(before, Ordering::SeqCst);
+        work();
+        PEAK.load(Ordering::SeqCst) - before
+    };
+    let import = peak(&mut || {
+        let mut lines = Lines { next: 0, count, line: Vec::new(), at: 0 };
+        let source = ImportSource::Reader("lines", &mut lines);
+        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).expect("an import");
+        assert_eq!((report.total().new, report.total().refused), (count - count / 10, count / 10));
+    });
+    let export = peak(&mut || {
+        let filter = ExportFilter::default();
+        let report =
+            contexta.export_jsonl(&mut std::io::sink(), &filter, None, &|_, _| {}).expect("an export");
+        // With the lines that were refused, as the run says that they were lost.
+        assert_eq!(report.kinds["record"], count);
+    });
+    drop(contexta);
+    let _ = std::fs::remove_dir_all(&dir);
+    (import, export)
+}
+
+#[test]
+fn importing_and_exporting_take_the_same_memory_for_few_lines_and_many() {
+    let _alone = alone();
+    let (few, many) = (interchange_takes(20_000), interchange_takes(80_000));
+    println!("20,000 lines: {few:?} bytes, 80,000 lines: {many:?}");
+    // The tables' pages are kept up to a limit; what depends on the number of lines alone would grow fourfold.
+    assert!(many.0 < few.0 * 2 + (8 << 20), "importing: {few:?} {many:?}");
+    assert!(many.1 < few.1 * 2 + (8 << 20), "exporting: {few:?} {many:?}");
+    assert!(many.0 < 96 << 20 && many.1 < 96 << 20, "{many:?}");
+}

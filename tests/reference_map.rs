@@ -146,7 +146,9 @@ fn config() -> UnifiedConfig {
     load_config(&LoadInputs::new().base_dir("/base")).unwrap().config
 }
 
-fn calls() -> Vec<(&'static str, fn() -> bool)> {
+type Call = (&'static str, fn() -> bool);
+
+fn calls() -> Vec<Call> {
     calls! {
         "contract::Project" => || is_checked(project(), |p| p.name = " ".into());
         "contract::Run" => || is_checked(run(), |r| r.status = RunStatus::Failed);

@@ -467,6 +467,7 @@ impl Importer<'_> {
     ) -> Result<()> {
         let Good { content, warnings, own, said, text: canonical, fact, len } = good;
         let kind = content.kind();
+        round.runs.extend(own.run());
         let seen = round.seen.get(&own);
         // What was said in this round stands behind everything that stood here before it.
         let repeated = imported || seen.is_some_and(|seen| seen.said.contains(&said));
@@ -571,20 +572,21 @@ impl Importer<'_> {
         for loss in &losses {
             refs.push((loss.record_ref().ok(), loss.run.clone(), loss.always));
         }
+        let runs = &round.runs;
         let wanted = self.store.read(|view| {
             let mut wanted = Vec::new();
             for (own, run, always) in &refs {
                 wanted.push(match own {
                     // A run's ref that leaves no room for the record's: the line is among the refused ones all the same.
                     None => false,
-                    Some(own) => view.first_imported(own)?.is_none() && (*always || view.knows_run(run)?),
+                    Some(own) if view.first_imported(own)?.is_some() => false,
+                    Some(_) => *always || runs.contains(run) || view.knows_run(run)?,
                 });
             }
             Ok(wanted)
         })?;
-        for ((loss, (own, run, _)), wanted) in losses.into_iter().zip(refs).zip(wanted) {
-            let here = round.seen.contains_key(&*run);
-            let Some(own) = own.filter(|_| wanted || here) else { continue };
+        for ((loss, (own, _, _)), wanted) in losses.into_iter().zip(refs).zip(wanted) {
+            let Some(own) = own.filter(|_| wanted) else { continue };
             if !round.lost.insert(own) {
                 continue;
             }
@@ -700,6 +702,8 @@ struct Round {
     seen: HashMap<StableRef, Seen>,
     losses: Vec<Loss>,
     lost: HashSet<RecordRef>,
+    /// The runs that good lines speak of.
+    runs: HashSet<RunRef>,
 }
 
 impl Round {
