@@ -255,7 +255,7 @@ impl ExtensionFieldSet {
         let mut needed = |name: &str| {
             let member = members.remove(name);
             if member.is_none() && name != "readonly_fields" {
-                issues.error(ErrorCode::MissingField, name, "is missing");
+                issues.error(ErrorCode::MissingField, name, format!("{name} is missing"));
             }
             member
         };

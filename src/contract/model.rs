@@ -104,7 +104,7 @@ pub(crate) fn take<T: Field>(
     match (members.remove(name), absent) {
         (Some(value), _) => issues.within(name, |issues| T::read(value, code, issues)),
         (None, None) => {
-            issues.error(ErrorCode::MissingField, name, "is missing");
+            issues.error(ErrorCode::MissingField, name, format!("{name} is missing"));
             None
         }
         (None, absent) => absent,

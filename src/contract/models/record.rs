@@ -671,7 +671,7 @@ impl<P: Payload> Model for Record<P> {
                 None
             }
             None => {
-                issues.error(ErrorCode::MissingField, name, "is missing");
+                issues.error(ErrorCode::MissingField, name, format!("{name} is missing"));
                 None
             }
         };
