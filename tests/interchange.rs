@@ -329,8 +329,9 @@ fn what_was_captured_here_no_import_takes_back() {
     let report = import(&contexta, &whole);
     assert_eq!((report.total().new, report.import), (0, None));
     assert_eq!(contexta.digest().unwrap().0, before);
-    // An older state of the run does not open it again.
-    assert_eq!(import(&contexta, &open).total().new, 1);
+    // An older state of the run says nothing new of it.
+    let older = import(&contexta, &open);
+    assert_eq!((older.total().new, older.warnings["import_older_word"]), (0, 1));
     assert_eq!(export(&contexta), whole);
     assert_eq!(contexta.run_snapshot("r").unwrap().run.conflicts, Vec::<String>::new());
 
@@ -649,6 +650,12 @@ fn an_older_word_opens_nothing_and_mixes_nothing_up() {
     import(&contexta, &format!("{PROJECT}\n{closed}"));
     import(&contexta, &format!("{PROJECT}\n{open}"));
     assert_eq!(export(&contexta), format!("{PROJECT}\n{closed}\n"));
+    // Nor does it within one file, whatever else it says.
+    let draft = open.replace("{\"extensions\"", "{\"description\":\"draft\",\"extensions\"");
+    let fresh = open_sim(&disk, 2, "/fresh");
+    let report = import(&fresh, &format!("{PROJECT}\n{closed}\n{draft}"));
+    assert_eq!((report.total().new, report.warnings["import_older_word"]), (2, 1));
+    assert_eq!(export(&fresh), format!("{PROJECT}\n{closed}\n"));
     // The same three words in one import and in three come to the same.
     let say = |n: &str| run_line("q", &format!(r#""description":"{n}","#));
     for rounds in [vec![[say("x"), say("y"), say("x")].join("\n")], vec![say("x"), say("y"), say("x")]] {
@@ -809,4 +816,88 @@ fn a_full_disk_is_no_missing_body() {
     assert_eq!((report.bodies_stored, report.bodies_missing), (1, 0));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     assert!(snapshot.artifacts[0].body_present && snapshot.records.is_empty());
+}
+
+#[test]
+fn a_line_without_end_takes_no_other_refused_line_with_it() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let report = import(&contexta, &format!("garbage\n{}\nmore garbage", "x".repeat(17 << 20)));
+    assert_eq!(report.refused.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 3]);
+    let kept = disk.read(&report.quarantine.unwrap()).unwrap();
+    assert!(kept.starts_with(b"garbage\nxxx") && kept.ends_with(b"x\nmore garbage\n"));
+    // A mark of byte order on a line of its own is blank.
+    assert_eq!(import(&contexta, &format!("\u{feff}\n{PROJECT}")).total().refused, 0);
+}
+
+#[test]
+fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.complete().unwrap();
+    let before = contexta.run_snapshot("r").unwrap().run;
+    let line = export(&contexta).lines().find(|l| l.contains("\"kind\":\"run\"")).unwrap().to_owned();
+    let ended = before.ended_at.unwrap().to_string();
+    let ended = format!("\"ended_at\":\"{ended}\"");
+    let other = line.replace(&ended, "\"ended_at\":\"2099-01-01T00:00:00Z\"").replace("completed", "failed");
+    assert_eq!(import(&contexta, &other).total().new, 1);
+    let after = contexta.run_snapshot("r").unwrap().run;
+    assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
+    assert_eq!(after.conflicts, ["ended_at", "status"]);
+}
+
+#[test]
+fn what_a_run_lost_is_said_when_the_run_comes_to_be_known() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let mut lines = vec![metric_line("bad", "true"), PROJECT.to_owned()];
+    lines.extend((0..5000).map(|n| run_line(&format!("x{n}"), "")));
+    lines.push(run_line("r", ""));
+    let text = lines.join("\n");
+    assert_eq!(import(&contexta, &text).total().refused, 1);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
+    let before = contexta.digest().unwrap().0;
+    assert_eq!(import(&contexta, &text).import, None);
+    assert_eq!(contexta.digest().unwrap().0, before);
+}
+
+#[test]
+fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
+    let disk = SimDisk::new(16);
+    disk.overwrite(Path::new("/in/b"), b"body".to_vec());
+    let from = |contexta: &Contexta, lines: &[String]| {
+        disk.overwrite(Path::new("/in/lines.jsonl"), lines.join("\n").into_bytes());
+        let source = ImportSource::File(Path::new("/in/lines.jsonl"));
+        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+    };
+    let there = |contexta: &Contexta| contexta.run_snapshot("run:p.r").unwrap().artifacts[0].body_present;
+    let hash = format!("\"hash_value\":\"{}\",", "0".repeat(64));
+    let (with, without) =
+        (artifact_line("a", "", "b"), artifact_line("a", "", "b").replace("\"body\":\"b\",", ""));
+    let run = [PROJECT.to_owned(), run_line("r", "")];
+
+    // The body comes in a later line of the same file.
+    let one = open_sim(&disk, 1, "/one");
+    let report = from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat());
+    assert_eq!((report.bodies_stored, there(&one)), (1, true), "{report:?}");
+    assert_eq!(from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat()).total().new, 0);
+    // Another manifest that claims the same hash has it; one that claims nothing has not.
+    let other = |more: &str| {
+        artifact_line("a", more, "b").replace("\"body\":\"b\",", "").replace("model_bundle", "checkpoint")
+    };
+    let two = open_sim(&disk, 2, "/two");
+    let hashed = artifact_line("a", &hash, "b");
+    assert_eq!(from(&two, &[run.to_vec(), vec![hashed, other(&hash)]].concat()).bodies_stored, 1);
+    assert!(there(&two));
+    let three = open_sim(&disk, 3, "/three");
+    from(&three, &[run.to_vec(), vec![with, other("")]].concat());
+    assert!(!there(&three));
+    // The same manifest without its body, imported later elsewhere.
+    let four = open_sim(&disk, 4, "/four");
+    from(&four, &[run.to_vec(), vec![without]].concat());
+    four.close().unwrap();
+    one.merge("/four", &|_, _| {}).unwrap();
+    let artifact = &one.run_snapshot("run:p.r").unwrap().artifacts[0];
+    assert!(artifact.body_present && !artifact.conflict);
 }

@@ -1,6 +1,6 @@
 //! Artifacts: manifests, and whether their bodies are there.
 
-use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef};
+use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
 use crate::engine::checksum::Digest;
 use crate::engine::projection::Version;
 use crate::projections::keys;
@@ -64,13 +64,20 @@ impl StoreView<'_> {
     }
 
     fn artifact_row(&self, versions: Vec<Version>) -> Result<Option<ArtifactRow>> {
-        let (manifest, body, conflict) = match self.standing(ARTIFACTS.name, versions)? {
-            None => return Ok(None),
-            Some((captured, conflict)) => match captured.fact {
-                Fact::Artifact(manifest, body) => (manifest, body.map(Digest), conflict),
-                _ => return Err(self.broken_row(ARTIFACTS.name)),
-            },
-        };
+        let mut chosen: Option<(Valid<ArtifactManifest>, Option<Digest>)> = None;
+        let mut conflict = false;
+        for captured in self.ranked(ARTIFACTS.name, versions)? {
+            let Fact::Artifact(manifest, found) = captured.fact else {
+                return Err(self.broken_row(ARTIFACTS.name));
+            };
+            match &mut chosen {
+                None => chosen = Some((*manifest, found.map(Digest))),
+                // Somebody may have imported the same manifest without its body.
+                Some((same, body)) if *same == *manifest => *body = body.or(found.map(Digest)),
+                Some(_) => conflict = true,
+            }
+        }
+        let Some((manifest, body)) = chosen else { return Ok(None) };
         let size = body.as_ref().map(|body| self.blobs.size_of(body)).transpose()?.flatten();
         let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, conflict }))

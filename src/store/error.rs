@@ -38,6 +38,8 @@ pub enum Error {
         code: &'static str,
         /// Why, in words.
         message: String,
+        /// Where the line is kept.
+        kept: Option<std::path::PathBuf>,
     },
     /// The tables turned out to be damaged in the middle of an export, and were made again.
     #[error("the tables were damaged and have been made again; the export is not whole")]
@@ -78,7 +80,11 @@ impl Error {
             }
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
-            Error::ImportRefused { .. } => {
+            Error::ImportRefused { kept: Some(path), .. } => Some(format!(
+                "the line is kept in {}; without --strict the rest is taken over",
+                path.display()
+            )),
+            Error::ImportRefused { kept: None, .. } => {
                 Some("without --strict the line is kept aside and the rest is taken over".into())
             }
             Error::ExportInterrupted => Some("export again".into()),

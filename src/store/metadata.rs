@@ -90,10 +90,17 @@ impl Attributes {
         // What differs. A thousand processes may have said the same of one thing.
         let mut seen: HashSet<&[u8]> = HashSet::new();
         let mut distinct: Vec<Value> = Vec::new();
+        let mut captured = 0;
         for version in standing {
             if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
                 distinct.push(read(version)?);
+                captured += usize::from(!is_imported(version));
             }
+        }
+        // Of what several processes captured, the rules below pick; an import changes nothing of it, but is named.
+        if captured > 0 && captured < distinct.len() && name != "schema_version" {
+            self.conflicts.push(name.to_owned());
+            distinct.truncate(captured);
         }
         if name == "status" || name == "ended_at" {
             // An open status says only that no end was known then.
@@ -115,7 +122,7 @@ impl Attributes {
             distinct.sort_by_key(|v| std::cmp::Reverse(minor(v)));
             distinct.truncate(1);
         }
-        if distinct.len() > 1 {
+        if distinct.len() > 1 && self.conflicts.last().is_none_or(|last| last != name) {
             self.conflicts.push(name.to_owned());
         }
         self.values.insert(name.to_owned(), distinct.into_iter().next()?);

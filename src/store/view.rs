@@ -98,16 +98,21 @@ impl StoreView<'_> {
     /// What stands among the facts about a whole thing: what was captured here before what an import said, then the latest;
     /// and whether another one that nothing replaces says otherwise.
     pub(super) fn standing(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
-        let Some(Current { version, rivals }) = current(versions) else { return Ok(None) };
-        // The newest first.
+        let mut facts = self.ranked(table, versions)?.into_iter();
+        let Some(chosen) = facts.next() else { return Ok(None) };
+        let conflict = facts.any(|other| other.fact != chosen.fact);
+        Ok(Some((chosen, conflict)))
+    }
+
+    /// The facts about a whole thing that nothing replaces: what was captured here before what an import said, then the latest
+    /// first.
+    pub(super) fn ranked(&self, table: &str, versions: Vec<Version>) -> Result<Vec<Captured>> {
+        let Some(Current { version, rivals }) = current(versions) else { return Ok(Vec::new()) };
         let rows = [version].into_iter().chain(rivals.into_iter().rev());
         let facts = rows.map(|row| Captured::from_row(&row.value).ok_or_else(|| self.broken_row(table)));
         let mut facts = facts.collect::<Result<Vec<Captured>>>()?;
         facts.sort_by_key(|captured| captured.origin.is_some());
-        let mut facts = facts.into_iter();
-        let Some(chosen) = facts.next() else { return Ok(None) };
-        let conflict = facts.any(|other| other.fact != chosen.fact);
-        Ok(Some((chosen, conflict)))
+        Ok(facts)
     }
 
     /// The content of a row, or the projections are not what this build writes.

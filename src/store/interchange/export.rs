@@ -157,8 +157,7 @@ fn in_project(any: &StableRef, project: &StableRef) -> bool {
 }
 
 impl Store {
-    /// Writes JSON lines. Memory depends on the number of streams (and, with a project or runs named, of runs), not on that of
-    /// things or records.
+    /// Writes JSON lines. Memory depends on the number of runs and streams, not on that of other things and of records.
     ///
     /// `progress` hears how many entries of the log were looked at. Errors: the workspace cannot be read, `out` or the bodies
     /// cannot be written; or [`Error::ExportInterrupted`].

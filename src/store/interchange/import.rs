@@ -48,6 +48,10 @@ const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 const LEN_SMALL: usize = 256;
 /// More than what the entry of a loss takes: its texts are bounded.
 const LOSS_BYTES_MAX: usize = 8 << 10;
+/// About what a stamp takes in a payload.
+const STAMP_BYTES_MAX: usize = 40;
+/// How many losses are remembered until their runs are known.
+const LATE_MAX: usize = 4096;
 /// How many refused lines a report names.
 const NAMED_MAX: usize = 100;
 
@@ -257,14 +261,32 @@ impl Store {
     ) -> Result<ImportReport> {
         let started_at = Timestamp::from_nanos(self.journal().storage().now());
         let report = ImportReport { source: options.source.clone(), ..ImportReport::default() };
-        let mut importer =
-            Importer { store: self, options, started_at, import: None, report, rejects: None, number: 0 };
+        let mut importer = Importer {
+            store: self,
+            options,
+            started_at,
+            import: None,
+            report,
+            rejects: None,
+            number: 0,
+            late: Vec::new(),
+        };
         let done = importer.run(input, progress);
         // Refused lines of standard input are nowhere else: they are kept whatever else went wrong.
         let kept = importer.keep_rejects();
-        done?;
+        // What came before an error stays: it is on disk as well.
+        let synced = self.journal().sync();
+        match done {
+            Err(Error::ImportRefused { line, code, message, .. }) => {
+                kept?;
+                synced?;
+                let kept = importer.report.quarantine;
+                return Err(Error::ImportRefused { line, code, message, kept });
+            }
+            done => done?,
+        }
         kept?;
-        self.journal().sync()?;
+        synced?;
         Ok(importer.report)
     }
 }
@@ -277,102 +299,116 @@ struct Importer<'a> {
     report: ImportReport,
     rejects: Option<Rejects>,
     number: u64,
+    /// Losses of runs that nobody knew of yet.
+    late: Vec<Loss>,
 }
 
 /// How reading a line went.
 enum Got {
     Line(Vec<u8>),
-    /// The line was longer than any can be, and is with the refused ones.
-    TooLong,
+    /// The beginning of a line that is longer than any can be.
+    TooLong(Vec<u8>),
     End,
-}
-
-/// Why reading stopped.
-enum Stop {
-    Input(io::Error),
-    Own(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(e: Error) -> Stop {
-        Stop::Own(e)
-    }
 }
 
 impl Importer<'_> {
     fn run(&mut self, input: &mut dyn BufRead, progress: &dyn Fn(u64)) -> Result<()> {
         loop {
             let (mut lines, mut bytes, mut more) = (Vec::new(), 0, true);
-            let mut too_long = false;
-            while more && !too_long && lines.len() < ROUND_LINES && bytes < ROUND_BYTES {
+            let mut too_long = None;
+            while more && too_long.is_none() && lines.len() < ROUND_LINES && bytes < ROUND_BYTES {
                 match self.next_line(input) {
-                    Ok(Got::Line(text)) if is_blank(&text) => {}
+                    Ok(Got::Line(text)) if is_blank(strip_bom(self.number, &text)) => {}
                     Ok(Got::Line(text)) => {
                         bytes += text.len();
                         lines.push((self.number, text));
                     }
-                    // What came before it is judged first.
-                    Ok(Got::TooLong) => too_long = true,
+                    Ok(Got::TooLong(begin)) => too_long = Some(begin),
                     Ok(Got::End) => more = false,
-                    Err(Stop::Input(e)) => {
-                        // What came before the damage is as good as ever.
-                        self.report.cut = Some(format!("in line {}: {e}", self.number.max(1)));
+                    Err(e) => {
+                        self.cut(&e);
                         more = false;
                     }
-                    Err(Stop::Own(e)) => return Err(e),
                 }
             }
+            // What came before a line that is too long is judged before that line is read on.
             self.round(lines)?;
-            if too_long {
-                let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
-                self.refused(self.number, Rejection::new("import_line_too_long", message))?;
+            if let Some(begin) = too_long {
+                more &= self.pass_over(input, begin)?;
             }
             progress(self.number);
             if !more {
-                return Ok(());
+                return self.say_late_losses();
             }
         }
     }
 
-    /// Reads to the end of the line. One that is too long goes to the refused ones as it is read.
-    fn next_line(&mut self, input: &mut dyn BufRead) -> std::result::Result<Got, Stop> {
+    /// What came before the damage is as good as ever.
+    fn cut(&mut self, e: &io::Error) {
+        self.report.cut = Some(format!("in line {}: {e}", self.number));
+    }
+
+    /// Reads to the end of the line, or until it is too long.
+    fn next_line(&mut self, input: &mut dyn BufRead) -> io::Result<Got> {
         let mut line = Vec::new();
-        let (mut begun, mut too_long) = (false, false);
+        let mut begun = false;
         loop {
-            let (used, ended) = {
-                let available = match input.fill_buf() {
-                    Ok(available) => available,
-                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(e) => {
-                        self.number += u64::from(!begun);
-                        if too_long {
-                            let rejection =
-                                Rejection::new("import_input_cut", "the input ends within the line");
-                            self.refused(self.number, rejection)?;
-                        }
-                        return Err(Stop::Input(e));
-                    }
-                };
-                if available.is_empty() && !begun {
-                    return Ok(Got::End);
+            let available = match input.fill_buf() {
+                Ok(available) => available,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    self.number += u64::from(!begun);
+                    return Err(e);
                 }
-                self.number += u64::from(!begun);
-                begun = true;
-                let end = available.iter().position(|b| *b == b'\n');
-                let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
-                line.extend_from_slice(part);
-                (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty())
+            };
+            if available.is_empty() && !begun {
+                return Ok(Got::End);
+            }
+            self.number += u64::from(!begun);
+            begun = true;
+            let end = available.iter().position(|b| *b == b'\n');
+            let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+            line.extend_from_slice(part);
+            let (used, ended) =
+                (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty());
+            if line.len() > LINE_BYTES_MAX {
+                // Its end, if it is here, is left for whoever passes over the rest.
+                let used = part.len();
+                input.consume(used);
+                return Ok(Got::TooLong(line));
+            }
+            input.consume(used);
+            if ended {
+                return Ok(Got::Line(line));
+            }
+        }
+    }
+
+    /// Keeps a line that is too long, as it is read, to its end. `false`: the input ends within it.
+    fn pass_over(&mut self, input: &mut dyn BufRead, begin: Vec<u8>) -> Result<bool> {
+        self.rejects()?.push_bytes(&begin)?;
+        drop(begin);
+        loop {
+            let (used, ended) = match input.fill_buf() {
+                Ok(available) => {
+                    let end = available.iter().position(|b| *b == b'\n');
+                    let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+                    self.rejects()?.push_bytes(part)?;
+                    (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty())
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    self.cut(&e);
+                    let rejection = Rejection::new("import_input_cut", "the input ends within the line");
+                    self.refused(self.number, rejection)?;
+                    return Ok(false);
+                }
             };
             input.consume(used);
-            too_long |= line.len() > LINE_BYTES_MAX;
-            if too_long {
-                self.rejects()?.push_bytes(&line)?;
-                line.clear();
-            }
-            match (ended, too_long) {
-                (false, _) => {}
-                (true, false) => return Ok(Got::Line(line)),
-                (true, true) => return Ok(Got::TooLong),
+            if ended {
+                let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+                self.refused(self.number, Rejection::new("import_line_too_long", message))?;
+                return Ok(true);
             }
         }
     }
@@ -401,7 +437,7 @@ impl Importer<'_> {
         self.report.count(rejection.kind.as_deref().filter(known).unwrap_or(UNKNOWN_KIND)).refused += 1;
         if self.options.strict {
             let message = format!("{} at {}", rejection.message, rejection.path);
-            return Err(Error::ImportRefused { line: number, code: rejection.code, message });
+            return Err(Error::ImportRefused { line: number, code: rejection.code, message, kept: None });
         }
         if self.report.refused.len() < NAMED_MAX {
             self.report.refused.push(RefusedLine { line: number, rejection });
@@ -487,7 +523,12 @@ impl Importer<'_> {
         for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        let mut unchanged = repeated || stands || loss;
+        // That something is open says nothing about what has ended: it is an older word.
+        let older = known.closed && is_open(&content);
+        if older && !repeated && !stands {
+            *self.report.warnings.entry("import_older_word").or_default() += 1;
+        }
+        let mut unchanged = repeated || stands || loss || older;
         let fact = match (content, fact) {
             (_, Some(fact)) => fact,
             (LineContent::Artifact(manifest, path), _) => {
@@ -495,6 +536,15 @@ impl Importer<'_> {
                 // The body of a manifest that stands here has turned up.
                 unchanged &=
                     body.is_none() || body == known.artifact.as_ref().and_then(|a| a.body).map(|d| d.0);
+                if !unchanged {
+                    // For the next line about it.
+                    known.artifact = Some(ArtifactRow {
+                        manifest: manifest.clone().into_inner(),
+                        body: body.map(Digest),
+                        body_present: body.is_some(),
+                        conflict: false,
+                    });
+                }
                 Fact::Artifact(manifest, body)
             }
             (LineContent::Object(object), None) => Fact::Object(object),
@@ -504,11 +554,18 @@ impl Importer<'_> {
             self.report.count(kind).unchanged += 1;
             return Ok(());
         }
-        let mut replaces = std::mem::take(&mut known.replaceable);
-        if known.closed && is_open(&fact) {
-            // An older word: it does not open what has ended.
-            replaces.clear();
+        let replaces_len = (known.replaceable.len() + 1) * STAMP_BYTES_MAX;
+        if len + replaces_len > PAYLOAD_BYTES_MAX {
+            let message = format!("an object of {len} bytes that replaces so many is too large for the log");
+            let rejection = Rejection {
+                kind: Some(kind.to_owned()),
+                ..Rejection::new("import_object_too_large", message)
+            };
+            self.report.lines -= 1;
+            return self.refuse(number, text, rejection, round);
         }
+        let mut replaces = std::mem::take(&mut known.replaceable);
+        known.closed |= is_closed(&fact);
         if round.seen.get(&own).is_some_and(|seen| seen.stamp.is_none()) {
             // What an earlier line of this round said needs a stamp before it can be replaced.
             self.commit(round)?;
@@ -573,20 +630,31 @@ impl Importer<'_> {
             refs.push((loss.record_ref().ok(), loss.run.clone(), loss.always));
         }
         let runs = &round.runs;
+        #[derive(PartialEq)]
+        enum Say {
+            Now,
+            Later,
+            Never,
+        }
         let wanted = self.store.read(|view| {
             let mut wanted = Vec::new();
             for (own, run, always) in &refs {
                 wanted.push(match own {
                     // A run's ref that leaves no room for the record's: the line is among the refused ones all the same.
-                    None => false,
-                    Some(own) if view.first_imported(own)?.is_some() => false,
-                    Some(_) => *always || runs.contains(run) || view.knows_run(run)?,
+                    None => Say::Never,
+                    Some(own) if view.first_imported(own)?.is_some() => Say::Never,
+                    Some(_) if *always || runs.contains(run) || view.knows_run(run)? => Say::Now,
+                    Some(_) => Say::Later,
                 });
             }
             Ok(wanted)
         })?;
         for ((loss, (own, _, _)), wanted) in losses.into_iter().zip(refs).zip(wanted) {
-            let Some(own) = own.filter(|_| wanted) else { continue };
+            if wanted == Say::Later && self.late.len() < LATE_MAX {
+                self.late.push(loss);
+                continue;
+            }
+            let Some(own) = own.filter(|_| wanted == Say::Now) else { continue };
             if !round.lost.insert(own) {
                 continue;
             }
@@ -597,6 +665,14 @@ impl Importer<'_> {
                 Captured { origin: Some(ImportOrigin { import, line: 0 }), ..Captured::from(fact) };
             round.push(captured, LOSS_BYTES_MAX, None);
         }
+        Ok(())
+    }
+
+    /// Says what was lost of runs that came to be known later.
+    fn say_late_losses(&mut self) -> Result<()> {
+        let mut round = Round { losses: std::mem::take(&mut self.late), ..Round::default() };
+        self.commit(&mut round)?;
+        self.late.clear();
         Ok(())
     }
 
@@ -615,7 +691,8 @@ impl Importer<'_> {
             row.filter(|row| stands && row.body_present).and_then(|row| row.body).map(|digest| digest.0);
         // A manifest that claims the same body as the one that stands here has it, too.
         let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
-        let same_claims = row.filter(|row| claims(&row.manifest) == claims(manifest));
+        let same_claims =
+            row.filter(|row| manifest.hash_value.is_some() && claims(&row.manifest) == claims(manifest));
         let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
         // Of a manifest that another one has replaced, nobody asks for the body any more.
         let (path, None, false) = (path, kept, unchanged && !stands) else { return Ok(kept) };
@@ -642,10 +719,31 @@ impl Importer<'_> {
                 return Ok(inherited);
             }
         };
-        let body = self.store.journal().blobs().ingest(&mut source)?;
+        let body = match self.store.journal().blobs().ingest(&mut source) {
+            Ok(body) => body,
+            Err(e) => match source.failed.take() {
+                // Not this workspace failed, but the file.
+                Some(why) => {
+                    self.report.bodies_missing += 1;
+                    let summary = format!("the body of {} could not be read: {why}", manifest.artifact_ref);
+                    let attributes = vec![("body", Value::from(shown))];
+                    round.losses.push(loss(
+                        "import.body_missing",
+                        DegradedSeverity::Error,
+                        summary,
+                        attributes,
+                    ));
+                    return Ok(inherited);
+                }
+                None => return Err(e.into()),
+            },
+        };
         let here = row.filter(|_| stands).and_then(|row| row.body);
         self.report.bodies_stored += u64::from(here != Some(body.digest));
-        if let Some(why) = differs(manifest, &body) {
+        let other = here
+            .filter(|here| *here != body.digest)
+            .map(|_| "it is another than the one that was here".to_owned());
+        if let Some(why) = differs(manifest, &body).or(other) {
             self.report.bodies_differing += 1;
             let summary =
                 format!("the body of {} is not what its manifest says: {why}", manifest.artifact_ref);
@@ -656,11 +754,12 @@ impl Importer<'_> {
             ];
             round.losses.push(loss("import.body_differs", DegradedSeverity::Warning, summary, attributes));
         }
-        Ok(Some(body.digest.0))
+        // A manifest that stands here keeps the body it has, be it missing.
+        Ok(Some(here.unwrap_or(body.digest).0))
     }
 
     /// The file of a body: below the directory of bodies, links included.
-    fn find_body(&self, path: &str) -> std::result::Result<FileReader, String> {
+    fn find_body(&self, path: &str) -> std::result::Result<Source, String> {
         let Some(dir) = &self.options.bodies else {
             return Err("nobody said where bodies lie".into());
         };
@@ -679,7 +778,24 @@ impl Importer<'_> {
         if !storage.info(&file).map_err(wrap)?.is_file {
             return Err(format!("{path} is no regular file"));
         }
-        storage.open(&file, OpenMode::Read).map(FileReader::new).map_err(wrap)
+        let file = storage.open(&file, OpenMode::Read).map_err(wrap)?;
+        Ok(Source { file: FileReader::new(file), failed: None })
+    }
+}
+
+/// The file of a body, and why it could not be read.
+struct Source {
+    file: FileReader,
+    failed: Option<io::Error>,
+}
+
+impl io::Read for Source {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.file.read(out).inspect_err(|e| {
+            if e.kind() != io::ErrorKind::Interrupted {
+                self.failed = Some(e.kind().into());
+            }
+        })
     }
 }
 
@@ -731,15 +847,24 @@ fn strip_bom(number: u64, text: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a fact says that something has not ended.
-fn is_open(fact: &Fact) -> bool {
-    match fact {
-        Fact::Object(Object::Run(run)) => run.status == RunStatus::Open,
-        Fact::Object(Object::Stage(stage)) => stage.status == RunStatus::Open,
-        Fact::Object(Object::Batch(batch)) => batch.status == RunStatus::Open,
-        Fact::Object(Object::Deployment(deployment)) => deployment.status == RunStatus::Open,
-        _ => false,
-    }
+fn status_of(object: &Object) -> Option<RunStatus> {
+    Some(match object {
+        Object::Run(run) => run.status,
+        Object::Stage(stage) => stage.status,
+        Object::Batch(batch) => batch.status,
+        Object::Deployment(deployment) => deployment.status,
+        _ => return None,
+    })
+}
+
+/// Whether a line says that something has not ended.
+fn is_open(content: &LineContent) -> bool {
+    matches!(content, LineContent::Object(object) if status_of(object) == Some(RunStatus::Open))
+}
+
+/// Whether a fact says that something has ended.
+fn is_closed(fact: &Fact) -> bool {
+    matches!(fact, Fact::Object(object) if status_of(object).is_some_and(|status| status != RunStatus::Open))
 }
 
 /// Whether a record says that an import lost something.
@@ -788,7 +913,8 @@ fn known(view: &StoreView<'_>, lines: &[&Good]) -> Result<HashMap<StableRef, Kno
         match &line.content {
             LineContent::Object(object) => {
                 let stands = view.object(object.kind(), &line.own)?;
-                known.closed = is_closed(stands.as_ref());
+                known.closed =
+                    stands.as_ref().and_then(status_of).is_some_and(|status| status != RunStatus::Open);
                 known.stands = stands.and_then(|stands| stands.to_json().ok());
             }
             LineContent::Artifact(manifest, _) => {
@@ -824,15 +950,4 @@ fn known(view: &StoreView<'_>, lines: &[&Good]) -> Result<HashMap<StableRef, Kno
         }
     }
     Ok(all)
-}
-
-fn is_closed(object: Option<&Object>) -> bool {
-    let status = match object {
-        Some(Object::Run(run)) => run.status,
-        Some(Object::Stage(stage)) => stage.status,
-        Some(Object::Batch(batch)) => batch.status,
-        Some(Object::Deployment(deployment)) => deployment.status,
-        _ => return false,
-    };
-    status != RunStatus::Open
 }
