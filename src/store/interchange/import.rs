@@ -7,29 +7,29 @@
 
 use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
-use crate::contract::models::record::{Degradation, DegradedCategory, DegradedPayload, DegradedSeverity};
+use crate::contract::models::record::DegradedSeverity;
 use crate::contract::{
-    ArtifactManifest, Canonical, ExtensionRegistry, Fact, Members, Object, Origin, RecordDraft, RecordRef,
-    RunRef, RunStatus, StableRef, Timestamp, Valid, Value,
+    ArtifactManifest, Canonical, ExtensionRegistry, Fact, Object, RecordRef, RunRef, RunStatus, StableRef,
+    Timestamp, Valid, Value,
 };
-use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Position, Stamp};
-use crate::engine::storage::{FileReader, OpenMode};
 use crate::projections::entry::Captured;
 use crate::store::Durability;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
+use crate::store::interchange::bodies::{differs, find_body};
 use crate::store::interchange::line::{Line, LineContent, Rejection, kinds};
+use crate::store::interchange::loss::{LOSS_BYTES_MAX, Loss, is_loss, lost_line};
 use crate::store::interchange::rejects::Rejects;
-use crate::store::note::Note;
+use crate::store::interchange::report::{ImportReport, RefusedLine};
 use crate::store::records::{place_of, record_at};
 use crate::store::view::{Store, StoreView};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead};
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 /// Greatest length of a line in bytes; longer ones are refused unread.
 pub const LINE_BYTES_MAX: usize = crate::contract::json::read::TEXT_BYTES_MAX;
@@ -46,8 +46,6 @@ const UNKNOWN_KIND: &str = "?";
 const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 /// About what a small entry takes.
 const LEN_SMALL: usize = 256;
-/// More than what the entry of a loss takes: its texts are bounded.
-const LOSS_BYTES_MAX: usize = 8 << 10;
 /// About what a stamp takes in a payload.
 const STAMP_BYTES_MAX: usize = 40;
 /// How many losses are remembered until their runs are known.
@@ -68,72 +66,6 @@ pub struct ImportOptions {
     pub registry: Option<ExtensionRegistry>,
     /// Where refused lines are kept.
     pub quarantine: PathBuf,
-}
-
-/// What became of the lines of one kind.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct KindCounts {
-    /// Said for the first time here.
-    pub new: u64,
-    /// Here already.
-    pub unchanged: u64,
-    /// Refused.
-    pub refused: u64,
-}
-
-/// A line that was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedLine {
-    /// Its number, from 1.
-    pub line: u64,
-    /// Why.
-    pub rejection: Rejection,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportReport {
-    /// The import's id, if anything was new.
-    pub import: Option<String>,
-    /// What was read.
-    pub source: String,
-    /// Lines with something in them.
-    pub lines: u64,
-    /// What became of them, by kind; those whose kind cannot be read stand under `?`.
-    pub kinds: BTreeMap<String, KindCounts>,
-    /// Bodies that were stored.
-    pub bodies_stored: u64,
-    /// Bodies that a line names and that could not be had.
-    pub bodies_missing: u64,
-    /// Bodies of another size or hash than their manifests say.
-    pub bodies_differing: u64,
-    /// What is usable but not as it should be: code and how often.
-    pub warnings: BTreeMap<&'static str, u64>,
-    /// The first refused lines.
-    pub refused: Vec<RefusedLine>,
-    /// Where all refused lines are kept.
-    pub quarantine: Option<PathBuf>,
-    /// Refused lines that are not kept there, or not whole: too long, or too many.
-    pub not_kept: u64,
-    /// Why the input ended before its end, if it did.
-    pub cut: Option<String>,
-    /// What stood in the way of knowing everything that is here already.
-    pub notes: Vec<Note>,
-}
-
-impl ImportReport {
-    /// The sum over all kinds.
-    pub fn total(&self) -> KindCounts {
-        self.kinds.values().fold(KindCounts::default(), |sum, k| KindCounts {
-            new: sum.new + k.new,
-            unchanged: sum.unchanged + k.unchanged,
-            refused: sum.refused + k.refused,
-        })
-    }
-
-    fn count(&mut self, kind: &str) -> &mut KindCounts {
-        self.kinds.entry(kind.to_owned()).or_default()
-    }
 }
 
 /// A line that can be taken over.
@@ -208,45 +140,6 @@ struct Known {
     /// A record stands here under this ref, whatever it says.
     taken: bool,
 }
-
-/// Something that could not be taken over as it was.
-#[derive(Debug)]
-struct Loss {
-    run: RunRef,
-    /// Whether it is said also where nobody knows of the run.
-    always: bool,
-    key: &'static str,
-    severity: DegradedSeverity,
-    summary: String,
-    subject: Option<StableRef>,
-    attributes: Members,
-    /// What tells this loss from others of the run.
-    identity: String,
-}
-
-impl Loss {
-    /// Its ref follows from what was lost: lost again, it is one.
-    fn record_ref(&self) -> crate::contract::Result<RecordRef> {
-        let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
-        RecordRef::under(&self.run, &format!("import-{}", digest.get(..16).unwrap_or_default()))
-    }
-
-    fn into_fact(self, at: Timestamp) -> crate::contract::Result<Fact> {
-        let identity = Some((self.record_ref()?, at));
-        let mut payload =
-            DegradedPayload::new(self.key, DegradedCategory::Import, self.severity, self.summary);
-        payload.subject_ref = self.subject;
-        payload.origin_marker = Origin::Imported;
-        payload.attributes = self.attributes;
-        let mut draft = RecordDraft::new(self.run, None, at, PRODUCER, payload);
-        draft.observation.degradation_marker = Degradation::ImportLoss;
-        draft.identity = identity;
-        Ok(Fact::Degraded(Valid::new(draft)?))
-    }
-}
-
-/// Who says that something was lost.
-const PRODUCER: &str = "contexta.import";
 
 impl Store {
     /// Imports JSON lines. Memory does not depend on how many there are. What was taken over is on disk when this returns.
@@ -708,17 +601,23 @@ impl Importer<'_> {
             identity: format!("{} {path}", manifest.artifact_ref),
         };
         let shown = bounded(path.to_owned());
-        let mut source = match self.find_body(path) {
-            Ok(source) => source,
-            Err(why) => {
-                self.report.bodies_missing += 1;
-                let summary =
-                    bounded(format!("the body of {} could not be had: {why}", manifest.artifact_ref));
-                let attributes = vec![("body", Value::from(shown))];
-                round.losses.push(loss("import.body_missing", DegradedSeverity::Error, summary, attributes));
-                return Ok(inherited);
-            }
-        };
+        let mut source =
+            match find_body(&**self.store.journal().storage(), self.options.bodies.as_deref(), path) {
+                Ok(source) => source,
+                Err(why) => {
+                    self.report.bodies_missing += 1;
+                    let summary =
+                        bounded(format!("the body of {} could not be had: {why}", manifest.artifact_ref));
+                    let attributes = vec![("body", Value::from(shown))];
+                    round.losses.push(loss(
+                        "import.body_missing",
+                        DegradedSeverity::Error,
+                        summary,
+                        attributes,
+                    ));
+                    return Ok(inherited);
+                }
+            };
         let body = match self.store.journal().blobs().ingest(&mut source) {
             Ok(body) => body,
             Err(e) => match source.failed.take() {
@@ -756,46 +655,6 @@ impl Importer<'_> {
         }
         // A manifest that stands here keeps the body it has, be it missing.
         Ok(Some(here.unwrap_or(body.digest).0))
-    }
-
-    /// The file of a body: below the directory of bodies, links included.
-    fn find_body(&self, path: &str) -> std::result::Result<Source, String> {
-        let Some(dir) = &self.options.bodies else {
-            return Err("nobody said where bodies lie".into());
-        };
-        let relative = Path::new(path);
-        let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
-        if path.is_empty() || path.contains('\0') || !plain {
-            return Err(format!("{path:?} is no path below another"));
-        }
-        let storage = self.store.journal().storage();
-        let wrap = |e: io::Error| format!("{path}: {e}");
-        let root = storage.resolve(dir).map_err(wrap)?;
-        let file = storage.resolve(&dir.join(relative)).map_err(wrap)?;
-        if !file.starts_with(&root) {
-            return Err(format!("{path} leads out of the directory of bodies"));
-        }
-        if !storage.info(&file).map_err(wrap)?.is_file {
-            return Err(format!("{path} is no regular file"));
-        }
-        let file = storage.open(&file, OpenMode::Read).map_err(wrap)?;
-        Ok(Source { file: FileReader::new(file), failed: None })
-    }
-}
-
-/// The file of a body, and why it could not be read.
-struct Source {
-    file: FileReader,
-    failed: Option<io::Error>,
-}
-
-impl io::Read for Source {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        self.file.read(out).inspect_err(|e| {
-            if e.kind() != io::ErrorKind::Interrupted {
-                self.failed = Some(e.kind().into());
-            }
-        })
     }
 }
 
@@ -865,40 +724,6 @@ fn is_open(content: &LineContent) -> bool {
 /// Whether a fact says that something has ended.
 fn is_closed(fact: &Fact) -> bool {
     matches!(fact, Fact::Object(object) if status_of(object).is_some_and(|status| status != RunStatus::Open))
-}
-
-/// Whether a record says that an import lost something.
-fn is_loss(fact: Option<&Fact>) -> bool {
-    matches!(fact, Some(Fact::Degraded(draft)) if draft.observation.producer_ref == PRODUCER)
-}
-
-/// That a line was refused, for the run it speaks of.
-fn lost_line(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
-    let attributes = [
-        ("line", Value::from(number)),
-        ("code", rejection.code.into()),
-        ("path", rejection.path.as_str().into()),
-        ("kind", rejection.kind.clone().into()),
-    ];
-    Some(Loss {
-        run: rejection.run.clone()?,
-        always: false,
-        key: "import.line_refused",
-        severity: DegradedSeverity::Error,
-        summary: format!("a line was not taken over: {}", rejection.message),
-        subject: None,
-        attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
-        identity: Digest::of(text).to_string(),
-    })
-}
-
-/// How a body differs from what its manifest says of it.
-fn differs(manifest: &ArtifactManifest, body: &BlobInfo) -> Option<String> {
-    if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
-        return Some(format!("{} bytes, not {size}", body.size));
-    }
-    let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
-    claimed.map(|_| "its SHA-256 is another".to_owned())
 }
 
 /// What is known of the things that lines speak of, each looked up once.

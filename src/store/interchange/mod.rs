@@ -3,11 +3,15 @@
 //! A line is `{"kind": ..., "object": ...}`; an artifact's line may name the file of its body beside it as `body`. Things
 //! come before what refers to them, records in the order in which they were appended. docs/INTERCHANGE.md has the form.
 
+mod bodies;
 pub mod export;
 pub mod import;
 pub mod line;
+mod loss;
 mod rejects;
+pub mod report;
 
 pub use export::{ExportBodies, ExportFilter, ExportReport};
-pub use import::{ImportOptions, ImportReport, KindCounts, RefusedLine};
+pub use import::ImportOptions;
 pub use line::{Line, LineContent, Rejection};
+pub use report::{ImportReport, KindCounts, RefusedLine};

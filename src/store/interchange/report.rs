@@ -1,0 +1,72 @@
+//! What an import did: counts by kind, what was refused, and where it is kept.
+
+use crate::store::interchange::line::Rejection;
+use crate::store::note::Note;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// What became of the lines of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KindCounts {
+    /// Said for the first time here.
+    pub new: u64,
+    /// Here already.
+    pub unchanged: u64,
+    /// Refused.
+    pub refused: u64,
+}
+
+/// A line that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why.
+    pub rejection: Rejection,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportReport {
+    /// The import's id, if anything was new.
+    pub import: Option<String>,
+    /// What was read.
+    pub source: String,
+    /// Lines with something in them.
+    pub lines: u64,
+    /// What became of them, by kind; those whose kind cannot be read stand under `?`.
+    pub kinds: BTreeMap<String, KindCounts>,
+    /// Bodies that were stored.
+    pub bodies_stored: u64,
+    /// Bodies that a line names and that could not be had.
+    pub bodies_missing: u64,
+    /// Bodies of another size or hash than their manifests say.
+    pub bodies_differing: u64,
+    /// What is usable but not as it should be: code and how often.
+    pub warnings: BTreeMap<&'static str, u64>,
+    /// The first refused lines.
+    pub refused: Vec<RefusedLine>,
+    /// Where all refused lines are kept.
+    pub quarantine: Option<PathBuf>,
+    /// Refused lines that are not kept there, or not whole: too long, or too many.
+    pub not_kept: u64,
+    /// Why the input ended before its end, if it did.
+    pub cut: Option<String>,
+    /// What stood in the way of knowing everything that is here already.
+    pub notes: Vec<Note>,
+}
+
+impl ImportReport {
+    /// The sum over all kinds.
+    pub fn total(&self) -> KindCounts {
+        self.kinds.values().fold(KindCounts::default(), |sum, k| KindCounts {
+            new: sum.new + k.new,
+            unchanged: sum.unchanged + k.unchanged,
+            refused: sum.refused + k.refused,
+        })
+    }
+
+    pub(super) fn count(&mut self, kind: &str) -> &mut KindCounts {
+        self.kinds.entry(kind.to_owned()).or_default()
+    }
+}
