@@ -9,10 +9,10 @@ use crate::contract::json::{Canonical, Value};
 use crate::contract::model::{Members, settle_unknown};
 use crate::contract::models::artifact::ArtifactManifest;
 use crate::contract::models::context::{RunStatus, check_param};
-use crate::contract::models::record::{
-    DegradedPayload, EventPayload, MetricPayload, Observation, Payload, Record, RecordEnvelope, RecordType,
-    TraceSpanPayload,
+use crate::contract::models::payload::{
+    DegradedPayload, EventPayload, MetricPayload, Payload, RecordType, TraceSpanPayload,
 };
+use crate::contract::models::record::{Observation, Record, RecordEnvelope};
 use crate::contract::object::Object;
 use crate::contract::refs::{RecordRef, RunRef, StableRef, StageRef};
 use crate::contract::rules::{Rules, Valid, trim};
@@ -299,7 +299,8 @@ impl Fact {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::models::record::{Degradation, DegradedCategory, DegradedSeverity};
+    use crate::contract::models::payload::{DegradedCategory, DegradedSeverity};
+    use crate::contract::models::record::Degradation;
 
     #[test]
     fn an_identity_that_no_record_could_have_is_refused_with_the_draft() {

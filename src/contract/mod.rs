@@ -36,11 +36,13 @@ pub use models::context::{
 pub use models::lineage::{
     AssertionMode, Confidence, LineageEdge, LineageOrigin, ProvenanceRecord, RelationType,
 };
+pub use models::payload::{
+    AggregationScope, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel, EventPayload,
+    MetricPayload, MetricValue, Origin, Payload, RecordType, SpanKind, SpanStatus, TraceSpanPayload,
+};
 pub use models::record::{
-    AggregationScope, Completeness, CorrelationRefs, Degradation, DegradedCategory, DegradedPayload,
-    DegradedRecord, DegradedSeverity, EventLevel, EventPayload, MetricPayload, MetricRecord, MetricValue,
-    Observation, Origin, Payload, Record, RecordEnvelope, RecordType, SpanKind, SpanStatus,
-    StructuredEventRecord, TraceSpanPayload, TraceSpanRecord,
+    Completeness, CorrelationRefs, Degradation, DegradedRecord, MetricRecord, Observation, Record,
+    RecordEnvelope, StructuredEventRecord, TraceSpanRecord,
 };
 pub use object::{Object, ObjectKind};
 pub use refs::{

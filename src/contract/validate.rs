@@ -11,9 +11,9 @@ use crate::contract::models::context::{
     SampleObservation, StageExecution,
 };
 use crate::contract::models::lineage::{LineageEdge, ProvenanceRecord};
+use crate::contract::models::payload::{DegradedPayload, EventPayload, MetricPayload, TraceSpanPayload};
 use crate::contract::models::record::{
-    CorrelationRefs, DegradedPayload, DegradedRecord, EventPayload, MetricPayload, MetricRecord,
-    RecordEnvelope, StructuredEventRecord, TraceSpanPayload, TraceSpanRecord,
+    CorrelationRefs, DegradedRecord, MetricRecord, RecordEnvelope, StructuredEventRecord, TraceSpanRecord,
 };
 use crate::contract::refs::StableRef;
 use crate::contract::rules::{Valid, trim};

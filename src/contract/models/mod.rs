@@ -3,6 +3,7 @@
 pub mod artifact;
 pub mod context;
 pub mod lineage;
+pub mod payload;
 pub mod record;
 
 /// Declares a closed set of words: variants, their text, parsing, printing.

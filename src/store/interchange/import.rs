@@ -7,7 +7,7 @@
 
 use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
-use crate::contract::models::record::DegradedSeverity;
+use crate::contract::models::payload::DegradedSeverity;
 use crate::contract::{
     ArtifactManifest, Canonical, ExtensionRegistry, Fact, Object, RecordRef, RunRef, RunStatus, StableRef,
     Timestamp, Valid, Value,

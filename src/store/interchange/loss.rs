@@ -1,6 +1,7 @@
 //! What an import could not take over as it was, said as a degraded record of the run it is lost from.
 
-use crate::contract::models::record::{Degradation, DegradedCategory, DegradedPayload, DegradedSeverity};
+use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
+use crate::contract::models::record::Degradation;
 use crate::contract::{
     Fact, Members, Origin, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value,
 };
