@@ -9,23 +9,24 @@ use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::models::payload::DegradedSeverity;
 use crate::contract::{
-    ArtifactManifest, Canonical, ExtensionRegistry, Fact, Object, RecordRef, RunRef, RunStatus, StableRef,
-    Timestamp, Valid, Value,
+    ArtifactManifest, Canonical, ExtensionRegistry, Fact, RecordRef, RunRef, StableRef, Timestamp, Valid,
+    Value,
 };
+use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
-use crate::engine::entry::{Position, Stamp};
+use crate::engine::entry::Stamp;
 use crate::projections::entry::Captured;
 use crate::store::Durability;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
 use crate::store::interchange::bodies::{differs, find_body};
+use crate::store::interchange::known::{Known, is_closed, is_open, known};
 use crate::store::interchange::line::{Line, LineContent, Rejection, kinds};
 use crate::store::interchange::loss::{LOSS_BYTES_MAX, Loss, is_loss, lost_line};
 use crate::store::interchange::rejects::Rejects;
 use crate::store::interchange::report::{ImportReport, RefusedLine};
-use crate::store::records::{place_of, record_at};
-use crate::store::view::{Store, StoreView};
+use crate::store::view::Store;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead};
@@ -124,21 +125,6 @@ impl Good {
         let fact = matches!(content, LineContent::Record(_)).then_some(captured.fact);
         Ok(Good { content, warnings, own, said, text, fact, len })
     }
-}
-
-/// What is known here of the thing that some lines of a round speak of.
-#[derive(Debug, Default)]
-struct Known {
-    /// The canonical text of what stands here.
-    stands: Option<String>,
-    /// The facts that a later import replaces.
-    replaceable: Vec<Stamp>,
-    /// Whether it has ended.
-    closed: bool,
-    /// The artifact as it stands.
-    artifact: Option<ArtifactRow>,
-    /// A record stands here under this ref, whatever it says.
-    taken: bool,
 }
 
 impl Store {
@@ -259,11 +245,8 @@ impl Importer<'_> {
             }
             self.number += u64::from(!begun);
             begun = true;
-            let end = available.iter().position(|b| *b == b'\n');
-            let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+            let (part, used, ended) = line_part(available);
             line.extend_from_slice(part);
-            let (used, ended) =
-                (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty());
             if line.len() > LINE_BYTES_MAX {
                 // Its end, if it is here, is left for whoever passes over the rest.
                 let used = part.len();
@@ -284,10 +267,9 @@ impl Importer<'_> {
         loop {
             let (used, ended) = match input.fill_buf() {
                 Ok(available) => {
-                    let end = available.iter().position(|b| *b == b'\n');
-                    let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
+                    let (part, used, ended) = line_part(available);
                     self.rejects()?.push_bytes(part)?;
-                    (part.len() + usize::from(end.is_some()), end.is_some() || available.is_empty())
+                    (used, ended)
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => {
@@ -362,7 +344,11 @@ impl Importer<'_> {
         let good: Vec<&Good> = read.iter().filter_map(|r| r.line.as_ref().ok()).collect();
         let (mut known, before, notes) = self.store.read(|view| {
             let before = good.iter().map(|good| view.was_imported(&good.own, &good.said));
-            Ok((known(view, &good)?, before.collect::<Result<Vec<bool>>>()?, view.notes()))
+            Ok((
+                known(view, good.iter().map(|good| (&good.own, &good.content)))?,
+                before.collect::<Result<Vec<bool>>>()?,
+                view.notes(),
+            ))
         })?;
         for note in notes {
             if !self.report.notes.iter().any(|n| n.code == note.code) {
@@ -601,41 +587,15 @@ impl Importer<'_> {
             identity: format!("{} {path}", manifest.artifact_ref),
         };
         let shown = bounded(path.to_owned());
-        let mut source =
-            match find_body(&**self.store.journal().storage(), self.options.bodies.as_deref(), path) {
-                Ok(source) => source,
-                Err(why) => {
-                    self.report.bodies_missing += 1;
-                    let summary =
-                        bounded(format!("the body of {} could not be had: {why}", manifest.artifact_ref));
-                    let attributes = vec![("body", Value::from(shown))];
-                    round.losses.push(loss(
-                        "import.body_missing",
-                        DegradedSeverity::Error,
-                        summary,
-                        attributes,
-                    ));
-                    return Ok(inherited);
-                }
-            };
-        let body = match self.store.journal().blobs().ingest(&mut source) {
+        let body = match self.ingest_body(path)? {
             Ok(body) => body,
-            Err(e) => match source.failed.take() {
-                // Not this workspace failed, but the file.
-                Some(why) => {
-                    self.report.bodies_missing += 1;
-                    let summary = format!("the body of {} could not be read: {why}", manifest.artifact_ref);
-                    let attributes = vec![("body", Value::from(shown))];
-                    round.losses.push(loss(
-                        "import.body_missing",
-                        DegradedSeverity::Error,
-                        summary,
-                        attributes,
-                    ));
-                    return Ok(inherited);
-                }
-                None => return Err(e.into()),
-            },
+            Err(why) => {
+                self.report.bodies_missing += 1;
+                let summary = bounded(format!("the body of {} could not be {why}", manifest.artifact_ref));
+                let attributes = vec![("body", Value::from(shown))];
+                round.losses.push(loss("import.body_missing", DegradedSeverity::Error, summary, attributes));
+                return Ok(inherited);
+            }
         };
         let here = row.filter(|_| stands).and_then(|row| row.body);
         self.report.bodies_stored += u64::from(here != Some(body.digest));
@@ -655,6 +615,22 @@ impl Importer<'_> {
         }
         // A manifest that stands here keeps the body it has, be it missing.
         Ok(Some(here.unwrap_or(body.digest).0))
+    }
+
+    /// Stores the file of a body. Inner errors: what could not be done with the file, and why. Outer ones: the workspace
+    /// cannot be written.
+    fn ingest_body(&self, path: &str) -> Result<std::result::Result<BlobInfo, String>> {
+        let journal = self.store.journal();
+        let mut source = match find_body(&**journal.storage(), self.options.bodies.as_deref(), path) {
+            Ok(source) => source,
+            Err(why) => return Ok(Err(format!("had: {why}"))),
+        };
+        match (journal.blobs().ingest(&mut source), source.failed.take()) {
+            (Ok(body), _) => Ok(Ok(body)),
+            // Not this workspace failed, but the file.
+            (Err(_), Some(why)) => Ok(Err(format!("read: {why}"))),
+            (Err(e), None) => Err(e.into()),
+        }
     }
 }
 
@@ -694,6 +670,14 @@ impl Round {
     }
 }
 
+/// What of the buffered bytes belongs to the line, how many bytes that is with its end, and whether it ends there.
+fn line_part(available: &[u8]) -> (&[u8], usize, bool) {
+    match available.iter().position(|b| *b == b'\n') {
+        Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
+        None => (available, available.len(), available.is_empty()),
+    }
+}
+
 fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
@@ -704,75 +688,4 @@ fn strip_bom(number: u64, text: &[u8]) -> &[u8] {
         Some(rest) if number == 1 => rest,
         _ => text,
     }
-}
-
-fn status_of(object: &Object) -> Option<RunStatus> {
-    Some(match object {
-        Object::Run(run) => run.status,
-        Object::Stage(stage) => stage.status,
-        Object::Batch(batch) => batch.status,
-        Object::Deployment(deployment) => deployment.status,
-        _ => return None,
-    })
-}
-
-/// Whether a line says that something has not ended.
-fn is_open(content: &LineContent) -> bool {
-    matches!(content, LineContent::Object(object) if status_of(object) == Some(RunStatus::Open))
-}
-
-/// Whether a fact says that something has ended.
-fn is_closed(fact: &Fact) -> bool {
-    matches!(fact, Fact::Object(object) if status_of(object).is_some_and(|status| status != RunStatus::Open))
-}
-
-/// What is known of the things that lines speak of, each looked up once.
-fn known(view: &StoreView<'_>, lines: &[&Good]) -> Result<HashMap<StableRef, Known>> {
-    let mut all: HashMap<StableRef, Known> = HashMap::new();
-    let mut places: Vec<(&StableRef, Position)> = Vec::new();
-    for line in lines {
-        if all.contains_key(&line.own) {
-            continue;
-        }
-        let mut known = Known::default();
-        match &line.content {
-            LineContent::Object(object) => {
-                let stands = view.object(object.kind(), &line.own)?;
-                known.closed =
-                    stands.as_ref().and_then(status_of).is_some_and(|status| status != RunStatus::Open);
-                known.stands = stands.and_then(|stands| stands.to_json().ok());
-            }
-            LineContent::Artifact(manifest, _) => {
-                known.artifact = view.artifact(&manifest.artifact_ref)?;
-                known.stands = known.artifact.as_ref().and_then(|row| row.manifest.to_json().ok());
-            }
-            LineContent::Record(record) => {
-                known.taken = view.first_imported(&line.own)?.is_some();
-                places.extend(place_of(&record.envelope().record_ref).map(|(_, at)| (&line.own, at)));
-            }
-        }
-        if !matches!(line.content, LineContent::Record(_)) && view.first_imported(&line.own)?.is_some() {
-            let stamps = view.stamps_of(&line.own)?;
-            let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
-            let facts = view.facts_at(&positions)?;
-            let imported = |(stamp, fact): (Stamp, Option<(_, Captured)>)| {
-                fact.filter(|(_, captured)| captured.origin.is_some()).map(|_| stamp)
-            };
-            known.replaceable = stamps.into_iter().zip(facts).filter_map(imported).collect();
-        }
-        all.insert(line.own.clone(), known);
-    }
-    // Records that were captured here have their places in their refs.
-    let positions: Vec<Position> = places.iter().map(|(_, at)| *at).collect();
-    for ((own, _), found) in places.iter().zip(view.facts_at(&positions)?) {
-        let record =
-            found.map(|(entry, captured)| record_at(captured.fact, entry.stamp)).transpose()?.flatten();
-        if let (Some(record), Some(known)) = (record, all.get_mut(*own))
-            && StableRef::from(&record.envelope().record_ref) == **own
-        {
-            known.taken = true;
-            known.stands = record.to_json().ok();
-        }
-    }
-    Ok(all)
 }

@@ -6,6 +6,7 @@
 mod bodies;
 pub mod export;
 pub mod import;
+mod known;
 pub mod line;
 mod loss;
 mod rejects;
