@@ -5,7 +5,8 @@
 
 use crate::contract::json::write::canonical;
 use crate::contract::{
-    AnyRecord, ArtifactManifest, Object, ObjectKind, RecordType, RunRef, StableRef, Timestamp, Value,
+    AnyRecord, ArtifactManifest, LineageEdge, Object, ObjectKind, RecordType, RunRef, StableRef, Timestamp,
+    Value,
 };
 use crate::engine::checksum::Digest;
 use crate::engine::error::Error as EngineError;
@@ -132,13 +133,15 @@ impl<'a> Selection<'a> {
                 Some(run) => self.wants_run(run),
                 None => self.runs.is_empty() && self.wants_ref(&deployment.project_ref),
             },
-            // An edge belongs to what it joins, wherever its own ref lies.
-            Object::Relation(edge) => {
-                self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
-            }
+            Object::Relation(edge) => self.wants_edge(edge),
             Object::Provenance(_) => true,
             object => self.wants_ref(object.own_ref()),
         }
+    }
+
+    /// An edge belongs to what it joins, wherever its own ref lies.
+    fn wants_edge(&self, edge: &LineageEdge) -> bool {
+        self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
     }
 
     fn wants_record(&self, record: &AnyRecord) -> bool {
@@ -241,13 +244,7 @@ impl Export<'_> {
         view.objects(ObjectKind::Provenance, "provenance:", |item| {
             let wanted = match &item {
                 Ok(Object::Provenance(p)) if !self.selection.is_everything() => {
-                    match view.relation(&p.relation_ref)? {
-                        Some(edge) => {
-                            self.selection.wants_ref(&edge.source_ref)
-                                || self.selection.wants_ref(&edge.target_ref)
-                        }
-                        None => false,
-                    }
+                    view.relation(&p.relation_ref)?.is_some_and(|edge| self.selection.wants_edge(&edge))
                 }
                 _ => true,
             };
