@@ -1,6 +1,10 @@
 //! Holds the architecture: who imports whom, what is named only in its home, no forgotten file.
 
-use std::collections::BTreeSet;
+mod language;
+mod modules;
+
+use modules::{Crate, Sources, circles};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -220,6 +224,62 @@ fn every_source_file_keeps_the_rules() {
     assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
 }
 
+fn sources() -> Sources {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    let name = |file: &PathBuf| relative(file).trim_start_matches("src/").to_owned();
+    files.iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect()
+}
+
+/// Each circle as a text: its imports, one a line.
+fn described_circles(sources: &Sources) -> Vec<String> {
+    let describe = |circle: Vec<modules::Import>| {
+        let mut edges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        for import in circle {
+            let name = format!("{} (line {})", import.path, import.line);
+            edges.entry((import.from, import.to)).or_default().push(name);
+        }
+        let line = |((from, to), names): ((String, String), Vec<String>)| {
+            let more =
+                if names.len() > 1 { format!(", and {} more", names.len() - 1) } else { String::new() };
+            format!("  src/{from} imports src/{to}: {}{more}\n", names[0])
+        };
+        edges.into_iter().map(line).collect()
+    };
+    circles(&Crate::read(sources).imports()).into_iter().map(describe).collect()
+}
+
+#[test]
+fn files_form_no_import_circle() {
+    let circles = described_circles(&sources());
+    assert!(circles.is_empty(), "{} circles of files:\n{}", circles.len(), circles.join("\n"));
+}
+
+#[test]
+fn documentation_is_in_plain_language() {
+    let mut broken = Vec::new();
+    let mut files = Vec::new();
+    for dir in ["src", "tests", "proptests", "benches", "examples", "fuzz/bodies", "fuzz/targets"] {
+        rust_files(&root().join(dir), &mut files);
+    }
+    for file in files.iter().filter(|file| !relative(file).starts_with("tests/tidy")) {
+        broken.extend(language::check_rust(&relative(file), &fs::read_to_string(file).unwrap()));
+    }
+    for file in markdown_files() {
+        broken.extend(language::check_words(&relative(&file), &fs::read_to_string(&file).unwrap()));
+    }
+    assert!(broken.is_empty(), "{} places:\n{}\n", broken.len(), broken.join("\n"));
+}
+
+fn markdown_files() -> Vec<PathBuf> {
+    let mut files = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    for dir in ["docs", "docs/design"] {
+        let entries = fs::read_dir(root().join(dir)).unwrap().flatten().map(|entry| entry.path());
+        files.extend(entries.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    }
+    files
+}
+
 #[test]
 fn no_file_is_forgotten() {
     for (dir, entries) in [
@@ -301,4 +361,73 @@ fn the_checks_themselves_find_what_they_should() {
     assert_eq!(check("src/store/x.rs", fine), Vec::<String>::new());
     let behind = "//! H.\n#[cfg(test)]\nmod tests {\n    use std::fs;\n}\nuse std::fs;\n";
     assert_eq!(check("src/store/x.rs", behind).len(), 1, "what stands behind a test module counts");
+}
+
+#[test]
+fn the_search_for_circles_follows_re_exports_and_ignores_tests() {
+    let read = |files: &[(&str, &str)]| {
+        described_circles(
+            &files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+        )
+    };
+    let direct = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "use crate::b::B; pub struct A;"),
+        ("b.rs", "pub struct B; fn f() { let _ = crate::a::A; }"),
+    ];
+    assert_eq!(read(&direct).len(), 1, "one direct circle");
+    assert!(read(&direct)[0].contains("src/a.rs imports src/b.rs: crate::b::B (line 1)"));
+    let through = [
+        ("lib.rs", "mod m;"),
+        ("m/mod.rs", "mod a; mod b; pub use a::A; pub use b::*;"),
+        ("m/a.rs", "use crate::m::B; pub struct A;"),
+        ("m/b.rs", "use super::A as Other; pub struct B;"),
+    ];
+    assert_eq!(read(&through).len(), 1, "one circle through re-exports and a glob");
+    assert!(!read(&through)[0].contains("mod.rs"), "a folder that defines nothing is no part of it");
+    let parent = [
+        ("lib.rs", "mod m;"),
+        ("m/mod.rs", "mod a; pub use a::A; pub trait T {}"),
+        ("m/a.rs", "use super::T; pub struct A;"),
+    ];
+    assert_eq!(read(&parent).len(), 1, "a folder that defines what its own files import");
+    let in_macro = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a.rs", "pub fn a() { assert!(crate::b::b()); }"),
+        ("b.rs", "pub fn b() -> bool { matches!(1, x if x == { crate::a::a(); 1 }) }"),
+    ];
+    assert_eq!(read(&in_macro).len(), 1, "a circle through arguments of macros");
+    let fine = [
+        ("lib.rs", "mod a; mod b; pub use a::A;"),
+        ("a.rs", "use crate::b; pub struct A(b::B);\n#[cfg(test)] mod tests { use crate::b::B; }"),
+        ("b.rs", "pub struct B;\n#[cfg(test)] mod tests { use crate::a::A; }"),
+    ];
+    assert_eq!(read(&fine), Vec::<String>::new());
+}
+
+#[test]
+fn the_check_of_language_finds_what_it_should() {
+    let finds = |text: &str, rule: &str| {
+        let broken = language::check_rust("src/x.rs", text);
+        assert!(broken.iter().any(|line| line.contains(rule)), "{text}: {broken:?}");
+    };
+    finds("//! What this is.\n", "begins with What");
+    finds("//! A file.\n/// How it goes.\npub struct A;", "begins with How");
+    finds("//! A file.\n/// Whether it goes.\nfn a() {}", "begins with Whether");
+    finds(
+        "//! A file.\n/// A thing.\npub struct A {\n    /// Where it is.\n    pub at: u8,\n}",
+        "src/x.rs:4",
+    );
+    finds("//! A file.\n/// A thing.\nenum A {\n    /// That one.\n    B,\n}", "begins with That");
+    finds(
+        "//! A file.\nstruct A;\nimpl A {\n    /// Who did it.\n    fn who(&self) {}\n}",
+        "begins with Who",
+    );
+    finds("//! A file.\npub struct A;", "public A has no documentation");
+    finds("//! A file.\n/// A.\npub struct A { pub b: u8 }", "public b has no documentation");
+    finds("//! A file.\n// Found in a cold reading.\n", "cold reading");
+    finds("//! A file of part 3.\n", "part 3");
+    assert_eq!(language::check_words("docs/x.md", "See issue 12.").len(), 1);
+    let fine = "//! A file.\n/// Whatever it holds.\npub struct A;\n/// Returns a part.\nfn a() -> u8 { 1 }";
+    assert_eq!(language::check_rust("src/x.rs", fine), Vec::<String>::new());
 }
