@@ -13,7 +13,7 @@ mod rounds;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{Seq, StreamId};
 use contexta::engine::log::frame::put_entries;
-use contexta::engine::log::rows::Rows;
+use contexta::engine::log::pending::PendingEntries;
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{File, OpenMode, Storage, write_all_at};
@@ -183,7 +183,7 @@ fn encoding(c: &mut Criterion) {
     let mut group = c.benchmark_group("put_entries");
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(20);
     for count in [1, 100] {
-        let rows = Rows::of(&metrics(count)).unwrap();
+        let rows = PendingEntries::of(&metrics(count)).unwrap();
         let (mut out, mut canonical) = (Vec::new(), Vec::new());
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(format!("{count} entries"), |b| {

@@ -3,9 +3,9 @@
 use crate::domain::{PlainTables, Toy, Workspace};
 use contexta::engine::clock::AHEAD_MAX;
 use contexta::engine::log::merge::{Change, MergeOptions, SkipReason, merge};
-use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode};
+use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode, Tail};
 use contexta::engine::storage::os::OsStorage;
-use contexta::engine::storage::sim::{Fault, Moment};
+use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use contexta::engine::storage::{File, OpenMode, Storage};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -350,6 +350,543 @@ fn a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
         workspace.disk.advance(3_000_000_000);
         let seen = workspace.projector(3, false).read(PlainTables::read).unwrap();
         assert_eq!(seen.text(), workspace.plain_tables().text(), "operation {at}, survival {seed}");
+    }
+}
+
+/// A process with faults planned, and a log on it.
+fn faulty(workspace: &Workspace, id: u32) -> (Arc<SimProcess>, Arc<Log>) {
+    let process = workspace.disk.spawn(id);
+    let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
+    (process, Arc::new(log))
+}
+
+/// Plans a fault for the `n`th change from now, from 0.
+fn plan(process: &SimProcess, n: u64, fault: Fault) {
+    process.plan(Moment::Change(process.changes() + n), fault);
+}
+
+fn other() -> Fault {
+    Fault::Error(std::io::ErrorKind::Other)
+}
+
+/// The tags that are on disk: what a power cut leaves if nothing unsynced survives.
+fn durable_tags(workspace: &Workspace) -> BTreeSet<u32> {
+    let copy = Workspace { disk: workspace.disk.fork(), ..workspace.clone() };
+    copy.disk.crash(Survival::Dropped);
+    tags(&copy)
+}
+
+/// Appends until the next append begins another segment; returns the next tag.
+fn fill_segment(workspace: &Workspace, log: &Log) -> u32 {
+    for n in 0.. {
+        log.append(&tag(n), Durability::Flush).unwrap();
+        let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
+        if scan.frames.last().unwrap().bytes.1 >= workspace.segment_bytes_max {
+            return n + 1;
+        }
+    }
+    unreachable!()
+}
+
+fn is_closed(workspace: &Workspace) -> bool {
+    let stream = workspace.streams().pop().unwrap();
+    workspace.scan(stream, ScanMode::Full).tail == Tail::Closed
+}
+
+#[test]
+fn sync_covers_what_was_appended_while_another_sync_ran() {
+    let workspace = Workspace::new(20, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    log.append(&tag(0), Durability::Fsync).unwrap();
+    let same = Arc::clone(&log);
+    let appends = move || {
+        same.append(&tag(1), Durability::Flush).unwrap();
+    };
+    // Change 0 is the write of the frame, 1 the sync.
+    plan(&process, 1, Fault::Afterwards(Box::new(appends)));
+    log.append(&tag(2), Durability::Fsync).unwrap();
+    assert!(process.came_past_plans());
+    log.sync().unwrap();
+    assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1, 2]));
+}
+
+/// A commit that is written after the sync of another thread took effect, and before that thread knows, waits for a
+/// sync of its own.
+#[test]
+fn commit_written_while_a_sync_ran_is_not_acknowledged_by_it() {
+    let workspace = Workspace::new(43, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    log.append(&tag(0), Durability::Fsync).unwrap();
+    let (thread, disk) = (Arc::new(Mutex::new(None)), workspace.disk.clone());
+    let (starts, same) = (Arc::clone(&thread), Arc::clone(&log));
+    let (seen, acknowledged) = (workspace.clone(), Arc::new(Mutex::new(None)));
+    let tells = Arc::clone(&acknowledged);
+    let appends = move || {
+        let writes = disk.write_count();
+        let append = move || {
+            same.append(&tag(1), Durability::Fsync).unwrap();
+            *tells.lock().unwrap() = Some(durable_tags(&seen));
+        };
+        *starts.lock().unwrap() = Some(std::thread::spawn(append));
+        while disk.write_count() == writes {
+            std::thread::yield_now();
+        }
+    };
+    plan(&process, 1, Fault::Afterwards(Box::new(appends)));
+    log.append(&tag(2), Durability::Fsync).unwrap();
+    thread.lock().unwrap().take().unwrap().join().unwrap();
+    assert_eq!(*acknowledged.lock().unwrap(), Some(BTreeSet::from([0, 1, 2])));
+}
+
+#[test]
+fn space_is_reserved_again_after_a_failed_write_was_undone() {
+    let workspace = Workspace::new(44, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    plan(&process, 0, other());
+    log.append(&tag(1), Durability::Flush).unwrap_err();
+    log.append(&tag(2), Durability::Flush).unwrap();
+    workspace.disk.set_free_bytes(Some(0));
+    log.append_end(&tag(3)).unwrap();
+    assert_eq!(tags(&workspace), BTreeSet::from([0, 2, 3]));
+}
+
+#[test]
+fn close_mark_is_visible_only_once_everything_before_it_is_durable() {
+    for at in 0..8 {
+        let workspace = Workspace::new(21, 1 << 20);
+        let (process, log) = faulty(&workspace, 1);
+        log.append(&tag(0), Durability::Fsync).unwrap();
+        log.append(&tag(1), Durability::Flush).unwrap();
+        let seen = workspace.clone();
+        let check = move || assert!(!is_closed(&seen) || durable_tags(&seen).len() == 2, "change {at}");
+        plan(&process, at, Fault::Afterwards(Box::new(check)));
+        log.close().unwrap();
+        assert!(is_closed(&workspace));
+    }
+}
+
+#[test]
+fn stream_with_a_failed_sync_gets_no_close_mark() {
+    let workspace = Workspace::new(22, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    workspace.disk.set_failing_syncs(true);
+    log.append(&tag(1), Durability::Fsync).unwrap_err();
+    workspace.disk.set_failing_syncs(false);
+    log.append(&tag(2), Durability::Fsync).unwrap();
+    assert_eq!(log.close().unwrap_err().code(), "storage_io", "the failure is reported once more");
+    assert!(!is_closed(&workspace));
+    workspace.log(2).append(&tag(3), Durability::Fsync).unwrap();
+    assert_eq!(workspace.streams().len(), 2, "a stream with a failed sync was continued");
+}
+
+#[test]
+fn stream_whose_close_could_not_sync_is_not_continued() {
+    let workspace = Workspace::new(23, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    workspace.disk.set_failing_syncs(true);
+    log.close().unwrap_err();
+    workspace.disk.set_failing_syncs(false);
+    assert!(!is_closed(&workspace));
+    workspace.log(2).append(&tag(1), Durability::Fsync).unwrap();
+    assert_eq!(workspace.streams().len(), 2);
+}
+
+/// All bytes of the frame are written, the write returns an error, and the file cannot be truncated.
+#[test]
+fn frame_whose_write_failed_completely_written_is_not_in_the_log() {
+    let workspace = Workspace::new(24, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    plan(&process, 0, Fault::ErrorAfter(std::io::ErrorKind::Other));
+    // The truncation, and once more by the next append.
+    plan(&process, 1, other());
+    plan(&process, 2, other());
+    log.append(&tag(1), Durability::Flush).unwrap_err();
+    let done = log.append(&tag(2), Durability::Flush).unwrap();
+    assert!(process.came_past_plans());
+    assert_eq!((done.first.seq.0, workspace.segments().len()), (2, 2));
+    let old = workspace.disk.read(&workspace.segments()[0]).unwrap();
+    let whole_frames = old.windows(4).filter(|bytes| *bytes == b"CxF1").count();
+    assert_eq!(whole_frames, 1, "the frame that failed can still be read");
+    assert_eq!(tags(&workspace), BTreeSet::from([0, 2]));
+    // What was flushed before the failure is covered by a sync, though it is in the segment before.
+    log.sync().unwrap();
+    assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 2]));
+}
+
+#[test]
+fn events_of_a_failed_append_are_not_written_by_the_next_one() {
+    for fault in [other(), Fault::ErrorAfter(std::io::ErrorKind::Other)] {
+        let workspace = Workspace::new(25, 1 << 20);
+        let (process, log) = faulty(&workspace, 1);
+        log.append(&tag(0), Durability::Flush).unwrap();
+        plan(&process, 0, fault);
+        log.append(&tag(1), Durability::Flush).unwrap_err();
+        assert_eq!(tags(&workspace), BTreeSet::from([0]));
+        assert_eq!(log.append(&tag(2), Durability::Flush).unwrap().first.seq.0, 2);
+        assert_eq!(tags(&workspace), BTreeSet::from([0, 2]));
+    }
+}
+
+/// The process dies in a rotation, when the next segment exists and the one before is not synced.
+#[test]
+fn continued_stream_is_durable_as_a_whole_once_it_is_closed() {
+    for at in [4, 5] {
+        let workspace = Workspace::new(26, 4_700);
+        let (process, log) = faulty(&workspace, 1);
+        let n = fill_segment(&workspace, &log);
+        // Creation, header, two syncs, the seal, the sync.
+        plan(&process, at, Fault::Kill);
+        log.append(&tag(n), Durability::Flush).unwrap_err();
+        assert!(!process.is_alive() && workspace.segments().len() == 2);
+        drop(log);
+        let last = workspace.entries().into_values().map(|entry| entry.stamp.time).max().unwrap();
+        // The new segment has no entry yet, and the clock runs behind the stream.
+        workspace.disk.advance(-(AHEAD_MAX as i64) / 2);
+        let next = workspace.log(2);
+        let done = next.append(&tag(1_000), Durability::Fsync).unwrap();
+        assert!(done.first.time > last, "the clock of the stream ran backwards");
+        next.close().unwrap();
+        assert_eq!(workspace.streams().len(), 1, "not continued");
+        let expected: BTreeSet<u32> = (0..n).chain([1_000]).collect();
+        assert_eq!(durable_tags(&workspace), expected, "killed at change {at} of the rotation");
+    }
+}
+
+/// The first append of the process that continues a stream fails, and it closes the stream: the entries of the process
+/// before, which may not have synced them, are on disk before the close mark.
+#[test]
+fn stream_that_was_claimed_and_not_appended_to_is_synced_before_its_close_mark() {
+    for at in 4..9 {
+        let workspace = Workspace::new(27, 1 << 20);
+        let log = workspace.log(1);
+        log.append(&tag(0), Durability::Fsync).unwrap();
+        log.append(&tag(1), Durability::Flush).unwrap();
+        workspace.kill(log);
+        let (process, log) = faulty(&workspace, 2);
+        let seen = workspace.clone();
+        let check = move || assert!(!is_closed(&seen) || durable_tags(&seen).len() == 2, "change {at}");
+        // Three directories are synced first, then the frame is written.
+        plan(&process, 3, other());
+        plan(&process, at, Fault::Afterwards(Box::new(check)));
+        log.append(&tag(2), Durability::Flush).unwrap_err();
+        log.close().unwrap();
+        assert!(is_closed(&workspace));
+        assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1]));
+    }
+}
+
+#[test]
+fn closed_stream_that_was_claimed_and_not_appended_to_gets_no_second_close_mark() {
+    let workspace = Workspace::new(28, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(0), Durability::Fsync).unwrap();
+    log.close().unwrap();
+    let path = workspace.segments().pop().unwrap();
+    let before = workspace.disk.read(&path).unwrap();
+    let (process, log) = faulty(&workspace, 2);
+    // Three directories are synced first, then space is reserved: a step, and just enough.
+    plan(&process, 3, other());
+    plan(&process, 4, other());
+    log.append(&tag(2), Durability::Flush).unwrap_err();
+    log.close().unwrap();
+    drop(log);
+    assert!(workspace.disk.read(&path).unwrap() == before, "the segment has changed");
+}
+
+/// The holder of a stream assigns numbers to batched entries and is killed, between the moment when another process
+/// opens the lock file and the moment when it takes the lock.
+#[test]
+fn stream_whose_lock_file_was_renamed_before_it_was_locked_is_not_continued() {
+    for at in 0..12 {
+        let workspace = Workspace::new(29, 1 << 20);
+        let holder = Arc::new(workspace.log(1));
+        holder.append(&tag(0), Durability::Flush).unwrap();
+        let (told, disk) = (Arc::new(Mutex::new(None)), workspace.disk.clone());
+        let (tells, holds) = (Arc::clone(&told), Arc::clone(&holder));
+        let batches = move || {
+            *tells.lock().unwrap() = holds.append(&tag(1), Durability::Batched).ok();
+            disk.kill(1);
+        };
+        let (process, log) = faulty(&workspace, 2);
+        process.plan(Moment::Operation(at), Fault::Afterwards(Box::new(batches)));
+        let own = log.append(&tag(2), Durability::Flush).unwrap();
+        if let Some(told) = *told.lock().unwrap() {
+            assert_ne!(own.position(0), told.position(0), "operation {at}: one number, two meanings");
+        }
+    }
+}
+
+#[test]
+fn stream_whose_lock_file_could_not_be_renamed_is_not_continued_by_the_same_process() {
+    let workspace = Workspace::new(30, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    let first = log.append(&tag(0), Durability::Flush).unwrap().first.stream;
+    // The write of the frame, its sync, the rename of the lock file.
+    plan(&process, 1, other());
+    plan(&process, 2, other());
+    log.append(&tag(1), Durability::Fsync).unwrap_err();
+    assert!(process.came_past_plans());
+    log.close().unwrap_err();
+    assert_ne!(log.append(&tag(2), Durability::Flush).unwrap().first.stream, first);
+}
+
+#[test]
+fn stream_without_its_last_segment_is_not_continued() {
+    let workspace = Workspace::new(31, 4_700);
+    let log = workspace.log(1);
+    let mut n = 0;
+    while workspace.segments().len() < 2 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+        n += 1;
+    }
+    let (first, last) = (workspace.streams()[0], workspace.segments().pop().unwrap());
+    log.close().unwrap();
+    workspace.disk.remove_tree(&last);
+    // Room is not the reason: this process has larger segments.
+    let next = Workspace { segment_bytes_max: 1 << 20, ..workspace.clone() }.log(2);
+    assert_ne!(next.append(&tag(n), Durability::Flush).unwrap().first.stream, first);
+}
+
+#[test]
+fn stream_that_ends_with_half_a_frame_is_not_continued() {
+    let workspace = Workspace::new(45, 1 << 20);
+    let (process, log) = faulty(&workspace, 1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    plan(&process, 0, Fault::Kill);
+    log.append(&tag(1), Durability::Flush).unwrap_err();
+    drop(log);
+    workspace.log(2).append(&tag(2), Durability::Flush).unwrap();
+    assert_eq!(workspace.streams().len(), 2);
+    assert_eq!(tags(&workspace), BTreeSet::from([0, 2]));
+}
+
+#[test]
+fn segment_of_exactly_the_greatest_size_is_full() {
+    let measure = Workspace::new(32, 1 << 20);
+    measure.log(1).append(&tag(0), Durability::Flush).unwrap();
+    let frame = measure.scan(measure.streams()[0], ScanMode::Full).frames[0];
+    let end = frame.bytes.1;
+    for (more, segments) in [(0, 2), (1, 1)] {
+        let workspace = Workspace::new(32, end + more);
+        let log = workspace.log(1);
+        log.append(&tag(0), Durability::Flush).unwrap();
+        log.append(&tag(1), Durability::Flush).unwrap();
+        assert_eq!(workspace.segments().len(), segments, "{more} bytes more");
+        // A stream whose last segment is full is not continued.
+        let workspace = Workspace::new(33, end + more);
+        workspace.kill({
+            let log = workspace.log(1);
+            log.append(&tag(0), Durability::Flush).unwrap();
+            log
+        });
+        workspace.log(2).append(&tag(1), Durability::Flush).unwrap();
+        assert_eq!(workspace.streams().len(), segments, "{more} bytes more, continued");
+    }
+}
+
+/// The running digest of a segment is worked out in steps, and once more by the process that continues it.
+#[test]
+fn seal_covers_a_large_segment_that_another_process_continued() {
+    let workspace = Workspace::new(46, 700_000);
+    let event = |n: u32| [Toy::Tag { key: [vec![b't'; 5_000], n.to_le_bytes().to_vec()].concat() }];
+    let log = workspace.log(1);
+    for n in 0..60 {
+        log.append(&event(n), Durability::Flush).unwrap();
+    }
+    workspace.kill(log);
+    let log = workspace.log(2);
+    for n in 60.. {
+        log.append(&event(n), Durability::Flush).unwrap();
+        if workspace.segments().len() == 2 {
+            break;
+        }
+    }
+    log.close().unwrap();
+    assert_eq!(workspace.streams().len(), 1);
+    let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
+    assert!(scan.is_clean(), "{:?}", scan.findings);
+    assert!(scan.entries.len() > 120);
+}
+
+/// The creation of the next segment fails: another process may have seen it for a moment and mapped the one before.
+#[test]
+fn segment_that_may_be_mapped_is_never_shortened() {
+    for (at, close_fails) in (1..5).flat_map(|at| [(at, false), (at, true)]) {
+        let workspace = Workspace::new(34, 4_700);
+        let (process, log) = faulty(&workspace, 1);
+        let n = fill_segment(&workspace, &log);
+        let path = workspace.segments().pop().unwrap();
+        let len = || workspace.disk.read(&path).unwrap().len();
+        let before = len();
+        plan(&process, 0, other());
+        plan(&process, at, Fault::ErrorAfter(std::io::ErrorKind::Other));
+        let first = log.append(&tag(n), Durability::Flush).is_ok();
+        assert!(len() >= before, "shortened after the write at change {at} failed");
+        if close_fails {
+            plan(&process, 0, other());
+        }
+        let _ = log.close();
+        drop(log);
+        assert!(len() >= before, "shortened by the close, change {at}");
+        let kept = tags(&workspace);
+        assert!((0..n).all(|n| kept.contains(&n)) && (!first || kept.contains(&n)), "change {at}: {kept:?}");
+    }
+}
+
+#[test]
+fn full_disk_leaves_one_folder_however_often_an_append_is_tried() {
+    let workspace = Workspace::new(35, 1 << 20);
+    workspace.disk.set_free_bytes(Some(1_000));
+    let log = workspace.log(1);
+    for n in 0..5 {
+        assert_eq!(log.append(&tag(n), Durability::Flush).unwrap_err().code(), "storage_full");
+    }
+    assert_eq!(workspace.streams().len(), 1);
+    workspace.disk.set_free_bytes(None);
+    log.append(&tag(9), Durability::Flush).unwrap();
+    assert_eq!(workspace.streams().len(), 1);
+}
+
+#[test]
+fn batch_that_would_exceed_a_frame_is_written_before_the_next_append() {
+    let workspace = Workspace::new(36, 1 << 30);
+    let batch = BatchOptions { bytes_max: usize::MAX, age_max: u64::MAX, in_background: false };
+    let options = LogOptions { segment_bytes_max: 1 << 30, batch };
+    let log = Log::new(workspace.disk.process(1), workspace.log_dir(), options);
+    for n in 0..5u8 {
+        let key = [vec![n; 4_000_000], u32::from(n).to_le_bytes().to_vec()].concat();
+        log.append(&[Toy::Tag { key }], Durability::Batched).unwrap();
+    }
+    log.flush().unwrap();
+    let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
+    assert_eq!((scan.entries.len(), scan.frames.len()), (5, 2));
+    assert!(scan.is_clean());
+}
+
+#[test]
+fn batch_of_exactly_the_greatest_size_is_written() {
+    for (len, written) in [(197, false), (198, true)] {
+        let workspace = Workspace::new(42, 1 << 20);
+        // Two bytes more in the log; a batch holds 200.
+        let event = Toy::Tag { key: vec![1; len] };
+        workspace.log(1).append(std::slice::from_ref(&event), Durability::Flush).unwrap();
+        let log = workspace.log(2);
+        log.append(&[event], Durability::Batched).unwrap();
+        let entries = workspace.entries();
+        assert_eq!(entries.values().next().unwrap().payload.len(), len + 2);
+        assert_eq!(entries.len() == 2, written, "{len} bytes");
+    }
+}
+
+#[test]
+fn age_of_a_batch_counts_from_its_first_entry() {
+    let workspace = Workspace::new(37, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(0), Durability::Batched).unwrap();
+    log.flush().unwrap();
+    workspace.disk.advance(BatchOptions::default().age_max as i64);
+    log.append(&tag(1), Durability::Batched).unwrap();
+    log.append(&tag(2), Durability::Batched).unwrap();
+    assert_eq!(tags(&workspace).len(), 1, "written before it was old");
+    workspace.disk.advance(BatchOptions::default().age_max as i64);
+    log.append(&tag(3), Durability::Batched).unwrap();
+    assert_eq!(tags(&workspace).len(), 4);
+}
+
+#[test]
+fn stream_of_a_batch_is_continued_after_a_close_and_not_after_a_close_without_its_mark() {
+    for (fails, streams) in [(false, 1), (true, 2)] {
+        let workspace = Workspace::new(38, 1 << 20);
+        let (process, log) = faulty(&workspace, 1);
+        log.append(&tag(0), Durability::Flush).unwrap();
+        log.append(&tag(1), Durability::Batched).unwrap();
+        if fails {
+            // The frame of the batch, the sync, the mark.
+            plan(&process, 2, other());
+            log.close().unwrap_err();
+        } else {
+            log.close().unwrap();
+        }
+        drop(log);
+        workspace.log(2).append(&tag(2), Durability::Flush).unwrap();
+        assert_eq!(workspace.streams().len(), streams);
+        assert_eq!(tags(&workspace), BTreeSet::from([0, 1, 2]));
+    }
+}
+
+#[test]
+fn failed_sync_is_reported_once_by_the_next_sync() {
+    let workspace = Workspace::new(39, 1 << 20);
+    let log = workspace.log(1);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    workspace.disk.set_failing_syncs(true);
+    log.append(&tag(1), Durability::Fsync).unwrap_err();
+    workspace.disk.set_failing_syncs(false);
+    assert_eq!(log.sync().unwrap_err().code(), "storage_io");
+    log.sync().unwrap();
+    log.append(&tag(2), Durability::Flush).unwrap();
+    log.sync().unwrap();
+    assert!(durable_tags(&workspace).contains(&2));
+}
+
+#[test]
+fn append_without_events_and_event_over_the_limit_have_errors_of_their_own() {
+    let workspace = Workspace::new(40, 1 << 20);
+    let log = workspace.log(1);
+    for durability in [Durability::Batched, Durability::Fsync] {
+        assert_eq!(log.append::<Toy>(&[], durability).unwrap_err().code(), "commit_empty");
+        let large = [Toy::Tag { key: vec![1; 5_000_000] }];
+        let error = log.append(&large, durability).unwrap_err();
+        assert_eq!(error.code(), "entry_too_large");
+        let text = error.to_string();
+        assert!(["kind 2", "5000006 bytes", "4194304"].iter().all(|part| text.contains(part)), "{text}");
+        assert!(error.hint().unwrap().contains("artifact"));
+        let many = vec![Toy::Tag { key: vec![1; 4_000_000] }; 5];
+        assert_eq!(log.append(&many, durability).unwrap_err().code(), "commit_too_large");
+    }
+    assert!(workspace.streams().is_empty(), "a refused append created a stream");
+}
+
+/// Sixteen threads append with every durability, and the process is killed at one of its operations.
+#[test]
+fn sixteen_threads_lose_nothing_promised_when_their_process_is_killed() {
+    for at in (0..400).step_by(9) {
+        let workspace = Workspace::new(41, 6_000);
+        let (process, log) = faulty(&workspace, 1);
+        process.plan(Moment::Operation(at), Fault::Kill);
+        let barrier = Barrier::new(16);
+        let promised: Vec<(u32, Durability)> = std::thread::scope(|scope| {
+            let spawn = |n: u32| {
+                let (log, barrier) = (&log, &barrier);
+                scope.spawn(move || {
+                    barrier.wait();
+                    let levels = [Durability::Flush, Durability::Fsync, Durability::Batched];
+                    let tried = (0..6).map(|m| (n * 100 + m, levels[((n + m) % 3) as usize]));
+                    tried.filter(|(m, d)| log.append(&tag(*m), *d).is_ok()).collect::<Vec<_>>()
+                })
+            };
+            let threads: Vec<_> = (0..16).map(spawn).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        let closed = log.close();
+        drop(log);
+        let alive = process.is_alive();
+        if alive {
+            closed.unwrap();
+        }
+        let scans = workspace.streams().into_iter().map(|s| workspace.scan(s, ScanMode::Full));
+        let found: Vec<_> = scans.flat_map(|scan| scan.entries).map(|e| e.payload).collect();
+        let kept = tags(&workspace);
+        assert_eq!(found.len(), kept.len(), "operation {at}: an entry is there twice");
+        let must = |d: &Durability| alive || *d > Durability::Batched;
+        assert!(promised.iter().all(|(n, d)| !must(d) || kept.contains(n)), "operation {at}");
+        let durable = durable_tags(&workspace);
+        let must = |d: &Durability| alive || *d == Durability::Fsync;
+        assert!(promised.iter().all(|(n, d)| !must(d) || durable.contains(n)), "operation {at}: power cut");
     }
 }
 

@@ -8,7 +8,7 @@ use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
 use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt, put_entries};
-use contexta::engine::log::rows::{Row, Rows};
+use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
@@ -35,12 +35,12 @@ fn draft() -> impl Strategy<Value = Draft> {
 }
 
 fn frame_of(drafts: &[Draft], first: Stamp, salt: u64) -> (Vec<u8>, Vec<Entry>) {
-    let mut rows = Rows::new();
+    let mut rows = PendingEntries::new();
     let mut expected = Vec::new();
     for (n, (kind, version, payload)) in (0u64..).zip(drafts) {
         // Entries of one batch are some time apart, those of one commit a nanosecond.
         let time = first.time + n * (1 + salt % 3);
-        rows.push(Row { kind: *kind, version: *version, time, payload });
+        rows.push(PendingEntry { kind: *kind, version: *version, time, payload });
         let stamp = Stamp { time, stream: first.stream, seq: first.seq.plus(n) };
         let head = canonical_head(&stamp, *kind, *version, payload.len());
         let checksum = entry_checksum(&head, payload);

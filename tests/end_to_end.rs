@@ -600,6 +600,21 @@ fn positions_of_records_are_their_identity() {
 }
 
 #[test]
+fn event_over_the_limit_of_an_entry_is_refused_with_its_kind_and_the_limit() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let error = run.event("tick", &"x".repeat(5 << 20)).unwrap_err();
+    assert_eq!(error.code(), "entry_too_large");
+    let text = error.to_string();
+    assert!(text.starts_with("the event takes 5") && text.contains("at most 4194304 bytes"), "{text}");
+    assert!(error.hint().unwrap().contains("artifact"));
+    // The scope goes on.
+    run.event("tick", "tock").unwrap();
+    run.complete().unwrap();
+}
+
+#[test]
 fn a_new_workspace_can_be_opened_by_many_at_once_and_after_a_creation_that_died() {
     let dir = TempDir::new("many");
     let path = dir.path().join("w");

@@ -5,7 +5,7 @@ use contexta::engine::entry::{
     Event, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
 use contexta::engine::log::frame::put_entries;
-use contexta::engine::log::rows::Rows;
+use contexta::engine::log::pending::PendingEntries;
 
 /// A metric as small as they come.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub(crate) fn put_bare(out: &mut Vec<u8>, event: &Metric, payload: &mut Vec<u8>,
 /// What a commit of these events takes on disk.
 pub(crate) fn frame_len(events: &[Metric]) -> usize {
     let mut frame = Vec::new();
-    let rows = Rows::of(events).unwrap();
+    let rows = PendingEntries::of(events).unwrap();
     put_entries(&mut frame, &mut Vec::new(), &rows, StreamId([7; 16]), Seq::FIRST, 7);
     frame.len()
 }

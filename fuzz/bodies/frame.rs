@@ -10,7 +10,7 @@ use contexta::engine::entry::{
 use contexta::engine::log::frame::{
     EXPANDED_BYTES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, put_entries,
 };
-use contexta::engine::log::rows::{self, Rows};
+use contexta::engine::log::pending::{self, PendingEntries};
 use std::collections::HashMap;
 
 /// The salt of the segment that all frames here belong to.
@@ -46,9 +46,9 @@ fn check(bytes: &[u8]) {
         return;
     }
     // Written again, other numbers and times apart, they read back.
-    let mut rows = Rows::new();
+    let mut rows = PendingEntries::new();
     for (e, time) in entries.iter().zip(1000..) {
-        rows.push(rows::Row { kind: e.kind, version: e.version, time, payload: &e.payload });
+        rows.push(pending::PendingEntry { kind: e.kind, version: e.version, time, payload: &e.payload });
     }
     let mut again = Vec::new();
     put_entries(&mut again, &mut Vec::new(), &rows, STREAM, Seq(5), SALT);

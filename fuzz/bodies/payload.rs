@@ -2,7 +2,7 @@
 //! anything that keeps the entries beside it from being read. The first byte says the kind, the rest is the payload.
 
 use contexta::engine::entry::{Kind, PayloadVersion};
-use contexta::engine::log::rows::{Row, Rows};
+use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::recovery::VerifyOptions;
@@ -43,13 +43,13 @@ fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
     drop(open());
     let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
     let ended = |status: u8| [&[0, 0, 10][..], b"run:beside", &[status]].concat();
-    let mut rows = Rows::new();
+    let mut rows = PendingEntries::new();
     for (kind, version, payload) in [
         (Kind(4), PayloadVersion(1), ended(1).as_slice()),
         (kind, version, payload),
         (Kind(4), PayloadVersion(1), ended(2).as_slice()),
     ] {
-        rows.push(Row { kind, version, time: 0, payload });
+        rows.push(PendingEntry { kind, version, time: 0, payload });
     }
     log.append_encoded(&rows, Durability::Flush).expect("the disk has room");
     drop(log);

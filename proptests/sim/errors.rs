@@ -20,21 +20,25 @@ enum Trouble {
     Half,
     /// As before, and what should put it right fails too.
     HalfAndStuck,
+    /// The operation takes its full effect, and an error is returned.
+    ErrorAfter(io::ErrorKind),
+    /// As before, and the next operation, which should undo the effect, fails without one.
+    ErrorAfterAndStuck,
     Short,
 }
 
 impl Trouble {
     fn operations(self) -> u64 {
         match self {
-            Trouble::Error(_) | Trouble::Short => 1,
-            Trouble::Errors | Trouble::Half => 2,
+            Trouble::Error(_) | Trouble::ErrorAfter(_) | Trouble::Short => 1,
+            Trouble::Errors | Trouble::Half | Trouble::ErrorAfterAndStuck => 2,
             Trouble::HalfAndStuck => 3,
         }
     }
 
     /// Whether what went wrong can be put right, so that the log is as it was.
     fn can_be_put_right(self) -> bool {
-        !matches!(self, Trouble::Errors | Trouble::HalfAndStuck)
+        !matches!(self, Trouble::Errors | Trouble::HalfAndStuck | Trouble::ErrorAfterAndStuck)
     }
 
     /// Whether nobody but the storage seam may notice.
@@ -47,9 +51,11 @@ impl Trouble {
         match self {
             Trouble::Error(kind) => Fault::Error(kind),
             Trouble::Short => Fault::Short,
+            Trouble::ErrorAfter(kind) => Fault::ErrorAfter(kind),
+            Trouble::ErrorAfterAndStuck if n == 0 => Fault::ErrorAfter(io::ErrorKind::Other),
             Trouble::Half | Trouble::HalfAndStuck if n == 0 => Fault::Short,
             Trouble::Half | Trouble::HalfAndStuck => Fault::Error(io::ErrorKind::StorageFull),
-            Trouble::Errors => Fault::Error(io::ErrorKind::Other),
+            Trouble::Errors | Trouble::ErrorAfterAndStuck => Fault::Error(io::ErrorKind::Other),
         }
     }
 }
@@ -124,6 +130,11 @@ fn a_disk_full_at_every_operation_is_told_and_costs_nothing_promised() {
 #[test]
 fn interrupted_and_short_reads_and_writes_are_nowhere_to_be_seen() {
     check_everywhere(&[Trouble::Short, Trouble::Error(io::ErrorKind::Interrupted)]);
+}
+
+#[test]
+fn operation_with_full_effect_and_an_error_is_reported_and_loses_nothing_promised() {
+    check_everywhere(&[Trouble::ErrorAfter(io::ErrorKind::Other), Trouble::ErrorAfterAndStuck]);
 }
 
 /// The sync of a new segment fails, then the first step of putting that right: what was never durable is not gone on

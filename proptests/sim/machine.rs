@@ -132,7 +132,7 @@ impl Records {
     }
 
     /// What a log was acknowledged is durable, as far as it is in the stream that it synced.
-    pub(crate) fn settle(&mut self, own: &[Position], stream: StreamId) {
+    pub(crate) fn mark_durable(&mut self, own: &[Position], stream: StreamId) {
         self.durable.extend(own.iter().filter(|p| p.stream == stream));
     }
 
@@ -271,12 +271,12 @@ impl Machine {
             Step::Sync => {
                 self.log.sync().map_err(said)?;
                 if let Some(head) = self.log.head() {
-                    self.records.settle(&self.own, head.stream);
+                    self.records.mark_durable(&self.own, head.stream);
                 }
             }
             Step::Close => {
                 if let Some(head) = self.log.close().map_err(said)? {
-                    self.records.settle(&self.own, head.stream);
+                    self.records.mark_durable(&self.own, head.stream);
                 }
             }
             Step::Reopen => {

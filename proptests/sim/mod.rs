@@ -10,6 +10,7 @@ mod damage;
 mod errors;
 mod flips;
 mod generations;
+mod interleaving;
 mod machine;
 mod second_crash;
 mod seeds;

@@ -162,7 +162,7 @@ impl World {
                 if let Some(writer) = writers[writer].take()
                     && let Some(head) = writer.log.close().map_err(|e| format!("{e:?}"))?
                 {
-                    records.settle(&writer.own, head.stream);
+                    records.mark_durable(&writer.own, head.stream);
                 }
             }
             Turn::Kill { side, writer } => self.sides[side].end(writer),

@@ -4,7 +4,7 @@
 //! findings of a scan): one bad frame never hides the rest. Errors are what stops an operation.
 
 use crate::engine::codec::CodecError;
-use crate::engine::entry::Position;
+use crate::engine::entry::{Kind, Position};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -32,13 +32,33 @@ pub enum Error {
         /// The codec's reason.
         source: CodecError,
     },
-    /// More entries or bytes in one commit than a frame can hold.
-    #[error("a commit of {entries} entries and {bytes} bytes exceeds the limits of a frame")]
+    /// A commit without events.
+    #[error("the commit holds no events")]
+    CommitEmpty,
+    /// One event is larger than an entry may be.
+    #[error("an event of kind {} takes {bytes} bytes; an entry holds at most {limit} bytes", kind.0)]
+    EntryTooLarge {
+        /// The kind of the event.
+        kind: Kind,
+        /// Length of its payload.
+        bytes: usize,
+        /// Greatest length of a payload.
+        limit: usize,
+    },
+    /// More entries or bytes in one commit than a frame can hold, though each entry is within its own limit.
+    #[error(
+        "a commit of {entries} entries and {bytes} bytes (with overhead) exceeds the limits of {entries_max} entries \
+         and {bytes_max} bytes"
+    )]
     CommitTooLarge {
         /// Number of entries.
         entries: usize,
-        /// Their payload bytes together.
+        /// Greatest number of entries in one commit.
+        entries_max: usize,
+        /// Sum of the payloads, with the greatest overhead that each entry may have.
         bytes: usize,
+        /// Greatest number of bytes, counted likewise.
+        bytes_max: usize,
     },
     /// The entry is not in the log: never written, or damaged since.
     #[error("entry {position} is not readable in the log")]
@@ -88,6 +108,8 @@ impl Error {
             },
             Error::Codec { kind: "unreadable", .. } => "entry_unreadable",
             Error::Codec { .. } => "entry_unwritable",
+            Error::CommitEmpty => "commit_empty",
+            Error::EntryTooLarge { .. } => "entry_too_large",
             Error::CommitTooLarge { .. } => "commit_too_large",
             Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
@@ -107,8 +129,9 @@ impl Error {
             "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),
             "projection_unusable" => Some("`contexta rebuild` makes the projections again from the log"),
             "storage_io" => Some("check the path, and that everything above it is a directory"),
-            "entry_unwritable" => Some("an entry holds at most 4 MiB; store large content as an artifact"),
-            "commit_too_large" => Some("split the commit; store large content as an artifact"),
+            "entry_too_large" => Some("store large content as an artifact and refer to it"),
+            "commit_empty" => Some("append at least one event, or leave the append out"),
+            "commit_too_large" => Some("divide the events among several commits"),
             "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
             _ => None,
         }

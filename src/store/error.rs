@@ -10,6 +10,16 @@ pub enum Error {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
+    /// A fact is larger than an entry of the log may be.
+    #[error("the {what} takes {bytes} bytes; an entry of the log holds at most {limit} bytes")]
+    FactTooLarge {
+        /// The kind of fact.
+        what: &'static str,
+        /// Its length in the log.
+        bytes: usize,
+        /// Greatest length of an entry.
+        limit: usize,
+    },
     /// A value breaks a rule.
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -60,6 +70,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Error::Engine(e) => e.code(),
+            Error::FactTooLarge { .. } => "entry_too_large",
             Error::Contract(e) => e.code.as_str(),
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
@@ -74,6 +85,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Engine(e) => e.hint().map(str::to_owned),
+            Error::FactTooLarge { .. } => Some("store large content as an artifact and refer to it".into()),
             Error::Contract(e) => e.hint().map(str::to_owned),
             Error::RunNotFound { near, .. } if near.is_empty() => {
                 Some("`contexta runs` lists all runs".into())

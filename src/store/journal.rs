@@ -8,8 +8,8 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::Storage;
-use crate::projections::entry::Captured;
-use crate::store::error::Result;
+use crate::projections::entry::{Captured, kind_name};
+use crate::store::error::{self, Result};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,11 +69,11 @@ impl Journal {
     /// keeps some room back for it. With the head that covers it, to be kept elsewhere.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        Ok(self.log.append_end(&captured)?.1)
+        Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
     }
 
     pub(super) fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        Ok(self.log.append(captured, durability)?.into())
+        Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
     }
 
     /// Stores the body in `path`, durably, then in one commit the manifest that `describe` makes of it and the facts that
@@ -133,6 +133,16 @@ impl Journal {
             path: self.log.dir().into(),
             source,
         })?)
+    }
+}
+
+/// Replaces the number of the kind of an entry that is too large by its name.
+fn name_kind(e: Error) -> error::Error {
+    match e {
+        Error::EntryTooLarge { kind, bytes, limit } => {
+            error::Error::FactTooLarge { what: kind_name(kind).unwrap_or("fact"), bytes, limit }
+        }
+        e => e.into(),
     }
 }
 

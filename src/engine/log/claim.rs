@@ -1,10 +1,10 @@
-//! Which stream a writer appends to: an idle one that may be continued, or a new one. docs/design/002.
+//! The choice of the stream a writer appends to: an idle one that may be continued, or a new one. docs/design/002.
 //!
 //! Invariants:
-//! 1. A stream is continued only where its lock file is there and free, in the folder and boot it was created in,
-//!    behind a last segment that is whole and carries no seal (behind a seal there was another segment, whose numbers
-//!    are taken), and while its clock is not far ahead of this one.
-//! 2. What cannot be continued for whatever reason is a reason for a new stream, never for not capturing.
+//! 1. A stream is continued only if its lock file exists and is free, in the folder and boot it was created in, if its
+//!    last segment is whole and has no seal (another segment followed a seal, and its numbers are used), and if its
+//!    clock is not far ahead of this one.
+//! 2. A stream that cannot be continued for any reason leads to a new stream, never to a failed append.
 
 use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;
@@ -20,44 +20,44 @@ use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How many of the newest streams a writer looks at for one to continue. Older ones are retired.
+/// Number of the newest streams that are considered for continuation. Older ones are never continued.
 const CANDIDATES_MAX: usize = 8;
 
-/// How often the lock of a new stream is asked for while a reader asks for it too.
+/// Number of attempts to lock a new stream while a reader tests its lock.
 const LOCK_TRIES: usize = 1000;
 
-/// The stream a writer appends to.
+/// The stream that a writer appends to.
 #[derive(Debug)]
 pub(super) struct ActiveStream {
     pub(super) id: StreamId,
     pub(super) home: Option<Home>,
-    /// Held for the lock on it.
+    /// The open lock file; dropping it releases the lock.
     pub(super) _lock: Arc<dyn File>,
     pub(super) segment: ActiveSegment,
-    /// The number of the next entry to be written.
+    /// The number of the next entry that is written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
-    /// Whether no sync of its segments failed while this writer had it.
-    pub(super) synced_always: bool,
-    /// Whether other processes are kept from continuing it.
-    pub(super) left: bool,
+    /// True if no sync of its segments failed since this writer claimed it.
+    pub(super) always_synced: bool,
+    /// True if other processes are prevented from continuing it.
+    pub(super) continuation_forbidden: bool,
 }
 
 impl ActiveStream {
-    /// How far it was handed over.
+    /// Returns the head of the written entries.
     pub(super) fn head(&self) -> Head {
         Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
     }
 
-    /// Goes on in the segment that was created for it; returns the one before and the link at its end.
-    pub(super) fn go_on_in(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
+    /// Switches to a new segment; returns the old one and the link at its end.
+    pub(super) fn switch_to(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
         let link = self.chain.link();
         self.chain = Chain::from_link(link);
         (std::mem::replace(&mut self.segment, next), link)
     }
 }
 
-/// A stream without a segment yet, as the storage refused one: the next attempt uses its folder.
+/// A stream whose first segment could not be created. The next attempt uses its folder.
 #[derive(Debug)]
 pub(super) struct BegunStream {
     id: StreamId,
@@ -65,14 +65,14 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// Where streams are claimed.
+/// Claims streams of one log.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
     pub(super) log: &'a Path,
     pub(super) segment_bytes_max: u64,
-    /// Streams of this process that it must not continue.
-    pub(super) left: &'a [StreamId],
+    /// Streams that must not be continued by this process.
+    pub(super) excluded: &'a [StreamId],
 }
 
 impl Claims<'_> {
@@ -80,7 +80,7 @@ impl Claims<'_> {
     pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
         self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
         let streams = list_streams(self.storage.as_ref(), self.log)?;
-        let newest = streams.into_iter().rev().filter(|s| !self.left.contains(s)).take(CANDIDATES_MAX);
+        let newest = streams.into_iter().rev().filter(|s| !self.excluded.contains(s)).take(CANDIDATES_MAX);
         for stream in newest {
             if let Ok(Some(active)) = self.try_continue(stream, clock) {
                 return Ok(active);
@@ -97,7 +97,7 @@ impl Claims<'_> {
         if !matches!(lock.try_lock(), Ok(true)) {
             return Ok(None);
         }
-        // Its holder may have left the stream, and removed the file, while it was opened here.
+        // The holder may have renamed the file after it was opened here.
         if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
             return Ok(None);
         }
@@ -129,7 +129,7 @@ impl Claims<'_> {
         }
         self.make_names_durable(&dir)?;
         if let Some(before) = segments.iter().rev().nth(1) {
-            // Its writer may have died before the last sync of it.
+            // Its writer may have died before it synced this segment.
             let path = names::segment_path(self.log, stream, *before);
             let file = self.storage.open(&path, OpenMode::ReadWrite);
             file.and_then(|file| file.sync()).map_err(|e| Error::io("sync", &path, e))?;
@@ -151,12 +151,12 @@ impl Claims<'_> {
             segment,
             next,
             chain,
-            synced_always: true,
-            left: false,
+            always_synced: true,
+            continuation_forbidden: false,
         }))
     }
 
-    /// Whoever created the stream may have died before its last sync; what is appended now must not lose its name.
+    /// Syncs the directories: the process that created the stream may have died before it did.
     fn make_names_durable(&self, dir: &Path) -> Result<()> {
         for dir in [Some(dir), Some(self.log), self.log.parent()].into_iter().flatten() {
             if !dir.as_os_str().is_empty() {
@@ -185,7 +185,7 @@ impl Claims<'_> {
         let file = match create_segment(self.storage.as_ref(), self.log, &header) {
             Ok(file) => file,
             Err(e) => {
-                // Otherwise every append to a full disk would leave another folder behind.
+                // The folder is used again: each append to a full disk would create another one.
                 if matches!(exists(self.storage.as_ref(), &path), Ok(false)) {
                     *begun = Some(stream);
                 }
@@ -199,12 +199,12 @@ impl Claims<'_> {
             segment: ActiveSegment::new(path, file, &header, self.segment_bytes_max),
             next: Seq::FIRST,
             chain: Chain::from_link(Chain::ORIGIN),
-            synced_always: true,
-            left: false,
+            always_synced: true,
+            continuation_forbidden: false,
         })
     }
 
-    /// A new stream's folder and lock.
+    /// Creates folder and lock of a new stream.
     fn begin_stream(&self) -> Result<BegunStream> {
         let mut random = [0u8; 10];
         let entropy = self.storage.entropy(&mut random);
@@ -215,18 +215,18 @@ impl Claims<'_> {
         let lock_path = dir.join(names::LOCK_NAME);
         let lock = self.storage.open(&lock_path, OpenMode::CreateNew);
         let lock = lock.map_err(|e| Error::io("create", &lock_path, e))?;
-        let mut taken = lock.try_lock();
+        let mut locked = lock.try_lock();
         for _ in 0..LOCK_TRIES {
-            // A reader is just asking whether the stream is held; that takes no longer than the asking.
-            if !matches!(taken, Ok(false)) {
+            // A reader holds the lock for a moment while it tests whether the stream has a writer.
+            if !matches!(locked, Ok(false)) {
                 break;
             }
             std::thread::yield_now();
-            taken = lock.try_lock();
+            locked = lock.try_lock();
         }
-        let home = match taken {
+        let home = match locked {
             Ok(true) => home_of(self.storage.as_ref(), &dir),
-            // No locks here: the stream is used by this process only, and never continued.
+            // No locks on this file system: the stream is used by this process only, and never continued.
             Ok(false) | Err(_) => None,
         };
         Ok(BegunStream { id, home, lock })
@@ -239,13 +239,13 @@ impl Claims<'_> {
         Ok(u64::from_le_bytes(salt).max(1))
     }
 
-    /// Whether there may be something under the name of the segment that comes behind the active one.
+    /// Returns true if a file with the name of the next segment may exist.
     pub(super) fn has_next(&self, active: &ActiveStream) -> bool {
         let path = names::segment_path(self.log, active.id, active.next);
         !matches!(exists(self.storage.as_ref(), &path), Ok(false))
     }
 
-    /// Creates the segment that comes behind the active one, durably.
+    /// Creates the segment after the active one, durably.
     pub(super) fn create_next(&self, active: &ActiveStream, time: u64) -> Result<ActiveSegment> {
         let header = SegmentHeader {
             stream: active.id,
@@ -262,14 +262,14 @@ impl Claims<'_> {
         Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
     }
 
-    /// Takes [`Claims::forbid_continuing`] back. Where the storage refuses, the stream stays left.
-    pub(super) fn allow_continuing(&self, stream: StreamId) {
+    /// Reverts [`Claims::forbid_continuation`]. If the storage refuses, the stream is never continued.
+    pub(super) fn allow_continuation(&self, stream: StreamId) {
         let dir = names::stream_dir(self.log, stream);
         let _ = self.storage.rename(&dir.join(names::LEFT_NAME), &dir.join(names::LOCK_NAME));
     }
 
-    /// Sees to it that no other process continues the stream. `false`: the storage refused.
-    pub(super) fn forbid_continuing(&self, stream: StreamId) -> bool {
+    /// Prevents other processes from continuing the stream. Returns false if the storage refused.
+    pub(super) fn forbid_continuation(&self, stream: StreamId) -> bool {
         let dir = names::stream_dir(self.log, stream);
         self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::LEFT_NAME)).is_ok()
     }

@@ -1,26 +1,26 @@
-//! The named promises of an append, and what each can lose.
+//! The durability of an append, and what each level can lose.
 //!
 //! | | a killed process loses | a power cut loses |
 //! |---|---|---|
 //! | `fsync` | nothing acknowledged | nothing acknowledged |
-//! | `flush` | nothing acknowledged | what the kernel had not written yet: some seconds |
-//! | `batched` | what was not handed over yet: at most [`BatchOptions`] | that, and what `flush` loses |
+//! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
+//! | `batched` | entries not yet written: at most [`BatchOptions`] | the same, and what `flush` loses |
 
-/// When an append may return.
+/// The condition under which an append returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
-    /// Kept in this process, and handed to the kernel together with others: by size, by age, with the next append
-    /// that promises more, at [`crate::engine::log::Log::flush`] and when the log is closed or dropped. What was
-    /// not handed over yet dies with the process.
+    /// Buffered in this process and written together with others: at a size, at an age, with the next append of a higher
+    /// durability, at [`crate::engine::log::Log::flush`], and when the log is closed or dropped. Entries not yet
+    /// written are lost when the process dies.
     Batched,
-    /// Handed to the kernel: survives the death of the process, not of the machine.
+    /// Written to the kernel: survives the death of the process, not of the machine.
     Flush,
-    /// On disk: survives a power cut, as far as the disk keeps its word about a sync.
+    /// Synced to disk: survives a power cut, if the disk honours syncs.
     Fsync,
 }
 
 impl Durability {
-    /// The stable lower-case name.
+    /// Returns the stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {
             Durability::Batched => "batched",
@@ -29,25 +29,25 @@ impl Durability {
         }
     }
 
-    /// The durability of this name.
+    /// Returns the durability with this name.
     pub fn parse(name: &str) -> Option<Durability> {
         [Durability::Batched, Durability::Flush, Durability::Fsync].into_iter().find(|d| d.name() == name)
     }
 }
 
-/// When batched entries are handed over.
+/// Limits at which batched entries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchOptions {
-    /// As soon as their payloads together reach so many bytes.
+    /// Sum of the payloads in bytes.
     pub bytes_max: usize,
-    /// As soon as the first of them is so old, in nanoseconds.
+    /// Age of the first entry in nanoseconds.
     pub age_max: u64,
-    /// Whether a thread sees to the age; otherwise the next append does.
+    /// True if a background thread checks the age; otherwise the next append does.
     pub in_background: bool,
 }
 
 impl Default for BatchOptions {
-    /// 64 KiB, 200 ms, in the background.
+    /// Returns 64 KiB and 200 ms, checked in the background.
     fn default() -> BatchOptions {
         BatchOptions { bytes_max: 64 << 10, age_max: 200_000_000, in_background: true }
     }

@@ -11,7 +11,7 @@ use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use crate::engine::log::rows::Rows;
+use crate::engine::log::pending::PendingEntries;
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
@@ -208,11 +208,11 @@ impl<'a> Latest<'a> {
 /// Appends one frame with `rows` to `out`; their numbers are `first` and on, their times not descending.
 /// Appends the canonical bytes of the entries to `canonical` (the chain hangs on them).
 ///
-/// The caller has checked that the rows fit ([`Rows::of`], [`Rows::fit_with`]).
+/// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
 pub fn put_entries(
     out: &mut Vec<u8>,
     canonical: &mut Vec<u8>,
-    rows: &Rows,
+    rows: &PendingEntries,
     stream: StreamId,
     first: Seq,
     salt: u64,
@@ -314,14 +314,14 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::log::rows::Row;
+    use crate::engine::log::pending::PendingEntry;
 
     const STREAM: StreamId = StreamId([3; 16]);
 
     fn frame(entries: &[(u16, &[u8])], salt: u64) -> Vec<u8> {
-        let mut rows = Rows::new();
+        let mut rows = PendingEntries::new();
         for ((kind, payload), time) in entries.iter().zip(1000..) {
-            rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload });
+            rows.push(PendingEntry { kind: Kind(*kind), version: PayloadVersion(1), time, payload });
         }
         let mut out = Vec::new();
         put_entries(&mut out, &mut Vec::new(), &rows, STREAM, Seq(5), salt);

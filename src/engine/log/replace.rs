@@ -7,9 +7,9 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::frame::{FLAG_CLOSE, FRAME_ENTRIES_MAX, frame_salt, put_entries, put_mark};
 use crate::engine::log::history::{HistoryReader, Lost, Sides};
 use crate::engine::log::names;
+use crate::engine::log::pending::{PendingEntries, PendingEntry};
 use crate::engine::log::quarantine::{Quarantined, keep_segment};
 use crate::engine::log::rewrite::{Action, Outline, Plan, Range, content_len};
-use crate::engine::log::rows::{Row, Rows};
 use crate::engine::log::segment::{Mark, SegmentHeader};
 use crate::engine::storage::{File, OpenMode, publish, read_full_at, temporary_path, write_all_at};
 use std::io;
@@ -186,7 +186,7 @@ struct Encoder<'a> {
 struct Encoding<'a> {
     staged: Staged<'a>,
     salt: u64,
-    run: Rows,
+    run: PendingEntries,
     run_bytes_max: usize,
     stream: StreamId,
     first: Seq,
@@ -200,10 +200,10 @@ impl Encoding<'_> {
     /// Adds an entry: to the frame begun, if it comes behind the one before and there is room.
     fn push(&mut self, entry: &Entry) -> Result<()> {
         let Entry { stamp, kind, version, payload, .. } = entry;
-        let row = Row { kind: *kind, version: *version, time: stamp.time, payload };
+        let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
         let follows = stamp.seq == self.first.plus(self.run.len() as u64) && stamp.time >= self.run.times().1;
         let full = self.run.payload_bytes() >= self.run_bytes_max || self.run.len() >= FRAME_ENTRIES_MAX;
-        let mut alone = Rows::new();
+        let mut alone = PendingEntries::new();
         alone.push(row);
         if !follows || full || !self.run.fit_with(&alone) {
             self.end_frame()?;
@@ -343,7 +343,7 @@ impl<'a> Encoder<'a> {
         self.previous_salt = header.salt;
         let mut staged = Staged::new(self.sides, self.plan.id, base)?;
         staged.write(&header.encode())?;
-        let (run, stream, first) = (Rows::new(), self.plan.id, Seq(0));
+        let (run, stream, first) = (PendingEntries::new(), self.plan.id, Seq(0));
         let run_bytes_max = (self.segment_bytes_max / RUNS_A_SEGMENT).min(RUN_BYTES_MAX) as usize;
         Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
     }

@@ -128,8 +128,19 @@ pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<
 pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader) -> Result<Arc<dyn File>> {
     let path = names::segment_path(log, header.stream, header.base);
     let wrap = |e| Error::io("create segment", &path, e);
-    // What stands under the name already is not ours to remove.
-    let file = storage.open(&path, OpenMode::CreateNew).map_err(wrap)?;
+    let file = match storage.open(&path, OpenMode::CreateNew) {
+        Ok(file) => file,
+        Err(e) => {
+            // The file may have been created although an error was returned. A file that existed before, or holds
+            // anything, is not removed.
+            let created = e.kind() != io::ErrorKind::AlreadyExists
+                && storage.info(&path).is_ok_and(|info| info.is_file && info.len == 0);
+            if created {
+                let _ = storage.remove_file(&path);
+            }
+            return Err(wrap(e));
+        }
+    };
     let written = crate::engine::storage::write_all_at(file.as_ref(), 0, &header.encode())
         .and_then(|()| file.sync())
         .and_then(|()| storage.sync_dir(&names::stream_dir(log, header.stream)));

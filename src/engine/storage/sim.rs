@@ -1,10 +1,10 @@
-//! Storage in memory, for tests: a disk that several processes share, each with its own id, a clock that
-//! only moves when asked, and seeded entropy.
+//! Simulated storage in memory, for tests: a disk shared by several processes, each with its own id, a clock that
+//! moves with changes and on request, and seeded entropy.
 //!
-//! A [`SimProcess`] is one process's view of a [`SimDisk`]. What befalls a process is planned for it, operation by
-//! operation ([`SimProcess::plan`]); what befalls the machine or the files from outside is done to the disk. A disk
-//! knows what of its files and names is durable, so that [`SimDisk::crash`] can leave any part of the rest, and it
-//! can be forked, so that one moment may have many futures.
+//! A [`SimProcess`] is the view of one process on a [`SimDisk`]. Faults of a process are planned for single operations
+//! ([`SimProcess::plan`]); faults of the machine, and changes of files from outside, are methods of the disk. The disk
+//! records which contents and names are durable, so that [`SimDisk::crash`] can keep any part of the rest, and it can
+//! be forked to try several continuations of one state.
 //!
 //! ```
 //! use contexta::engine::storage::sim::{Fault, Moment, SimDisk, Survival};
@@ -42,15 +42,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// A file, whatever names it has.
+/// A file, independent of its names.
 #[derive(Debug)]
 struct Node {
     inode: u64,
     modified: u64,
     content: Content,
-    /// Who holds the lock: a process, and which of its open files. A dead one holds nothing.
+    /// The process and the open file that hold the lock. A dead process holds no lock.
     holder: Option<(Arc<Life>, u64)>,
-    /// A sync of it failed once.
+    /// True once a sync of the file failed.
     sync_failed: bool,
 }
 
@@ -67,7 +67,7 @@ impl Node {
 type SharedNode = Arc<Mutex<Node>>;
 type Names = BTreeMap<PathBuf, SharedNode>;
 
-/// A change of names that no sync of a directory has covered yet.
+/// A change of names that no sync of a directory has made durable yet.
 #[derive(Debug, Clone)]
 enum NameChange {
     Create { path: PathBuf, node: SharedNode },
@@ -102,7 +102,7 @@ impl NameChange {
 #[derive(Debug, Clone, Copy, Default)]
 struct Dir {
     inode: u64,
-    /// When a name in it changed last.
+    /// Time of the last change of a name in it.
     modified: u64,
 }
 
@@ -111,12 +111,12 @@ struct DiskState {
     files: Names,
     durable_names: Names,
     unsynced_names: Vec<(u64, NameChange)>,
-    /// Directories are durable as soon as they are there, as `create_dir_all` promises.
+    /// Directories are durable once they exist, as `create_dir_all` promises.
     dirs: BTreeMap<PathBuf, Dir>,
     lives: Vec<Weak<Life>>,
     next_inode: u64,
     next_handle: u64,
-    /// The place of the next change among all changes.
+    /// Number of changes so far.
     next_order: u64,
     now: u64,
     entropy: u64,
@@ -129,7 +129,7 @@ struct DiskState {
 }
 
 impl DiskState {
-    /// The place of a change that is made now; the clock moves with it.
+    /// Returns the place of a new change among all changes, and advances the clock.
     fn change(&mut self) -> u64 {
         self.now += 1;
         self.next_order += 1;
@@ -147,7 +147,7 @@ impl DiskState {
         self.touch_parent(path);
     }
 
-    /// A name in the directory of `path` has changed.
+    /// Updates the time of the directory of `path`, in which a name has changed.
     fn touch_parent(&mut self, path: &Path) {
         let now = self.now;
         if let Some(dir) = path.parent().and_then(|parent| self.dirs.get_mut(parent)) {
@@ -163,7 +163,7 @@ impl DiskState {
         self.unsynced_names.push((order, change));
     }
 
-    /// Takes room for up to so many bytes; returns how many it got.
+    /// Reserves space for up to `wanted` bytes; returns the number of bytes reserved.
     fn take_room(&mut self, wanted: usize) -> usize {
         let Some(free) = self.free_bytes.as_mut() else { return wanted };
         let got = wanted.min(usize::try_from(*free).unwrap_or(usize::MAX));
@@ -177,7 +177,7 @@ impl DiskState {
         }
     }
 
-    /// Every file that a name stands for, now or after a power cut, once.
+    /// Returns every file that has a name now or may have one after a power cut, by inode.
     fn nodes(&self) -> BTreeMap<u64, SharedNode> {
         let unsynced = self.unsynced_names.iter().filter_map(|(_, change)| match change {
             NameChange::Create { node, .. } | NameChange::Rename { node, .. } => Some(node),
@@ -199,7 +199,7 @@ pub struct SimDisk {
 }
 
 impl SimDisk {
-    /// An empty disk; `seed` decides every random byte it will ever hand out.
+    /// Creates an empty disk; `seed` determines all random bytes.
     pub fn new(seed: u64) -> SimDisk {
         let mut state = DiskState { now: 1_700_000_000_000_000_000, entropy: seed, ..DiskState::default() };
         state.boot = [1; 16];
@@ -207,12 +207,12 @@ impl SimDisk {
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// A process with this id on this disk, for which nothing is planned.
+    /// Starts a process with this id, as a plain [`Storage`].
     pub fn process(&self, id: u32) -> Arc<dyn Storage> {
         self.spawn(id)
     }
 
-    /// A process with this id on this disk, for which something may be planned.
+    /// Starts a process with this id, for which faults can be planned.
     pub fn spawn(&self, id: u32) -> Arc<SimProcess> {
         let life = Arc::new(Life::new(id));
         let mut state = guard(&self.state);
@@ -222,14 +222,14 @@ impl SimDisk {
         Arc::new(SimProcess::new(self.clone(), life))
     }
 
-    /// Kills every process with this id: what it handed over stays, its locks are free, and nothing that its code
-    /// still does has an effect.
+    /// Kills every process with this id: completed operations remain, its locks are released, and its later operations
+    /// have no effect.
     pub fn kill(&self, id: u32) {
         let lives: Vec<Arc<Life>> = guard(&self.state).lives.iter().filter_map(Weak::upgrade).collect();
         lives.iter().filter(|life| life.id == id).for_each(|life| life.end());
     }
 
-    /// The disk as it is at this moment, apart from this one from now on. No process is on it.
+    /// Returns an independent copy of the disk in its present state, without processes.
     pub fn fork(&self) -> SimDisk {
         let state = guard(&self.state);
         let copy = |node: &SharedNode| {
@@ -263,13 +263,13 @@ impl SimDisk {
         SimDisk { state: Arc::new(Mutex::new(forked)) }
     }
 
-    /// Moves the clock by so many nanoseconds, backwards too.
+    /// Moves the clock by a number of nanoseconds, which may be negative.
     pub fn advance(&self, nanoseconds: i64) {
         let mut state = guard(&self.state);
         state.now = state.now.saturating_add_signed(nanoseconds);
     }
 
-    /// Starts another boot: another boot id. The processes are expected to be gone.
+    /// Changes the boot id. All processes are expected to be gone.
     pub fn reboot(&self) {
         let mut state = guard(&self.state);
         for byte in &mut state.boot {
@@ -277,8 +277,7 @@ impl SimDisk {
         }
     }
 
-    /// Cuts the power: all processes are dead, and of what was not synced `survival` says what is left. Then another
-    /// boot begins.
+    /// Cuts the power: kills all processes, keeps the unsynced changes that `survival` selects, and changes the boot id.
     pub fn crash(&self, survival: Survival) {
         let mut state = guard(&self.state);
         state.lives.drain(..).filter_map(|life| life.upgrade()).for_each(|life| life.end());
@@ -311,12 +310,12 @@ impl SimDisk {
         self.reboot();
     }
 
-    /// Cuts the power: of what was not synced, `seed` decides sector by sector and name by name what survives.
+    /// Cuts the power; `seed` selects the unsynced sectors and names that survive.
     pub fn cut_power(&self, seed: u64) {
         self.crash(Survival::Subset(seed));
     }
 
-    /// How many changes of contents and names no sync has covered yet.
+    /// Returns the number of changes of contents and names that are not durable yet.
     pub fn unsynced_changes(&self) -> usize {
         let state = guard(&self.state);
         let contents = state.nodes();
@@ -324,40 +323,41 @@ impl SimDisk {
         contents.sum::<usize>() + state.unsynced_names.len()
     }
 
-    /// How often a file was synced after a sync of it had failed. Such a sync proves nothing: what the failed one
-    /// should have made durable may be lost all the same.
+    /// Returns the number of syncs of files of which an earlier sync had failed. Such a sync proves nothing: the data of
+    /// the failed one may be lost all the same.
     pub fn syncs_after_failure(&self) -> u64 {
         guard(&self.state).syncs_after_failure
     }
 
-    /// From now on files can grow by at most so many further bytes (`None`: as many as wanted).
+    /// Limits the number of bytes by which files can grow from now on; `None`: no limit.
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
     }
 
-    /// Makes every change fail with "permission denied", or stops that.
+    /// Sets whether every change fails with "permission denied".
     pub fn set_read_only(&self, on: bool) {
         guard(&self.state).read_only = on;
     }
 
-    /// Makes every sync of a file fail, or stops that.
+    /// Sets whether every sync of a file fails.
     pub fn set_failing_syncs(&self, on: bool) {
         guard(&self.state).failing_syncs = on;
     }
 
-    /// The paths of all files, sorted.
+    /// Returns the paths of all files, sorted.
     pub fn paths(&self) -> Vec<PathBuf> {
         guard(&self.state).files.keys().cloned().collect()
     }
 
-    /// The content of a file.
+    /// Returns the content of a file.
     pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
         let node = guard(&self.state).files.get(path).cloned()?;
         let data = guard(&node).content.seen().to_vec();
         Some(data)
     }
 
-    /// Replaces the content of a file, creating it where needed, as somebody outside the engine would. It is durable.
+    /// Replaces the content of a file durably, creating file and directories as needed, as a program other than the
+    /// engine would.
     pub fn overwrite(&self, path: &Path, data: Vec<u8>) {
         let mut state = guard(&self.state);
         state.now += 1;
@@ -394,7 +394,7 @@ impl SimDisk {
         state.touch_parent(path);
     }
 
-    /// Copies a directory tree to another place: other inodes, no locks, as `cp -r` does.
+    /// Copies a directory tree as `cp -r` does: with new inodes and without locks.
     pub fn copy_tree(&self, from: &Path, to: &Path) {
         let copied: Vec<(PathBuf, Vec<u8>)> = self
             .paths()
@@ -406,7 +406,7 @@ impl SimDisk {
         }
     }
 
-    /// How many writes reached files so far.
+    /// Returns the number of writes to files so far.
     pub fn write_count(&self) -> u64 {
         guard(&self.state).writes
     }

@@ -1,21 +1,21 @@
-//! The bytes of one simulated file: as processes see them, as the disk has them, and the changes in between.
+//! The content of one simulated file: as processes see it, as the disk has it, and the changes in between.
 
 use crate::engine::storage::sim::survival::{Judge, Part, SECTOR};
 use std::sync::Arc;
 
-/// A change that no sync has covered yet.
+/// A change that is not durable yet.
 #[derive(Debug, Clone)]
 enum Change {
     Write { offset: usize, bytes: Vec<u8> },
     SetLen(usize),
 }
 
-/// What a file holds. Both images are shared with forks until one of them changes.
+/// The content of a file. Both images are shared with forks until one of them changes.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Content {
     seen: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
-    /// With the place of each among all changes of the disk, oldest first.
+    /// Each with its place among all changes of the disk, oldest first.
     unsynced: Vec<(u64, Change)>,
 }
 
@@ -29,13 +29,13 @@ fn write(to: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
 }
 
 impl Content {
-    /// A file that holds these bytes, all of them durable.
+    /// Creates durable content.
     pub(super) fn durable(bytes: Vec<u8>) -> Content {
         let bytes = Arc::new(bytes);
         Content { seen: Arc::clone(&bytes), durable: bytes, unsynced: Vec::new() }
     }
 
-    /// The bytes as processes see them.
+    /// Returns the bytes that processes see.
     pub(super) fn seen(&self) -> &Arc<Vec<u8>> {
         &self.seen
     }
@@ -54,7 +54,7 @@ impl Content {
         self.unsynced.push((order, Change::SetLen(len)));
     }
 
-    /// A sync that succeeds: what is still waiting reaches the disk.
+    /// Performs a successful sync: the pending changes reach the disk.
     pub(super) fn sync(&mut self) {
         for (_, change) in self.unsynced.drain(..) {
             let durable = Arc::make_mut(&mut self.durable);
@@ -65,18 +65,18 @@ impl Content {
         }
     }
 
-    /// A sync that fails, as on Linux: what was waiting counts as clean and never reaches the disk, though
-    /// processes go on seeing it. A later sync succeeds and covers none of it.
+    /// Performs a failing sync as Linux does: the pending changes count as clean and never reach the disk, though
+    /// processes still see them. A later sync succeeds without them.
     pub(super) fn fail_sync(&mut self) {
         self.unsynced.clear();
     }
 
-    /// The places of the unsynced changes among all changes.
+    /// Returns the places of the pending changes among all changes of the disk.
     pub(super) fn orders(&self) -> impl Iterator<Item = u64> {
         self.unsynced.iter().map(|(order, _)| *order)
     }
 
-    /// What a power cut leaves.
+    /// Returns the bytes that a power cut leaves.
     pub(super) fn surviving(&self, judge: &mut Judge) -> Vec<u8> {
         let mut out = self.durable.to_vec();
         for (order, change) in &self.unsynced {
@@ -96,7 +96,7 @@ impl Content {
     }
 }
 
-/// Writes the sectors that the coin picks; the length may have grown by sectors that are not there.
+/// Writes randomly chosen sectors; the length may grow beyond the last written sector.
 fn write_some_sectors(out: &mut Vec<u8>, offset: usize, bytes: &[u8], judge: &mut Judge) {
     if judge.coin() && out.len() < offset + bytes.len() {
         out.resize(offset + bytes.len(), 0);

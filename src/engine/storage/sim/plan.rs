@@ -1,4 +1,4 @@
-//! What shall happen to a simulated process, and at which of its operations.
+//! Planned faults of a simulated process, each tied to one of its operations.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,25 +7,30 @@ use std::sync::{Mutex, PoisonError};
 /// An operation of a process, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Among all of them.
+    /// Counts all operations.
     Operation(u64),
-    /// Among those that change what is on the disk, or how durably: writes, new lengths, creations, renames,
-    /// removals and syncs.
+    /// Counts the operations that change the content of the disk or its durability: writes, new lengths, creations,
+    /// renames, removals and syncs.
     Change(u64),
 }
 
-/// What happens at a planned operation.
+/// The outcome of a planned operation, in place of success.
 pub enum Fault {
-    /// Something else runs first, then the operation goes on.
+    /// Runs a closure before the operation takes effect. Then the operation is performed.
     Meanwhile(Box<dyn FnOnce() + Send>),
-    /// The operation fails with this kind of error and does nothing. A sync that fails loses what it should have
-    /// made durable, as on Linux: it counts as clean from then on. [`io::ErrorKind::Interrupted`] befalls reads and
-    /// writes only; other operations go on, as the standard library repeats them.
+    /// Performs the operation, then runs a closure before the caller sees the result.
+    Afterwards(Box<dyn FnOnce() + Send>),
+    /// Fails with this kind of error, without an effect. A failed sync loses the data it should have made durable, as
+    /// on Linux: the data counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes
+    /// only; other operations succeed, as the standard library repeats them.
     Error(io::ErrorKind),
-    /// A read or write does half of what it was asked to and says so. Other operations go on.
+    /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
+    /// renamed, the data is durable, but the caller is told otherwise.
+    ErrorAfter(io::ErrorKind),
+    /// Reads or writes half of the requested bytes and returns their number. Other operations succeed.
     Short,
-    /// The process dies. Of a write the front half arrives, other operations are not begun; its locks are free, and
-    /// nothing that its code still does has an effect.
+    /// Kills the process. A write leaves the front half of its bytes, other operations are not begun. The locks of the
+    /// process are released, and its later operations have no effect.
     Kill,
 }
 
@@ -33,35 +38,50 @@ impl std::fmt::Debug for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Fault::Meanwhile(_) => write!(f, "Meanwhile"),
+            Fault::Afterwards(_) => write!(f, "Afterwards"),
             Fault::Error(kind) => write!(f, "Error({kind:?})"),
+            Fault::ErrorAfter(kind) => write!(f, "ErrorAfter({kind:?})"),
             Fault::Short => write!(f, "Short"),
             Fault::Kill => write!(f, "Kill"),
         }
     }
 }
 
-/// What an operation does, as far as faults tell operations apart.
+/// The class of an operation, as far as faults distinguish operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// Looks, or reads a file.
+    /// Queries metadata, opens an existing file, or locks.
     Look,
+    /// Reads from a file.
     Read,
+    /// Writes to a file.
     Write,
-    /// Changes something otherwise.
+    /// Any other change.
     Change,
 }
 
-/// How an operation goes.
-#[derive(Debug)]
-pub(super) enum Fate {
-    Goes,
-    Short,
-    /// The process is killed in the middle of it.
-    Dies,
-    Fails(io::Error),
+/// The part of a read or write that takes place. Other operations are performed completely or not at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Whole,
+    /// The first half, rounded up.
+    Half,
+    /// The first half, rounded down: less than all of it.
+    FrontHalf,
 }
 
-/// The life of one process: how far it has come, what is planned for it, whether it still runs.
+impl Extent {
+    /// Number of bytes that are read or written of `len` requested bytes.
+    pub(super) fn of(self, len: usize) -> usize {
+        match self {
+            Extent::Whole => len,
+            Extent::Half => len.div_ceil(2),
+            Extent::FrontHalf => len / 2,
+        }
+    }
+}
+
+/// The state of one process: its counters, its planned faults, and whether it is alive.
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) id: u32,
@@ -106,31 +126,51 @@ impl Life {
         !self.planned.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Counts an operation and says how it goes. Nothing is locked while something else runs in between.
-    pub(super) fn begin(&self, deed: Deed) -> Fate {
-        let dead = || Fate::Fails(io::Error::other("the simulated process is dead"));
-        if !self.is_alive() {
-            return dead();
-        }
+    /// Counts an operation and removes the fault that is planned for it.
+    fn next_fault(&self, deed: Deed) -> Option<Fault> {
         let operation = Moment::Operation(self.operations.fetch_add(1, Ordering::Relaxed));
         let change = matches!(deed, Deed::Write | Deed::Change)
             .then(|| Moment::Change(self.changes.fetch_add(1, Ordering::Relaxed)));
-        let fault = {
-            let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = |(moment, _): &(Moment, Fault)| *moment == operation || Some(*moment) == change;
-            planned.iter().position(now).map(|at| planned.remove(at).1)
-        };
-        match (fault, deed) {
-            (None, _) => Fate::Goes,
+        let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = |(moment, _): &(Moment, Fault)| *moment == operation || Some(*moment) == change;
+        planned.iter().position(now).map(|at| planned.remove(at).1)
+    }
+
+    /// Counts an operation and performs it with `act`, as far as the planned fault permits. `act` must not hold a lock
+    /// when it returns: planned closures use the disk.
+    pub(super) fn perform<T>(&self, deed: Deed, act: impl FnOnce(Extent) -> io::Result<T>) -> io::Result<T> {
+        let failure = |kind| Err(io::Error::new(kind, "a simulated failure"));
+        if !self.is_alive() {
+            return self.dead();
+        }
+        match (self.next_fault(deed), deed) {
+            (None, _) => act(Extent::Whole),
             (Some(Fault::Meanwhile(run)), _) => {
                 run();
-                if self.is_alive() { Fate::Goes } else { dead() }
+                if self.is_alive() { act(Extent::Whole) } else { self.dead() }
             }
-            (Some(Fault::Short), Deed::Read | Deed::Write) => Fate::Short,
-            (Some(Fault::Short), _) => Fate::Goes,
-            (Some(Fault::Error(io::ErrorKind::Interrupted)), Deed::Look | Deed::Change) => Fate::Goes,
-            (Some(Fault::Error(kind)), _) => Fate::Fails(io::Error::new(kind, "a simulated failure")),
-            (Some(Fault::Kill), _) => Fate::Dies,
+            (Some(Fault::Afterwards(run)), _) => {
+                let result = act(Extent::Whole);
+                run();
+                if self.is_alive() { result } else { self.dead() }
+            }
+            (Some(Fault::Short), Deed::Read | Deed::Write) => act(Extent::Half),
+            (Some(Fault::Short), _) => act(Extent::Whole),
+            (Some(Fault::Error(io::ErrorKind::Interrupted)), Deed::Look | Deed::Change) => act(Extent::Whole),
+            (Some(Fault::Error(kind)), _) => failure(kind),
+            (Some(Fault::ErrorAfter(kind)), _) => act(Extent::Whole).and_then(|_| failure(kind)),
+            (Some(Fault::Kill), _) => {
+                if deed == Deed::Write {
+                    // The caller is dead: nobody sees the result.
+                    let _ = act(Extent::FrontHalf);
+                }
+                self.end();
+                self.dead()
+            }
         }
+    }
+
+    fn dead<T>(&self) -> io::Result<T> {
+        Err(io::Error::other("the simulated process is dead"))
     }
 }

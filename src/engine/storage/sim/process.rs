@@ -1,17 +1,17 @@
-//! One simulated process: its storage, and the files it has open.
+//! A simulated process: its storage and its open files.
 
 use crate::engine::storage::sim::content::Content;
-use crate::engine::storage::sim::plan::{Deed, Fate, Fault, Life, Moment};
+use crate::engine::storage::sim::plan::{Deed, Fault, Life, Moment};
 use crate::engine::storage::sim::{DiskState, NameChange, Node, SharedNode, SimDisk, guard};
 use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Place, Storage};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 const DEVICE: u64 = 1;
 
-/// A process on a [`SimDisk`]. Its files release their locks when they are dropped, and all at once when it dies.
+/// A process on a [`SimDisk`]. A lock is released when its file is dropped or the process is killed.
 #[derive(Debug)]
 pub struct SimProcess {
     disk: SimDisk,
@@ -36,20 +36,6 @@ impl Mapping for SimMapping {
     fn bytes(&self) -> &[u8] {
         &self.bytes
     }
-}
-
-/// Counts an operation that is done wholly or not at all.
-fn pass(life: &Life, deed: Deed) -> io::Result<()> {
-    match life.begin(deed) {
-        Fate::Goes | Fate::Short => Ok(()),
-        Fate::Fails(e) => Err(e),
-        Fate::Dies => Err(die(life)),
-    }
-}
-
-fn die(life: &Life) -> io::Error {
-    life.end();
-    io::Error::other("the simulated process is killed")
 }
 
 impl SimFile {
@@ -88,54 +74,8 @@ impl SimFile {
         node.content.write(order, start, data.get(..n).unwrap_or_default());
         Ok(n)
     }
-}
 
-impl Drop for SimFile {
-    fn drop(&mut self) {
-        let mut node = guard(&self.node);
-        if node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle) {
-            node.holder = None;
-        }
-    }
-}
-
-/// How much of `len` bytes a short read or write does.
-fn half(len: usize) -> usize {
-    len.div_ceil(2)
-}
-
-impl File for SimFile {
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-        match self.life.begin(Deed::Read) {
-            Fate::Goes => Ok(self.read_part(offset, out)),
-            Fate::Short => {
-                let n = half(out.len());
-                Ok(self.read_part(offset, out.get_mut(..n).unwrap_or_default()))
-            }
-            Fate::Fails(e) => Err(e),
-            Fate::Dies => Err(die(&self.life)),
-        }
-    }
-
-    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
-        match self.life.begin(Deed::Write) {
-            Fate::Goes => self.write_part(offset, data),
-            Fate::Short => self.write_part(offset, data.get(..half(data.len())).unwrap_or_default()),
-            Fate::Fails(e) => Err(e),
-            Fate::Dies => {
-                let _ = self.write_part(offset, data.get(..data.len() / 2).unwrap_or_default());
-                Err(die(&self.life))
-            }
-        }
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        pass(&self.life, Deed::Look)?;
-        Ok(guard(&self.node).content.len() as u64)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        pass(&self.life, Deed::Change)?;
+    fn set_content_len(&self, len: u64) -> io::Result<()> {
         let mut state = guard(&self.disk.state);
         self.may_change(&state)?;
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -147,8 +87,7 @@ impl File for SimFile {
         Ok(())
     }
 
-    fn allocate(&self, len: u64) -> io::Result<()> {
-        pass(&self.life, Deed::Change)?;
+    fn extend_content(&self, len: u64) -> io::Result<()> {
         let mut state = guard(&self.disk.state);
         self.may_change(&state)?;
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
@@ -165,40 +104,88 @@ impl File for SimFile {
         if granted < more { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
-    fn sync(&self) -> io::Result<()> {
-        let passed = pass(&self.life, Deed::Change);
-        if !self.life.is_alive() {
-            return passed;
-        }
+    fn sync_content(&self) -> io::Result<()> {
         let mut state = guard(&self.disk.state);
-        let failing = state.failing_syncs.then(|| io::Error::other("simulated failure of a sync"));
-        let passed = passed.and(failing.map_or(Ok(()), Err));
         let mut node = guard(&self.node);
         state.syncs_after_failure += u64::from(node.sync_failed);
-        match &passed {
-            Ok(()) => node.content.sync(),
-            Err(_) => {
-                node.content.fail_sync();
-                node.sync_failed = true;
-            }
+        if state.failing_syncs {
+            return Err(io::Error::other("simulated failure of a sync"));
         }
-        passed
+        node.content.sync();
+        Ok(())
+    }
+
+    /// Discards the data that a failed sync should have made durable. `counts`: the sync was not counted yet.
+    fn fail_sync(&self, counts: bool) {
+        let mut state = guard(&self.disk.state);
+        let mut node = guard(&self.node);
+        state.syncs_after_failure += u64::from(node.sync_failed && counts);
+        node.content.fail_sync();
+        node.sync_failed = true;
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        let mut node = guard(&self.node);
+        if node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle) {
+            node.holder = None;
+        }
+    }
+}
+
+impl File for SimFile {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        self.life.perform(Deed::Read, |extent| {
+            let len = extent.of(out.len());
+            Ok(self.read_part(offset, out.get_mut(..len).unwrap_or_default()))
+        })
+    }
+
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize> {
+        self.life.perform(Deed::Write, |extent| {
+            self.write_part(offset, data.get(..extent.of(data.len())).unwrap_or_default())
+        })
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.life.perform(Deed::Look, |_| Ok(guard(&self.node).content.len() as u64))
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.life.perform(Deed::Change, |_| self.set_content_len(len))
+    }
+
+    fn allocate(&self, len: u64) -> io::Result<()> {
+        self.life.perform(Deed::Change, |_| self.extend_content(len))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        let mut begun = false;
+        let result = self.life.perform(Deed::Change, |_| {
+            begun = true;
+            self.sync_content()
+        });
+        if self.life.is_alive() && result.is_err() {
+            self.fail_sync(!begun);
+        }
+        result
     }
 
     fn try_lock(&self) -> io::Result<bool> {
-        pass(&self.life, Deed::Look)?;
-        let mut node = guard(&self.node);
-        let mine = node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle);
-        if node.is_locked() && !mine {
-            return Ok(false);
-        }
-        node.holder = Some((Arc::clone(&self.life), self.handle));
-        Ok(true)
+        self.life.perform(Deed::Look, |_| {
+            let mut node = guard(&self.node);
+            let mine = node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle);
+            if node.is_locked() && !mine {
+                return Ok(false);
+            }
+            node.holder = Some((Arc::clone(&self.life), self.handle));
+            Ok(true)
+        })
     }
 
     fn is_locked(&self) -> io::Result<bool> {
-        pass(&self.life, Deed::Look)?;
-        Ok(guard(&self.node).is_locked())
+        self.life.perform(Deed::Look, |_| Ok(guard(&self.node).is_locked()))
     }
 
     fn map(&self) -> Option<Arc<dyn Mapping>> {
@@ -211,67 +198,80 @@ impl SimProcess {
         SimProcess { disk, life }
     }
 
-    /// Plans what happens at one of its operations, once. Several plans may be made.
+    /// Plans a fault for one operation. Several faults may be planned, each happens once.
     pub fn plan(&self, moment: Moment, fault: Fault) {
         self.life.plan(moment, fault);
     }
 
-    /// Whether it has come past everything that was planned for it.
+    /// Returns true if every planned fault has happened.
     pub fn came_past_plans(&self) -> bool {
         !self.life.has_plans()
     }
 
-    /// How many operations it has begun.
+    /// Number of operations begun.
     pub fn operations(&self) -> u64 {
         self.life.operations()
     }
 
-    /// How many of them change what is on the disk, or how durably.
+    /// Number of operations begun that count as [`Moment::Change`].
     pub fn changes(&self) -> u64 {
         self.life.changes()
     }
 
-    /// Whether it still runs.
+    /// Returns false once the process is killed.
     pub fn is_alive(&self) -> bool {
         self.life.is_alive()
     }
 
-    /// The disk it runs on.
+    /// Returns the disk that the process runs on.
     pub fn disk(&self) -> &SimDisk {
         &self.disk
     }
 
-    fn look(&self) -> io::Result<MutexGuard<'_, DiskState>> {
-        pass(&self.life, Deed::Look)?;
-        Ok(guard(&self.disk.state))
+    fn look<T>(&self, act: impl FnOnce(&mut DiskState) -> io::Result<T>) -> io::Result<T> {
+        self.life.perform(Deed::Look, |_| act(&mut guard(&self.disk.state)))
     }
 
-    fn change(&self) -> io::Result<(MutexGuard<'_, DiskState>, u64)> {
-        pass(&self.life, Deed::Change)?;
-        let mut state = guard(&self.disk.state);
-        if state.read_only {
-            return Err(io::ErrorKind::PermissionDenied.into());
-        }
-        let order = state.change();
-        Ok((state, order))
+    /// Performs a change of names; `act` is given its place among all changes.
+    fn change<T>(&self, act: impl FnOnce(&mut DiskState, u64) -> io::Result<T>) -> io::Result<T> {
+        self.life.perform(Deed::Change, |_| {
+            let mut state = guard(&self.disk.state);
+            if state.read_only {
+                return Err(io::ErrorKind::PermissionDenied.into());
+            }
+            let order = state.change();
+            act(&mut state, order)
+        })
     }
 
     fn create(&self, path: &Path, mode: OpenMode) -> io::Result<SharedNode> {
-        let (mut state, order) = self.change()?;
-        // Somebody may have been faster since it was looked for.
-        if let Some(node) = state.files.get(path) {
-            return match mode {
-                OpenMode::CreateNew => Err(io::ErrorKind::AlreadyExists.into()),
-                _ => Ok(Arc::clone(node)),
-            };
-        }
-        if !path.parent().is_some_and(|dir| state.dirs.contains_key(dir)) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let node = Node::new(state.new_inode(), state.now, Content::default());
-        let change = NameChange::Create { path: path.to_path_buf(), node: Arc::clone(&node) };
-        state.change_name(order, change);
-        Ok(node)
+        self.change(|state, order| {
+            // Another process may have created the file since this one looked for it.
+            if let Some(node) = state.files.get(path) {
+                return match mode {
+                    OpenMode::CreateNew => Err(io::ErrorKind::AlreadyExists.into()),
+                    _ => Ok(Arc::clone(node)),
+                };
+            }
+            if !path.parent().is_some_and(|dir| state.dirs.contains_key(dir)) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let node = Node::new(state.new_inode(), state.now, Content::default());
+            let change = NameChange::Create { path: path.to_path_buf(), node: Arc::clone(&node) };
+            state.change_name(order, change);
+            Ok(node)
+        })
+    }
+
+    fn open_existing(&self, path: &Path, mode: OpenMode) -> io::Result<SharedNode> {
+        self.look(|state| match state.files.get(path) {
+            Some(_) if mode == OpenMode::CreateNew => Err(io::ErrorKind::AlreadyExists.into()),
+            Some(_) if mode != OpenMode::Read && state.read_only => {
+                Err(io::ErrorKind::PermissionDenied.into())
+            }
+            Some(node) => Ok(Arc::clone(node)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        })
     }
 }
 
@@ -281,15 +281,7 @@ impl Storage for SimProcess {
         let node = if missing && matches!(mode, OpenMode::CreateNew | OpenMode::Create) {
             self.create(path, mode)?
         } else {
-            let state = self.look()?;
-            match state.files.get(path) {
-                Some(_) if mode == OpenMode::CreateNew => return Err(io::ErrorKind::AlreadyExists.into()),
-                Some(_) if mode != OpenMode::Read && state.read_only => {
-                    return Err(io::ErrorKind::PermissionDenied.into());
-                }
-                Some(node) => Arc::clone(node),
-                None => return Err(io::ErrorKind::NotFound.into()),
-            }
+            self.open_existing(path, mode)?
         };
         let mut state = guard(&self.disk.state);
         state.next_handle += 1;
@@ -304,87 +296,93 @@ impl Storage for SimProcess {
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
         if guard(&self.disk.state).dirs.contains_key(path) {
-            return pass(&self.life, Deed::Look);
+            return self.look(|_| Ok(()));
         }
-        let (mut state, _) = self.change()?;
-        let mut missing = Vec::new();
-        let mut dir = Some(path);
-        while let Some(d) = dir.filter(|d| !state.dirs.contains_key(*d)) {
-            missing.push(d.to_path_buf());
-            dir = d.parent();
-        }
-        for d in missing.into_iter().rev() {
-            state.new_dir(&d);
-        }
-        Ok(())
+        self.change(|state, _| {
+            let mut missing = Vec::new();
+            let mut dir = Some(path);
+            while let Some(d) = dir.filter(|d| !state.dirs.contains_key(*d)) {
+                missing.push(d.to_path_buf());
+                dir = d.parent();
+            }
+            for d in missing.into_iter().rev() {
+                state.new_dir(&d);
+            }
+            Ok(())
+        })
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        pass(&self.life, Deed::Change)?;
-        let mut state = guard(&self.disk.state);
-        // A rename between two directories is durable as a whole when either of them is synced.
-        let here = |change: &NameChange| change.any_path(|p| p.parent() == Some(path));
-        for (order, change) in std::mem::take(&mut state.unsynced_names) {
-            if here(&change) {
-                change.apply(&mut state.durable_names);
-            } else {
-                state.unsynced_names.push((order, change));
+        self.life.perform(Deed::Change, |_| {
+            let mut state = guard(&self.disk.state);
+            // A rename between two directories is durable as a whole when either of them is synced.
+            let here = |change: &NameChange| change.any_path(|p| p.parent() == Some(path));
+            for (order, change) in std::mem::take(&mut state.unsynced_names) {
+                if here(&change) {
+                    change.apply(&mut state.durable_names);
+                } else {
+                    state.unsynced_names.push((order, change));
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let (mut state, order) = self.change()?;
-        let node = state.files.get(from).cloned().ok_or(io::ErrorKind::NotFound)?;
-        let (from, to) = (from.to_path_buf(), to.to_path_buf());
-        state.change_name(order, NameChange::Rename { from, to, node });
-        Ok(())
+        self.change(|state, order| {
+            let node = state.files.get(from).cloned().ok_or(io::ErrorKind::NotFound)?;
+            let (from, to) = (from.to_path_buf(), to.to_path_buf());
+            state.change_name(order, NameChange::Rename { from, to, node });
+            Ok(())
+        })
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        let (mut state, order) = self.change()?;
-        let node = state.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
-        let len = guard(&node).content.len();
-        state.give_room(len);
-        state.change_name(order, NameChange::Remove { path: path.to_path_buf() });
-        Ok(())
+        self.change(|state, order| {
+            let node = state.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
+            let len = guard(&node).content.len();
+            state.give_room(len);
+            state.change_name(order, NameChange::Remove { path: path.to_path_buf() });
+            Ok(())
+        })
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        let state = self.look()?;
-        if !state.dirs.contains_key(path) {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        let mut names = BTreeSet::new();
-        let inside = |p: &PathBuf| -> Option<String> {
-            (p.parent() == Some(path))
-                .then(|| p.file_name().unwrap_or_default().to_string_lossy().into_owned())
-        };
-        names.extend(state.files.keys().filter_map(inside).map(|n| (n, false)));
-        names.extend(state.dirs.keys().filter_map(inside).map(|n| (n, true)));
-        let entry = |(name, is_dir): (String, bool)| DirEntry { name, is_dir, is_file: !is_dir };
-        Ok(names.into_iter().map(entry).collect())
+        self.look(|state| {
+            if !state.dirs.contains_key(path) {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            let mut names = BTreeSet::new();
+            let inside = |p: &PathBuf| -> Option<String> {
+                (p.parent() == Some(path))
+                    .then(|| p.file_name().unwrap_or_default().to_string_lossy().into_owned())
+            };
+            names.extend(state.files.keys().filter_map(inside).map(|n| (n, false)));
+            names.extend(state.dirs.keys().filter_map(inside).map(|n| (n, true)));
+            let entry = |(name, is_dir): (String, bool)| DirEntry { name, is_dir, is_file: !is_dir };
+            Ok(names.into_iter().map(entry).collect())
+        })
     }
 
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
-        // There are no links.
+        // The simulated disk has no symbolic links.
         self.info(path).map(|_| path.to_path_buf())
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
-        let state = self.look()?;
-        if let Some(dir) = state.dirs.get(path) {
-            let place = Some(Place { device: DEVICE, inode: dir.inode, born: dir.inode });
-            return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: dir.modified, place });
-        }
-        let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
-        Ok(FileInfo {
-            len: node.content.len() as u64,
-            is_dir: false,
-            is_file: true,
-            modified: node.modified,
-            place: Some(Place { device: DEVICE, inode: node.inode, born: node.inode }),
+        self.look(|state| {
+            if let Some(dir) = state.dirs.get(path) {
+                let place = Some(Place { device: DEVICE, inode: dir.inode, born: dir.inode });
+                return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: dir.modified, place });
+            }
+            let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
+            Ok(FileInfo {
+                len: node.content.len() as u64,
+                is_dir: false,
+                is_file: true,
+                modified: node.modified,
+                place: Some(Place { device: DEVICE, inode: node.inode, born: node.inode }),
+            })
         })
     }
 
@@ -393,11 +391,12 @@ impl Storage for SimProcess {
     }
 
     fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
-        let mut state = self.look()?;
-        state.entropy = state.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let seed = state.entropy.to_le_bytes();
-        blake3::Hasher::new().update(&seed).finalize_xof().fill(out);
-        Ok(())
+        self.look(|state| {
+            state.entropy = state.entropy.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let seed = state.entropy.to_le_bytes();
+            blake3::Hasher::new().update(&seed).finalize_xof().fill(out);
+            Ok(())
+        })
     }
 
     fn process_id(&self) -> u32 {

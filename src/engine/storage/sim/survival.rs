@@ -1,24 +1,23 @@
-//! What a power cut leaves of the changes that no sync covered.
+//! The unsynced changes that survive a power cut.
 
-/// The bytes that a disk writes as one.
+/// Number of bytes that a disk writes atomically.
 pub(super) const SECTOR: usize = 512;
 
-/// Which unsynced changes are on the disk after a power cut. File contents and names count alike, in the order in
-/// which they were made; what a sync covered is always there.
+/// The selection of unsynced changes that survive a power cut. Changes of contents and of names count alike, in the
+/// order in which they were made. Synced changes always survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survival {
     /// None of them.
     Dropped,
     /// All of them.
     Kept,
-    /// The first so many, and the front half of the next one if that is a write.
+    /// The first N, and the front half of the next one if it is a write.
     First(usize),
-    /// For each the seed decides whether it is there, and for a write, sector by sector, how much of it: any subset,
-    /// in order.
+    /// A pseudo-random subset determined by the seed: of each write all sectors, some, or none.
     Subset(u64),
 }
 
-/// How much of one change survives.
+/// The part of one change that survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Nothing,
@@ -27,16 +26,16 @@ pub(super) enum Part {
     Whole,
 }
 
-/// Decides change by change.
+/// Selects the surviving part of each change.
 pub(super) struct Judge {
     survival: Survival,
-    /// The change at which a [`Survival::First`] ends, if it ends before the last.
+    /// The first change that does not survive a [`Survival::First`] completely.
     ends_at: Option<u64>,
     coins: blake3::OutputReader,
 }
 
 impl Judge {
-    /// `orders`: the numbers of all unsynced changes, in any order.
+    /// Creates the selection; `orders` holds the places of all unsynced changes, in any order.
     pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Judge {
         orders.sort_unstable();
         let (ends_at, seed) = match survival {
