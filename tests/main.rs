@@ -21,3 +21,4 @@ mod support;
 mod tidy;
 #[cfg(feature = "cli")]
 mod transcripts;
+mod verify;

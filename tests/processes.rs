@@ -22,6 +22,7 @@ use contexta::engine::projection::{
     Tables,
 };
 use contexta::engine::storage::os::OsStorage;
+use contexta::recovery::{Outcome, VerifyOptions};
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -607,6 +608,38 @@ fn what_killed_sessions_captured_is_in_the_answers() {
     contexta.rebuild(&|_, _| {}).unwrap();
     assert_eq!(contexta.digest().unwrap().0, before, "tables and rebuild differ");
     println!("{SESSION_KILLS} kills, {points} points");
+}
+
+/// Verifies beside living writers until entries came in between often enough: nothing of it is damage.
+#[test]
+fn verify_beside_living_writers_finds_no_damage() {
+    const WRITERS: u8 = 2;
+    const GROWN: u32 = 6;
+    const VERIFIES_MAX: u32 = 2_000;
+    let temp = TempDir::new("verify");
+    let dir = temp.0.as_path();
+    drop(open(dir));
+    let mut writers = Writers::new(dir, "child_session", WRITERS, 500, ENTRIES_MAX);
+    let (mut grown, mut before) = (0, 0);
+    for n in 0..VERIFIES_MAX {
+        let checked = Options::new(dir.join("workspace")).read_only().open().unwrap();
+        // Reading the log alone, as `contexta log heads` does, and comparing all there is.
+        let everything = n % 2 == 0;
+        let options =
+            VerifyOptions { bodies: everything, projections: everything, ..VerifyOptions::default() };
+        let report = checked.verify(options, &|_, _| {}).unwrap();
+        assert_eq!(report.outcome, Outcome::Whole, "{:#?}", report.problems);
+        assert!(report.streams.iter().all(|stream| stream.head.is_some()), "{:#?}", report.streams);
+        grown += u32::from(report.entries() > before && before > 0);
+        before = report.entries();
+        if grown >= GROWN {
+            break;
+        }
+    }
+    assert!(grown >= GROWN, "{before} entries came while nobody verified");
+    writers.finish();
+    let report = open(dir).verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    assert_eq!(report.outcome, Outcome::Whole, "{:#?}", report.problems);
 }
 
 /// How many points a run has: the steps from 0 on, each once, with the value that was captured with it.

@@ -2,7 +2,10 @@
 //!
 //! The log is read with plain reads, to the end of every file; each frame, the chain over the entries, marks and
 //! seals are checked. Every body that an artifact refers to is hashed again. The projections are compared by digest
-//! with what a rebuild would give.
+//! with what a rebuild up to the same position in the log would give.
+//!
+//! A workspace may be written to meanwhile: damage in a stream that has a writer counts only if a second reading confirms
+//! it, and the unfinished end of such a stream is a note.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
@@ -14,6 +17,11 @@ use crate::recovery::error::Result;
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
+
+/// How often a stream that is being written to is read until a reading finds nothing amiss.
+const READINGS_MAX: usize = 3;
+/// How often the projections are compared until they are equal: a merge may change streams between the two digests.
+const COMPARISONS_MAX: usize = 2;
 
 /// What to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -169,7 +177,10 @@ pub fn verify(
     }
     if options.bodies || options.projections {
         match open_projections(store) {
-            Ok(problems) => report.problems.extend(problems),
+            Ok((problems, notes)) => {
+                report.problems.extend(problems);
+                report.notes.extend(notes);
+            }
             Err(e) => {
                 unchecked = true;
                 report.notes.push(could_not("the projections", &e));
@@ -212,6 +223,15 @@ fn could_not(what: &str, e: &crate::recovery::Error) -> Note {
     Note::new(Severity::Error, "could_not_check", format!("{what} could not be checked: {e}{source}"))
 }
 
+/// The result of reading one stream.
+struct StreamScan {
+    stream: StreamReport,
+    problems: Vec<Problem>,
+    notes: Vec<Note>,
+    /// Number of heads that the stream confirmed.
+    heads: u64,
+}
+
 fn verify_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -220,8 +240,29 @@ fn verify_stream(
     report: &mut VerifyReport,
     advance: &mut dyn FnMut(u64),
 ) -> Result<()> {
-    // Asked first: a writer that ends while we read leaves nothing in flight.
-    let live = is_held(storage.as_ref(), log, stream);
+    let mut scan = scan_stream(storage, log, stream, heads, advance)?;
+    for _ in 1..READINGS_MAX {
+        if !scan.stream.live || scan.problems.is_empty() {
+            break;
+        }
+        scan = scan_stream(storage, log, stream, heads, &mut |_| {})?;
+    }
+    report.problems.append(&mut scan.problems);
+    report.notes.append(&mut scan.notes);
+    report.heads += scan.heads;
+    report.streams.push(scan.stream);
+    Ok(())
+}
+
+fn scan_stream(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    stream: StreamId,
+    heads: &[Head],
+    advance: &mut dyn FnMut(u64),
+) -> Result<StreamScan> {
+    // Asked before and afterwards: a writer that is there at either time may have been writing in between.
+    let live_before = is_held(storage.as_ref(), log, stream);
     let segments = list_segments(storage.as_ref(), log, stream)?.len();
     let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
     heads.iter().for_each(|head| reader.watch(head.seq));
@@ -247,32 +288,49 @@ fn verify_stream(
         }
     }
     problems.close();
-    let in_flight = live && matches!(reader.tail(), Tail::Unfinished { .. });
-    if in_flight {
+    let live = live_before || is_held(storage.as_ref(), log, stream);
+    let mut notes = Vec::new();
+    let mut note = |code, message: String| {
+        notes.push(Note::new(Severity::Info, code, message).with("stream", stream));
+    };
+    if live && matches!(reader.tail(), Tail::Unfinished { .. }) {
         // The end of a stream that somebody is writing: not there yet rather than lost.
-        problems.found.retain(|p| p.lost.is_none_or(|(_, last)| last.is_some()));
-        let message = format!("stream {stream} is being written; its end was not checked");
-        report.notes.push(Note::new(Severity::Info, "stream_in_flight", message).with("stream", stream));
+        let in_flight = |p: &Problem| {
+            matches!(p.code, "torn" | "damaged") && p.lost.is_some_and(|(_, last)| last.is_none())
+        };
+        problems.found.retain(|p| !in_flight(p));
+        note("stream_in_flight", format!("stream {stream} is being written; its end was not checked"));
+    } else if let Some(segment) = reader.unfinished_creation() {
+        let message = format!(
+            "segment {segment} of stream {stream} holds no entry: its writer ended while it created the file"
+        );
+        note("segment_unfinished", message);
     }
-    for head in heads {
-        compare_head(head, &reader, &mut problems, report);
-    }
-    report.problems.append(&mut problems.found);
-    let head =
-        reader.chain().map(|chain| Head { stream, seq: reader.next_seq().previous(), digest: chain.link() });
     let closed = reader.tail() == Tail::Closed;
-    if !closed && !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
+    if !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
         let after = reader.next_seq().previous();
         let message =
             format!("stream {stream} was not closed: whether it went on after {after} cannot be told");
-        report.notes.push(Note::new(Severity::Info, "stream_not_closed", message).with("stream", stream));
+        note("stream_not_closed", message);
     }
-    report.streams.push(StreamReport { stream, segments, entries, head, live, closed });
-    Ok(())
+    let mut confirmed = 0;
+    for head in heads {
+        compare_head(head, &reader, &mut problems, &mut confirmed, &mut notes);
+    }
+    let head =
+        reader.chain().map(|chain| Head { stream, seq: reader.next_seq().previous(), digest: chain.link() });
+    let stream = StreamReport { stream, segments, entries, head, live, closed };
+    Ok(StreamScan { stream, problems: problems.found, notes, heads: confirmed })
 }
 
 /// Holds a stream to a head that was kept elsewhere.
-fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems, report: &mut VerifyReport) {
+fn compare_head(
+    head: &Head,
+    reader: &StreamReader,
+    problems: &mut Problems,
+    confirmed: &mut u64,
+    notes: &mut Vec<Note>,
+) {
     let stream = head.stream;
     if reader.next_seq() <= head.seq {
         let lost = Some((reader.next_seq(), Some(head.seq)));
@@ -290,7 +348,7 @@ fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems, rep
         return;
     }
     match reader.watched(head.seq) {
-        Some(link) if link == head.digest => report.heads += 1,
+        Some(link) if link == head.digest => *confirmed += 1,
         Some(_) => {
             let message = format!("stream {stream} does not begin with the {} entries of the head", head.seq);
             problems.add("head_differs", None, None, message);
@@ -298,7 +356,7 @@ fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems, rep
         None => {
             let message =
                 format!("the head at {} of stream {stream} lies behind a gap and proves nothing", head.seq);
-            report.notes.push(Note::new(Severity::Warning, "head_unchecked", message).with("stream", stream));
+            notes.push(Note::new(Severity::Warning, "head_unchecked", message).with("stream", stream));
         }
     }
 }
@@ -395,29 +453,36 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     Ok(all)
 }
 
-/// Whether the projections, as they lie there, were damaged, or made from entries that the log does not hold any more: a
-/// problem though a rebuild mends the tables. Asked first, as it shows only when they are opened.
-fn open_projections(store: &Store) -> Result<Vec<Problem>> {
-    let mut problems = Vec::new();
-    for note in store.read(|view| Ok(view.notes()))?.iter().filter(|n| n.code == "projections_rebuilt") {
+/// Returns a problem if the stored projections were damaged, or made from entries that the log does not hold any more,
+/// though a rebuild mends the tables; and a note if a merge explains the difference. This comes first, as it shows only
+/// when they are opened.
+fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
+    let (mut problems, mut notes) = (Vec::new(), Vec::new());
+    for note in store.read(|view| Ok(view.notes()))?.into_iter().filter(|n| n.code == "projections_rebuilt") {
+        let has_reason = |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
         for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {
-            if note.details.iter().any(|(key, value)| *key == "reason" && value == name) {
+            if has_reason(name) {
                 problems.push(Problem::elsewhere(code, note.message.clone()));
             }
         }
+        if has_reason("divided") {
+            notes.push(note);
+        }
     }
-    Ok(problems)
+    Ok((problems, notes))
 }
 
-/// Compares what the projections give with what a rebuild from the log gives.
+/// Compares the projections with a rebuild from the log up to the position that they have reached.
 fn compare_projections(store: &Store) -> Result<ProjectionState> {
-    let now = store.digest()?;
-    let fresh = store.digest_from_scratch(&|_, _| {})?;
-    if now.digest == fresh.digest {
-        return Ok(ProjectionState::Match);
+    let mut tables = Vec::new();
+    for _ in 0..COMPARISONS_MAX {
+        let (now, position) = store.digest_with_position()?;
+        let fresh = store.digest_from_scratch_until(position, &|_, _| {})?;
+        if now.digest == fresh.digest {
+            return Ok(ProjectionState::Match);
+        }
+        let differs = |(a, b): (&(String, _, u64), &(String, _, u64))| (a != b).then(|| a.0.clone());
+        tables = now.tables.iter().zip(&fresh.tables).filter_map(differs).collect();
     }
-    let differs = |(a, b): (&(String, _, u64), &(String, _, u64))| (a != b).then(|| a.0.clone());
-    Ok(ProjectionState::Mismatch {
-        tables: now.tables.iter().zip(&fresh.tables).filter_map(differs).collect(),
-    })
+    Ok(ProjectionState::Mismatch { tables })
 }

@@ -60,6 +60,7 @@ impl From<&EngineNote> for Note {
                     RebuildReason::Version => "version",
                     RebuildReason::Damaged(_) => "damaged",
                     RebuildReason::History(_) => "history",
+                    RebuildReason::Divided(_) => "divided",
                 };
                 let (why, severity) = match reason {
                     RebuildReason::Absent => ("there were none".to_owned(), Severity::Info),
@@ -72,6 +73,10 @@ impl From<&EngineNote> for Note {
                     }
                     RebuildReason::History(stream) => {
                         (format!("the log changed behind them, in stream {stream}"), Severity::Warning)
+                    }
+                    RebuildReason::Divided(stream) => {
+                        let why = format!("a merge moved entries of stream {stream} to a derived stream");
+                        (why, Severity::Info)
                     }
                 };
                 let message = format!("projections rebuilt from the log, {entries} entries: {why}");

@@ -4,7 +4,7 @@ use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::view::{Current, current};
-use crate::engine::projection::{CatchUp, Progress, Projector, Version, View};
+use crate::engine::projection::{CatchUp, LogPosition, Progress, Projector, Version, View};
 use crate::engine::{self};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
@@ -69,9 +69,18 @@ impl Store {
         Ok(self.projector.digest()?)
     }
 
-    /// The digest that a rebuild would give, without changing anything.
-    pub fn digest_from_scratch(&self, progress: Progress<'_>) -> Result<TablesDigest> {
-        Ok(self.projector.digest_from_scratch(progress)?)
+    /// The digest of all tables, and the position in the log that they were made up to.
+    pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
+        Ok(self.projector.digest_with_position()?)
+    }
+
+    /// The digest that a rebuild from the log up to this position would give, without changing anything.
+    pub fn digest_from_scratch_until(
+        &self,
+        position: LogPosition,
+        progress: Progress<'_>,
+    ) -> Result<TablesDigest> {
+        Ok(self.projector.digest_from_scratch_until(position, progress)?)
     }
 }
 

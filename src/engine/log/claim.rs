@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A stream is continued only if its lock file exists and is free, in the folder and boot it was created in, if its
 //!    last segment is whole and has no seal (another segment followed a seal, and its numbers are used), and if its
-//!    clock is not far ahead of this one.
+//!    clock is not far ahead of this one. A later segment whose creation was interrupted is removed first.
 //! 2. A stream that cannot be continued for any reason leads to a new stream, never to a failed append.
 
 use crate::engine::chain::{Chain, Head};
@@ -15,7 +15,9 @@ use crate::engine::log::active::ActiveSegment;
 use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::segment::{Home, SegmentHeader};
-use crate::engine::log::stream::{ResumePoint, create_segment, home_of, list_segments, list_streams};
+use crate::engine::log::stream::{
+    ResumePoint, create_segment, home_of, list_segments, list_streams, may_be_creation,
+};
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;
@@ -101,10 +103,12 @@ impl Claims<'_> {
         if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
             return Ok(None);
         }
-        let segments = list_segments(self.storage.as_ref(), self.log, stream)?;
+        let mut segments = list_segments(self.storage.as_ref(), self.log, stream)?;
+        let unfinished = self.split_creations(stream, &mut segments)?;
         let Some(base) = segments.last().copied() else { return Ok(None) };
         let start = ResumePoint { segment: base, offset: 0, next: base };
         let mut reader = StreamReader::open_at(self.storage, self.log, stream, ScanMode::Full, start)?;
+        reader.end_behind_first();
         let mut seen = Vec::new();
         while let Some(item) = reader.next_item()? {
             let Item::Commit(commit) = item else { return Ok(None) };
@@ -122,10 +126,17 @@ impl Claims<'_> {
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
             && !reader.is_sealed()
             && point.segment == base
-            && point.offset < self.segment_bytes_max
+            // A writer that died in a rotation left a segment that is full; the rotation is done again.
+            && (point.offset < self.segment_bytes_max || !unfinished.is_empty())
+            && unfinished.iter().all(|base| *base <= point.next)
             && last_time <= self.storage.now().saturating_add(AHEAD_MAX);
         if !fits {
             return Ok(None);
+        }
+        for unfinished in &unfinished {
+            // The lock is held, so nobody is at it, and a sync of the directory follows before anything is appended.
+            let path = names::segment_path(self.log, stream, *unfinished);
+            self.storage.remove_file(&path).map_err(|e| Error::io("remove unfinished segment", &path, e))?;
         }
         self.make_names_durable(&dir)?;
         if let Some(before) = segments.iter().rev().nth(1) {
@@ -154,6 +165,18 @@ impl Claims<'_> {
             always_synced: true,
             continuation_forbidden: false,
         }))
+    }
+
+    /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first segment of the
+    /// stream is kept: without its header nobody knows where the stream may be continued.
+    fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
+        let mut unfinished = Vec::new();
+        while let [_, .., last] = segments.as_slice()
+            && may_be_creation(self.storage.as_ref(), self.log, stream, *last)?
+        {
+            unfinished.extend(segments.pop());
+        }
+        Ok(unfinished)
     }
 
     /// Syncs the directories: the process that created the stream may have died before it did.

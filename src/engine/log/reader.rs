@@ -4,7 +4,9 @@
 //! 1. An entry is handed out once, whole, in order, and only if every checksum over it holds.
 //! 2. A number that is not handed out before a later one was is named in a [`Gap`] between the two.
 //! 3. Damage is a value; only an I/O error of the file system is an error.
-//! 4. The end of a stream that another process may be writing is never called damage (`ScanMode::Follow`).
+//! 4. The end of a stream that another process may be writing is never called damage (`ScanMode::Follow`); damage
+//!    anywhere is confirmed by a second reading.
+//! 5. A segment whose creation was not finished is passed over, and named by `unfinished_creation`.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
@@ -171,6 +173,23 @@ impl SegmentScan {
         self.damage(offset, offset, header)
     }
 
+    /// Reads on as [`SegmentScan::next`] does, but returns damage only if reading the bytes again finds the same: another
+    /// process may have been in the middle of writing.
+    fn next_twice(&mut self) -> io::Result<Step> {
+        let (offset, after_mark) = (self.offset, self.after_mark);
+        let mut step = self.next()?;
+        for _ in 0..LOOKS_MAX {
+            let Step::Damage { end: before, .. } = step else { break };
+            self.source.refresh()?;
+            (self.offset, self.after_mark) = (offset, after_mark);
+            step = self.next()?;
+            if matches!(step, Step::Damage { end, .. } if end == before) {
+                break;
+            }
+        }
+        Ok(step)
+    }
+
     fn end(&self) -> Step {
         Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
     }
@@ -231,7 +250,12 @@ pub struct StreamReader {
     watched: BTreeMap<Seq, Option<Digest>>,
     /// Nothing was read yet, and reading begins where the stream does.
     at_start: bool,
+    /// The last segment met whose creation was not finished.
+    unfinished_creation: Option<Seq>,
 }
+
+/// Greatest number of times that bytes are read again that look damaged and differ each time.
+const LOOKS_MAX: usize = 8;
 
 impl StreamReader {
     /// Reads the whole stream.
@@ -274,6 +298,7 @@ impl StreamReader {
             end: None,
             watched: BTreeMap::new(),
             at_start: at == ResumePoint::START,
+            unfinished_creation: None,
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
@@ -316,6 +341,17 @@ impl StreamReader {
     /// Whether the last segment carries a seal: its writer had begun another one.
     pub fn is_sealed(&self) -> bool {
         self.sealed
+    }
+
+    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is passed
+    /// over. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
+    pub fn unfinished_creation(&self) -> Option<Seq> {
+        self.unfinished_creation
+    }
+
+    /// Ends the reading with the segment it begins with, as if it were the last one.
+    pub(super) fn end_behind_first(&mut self) {
+        self.segments.truncate(self.upcoming.saturating_add(1));
     }
 
     /// The number the next entry will have.
@@ -385,7 +421,17 @@ impl StreamReader {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(wrap(e)),
         };
-        let headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        if headers.may_be_creation && self.is_creation(base)? {
+            // Its writer may have finished it by now.
+            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+            if headers.may_be_creation {
+                self.pass_over_creation(base);
+                return Ok(());
+            }
+        } else if headers.may_be_creation {
+            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        }
         if std::mem::take(&mut self.at_start) {
             let origin = match &headers.header {
                 Ok(header) if header.stream == self.stream && header.base == base => header.origin,
@@ -441,6 +487,10 @@ impl StreamReader {
                 self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
             self.chain = known.map(Chain::from_link);
+        } else if header.is_none() && offset.is_none() {
+            // What the lost header said of the chain follows from the entries before, if none of them is missing.
+            let chain = self.chain.take().filter(|_| self.expected == base);
+            self.chain = chain.map(|chain| Chain::from_link(chain.link()));
         }
         // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
         let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
@@ -457,6 +507,39 @@ impl StreamReader {
         self.sealed = false;
         self.cause = GapCause::Damaged;
         Ok(())
+    }
+
+    /// Returns whether nothing was ever in a segment whose file holds part of a header area: its numbers were given out before
+    /// it, or it is the last one and nothing shows that its creation was finished. A seal would, as the segment before
+    /// is sealed afterwards.
+    fn is_creation(&self, base: Seq) -> Result<bool> {
+        if self.expected > base {
+            return Ok(true);
+        }
+        let before = self.upcoming.checked_sub(2).and_then(|before| self.segments.get(before));
+        if !self.is_last() || self.expected != base {
+            return Ok(false);
+        }
+        before.map_or(Ok(true), |before| self.ends_without_seal(*before))
+    }
+
+    /// Returns whether a segment is readable to its end and carries no seal.
+    fn ends_without_seal(&self, base: Seq) -> Result<bool> {
+        let at = ResumePoint { segment: base, offset: 0, next: base };
+        let mut reader =
+            StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
+        reader.end_behind_first();
+        while reader.next_item()?.is_some() {}
+        let is_whole = matches!(reader.tail, Tail::Open | Tail::Closed) && reader.end.is_some();
+        Ok(is_whole && !reader.sealed)
+    }
+
+    /// Records that a segment never held an entry. The tail is that of the segment before if its numbers go beyond this one.
+    fn pass_over_creation(&mut self, base: Seq) {
+        self.unfinished_creation = Some(base);
+        if self.expected == base {
+            self.tail = Tail::Unfinished { offset: 0 };
+        }
     }
 
     /// The last segment has no whole header area: its creation is not finished, or was never, or it was cut, and then
@@ -506,15 +589,7 @@ impl StreamReader {
         let base = scan.base;
         let path = names::segment_path(&self.log, self.stream, base);
         let wrap = |e| Error::io("read segment", &path, e);
-        let before = scan.offset;
-        let mut step = scan.next().map_err(wrap)?;
-        if let (Step::Damage { .. }, true) = (&step, scan.follow) {
-            // Another process may be in the middle of writing: look again before believing it.
-            scan.source.refresh().map_err(wrap)?;
-            scan.offset = before;
-            step = scan.next().map_err(wrap)?;
-        }
-        match step {
+        match scan.next_twice().map_err(wrap)? {
             Step::Frame { offset, header, payload } if header.entries == 0 => {
                 self.take_mark(base, offset, &header, &payload)
             }

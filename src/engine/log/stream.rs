@@ -1,10 +1,12 @@
 //! What lies in the log's directory: streams, their segments, their locks.
 
+use crate::engine::bytes::is_zero;
+use crate::engine::checksum::salted_crc32;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::names;
 use crate::engine::log::segment::{
-    FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader,
+    FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
@@ -63,6 +65,9 @@ pub struct Headers {
     /// Whether the file ends within the area, or the area holds only zeros: a creation that was never finished, or
     /// a file that was cut.
     pub unfinished: bool,
+    /// The file holds nothing but part of the header area of this segment: the state in which a death or a power cut
+    /// leaves a creation. Only what lies around the segment tells whether it was one, or a segment that was cut later.
+    pub may_be_creation: bool,
 }
 
 /// Reads the header area of the segment that should begin with `base` in `stream`. Of two whole copies the one that
@@ -101,7 +106,57 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
         damaged.push((header_len + at as u64, 1));
     }
     let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
-    Ok(Headers { header, damaged, unfinished })
+    // A creation writes the area and nothing behind it; a header that is there twice was written to the end.
+    let in_part = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
+    let may_be_creation = in_part && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
+    Ok(Headers { header, damaged, unfinished, may_be_creation })
+}
+
+/// Returns whether these bytes of a header area, zeros where it ends early, are what a part of the write of one leaves:
+/// each copy of the header is whole, or cut, or not there at all.
+fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
+    area.resize(FRAMES_AT as usize, 0);
+    let (first, rest) = area.split_at(SEGMENT_HEADER_LEN);
+    let (between, second) = rest.split_at(SECOND_HEADER_AT as usize - SEGMENT_HEADER_LEN);
+    let whole = |copy: &[u8]| {
+        let header = SegmentHeader::decode_one(copy);
+        header.is_ok_and(|header| header.stream == stream && header.base == base)
+    };
+    let front = |copy: &[u8], other: &[u8]| {
+        let written = copy.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        if whole(other) {
+            other.starts_with(copy.get(..written).unwrap_or_default())
+        } else {
+            is_front_of_header(copy, written, stream, base)
+        }
+    };
+    is_zero(between)
+        && (whole(first) || front(first, second))
+        && (whole(second) || front(second, first))
+}
+
+/// Returns whether the first `written` bytes of a copy may be the front of a header of this segment. A whole header that
+/// this build does not read is none.
+fn is_front_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
+    let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
+    let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
+    let fields: [(usize, &[u8]); 4] =
+        [(0, &SEGMENT_MAGIC), (16, &stream.0), (80, &base.0.to_le_bytes()), (covered.len(), &checksum)];
+    let agrees = |(at, expected): (usize, &[u8])| {
+        let found = copy.get(at..written).unwrap_or_default();
+        found.iter().zip(expected).all(|(found, expected)| found == expected)
+    };
+    *found != checksum && fields.into_iter().all(agrees)
+}
+
+/// Returns whether the file of this segment is in a state in which a death or a power cut leaves a creation.
+pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<bool> {
+    let path = names::segment_path(log, stream, base);
+    let headers = storage
+        .open(&path, OpenMode::Read)
+        .and_then(|file| read_headers(file.as_ref(), stream, base))
+        .map_err(|e| Error::io("read segment", &path, e))?;
+    Ok(headers.may_be_creation)
 }
 
 /// Where a stream branches off, from the first header that can be read; `None`: nowhere, or nobody can say.

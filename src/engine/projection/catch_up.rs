@@ -9,6 +9,7 @@ use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamRead
 use crate::engine::log::stream::{ResumePoint, is_held, list_streams, log_bytes};
 use crate::engine::projection::Applied;
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
+use crate::engine::projection::moved::is_in_derived_stream;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::runtime::{Opened, PUBLISH_AFTER, Progress, Projector};
 use crate::engine::projection::tables::{Definition, Tables};
@@ -131,8 +132,8 @@ impl<E: Event> Projector<E> {
         let started = self.storage.now();
         let mut cursors = self.read_cursors(&opened.database)?;
         let streams = list_streams(self.storage.as_ref(), &self.log)?;
-        if let Some(gone) = cursors.keys().find(|s| streams.binary_search(s).is_err()) {
-            opened.rebuilt = Some(RebuildReason::History(*gone));
+        if let Some((gone, cursor)) = cursors.iter().find(|(s, _)| streams.binary_search(s).is_err()) {
+            opened.rebuilt = Some(self.history(*gone, cursor.last));
             return Ok(None);
         }
         let total =
@@ -144,6 +145,7 @@ impl<E: Event> Projector<E> {
         let mut clock = ClockNotes { bound: started.saturating_add(AHEAD_MAX), latest: 0 };
         let mut outlived = false;
         for stream in streams {
+            let until = opened.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
             let cursor = cursors.remove(&stream).unwrap_or_else(Cursor::start);
             let settled_since = started.saturating_sub(FRESH);
             let at = cursor.resume.segment;
@@ -161,7 +163,7 @@ impl<E: Event> Projector<E> {
                 notes.extend(cursor.gaps.into_iter().map(Note::Gap));
                 continue;
             }
-            let time_before = cursor.time;
+            let (time_before, last_before) = (cursor.time, cursor.last);
             let gaps_before = cursor.gaps.clone();
             outlived |= cursor.is_of_another_boot(self.storage.as_ref());
             let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
@@ -182,12 +184,12 @@ impl<E: Event> Projector<E> {
                     continue;
                 }
                 StreamState::History => {
-                    opened.rebuilt = Some(RebuildReason::History(stream));
+                    opened.rebuilt = Some(self.history(stream, last_before));
                     return Ok(None);
                 }
                 StreamState::Changed(cursor) => cursor,
             };
-            let result = self.follow(stream, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
+            let result = self.follow(stream, until, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
                 done += commit.end - commit.offset;
                 step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
                 let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
@@ -271,6 +273,13 @@ impl<E: Event> Projector<E> {
         Ok(StreamState::Changed(cursor))
     }
 
+    /// The reason for a rebuild where the log does not confirm a cursor that ended with this entry and checksum.
+    fn history(&self, stream: StreamId, last: (Seq, u32)) -> RebuildReason {
+        // A derived stream that cannot be read explains nothing, and the rebuild says that it cannot be read.
+        let moved = is_in_derived_stream(&self.storage, &self.log, stream, last).unwrap_or(false);
+        if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
+    }
+
     fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
         StreamReader::open_at(&self.storage, &self.log, stream, ScanMode::Follow, at)
     }
@@ -311,10 +320,11 @@ impl<E: Event> Projector<E> {
         Ok(None)
     }
 
-    /// Reads a stream on from its cursor. `Ok(false)`: the log contradicts the cursor.
+    /// Reads a stream on from its cursor, up to the entry `until`. `Ok(false)`: the log contradicts the cursor.
     fn follow(
         &self,
         stream: StreamId,
+        until: Option<Seq>,
         cursor: &mut Cursor,
         listing: &Listing,
         notes: &mut Vec<Note>,
@@ -326,8 +336,9 @@ impl<E: Event> Projector<E> {
         let mut open_gap = false;
         while let Some(item) = reader.next_item()? {
             match item {
-                Item::Commit(commit) => {
-                    let Some(place) = CommitPlace::of(&commit) else { continue };
+                Item::Commit(mut commit) => {
+                    commit.entries.retain(|entry| until.is_none_or(|until| entry.stamp.seq <= until));
+                    let Some(place) = CommitPlace::of(&commit) else { break };
                     if place.frame.next <= cursor.last.0 {
                         return Ok(false);
                     }
@@ -354,7 +365,8 @@ impl<E: Event> Projector<E> {
         }
         cursor.files = listing.seen_from(cursor.resume.segment);
         let unfinished = matches!(reader.tail(), Tail::Unfinished { .. });
-        if unfinished && !open_gap && !is_held(self.storage.as_ref(), &self.log, stream) {
+        let passed_over = reader.unfinished_creation().is_some();
+        if unfinished && !open_gap && !passed_over && !is_held(self.storage.as_ref(), &self.log, stream) {
             notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
         }
         // An end that is not whole is looked at again every time, until it is repaired or explained.

@@ -17,11 +17,15 @@ use crate::engine::log::names;
 use crate::engine::log::stream::{ResumePoint, list_segments};
 use crate::engine::storage::{FileInfo, Storage};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Files that changed this recently, in nanoseconds, may have changed again without looking different: clocks of file
 /// systems are coarse, and an append into room taken ahead does not change the length.
 pub(super) const FRESH: u64 = 2_000_000_000;
+
+/// A position in the log: the number of the last entry of each stream.
+pub type LogPosition = BTreeMap<StreamId, Seq>;
 
 /// How far the projections have come in one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,14 @@ mod catch_up;
 pub mod cursor;
 pub mod digest;
 pub mod generation;
+mod moved;
 pub mod note;
 pub mod overlay;
 pub mod runtime;
 pub mod tables;
 pub mod view;
 
+pub use cursor::LogPosition;
 pub use note::{CatchUp, Note, RebuildReason};
 pub use runtime::{Progress, Projector, ProjectorOptions};
 pub use tables::{Point, PointOrder, Register, TableKind, TableSpec, Tables, Version};

@@ -15,6 +15,8 @@ pub enum RebuildReason {
     Damaged(String),
     /// The log is not the one the generation was made from, or changed behind the cursor.
     History(StreamId),
+    /// A merge divided a fork: entries of the stream that the generation was made from are in a derived stream now.
+    Divided(StreamId),
 }
 
 /// What a view lacks, or what was done to get it.

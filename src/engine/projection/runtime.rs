@@ -13,6 +13,7 @@ use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
 use crate::engine::projection::Projection;
 use crate::engine::projection::catch_up::APPLIED;
+use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Generation};
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
@@ -81,6 +82,8 @@ pub(super) struct Opened {
     /// The latest time of an entry in any stream whose clock is not far ahead.
     pub(super) latest: u64,
     pub(super) rebuilt: Option<RebuildReason>,
+    /// Where reading the log ends; `None`: where the log does.
+    pub(super) until: Option<LogPosition>,
 }
 
 impl<E: Event> Projector<E> {
@@ -142,10 +145,31 @@ impl<E: Event> Projector<E> {
         self.read(|view| digest(view, &tables))
     }
 
+    /// The digest of all tables, after catching up, and the position in the log that they were made up to.
+    pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
+        let tables = self.tables();
+        self.read(|view| Ok((digest(view, &tables)?, view.log_position()?)))
+    }
+
     /// The digest that a rebuild from the log would give. Nothing on disk changes.
     pub fn digest_from_scratch(&self, progress: Progress<'_>) -> Result<TablesDigest> {
+        self.digest_until(None, progress)
+    }
+
+    /// The digest that a rebuild from the log up to this position would give, whatever was appended since. Nothing on
+    /// disk changes.
+    pub fn digest_from_scratch_until(
+        &self,
+        position: LogPosition,
+        progress: Progress<'_>,
+    ) -> Result<TablesDigest> {
+        self.digest_until(Some(position), progress)
+    }
+
+    fn digest_until(&self, until: Option<LogPosition>, progress: Progress<'_>) -> Result<TablesDigest> {
         let options = ProjectorOptions { publish: false, ..self.options.clone() };
         let mut opened = self.create(options.cache_bytes, RebuildReason::Asked, 0)?;
+        opened.until = until;
         let notes = self.catch_up(&mut opened, progress)?;
         digest(&self.view(&opened, notes.unwrap_or_default())?, &self.tables())
     }
@@ -266,6 +290,7 @@ impl<E: Event> Projector<E> {
             applied: 0,
             latest: 0,
             rebuilt: None,
+            until: None,
         })
     }
 

@@ -6,6 +6,7 @@ use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader};
 use crate::engine::log::stream::ResumePoint;
 use crate::engine::projection::catch_up::{FRAMES, cursors_of};
+use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::tables::{
     Definition, Point, Register, TableSpec, Version, fenced, is_series_row, is_version_row, split_series_row,
@@ -171,6 +172,12 @@ impl View {
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         let cursors = cursors_of(&self.transaction, |e| self.fail(e))?;
         Ok(cursors.get(&position.stream).is_some_and(|cursor| position.seq <= cursor.last.0))
+    }
+
+    /// The position in the log up to which this view was made.
+    pub fn log_position(&self) -> Result<LogPosition> {
+        let cursors = cursors_of(&self.transaction, |e| self.fail(e))?;
+        Ok(cursors.into_iter().map(|(stream, cursor)| (stream, cursor.last.0)).collect())
     }
 
     /// The entries that this view was made of, in the order of their stamps, read from the log.

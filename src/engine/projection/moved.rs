@@ -1,0 +1,41 @@
+//! Entries that a merge moved to a derived stream.
+
+use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head, entry_checksum};
+use crate::engine::error::Result;
+use crate::engine::log::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::stream::{list_streams, origin_of};
+use crate::engine::storage::Storage;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Returns whether the entry that had this number and checksum in `stream` is in a derived stream.
+///
+/// An entry's checksum covers its stream's id; it is computed here as it was under the old one.
+pub(super) fn is_in_derived_stream(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    stream: StreamId,
+    (seq, checksum): (Seq, u32),
+) -> Result<bool> {
+    for derived in list_streams(storage.as_ref(), log)? {
+        let origin = origin_of(storage.as_ref(), log, derived)?;
+        if derived == stream || origin.is_none_or(|origin| origin.first > seq) {
+            continue;
+        }
+        let mut reader = StreamReader::open(storage, log, derived, ScanMode::Follow)?;
+        while let Some(item) = reader.next_item()? {
+            let Item::Commit(commit) = item else { continue };
+            let Some(entry) = commit.entries.into_iter().find(|entry| entry.stamp.seq >= seq) else { continue };
+            if entry.stamp.seq > seq {
+                break;
+            }
+            let stamp = Stamp { stream, ..entry.stamp };
+            let head = canonical_head(&stamp, entry.kind, entry.version, entry.payload.len());
+            if entry_checksum(&head, &entry.payload) == checksum {
+                return Ok(true);
+            }
+            break;
+        }
+    }
+    Ok(false)
+}
