@@ -201,7 +201,8 @@ fn goes_on_empty(file: &dyn File, size: u64) -> io::Result<bool> {
     Ok(file.len()? >= hole_end && file.next_data(from)?.is_none_or(|at| at >= hole_end))
 }
 
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests {
     use super::*;
     use crate::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
@@ -218,7 +219,7 @@ mod tests {
     #[test]
     fn failed_ingest_leaves_no_temporary_file() {
         // The second ingest finds the body that is there, or one that is damaged.
-        for there in [None, Some(&b"body"[..]), Some(b"ruin")] {
+        for there in [None, Some(&b"body"[..]), Some(&b"ruin"[..])] {
             let mut operation = 0;
             loop {
                 let disk = SimDisk::new(operation);
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn copy_of_a_body_that_is_here_costs_no_reading_and_a_wrong_one_is_not_taken() {
+    fn copy_takes_over_whole_bodies_and_leaves_out_damaged_ones() {
         let (near, far) = (SimDisk::new(1), SimDisk::new(2));
         let (here, there) = (store(&near.spawn(1)), store(&far.spawn(1)));
         let body = there.ingest(&mut &b"body"[..]).unwrap().digest;
@@ -344,7 +345,9 @@ mod tests {
         assert_eq!(blobs.verify(&digest, &[]).unwrap_err().code(), "artifact_body_missing");
         assert_eq!(blobs.size_of(&digest).unwrap(), None);
         blobs.ingest(&mut &b"body"[..]).unwrap();
-        for ask in [|b: &BlobStore, d: &Digest| b.size_of(d).err(), |b, d| b.open(d).err()] {
+        let asks: [fn(&BlobStore, &Digest) -> Option<Error>; 2] =
+            [|blobs, digest| blobs.size_of(digest).err(), |blobs, digest| blobs.open(digest).err()];
+        for ask in asks {
             let next = Moment::Operation(process.operations());
             process.plan(next, Fault::Error(io::ErrorKind::PermissionDenied));
             assert_eq!(ask(&blobs, &digest).unwrap().code(), "storage_permission_denied");

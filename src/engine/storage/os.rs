@@ -422,7 +422,8 @@ impl Storage for OsStorage {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::engine::storage::data_end_before;
