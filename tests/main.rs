@@ -13,6 +13,8 @@ mod config_cli;
 mod config_effects;
 mod contract_codes;
 mod end_to_end;
+#[cfg(all(unix, feature = "cli"))]
+mod files;
 mod fuzz_corpus;
 mod golden;
 mod interchange;

@@ -8,7 +8,7 @@
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{
-    File, FileReader, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
+    File, FileReader, NotARegularFile, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
 };
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHUNK: usize = 1 << 20;
+/// A body that goes on with so many bytes that were never written, behind the size it should have, is not hashed.
+const HOLE_MIN: u64 = 1 << 30;
 
 /// What is known of a stored body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,8 @@ impl BlobStore {
         self.objects.join(shard).join(rest)
     }
 
-    /// Stores what `content` gives, durably, in constant memory. A body that is already there is kept.
+    /// Stores what `content` gives, durably, in constant memory. A body that is already there, whole, is kept. After an
+    /// error its temporary file is gone, unless the removal itself failed.
     pub fn ingest(&self, content: &mut dyn Read) -> Result<BlobInfo> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
@@ -76,7 +79,7 @@ impl BlobStore {
             return Ok(true);
         }
         // Twice read, as what is stored has the name that its content gives it, right or wrong.
-        if !other.verify(digest)? {
+        if !other.verify(digest, &[])? {
             return Ok(false);
         }
         Ok(self.ingest_file(&other.path(digest))?.digest == *digest)
@@ -123,7 +126,10 @@ impl BlobStore {
         let digest = Digest(*blake.finalize().as_bytes());
         let info = BlobInfo { digest, sha256: hex(&sha.finalize()), size };
         let path = self.path(&digest);
-        if self.size_of(&digest)? == Some(size) && self.verify(&digest)? {
+        // One that cannot be looked at or read is replaced, like a damaged one.
+        if matches!(self.size_of(&digest), Ok(Some(there)) if there == size)
+            && self.verify(&digest, &[size]).unwrap_or(false)
+        {
             // Whoever stored it may not have come to its last sync yet.
             if let Some(shard) = path.parent() {
                 self.storage.sync_dir(shard).map_err(wrap("sync", shard))?;
@@ -140,11 +146,15 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// The size of a body, or `None` if it is not there.
+    /// Returns the size of a body, or `None` if it is not there. Errors: it cannot be looked at, or is not a regular file.
     pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.path(digest);
         match self.storage.info(&path) {
-            Ok(info) => Ok(Some(info.len)),
+            Ok(info) if info.is_file => Ok(Some(info.len)),
+            Ok(info) => {
+                let kind = if info.is_dir { "a directory" } else { "a special file" };
+                Err(Error::io("look at", &path, NotARegularFile::error(kind)))
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(Error::io("look at", &path, e)),
         }
@@ -155,24 +165,192 @@ impl BlobStore {
         let path = self.path(digest);
         self.storage.open(&path, OpenMode::Read).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Error::BodyMissing { digest: digest.to_string() },
-            _ => Error::io("open", &path, e),
+            _ => Error::io("read", &path, e),
         })
     }
 
-    /// Whether the content of a body still has its digest. Reads all of it.
-    pub fn verify(&self, digest: &Digest) -> Result<bool> {
+    /// Tells whether the content of a body still has its digest. Reads all of it, unless it goes far beyond the largest of
+    /// `sizes`, which it is known to have, without anything written there: then it is damaged.
+    pub fn verify(&self, digest: &Digest, sizes: &[u64]) -> Result<bool> {
         let file = self.open(digest)?;
+        let wrap = |e| Error::io("read", &self.path(digest), e);
+        if let Some(size) = sizes.iter().max()
+            && goes_on_empty(file.as_ref(), *size).map_err(wrap)?
+        {
+            return Ok(false);
+        }
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0u8; CHUNK];
         let mut at = 0u64;
         loop {
-            let got = read_full_at(file.as_ref(), at, &mut buffer)
-                .map_err(|e| Error::io("read", &self.path(digest), e))?;
+            let got = read_full_at(file.as_ref(), at, &mut buffer).map_err(wrap)?;
             if got == 0 {
                 return Ok(hasher.finalize().as_bytes() == &digest.0);
             }
             hasher.update(buffer.get(..got).unwrap_or_default());
             at += got as u64;
+        }
+    }
+}
+
+/// Tells whether a file goes on, behind the size it should have, with a hole that would take long to read.
+fn goes_on_empty(file: &dyn File, size: u64) -> io::Result<bool> {
+    // File systems keep data in blocks, so the first data behind the size may be part of its last block.
+    let from = size.saturating_add(CHUNK as u64);
+    let hole_end = from.saturating_add(HOLE_MIN);
+    Ok(file.len()? >= hole_end && file.next_data(from)?.is_none_or(|at| at >= hole_end))
+}
+
+#[cfg(test)]
+#[cfg(feature = "testing")]
+mod tests {
+    use super::*;
+    use crate::engine::storage::sim::{Fault, Moment, SimDisk, SimProcess, Survival};
+
+    fn store(process: &Arc<SimProcess>) -> BlobStore {
+        let storage: Arc<dyn Storage> = Arc::<SimProcess>::clone(process);
+        BlobStore::new(storage, "/w/objects".into(), "/w/staging".into())
+    }
+
+    fn temporaries(disk: &SimDisk) -> Vec<PathBuf> {
+        disk.paths().into_iter().filter(|path| path.starts_with("/w/staging")).collect()
+    }
+
+    #[test]
+    fn failed_ingest_leaves_no_temporary_file() {
+        // The second ingest finds the body that is there, or one that is damaged.
+        for there in [None, Some(&b"body"[..]), Some(&b"ruin"[..])] {
+            let mut operation = 0;
+            loop {
+                let disk = SimDisk::new(operation);
+                if let Some(content) = there {
+                    disk.overwrite(&store(&disk.spawn(1)).path(&Digest::of(b"body")), content.to_vec());
+                }
+                let process = disk.spawn(2);
+                process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::Other));
+                let result = store(&process).ingest(&mut &b"body"[..]);
+                assert_eq!(temporaries(&disk), Vec::<PathBuf>::new(), "{there:?} {operation} {result:?}");
+                if !process.came_past_plans() {
+                    assert!(operation > 5 && result.is_ok(), "{operation}");
+                    break;
+                }
+                operation += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn body_that_cannot_be_read_from_the_user_leaves_no_temporary_file() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("broken"))
+            }
+        }
+        let disk = SimDisk::new(1);
+        store(&disk.spawn(1)).ingest(&mut Broken).unwrap_err();
+        assert_eq!(disk.paths(), Vec::<PathBuf>::new());
+    }
+
+    #[test]
+    fn existing_body_is_durable_when_its_second_ingest_returns() {
+        let body = Digest::of(b"body");
+        let disk = SimDisk::new(1);
+        let first = disk.spawn(1);
+        // The first process dies when it would sync the shard: the body has its name, but not durably.
+        let trial = SimDisk::new(1).spawn(1);
+        store(&trial).ingest(&mut &b"body"[..]).unwrap();
+        let changes = trial.changes();
+        first.plan(Moment::Change(changes - 1), Fault::Kill);
+        store(&first).ingest(&mut &b"body"[..]).unwrap_err();
+        let path = store(&first).path(&body);
+        assert_eq!(disk.read(&path).as_deref(), Some(&b"body"[..]));
+        let lost = disk.fork();
+        lost.crash(Survival::Dropped);
+        assert_eq!(lost.read(&path), None, "the name was durable already");
+        let second = disk.spawn(2);
+        assert_eq!(store(&second).ingest(&mut &b"body"[..]).unwrap().digest, body);
+        disk.crash(Survival::Dropped);
+        assert_eq!(disk.read(&path).as_deref(), Some(&b"body"[..]));
+    }
+
+    #[test]
+    fn stored_body_survives_a_power_cut_at_once() {
+        let disk = SimDisk::new(1);
+        let blobs = store(&disk.spawn(1));
+        let info = blobs.ingest(&mut &b"body"[..]).unwrap();
+        disk.crash(Survival::Dropped);
+        let blobs = store(&disk.spawn(2));
+        assert!(blobs.verify(&info.digest, &[4]).unwrap());
+        assert_eq!(blobs.size_of(&info.digest).unwrap(), Some(4));
+        assert_eq!(blobs.list().unwrap(), [info.digest]);
+    }
+
+    #[test]
+    fn damaged_body_of_equal_length_is_replaced_by_the_next_ingest() {
+        let disk = SimDisk::new(1);
+        let blobs = store(&disk.spawn(1));
+        let info = blobs.ingest(&mut &b"body"[..]).unwrap();
+        disk.overwrite(&blobs.path(&info.digest), b"ruin".to_vec());
+        assert!(!blobs.verify(&info.digest, &[4]).unwrap());
+        blobs.ingest(&mut &b"body"[..]).unwrap();
+        assert!(blobs.verify(&info.digest, &[4]).unwrap());
+    }
+
+    #[test]
+    fn existing_body_that_cannot_be_looked_at_is_replaced() {
+        let plain = SimDisk::new(1);
+        store(&plain.spawn(1)).ingest(&mut &b"body"[..]).unwrap();
+        let reads = {
+            let disk = plain.fork();
+            let process = disk.spawn(2);
+            store(&process).ingest(&mut &b"body"[..]).unwrap();
+            process.operations()
+        };
+        let mut replaced = 0;
+        for operation in 0..reads {
+            let disk = plain.fork();
+            let process = disk.spawn(2);
+            process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::PermissionDenied));
+            replaced += u64::from(store(&process).ingest(&mut &b"body"[..]).is_ok());
+            assert!(store(&disk.spawn(3)).verify(&Digest::of(b"body"), &[]).unwrap());
+        }
+        // Its size, the opening, its length, and three reads, two of them at its end.
+        assert_eq!(replaced, 6);
+    }
+
+    #[test]
+    fn copy_takes_over_whole_bodies_and_leaves_out_damaged_ones() {
+        let (near, far) = (SimDisk::new(1), SimDisk::new(2));
+        let (here, there) = (store(&near.spawn(1)), store(&far.spawn(1)));
+        let body = there.ingest(&mut &b"body"[..]).unwrap().digest;
+        assert!(here.copy_from(&there, &body).unwrap());
+        assert!(here.verify(&body, &[]).unwrap());
+        let damaged = there.ingest(&mut &b"other"[..]).unwrap().digest;
+        far.overwrite(&there.path(&damaged), b"ruins".to_vec());
+        assert!(!here.copy_from(&there, &damaged).unwrap());
+        assert_eq!(here.list().unwrap(), [body]);
+        // Shorter than the other's: copied again.
+        near.overwrite(&here.path(&body), b"bod".to_vec());
+        assert!(here.copy_from(&there, &body).unwrap());
+        assert!(here.verify(&body, &[]).unwrap());
+    }
+
+    #[test]
+    fn missing_body_is_told_from_one_that_cannot_be_read() {
+        let disk = SimDisk::new(1);
+        let process = disk.spawn(1);
+        let blobs = store(&process);
+        let digest = Digest::of(b"body");
+        assert_eq!(blobs.verify(&digest, &[]).unwrap_err().code(), "artifact_body_missing");
+        assert_eq!(blobs.size_of(&digest).unwrap(), None);
+        blobs.ingest(&mut &b"body"[..]).unwrap();
+        let asks: [fn(&BlobStore, &Digest) -> Option<Error>; 2] =
+            [|blobs, digest| blobs.size_of(digest).err(), |blobs, digest| blobs.open(digest).err()];
+        for ask in asks {
+            let next = Moment::Operation(process.operations());
+            process.plan(next, Fault::Error(io::ErrorKind::PermissionDenied));
+            assert_eq!(ask(&blobs, &digest).unwrap().code(), "storage_permission_denied");
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::engine::codec::CodecError;
 use crate::engine::entry::{Kind, Position};
+use crate::engine::storage::NotARegularFile;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,7 +16,7 @@ pub enum Error {
     /// The file system refused.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was tried, as a verb.
+        /// What was tried, as a verb. `list`, `look at` and what begins with `read` change nothing; all others write.
         action: &'static str,
         /// On what.
         path: PathBuf,
@@ -100,7 +101,9 @@ impl Error {
     /// A stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Io { source, .. } => match source.kind() {
+            Error::Io { source, .. } if NotARegularFile::is_cause_of(source) => "storage_not_a_file",
+            Error::Io { action, source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied if is_read(action) => "storage_permission_denied",
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "storage_read_only",
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "storage_full",
                 io::ErrorKind::NotFound => "storage_not_found",
@@ -124,6 +127,10 @@ impl Error {
             "storage_read_only" => {
                 Some("reading needs no write access; to capture, make the workspace writable")
             }
+            "storage_permission_denied" => {
+                Some("give yourself read permission for the file and for every directory above it")
+            }
+            "storage_not_a_file" => Some("move away what is there, or give the path of a regular file"),
             "storage_full" => Some("free some space; nothing already captured is lost"),
             "storage_not_found" => Some("check the path"),
             "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),
@@ -138,5 +145,41 @@ impl Error {
     }
 }
 
+/// Tells whether an action of an I/O error changes nothing.
+fn is_read(action: &str) -> bool {
+    matches!(action, "list" | "look at") || action.starts_with("read")
+}
+
 /// The result of an engine operation.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refused_reads_and_refused_writes_have_codes_of_their_own() {
+        let code = |action, kind: io::ErrorKind| Error::io(action, Path::new("/x"), kind.into()).code();
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        for action in ["read", "read segment", "read the content for", "list", "look at"] {
+            assert_eq!(code(action, PermissionDenied), "storage_permission_denied", "{action}");
+        }
+        for action in ["create", "write", "open", "publish", "append to", "remove", "sync", "lock"] {
+            assert_eq!(code(action, PermissionDenied), "storage_read_only", "{action}");
+        }
+        assert_eq!(code("read", ReadOnlyFilesystem), "storage_read_only");
+        let error = Error::io("read", Path::new("/x"), PermissionDenied.into());
+        assert!(error.hint().is_some_and(|hint| hint.contains("read permission")));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_has_a_code_and_a_hint() {
+        for source in [NotARegularFile::error("a named pipe"), io::ErrorKind::IsADirectory.into()] {
+            let error = Error::io("read", Path::new("/x"), source);
+            assert_eq!(error.code(), "storage_not_a_file");
+            assert!(error.hint().is_some());
+        }
+        let other = Error::io("read", Path::new("/x"), io::ErrorKind::InvalidInput.into());
+        assert_eq!(other.code(), "storage_io");
+    }
+}

@@ -54,15 +54,37 @@ pub struct FileInfo {
     pub place: Option<Place>,
 }
 
-/// One name in a directory.
+/// One name in a directory. A link that leads nowhere, or in a circle, is neither a directory nor a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirEntry {
     /// The name, without its directory.
     pub name: String,
-    /// Whether it is a directory.
+    /// Whether it is a directory, or a link to one.
     pub is_dir: bool,
     /// Whether it is a regular file, or a link to one: no directory, device, pipe or socket.
     pub is_file: bool,
+}
+
+/// The error of opening something other than a regular file: a directory, named pipe, socket or device. Reading one may
+/// wait, or go on, without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is {kind}, and only regular files are opened")]
+pub struct NotARegularFile {
+    /// The kind of thing found, with its article.
+    pub kind: &'static str,
+}
+
+impl NotARegularFile {
+    /// Wraps it as the system's errors are.
+    pub fn error(kind: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, NotARegularFile { kind })
+    }
+
+    /// Tells whether an error says that the path is not that of a regular file.
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        let typed = error.get_ref().is_some_and(|inner| inner.is::<NotARegularFile>());
+        typed || error.kind() == io::ErrorKind::IsADirectory
+    }
 }
 
 /// A read-only view of a whole file's bytes.
@@ -82,6 +104,12 @@ pub trait File: Debug + Send + Sync {
     /// Whether the file holds no bytes.
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
+    }
+    /// Returns the first offset at or after `offset` that may hold something other than zeros; `None` if there is none.
+    /// What lies before it, and behind the last one, was never written (a hole). Where the file system does not tell,
+    /// `offset` itself.
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        Ok((offset < self.len()?).then_some(offset))
     }
     /// Cuts or extends with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
@@ -104,7 +132,7 @@ pub trait File: Debug + Send + Sync {
 
 /// The system as the engine sees it.
 pub trait Storage: Debug + Send + Sync + 'static {
-    /// Opens a file.
+    /// Opens a regular file, without waiting. Anything else is refused with [`NotARegularFile`].
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
     /// Creates a directory and its missing parents; each new one is durable in its parent.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
@@ -204,6 +232,21 @@ pub fn write_all_at(file: &dyn File, offset: u64, data: &[u8]) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// Returns the end of the last data before `end`: between it and `end` nothing was ever written. Asks
+/// [`File::next_data`] a few dozen times, however large the file is; 0 if nothing was written before `end`.
+pub fn data_end_before(file: &dyn File, end: u64) -> io::Result<u64> {
+    // Whether there is data between an offset and `end` changes once, from yes to no, as the offset grows.
+    let (mut low, mut high) = (0, end);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match file.next_data(middle)? {
+            Some(at) if at < end => low = middle.max(at) + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
 }
 
 /// Makes a fully written and synced file visible under its name, durably: rename, then sync the directory.

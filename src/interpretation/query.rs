@@ -169,7 +169,12 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
         notes.push(Note::new(Severity::Warning, "fact_conflict", message).with("subject", subject));
     }
     for artifact in &s.artifacts {
-        if artifact.body.is_some() && !artifact.body_present {
+        if let Some(reason) = &artifact.body_error {
+            let own = &artifact.manifest.artifact_ref;
+            let message = format!("the body of {own} could not be looked at: {reason}");
+            let note = Note::new(Severity::Error, "artifact_body_unchecked", message);
+            notes.push(note.with("artifact", own));
+        } else if artifact.body.is_some() && !artifact.body_present {
             let message = format!("the body of {} is missing", artifact.manifest.artifact_ref);
             let note = Note::new(Severity::Error, "artifact_body_missing", message);
             notes.push(note.with("artifact", &artifact.manifest.artifact_ref));

@@ -1,6 +1,7 @@
 //! What lies in the log, for people who look for something.
 
 use crate::contract::{Canonical, Fact, Timestamp, Value};
+use crate::engine;
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::log::names;
@@ -65,22 +66,13 @@ pub struct DumpedEntry {
     pub bytes: usize,
 }
 
-/// Lists all streams. Reads the whole log.
+/// Lists all streams. Reads the whole log. A stream that cannot be read has a row with a note.
 pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
     let mut rows = Vec::new();
     for stream in list_streams(storage.as_ref(), log)? {
-        let mut segments = Vec::new();
-        for base in list_segments(storage.as_ref(), log, stream)? {
-            let path = names::segment_path(log, stream, base);
-            let bytes = storage.info(&path).map_or(0, |i| i.len);
-            let file = storage.open(&path, OpenMode::Read).ok();
-            let header = file.and_then(|f| read_headers(f.as_ref(), stream, base).ok()?.header.ok());
-            segments.push(SegmentRow { base, bytes, created: header.map(|h| Timestamp::from_nanos(h.time)) });
-        }
-        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
         let mut row = StreamRow {
             stream,
-            segments,
+            segments: Vec::new(),
             entries: 0,
             last: Seq(0),
             last_time: None,
@@ -88,33 +80,59 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
             closed: false,
             notes: Vec::new(),
         };
-        while let Some(item) = reader.next_item()? {
-            match item {
-                Item::Commit(commit) => {
-                    row.entries += commit.entries.len() as u64;
-                    if let Some(entry) = commit.entries.last() {
-                        row.last = entry.stamp.seq;
-                        row.last_time = Some(Timestamp::from_nanos(entry.stamp.time));
-                    }
-                }
-                Item::Gap(gap) => {
-                    row.notes.push(Note::new(
-                        Severity::Error,
-                        "log_gap",
-                        format!("entries are missing: {gap}"),
-                    ));
-                }
-                Item::Finding(_) => {}
-            }
+        if let Err(e) = fill(storage, log, &mut row) {
+            row.notes.push(unreadable(stream, e)?);
         }
-        row.closed = reader.tail() == Tail::Closed;
         rows.push(row);
     }
     Ok(rows)
 }
 
+/// Reads a stream into its row.
+fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::Result<()> {
+    let stream = row.stream;
+    for base in list_segments(storage.as_ref(), log, stream)? {
+        let path = names::segment_path(log, stream, base);
+        let bytes = storage.info(&path).map_or(0, |i| i.len);
+        let file = storage.open(&path, OpenMode::Read).ok();
+        let header = file.and_then(|f| read_headers(f.as_ref(), stream, base).ok()?.header.ok());
+        let created = header.map(|h| Timestamp::from_nanos(h.time));
+        row.segments.push(SegmentRow { base, bytes, created });
+    }
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+    while let Some(item) = reader.next_item()? {
+        match item {
+            Item::Commit(commit) => {
+                row.entries += commit.entries.len() as u64;
+                if let Some(entry) = commit.entries.last() {
+                    row.last = entry.stamp.seq;
+                    row.last_time = Some(Timestamp::from_nanos(entry.stamp.time));
+                }
+            }
+            Item::Gap(gap) => {
+                let message = format!("entries are missing: {gap}");
+                row.notes.push(Note::new(Severity::Error, "log_gap", message));
+            }
+            Item::Finding(_) => {}
+        }
+    }
+    row.closed = reader.tail() == Tail::Closed;
+    Ok(())
+}
+
+/// The note on a stream that the file system refuses; any other error is returned.
+fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
+    match &error {
+        engine::Error::Io { source, .. } => {
+            let message = format!("stream {stream} could not be read: {error}: {source}");
+            Ok(Note::new(Severity::Error, "stream_unreadable", message).with("stream", stream))
+        }
+        _ => Err(error),
+    }
+}
+
 /// Calls `f` with every readable entry of a stream (or of all), and with a note for every gap, in order, until it
-/// returns `false`.
+/// returns `false`. A stream that cannot be read is a note as well.
 pub fn dump(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -130,21 +148,38 @@ pub fn dump(
         }
     }
     for stream in streams {
-        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
-        while let Some(item) = reader.next_item()? {
-            let go_on = match item {
-                Item::Commit(commit) => commit.entries.iter().all(|entry| f(Ok(dumped(entry)))),
-                Item::Gap(gap) => {
-                    f(Err(Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))))
-                }
-                Item::Finding(_) => true,
-            };
-            if !go_on {
-                return Ok(());
-            }
+        let go_on = match dump_stream(storage, log, stream, &mut f) {
+            Ok(go_on) => go_on,
+            Err(e) => f(Err(unreadable(stream, e)?)),
+        };
+        if !go_on {
+            break;
         }
     }
     Ok(())
+}
+
+/// `false`: no more is wanted.
+fn dump_stream(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    stream: StreamId,
+    f: &mut impl FnMut(std::result::Result<DumpedEntry, Note>) -> bool,
+) -> engine::Result<bool> {
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+    while let Some(item) = reader.next_item()? {
+        let go_on = match item {
+            Item::Commit(commit) => commit.entries.iter().all(|entry| f(Ok(dumped(entry)))),
+            Item::Gap(gap) => {
+                f(Err(Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))))
+            }
+            Item::Finding(_) => true,
+        };
+        if !go_on {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn dumped(entry: &Entry) -> DumpedEntry {

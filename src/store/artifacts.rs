@@ -1,6 +1,7 @@
 //! Artifacts: manifests, and whether their bodies are there.
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
+use crate::engine;
 use crate::engine::checksum::Digest;
 use crate::engine::projection::Version;
 use crate::projections::keys;
@@ -15,8 +16,11 @@ pub struct ArtifactRow {
     pub manifest: ArtifactManifest,
     /// The digest of its body, if that lies in this workspace.
     pub body: Option<Digest>,
-    /// Whether the body is where it should be, with the size it should have. Its content is not read.
+    /// Whether the body is where it should be, with the size it should have. Its content is not read. `false` as well
+    /// where it could not be looked at.
     pub body_present: bool,
+    /// The reason why the body could not be looked at.
+    pub body_error: Option<String>,
     /// Whether several manifests claim this ref.
     pub conflict: bool,
 }
@@ -78,14 +82,36 @@ impl StoreView<'_> {
             }
         }
         let Some((manifest, body)) = chosen else { return Ok(None) };
-        let size = body.as_ref().map(|body| self.blobs.size_of(body)).transpose()?.flatten();
+        let (size, body_error) = match body.as_ref().map(|body| self.blobs.size_of(body)) {
+            Some(Ok(size)) => (size, None),
+            Some(Err(e)) => (None, Some(with_source(&e))),
+            None => (None, None),
+        };
         let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
-        Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, conflict }))
+        Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Whether a body still has its digest. Reads all of it. Errors: it is missing, or cannot be read.
+    /// Tells whether a body still has its digest. Reads all of it, unless it is far larger than every artifact says whose
+    /// body it is, and empty there. Errors: it is missing, or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
-        Ok(self.blobs.verify(digest)?)
+        let mut refs = Vec::new();
+        self.view.keys(BODIES, &digest.0, |key| {
+            refs.extend(key.get(digest.0.len()..).map(<[u8]>::to_vec));
+            Ok(true)
+        })?;
+        let mut sizes = Vec::new();
+        for artifact in refs {
+            for captured in self.ranked(ARTIFACTS.name, self.view.versions_of(ARTIFACTS, &artifact)?)? {
+                match captured.fact {
+                    Fact::Artifact(manifest, Some(body)) if body == digest.0 => {
+                        // Any size is right for an artifact that does not name one.
+                        sizes.push(manifest.size_bytes.unwrap_or(u64::MAX));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(self.blobs.verify(digest, &sizes)?)
     }
 
     /// The digests of all bodies that artifacts refer to.
@@ -100,4 +126,10 @@ impl StoreView<'_> {
         digests.dedup();
         Ok(digests)
     }
+}
+
+/// An error in one line, with the system's reason.
+fn with_source(error: &engine::Error) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}"));
+    format!("{error}{}", source.unwrap_or_default())
 }

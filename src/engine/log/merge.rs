@@ -18,7 +18,7 @@ use crate::engine::log::replace::{carry_out, copy_segment, prepare, remove_segme
 use crate::engine::log::rewrite::{Plan, damaged_of, segments_of};
 use crate::engine::log::same::{Likeness, compare};
 use crate::engine::log::segment::{HeaderFault, Origin};
-use crate::engine::log::stream::{list_streams, log_bytes, origin_of, read_headers};
+use crate::engine::log::stream::{list_segments, list_streams, log_bytes, origin_of, read_headers};
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -238,14 +238,25 @@ struct Merger<'a> {
 
 impl Merger<'_> {
     /// The source's streams with all that may have to do with them, the oldest first.
-    fn families(&self, streams: &[StreamId]) -> Result<Vec<Family>> {
+    fn families(&mut self, streams: &[StreamId]) -> Result<Vec<Family>> {
         let mut origins = BTreeMap::new();
         let mut present: BTreeMap<StreamId, [bool; 2]> = BTreeMap::new();
         let target = list_streams(self.sides.storage.as_ref(), self.sides.into)?;
         for (side, ids) in [(Side::Target, &target[..]), (Side::Source, streams)] {
             for id in ids {
                 let log = self.sides.log(side);
-                if segments_of(&self.sides, side, *id)?.is_empty() {
+                let segments = match side {
+                    Side::Target => segments_of(&self.sides, side, *id)?,
+                    Side::Source => match list_segments(self.sides.storage.as_ref(), log, *id) {
+                        Ok(segments) => segments,
+                        Err(Error::Io { .. }) => {
+                            self.say(*id, Change::Skipped(SkipReason::Unreadable), 0);
+                            continue;
+                        }
+                        Err(e) => return Err(e),
+                    },
+                };
+                if segments.is_empty() {
                     continue;
                 }
                 let [there, here] = present.entry(*id).or_default();

@@ -13,9 +13,10 @@ use crate::engine::log::history::{End, EndWatch, HistoryReader, Lost, Part, Side
 use crate::engine::log::names;
 use crate::engine::log::quarantine::is_damage;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::resync::ZEROS_READ_MAX;
 use crate::engine::log::segment::{Origin, SegmentHeader};
 use crate::engine::log::stream::{list_segments, read_headers};
-use crate::engine::storage::{File, OpenMode, read_full_at};
+use crate::engine::storage::{File, OpenMode, data_end_before, read_full_at};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -348,11 +349,12 @@ fn salt_and_len(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> R
     Ok(header.map(|header| (header.salt, len)))
 }
 
-/// Where the last byte stands that is not zero, and one more.
+/// Returns the offset behind the last byte that is not zero. Long runs of zeros that were never written are not read.
 pub(super) fn content_len(file: &dyn File) -> io::Result<u64> {
     const CHUNK: u64 = 64 << 10;
     let mut end = file.len()?;
     let mut buffer = vec![0u8; CHUNK as usize];
+    let mut zeros = 0;
     while end > 0 {
         let start = end.saturating_sub(CHUNK);
         let part = buffer.get_mut(..(end - start) as usize).unwrap_or_default();
@@ -362,6 +364,11 @@ pub(super) fn content_len(file: &dyn File) -> io::Result<u64> {
             return Ok(start + at as u64 + 1);
         }
         end = start;
+        zeros += CHUNK;
+        if zeros >= ZEROS_READ_MAX {
+            end = data_end_before(file, end)?;
+            zeros = 0;
+        }
     }
     Ok(0)
 }

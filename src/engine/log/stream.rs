@@ -13,22 +13,23 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The streams in the log, oldest name first. A log whose directory is missing has none.
+/// Returns the streams in the log, oldest name first: everything with the name of one, so that a folder that cannot be
+/// read, or a link that leads nowhere, is a stream that cannot be read. A log whose directory is missing has none.
 pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
     let names = match storage.list(log) {
         Ok(names) => names,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(Error::io("list", log, e)),
     };
-    Ok(names.iter().filter(|n| n.is_dir).filter_map(|n| StreamId::parse(&n.name)).collect())
+    Ok(names.iter().filter_map(|n| StreamId::parse(&n.name)).collect())
 }
 
-/// The first sequence numbers of a stream's segments, ascending.
+/// Returns the first sequence numbers of a stream's segments, ascending: of everything with the name of one, so that
+/// what is not a regular file is a segment that cannot be read.
 pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
-    // What is no file (a pipe would never answer) is none of ours.
-    Ok(entries.iter().filter(|n| n.is_file).filter_map(|n| names::parse_segment(&n.name)).collect())
+    Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
 /// The length of all segments of these streams together, for showing progress; what cannot be looked at counts as empty.

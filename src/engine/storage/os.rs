@@ -3,7 +3,7 @@
 //! Linux is what is tested. Elsewhere: no boot id (so every writer starts a stream of its own), directory
 //! syncs are skipped where directories cannot be opened (Windows), and nothing is mapped.
 
-use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, OpenMode, Place, Storage};
+use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -56,6 +56,11 @@ impl File for OsFile {
 
     fn len(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        let len = self.file.metadata()?.len();
+        if offset >= len { Ok(None) } else { holes::next_data(&self.file, offset) }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -213,6 +218,93 @@ mod room {
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod holes {
+    use rustix::fs::{SeekFrom, seek};
+    use rustix::io::Errno;
+    use std::fs;
+    use std::io;
+
+    /// Moves the cursor of the open file, which nothing else uses: all access is by offset.
+    pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>> {
+        match seek(file, SeekFrom::Data(offset)) {
+            Ok(at) => Ok(Some(at.max(offset))),
+            Err(Errno::NXIO) => Ok(None),
+            Err(Errno::INVAL | Errno::NOTSUP | Errno::NOSYS) => Ok(Some(offset)),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod holes {
+    pub(super) fn next_data(_file: &std::fs::File, offset: u64) -> std::io::Result<Option<u64>> {
+        Ok(Some(offset))
+    }
+}
+
+/// Opening of files and directories, which never waits and never opens anything else.
+#[cfg(unix)]
+mod opening {
+    use rustix::fs::OFlags;
+    use rustix::io::Errno;
+    use std::fs;
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    use std::path::Path;
+
+    fn with(options: &fs::OpenOptions, flags: OFlags, path: &Path) -> io::Result<fs::File> {
+        options.clone().custom_flags((flags | OFlags::CLOEXEC).bits().cast_signed()).open(path)
+    }
+
+    /// Opens a file without waiting for the other end of a pipe and without taking over a terminal.
+    pub(super) fn file(options: &fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+        match with(options, OFlags::NONBLOCK | OFlags::NOCTTY, path) {
+            // The file is lent to a client by a file server (a lease, see fcntl(2)); the server gets it back soon.
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() => {
+                with(options, OFlags::NOCTTY, path)
+            }
+            // A socket.
+            Err(e) if e.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
+                let meta = fs::metadata(path)?;
+                Err(if meta.is_file() { e } else { super::NotARegularFile::error(kind(&meta)) })
+            }
+            opened => opened,
+        }
+    }
+
+    /// Opens a directory to sync it.
+    pub(super) fn directory(path: &Path) -> io::Result<fs::File> {
+        with(fs::OpenOptions::new().read(true), OFlags::DIRECTORY, path)
+    }
+
+    pub(super) fn kind(meta: &fs::Metadata) -> &'static str {
+        let kind = meta.file_type();
+        match () {
+            () if kind.is_dir() => "a directory",
+            () if kind.is_fifo() => "a named pipe",
+            () if kind.is_socket() => "a socket",
+            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () => "a special file",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod opening {
+    use std::fs;
+    use std::io;
+    use std::path::Path;
+
+    pub(super) fn file(options: &fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+        options.open(path)
+    }
+
+    pub(super) fn kind(meta: &fs::Metadata) -> &'static str {
+        if meta.is_dir() { "a directory" } else { "a special file" }
+    }
+}
+
 #[cfg(unix)]
 fn place_of(meta: &fs::Metadata) -> Option<Place> {
     use std::os::unix::fs::MetadataExt;
@@ -234,7 +326,12 @@ impl Storage for OsStorage {
             OpenMode::CreateNew => options.write(true).create_new(true),
             OpenMode::Create => options.write(true).create(true).truncate(false),
         };
-        Ok(Arc::new(OsFile { file: options.open(path)? }))
+        let file = opening::file(&options, path)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(NotARegularFile::error(opening::kind(&meta)));
+        }
+        Ok(Arc::new(OsFile { file }))
     }
 
     fn create_dir_all(&self, path: &Path) -> io::Result<()> {
@@ -254,8 +351,14 @@ impl Storage for OsStorage {
         }
     }
 
+    #[cfg(unix)]
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        if cfg!(unix) { fs::File::open(path)?.sync_all() } else { Ok(()) }
+        opening::directory(path)?.sync_all()
+    }
+
+    #[cfg(not(unix))]
+    fn sync_dir(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -272,10 +375,13 @@ impl Storage for OsStorage {
             let entry = entry?;
             // A name that is not UTF-8 is none of ours.
             if let Ok(name) = entry.file_name().into_string() {
-                let kind = entry.file_type()?;
-                let linked = || fs::metadata(entry.path()).is_ok_and(|meta| meta.is_file());
-                let is_file = kind.is_file() || (kind.is_symlink() && linked());
-                names.push(DirEntry { name, is_dir: kind.is_dir(), is_file });
+                let mut kind = Some(entry.file_type()?);
+                if kind.is_some_and(|kind| kind.is_symlink()) {
+                    kind = fs::metadata(entry.path()).ok().map(|meta| meta.file_type());
+                }
+                let is_dir = kind.is_some_and(|kind| kind.is_dir());
+                let is_file = kind.is_some_and(|kind| kind.is_file());
+                names.push(DirEntry { name, is_dir, is_file });
             }
         }
         names.sort_by(|a, b| a.name.cmp(&b.name));
@@ -302,7 +408,7 @@ impl Storage for OsStorage {
     }
 
     fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
-        entropy::fill(out)
+        getrandom::fill(out).map_err(io::Error::from)
     }
 
     fn process_id(&self) -> u32 {
@@ -316,32 +422,115 @@ impl Storage for OsStorage {
     }
 }
 
+#[cfg(test)]
 #[cfg(unix)]
-mod entropy {
-    use std::fs;
-    use std::io::{self, Read};
+mod tests {
+    use super::*;
+    use crate::engine::storage::data_end_before;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
 
-    pub(super) fn fill(out: &mut [u8]) -> io::Result<()> {
-        fs::File::open("/dev/urandom")?.read_exact(out)
-    }
-}
+    struct TempDir(PathBuf);
 
-#[cfg(not(unix))]
-mod entropy {
-    //! The standard library seeds its hash maps from the system's generator; a digest of such seeds,
-    //! the process and the time is as unpredictable as they are.
-
-    use std::hash::{BuildHasher, RandomState};
-    use std::io;
-
-    pub(super) fn fill(out: &mut [u8]) -> io::Result<()> {
-        let mut hasher = blake3::Hasher::new();
-        for n in 0..8u32 {
-            hasher.update(&RandomState::new().hash_one(n).to_le_bytes());
+    impl TempDir {
+        fn new(name: &str) -> TempDir {
+            let path = std::env::temp_dir().join(format!("contexta-os-{name}-{}", std::process::id()));
+            let _ = fs::remove_dir_all(&path);
+            fs::create_dir_all(&path).unwrap();
+            TempDir(path)
         }
-        hasher.update(&std::process::id().to_le_bytes());
-        hasher.update(&super::nanoseconds(Ok(std::time::SystemTime::now())).to_le_bytes());
-        hasher.finalize_xof().fill(out);
-        Ok(())
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn only_regular_files_are_opened_and_nothing_waits() {
+        let dir = TempDir::new("kinds");
+        let at = |name: &str| dir.0.join(name);
+        fs::write(at("file"), b"abc").unwrap();
+        symlink("file", at("link")).unwrap();
+        fs::create_dir(at("dir")).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
+        symlink("pipe", at("pipe-link")).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        symlink("/dev/zero", at("device")).unwrap();
+        for mode in [OpenMode::Read, OpenMode::ReadWrite, OpenMode::Create] {
+            for name in ["dir", "pipe", "pipe-link", "socket", "device"] {
+                let error = OsStorage.open(&at(name), mode).unwrap_err();
+                assert!(NotARegularFile::is_cause_of(&error), "{mode:?} {name}: {error:?}");
+            }
+            for name in ["file", "link"] {
+                let mut read = [0; 3];
+                assert_eq!(OsStorage.open(&at(name), mode).unwrap().read_at(0, &mut read).unwrap(), 3);
+                assert_eq!(&read, b"abc");
+            }
+        }
+        let taken = OsStorage.open(&at("pipe"), OpenMode::CreateNew).unwrap_err();
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert!(OsStorage.sync_dir(&at("dir")).is_ok());
+        assert_eq!(OsStorage.sync_dir(&at("pipe")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        assert_eq!(OsStorage.sync_dir(&at("file")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
+    }
+
+    #[test]
+    fn listing_follows_links_and_keeps_those_that_lead_nowhere() {
+        let dir = TempDir::new("listing");
+        let at = |name: &str| dir.0.join(name);
+        fs::write(at("a-file"), b"abc").unwrap();
+        fs::create_dir(at("b-dir")).unwrap();
+        symlink("a-file", at("c-to-file")).unwrap();
+        symlink("b-dir", at("d-to-dir")).unwrap();
+        symlink("nowhere", at("e-dangling")).unwrap();
+        symlink("f-loop", at("f-loop")).unwrap();
+        symlink("/dev/null", at("g-device")).unwrap();
+        let listed: Vec<(String, bool, bool)> =
+            OsStorage.list(&dir.0).unwrap().into_iter().map(|e| (e.name, e.is_dir, e.is_file)).collect();
+        let row = |name: &str, is_dir, is_file| (name.to_owned(), is_dir, is_file);
+        let expected = [
+            row("a-file", false, true),
+            row("b-dir", true, false),
+            row("c-to-file", false, true),
+            row("d-to-dir", true, false),
+            row("e-dangling", false, false),
+            row("f-loop", false, false),
+            row("g-device", false, false),
+        ];
+        assert_eq!(listed, expected);
+    }
+
+    #[test]
+    fn data_and_holes_of_a_sparse_file_are_told_apart() {
+        const FAR: u64 = 1 << 39;
+        let dir = TempDir::new("sparse");
+        let path = dir.0.join("sparse");
+        let file = OsStorage.open(&path, OpenMode::CreateNew).unwrap();
+        assert_eq!(file.next_data(0).unwrap(), None);
+        file.set_len(1 << 40).unwrap();
+        file.write_at(0, b"abc").unwrap();
+        file.write_at(FAR, b"abc").unwrap();
+        assert_eq!(file.next_data(0).unwrap(), Some(0));
+        assert_eq!(file.next_data(2).unwrap(), Some(2));
+        assert_eq!(file.next_data(1 << 40).unwrap(), None);
+        if cfg!(target_os = "linux") {
+            let next = file.next_data(1 << 20).unwrap().unwrap();
+            assert!(next <= FAR && next > FAR - (1 << 22), "{next}");
+            assert_eq!(file.next_data(FAR + (1 << 22)).unwrap(), None);
+            let end = data_end_before(file.as_ref(), 1 << 40).unwrap();
+            assert!(end >= FAR + 3 && end < FAR + (1 << 22), "{end}");
+            let end = data_end_before(file.as_ref(), FAR - (1 << 22)).unwrap();
+            assert!((3..1 << 22).contains(&end), "{end}");
+        }
+    }
+
+    #[test]
+    fn random_bytes_fill_the_buffer_and_do_not_repeat() {
+        let (mut first, mut second) = ([0; 64], [0; 64]);
+        OsStorage.entropy(&mut first).unwrap();
+        OsStorage.entropy(&mut second).unwrap();
+        assert!(first != second && first[32..] != [0; 32]);
     }
 }

@@ -421,6 +421,7 @@ impl Importer<'_> {
                         manifest: manifest.clone().into_inner(),
                         body: body.map(Digest),
                         body_present: body.is_some(),
+                        body_error: None,
                         conflict: false,
                     });
                 }
