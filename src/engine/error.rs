@@ -64,6 +64,12 @@ pub enum Error {
         /// Its reason.
         reason: String,
     },
+    /// Another merge into the same log is running.
+    #[error("another merge into this log is running: it holds the lock {path}")]
+    MergeBusy {
+        /// The lock file of the merge.
+        path: PathBuf,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -92,6 +98,7 @@ impl Error {
             Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
+            Error::MergeBusy { .. } => "merge_busy",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -109,6 +116,7 @@ impl Error {
             "storage_io" => Some("check the path, and that everything above it is a directory"),
             "entry_unwritable" => Some("an entry holds at most 4 MiB; store large content as an artifact"),
             "commit_too_large" => Some("split the commit; store large content as an artifact"),
+            "merge_busy" => Some("wait until the other merge has ended, then merge again"),
             "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
             _ => None,
         }
