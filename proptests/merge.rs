@@ -9,9 +9,9 @@ use contexta::engine::log::fork::{content_digest, derived_id};
 use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
 use contexta::engine::log::quarantine::quarantine;
 use contexta::engine::log::segment::{FRAMES_AT, Origin};
-use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode};
-use contexta::engine::storage::Storage;
+use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
 use contexta::engine::storage::sim::{Fault, Moment};
+use contexta::engine::storage::{OpenMode, Storage};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -877,4 +877,318 @@ fn the_oracle_sees_an_entry_more() {
     let storage = copies[0].disk.process(9);
     let scan = Scan::of(&storage, &copies[0].log_dir(), copies[0].streams()[0], ScanMode::Full);
     assert_eq!(scan.entries.len(), contents(&copies[0]).len());
+}
+
+/// Also where only zeros of the last frame are damaged: its padding, or the end of a payload.
+#[test]
+fn a_flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_copy() {
+    for n in 0..6u8 {
+        let workspace = Workspace::new(80, 1 << 20);
+        go_on(&workspace, 0..n + 1);
+        let other = workspace.copy_to("/other");
+        let path = workspace.segments().pop().unwrap();
+        let bytes = workspace.disk.read(&path).unwrap();
+        let end = bytes.iter().rposition(|b| *b != 0).unwrap() + 1;
+        let end = end.next_multiple_of(8);
+        for bit in (end - 16) * 8..end * 8 {
+            workspace.disk.overwrite(&path, bytes.clone());
+            workspace.flip(&path, bit);
+            merged(&other, &workspace);
+        }
+    }
+}
+
+// ---- files with the name of a segment that are none
+
+/// The sequence number in a segment's name.
+fn base_of(path: &Path) -> u64 {
+    path.file_stem().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+/// Writes a file under the name of a segment of the stream that a workspace holds.
+fn put_file(workspace: &Workspace, stream: StreamId, base: u64, bytes: &[u8]) -> PathBuf {
+    let path = workspace.log_dir().join(stream.to_string()).join(format!("{base:020}.seg"));
+    workspace.disk.overwrite(&path, bytes.to_vec());
+    path
+}
+
+/// Sequence numbers of a stream that no segment of it begins with, up to behind its last entry.
+fn free_names(workspace: &Workspace, stream: StreamId) -> Vec<u64> {
+    let dir = workspace.log_dir().join(stream.to_string());
+    let taken: BTreeSet<u64> =
+        workspace.segments().iter().filter(|p| p.starts_with(&dir)).map(|p| base_of(p)).collect();
+    let next = workspace.scan(stream, ScanMode::Full).next.0;
+    (2..next + 2).filter(|base| !taken.contains(base)).collect()
+}
+
+/// The link of the chain after the last entry.
+fn head(workspace: &Workspace, stream: StreamId, last: Seq) -> Option<Digest> {
+    let storage = workspace.disk.process(99);
+    let mut reader = StreamReader::open(&storage, &workspace.log_dir(), stream, ScanMode::Full).unwrap();
+    reader.watch(last);
+    while reader.next_item().unwrap().is_some() {}
+    reader.watched(last)
+}
+
+/// Asserts that the only thing amiss is the stray file, and that it hides nothing.
+fn check_harmless(sound: &Workspace, workspace: &Workspace, stray: u64) {
+    let stream = sound.streams()[0];
+    let (expected, scan) = (sound.scan(stream, ScanMode::Full), workspace.scan(stream, ScanMode::Full));
+    assert_eq!(scan.entries, expected.entries, "stray at {stray}");
+    let others = scan.findings.iter().filter(|f| (f.segment.0, f.kind) != (stray, FindingKind::Foreign));
+    assert_eq!(others.count(), 0, "stray at {stray}: {scan:#?}");
+    // Behind the last segment a foreign file may be what is left of one.
+    let last_segment = sound.segments().last().map(|p| base_of(p)).unwrap();
+    assert!(scan.gaps.is_empty() || stray > last_segment, "stray at {stray}: {scan:#?}");
+    let last = expected.entries.last().unwrap().stamp.seq;
+    assert_eq!(head(workspace, stream, last), head(sound, stream, last), "stray at {stray}");
+}
+
+#[test]
+fn merge_over_a_stray_copy_of_a_segment_breaks_no_chain() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let first = sound.disk.read(&sound.segments()[0]).unwrap();
+    for base in free_names(&sound, stream) {
+        let target = sound.copy_to("/target");
+        put_file(&target, stream, base, &first);
+        assert!(merged(&sound, &target).is_unchanged());
+        check_harmless(&sound, &target, base);
+        // Damage elsewhere is repaired beside it.
+        for n in [0, 2, target.segments().len() - 1] {
+            let path = target.segments()[n].clone();
+            if base_of(&path) != base {
+                target.flip(&path, 8 * 4420);
+            }
+        }
+        merged(&sound, &target);
+        check_harmless(&sound, &target, base);
+        target.disk.remove_tree(&target.root);
+    }
+}
+
+#[test]
+fn merge_from_a_log_with_a_stray_copy_of_a_segment_leaves_it_out() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let first = sound.disk.read(&sound.segments()[0]).unwrap();
+    let source = at(&sound, "/source");
+    for base in free_names(&sound, stream) {
+        sound.copy_to("/source");
+        put_file(&source, stream, base, &first);
+        let (empty, short, damaged) = (at(&sound, "/empty"), at(&sound, "/short"), at(&sound, "/damaged"));
+        for target in [&short, &damaged] {
+            sound.copy_to(target.root.to_str().unwrap());
+        }
+        short.segments().iter().skip(2).for_each(|path| short.disk.remove_tree(path));
+        damaged.flip(&damaged.segments()[0], 8 * 4420);
+        damaged.flip(&damaged.segments()[3], 8 * 4420);
+        for target in [&empty, &short, &damaged] {
+            merged(&source, target);
+            assert_eq!(segments(target), segments(&sound), "stray at {base} of {}", target.root.display());
+            target.disk.remove_tree(&target.root);
+        }
+        source.disk.remove_tree(&source.root);
+    }
+}
+
+#[test]
+fn a_stray_file_in_the_place_of_a_segment_goes_to_quarantine_when_the_segment_comes() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let first = sound.disk.read(&sound.segments()[0]).unwrap();
+    for n in 1..sound.segments().len() {
+        // Alone there, between others, and as the last file.
+        for kept in [1, n, usize::MAX] {
+            let target = sound.copy_to("/target");
+            let paths = target.segments();
+            paths.iter().skip(kept).for_each(|path| target.disk.remove_tree(path));
+            put_file(&target, stream, base_of(&paths[n]), &first);
+            let report = merged(&sound, &target);
+            assert_eq!(segments(&target), segments(&sound), "{report:#?}");
+            let [kept] = &report.quarantined[..] else { panic!("{report:#?}") };
+            assert_eq!(target.disk.read(&kept.path).as_ref(), Some(&first));
+            target.disk.remove_tree(&target.root);
+        }
+    }
+}
+
+/// A stray file before the fork is no place to begin reading for what branches off, and one behind it does not stay
+/// alone in what loses its end.
+#[test]
+fn a_stray_file_in_a_forked_stream_hides_no_entry() {
+    let copies = forked();
+    let (left, right) = (&copies[0], &copies[2]);
+    let expected = merged_all(&[left, right], "/expected");
+    let stream = left.streams()[0];
+    let first = left.disk.read(&left.segments()[0]).unwrap();
+    for (mine, other) in [(left, right), (right, left)] {
+        for base in free_names(mine, stream)
+            .into_iter()
+            .filter(|base| *base <= mine.scan(stream, ScanMode::Full).next.0)
+        {
+            let stray = mine.copy_to("/stray");
+            put_file(&stray, stream, base, &first);
+            let into = other.copy_to("/into");
+            merged(&stray, &into);
+            assert_eq!(named(&into), named(&expected), "from a log with a stray at {base}");
+            let broken = |w: &Workspace| {
+                let scans = w.streams().into_iter().map(|s| w.scan(s, ScanMode::Full));
+                scans.flat_map(|scan| scan.findings).any(|f| f.kind != FindingKind::Foreign)
+            };
+            assert!(!broken(&into));
+            merged(other, &stray);
+            assert_eq!(named(&stray), named(&expected), "into a log with a stray at {base}");
+            assert!(!broken(&stray));
+            stray.disk.remove_tree(&stray.root);
+            into.disk.remove_tree(&into.root);
+        }
+    }
+}
+
+/// Fillings of a file whose creation was interrupted before its header was written.
+fn unfinished() -> [Vec<u8>; 3] {
+    [Vec::new(), vec![0; 100], vec![0; FRAMES_AT as usize + 5000]]
+}
+
+#[test]
+fn an_unfinished_segment_of_the_source_is_left_out() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let source = at(&sound, "/source");
+    for bytes in unfinished() {
+        for base in free_names(&sound, stream) {
+            sound.copy_to("/source");
+            put_file(&source, stream, base, &bytes);
+            let (empty, equal) = (at(&sound, "/empty"), sound.copy_to("/equal"));
+            let (short, damaged) = (sound.copy_to("/short"), sound.copy_to("/damaged"));
+            short.segments().iter().skip(2).for_each(|path| short.disk.remove_tree(path));
+            damaged.flip(&damaged.segments()[0], 8 * 4420);
+            damaged.flip(&damaged.segments()[3], 8 * 4420);
+            for target in [&empty, &equal, &short, &damaged] {
+                merged(&source, target);
+                assert_eq!(segments(target), segments(&sound), "{base} of {}", target.root.display());
+                target.disk.remove_tree(&target.root);
+            }
+            source.disk.remove_tree(&source.root);
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_stream() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    for bytes in unfinished() {
+        for base in free_names(&sound, stream) {
+            let (short, damaged) = (sound.copy_to("/short"), sound.copy_to("/damaged"));
+            short.segments().iter().skip(2).for_each(|path| short.disk.remove_tree(path));
+            damaged.flip(&damaged.segments()[0], 8 * 4420);
+            damaged.flip(&damaged.segments()[3], 8 * 4420);
+            for target in [&short, &damaged] {
+                put_file(target, stream, base, &bytes);
+                merged(&sound, target);
+                assert_eq!(segments(target), segments(&sound), "{base} of {}", target.root.display());
+                target.disk.remove_tree(&target.root);
+            }
+        }
+    }
+}
+
+#[test]
+fn an_unfinished_segment_gives_way_to_the_segment_of_its_name() {
+    let sound = closed();
+    let paths = sound.segments();
+    for bytes in unfinished() {
+        for n in 0..paths.len() {
+            let target = sound.copy_to("/target");
+            let left: Vec<PathBuf> = target.segments();
+            left.iter().skip(n + 1).for_each(|path| target.disk.remove_tree(path));
+            target.disk.overwrite(&left[n], bytes.clone());
+            let report = merged(&sound, &target);
+            assert_eq!(segments(&target), segments(&sound));
+            assert_eq!(report.quarantined, []);
+            // The other way round nothing is taken from it.
+            let source = sound.copy_to("/source");
+            source.disk.overwrite(&source.segments()[n], bytes.clone());
+            assert!(merged(&source, &target).is_unchanged());
+            target.disk.remove_tree(&target.root);
+            source.disk.remove_tree(&source.root);
+        }
+    }
+}
+
+#[test]
+fn a_stream_without_a_finished_segment_is_not_copied() {
+    let sound = closed();
+    let first = sound.segments()[0].clone();
+    for bytes in unfinished() {
+        let source = at(&sound, "/source");
+        source.disk.overwrite(&source.root.join(first.strip_prefix(&sound.root).unwrap()), bytes);
+        let target = at(&sound, "/target");
+        let report = merged(&source, &target);
+        assert_eq!((report.streams, segments(&target)), (vec![], Files::new()));
+        source.disk.remove_tree(&source.root);
+        target.disk.remove_tree(&target.root);
+    }
+}
+
+/// Without a header of its own nobody can say what a file at the end holds: that something is lost stays known.
+#[test]
+fn a_last_segment_with_a_lost_header_stays_known_as_lost() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let is_lost = |w: &Workspace| w.scan(stream, ScanMode::Full).gaps.iter().any(|gap| gap.last.is_none());
+    let headless = |root: &str| {
+        let copy = sound.copy_to(root);
+        for at in [0, 4096] {
+            copy.flip(copy.segments().last().unwrap(), at * 8);
+        }
+        copy
+    };
+    let without = |root: &str, flipped: &[usize]| {
+        let copy = sound.copy_to(root);
+        copy.disk.remove_tree(copy.segments().last().unwrap());
+        flipped.iter().for_each(|n| copy.flip(&copy.segments()[*n], 8 * 4420));
+        copy
+    };
+    let count = sound.segments().len();
+    for (n, flipped) in [&[][..], &[0], &[count - 2], &[0, count - 2]].into_iter().enumerate() {
+        let (from, into) = (headless(&format!("/headless{n}")), without(&format!("/without{n}"), flipped));
+        assert!(!is_lost(&into));
+        merged(&from, &into);
+        assert!(is_lost(&into), "{flipped:?}");
+        let (into, from) = (headless(&format!("/into{n}")), without(&format!("/from{n}"), &[]));
+        flipped.iter().for_each(|n| into.flip(&into.segments()[*n], 8 * 4420));
+        let last = (into.segments().pop(), into.segments().pop().and_then(|path| into.disk.read(&path)));
+        merged(&from, &into);
+        assert!(is_lost(&into));
+        // What is sound is what it was, and the damaged file stays.
+        assert_eq!((into.segments().pop(), into.segments().pop().and_then(|p| into.disk.read(&p))), last);
+        for (path, bytes) in segments(&from) {
+            assert_eq!(segments(&into)[&path], bytes, "{flipped:?}");
+        }
+    }
+}
+
+// ---- two merges at once
+
+#[test]
+fn merge_while_another_runs_is_merge_busy_and_changes_nothing() {
+    let sound = closed();
+    let into = at(&sound, "/into");
+    merged(&sound, &into);
+    let lock = into.root.join("quarantine/merge.lock");
+    into.disk.remove_tree(&into.segments()[0]);
+    let before = segments(&into);
+    let other = into.disk.process(60).open(&lock, OpenMode::ReadWrite).unwrap();
+    assert!(other.try_lock().unwrap());
+    let error = merge_on(&into.disk.process(50), &sound, &into).unwrap_err();
+    assert_eq!(error.code(), "merge_busy");
+    assert!(error.to_string().contains("merge.lock"), "{error}");
+    assert!(error.hint().is_some());
+    assert_eq!(segments(&into), before);
+    drop(other);
+    merged(&sound, &into);
+    assert_eq!(segments(&into), segments(&sound));
 }

@@ -4,6 +4,8 @@ use crate::support::{TempDir, two_runs};
 use contexta::Options;
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
+use contexta::engine::storage::os::OsStorage;
+use contexta::engine::storage::{OpenMode, Storage};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -226,6 +228,30 @@ fn merge_takes_over_runs_and_bodies_and_again_does_nothing() {
     let shown = text(&contexta(path, &["merge", "here"]).stdout);
     assert!(shown.starts_with("0 streams copied, 0 changed, "), "{shown}");
     assert_eq!(error(path, &["merge", "nowhere"], 1), "workspace_not_found");
+}
+
+#[test]
+fn merge_while_another_runs_exits_1_with_merge_busy_and_copies_no_body() {
+    let dir = workspace("merge-busy");
+    let path = dir.path();
+    std::fs::write(path.join("model.bin"), "weights").unwrap();
+    let there = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    let run = there.run("third").start().unwrap();
+    run.register_artifact("model_bundle", path.join("model.bin")).unwrap();
+    run.complete().unwrap();
+    there.close().unwrap();
+    json(path, &["--workspace", "here", "init"]);
+    let quarantine = path.join("here/recovery/quarantine");
+    std::fs::create_dir_all(&quarantine).unwrap();
+    let lock = OsStorage.open(&quarantine.join("merge.lock"), OpenMode::Create).unwrap();
+    assert!(lock.try_lock().unwrap());
+    let merge = ["--workspace", "here", "merge", ".contexta"];
+    assert_eq!(error(path, &merge, 1), "merge_busy");
+    let message = text(&contexta(path, &merge).stderr);
+    assert!(message.contains("merge.lock") && message.contains("merge again"), "{message}");
+    drop(lock);
+    let merged = json(path, &merge);
+    assert_eq!(merged.get("bodies"), Some(&Value::Int(1)));
 }
 
 #[test]

@@ -85,6 +85,12 @@ pub enum Error {
         /// Its reason.
         reason: String,
     },
+    /// Another merge into the same log is running.
+    #[error("another merge into this log is running: it holds the lock {path}")]
+    MergeBusy {
+        /// The lock file of the merge.
+        path: PathBuf,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -117,6 +123,7 @@ impl Error {
             Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
+            Error::MergeBusy { .. } => "merge_busy",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -139,6 +146,7 @@ impl Error {
             "entry_too_large" => Some("store large content as an artifact and refer to it"),
             "commit_empty" => Some("append at least one event, or leave the append out"),
             "commit_too_large" => Some("divide the events among several commits"),
+            "merge_busy" => Some("wait until the other merge has ended, then merge again"),
             "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
             _ => None,
         }

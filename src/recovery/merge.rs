@@ -1,7 +1,7 @@
 //! Another workspace's runs into this one: bodies first, so that a manifest in the log always has its body, then streams.
 
 use crate::engine::blob::BlobStore;
-use crate::engine::log::merge::{MergeOptions, merge as merge_logs};
+use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
 use crate::engine::storage::Storage;
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity};
@@ -24,13 +24,15 @@ pub struct MergeReport {
 /// same again changes nothing. `progress` hears of bytes of the other log done and in all.
 ///
 /// A body that does not have its digest is left out and said: `verify` then names it as missing. Errors: this workspace
-/// could not be written, or the other's bodies not be read; what was taken over until then stays.
+/// could not be written, the bodies of the other could not be read, or another merge into this one is running; what was copied until
+/// then stays.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     logs: &MergeOptions,
     bodies: (&BlobStore, &BlobStore),
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
+    let lock = MergeLock::acquire(storage.as_ref(), &logs.quarantine)?;
     let (from, into) = bodies;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
     for digest in from.list()? {
@@ -42,7 +44,7 @@ pub fn merge(
             report.bodies += 1;
         }
     }
-    report.log = merge_logs(storage, logs, progress)?;
+    report.log = merge_locked(&lock, storage, logs, progress)?;
     for stream in &report.log.streams {
         if let Change::Skipped(reason) = stream.change {
             let message = format!("stream {} was not merged: {}", stream.stream, reason.name());

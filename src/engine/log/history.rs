@@ -4,6 +4,7 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::Result;
+use crate::engine::log::content::{Content, content_of};
 use crate::engine::log::fork::content_digest;
 use crate::engine::log::reader::{FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{ResumePoint, list_segments};
@@ -108,20 +109,22 @@ impl EndWatch {
 
     pub(super) fn see(&mut self, item: &Item) {
         match item {
+            // A foreign file says nothing about this stream, and a segment whose headers were never finished never held an
+            // entry. What was damaged before them counts.
+            Item::Finding(f) if f.kind == FindingKind::Foreign => {}
+            Item::Finding(f) if f.kind == FindingKind::Torn && f.offset == 0 => {}
             Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),
             Item::Gap(gap) if gap.last.is_none() => self.lose(gap.first),
-            Item::Gap(_) | Item::Commit(_) => {}
+            // What follows the damage bounds what it lost.
+            Item::Gap(_) | Item::Commit(_) => self.last_finding = None,
         }
     }
 
     fn lose(&mut self, next: Seq) {
         let Some((kind, segment, offset)) = self.last_finding else { return };
         let torn = kind == FindingKind::Torn;
-        // A segment whose headers were never finished never held an entry.
-        if !(torn && offset == 0) {
-            let EndWatch { side, stream, .. } = *self;
-            self.lost = Some(Lost { side, stream, segment, offset, torn, next });
-        }
+        let EndWatch { side, stream, .. } = *self;
+        self.lost = Some(Lost { side, stream, segment, offset, torn, next });
     }
 
     /// How the stream ended, once `reader` gave everything.
@@ -150,10 +153,7 @@ struct PartReader {
 impl PartReader {
     fn open(sides: &Sides<'_>, part: Part) -> Result<PartReader> {
         let log = sides.log(part.side);
-        let bases = list_segments(sides.storage.as_ref(), log, part.stream)?;
-        // Nothing before the segment that holds the first one is of interest.
-        let at = bases.iter().rev().find(|base| **base <= part.first && part.first > Seq::FIRST);
-        let at = at.map_or(ResumePoint::START, |base| ResumePoint { segment: *base, offset: 0, next: *base });
+        let at = PartReader::start(sides, part)?;
         let reader = StreamReader::open_at(sides.storage, log, part.stream, ScanMode::Full, at)?;
         Ok(PartReader {
             part,
@@ -163,6 +163,22 @@ impl PartReader {
             done: false,
             end: None,
         })
+    }
+
+    /// Returns where to begin reading: nothing before the segment that holds the first entry is of interest. A file
+    /// without a header of its own may have any name.
+    fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
+        let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
+        if part.first == Seq::FIRST {
+            return Ok(ResumePoint::START);
+        }
+        let bases = list_segments(storage, log, part.stream)?;
+        for base in bases.into_iter().rev().filter(|base| *base <= part.first) {
+            if matches!(content_of(storage, log, part.stream, base)?, Content::Own(_)) {
+                return Ok(ResumePoint { segment: base, offset: 0, next: base });
+            }
+        }
+        Ok(ResumePoint::START)
     }
 
     fn fill(&mut self) -> Result<()> {

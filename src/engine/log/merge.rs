@@ -10,12 +10,13 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::content::content_of;
 use crate::engine::log::fork::{Branch, derived_id, unite};
 use crate::engine::log::history::{Part, Sides};
 use crate::engine::log::names;
 use crate::engine::log::quarantine::{Quarantined, keep_segment, remove_leftovers};
 use crate::engine::log::replace::{carry_out, copy_segment, prepare, remove_segments};
-use crate::engine::log::rewrite::{Plan, damaged_of, segments_of};
+use crate::engine::log::rewrite::{Plan, damaged_of, files_of, segments_of};
 use crate::engine::log::same::{Likeness, compare};
 use crate::engine::log::segment::{HeaderFault, Origin};
 use crate::engine::log::stream::{list_segments, list_streams, log_bytes, origin_of, read_headers};
@@ -183,15 +184,24 @@ impl Family {
 /// Durability: what the report says is on disk. Cost: streams that are the same in both are compared byte by byte; what
 /// is only in the source is copied; the others are decoded some three times. Constant memory for each stream.
 /// Errors: the target could not be read or written; what was merged until then stays, and merging again goes on from
-/// there. Another merge that is at work with the same quarantine is such an error. A stream of the source that cannot be
-/// read is skipped.
+/// there. [`Error::MergeBusy`]: another merge with the same quarantine is running. A stream of the source that cannot be read
+/// is skipped.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
+    merge_locked(&MergeLock::acquire(storage.as_ref(), &options.quarantine)?, storage, options, progress)
+}
+
+/// Merges as [`merge`] does, under a lock that was acquired before.
+pub fn merge_locked(
+    _lock: &MergeLock,
+    storage: &Arc<dyn Storage>,
+    options: &MergeOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<MergeReport> {
     let sides = Sides { storage, from: &options.from, into: &options.into };
-    let _lock = exclusive(storage.as_ref(), &options.quarantine)?;
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
     let streams = list_streams(storage.as_ref(), &options.from)?;
     let total = log_bytes(storage.as_ref(), &options.from, &streams);
@@ -217,17 +227,27 @@ pub fn merge(
     Ok(merger.report)
 }
 
-/// The lock of whoever merges into a log.
-fn exclusive(storage: &dyn Storage, quarantine: &Path) -> Result<Arc<dyn File>> {
-    storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
-    let path = quarantine.join(LOCK_NAME);
-    let file = storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))?;
-    // Where there are no locks one is careful oneself.
-    if matches!(file.try_lock(), Ok(false)) {
-        return Err(Error::io("lock", &path, io::ErrorKind::WouldBlock.into()));
+/// The lock of a merge. It is released when the value is dropped or the process ends.
+#[derive(Debug)]
+pub struct MergeLock {
+    _file: Arc<dyn File>,
+}
+
+impl MergeLock {
+    /// Acquires the lock for merges with this quarantine directory, and removes what an interrupted merge left there.
+    ///
+    /// Where the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if another
+    /// merge has the lock; the directory could not be written.
+    pub fn acquire(storage: &dyn Storage, quarantine: &Path) -> Result<MergeLock> {
+        storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
+        let path = quarantine.join(LOCK_NAME);
+        let file = storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))?;
+        if matches!(file.try_lock(), Ok(false)) {
+            return Err(Error::MergeBusy { path });
+        }
+        remove_leftovers(storage, quarantine)?;
+        Ok(MergeLock { _file: file })
     }
-    remove_leftovers(storage, quarantine)?;
-    Ok(file)
 }
 
 struct Merger<'a> {
@@ -245,18 +265,13 @@ impl Merger<'_> {
         for (side, ids) in [(Side::Target, &target[..]), (Side::Source, streams)] {
             for id in ids {
                 let log = self.sides.log(side);
-                let segments = match side {
-                    Side::Target => segments_of(&self.sides, side, *id)?,
-                    Side::Source => match list_segments(self.sides.storage.as_ref(), log, *id) {
-                        Ok(segments) => segments,
-                        Err(Error::Io { .. }) => {
-                            self.say(*id, Change::Skipped(SkipReason::Unreadable), 0);
-                            continue;
-                        }
-                        Err(e) => return Err(e),
-                    },
-                };
-                if segments.is_empty() {
+                // A folder of the source that cannot be listed is a stream that cannot be read.
+                let listed = list_segments(self.sides.storage.as_ref(), log, *id);
+                if side == Side::Source && matches!(listed, Err(Error::Io { .. })) {
+                    self.say(*id, Change::Skipped(SkipReason::Unreadable), 0);
+                    continue;
+                }
+                if !self.is_present(side, *id)? {
                     continue;
                 }
                 let [there, here] = present.entry(*id).or_default();
@@ -285,6 +300,22 @@ impl Merger<'_> {
             family.source.extend(here.then_some(id));
         }
         Ok(families.into_values().filter(|family| !family.source.is_empty()).collect())
+    }
+
+    /// Returns whether a side has a stream: of the source only segments count, of the target any file that may be in the way.
+    fn is_present(&self, side: Side, id: StreamId) -> Result<bool> {
+        if side == Side::Target {
+            return Ok(!files_of(&self.sides, side, id)?.is_empty());
+        }
+        for base in files_of(&self.sides, side, id)? {
+            match content_of(self.sides.storage.as_ref(), self.sides.from, id, base) {
+                Ok(content) if !content.is_segment() => {}
+                // That it cannot be read is said where the stream is merged.
+                Ok(_) | Err(Error::Io { .. }) => return Ok(true),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(false)
     }
 
     fn say(&mut self, stream: StreamId, change: Change, bytes: u64) {
@@ -320,10 +351,14 @@ impl Merger<'_> {
     /// Copies segments: all that the target does not have yet, and its last one, of which it may have the front.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
+        let files = files_of(&self.sides, Side::Target, id)?;
         let there = segments_of(&self.sides, Side::Target, id)?;
         let mut bytes = 0;
         for base in segments_of(&self.sides, Side::Source, id)? {
             if there.last().is_none_or(|last| base >= *last) {
+                if files.contains(&base) && !there.contains(&base) {
+                    self.quarantine(id, base)?;
+                }
                 bytes += copy_segment(&self.sides, id, base)?;
             }
         }
@@ -413,12 +448,18 @@ impl Merger<'_> {
     /// Removes a stream whose entries are under other ids, durably, by now. Its empty directory stays.
     fn remove(&mut self, id: StreamId) -> Result<()> {
         prepare(&self.sides, id)?;
-        let bases = segments_of(&self.sides, Side::Target, id)?;
+        let bases = files_of(&self.sides, Side::Target, id)?;
         for base in damaged_of(&self.sides, id, &bases)? {
-            let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
-            self.report.quarantined.extend(keep_segment(storage, into, id, base, &self.options.quarantine)?);
+            self.quarantine(id, base)?;
         }
         remove_segments(&self.sides, id, &bases)
+    }
+
+    /// Copies a file of the target aside, before it is replaced or removed.
+    fn quarantine(&mut self, id: StreamId, base: Seq) -> Result<()> {
+        let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
+        self.report.quarantined.extend(keep_segment(storage, into, id, base, &self.options.quarantine)?);
+        Ok(())
     }
 
     /// Whether there are segments that this build cannot read, and so must not judge.

@@ -10,6 +10,7 @@
 
 mod active;
 mod claim;
+mod content;
 pub mod durability;
 pub mod fork;
 pub mod frame;

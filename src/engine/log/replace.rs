@@ -4,6 +4,7 @@
 use crate::engine::chain::Chain;
 use crate::engine::entry::{Entry, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::content::{Content, content_of};
 use crate::engine::log::frame::{FLAG_CLOSE, FRAME_ENTRIES_MAX, frame_salt, put_entries, put_mark};
 use crate::engine::log::history::{HistoryReader, Lost, Sides};
 use crate::engine::log::names;
@@ -89,8 +90,8 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// Makes a stream's directory ready: no leftovers of a merge that was interrupted, no lock file, so that no writer ever
-/// continues what is not its own any more.
+/// Makes a stream's directory ready: no leftovers of a merge that was interrupted, no unfinished segments, no lock file, so
+/// that no writer ever continues what is not its own any more.
 pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let dir = names::stream_dir(sides.into, stream);
     let storage = sides.storage.as_ref();
@@ -100,7 +101,13 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
         let leftover = name.name.starts_with("segment-") && name.name.ends_with(".tmp");
         let lock = [names::LOCK_NAME, names::LEFT_NAME].contains(&name.name.as_str());
-        if name.is_file && (leftover || lock) {
+        let unfinished = match names::parse_segment(&name.name) {
+            Some(base) if name.is_file => {
+                matches!(content_of(storage, sides.into, stream, base)?, Content::Unfinished)
+            }
+            Some(_) | None => false,
+        };
+        if name.is_file && (leftover || lock || unfinished) {
             let path = dir.join(&name.name);
             storage.remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
             removed = true;
@@ -151,7 +158,9 @@ pub(super) fn carry_out(
     let mut done = Replaced::default();
     prepare(sides, plan.id)?;
     let replaced = plan.ranges.iter().filter(|range| range.action != Action::Keep).map(|range| range.base);
-    let damaged = |base: &Seq| plan.target.file(*base).is_some_and(|file| file.damaged);
+    let damaged = |base: &Seq| {
+        plan.target.strays.contains(base) || plan.target.file(*base).is_some_and(|file| file.damaged)
+    };
     for base in replaced.filter(damaged).chain(plan.remove_damaged.iter().copied()) {
         done.quarantined.extend(keep_segment(sides.storage.as_ref(), sides.into, plan.id, base, quarantine)?);
     }
@@ -159,7 +168,7 @@ pub(super) fn carry_out(
         remove_segments(sides, plan.id, &plan.remove)?;
     }
     if plan.ranges.iter().any(|range| range.action == Action::Encode) {
-        Encoder::new(sides, plan, segment_bytes_max)?.run(&mut done)?;
+        Encoder::new(sides, plan, quarantine, segment_bytes_max)?.run(&mut done)?;
     } else {
         for range in plan.ranges.iter().filter(|range| range.action == Action::Copy) {
             done.bytes += copy_segment(sides, plan.id, range.base)?;
@@ -172,6 +181,7 @@ pub(super) fn carry_out(
 struct Encoder<'a> {
     sides: &'a Sides<'a>,
     plan: &'a Plan,
+    quarantine: &'a Path,
     segment_bytes_max: u64,
     entries: HistoryReader,
     upcoming: Option<Entry>,
@@ -232,12 +242,18 @@ impl Encoding<'_> {
 }
 
 impl<'a> Encoder<'a> {
-    fn new(sides: &'a Sides<'a>, plan: &'a Plan, segment_bytes_max: u64) -> Result<Encoder<'a>> {
+    fn new(
+        sides: &'a Sides<'a>,
+        plan: &'a Plan,
+        quarantine: &'a Path,
+        segment_bytes_max: u64,
+    ) -> Result<Encoder<'a>> {
         let mut entries = HistoryReader::open(sides, &plan.parts)?;
         let upcoming = entries.next_entry()?;
         Ok(Encoder {
             sides,
             plan,
+            quarantine,
             segment_bytes_max,
             entries,
             upcoming,
@@ -312,6 +328,11 @@ impl<'a> Encoder<'a> {
                 segment.end_frame()?;
                 done.bytes += segment.staged.publish()?;
                 self.chain = self.chain.take().map(|chain| Chain::from_link(chain.link()));
+                if self.plan.target.strays.contains(&self.next) {
+                    let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
+                    let kept = keep_segment(storage, into, self.plan.id, self.next, self.quarantine)?;
+                    done.quarantined.extend(kept);
+                }
                 segment = self.begin(self.next, None)?;
             }
             let Some(entry) = self.take(range)? else { break };

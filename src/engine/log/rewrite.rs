@@ -5,9 +5,12 @@
 //! 2. The file that replaces another holds every entry of it, but for those that were written elsewhere before. Bounds of
 //!    segments are kept, so files of the old and the new sort never overlap, wherever a crash falls between.
 //! 3. Numbers that are known to be missing stay known: by a base, a mark, or bytes that nobody can read.
+//! 4. Files that are no segments (neither a header of their own nor an entry) begin and bound nothing. They stay in the target
+//!    until a segment needs their name, or until what follows them is removed; then they go to quarantine.
 
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::content::{Content, content_of, list_files};
 use crate::engine::log::fork::{Branch, content_digest};
 use crate::engine::log::history::{End, EndWatch, HistoryReader, Lost, Part, Side, Sides};
 use crate::engine::log::names;
@@ -15,7 +18,7 @@ use crate::engine::log::quarantine::is_damage;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader};
 use crate::engine::log::resync::ZEROS_READ_MAX;
 use crate::engine::log::segment::{Origin, SegmentHeader};
-use crate::engine::log::stream::{list_segments, read_headers};
+use crate::engine::log::stream::read_headers;
 use crate::engine::storage::{File, OpenMode, data_end_before, read_full_at};
 use std::collections::BTreeSet;
 use std::io;
@@ -54,12 +57,15 @@ pub(super) struct FileOutline {
 /// A stream as a full scan sees it.
 #[derive(Debug)]
 pub(super) struct Outline {
+    /// Its segments: the files with a header of their own, or with entries.
     pub(super) files: Vec<FileOutline>,
+    /// The other files that have the name of a segment, without unfinished ones.
+    pub(super) strays: BTreeSet<Seq>,
     end: Option<End>,
 }
 
 impl Outline {
-    const NONE: Outline = Outline { files: Vec::new(), end: None };
+    const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
 
     pub(super) fn file(&self, base: Seq) -> Option<&FileOutline> {
         self.files.iter().find(|file| file.base == base)
@@ -70,12 +76,12 @@ impl Outline {
         let Some(part) = part else { return Ok(Outline::NONE) };
         let log = sides.log(part.side);
         let mut outline = Outline::NONE;
-        for base in list_segments(sides.storage.as_ref(), log, part.stream)? {
-            let path = names::segment_path(log, part.stream, base);
-            let wrap = |e| Error::io("read segment", &path, e);
-            let file = sides.storage.open(&path, OpenMode::Read).map_err(wrap)?;
-            let header = read_headers(file.as_ref(), part.stream, base).map_err(wrap)?.header.ok();
-            let header = header.filter(|h| h.stream == part.stream && h.base == base);
+        for base in files_of(sides, part.side, part.stream)? {
+            let header = match content_of(sides.storage.as_ref(), log, part.stream, base)? {
+                Content::Own(header) => Some(*header),
+                Content::Unknown | Content::Foreign => None,
+                Content::Unfinished => continue,
+            };
             let tally = Tally::default();
             outline.files.push(FileOutline { base, header, damaged: false, tally, over: false });
         }
@@ -103,6 +109,8 @@ impl Outline {
                 Item::Gap(_) => {}
             }
         }
+        let is_stray = |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.over;
+        outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();
         // Where only the front of a stream is asked for its end says nothing.
         outline.end = part.end.is_none().then(|| watch.end(&reader));
         Ok(outline)
@@ -174,12 +182,20 @@ pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> 
     Ok(damaged.into_iter().collect())
 }
 
-/// The segments of a stream; none where it is not there at all.
+/// Returns the files of a stream that have the name of a segment.
+pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    list_files(sides.storage.as_ref(), sides.log(side), stream)
+}
+
+/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
 pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
-    match list_segments(sides.storage.as_ref(), sides.log(side), stream) {
-        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        listed => listed,
+    let mut segments = Vec::new();
+    for base in files_of(sides, side, stream)? {
+        if content_of(sides.storage.as_ref(), sides.log(side), stream, base)?.is_segment() {
+            segments.push(base);
+        }
     }
+    Ok(segments)
 }
 
 impl Plan {
@@ -194,8 +210,9 @@ impl Plan {
         let source = Outline::of(sides, own(Side::Source))?;
         let end_of_own = own(Side::Target).and_then(|part| part.end);
         let kept = |base: &Seq| own(Side::Target).is_some() && end_of_own.is_none_or(|end| *base < end);
-        let there = segments_of(sides, Side::Target, *id)?;
-        let remove: Vec<Seq> = there.into_iter().filter(|base| !kept(base)).collect();
+        // If the end of the stream goes, a stray file must not become its last one, which would look like a loss.
+        let is_removed = |base: &Seq| !kept(base) || (end_of_own.is_some() && target.strays.contains(base));
+        let remove: Vec<Seq> = files_of(sides, Side::Target, *id)?.into_iter().filter(is_removed).collect();
         let mut plan = Plan {
             id: *id,
             origin: *origin,
@@ -211,6 +228,7 @@ impl Plan {
             filled: 0,
         };
         plan.target.files.retain(|file| kept(&file.base));
+        plan.target.strays.retain(|base| !plan.remove.contains(base));
         let source_end = own(Side::Source).and_then(|part| part.end);
         plan.read(sides, &plan.cuts(source_end))?;
         let keeps = plan.remove.is_empty() && plan.ranges.iter().all(|r| r.action == Action::Keep);
@@ -226,11 +244,9 @@ impl Plan {
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {
-            let before = self.target.files.iter().rev().find(|t| t.base < file.base);
-            let free = before.is_none_or(|t| t.tally.last < Some(file.base));
-            // What nobody can read, or never held anything, begins nothing.
-            let holds = file.header.is_some() || file.tally.count > 0;
-            if free && holds && source_end.is_none_or(|end| file.base < end) {
+            let before = self.target.files.iter().filter(|t| t.base < file.base);
+            let free = before.filter_map(|t| t.tally.last).max() < Some(file.base);
+            if free && source_end.is_none_or(|end| file.base < end) {
                 cuts.insert(file.base);
             }
         }
@@ -282,14 +298,23 @@ impl Plan {
         self.mark = (closed || beyond).then_some(next);
         // Of a commit that was cut short the first entry is enough to say that it is there.
         let is_there = |lost: &Lost| lost.torn && last >= Some(lost.next);
-        let lost: Vec<Lost> = ends.iter().filter_map(|end| end.lost).filter(|l| !is_there(l)).collect();
-        let mut says_all = [false; 2];
-        for (says_all, outline) in says_all.iter_mut().zip([&self.target, &self.source]) {
-            *says_all = match &outline.end {
-                Some(end) => end.next >= next && knows_of(sides, end, &lost)?,
-                None => false,
-            };
-        }
+        // A stray file that stays in the target goes on saying that something is lost.
+        let stays = |lost: &Lost| {
+            let is_stray = self.target.strays.contains(&lost.segment)
+                && !ranges.iter().any(|range| range.base == lost.segment);
+            is_stray && (lost.side, lost.stream) == (Side::Target, self.id)
+        };
+        let lost = ends.iter().filter_map(|end| end.lost).filter(|lost| !is_there(lost) && !stays(lost));
+        let lost: Vec<Lost> = lost.collect();
+        let says_all = |outline: &Outline| match &outline.end {
+            Some(end) => Ok::<bool, Error>(end.next >= next && knows_of(sides, end, &lost)?),
+            None => Ok(false),
+        };
+        // Of the source the last segment is copied, not a stray file behind it.
+        let last_base = ranges.last().map(|range| range.base);
+        let lost_of_source = self.source.end.as_ref().and_then(|end| end.lost);
+        let is_copied = lost_of_source.is_none_or(|lost| Some(lost.segment) == last_base);
+        let says_all = [says_all(&self.target)?, is_copied && says_all(&self.source)?];
         let target_count = self.target.count();
         self.added = total.saturating_sub(target_count);
         self.filled = within.saturating_sub(target_count);

@@ -6,7 +6,7 @@ use crate::engine::log::history::{Side, Sides};
 use crate::engine::log::names;
 use crate::engine::log::reader::{ScanMode, StreamReader, Tail};
 use crate::engine::log::resync::Source;
-use crate::engine::log::rewrite::segments_of;
+use crate::engine::log::rewrite::{files_of, segments_of};
 use crate::engine::log::stream::ResumePoint;
 use crate::engine::storage::OpenMode;
 use std::cmp::Ordering;
@@ -25,10 +25,20 @@ pub(super) enum Likeness {
     Unlike,
 }
 
-/// Compares the copies of a stream segment by segment. Room that was kept behind the last frame makes no difference.
+/// Compares the copies of a stream segment by segment. Room that was kept behind the last frame makes no difference, nor do
+/// foreign and unfinished files.
 pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Likeness> {
-    let target = segments_of(sides, Side::Target, stream)?;
-    let source = segments_of(sides, Side::Source, stream)?;
+    let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
+    let likeness = compare_files(sides, stream, &files.0, &files.1)?;
+    // Most streams are equal in both logs, whatever their files are: no header needs to be read.
+    if files.0 == files.1 && likeness == Likeness::TargetHasAll {
+        return Ok(likeness);
+    }
+    let segments = (segments_of(sides, Side::Target, stream)?, segments_of(sides, Side::Source, stream)?);
+    if files == segments { Ok(likeness) } else { compare_files(sides, stream, &segments.0, &segments.1) }
+}
+
+fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[Seq]) -> Result<Likeness> {
     let common = target.len().min(source.len());
     if target.get(..common) != source.get(..common) {
         return Ok(Likeness::Unlike);
