@@ -901,3 +901,168 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     let artifact = &one.run_snapshot("run:p.r").unwrap().artifacts[0];
     assert!(artifact.body_present && !artifact.conflict);
 }
+
+/// A workspace on a simulated disk with one artifact, and its process.
+fn with_artifact(
+    disk: &SimDisk,
+    process: u32,
+) -> (Contexta, std::sync::Arc<contexta::engine::storage::sim::SimProcess>) {
+    let process = disk.spawn(process);
+    let options = Options::new("/w").project("p").storage(process.clone()).detect_code_revision(false);
+    let contexta = options.open().unwrap();
+    if contexta.list_runs(None).unwrap().runs.is_empty() {
+        disk.overwrite(Path::new("/in/body"), vec![7; 3 << 20]);
+        let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
+        disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
+        let source = ImportSource::File(Path::new("/in/lines.jsonl"));
+        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        contexta.run_snapshot("run:p.r").unwrap();
+    }
+    (contexta, process)
+}
+
+fn export_to_out(contexta: &Contexta) -> contexta::Result<contexta::ExportReport> {
+    let all = ExportFilter::default();
+    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all, BodiesTarget::BesideFile, &|_, _| {})
+}
+
+fn temporary_files(disk: &SimDisk) -> Vec<PathBuf> {
+    disk.paths()
+        .into_iter()
+        .filter(|p| p.starts_with("/out") && p.to_string_lossy().ends_with(".tmp"))
+        .collect()
+}
+
+#[test]
+fn failed_exports_leave_no_temporary_files() {
+    use contexta::engine::storage::sim::{Fault, Moment};
+    let mut failed = 0;
+    for change in 0..40 {
+        let disk = SimDisk::new(16);
+        let (contexta, process) = with_artifact(&disk, 1);
+        process
+            .plan(Moment::Change(process.changes() + change), Fault::Error(std::io::ErrorKind::StorageFull));
+        let done = export_to_out(&contexta);
+        if process.came_past_plans() && done.is_err() {
+            failed += 1;
+            assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new(), "change {change}");
+        }
+        export_to_out(&contexta).unwrap();
+        assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new(), "after change {change}");
+    }
+    assert!(failed >= 5, "{failed} exports failed");
+    // A full disk, and syncs that fail.
+    let disk = SimDisk::new(16);
+    let (contexta, _) = with_artifact(&disk, 1);
+    disk.set_free_bytes(Some(1 << 20));
+    assert!(export_to_out(&contexta).is_err());
+    disk.set_free_bytes(None);
+    disk.set_failing_syncs(true);
+    assert!(export_to_out(&contexta).is_err());
+    disk.set_failing_syncs(false);
+    assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn exports_remove_temporary_files_of_dead_exports_and_of_no_living_one() {
+    use contexta::engine::storage::sim::{Fault, Moment};
+    use contexta::engine::storage::{OpenMode, Storage};
+    let disk = SimDisk::new(16);
+    let (first, _) = with_artifact(&disk, 1);
+    first.close().unwrap();
+    let mut left = 0;
+    for change in 0..30 {
+        let (contexta, process) = with_artifact(&disk, 2);
+        process.plan(Moment::Change(process.changes() + change), Fault::Kill);
+        let _ = export_to_out(&contexta);
+        disk.kill(2);
+        left += usize::from(!temporary_files(&disk).is_empty());
+        disk.overwrite(Path::new("/out/body-notes.tmp"), b"mine".to_vec());
+        disk.overwrite(Path::new("/out/artifacts/other-0123456789abcdef.tmp"), b"mine".to_vec());
+        // Another process is at its own.
+        let living = disk.process(3);
+        let path = Path::new("/out/artifacts/body-00000000000000aa.tmp");
+        let file = living.open(path, OpenMode::Create).unwrap();
+        assert!(file.try_lock().unwrap());
+        export_to_out(&first).unwrap();
+        let mut expected = vec![
+            PathBuf::from("/out/body-notes.tmp"),
+            path.into(),
+            "/out/artifacts/other-0123456789abcdef.tmp".into(),
+        ];
+        expected.sort();
+        assert_eq!(temporary_files(&disk), expected, "killed at change {change}");
+        drop(file);
+        export_to_out(&first).unwrap();
+        assert!(!temporary_files(&disk).contains(&path.to_path_buf()));
+        disk.remove_tree(Path::new("/out"));
+    }
+    assert!(left > 0, "no kill left a file behind");
+}
+
+#[test]
+fn until_is_exclusive_and_since_inclusive() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let at = |key: &str, second: u32| {
+        metric_line(key, "1.5").replace(
+            "\"observed_at\":\"2024-01-01T00:00:00Z\"",
+            &format!("\"observed_at\":\"2024-01-01T00:00:0{second}Z\""),
+        )
+    };
+    let lines = [PROJECT.to_owned(), run_line("r", ""), at("a", 0), at("b", 1)];
+    assert_eq!(import(&contexta, &lines.join("\n")).total().refused, 0);
+    let time = |second: u32| Some(Timestamp::parse(&format!("2024-01-01T00:00:0{second}Z")).unwrap());
+    let of = |since, until| {
+        let kinds = vec!["record".to_owned()];
+        let text = export_some(&contexta, &ExportFilter { kinds, since, until, ..ExportFilter::default() });
+        ["a", "b"].into_iter().filter(|key| text.contains(&format!("record:p.r.{key}\""))).collect::<String>()
+    };
+    assert_eq!(of(None, time(1)), "a");
+    assert_eq!(of(time(1), None), "b");
+    assert_eq!(of(time(0), time(2)), "ab");
+    assert_eq!(of(time(1), time(1)), "");
+}
+
+#[test]
+fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
+    const LIMIT: usize = 16 << 20;
+    // Spaces in the line: the object is small.
+    let padded = |len: usize| {
+        let run = run_line("r", "");
+        format!("{{{}{}", " ".repeat(len - run.len()), &run[1..])
+    };
+    for end in ["", "\n", "\n\n"] {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        let report = import(&contexta, &format!("{PROJECT}\n{}{end}", padded(LIMIT)));
+        assert_eq!((report.lines, report.total().new), (2, 2), "{end:?}: {:?}", report.refused);
+        let report = import(&contexta, &format!("{}{end}", padded(LIMIT + 1)));
+        assert_eq!((report.lines, report.total().refused), (1, 1), "{end:?}");
+        assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_body_in_a_sibling_directory_with_the_same_prefix_is_refused() {
+    let dir = TempDir::new("bodies-prefix");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("in")).unwrap();
+    std::fs::create_dir_all(at("in2")).unwrap();
+    std::fs::write(at("in2/secret"), "secret").unwrap();
+    std::os::unix::fs::symlink("../in2/secret", at("in/link")).unwrap();
+    std::os::unix::fs::symlink("../in2", at("in/dir")).unwrap();
+    let lines = [
+        PROJECT.to_owned(),
+        run_line("r", ""),
+        artifact_line("a", "", "link"),
+        artifact_line("b", "", "dir/secret"),
+    ];
+    std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
+    let contexta = Contexta::open(at("w")).unwrap();
+    let source = ImportSource::File(&at("in/lines.jsonl"));
+    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    assert_eq!((report.bodies_stored, report.bodies_missing), (0, 2));
+    assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().all(|a| a.body.is_none()));
+}
