@@ -604,7 +604,7 @@ impl Importer<'_> {
             }
         };
         let here = row.filter(|_| stands).and_then(|row| row.body);
-        self.report.bodies_stored += u64::from(here != Some(body.digest));
+        self.report.bodies_stored += 1;
         let other = here
             .filter(|here| *here != body.digest)
             .map(|_| "it is another than the one that was here".to_owned());
@@ -651,7 +651,7 @@ impl Importer<'_> {
         let journal = self.store.journal();
         let mut source = match find_body(&**journal.storage(), self.options.bodies.as_deref(), path) {
             Ok(source) => source,
-            Err(why) => return Ok(Err(format!("had: {why}"))),
+            Err(why) => return Ok(Err(format!("found: {why}"))),
         };
         match (journal.blobs().ingest(&mut source), source.failed.take()) {
             (Ok(body), _) => Ok(Ok(body)),

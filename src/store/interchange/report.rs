@@ -54,7 +54,7 @@ pub struct ImportReport {
     pub kinds: BTreeMap<String, KindCounts>,
     /// Bodies that were stored.
     pub bodies_stored: u64,
-    /// Bodies that a line names and that could not be had.
+    /// Bodies that a line names and that could not be found or read.
     pub bodies_missing: u64,
     /// Bodies of another size or hash than their manifests say.
     pub bodies_differing: u64,

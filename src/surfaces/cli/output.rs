@@ -216,10 +216,12 @@ impl Output {
     }
 
     /// What the user named to be written from the front: `None` for a regular file, or one that is to be.
-    pub(super) fn create_stream(&self, path: &Path) -> io::Result<Option<Box<dyn Write>>> {
+    pub(super) fn create_stream(&self, path: &Path) -> Result<Option<Box<dyn Write>>, Failure> {
+        let failed = |e| Failure::WriteFile(path.to_path_buf(), e);
         match std::fs::metadata(path) {
             Ok(meta) if !meta.is_file() => {
-                Ok(Some(Box::new(std::fs::OpenOptions::new().write(true).open(path)?)))
+                let file = std::fs::OpenOptions::new().write(true).open(path);
+                Ok(Some(Box::new(file.map_err(failed)?)))
             }
             _ => Ok(None),
         }
@@ -242,10 +244,9 @@ impl Output {
         if path.as_os_str() == "-" {
             return Ok(self.text(text)?);
         }
-        let written = match self.create_stream(path) {
-            Ok(Some(mut stream)) => stream.write_all(text.as_bytes()),
-            Ok(None) => write_file(path, text.as_bytes()),
-            Err(e) => Err(e),
+        let written = match self.create_stream(path)? {
+            Some(mut stream) => stream.write_all(text.as_bytes()),
+            None => write_file(path, text.as_bytes()),
         };
         written.map_err(|e| Failure::WriteFile(path.to_path_buf(), e))?;
         self.done(&format!("wrote {}", path.display()));
