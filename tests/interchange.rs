@@ -416,6 +416,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
         ("link", "link", false),
         ("up", "../secret", false),
         ("around", "deep/../../secret", false),
+        ("inside", "deep/../plain", false),
         ("absolute", secret.as_str(), false),
         ("missing", "nothing", false),
         ("directory", "deep", false),
@@ -428,21 +429,21 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
-    assert_eq!((report.total().refused, report.total().new), (0, 13));
-    assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 7, 1));
+    assert_eq!((report.total().refused, report.total().new), (0, 14));
+    assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 8, 1));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     for (key, _, there) in cases {
         let row = snapshot.artifacts.iter().find(|a| a.manifest.artifact_ref.last_component() == key);
         assert_eq!(row.unwrap().body.is_some(), there, "{key}");
     }
     let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
-    assert_eq!(losses, 8);
+    assert_eq!(losses, 9);
     // The missing one turns up: it is taken, and nothing is lost twice.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
-    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 8);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
     // Without a directory they cannot be found, and what is here stays.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
@@ -826,6 +827,9 @@ fn a_line_without_end_takes_no_other_refused_line_with_it() {
     assert_eq!(report.refused.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 3]);
     let kept = disk.read(&report.quarantine.unwrap()).unwrap();
     assert!(kept.starts_with(b"garbage\nxxx") && kept.ends_with(b"x\nmore garbage\n"));
+    // A byte order mark belongs to the first line only.
+    let marked = format!("{PROJECT}\n\u{feff}{}", run_line("r", ""));
+    assert_eq!(import(&contexta, &marked).refused[0].line, 2);
     // A mark of byte order on a line of its own is blank.
     assert_eq!(import(&contexta, &format!("\u{feff}\n{PROJECT}")).total().refused, 0);
 }
@@ -842,6 +846,11 @@ fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
     let ended = format!("\"ended_at\":\"{ended}\"");
     let other = line.replace(&ended, "\"ended_at\":\"2099-01-01T00:00:00Z\"").replace("completed", "failed");
     assert_eq!(import(&contexta, &other).total().new, 1);
+    let after = contexta.run_snapshot("r").unwrap().run;
+    assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
+    assert_eq!(after.conflicts, ["ended_at", "status"]);
+    // A second import replaces the first, and still nothing that was captured.
+    assert_eq!(import(&contexta, &other.replace("2099", "2098")).total().new, 1);
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
     assert_eq!(after.conflicts, ["ended_at", "status"]);
@@ -1215,7 +1224,7 @@ fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
     assert!(report.bodies[0].message.contains("another than the one that was here"));
     assert_eq!((row().body, row().body_present), (first.body, false));
     let report = import_body("body");
-    assert_eq!((report.total().new, report.bodies_stored, report.bodies_differing), (0, 1, 0));
+    assert_eq!((report.total().new, report.bodies_missing, report.bodies_differing), (0, 0, 0));
     assert!(row().body_present);
 }
 
@@ -1286,4 +1295,22 @@ fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
     assert_ne!(record, other);
     let report = import(&contexta, &other);
     assert_eq!((report.total().new, report.refused.len()), (1, 0), "{:?}", report.refused);
+}
+
+#[test]
+fn the_body_of_a_replaced_manifest_is_not_looked_for() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let settings = || ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };
+    let import_artifact = |artifact: &str| {
+        let lines = [PROJECT.to_owned(), run_line("r", ""), artifact.to_owned()].join("\n");
+        import_with(&contexta, &lines, settings()).unwrap()
+    };
+    disk.overwrite(Path::new("/in/b"), b"body".to_vec());
+    let first = artifact_line("a", "", "b");
+    assert_eq!(import_artifact(&first).bodies_stored, 1);
+    assert_eq!(import_artifact(&first.replace("model_bundle", "checkpoint")).total().new, 1);
+    disk.remove_tree(Path::new("/in/b"));
+    let again = import_artifact(&first);
+    assert_eq!((again.total().unchanged, again.bodies_missing, again.is_complete()), (3, 0, true));
 }
