@@ -51,8 +51,8 @@ pub mod store;
 mod surfaces;
 
 pub use client::{
-    BodiesTarget, Contexta, Error, ExportFilter, ExportReport, ImportReport, ImportSettings, ImportSource,
-    KindCounts, Options, Paths, Progress, RefusedLine, Rejection, Result,
+    BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ImportReport, ImportSettings,
+    ImportSource, KindCounts, Options, Paths, Progress, RefusedLine, Rejection, Result,
 };
 pub use surfaces::export::markdown::to_markdown;
 

@@ -2,7 +2,7 @@
 
 use crate::support::{TempDir, two_runs};
 use contexta::Options;
-use contexta::config::keys;
+use contexta::config::{keys, keys_without_effect};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
 use std::path::Path;
@@ -212,4 +212,40 @@ fn readonly_reads_and_does_nothing_else() {
         assert_eq!((code, error.contains("[workspace_read_only]")), (1, true), "{args:?}: {error}");
     }
     assert!(!projections.exists() && !path.join("new").exists());
+}
+
+#[test]
+fn settings_without_effect_are_marked_and_warned_of() {
+    let dir = workspace("config-cli-effect");
+    let path = dir.path();
+    run(path, &[], &["runs"]);
+    let (_, text, _) = run(path, &[], &["config", "show"]);
+    let marked = text.lines().filter(|line| line.ends_with("  no effect yet"));
+    assert_eq!(marked.count(), keys_without_effect().len());
+    let answer = json(&run(path, &[], &["config", "show", "--format", "json"]));
+    let has_effect = |key: &str| fact(&answer, &["settings", key, "has_effect"]).clone();
+    assert_eq!(has_effect("security.redaction_mode"), Value::Bool(false));
+    assert_eq!(has_effect("records.durability_mode"), Value::Bool(true));
+    let expected = |source: &str| {
+        format!("warning: the setting search.x has no effect yet ({source}) [config_no_effect]\n")
+            .replace("search.x", "interpretation.search.default_limit")
+    };
+    let by_set = run(path, &[], &["--set", "interpretation.search.default_limit=7", "runs"]);
+    assert_eq!((by_set.0, by_set.2), (0, expected("--set")));
+    let variable = "CONTEXTA_INTERPRETATION_SEARCH_DEFAULT_LIMIT";
+    assert_eq!(run(path, &[(variable, "7")], &["runs"]).2, expected(&format!("variable {variable}")));
+    std::fs::write(path.join("a.toml"), "interpretation.search.default_limit = 7\n").unwrap();
+    let by_file = run(path, &[], &["--config", "a.toml", "runs"]).2;
+    assert!(by_file.contains("interpretation.search.default_limit has no effect yet (file "), "{by_file}");
+    assert_eq!(run(path, &[], &["--config", "a.toml", "config", "check", "--strict"]).0, 1);
+    let args = ["--set", "interpretation.search.default_limit=7", "config", "show", "--format", "json"];
+    let warnings = json(&run(path, &[], &args));
+    let warning = &fact(&warnings, &["warnings"]).as_list().unwrap()[0];
+    assert_eq!(fact(warning, &["key"]).as_str(), Some("interpretation.search.default_limit"));
+    // A file with every setting is warned of in a few lines.
+    std::fs::write(path.join("all.toml"), run(path, &[], &["config", "show", "--toml"]).1).unwrap();
+    let all = run(path, &[], &["--config", "all.toml", "runs"]).2;
+    assert_eq!(all.lines().count(), 6, "{all}");
+    let more = keys_without_effect().len() - 5;
+    assert!(all.ends_with(&format!("warning: {more} more settings have no effect yet; `contexta config show` marks them [config_no_effect]\n")), "{all}");
 }

@@ -1,73 +1,12 @@
 //! Every setting has an effect: who reads it, what it does, and the table of docs/CONFIGURATION.md.
 
 use crate::support::{TempDir, two_runs};
-use contexta::config::{Key, LoadInputs, UnifiedConfig, keys, load_config};
+use contexta::config::{
+    ConfigWarning, Key, LoadInputs, Source, UnifiedConfig, has_effect, keys, keys_without_effect, load_config,
+};
 use contexta::{Contexta, Options};
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// Settings that nobody reads yet, and the part of the roadmap that brings the reader. Empty after part 7.
-const UNREAD: &[(&str, u8)] = &[
-    ("workspace.exports_path", 7),
-    ("workspace.cache_path", 6),
-    ("contract.validation_mode", 4),
-    ("contract.compatibility_mode", 5),
-    ("capture.capture_config_snapshot", 4),
-    ("capture.retry_attempts", 4),
-    ("capture.retry_backoff_seconds", 4),
-    ("capture.dispatch_failure_mode", 4),
-    ("capture.write_degraded_marker_on_partial_failure", 4),
-    ("metadata.auto_migrate", 6),
-    ("records.enable_indexes", 5),
-    ("artifacts.default_ingest_mode", 4),
-    ("artifacts.verification_mode", 4),
-    ("artifacts.create_missing_dirs", 4),
-    ("artifacts.chunk_size_bytes", 4),
-    ("interpretation.comparison.metric_selection", 5),
-    ("interpretation.comparison.include_unchanged_metrics", 5),
-    ("interpretation.comparison.missing_stage_severity", 5),
-    ("interpretation.diagnostics.require_metrics_for_completed_stages", 5),
-    ("interpretation.diagnostics.detect_degraded_records", 5),
-    ("interpretation.diagnostics.expected_terminal_stage_names", 5),
-    ("interpretation.reports.include_completeness_notes", 5),
-    ("interpretation.reports.include_lineage_summary", 5),
-    ("interpretation.reports.include_evidence_summary", 5),
-    ("interpretation.search.default_limit", 5),
-    ("interpretation.search.text_match_fields", 5),
-    ("interpretation.search.case_sensitive", 5),
-    ("interpretation.trend.default_window_runs", 5),
-    ("interpretation.trend.metric_aggregation", 5),
-    ("interpretation.anomaly.z_score_threshold", 5),
-    ("interpretation.anomaly.min_baseline_runs", 5),
-    ("interpretation.anomaly.monitored_metrics", 5),
-    ("interpretation.alert.stop_on_first_trigger", 5),
-    ("interpretation.alert.default_severity", 5),
-    ("recovery.outbox_root", 4),
-    ("recovery.backup_root", 6),
-    ("recovery.restore_staging_root", 6),
-    ("recovery.replay_mode_default", 6),
-    ("recovery.require_plan_before_apply", 6),
-    ("recovery.create_backup_before_restore", 6),
-    ("surfaces.http.enabled", 7),
-    ("surfaces.http.host", 7),
-    ("surfaces.http.port", 7),
-    ("surfaces.http.open_browser", 7),
-    ("surfaces.html.enabled", 7),
-    ("surfaces.html.inline_charts", 7),
-    ("surfaces.notebook.enabled", 7),
-    ("surfaces.export.csv_delimiter", 7),
-    ("surfaces.export.html_inline_charts", 7),
-    ("surfaces.export.include_completeness_notes", 7),
-    ("retention.cache_ttl_days", 6),
-    ("retention.report_ttl_days", 6),
-    ("retention.export_ttl_days", 6),
-    ("retention.artifact_retention_mode", 6),
-    ("retention.records_compaction_enabled", 6),
-    ("security.redaction_mode", 4),
-    ("security.secret_key_patterns", 4),
-    ("security.allow_unredacted_local_exports", 7),
-];
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -98,7 +37,7 @@ fn is_read(key: &Key, code: &str) -> bool {
 }
 
 #[test]
-fn every_setting_has_a_reader_or_a_part_that_brings_it() {
+fn settings_without_a_reader_are_those_listed_without_effect() {
     let mut code = String::new();
     for entry in fs::read_dir(root().join("src")).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() && entry.file_name().is_some_and(|name| name != "config") {
@@ -106,20 +45,46 @@ fn every_setting_has_a_reader_or_a_part_that_brings_it() {
         }
     }
     let mut wrong = Vec::new();
-    let unread: BTreeMap<&str, u8> = UNREAD.iter().copied().collect();
     for key in keys() {
-        match (is_read(key, &code), unread.contains_key(key.name)) {
-            (false, false) => wrong.push(format!("{} has no reader, and no part that brings one", key.name)),
-            (true, true) => wrong.push(format!("{} has a reader now: take it off the list", key.name)),
+        match (is_read(key, &code), has_effect(key.name)) {
+            (false, true) => wrong.push(format!("{} has no reader, and is not on the list", key.name)),
+            (true, false) => wrong.push(format!("{} has a reader: take it off the list", key.name)),
             _ => {}
         }
     }
     let known = |name: &str| keys().iter().any(|key| key.name == name);
-    wrong.extend(
-        UNREAD.iter().filter(|(name, _)| !known(name)).map(|(name, _)| format!("{name} is no setting")),
-    );
+    let unknown = keys_without_effect().iter().filter(|name| !known(name));
+    wrong.extend(unknown.map(|name| format!("{name} is no setting")));
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
-    assert!(UNREAD.iter().all(|(_, part)| (4..=7).contains(part)));
+}
+
+#[test]
+fn setting_what_has_no_effect_gives_a_warning_once() {
+    let inputs = || LoadInputs::new().base_dir("/base");
+    let key = "security.redaction_mode";
+    let warned = |inputs: &LoadInputs| load_config(inputs).unwrap().warnings;
+    let warning = |source_of| vec![ConfigWarning::NoEffect { key, source_of }];
+    let by_set = inputs().set("security.redaction_mode=strict");
+    assert_eq!(warned(&by_set), warning(Source::Set));
+    let name = "CONTEXTA_SECURITY_REDACTION_MODE";
+    // The default is no exception: it would promise what nothing does yet.
+    let by_variable = inputs().environment([(name, "safe_default")]);
+    assert_eq!(warned(&by_variable), warning(Source::Variable(name.to_owned())));
+    let dir = TempDir::new("effects-warning");
+    let file = dir.path().join("a.toml");
+    fs::write(&file, "security.redaction_mode = 'off'\n").unwrap();
+    assert_eq!(warned(&inputs().file(&file)), warning(Source::File(file.clone())));
+    // Of several sources the one that counts is named.
+    assert_eq!(
+        warned(&by_variable.clone().file(&file).set("security.redaction_mode=off")),
+        warning(Source::Set)
+    );
+    // Profiles and overlays come with the program.
+    assert_eq!(warned(&inputs().profile("test").overlays(&["ci", "forensic"])), []);
+    assert_eq!(warned(&inputs().set("records.durability_mode=fsync")), []);
+    let patched = load_config(&by_set).unwrap();
+    let tree = contexta::config::ConfigValue::at("project_name", "wine");
+    assert_eq!(patched.patched(tree).unwrap().warnings, warning(Source::Set));
 }
 
 #[test]
@@ -138,7 +103,6 @@ fn the_document_lists_every_setting() {
 }
 
 fn table() -> String {
-    let unread: BTreeMap<&str, u8> = UNREAD.iter().copied().collect();
     let mut text =
         String::from("\n| Setting | Takes | Default | Effect | What it is for |\n|---|---|---|---|---|\n");
     for key in keys() {
@@ -151,7 +115,7 @@ fn table() -> String {
             Some(from) => format!("from `{from}`: `{}`", key.default),
             None => format!("`{}`", key.default.to_json()),
         };
-        let effect = unread.get(key.name).map_or("yes".to_owned(), |part| format!("part {part}"));
+        let effect = if has_effect(key.name) { "yes" } else { "no effect yet" };
         text.push_str(&format!("| `{}` | {takes} | {default} | {effect} | {} |\n", key.name, key.doc));
     }
     text.push('\n');

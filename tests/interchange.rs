@@ -416,6 +416,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
         ("link", "link", false),
         ("up", "../secret", false),
         ("around", "deep/../../secret", false),
+        ("inside", "deep/../plain", false),
         ("absolute", secret.as_str(), false),
         ("missing", "nothing", false),
         ("directory", "deep", false),
@@ -428,21 +429,21 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
-    assert_eq!((report.total().refused, report.total().new), (0, 13));
-    assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 7, 1));
+    assert_eq!((report.total().refused, report.total().new), (0, 14));
+    assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 8, 1));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     for (key, _, there) in cases {
         let row = snapshot.artifacts.iter().find(|a| a.manifest.artifact_ref.last_component() == key);
         assert_eq!(row.unwrap().body.is_some(), there, "{key}");
     }
     let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
-    assert_eq!(losses, 8);
+    assert_eq!(losses, 9);
     // The missing one turns up: it is taken, and nothing is lost twice.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
-    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 8);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
     // Without a directory they cannot be found, and what is here stays.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
@@ -826,6 +827,9 @@ fn a_line_without_end_takes_no_other_refused_line_with_it() {
     assert_eq!(report.refused.iter().map(|r| r.line).collect::<Vec<_>>(), [1, 2, 3]);
     let kept = disk.read(&report.quarantine.unwrap()).unwrap();
     assert!(kept.starts_with(b"garbage\nxxx") && kept.ends_with(b"x\nmore garbage\n"));
+    // A byte order mark belongs to the first line only.
+    let marked = format!("{PROJECT}\n\u{feff}{}", run_line("r", ""));
+    assert_eq!(import(&contexta, &marked).refused[0].line, 2);
     // A mark of byte order on a line of its own is blank.
     assert_eq!(import(&contexta, &format!("\u{feff}\n{PROJECT}")).total().refused, 0);
 }
@@ -842,6 +846,11 @@ fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
     let ended = format!("\"ended_at\":\"{ended}\"");
     let other = line.replace(&ended, "\"ended_at\":\"2099-01-01T00:00:00Z\"").replace("completed", "failed");
     assert_eq!(import(&contexta, &other).total().new, 1);
+    let after = contexta.run_snapshot("r").unwrap().run;
+    assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
+    assert_eq!(after.conflicts, ["ended_at", "status"]);
+    // A second import replaces the first, and still nothing that was captured.
+    assert_eq!(import(&contexta, &other.replace("2099", "2098")).total().new, 1);
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
     assert_eq!(after.conflicts, ["ended_at", "status"]);
@@ -900,4 +909,408 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     one.merge("/four", &|_, _| {}).unwrap();
     let artifact = &one.run_snapshot("run:p.r").unwrap().artifacts[0];
     assert!(artifact.body_present && !artifact.conflict);
+}
+
+/// A workspace on a simulated disk with one artifact, and its process.
+fn with_artifact(
+    disk: &SimDisk,
+    process: u32,
+) -> (Contexta, std::sync::Arc<contexta::engine::storage::sim::SimProcess>) {
+    let process = disk.spawn(process);
+    let options = Options::new("/w").project("p").storage(process.clone()).detect_code_revision(false);
+    let contexta = options.open().unwrap();
+    if contexta.list_runs(None).unwrap().runs.is_empty() {
+        disk.overwrite(Path::new("/in/body"), vec![7; 3 << 20]);
+        let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
+        disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
+        let source = ImportSource::File(Path::new("/in/lines.jsonl"));
+        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        contexta.run_snapshot("run:p.r").unwrap();
+    }
+    (contexta, process)
+}
+
+fn export_to_out(contexta: &Contexta) -> contexta::Result<contexta::ExportReport> {
+    let all = ExportFilter::default();
+    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all, BodiesTarget::BesideFile, &|_, _| {})
+}
+
+fn temporary_files(disk: &SimDisk) -> Vec<PathBuf> {
+    disk.paths()
+        .into_iter()
+        .filter(|p| p.starts_with("/out") && p.to_string_lossy().ends_with(".tmp"))
+        .collect()
+}
+
+#[test]
+fn failed_exports_leave_no_temporary_files() {
+    use contexta::engine::storage::sim::{Fault, Moment};
+    let mut failed = 0;
+    for change in 0.. {
+        let disk = SimDisk::new(16);
+        let (contexta, process) = with_artifact(&disk, 1);
+        process
+            .plan(Moment::Change(process.changes() + change), Fault::Error(std::io::ErrorKind::StorageFull));
+        let done = export_to_out(&contexta);
+        if !process.came_past_plans() {
+            done.unwrap();
+            break;
+        }
+        if done.is_err() {
+            failed += 1;
+            assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new(), "change {change}");
+        }
+        export_to_out(&contexta).unwrap();
+        assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new(), "after change {change}");
+    }
+    assert!(failed >= 5, "{failed} exports failed");
+    // A full disk, and syncs that fail.
+    let disk = SimDisk::new(16);
+    let (contexta, _) = with_artifact(&disk, 1);
+    disk.set_free_bytes(Some(1 << 20));
+    assert!(export_to_out(&contexta).is_err());
+    disk.set_free_bytes(None);
+    disk.set_failing_syncs(true);
+    assert!(export_to_out(&contexta).is_err());
+    disk.set_failing_syncs(false);
+    assert_eq!(temporary_files(&disk), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn exports_remove_temporary_files_of_dead_exports_and_of_no_living_one() {
+    use contexta::engine::storage::OpenMode;
+    use contexta::engine::storage::sim::{Fault, Moment};
+    let disk = SimDisk::new(16);
+    let (first, _) = with_artifact(&disk, 1);
+    first.close().unwrap();
+    let mut left = 0;
+    for change in 0..30 {
+        let (contexta, process) = with_artifact(&disk, 2);
+        process.plan(Moment::Change(process.changes() + change), Fault::Kill);
+        let _ = export_to_out(&contexta);
+        disk.kill(2);
+        left += usize::from(!temporary_files(&disk).is_empty());
+        disk.overwrite(Path::new("/out/body-notes.tmp"), b"mine".to_vec());
+        disk.overwrite(Path::new("/out/artifacts/other-0123456789abcdef.tmp"), b"mine".to_vec());
+        // Another process is at its own.
+        let living = disk.process(3);
+        let path = Path::new("/out/artifacts/body-00000000000000aa.tmp");
+        let file = living.open(path, OpenMode::Create).unwrap();
+        assert!(file.try_lock().unwrap());
+        export_to_out(&first).unwrap();
+        let mut expected = vec![
+            PathBuf::from("/out/body-notes.tmp"),
+            path.into(),
+            "/out/artifacts/other-0123456789abcdef.tmp".into(),
+        ];
+        expected.sort();
+        assert_eq!(temporary_files(&disk), expected, "killed at change {change}");
+        drop(file);
+        export_to_out(&first).unwrap();
+        assert!(!temporary_files(&disk).contains(&path.to_path_buf()));
+        disk.remove_tree(Path::new("/out"));
+    }
+    assert!(left > 0, "no kill left a file behind");
+}
+
+#[test]
+fn until_is_exclusive_and_since_inclusive() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let at = |key: &str, second: u32| {
+        metric_line(key, "1.5").replace(
+            "\"observed_at\":\"2024-01-01T00:00:00Z\"",
+            &format!("\"observed_at\":\"2024-01-01T00:00:0{second}Z\""),
+        )
+    };
+    let lines = [PROJECT.to_owned(), run_line("r", ""), at("a", 0), at("b", 1)];
+    assert_eq!(import(&contexta, &lines.join("\n")).total().refused, 0);
+    let time = |second: u32| Some(Timestamp::parse(&format!("2024-01-01T00:00:0{second}Z")).unwrap());
+    let of = |since, until| {
+        let kinds = vec!["record".to_owned()];
+        let text = export_some(&contexta, &ExportFilter { kinds, since, until, ..ExportFilter::default() });
+        ["a", "b"].into_iter().filter(|key| text.contains(&format!("record:p.r.{key}\""))).collect::<String>()
+    };
+    assert_eq!(of(None, time(1)), "a");
+    assert_eq!(of(time(1), None), "b");
+    assert_eq!(of(time(0), time(2)), "ab");
+    assert_eq!(of(time(1), time(1)), "");
+}
+
+#[test]
+fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
+    const LIMIT: usize = 16 << 20;
+    // Spaces in the line: the object is small.
+    let padded = |len: usize| {
+        let run = run_line("r", "");
+        format!("{{{}{}", " ".repeat(len - run.len()), &run[1..])
+    };
+    for end in ["", "\n", "\n\n"] {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        let report = import(&contexta, &format!("{PROJECT}\n{}{end}", padded(LIMIT)));
+        assert_eq!((report.lines, report.total().new), (2, 2), "{end:?}: {:?}", report.refused);
+        let report = import(&contexta, &format!("{}{end}", padded(LIMIT + 1)));
+        assert_eq!((report.lines, report.total().refused), (1, 1), "{end:?}");
+        assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_body_in_a_sibling_directory_with_the_same_prefix_is_refused() {
+    let dir = TempDir::new("bodies-prefix");
+    let at = |name: &str| dir.path().join(name);
+    std::fs::create_dir_all(at("in")).unwrap();
+    std::fs::create_dir_all(at("in2")).unwrap();
+    std::fs::write(at("in2/secret"), "secret").unwrap();
+    std::os::unix::fs::symlink("../in2/secret", at("in/link")).unwrap();
+    std::os::unix::fs::symlink("../in2", at("in/dir")).unwrap();
+    let lines = [
+        PROJECT.to_owned(),
+        run_line("r", ""),
+        artifact_line("a", "", "link"),
+        artifact_line("b", "", "dir/secret"),
+    ];
+    std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
+    let contexta = Contexta::open(at("w")).unwrap();
+    let source = ImportSource::File(&at("in/lines.jsonl"));
+    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    assert_eq!((report.bodies_stored, report.bodies_missing), (0, 2));
+    assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().all(|a| a.body.is_none()));
+}
+
+fn relation_line(key: &str, source: &str, target: &str) -> String {
+    format!(
+        r#"{{"kind":"relation","object":{{"confidence_marker":"high","evidence_refs":[],"extensions":[],"origin_marker":"explicit","recorded_at":"2024-01-01T00:00:00Z","relation_ref":"relation:p.{key}","relation_type":"used","schema_version":"1.0.0","source_ref":"{source}","target_ref":"{target}"}}}}"#
+    )
+}
+
+fn provenance_line(key: &str) -> String {
+    format!(
+        r#"{{"kind":"provenance","object":{{"asserted_at":"2024-01-01T00:00:00Z","assertion_mode":"inferred","extensions":[],"formation_context_ref":"op:p.r.s.o","policy_ref":"policy.default","provenance_ref":"provenance:p.{key}","relation_ref":"relation:p.{key}","schema_version":"1.0.0"}}}}"#
+    )
+}
+
+fn deployment_line(more: &str, status: &str) -> String {
+    format!(
+        r#"{{"kind":"deployment","object":{{"deployment_execution_ref":"deployment:p.d","deployment_name":"d",{more}"extensions":[],"project_ref":"project:p","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
+    )
+}
+
+#[test]
+fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let (a, b, c) = ("artifact:p.r.a", "artifact:p.s.b", "artifact:p.s.c");
+    let artifact = |key: &str, run: &str| {
+        artifact_line(key, "", "x").replace("\"body\":\"x\",", "").replace("p.r", &format!("p.{run}"))
+    };
+    let mut lines =
+        vec![PROJECT.to_owned(), run_line("r", ""), run_line("s", ""), deployment_line("", "open")];
+    lines.extend([artifact("a", "r"), artifact("b", "s"), artifact("c", "s")]);
+    let edges = [
+        ("from", a, b),
+        ("to", b, a),
+        ("away", b, c),
+        ("deployed", "deployment:p.d", c),
+        ("whole", "project:p", c),
+    ];
+    lines.extend(edges.iter().map(|(key, source, target)| relation_line(key, source, target)));
+    lines.extend(edges.iter().map(|(key, ..)| provenance_line(key)));
+    // A record of a run that nothing else is known of.
+    lines.push(metric_line("k", "1.5").replace("p.r", "p.z"));
+    let report = import(&contexta, &lines.join("\n"));
+    assert_eq!((report.total().new, report.refused.len()), (18, 0), "{:?}", report.refused);
+    let of = |filter: &ExportFilter| {
+        let mut out = Vec::new();
+        let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let own = |line: &str| {
+            let object = parse(line).unwrap().get("object").unwrap().clone();
+            let names = ["project", "run", "artifact", "deployment_execution", "relation", "provenance"];
+            let own = match parse(line).unwrap().get("kind").and_then(Value::as_str).unwrap() {
+                "run" => object.get("run_ref"),
+                "record" => object.get("envelope").unwrap().get("record_ref"),
+                "artifact" => object.get("artifact_ref"),
+                "provenance" => object.get("provenance_ref"),
+                "relation" => object.get("relation_ref"),
+                _ => names.iter().find_map(|name| object.get(&format!("{name}_ref"))),
+            };
+            own.unwrap().to_string()
+        };
+        (text.lines().map(own).collect::<Vec<_>>(), report)
+    };
+    let (refs, report) = of(&ExportFilter { runs: vec!["run:p.r".into()], ..ExportFilter::default() });
+    let expected = [
+        "project:p",
+        "run:p.r",
+        "relation:p.from",
+        "relation:p.to",
+        "relation:p.whole",
+        "provenance:p.from",
+        "provenance:p.to",
+        "provenance:p.whole",
+        "artifact:p.r.a",
+    ];
+    assert_eq!(refs, expected);
+    assert_eq!(report.note_counts.get("object_incomplete"), None);
+    let (refs, report) = of(&ExportFilter::default());
+    assert_eq!((refs.len(), report.note_counts["object_incomplete"]), (18, 1));
+}
+
+#[test]
+fn notes_of_one_code_are_counted_and_only_the_first_listed() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let lines: Vec<String> =
+        (0..25).map(|n| metric_line("k", "1.5").replace("p.r", &format!("p.z{n}"))).collect();
+    assert_eq!(import(&contexta, &lines.join("\n")).total().new, 25);
+    let report = contexta.export_jsonl(&mut Vec::new(), &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let listed = report.notes.iter().filter(|note| note.code == "object_incomplete").count();
+    assert_eq!((listed, report.note_counts["object_incomplete"]), (20, 25));
+}
+
+#[test]
+fn a_damaged_body_is_named_and_not_exported() {
+    let disk = SimDisk::new(16);
+    let (contexta, _) = with_artifact(&disk, 1);
+    let body = disk.paths().into_iter().find(|p| p.starts_with("/w/artifacts/objects")).unwrap();
+    disk.overwrite(&body, vec![8; 3 << 20]);
+    let report = export_to_out(&contexta).unwrap();
+    assert_eq!((report.bodies, report.bodies_missing, report.is_whole()), (0, 1, false));
+    let files: Vec<PathBuf> = disk.paths().into_iter().filter(|p| p.starts_with("/out")).collect();
+    assert_eq!(files, [PathBuf::from("/out/lines.jsonl")]);
+    assert!(!String::from_utf8(disk.read(&files[0]).unwrap()).unwrap().contains("\"body\""));
+}
+
+#[test]
+fn a_body_of_another_hash_is_named_with_its_artifact() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    disk.overwrite(Path::new("/in/b"), b"body".to_vec());
+    let hash = format!("\"hash_value\":\"{}\",", "0".repeat(64));
+    let lines = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", &hash, "b")].join("\n");
+    let settings = ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };
+    let report = import_with(&contexta, &lines, settings).unwrap();
+    assert_eq!((report.bodies_stored, report.bodies_differing, report.is_complete()), (1, 1, false));
+    let found = &report.bodies[0];
+    assert_eq!((found.line, found.artifact_ref.as_str(), found.body.as_str()), (3, "artifact:p.r.a", "b"));
+    assert_eq!(found.code, "import.body_differs");
+    assert!(found.message.contains("SHA-256"), "{}", found.message);
+}
+
+#[test]
+fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let lines = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "b")].join("\n");
+    let import_body = |content: &str| {
+        disk.overwrite(Path::new("/in/b"), content.into());
+        let settings = ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };
+        import_with(&contexta, &lines, settings).unwrap()
+    };
+    let row = || contexta.run_snapshot("run:p.r").unwrap().artifacts[0].clone();
+    assert_eq!(import_body("body").bodies_stored, 1);
+    let first = row();
+    assert!(first.body_present);
+    let stored = contexta.paths().objects();
+    for path in disk.paths().iter().filter(|p| p.starts_with(&stored)) {
+        disk.remove_tree(path);
+    }
+    assert!(!row().body_present);
+    let report = import_body("another");
+    assert_eq!((report.total().new, report.bodies_differing), (0, 1));
+    assert!(report.bodies[0].message.contains("another than the one that was here"));
+    assert_eq!((row().body, row().body_present), (first.body, false));
+    let report = import_body("body");
+    assert_eq!((report.total().new, report.bodies_missing, report.bodies_differing), (0, 0, 0));
+    assert!(row().body_present);
+}
+
+#[test]
+fn a_report_names_a_hundred_refused_lines_and_a_hundred_bodies_and_counts_all() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let mut lines = vec![PROJECT.to_owned(), run_line("r", "")];
+    lines.extend((0..105).map(|n| artifact_line(&format!("a{n}"), "", "missing")));
+    lines.extend((0..105).map(|n| format!("no JSON {n}")));
+    let report = import(&contexta, &lines.join("\n"));
+    assert_eq!((report.total().refused, report.refused.len()), (105, 100));
+    assert_eq!((report.bodies_missing, report.bodies.len()), (105, 100));
+    assert!(report.bodies.iter().all(|body| body.code == "import.body_missing"));
+}
+
+#[test]
+fn a_line_refused_twice_is_one_loss() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let bad = metric_line("bad", "true");
+    let other = metric_line("worse", "true");
+    let text = [PROJECT.to_owned(), run_line("r", ""), bad.clone(), bad, other].join("\n");
+    assert_eq!(import(&contexta, &text).total().refused, 3);
+    let mut losses = 0;
+    contexta
+        .dump_log(None, |entry| {
+            losses += usize::from(entry.unwrap().kind == "degraded");
+            true
+        })
+        .unwrap();
+    assert_eq!(losses, 2);
+}
+
+#[test]
+fn an_open_batch_or_deployment_after_its_end_changes_nothing() {
+    let batch = |status: &str| {
+        format!(
+            r#"{{"kind":"batch","object":{{"batch_execution_ref":"batch:p.r.s.b","batch_name":"b","extensions":[],"run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
+        )
+    };
+    let ended =
+        |line: String| line.replace("\"extensions\"", "\"ended_at\":\"2024-01-02T00:00:00Z\",\"extensions\"");
+    let deployment = |status: &str| deployment_line("", status);
+    for (closed, open) in [(batch("completed"), batch("open")), (deployment("completed"), deployment("open"))]
+    {
+        let disk = SimDisk::new(16);
+        let contexta = open_sim(&disk, 1, "/w");
+        let report = import(&contexta, &[PROJECT.to_owned(), run_line("r", ""), ended(closed)].join("\n"));
+        assert_eq!((report.total().new, report.refused.len()), (3, 0), "{:?}", report.refused);
+        let before = export(&contexta);
+        let report = import(&contexta, &open);
+        assert_eq!((report.total().unchanged, report.warnings["import_older_word"]), (1, 1), "{open}");
+        assert_eq!(export(&contexta), before);
+    }
+}
+
+#[test]
+fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let run = contexta.run("r").run_id("r").start().unwrap();
+    run.metric_at("loss", 1, 0.5).unwrap();
+    run.complete().unwrap();
+    let whole = export(&contexta);
+    let record = whole.lines().find(|l| l.contains("\"kind\":\"record\"")).unwrap();
+    let other = record.replace("wine.r", "wine.q").replace("0.5", "0.75");
+    assert_ne!(record, other);
+    let report = import(&contexta, &other);
+    assert_eq!((report.total().new, report.refused.len()), (1, 0), "{:?}", report.refused);
+}
+
+#[test]
+fn the_body_of_a_replaced_manifest_is_not_looked_for() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    let settings = || ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };
+    let import_artifact = |artifact: &str| {
+        let lines = [PROJECT.to_owned(), run_line("r", ""), artifact.to_owned()].join("\n");
+        import_with(&contexta, &lines, settings()).unwrap()
+    };
+    disk.overwrite(Path::new("/in/b"), b"body".to_vec());
+    let first = artifact_line("a", "", "b");
+    assert_eq!(import_artifact(&first).bodies_stored, 1);
+    assert_eq!(import_artifact(&first.replace("model_bundle", "checkpoint")).total().new, 1);
+    disk.remove_tree(Path::new("/in/b"));
+    let again = import_artifact(&first);
+    assert_eq!((again.total().unchanged, again.bodies_missing, again.is_complete()), (3, 0, true));
 }

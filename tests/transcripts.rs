@@ -289,3 +289,227 @@ fn reports_go_where_they_are_sent_and_replace_no_link_and_no_device() {
     assert_eq!(code(&contexta(path, &["report", "snapshot", "good", "-o", "/dev/null"])), 0);
     assert_eq!(std::fs::metadata("/dev/null").unwrap().file_type(), null);
 }
+
+#[test]
+fn files_are_written_under_bare_names_and_through_dangling_links() {
+    let dir = workspace("bare-names");
+    let path = dir.path();
+    for args in [&["export", "jsonl", "-o"][..], &["report", "snapshot", "good", "-o"]] {
+        let run = |to: &str| {
+            let output = contexta(path, &[args, &[to]].concat());
+            assert_eq!(code(&output), 0, "{args:?} {to}: {}", text(&output.stderr));
+        };
+        run("bare");
+        let whole = std::fs::read(path.join("bare")).unwrap();
+        assert!(whole.len() > 500, "{args:?}");
+        run("new/deep/file");
+        assert_eq!(std::fs::read(path.join("new/deep/file")).unwrap(), whole);
+        #[cfg(unix)]
+        {
+            std::fs::create_dir_all(path.join("links")).unwrap();
+            std::os::unix::fs::symlink("second", path.join("links/first")).unwrap();
+            std::os::unix::fs::symlink("../away/file", path.join("links/second")).unwrap();
+            run("links/first");
+            for link in ["links/first", "links/second"] {
+                assert!(std::fs::symlink_metadata(path.join(link)).unwrap().is_symlink(), "{args:?}");
+            }
+            assert_eq!(std::fs::read(path.join("away/file")).unwrap(), whole);
+            std::os::unix::fs::symlink("circle", path.join("circle")).unwrap();
+            let output = contexta(path, &[args, &["circle"]].concat());
+            assert_eq!(code(&output), 1, "{args:?}");
+        }
+        for used in ["links", "away", "new"] {
+            let _ = std::fs::remove_dir_all(path.join(used));
+        }
+        let _ = std::fs::remove_file(path.join("circle"));
+    }
+    assert!(leftovers(path).is_empty(), "{:?}", leftovers(path));
+}
+
+/// Temporary files in a directory.
+fn leftovers(dir: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(dir).unwrap();
+    let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.contains(".tmp")).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn written_files_keep_their_mode_and_a_read_only_file_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = workspace("modes");
+    let path = dir.path();
+    let mode = |name: &str| std::fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o7777;
+    std::fs::write(path.join("usual"), "").unwrap();
+    for args in [&["export", "jsonl", "-o"][..], &["report", "snapshot", "good", "-o"]] {
+        std::fs::write(path.join("private"), "").unwrap();
+        std::fs::set_permissions(path.join("private"), PermissionsExt::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink("private", path.join("link")).unwrap();
+        assert_eq!(code(&contexta(path, &[args, &["link"]].concat())), 0);
+        assert!(std::fs::metadata(path.join("private")).unwrap().len() > 0);
+        assert_eq!((mode("private"), mode("link")), (0o640, 0o640), "{args:?}");
+        assert_eq!(code(&contexta(path, &[args, &["fresh"]].concat())), 0);
+        assert_eq!(mode("fresh"), mode("usual"), "{args:?}");
+        // The superuser may write everything.
+        std::fs::set_permissions(path.join("private"), PermissionsExt::from_mode(0o440)).unwrap();
+        if std::fs::OpenOptions::new().write(true).open(path.join("private")).is_err() {
+            assert_eq!(code(&contexta(path, &[args, &["link"]].concat())), 1, "{args:?}");
+        }
+        std::fs::remove_file(path.join("private")).unwrap();
+        std::fs::remove_file(path.join("link")).unwrap();
+        std::fs::remove_file(path.join("fresh")).unwrap();
+    }
+}
+
+#[test]
+fn importing_again_names_the_body_that_differs() {
+    let dir = TempDir::new("import-differs");
+    let path = dir.path();
+    std::fs::create_dir(path.join("in")).unwrap();
+    std::fs::write(path.join("in/model.bin"), "body").unwrap();
+    let lines = [
+        r#"{"kind":"project","object":{"created_at":"2024-01-01T00:00:00Z","extensions":[],"name":"P","project_ref":"project:p","schema_version":"1.0.0","tags":{}}}"#,
+        r#"{"kind":"run","object":{"extensions":[],"name":"R","project_ref":"project:p","run_ref":"run:p.r","schema_version":"1.0.0","started_at":"2024-01-01T00:00:00Z","status":"open"}}"#,
+        r#"{"body":"model.bin","kind":"artifact","object":{"artifact_kind":"model_bundle","artifact_ref":"artifact:p.r.a","attributes":{},"created_at":"2024-01-01T00:00:00Z","extensions":[],"location_ref":"here","producer_ref":"x","run_ref":"run:p.r","schema_version":"1.0.0","size_bytes":3}}"#,
+    ];
+    std::fs::write(path.join("in/lines.jsonl"), lines.join("\n")).unwrap();
+    for round in ["first", "again"] {
+        let output = contexta(path, &["import", "jsonl", "in/lines.jsonl"]);
+        let (out, error) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(code(&output), 1, "{round}");
+        assert!(out.contains("1 not what"), "{round}: {out}");
+        let line = error
+            .lines()
+            .find(|l| l.contains("[import.body_differs]"))
+            .unwrap_or_else(|| panic!("{round}: {error}"));
+        for part in ["line 3", "artifact:p.r.a", "model.bin", "4 bytes, not 3"] {
+            assert!(line.contains(part), "{round}: {line}");
+        }
+        assert!(error.contains("exit code 1: 1 body"), "{round}: {error}");
+        let output = contexta(path, &["import", "jsonl", "in/lines.jsonl", "--format", "json"]);
+        let answer = parse(&text(&output.stdout)).unwrap();
+        assert_eq!(answer.get("complete"), Some(&Value::Bool(false)), "{round}");
+        let body = &answer.get("bodies").and_then(Value::as_list).unwrap()[0];
+        let member = |name: &str| body.get(name).unwrap().to_string();
+        assert_eq!(member("line"), "3");
+        assert_eq!(member("artifact_ref"), "artifact:p.r.a");
+        assert_eq!(member("body"), "model.bin");
+        assert_eq!(member("code"), "import.body_differs");
+    }
+}
+
+#[test]
+fn rebuild_that_cannot_be_saved_exits_1_with_the_reason() {
+    let dir = workspace("unsaved");
+    let path = dir.path();
+    assert_eq!(code(&contexta(path, &["rebuild"])), 0);
+    let lock = path.join(".contexta/projections/lock");
+    std::fs::remove_file(&lock).unwrap();
+    std::fs::create_dir(&lock).unwrap();
+    let output = contexta(path, &["rebuild"]);
+    assert_eq!(code(&output), 1);
+    assert!(text(&output.stdout).starts_with("rebuilt from "), "{}", text(&output.stdout));
+    let error = text(&output.stderr);
+    assert!(error.contains("ERROR [projections_not_saved]: ") && error.contains("lock"), "{error}");
+    assert_eq!(error.matches("projections_not_saved").count(), 1, "{error}");
+    let output = contexta(path, &["rebuild", "--format", "json"]);
+    let answer = parse(&text(&output.stdout)).unwrap();
+    assert_eq!((code(&output), answer.get("saved")), (1, Some(&Value::Bool(false))));
+}
+
+#[test]
+fn a_closed_pipe_ends_every_command_quietly() {
+    let dir = workspace("closed-pipe");
+    let path = dir.path();
+    std::fs::write(path.join("bad.jsonl"), "{").unwrap();
+    let commands: [(&[&str], i32); 12] = [
+        (&["export", "jsonl"], 0),
+        (&["export", "jsonl", "--format", "json"], 0),
+        (&["runs"], 0),
+        (&["runs", "--format", "json"], 0),
+        (&["run", "show", "good"], 0),
+        (&["report", "snapshot", "good"], 0),
+        (&["log", "dump"], 0),
+        (&["log", "dump", "--format", "json"], 0),
+        (&["log", "heads"], 0),
+        (&["config", "show"], 0),
+        // The verdict of a command does not depend on a reader.
+        (&["import", "jsonl", "bad.jsonl"], 1),
+        (&["config", "check", "missing.toml"], 1),
+    ];
+    contexta(path, &["runs"]);
+    for (args, exit) in commands {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_contexta"))
+            .current_dir(path)
+            .args(args)
+            .stdout(writer)
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .and_then(std::process::Child::wait_with_output)
+            .unwrap();
+        assert_eq!(code(&output), exit, "{args:?}: {}", text(&output.stderr));
+        assert!(!text(&output.stderr).contains("output_failed"), "{args:?}: {}", text(&output.stderr));
+    }
+}
+
+/// Characters that move the cursor, change the direction of text or end a line.
+const HIDDEN: &str = "\u{1b}\u{7f}\u{85}\u{9b}\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2028}\u{2029}\u{2066}\u{2067}\u{2068}\u{2069}";
+
+#[test]
+fn text_from_the_log_reaches_no_output_with_hidden_characters() {
+    let dir = TempDir::new("hidden");
+    let path = dir.path();
+    let hidden = format!("a{HIDDEN}z");
+    let contexta_here = Options::new(path.join(".contexta")).project("wine").open().unwrap();
+    for id in ["one", "two"] {
+        let run = contexta_here.run(&hidden).run_id(id).param(&hidden, hidden.as_str()).start().unwrap();
+        let stage = run.stage("train").unwrap();
+        stage.event("training.started", &format!("{hidden} {id}")).unwrap();
+        stage.metric_at("loss", 1, if id == "one" { 0.5 } else { 0.25 }).unwrap();
+        stage.complete().unwrap();
+        std::fs::write(path.join("model.bin"), id).unwrap();
+        run.register_artifact("model_bundle", path.join("model.bin")).unwrap();
+        run.param("extra", format!("{hidden}{id}").as_str()).unwrap();
+        run.complete().unwrap();
+    }
+    drop(contexta_here);
+    std::fs::write(path.join("bad.jsonl"), format!("{{\"kind\":\"{hidden}\",\"object\":{{}}}}")).unwrap();
+    let commands: [&[&str]; 13] = [
+        &["runs"],
+        &["run", "show", "one"],
+        &["compare", "one", "two"],
+        &["report", "snapshot", "one"],
+        &["report", "compare", "one", "two"],
+        &["log", "dump"],
+        &["log", "ls"],
+        &["verify"],
+        &["lineage", "run:wine.one"],
+        &["run", "show", &hidden],
+        &["runs", "--project", &hidden],
+        &["import", "jsonl", "bad.jsonl"],
+        &["--set", &format!("project_name={hidden}"), "config", "show", "--toml"],
+    ];
+    let mut shown = 0;
+    for args in commands {
+        for format in ["text", "json"] {
+            let output = contexta(path, &[args, &["--format", format]].concat());
+            let all = text(&output.stdout) + &text(&output.stderr);
+            let found: Vec<char> = all.chars().filter(|c| HIDDEN.contains(*c)).collect();
+            assert!(found.is_empty(), "{args:?} {format}: {found:?}");
+            shown += usize::from(all.contains("\\u009b") && all.contains("\\u202e"));
+            if format == "json" && args.starts_with(&["log", "dump"]) {
+                text(&output.stdout).lines().for_each(|line| drop(parse(line).unwrap()));
+            }
+        }
+    }
+    assert!(shown >= 12, "escapes are visible in {shown} answers");
+    // What a program reads is the text itself.
+    let runs = json(path, &["runs"]);
+    let first = &runs.get("runs").and_then(Value::as_list).unwrap()[0];
+    assert_eq!(first.get("name").and_then(Value::as_str), Some(hidden.as_str()));
+    // Interchange has its canonical form: only what JSON demands is escaped.
+    let lines = text(&contexta(path, &["export", "jsonl"]).stdout);
+    assert!(lines.contains(hidden.replace('\u{1b}', "\\u001b").as_str()));
+}

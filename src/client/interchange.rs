@@ -2,18 +2,20 @@
 
 use crate::client::{Contexta, Error, Progress, Result, engine_io};
 use crate::contract::ExtensionRegistry;
-use crate::engine::storage::{FileReader, FileWriter, OpenMode, publish, temporary_path};
+use crate::engine::storage::replace::{FileReplacement, remove_stale};
+use crate::engine::storage::{FileReader, FileWriter, OpenMode};
 use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Room for reading and writing at once.
 const BUFFER: usize = 256 << 10;
+/// Beginning of the names of temporary files for lines.
+const TEMPORARY_STEM: &str = "export";
 
 /// What to import JSON lines from; plain or compressed with gzip, whatever it is called.
 pub enum ImportSource<'a> {
@@ -46,13 +48,26 @@ pub struct ImportSettings {
 /// What becomes of bodies in an export to a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BodiesTarget {
-    /// Into the directory `artifacts` beside the file, where an import finds them.
+    /// Into the directory `artifacts` beside the file, where an import finds them. Beside a device or pipe there is none.
     #[default]
     BesideFile,
     /// Into this directory; an import is told of it.
     Dir(PathBuf),
     /// They are left out.
     LeftOut,
+}
+
+impl BodiesTarget {
+    /// The directory and prefix of bodies; `dir` is the directory of the file, if it is in one.
+    fn with_dir(self, dir: Option<&Path>) -> Option<ExportBodies> {
+        match (self, dir) {
+            (BodiesTarget::BesideFile, Some(dir)) => {
+                Some(ExportBodies { dir: dir.join("artifacts"), prefix: "artifacts/".to_owned() })
+            }
+            (BodiesTarget::Dir(dir), _) => Some(ExportBodies { dir, prefix: String::new() }),
+            (BodiesTarget::BesideFile, None) | (BodiesTarget::LeftOut, _) => None,
+        }
+    }
 }
 
 /// Counts the bytes that come through.
@@ -173,7 +188,8 @@ impl Contexta {
     }
 
     /// Exports JSON lines into a file: whole, on disk and under its name when this returns, or not at all. Compressed with
-    /// gzip if the name ends in `.gz`.
+    /// gzip if the name ends in `.gz`. A link is followed, also to a file that is not there yet; an existing file keeps its
+    /// permissions.
     pub fn export_jsonl_file(
         &self,
         path: &Path,
@@ -181,51 +197,19 @@ impl Contexta {
         bodies: BodiesTarget,
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
-        // A link stays a link; a device is written to as it is.
-        let target = self.storage.resolve(path).unwrap_or_else(|_| path.to_path_buf());
-        let path = target.as_path();
-        let dir = match path.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir,
-            _ => Path::new("."),
-        };
-        self.storage.create_dir_all(dir).map_err(|e| engine_io("create", dir, e))?;
-        let temporary = temporary_path(self.storage.as_ref(), dir, "export");
-        let temporary = temporary.map_err(|e| engine_io("name a file in", dir, e))?;
-        let bodies = match bodies {
-            BodiesTarget::BesideFile => {
-                Some(ExportBodies { dir: dir.join("artifacts"), prefix: "artifacts/".to_owned() })
-            }
-            BodiesTarget::Dir(dir) => Some(ExportBodies { dir, prefix: String::new() }),
-            BodiesTarget::LeftOut => None,
-        };
-        if self.storage.info(path).is_ok_and(|info| !info.is_file) {
+        if self.storage.info(path).is_ok_and(|info| !info.is_file && !info.is_dir) {
+            // A device or pipe is written to as it is.
+            let bodies = bodies.with_dir(None);
             let file =
                 self.storage.open(path, OpenMode::ReadWrite).map_err(|e| engine_io("open", path, e))?;
             return self.export_packed(&mut FileWriter::new(file), path, filter, bodies.as_ref(), progress);
         }
-        let written = self.export_aside(&temporary, path, filter, bodies.as_ref(), progress);
-        if written.is_err() {
-            // Best effort: a leftover is only space.
-            let _ = self.storage.remove_file(&temporary);
-        }
-        written
-    }
-
-    fn export_aside(
-        &self,
-        temporary: &Path,
-        path: &Path,
-        filter: &ExportFilter,
-        bodies: Option<&ExportBodies>,
-        progress: Progress<'_>,
-    ) -> Result<ExportReport> {
-        let storage = self.storage.as_ref();
-        let file =
-            storage.open(temporary, OpenMode::CreateNew).map_err(|e| engine_io("create", temporary, e))?;
-        let mut out = FileWriter::new(Arc::clone(&file));
-        let report = self.export_packed(&mut out, path, filter, bodies, progress)?;
-        file.sync().map_err(|e| engine_io("sync", temporary, e))?;
-        publish(storage, temporary, path).map_err(|e| engine_io("publish", path, e))?;
+        let wrap = |e| engine_io("write", path, e);
+        let mut out = FileReplacement::create(&self.storage, path, TEMPORARY_STEM).map_err(wrap)?;
+        remove_stale(self.storage.as_ref(), out.dir(), TEMPORARY_STEM);
+        let bodies = bodies.with_dir(Some(out.dir()));
+        let report = self.export_packed(&mut out, path, filter, bodies.as_ref(), progress)?;
+        out.publish().map_err(wrap)?;
         Ok(report)
     }
 

@@ -1,6 +1,8 @@
 //! Floor 6: [`Contexta`], one workspace: capture into it, ask it, check it. The only place that wires the floors.
 
 mod error;
+#[cfg(feature = "cli")]
+mod file;
 mod interchange;
 mod options;
 mod paths;
@@ -8,9 +10,11 @@ mod paths;
 #[cfg(feature = "cli")]
 pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
 pub use crate::store::interchange::{
-    ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
+    BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
 pub use error::{Error, Result};
+#[cfg(feature = "cli")]
+pub(crate) use file::write_file;
 pub use interchange::{BodiesTarget, ImportSettings, ImportSource};
 pub use options::Options;
 pub use paths::Paths;

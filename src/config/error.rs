@@ -154,6 +154,13 @@ pub enum ConfigWarning {
         /// The known one that is most like it.
         nearest: Option<String>,
     },
+    /// A setting was set that nothing reads yet.
+    NoEffect {
+        /// Its key.
+        key: &'static str,
+        /// Where it was set.
+        source_of: Source,
+    },
 }
 
 impl ConfigWarning {
@@ -161,6 +168,7 @@ impl ConfigWarning {
     pub fn code(&self) -> &'static str {
         match self {
             ConfigWarning::UnknownVariable { .. } => "unknown_config_variable",
+            ConfigWarning::NoEffect { .. } => "config_no_effect",
         }
     }
 
@@ -170,6 +178,9 @@ impl ConfigWarning {
             ConfigWarning::UnknownVariable { name, nearest } => {
                 let nearest = nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
                 format!("the variable {name} sets nothing{nearest}")
+            }
+            ConfigWarning::NoEffect { key, source_of } => {
+                format!("the setting {key} has no effect yet ({source_of})")
             }
         }
     }

@@ -3,6 +3,7 @@
 //! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 patches and `--set` in the order they were given, 7 the
 //! project's name, 8 the workspace. Each layer is checked, also where a stronger one replaces it.
 
+use crate::config::effect;
 use crate::config::env;
 use crate::config::env::Environment;
 use crate::config::error::{ConfigError, ConfigWarning};
@@ -349,8 +350,11 @@ impl Loading {
     }
 
     fn finish(mut self) -> CheckedConfig {
-        let LoadedConfig { config, sources, .. } = &mut self.loaded;
+        let LoadedConfig { config, sources, warnings, .. } = &mut self.loaded;
         derive(config, sources);
+        // A patch finishes settings a second time.
+        warnings.retain(|warning| !matches!(warning, ConfigWarning::NoEffect { .. }));
+        warnings.extend(effect::warnings(&*sources));
         CheckedConfig { loaded: self.loaded, problems: self.problems }
     }
 }

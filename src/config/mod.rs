@@ -31,6 +31,7 @@
 //! Stability: Stable.
 
 mod choice;
+mod effect;
 pub mod env;
 mod error;
 pub mod file;
@@ -48,6 +49,7 @@ pub use choice::{
     ArtifactRetentionMode, ArtifactVerificationMode, CliVerbosity, DispatchFailureMode, DurabilityMode,
     IngestMode, MetricSelection, OutputFormat, RedactionMode, ReplayMode, SeverityLevel, Strictness,
 };
+pub use effect::{has_effect, keys_without_effect};
 pub use error::{ConfigError, ConfigWarning};
 pub use inputs::LoadInputs;
 pub use load::{

@@ -6,6 +6,7 @@
 //! orders built from them (write aside, sync, rename, sync the directory) are the free functions below.
 
 pub mod os;
+pub mod replace;
 #[cfg(feature = "testing")]
 pub mod sim;
 
@@ -146,6 +147,14 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
     /// The one absolute path of what stands at `path`, all links followed. It must exist.
     fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
+    /// The path that a symbolic link holds, as it is written there. [`io::ErrorKind::InvalidInput`]: it is no link.
+    fn read_link(&self, _path: &Path) -> io::Result<PathBuf> {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+    /// Gives a file the permissions of another one, where files have any.
+    fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Ok(())
+    }
     /// What is known of a file or directory.
     fn info(&self, path: &Path) -> io::Result<FileInfo>;
     /// Wall clock: nanoseconds since 1970-01-01T00:00:00Z.

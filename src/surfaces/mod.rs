@@ -2,6 +2,7 @@
 
 #[cfg(feature = "cli")]
 pub(crate) mod cli;
+pub(crate) mod escape;
 pub(crate) mod export;
 #[cfg(feature = "cli")]
 pub(crate) mod wire;

@@ -324,6 +324,15 @@ pub(crate) fn import(r: &ImportReport) -> Value {
             ("run_ref", one.rejection.run.as_ref().map(ToString::to_string).into()),
         ])
     });
+    let bodies = list(&r.bodies, |one| {
+        Value::map([
+            ("line", one.line.into()),
+            ("artifact_ref", Value::text(&one.artifact_ref)),
+            ("body", one.body.as_str().into()),
+            ("code", one.code.into()),
+            ("message", one.message.as_str().into()),
+        ])
+    });
     Value::map([
         ("import", r.import.clone().into()),
         ("source", r.source.as_str().into()),
@@ -332,6 +341,8 @@ pub(crate) fn import(r: &ImportReport) -> Value {
         ("bodies_stored", r.bodies_stored.into()),
         ("bodies_missing", r.bodies_missing.into()),
         ("bodies_differing", r.bodies_differing.into()),
+        ("bodies", bodies),
+        ("complete", r.is_complete().into()),
         ("warnings", counts(&r.warnings)),
         ("refused", refused),
         ("refused_total", r.total().refused.into()),

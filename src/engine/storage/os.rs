@@ -392,6 +392,14 @@ impl Storage for OsStorage {
         fs::canonicalize(path)
     }
 
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(path)
+    }
+
+    fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::set_permissions(to, fs::metadata(from)?.permissions())
+    }
+
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
         let meta = fs::metadata(path)?;
         Ok(FileInfo {

@@ -29,21 +29,21 @@ pub(super) fn find_body(
     path: &str,
 ) -> std::result::Result<Source, String> {
     let Some(dir) = dir else {
-        return Err("nobody said where bodies lie".into());
+        return Err("no directory with artifact bodies was given; pass `--bodies DIR`".into());
     };
     let relative = Path::new(path);
     let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || path.contains('\0') || !plain {
-        return Err(format!("{path:?} is no path below another"));
+        return Err(format!("{path:?} is not a relative path below a directory"));
     }
     let wrap = |e: io::Error| format!("{path}: {e}");
     let root = storage.resolve(dir).map_err(wrap)?;
     let file = storage.resolve(&dir.join(relative)).map_err(wrap)?;
     if !file.starts_with(&root) {
-        return Err(format!("{path} leads out of the directory of bodies"));
+        return Err(format!("{path} is outside the directory of bodies"));
     }
     if !storage.info(&file).map_err(wrap)?.is_file {
-        return Err(format!("{path} is no regular file"));
+        return Err(format!("{path} is not a regular file"));
     }
     let file = storage.open(&file, OpenMode::Read).map_err(wrap)?;
     Ok(Source { file: FileReader::new(file), failed: None })

@@ -11,7 +11,8 @@ use crate::contract::{
 use crate::engine::checksum::Digest;
 use crate::engine::error::Error as EngineError;
 use crate::engine::log::ordered::Ordered;
-use crate::engine::storage::{OpenMode, publish, read_full_at, temporary_path, write_all_at};
+use crate::engine::storage::read_full_at;
+use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::projections::entry::Captured;
 use crate::store::artifacts::ArtifactRow;
 use crate::store::error::{Error, Result};
@@ -28,6 +29,8 @@ use std::path::{Path, PathBuf};
 const NOTES_MAX: u64 = 20;
 /// Bytes copied at a time.
 const CHUNK: usize = 1 << 20;
+/// Beginning of the names of temporary files for bodies.
+const TEMPORARY_STEM: &str = "body";
 
 /// What to export; by default everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -171,6 +174,9 @@ impl Store {
         bodies: Option<&ExportBodies>,
         progress: &dyn Fn(u64),
     ) -> Result<ExportReport> {
+        if let Some(bodies) = bodies {
+            remove_stale(self.journal().storage().as_ref(), &bodies.dir, TEMPORARY_STEM);
+        }
         let out = RefCell::new(out);
         let begun = Cell::new(false);
         self.read(|view| {
@@ -315,10 +321,8 @@ impl Export<'_> {
         };
         let fail = |action, path: &Path, e| EngineError::io(action, path, e);
         storage.create_dir_all(dir).map_err(|e| fail("create", dir, e))?;
-        let temporary =
-            temporary_path(storage.as_ref(), dir, "body").map_err(|e| fail("name a file in", dir, e))?;
-        let file =
-            storage.open(&temporary, OpenMode::CreateNew).map_err(|e| fail("create", &temporary, e))?;
+        let mut copy = FileReplacement::in_dir(storage, dir, name, TEMPORARY_STEM)
+            .map_err(|e| fail("create", &target, e))?;
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0u8; CHUNK];
         let mut at = 0u64;
@@ -330,15 +334,13 @@ impl Export<'_> {
                 break;
             }
             hasher.update(part);
-            write_all_at(file.as_ref(), at, part).map_err(|e| fail("write", &temporary, e))?;
+            copy.write_all(part).map_err(|e| fail("write", &target, e))?;
             at += got as u64;
         }
         let same = Digest(*hasher.finalize().as_bytes()) == *digest;
-        let done = match same {
-            true => file.sync().and_then(|()| publish(storage.as_ref(), &temporary, &target)),
-            false => storage.remove_file(&temporary),
-        };
-        done.map_err(|e| fail("publish", &target, e))?;
+        if same {
+            copy.publish().map_err(|e| fail("publish", &target, e))?;
+        }
         Ok(same)
     }
 

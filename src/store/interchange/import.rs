@@ -25,7 +25,7 @@ use crate::store::interchange::known::{Known, is_closed, is_open, known};
 use crate::store::interchange::line::{Line, LineContent, Rejection, kinds};
 use crate::store::interchange::loss::{LOSS_BYTES_MAX, Loss, is_loss, lost_line};
 use crate::store::interchange::rejects::Rejects;
-use crate::store::interchange::report::{ImportReport, RefusedLine};
+use crate::store::interchange::report::{BodyFinding, ImportReport, RefusedLine};
 use crate::store::view::Store;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -51,8 +51,12 @@ const LEN_SMALL: usize = 256;
 const STAMP_BYTES_MAX: usize = 40;
 /// How many losses are remembered until their runs are known.
 const LATE_MAX: usize = 4096;
-/// How many refused lines a report names.
+/// How many refused lines, and how many bodies, a report names.
 const NAMED_MAX: usize = 100;
+/// Code of a body that is not there or cannot be read.
+const BODY_MISSING: &str = "import.body_missing";
+/// Code of a body of another size or hash than its manifest records.
+const BODY_DIFFERS: &str = "import.body_differs";
 
 /// How to import.
 #[derive(Debug, Clone)]
@@ -411,7 +415,7 @@ impl Importer<'_> {
         let fact = match (content, fact) {
             (_, Some(fact)) => fact,
             (LineContent::Artifact(manifest, path), _) => {
-                let body = self.body(&manifest, path.as_deref(), known, unchanged, round)?;
+                let body = self.body(number, &manifest, path.as_deref(), known, unchanged, round)?;
                 // The body of a manifest that stands here has turned up.
                 unchanged &=
                     body.is_none() || body == known.artifact.as_ref().and_then(|a| a.body).map(|d| d.0);
@@ -559,6 +563,7 @@ impl Importer<'_> {
     /// The body of an artifact, if it can be had and is not here already. Errors: the workspace cannot be written.
     fn body(
         &mut self,
+        number: u64,
         manifest: &Valid<ArtifactManifest>,
         path: Option<&str>,
         known: &Known,
@@ -593,8 +598,9 @@ impl Importer<'_> {
             Err(why) => {
                 self.report.bodies_missing += 1;
                 let summary = bounded(format!("the body of {} could not be {why}", manifest.artifact_ref));
+                self.find(number, manifest, &shown, BODY_MISSING, &summary);
                 let attributes = vec![("body", Value::from(shown))];
-                round.losses.push(loss("import.body_missing", DegradedSeverity::Error, summary, attributes));
+                round.losses.push(loss(BODY_MISSING, DegradedSeverity::Error, summary, attributes));
                 return Ok(inherited);
             }
         };
@@ -607,15 +613,37 @@ impl Importer<'_> {
             self.report.bodies_differing += 1;
             let summary =
                 format!("the body of {} is not what its manifest says: {why}", manifest.artifact_ref);
+            self.find(number, manifest, &shown, BODY_DIFFERS, &summary);
             let attributes = vec![
                 ("size_bytes", Value::from(body.size)),
                 ("sha256", Value::from(body.sha256.as_str())),
                 ("body", Value::from(shown)),
             ];
-            round.losses.push(loss("import.body_differs", DegradedSeverity::Warning, summary, attributes));
+            round.losses.push(loss(BODY_DIFFERS, DegradedSeverity::Warning, summary, attributes));
         }
         // A manifest that stands here keeps the body it has, be it missing.
         Ok(Some(here.unwrap_or(body.digest).0))
+    }
+
+    /// Names a body in the report. Every import does so again: it says why the import is not complete.
+    fn find(
+        &mut self,
+        line: u64,
+        manifest: &ArtifactManifest,
+        body: &str,
+        code: &'static str,
+        message: &str,
+    ) {
+        if self.report.bodies.len() < NAMED_MAX {
+            let (artifact_ref, body) = (manifest.artifact_ref.clone(), body.to_owned());
+            self.report.bodies.push(BodyFinding {
+                line,
+                artifact_ref,
+                body,
+                code,
+                message: message.to_owned(),
+            });
+        }
     }
 
     /// Stores the file of a body. Inner errors: what could not be done with the file, and why. Outer ones: the workspace
@@ -624,7 +652,7 @@ impl Importer<'_> {
         let journal = self.store.journal();
         let mut source = match find_body(&**journal.storage(), self.options.bodies.as_deref(), path) {
             Ok(source) => source,
-            Err(why) => return Ok(Err(format!("had: {why}"))),
+            Err(why) => return Ok(Err(format!("found: {why}"))),
         };
         match (journal.blobs().ingest(&mut source), source.failed.take()) {
             (Ok(body), _) => Ok(Ok(body)),

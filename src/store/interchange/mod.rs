@@ -15,4 +15,4 @@ pub mod report;
 pub use export::{ExportBodies, ExportFilter, ExportReport};
 pub use import::ImportOptions;
 pub use line::{Line, LineContent, Rejection};
-pub use report::{ImportReport, KindCounts, RefusedLine};
+pub use report::{BodyFinding, ImportReport, KindCounts, RefusedLine};

@@ -1,5 +1,6 @@
 //! What an import did: counts by kind, what was refused, and where it is kept.
 
+use crate::contract::ArtifactRef;
 use crate::store::interchange::line::Rejection;
 use crate::store::note::Note;
 use std::collections::BTreeMap;
@@ -25,6 +26,21 @@ pub struct RefusedLine {
     pub rejection: Rejection,
 }
 
+/// A body that is missing, or is not what its manifest records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyFinding {
+    /// Number of the artifact's line, from 1.
+    pub line: u64,
+    /// The artifact.
+    pub artifact_ref: ArtifactRef,
+    /// The file of the body, as the line names it.
+    pub body: String,
+    /// `import.body_missing` or `import.body_differs`.
+    pub code: &'static str,
+    /// The cause.
+    pub message: String,
+}
+
 /// What an import did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportReport {
@@ -38,10 +54,12 @@ pub struct ImportReport {
     pub kinds: BTreeMap<String, KindCounts>,
     /// Bodies that were stored.
     pub bodies_stored: u64,
-    /// Bodies that a line names and that could not be had.
+    /// Bodies that a line names and that could not be found or read.
     pub bodies_missing: u64,
     /// Bodies of another size or hash than their manifests say.
     pub bodies_differing: u64,
+    /// The first bodies that are missing or differ.
+    pub bodies: Vec<BodyFinding>,
     /// What is usable but not as it should be: code and how often.
     pub warnings: BTreeMap<&'static str, u64>,
     /// The first refused lines.
@@ -57,6 +75,14 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
+    /// `true`: every line and every body was imported or was here already.
+    pub fn is_complete(&self) -> bool {
+        self.total().refused == 0
+            && self.bodies_missing == 0
+            && self.bodies_differing == 0
+            && self.cut.is_none()
+    }
+
     /// The sum over all kinds.
     pub fn total(&self) -> KindCounts {
         self.kinds.values().fold(KindCounts::default(), |sum, k| KindCounts {

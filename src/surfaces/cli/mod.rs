@@ -1,7 +1,7 @@
 //! The command `contexta`.
 //!
 //! Exit codes: 0 done, 1 an error, 2 wrong usage; `verify`: 0 whole, 1 damaged, 3 could not check. Results go to
-//! standard output; notes, progress and errors to standard error.
+//! standard output; notes, progress and errors to standard error. A reader that closes standard output changes no exit code.
 
 mod args;
 mod commands;
@@ -27,6 +27,8 @@ enum Failure {
     Client(crate::client::Error),
     /// Writing the result failed.
     Write(std::io::Error),
+    /// A file that the user named cannot be written.
+    WriteFile(std::path::PathBuf, std::io::Error),
     /// A file that the user named cannot be read.
     Read(std::path::PathBuf, std::io::Error),
 }
@@ -40,6 +42,13 @@ impl From<crate::client::Error> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(e: std::io::Error) -> Failure {
         Failure::Write(e)
+    }
+}
+
+impl Failure {
+    /// `true`: the reader of standard output has closed the pipe, so that it has read enough.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Failure::Write(e) if e.kind() == std::io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -58,8 +67,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match dispatch(&cli, &out) {
         Ok(code) => ExitCode::from(code),
-        // Whoever read the output has heard enough.
-        Err(Failure::Write(e)) if e.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             out.failure(&failure);
             ExitCode::FAILURE

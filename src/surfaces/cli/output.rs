@@ -1,14 +1,19 @@
 //! Where the command writes: results to standard output; notes, progress and errors to standard error.
 
+use crate::client::write_file;
 use crate::config::ConfigWarning;
 use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
 use crate::interpretation::{Note, Severity};
 use crate::surfaces::cli::args::Format;
 use crate::surfaces::cli::{Failure, chain};
+use crate::surfaces::escape;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+
+/// How many settings without an effect are named one by one.
+const NO_EFFECT_MAX: usize = 5;
 
 /// How and where to write.
 pub(super) struct Output {
@@ -53,26 +58,31 @@ impl Output {
         painted(self.color, paint, text)
     }
 
-    /// Writes lines of text.
+    /// Writes lines of text. A reader that has closed the pipe has read enough: the command goes on to its own exit code.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        if !text.ends_with('\n') {
-            out.write_all(b"\n")?;
+        let written = out.write_all(text.as_bytes()).and_then(|()| out.write_all(end.as_bytes()));
+        match written.and_then(|()| out.flush()) {
+            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
         }
-        out.flush()
     }
 
     /// Writes one JSON document.
     pub(super) fn json(&self, value: &Value) -> io::Result<()> {
+        self.text(&self.json_text(value)?)
+    }
+
+    /// One JSON document as text, without hidden characters.
+    pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
         // Answers hold finite numbers only.
-        let text = pretty(value).map_err(io::Error::other)?;
-        self.text(&text)
+        Ok(escape::document(pretty(value).map_err(io::Error::other)?))
     }
 
     /// Writes one JSON object on a line of its own.
     pub(super) fn json_line(&self, out: &mut dyn Write, value: &Value) -> io::Result<()> {
-        writeln!(out, "{}", canonical(value).map_err(io::Error::other)?)
+        writeln!(out, "{}", escape::document(canonical(value).map_err(io::Error::other)?))
     }
 
     /// Says what an answer lacks; with JSON that stands in the answer itself.
@@ -96,10 +106,27 @@ impl Output {
         if self.quiet || self.is_json() {
             return;
         }
+        let mut without_effect = 0;
         for warning in warnings {
-            let word = painted(self.color_notes, Paint::Yellow, "warning");
-            let _ = writeln!(io::stderr(), "{word}: {} [{}]", plain(&warning.message()), warning.code());
+            if matches!(warning, ConfigWarning::NoEffect { .. }) {
+                without_effect += 1;
+                if without_effect > NO_EFFECT_MAX {
+                    continue;
+                }
+            }
+            self.warning(&warning.message(), warning.code());
         }
+        if without_effect > NO_EFFECT_MAX {
+            let more = without_effect - NO_EFFECT_MAX;
+            let message =
+                format!("{more} more settings have no effect yet; `contexta config show` marks them");
+            self.warning(&message, "config_no_effect");
+        }
+    }
+
+    fn warning(&self, message: &str, code: &str) {
+        let word = painted(self.color_notes, Paint::Yellow, "warning");
+        let _ = writeln!(io::stderr(), "{word}: {} [{code}]", plain(message));
     }
 
     /// Says what was done, where that is not the result itself.
@@ -117,9 +144,7 @@ impl Output {
                 ("message", message.into()),
                 ("hint", hint.map(str::to_owned).into()),
             ]);
-            let text = pretty(&Value::map([("error", error)])).unwrap_or_default();
-            let _ = writeln!(io::stderr(), "{text}");
-            return;
+            return self.write_aside(&Value::map([("error", error)]));
         }
         let hint = hint.map(|h| format!(" (hint: {h})")).unwrap_or_default();
         let word = painted(self.color_notes, Paint::Red, "ERROR");
@@ -131,6 +156,9 @@ impl Output {
         match failure {
             Failure::Read(path, e) => {
                 self.error("input_unreadable", &format!("cannot read {}: {e}", path.display()), None);
+            }
+            Failure::WriteFile(path, e) => {
+                self.error("output_failed", &format!("cannot write {}: {e}", path.display()), None);
             }
             Failure::Write(e) => self.error("output_failed", &format!("cannot write the result: {e}"), None),
             Failure::Client(e) => self.error(e.code(), &chain(e), e.hint().as_deref()),
@@ -188,10 +216,12 @@ impl Output {
     }
 
     /// What the user named to be written from the front: `None` for a regular file, or one that is to be.
-    pub(super) fn create_stream(&self, path: &Path) -> io::Result<Option<Box<dyn Write>>> {
+    pub(super) fn create_stream(&self, path: &Path) -> Result<Option<Box<dyn Write>>, Failure> {
+        let failed = |e| Failure::WriteFile(path.to_path_buf(), e);
         match std::fs::metadata(path) {
             Ok(meta) if !meta.is_file() => {
-                Ok(Some(Box::new(std::fs::OpenOptions::new().write(true).open(path)?)))
+                let file = std::fs::OpenOptions::new().write(true).open(path);
+                Ok(Some(Box::new(file.map_err(failed)?)))
             }
             _ => Ok(None),
         }
@@ -200,32 +230,25 @@ impl Output {
     /// Writes one JSON document to standard error, where standard output has the result.
     pub(super) fn json_aside(&self, value: &Value) {
         if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", pretty(value).unwrap_or_default());
+            self.write_aside(value);
         }
     }
 
+    fn write_aside(&self, value: &Value) {
+        let _ = writeln!(io::stderr(), "{}", self.json_text(value).unwrap_or_default());
+    }
+
     /// Writes a file: whole or not at all. `-` is standard output; what is no regular file (a device, a pipe) is written
-    /// to as it is, and a link stays a link.
-    pub(super) fn file(&self, path: &Path, text: &str) -> io::Result<()> {
+    /// to as it is.
+    pub(super) fn file(&self, path: &Path, text: &str) -> Result<(), Failure> {
         if path.as_os_str() == "-" {
-            return self.text(text);
+            return Ok(self.text(text)?);
         }
-        if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-            std::fs::create_dir_all(parent)?;
-        }
-        let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        if std::fs::metadata(&target).is_ok_and(|meta| !meta.is_file()) {
-            std::fs::OpenOptions::new().write(true).open(&target)?.write_all(text.as_bytes())?;
-        } else {
-            let mut temporary = target.as_os_str().to_owned();
-            temporary.push(format!(".{}.tmp", std::process::id()));
-            let written =
-                std::fs::write(&temporary, text).and_then(|()| std::fs::rename(&temporary, &target));
-            if written.is_err() {
-                let _ = std::fs::remove_file(&temporary);
-            }
-            written?;
-        }
+        let written = match self.create_stream(path)? {
+            Some(mut stream) => stream.write_all(text.as_bytes()),
+            None => write_file(path, text.as_bytes()),
+        };
+        written.map_err(|e| Failure::WriteFile(path.to_path_buf(), e))?;
         self.done(&format!("wrote {}", path.display()));
         Ok(())
     }
@@ -248,14 +271,7 @@ fn painted(on: bool, paint: Paint, text: &str) -> String {
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }
 
-/// Text from outside for a terminal: one line, no control characters.
+/// Text from outside for a terminal: one line, hidden characters as visible escapes.
 pub(super) fn plain(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' | '\r' | '\t' => ' ',
-        // What turns the direction of the text around it hides what it says.
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    text.chars().map(shown).collect()
+    escape::one_line(text)
 }

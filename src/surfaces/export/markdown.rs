@@ -1,6 +1,7 @@
 //! Reports as Markdown (CommonMark with tables as GitHub has them).
 
 use crate::interpretation::{Block, ReportDocument};
+use crate::surfaces::escape::{is_hidden, push_escape};
 use std::fmt::Write as _;
 
 /// Renders a report as Markdown. Text from outside is escaped: it shows as it was written and makes no markup.
@@ -38,7 +39,7 @@ fn row(out: &mut String, cells: &[String]) {
     let _ = writeln!(out, "| {} |", cells.join(" | "));
 }
 
-/// One line of plain text: line breaks become spaces, controls are dropped, what could be markup is escaped.
+/// One line of plain text: line breaks become spaces, hidden characters visible escapes, what could be markup is escaped.
 fn inline(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut word_start = true;
@@ -46,7 +47,11 @@ fn inline(text: &str) -> String {
         let next = text.get(n + c.len_utf8()..).and_then(|rest| rest.chars().next());
         match c {
             '\n' | '\r' | '\t' => out.push(' '),
-            c if c.is_control() => {}
+            c if is_hidden(c) => {
+                // As text: in Markdown a backslash needs one before it.
+                out.push('\\');
+                push_escape(&mut out, c);
+            }
             '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '&' => {
                 out.push('\\');
                 out.push(c);
@@ -80,12 +85,12 @@ mod tests {
                     vec![vec!["val_loss".into(), "a|b\n<i>".into()]],
                     "-",
                 ),
-                ReportSection::list("L", vec!["_one_".into()], "none"),
+                ReportSection::list("L", vec!["_one_".into(), "\u{9b}1m\u{202e}x".into()], "none"),
                 ReportSection::list("E", vec![], "none"),
             ],
         };
         let expected = "# Run: \\*x\\*\n\n## T\n\n| Key | Value |\n| --- | --- |\n\
-                        | val_loss | a\\|b \\<i\\> |\n\n## L\n\n- \\_one\\_\n\n## E\n\nnone\n";
+                        | val_loss | a\\|b \\<i\\> |\n\n## L\n\n- \\_one\\_\n- \\\\u009b1m\\\\u202ex\n\n## E\n\nnone\n";
         assert_eq!(to_markdown(&report), expected);
     }
 }

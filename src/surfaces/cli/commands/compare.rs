@@ -5,7 +5,7 @@ use crate::interpretation::{MetricDelta, RunComparison};
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, CompareArgs};
 use crate::surfaces::cli::commands::existing;
-use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::output::{Output, plain};
 use crate::surfaces::cli::text::{heading, short_or_dash, table};
 use crate::surfaces::wire;
 
@@ -34,7 +34,7 @@ fn metric_rows(stage: &str, deltas: &[MetricDelta]) -> Vec<Vec<String>> {
 fn text(out: &Output, c: &RunComparison) -> String {
     let shown = |v: &Option<Value>| v.as_ref().map_or_else(|| "-".to_owned(), Value::to_string);
     let (left, right) = (c.left.run_ref.last_component(), c.right.run_ref.last_component());
-    let mut text = format!("{}\n", c.summary);
+    let mut text = format!("{}\n", plain(&c.summary));
 
     text.push_str(&heading(out, "Parameters"));
     let params: Vec<_> =

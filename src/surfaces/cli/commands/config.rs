@@ -1,18 +1,19 @@
 //! `contexta config show`, `contexta config path`, `contexta config check`. None of them opens a workspace.
 
-use crate::config::{ConfigError, ConfigValue, ConfigWarning, LoadedConfig, check_config, keys};
+use crate::config::{ConfigError, ConfigValue, ConfigWarning, LoadedConfig, check_config, has_effect, keys};
 use crate::contract::Value;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, ConfigCheckArgs, ConfigShowArgs};
 use crate::surfaces::cli::output::{Output, plain};
 use crate::surfaces::cli::settings::inputs;
 use crate::surfaces::cli::text::table;
+use crate::surfaces::escape;
 use std::path::Path;
 
 pub(in crate::surfaces::cli) fn show(cli: &Cli, args: &ConfigShowArgs, out: &Output) -> Outcome {
     let loaded = &cli.loaded;
     if args.toml {
-        out.text(&loaded.config.to_toml())?;
+        out.text(&escape::document(loaded.config.to_toml()))?;
         return Ok(0);
     }
     let shown = |key: &str| !args.changed || loaded.is_set(key);
@@ -20,7 +21,8 @@ pub(in crate::surfaces::cli) fn show(cli: &Cli, args: &ConfigShowArgs, out: &Out
     if out.is_json() {
         let settings = settings.map(|(key, v)| {
             let source = Value::text(loaded.source(key));
-            (key.to_owned(), Value::map([("value", value(&v)), ("source", source)]))
+            let effect = has_effect(key).into();
+            (key.to_owned(), Value::map([("value", value(&v)), ("source", source), ("has_effect", effect)]))
         });
         out.json(&Value::map([
             ("settings", Value::Map(settings.collect())),
@@ -30,10 +32,12 @@ pub(in crate::surfaces::cli) fn show(cli: &Cli, args: &ConfigShowArgs, out: &Out
             ("warnings", warnings(&loaded.warnings)),
         ]))?;
     } else {
-        let row =
-            |(key, v): (&str, ConfigValue)| vec![key.to_owned(), v.to_json(), loaded.source(key).to_string()];
+        let row = |(key, v): (&str, ConfigValue)| {
+            let effect = if has_effect(key) { "" } else { "no effect yet" };
+            vec![key.to_owned(), v.to_json(), loaded.source(key).to_string(), effect.to_owned()]
+        };
         let rows: Vec<Vec<String>> = settings.map(row).collect();
-        out.text(&table(out, &["KEY", "VALUE", "SOURCE"], &rows, "everything is as by default"))?;
+        out.text(&table(out, &["KEY", "VALUE", "SOURCE", ""], &rows, "everything is as by default"))?;
         out.warnings(&loaded.warnings);
     }
     Ok(0)
@@ -113,8 +117,10 @@ fn problem(problem: &ConfigError) -> Value {
 }
 
 fn warnings(warnings: &[ConfigWarning]) -> Value {
-    let warning =
-        |w: &ConfigWarning| Value::map([("code", w.code().into()), ("message", w.message().into())]);
+    let warning = |w: &ConfigWarning| {
+        let key = if let ConfigWarning::NoEffect { key, .. } = w { Some((*key).to_owned()) } else { None };
+        Value::map([("code", w.code().into()), ("key", key.into()), ("message", w.message().into())])
+    };
     Value::List(warnings.iter().map(warning).collect())
 }
 

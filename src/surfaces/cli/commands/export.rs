@@ -1,6 +1,6 @@
 //! `contexta export jsonl`
 
-use crate::client::{BodiesTarget, ExportFilter, ExportReport};
+use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport};
 use crate::contract::RecordType;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
@@ -37,7 +37,11 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         }
     };
     bar.finish_and_clear();
-    let report = report?;
+    let report = match report {
+        // The reader has read enough; a directory of bodies, however, is not complete.
+        Err(e) if to_file.is_none() && args.bodies.is_none() && is_closed_pipe(&e) => return Ok(0),
+        report => report?,
+    };
     out.notes(&report.notes);
     match to_file {
         Some(_) if out.is_json() => out.json(&wire::export(&report))?,
@@ -46,6 +50,18 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         _ => out.done(&said(&report)),
     }
     Ok(u8::from(!report.is_whole()))
+}
+
+/// `true`: the output of the export is a pipe that its reader has closed.
+fn is_closed_pipe(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        if let Some(e) = inner.downcast_ref::<std::io::Error>() {
+            return error.code() == "output_failed" && e.kind() == std::io::ErrorKind::BrokenPipe;
+        }
+        source = inner.source();
+    }
+    false
 }
 
 fn said(report: &ExportReport) -> String {

@@ -41,11 +41,10 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         out.notes(&report.notes);
         show(&report, out)?;
     }
-    let lost = report.bodies_missing + report.bodies_differing + report.total().refused;
-    Ok(u8::from(lost > 0 || report.cut.is_some()))
+    Ok(u8::from(!report.is_complete()))
 }
 
-/// How many refused lines are named for people.
+/// How many refused lines, and how many bodies, are named for people.
 const NAMED_MAX: usize = 10;
 
 fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
@@ -57,7 +56,7 @@ fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
         })
         .collect();
     let mut text = table(out, &["KIND", "NEW", "UNCHANGED", "REFUSED"], &rows, "no lines");
-    if report.bodies_stored + report.bodies_missing > 0 {
+    if report.bodies_stored + report.bodies_missing + report.bodies_differing > 0 {
         let (stored, missing) = (report.bodies_stored, report.bodies_missing);
         text.push_str(&format!("bodies: {stored} stored, {missing} missing"));
         match report.bodies_differing {
@@ -84,6 +83,9 @@ fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
         };
         out.done(&format!("{others}the refused lines are kept in {}, why beside it{cut}", path.display()));
     }
+    for body in report.bodies.iter().take(NAMED_MAX) {
+        out.error(body.code, &format!("line {}: {} (body {:?})", body.line, body.message, body.body), None);
+    }
     if let Some(why) = &report.cut {
         out.error(
             "import_input_cut",
@@ -91,5 +93,25 @@ fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
             Some("what came before is taken over"),
         );
     }
+    if !report.is_complete() {
+        out.done(&reasons(report));
+    }
     Ok(())
+}
+
+/// The reasons for exit code 1, counted.
+fn reasons(report: &ImportReport) -> String {
+    let count =
+        |n: u64, one: &str, more: &str| (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { more }));
+    let reasons = [
+        count(report.total().refused, "line refused", "lines refused"),
+        count(report.bodies_missing, "body missing", "bodies missing"),
+        count(
+            report.bodies_differing,
+            "body not what its manifest says",
+            "bodies not what their manifests say",
+        ),
+        report.cut.as_ref().map(|_| "the input ends early".to_owned()),
+    ];
+    format!("exit code 1: {}", reasons.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }

@@ -5,7 +5,7 @@ use crate::contract::Value;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::commands::existing;
-use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::output::{Output, plain};
 use crate::surfaces::cli::settings::shown;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
@@ -15,7 +15,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
         return Err(Error::ReadOnly { what: "the workspace" }.into());
     }
     Options::from_config(config)?.may_create().open()?;
-    let path = shown(&config.workspace.root_path);
+    let path = plain(&shown(&config.workspace.root_path));
     if out.is_json() {
         out.json(&Value::map([("workspace", Value::Text(path)), ("created", (!existed).into())]))?;
     } else if existed {

@@ -83,7 +83,7 @@ pub(in crate::surfaces::cli) fn dump(cli: &Cli, args: &DumpArgs, out: &Output) -
                     let object = entry.object.as_ref().map(canonical).and_then(Result::ok);
                     let object = object.unwrap_or_else(|| format!("({} bytes)", entry.bytes));
                     let (stream, seq, time) = (entry.stream, entry.seq, entry.time);
-                    writeln!(stdout, "{stream}:{seq}  {time}  {}  {}", entry.kind, plain(&object))
+                    writeln!(stdout, "{stream}:{seq}  {time}  {}  {}", plain(&entry.kind), plain(&object))
                 }
             }
             Err(note) if out.is_json() => out.json_line(&mut stdout, &wire::note(&note)),

@@ -23,12 +23,7 @@ pub(in crate::surfaces::cli) fn compare(cli: &Cli, args: &ReportCompareArgs, out
 
 /// The document itself in either format, to the file or to standard output.
 fn write(out: &Output, document: &ReportDocument, path: Option<&Path>) -> Outcome {
-    let text = if out.is_json() {
-        let json = crate::contract::json::write::pretty(&value(document));
-        json.map(|j| j + "\n").map_err(crate::client::Error::from)?
-    } else {
-        to_markdown(document)
-    };
+    let text = if out.is_json() { out.json_text(&value(document))? + "\n" } else { to_markdown(document) };
     match path {
         Some(path) => out.file(path, &text)?,
         None => out.text(&text)?,

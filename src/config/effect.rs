@@ -1,0 +1,92 @@
+//! Settings that nothing reads yet: they are checked and shown, and change nothing.
+
+use crate::config::error::ConfigWarning;
+use crate::config::value::Source;
+
+/// The keys of settings without an effect. A test holds that nothing else is missing from the list, and nothing too many.
+const WITHOUT_EFFECT: &[&str] = &[
+    "workspace.exports_path",
+    "workspace.cache_path",
+    "contract.validation_mode",
+    "contract.compatibility_mode",
+    "capture.capture_config_snapshot",
+    "capture.retry_attempts",
+    "capture.retry_backoff_seconds",
+    "capture.dispatch_failure_mode",
+    "capture.write_degraded_marker_on_partial_failure",
+    "metadata.auto_migrate",
+    "records.enable_indexes",
+    "artifacts.default_ingest_mode",
+    "artifacts.verification_mode",
+    "artifacts.create_missing_dirs",
+    "artifacts.chunk_size_bytes",
+    "interpretation.comparison.metric_selection",
+    "interpretation.comparison.include_unchanged_metrics",
+    "interpretation.comparison.missing_stage_severity",
+    "interpretation.diagnostics.require_metrics_for_completed_stages",
+    "interpretation.diagnostics.detect_degraded_records",
+    "interpretation.diagnostics.expected_terminal_stage_names",
+    "interpretation.reports.include_completeness_notes",
+    "interpretation.reports.include_lineage_summary",
+    "interpretation.reports.include_evidence_summary",
+    "interpretation.search.default_limit",
+    "interpretation.search.text_match_fields",
+    "interpretation.search.case_sensitive",
+    "interpretation.trend.default_window_runs",
+    "interpretation.trend.metric_aggregation",
+    "interpretation.anomaly.z_score_threshold",
+    "interpretation.anomaly.min_baseline_runs",
+    "interpretation.anomaly.monitored_metrics",
+    "interpretation.alert.stop_on_first_trigger",
+    "interpretation.alert.default_severity",
+    "recovery.outbox_root",
+    "recovery.backup_root",
+    "recovery.restore_staging_root",
+    "recovery.replay_mode_default",
+    "recovery.require_plan_before_apply",
+    "recovery.create_backup_before_restore",
+    "surfaces.http.enabled",
+    "surfaces.http.host",
+    "surfaces.http.port",
+    "surfaces.http.open_browser",
+    "surfaces.html.enabled",
+    "surfaces.html.inline_charts",
+    "surfaces.notebook.enabled",
+    "surfaces.export.csv_delimiter",
+    "surfaces.export.html_inline_charts",
+    "surfaces.export.include_completeness_notes",
+    "retention.cache_ttl_days",
+    "retention.report_ttl_days",
+    "retention.export_ttl_days",
+    "retention.artifact_retention_mode",
+    "retention.records_compaction_enabled",
+    "security.redaction_mode",
+    "security.secret_key_patterns",
+    "security.allow_unredacted_local_exports",
+];
+
+/// The keys of all settings that have no effect yet.
+pub fn keys_without_effect() -> &'static [&'static str] {
+    WITHOUT_EFFECT
+}
+
+/// `false`: the setting of this key is checked and shown, and changes nothing yet.
+pub fn has_effect(key: &str) -> bool {
+    !WITHOUT_EFFECT.contains(&key)
+}
+
+/// One warning for each setting without an effect that somebody set: a file, a variable, a patch or an argument. Profiles and
+/// overlays come with the program.
+pub(super) fn warnings<'a>(
+    sources: impl IntoIterator<Item = (&'a &'static str, &'a Source)>,
+) -> impl Iterator<Item = ConfigWarning> {
+    sources.into_iter().filter_map(|(key, source)| {
+        let key: &'static str = key;
+        let set = match source {
+            Source::File(_) | Source::Variable(_) | Source::Patch | Source::Set | Source::Argument(_) => true,
+            Source::Default | Source::Derived(_) | Source::Profile(_) | Source::Overlay(_) => false,
+        };
+        let warning = || ConfigWarning::NoEffect { key, source_of: source.clone() };
+        (set && !has_effect(key)).then(warning)
+    })
+}

@@ -1,0 +1,73 @@
+//! Characters that are not shown as they are: they would move a terminal's cursor, turn the direction of text around, or
+//! end a line where none ends.
+
+use std::fmt::Write as _;
+
+/// `true` for control characters (C0, DEL, C1), marks of text direction, and the separators of lines and paragraphs.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Appends the visible escape of a hidden character, such as `\u202e`. All of them have four hexadecimal digits.
+pub(crate) fn push_escape(out: &mut String, c: char) {
+    let _ = write!(out, "\\u{:04x}", u32::from(c));
+}
+
+/// One line for a terminal: line ends and tabs become spaces, hidden characters visible escapes.
+#[cfg(feature = "cli")]
+pub(crate) fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if is_hidden(c) => push_escape(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The same JSON or TOML document with every hidden character of its strings escaped. Between strings both have line ends
+/// only.
+#[cfg(feature = "cli")]
+pub(crate) fn document(text: String) -> String {
+    if !text.contains(|c| c != '\n' && is_hidden(c)) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            c if c != '\n' && is_hidden(c) => push_escape(&mut out, c),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(all(test, feature = "cli"))]
+mod tests {
+    use super::*;
+    use crate::contract::Value;
+    use crate::contract::json::read::parse;
+    use crate::contract::json::write::pretty;
+
+    const HIDDEN: &str = "\u{0}\u{1b}\u{7f}\u{80}\u{9b}\u{9f}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}";
+    const SHOWN: &str = "é\u{a0}\u{61b}\u{200d}\u{2010}\u{2027}\u{202f}\u{2065}\u{206a}";
+
+    #[test]
+    fn hidden_characters_become_visible_escapes_and_others_stay() {
+        assert!(HIDDEN.chars().all(is_hidden) && !SHOWN.chars().any(is_hidden));
+        assert_eq!(one_line("a\tb\r\n\u{202e}\u{9b}é"), "a b  \\u202e\\u009bé");
+        assert_eq!(one_line(SHOWN), SHOWN);
+    }
+
+    #[test]
+    fn escaped_json_is_the_same_value() {
+        let value = Value::map([(HIDDEN, Value::List(vec![Value::text(format!("x\n{HIDDEN}{SHOWN}"))]))]);
+        let text = document(pretty(&value).unwrap());
+        assert!(!text.contains(|c| c != '\n' && is_hidden(c)), "{text}");
+        assert!(text.contains("\\u009b") && text.contains("\\u202e") && text.contains(SHOWN));
+        assert_eq!(parse(&text).unwrap(), value);
+    }
+}
