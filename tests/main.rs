@@ -16,6 +16,7 @@ mod end_to_end;
 mod fuzz_corpus;
 mod golden;
 mod interchange;
+mod projections;
 mod reference_map;
 mod support;
 mod tidy;

@@ -64,6 +64,31 @@ pub enum Error {
         /// Its reason.
         reason: String,
     },
+    /// A projection breaks a rule of the tables: a fault of the embedder's code, not of the data.
+    #[error("projection {projection} is misused: {reason}")]
+    ProjectionMisused {
+        /// Its name.
+        projection: &'static str,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// A view was asked for a table that no projection declares, or declares with another type: a fault of the embedder's
+    /// code, not of the data.
+    #[error("table {table} cannot be read: {reason}")]
+    TableUnknown {
+        /// The name asked for.
+        table: String,
+        /// The difference to what is declared.
+        reason: String,
+    },
+    /// A directory holds the files of another part of the workspace.
+    #[error("{path} is the wrong directory: {reason}")]
+    DirectoryMixedUp {
+        /// The directory.
+        path: PathBuf,
+        /// What was found in it, and what was expected.
+        reason: String,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -92,6 +117,9 @@ impl Error {
             Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
+            Error::ProjectionMisused { .. } => "projection_misused",
+            Error::TableUnknown { .. } => "table_unknown",
+            Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -102,6 +130,7 @@ impl Error {
             "storage_read_only" => {
                 Some("reading needs no write access; to capture, make the workspace writable")
             }
+            "directory_mixed_up" => Some("check that the paths of log and projections are not exchanged"),
             "storage_full" => Some("free some space; nothing already captured is lost"),
             "storage_not_found" => Some("check the path"),
             "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),

@@ -504,8 +504,9 @@ impl StreamReader {
     fn step(&mut self) -> Result<()> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
-        let path = names::segment_path(&self.log, self.stream, base);
-        let wrap = |e| Error::io("read segment", &path, e);
+        let (log, stream) = (&self.log, self.stream);
+        // The path is made for an error only: this runs once per frame.
+        let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
         let before = scan.offset;
         let mut step = scan.next().map_err(wrap)?;
         if let (Step::Damage { .. }, true) = (&step, scan.follow) {
