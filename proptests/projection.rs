@@ -4,10 +4,13 @@
 use crate::domain::{PlainTables, Told, Toy, Workspace, cases, durability, event, events};
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
-use contexta::engine::entry::{Gap, Position, Seq};
+use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
+use contexta::engine::error::Error;
 use contexta::engine::log::segment::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
-use contexta::engine::projection::{Note, Projector};
+use contexta::engine::projection::{
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -701,4 +704,210 @@ fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
     workspace.disk.advance(LONG);
     workspace.disk.remove_tree(&workspace.log_dir().join(stream.to_string()));
     check(&workspace, &reader);
+}
+
+/// Whatever operation of a catch-up over several streams fails, nothing is counted twice afterwards.
+#[test]
+fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
+    for at in 0.. {
+        let workspace = Workspace::new(5, SMALL);
+        let logs = [workspace.log(1), workspace.log(2)];
+        for n in 0..24u8 {
+            let point = Toy::Measure { series: vec![1; 60], time: i64::from(n), measure: Some(f64::from(n)) };
+            logs[usize::from(n % 2)].append(&[point], Durability::Flush).unwrap();
+        }
+        let process = workspace.disk.spawn(3);
+        process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
+        let reader = workspace.projector_on(process.clone(), false);
+        for _ in 0..3 {
+            let _ = reader.read(|_| Ok(()));
+            workspace.disk.advance(LONG);
+        }
+        if !process.came_past_plans() {
+            break;
+        }
+        check(&workspace, &reader);
+    }
+}
+
+#[test]
+fn unfinished_end_is_noted_by_every_read() {
+    let (workspace, log) = one_stream(3);
+    workspace.kill(log);
+    let frames = workspace.scan(workspace.streams()[0], ScanMode::Full).frames;
+    let path = workspace.segments()[0].clone();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    // The front of a frame, then nothing.
+    let end = frames[2].bytes.1 as usize;
+    let front = bytes[frames[2].bytes.0 as usize..][..20].to_vec();
+    bytes.truncate(end);
+    bytes.extend(front);
+    workspace.disk.overwrite(&path, bytes);
+    let reader = workspace.projector(2, true);
+    for _ in 0..3 {
+        workspace.disk.advance(LONG);
+        let notes = reader.read(|view| Ok(view.notes().to_vec())).unwrap();
+        assert!(notes.iter().any(|n| matches!(n, Note::Unfinished { .. })), "{notes:?}");
+    }
+}
+
+#[test]
+fn segment_overwritten_with_equal_length_and_modification_time_is_read_again() {
+    // One segment, which is looked at without a listing, and several, of which an earlier one is overwritten.
+    for segment_bytes_max in [1 << 20, SMALL] {
+        let workspace = Workspace::new(5, segment_bytes_max);
+        let log = workspace.log(1);
+        append_tags(&log, 0..8);
+        log.close().unwrap();
+        workspace.disk.advance(LONG);
+        let reader = workspace.projector(2, true);
+        check(&workspace, &reader);
+        workspace.disk.advance(LONG);
+        assert_eq!(gaps_of(&reader), []);
+        let path = workspace.segments()[0].clone();
+        let frame = workspace.scan(workspace.streams()[0], ScanMode::Full).frames[0].bytes.0 as usize;
+        let mut bytes = workspace.disk.read(&path).unwrap();
+        bytes[frame + 60] ^= 1;
+        workspace.disk.overwrite_with_old_time(&path, bytes);
+        workspace.disk.advance(LONG);
+        assert_eq!(gaps_of(&reader).len(), 1, "the damage was not noticed");
+        check(&workspace, &reader);
+    }
+}
+
+/// The boot id is a file that is opened and read: one read of the log must not ask for it per frame.
+#[test]
+fn boot_id_is_asked_for_once_per_catch_up() {
+    let (workspace, _log) = one_stream(200);
+    let reader = workspace.projector(2, false);
+    let before = workspace.disk.boot_id_reads();
+    reader.read(|_| Ok(())).unwrap();
+    assert!(workspace.disk.boot_id_reads() - before <= 1);
+}
+
+// ---- mistakes of the embedder
+
+/// A projection of one set, with a name, a table and a use of it.
+struct Misfit {
+    name: &'static str,
+    tables: &'static [TableSpec],
+    writes: fn(&mut Tables<'_>, Stamp),
+}
+
+impl Projection<Toy> for Misfit {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn tables(&self) -> &'static [TableSpec] {
+        self.tables
+    }
+    fn wants(&self, _: Kind) -> bool {
+        true
+    }
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+        (self.writes)(tables, entry.stamp);
+        Ok(())
+    }
+}
+
+const FIRST: TableSpec = TableSpec::new("first", TableKind::Set);
+const SECOND: TableSpec = TableSpec::new("second", TableKind::Versions);
+const OWN: TableSpec = TableSpec::new("_own", TableKind::Set);
+
+fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
+    let boxed = misfits.into_iter().map(|m| Box::new(m) as Box<dyn Projection<Toy>>).collect();
+    let storage = workspace.disk.process(2);
+    let dir = workspace.root.join("projections");
+    Projector::new(storage, workspace.log_dir(), dir, ProjectorOptions::default(), boxed)
+}
+
+#[test]
+fn projection_that_writes_to_a_table_it_does_not_declare_so_is_refused() {
+    let (workspace, _log) = one_stream(2);
+    let writes: [fn(&mut Tables<'_>, Stamp); 4] = [
+        |tables, _| tables.insert(SECOND, vec![1]),
+        |tables, _| tables.insert(TableSpec::new("third", TableKind::Set), vec![1]),
+        |tables, stamp| tables.put_version(FIRST, &[1], stamp, &[], &[]),
+        |tables, stamp| {
+            let order = PointOrder { time: 1, stamp };
+            tables.add_point(SECOND, &[1], Point { order, measure: None, value: Vec::new() });
+        },
+    ];
+    for writes in writes {
+        let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST, SECOND], writes }]);
+        for _ in 0..2 {
+            let error = projector.read(|_| Ok(())).unwrap_err();
+            assert!(matches!(error, Error::ProjectionMisused { projection: "a", .. }), "{error:?}");
+        }
+    }
+}
+
+#[test]
+fn projection_or_table_that_is_registered_twice_is_refused_at_the_first_use() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let misfit = |name, tables| Misfit { name, tables, writes: |_, _| {} };
+    for (first, second) in [
+        (misfit("a", &[FIRST]), misfit("a", &[SECOND])),
+        (misfit("a", &[FIRST]), misfit("b", &[FIRST])),
+        (misfit("a", &[FIRST]), misfit("b", &[OWN])),
+        (misfit("a", &[FIRST]), misfit("b", &[SECOND, SECOND])),
+    ] {
+        let projector = misfits(&workspace, vec![first, second]);
+        for result in [
+            projector.read(|_| Ok(())),
+            projector.digest_from_scratch(&|_, _| {}).map(|_| ()),
+            projector.rebuild(&|_, _| {}).map(|_| ()),
+        ] {
+            assert!(matches!(result, Err(Error::ProjectionMisused { .. })), "{result:?}");
+        }
+    }
+}
+
+#[test]
+fn table_that_is_not_declared_so_cannot_be_read() {
+    let (workspace, _log) = one_stream(2);
+    let misfit = Misfit { name: "a", tables: &[FIRST, SECOND], writes: |_, _| {} };
+    let projector = misfits(&workspace, vec![misfit]);
+    let third = TableSpec::new("third", TableKind::Set);
+    let first_as_versions = TableSpec::new("first", TableKind::Versions);
+    let results = projector
+        .read(|view| {
+            assert!(view.keys(FIRST, &[], |_| Ok(true)).is_ok());
+            assert!(view.versions_of(SECOND, &[1]).is_ok());
+            Ok([
+                view.keys(third, &[], |_| Ok(true)),
+                view.keys(SECOND, &[], |_| Ok(true)),
+                view.rows("third", &[], &[], |_, _| Ok(true)),
+                view.versions(FIRST, &[], |_, _| Ok(true)),
+                view.versions_of(first_as_versions, &[1]).map(|_| ()),
+                view.series(SECOND, &[1]).map(|_| ()),
+                view.chunks(SECOND, &[], |_, _| Ok(())),
+                view.registers(FIRST, &[], |_, _| Ok(())),
+            ])
+        })
+        .unwrap();
+    for (n, result) in results.into_iter().enumerate() {
+        assert!(matches!(result, Err(Error::TableUnknown { .. })), "{n}: {result:?}");
+    }
+}
+
+#[test]
+fn exchanged_directories_are_an_error() {
+    let (workspace, _log) = one_stream(2);
+    let exchanged = |workspace: &Workspace| {
+        let (log, dir) = (workspace.root.join("projections"), workspace.log_dir());
+        let storage = workspace.disk.process(2);
+        Projector::<Toy>::new(storage, log, dir, ProjectorOptions::default(), Vec::new())
+    };
+    // Before there are projection files, and afterwards.
+    for _ in 0..2 {
+        let error = exchanged(&workspace).read(|_| Ok(())).unwrap_err();
+        assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
+        assert!(exchanged(&workspace).digest_from_scratch(&|_, _| {}).is_err());
+        workspace.projector(3, true).read(|_| Ok(())).unwrap();
+        assert!(!workspace.generations().is_empty());
+    }
 }

@@ -18,6 +18,7 @@ mod files;
 mod fuzz_corpus;
 mod golden;
 mod interchange;
+mod projections;
 mod reference_map;
 mod support;
 mod tidy;

@@ -40,6 +40,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("redb", &["src/engine/projection/"], "the tables and views of engine::projection"),
     ("bincode", &["src/engine/codec.rs"], "engine::codec"),
     ("memmap2", &["src/engine/storage/os.rs"], "Storage and File::map"),
+    ("rayon", &["src/engine/parallel.rs"], "engine::parallel"),
     ("std::{", &[], "one path a line, so that what it names can be seen"),
     ("contexta::", &["src/main.rs"], "the path that names its floor"),
     (

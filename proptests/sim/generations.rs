@@ -6,6 +6,8 @@ use crate::sim::machine::Records;
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
 use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
+use contexta::engine::storage::sim::{Fault, Moment};
 use std::path::PathBuf;
 
 const FLIPS: usize = 500;
@@ -93,6 +95,51 @@ fn flipped_bits_of_a_generation_never_give_a_wrong_answer() {
             }
         }
     });
+}
+
+/// The last block is filled up with zeros, and no less checked.
+#[test]
+fn flipped_bit_in_any_block_of_a_generation_is_noticed() {
+    let published = Published::new(1, &mut Dice::new(1));
+    let disk = &published.workspace.disk;
+    let storage = disk.process(30);
+    let open = || Generation::open(storage.as_ref(), &published.path).unwrap();
+    let blocks = open().image_len().div_ceil(BLOCK_LEN as u64);
+    assert!(blocks > 2);
+    for flipped in 0..blocks {
+        let at = (flipped as usize + 1) * BLOCK_LEN;
+        for bit in [at * 8, (at + BLOCK_LEN) * 8 - 1] {
+            published.workspace.flip(&published.path, bit);
+            let generation = open();
+            for number in 0..blocks {
+                let read = generation.block(number, &mut [0; BLOCK_LEN]);
+                assert_eq!(
+                    read.is_err(),
+                    number == flipped,
+                    "block {number} with a flipped bit in {flipped}"
+                );
+            }
+            published.workspace.flip(&published.path, bit);
+        }
+    }
+}
+
+#[test]
+fn unreadable_generation_or_directory_is_passed_over() {
+    let published = Published::new(3, &mut Dice::new(3));
+    for publish in [false, true] {
+        // Opening it, or listing the directory, fails once; the answer is the right one all the same.
+        for at in 0..6 {
+            let process = published.workspace.disk.spawn(40);
+            process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::PermissionDenied));
+            let reader = published.workspace.projector_on(process, publish);
+            let (tables, notes) = reader
+                .read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())))
+                .unwrap_or_else(|e| panic!("operation {at}: {e:?}"));
+            assert!(tables == published.plain, "operation {at}: {notes:?}");
+            published.restore();
+        }
+    }
 }
 
 #[test]

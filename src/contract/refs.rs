@@ -4,7 +4,6 @@
 //! number of components are right. Parsing is the only way to get one, so every ref at hand is well formed.
 
 use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::rules::is_space;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -23,8 +22,18 @@ pub struct StableRef {
 
 /// Whether `text` can be one dotted part of a ref's value: lower-case letters and digits, single dashes between.
 pub fn is_component(text: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    text.len() <= COMPONENT_LEN_MAX && text.split('-').all(|part| !part.is_empty() && part.bytes().all(plain))
+    is_component_bytes(text.as_bytes())
+}
+
+fn is_component_bytes(text: &[u8]) -> bool {
+    let mut dash_before = true;
+    let plain = text.iter().all(|&b| {
+        let dash = b == b'-';
+        let allowed = b.is_ascii_lowercase() || b.is_ascii_digit() || (dash && !dash_before);
+        dash_before = dash;
+        allowed
+    });
+    plain && !dash_before && text.len() <= COMPONENT_LEN_MAX
 }
 
 /// Number of components that the refs of a kind have, where the kind is one with a fixed shape.
@@ -42,7 +51,16 @@ fn shape(kind: &str) -> Option<(usize, usize)> {
 impl StableRef {
     /// Parses the text form. Nothing is trimmed or changed.
     pub fn parse(text: &str) -> Result<StableRef> {
-        let Some((kind, value)) = text.split_once(':').filter(|(_, v)| !v.contains(':')) else {
+        StableRef::from_text(text.to_owned())
+    }
+
+    /// As [`StableRef::parse`], of a text that is not needed any more.
+    pub(crate) fn from_text(text: String) -> Result<StableRef> {
+        // Refs are read by the million. Components are ASCII, so bytes are compared and not characters.
+        let split = text.bytes().position(|b| b == b':').and_then(|at| text.split_at_checked(at));
+        let parts = split.and_then(|(kind, rest)| Some((kind, rest.strip_prefix(':')?)));
+        let plain = parts.is_some_and(|(_, v)| v.as_bytes().split(|b| *b == b'.').all(is_component_bytes));
+        let Some((kind, value)) = parts.filter(|(_, value)| plain || !value.contains(':')) else {
             let message = format!("{text:?} is not of the form kind:value");
             return Err(ContractError::new(ErrorCode::RefText, message));
         };
@@ -52,8 +70,7 @@ impl StableRef {
         if !word {
             return Err(ContractError::new(ErrorCode::RefKind, format!("{kind:?} is not a kind of ref")));
         }
-        let spaced = value.starts_with(is_space) || value.ends_with(is_space);
-        if value.is_empty() || spaced || !value.split('.').all(is_component) {
+        if !plain {
             let message = format!("{value:?} is not a dotted value of lower-case components");
             return Err(ContractError::new(ErrorCode::RefValue, message));
         }
@@ -61,7 +78,8 @@ impl StableRef {
             let message = format!("a ref of {} characters is longer than {REF_LEN_MAX}", text.len());
             return Err(ContractError::new(ErrorCode::RefTooLong, message));
         }
-        Ok(StableRef { text: text.to_owned(), colon: kind.len() })
+        let colon = kind.len();
+        Ok(StableRef { text, colon })
     }
 
     /// The kind.
@@ -103,7 +121,7 @@ impl StableRef {
 
     /// Checks the number of components, for kinds that have a fixed one.
     pub fn check_shape(&self) -> Result<()> {
-        let count = self.components().count();
+        let count = self.value().bytes().filter(|b| *b == b'.').count() + 1;
         match shape(self.kind()) {
             Some((least, most)) if !(least..=most).contains(&count) => {
                 let wanted = if least == most { least.to_string() } else { format!("{least} or {most}") };

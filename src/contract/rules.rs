@@ -57,6 +57,13 @@ pub fn is_space(c: char) -> bool {
 
 /// Without white space at both ends.
 pub fn trim(text: &str) -> &str {
+    // Most texts begin and end with a printed ASCII character, and have nothing to trim.
+    if let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return text;
+    }
     text.trim_matches(is_space)
 }
 
@@ -185,11 +192,12 @@ impl Token {
                     return false;
                 }
                 at_start = false;
-            } else if self.joins.contains(&byte) {
+            } else if !(self.rest)(byte) {
+                if !self.joins.contains(&byte) {
+                    return false;
+                }
                 at_start = true;
                 first_word = false;
-            } else if !(self.rest)(byte) {
-                return false;
             }
         }
         !at_start
@@ -234,6 +242,9 @@ pub fn name(issues: &mut Issues, field: &str, value: &mut String) {
 /// The version of the schema: `1.minor.patch`.
 pub fn schema_version(issues: &mut Issues, value: &mut String) {
     const FIELD: &str = "schema_version";
+    if value == SCHEMA_VERSION {
+        return;
+    }
     if trim(value).is_empty() {
         return issues.error(ErrorCode::String, FIELD, "must not be blank");
     }
@@ -256,6 +267,9 @@ pub fn is_newer(version: &str) -> bool {
 
 /// The minor version, of a version that this build can read.
 pub fn minor_of(version: &str) -> Option<u32> {
+    if version == SCHEMA_VERSION {
+        return Some(0);
+    }
     let mut numbers = trim(version).split('.').map(|n| {
         let plain = n.bytes().all(|b| b.is_ascii_digit()) && (n == "0" || !n.starts_with('0'));
         n.parse::<u32>().ok().filter(|_| plain)

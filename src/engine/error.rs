@@ -91,6 +91,31 @@ pub enum Error {
         /// The lock file of the merge.
         path: PathBuf,
     },
+    /// A projection breaks a rule of the tables: a fault of the embedder's code, not of the data.
+    #[error("projection {projection} is misused: {reason}")]
+    ProjectionMisused {
+        /// Its name.
+        projection: &'static str,
+        /// The rule that it breaks.
+        reason: String,
+    },
+    /// A view was asked for a table that no projection declares, or declares with another type: a fault of the embedder's
+    /// code, not of the data.
+    #[error("table {table} cannot be read: {reason}")]
+    TableUnknown {
+        /// The name asked for.
+        table: String,
+        /// The difference to what is declared.
+        reason: String,
+    },
+    /// A directory holds the files of another part of the workspace.
+    #[error("{path} is the wrong directory: {reason}")]
+    DirectoryMixedUp {
+        /// The directory.
+        path: PathBuf,
+        /// What was found in it, and what was expected.
+        reason: String,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -124,6 +149,9 @@ impl Error {
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
+            Error::ProjectionMisused { .. } => "projection_misused",
+            Error::TableUnknown { .. } => "table_unknown",
+            Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -138,6 +166,7 @@ impl Error {
                 Some("give yourself read permission for the file and for every directory above it")
             }
             "storage_not_a_file" => Some("move away what is there, or give the path of a regular file"),
+            "directory_mixed_up" => Some("check that the paths of log and projections are not exchanged"),
             "storage_full" => Some("free some space; nothing already captured is lost"),
             "storage_not_found" => Some("check the path"),
             "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),

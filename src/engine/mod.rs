@@ -20,6 +20,7 @@ pub mod codec;
 pub mod entry;
 pub mod error;
 pub mod log;
+pub(crate) mod parallel;
 pub mod projection;
 pub mod storage;
 

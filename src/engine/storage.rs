@@ -51,6 +51,8 @@ pub struct FileInfo {
     pub is_file: bool,
     /// Nanoseconds since the epoch of the last change of content; 0 where unknown.
     pub modified: u64,
+    /// Nanoseconds since the epoch of the last change of content or attributes, which no program can set; 0 where unknown.
+    pub changed: u64,
     /// Its place, where the platform has one.
     pub place: Option<Place>,
 }

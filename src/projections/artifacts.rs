@@ -31,7 +31,7 @@ impl Projection<Captured> for ArtifactsProjection {
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         if let Fact::Artifact(manifest, body) = &applied.event.fact {
             let key = manifest.artifact_ref.as_str().as_bytes();
-            tables.put_version(ARTIFACTS, key, applied.stamp, &applied.event.replaces, &entry::row(applied)?);
+            tables.put_version(ARTIFACTS, key, applied.stamp, &applied.event.replaces, &entry::row(applied));
             if let Some(digest) = body {
                 tables.insert(BODIES, [&digest[..], key].concat());
             }

@@ -102,9 +102,10 @@ kinds! {
     IMPORT = 48 "import";
 }
 
-/// The value of a row that holds the whole fact.
-pub(super) fn row(applied: &Applied<'_, Captured>) -> crate::engine::Result<Vec<u8>> {
-    applied.event.to_row().map_err(|source| unwritten(applied, source))
+/// The value of a row that holds the whole fact: kind, payload version and payload of its entry.
+pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
+    let entry = applied.entry;
+    [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
 }
 
 /// A fact that was read and cannot be written.
@@ -274,14 +275,6 @@ impl Captured {
     /// The fact of an entry read from the log; `Ok(None)` for a kind this build does not know.
     pub(crate) fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
         Captured::decode(entry.kind, entry.version, &entry.payload)
-    }
-
-    /// A whole fact as the value of a table row: kind, payload version, payload.
-    fn to_row(&self) -> Result<Vec<u8>, CodecError> {
-        let mut row = self.kind().0.to_le_bytes().to_vec();
-        row.extend_from_slice(&self.payload_version().0.to_le_bytes());
-        self.encode(&mut row)?;
-        Ok(row)
     }
 
     /// Reads a row's value.
@@ -522,7 +515,7 @@ mod tests {
             let read = Captured::decode(EVENT, V1, &payload);
             assert_eq!(read.is_ok(), readable, "{} bytes of JSON", text.len());
             if let Ok(Some(read)) = read {
-                assert!(read.to_row().is_ok());
+                assert!(read.encode(&mut Vec::new()).is_ok());
             }
         }
     }

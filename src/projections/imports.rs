@@ -40,7 +40,7 @@ impl Projection<Captured> for ImportsProjection {
                 key.as_bytes(),
                 applied.stamp,
                 &captured.replaces,
-                &entry::row(applied)?,
+                &entry::row(applied),
             );
         } else if let Some((subject, digest)) =
             captured.imported_mark().map_err(|e| entry::unwritten(applied, e))?

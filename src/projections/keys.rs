@@ -24,6 +24,16 @@ pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
 
+/// A run by its name or the last component of its ref.
+pub(crate) fn run_name(text: &str, run: &RunRef) -> Vec<u8> {
+    join(&[text.as_bytes(), run.as_str().as_bytes()])
+}
+
+/// The beginning of the keys of all runs with this name or last component.
+pub(crate) fn runs_named(text: &str) -> Vec<u8> {
+    join(&[text.as_bytes(), b""])
+}
+
 /// A family of records of a run.
 pub(crate) fn records(run: &RunRef, family: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), family.as_bytes()])

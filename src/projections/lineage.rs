@@ -37,7 +37,7 @@ impl Projection<Captured> for LineageProjection {
                 relation,
                 applied.stamp,
                 &applied.event.replaces,
-                &entry::row(applied)?,
+                &entry::row(applied),
             );
             for end in [&edge.source_ref, &edge.target_ref] {
                 tables.insert(ENDS, keys::join(&[end.as_str().as_bytes(), relation]));

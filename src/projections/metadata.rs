@@ -123,7 +123,7 @@ impl Projection<Captured> for MetadataProjection {
             }
             Fact::Object(object) if object.kind() != ObjectKind::Relation => {
                 let key = object.own_ref().as_str().as_bytes();
-                tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied)?);
+                tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied));
             }
             Fact::Ended(ended) => {
                 let mut facts = Facts { imported, subject: ended.subject(), stamp, replaces, tables };

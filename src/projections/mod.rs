@@ -11,6 +11,7 @@ pub(crate) mod lineage;
 pub(crate) mod metadata;
 mod payload;
 pub(crate) mod records;
+pub(crate) mod runs;
 pub(crate) mod series;
 pub(crate) mod tables;
 
@@ -26,5 +27,6 @@ pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
         Box::new(artifacts::ArtifactsProjection),
         Box::new(lineage::LineageProjection),
         Box::new(imports::ImportsProjection),
+        Box::new(runs::RunsProjection),
     ]
 }

@@ -376,7 +376,7 @@ impl<W> RecordV1<W> {
             Some((r, t)) => Some((parse(&r)?, time(t)?)),
             None => None,
         };
-        let run_ref: crate::contract::RunRef = parse(&self.run_ref)?;
+        let run_ref = crate::contract::RunRef::try_from(StableRef::from_text(self.run_ref)?)?;
         let mut seen = Observation::new(time(self.observed_at)?, self.producer_ref, run_ref);
         seen.deployment_execution_ref = optional(&self.deployment)?;
         seen.stage_execution_ref = optional(&self.stage)?;

@@ -25,7 +25,8 @@ const IS_BROUGHT: u8 = 8;
 /// The value bytes of a point: a byte of flags, the digest of the ref that its record brought, the step if there is one, the
 /// number if it is a whole one: of 64 bits, or its digits. (A float is the point's measure.)
 fn encode(brought: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
-    let mut out = vec![0u8];
+    let mut out = Vec::with_capacity(32);
+    out.push(0u8);
     let mut flags = 0;
     if let Some(digest) = brought {
         flags |= IS_BROUGHT;

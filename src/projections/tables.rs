@@ -6,6 +6,8 @@ use crate::engine::projection::{TableKind, TableSpec};
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
 /// Environment snapshots, samples, operations, provenance records: ref -> the whole fact.
 pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
+/// Runs by name and by the last component of their ref: either of them, run ref.
+pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
 /// Where events, spans and degraded markers stand in the log: run, family -> (observed at, stamp).
 pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
 /// Metrics: run, stage, key -> (observed at, stamp) -> value and step.

@@ -14,7 +14,7 @@ use crate::engine::entry::Stamp;
 use crate::engine::projection::Version;
 use crate::engine::projection::view::current;
 use crate::projections::metadata::{IMPORTED_MARK, PARAM_PREFIX, TAG_PREFIX};
-use crate::projections::tables::FACTS;
+use crate::projections::tables::{FACTS, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
@@ -342,28 +342,61 @@ impl StoreView<'_> {
     }
 
     fn run_rows(&self, prefix: &[u8]) -> Result<Vec<RunRow>> {
-        let mut names = BTreeMap::new();
-        for project in self.projects()? {
-            names.insert(project.project_ref, project.name);
-        }
+        let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
         let mut things = self.things(prefix)?;
         let mut rows = Vec::new();
         for run_ref in self.run_refs(prefix)? {
             let Some(project_ref) = project_of(&run_ref) else { continue };
             let attributes = things.remove(&*run_ref).unwrap_or_default();
-            let name = names.get(&project_ref).cloned().unwrap_or_else(|| project_ref.value().to_owned());
+            let name = match names.get(&project_ref) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = self.project_name(&project_ref)?;
+                    names.entry(project_ref.clone()).or_insert(name).clone()
+                }
+            };
             rows.push(run_row(run_ref, project_ref, name, attributes));
         }
-        rows.sort_by(|a, b| {
-            (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
-        });
+        rows.sort_by(in_listing_order);
         Ok(rows)
     }
 
-    /// One run.
+    /// The current attributes of one thing; none if no fact is about it.
+    fn attributes(&self, own: &StableRef) -> Result<Attributes> {
+        self.said(own)?.settle().ok_or_else(|| self.broken_row(FACTS.name))
+    }
+
+    /// The name of a project; the last component of its ref if no fact gives it one.
+    fn project_name(&self, project: &ProjectRef) -> Result<String> {
+        Ok(self.attributes(project)?.text("name").unwrap_or_else(|| project.value().to_owned()))
+    }
+
+    /// One run. Reads the rows of this run and of its project only.
     pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
-        let rows = self.run_rows(run.as_str().as_bytes())?;
-        Ok(rows.into_iter().find(|row| row.run_ref == *run))
+        let Some(project_ref) = project_of(run) else { return Ok(None) };
+        if !self.knows_run(run)? {
+            return Ok(None);
+        }
+        let project_name = self.project_name(&project_ref)?;
+        Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
+    }
+
+    /// The runs whose name or last component of the ref is, or was once, `text`, in the order of [`StoreView::runs`].
+    fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
+        let prefix = keys::runs_named(text);
+        let mut refs = BTreeSet::new();
+        self.view.keys(RUN_NAMES, &prefix, |key| {
+            let run = key.get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
+            // A name with a zero byte in it may begin like this one.
+            refs.extend(run.and_then(|run| RunRef::parse(run).ok()));
+            Ok(true)
+        })?;
+        // The value of a ref, without its kind.
+        refs.extend(RunRef::of(text));
+        let rows = refs.iter().filter_map(|run| self.run(run).transpose());
+        let mut rows = rows.collect::<Result<Vec<RunRow>>>()?;
+        rows.sort_by(in_listing_order);
+        Ok(rows)
     }
 
     /// The run that `asked` means: a full ref, an id (the last component of the ref), or a name that only one run has.
@@ -376,7 +409,7 @@ impl StoreView<'_> {
                 None => Err(self.not_found(asked)?),
             };
         }
-        let rows = self.runs(None)?;
+        let rows = self.runs_called(asked)?;
         for matches in [
             (|row: &RunRow, asked: &str| row.run_ref.last_component() == asked) as fn(&RunRow, &str) -> bool,
             |row, asked| row.run_ref.value() == asked,
@@ -444,6 +477,10 @@ impl StoreView<'_> {
         rows.sort_by_key(|e| e.snapshot.captured_at);
         Ok(rows)
     }
+}
+
+fn in_listing_order(a: &RunRow, b: &RunRow) -> std::cmp::Ordering {
+    (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
 }
 
 fn project_of(run: &RunRef) -> Option<ProjectRef> {

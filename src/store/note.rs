@@ -59,6 +59,7 @@ impl From<&EngineNote> for Note {
                     RebuildReason::Asked => "asked",
                     RebuildReason::Version => "version",
                     RebuildReason::Damaged(_) => "damaged",
+                    RebuildReason::Unreadable(_) => "unreadable",
                     RebuildReason::History(_) => "history",
                     RebuildReason::Divided(_) => "divided",
                 };
@@ -70,6 +71,9 @@ impl From<&EngineNote> for Note {
                     }
                     RebuildReason::Damaged(what) => {
                         (format!("the old ones were damaged: {what}"), Severity::Warning)
+                    }
+                    RebuildReason::Unreadable(what) => {
+                        (format!("the old ones could not be read: {what}"), Severity::Warning)
                     }
                     RebuildReason::History(stream) => {
                         (format!("the log changed behind them, in stream {stream}"), Severity::Warning)

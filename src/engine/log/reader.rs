@@ -526,8 +526,7 @@ impl StreamReader {
     /// Returns whether a segment is readable to its end and carries no seal.
     fn ends_without_seal(&self, base: Seq) -> Result<bool> {
         let at = ResumePoint { segment: base, offset: 0, next: base };
-        let mut reader =
-            StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
+        let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
         reader.end_behind_first();
         while reader.next_item()?.is_some() {}
         let is_whole = matches!(reader.tail, Tail::Open | Tail::Closed) && reader.end.is_some();
@@ -587,8 +586,9 @@ impl StreamReader {
     fn step(&mut self) -> Result<()> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
-        let path = names::segment_path(&self.log, self.stream, base);
-        let wrap = |e| Error::io("read segment", &path, e);
+        let (log, stream) = (&self.log, self.stream);
+        // The path is made for an error only: this runs once per frame.
+        let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
         match scan.next_twice().map_err(wrap)? {
             Step::Frame { offset, header, payload } if header.entries == 0 => {
                 self.take_mark(base, offset, &header, &payload)

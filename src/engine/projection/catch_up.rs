@@ -7,13 +7,13 @@ use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{ResumePoint, is_held, list_streams, log_bytes};
+use crate::engine::parallel;
 use crate::engine::projection::Applied;
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::moved::is_in_derived_stream;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::runtime::{Opened, PUBLISH_AFTER, Progress, Projector};
 use crate::engine::projection::tables::{Definition, Tables};
-use rayon::prelude::*;
 use redb::{ReadableDatabase, ReadableTable};
 use std::collections::{BTreeMap, HashMap};
 
@@ -36,7 +36,7 @@ const FRAME_INDEX_STEP: u64 = 32 << 10;
 
 enum StreamState {
     Unchanged,
-    Changed(Cursor),
+    Changed(Box<Cursor>),
     History,
 }
 
@@ -130,6 +130,8 @@ impl<E: Event> Projector<E> {
     /// `opened.rebuilt` says why, and the caller starts from nothing.
     pub(super) fn catch_up(&self, opened: &mut Opened, progress: Progress<'_>) -> Result<Option<Vec<Note>>> {
         let started = self.storage.now();
+        // Asked once: on Linux it is a file that is opened and read.
+        let boot = self.storage.boot_id().unwrap_or_default();
         let mut cursors = self.read_cursors(&opened.database)?;
         let streams = list_streams(self.storage.as_ref(), &self.log)?;
         if let Some((gone, cursor)) = cursors.iter().find(|(s, _)| streams.binary_search(s).is_err()) {
@@ -150,7 +152,7 @@ impl<E: Event> Projector<E> {
             let settled_since = started.saturating_sub(FRESH);
             let at = cursor.resume.segment;
             if cursor.settled
-                && !cursor.is_of_another_boot(self.storage.as_ref())
+                && !cursor.is_of_another_boot(boot)
                 && cursor.files.is_same_at_a_glance(
                     self.storage.as_ref(),
                     &self.log,
@@ -165,9 +167,9 @@ impl<E: Event> Projector<E> {
             }
             let (time_before, last_before) = (cursor.time, cursor.last);
             let gaps_before = cursor.gaps.clone();
-            outlived |= cursor.is_of_another_boot(self.storage.as_ref());
+            outlived |= cursor.is_of_another_boot(boot);
             let looked = Listing::of(self.storage.as_ref(), &self.log, stream)
-                .and_then(|listing| Ok((self.look_at(stream, cursor, &listing)?, listing)));
+                .and_then(|listing| Ok((self.look_at(stream, cursor, &listing, boot)?, listing)));
             let (state, listing) = match looked {
                 Ok(looked) => looked,
                 Err(Error::Io { source, .. }) => {
@@ -187,23 +189,24 @@ impl<E: Event> Projector<E> {
                     opened.rebuilt = Some(self.history(stream, last_before));
                     return Ok(None);
                 }
-                StreamState::Changed(cursor) => cursor,
+                StreamState::Changed(cursor) => *cursor,
             };
-            let result = self.follow(stream, until, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
-                done += commit.end - commit.offset;
-                step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
-                let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
-                step.frames
-                    .push((stream, FramePlace { first, segment: commit.segment, offset: commit.offset }));
-                step.entries.extend(commit.entries);
-                if step.is_full() {
-                    step.cursors.insert(stream, cursor.clone());
-                    applied += step.entries.len() as u64;
-                    self.apply(opened, std::mem::replace(&mut step, Step::new()))?;
-                    progress(done, total.max(done));
-                }
-                Ok(())
-            });
+            let result =
+                self.follow(until, &mut cursor, &listing, boot, &mut notes, &mut |cursor, commit| {
+                    done += commit.end - commit.offset;
+                    step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
+                    let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
+                    step.frames
+                        .push((stream, FramePlace { first, segment: commit.segment, offset: commit.offset }));
+                    step.entries.extend(commit.entries);
+                    if step.is_full() {
+                        step.cursors.insert(stream, cursor.clone());
+                        applied += step.entries.len() as u64;
+                        self.apply(opened, std::mem::replace(&mut step, Step::new()))?;
+                        progress(done, total.max(done));
+                    }
+                    Ok(())
+                });
             match result {
                 Ok(true) => {}
                 Ok(false) => {
@@ -240,18 +243,24 @@ impl<E: Event> Projector<E> {
     }
 
     /// Decides whether a stream needs reading, and whether its cursor can be relied on.
-    fn look_at(&self, stream: StreamId, mut cursor: Cursor, listing: &Listing) -> Result<StreamState> {
+    fn look_at(
+        &self,
+        stream: StreamId,
+        mut cursor: Cursor,
+        listing: &Listing,
+        boot: [u8; 16],
+    ) -> Result<StreamState> {
         let files = listing.seen_from(cursor.resume.segment);
         let same = files.is_same(&cursor.files);
-        let rebooted = cursor.is_of_another_boot(self.storage.as_ref());
+        let rebooted = cursor.is_of_another_boot(boot);
         if !rebooted
             && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
-            && self.storage.now() > file.modified.saturating_add(FRESH)
+            && self.storage.now() > file.newest_change().saturating_add(FRESH)
         {
             return Ok(StreamState::Unchanged);
         }
         if cursor.last.0 == Seq(0) {
-            return Ok(StreamState::Changed(Cursor::start()));
+            return Ok(StreamState::Changed(Box::new(Cursor::start())));
         }
         let inode = |file: &CurrentFile| file.inode;
         let appended_at_most = !rebooted
@@ -270,7 +279,7 @@ impl<E: Event> Projector<E> {
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
-        Ok(StreamState::Changed(cursor))
+        Ok(StreamState::Changed(Box::new(cursor)))
     }
 
     /// The reason for a rebuild where the log does not confirm a cursor that ended with this entry and checksum.
@@ -323,13 +332,14 @@ impl<E: Event> Projector<E> {
     /// Reads a stream on from its cursor, up to the entry `until`. `Ok(false)`: the log contradicts the cursor.
     fn follow(
         &self,
-        stream: StreamId,
         until: Option<Seq>,
         cursor: &mut Cursor,
         listing: &Listing,
+        boot: [u8; 16],
         notes: &mut Vec<Note>,
         take: &mut dyn FnMut(&Cursor, Commit) -> Result<()>,
     ) -> Result<bool> {
+        let stream = listing.stream();
         // Until its end is reached: an error on the way must not pass for it.
         cursor.settled = false;
         let mut reader = self.reader(stream, cursor.resume)?;
@@ -344,7 +354,7 @@ impl<E: Event> Projector<E> {
                     }
                     (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
                     cursor.time = place.time;
-                    cursor.boot = Some(self.storage.boot_id().unwrap_or_default());
+                    cursor.boot = Some(boot);
                     take(cursor, commit)?;
                 }
                 Item::Gap(gap) if gap.last.is_some() => cursor.gaps.push(gap),
@@ -381,17 +391,9 @@ impl<E: Event> Projector<E> {
 
     /// Decodes (on all cores), applies, moves the cursors: one transaction.
     fn apply(&self, opened: &Opened, step: Step) -> Result<()> {
-        let decoded: Vec<Result<Option<E>>> = step
-            .entries
-            .par_iter()
-            .map(|entry| {
-                E::decode(entry.kind, entry.version, &entry.payload).map_err(|source| Error::Codec {
-                    kind: "unreadable",
-                    position: Some(entry.stamp.position()),
-                    source,
-                })
-            })
-            .collect();
+        let decoded = parallel::map(step.entries.iter().collect(), |entry: &Entry| {
+            E::decode(entry.kind, entry.version, &entry.payload)
+        });
         let transaction = opened.database.begin_write().map_err(|e| self.unusable(e))?;
         let mut unknown: HashMap<Kind, u64> = HashMap::new();
         let mut unreadable = Vec::new();
@@ -399,8 +401,9 @@ impl<E: Event> Projector<E> {
         for (entry, event) in step.entries.iter().zip(decoded) {
             match event {
                 Ok(Some(event)) => {
-                    let applied = Applied { stamp: entry.stamp, event: &event };
+                    let applied = Applied { stamp: entry.stamp, entry, event: &event };
                     for projection in self.projections.iter().filter(|p| p.wants(entry.kind)) {
+                        tables.admit(projection.name(), projection.tables());
                         projection.apply(&applied, &mut tables)?;
                     }
                 }

@@ -55,7 +55,7 @@ pub struct Cursor {
 pub struct Files {
     /// Time of change of the stream's directory: of its names, not of what is in the files. 0 where unknown.
     pub names: u64,
-    /// Over name, length and time of change of the segments before the one with the resume point.
+    /// Over name, length and both times of change of the segments before the one with the resume point.
     pub earlier: Digest,
     /// The segment with the resume point, if it was there.
     pub current: Option<CurrentFile>,
@@ -68,8 +68,10 @@ pub struct Files {
 pub struct CurrentFile {
     /// Its length.
     pub len: u64,
-    /// Its time of change.
+    /// The time its content was modified.
     pub modified: u64,
+    /// The time its content or attributes changed; unlike the time before, no program can set it. 0 where unknown.
+    pub changed: u64,
     /// Its inode; 0 where there are none. A longer file in its place is not the same file with an append.
     pub inode: u64,
 }
@@ -78,6 +80,7 @@ pub struct CurrentFile {
 /// meanwhile looks different afterwards.
 #[derive(Debug)]
 pub struct Listing {
+    stream: StreamId,
     at: u64,
     names: u64,
     segments: Vec<(Seq, FileInfo)>,
@@ -95,13 +98,20 @@ impl Listing {
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
         let segments = list_segments(storage, log, stream)?.into_iter().map(look).collect::<Result<_>>()?;
-        Ok(Listing { at, names, segments })
+        Ok(Listing { stream, at, names, segments })
+    }
+
+    /// The stream whose files these are.
+    pub fn stream(&self) -> StreamId {
+        self.stream
     }
 
     /// Whether an append after this look, behind `end` in the file, is sure to make it look different: it gets longer,
     /// or another time of change.
     pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
-        files.current.is_none_or(|file| file.len <= end || file.modified.saturating_add(FRESH) < self.at)
+        files
+            .current
+            .is_none_or(|file| file.len <= end || file.newest_change().saturating_add(FRESH) < self.at)
     }
 
     /// The files as seen from the segment that begins with `at`.
@@ -113,7 +123,7 @@ impl Listing {
                 Ordering::Greater => files.later += 1,
                 Ordering::Equal => files.current = Some(CurrentFile::of(info)),
                 Ordering::Less => {
-                    for number in [base.0, info.len, info.modified] {
+                    for number in [base.0, info.len, info.modified, info.changed] {
                         hasher.update(&number.to_le_bytes());
                     }
                 }
@@ -151,7 +161,7 @@ impl Files {
     ) -> bool {
         let Some(file) = &self.current else { return false };
         let alone = self.later == 0 && self.earlier == none_earlier();
-        if !alone || self.names == 0 || self.names.max(file.modified) > since {
+        if !alone || self.names == 0 || self.names.max(file.newest_change()) > since {
             return false;
         }
         let now = storage.info(&names::segment_path(log, stream, at)).map(|info| CurrentFile::of(&info));
@@ -167,7 +177,12 @@ fn none_earlier() -> Digest {
 impl CurrentFile {
     fn of(info: &FileInfo) -> CurrentFile {
         let inode = info.place.map_or(0, |place| place.inode);
-        CurrentFile { len: info.len, modified: info.modified, inode }
+        CurrentFile { len: info.len, modified: info.modified, changed: info.changed, inode }
+    }
+
+    /// The later of the two times of change.
+    pub fn newest_change(&self) -> u64 {
+        self.modified.max(self.changed)
     }
 }
 
@@ -200,9 +215,10 @@ impl Cursor {
         }
     }
 
-    /// Whether the log may have lost, in a reboot, entries that were read from it.
-    pub fn is_of_another_boot(&self, storage: &dyn Storage) -> bool {
-        self.boot.is_some_and(|boot| boot != storage.boot_id().unwrap_or_default())
+    /// Returns whether entries were read from the log during another boot than the `current` one, so that a reboot may
+    /// have lost them.
+    pub fn is_of_another_boot(&self, current: [u8; 16]) -> bool {
+        self.boot.is_some_and(|boot| boot != current)
     }
 
     /// The row.
@@ -216,7 +232,7 @@ impl Cursor {
         out.extend_from_slice(&self.files.earlier.0);
         out.extend([u8::from(self.settled), u8::from(self.files.current.is_some())]);
         if let Some(file) = &self.files.current {
-            for number in [file.len, file.modified, file.inode] {
+            for number in [file.len, file.modified, file.changed, file.inode] {
                 put_varint(&mut out, number);
             }
         }
@@ -246,7 +262,12 @@ impl Cursor {
         let earlier = Digest(reader.array()?);
         let (settled, there) = (reader.u8()? == 1, reader.u8()? == 1);
         let mut file = || {
-            Some(CurrentFile { len: reader.varint()?, modified: reader.varint()?, inode: reader.varint()? })
+            Some(CurrentFile {
+                len: reader.varint()?,
+                modified: reader.varint()?,
+                changed: reader.varint()?,
+                inode: reader.varint()?,
+            })
         };
         let current = if there { Some(file()?) } else { None };
         let files = Files { names: reader.varint()?, earlier, current, later: reader.varint()? };

@@ -8,7 +8,9 @@ use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::{Digest, hex, parse_hex, salted_crc32};
 use crate::engine::error::{Error, Result};
 use crate::engine::projection::overlay::Overlay;
-use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
+use crate::engine::storage::{
+    DirEntry, File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
+};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,15 +37,28 @@ pub struct Generation {
     sums: Vec<u32>,
 }
 
+/// A name of a generation in a directory.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found {
+    /// The number in the name; a later generation has a greater one.
+    pub number: u64,
+    /// The path.
+    pub path: PathBuf,
+    /// Whether it is a regular file. Anything else under such a name is no generation, and must not be opened.
+    pub is_file: bool,
+}
+
 /// The generations in a directory, newest first.
-pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<(u64, PathBuf)>> {
+pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
     let names = match storage.list(dir) {
         Ok(names) => names,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(Error::io("list", dir, e)),
     };
-    let mut found: Vec<(u64, PathBuf)> =
-        names.iter().filter_map(|n| Some((parse_name(&n.name)?, dir.join(&n.name)))).collect();
+    let found = |n: &DirEntry| {
+        Some(Found { number: parse_name(&n.name)?, path: dir.join(&n.name), is_file: n.is_file })
+    };
+    let mut found: Vec<Found> = names.iter().filter_map(found).collect();
     found.sort_by(|a, b| b.cmp(a));
     Ok(found)
 }

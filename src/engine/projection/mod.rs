@@ -22,13 +22,15 @@ pub use runtime::{Progress, Projector, ProjectorOptions};
 pub use tables::{Point, PointOrder, Register, TableKind, TableSpec, Tables, Version};
 pub use view::View;
 
-use crate::engine::entry::{Event, Kind, Stamp};
+use crate::engine::entry::{Entry, Event, Kind, Stamp};
 
 /// An entry as a projection sees it: decoded.
 #[derive(Debug)]
 pub struct Applied<'a, E> {
     /// Time and identity.
     pub stamp: Stamp,
+    /// The entry as it is in the log; its payload is what the event was decoded from.
+    pub entry: &'a Entry,
     /// What was captured.
     pub event: &'a E,
 }

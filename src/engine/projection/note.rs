@@ -13,6 +13,8 @@ pub enum RebuildReason {
     Version,
     /// The generation or the database in it is damaged.
     Damaged(String),
+    /// The generation, or the directory of generations, could not be read.
+    Unreadable(String),
     /// The log is not the one the generation was made from, or changed behind the cursor.
     History(StreamId),
     /// A merge divided a fork: entries of the stream that the generation was made from are in a derived stream now.

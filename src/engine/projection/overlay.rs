@@ -304,6 +304,27 @@ mod tests {
     }
 
     #[test]
+    fn over_a_base_with_content_it_behaves_as_a_plain_vector() {
+        for bytes_max in [usize::MAX, 3 * BLOCK_LEN] {
+            let below = Overlay::new(Base::Empty, None);
+            let content: Vec<u8> = (0..60_000u32).map(|n| (n / 7) as u8 | 1).collect();
+            below.set_len(content.len() as u64).unwrap();
+            below.write(0, &content).unwrap();
+            let spill = Spill { storage: OsStorage::shared(), dir: std::env::temp_dir(), bytes_max };
+            let above = Overlay::new(Base::Overlay(below), Some(spill));
+            // Cut within the base, then longer than it was: what was cut off is zeros now.
+            above.set_len(30_000).unwrap();
+            above.set_len(60_000).unwrap();
+            let mut model = content.clone();
+            model[30_000..].fill(0);
+            let mut out = vec![9; model.len()];
+            above.read(0, &mut out).unwrap();
+            assert!(out == model, "content that was cut off is back");
+            compare_with(&above, model);
+        }
+    }
+
+    #[test]
     fn an_overlay_over_another_leaves_that_one_as_it_is() {
         let below = Overlay::new(Base::Empty, None);
         below.set_len(10_000).unwrap();
@@ -320,7 +341,10 @@ mod tests {
     }
 
     fn compare_with_a_vector(overlay: &Overlay) {
-        let mut model: Vec<u8> = Vec::new();
+        compare_with(overlay, Vec::new());
+    }
+
+    fn compare_with(overlay: &Overlay, mut model: Vec<u8>) {
         let mut state = 12345u64;
         let mut random = |n: u64| {
             state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);

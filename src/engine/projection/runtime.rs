@@ -5,29 +5,31 @@
 //! 2. A cursor is relied on only after the log confirmed it; otherwise everything is rebuilt.
 //! 3. Readers in other processes are never waited for: a generation is published under a new name, and only
 //!    by whoever gets the lock at once.
-//! 4. A damaged generation, an error of redb or a panic in it is answered by setting the generation aside and
+//! 4. A damaged or unreadable generation, an error of redb or a panic in it is answered by setting the generation aside and
 //!    rebuilding, once; the view says so.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
+use crate::engine::log::stream::list_streams;
 use crate::engine::projection::Projection;
 use crate::engine::projection::catch_up::APPLIED;
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::digest::{TablesDigest, digest};
-use crate::engine::projection::generation::{self, Generation};
+use crate::engine::projection::generation::{self, Found, Generation};
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::overlay::{Base, Overlay, Spill};
 use crate::engine::projection::tables::{Definition, TableSpec};
 use crate::engine::projection::view::View;
 use crate::engine::storage::{OpenMode, Storage, exists};
 use redb::ReadableDatabase;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Changed whenever the engine's own tables or the table types change their rows.
-const LAYOUT_VERSION: u32 = 4;
+const LAYOUT_VERSION: u32 = 5;
 /// A catch-up that took so long, in nanoseconds, is worth publishing.
 pub(super) const PUBLISH_AFTER: u64 = 250_000_000;
 
@@ -62,7 +64,32 @@ pub struct Projector<E: Event> {
     pub(super) options: ProjectorOptions,
     pub(super) projections: Vec<Box<dyn Projection<E>>>,
     pub(super) fingerprint: Digest,
+    /// A rule that the projections break: the name of one of them, and the rule.
+    misuse: Option<(&'static str, String)>,
     pub(super) opened: Mutex<Option<Opened>>,
+}
+
+/// Finds a projection that cannot be registered beside the others.
+fn misuse_of<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static str, String)> {
+    let (mut names, mut tables) = (HashSet::new(), HashSet::new());
+    for projection in projections {
+        let name = projection.name();
+        if !names.insert(name) {
+            return Some((name, "a projection of this name is registered already".to_owned()));
+        }
+        for table in projection.tables() {
+            if table.name.starts_with('_') {
+                return Some((
+                    name,
+                    format!("the name of table {} begins with _, which is reserved", table.name),
+                ));
+            }
+            if !tables.insert(table.name) {
+                return Some((name, format!("table {} is declared already", table.name)));
+            }
+        }
+    }
+    None
 }
 
 impl<E: Event> std::fmt::Debug for Projector<E> {
@@ -105,7 +132,27 @@ impl<E: Event> Projector<E> {
             }
         }
         let fingerprint = Digest(*hasher.finalize().as_bytes());
-        Projector { storage, log, dir, options, projections, fingerprint, opened: Mutex::new(None) }
+        let misuse = misuse_of(&projections);
+        Projector { storage, log, dir, options, projections, fingerprint, misuse, opened: Mutex::new(None) }
+    }
+
+    /// Fails where the embedder made a mistake that would otherwise look like an empty or damaged workspace.
+    fn check_use(&self) -> Result<()> {
+        if let Some((projection, reason)) = &self.misuse {
+            return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
+        }
+        let mixed_up = |path: &Path, reason: &str| {
+            Err(Error::DirectoryMixedUp { path: path.to_path_buf(), reason: reason.to_owned() })
+        };
+        let storage = self.storage.as_ref();
+        // A directory that cannot be listed is reported by whatever reads it next.
+        if generation::list(storage, &self.log).is_ok_and(|found| !found.is_empty()) {
+            return mixed_up(&self.log, "it holds projection files, and should hold the streams of a log");
+        }
+        if list_streams(storage, &self.dir).is_ok_and(|found| !found.is_empty()) {
+            return mixed_up(&self.dir, "it holds streams of a log, and should hold projection files");
+        }
+        Ok(())
     }
 
     /// All tables of all projections.
@@ -167,6 +214,7 @@ impl<E: Event> Projector<E> {
     }
 
     fn digest_until(&self, until: Option<LogPosition>, progress: Progress<'_>) -> Result<TablesDigest> {
+        self.check_use()?;
         let options = ProjectorOptions { publish: false, ..self.options.clone() };
         let mut opened = self.create(options.cache_bytes, RebuildReason::Asked, 0)?;
         opened.until = until;
@@ -206,11 +254,14 @@ impl<E: Event> Projector<E> {
 
     fn current_view(&self, rebuild: Option<RebuildReason>, progress: Progress<'_>) -> Result<View> {
         let mut guard = self.lock();
+        if guard.is_none() {
+            self.check_use()?;
+        }
         let mut opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
                 let number = opened.map_or(0, |o| o.number);
                 if let RebuildReason::Damaged(_) = reason {
-                    self.set_aside()?;
+                    self.set_aside();
                 }
                 self.create(self.options.cache_bytes, reason, number)?
             }
@@ -243,20 +294,40 @@ impl<E: Event> Projector<E> {
             self.log.clone(),
             opened.latest,
             notes,
-        ))
+        )
+        .with_tables(self.tables()))
     }
 
     /// Opens the newest generation, or an empty database.
     fn open(&self) -> Result<Opened> {
-        let generations = generation::list(self.storage.as_ref(), &self.dir)?;
-        let Some((number, path)) = generations.first() else {
+        let unreadable = |path: &Path, reason: &dyn std::fmt::Display| {
+            RebuildReason::Unreadable(format!("{}: {reason}", path.display()))
+        };
+        let generations = match generation::list(self.storage.as_ref(), &self.dir) {
+            Ok(generations) => generations,
+            Err(Error::Io { source, .. }) => {
+                return self.create(self.options.cache_bytes, unreadable(&self.dir, &source), 0);
+            }
+            Err(e) => return Err(e),
+        };
+        let Some(Found { number, path, is_file }) = generations.first() else {
             return self.create(self.options.cache_bytes, RebuildReason::Absent, 0);
         };
+        if !is_file {
+            // Opening it might never return: it may be a pipe.
+            self.set_aside();
+            let reason = unreadable(path, &"it is not a regular file");
+            return self.create(self.options.cache_bytes, reason, *number);
+        }
         let base = match Generation::open(self.storage.as_ref(), path) {
             Ok(base) => base,
             // Replaced by a newer one between listing and opening.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return self.create(self.options.cache_bytes, RebuildReason::Absent, *number);
+            }
+            Err(Error::Io { source, .. }) => {
+                self.set_aside();
+                return self.create(self.options.cache_bytes, unreadable(path, &source), *number);
             }
             Err(e) => return Err(e),
         };
@@ -379,13 +450,13 @@ impl<E: Event> Projector<E> {
             Err(_) => false,
         };
         let before = generation::list(storage, &self.dir)?;
-        let newest = before.first().map_or(0, |(n, _)| *n);
+        let newest = before.first().map_or(0, |found| found.number);
         let number = newest.max(opened.number).saturating_add(1);
         let image = self.closed_image(opened)?;
         let path = Generation::write(storage, &self.dir, number, self.fingerprint, &image)?;
-        for (_, old) in before {
+        for old in before {
             // Processes that have it open keep it; where that forbids removal, a later publish does it.
-            let _ = storage.remove_file(&old);
+            let _ = storage.remove_file(&old.path);
         }
         if alone {
             self.remove_leftovers();
@@ -404,16 +475,15 @@ impl<E: Event> Projector<E> {
     }
 
     /// Renames all generations, so that nobody opens them again.
-    fn set_aside(&self) -> Result<()> {
+    fn set_aside(&self) {
         if !self.options.publish {
-            return Ok(());
+            return;
         }
-        for (_, path) in generation::list(self.storage.as_ref(), &self.dir)? {
+        for Found { path, .. } in generation::list(self.storage.as_ref(), &self.dir).unwrap_or_default() {
             let mut name = path.clone().into_os_string();
             name.push(".bad");
             // A read-only workspace keeps the bad one; each process then rebuilds for itself.
             let _ = self.storage.rename(&path, Path::new(&name));
         }
-        Ok(())
     }
 }

@@ -12,7 +12,8 @@ use crate::engine::bytes::{Reader, put_length_prefixed, put_varint};
 use crate::engine::entry::{STAMP_LEN, Stamp};
 use crate::engine::error::{Error, Result};
 use redb::{ReadableTable, TableDefinition, WriteTransaction};
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::Path;
 
@@ -42,6 +43,14 @@ impl TableSpec {
     /// A table of this name and type.
     pub const fn new(name: &'static str, kind: TableKind) -> TableSpec {
         TableSpec { name, kind }
+    }
+}
+
+/// The part of an error message that compares a table with the declared ones.
+pub(super) fn declaration(table: TableSpec, tables: &[TableSpec]) -> String {
+    match tables.iter().find(|declared| declared.name == table.name) {
+        Some(declared) => format!("it is declared as {:?}", declared.kind),
+        None => "no such table is declared".to_owned(),
     }
 }
 
@@ -126,6 +135,12 @@ pub struct Point {
 }
 
 impl Point {
+    /// Becomes a copy of `other` in the memory it has.
+    fn assign(&mut self, other: &Point) {
+        (self.order, self.measure) = (other.order, other.measure);
+        self.value.clone_from(&other.value);
+    }
+
     pub(super) fn put(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.order.to_bytes());
         out.push(u8::from(self.measure.is_some()));
@@ -184,6 +199,32 @@ impl Register {
         Register { count: 1, first: point.clone(), last: point.clone(), min: extreme.clone(), max: extreme }
     }
 
+    /// Counts one more point: the same as merging its own register, with fewer copies.
+    fn add(&mut self, point: &Point) {
+        self.count = self.count.saturating_add(1);
+        if point.order < self.first.order {
+            self.first.assign(point);
+        }
+        if point.order > self.last.order {
+            self.last.assign(point);
+        }
+        let Some(measure) = point.measure.filter(|m| !m.is_nan()) else { return };
+        let improves = |extreme: &Option<Point>, wanted: Ordering| {
+            extreme.as_ref().is_none_or(|extreme| {
+                let order = measure.total_cmp(&extreme.measure.unwrap_or_default());
+                order == wanted || (order == Ordering::Equal && point.order < extreme.order)
+            })
+        };
+        for (extreme, wanted) in [(&mut self.min, Ordering::Less), (&mut self.max, Ordering::Greater)] {
+            if improves(&*extreme, wanted) {
+                match extreme {
+                    Some(extreme) => extreme.assign(point),
+                    None => *extreme = Some(point.clone()),
+                }
+            }
+        }
+    }
+
     fn merge(&mut self, other: Register) {
         self.count = self.count.saturating_add(other.count);
         if other.first.order < self.first.order {
@@ -235,10 +276,15 @@ fn pick(a: Option<Point>, b: Option<Point>, better: impl Fn(f64, f64) -> bool) -
 pub struct Tables<'a> {
     transaction: &'a WriteTransaction,
     path: &'a Path,
+    /// The projection that writes at present, and the tables it declares.
+    writer: (&'static str, &'static [TableSpec]),
+    /// The first table that a projection wrote to without having declared it so.
+    misuse: Option<Error>,
     versions: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
-    sets: BTreeMap<(&'static str, Vec<u8>), ()>,
-    points: BTreeMap<(&'static str, Vec<u8>), Vec<Point>>,
-    registers: BTreeMap<(&'static str, Vec<u8>), Register>,
+    sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
+    // By table, then by key: a key is copied only when it is new.
+    points: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<Point>>>,
+    registers: BTreeMap<&'static str, BTreeMap<Vec<u8>, Register>>,
 }
 
 impl std::fmt::Debug for Tables<'_> {
@@ -252,11 +298,33 @@ impl<'a> Tables<'a> {
         Tables {
             transaction,
             path,
+            writer: ("", &[]),
+            misuse: None,
             versions: BTreeMap::new(),
             sets: BTreeMap::new(),
             points: BTreeMap::new(),
             registers: BTreeMap::new(),
         }
+    }
+
+    /// Declares which projection writes from now on, and to which tables it may.
+    pub(super) fn admit(&mut self, projection: &'static str, tables: &'static [TableSpec]) {
+        self.writer = (projection, tables);
+    }
+
+    /// Returns whether the projection may write rows of this type to this table; if not, `flush` fails.
+    fn may_write(&mut self, table: TableSpec, kind: TableKind) -> bool {
+        let (projection, tables) = self.writer;
+        let declared = table.kind == kind && tables.contains(&table);
+        if !declared && self.misuse.is_none() {
+            let reason = format!(
+                "it writes {kind:?} rows to table {}, and {}",
+                table.name,
+                declaration(table, tables)
+            );
+            self.misuse = Some(Error::ProjectionMisused { projection, reason });
+        }
+        declared
     }
 
     /// Adds a version of `key`.
@@ -268,26 +336,42 @@ impl<'a> Tables<'a> {
         replaces: &[Stamp],
         value: &[u8],
     ) {
+        if !self.may_write(table, TableKind::Versions) {
+            return;
+        }
         let row = [&fenced(key), &stamp.to_bytes()[..]].concat();
         self.versions.insert((table.name, row), Version::encode(replaces, value));
     }
 
     /// Adds `key` to a set.
     pub fn insert(&mut self, table: TableSpec, key: Vec<u8>) {
-        self.sets.insert((table.name, key), ());
+        if !self.may_write(table, TableKind::Set) {
+            return;
+        }
+        self.sets.entry(table.name).or_default().insert(key);
     }
 
     /// Adds a point to a series.
     pub fn add_point(&mut self, table: TableSpec, key: &[u8], point: Point) {
-        self.points.entry((table.name, key.to_vec())).or_default().push(point);
+        if !self.may_write(table, TableKind::Series) {
+            return;
+        }
+        let points = self.points.entry(table.name).or_default();
+        match points.get_mut(key) {
+            Some(points) => points.push(point),
+            None => drop(points.insert(key.to_vec(), vec![point])),
+        }
     }
 
     /// Counts a point in a register.
     pub fn register(&mut self, table: TableSpec, key: &[u8], point: &Point) {
-        let new = Register::of(point);
-        match self.registers.get_mut(&(table.name, key.to_vec())) {
-            Some(register) => register.merge(new),
-            None => drop(self.registers.insert((table.name, key.to_vec()), new)),
+        if !self.may_write(table, TableKind::Registers) {
+            return;
+        }
+        let registers = self.registers.entry(table.name).or_default();
+        match registers.get_mut(key) {
+            Some(register) => register.add(point),
+            None => drop(registers.insert(key.to_vec(), Register::of(point))),
         }
     }
 
@@ -301,19 +385,32 @@ impl<'a> Tables<'a> {
 
     /// Writes everything buffered.
     pub(super) fn flush(mut self) -> Result<()> {
+        if let Some(misuse) = self.misuse.take() {
+            return Err(misuse);
+        }
         let mut handle: Option<(&'static str, Handle<'a>)> = None;
-        let rows = std::mem::take(&mut self.versions).into_iter();
-        let keys = std::mem::take(&mut self.sets).into_keys().map(|key| (key, Vec::new()));
-        for ((name, key), value) in rows.chain(keys) {
+        for (name, keys) in std::mem::take(&mut self.sets) {
+            let table = self.switch(&mut handle, name)?;
+            for key in keys {
+                table.insert(key.as_slice(), &b""[..]).map_err(|e| self.fail(e))?;
+            }
+        }
+        for ((name, key), value) in std::mem::take(&mut self.versions) {
             let table = self.switch(&mut handle, name)?;
             table.insert(key.as_slice(), value.as_slice()).map_err(|e| self.fail(e))?;
         }
-        for ((name, key), mut points) in std::mem::take(&mut self.points) {
+        let points = std::mem::take(&mut self.points).into_iter();
+        for (name, key, mut points) in
+            points.flat_map(|(name, keys)| keys.into_iter().map(move |(k, p)| (name, k, p)))
+        {
             points.sort_by_key(|p| p.order);
             let table = self.switch(&mut handle, name)?;
             merge_points(table, &fenced(&key), points).map_err(|e| self.fail(e))?;
         }
-        for ((name, key), mut register) in std::mem::take(&mut self.registers) {
+        let registers = std::mem::take(&mut self.registers).into_iter();
+        for (name, key, mut register) in
+            registers.flat_map(|(name, keys)| keys.into_iter().map(move |(k, r)| (name, k, r)))
+        {
             let table = self.switch(&mut handle, name)?;
             let old = table.get(key.as_slice()).map_err(|e| self.fail(e))?;
             let old = old.map(|row| Register::decode(row.value()).ok_or("a register row is malformed"));
@@ -352,16 +449,15 @@ pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
 
 /// Merges sorted points into the chunks of a series, by its fenced key.
 fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point>) -> std::result::Result<(), RowError> {
-    let mut rest = points.as_slice();
-    while let Some(first) = rest.first() {
+    let mut rest = points.into_iter();
+    while let Some(first) = rest.as_slice().first() {
         let place = find_chunk(table, key, first.order)?;
         let fits = match &place.next {
-            Some(next) => rest.partition_point(|p| p.order.to_bytes() < *next).max(1),
+            Some(next) => rest.as_slice().partition_point(|p| p.order.to_bytes() < *next).max(1),
             None => rest.len(),
         };
-        let (here, later) = rest.split_at_checked(fits).unwrap_or((rest, &[]));
         let mut chunk = place.points;
-        chunk.extend_from_slice(here);
+        chunk.extend(rest.by_ref().take(fits));
         chunk.sort_by_key(|p| p.order);
         chunk.dedup_by_key(|p| p.order);
         if let Some(old) = place.row {
@@ -376,7 +472,6 @@ fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point>) -> std::
                 table.insert(row.as_slice(), Point::encode_chunk(piece).as_slice())?;
             }
         }
-        rest = later;
     }
     Ok(())
 }

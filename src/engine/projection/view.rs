@@ -9,8 +9,8 @@ use crate::engine::projection::catch_up::{FRAMES, cursors_of};
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::tables::{
-    Definition, Point, Register, TableSpec, Version, fenced, is_series_row, is_version_row, split_series_row,
-    split_version_row,
+    Definition, Point, Register, TableKind, TableSpec, Version, declaration, fenced, is_series_row,
+    is_version_row, split_series_row, split_version_row,
 };
 use crate::engine::storage::Storage;
 use redb::ReadTransaction;
@@ -26,6 +26,7 @@ pub struct View {
     // Behind the transaction, so that it goes first.
     _database: Arc<redb::Database>,
     path: PathBuf,
+    tables: Vec<TableSpec>,
     storage: Arc<dyn Storage>,
     log: PathBuf,
     latest: u64,
@@ -73,7 +74,13 @@ impl View {
         latest: u64,
         notes: Vec<Note>,
     ) -> View {
-        View { transaction, _database: database, path, storage, log, latest, notes }
+        let tables = Vec::new();
+        View { transaction, _database: database, path, tables, storage, log, latest, notes }
+    }
+
+    /// The same view of these tables.
+    pub(super) fn with_tables(self, tables: Vec<TableSpec>) -> View {
+        View { tables, ..self }
     }
 
     /// The latest time of an entry in any stream whose clock is not far ahead of this machine's; 0 for none. For
@@ -91,6 +98,16 @@ impl View {
         Error::ProjectionUnusable { path: self.path.clone(), reason: e.to_string() }
     }
 
+    /// Fails for a table that no projection declares as this one.
+    fn declared(&self, table: TableSpec, kind: TableKind) -> Result<&'static str> {
+        let reason = match self.tables.contains(&table) {
+            true if table.kind == kind => return Ok(table.name),
+            true => format!("it holds {:?} rows, and {kind:?} rows were asked for", table.kind),
+            false => declaration(table, &self.tables),
+        };
+        Err(Error::TableUnknown { table: table.name.to_owned(), reason })
+    }
+
     /// Calls `f` with every row of a table whose key begins with `prefix`, from `from` on, in order, until it
     /// returns `false`.
     pub fn rows(
@@ -100,6 +117,10 @@ impl View {
         from: &[u8],
         mut f: impl FnMut(&[u8], &[u8]) -> Result<bool>,
     ) -> Result<()> {
+        if !self.tables.iter().any(|declared| declared.name == table) {
+            let reason = "no such table is declared".to_owned();
+            return Err(Error::TableUnknown { table: table.to_owned(), reason });
+        }
         let opened = match self.transaction.open_table(Definition::new(table)) {
             Ok(opened) => opened,
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
@@ -129,7 +150,8 @@ impl View {
         let mut family: BTreeMap<Vec<u8>, Vec<Version>> = BTreeMap::new();
         let mut shortest: Option<Vec<u8>> = None;
         let mut go_on = true;
-        self.rows(table.name, prefix, prefix, |row, value| {
+        let name = self.declared(table, TableKind::Versions)?;
+        self.rows(name, prefix, prefix, |row, value| {
             let (key, stamp) =
                 split_version_row(row).ok_or_else(|| self.fail("a versions key is too short"))?;
             let version =
@@ -156,9 +178,10 @@ impl View {
 
     /// All versions of one key of a versions table, oldest first.
     pub fn versions_of(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Version>> {
+        let name = self.declared(table, TableKind::Versions)?;
         let fenced = fenced(key);
         let mut versions = Vec::new();
-        self.rows(table.name, &fenced, &fenced, |row, value| {
+        self.rows(name, &fenced, &fenced, |row, value| {
             if is_version_row(row, &fenced) {
                 let version = split_version_row(row).and_then(|(_, stamp)| Version::decode(stamp, value));
                 versions.push(version.ok_or_else(|| self.fail("a versions row is malformed"))?);
@@ -194,14 +217,15 @@ impl View {
         prefix: &[u8],
         mut f: impl FnMut(&[u8]) -> Result<bool>,
     ) -> Result<()> {
-        self.rows(table.name, prefix, prefix, |key, _| f(key))
+        self.rows(self.declared(table, TableKind::Set)?, prefix, prefix, |key, _| f(key))
     }
 
     /// The points of one series, in order.
     pub fn series(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Point>> {
+        let name = self.declared(table, TableKind::Series)?;
         let mut points = Vec::new();
         let fenced = fenced(key);
-        self.rows(table.name, &fenced, &fenced, |row, value| {
+        self.rows(name, &fenced, &fenced, |row, value| {
             if is_series_row(row, &fenced) {
                 let chunk = Point::decode_chunk(value)
                     .ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
@@ -230,7 +254,8 @@ impl View {
         prefix: &[u8],
         mut f: impl FnMut(&[u8], &[u8], Vec<Point>) -> Result<()>,
     ) -> Result<()> {
-        self.rows(table.name, prefix, prefix, |row, value| {
+        let name = self.declared(table, TableKind::Series)?;
+        self.rows(name, prefix, prefix, |row, value| {
             let key = split_series_row(row).ok_or_else(|| self.fail("a series key is too short"))?;
             let chunk =
                 Point::decode_chunk(value).ok_or_else(|| self.fail("a chunk of a series is malformed"))?;
@@ -246,7 +271,8 @@ impl View {
         prefix: &[u8],
         mut f: impl FnMut(&[u8], Register) -> Result<()>,
     ) -> Result<()> {
-        self.rows(table.name, prefix, prefix, |key, value| {
+        let name = self.declared(table, TableKind::Registers)?;
+        self.rows(name, prefix, prefix, |key, value| {
             let register = Register::decode(value).ok_or_else(|| self.fail("a register row is malformed"))?;
             f(key, register)?;
             Ok(true)

@@ -316,6 +316,18 @@ fn place_of(_meta: &fs::Metadata) -> Option<Place> {
     None
 }
 
+#[cfg(unix)]
+fn changed_at(meta: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = u64::try_from(meta.ctime()).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(meta.ctime_nsec()).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+fn changed_at(_meta: &fs::Metadata) -> u64 {
+    0
+}
+
 impl Storage for OsStorage {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>> {
         let mut options = fs::OpenOptions::new();
@@ -407,6 +419,7 @@ impl Storage for OsStorage {
             is_dir: meta.is_dir(),
             is_file: meta.is_file(),
             modified: nanoseconds(meta.modified()),
+            changed: changed_at(&meta),
             place: place_of(&meta),
         })
     }

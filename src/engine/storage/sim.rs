@@ -47,6 +47,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 struct Node {
     inode: u64,
     modified: u64,
+    changed: u64,
     content: Content,
     /// The process and the open file that hold the lock. A dead process holds no lock.
     holder: Option<(Arc<Life>, u64)>,
@@ -56,7 +57,20 @@ struct Node {
 
 impl Node {
     fn new(inode: u64, modified: u64, content: Content) -> SharedNode {
-        Arc::new(Mutex::new(Node { inode, modified, content, holder: None, sync_failed: false }))
+        let node = Node { inode, modified, changed: modified, content, holder: None, sync_failed: false };
+        Arc::new(Mutex::new(node))
+    }
+
+    /// A node with the inode and times of this one.
+    fn copy_of(node: &Node, content: Content) -> SharedNode {
+        let copy = Node::new(node.inode, node.modified, content);
+        guard(&copy).changed = node.changed;
+        copy
+    }
+
+    /// The content changed at this time.
+    fn touch(&mut self, now: u64) {
+        (self.modified, self.changed) = (now, now);
     }
 
     fn is_locked(&self) -> bool {
@@ -126,6 +140,7 @@ struct DiskState {
     failing_syncs: bool,
     writes: u64,
     syncs_after_failure: u64,
+    boot_id_reads: u64,
 }
 
 impl DiskState {
@@ -234,7 +249,7 @@ impl SimDisk {
         let state = guard(&self.state);
         let copy = |node: &SharedNode| {
             let node = guard(node);
-            Node::new(node.inode, node.modified, node.content.clone())
+            Node::copy_of(&node, node.content.clone())
         };
         let copies: BTreeMap<u64, SharedNode> =
             state.nodes().iter().map(|(n, node)| (*n, copy(node))).collect();
@@ -296,7 +311,7 @@ impl SimDisk {
         for (inode, node) in nodes {
             let node = guard(&node);
             let content = Content::durable(node.content.surviving(&mut judge));
-            left.insert(inode, Node::new(inode, node.modified, content));
+            left.insert(inode, Node::copy_of(&node, content));
         }
         for node in durable.values_mut() {
             let inode = guard(node).inode;
@@ -327,6 +342,11 @@ impl SimDisk {
     /// the failed one may be lost all the same.
     pub fn syncs_after_failure(&self) -> u64 {
         guard(&self.state).syncs_after_failure
+    }
+
+    /// The number of times that processes asked for the boot id.
+    pub fn boot_id_reads(&self) -> u64 {
+        guard(&self.state).boot_id_reads
     }
 
     /// Limits the number of bytes by which files can grow from now on; `None`: no limit.
@@ -366,7 +386,7 @@ impl SimDisk {
         if let Some(node) = state.files.get(path).cloned() {
             let mut changed = guard(&node);
             changed.content = content;
-            changed.modified = now;
+            changed.touch(now);
             drop(changed);
             state.durable_names.insert(path.to_path_buf(), node);
             return;
@@ -381,6 +401,18 @@ impl SimDisk {
         let node = Node::new(state.new_inode(), now, content);
         state.files.insert(path.to_path_buf(), Arc::clone(&node));
         state.durable_names.insert(path.to_path_buf(), node);
+    }
+
+    /// Replaces the content of a file in place and sets its modification time back, as a tool that hides its change
+    /// would: only the change time tells.
+    pub fn overwrite_with_old_time(&self, path: &Path, data: Vec<u8>) {
+        let state = guard(&self.state);
+        let modified = state.files.get(path).map(|node| guard(node).modified);
+        drop(state);
+        self.overwrite(path, data);
+        if let (Some(node), Some(modified)) = (guard(&self.state).files.get(path), modified) {
+            guard(node).modified = modified;
+        }
     }
 
     /// Removes a file or a directory with everything in it, durably.

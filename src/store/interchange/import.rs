@@ -16,6 +16,7 @@ use crate::engine::blob::BlobInfo;
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::Stamp;
+use crate::engine::parallel;
 use crate::projections::entry::Captured;
 use crate::store::Durability;
 use crate::store::artifacts::ArtifactRow;
@@ -27,7 +28,6 @@ use crate::store::interchange::loss::{LOSS_BYTES_MAX, Loss, is_loss, lost_line};
 use crate::store::interchange::rejects::Rejects;
 use crate::store::interchange::report::{BodyFinding, ImportReport, RefusedLine};
 use crate::store::view::Store;
-use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead};
 use std::path::PathBuf;
@@ -344,7 +344,7 @@ impl Importer<'_> {
             let line = Line::parse(strip_bom(number, &text), registry).and_then(Good::of);
             Read { number, text, line }
         };
-        let read: Vec<Read> = lines.into_par_iter().map(parse).collect();
+        let read: Vec<Read> = parallel::map(lines, parse);
         let good: Vec<&Good> = read.iter().filter_map(|r| r.line.as_ref().ok()).collect();
         let (mut known, before, notes) = self.store.read(|view| {
             let before = good.iter().map(|good| view.was_imported(&good.own, &good.said));

@@ -70,7 +70,7 @@ impl SimFile {
         }
         let order = state.change();
         state.writes += 1;
-        node.modified = state.now;
+        node.touch(state.now);
         node.content.write(order, start, data.get(..n).unwrap_or_default());
         Ok(n)
     }
@@ -81,7 +81,7 @@ impl SimFile {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::InvalidInput)?;
         let order = state.change();
         let mut node = guard(&self.node);
-        node.modified = state.now;
+        node.touch(state.now);
         state.give_room(node.content.len().saturating_sub(len));
         node.content.set_len(order, len);
         Ok(())
@@ -99,7 +99,7 @@ impl SimFile {
         }
         let granted = state.take_room(more);
         let order = state.change();
-        node.modified = state.now;
+        node.touch(state.now);
         node.content.set_len(order, before + granted);
         if granted < more { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
@@ -373,7 +373,14 @@ impl Storage for SimProcess {
         self.look(|state| {
             if let Some(dir) = state.dirs.get(path) {
                 let place = Some(Place { device: DEVICE, inode: dir.inode, born: dir.inode });
-                return Ok(FileInfo { len: 0, is_dir: true, is_file: false, modified: dir.modified, place });
+                return Ok(FileInfo {
+                    len: 0,
+                    is_dir: true,
+                    is_file: false,
+                    modified: dir.modified,
+                    changed: dir.modified,
+                    place,
+                });
             }
             let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
             Ok(FileInfo {
@@ -381,6 +388,7 @@ impl Storage for SimProcess {
                 is_dir: false,
                 is_file: true,
                 modified: node.modified,
+                changed: node.changed,
                 place: Some(Place { device: DEVICE, inode: node.inode, born: node.inode }),
             })
         })
@@ -404,6 +412,8 @@ impl Storage for SimProcess {
     }
 
     fn boot_id(&self) -> Option<[u8; 16]> {
-        Some(guard(&self.disk.state).boot)
+        let mut state = guard(&self.disk.state);
+        state.boot_id_reads += 1;
+        Some(state.boot)
     }
 }

@@ -1,0 +1,62 @@
+//! Runs by what people call them: the last component of the ref, and the name.
+
+use crate::contract::{Fact, Object, RunRef};
+use crate::engine::Result;
+use crate::engine::entry::Kind;
+use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
+use crate::projections::entry::{self, Captured};
+use crate::projections::keys;
+use crate::projections::tables::RUN_NAMES;
+
+/// The projection that fills [`RUN_NAMES`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RunsProjection;
+
+impl Projection<Captured> for RunsProjection {
+    fn name(&self) -> &'static str {
+        "runs"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[RUN_NAMES]
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        matches!(
+            kind,
+            entry::RUN
+                | entry::ENDED
+                | entry::PARAM
+                | entry::EVENT
+                | entry::METRIC
+                | entry::DEGRADED
+                | entry::SPAN
+        )
+    }
+
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+        let mut put = |text: &str, run: &RunRef| tables.insert(RUN_NAMES, keys::run_name(text, run));
+        match &applied.event.fact {
+            Fact::Object(Object::Run(run)) => {
+                put(&run.name, &run.run_ref);
+                put(run.run_ref.last_component(), &run.run_ref);
+            }
+            Fact::Ended(ended) => {
+                if let Ok(run) = RunRef::try_from(ended.subject().clone()) {
+                    put(run.last_component(), &run);
+                }
+            }
+            Fact::Param(param) => put(param.run_ref().last_component(), param.run_ref()),
+            fact => {
+                if let Some((seen, _)) = fact.observation() {
+                    put(seen.run_ref.last_component(), &seen.run_ref);
+                }
+            }
+        }
+        Ok(())
+    }
+}
