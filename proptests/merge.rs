@@ -1,7 +1,7 @@
 //! Properties of merging: copies of logs, continued after a rollback, damaged, cut short, come together in any order to
 //! the same entries; none that anybody could read is lost, and what was known to be missing stays known.
 
-use crate::domain::{Scan, Told, Toy, Workspace, cases, events};
+use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, events};
 use contexta::engine::Result;
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Entry, Position, Seq, StreamId};
@@ -898,6 +898,173 @@ fn a_flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_
     }
 }
 
+/// Frames of one segment.
+fn frames_of(workspace: &Workspace, segment: usize) -> Vec<Frame> {
+    let base = base_of(&workspace.segments()[segment]);
+    let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
+    scan.frames.into_iter().filter(|frame| frame.segment.0 == base).collect()
+}
+
+/// Flips a bit in the payload of a frame.
+fn damage(workspace: &Workspace, segment: usize, frame: &Frame) {
+    workspace.flip(&workspace.segments()[segment], 8 * (frame.bytes.0 as usize + 50));
+}
+
+#[test]
+fn a_shorter_copy_of_a_segment_in_the_middle_is_extended_in_either_direction() {
+    let sound = closed();
+    let count = sound.segments().len();
+    for n in 0..count - 1 {
+        let cut = frames_of(&sound, n).last().unwrap().bytes.0 as usize;
+        let shorten = |root: &str| {
+            let copy = sound.copy_to(root);
+            let path = copy.segments()[n].clone();
+            let mut bytes = copy.disk.read(&path).unwrap();
+            bytes.truncate(cut);
+            copy.disk.overwrite(&path, bytes);
+            copy
+        };
+        // The source has further segments behind the shorter one.
+        let (source, target) = (shorten("/source"), sound.copy_to("/target"));
+        target.segments().iter().skip(n + 1).for_each(|path| target.disk.remove_tree(path));
+        merged(&source, &target);
+        assert_eq!(named(&target), named(&sound), "segment {n}");
+        // The target has them, and the source has the longer one and no more.
+        let (source, target) = (sound.copy_to("/source2"), shorten("/target2"));
+        source.segments().iter().skip(n + 1).for_each(|path| source.disk.remove_tree(path));
+        merged(&source, &target);
+        assert_eq!(named(&target), named(&sound), "segment {n}");
+        ["/source", "/target", "/source2", "/target2"]
+            .iter()
+            .for_each(|r| sound.disk.remove_tree(Path::new(r)));
+    }
+}
+
+#[test]
+fn damage_over_two_frames_stays_known_when_the_other_copy_has_only_the_first() {
+    let workspace = Workspace::new(7, 1 << 20);
+    go_on(&workspace, 0..6);
+    let stream = workspace.streams()[0];
+    let frames = frames_of(&workspace, 0);
+    let damaged = workspace.copy_to("/damaged");
+    frames[4..].iter().for_each(|frame| damage(&damaged, 0, frame));
+    let short = workspace.copy_to("/short");
+    let mut bytes = short.disk.read(&short.segments()[0]).unwrap();
+    bytes.truncate(frames[4].bytes.1 as usize);
+    short.disk.overwrite(&short.segments()[0], bytes);
+    for (n, (from, into)) in [(&damaged, &short), (&short, &damaged)].into_iter().enumerate() {
+        let into = into.copy_to(&format!("/into{n}"));
+        merged(from, &into);
+        let scan = into.scan(stream, ScanMode::Full);
+        assert_eq!(scan.entries.last().unwrap().stamp.seq, frames[4].seqs.1);
+        assert!(scan.gaps.iter().any(|gap| gap.last.is_none()), "{scan:#?}");
+    }
+}
+
+#[test]
+fn a_segment_whose_header_is_lost_in_the_source_is_written_anew() {
+    let sound = closed();
+    let (from, into) = (sound.copy_to("/from"), sound.copy_to("/into"));
+    for at in [0, 4096] {
+        from.flip(&from.segments()[1], at * 8);
+    }
+    damage(&into, 1, &frames_of(&sound, 1)[0]);
+    merged(&from, &into);
+    let scan = into.scan(sound.streams()[0], ScanMode::Full);
+    assert!(scan.is_clean() && named(&into) == named(&sound), "{scan:#?}");
+}
+
+#[test]
+fn a_rewritten_segment_is_readable_by_the_salt_in_the_next_header() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let (from, into) = (sound.copy_to("/from"), sound.copy_to("/into"));
+    let frames = frames_of(&sound, 1);
+    damage(&from, 1, &frames[0]);
+    damage(&into, 1, &frames[1]);
+    merged(&from, &into);
+    assert_ne!(segments(&into), segments(&sound));
+    for at in [0, 4096] {
+        into.flip(&into.segments()[1], at * 8);
+    }
+    assert_eq!(into.scan(stream, ScanMode::Full).entries, sound.scan(stream, ScanMode::Full).entries);
+}
+
+/// The gap is once between frames, and once at the end of a segment; the segment behind it is written anew.
+#[test]
+fn a_chain_is_not_carried_over_a_gap_into_a_rewritten_segment() {
+    let sound = closed();
+    let stream = sound.streams()[0];
+    let (frames, behind) = (frames_of(&sound, 1), frames_of(&sound, 2));
+    for (n, lost) in [&frames[0], frames.last().unwrap()].into_iter().enumerate() {
+        let (from, into) = (sound.copy_to(&format!("/from{n}")), sound.copy_to(&format!("/into{n}")));
+        damage(&from, 1, lost);
+        damage(&into, 1, lost);
+        damage(&from, 2, &behind[0]);
+        damage(&into, 2, &behind[1]);
+        merged(&from, &into);
+        let scan = into.scan(stream, ScanMode::Full);
+        assert_eq!(scan.missing(), [(lost.seqs.0.0, lost.seqs.1.0)], "{scan:#?}");
+        assert!(scan.findings.iter().all(|f| f.kind != FindingKind::ChainBroken), "{scan:#?}");
+    }
+}
+
+#[test]
+fn a_report_tells_entries_that_filled_gaps_from_those_behind_the_end() {
+    let sound = closed();
+    let into = sound.copy_to("/into");
+    let frame = frames_of(&sound, 0)[0];
+    damage(&into, 0, &frame);
+    let before = into.entries().len() as u64;
+    into.disk.remove_tree(into.segments().last().unwrap());
+    let removed = before - into.entries().len() as u64;
+    let gap = frame.seqs.1.0 - frame.seqs.0.0 + 1;
+    assert!(removed > 0);
+    let change = merged(&sound, &into).streams[0].change;
+    assert_eq!(change, Change::United { added: gap + removed, filled: gap });
+}
+
+#[test]
+fn damaged_segments_of_what_moves_to_another_id_go_to_quarantine() {
+    let copies = forked();
+    let fork = merged(&copies[2], &copies[0].copy_to("/probe")).forks[0];
+    let (loser, winner) = match fork.kept {
+        Side::Source => (&copies[0], &copies[2]),
+        Side::Target => (&copies[2], &copies[0]),
+    };
+    let into = loser.copy_to("/into");
+    let last = into.segments().len() - 1;
+    assert!(base_of(&into.segments()[last]) > fork.first.0);
+    damage(&into, last, &frames_of(loser, last)[0]);
+    let bytes = into.disk.read(&into.segments()[last]).unwrap();
+    let report = merged(winner, &into);
+    let kept: Vec<_> = report.quarantined.iter().map(|kept| into.disk.read(&kept.path).unwrap()).collect();
+    assert!(kept.contains(&bytes), "{report:#?}");
+}
+
+#[test]
+fn a_derived_stream_of_many_segments_has_an_unbroken_chain() {
+    let workspace = Workspace::new(7, 1 << 20);
+    let go_on = |tags: std::ops::Range<u8>| {
+        let log = workspace.log(1);
+        for n in tags {
+            log.append(&[Toy::Tag { key: vec![n; 120] }], Durability::Flush).unwrap();
+        }
+        workspace.kill(log);
+    };
+    go_on(0..3);
+    let early = segments(&workspace);
+    go_on(10..30);
+    let left = workspace.copy_to("/left");
+    put_back(&workspace, &early);
+    go_on(40..60);
+    let derived = merged(&workspace, &left).forks[0].derived;
+    let scan = left.scan(derived, ScanMode::Full);
+    assert!(scan.is_clean() && scan.entries.len() == 20, "{scan:#?}");
+    let bases: BTreeSet<Seq> = scan.frames.iter().map(|frame| frame.segment).collect();
+    assert!(bases.len() > 2, "{bases:?}");
+}
+
 // ---- files with the name of a segment that are none
 
 /// The sequence number in a segment's name.
@@ -1040,6 +1207,11 @@ fn a_stray_file_in_a_forked_stream_hides_no_entry() {
             merged(other, &stray);
             assert_eq!(named(&stray), named(&expected), "into a log with a stray at {base}");
             assert!(!broken(&stray));
+            // A stray file that was between segments must not become the last file of what loses its end.
+            if base < mine.segments().last().map(|p| base_of(p)).unwrap() {
+                let gaps = |s| stray.scan(s, ScanMode::Full).gaps;
+                assert_eq!(stray.streams().into_iter().flat_map(gaps).collect::<Vec<_>>(), [], "{base}");
+            }
             stray.disk.remove_tree(&stray.root);
             into.disk.remove_tree(&into.root);
         }
