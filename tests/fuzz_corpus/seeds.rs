@@ -458,7 +458,7 @@ fn cursors() -> Vec<Seed> {
     cursor.last = (Seq(1 << 40), 0xdead_beef);
     cursor.resume = ResumePoint { segment: Seq(1), offset: 1 << 33, next: Seq(u64::MAX) };
     cursor.settled = true;
-    cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, inode: 77 });
+    cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, changed: 5, inode: 77 });
     cursor.files.later = 3;
     let far = ("cursor", "far", cursor.encode());
     cursor.gaps = vec![
