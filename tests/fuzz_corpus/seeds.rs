@@ -9,7 +9,7 @@ use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId
 use contexta::engine::log::frame::{
     FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
 };
-use contexta::engine::log::pending::{PendingEntries, PendingEntry};
+use contexta::engine::log::rows::{Row, Rows};
 use contexta::engine::log::segment::{FRAMES_AT, Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
 use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
@@ -26,14 +26,9 @@ pub(crate) fn all() -> Vec<Seed> {
 // ---- frames
 
 fn entries(first: u64, payloads: &[(u16, &str)]) -> Vec<u8> {
-    let mut rows = PendingEntries::new();
+    let mut rows = Rows::new();
     for ((kind, text), time) in payloads.iter().zip(1000 + first % 100..) {
-        rows.push(PendingEntry {
-            kind: Kind(*kind),
-            version: PayloadVersion(1),
-            time,
-            payload: text.as_bytes(),
-        });
+        rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload: text.as_bytes() });
     }
     let mut out = Vec::new();
     put_entries(&mut out, &mut Vec::new(), &rows, frame::STREAM, Seq(first), frame::SALT);
@@ -463,7 +458,7 @@ fn cursors() -> Vec<Seed> {
     cursor.last = (Seq(1 << 40), 0xdead_beef);
     cursor.resume = ResumePoint { segment: Seq(1), offset: 1 << 33, next: Seq(u64::MAX) };
     cursor.settled = true;
-    cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, changed: u64::MAX - 1, inode: 77 });
+    cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, changed: 5, inode: 77 });
     cursor.files.later = 3;
     let far = ("cursor", "far", cursor.encode());
     cursor.gaps = vec![

@@ -110,9 +110,9 @@ const ORDER_LEN: usize = 8 + STAMP_LEN;
 impl PointOrder {
     fn to_bytes(self) -> [u8; ORDER_LEN] {
         let mut out = [0u8; ORDER_LEN];
-        let time = (self.time as u64 ^ (1 << 63)).to_be_bytes();
-        for (to, from) in out.iter_mut().zip(time.into_iter().chain(self.stamp.to_bytes())) {
-            *to = from;
+        if let Some((time, stamp)) = out.split_first_chunk_mut::<8>() {
+            *time = (self.time as u64 ^ (1 << 63)).to_be_bytes();
+            stamp.copy_from_slice(&self.stamp.to_bytes());
         }
         out
     }
