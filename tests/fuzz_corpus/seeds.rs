@@ -9,7 +9,7 @@ use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId
 use contexta::engine::log::frame::{
     FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
 };
-use contexta::engine::log::rows::{Row, Rows};
+use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::segment::{FRAMES_AT, Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
 use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
@@ -26,9 +26,14 @@ pub(crate) fn all() -> Vec<Seed> {
 // ---- frames
 
 fn entries(first: u64, payloads: &[(u16, &str)]) -> Vec<u8> {
-    let mut rows = Rows::new();
+    let mut rows = PendingEntries::new();
     for ((kind, text), time) in payloads.iter().zip(1000 + first % 100..) {
-        rows.push(Row { kind: Kind(*kind), version: PayloadVersion(1), time, payload: text.as_bytes() });
+        rows.push(PendingEntry {
+            kind: Kind(*kind),
+            version: PayloadVersion(1),
+            time,
+            payload: text.as_bytes(),
+        });
     }
     let mut out = Vec::new();
     put_entries(&mut out, &mut Vec::new(), &rows, frame::STREAM, Seq(first), frame::SALT);
