@@ -321,17 +321,18 @@ mod tests {
 
     #[test]
     fn copy_takes_over_whole_bodies_and_leaves_out_damaged_ones() {
-        let (near, far) = (SimDisk::new(1), SimDisk::new(2));
-        let (here, there) = (store(&near.spawn(1)), store(&far.spawn(1)));
+        let disk = SimDisk::new(1);
+        let here = store(&disk.spawn(1));
+        let there = BlobStore::new(disk.process(2), "/v/objects".into(), "/v/staging".into());
         let body = there.ingest(&mut &b"body"[..]).unwrap().digest;
         assert!(here.copy_from(&there, &body).unwrap());
         assert!(here.verify(&body, &[]).unwrap());
         let damaged = there.ingest(&mut &b"other"[..]).unwrap().digest;
-        far.overwrite(&there.path(&damaged), b"ruins".to_vec());
+        disk.overwrite(&there.path(&damaged), b"ruins".to_vec());
         assert!(!here.copy_from(&there, &damaged).unwrap());
         assert_eq!(here.list().unwrap(), [body]);
         // Shorter than the other's: copied again.
-        near.overwrite(&here.path(&body), b"bod".to_vec());
+        disk.overwrite(&here.path(&body), b"bod".to_vec());
         assert!(here.copy_from(&there, &body).unwrap());
         assert!(here.verify(&body, &[]).unwrap());
     }
