@@ -420,7 +420,10 @@ fn an_entry_replaced_in_a_sealed_segment_breaks_its_seal_and_the_chain_there_and
 #[test]
 fn a_segment_whose_headers_are_lost_continues_the_chain() {
     let disk = SimDisk::new(37);
-    messages(&disk, &["original", &"m".repeat(LONG), &"m".repeat(LONG), &"m".repeat(LONG), &"m".repeat(LONG)]);
+    messages(
+        &disk,
+        &["original", &"m".repeat(LONG), &"m".repeat(LONG), &"m".repeat(LONG), &"m".repeat(LONG)],
+    );
     let paths = segments(&disk, "/x/w");
     assert!(paths.len() > 2);
     for path in &paths[..2] {

@@ -459,7 +459,8 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     for note in store.read(|view| Ok(view.notes()))?.into_iter().filter(|n| n.code == "projections_rebuilt") {
-        let has_reason = |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
+        let has_reason =
+            |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
         for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {
             if has_reason(name) {
                 problems.push(Problem::elsewhere(code, note.message.clone()));

@@ -526,8 +526,7 @@ impl StreamReader {
     /// Returns whether a segment is readable to its end and carries no seal.
     fn ends_without_seal(&self, base: Seq) -> Result<bool> {
         let at = ResumePoint { segment: base, offset: 0, next: base };
-        let mut reader =
-            StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
+        let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
         reader.end_behind_first();
         while reader.next_item()?.is_some() {}
         let is_whole = matches!(reader.tail, Tail::Open | Tail::Closed) && reader.end.is_some();

@@ -130,9 +130,7 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
             is_front_of_header(copy, written, stream, base)
         }
     };
-    is_zero(between)
-        && (whole(first) || front(first, second))
-        && (whole(second) || front(second, first))
+    is_zero(between) && (whole(first) || front(first, second)) && (whole(second) || front(second, first))
 }
 
 /// Returns whether the first `written` bytes of a copy may be the front of a header of this segment. A whole header that

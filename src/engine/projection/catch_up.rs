@@ -189,21 +189,22 @@ impl<E: Event> Projector<E> {
                 }
                 StreamState::Changed(cursor) => cursor,
             };
-            let result = self.follow(stream, until, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
-                done += commit.end - commit.offset;
-                step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
-                let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
-                step.frames
-                    .push((stream, FramePlace { first, segment: commit.segment, offset: commit.offset }));
-                step.entries.extend(commit.entries);
-                if step.is_full() {
-                    step.cursors.insert(stream, cursor.clone());
-                    applied += step.entries.len() as u64;
-                    self.apply(opened, std::mem::replace(&mut step, Step::new()))?;
-                    progress(done, total.max(done));
-                }
-                Ok(())
-            });
+            let result =
+                self.follow(stream, until, &mut cursor, &listing, &mut notes, &mut |cursor, commit| {
+                    done += commit.end - commit.offset;
+                    step.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
+                    let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
+                    step.frames
+                        .push((stream, FramePlace { first, segment: commit.segment, offset: commit.offset }));
+                    step.entries.extend(commit.entries);
+                    if step.is_full() {
+                        step.cursors.insert(stream, cursor.clone());
+                        applied += step.entries.len() as u64;
+                        self.apply(opened, std::mem::replace(&mut step, Step::new()))?;
+                        progress(done, total.max(done));
+                    }
+                    Ok(())
+                });
             match result {
                 Ok(true) => {}
                 Ok(false) => {

@@ -25,7 +25,9 @@ pub(super) fn is_in_derived_stream(
         let mut reader = StreamReader::open(storage, log, derived, ScanMode::Follow)?;
         while let Some(item) = reader.next_item()? {
             let Item::Commit(commit) = item else { continue };
-            let Some(entry) = commit.entries.into_iter().find(|entry| entry.stamp.seq >= seq) else { continue };
+            let Some(entry) = commit.entries.into_iter().find(|entry| entry.stamp.seq >= seq) else {
+                continue;
+            };
             if entry.stamp.seq > seq {
                 break;
             }
