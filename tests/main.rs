@@ -18,6 +18,8 @@ mod files;
 mod fuzz_corpus;
 mod golden;
 mod interchange;
+#[cfg(unix)]
+mod os_storage;
 mod projections;
 mod reference_map;
 mod support;
