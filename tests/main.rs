@@ -13,6 +13,7 @@ mod config_cli;
 mod config_effects;
 mod contract_codes;
 mod end_to_end;
+mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
 mod interchange;

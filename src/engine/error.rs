@@ -4,7 +4,8 @@
 //! findings of a scan): one bad frame never hides the rest. Errors are what stops an operation.
 
 use crate::engine::codec::CodecError;
-use crate::engine::entry::Position;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Position, StreamId};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,16 @@ pub enum Error {
         /// Its reason.
         reason: String,
     },
+    /// The log contains a stream of another domain, or of a newer version of this one. Nothing was written.
+    #[error("stream {stream} {}", foreign_domain(expected, found))]
+    ForeignDomain {
+        /// The domain that the log was opened with.
+        expected: Domain,
+        /// The domain in the header of a segment.
+        found: Domain,
+        /// The stream of that segment.
+        stream: StreamId,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -92,6 +103,7 @@ impl Error {
             Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
+            Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -99,6 +111,9 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code() {
+            "foreign_domain" => Some(
+                "use the program and version that wrote this log, or choose another directory; nothing was written",
+            ),
             "storage_read_only" => {
                 Some("reading needs no write access; to capture, make the workspace writable")
             }
@@ -112,6 +127,15 @@ impl Error {
             "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
             _ => None,
         }
+    }
+}
+
+fn foreign_domain(expected: &Domain, found: &Domain) -> String {
+    if expected.name() == found.name() {
+        let (name, newer, newest) = (found.name(), found.version(), expected.version());
+        format!("was written by version {newer} of domain {name}; this program reads versions up to {newest}")
+    } else {
+        format!("belongs to domain {found}, not to {expected}")
     }
 }
 

@@ -17,10 +17,12 @@ pub mod chain;
 pub mod checksum;
 pub mod clock;
 pub mod codec;
+pub mod domain;
 pub mod entry;
 pub mod error;
 pub mod log;
 pub mod projection;
 pub mod storage;
 
+pub use domain::Domain;
 pub use error::{Error, Result};

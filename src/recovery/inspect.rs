@@ -7,6 +7,7 @@ use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::storage::{OpenMode, Storage};
+use crate::projections::DOMAIN;
 use crate::projections::entry::{Captured, kind_name};
 use crate::recovery::error::{Error, Result};
 use crate::store::records::record_at;
@@ -77,7 +78,7 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
             let header = file.and_then(|f| read_headers(f.as_ref(), stream, base).ok()?.header.ok());
             segments.push(SegmentRow { base, bytes, created: header.map(|h| Timestamp::from_nanos(h.time)) });
         }
-        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
         let mut row = StreamRow {
             stream,
             segments,
@@ -130,7 +131,7 @@ pub fn dump(
         }
     }
     for stream in streams {
-        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+        let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
         while let Some(item) = reader.next_item()? {
             let go_on = match item {
                 Item::Commit(commit) => commit.entries.iter().all(|entry| f(Ok(dumped(entry)))),

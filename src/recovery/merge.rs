@@ -32,6 +32,7 @@ pub fn merge(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
     let (from, into) = bodies;
+    logs.check_domains(storage.as_ref())?;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
     for digest in from.list()? {
         let had = into.size_of(&digest)?;

@@ -9,6 +9,7 @@
 use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
@@ -231,6 +232,8 @@ pub struct StreamReader {
     watched: BTreeMap<Seq, Option<Digest>>,
     /// Nothing was read yet, and reading begins where the stream does.
     at_start: bool,
+    /// The domain that every segment must have; `None`: any.
+    domain: Option<Domain>,
 }
 
 impl StreamReader {
@@ -274,11 +277,20 @@ impl StreamReader {
             end: None,
             watched: BTreeMap::new(),
             at_start: at == ResumePoint::START,
+            domain: None,
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
         }
         Ok(reader)
+    }
+
+    /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
+    /// whose header is lost or belongs elsewhere is damage, as without this.
+    pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
+        self.domain = Some(domain);
+        self.header.iter().try_for_each(|header| header.check_domain(domain))?;
+        Ok(self)
     }
 
     /// Remembers the link after entry `seq` when it comes by (in full mode).
@@ -393,6 +405,12 @@ impl StreamReader {
             };
             // What comes before is not missing: it is the parent's.
             self.expected = origin.map_or(self.expected, |origin| origin.first);
+        }
+        if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
+            && header.stream == self.stream
+            && header.base == base
+        {
+            header.check_domain(domain)?;
         }
         for (at, len) in &headers.damaged {
             self.find(FindingKind::HeaderCopy, base, *at, *len);

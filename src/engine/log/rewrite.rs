@@ -6,6 +6,7 @@
 //!    segments are kept, so files of the old and the new sort never overlap, wherever a crash falls between.
 //! 3. Numbers that are known to be missing stay known: by a base, a mark, or bytes that nobody can read.
 
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::fork::{Branch, content_digest};
@@ -214,6 +215,13 @@ impl Plan {
         plan.read(sides, &plan.cuts(source_end))?;
         let keeps = plan.remove.is_empty() && plan.ranges.iter().all(|r| r.action == Action::Keep);
         Ok((!keeps).then_some(plan))
+    }
+
+    /// Returns the domain for a new segment: that of the stream's other segments, or `default` if all their headers are
+    /// lost.
+    pub(super) fn domain(&self, default: Domain) -> Domain {
+        let files = self.target.files.iter().chain(&self.source.files);
+        files.filter_map(|file| file.header.as_ref()).map(|header| header.domain).next().unwrap_or(default)
     }
 
     /// Whether entries of this stream of the target go into it.

@@ -13,6 +13,7 @@
 
 use crate::engine::chain::Head;
 use crate::engine::clock::Clock;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Event, Position, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::active::{ActiveSegment, Condition, Room};
@@ -31,15 +32,18 @@ use std::time::{Duration, Instant};
 /// What a log's writer can be told.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
+    /// The domain of what is appended. The first append fails if the log holds streams of another domain.
+    pub domain: Domain,
     /// A segment is sealed and the next one begun when it has reached this size.
     pub segment_bytes_max: u64,
     /// When batched entries are handed over.
     pub batch: BatchOptions,
 }
 
-impl Default for LogOptions {
-    fn default() -> LogOptions {
-        LogOptions { segment_bytes_max: 64 << 20, batch: BatchOptions::default() }
+impl LogOptions {
+    /// Options with segments of 64 MiB and [`BatchOptions::default`].
+    pub fn new(domain: Domain) -> LogOptions {
+        LogOptions { domain, segment_bytes_max: 64 << 20, batch: BatchOptions::default() }
     }
 }
 
@@ -353,8 +357,8 @@ impl Shared {
     }
 
     fn claims<'a>(&'a self, left: &'a [StreamId]) -> Claims<'a> {
-        let segment_bytes_max = self.options.segment_bytes_max;
-        Claims { storage: &self.storage, log: &self.dir, segment_bytes_max, left }
+        let LogOptions { domain, segment_bytes_max, .. } = self.options;
+        Claims { storage: &self.storage, log: &self.dir, domain, segment_bytes_max, left }
     }
 
     fn wait<'a>(&'a self, guard: Guard<'a>) -> Guard<'a> {
