@@ -18,6 +18,7 @@ mod fuzz_corpus;
 mod golden;
 mod interchange;
 mod reference_map;
+mod second_reader;
 mod support;
 mod tidy;
 #[cfg(feature = "cli")]
