@@ -11,6 +11,7 @@ mod ratio;
 mod rounds;
 
 use contexta::engine::checksum::salted_crc32;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Seq, StreamId};
 use contexta::engine::log::frame::put_entries;
 use contexta::engine::log::pending::PendingEntries;
@@ -33,7 +34,8 @@ const WRITE_BYTES: usize = 64 << 10;
 /// A log that has its stream already.
 fn log_in(dir: &Path) -> Log {
     let _ = std::fs::remove_dir_all(dir);
-    let log = Log::new(OsStorage::shared(), dir.to_path_buf(), LogOptions::default());
+    let log =
+        Log::new(OsStorage::shared(), dir.to_path_buf(), LogOptions::new(Domain::new("bench", 1).unwrap()));
     log.append(&metrics(1), Durability::Fsync).unwrap();
     log
 }

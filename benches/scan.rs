@@ -10,6 +10,7 @@ mod ratio;
 #[path = "ratio/rounds.rs"]
 mod rounds;
 
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{StreamId, canonical_head, entry_checksum};
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::resync::Source;
@@ -28,7 +29,8 @@ use std::time::{Duration, Instant};
 const COMMIT_ENTRIES: usize = 100;
 
 fn make(storage: &Arc<dyn Storage>, dir: &Path, entries: usize) -> StreamId {
-    let log = Log::new(Arc::clone(storage), dir.to_path_buf(), LogOptions::default());
+    let log =
+        Log::new(Arc::clone(storage), dir.to_path_buf(), LogOptions::new(Domain::new("bench", 1).unwrap()));
     for commit in metrics(entries).chunks(COMMIT_ENTRIES) {
         log.append(commit, Durability::Flush).unwrap();
     }

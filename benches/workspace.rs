@@ -8,6 +8,7 @@
 mod ratio;
 
 use contexta::capture::MetricEmission;
+use contexta::engine::domain::Domain;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
 use contexta::engine::log::stream::list_streams;
@@ -116,7 +117,12 @@ fn retired(table: &mut Table, streams: usize) {
         if !std::env::args().any(|arg| arg == "--full") {
             break;
         }
-        let options = MergeOptions::new(&log, &scratch.path().join("into"), &scratch.path().join("aside"));
+        let options = MergeOptions::new(
+            Domain::new("contexta-ml", 1).unwrap(),
+            &log,
+            &scratch.path().join("into"),
+            &scratch.path().join("aside"),
+        );
         let begun = Instant::now();
         assert_eq!(merge(&storage, &options, &|_, _| {}).unwrap().streams.len(), streams);
         let texts =

@@ -10,6 +10,7 @@
 
 use contexta::engine;
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::projection::view::current;
@@ -107,13 +108,19 @@ impl Projection<ColdRoom> for Sensors {
     }
 }
 
+/// The id of this domain, stored in every segment: another program's log is refused.
+const DOMAIN: Domain = match Domain::new("cold-rooms", 1) {
+    Ok(domain) => domain,
+    Err(_) => panic!("the name of the domain is not legal"),
+};
+
 fn log(dir: &Path) -> Log {
-    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::default())
+    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::new(DOMAIN))
 }
 
 fn projector(dir: &Path) -> Projector<ColdRoom> {
     let (log, tables) = (dir.join("log"), dir.join("tables"));
-    Projector::new(OsStorage::shared(), log, tables, ProjectorOptions::default(), vec![Box::new(Sensors)])
+    Projector::new(OsStorage::shared(), log, tables, ProjectorOptions::new(DOMAIN), vec![Box::new(Sensors)])
 }
 
 fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {

@@ -2,6 +2,7 @@
 //! four table types; a plain-map oracle of those tables; workspaces on a simulated disk.
 
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
 use contexta::engine::log::stream::{list_streams, origin_of};
 use contexta::engine::log::{
@@ -30,6 +31,11 @@ pub(crate) fn cases(count: u32) -> Config {
     };
     let cases = (count * given.cases).div_ceil(256);
     Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 4000, ..given }
+}
+
+/// The id of the toy domain.
+pub(crate) fn domain() -> Domain {
+    Domain::new("toy", 1).unwrap()
 }
 
 // ---- events
@@ -282,7 +288,7 @@ impl Workspace {
 
     pub(crate) fn log_on(&self, storage: Arc<dyn Storage>) -> Log {
         let batch = BatchOptions { bytes_max: 200, in_background: false, ..BatchOptions::default() };
-        let options = LogOptions { segment_bytes_max: self.segment_bytes_max, batch };
+        let options = LogOptions { domain: domain(), segment_bytes_max: self.segment_bytes_max, batch };
         Log::new(storage, self.log_dir(), options)
     }
 
@@ -293,7 +299,8 @@ impl Workspace {
     pub(crate) fn projector_on(&self, storage: Arc<dyn Storage>, publish: bool) -> Projector<Toy> {
         // So little that blocks are spilled all the time.
         let (overlay_bytes_max, spill) = (64 << 10, publish.then(|| self.root.join("projections")));
-        let options = ProjectorOptions { publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
+        let domain = domain();
+        let options = ProjectorOptions { domain, publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
         let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
         Projector::new(storage, self.log_dir(), self.root.join("projections"), options, projections)
     }

@@ -1,6 +1,6 @@
 //! What each durability promises, what threads share, and what is kept back on a full disk.
 
-use crate::domain::{PlainTables, Toy, Workspace};
+use crate::domain::{PlainTables, Toy, Workspace, domain};
 use contexta::engine::clock::AHEAD_MAX;
 use contexta::engine::log::merge::{Change, MergeOptions, SkipReason, merge};
 use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode, Tail};
@@ -170,7 +170,7 @@ fn many_threads_need_few_syncs() {
     let log = Log::new(
         Arc::new(CountingSyncs { inner: OsStorage::shared(), syncs: Arc::clone(&syncs) }),
         dir.join("log"),
-        LogOptions::default(),
+        LogOptions::new(domain()),
     );
     log.append(&tag(0), Durability::Fsync).unwrap();
     let before = syncs.load(Ordering::Relaxed);
@@ -194,7 +194,8 @@ fn many_threads_need_few_syncs() {
 fn a_batch_is_handed_over_by_age_without_another_append() {
     let dir = std::env::temp_dir().join(format!("contexta-age-{}", std::process::id()));
     let batch = BatchOptions { age_max: 1_000_000, ..BatchOptions::default() };
-    let log = Log::new(OsStorage::shared(), dir.join("log"), LogOptions { batch, ..LogOptions::default() });
+    let log =
+        Log::new(OsStorage::shared(), dir.join("log"), LogOptions { batch, ..LogOptions::new(domain()) });
     let position = log.append(&tag(7), Durability::Batched).unwrap().position(0);
     let begun = Instant::now();
     while log.head().is_none_or(|head| head.seq < position.seq) {
@@ -259,7 +260,7 @@ fn a_merge_leaves_a_stream_alone_whose_writer_lives_after_a_failed_sync() {
     let frame = workspace.scan(workspace.streams()[0], ScanMode::Full).frames[3];
     workspace.flip(&path, (frame.bytes.0 as usize + 60) * 8);
     let quarantine = workspace.root.join("quarantine");
-    let options = MergeOptions::new(&backup.log_dir(), &workspace.log_dir(), &quarantine);
+    let options = MergeOptions::new(domain(), &backup.log_dir(), &workspace.log_dir(), &quarantine);
     let report = merge(&workspace.disk.process(50), &options, &|_, _| {}).unwrap();
     log.append(&tag(5), Durability::Fsync).unwrap();
     log.append(&tag(6), Durability::Fsync).unwrap();

@@ -52,7 +52,12 @@ fn at(workspace: &Workspace, root: &str) -> Workspace {
 }
 
 fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<MergeReport> {
-    let mut options = MergeOptions::new(&from.log_dir(), &into.log_dir(), &into.root.join("quarantine"));
+    let mut options = MergeOptions::new(
+        crate::domain::domain(),
+        &from.log_dir(),
+        &into.log_dir(),
+        &into.root.join("quarantine"),
+    );
     options.segment_bytes_max = SMALL;
     merge(storage, &options, &|_, _| {})
 }

@@ -1,6 +1,7 @@
 //! Files that pin every byte of format version 0: they are written again and compared, and read by this build.
 
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, Seq};
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use contexta::engine::log::stream::list_streams;
@@ -41,7 +42,7 @@ fn write(disk: &SimDisk) {
     let log = Log::new(
         disk.process(1),
         PathBuf::from("/log"),
-        LogOptions { segment_bytes_max: 4500, ..LogOptions::default() },
+        LogOptions { segment_bytes_max: 4500, ..LogOptions::new(Domain::new("lines", 1).unwrap()) },
     );
     log.append(&lines(&["one"]), Durability::Fsync).unwrap();
     log.append(
@@ -136,7 +137,11 @@ fn worked_example() -> Vec<u8> {
         }
     }
     let disk = SimDisk::new(1);
-    let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::default());
+    let log = Log::new(
+        disk.process(1),
+        PathBuf::from("/w/log"),
+        LogOptions::new(Domain::new("example", 1).unwrap()),
+    );
     log.append(&[Hello], Durability::Fsync).unwrap();
     log.close().unwrap();
     segments(&disk).remove(0).1

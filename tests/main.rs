@@ -15,6 +15,7 @@ mod contract_codes;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
 mod files;
+mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
 mod interchange;
@@ -22,6 +23,7 @@ mod interchange;
 mod os_storage;
 mod projections;
 mod reference_map;
+mod second_reader;
 mod support;
 mod tidy;
 #[cfg(feature = "cli")]

@@ -19,6 +19,7 @@ use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::chain::Chain;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::codec::PAYLOAD_BYTES_MAX;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
@@ -229,6 +230,7 @@ fn a_reader_holds_one_frame_at_a_time() {
         stream: STREAM,
         home: None,
         origin: None,
+        domain: Domain::new("memory", 1).unwrap(),
         base: Seq(1),
         chain: Chain::ORIGIN,
         salt: SALT,

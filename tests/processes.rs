@@ -14,6 +14,7 @@
 )]
 
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq, StreamId};
 use contexta::engine::log::stream::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
@@ -34,6 +35,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
+
+fn domain() -> Domain {
+    Domain::new("processes", 1).unwrap()
+}
 
 const WRITERS: u8 = 8;
 /// What each writer appends at least, over all its lives.
@@ -121,7 +126,7 @@ impl Projection<Piece> for Pieces {
 }
 
 fn projector(dir: &Path) -> Projector<Piece> {
-    let options = ProjectorOptions { publish: true, ..ProjectorOptions::default() };
+    let options = ProjectorOptions { publish: true, ..ProjectorOptions::new(domain()) };
     let projections: Vec<Box<dyn Projection<Piece>>> = vec![Box::new(Pieces)];
     Projector::new(OsStorage::shared(), dir.join("log"), dir.join("projections"), options, projections)
 }
@@ -227,7 +232,7 @@ fn child_writer() {
     let Some((dir, writer, life, least, most)) = role() else { return };
     let ended = end_of_input();
     let mut notes = File::create_new(ack_path(&dir, writer, life)).unwrap();
-    let options = LogOptions { segment_bytes_max: SEGMENT_BYTES_MAX, ..LogOptions::default() };
+    let options = LogOptions { segment_bytes_max: SEGMENT_BYTES_MAX, ..LogOptions::new(domain()) };
     let log = Log::new(OsStorage::shared(), dir.join("log"), options);
     let (mut commit, mut total) = (0u32, 0u64);
     while total < most && (total < least || !*ended.0.lock().unwrap()) {

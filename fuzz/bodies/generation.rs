@@ -8,6 +8,7 @@
 use contexta::engine::bytes::Reader;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::projection::digest::TablesDigest;
@@ -26,6 +27,10 @@ pub(crate) const WHOLE_FILE: u8 = 1;
 pub(crate) const MEND_HEADER: u8 = 2;
 /// The table's checksum is made right, in a file given whole.
 pub(crate) const MEND_TABLE: u8 = 4;
+
+fn domain() -> Domain {
+    Domain::new("fuzz", 1).expect("a legal name")
+}
 
 const HEADER_LEN: usize = 96;
 
@@ -140,7 +145,7 @@ pub(crate) fn good() -> &'static Good {
     static GOOD: OnceLock<Good> = OnceLock::new();
     GOOD.get_or_init(|| {
         let disk = SimDisk::new(1);
-        let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::default());
+        let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::new(domain()));
         let things: Vec<Thing> =
             (0..200).map(|n| Thing { key: n % 7, time: i64::from(n * 31 % 50) }).collect();
         for commit in things.chunks(9) {
@@ -174,7 +179,7 @@ impl Good {
 }
 
 fn projector(storage: Arc<dyn Storage>, publish: bool) -> Projector<Thing> {
-    let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::default() };
+    let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::new(domain()) };
     let log = PathBuf::from("/w/log");
     Projector::new(storage, log, PathBuf::from("/w/projections"), options, vec![Box::new(Things)])
 }

@@ -1,6 +1,7 @@
 //! Payloads of every kind from any bytes: a fact that can be written again and shown, or an unreadable entry; and never
 //! anything that keeps the entries beside it from being read. The first byte says the kind, the rest is the payload.
 
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Kind, PayloadVersion};
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::{Durability, Log, LogOptions};
@@ -41,7 +42,11 @@ fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
         options.open().expect("a workspace opens")
     };
     drop(open());
-    let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
+    let log = Log::new(
+        disk.process(2),
+        PathBuf::from("/w/log"),
+        LogOptions::new(Domain::new("contexta-ml", 1).expect("a legal name")),
+    );
     let ended = |status: u8| [&[0, 0, 10][..], b"run:beside", &[status]].concat();
     let mut rows = PendingEntries::new();
     for (kind, version, payload) in [

@@ -6,6 +6,7 @@
 
 use super::frame::{SALT, STREAM, mend_checksums};
 use contexta::engine::chain::Chain;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Gap, Seq};
 use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
 use contexta::engine::log::names::segment_path;
@@ -65,6 +66,7 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
         stream: STREAM,
         home: None,
         origin: None,
+        domain: Domain::new("fuzz", 1).expect("a legal name"),
         base,
         chain: Chain::ORIGIN,
         salt: SALT,

@@ -32,6 +32,7 @@ use crate::interpretation::{
     BestRun, Direction, Goal, LineageTraversal, ProjectList, ReportDocument, RunComparison, RunList,
     RunSnapshot, StepSeries, compare, lineage, query, report,
 };
+use crate::projections::DOMAIN;
 use crate::recovery::{
     DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, merge, rebuild,
     verify,
@@ -89,7 +90,7 @@ impl Contexta {
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("look at", &projections, e));
         let publish = options.publish && (options.create_tables || there()?);
         let spill = if publish { Some(projections.clone()) } else { options.temporary };
-        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::default() };
+        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::new(DOMAIN) };
         let projector = Projector::new(
             Arc::clone(&storage),
             paths.log(),
@@ -225,7 +226,7 @@ impl Contexta {
         prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
         let logs = MergeOptions {
             segment_bytes_max: self.segment_bytes_max,
-            ..MergeOptions::new(&other.log(), &self.paths.log(), &self.paths.quarantine())
+            ..MergeOptions::new(DOMAIN, &other.log(), &self.paths.log(), &self.paths.quarantine())
         };
         let bodies =
             |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());

@@ -7,6 +7,7 @@ use crate::client::paths::Paths;
 use crate::config::{DurabilityMode, UnifiedConfig};
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
+use crate::projections::DOMAIN;
 use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +39,7 @@ impl Options {
             projections: None,
             temporary: None,
             capture: CaptureOptions::default(),
-            log: LogOptions::default(),
+            log: LogOptions::new(DOMAIN),
             storage: None,
         }
     }
@@ -70,7 +71,10 @@ impl Options {
             publish: !config.metadata.read_only,
             create_tables: config.metadata.auto_create && !config.metadata.read_only,
             capture,
-            log: LogOptions { segment_bytes_max: config.records.max_segment_bytes, ..LogOptions::default() },
+            log: LogOptions {
+                segment_bytes_max: config.records.max_segment_bytes,
+                ..LogOptions::new(DOMAIN)
+            },
             ..Options::new(&config.workspace.root_path)
         })
     }

@@ -12,14 +12,11 @@ use std::fmt;
 pub struct StreamId(pub [u8; 16]);
 
 impl StreamId {
-    /// A new id from the time in nanoseconds and ten random bytes.
+    /// Returns a new id, a UUID of version 7, from the time in nanoseconds and ten random bytes. Six bits of the latter
+    /// give way to version and variant.
     pub fn new(now: u64, random: [u8; 10]) -> StreamId {
-        let mut id = [0u8; 16];
-        let milliseconds = (now / 1_000_000).to_be_bytes();
-        for (to, from) in id.iter_mut().zip(milliseconds.iter().skip(2).chain(&random)) {
-            *to = *from;
-        }
-        StreamId(id)
+        let id = uuid::Builder::from_unix_timestamp_millis(now / 1_000_000, &random);
+        StreamId(id.into_uuid().into_bytes())
     }
 
     /// Parses the text form.
@@ -248,6 +245,8 @@ mod tests {
         let old = StreamId::new(1_000_000_000_000_000_000, [255; 10]);
         let new = StreamId::new(1_000_000_000_002_000_000, [0; 10]);
         assert!(old < new);
+        assert_eq!(old.to_string(), "00e8d4a510007fffbfffffffffffffff");
+        assert_eq!(new.to_string(), "00e8d4a510027000800000000000000000"[..32].to_owned());
         assert_eq!(StreamId::parse(&old.to_string()), Some(old));
         assert_eq!(StreamId::parse("xyz"), None);
     }

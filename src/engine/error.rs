@@ -4,7 +4,8 @@
 //! findings of a scan): one bad frame never hides the rest. Errors are what stops an operation.
 
 use crate::engine::codec::CodecError;
-use crate::engine::entry::{Kind, Position};
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Kind, Position, StreamId};
 use crate::engine::storage::NotARegularFile;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -116,6 +117,16 @@ pub enum Error {
         /// What was found in it, and what was expected.
         reason: String,
     },
+    /// The log contains a stream of another domain, or of a newer version of this one. Nothing was written.
+    #[error("stream {stream} {}", foreign_domain(expected, found))]
+    ForeignDomain {
+        /// The domain that the log was opened with.
+        expected: Domain,
+        /// The domain in the header of a segment.
+        found: Domain,
+        /// The stream of that segment.
+        stream: StreamId,
+    },
     /// A body is not in the store.
     #[error("body {digest} is not in the store")]
     BodyMissing {
@@ -152,6 +163,7 @@ impl Error {
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
+            Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -159,6 +171,9 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code() {
+            "foreign_domain" => Some(
+                "use the program and version that wrote this log, or choose another directory; nothing was written",
+            ),
             "storage_read_only" => {
                 Some("reading needs no write access; to capture, make the workspace writable")
             }
@@ -185,6 +200,15 @@ impl Error {
 /// Tells whether an action of an I/O error changes nothing.
 fn is_read(action: &str) -> bool {
     matches!(action, "list" | "look at") || action.starts_with("read")
+}
+
+fn foreign_domain(expected: &Domain, found: &Domain) -> String {
+    if expected.name() == found.name() {
+        let (name, newer, newest) = (found.name(), found.version(), expected.version());
+        format!("was written by version {newer} of domain {name}; this program reads versions up to {newest}")
+    } else {
+        format!("belongs to domain {found}, not to {expected}")
+    }
 }
 
 /// The result of an engine operation.

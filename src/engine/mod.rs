@@ -17,6 +17,7 @@ pub mod chain;
 pub mod checksum;
 pub mod clock;
 pub mod codec;
+pub mod domain;
 pub mod entry;
 pub mod error;
 pub mod log;
@@ -24,4 +25,5 @@ pub(crate) mod parallel;
 pub mod projection;
 pub mod storage;
 
+pub use domain::Domain;
 pub use error::{Error, Result};

@@ -15,8 +15,15 @@ pub(crate) mod runs;
 pub(crate) mod series;
 pub(crate) mod tables;
 
+use crate::engine::domain::Domain;
 use crate::engine::projection::Projection;
 use entry::Captured;
+
+/// The domain of the ML product's logs.
+pub(crate) const DOMAIN: Domain = match Domain::new("contexta-ml", 1) {
+    Ok(domain) => domain,
+    Err(_) => panic!("the name of the domain is not legal"),
+};
 
 /// All projections of the ML domain.
 pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {

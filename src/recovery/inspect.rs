@@ -8,6 +8,7 @@ use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::storage::{OpenMode, Storage};
+use crate::projections::DOMAIN;
 use crate::projections::entry::{Captured, kind_name};
 use crate::recovery::error::{Error, Result};
 use crate::store::records::record_at;
@@ -99,7 +100,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
         let created = header.map(|h| Timestamp::from_nanos(h.time));
         row.segments.push(SegmentRow { base, bytes, created });
     }
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
     while let Some(item) = reader.next_item()? {
         match item {
             Item::Commit(commit) => {
@@ -166,7 +167,7 @@ fn dump_stream(
     stream: StreamId,
     f: &mut impl FnMut(std::result::Result<DumpedEntry, Note>) -> bool,
 ) -> engine::Result<bool> {
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
     while let Some(item) = reader.next_item()? {
         let go_on = match item {
             Item::Commit(commit) => commit.entries.iter().all(|entry| f(Ok(dumped(entry)))),

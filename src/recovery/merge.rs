@@ -34,6 +34,7 @@ pub fn merge(
 ) -> Result<MergeReport> {
     let lock = MergeLock::acquire(storage.as_ref(), &logs.quarantine)?;
     let (from, into) = bodies;
+    logs.check_domains(storage.as_ref())?;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
     for digest in from.list()? {
         let had = into.size_of(&digest)?;

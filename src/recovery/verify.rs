@@ -12,6 +12,7 @@ use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
 use crate::engine::storage::Storage;
+use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity, Store};
@@ -171,6 +172,9 @@ pub fn verify(
             done += bytes;
             progress(done, total.max(done));
         }) {
+            if e.code() == "foreign_domain" {
+                return Err(e);
+            }
             unchecked = true;
             report.notes.push(could_not(&format!("stream {stream}"), &e).with("stream", stream));
         }
@@ -266,7 +270,7 @@ fn scan_stream(
     // Asked before and afterwards: a writer that is there at either time may have been writing in between.
     let live_before = is_held(storage.as_ref(), log, stream);
     let segments = list_segments(storage.as_ref(), log, stream)?.len();
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?.of_domain(DOMAIN)?;
     heads.iter().for_each(|head| reader.watch(head.seq));
     let mut entries = 0u64;
     let mut problems = Problems { stream, open: Vec::new(), found: Vec::new() };

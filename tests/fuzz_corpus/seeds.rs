@@ -5,6 +5,7 @@ use super::resync::{BEHIND, MEND, WHOLE_FILE, header};
 use super::{frame, payload, segment};
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::checksum::Digest;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
 use contexta::engine::log::frame::{
     FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
@@ -121,6 +122,7 @@ fn home() -> SegmentHeader {
         stream: StreamId([7; 16]),
         home: Some(Home { boot: [9; 16], place }),
         origin: None,
+        domain: Domain::new("fuzz", 1).unwrap(),
         base: Seq(42),
         chain: Digest([5; 32]),
         salt: 0x1234,
@@ -158,7 +160,10 @@ fn segments() -> Vec<Seed> {
         ("segment", "between", area(&[(2000, 1)], &[])),
         ("segment", "newer", area(&[(10, 1), (second + 10, 1)], &[0, second])),
         ("segment", "second-newer", area(&[(20, 1), (second + 10, 1)], &[second])),
-        ("segment", "reserved", area(&[(200, 1)], &[0])),
+        ("segment", "reserved", area(&[(246, 1)], &[0])),
+        ("segment", "origin-without-flag", area(&[(200, 1)], &[0])),
+        ("segment", "domain-illegal", area(&[(212, b'J')], &[0])),
+        ("segment", "domain-behind-zero", area(&[(220, b'x')], &[0, SECOND_HEADER_AT as usize])),
         ("segment", "one-copy", one.clone()),
         ("segment", "cut", one[..200].to_vec()),
         ("segment", "zeros", vec![0; 300]),

@@ -9,6 +9,7 @@
 use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;
 use crate::engine::clock::{AHEAD_MAX, Clock};
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::active::ActiveSegment;
@@ -16,7 +17,7 @@ use crate::engine::log::names;
 use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::segment::{Home, SegmentHeader};
 use crate::engine::log::stream::{
-    ResumePoint, create_segment, home_of, list_segments, list_streams, may_be_creation,
+    ResumePoint, check_stream_domain, create_segment, home_of, list_segments, list_streams, may_be_creation,
 };
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
@@ -72,6 +73,7 @@ pub(super) struct BegunStream {
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
     pub(super) log: &'a Path,
+    pub(super) domain: Domain,
     pub(super) segment_bytes_max: u64,
     /// Streams that must not be continued by this process.
     pub(super) excluded: &'a [StreamId],
@@ -83,6 +85,11 @@ impl Claims<'_> {
         self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
         let streams = list_streams(self.storage.as_ref(), self.log)?;
         let newest = streams.into_iter().rev().filter(|s| !self.excluded.contains(s)).take(CANDIDATES_MAX);
+        let newest: Vec<StreamId> = newest.collect();
+        // Nothing is written to a log of another domain.
+        for stream in &newest {
+            check_stream_domain(self.storage.as_ref(), self.log, *stream, self.domain)?;
+        }
         for stream in newest {
             if let Ok(Some(active)) = self.try_continue(stream, clock) {
                 return Ok(active);
@@ -122,7 +129,9 @@ impl Claims<'_> {
             return Ok(None);
         };
         let last_time = reader.last_time().max(header.time);
+        // All segments of a stream have one domain, so an older version is not continued: a new stream begins.
         let fits = header.home == Some(home)
+            && header.domain == self.domain
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
             && !reader.is_sealed()
             && point.segment == base
@@ -198,6 +207,7 @@ impl Claims<'_> {
             stream: stream.id,
             home: stream.home,
             base: Seq::FIRST,
+            domain: self.domain,
             origin: None,
             chain: Chain::ORIGIN,
             salt: self.salt()?,
@@ -274,6 +284,7 @@ impl Claims<'_> {
             stream: active.id,
             home: active.home,
             base: active.next,
+            domain: self.domain,
             origin: None,
             chain: active.chain.link(),
             salt: self.salt()?,

@@ -2,6 +2,7 @@
 //! bounded memory.
 
 use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::content::{Content, content_of};
@@ -26,6 +27,7 @@ pub enum Side {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sides<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) domain: Domain,
     pub(super) from: &'a Path,
     pub(super) into: &'a Path,
 }

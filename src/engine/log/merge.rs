@@ -8,6 +8,7 @@
 //! Left to others: bodies that entries refer to (copy them first), and projections (they notice by themselves).
 //! docs/design/005-merge-and-forks.md.
 
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::content::content_of;
@@ -19,7 +20,9 @@ use crate::engine::log::replace::{carry_out, copy_segment, prepare, remove_segme
 use crate::engine::log::rewrite::{Plan, damaged_of, files_of, segments_of};
 use crate::engine::log::same::{Likeness, compare};
 use crate::engine::log::segment::{HeaderFault, Origin};
-use crate::engine::log::stream::{list_segments, list_streams, log_bytes, origin_of, read_headers};
+use crate::engine::log::stream::{
+    check_domain, list_segments, list_streams, log_bytes, origin_of, read_headers,
+};
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -36,6 +39,8 @@ const DEPTH_MAX: usize = 64;
 /// What to merge.
 #[derive(Debug, Clone)]
 pub struct MergeOptions {
+    /// The domain of both logs.
+    pub domain: Domain,
     /// The log that is copied from. It is not changed, and may be on a disk that cannot be written.
     pub from: PathBuf,
     /// The log that is copied into; created where it is missing.
@@ -48,13 +53,19 @@ pub struct MergeOptions {
 
 impl MergeOptions {
     /// Merges `from` into `into`.
-    pub fn new(from: &Path, into: &Path, quarantine: &Path) -> MergeOptions {
+    pub fn new(domain: Domain, from: &Path, into: &Path, quarantine: &Path) -> MergeOptions {
         MergeOptions {
+            domain,
             from: from.to_path_buf(),
             into: into.to_path_buf(),
             quarantine: quarantine.to_path_buf(),
             segment_bytes_max: 64 << 20,
         }
+    }
+
+    /// Checks the domain of both logs.
+    pub(crate) fn check_domains(&self, storage: &dyn Storage) -> Result<()> {
+        [&self.from, &self.into].into_iter().try_for_each(|log| check_domain(storage, log, self.domain))
     }
 }
 
@@ -184,13 +195,15 @@ impl Family {
 /// Durability: what the report says is on disk. Cost: streams that are the same in both are compared byte by byte; what
 /// is only in the source is copied; the others are decoded some three times. Constant memory for each stream.
 /// Errors: the target could not be read or written; what was merged until then stays, and merging again goes on from
-/// there. [`Error::MergeBusy`]: another merge with the same quarantine is running. A stream of the source that cannot be read
-/// is skipped.
+/// there. [`Error::MergeBusy`]: another merge with the same quarantine is running. A stream of another domain in either
+/// log is an error, before anything is written. A stream of the source that cannot be read is skipped.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
+    // Nothing is written to a log of another domain, not even the lock.
+    options.check_domains(storage.as_ref())?;
     merge_locked(&MergeLock::acquire(storage.as_ref(), &options.quarantine)?, storage, options, progress)
 }
 
@@ -201,7 +214,8 @@ pub fn merge_locked(
     options: &MergeOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
-    let sides = Sides { storage, from: &options.from, into: &options.into };
+    options.check_domains(storage.as_ref())?;
+    let sides = Sides { storage, domain: options.domain, from: &options.from, into: &options.into };
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
     let streams = list_streams(storage.as_ref(), &options.from)?;
     let total = log_bytes(storage.as_ref(), &options.from, &streams);

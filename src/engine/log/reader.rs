@@ -11,6 +11,7 @@
 use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
@@ -252,6 +253,8 @@ pub struct StreamReader {
     at_start: bool,
     /// The last segment met whose creation was not finished.
     unfinished_creation: Option<Seq>,
+    /// The domain that every segment must have; `None`: any.
+    domain: Option<Domain>,
 }
 
 /// Greatest number of times that bytes are read again that look damaged and differ each time.
@@ -299,11 +302,20 @@ impl StreamReader {
             watched: BTreeMap::new(),
             at_start: at == ResumePoint::START,
             unfinished_creation: None,
+            domain: None,
         };
         if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
             reader.open_segment(Some(at.offset))?;
         }
         Ok(reader)
+    }
+
+    /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
+    /// whose header is lost or belongs elsewhere is damage, as without this.
+    pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
+        self.domain = Some(domain);
+        self.header.iter().try_for_each(|header| header.check_domain(domain))?;
+        Ok(self)
     }
 
     /// Remembers the link after entry `seq` when it comes by (in full mode).
@@ -439,6 +451,12 @@ impl StreamReader {
             };
             // What comes before is not missing: it is the parent's.
             self.expected = origin.map_or(self.expected, |origin| origin.first);
+        }
+        if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
+            && header.stream == self.stream
+            && header.base == base
+        {
+            header.check_domain(domain)?;
         }
         for (at, len) in &headers.damaged {
             self.find(FindingKind::HeaderCopy, base, *at, *len);

@@ -8,6 +8,7 @@
 //! 4. Files that are no segments (neither a header of their own nor an entry) begin and bound nothing. They stay in the target
 //!    until a segment needs their name, or until what follows them is removed; then they go to quarantine.
 
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::content::{Content, content_of, list_files};
@@ -233,6 +234,13 @@ impl Plan {
         plan.read(sides, &plan.cuts(source_end))?;
         let keeps = plan.remove.is_empty() && plan.ranges.iter().all(|r| r.action == Action::Keep);
         Ok((!keeps).then_some(plan))
+    }
+
+    /// Returns the domain for a new segment: that of the stream's other segments, or `default` if all their headers are
+    /// lost.
+    pub(super) fn domain(&self, default: Domain) -> Domain {
+        let files = self.target.files.iter().chain(&self.source.files);
+        files.filter_map(|file| file.header.as_ref()).map(|header| header.domain).next().unwrap_or(default)
     }
 
     /// Whether entries of this stream of the target go into it.

@@ -6,7 +6,9 @@
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::chain::Chain;
 use crate::engine::checksum::{Digest, salted_crc32};
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::Error;
 use crate::engine::storage::Place;
 
 /// The first eight bytes of both headers.
@@ -21,6 +23,11 @@ pub const SEGMENT_HEADER_LEN: usize = 256;
 pub const SECOND_HEADER_AT: u64 = 4096;
 /// Where the first frame begins.
 pub const FRAMES_AT: u64 = SECOND_HEADER_AT + SEGMENT_HEADER_LEN as u64;
+
+/// Length of an origin: parent, first and content digest.
+const ORIGIN_LEN: usize = 16 + 8 + 32;
+/// Offset of the domain in a header, behind the origin.
+const DOMAIN_AT: usize = 208;
 
 const HEADER_SALT: u64 = u64::from_le_bytes(SEGMENT_MAGIC);
 
@@ -63,6 +70,8 @@ pub struct SegmentHeader {
     pub time: u64,
     /// Where its stream branches off; `None`: nowhere, it begins with 1.
     pub origin: Option<Origin>,
+    /// The domain of its entries.
+    pub domain: Domain,
 }
 
 /// Why a header was not accepted.
@@ -86,6 +95,14 @@ impl SegmentHeader {
     /// The link before its first entry, if it is known: a merge cannot tell it behind a gap.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
+    }
+
+    /// Returns an error if a program of `domain` must not read the segment.
+    pub fn check_domain(&self, domain: Domain) -> Result<(), Error> {
+        if domain.reads(self.domain) {
+            return Ok(());
+        }
+        Err(Error::ForeignDomain { expected: domain, found: self.domain, stream: self.stream })
     }
 
     fn encode_one(&self) -> [u8; SEGMENT_HEADER_LEN] {
@@ -115,6 +132,9 @@ impl SegmentHeader {
             out.extend_from_slice(&origin.first.0.to_le_bytes());
             out.extend_from_slice(&origin.content.0);
         }
+        out.resize(DOMAIN_AT, 0);
+        out.extend_from_slice(&self.domain.version().to_le_bytes());
+        out.extend_from_slice(self.domain.name_bytes());
         out.resize(SEGMENT_HEADER_LEN - 4, 0);
         let checksum = salted_crc32(HEADER_SALT, &[&out]);
         out.extend_from_slice(&checksum.to_le_bytes());
@@ -162,7 +182,7 @@ impl SegmentHeader {
             boot: reader.array()?,
             place: Place { device: reader.u64()?, inode: reader.u64()?, born: reader.u64()? },
         };
-        let mut header = SegmentHeader {
+        let header = SegmentHeader {
             stream,
             home: (has_home == 1).then_some(home),
             base: Seq(reader.u64()?),
@@ -170,15 +190,18 @@ impl SegmentHeader {
             salt: reader.u64()?,
             previous_salt: reader.u64()?,
             time: reader.u64()?,
-            origin: None,
+            origin: match reader.u64()? {
+                0 => is_zero(reader.take(ORIGIN_LEN)?).then_some(None)?,
+                1 => Some(Origin {
+                    parent: StreamId(reader.array()?),
+                    first: Seq(reader.u64()?),
+                    content: Digest(reader.array()?),
+                }),
+                _ => return None,
+            },
+            domain: Domain::from_bytes(reader.u32()?, &reader.array()?)?,
         };
-        let has_origin = reader.u64()?;
-        if has_origin == 1 {
-            let (parent, first) = (StreamId(reader.array()?), Seq(reader.u64()?));
-            header.origin = Some(Origin { parent, first, content: Digest(reader.array()?) });
-        }
         let ok = has_home <= 1
-            && has_origin <= 1
             && header.base.0 > 0
             && (1..=header.base.0).contains(&header.stream_first().0)
             && is_zero(reader.take(reader.remaining())?);
@@ -273,6 +296,7 @@ mod tests {
             previous_salt: 0x5678,
             time: 99,
             origin: None,
+            domain: Domain::new("jobs", 3).unwrap(),
         }
     }
 
@@ -309,6 +333,23 @@ mod tests {
         let checksum = salted_crc32(HEADER_SALT, &[&one[..SEGMENT_HEADER_LEN - 4]]);
         one[SEGMENT_HEADER_LEN - 4..].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(SegmentHeader::decode_one(&one), Err(HeaderFault::Newer { version: 3 }));
+    }
+
+    #[test]
+    fn a_header_with_an_illegal_domain_name_is_damaged() {
+        let mended = |at: usize, byte: u8| {
+            let mut one = header().encode_one().to_vec();
+            one[at] = byte;
+            let checksum = salted_crc32(HEADER_SALT, &[&one[..SEGMENT_HEADER_LEN - 4]]);
+            one[SEGMENT_HEADER_LEN - 4..].copy_from_slice(&checksum.to_le_bytes());
+            SegmentHeader::decode_one(&one)
+        };
+        let name_at = DOMAIN_AT + 4;
+        assert_eq!(mended(DOMAIN_AT, 9).unwrap().domain, Domain::new("jobs", 9).unwrap());
+        assert_eq!(mended(name_at, b'm').unwrap().domain, Domain::new("mobs", 3).unwrap());
+        for (at, byte) in [(name_at, 0), (name_at, b'J'), (name_at + 5, b'x'), (name_at + 32, 1)] {
+            assert_eq!(mended(at, byte), Err(HeaderFault::Damaged), "byte {at}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::engine::bytes::is_zero;
 use crate::engine::checksum::salted_crc32;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::names;
@@ -160,6 +161,33 @@ pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base
 
 /// Where a stream branches off, from the first header that can be read; `None`: nowhere, or nobody can say.
 pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<Origin>> {
+    Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
+}
+
+/// Checks that `domain` reads every stream of the log, by the first readable header of each. Streams without one, and
+/// streams that cannot be read, pass.
+///
+/// Errors: a stream of another domain or of a newer version; the log's directory cannot be listed.
+pub fn check_domain(storage: &dyn Storage, log: &Path, domain: Domain) -> Result<()> {
+    let streams = list_streams(storage, log)?;
+    streams.into_iter().try_for_each(|stream| check_stream_domain(storage, log, stream, domain))
+}
+
+/// Checks one stream as [`check_domain`] does.
+pub(super) fn check_stream_domain(
+    storage: &dyn Storage,
+    log: &Path,
+    stream: StreamId,
+    domain: Domain,
+) -> Result<()> {
+    match first_header(storage, log, stream) {
+        Ok(Some(header)) => header.check_domain(domain),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Returns the first header of the stream's own that can be read.
+fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<SegmentHeader>> {
     for base in list_segments(storage, log, stream)? {
         let path = names::segment_path(log, stream, base);
         let wrap = |e| Error::io("read segment", &path, e);
@@ -172,7 +200,7 @@ pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<
             && header.stream == stream
             && header.base == base
         {
-            return Ok(header.origin);
+            return Ok(Some(header));
         }
     }
     Ok(None)

@@ -13,6 +13,7 @@
 
 use crate::engine::chain::Head;
 use crate::engine::clock::Clock;
+use crate::engine::domain::Domain;
 use crate::engine::entry::{Event, Position, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::active::{ActiveSegment, Condition, Room};
@@ -31,15 +32,18 @@ use std::time::{Duration, Instant};
 /// Options of a log's writer.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
+    /// The domain of what is appended. The first append fails if the log holds streams of another domain.
+    pub domain: Domain,
     /// The size at which a segment is sealed and the next one begun.
     pub segment_bytes_max: u64,
     /// Limits at which batched entries are written.
     pub batch: BatchOptions,
 }
 
-impl Default for LogOptions {
-    fn default() -> LogOptions {
-        LogOptions { segment_bytes_max: 64 << 20, batch: BatchOptions::default() }
+impl LogOptions {
+    /// Options with segments of 64 MiB and [`BatchOptions::default`].
+    pub fn new(domain: Domain) -> LogOptions {
+        LogOptions { domain, segment_bytes_max: 64 << 20, batch: BatchOptions::default() }
     }
 }
 
@@ -357,8 +361,8 @@ impl Shared {
     }
 
     fn claims<'a>(&'a self, excluded: &'a [StreamId]) -> Claims<'a> {
-        let segment_bytes_max = self.options.segment_bytes_max;
-        Claims { storage: &self.storage, log: &self.dir, segment_bytes_max, excluded }
+        let LogOptions { domain, segment_bytes_max, .. } = self.options;
+        Claims { storage: &self.storage, log: &self.dir, domain, segment_bytes_max, excluded }
     }
 
     fn wait<'a>(&'a self, guard: Guard<'a>) -> Guard<'a> {

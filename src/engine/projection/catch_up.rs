@@ -290,7 +290,8 @@ impl<E: Event> Projector<E> {
     }
 
     fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
-        StreamReader::open_at(&self.storage, &self.log, stream, ScanMode::Follow, at)
+        StreamReader::open_at(&self.storage, &self.log, stream, ScanMode::Follow, at)?
+            .of_domain(self.options.domain)
     }
 
     /// The frame that the cursor ended with, if it is still where it was.

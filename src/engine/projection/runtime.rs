@@ -9,6 +9,7 @@
 //!    rebuilding, once; the view says so.
 
 use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
 use crate::engine::log::stream::list_streams;
@@ -36,6 +37,8 @@ pub(super) const PUBLISH_AFTER: u64 = 250_000_000;
 /// What a projector can be told.
 #[derive(Debug, Clone)]
 pub struct ProjectorOptions {
+    /// The domain of the log. Reading a log with streams of another domain is an error.
+    pub domain: Domain,
     /// Whether new generations may be written.
     pub publish: bool,
     /// Memory that redb may use as a cache, in bytes.
@@ -46,10 +49,11 @@ pub struct ProjectorOptions {
     pub spill: Option<PathBuf>,
 }
 
-impl Default for ProjectorOptions {
-    fn default() -> ProjectorOptions {
+impl ProjectorOptions {
+    /// Options that publish generations, with a cache of 64 MiB and an overlay of 96 MiB in memory.
+    pub fn new(domain: Domain) -> ProjectorOptions {
         let overlay_bytes_max = 96 << 20;
-        ProjectorOptions { publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
+        ProjectorOptions { domain, publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
     }
 }
 
@@ -124,6 +128,8 @@ impl<E: Event> Projector<E> {
     ) -> Projector<E> {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&LAYOUT_VERSION.to_le_bytes());
+        // A cursor made by another domain must not stand for a check of the streams.
+        hasher.update(format!("{}\0", options.domain).as_bytes());
         hasher.update(format!("{:?}", E::KINDS).as_bytes());
         for projection in &projections {
             hasher.update(format!("{}\0{}\0", projection.name(), projection.version()).as_bytes());
