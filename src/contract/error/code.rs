@@ -1,4 +1,4 @@
-//! What is wrong with a value: a stable code, the field, and words.
+//! The stable codes of this floor, and the classes of errors.
 
 /// Declares the codes of this floor: variant and stable text.
 macro_rules! codes {
@@ -17,6 +17,12 @@ macro_rules! codes {
                 match self { $(ErrorCode::$name => $text,)* }
             }
         }
+
+        impl std::fmt::Display for ErrorCode {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
     };
 }
 
@@ -31,29 +37,29 @@ codes! {
     RefTooLong = "stable_ref_too_long";
     /// The wrong number of components for the kind.
     RefShape = "stable_ref_invalid_shape";
-    /// A ref of another kind than asked for.
+    /// A ref of another kind than expected.
     RefKindMismatch = "stable_ref_kind_mismatch";
-    /// A field of no model that holds a ref.
+    /// An unknown name of a field that holds a ref.
     RefUnknownField = "stable_ref_unknown_field";
-    /// Not a text where a ref must stand.
+    /// A value that is not a text in place of a ref.
     Ref = "context_invalid_ref";
-    /// No text, or a blank one.
+    /// A value that is not a text, or is blank.
     String = "context_invalid_string";
     /// A name that must be a ref component is not.
     Component = "context_invalid_component";
     /// Not a time in canonical form.
     Timestamp = "context_invalid_timestamp";
-    /// A map with a blank key or value, or no map of texts.
+    /// A map with a blank key or value, or not a map of texts.
     Mapping = "context_invalid_mapping";
     /// Not a status.
     Status = "context_invalid_status";
-    /// An end without a closed status, or the other way round.
+    /// An end without a terminal status, or a terminal status without an end.
     StatusTransition = "context_invalid_status_transition";
-    /// An end before its start.
+    /// An end before the start.
     ContextTimeOrder = "context_invalid_time_order";
     /// Not a whole number from zero on.
     OrderIndex = "context_invalid_order_index";
-    /// A ref that does not lie under its parent's.
+    /// A ref that is not under its parent's.
     ContextPrefix = "context_ref_prefix_mismatch";
     /// A record observed after it was recorded, or a span that ends before it starts.
     RecordTimeOrder = "record_invalid_time_order";
@@ -63,7 +69,7 @@ codes! {
     RecordStage = "record_missing_stage_context";
     /// Not one of the words allowed here.
     Marker = "record_invalid_marker";
-    /// Not a text where a ref must stand.
+    /// A value that is not a text in place of a ref.
     RecordRef = "record_invalid_ref";
     /// Not a producer token.
     Producer = "record_invalid_producer_ref";
@@ -83,7 +89,7 @@ codes! {
     SummaryBasis = "record_invalid_summary_basis";
     /// Not an issue key.
     IssueKey = "record_invalid_issue_key";
-    /// A map that is no JSON object of the allowed shape.
+    /// A map that is not a JSON object of the allowed shape.
     RecordMapping = "record_invalid_mapping";
     /// Not an object of correlation refs.
     CorrelationRefs = "record_invalid_correlation_refs";
@@ -115,13 +121,13 @@ codes! {
     ExtensionNamespace = "extension_invalid_namespace";
     /// Not a field key: lower-case letters, digits, `_`.
     ExtensionFieldKey = "extension_invalid_field_key";
-    /// Fields that are no object.
+    /// Fields that are not an object.
     ExtensionFields = "extension_invalid_fields";
     /// A field set without fields.
     ExtensionEmpty = "extension_empty_fields";
     /// A value that JSON cannot hold.
     ExtensionValue = "extension_invalid_value";
-    /// A read-only name that is no field.
+    /// A read-only name that is not a field.
     ExtensionReadonly = "extension_invalid_readonly_fields";
     /// One namespace twice in one object.
     ExtensionDuplicate = "extension_duplicate_namespace";
@@ -129,7 +135,7 @@ codes! {
     ExtensionConflict = "extension_readonly_conflict";
     /// Not an ownership class.
     RegistryOwnership = "extension_registry_invalid_ownership";
-    /// A namespace that its ownership class may not have.
+    /// A namespace that its ownership class does not allow.
     RegistryNamespace = "extension_registry_invalid_namespace";
     /// Not an owner: lower-case letters, digits, `-`.
     RegistryOwner = "extension_registry_invalid_owner";
@@ -141,13 +147,13 @@ codes! {
     RegistryReadonly = "extension_registry_invalid_readonly_fields";
     /// Field specs with a bad key or a blank text.
     RegistrySpecs = "extension_registry_invalid_field_specs";
-    /// A namespace that is not for this model.
+    /// A namespace that is not registered for this model.
     RegistryTargetMismatch = "extension_registry_target_model_mismatch";
     /// One namespace twice in one registry.
     RegistryDuplicate = "extension_registry_duplicate_namespace";
-    /// A namespace that nobody registered.
+    /// A namespace that is not registered.
     RegistryMissing = "extension_registry_missing_namespace";
-    /// A report with errors in it.
+    /// A validation report with errors.
     ValidationFailed = "validation_failed";
     /// A blank path of an issue.
     IssuePath = "validation_issue_invalid_path";
@@ -157,31 +163,31 @@ codes! {
     IssueSeverity = "validation_issue_invalid_severity";
     /// A schema version that this build cannot read.
     SchemaVersion = "schema.version_mismatch";
-    /// A newer minor version of the schema: members unknown here are kept.
+    /// A newer minor version of the schema; unknown members are kept.
     SchemaNewer = "schema.version_newer";
-    /// An extension whose namespace the registry does not have.
+    /// An extension with a namespace that is not in the registry.
     NamespaceUnregistered = "extension.namespace_unregistered";
     /// An extension on a model that the registry does not allow it on.
     TargetMismatch = "extension.target_model_mismatch";
-    /// An extension field that its specs do not declare.
+    /// An extension field that is not declared.
     FieldUndeclared = "extension.field_undeclared";
-    /// An extension field of another type than its spec says.
+    /// An extension field of another type than its declaration.
     FieldType = "extension.field_type_mismatch";
     /// A metric without a unit.
     UnitMissing = "metric.unit_missing";
-    /// A value type that says otherwise than the value.
+    /// A value type that does not fit the value.
     ValueTypeMismatch = "metric.value_type_mismatch";
     /// A manifest without the hash of its body.
     HashMissing = "artifact.hash_value_missing";
-    /// A hash that is no SHA-256 in hexadecimal digits.
+    /// A hash that is not a SHA-256 in hexadecimal digits.
     HashFormat = "artifact.hash_value_unrecognised";
     /// A manifest without the size of its body.
     SizeMissing = "artifact.size_bytes_missing";
     /// An artifact kind outside the advisory list.
     KindUnknown = "artifact.artifact_kind_unknown";
-    /// An edge that nothing speaks for.
+    /// An edge without evidence.
     EvidenceMissing = "lineage.evidence_refs_missing";
-    /// A doubtful edge that nothing speaks for.
+    /// An edge of low confidence without evidence.
     LowConfidence = "lineage.low_confidence_without_provenance";
     /// A provenance record without a policy.
     PolicyMissing = "provenance.policy_ref_missing";
@@ -189,38 +195,38 @@ codes! {
     EvidenceBundleMissing = "provenance.evidence_bundle_ref_missing";
     /// A number that JSON cannot hold.
     JsonFloat = "serialization_invalid_float";
-    /// Nothing but white space.
+    /// Only white space.
     JsonBlank = "deserialize_blank_input";
     /// Not JSON.
     JsonSyntax = "deserialize_invalid_json";
-    /// JSON of another shape than asked for.
+    /// JSON of another shape than expected.
     JsonShape = "deserialize_invalid_shape";
     /// A member that this version of the schema does not have.
     UnknownField = "deserialize_unknown_field";
-    /// A member that must be there is not.
+    /// A required member is missing.
     MissingField = "deserialize_invalid_payload";
-    /// A text that is no ref.
+    /// A text that is not a ref.
     DeserializeRef = "deserialize_invalid_ref";
     /// JSON, but nested too deeply or too large.
     JsonTooLarge = "deserialize_too_large";
 }
 
-/// What sort of error a code is.
+/// The class of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
     /// A value breaks a rule.
     Validation,
-    /// Two things that exclude each other.
+    /// Two items that exclude each other.
     Conflict,
-    /// Something that was asked for is not there.
+    /// A requested item does not exist.
     NotFound,
-    /// Text that is not the object it should be, or the other way round.
+    /// A text that cannot be read as the expected object, or an object that cannot be written as text.
     Serialization,
 }
 
 impl ErrorCode {
-    /// What sort of error this is.
+    /// The class of the error.
     pub fn class(self) -> ErrorClass {
         match self {
             ErrorCode::ExtensionDuplicate | ErrorCode::ExtensionConflict | ErrorCode::RegistryDuplicate => {
@@ -232,74 +238,5 @@ impl ErrorCode {
             }
             _ => ErrorClass::Validation,
         }
-    }
-}
-
-/// A value breaks a rule of the contract.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{message}", field.as_ref().map(|f| format!("{f}: ")).unwrap_or_default())]
-pub struct ContractError {
-    /// Which rule.
-    pub code: ErrorCode,
-    /// The field, where one is to blame.
-    pub field: Option<String>,
-    /// In words.
-    pub message: String,
-}
-
-/// Greatest length of what an error says: it quotes values from outside, which may be megabytes long.
-const MESSAGE_BYTES_MAX: usize = 512;
-
-/// A text of bounded length, cut between characters.
-pub(crate) fn bounded(mut text: String) -> String {
-    if text.len() > MESSAGE_BYTES_MAX {
-        let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(cut);
-        text.push('\u{2026}');
-    }
-    text
-}
-
-impl ContractError {
-    /// An error about no field in particular. A long message is cut.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> ContractError {
-        ContractError { code, field: None, message: bounded(message.into()) }
-    }
-
-    /// An error about a field. A long message is cut.
-    pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> ContractError {
-        ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
-    }
-
-    /// The same error, naming the field if it names none yet.
-    pub fn at(mut self, field: &str) -> ContractError {
-        self.field.get_or_insert_with(|| field.to_owned());
-        self
-    }
-
-    /// What the user can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self.code {
-            ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {
-                Some("a ref is kind:value, such as run:project.run or artifact:project.run.key")
-            }
-            ErrorCode::RefValue | ErrorCode::Component => Some(
-                "components are lower-case letters and digits with single dashes between, at most 63 long",
-            ),
-            ErrorCode::MetricKey | ErrorCode::EventKey => {
-                Some("keys are lower-case words of letters, digits, _ and -, joined by . or /")
-            }
-            ErrorCode::Timestamp => Some("write times as 2024-01-31T12:00:00Z"),
-            _ => None,
-        }
-    }
-}
-
-/// The result of a check.
-pub type Result<T> = std::result::Result<T, ContractError>;
-
-impl From<std::convert::Infallible> for ContractError {
-    fn from(never: std::convert::Infallible) -> ContractError {
-        match never {}
     }
 }
