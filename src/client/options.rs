@@ -2,7 +2,6 @@
 //! other floors.
 
 use crate::capture::CaptureOptions;
-use crate::client::Contexta;
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::config::{DurabilityMode, UnifiedConfig};
@@ -147,10 +146,5 @@ impl Options {
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
         self
-    }
-
-    /// Opens the workspace.
-    pub fn open(self) -> Result<Contexta> {
-        Contexta::open_with(self)
     }
 }
