@@ -3,7 +3,8 @@
 use crate::support::TempDir;
 use contexta::config::{
     ConfigError, ConfigValue, ConfigWarning, DurabilityMode, Key, LoadInputs, LoadedConfig, Overlay, Source,
-    UnifiedConfig, WorkspaceConfig, check_config, keys, load_config, load_profile, make_local_config, make_test_config,
+    UnifiedConfig, WorkspaceConfig, check_config, keys, load_config, load_profile, make_local_config,
+    make_test_config,
 };
 use std::path::{Path, PathBuf};
 
@@ -260,10 +261,7 @@ fn the_workspace_comes_from_the_strongest_source() {
     assert_eq!(root(both().set("workspace.root_path=set")), Path::new("/base/set"));
     assert_eq!(root(both().workspace("argument")), Path::new("/base/argument"));
     // Patches and `--set` are applied last, over everything.
-    assert_eq!(
-        root(both().set("workspace.root_path=set").workspace("argument")),
-        Path::new("/base/set")
-    );
+    assert_eq!(root(both().set("workspace.root_path=set").workspace("argument")), Path::new("/base/set"));
 }
 
 #[test]
@@ -295,7 +293,9 @@ fn a_whole_configuration_replaces_every_setting() {
     whole.workspace.root_path = "w".into();
     whole.workspace.reports_path = Some("out".into());
     whole.records.max_segment_bytes = 65_536;
-    let over = || inputs().profile("test").overlays(&["forensic"]).workspace("argument").set("records.read_only=true");
+    let over = || {
+        inputs().profile("test").overlays(&["forensic"]).workspace("argument").set("records.read_only=true")
+    };
     let loaded = load_config(&over().config(whole.clone())).unwrap();
     let mut expected = whole.clone();
     expected.workspace.root_path = "/base/w".into();
@@ -392,8 +392,7 @@ fn a_file_in_the_workspace_is_found_and_speaks_for_that_workspace() {
     assert_eq!((error.code(), error.key()), ("invalid_config_value", Some("workspace.root_path")));
     // A profile that the file selects leaves the workspace where the file lies.
     write("profile = 'test'");
-    let loaded =
-        load_config(&hermetic().base_dir(dir.path()).set("workspace.root_path=w").discover(true));
+    let loaded = load_config(&hermetic().base_dir(dir.path()).set("workspace.root_path=w").discover(true));
     let loaded = loaded.unwrap();
     assert_eq!((loaded.config.project_name.as_str(), &loaded.config.workspace.root_path), ("test", &root));
     // A file that is named is the only one.

@@ -3,9 +3,9 @@
 use contexta::config::{
     AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy, ConfigValue,
     ContractConfig, DiagnosticsPolicy, ExportSurfaceConfig, HtmlConfig, HttpConfig, InterpretationConfig,
-    LoadInputs, LoadedConfig, MetadataStoreConfig, NotebookConfig, Overlay, Profile, RecordStoreConfig, RecoveryConfig, ReportPolicy,
-    RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy, UnifiedConfig,
-    WorkspaceConfig, load_config, load_profile, make_local_config, make_test_config,
+    LoadInputs, LoadedConfig, MetadataStoreConfig, NotebookConfig, Overlay, Profile, RecordStoreConfig,
+    RecoveryConfig, ReportPolicy, RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy,
+    UnifiedConfig, WorkspaceConfig, load_config, load_profile, make_local_config, make_test_config,
 };
 use contexta::contract::json::read::parse;
 use contexta::contract::json::write::canonical;
