@@ -60,7 +60,7 @@ proptest! {
         sets in prop::collection::vec((text(), text()), 0..4),
         variables in prop::collection::vec((prop::sample::select(keys().to_vec()), text()), 0..4),
     ) {
-        let mut inputs = LoadInputs::new().base_dir("/base");
+        let mut inputs = LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         inputs = inputs.environment(variables.iter().filter_map(|(key, value)| Some((key.variable.clone()?, value.clone()))));
         for (key, value) in &sets {
             inputs = inputs.set(&format!("{key}={value}")).set(value);
@@ -78,7 +78,7 @@ proptest! {
         let Some(variable) = key.variable.clone() else { return Ok(()) };
         // A blank variable is none.
         prop_assume!(!value.trim().is_empty());
-        let inputs = || LoadInputs::new().base_dir("/base");
+        let inputs = || LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         let by_set = load_config(&inputs().set(&format!("{}={value}", key.name)));
         let by_variable = load_config(&inputs().environment([(variable, value)]));
         prop_assert_eq!(by_set.as_ref().map_err(|e| e.code()).map(|l| &l.config), by_variable.as_ref().map_err(|e| e.code()).map(|l| &l.config));
@@ -89,7 +89,7 @@ proptest! {
         key in prop::sample::select(keys().to_vec()),
         value in text(),
     ) {
-        let inputs = LoadInputs::new().base_dir("/base");
+        let inputs = LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         let before = load_config(&inputs).unwrap();
         let Ok(after) = before.patched(ConfigValue::at(key.name, value)) else { return Ok(()) };
         for (was, is) in before.config.settings().into_iter().zip(after.config.settings()) {

@@ -756,7 +756,7 @@ fn full_disk_leaves_one_folder_however_often_an_append_is_tried() {
 fn batch_that_would_exceed_a_frame_is_written_before_the_next_append() {
     let workspace = Workspace::new(36, 1 << 30);
     let batch = BatchOptions { bytes_max: usize::MAX, age_max: u64::MAX, in_background: false };
-    let options = LogOptions { segment_bytes_max: 1 << 30, batch };
+    let options = LogOptions { segment_bytes_max: 1 << 30, batch, ..LogOptions::new(domain()) };
     let log = Log::new(workspace.disk.process(1), workspace.log_dir(), options);
     for n in 0..5u8 {
         let key = [vec![n; 4_000_000], u32::from(n).to_le_bytes().to_vec()].concat();

@@ -1,7 +1,7 @@
 //! Properties of projections: the tables are what the entries say, however and wherever they were made, and
 //! whatever happened to the log or to the generations in between.
 
-use crate::domain::{PlainTables, Told, Toy, Workspace, cases, durability, event, events};
+use crate::domain::{PlainTables, Told, Toy, Workspace, cases, domain, durability, event, events};
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
@@ -821,7 +821,7 @@ fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
     let boxed = misfits.into_iter().map(|m| Box::new(m) as Box<dyn Projection<Toy>>).collect();
     let storage = workspace.disk.process(2);
     let dir = workspace.root.join("projections");
-    Projector::new(storage, workspace.log_dir(), dir, ProjectorOptions::default(), boxed)
+    Projector::new(storage, workspace.log_dir(), dir, ProjectorOptions::new(domain()), boxed)
 }
 
 #[test]
@@ -900,7 +900,7 @@ fn exchanged_directories_are_an_error() {
     let exchanged = |workspace: &Workspace| {
         let (log, dir) = (workspace.root.join("projections"), workspace.log_dir());
         let storage = workspace.disk.process(2);
-        Projector::<Toy>::new(storage, log, dir, ProjectorOptions::default(), Vec::new())
+        Projector::<Toy>::new(storage, log, dir, ProjectorOptions::new(domain()), Vec::new())
     };
     // Before there are projection files, and afterwards.
     for _ in 0..2 {

@@ -117,7 +117,7 @@ fn check_tells_everything_that_is_wrong() {
     std::fs::write(path.join("a.toml"), "nope = 1\n[records]\ndurability_mode = 'x'\n").unwrap();
     let (code, text, _) = run(path, &[], &["config", "check", "a.toml"]);
     assert_eq!((code, text.lines().count()), (1, 2), "{text}");
-    assert!(text.contains("ERROR [unknown_config_field]: there is no setting nope (file "), "{text}");
+    assert!(text.contains("ERROR [unknown_config_field]: unknown setting nope (file "), "{text}");
     let answer = json(&run(path, &[], &["config", "check", "a.toml", "--format", "json"]));
     let problems = fact(&answer, &["problems"]).as_list().unwrap();
     assert_eq!(fact(&problems[1], &["key"]).as_str(), Some("records.durability_mode"));
@@ -175,7 +175,7 @@ fn settings_that_are_wrong_stop_every_command_with_code_and_hint() {
     let path = dir.path();
     let (code, out, error) = run(path, &[], &["--set", "records.durabilty_mode=fsync", "runs"]);
     assert_eq!((code, out.as_str()), (1, ""));
-    let expected = "ERROR [unknown_config_field]: there is no setting records.durabilty_mode (--set) \
+    let expected = "ERROR [unknown_config_field]: unknown setting records.durabilty_mode (--set) \
                     (hint: did you mean records.durability_mode?)\n";
     assert_eq!(error, expected);
     let (code, _, error) = run(path, &[], &["--profile", "prod", "runs", "--format", "json"]);
@@ -191,7 +191,7 @@ fn warnings_are_said_once_and_not_to_programs() {
     let typo = [("CONTEXTA_RECORDS_DURABILTY_MODE", "fsync"), ("CONTEXTA_SIM_SECONDS", "1")];
     let said = |args: &[&str]| run(dir.path(), &typo, args).2;
     said(&["runs"]);
-    let expected = "warning: the variable CONTEXTA_RECORDS_DURABILTY_MODE sets nothing; did you mean \
+    let expected = "warning: the variable CONTEXTA_RECORDS_DURABILTY_MODE is unknown and has no effect; did you mean \
                     CONTEXTA_RECORDS_DURABILITY_MODE? [unknown_config_variable]\n";
     assert_eq!(said(&["runs"]), expected);
     assert_eq!(said(&["config", "show"]), expected);

@@ -255,7 +255,7 @@ fn every_code_is_provoked_by_input_alone() {
         let issue = ValidationIssue::new(ErrorCode::String, path, message, Severity::Error);
         expect(code, path, one(issue));
     }
-    expect("validation_issue_invalid_severity", "grave", one(Severity::parse("grave")));
+    expect("validation_issue_invalid_severity", "grave", one("grave".parse::<Severity>()));
 
     let unseen: Vec<&str> =
         ErrorCode::ALL.iter().map(|c| c.as_str()).filter(|c| !seen.contains_key(c)).collect();

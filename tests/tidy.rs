@@ -58,6 +58,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "std::env",
         &[
             "src/capture/environment.rs",
+            "src/config/process_env.rs",
             "src/surfaces/cli/output.rs",
             "src/surfaces/cli/settings.rs",
             "src/main.rs",

@@ -25,7 +25,7 @@ pub(crate) fn run(data: &[u8]) {
             return;
         }
     };
-    let inputs = LoadInputs::new().base_dir("/base");
+    let inputs = LoadInputs::new().use_env(false).base_dir("/base");
     let loaded = match load_config(&inputs.clone().patch(tree.clone())) {
         Ok(loaded) => loaded,
         Err(error) => {

@@ -1,7 +1,7 @@
 //! Another process acts after an operation has taken effect and before its caller sees the result: at every operation
 //! of a process that appends, rotates, closes and claims a stream.
 
-use crate::domain::{PlainTables, Toy, Workspace};
+use crate::domain::{PlainTables, Toy, Workspace, domain};
 use crate::sim::crash::SMALL;
 use crate::sim::machine::Breakdown;
 use contexta::engine::entry::Position;
@@ -62,7 +62,7 @@ fn act(action: Action, workspace: &Workspace, acknowledged: &Acknowledged) -> Op
         Action::Merge => {
             let copy = workspace.copy_to("/copy");
             let quarantine = workspace.root.join("quarantine");
-            let options = MergeOptions::new(&copy.log_dir(), &workspace.log_dir(), &quarantine);
+            let options = MergeOptions::new(domain(), &copy.log_dir(), &workspace.log_dir(), &quarantine);
             merge(&workspace.disk.process(3), &options, &|_, _| {}).unwrap();
         }
         Action::Read => drop(workspace.projector(4, true).read(PlainTables::read).unwrap()),

@@ -64,6 +64,13 @@ struct Writes {
     bodies: bool,
 }
 
+impl Options {
+    /// Opens the workspace.
+    pub fn open(self) -> Result<Contexta> {
+        Contexta::open_with(self)
+    }
+}
+
 impl Contexta {
     /// Opens the workspace at `path` to capture and to ask; creates it if nothing is there. An existing one is not
     /// touched: opening a read-only workspace works, only capturing into it does not.

@@ -1,7 +1,7 @@
-//! How to open a workspace: by hand, or from settings. The one place where settings become each floor's options.
+//! Options for opening a workspace, set by hand or from a configuration. The only file where settings become options of
+//! other floors.
 
 use crate::capture::CaptureOptions;
-use crate::client::Contexta;
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::config::{DurabilityMode, UnifiedConfig};
@@ -12,14 +12,15 @@ use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How to open a workspace.
+/// Options for opening a workspace.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Options {
     pub(super) paths: Paths,
     pub(super) create: bool,
-    /// Whether tables are written; without it they are made in memory.
+    /// Write tables to disk; without it they are made in memory.
     pub(super) publish: bool,
-    /// Whether the directory of the tables is made where it is missing.
+    /// Create the directory of the tables if it is missing.
     pub(super) create_tables: bool,
     pub(super) projections: Option<PathBuf>,
     pub(super) temporary: Option<PathBuf>,
@@ -29,7 +30,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The workspace at this path; created if nothing is there.
+    /// The workspace at this path; created if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
         Options {
             paths: Paths::new(workspace.as_ref()),
@@ -44,7 +45,7 @@ impl Options {
         }
     }
 
-    /// The workspace that the settings describe. Errors: a value outside its range, which only code can have put there.
+    /// The workspace that the settings describe. Errors: a value is outside of its range, because code assigned it.
     pub fn from_config(config: &UnifiedConfig) -> Result<Options> {
         config.check()?;
         let durability = match config.records.durability_mode {
@@ -79,49 +80,50 @@ impl Options {
         })
     }
 
-    /// The project that runs belong to; by default `default`.
+    /// Sets the project that runs belong to; by default `default`.
     pub fn project(mut self, name: &str) -> Options {
         self.capture.project = name.to_owned();
         self
     }
 
-    /// Who captures: a token such as `sdk.rust`.
+    /// Sets the name of the producer of records: a token such as `sdk.rust`.
     pub fn producer(mut self, token: &str) -> Options {
         self.capture.producer = token.to_owned();
         self
     }
 
-    /// What is promised when an event or metric has been captured; by default [`Durability::Flush`].
+    /// Sets the durability of a captured event or metric when the call returns; by default [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
         self
     }
 
-    /// Names of environment variables that may be captured; by default none is.
+    /// Sets the names of environment variables that a run may record; by default none.
     pub fn environment_variables(mut self, names: &[&str]) -> Options {
         self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
         self
     }
 
-    /// Whether to look for the revision of the code in the repository around the current directory; by default yes.
+    /// Records the code revision of the repository that contains the current directory, or not; by default it is
+    /// recorded.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
         self
     }
 
-    /// The workspace is created if nothing is there, whatever the settings say.
+    /// Creates the workspace if it does not exist, independent of the settings.
     pub fn may_create(mut self) -> Options {
         self.create = true;
         self
     }
 
-    /// The workspace must exist already.
+    /// Refuses a workspace that does not exist.
     pub fn must_exist(mut self) -> Options {
         self.create = false;
         self
     }
 
-    /// Changes nothing on disk, not even the projections.
+    /// Opens the workspace without changes on disk; the projections are not written either.
     pub fn read_only(mut self) -> Options {
         self.create = false;
         self.publish = false;
@@ -130,28 +132,23 @@ impl Options {
         self
     }
 
-    /// Keeps the projections in this directory instead of the workspace: on local disk where the workspace lies on a
-    /// network. They are derived; losing them loses nothing. One directory serves one workspace.
+    /// Stores the projections in this directory instead of the workspace, such as a local disk for a workspace on a
+    /// network. Projections are derived, so no data depends on them. Each workspace needs a directory of its own.
     pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.projections = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Where a temporary file is made when the tables of a large log do not fit in memory and the workspace is opened
-    /// read-only; by default nowhere, and memory is used. Otherwise it is made beside the projections.
+    /// Sets the directory of a temporary file for tables that do not fit in memory when the workspace is opened
+    /// read-only; by default memory is used. A workspace that is not read-only has that file beside the projections.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Another system than the real one, for tests.
+    /// Sets the storage, such as a simulated disk for tests.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
         self
-    }
-
-    /// Opens the workspace.
-    pub fn open(self) -> Result<Contexta> {
-        Contexta::open_with(self)
     }
 }

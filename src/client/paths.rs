@@ -28,48 +28,49 @@ impl Paths {
 
     /// The layout that the settings describe.
     pub fn of(config: &UnifiedConfig) -> Paths {
+        let directories = config.directories();
         Paths {
-            root: config.workspace.root_path.clone(),
-            log: config.records.root_path.clone(),
-            artifacts: config.artifacts.root_path.clone(),
-            projections: config.metadata.database_path.clone(),
-            reports: config.workspace.reports_path.clone(),
+            root: directories.root,
+            log: directories.log,
+            artifacts: directories.artifacts,
+            projections: directories.tables,
+            reports: directories.reports,
         }
     }
 
-    /// The workspace itself.
+    /// The root directory of the workspace.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The truth: streams of segments. A directory with this in it is a workspace.
+    /// The log: streams of segments. A directory that contains it is a workspace.
     pub fn log(&self) -> PathBuf {
         self.log.clone()
     }
 
-    /// Bodies by digest.
+    /// Artifact bodies by digest.
     pub fn objects(&self) -> PathBuf {
         self.artifacts.join("objects")
     }
 
-    /// Generations; deletable at any time. An open workspace goes on with the tables it has in memory; the next one
-    /// that is opened makes them again.
+    /// Generations of the tables; they may be deleted at any time. An open workspace continues with the tables that
+    /// it has in memory; the next one that is opened rebuilds them.
     pub fn projections(&self) -> PathBuf {
         self.projections.clone()
     }
 
-    /// What recovery and imports keep.
+    /// Files of recovery and imports.
     pub fn recovery(&self) -> PathBuf {
         self.root.join("recovery")
     }
 
-    /// Held by the one import that is going on.
+    /// The lock of the import in progress.
     pub fn import_lock(&self) -> PathBuf {
         self.recovery().join("import.lock")
     }
 
-    /// Bodies on their way in. Beside the bodies where those lie apart: a file gets its name by renaming, which no file
-    /// system does to another one.
+    /// Bodies that are being stored. They are on the same file system as the finished bodies, because a rename cannot
+    /// cross file systems.
     pub fn staging(&self) -> PathBuf {
         if self.artifacts == self.root.join("artifacts") {
             self.recovery().join("staging")
@@ -78,22 +79,22 @@ impl Paths {
         }
     }
 
-    /// Copies of damaged bytes, kept before something else takes their place.
+    /// Copies of damaged bytes, made before they are replaced.
     pub fn quarantine(&self) -> PathBuf {
         self.recovery().join("quarantine")
     }
 
-    /// Where reports go that are given no other place.
+    /// Reports that are given no other path.
     pub fn reports(&self) -> PathBuf {
         self.reports.clone()
     }
 
-    /// Everything that a new workspace has, the log first: with it the directory is a workspace.
+    /// The directories of a new workspace. The log comes first, because it makes the directory a workspace.
     pub(crate) fn all(&self) -> [PathBuf; 4] {
         [self.log(), self.objects(), self.projections(), self.reports()]
     }
 
-    /// The names that stand directly in a workspace.
+    /// The names that may exist directly in the root of a workspace.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
         let set = self.all().into_iter().filter_map(|dir| {

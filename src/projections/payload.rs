@@ -395,7 +395,7 @@ impl<W> RecordV1<W> {
         match rest.remove(rest::SCHEMA_VERSION) {
             Some(Value::Text(version)) => seen.schema_version = version,
             None => {}
-            Some(other) => return Err(broken(format!("{} is no version", other.sort()))),
+            Some(other) => return Err(broken(format!("{} is no version", other.type_name()))),
         }
         for (name, value) in rest {
             match (name.as_str(), value) {

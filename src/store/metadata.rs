@@ -149,7 +149,7 @@ impl Attributes {
     }
 
     fn status(&self) -> RunStatus {
-        self.text("status").and_then(|s| RunStatus::parse(&s).ok()).unwrap_or(RunStatus::Open)
+        self.text("status").and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
     }
 }
 

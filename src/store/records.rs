@@ -30,7 +30,7 @@ pub(crate) fn place_of(record_ref: &RecordRef) -> Option<(RecordType, Position)>
     let (family, stream, seq) = (parts.next()?, parts.next()?, parts.next()?);
     let plain = parts.next().is_none() && seq.bytes().all(|b| b.is_ascii_digit()) && !seq.starts_with('0');
     let position = Position { stream: StreamId::parse(stream)?, seq: Seq(seq.parse().ok()?) };
-    RecordType::parse(family).ok().filter(|_| plain).map(|family| (family, position))
+    family.parse().ok().filter(|_| plain).map(|family| (family, position))
 }
 
 /// The record that an entry's fact is, with the identity it brought or else the one its place gives it; `None`: it is

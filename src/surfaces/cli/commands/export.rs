@@ -1,7 +1,6 @@
 //! `contexta export jsonl`
 
 use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport};
-use crate::contract::RecordType;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
 use crate::surfaces::cli::commands::existing;
@@ -13,7 +12,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         project: args.project.clone(),
         runs: args.run.clone(),
         kinds: args.kind.clone(),
-        record_types: args.record_type.iter().filter_map(|t| RecordType::parse(t).ok()).collect(),
+        record_types: args.record_type.iter().filter_map(|t| t.parse().ok()).collect(),
         since: args.since,
         until: args.until,
     };
