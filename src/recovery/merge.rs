@@ -32,9 +32,10 @@ pub fn merge(
     bodies: (&BlobStore, &BlobStore),
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<MergeReport> {
+    // Nothing is written to a workspace of another domain, not even the lock.
+    logs.check_domains(storage.as_ref())?;
     let lock = MergeLock::acquire(storage.as_ref(), &logs.quarantine)?;
     let (from, into) = bodies;
-    logs.check_domains(storage.as_ref())?;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
     for digest in from.list()? {
         let had = into.size_of(&digest)?;
