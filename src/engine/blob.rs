@@ -320,6 +320,27 @@ mod tests {
     }
 
     #[test]
+    fn existing_body_that_cannot_be_read_is_not_taken_for_whole() {
+        let body = Digest::of(b"body");
+        let damaged = SimDisk::new(1);
+        damaged.overwrite(&store(&damaged.spawn(1)).path(&body), b"ruin".to_vec());
+        let mut stored = 0;
+        for operation in 0.. {
+            let disk = damaged.fork();
+            let process = disk.spawn(2);
+            process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::PermissionDenied));
+            if store(&process).ingest(&mut &b"body"[..]).is_ok() {
+                stored += 1;
+                assert!(store(&disk.spawn(3)).verify(&body, &[]).unwrap(), "{operation}");
+            }
+            if !process.came_past_plans() {
+                break;
+            }
+        }
+        assert!(stored > 1, "{stored}");
+    }
+
+    #[test]
     fn copy_takes_over_whole_bodies_and_leaves_out_damaged_ones() {
         let disk = SimDisk::new(1);
         let here = store(&disk.spawn(1));
