@@ -67,6 +67,8 @@ pub(super) struct ActiveSegment {
     pub(super) synced: u64,
     /// True if other processes may have seen a next segment and mapped this one: then it must not be truncated.
     pub(super) may_be_mapped: bool,
+    /// True after a failed write was cut off, until a sync.
+    truncation_unsynced: bool,
     /// Length of the file, up to which disk space is reserved.
     room: u64,
     /// False if the file system cannot reserve space.
@@ -97,6 +99,7 @@ impl ActiveSegment {
             marked: true,
             synced: FRAMES_AT,
             may_be_mapped: false,
+            truncation_unsynced: false,
             room: FRAMES_AT,
             reserves_room: true,
             bytes_max,
@@ -205,6 +208,18 @@ impl ActiveSegment {
         }
         self.condition = Condition::Whole;
         self.room = self.offset;
+        self.truncation_unsynced = true;
+        Ok(())
+    }
+
+    /// Makes the truncation of a failed write durable. The disk may already have the whole frame of that write. If a power cut
+    /// then dropped both the truncation and the next write, the frame would be read with numbers that other entries were given.
+    pub(super) fn sync_truncation(&mut self) -> std::result::Result<(), SyncFailure> {
+        if self.truncation_unsynced {
+            self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
+            self.truncation_unsynced = false;
+            self.synced = self.offset;
+        }
         Ok(())
     }
 
@@ -240,6 +255,7 @@ impl ActiveSegment {
     pub(super) fn sync(&mut self) -> std::result::Result<(), SyncFailure> {
         if !self.is_synced() {
             self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
+            self.truncation_unsynced = false;
             self.synced = self.offset;
         }
         Ok(())

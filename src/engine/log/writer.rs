@@ -389,10 +389,16 @@ impl Shared {
         if state.active.as_ref().is_some_and(|active| active.segment.condition == Condition::Latched) {
             self.continue_in_new_segment(state)?;
         }
+        let Some(active) = state.active.as_mut() else { return Err(self.stream_missing()) };
+        active.segment.restore()?;
+        if let Err(failure) = active.segment.sync_truncation() {
+            let error = failure.to_error();
+            self.latch(state, failure);
+            return Err(error);
+        }
         let State { active, batch, frame, canonical, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };
         let segment = &mut active.segment;
-        segment.restore()?;
         frame.clear();
         canonical.clear();
         put_entries(frame, canonical, &batch.entries, active.id, active.next, segment.frame_salt());
