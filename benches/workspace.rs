@@ -8,9 +8,9 @@
 mod ratio;
 
 use contexta::capture::MetricEmission;
+use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
-use contexta::engine::log::stream::list_streams;
 use contexta::engine::storage::os::OsStorage;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};

@@ -306,7 +306,7 @@ fn the_document_of_the_format_agrees_with_the_constants() {
     use contexta::engine::log::frame::{
         EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
     };
-    use contexta::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, SECOND_HEADER_AT, SEGMENT_HEADER_LEN};
+    use contexta::engine::log::header::{FRAMES_AT, SEAL_INDEX_MAX, SECOND_HEADER_AT, SEGMENT_HEADER_LEN};
     let text = fs::read_to_string(root().join("docs/FORMAT.md")).unwrap();
     for (name, value) in [
         ("SEGMENT_HEADER_LEN", SEGMENT_HEADER_LEN as u64),

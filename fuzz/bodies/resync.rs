@@ -7,11 +7,11 @@
 use super::frame::{SALT, STREAM, mend_checksums};
 use contexta::engine::chain::Chain;
 use contexta::engine::entry::{Entry, Gap, Seq};
+use contexta::engine::log::directory::ResumePoint;
 use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::header::{FRAMES_AT, Mark, SegmentHeader};
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
-use contexta::engine::log::segment::{FRAMES_AT, Mark, SegmentHeader};
-use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
 use std::path::Path;

@@ -11,13 +11,13 @@ use crate::engine::checksum::Digest;
 use crate::engine::clock::{AHEAD_MAX, Clock};
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::active::ActiveSegment;
-use crate::engine::log::names;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::segment::{Home, SegmentHeader};
-use crate::engine::log::stream::{
+use crate::engine::log::format::header::{Home, SegmentHeader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{
     ResumePoint, create_segment, home_of, list_segments, list_streams, may_be_creation,
 };
+use crate::engine::log::read::reader::{Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::write::active::ActiveSegment;
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;

@@ -40,7 +40,7 @@ pub struct Origin {
     pub parent: StreamId,
     /// The number of its first entry; those before are the parent's.
     pub first: Seq,
-    /// What that entry says, whatever stream it is in: [`crate::engine::log::fork::content_digest`].
+    /// What that entry says, whatever stream it is in: [`crate::engine::log::merge::fork::content_digest`].
     pub content: Digest,
 }
 

@@ -8,9 +8,9 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::history::{Part, Sides, difference, digests_at};
-use crate::engine::log::merge::Fork;
-use crate::engine::log::segment::Origin;
+use crate::engine::log::format::header::Origin;
+use crate::engine::log::merge::history::{Part, Sides, difference, digests_at};
+use crate::engine::log::merge::merger::Fork;
 use std::collections::BTreeMap;
 
 const CONTENT_TAG: &[u8] = b"contexta entry content 0\0";

@@ -13,11 +13,13 @@ use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
-use crate::engine::log::names;
-use crate::engine::log::resync::{Source, next_frame, whole};
-use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
-use crate::engine::log::stream::{ResumePoint, list_segments, origin_of, read_headers};
+use crate::engine::log::format::frame::{
+    FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt,
+};
+use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
+use crate::engine::log::read::resync::{Source, next_frame, whole};
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -350,7 +352,7 @@ impl StreamReader {
     }
 
     /// Ends the reading with the segment it begins with, as if it were the last one.
-    pub(super) fn end_behind_first(&mut self) {
+    pub(in crate::engine::log) fn end_behind_first(&mut self) {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the source is only read. Merging again changes nothing. In whatever order logs are merged, the same entries
 //! come out: an entry is its (stream, sequence), and a stream with two histories is forked by a rule that follows from the
-//! entries alone ([`crate::engine::log::fork`]). Intact goes over gap, longer over shorter; no entry that either side can
+//! entries alone ([`crate::engine::log::merge::fork`]). Intact goes over gap, longer over shorter; no entry that either side can
 //! read is lost, and what was known to be missing stays known. A merge that was interrupted is finished by repeating it.
 //!
 //! Left to others: bodies that entries refer to (copy them first), and projections (they notice by themselves).
@@ -10,23 +10,21 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::content::content_of;
-use crate::engine::log::fork::{Branch, derived_id, unite};
-use crate::engine::log::history::{Part, Sides};
-use crate::engine::log::names;
-use crate::engine::log::quarantine::{Quarantined, keep_segment, remove_leftovers};
-use crate::engine::log::replace::{carry_out, copy_segment, prepare, remove_segments};
-use crate::engine::log::rewrite::{Plan, damaged_of, files_of, segments_of};
-use crate::engine::log::same::{Likeness, compare};
-use crate::engine::log::segment::{HeaderFault, Origin};
-use crate::engine::log::stream::{list_segments, list_streams, log_bytes, origin_of, read_headers};
+use crate::engine::log::format::header::{HeaderFault, Origin};
+use crate::engine::log::format::names;
+use crate::engine::log::merge::apply::{carry_out, copy_segment, prepare, remove_segments};
+use crate::engine::log::merge::compare::{Likeness, compare};
+use crate::engine::log::merge::content::content_of;
+use crate::engine::log::merge::fork::{Branch, derived_id, unite};
+use crate::engine::log::merge::history::{Part, Side, Sides};
+use crate::engine::log::merge::plan::{Plan, damaged_of, files_of, segments_of};
+use crate::engine::log::merge::quarantine::{Quarantined, keep_segment, remove_leftovers};
+use crate::engine::log::read::directory::{list_segments, list_streams, log_bytes, origin_of, read_headers};
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub use crate::engine::log::history::Side;
 
 /// The lock of whoever merges, in the directory for quarantine.
 const LOCK_NAME: &str = "merge.lock";

@@ -5,10 +5,10 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::resync::Source;
-use crate::engine::log::segment::SegmentHeader;
-use crate::engine::log::stream::{list_segments, read_headers};
+use crate::engine::log::format::header::SegmentHeader;
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{list_segments, read_headers};
+use crate::engine::log::read::resync::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::io;
 use std::path::Path;

@@ -4,10 +4,10 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::content::{Content, content_of};
-use crate::engine::log::fork::content_digest;
-use crate::engine::log::reader::{FindingKind, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{ResumePoint, list_segments};
+use crate::engine::log::merge::content::{Content, content_of};
+use crate::engine::log::merge::fork::content_digest;
+use crate::engine::log::read::directory::{ResumePoint, list_segments};
+use crate::engine::log::read::reader::{FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::storage::Storage;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;

@@ -3,7 +3,7 @@
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Event, Kind, PayloadVersion};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
+use crate::engine::log::format::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
 
 /// Greatest number of bytes that an entry takes in a frame beside its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;
@@ -73,7 +73,7 @@ impl PendingEntries {
 
     /// Checks that the entries can be committed as one frame. Errors: there are none, one of them is too large, or
     /// together they are too many or too large.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::engine::log) fn check(&self) -> Result<()> {
         if self.is_empty() {
             return Err(Error::CommitEmpty);
         }

@@ -11,7 +11,7 @@ use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use crate::engine::log::pending::PendingEntries;
+use crate::engine::log::format::pending::PendingEntries;
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
@@ -314,7 +314,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::log::pending::PendingEntry;
+    use crate::engine::log::format::pending::PendingEntry;
 
     const STREAM: StreamId = StreamId([3; 16]);
 

@@ -6,7 +6,7 @@
 //! as damage.
 
 use crate::engine::bytes::is_zero;
-use crate::engine::log::frame::{
+use crate::engine::log::format::frame::{
     FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, frame_salt,
 };
 use crate::engine::storage::{File, Mapping, read_full_at};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 const WINDOW: usize = 256 << 10;
 /// Zeros that are read before the file system is asked where something is written. Segments of ordinary size are read
 /// in full, so that nothing in them depends on its answer.
-pub(super) const ZEROS_READ_MAX: u64 = 1 << 20;
+pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 /// Bytes of candidate payloads that one resync may checksum, beyond a few frames' worth.
 const CANDIDATE_BYTES_MAX: u64 = 4 * FRAME_PAYLOAD_BYTES_MAX as u64;
 
@@ -162,7 +162,7 @@ pub fn whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> i
 mod tests {
     use super::*;
     use crate::engine::entry::Seq;
-    use crate::engine::log::frame::{FLAG_CLOSE, put_mark};
+    use crate::engine::log::format::frame::{FLAG_CLOSE, put_mark};
     use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
     const LEN: u64 = 1 << 40;
@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn content_ends_where_the_last_byte_is_that_is_not_zero() {
-        use crate::engine::log::rewrite::content_len;
+        use crate::engine::log::merge::plan::content_len;
         let far = (1 << 39) + 808;
         let file = Sparse::new(LEN, vec![(0, vec![5; 10]), block(far, b"xy")]);
         assert_eq!(content_len(file.as_ref()).unwrap(), far + 2);

@@ -5,8 +5,8 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::reader::{Finding, FindingKind, Item, ScanMode, StreamReader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::reader::{Finding, FindingKind, Item, ScanMode, StreamReader};
 use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
 use std::io;
 use std::path::{Path, PathBuf};

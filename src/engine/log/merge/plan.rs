@@ -10,15 +10,15 @@
 
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::content::{Content, content_of, list_files};
-use crate::engine::log::fork::{Branch, content_digest};
-use crate::engine::log::history::{End, EndWatch, HistoryReader, Lost, Part, Side, Sides};
-use crate::engine::log::names;
-use crate::engine::log::quarantine::is_damage;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader};
-use crate::engine::log::resync::ZEROS_READ_MAX;
-use crate::engine::log::segment::{Origin, SegmentHeader};
-use crate::engine::log::stream::read_headers;
+use crate::engine::log::format::header::{Origin, SegmentHeader};
+use crate::engine::log::format::names;
+use crate::engine::log::merge::content::{Content, content_of, list_files};
+use crate::engine::log::merge::fork::{Branch, content_digest};
+use crate::engine::log::merge::history::{End, EndWatch, HistoryReader, Lost, Part, Side, Sides};
+use crate::engine::log::merge::quarantine::is_damage;
+use crate::engine::log::read::directory::read_headers;
+use crate::engine::log::read::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::read::resync::ZEROS_READ_MAX;
 use crate::engine::storage::{File, OpenMode, data_end_before, read_full_at};
 use std::collections::BTreeSet;
 use std::io;

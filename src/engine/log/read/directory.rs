@@ -4,10 +4,10 @@ use crate::engine::bytes::is_zero;
 use crate::engine::checksum::salted_crc32;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::segment::{
+use crate::engine::log::format::header::{
     FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
+use crate::engine::log::format::names;
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
 use std::path::Path;

@@ -2,12 +2,12 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::history::{Side, Sides};
-use crate::engine::log::names;
-use crate::engine::log::reader::{ScanMode, StreamReader, Tail};
-use crate::engine::log::resync::Source;
-use crate::engine::log::rewrite::{files_of, segments_of};
-use crate::engine::log::stream::ResumePoint;
+use crate::engine::log::format::names;
+use crate::engine::log::merge::history::{Side, Sides};
+use crate::engine::log::merge::plan::{files_of, segments_of};
+use crate::engine::log::read::directory::ResumePoint;
+use crate::engine::log::read::reader::{ScanMode, StreamReader, Tail};
+use crate::engine::log::read::resync::Source;
 use crate::engine::storage::OpenMode;
 use std::cmp::Ordering;
 
