@@ -6,7 +6,7 @@ use contexta::contract::AnyRecord;
 use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef, Value};
 use contexta::engine::entry::{Position, Seq, StreamId};
 use contexta::engine::log::directory::list_streams;
-use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
+use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{Direction, Goal};
 use contexta::recovery::{Head, Outcome, VerifyOptions};

@@ -6,7 +6,7 @@ use crate::engine::checksum::hex;
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::log::directory::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::log::names;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::storage::{OpenMode, Storage};
 use crate::projections::entry::{Captured, kind_name};
 use crate::recovery::error::{Error, Result};

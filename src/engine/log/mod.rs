@@ -23,9 +23,7 @@ pub mod merge;
 mod read;
 mod write;
 
-pub use format::{frame, header, names, pending};
-pub use merge::{fork, quarantine};
-pub use read::reader::{Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
-pub use read::{directory, ordered, reader, resync};
-pub use write::durability::{BatchOptions, Durability};
-pub use write::log::{Committed, Log, LogOptions};
+pub use format::{frame, header, limits, mark, names, pending};
+pub use read::{Commit, Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
+pub use read::{directory, ordered, source};
+pub use write::{BatchOptions, Committed, Durability, Log, LogOptions};

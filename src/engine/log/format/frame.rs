@@ -11,22 +11,14 @@ use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
+use crate::engine::log::format::limits::{
+    EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
+};
 use crate::engine::log::format::pending::PendingEntries;
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
-/// Length of a frame's header.
-pub const FRAME_HEADER_LEN: usize = 48;
-/// Frames begin at multiples of this.
-pub const FRAME_ALIGN: u64 = 8;
-/// Greatest payload of one frame.
-pub const FRAME_PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Greatest sum of the payloads of the entries of one frame, once expanded.
-pub const EXPANDED_BYTES_MAX: usize = 16 << 20;
-/// Greatest number of entries in one frame.
-pub const FRAME_ENTRIES_MAX: usize = 1 << 16;
-
 /// The frame holds entries.
 pub const FLAG_ENTRIES: u16 = 0;
 /// The frame is a close mark: a writer ended cleanly here.
@@ -35,10 +27,6 @@ pub const FLAG_CLOSE: u16 = 1;
 pub const FLAG_SEAL: u16 = 2;
 
 const ROW_BYTES_MIN: usize = 10;
-
-const _: () = assert!((FRAME_HEADER_LEN as u64).is_multiple_of(FRAME_ALIGN));
-const _: () =
-    assert!(PAYLOAD_BYTES_MAX <= EXPANDED_BYTES_MAX && EXPANDED_BYTES_MAX <= FRAME_PAYLOAD_BYTES_MAX);
 
 /// The fixed head of a frame, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! A segment's header (written twice), its close mark and its seal. Bytes: FORMAT.md, "Segment".
+//! The header of a segment, which is written twice. Bytes: FORMAT.md, "Segment".
 //!
 //! The two copies of the header lie in different 4 KiB blocks: one lost bit or block does not cost a segment.
 //! The salt goes into every frame's checksums, and is repeated in the next segment's header.
@@ -186,79 +186,6 @@ impl SegmentHeader {
     }
 }
 
-/// A mark: where a writer ended cleanly, and for a seal, what the segment as a whole holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The chain after the last entry before the mark.
-    pub chain: Digest,
-    /// Present in a seal only.
-    pub seal: Option<Seal>,
-}
-
-/// What a sealed segment holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seal {
-    /// Number of entries.
-    pub entries: u64,
-    /// Number of frames with entries.
-    pub frames: u64,
-    /// Where the seal's frame begins: everything before it is covered by `digest`.
-    pub bytes: u64,
-    /// Time of the first and of the last entry.
-    pub times: (u64, u64),
-    /// BLAKE3 over all bytes before the seal's frame.
-    pub digest: Digest,
-    /// Some frames by first sequence and offset, ascending: where to begin reading for a sequence.
-    pub index: Vec<(Seq, u64)>,
-}
-
-/// Greatest number of places in a seal's index.
-pub const SEAL_INDEX_MAX: usize = 1 << 16;
-
-impl Mark {
-    /// The mark's payload.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.chain.0.to_vec();
-        if let Some(seal) = &self.seal {
-            for number in [seal.entries, seal.frames, seal.bytes, seal.times.0, seal.times.1] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            out.extend_from_slice(&seal.digest.0);
-            out.extend_from_slice(&(seal.index.len() as u64).to_le_bytes());
-            for (seq, offset) in &seal.index {
-                out.extend_from_slice(&seq.0.to_le_bytes());
-                out.extend_from_slice(&offset.to_le_bytes());
-            }
-        }
-        out
-    }
-
-    /// Reads a mark's payload.
-    pub fn decode(payload: &[u8], sealed: bool) -> Option<Mark> {
-        let mut reader = Reader::new(payload);
-        let chain = Digest(reader.array()?);
-        let seal = if sealed { Some(Seal::decode(&mut reader)?) } else { None };
-        (reader.remaining() == 0).then_some(Mark { chain, seal })
-    }
-}
-
-impl Seal {
-    fn decode(reader: &mut Reader<'_>) -> Option<Seal> {
-        let (entries, frames, bytes) = (reader.u64()?, reader.u64()?, reader.u64()?);
-        let times = (reader.u64()?, reader.u64()?);
-        let digest = Digest(reader.array()?);
-        let count = usize::try_from(reader.u64()?).ok()?;
-        if count > SEAL_INDEX_MAX || count.checked_mul(16)? != reader.remaining() {
-            return None;
-        }
-        let mut index = Vec::with_capacity(count);
-        for _ in 0..count {
-            index.push((Seq(reader.u64()?), reader.u64()?));
-        }
-        index.is_sorted().then_some(Seal { entries, frames, bytes, times, digest, index })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,24 +236,5 @@ mod tests {
         let checksum = salted_crc32(HEADER_SALT, &[&one[..SEGMENT_HEADER_LEN - 4]]);
         one[SEGMENT_HEADER_LEN - 4..].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(SegmentHeader::decode_one(&one), Err(HeaderFault::Newer { version: 3 }));
-    }
-
-    #[test]
-    fn marks_read_back_and_hostile_ones_are_refused() {
-        let seal = Seal {
-            entries: 1,
-            frames: 2,
-            bytes: 3,
-            times: (4, 5),
-            digest: Digest([6; 32]),
-            index: vec![(Seq(1), 4352), (Seq(9), 9000)],
-        };
-        let mark = Mark { chain: Digest([1; 32]), seal: Some(seal) };
-        assert_eq!(Mark::decode(&mark.encode(), true), Some(mark.clone()));
-        assert_eq!(Mark::decode(&mark.encode(), false), None);
-        let mut hostile = mark.encode();
-        let at = 32 + 40 + 32;
-        hostile[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert_eq!(Mark::decode(&hostile, true), None);
     }
 }

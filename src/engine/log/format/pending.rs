@@ -3,7 +3,7 @@
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Event, Kind, PayloadVersion};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
+use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
 
 /// Greatest number of bytes that an entry takes in a frame beside its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;

@@ -3,11 +3,12 @@
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::names;
-use crate::engine::log::merge::history::{Side, Sides};
-use crate::engine::log::merge::plan::{files_of, segments_of};
+use crate::engine::log::merge::content::{files_of, segments_of};
+use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::read::directory::ResumePoint;
-use crate::engine::log::read::reader::{ScanMode, StreamReader, Tail};
-use crate::engine::log::read::resync::Source;
+use crate::engine::log::read::item::Tail;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::OpenMode;
 use std::cmp::Ordering;
 

@@ -7,8 +7,9 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::header::SegmentHeader;
 use crate::engine::log::format::names;
+use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::read::directory::{list_segments, read_headers};
-use crate::engine::log::read::resync::Source;
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::io;
 use std::path::Path;
@@ -58,4 +59,20 @@ pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) ->
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         listed => listed,
     }
+}
+
+/// Returns the files of a stream that have the name of a segment.
+pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    list_files(sides.storage.as_ref(), sides.log(side), stream)
+}
+
+/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
+pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    let mut segments = Vec::new();
+    for base in files_of(sides, side, stream)? {
+        if content_of(sides.storage.as_ref(), sides.log(side), stream, base)?.is_segment() {
+            segments.push(base);
+        }
+    }
+    Ok(segments)
 }

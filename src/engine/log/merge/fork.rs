@@ -5,30 +5,15 @@
 //! (old id, number, digest), and so on inside each of them. So merges in any order come to the same names.
 //! docs/design/005-merge-and-forks.md.
 
-use crate::engine::checksum::Digest;
-use crate::engine::entry::{Entry, StreamId};
+use crate::engine::entry::StreamId;
 use crate::engine::error::Result;
 use crate::engine::log::format::header::Origin;
-use crate::engine::log::merge::history::{Part, Sides, difference, digests_at};
-use crate::engine::log::merge::merger::Fork;
+use crate::engine::log::merge::history::{difference, digests_at};
+use crate::engine::log::merge::report::Fork;
+use crate::engine::log::merge::sides::{Part, Sides};
 use std::collections::BTreeMap;
 
-const CONTENT_TAG: &[u8] = b"contexta entry content 0\0";
 const STREAM_TAG: &[u8] = b"contexta derived stream 0\0";
-
-/// What an entry says, whatever stream it is in: a digest over number, time, kind, version and payload.
-pub fn content_digest(entry: &Entry) -> Digest {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(CONTENT_TAG);
-    for number in [entry.stamp.seq.0, entry.stamp.time] {
-        hasher.update(&number.to_le_bytes());
-    }
-    for number in [entry.kind.0, entry.version.0] {
-        hasher.update(&number.to_le_bytes());
-    }
-    hasher.update(&entry.payload);
-    Digest(*hasher.finalize().as_bytes())
-}
 
 /// The id of what branches off at an origin.
 pub fn derived_id(origin: &Origin) -> StreamId {

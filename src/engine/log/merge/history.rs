@@ -2,143 +2,16 @@
 //! bounded memory.
 
 use crate::engine::checksum::Digest;
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::entry::{Entry, Seq};
 use crate::engine::error::Result;
 use crate::engine::log::merge::content::{Content, content_of};
-use crate::engine::log::merge::fork::content_digest;
+use crate::engine::log::merge::digest::content_digest;
+use crate::engine::log::merge::end::{End, EndWatch};
+use crate::engine::log::merge::sides::{Part, Sides};
 use crate::engine::log::read::directory::{ResumePoint, list_segments};
-use crate::engine::log::read::reader::{FindingKind, Item, ScanMode, StreamReader, Tail};
-use crate::engine::storage::Storage;
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
-use std::sync::Arc;
-
-/// Whose log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Side {
-    /// The one that is merged into.
-    Target,
-    /// The other one, which is only read.
-    Source,
-}
-
-/// Both logs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sides<'a> {
-    pub(super) storage: &'a Arc<dyn Storage>,
-    pub(super) from: &'a Path,
-    pub(super) into: &'a Path,
-}
-
-impl Sides<'_> {
-    pub(super) fn log(&self, side: Side) -> &Path {
-        match side {
-            Side::Target => self.into,
-            Side::Source => self.from,
-        }
-    }
-}
-
-/// Some entries of one stream as it lies in one log: `first` and on, up to before `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) side: Side,
-    pub(super) stream: StreamId,
-    pub(super) first: Seq,
-    pub(super) end: Option<Seq>,
-}
-
-impl Part {
-    /// All of a stream.
-    pub(super) fn whole(side: Side, stream: StreamId) -> Part {
-        Part { side, stream, first: Seq::FIRST, end: None }
-    }
-
-    /// What of it lies at or behind `seq`.
-    pub(super) fn from(&self, seq: Seq) -> Option<Part> {
-        Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
-    }
-
-    /// What of it lies before `seq`.
-    pub(super) fn until(&self, seq: Seq) -> Option<Part> {
-        let end = self.end.map_or(seq, |end| end.min(seq));
-        Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)
-    }
-}
-
-/// Bytes at the end of a stream that nobody can read: an unknown number of entries.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Lost {
-    pub(super) side: Side,
-    pub(super) stream: StreamId,
-    pub(super) segment: Seq,
-    pub(super) offset: u64,
-    /// Whether it looks like one commit that a crash cut short.
-    pub(super) torn: bool,
-    /// The number expected there.
-    pub(super) next: Seq,
-}
-
-/// How a stream ended that was read to its end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct End {
-    pub(super) side: Side,
-    pub(super) stream: StreamId,
-    /// All entries before this one are read or known to be missing.
-    pub(super) next: Seq,
-    /// Whether a mark says so.
-    pub(super) closed: bool,
-    pub(super) lost: Option<Lost>,
-    /// Behind the last whole frame.
-    pub(super) point: ResumePoint,
-}
-
-/// Watches a stream being read for what its end has lost.
-#[derive(Debug)]
-pub(super) struct EndWatch {
-    side: Side,
-    stream: StreamId,
-    last_finding: Option<(FindingKind, Seq, u64)>,
-    lost: Option<Lost>,
-}
-
-impl EndWatch {
-    pub(super) fn new(side: Side, stream: StreamId) -> EndWatch {
-        EndWatch { side, stream, last_finding: None, lost: None }
-    }
-
-    pub(super) fn see(&mut self, item: &Item) {
-        match item {
-            // A foreign file says nothing about this stream, and a segment whose headers were never finished never held an
-            // entry. What was damaged before them counts.
-            Item::Finding(f) if f.kind == FindingKind::Foreign => {}
-            Item::Finding(f) if f.kind == FindingKind::Torn && f.offset == 0 => {}
-            Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),
-            Item::Gap(gap) if gap.last.is_none() => self.lose(gap.first),
-            // What follows the damage bounds what it lost.
-            Item::Gap(_) | Item::Commit(_) => self.last_finding = None,
-        }
-    }
-
-    fn lose(&mut self, next: Seq) {
-        let Some((kind, segment, offset)) = self.last_finding else { return };
-        let torn = kind == FindingKind::Torn;
-        let EndWatch { side, stream, .. } = *self;
-        self.lost = Some(Lost { side, stream, segment, offset, torn, next });
-    }
-
-    /// How the stream ended, once `reader` gave everything.
-    pub(super) fn end(&self, reader: &StreamReader) -> End {
-        End {
-            side: self.side,
-            stream: self.stream,
-            next: reader.next_seq(),
-            closed: reader.tail() == Tail::Closed,
-            lost: self.lost,
-            point: reader.resume_point(),
-        }
-    }
-}
 
 #[derive(Debug)]
 struct PartReader {

@@ -2,7 +2,7 @@
 //!
 //! Guarantees: the source is only read. Merging again changes nothing. In whatever order logs are merged, the same entries
 //! come out: an entry is its (stream, sequence), and a stream with two histories is forked by a rule that follows from the
-//! entries alone ([`crate::engine::log::merge::fork`]). Intact goes over gap, longer over shorter; no entry that either side can
+//! entries alone ([`crate::engine::log::merge::derived_id`]). Intact goes over gap, longer over shorter; no entry that either side can
 //! read is lost, and what was known to be missing stays known. A merge that was interrupted is finished by repeating it.
 //!
 //! Left to others: bodies that entries refer to (copy them first), and projections (they notice by themselves).
@@ -10,172 +10,25 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::header::{HeaderFault, Origin};
+use crate::engine::log::format::header::HeaderFault;
 use crate::engine::log::format::names;
-use crate::engine::log::merge::apply::{carry_out, copy_segment, prepare, remove_segments};
+use crate::engine::log::merge::apply::carry_out;
 use crate::engine::log::merge::compare::{Likeness, compare};
-use crate::engine::log::merge::content::content_of;
-use crate::engine::log::merge::fork::{Branch, derived_id, unite};
-use crate::engine::log::merge::history::{Part, Side, Sides};
-use crate::engine::log::merge::plan::{Plan, damaged_of, files_of, segments_of};
-use crate::engine::log::merge::quarantine::{Quarantined, keep_segment, remove_leftovers};
-use crate::engine::log::read::directory::{list_segments, list_streams, log_bytes, origin_of, read_headers};
-use crate::engine::storage::{File, OpenMode, Storage};
+use crate::engine::log::merge::content::{files_of, segments_of};
+use crate::engine::log::merge::family::{Families, Family};
+use crate::engine::log::merge::fork::unite;
+use crate::engine::log::merge::lock::{Hold, MergeLock};
+use crate::engine::log::merge::options::MergeOptions;
+use crate::engine::log::merge::outline::damaged_of;
+use crate::engine::log::merge::plan::Plan;
+use crate::engine::log::merge::quarantine::keep_segment;
+use crate::engine::log::merge::report::{Change, MergeReport, SkipReason, StreamMerge};
+use crate::engine::log::merge::sides::{Side, Sides};
+use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
+use crate::engine::log::read::directory::{list_streams, log_bytes, read_headers};
+use crate::engine::storage::{OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The lock of whoever merges, in the directory for quarantine.
-const LOCK_NAME: &str = "merge.lock";
-/// Forks of forks of forks: deeper than this nothing that happens by itself goes.
-const DEPTH_MAX: usize = 64;
-
-/// What to merge.
-#[derive(Debug, Clone)]
-pub struct MergeOptions {
-    /// The log that is copied from. It is not changed, and may be on a disk that cannot be written.
-    pub from: PathBuf,
-    /// The log that is copied into; created where it is missing.
-    pub into: PathBuf,
-    /// Where copies of damaged segments go before others take their place.
-    pub quarantine: PathBuf,
-    /// About how large a new segment may become.
-    pub segment_bytes_max: u64,
-}
-
-impl MergeOptions {
-    /// Merges `from` into `into`.
-    pub fn new(from: &Path, into: &Path, quarantine: &Path) -> MergeOptions {
-        MergeOptions {
-            from: from.to_path_buf(),
-            into: into.to_path_buf(),
-            quarantine: quarantine.to_path_buf(),
-            segment_bytes_max: 64 << 20,
-        }
-    }
-}
-
-/// What became of one stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// The target did not have it: its segments were copied, damage included.
-    Copied,
-    /// The target had all of it.
-    Unchanged,
-    /// The source had the same bytes and more behind them.
-    Extended,
-    /// The target's stream was made of both: entries that it did not have before, and those of them that filled gaps.
-    United {
-        /// New entries.
-        added: u64,
-        /// Those of them that were missing between others.
-        filled: u64,
-    },
-    /// Its entries are under other ids now, as the stream it branched off from was forked before that.
-    Moved,
-    /// It was left as it is.
-    Skipped(SkipReason),
-}
-
-/// Why a stream was left as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SkipReason {
-    /// A living writer holds it in the target, or there are no locks that would tell. Merge again later.
-    Held,
-    /// A segment of it was written in a newer format.
-    Newer,
-    /// The source could not be read.
-    Unreadable,
-    /// It is forked over and over.
-    TooDeep,
-}
-
-impl SkipReason {
-    /// A stable lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            SkipReason::Held => "held_by_a_writer",
-            SkipReason::Newer => "newer_format",
-            SkipReason::Unreadable => "source_unreadable",
-            SkipReason::TooDeep => "forked_too_deep",
-        }
-    }
-}
-
-impl Change {
-    /// A stable lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Change::Copied => "copied",
-            Change::Unchanged => "unchanged",
-            Change::Extended => "extended",
-            Change::United { .. } => "united",
-            Change::Moved => "moved",
-            Change::Skipped(_) => "skipped",
-        }
-    }
-}
-
-/// One stream of a merge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StreamMerge {
-    /// Its id.
-    pub stream: StreamId,
-    /// What became of it.
-    pub change: Change,
-    /// Bytes written for it.
-    pub bytes: u64,
-}
-
-/// A stream that had two histories.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fork {
-    /// The stream.
-    pub stream: StreamId,
-    /// The first number with two meanings.
-    pub first: Seq,
-    /// Whose entries keep the id from there on.
-    pub kept: Side,
-    /// The id under which the other entries are from there on.
-    pub derived: StreamId,
-}
-
-/// What a merge did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MergeReport {
-    /// Every stream of the source, and every other one that was written or moved.
-    pub streams: Vec<StreamMerge>,
-    /// Every fork found.
-    pub forks: Vec<Fork>,
-    /// Damaged segments of the target that were replaced, as they were.
-    pub quarantined: Vec<Quarantined>,
-}
-
-impl MergeReport {
-    /// Whether the target is as it was.
-    pub fn is_unchanged(&self) -> bool {
-        self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))
-    }
-}
-
-/// Streams that may have to do with each other: an id, and what branched off from it.
-#[derive(Debug, Default)]
-struct Family {
-    source: BTreeSet<StreamId>,
-    target: BTreeSet<StreamId>,
-    /// Where each of them that branches off does so.
-    origins: BTreeMap<StreamId, Origin>,
-    too_deep: bool,
-}
-
-impl Family {
-    /// What a stream branched off from, and what that did, and so on.
-    fn line(&self, id: StreamId) -> Vec<StreamId> {
-        let parent = |id: &StreamId| self.origins.get(id).map(|origin| origin.parent);
-        std::iter::successors(parent(&id), parent).take(DEPTH_MAX).collect()
-    }
-}
 
 /// Merges a log into another. `progress` hears of bytes of the source done and in all.
 ///
@@ -204,7 +57,10 @@ pub fn merge_locked(
     let streams = list_streams(storage.as_ref(), &options.from)?;
     let total = log_bytes(storage.as_ref(), &options.from, &streams);
     let mut merger = Merger { sides, options, report: MergeReport::default() };
-    let families = merger.families(&streams)?;
+    let Families { families, unreadable } = Families::find(&merger.sides, &streams)?;
+    for id in unreadable {
+        merger.say(id, Change::Skipped(SkipReason::Unreadable), 0);
+    }
     let mut done = 0;
     for family in families {
         let before = (merger.report.streams.len(), merger.report.forks.len());
@@ -225,29 +81,6 @@ pub fn merge_locked(
     Ok(merger.report)
 }
 
-/// The lock of a merge. It is released when the value is dropped or the process ends.
-#[derive(Debug)]
-pub struct MergeLock {
-    _file: Arc<dyn File>,
-}
-
-impl MergeLock {
-    /// Acquires the lock for merges with this quarantine directory, and removes what an interrupted merge left there.
-    ///
-    /// Where the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if another
-    /// merge has the lock; the directory could not be written.
-    pub fn acquire(storage: &dyn Storage, quarantine: &Path) -> Result<MergeLock> {
-        storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
-        let path = quarantine.join(LOCK_NAME);
-        let file = storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))?;
-        if matches!(file.try_lock(), Ok(false)) {
-            return Err(Error::MergeBusy { path });
-        }
-        remove_leftovers(storage, quarantine)?;
-        Ok(MergeLock { _file: file })
-    }
-}
-
 struct Merger<'a> {
     sides: Sides<'a>,
     options: &'a MergeOptions,
@@ -255,67 +88,6 @@ struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    /// The source's streams with all that may have to do with them, the oldest first.
-    fn families(&mut self, streams: &[StreamId]) -> Result<Vec<Family>> {
-        let mut origins = BTreeMap::new();
-        let mut present: BTreeMap<StreamId, [bool; 2]> = BTreeMap::new();
-        let target = list_streams(self.sides.storage.as_ref(), self.sides.into)?;
-        for (side, ids) in [(Side::Target, &target[..]), (Side::Source, streams)] {
-            for id in ids {
-                let log = self.sides.log(side);
-                // A folder of the source that cannot be listed is a stream that cannot be read.
-                let listed = list_segments(self.sides.storage.as_ref(), log, *id);
-                if side == Side::Source && matches!(listed, Err(Error::Io { .. })) {
-                    self.say(*id, Change::Skipped(SkipReason::Unreadable), 0);
-                    continue;
-                }
-                if !self.is_present(side, *id)? {
-                    continue;
-                }
-                let [there, here] = present.entry(*id).or_default();
-                *(if side == Side::Target { there } else { here }) = true;
-                let origin = match origin_of(self.sides.storage.as_ref(), log, *id) {
-                    // Whoever comes to this stream says that it cannot be read.
-                    Err(Error::Io { .. }) if side == Side::Source => None,
-                    origin => origin?,
-                };
-                // An origin that the name does not follow from is none.
-                origins.extend(origin.filter(|o| derived_id(o) == *id).map(|o| (*id, o)));
-            }
-        }
-        let mut families: BTreeMap<StreamId, Family> = BTreeMap::new();
-        for (id, [there, here]) in present {
-            let mut line = vec![id];
-            let mut root = id;
-            while let Some(origin) = origins.get(&root).filter(|_| line.len() <= DEPTH_MAX) {
-                root = origin.parent;
-                line.push(root);
-            }
-            let family = families.entry(root).or_default();
-            family.too_deep |= line.len() > DEPTH_MAX;
-            family.origins.extend(line.iter().filter_map(|id| Some((*id, *origins.get(id)?))));
-            family.target.extend(there.then_some(id));
-            family.source.extend(here.then_some(id));
-        }
-        Ok(families.into_values().filter(|family| !family.source.is_empty()).collect())
-    }
-
-    /// Returns whether a side has a stream: of the source only segments count, of the target any file that may be in the way.
-    fn is_present(&self, side: Side, id: StreamId) -> Result<bool> {
-        if side == Side::Target {
-            return Ok(!files_of(&self.sides, side, id)?.is_empty());
-        }
-        for base in files_of(&self.sides, side, id)? {
-            match content_of(self.sides.storage.as_ref(), self.sides.from, id, base) {
-                Ok(content) if !content.is_segment() => {}
-                // That it cannot be read is said where the stream is merged.
-                Ok(_) | Err(Error::Io { .. }) => return Ok(true),
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(false)
-    }
-
     fn say(&mut self, stream: StreamId, change: Change, bytes: u64) {
         self.report.streams.push(StreamMerge { stream, change, bytes });
     }
@@ -476,60 +248,5 @@ impl Merger<'_> {
             }
         }
         Ok(false)
-    }
-}
-
-impl Family {
-    /// The streams of one side as a tree. A parent that is not there is a branch without parts.
-    fn tree(&self, side: Side) -> Option<Branch> {
-        let ids = if side == Side::Target { &self.target } else { &self.source };
-        let mut children: BTreeMap<StreamId, BTreeSet<StreamId>> = BTreeMap::new();
-        let mut root = None;
-        for id in ids {
-            let mut id = *id;
-            while let Some(origin) = self.origins.get(&id) {
-                children.entry(origin.parent).or_default().insert(id);
-                id = origin.parent;
-            }
-            root = Some(id);
-        }
-        root.map(|root| self.branch(side, root, &children))
-    }
-
-    fn branch(&self, side: Side, id: StreamId, children: &BTreeMap<StreamId, BTreeSet<StreamId>>) -> Branch {
-        let ids = if side == Side::Target { &self.target } else { &self.source };
-        let parts = if ids.contains(&id) { vec![Part::whole(side, id)] } else { Vec::new() };
-        let below = children.get(&id).into_iter().flatten();
-        let below = below.map(|child| self.branch(side, *child, children)).collect();
-        Branch { id, origin: self.origins.get(&id).copied(), parts, children: below }
-    }
-}
-
-/// Keeps writers away from a stream of the target.
-enum Hold {
-    /// No writer can have it: there is no lock file, or it is held here.
-    Free { _locks: Vec<Arc<dyn File>> },
-    /// A writer has it, or nobody can say.
-    Busy,
-}
-
-impl Hold {
-    fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
-        let mut locks = Vec::new();
-        // A writer whose sync failed goes on under the other name.
-        for name in [names::LOCK_NAME, names::LEFT_NAME] {
-            let path = names::stream_dir(sides.into, stream).join(name);
-            match sides.storage.open(&path, OpenMode::ReadWrite) {
-                Ok(file) if matches!(file.try_lock(), Ok(true)) => locks.push(file),
-                Ok(_) => return Ok(Hold::Busy),
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(Error::io("open", &path, e)),
-            }
-        }
-        Ok(Hold::Free { _locks: locks })
-    }
-
-    fn is_busy(&self) -> bool {
-        matches!(self, Hold::Busy)
     }
 }

@@ -1,15 +1,29 @@
-//! Copying of the streams of another log into this one.
+//! Merging: the streams of another log are copied into this one. [`merge`] describes the guarantees.
 
 mod apply;
 mod compare;
 mod content;
-pub mod fork;
+mod digest;
+mod encode;
+mod end;
+mod family;
+mod fork;
 mod history;
+mod lock;
 mod merger;
+mod options;
+mod outline;
 mod plan;
-pub mod quarantine;
+mod quarantine;
+mod report;
+mod sides;
+mod staged;
 
-pub use history::Side;
-pub use merger::{
-    Change, Fork, MergeLock, MergeOptions, MergeReport, SkipReason, StreamMerge, merge, merge_locked,
-};
+pub use digest::content_digest;
+pub use fork::derived_id;
+pub use lock::MergeLock;
+pub use merger::{merge, merge_locked};
+pub use options::MergeOptions;
+pub use quarantine::{Quarantined, quarantine};
+pub use report::{Change, Fork, MergeReport, SkipReason, StreamMerge};
+pub use sides::Side;

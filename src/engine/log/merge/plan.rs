@@ -8,118 +8,21 @@
 //! 4. Files that are no segments (neither a header of their own nor an entry) begin and bound nothing. They stay in the target
 //!    until a segment needs their name, or until what follows them is removed; then they go to quarantine.
 
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::header::{Origin, SegmentHeader};
+use crate::engine::log::format::header::Origin;
 use crate::engine::log::format::names;
-use crate::engine::log::merge::content::{Content, content_of, list_files};
-use crate::engine::log::merge::fork::{Branch, content_digest};
-use crate::engine::log::merge::history::{End, EndWatch, HistoryReader, Lost, Part, Side, Sides};
-use crate::engine::log::merge::quarantine::is_damage;
+use crate::engine::log::merge::content::files_of;
+use crate::engine::log::merge::end::{End, Lost};
+use crate::engine::log::merge::fork::Branch;
+use crate::engine::log::merge::history::HistoryReader;
+use crate::engine::log::merge::outline::{Outline, Tally, damaged_of};
+use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::read_headers;
-use crate::engine::log::read::reader::{Item, ScanMode, StreamReader};
-use crate::engine::log::read::resync::ZEROS_READ_MAX;
-use crate::engine::storage::{File, OpenMode, data_end_before, read_full_at};
+use crate::engine::log::read::source::content_len;
+use crate::engine::storage::OpenMode;
 use std::collections::BTreeSet;
 use std::io;
-
-/// A running digest over entries.
-#[derive(Debug, Default)]
-struct Tally {
-    hasher: blake3::Hasher,
-    count: u64,
-    last: Option<Seq>,
-}
-
-impl Tally {
-    fn push(&mut self, entry: &Entry) {
-        self.hasher.update(&content_digest(entry).0);
-        self.count += 1;
-        self.last = Some(entry.stamp.seq);
-    }
-
-    fn same(&self, other: &Tally) -> bool {
-        self.count == other.count && self.hasher.finalize() == other.hasher.finalize()
-    }
-}
-
-/// A segment file as a full scan sees it.
-#[derive(Debug)]
-pub(super) struct FileOutline {
-    pub(super) base: Seq,
-    pub(super) header: Option<SegmentHeader>,
-    pub(super) damaged: bool,
-    tally: Tally,
-    /// Whether it holds entries that are not asked for.
-    over: bool,
-}
-
-/// A stream as a full scan sees it.
-#[derive(Debug)]
-pub(super) struct Outline {
-    /// Its segments: the files with a header of their own, or with entries.
-    pub(super) files: Vec<FileOutline>,
-    /// The other files that have the name of a segment, without unfinished ones.
-    pub(super) strays: BTreeSet<Seq>,
-    end: Option<End>,
-}
-
-impl Outline {
-    const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
-
-    pub(super) fn file(&self, base: Seq) -> Option<&FileOutline> {
-        self.files.iter().find(|file| file.base == base)
-    }
-
-    /// Scans what a part is a part of.
-    fn of(sides: &Sides<'_>, part: Option<&Part>) -> Result<Outline> {
-        let Some(part) = part else { return Ok(Outline::NONE) };
-        let log = sides.log(part.side);
-        let mut outline = Outline::NONE;
-        for base in files_of(sides, part.side, part.stream)? {
-            let header = match content_of(sides.storage.as_ref(), log, part.stream, base)? {
-                Content::Own(header) => Some(*header),
-                Content::Unknown | Content::Foreign => None,
-                Content::Unfinished => continue,
-            };
-            let tally = Tally::default();
-            outline.files.push(FileOutline { base, header, damaged: false, tally, over: false });
-        }
-        let mut reader = StreamReader::open(sides.storage, log, part.stream, ScanMode::Full)?;
-        let mut watch = EndWatch::new(part.side, part.stream);
-        while let Some(item) = reader.next_item()? {
-            watch.see(&item);
-            let base = match &item {
-                Item::Commit(commit) => commit.segment,
-                Item::Finding(finding) => finding.segment,
-                Item::Gap(_) => continue,
-            };
-            let Some(file) = outline.files.iter_mut().find(|file| file.base == base) else { continue };
-            match item {
-                Item::Commit(commit) => {
-                    for entry in &commit.entries {
-                        if part.end.is_some_and(|end| entry.stamp.seq >= end) {
-                            file.over = true;
-                        } else {
-                            file.tally.push(entry);
-                        }
-                    }
-                }
-                Item::Finding(finding) => file.damaged |= is_damage(finding.kind),
-                Item::Gap(_) => {}
-            }
-        }
-        let is_stray = |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.over;
-        outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();
-        // Where only the front of a stream is asked for its end says nothing.
-        outline.end = part.end.is_none().then(|| watch.end(&reader));
-        Ok(outline)
-    }
-
-    fn count(&self) -> u64 {
-        self.files.iter().map(|file| file.tally.count).sum()
-    }
-}
 
 /// What becomes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,39 +66,6 @@ pub(super) struct Plan {
     pub(super) added: u64,
     /// Those of them that were missing between others.
     pub(super) filled: u64,
-}
-
-/// Those of a stream's segments in the target that hold bytes nobody can read.
-pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
-    let mut damaged = BTreeSet::new();
-    if !bases.is_empty() {
-        let mut reader = StreamReader::open(sides.storage, sides.into, stream, ScanMode::Full)?;
-        while let Some(item) = reader.next_item()? {
-            if let Item::Finding(finding) = item
-                && is_damage(finding.kind)
-                && bases.contains(&finding.segment)
-            {
-                damaged.insert(finding.segment);
-            }
-        }
-    }
-    Ok(damaged.into_iter().collect())
-}
-
-/// Returns the files of a stream that have the name of a segment.
-pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
-    list_files(sides.storage.as_ref(), sides.log(side), stream)
-}
-
-/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
-pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
-    let mut segments = Vec::new();
-    for base in files_of(sides, side, stream)? {
-        if content_of(sides.storage.as_ref(), sides.log(side), stream, base)?.is_segment() {
-            segments.push(base);
-        }
-    }
-    Ok(segments)
 }
 
 impl Plan {
@@ -372,28 +242,4 @@ fn salt_and_len(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> R
     let header = read_headers(file.as_ref(), stream, base).map_err(wrap)?.header.ok();
     let len = content_len(file.as_ref()).map_err(wrap)?;
     Ok(header.map(|header| (header.salt, len)))
-}
-
-/// Returns the offset behind the last byte that is not zero. Long runs of zeros that were never written are not read.
-pub(super) fn content_len(file: &dyn File) -> io::Result<u64> {
-    const CHUNK: u64 = 64 << 10;
-    let mut end = file.len()?;
-    let mut buffer = vec![0u8; CHUNK as usize];
-    let mut zeros = 0;
-    while end > 0 {
-        let start = end.saturating_sub(CHUNK);
-        let part = buffer.get_mut(..(end - start) as usize).unwrap_or_default();
-        let got = read_full_at(file, start, part)?;
-        let there = part.get(..got).unwrap_or_default();
-        if let Some(at) = there.iter().rposition(|byte| *byte != 0) {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-        zeros += CHUNK;
-        if zeros >= ZEROS_READ_MAX {
-            end = data_end_before(file, end)?;
-            zeros = 0;
-        }
-    }
-    Ok(0)
 }

@@ -6,7 +6,8 @@
 
 use crate::engine::entry::{Entry, Gap, Seq, Stamp, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::read::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::storage::Storage;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -8,18 +8,18 @@
 //!    anywhere is confirmed by a second reading.
 //! 5. A segment whose creation was not finished is passed over, and named by `unfinished_creation`.
 
-use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
-use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::{
-    FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt,
-};
-use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
+use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
+use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
+use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
 use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
-use crate::engine::log::read::resync::{Source, next_frame, whole};
+use crate::engine::log::read::item::{Commit, Finding, FindingKind, Item, Tail};
+use crate::engine::log::read::scan::{SegmentScan, Step};
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -33,200 +33,6 @@ pub enum ScanMode {
     Follow,
     /// Everything: chain and seals are checked, an unfinished end is torn.
     Full,
-}
-
-/// One commit, with the place it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// The segment, by its first sequence number.
-    pub segment: Seq,
-    /// Offset of its frame.
-    pub offset: u64,
-    /// Offset behind its frame.
-    pub end: u64,
-    /// Its entries, at least one.
-    pub entries: Vec<Entry>,
-}
-
-/// What a scan noticed about bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingKind {
-    /// Bytes that should hold frames hold none.
-    Damaged,
-    /// The end of the stream holds part of a frame: a write that a crash cut short, or damage to the last frame.
-    Torn,
-    /// One of the two header copies, or the zeros between them, are damaged. No entry is lost by it.
-    HeaderCopy,
-    /// Neither header copy is whole.
-    HeaderLost,
-    /// The segment says it belongs elsewhere: another stream, or another base number than its name.
-    Foreign,
-    /// The segment was written in a format that needs a newer reader.
-    Newer {
-        /// The format version it was written in.
-        version: u16,
-    },
-    /// A frame whose numbers came before: a copy of an earlier one.
-    Doubled,
-    /// A whole frame that does not hold entries as this build knows them.
-    Unreadable,
-    /// A mark or header disagrees with the chain over the entries before it.
-    ChainBroken,
-    /// A seal disagrees with its segment's bytes or counts.
-    SealBroken,
-}
-
-impl FindingKind {
-    /// A stable lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            FindingKind::Damaged => "damaged",
-            FindingKind::Torn => "torn",
-            FindingKind::HeaderCopy => "header_copy_damaged",
-            FindingKind::HeaderLost => "header_lost",
-            FindingKind::Foreign => "foreign_segment",
-            FindingKind::Newer { .. } => "newer_format",
-            FindingKind::Doubled => "doubled",
-            FindingKind::Unreadable => "unreadable_frame",
-            FindingKind::ChainBroken => "chain_broken",
-            FindingKind::SealBroken => "seal_broken",
-        }
-    }
-}
-
-/// Something wrong at a place in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finding {
-    /// What.
-    pub kind: FindingKind,
-    /// The stream.
-    pub stream: StreamId,
-    /// The segment, by its first sequence number.
-    pub segment: Seq,
-    /// Where in the segment's file it begins.
-    pub offset: u64,
-    /// How many bytes it concerns.
-    pub len: u64,
-}
-
-/// A value in the flow of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// Entries of one frame.
-    Commit(Commit),
-    /// Entries that are missing before the next commit.
-    Gap(Gap),
-    /// What is wrong with the bytes; the numbers lost by it follow as a gap.
-    Finding(Finding),
-}
-
-/// How a stream ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tail {
-    /// The last thing in it is a close mark or seal.
-    Closed,
-    /// The last thing in it is a commit (or nothing at all): its writer is alive, or was killed between commits.
-    Open,
-    /// Bytes that are not a whole frame follow: a write in flight, a torn one, or damage.
-    Unfinished {
-        /// Where they begin.
-        offset: u64,
-    },
-}
-
-enum Step {
-    Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
-    Damage { offset: u64, end: u64, torn: bool },
-    End { tail: Tail },
-}
-
-#[derive(Debug)]
-struct SegmentScan {
-    base: Seq,
-    salt: u64,
-    source: Source,
-    offset: u64,
-    after_mark: bool,
-    /// Whether an unfinished end is left alone.
-    follow: bool,
-}
-
-impl SegmentScan {
-    fn next(&mut self) -> io::Result<Step> {
-        let offset = self.offset;
-        let head = self.source.bytes(offset, FRAME_HEADER_LEN)?;
-        if head.is_empty() {
-            return Ok(self.end());
-        }
-        if is_zero(head) {
-            let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
-            return self.damage(offset, nonzero, None);
-        }
-        let header = FrameHeader::decode(head, frame_salt(self.salt, offset));
-        if let Some(header) = header
-            && whole(&mut self.source, offset, &header, self.salt)?
-        {
-            let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
-            let payload = payload.to_vec();
-            self.offset = offset + header.frame_len();
-            self.after_mark = header.entries == 0;
-            return Ok(Step::Frame { offset, header, payload });
-        }
-        self.damage(offset, offset, header)
-    }
-
-    /// Reads on as [`SegmentScan::next`] does, but returns damage only if reading the bytes again finds the same: another
-    /// process may have been in the middle of writing.
-    fn next_twice(&mut self) -> io::Result<Step> {
-        let (offset, after_mark) = (self.offset, self.after_mark);
-        let mut step = self.next()?;
-        for _ in 0..LOOKS_MAX {
-            let Step::Damage { end: before, .. } = step else { break };
-            self.source.refresh()?;
-            (self.offset, self.after_mark) = (offset, after_mark);
-            step = self.next()?;
-            if matches!(step, Step::Damage { end, .. } if end == before) {
-                break;
-            }
-        }
-        Ok(step)
-    }
-
-    fn end(&self) -> Step {
-        Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
-    }
-
-    /// Bytes at `offset` are no frame; looks for the next one from `search` on.
-    fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
-        let search = search - search % 8;
-        let from = if search == offset { offset + 8 } else { search };
-        if let Some(found) = next_frame(&mut self.source, from, self.salt)? {
-            self.offset = found;
-            self.after_mark = false;
-            return Ok(Step::Damage { offset, end: found, torn: false });
-        }
-        if self.follow {
-            return Ok(Step::End { tail: Tail::Unfinished { offset } });
-        }
-        let end = self.source.file_len();
-        let torn = self.looks_torn(offset, end, header)?;
-        self.offset = end;
-        Ok(Step::Damage { offset, end, torn })
-    }
-
-    /// A crash leaves the front of one frame, then zeros or the end of the file. Damage may look the same;
-    /// either way the entries of that frame are gone and are reported.
-    fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
-        let frame_end = match header {
-            Some(header) => offset + header.frame_len(),
-            None => offset + FRAME_HEADER_LEN as u64,
-        };
-        if frame_end > end {
-            return Ok(true);
-        }
-        let last = self.source.bytes(frame_end - 8, 8)?.to_vec();
-        Ok(is_zero(&last) && self.source.first_nonzero(frame_end)?.is_none())
-    }
 }
 
 /// Reads one stream from a point on.
@@ -255,9 +61,6 @@ pub struct StreamReader {
     /// The last segment met whose creation was not finished.
     unfinished_creation: Option<Seq>,
 }
-
-/// Greatest number of times that bytes are read again that look damaged and differ each time.
-const LOOKS_MAX: usize = 8;
 
 impl StreamReader {
     /// Reads the whole stream.

@@ -14,10 +14,12 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::format::header::{Home, SegmentHeader};
 use crate::engine::log::format::names;
 use crate::engine::log::read::directory::{
-    ResumePoint, create_segment, home_of, list_segments, list_streams, may_be_creation,
+    ResumePoint, home_of, list_segments, list_streams, may_be_creation,
 };
-use crate::engine::log::read::reader::{Item, ScanMode, StreamReader, Tail};
+use crate::engine::log::read::item::{Item, Tail};
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::log::write::active::ActiveSegment;
+use crate::engine::log::write::create::create_segment;
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;

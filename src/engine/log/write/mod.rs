@@ -2,6 +2,13 @@
 
 mod active;
 mod claim;
-pub(super) mod durability;
+mod create;
+mod durability;
 mod group;
-pub(super) mod log;
+mod log;
+mod options;
+mod shared;
+
+pub use durability::{BatchOptions, Durability};
+pub use log::{Committed, Log};
+pub use options::LogOptions;

@@ -1,0 +1,128 @@
+//! The segments of a stream as a full scan finds them.
+
+use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::format::header::SegmentHeader;
+use crate::engine::log::merge::content::{Content, content_of, files_of};
+use crate::engine::log::merge::digest::content_digest;
+use crate::engine::log::merge::end::{End, EndWatch};
+use crate::engine::log::merge::quarantine::is_damage;
+use crate::engine::log::merge::sides::{Part, Sides};
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use std::collections::BTreeSet;
+
+/// A running digest over entries.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) hasher: blake3::Hasher,
+    pub(super) count: u64,
+    pub(super) last: Option<Seq>,
+}
+
+impl Tally {
+    pub(super) fn push(&mut self, entry: &Entry) {
+        self.hasher.update(&content_digest(entry).0);
+        self.count += 1;
+        self.last = Some(entry.stamp.seq);
+    }
+
+    pub(super) fn same(&self, other: &Tally) -> bool {
+        self.count == other.count && self.hasher.finalize() == other.hasher.finalize()
+    }
+}
+
+/// A segment file as a full scan sees it.
+#[derive(Debug)]
+pub(super) struct FileOutline {
+    pub(super) base: Seq,
+    pub(super) header: Option<SegmentHeader>,
+    pub(super) damaged: bool,
+    pub(super) tally: Tally,
+    /// Whether it holds entries that are not asked for.
+    pub(super) over: bool,
+}
+
+/// A stream as a full scan sees it.
+#[derive(Debug)]
+pub(super) struct Outline {
+    /// Its segments: the files with a header of their own, or with entries.
+    pub(super) files: Vec<FileOutline>,
+    /// The other files that have the name of a segment, without unfinished ones.
+    pub(super) strays: BTreeSet<Seq>,
+    pub(super) end: Option<End>,
+}
+
+impl Outline {
+    const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
+
+    pub(super) fn file(&self, base: Seq) -> Option<&FileOutline> {
+        self.files.iter().find(|file| file.base == base)
+    }
+
+    /// Scans what a part is a part of.
+    pub(super) fn of(sides: &Sides<'_>, part: Option<&Part>) -> Result<Outline> {
+        let Some(part) = part else { return Ok(Outline::NONE) };
+        let log = sides.log(part.side);
+        let mut outline = Outline::NONE;
+        for base in files_of(sides, part.side, part.stream)? {
+            let header = match content_of(sides.storage.as_ref(), log, part.stream, base)? {
+                Content::Own(header) => Some(*header),
+                Content::Unknown | Content::Foreign => None,
+                Content::Unfinished => continue,
+            };
+            let tally = Tally::default();
+            outline.files.push(FileOutline { base, header, damaged: false, tally, over: false });
+        }
+        let mut reader = StreamReader::open(sides.storage, log, part.stream, ScanMode::Full)?;
+        let mut watch = EndWatch::new(part.side, part.stream);
+        while let Some(item) = reader.next_item()? {
+            watch.see(&item);
+            let base = match &item {
+                Item::Commit(commit) => commit.segment,
+                Item::Finding(finding) => finding.segment,
+                Item::Gap(_) => continue,
+            };
+            let Some(file) = outline.files.iter_mut().find(|file| file.base == base) else { continue };
+            match item {
+                Item::Commit(commit) => {
+                    for entry in &commit.entries {
+                        if part.end.is_some_and(|end| entry.stamp.seq >= end) {
+                            file.over = true;
+                        } else {
+                            file.tally.push(entry);
+                        }
+                    }
+                }
+                Item::Finding(finding) => file.damaged |= is_damage(finding.kind),
+                Item::Gap(_) => {}
+            }
+        }
+        let is_stray = |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.over;
+        outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();
+        // Where only the front of a stream is asked for its end says nothing.
+        outline.end = part.end.is_none().then(|| watch.end(&reader));
+        Ok(outline)
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.files.iter().map(|file| file.tally.count).sum()
+    }
+}
+
+/// Those of a stream's segments in the target that hold bytes nobody can read.
+pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
+    let mut damaged = BTreeSet::new();
+    if !bases.is_empty() {
+        let mut reader = StreamReader::open(sides.storage, sides.into, stream, ScanMode::Full)?;
+        while let Some(item) = reader.next_item()? {
+            if let Item::Finding(finding) = item
+                && is_damage(finding.kind)
+                && bases.contains(&finding.segment)
+            {
+                damaged.insert(finding.segment);
+            }
+        }
+    }
+    Ok(damaged.into_iter().collect())
+}

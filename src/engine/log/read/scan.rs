@@ -1,0 +1,108 @@
+//! The scan of one segment: whole frames, and the damaged bytes between them.
+
+use crate::engine::bytes::is_zero;
+use crate::engine::entry::Seq;
+use crate::engine::log::format::frame::{FrameHeader, frame_salt};
+use crate::engine::log::format::limits::FRAME_HEADER_LEN;
+use crate::engine::log::read::item::Tail;
+use crate::engine::log::read::resync::{next_frame, whole};
+use crate::engine::log::read::source::Source;
+use std::io;
+
+/// Greatest number of times that bytes are read again that look damaged and differ each time.
+const LOOKS_MAX: usize = 8;
+
+pub(super) enum Step {
+    Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
+    Damage { offset: u64, end: u64, torn: bool },
+    End { tail: Tail },
+}
+
+#[derive(Debug)]
+pub(super) struct SegmentScan {
+    pub(super) base: Seq,
+    pub(super) salt: u64,
+    pub(super) source: Source,
+    pub(super) offset: u64,
+    pub(super) after_mark: bool,
+    /// Whether an unfinished end is left alone.
+    pub(super) follow: bool,
+}
+
+impl SegmentScan {
+    fn next(&mut self) -> io::Result<Step> {
+        let offset = self.offset;
+        let head = self.source.bytes(offset, FRAME_HEADER_LEN)?;
+        if head.is_empty() {
+            return Ok(self.end());
+        }
+        if is_zero(head) {
+            let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
+            return self.damage(offset, nonzero, None);
+        }
+        let header = FrameHeader::decode(head, frame_salt(self.salt, offset));
+        if let Some(header) = header
+            && whole(&mut self.source, offset, &header, self.salt)?
+        {
+            let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
+            let payload = payload.to_vec();
+            self.offset = offset + header.frame_len();
+            self.after_mark = header.entries == 0;
+            return Ok(Step::Frame { offset, header, payload });
+        }
+        self.damage(offset, offset, header)
+    }
+
+    /// Reads on as [`SegmentScan::next`] does, but returns damage only if reading the bytes again finds the same: another
+    /// process may have been in the middle of writing.
+    pub(super) fn next_twice(&mut self) -> io::Result<Step> {
+        let (offset, after_mark) = (self.offset, self.after_mark);
+        let mut step = self.next()?;
+        for _ in 0..LOOKS_MAX {
+            let Step::Damage { end: before, .. } = step else { break };
+            self.source.refresh()?;
+            (self.offset, self.after_mark) = (offset, after_mark);
+            step = self.next()?;
+            if matches!(step, Step::Damage { end, .. } if end == before) {
+                break;
+            }
+        }
+        Ok(step)
+    }
+
+    fn end(&self) -> Step {
+        Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
+    }
+
+    /// Bytes at `offset` are no frame; looks for the next one from `search` on.
+    fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
+        let search = search - search % 8;
+        let from = if search == offset { offset + 8 } else { search };
+        if let Some(found) = next_frame(&mut self.source, from, self.salt)? {
+            self.offset = found;
+            self.after_mark = false;
+            return Ok(Step::Damage { offset, end: found, torn: false });
+        }
+        if self.follow {
+            return Ok(Step::End { tail: Tail::Unfinished { offset } });
+        }
+        let end = self.source.file_len();
+        let torn = self.looks_torn(offset, end, header)?;
+        self.offset = end;
+        Ok(Step::Damage { offset, end, torn })
+    }
+
+    /// A crash leaves the front of one frame, then zeros or the end of the file. Damage may look the same;
+    /// either way the entries of that frame are gone and are reported.
+    fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
+        let frame_end = match header {
+            Some(header) => offset + header.frame_len(),
+            None => offset + FRAME_HEADER_LEN as u64,
+        };
+        if frame_end > end {
+            return Ok(true);
+        }
+        let last = self.source.bytes(frame_end - 8, 8)?.to_vec();
+        Ok(is_zero(&last) && self.source.first_nonzero(frame_end)?.is_none())
+    }
+}
