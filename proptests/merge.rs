@@ -10,6 +10,7 @@ use contexta::engine::log::merge::quarantine;
 use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
 use contexta::engine::log::merge::{content_digest, derived_id};
 use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::storage::{OpenMode, Storage};
 use proptest::prelude::*;
@@ -54,7 +55,7 @@ fn at(workspace: &Workspace, root: &str) -> Workspace {
 fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<MergeReport> {
     let mut options = MergeOptions::new(&from.log_dir(), &into.log_dir(), &into.root.join("quarantine"));
     options.segment_bytes_max = SMALL;
-    merge(storage, &options, &|_, _| {})
+    merge(storage, &options, Progress::none())
 }
 
 /// Merges, and holds the merge to what every merge keeps: the source as it was; nothing to do a second time; every entry

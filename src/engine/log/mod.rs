@@ -26,4 +26,4 @@ mod write;
 pub use format::{frame, header, limits, mark, names, pending};
 pub use read::{Commit, Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
 pub use read::{directory, ordered, source};
-pub use write::{BatchOptions, Committed, Durability, Log, LogOptions};
+pub use write::{BatchOptions, Committed, Durability, Log, LogOptions, UnknownDurability};

@@ -4,37 +4,37 @@ use crate::engine::bytes::Reader;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 
-/// A mark: where a writer ended cleanly, and for a seal, what the segment as a whole holds.
+/// A mark at the end of a writer or a segment. A seal also describes the segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The chain after the last entry before the mark.
+    /// The link after the last entry before the mark.
     pub chain: Digest,
-    /// Present in a seal only.
+    /// The seal; `None` in a close mark.
     pub seal: Option<Seal>,
 }
 
-/// What a sealed segment holds.
+/// The description of a complete segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
     /// Number of entries.
     pub entries: u64,
     /// Number of frames with entries.
     pub frames: u64,
-    /// Where the seal's frame begins: everything before it is covered by `digest`.
+    /// Offset of the frame of the seal: the number of bytes that `digest` covers.
     pub bytes: u64,
-    /// Time of the first and of the last entry.
+    /// Times of the first and of the last entry.
     pub times: (u64, u64),
-    /// BLAKE3 over all bytes before the seal's frame.
+    /// BLAKE3 digest of all bytes before the frame of the seal.
     pub digest: Digest,
-    /// Some frames by first sequence and offset, ascending: where to begin reading for a sequence.
+    /// First number and offset of some frames, ascending, for reading from a number on.
     pub index: Vec<(Seq, u64)>,
 }
 
-/// Greatest number of places in a seal's index.
+/// Greatest number of frames in the index of a seal.
 pub const SEAL_INDEX_MAX: usize = 1 << 16;
 
 impl Mark {
-    /// The mark's payload.
+    /// Encodes the payload of the mark.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = self.chain.0.to_vec();
         if let Some(seal) = &self.seal {
@@ -51,7 +51,7 @@ impl Mark {
         out
     }
 
-    /// Reads a mark's payload.
+    /// Decodes the payload of a mark; `sealed` is true for a seal. `None` if it is invalid.
     pub fn decode(payload: &[u8], sealed: bool) -> Option<Mark> {
         let mut reader = Reader::new(payload);
         let chain = Digest(reader.array()?);
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_read_back_and_hostile_ones_are_refused() {
+    fn seal_is_decoded_and_rejected_with_a_hostile_count() {
         let seal = Seal {
             entries: 1,
             frames: 2,

@@ -1,14 +1,14 @@
-//! Entries that wait for their place in a frame.
+//! Pending entries: encoded entries that are not yet part of a frame.
 
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Event, Kind, PayloadVersion};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
 
-/// Greatest number of bytes that an entry takes in a frame beside its payload: a checksum and six numbers.
+/// Greatest number of bytes of an entry in a frame without its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;
 
-/// Capacity reserved for each payload: encoders write few bytes at a time, and the buffer is not to grow with each.
+/// Capacity reserved for each payload, so that the buffer does not grow with each small write of an encoder.
 const PAYLOAD_BYTES_SMALL: usize = 64;
 
 /// Encoded entries without a stream and a sequence number. Their payloads share one buffer.

@@ -1,4 +1,4 @@
-//! Carrying out what a merge planned for one stream of the target: files written aside, synced, renamed, one by one in the
+//! The application of a plan to one stream of the target: files are written under temporary names, synced and renamed, in the
 //! order of their numbers.
 
 use crate::engine::entry::Seq;
@@ -10,8 +10,8 @@ use crate::engine::log::merge::sides::Sides;
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
 use std::path::Path;
 
-/// Carries out a plan. Repeating an interrupted one, planned again, comes to the same entries.
-pub(super) fn carry_out(
+/// Applies a plan. After an interruption, a new plan leads to the same entries.
+pub(super) fn apply(
     sides: &Sides<'_>,
     plan: &Plan,
     quarantine: &Path,

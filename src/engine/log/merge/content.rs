@@ -1,7 +1,7 @@
-//! The content of files that have the name of a segment: not each of them is one.
+//! The content of files that have the name of a segment.
 //!
-//! A copy under a wrong name and a creation that was interrupted hold no entry of the stream. A merge neither copies them nor
-//! takes their names for bounds of segments.
+//! A file with a header of another segment, and a creation that was interrupted, hold no entry of the stream. A merge does
+//! not copy them and does not use their names as bounds of segments.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -15,16 +15,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The content of a file, as far as its header area tells.
+/// The content of a file, judged by its header area.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A segment: a whole header names this stream and this base.
+    /// A segment: a whole header names this stream and this first number.
     Own(Box<SegmentHeader>),
-    /// No header can be read: a damaged segment, or anything else.
+    /// No header can be read: a damaged segment, or a file of any other kind.
     Unknown,
-    /// A whole header that names another stream or another base.
+    /// A whole header names another stream or another first number.
     Foreign,
-    /// Nothing but zeros, or nothing: a creation that was interrupted before the header was written.
+    /// The file is empty or holds only zeros: a creation that was interrupted before the header was written.
     Unfinished,
 }
 

@@ -5,7 +5,7 @@ use crate::engine::entry::Entry;
 
 const CONTENT_TAG: &[u8] = b"contexta entry content 0\0";
 
-/// What an entry says, whatever stream it is in: a digest over number, time, kind, version and payload.
+/// Returns the digest of an entry over number, time, kind, version and payload. It does not depend on the stream.
 pub fn content_digest(entry: &Entry) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(CONTENT_TAG);

@@ -20,22 +20,22 @@ use crate::engine::log::read::source::content_len;
 use crate::engine::storage::OpenMode;
 use std::path::Path;
 
-/// Payload bytes of one frame that is written anew, and at most this part of a segment: enough to share what repeats,
-/// little to lose by one flipped bit.
-const RUN_BYTES_MAX: u64 = 64 << 10;
-const RUNS_A_SEGMENT: u64 = 64;
-/// So much of what nobody can read goes along into a new segment, to keep it known that something is lost; all of it is in
-/// quarantine.
+/// Greatest number of payload bytes of a new frame: enough to share repeated content, few to lose by one flipped bit.
+const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
+/// Least number of frames of a full segment.
+const FRAMES_PER_SEGMENT: u64 = 64;
+/// Greatest number of unreadable bytes that are copied into a new segment, to show that entries are lost. Quarantine holds all
+/// of them.
 const LOST_BYTES_MAX: u64 = 64 << 10;
 
-/// What carrying out a plan wrote.
+/// The changes that the application of a plan made.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
     pub(super) bytes: u64,
     pub(super) quarantined: Vec<Quarantined>,
 }
 
-/// Writes the segments of a plan from the entries of its parts.
+/// The writer of the segments of a plan, from the entries of its parts.
 pub(super) struct Encoder<'a> {
     sides: &'a Sides<'a>,
     plan: &'a Plan,
@@ -43,8 +43,9 @@ pub(super) struct Encoder<'a> {
     segment_bytes_max: u64,
     entries: HistoryReader,
     upcoming: Option<Entry>,
-    /// The number expected next, and the chain before it, where that is known.
+    /// The number of the next entry.
     next: Seq,
+    /// The chain before the next entry, if it is known.
     chain: Option<Chain>,
     last_time: u64,
     previous_salt: u64,
@@ -65,7 +66,7 @@ impl Encoding<'_> {
         self.staged.len + self.run.payload_bytes() as u64
     }
 
-    /// Adds an entry: to the frame begun, if it comes behind the one before and there is room.
+    /// Adds an entry to the current frame if it follows the one before and fits; otherwise begins a frame.
     fn push(&mut self, entry: &Entry) -> Result<()> {
         let Entry { stamp, kind, version, payload, .. } = entry;
         let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
@@ -132,16 +133,16 @@ impl<'a> Encoder<'a> {
             }
             self.next = self.next.max(range.base);
             let known = |header: Option<&SegmentHeader>| header.and_then(SegmentHeader::known_chain);
-            // Each segment continues the chain with a piece of its own.
+            // Each segment begins a new piece of the chain.
             let link = self.chain.as_ref().map(Chain::link);
             self.chain = link.or(known(headers.0)).or(known(headers.1)).map(Chain::from_link);
             match range.action {
                 Action::Keep => {
-                    self.pass(range)?;
+                    self.skip(range)?;
                     self.previous_salt = headers.0.map_or(0, |header| header.salt);
                 }
                 Action::Copy => {
-                    self.pass(range)?;
+                    self.skip(range)?;
                     done.bytes += copy_segment(self.sides, self.plan.id, range.base)?;
                     self.previous_salt = headers.1.map_or(0, |header| header.salt);
                 }
@@ -151,10 +152,10 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// The next entry of a range, as one of the plan's stream; the chain goes on over it.
-    fn take(&mut self, range: &Range) -> Result<Option<Entry>> {
-        let here = |entry: &mut Entry| range.until.is_none_or(|until| entry.stamp.seq < until);
-        let Some(mut entry) = self.upcoming.take_if(here) else { return Ok(None) };
+    /// Returns the next entry of a range as an entry of the planned stream, and continues the chain over it.
+    fn next_entry(&mut self, range: &Range) -> Result<Option<Entry>> {
+        let in_range = |entry: &mut Entry| range.until.is_none_or(|until| entry.stamp.seq < until);
+        let Some(mut entry) = self.upcoming.take_if(in_range) else { return Ok(None) };
         self.upcoming = self.entries.next_entry()?;
         entry.stamp.stream = self.plan.id;
         if entry.stamp.seq != self.next {
@@ -170,15 +171,15 @@ impl<'a> Encoder<'a> {
         Ok(Some(entry))
     }
 
-    fn pass(&mut self, range: &Range) -> Result<()> {
-        while self.take(range)?.is_some() {}
+    fn skip(&mut self, range: &Range) -> Result<()> {
+        while self.next_entry(range)?.is_some() {}
         Ok(())
     }
 
     fn encode(&mut self, range: &Range, like: Option<&SegmentHeader>, done: &mut Replaced) -> Result<()> {
         let is_last = range.until.is_none();
-        // A file of the target must be replaced by one file, and the links of the chain hang on where segments begin;
-        // what is new may be several.
+        // A file must be replaced by one file, as the links of the chain depend on where segments begin; new entries may fill
+        // several.
         let may_roll = is_last && like.is_none();
         let mut segment = self.begin(range.base, like)?;
         loop {
@@ -193,7 +194,7 @@ impl<'a> Encoder<'a> {
                 }
                 segment = self.begin(self.next, None)?;
             }
-            let Some(entry) = self.take(range)? else { break };
+            let Some(entry) = self.next_entry(range)? else { break };
             segment.push(&entry)?;
         }
         segment.end_frame()?;
@@ -213,7 +214,7 @@ impl<'a> Encoder<'a> {
             home: None,
             base,
             chain: self.chain.as_ref().map_or(Chain::ORIGIN, Chain::link),
-            // The segment behind may repeat the salt of the one that was here.
+            // The header of the next segment may repeat the salt of the replaced one.
             salt: like.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
             previous_salt: self.previous_salt,
             time: like.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
@@ -223,11 +224,11 @@ impl<'a> Encoder<'a> {
         let mut staged = Staged::new(self.sides, self.plan.id, base)?;
         staged.write(&header.encode())?;
         let (run, stream, first) = (PendingEntries::new(), self.plan.id, Seq(0));
-        let run_bytes_max = (self.segment_bytes_max / RUNS_A_SEGMENT).min(RUN_BYTES_MAX) as usize;
+        let run_bytes_max = (self.segment_bytes_max / FRAMES_PER_SEGMENT).min(FRAME_PAYLOAD_MAX) as usize;
         Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
     }
 
-    /// What is known of the end of the stream: a mark, bytes that nobody can read.
+    /// Writes the end of the stream: a mark, and unreadable bytes.
     fn end(&mut self, segment: &mut Encoding<'_>) -> Result<()> {
         if let Some(next) = self.plan.mark {
             let chain = self.chain.as_ref().filter(|_| next == self.next);

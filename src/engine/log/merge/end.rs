@@ -6,34 +6,34 @@ use crate::engine::log::read::directory::ResumePoint;
 use crate::engine::log::read::item::{FindingKind, Item, Tail};
 use crate::engine::log::read::reader::StreamReader;
 
-/// Bytes at the end of a stream that nobody can read: an unknown number of entries.
+/// Unreadable bytes at the end of a stream, which held an unknown number of entries.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lost {
     pub(super) side: Side,
     pub(super) stream: StreamId,
     pub(super) segment: Seq,
     pub(super) offset: u64,
-    /// Whether it looks like one commit that a crash cut short.
+    /// True if the bytes look like one commit that a crash interrupted.
     pub(super) torn: bool,
-    /// The number expected there.
+    /// The number of the first entry that the bytes may have held.
     pub(super) next: Seq,
 }
 
-/// How a stream ended that was read to its end.
+/// The end of a stream that was read completely.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct End {
     pub(super) side: Side,
     pub(super) stream: StreamId,
-    /// All entries before this one are read or known to be missing.
+    /// The number after the last entry that was read or is known to be missing.
     pub(super) next: Seq,
-    /// Whether a mark says so.
+    /// True if a mark confirms it.
     pub(super) closed: bool,
     pub(super) lost: Option<Lost>,
-    /// Behind the last whole frame.
+    /// The point after the last whole frame.
     pub(super) point: ResumePoint,
 }
 
-/// Watches a stream being read for what its end has lost.
+/// A record of the unreadable bytes at the end of a stream that is being read.
 #[derive(Debug)]
 pub(super) struct EndWatch {
     side: Side,
@@ -47,15 +47,16 @@ impl EndWatch {
         EndWatch { side, stream, last_finding: None, lost: None }
     }
 
-    pub(super) fn see(&mut self, item: &Item) {
+    /// Takes account of the next item of the stream.
+    pub(super) fn observe(&mut self, item: &Item) {
         match item {
-            // A foreign file says nothing about this stream, and a segment whose headers were never finished never held an
-            // entry. What was damaged before them counts.
+            // A foreign file is not part of the stream, and a segment with an unfinished header never held an entry: earlier
+            // damage decides.
             Item::Finding(f) if f.kind == FindingKind::Foreign => {}
             Item::Finding(f) if f.kind == FindingKind::Torn && f.offset == 0 => {}
             Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),
             Item::Gap(gap) if gap.last.is_none() => self.lose(gap.first),
-            // What follows the damage bounds what it lost.
+            // A later entry shows how many entries the damage lost.
             Item::Gap(_) | Item::Commit(_) => self.last_finding = None,
         }
     }
@@ -67,7 +68,7 @@ impl EndWatch {
         self.lost = Some(Lost { side, stream, segment, offset, torn, next });
     }
 
-    /// How the stream ended, once `reader` gave everything.
+    /// Returns the end of the stream, after `reader` has returned every item.
     pub(super) fn end(&self, reader: &StreamReader) -> End {
         End {
             side: self.side,

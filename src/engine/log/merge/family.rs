@@ -9,21 +9,21 @@ use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::{list_segments, list_streams, origin_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Forks of forks of forks: deeper than this nothing that happens by itself goes.
+/// Greatest depth of forks of forks. No ordinary use reaches it.
 const DEPTH_MAX: usize = 64;
 
-/// Streams that may have to do with each other: an id, and what branched off from it.
+/// A family: a stream, and the streams that branch off from it.
 #[derive(Debug, Default)]
 pub(super) struct Family {
     pub(super) source: BTreeSet<StreamId>,
     pub(super) target: BTreeSet<StreamId>,
-    /// Where each of them that branches off does so.
+    /// The origin of each stream that branches off from another.
     pub(super) origins: BTreeMap<StreamId, Origin>,
     pub(super) too_deep: bool,
 }
 
 impl Family {
-    /// What a stream branched off from, and what that did, and so on.
+    /// Returns the streams that a stream branches off from, directly or indirectly, nearest first.
     pub(super) fn line(&self, id: StreamId) -> Vec<StreamId> {
         let parent = |id: &StreamId| self.origins.get(id).map(|origin| origin.parent);
         std::iter::successors(parent(&id), parent).take(DEPTH_MAX).collect()
@@ -31,7 +31,7 @@ impl Family {
 }
 
 impl Family {
-    /// The streams of one side as a tree. A parent that is not there is a branch without parts.
+    /// Returns the streams of one side as a tree. A missing parent is a branch without parts.
     pub(super) fn tree(&self, side: Side) -> Option<Branch> {
         let ids = if side == Side::Target { &self.target } else { &self.source };
         let mut children: BTreeMap<StreamId, BTreeSet<StreamId>> = BTreeMap::new();

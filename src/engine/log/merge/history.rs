@@ -1,5 +1,4 @@
-//! Entries of several copies of a stream as one history: the union of their intact entries, read side by side in
-//! bounded memory.
+//! The history of a stream: the union of the intact entries of all its copies, read side by side in bounded memory.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq};
@@ -38,8 +37,8 @@ impl PartReader {
         })
     }
 
-    /// Returns where to begin reading: nothing before the segment that holds the first entry is of interest. A file
-    /// without a header of its own may have any name.
+    /// Returns the point at which reading begins: the segment that holds the first entry of the part. Only a file with a
+    /// header of its own is certain to begin with the entry in its name.
     fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
         let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
         if part.first == Seq::FIRST {
@@ -61,7 +60,7 @@ impl PartReader {
                 self.end = Some(self.watch.end(&self.reader));
                 break;
             };
-            self.watch.see(&item);
+            self.watch.observe(&item);
             if let Item::Commit(commit) = item {
                 let Part { first, end, .. } = self.part;
                 let wanted = commit.entries.into_iter().filter(|e| e.stamp.seq >= first);
@@ -73,7 +72,7 @@ impl PartReader {
     }
 }
 
-/// Reads the union of some parts that do not contradict each other.
+/// A reader of the union of some parts without differences between them.
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,
@@ -85,7 +84,7 @@ impl HistoryReader {
         Ok(HistoryReader { parts })
     }
 
-    /// The next entry that any part has; the stream in its stamp is that of the part.
+    /// Returns the next entry of the union. The stream in its stamp is that of one of the parts.
     pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
         for part in &mut self.parts {
             part.fill()?;
@@ -101,24 +100,24 @@ impl HistoryReader {
         Ok(found)
     }
 
-    /// How those parts ended that go to the end of their stream, once all is read.
+    /// Returns the ends of the parts that reach the end of their stream, after every entry was read.
     pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
         self.parts.iter().filter_map(|part| part.end.as_ref())
     }
 }
 
-/// Whether two entries of one number say the same, whatever streams they are in.
-fn alike(a: &Entry, b: &Entry) -> bool {
+/// Returns true if two entries with one number are equal apart from their streams.
+fn is_equal(a: &Entry, b: &Entry) -> bool {
     (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
 }
 
-/// The first number that both have and that says different things: it, and both digests.
+/// Returns the first number under which two histories hold different entries, and the digests of both entries.
 pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Option<(Seq, Digest, Digest)>> {
     let (mut a, mut b) = (HistoryReader::open(sides, a)?, HistoryReader::open(sides, b)?);
     let (mut x, mut y) = (a.next_entry()?, b.next_entry()?);
     while let (Some(left), Some(right)) = (&x, &y) {
         let order = left.stamp.seq.cmp(&right.stamp.seq);
-        if order.is_eq() && !alike(left, right) {
+        if order.is_eq() && !is_equal(left, right) {
             return Ok(Some((left.stamp.seq, content_digest(left), content_digest(right))));
         }
         if order.is_le() {
@@ -131,7 +130,7 @@ pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Op
     Ok(None)
 }
 
-/// What the entries with these numbers say, where they are there.
+/// Returns the digests of the entries with these numbers, for those that can be read.
 pub(super) fn digests_at(
     sides: &Sides<'_>,
     parts: &[Part],

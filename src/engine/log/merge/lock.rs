@@ -10,11 +10,12 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The lock of whoever merges, in the directory for quarantine.
+/// The lock file of a merge, in the quarantine directory.
 const LOCK_NAME: &str = "merge.lock";
 
 /// The lock of a merge. It is released when the value is dropped or the process ends.
 #[derive(Debug)]
+#[must_use = "the lock is released when the value is dropped"]
 pub struct MergeLock {
     _file: Arc<dyn File>,
 }
@@ -36,18 +37,19 @@ impl MergeLock {
     }
 }
 
-/// Keeps writers away from a stream of the target.
+/// The lock on a stream of the target, which excludes writers.
 pub(super) enum Hold {
-    /// No writer can have it: there is no lock file, or it is held here.
+    /// No writer holds the stream: it has no lock file, or the merge holds the lock.
     Free { _locks: Vec<Arc<dyn File>> },
-    /// A writer has it, or nobody can say.
+    /// A writer holds the stream, or the file system has no locks.
     Busy,
 }
 
 impl Hold {
+    /// Tries to lock a stream.
     pub(super) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
         let mut locks = Vec::new();
-        // A writer whose sync failed goes on under the other name.
+        // The lock file of a writer whose sync failed has the other name.
         for name in [names::LOCK_NAME, names::LEFT_NAME] {
             let path = names::stream_dir(sides.into, stream).join(name);
             match sides.storage.open(&path, OpenMode::ReadWrite) {

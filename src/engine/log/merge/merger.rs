@@ -1,18 +1,21 @@
-//! Copying the streams of another log in.
+//! The merge of one log (the source) into another (the target).
 //!
-//! Guarantees: the source is only read. Merging again changes nothing. In whatever order logs are merged, the same entries
-//! come out: an entry is its (stream, sequence), and a stream with two histories is forked by a rule that follows from the
-//! entries alone ([`crate::engine::log::merge::derived_id`]). Intact goes over gap, longer over shorter; no entry that either side can
-//! read is lost, and what was known to be missing stays known. A merge that was interrupted is finished by repeating it.
+//! Guarantees:
+//! 1. The source is only read.
+//! 2. A repeated merge changes nothing. An interrupted merge is completed by repeating it.
+//! 3. The result does not depend on the order in which logs are merged: (stream, sequence number) identifies an entry,
+//!    and a stream with two histories is forked by a rule that depends on the entries alone
+//!    ([`crate::engine::log::merge::derived_id`]).
+//! 4. Every entry that can be read in either log can be read in the target. Entries known to be missing stay known.
 //!
-//! Left to others: bodies that entries refer to (copy them first), and projections (they notice by themselves).
-//! docs/design/005-merge-and-forks.md.
+//! A merge does not copy the bodies that entries refer to; the caller copies them first. Projections detect the new
+//! entries at their next read. docs/design/005-merge-and-forks.md.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::header::HeaderFault;
 use crate::engine::log::format::names;
-use crate::engine::log::merge::apply::carry_out;
+use crate::engine::log::merge::apply::apply;
 use crate::engine::log::merge::compare::{Likeness, compare};
 use crate::engine::log::merge::content::{files_of, segments_of};
 use crate::engine::log::merge::family::{Families, Family};
@@ -26,31 +29,32 @@ use crate::engine::log::merge::report::{Change, MergeReport, SkipReason, StreamM
 use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
 use crate::engine::log::read::directory::{list_streams, log_bytes, read_headers};
+use crate::engine::progress::Progress;
 use crate::engine::storage::{OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Merges a log into another. `progress` hears of bytes of the source done and in all.
+/// Merges a log into another. `progress` receives the bytes of the source that are done, and all of them.
 ///
-/// Durability: what the report says is on disk. Cost: streams that are the same in both are compared byte by byte; what
-/// is only in the source is copied; the others are decoded some three times. Constant memory for each stream.
-/// Errors: the target could not be read or written; what was merged until then stays, and merging again goes on from
-/// there. [`Error::MergeBusy`]: another merge with the same quarantine is running. A stream of the source that cannot be read
-/// is skipped.
+/// Durability: every change in the report is on disk. Cost: streams that both logs have are compared byte by byte;
+/// streams that only the source has are copied; streams that differ are decoded about three times. Constant memory for
+/// each stream. A stream of the source that cannot be read is skipped.
+/// Errors: the target could not be read or written; streams that were merged before the error stay merged.
+/// [`Error::MergeBusy`]: another merge with the same quarantine directory is running.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
-    progress: &(dyn Fn(u64, u64) + Sync),
+    progress: Progress<'_>,
 ) -> Result<MergeReport> {
     merge_locked(&MergeLock::acquire(storage.as_ref(), &options.quarantine)?, storage, options, progress)
 }
 
-/// Merges as [`merge`] does, under a lock that was acquired before.
+/// Merges as [`merge`] does, under a lock that the caller has acquired.
 pub fn merge_locked(
     _lock: &MergeLock,
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
-    progress: &(dyn Fn(u64, u64) + Sync),
+    progress: Progress<'_>,
 ) -> Result<MergeReport> {
     let sides = Sides { storage, from: &options.from, into: &options.into };
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
@@ -59,7 +63,7 @@ pub fn merge_locked(
     let mut merger = Merger { sides, options, report: MergeReport::default() };
     let Families { families, unreadable } = Families::find(&merger.sides, &streams)?;
     for id in unreadable {
-        merger.say(id, Change::Skipped(SkipReason::Unreadable), 0);
+        merger.record(id, Change::Skipped(SkipReason::Unreadable), 0);
     }
     let mut done = 0;
     for family in families {
@@ -75,7 +79,7 @@ pub fn merge_locked(
         }
         let ids: Vec<StreamId> = family.source.iter().copied().collect();
         done += log_bytes(storage.as_ref(), &options.from, &ids);
-        progress(done, total.max(done));
+        progress.report(done, total.max(done));
     }
     merger.report.streams.sort_by_key(|s| s.stream);
     Ok(merger.report)
@@ -88,13 +92,13 @@ struct Merger<'a> {
 }
 
 impl Merger<'_> {
-    fn say(&mut self, stream: StreamId, change: Change, bytes: u64) {
+    fn record(&mut self, stream: StreamId, change: Change, bytes: u64) {
         self.report.streams.push(StreamMerge { stream, change, bytes });
     }
 
     fn skip(&mut self, family: &Family, reason: SkipReason) {
         for stream in &family.source {
-            self.say(*stream, Change::Skipped(reason), 0);
+            self.record(*stream, Change::Skipped(reason), 0);
         }
     }
 
@@ -103,36 +107,36 @@ impl Merger<'_> {
             return family.source.iter().try_for_each(|id| self.copy(*id, Change::Copied));
         }
         let alone = family.source == family.target && family.source.len() == 1 && family.origins.is_empty();
-        let mut all_there = true;
+        let mut target_has_all = true;
         for id in &family.source {
             match compare(&self.sides, *id)? {
                 Likeness::TargetHasAll => {}
                 Likeness::SourceHasAll if alone => return self.extend(family, *id),
-                Likeness::SourceHasAll | Likeness::Unlike => all_there = false,
+                Likeness::SourceHasAll | Likeness::Unlike => target_has_all = false,
             }
         }
-        if all_there {
-            family.source.iter().for_each(|id| self.say(*id, Change::Unchanged, 0));
+        if target_has_all {
+            family.source.iter().for_each(|id| self.record(*id, Change::Unchanged, 0));
             return Ok(());
         }
         self.unite(family)
     }
 
-    /// Copies segments: all that the target does not have yet, and its last one, of which it may have the front.
+    /// Copies the segments that the target does not have, and its last one, of which it may have only the beginning.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
-        let there = segments_of(&self.sides, Side::Target, id)?;
+        let present = segments_of(&self.sides, Side::Target, id)?;
         let mut bytes = 0;
         for base in segments_of(&self.sides, Side::Source, id)? {
-            if there.last().is_none_or(|last| base >= *last) {
-                if files.contains(&base) && !there.contains(&base) {
+            if present.last().is_none_or(|last| base >= *last) {
+                if files.contains(&base) && !present.contains(&base) {
                     self.quarantine(id, base)?;
                 }
                 bytes += copy_segment(&self.sides, id, base)?;
             }
         }
-        self.say(id, change, bytes);
+        self.record(id, change, bytes);
         Ok(())
     }
 
@@ -141,13 +145,13 @@ impl Merger<'_> {
         match compare(&self.sides, id)? {
             _ if lock.is_busy() => self.skip(family, SkipReason::Held),
             Likeness::SourceHasAll => self.copy(id, Change::Extended)?,
-            // Its writer went on until just now.
+            // Its writer appended between the first comparison and the lock.
             Likeness::TargetHasAll | Likeness::Unlike => self.unite(family)?,
         }
         Ok(())
     }
 
-    /// The whole work: reads all, decides, and then writes.
+    /// Merges a family whose streams differ: reads all of them, plans every change, then writes.
     fn unite(&mut self, family: &Family) -> Result<()> {
         if family.too_deep {
             self.skip(family, SkipReason::TooDeep);
@@ -169,53 +173,51 @@ impl Merger<'_> {
         };
         let mut branches = Vec::new();
         tree.flatten(0, &mut branches);
-        let shall_be: BTreeSet<StreamId> =
+        let remaining: BTreeSet<StreamId> =
             branches.iter().filter(|(_, b)| !b.parts.is_empty()).map(|(_, b)| b.id).collect();
-        let gone: Vec<StreamId> = family.target.difference(&shall_be).copied().collect();
-        // Entries only ever move to where the tree is deeper, so whoever takes some is written before they go.
+        let replaced: Vec<StreamId> = family.target.difference(&remaining).copied().collect();
+        // Entries only move to deeper branches: these are written before the entries are removed from the others.
         branches.sort_by_key(|(depth, branch)| (std::cmp::Reverse(*depth), branch.id));
         let mut plans = Vec::new();
         for (_, branch) in &branches {
             plans.extend(Plan::of(&self.sides, branch)?);
         }
-        if plans.iter().map(|plan| &plan.id).chain(&gone).any(busy) {
+        if plans.iter().map(|plan| &plan.id).chain(&replaced).any(busy) {
             self.skip(family, SkipReason::Held);
             return Ok(());
         }
-        let mut gone: Vec<StreamId> = gone;
-        gone.sort_by_key(|id| std::cmp::Reverse(family.line(*id).len()));
+        let mut replaced: Vec<StreamId> = replaced;
+        replaced.sort_by_key(|id| std::cmp::Reverse(family.line(*id).len()));
         for (n, plan) in plans.iter().enumerate() {
-            // What branched off from this stream's old entries, and stands under another name by now, goes before they do:
-            // its origin would name entries that are not there any more.
-            let todo = plans.get(n..).unwrap_or_default();
-            let is_written = |id: &StreamId| !todo.iter().any(|plan| plan.takes_from(*id));
-            for id in gone.extract_if(.., |id| family.line(*id).contains(&plan.id) && is_written(id)) {
+            // A replaced stream that branches off from this one is removed before the entries that its origin names.
+            let pending = plans.get(n..).unwrap_or_default();
+            let is_written = |id: &StreamId| !pending.iter().any(|plan| plan.takes_from(*id));
+            for id in replaced.extract_if(.., |id| family.line(*id).contains(&plan.id) && is_written(id)) {
                 self.remove(id)?;
-                self.say(id, Change::Moved, 0);
+                self.record(id, Change::Moved, 0);
             }
-            let done =
-                carry_out(&self.sides, plan, &self.options.quarantine, self.options.segment_bytes_max)?;
+            let done = apply(&self.sides, plan, &self.options.quarantine, self.options.segment_bytes_max)?;
             let change = match family.target.contains(&plan.id) {
                 true => Change::United { added: plan.added, filled: plan.filled },
                 false => Change::Copied,
             };
             self.report.quarantined.extend(done.quarantined);
-            self.say(plan.id, change, done.bytes);
+            self.record(plan.id, change, done.bytes);
         }
-        for id in &gone {
+        for id in &replaced {
             self.remove(*id)?;
-            self.say(*id, Change::Moved, 0);
+            self.record(*id, Change::Moved, 0);
         }
-        let told: BTreeSet<StreamId> = self.report.streams.iter().map(|said| said.stream).collect();
-        for id in family.source.difference(&told) {
-            let moved = !shall_be.contains(id);
-            self.say(*id, if moved { Change::Moved } else { Change::Unchanged }, 0);
+        let reported: BTreeSet<StreamId> = self.report.streams.iter().map(|stream| stream.stream).collect();
+        for id in family.source.difference(&reported) {
+            let moved = !remaining.contains(id);
+            self.record(*id, if moved { Change::Moved } else { Change::Unchanged }, 0);
         }
         self.report.forks.append(&mut forks);
         Ok(())
     }
 
-    /// Removes a stream whose entries are under other ids, durably, by now. Its empty directory stays.
+    /// Removes a stream of the target whose entries are stored durably under other ids. Its empty directory stays.
     fn remove(&mut self, id: StreamId) -> Result<()> {
         prepare(&self.sides, id)?;
         let bases = files_of(&self.sides, Side::Target, id)?;
@@ -225,14 +227,14 @@ impl Merger<'_> {
         remove_segments(&self.sides, id, &bases)
     }
 
-    /// Copies a file of the target aside, before it is replaced or removed.
+    /// Copies a file of the target into quarantine, before it is replaced or removed.
     fn quarantine(&mut self, id: StreamId, base: Seq) -> Result<()> {
         let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
         self.report.quarantined.extend(keep_segment(storage, into, id, base, &self.options.quarantine)?);
         Ok(())
     }
 
-    /// Whether there are segments that this build cannot read, and so must not judge.
+    /// Returns true if a segment of the family has a format that this build cannot read.
     fn has_newer(&self, family: &Family) -> Result<bool> {
         for (side, ids) in [(Side::Target, &family.target), (Side::Source, &family.source)] {
             for id in ids {

@@ -2,21 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-/// What to merge.
+/// The logs to merge, and where damaged segments are copied.
 #[derive(Debug, Clone)]
 pub struct MergeOptions {
-    /// The log that is copied from. It is not changed, and may be on a disk that cannot be written.
+    /// The log that is copied (the source). It is only read, so its disk may be read-only.
     pub from: PathBuf,
-    /// The log that is copied into; created where it is missing.
+    /// The log that is changed (the target). It is created if it is missing.
     pub into: PathBuf,
-    /// Where copies of damaged segments go before others take their place.
+    /// The directory for copies of damaged segments that are replaced.
     pub quarantine: PathBuf,
-    /// About how large a new segment may become.
+    /// The approximate greatest size of a new segment in bytes.
     pub segment_bytes_max: u64,
 }
 
 impl MergeOptions {
-    /// Merges `from` into `into`.
+    /// Creates the options of a merge of `from` into `into`, with segments of 64 MiB.
     pub fn new(from: &Path, into: &Path, quarantine: &Path) -> MergeOptions {
         MergeOptions {
             from: from.to_path_buf(),

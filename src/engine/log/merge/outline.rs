@@ -12,7 +12,7 @@ use crate::engine::log::read::item::Item;
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use std::collections::BTreeSet;
 
-/// A running digest over entries.
+/// The count and a running digest of entries.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) hasher: blake3::Hasher,
@@ -27,23 +27,23 @@ impl Tally {
         self.last = Some(entry.stamp.seq);
     }
 
-    pub(super) fn same(&self, other: &Tally) -> bool {
+    pub(super) fn is_equal(&self, other: &Tally) -> bool {
         self.count == other.count && self.hasher.finalize() == other.hasher.finalize()
     }
 }
 
-/// A segment file as a full scan sees it.
+/// A segment file, as a full scan reads it.
 #[derive(Debug)]
 pub(super) struct FileOutline {
     pub(super) base: Seq,
     pub(super) header: Option<SegmentHeader>,
     pub(super) damaged: bool,
     pub(super) tally: Tally,
-    /// Whether it holds entries that are not asked for.
-    pub(super) over: bool,
+    /// True if the file also holds entries outside of the part.
+    pub(super) exceeds_part: bool,
 }
 
-/// A stream as a full scan sees it.
+/// A stream, as a full scan reads it.
 #[derive(Debug)]
 pub(super) struct Outline {
     /// Its segments: the files with a header of their own, or with entries.
@@ -60,7 +60,7 @@ impl Outline {
         self.files.iter().find(|file| file.base == base)
     }
 
-    /// Scans what a part is a part of.
+    /// Scans the stream that a part belongs to.
     pub(super) fn of(sides: &Sides<'_>, part: Option<&Part>) -> Result<Outline> {
         let Some(part) = part else { return Ok(Outline::NONE) };
         let log = sides.log(part.side);
@@ -72,12 +72,12 @@ impl Outline {
                 Content::Unfinished => continue,
             };
             let tally = Tally::default();
-            outline.files.push(FileOutline { base, header, damaged: false, tally, over: false });
+            outline.files.push(FileOutline { base, header, damaged: false, tally, exceeds_part: false });
         }
         let mut reader = StreamReader::open(sides.storage, log, part.stream, ScanMode::Full)?;
         let mut watch = EndWatch::new(part.side, part.stream);
         while let Some(item) = reader.next_item()? {
-            watch.see(&item);
+            watch.observe(&item);
             let base = match &item {
                 Item::Commit(commit) => commit.segment,
                 Item::Finding(finding) => finding.segment,
@@ -88,7 +88,7 @@ impl Outline {
                 Item::Commit(commit) => {
                     for entry in &commit.entries {
                         if part.end.is_some_and(|end| entry.stamp.seq >= end) {
-                            file.over = true;
+                            file.exceeds_part = true;
                         } else {
                             file.tally.push(entry);
                         }
@@ -98,9 +98,10 @@ impl Outline {
                 Item::Gap(_) => {}
             }
         }
-        let is_stray = |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.over;
+        let is_stray =
+            |file: &mut FileOutline| file.header.is_none() && file.tally.count == 0 && !file.exceeds_part;
         outline.strays = outline.files.extract_if(.., is_stray).map(|file| file.base).collect();
-        // Where only the front of a stream is asked for its end says nothing.
+        // The end of the stream does not concern a part that ends earlier.
         outline.end = part.end.is_none().then(|| watch.end(&reader));
         Ok(outline)
     }
@@ -110,7 +111,7 @@ impl Outline {
     }
 }
 
-/// Those of a stream's segments in the target that hold bytes nobody can read.
+/// Returns the segments among `bases` of a stream of the target that hold unreadable bytes.
 pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
     let mut damaged = BTreeSet::new();
     if !bases.is_empty() {

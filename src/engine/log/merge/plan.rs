@@ -1,12 +1,12 @@
-//! One stream of the target as a merge wants it: which of its segments stay, which are copied, which are written anew.
+//! The plan for one stream of the target: which segments stay, which are copied, which are written anew.
 //!
 //! Invariants:
-//! 1. A segment file is replaced as a whole, by a rename, and never changed: others may have the old one mapped.
-//! 2. The file that replaces another holds every entry of it, but for those that were written elsewhere before. Bounds of
-//!    segments are kept, so files of the old and the new sort never overlap, wherever a crash falls between.
-//! 3. Numbers that are known to be missing stay known: by a base, a mark, or bytes that nobody can read.
-//! 4. Files that are no segments (neither a header of their own nor an entry) begin and bound nothing. They stay in the target
-//!    until a segment needs their name, or until what follows them is removed; then they go to quarantine.
+//! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have it mapped.
+//! 2. A file that replaces another holds every entry of it, except for entries that were written to another stream before.
+//!    Segments begin with the same numbers as before, so that old and new files never overlap after a crash.
+//! 3. Numbers that are known to be missing stay known: by the name of a segment, a mark, or unreadable bytes.
+//! 4. Stray files (with neither a header of their own nor an entry) are no bounds of segments. They stay in the target until
+//!    a segment needs their name, or the end of the stream is removed; then they are copied to quarantine.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -24,52 +24,52 @@ use crate::engine::storage::OpenMode;
 use std::collections::BTreeSet;
 use std::io;
 
-/// What becomes of a segment.
+/// The action that a plan takes for a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// The target's file stays as it is.
+    /// The file of the target stays.
     Keep,
-    /// The source's file is copied as it is.
+    /// The file of the source is copied.
     Copy,
     /// A new file is written.
     Encode,
 }
 
-/// A run of entries that has a segment file of its own.
+/// The entries of one planned segment file.
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) base: Seq,
-    /// Where the next one begins.
+    /// The first number of the next segment.
     pub(super) until: Option<Seq>,
     pub(super) action: Action,
     tally: Tally,
 }
 
-/// What shall be done to one stream of the target.
+/// The planned changes of one stream of the target.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) id: StreamId,
     pub(super) origin: Option<Origin>,
     pub(super) parts: Vec<Part>,
-    /// Segments of the target that go: their entries are somewhere else.
+    /// Segments of the target that are removed: their entries are stored elsewhere.
     pub(super) remove: Vec<Seq>,
-    /// Those of them that hold bytes nobody can read.
+    /// Removed segments that hold unreadable bytes.
     pub(super) remove_damaged: Vec<Seq>,
     pub(super) ranges: Vec<Range>,
     pub(super) target: Outline,
     pub(super) source: Outline,
-    /// The number that a mark at the end names as the next, if there shall be one.
+    /// The next number in the mark at the end, if there is a mark.
     pub(super) mark: Option<Seq>,
-    /// Unreadable bytes that shall stand at the end, so that it stays known that something is lost there.
+    /// Unreadable bytes that are copied to the end, so that the loss stays known.
     pub(super) lost: Option<Lost>,
-    /// Entries that the target's stream of this id did not have.
+    /// Number of entries that the stream of the target did not have.
     pub(super) added: u64,
-    /// Those of them that were missing between others.
+    /// Number of added entries that lie in gaps.
     pub(super) filled: u64,
 }
 
 impl Plan {
-    /// What is to be done so that the target has this branch; `None`: nothing. Reads, and changes nothing.
+    /// Plans the changes after which the target holds this branch; `None` if there are none. Only reads.
     pub(super) fn of(sides: &Sides<'_>, branch: &Branch) -> Result<Option<Plan>> {
         let Branch { id, origin, parts, .. } = branch;
         if parts.is_empty() || parts.as_slice() == [Part::whole(Side::Target, *id)] {
@@ -80,7 +80,7 @@ impl Plan {
         let source = Outline::of(sides, own(Side::Source))?;
         let end_of_own = own(Side::Target).and_then(|part| part.end);
         let kept = |base: &Seq| own(Side::Target).is_some() && end_of_own.is_none_or(|end| *base < end);
-        // If the end of the stream goes, a stray file must not become its last one, which would look like a loss.
+        // If the end of the stream is removed, a stray file must not become its last one, which would look like a loss.
         let is_removed = |base: &Seq| !kept(base) || (end_of_own.is_some() && target.strays.contains(base));
         let remove: Vec<Seq> = files_of(sides, Side::Target, *id)?.into_iter().filter(is_removed).collect();
         let mut plan = Plan {
@@ -105,12 +105,13 @@ impl Plan {
         Ok((!keeps).then_some(plan))
     }
 
-    /// Whether entries of this stream of the target go into it.
+    /// Returns true if the plan takes entries from this other stream of the target.
     pub(super) fn takes_from(&self, stream: StreamId) -> bool {
         self.id != stream && self.parts.iter().any(|part| (part.side, part.stream) == (Side::Target, stream))
     }
 
-    /// Where segments begin: where the target's do; and where the source's do if no file of the target reaches behind it.
+    /// Returns the numbers at which segments begin: those of the target, and those of the source that no file of the target
+    /// contains.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {
@@ -122,16 +123,16 @@ impl Plan {
         }
         if let Some(last) = self.target.files.last()
             && let Some(seq) = last.tally.last
-            && !(last.damaged || last.over)
+            && !(last.damaged || last.exceeds_part)
             && self.source.file(last.base).is_none()
         {
-            // A file that the source does not have stays, and what is new goes behind it.
+            // A file that only the target has stays; new entries go to a segment after it.
             cuts.insert(seq.next());
         }
         cuts
     }
 
-    /// Reads what the stream shall hold, and decides about each segment.
+    /// Reads the entries of the planned stream, and chooses the action for each segment.
     fn read(&mut self, sides: &Sides<'_>, cuts: &BTreeSet<Seq>) -> Result<()> {
         let range = |base| Range { base, until: None, action: Action::Encode, tally: Tally::default() };
         let mut upcoming = cuts.iter().copied().peekable();
@@ -153,7 +154,8 @@ impl Plan {
             total += 1;
             within += u64::from(seq < target_next);
         }
-        // The cut behind the target's last file is for entries; the others say by themselves how far the stream went.
+        // The cut after the last file of the target needs entries; the other cuts are files, whose names show how far the stream
+        // reaches.
         let is_file = |base: &Seq| self.target.file(*base).is_some() || self.source.file(*base).is_some();
         ranges.extend(upcoming.filter(is_file).map(range));
         let bases: Vec<Seq> = ranges.iter().skip(1).map(|range| range.base).collect();
@@ -166,43 +168,44 @@ impl Plan {
         let closed = ends.iter().any(|end| end.closed && end.next == next);
         let beyond = next > last.map_or(Seq::FIRST, Seq::next);
         self.mark = (closed || beyond).then_some(next);
-        // Of a commit that was cut short the first entry is enough to say that it is there.
-        let is_there = |lost: &Lost| lost.torn && last >= Some(lost.next);
-        // A stray file that stays in the target goes on saying that something is lost.
-        let stays = |lost: &Lost| {
+        // An interrupted commit is atomic: its first entry shows that all of it is present.
+        let is_present = |lost: &Lost| lost.torn && last >= Some(lost.next);
+        // A stray file that stays in the target still shows the loss.
+        let is_shown = |lost: &Lost| {
             let is_stray = self.target.strays.contains(&lost.segment)
                 && !ranges.iter().any(|range| range.base == lost.segment);
             is_stray && (lost.side, lost.stream) == (Side::Target, self.id)
         };
-        let lost = ends.iter().filter_map(|end| end.lost).filter(|lost| !is_there(lost) && !stays(lost));
+        let lost = ends.iter().filter_map(|end| end.lost).filter(|lost| !is_present(lost) && !is_shown(lost));
         let lost: Vec<Lost> = lost.collect();
-        let says_all = |outline: &Outline| match &outline.end {
-            Some(end) => Ok::<bool, Error>(end.next >= next && knows_of(sides, end, &lost)?),
+        let shows_end = |outline: &Outline| match &outline.end {
+            Some(end) => Ok::<bool, Error>(end.next >= next && covers_losses(sides, end, &lost)?),
             None => Ok(false),
         };
-        // Of the source the last segment is copied, not a stray file behind it.
+        // Only the last segment of the source is copied, not a stray file after it.
         let last_base = ranges.last().map(|range| range.base);
         let lost_of_source = self.source.end.as_ref().and_then(|end| end.lost);
         let is_copied = lost_of_source.is_none_or(|lost| Some(lost.segment) == last_base);
-        let says_all = [says_all(&self.target)?, is_copied && says_all(&self.source)?];
+        let shows_end = [shows_end(&self.target)?, is_copied && shows_end(&self.source)?];
         let target_count = self.target.count();
         self.added = total.saturating_sub(target_count);
         self.filled = within.saturating_sub(target_count);
         for range in &mut ranges {
-            range.action = self.action(range, says_all);
+            range.action = self.action(range, shows_end);
         }
         self.lost = lost.first().copied();
         self.ranges = ranges;
         Ok(())
     }
 
-    /// `says_all`: whether the end of the target's stream, and of the source's, says all that is known of the end.
-    fn action(&self, range: &Range, says_all: [bool; 2]) -> Action {
-        let fits = |outline: &Outline, says_all: bool| {
+    /// Returns the action for a segment. `shows_end` is true for the target, and for the source, if the end of its stream shows
+    /// everything that is known of the end.
+    fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
+        let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };
-            !file.over && file.tally.same(&range.tally) && (range.until.is_some() || says_all)
+            !file.exceeds_part && file.tally.is_equal(&range.tally) && (range.until.is_some() || shows_end)
         };
-        let [target, source] = says_all;
+        let [target, source] = shows_end;
         let readable = |outline: &Outline| outline.file(range.base).is_some_and(|f| f.header.is_some());
         match () {
             () if fits(&self.target, target) => Action::Keep,
@@ -212,9 +215,9 @@ impl Plan {
     }
 }
 
-/// Whether a stream that ends so makes it known that these are lost, or has what stood there: in the same file, whole
-/// frames up to behind the last byte of what nobody can read in the other.
-fn knows_of(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
+/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries: whole frames in the same file up
+/// to after the last unreadable byte of the other copy.
+fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);
     }
@@ -230,7 +233,8 @@ fn knows_of(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     Ok(true)
 }
 
-/// The salt of a segment, and how long it is without zeros at its end. `None`: it is not there, or its header is lost.
+/// Returns the salt of a segment and its length without the zeros at its end; `None` if it is missing or its header is
+/// lost.
 fn salt_and_len(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<(u64, u64)>> {
     let path = names::segment_path(sides.log(side), stream, base);
     let wrap = |e| Error::io("read segment", &path, e);

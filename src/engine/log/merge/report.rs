@@ -4,43 +4,46 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::log::merge::quarantine::Quarantined;
 use crate::engine::log::merge::sides::Side;
 
-/// What became of one stream.
+/// The change of one stream of the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Change {
-    /// The target did not have it: its segments were copied, damage included.
+    /// The target did not have the stream: its segments were copied, damage included.
     Copied,
-    /// The target had all of it.
+    /// The target had all entries of the stream.
     Unchanged,
-    /// The source had the same bytes and more behind them.
+    /// The source had the same bytes and more after them, which were copied.
     Extended,
-    /// The target's stream was made of both: entries that it did not have before, and those of them that filled gaps.
+    /// The stream was written anew from the entries of both logs.
     United {
-        /// New entries.
+        /// Number of entries that the target did not have.
         added: u64,
-        /// Those of them that were missing between others.
+        /// Number of added entries that lie in gaps of the target.
         filled: u64,
     },
-    /// Its entries are under other ids now, as the stream it branched off from was forked before that.
+    /// The entries of the stream are stored under other ids, because a stream that it branches off from was forked at an
+    /// earlier entry.
     Moved,
-    /// It was left as it is.
+    /// The stream was not merged.
     Skipped(SkipReason),
 }
 
-/// Why a stream was left as it is.
+/// The reason for which a stream was not merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SkipReason {
-    /// A living writer holds it in the target, or there are no locks that would tell. Merge again later.
+    /// A writer holds the stream in the target, or the file system has no locks. A later merge may succeed.
     Held,
-    /// A segment of it was written in a newer format.
+    /// A segment of the stream has a format that this build cannot read.
     Newer,
     /// The source could not be read.
     Unreadable,
-    /// It is forked over and over.
+    /// The chain of streams that the stream branches off from is too long.
     TooDeep,
 }
 
 impl SkipReason {
-    /// A stable lower-case name.
+    /// Returns the stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {
             SkipReason::Held => "held_by_a_writer",
@@ -52,7 +55,7 @@ impl SkipReason {
 }
 
 impl Change {
-    /// A stable lower-case name.
+    /// Returns the stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {
             Change::Copied => "copied",
@@ -65,43 +68,46 @@ impl Change {
     }
 }
 
-/// One stream of a merge.
+/// The merge of one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamMerge {
-    /// Its id.
+    /// The id of the stream.
     pub stream: StreamId,
-    /// What became of it.
+    /// The change of the stream.
     pub change: Change,
-    /// Bytes written for it.
+    /// Number of bytes written for the stream.
     pub bytes: u64,
 }
 
-/// A stream that had two histories.
+/// A fork: a stream whose copies hold different entries under one sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fork {
     /// The stream.
     pub stream: StreamId,
-    /// The first number with two meanings.
+    /// The first sequence number under which the entries differ.
     pub first: Seq,
-    /// Whose entries keep the id from there on.
+    /// The log whose entries keep the id from that number on.
     pub kept: Side,
-    /// The id under which the other entries are from there on.
+    /// The id under which the other entries are stored from that number on.
     pub derived: StreamId,
 }
 
-/// What a merge did.
+/// The report of a merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MergeReport {
-    /// Every stream of the source, and every other one that was written or moved.
+    /// Every stream of the source, and every other stream that was written or moved.
     pub streams: Vec<StreamMerge>,
     /// Every fork found.
     pub forks: Vec<Fork>,
-    /// Damaged segments of the target that were replaced, as they were.
+    /// Copies of the damaged segments of the target that were replaced.
     pub quarantined: Vec<Quarantined>,
 }
 
 impl MergeReport {
-    /// Whether the target is as it was.
+    /// Returns true if no stream of the target changed.
     pub fn is_unchanged(&self) -> bool {
         self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))
     }

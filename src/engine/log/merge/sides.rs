@@ -5,16 +5,16 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Whose log.
+/// One of the two logs of a merge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// The one that is merged into.
+    /// The log that is changed.
     Target,
-    /// The other one, which is only read.
+    /// The log that is copied and only read.
     Source,
 }
 
-/// Both logs.
+/// Both logs of a merge.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sides<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -31,7 +31,7 @@ impl Sides<'_> {
     }
 }
 
-/// Some entries of one stream as it lies in one log: `first` and on, up to before `end`.
+/// The entries of a stream in one log from `first` to before `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) side: Side,
@@ -41,17 +41,17 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// All of a stream.
+    /// Returns the part that is the whole stream.
     pub(super) fn whole(side: Side, stream: StreamId) -> Part {
         Part { side, stream, first: Seq::FIRST, end: None }
     }
 
-    /// What of it lies at or behind `seq`.
+    /// Returns the rest of the part from `seq` on, if there is one.
     pub(super) fn from(&self, seq: Seq) -> Option<Part> {
         Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
     }
 
-    /// What of it lies before `seq`.
+    /// Returns the beginning of the part up to before `seq`, if there is one.
     pub(super) fn until(&self, seq: Seq) -> Option<Part> {
         let end = self.end.map_or(seq, |end| end.min(seq));
         Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 const CHUNK: usize = 1 << 20;
 
-/// A directory of the target, and a file in it that has not got its name yet.
+/// A file of the target that is being written under a temporary name.
 pub(super) struct Staged<'a> {
     sides: &'a Sides<'a>,
     temporary: PathBuf,
@@ -39,7 +39,7 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    /// Copies bytes of another file behind what is written.
+    /// Appends bytes of another file.
     pub(super) fn write_from(&mut self, path: &Path, file: &dyn File, from: u64, end: u64) -> Result<()> {
         let mut buffer = vec![0u8; CHUNK];
         let mut at = from;
@@ -76,8 +76,8 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// Makes a stream's directory ready: no leftovers of a merge that was interrupted, no unfinished segments, no lock file, so
-/// that no writer ever continues what is not its own any more.
+/// Prepares the directory of a stream: creates it, and removes temporary files of an interrupted merge, unfinished segments,
+/// and the lock file, so that no writer continues the stream.
 pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let dir = names::stream_dir(sides.into, stream);
     let storage = sides.storage.as_ref();
@@ -102,7 +102,7 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     if removed { storage.sync_dir(&dir).map_err(|e| Error::io("sync", &dir, e)) } else { Ok(()) }
 }
 
-/// Copies a segment of the source as it is, over the target's. Returns its length.
+/// Copies a segment file of the source over that of the target. Returns its length.
 pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<u64> {
     let path = names::segment_path(sides.from, stream, base);
     let wrap = |e| Error::io("read segment", &path, e);
@@ -113,7 +113,7 @@ pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Re
     staged.publish()
 }
 
-/// Removes segments of the target, last first, so that what is left is a shorter stream at any time.
+/// Removes segments of the target, last first, so that the rest is a shorter stream at any time.
 pub(super) fn remove_segments(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<()> {
     let storage = sides.storage.as_ref();
     for base in bases.iter().rev() {

@@ -2,49 +2,50 @@
 
 use crate::engine::entry::{Entry, Gap, Seq, StreamId};
 
-/// One commit, with the place it was read from.
+/// A commit that was read, with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Offset of its frame.
+    /// Offset at which its frame begins.
     pub offset: u64,
-    /// Offset behind its frame.
+    /// Offset at which its frame ends.
     pub end: u64,
     /// Its entries, at least one.
     pub entries: Vec<Entry>,
 }
 
-/// What a scan noticed about bytes.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum FindingKind {
-    /// Bytes that should hold frames hold none.
+    /// A range of bytes between or after frames holds no frame.
     Damaged,
-    /// The end of the stream holds part of a frame: a write that a crash cut short, or damage to the last frame.
+    /// The end of the stream holds part of a frame: a write that a crash interrupted, or damage to the last frame.
     Torn,
-    /// One of the two header copies, or the zeros between them, are damaged. No entry is lost by it.
+    /// One of the two copies of the header, or the zeros between them, are damaged. No entry is lost.
     HeaderCopy,
-    /// Neither header copy is whole.
+    /// Both copies of the header are damaged.
     HeaderLost,
-    /// The segment says it belongs elsewhere: another stream, or another base number than its name.
+    /// The header names another stream than the directory, or another first number than the file name.
     Foreign,
-    /// The segment was written in a format that needs a newer reader.
+    /// The segment was written in a format that this build cannot read.
     Newer {
-        /// The format version it was written in.
+        /// The format version of the segment.
         version: u16,
     },
-    /// A frame whose numbers came before: a copy of an earlier one.
+    /// A frame repeats sequence numbers of an earlier frame.
     Doubled,
-    /// A whole frame that does not hold entries as this build knows them.
+    /// A whole frame does not hold entries in a format that this build can decode.
     Unreadable,
     /// A mark or header disagrees with the chain over the entries before it.
     ChainBroken,
-    /// A seal disagrees with its segment's bytes or counts.
+    /// A seal disagrees with the bytes or the counts of its segment.
     SealBroken,
 }
 
 impl FindingKind {
-    /// A stable lower-case name.
+    /// Returns the stable lower-case name.
     pub fn name(self) -> &'static str {
         match self {
             FindingKind::Damaged => "damaged",
@@ -61,42 +62,43 @@ impl FindingKind {
     }
 }
 
-/// Something wrong at a place in the log.
+/// A finding: bytes of the log that are not as they were written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
-    /// What.
+    /// The kind of the finding.
     pub kind: FindingKind,
     /// The stream.
     pub stream: StreamId,
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Where in the segment's file it begins.
+    /// Offset of the first byte in the file of the segment.
     pub offset: u64,
-    /// How many bytes it concerns.
+    /// Number of bytes.
     pub len: u64,
 }
 
-/// A value in the flow of a stream.
+/// A value that a reader of a stream returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// Entries of one frame.
+    /// The entries of one frame.
     Commit(Commit),
     /// Entries that are missing before the next commit.
     Gap(Gap),
-    /// What is wrong with the bytes; the numbers lost by it follow as a gap.
+    /// Damaged bytes. The sequence numbers lost with them follow as a gap.
     Finding(Finding),
 }
 
-/// How a stream ends.
+/// The state of the end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
-    /// The last thing in it is a close mark or seal.
+    /// The stream ends with a close mark or a seal.
     Closed,
-    /// The last thing in it is a commit (or nothing at all): its writer is alive, or was killed between commits.
+    /// The stream ends with a commit, or is empty: its writer is alive, or was killed between commits.
     Open,
-    /// Bytes that are not a whole frame follow: a write in flight, a torn one, or damage.
+    /// The stream ends with bytes that are not a whole frame: a write in progress, an interrupted write, or damage.
     Unfinished {
-        /// Where they begin.
+        /// Offset of the first of these bytes.
         offset: u64,
     },
 }

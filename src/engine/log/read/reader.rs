@@ -1,12 +1,12 @@
-//! Reading one stream: commits, gaps and findings in the order of the sequence numbers.
+//! The reader of one stream: commits, gaps and findings in the order of the sequence numbers.
 //!
 //! Invariants:
-//! 1. An entry is handed out once, whole, in order, and only if every checksum over it holds.
-//! 2. A number that is not handed out before a later one was is named in a [`Gap`] between the two.
-//! 3. Damage is a value; only an I/O error of the file system is an error.
-//! 4. The end of a stream that another process may be writing is never called damage (`ScanMode::Follow`); damage
-//!    anywhere is confirmed by a second reading.
-//! 5. A segment whose creation was not finished is passed over, and named by `unfinished_creation`.
+//! 1. An entry is returned once, complete, in order, and only if every checksum that covers it is valid.
+//! 2. A [`Gap`] names every sequence number that is missing between two returned entries.
+//! 3. Damage is returned as a value; only an I/O error of the file system is an error.
+//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, as another process may be writing it. Damage
+//!    anywhere is confirmed by a second read.
+//! 5. A segment whose creation was not finished is skipped; [`StreamReader::unfinished_creation`] names it.
 
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
@@ -26,16 +26,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a reader wants to know.
+/// The extent of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanMode {
-    /// The entries so far; an unfinished end is left for the next time.
+    /// Reads the entries written so far. An unfinished end is left for a later read.
     Follow,
-    /// Everything: chain and seals are checked, an unfinished end is torn.
+    /// Also checks the chain and the seals, and reports an unfinished end as torn.
     Full,
 }
 
-/// Reads one stream from a point on.
+/// A reader of one stream.
 #[derive(Debug)]
 pub struct StreamReader {
     storage: Arc<dyn Storage>,
@@ -56,14 +56,14 @@ pub struct StreamReader {
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
-    /// Nothing was read yet, and reading begins where the stream does.
+    /// True until the first segment is opened, if reading begins with the stream.
     at_start: bool,
-    /// The last segment met whose creation was not finished.
+    /// The last segment whose creation was not finished.
     unfinished_creation: Option<Seq>,
 }
 
 impl StreamReader {
-    /// Reads the whole stream.
+    /// Opens a reader of the whole stream.
     pub fn open(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -73,7 +73,8 @@ impl StreamReader {
         StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
     }
 
-    /// Reads on from `at`: a point that an earlier reader ended at. If that segment is gone, from the next one on.
+    /// Opens a reader that begins at a point where an earlier reader ended. If its segment is missing, reading begins with
+    /// the next one.
     pub fn open_at(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -111,17 +112,18 @@ impl StreamReader {
         Ok(reader)
     }
 
-    /// Remembers the link after entry `seq` when it comes by (in full mode).
+    /// Requests the link after entry `seq`, for [`StreamReader::watched`]. Only a full scan computes it.
     pub fn watch(&mut self, seq: Seq) {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// The link after a watched entry, if it came by and no gap lies between it and the header of its segment.
+    /// Returns the link after a watched entry, if the entry was read and no gap lies between it and the header of its
+    /// segment.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
 
-    /// The next value; `None` at the end, which [`StreamReader::tail`] then describes.
+    /// Returns the next item; `None` at the end, which [`StreamReader::tail`] then describes.
     pub fn next_item(&mut self) -> Result<Option<Item>> {
         loop {
             if let Some(item) = self.queue.pop_front() {
@@ -138,28 +140,28 @@ impl StreamReader {
         }
     }
 
-    /// How the stream ends, once all items are read.
+    /// Returns the state of the end of the stream, after all items were read.
     pub fn tail(&self) -> Tail {
         self.tail
     }
 
-    /// Whether the last segment carries a seal: its writer had begun another one.
+    /// Returns true if the last segment has a seal: its writer had created another one.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is passed
-    /// over. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
+    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is
+    /// skipped. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
     }
 
-    /// Ends the reading with the segment it begins with, as if it were the last one.
+    /// Restricts the reader to its first segment, as if that were the last one.
     pub(in crate::engine::log) fn end_behind_first(&mut self) {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
 
-    /// The number the next entry will have.
+    /// Returns the number of the next entry.
     pub fn next_seq(&self) -> Seq {
         self.expected
     }
@@ -174,12 +176,12 @@ impl StreamReader {
         self.chain.as_ref()
     }
 
-    /// The header of the segment read last.
+    /// Returns the header of the segment that was read last.
     pub fn header(&self) -> Option<&SegmentHeader> {
         self.header.as_ref()
     }
 
-    /// Where to read on later, once all items are read.
+    /// Returns the point at which a later reader continues, after all items were read.
     pub fn resume_point(&self) -> ResumePoint {
         let start = ResumePoint { segment: self.expected, offset: 0, next: self.expected };
         self.end.map_or(start, |end| ResumePoint { next: self.expected, ..end })
@@ -189,12 +191,12 @@ impl StreamReader {
         self.upcoming >= self.segments.len()
     }
 
-    fn find(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
+    fn record_finding(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
         self.queue.push_back(Item::Finding(Finding { kind, stream: self.stream, segment, offset, len }));
     }
 
-    /// Everything before `next` that was not handed out is missing.
-    fn reach(&mut self, next: Seq) {
+    /// Records a gap for the numbers before `next` that were not returned.
+    fn record_gap_before(&mut self, next: Seq) {
         if next > self.expected {
             let gap = Gap {
                 stream: self.stream,
@@ -208,8 +210,8 @@ impl StreamReader {
         }
     }
 
-    /// Nothing bounds what is missing from here on.
-    fn lose_rest(&mut self) {
+    /// Records a gap without a known end.
+    fn record_unbounded_gap(&mut self) {
         let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
         self.queue.push_back(Item::Gap(gap));
         self.chain = None;
@@ -222,16 +224,16 @@ impl StreamReader {
         let wrap = |e| Error::io("read segment", &path, e);
         let file = match self.storage.open(&path, OpenMode::Read) {
             Ok(file) => file,
-            // Deleted since the directory was listed; a later segment or mark will tell what is missing.
+            // Deleted since the directory was listed; a later segment or mark shows what is missing.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(wrap(e)),
         };
         let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
         if headers.may_be_creation && self.is_creation(base)? {
-            // Its writer may have finished it by now.
+            // Its writer may have finished it in the meantime.
             headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
             if headers.may_be_creation {
-                self.pass_over_creation(base);
+                self.skip_creation(base);
                 return Ok(());
             }
         } else if headers.may_be_creation {
@@ -242,26 +244,26 @@ impl StreamReader {
                 Ok(header) if header.stream == self.stream && header.base == base => header.origin,
                 _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
             };
-            // What comes before is not missing: it is the parent's.
+            // Earlier numbers are not missing: they belong to the parent.
             self.expected = origin.map_or(self.expected, |origin| origin.first);
         }
         for (at, len) in &headers.damaged {
-            self.find(FindingKind::HeaderCopy, base, *at, *len);
+            self.record_finding(FindingKind::HeaderCopy, base, *at, *len);
         }
         let follow = self.mode == ScanMode::Follow && self.is_last();
         let header = match headers.header {
             Ok(header) if header.stream != self.stream || header.base != base => {
-                self.find(FindingKind::Foreign, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::Foreign, base, 0, FRAMES_AT);
                 self.skip_segment();
                 return Ok(());
             }
             Ok(header) if headers.unfinished && self.is_last() => {
-                self.reach(header.base);
+                self.record_gap_before(header.base);
                 return self.end_unfinished(base, file.as_ref()).map_err(wrap);
             }
             Ok(header) => Some(header),
             Err(HeaderFault::Newer { version }) => {
-                self.find(FindingKind::Newer { version }, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::Newer { version }, base, 0, FRAMES_AT);
                 self.skip_segment();
                 return Ok(());
             }
@@ -269,7 +271,7 @@ impl StreamReader {
                 return self.end_unfinished(base, file.as_ref()).map_err(wrap);
             }
             Err(HeaderFault::Damaged) => {
-                self.find(FindingKind::HeaderLost, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::HeaderLost, base, 0, FRAMES_AT);
                 None
             }
         };
@@ -284,20 +286,20 @@ impl StreamReader {
         if let Some(header) = &header
             && offset.is_none()
         {
-            self.reach(header.base);
+            self.record_gap_before(header.base);
             let known = header.known_chain();
             if let (Some(chain), Some(known), ScanMode::Full) = (&self.chain, known, self.mode)
                 && chain.link() != known
             {
-                self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
             self.chain = known.map(Chain::from_link);
         } else if header.is_none() && offset.is_none() {
-            // What the lost header said of the chain follows from the entries before, if none of them is missing.
+            // The link in the lost header follows from the entries before it, if none of them is missing.
             let chain = self.chain.take().filter(|_| self.expected == base);
             self.chain = chain.map(|chain| Chain::from_link(chain.link()));
         }
-        // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
+        // Only a finished segment is mapped, as its file does not change. A full scan reads with pread.
         let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
         self.scan = Some(SegmentScan {
             base,
@@ -314,9 +316,9 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns whether nothing was ever in a segment whose file holds part of a header area: its numbers were given out before
-    /// it, or it is the last one and nothing shows that its creation was finished. A seal would, as the segment before
-    /// is sealed afterwards.
+    /// Returns true if a segment whose file holds part of a header area never held an entry: its numbers were read before it,
+    /// or it is the last one and nothing shows that its creation was finished. A seal would show it, as the segment before
+    /// is sealed after the creation.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
             return Ok(true);
@@ -328,7 +330,7 @@ impl StreamReader {
         before.map_or(Ok(true), |before| self.ends_without_seal(*before))
     }
 
-    /// Returns whether a segment is readable to its end and carries no seal.
+    /// Returns true if a segment is readable to its end and has no seal.
     fn ends_without_seal(&self, base: Seq) -> Result<bool> {
         let at = ResumePoint { segment: base, offset: 0, next: base };
         let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
@@ -338,28 +340,28 @@ impl StreamReader {
         Ok(is_whole && !reader.sealed)
     }
 
-    /// Records that a segment never held an entry. The tail is that of the segment before if its numbers go beyond this one.
-    fn pass_over_creation(&mut self, base: Seq) {
+    /// Records that a segment never held an entry. If the segment before it holds its numbers, that one determines the tail.
+    fn skip_creation(&mut self, base: Seq) {
         self.unfinished_creation = Some(base);
         if self.expected == base {
             self.tail = Tail::Unfinished { offset: 0 };
         }
     }
 
-    /// The last segment has no whole header area: its creation is not finished, or was never, or it was cut, and then
-    /// nothing tells how many entries it held.
+    /// Ends the stream at a last segment without a whole header area: its creation is not finished, or its file was
+    /// truncated, so that the number of its entries is unknown.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {
-            self.find(FindingKind::Torn, base, 0, file.len()?);
+            self.record_finding(FindingKind::Torn, base, 0, file.len()?);
             self.cause = GapCause::Damaged;
-            self.lose_rest();
+            self.record_unbounded_gap();
         }
         Ok(())
     }
 
-    /// Whether the writer has gone on to the next segment: its header area is whole. A creation that fails leaves it
-    /// otherwise, and the writer in this one.
+    /// Returns true if the writer uses the next segment: its header area is whole. After a failed creation it is not, and
+    /// the writer continues in this one.
     fn is_finished(&self) -> Result<bool> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -369,7 +371,7 @@ impl StreamReader {
         Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
     }
 
-    /// The segment that comes next repeats the salt of this one.
+    /// Returns the salt of this segment from the header of the next one, which repeats it.
     fn salt_from_next(&self) -> Result<Option<u64>> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -384,7 +386,7 @@ impl StreamReader {
         self.cause = GapCause::SegmentUnreadable;
         if self.is_last() {
             self.tail = Tail::Unfinished { offset: 0 };
-            self.lose_rest();
+            self.record_unbounded_gap();
         }
     }
 
@@ -392,27 +394,27 @@ impl StreamReader {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
         let (log, stream) = (&self.log, self.stream);
-        // The path is made for an error only: this runs once per frame.
+        // The path is created only for an error, as this runs once for each frame.
         let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
-        match scan.next_twice().map_err(wrap)? {
+        match scan.next_confirmed().map_err(wrap)? {
             Step::Frame { offset, header, payload } if header.entries == 0 => {
-                self.take_mark(base, offset, &header, &payload)
+                self.read_mark(base, offset, &header, &payload)
             }
             Step::Frame { offset, header, payload } => {
-                self.take_entries(base, offset, &header, &payload);
+                self.read_entries(base, offset, &header, &payload);
                 Ok(())
             }
             Step::Damage { offset, end, torn } => {
                 let torn = torn && self.is_last();
                 let kind = if torn { FindingKind::Torn } else { FindingKind::Damaged };
-                self.find(kind, base, offset, end - offset);
+                self.record_finding(kind, base, offset, end - offset);
                 self.cause = GapCause::Damaged;
                 let at_end = self.scan.as_ref().is_some_and(|s| s.offset >= s.source.file_len());
                 if at_end {
                     self.end_segment(Tail::Unfinished { offset }, GapCause::Damaged);
                 }
                 if at_end && self.is_last() {
-                    self.lose_rest();
+                    self.record_unbounded_gap();
                 }
                 Ok(())
             }
@@ -431,15 +433,15 @@ impl StreamReader {
         }
     }
 
-    fn take_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
+    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
         if header.first < self.expected {
-            self.find(FindingKind::Doubled, base, offset, header.frame_len());
+            self.record_finding(FindingKind::Doubled, base, offset, header.frame_len());
             return;
         }
-        self.reach(header.first);
+        self.record_gap_before(header.first);
         let Some(entries) = decode_entries(header, payload, self.stream) else {
-            self.find(FindingKind::Unreadable, base, offset, header.frame_len());
-            self.reach(header.next());
+            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
+            self.record_gap_before(header.next());
             return;
         };
         if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
@@ -464,29 +466,29 @@ impl StreamReader {
         }));
     }
 
-    fn take_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
+    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
         let sealed = header.flags == FLAG_SEAL;
         let Some(mark) = Mark::decode(payload, sealed).filter(|_| header.first >= self.expected) else {
             let kind =
                 if header.first < self.expected { FindingKind::Doubled } else { FindingKind::Unreadable };
-            self.find(kind, base, offset, header.frame_len());
+            self.record_finding(kind, base, offset, header.frame_len());
             return Ok(());
         };
         self.sealed |= sealed;
         let whole_before = header.first == self.expected;
-        self.reach(header.first);
+        self.record_gap_before(header.first);
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
-        // A merge that wrote this mark behind a gap could not know the chain.
+        // A merge that wrote this mark after a gap did not know the chain.
         let known = mark.chain != Chain::ORIGIN;
         if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
-            self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
+            self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());
         }
         if let (Some(seal), true) = (&mark.seal, whole_before) {
             let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;
             if !counted || self.digest_before(base, offset)? != seal.digest {
-                self.find(FindingKind::SealBroken, base, offset, header.frame_len());
+                self.record_finding(FindingKind::SealBroken, base, offset, header.frame_len());
             }
         }
         Ok(())

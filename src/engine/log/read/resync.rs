@@ -1,9 +1,8 @@
-//! Finding the next whole frame after damage.
+//! Resynchronisation: the search for the next whole frame after damage.
 //!
-//! Every 8-byte boundary is tried for magic, header checksum and payload checksum, all three. The salt keeps
-//! a log that is stored *inside* a payload from passing. A hostile file may hold many headers that claim large
-//! payloads; the bytes checksummed on its behalf are bounded, and past the bound the rest of the segment counts
-//! as damage.
+//! At every 8-byte boundary magic, header checksum and payload checksum are checked. The salt excludes frames of a log that
+//! is stored *inside* a payload. A hostile file may hold many headers that claim large payloads: the number of bytes that
+//! are checksummed is bounded, and beyond the bound the rest of the segment is damaged.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::log::format::frame::{FRAME_MAGIC, FrameHeader, frame_salt};
@@ -11,7 +10,7 @@ use crate::engine::log::format::limits::{FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_PA
 use crate::engine::log::read::source::{Source, ZEROS_READ_MAX};
 use std::io;
 
-/// Bytes of candidate payloads that one resync may checksum, beyond a few frames' worth.
+/// Greatest number of bytes of candidate frames that one search checksums.
 const CANDIDATE_BYTES_MAX: u64 = 4 * FRAME_PAYLOAD_BYTES_MAX as u64;
 
 /// Returns the offset of the next whole frame at or after `from`.
@@ -20,7 +19,7 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
     let mut budget = CANDIDATE_BYTES_MAX;
     let mut zeros = 0;
     loop {
-        let bytes = source.at_hand(at, FRAME_HEADER_LEN)?;
+        let bytes = source.buffered(at, FRAME_HEADER_LEN)?;
         if bytes.len() < FRAME_HEADER_LEN {
             return Ok(None);
         }
@@ -39,11 +38,11 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
         };
         at += found as u64;
         if let Some(header) = FrameHeader::decode(source.bytes(at, FRAME_HEADER_LEN)?, frame_salt(salt, at)) {
-            // A claim costs what is there to be read: a small file is searched to its end, whatever it claims.
-            let there = source.file_len().saturating_sub(at);
-            let Some(left) = budget.checked_sub(header.frame_len().min(there)) else { return Ok(None) };
+            // Only bytes that exist are counted: a small file is searched to its end, whatever its headers claim.
+            let readable = source.file_len().saturating_sub(at);
+            let Some(left) = budget.checked_sub(header.frame_len().min(readable)) else { return Ok(None) };
             budget = left;
-            if whole(source, at, &header, salt)? {
+            if is_whole(source, at, &header, salt)? {
                 return Ok(Some(at));
             }
         }
@@ -51,8 +50,8 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
     }
 }
 
-/// Whether the whole frame with this header stands at `at`.
-pub(super) fn whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {
+/// Returns true if the whole frame with this header is at `at`.
+pub(super) fn is_whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {
     let len = header.frame_len() as usize - FRAME_HEADER_LEN;
     let payload = source.bytes(at + FRAME_HEADER_LEN as u64, len)?;
     Ok(payload.len() == len && header.matches(payload, frame_salt(salt, at)))

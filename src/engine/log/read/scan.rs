@@ -5,12 +5,12 @@ use crate::engine::entry::Seq;
 use crate::engine::log::format::frame::{FrameHeader, frame_salt};
 use crate::engine::log::format::limits::FRAME_HEADER_LEN;
 use crate::engine::log::read::item::Tail;
-use crate::engine::log::read::resync::{next_frame, whole};
+use crate::engine::log::read::resync::{is_whole, next_frame};
 use crate::engine::log::read::source::Source;
 use std::io;
 
-/// Greatest number of times that bytes are read again that look damaged and differ each time.
-const LOOKS_MAX: usize = 8;
+/// Greatest number of times that damaged bytes are read again while they differ each time.
+const REREADS_MAX: usize = 8;
 
 pub(super) enum Step {
     Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
@@ -25,7 +25,7 @@ pub(super) struct SegmentScan {
     pub(super) source: Source,
     pub(super) offset: u64,
     pub(super) after_mark: bool,
-    /// Whether an unfinished end is left alone.
+    /// True if an unfinished end is not reported as damage.
     pub(super) follow: bool,
 }
 
@@ -42,7 +42,7 @@ impl SegmentScan {
         }
         let header = FrameHeader::decode(head, frame_salt(self.salt, offset));
         if let Some(header) = header
-            && whole(&mut self.source, offset, &header, self.salt)?
+            && is_whole(&mut self.source, offset, &header, self.salt)?
         {
             let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
             let payload = payload.to_vec();
@@ -53,12 +53,12 @@ impl SegmentScan {
         self.damage(offset, offset, header)
     }
 
-    /// Reads on as [`SegmentScan::next`] does, but returns damage only if reading the bytes again finds the same: another
-    /// process may have been in the middle of writing.
-    pub(super) fn next_twice(&mut self) -> io::Result<Step> {
+    /// Returns the next step; damage only if a second read of the bytes has the same result, as another process may be
+    /// writing them.
+    pub(super) fn next_confirmed(&mut self) -> io::Result<Step> {
         let (offset, after_mark) = (self.offset, self.after_mark);
         let mut step = self.next()?;
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..REREADS_MAX {
             let Step::Damage { end: before, .. } = step else { break };
             self.source.refresh()?;
             (self.offset, self.after_mark) = (offset, after_mark);
@@ -74,7 +74,7 @@ impl SegmentScan {
         Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
     }
 
-    /// Bytes at `offset` are no frame; looks for the next one from `search` on.
+    /// Returns the step for bytes at `offset` that are no frame: searches for the next frame from `search` on.
     fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
         let search = search - search % 8;
         let from = if search == offset { offset + 8 } else { search };
@@ -92,8 +92,8 @@ impl SegmentScan {
         Ok(Step::Damage { offset, end, torn })
     }
 
-    /// A crash leaves the front of one frame, then zeros or the end of the file. Damage may look the same;
-    /// either way the entries of that frame are gone and are reported.
+    /// Returns true if bytes look like the beginning of one frame, followed by zeros or the end of the file, as a crash
+    /// leaves them. Damage may look the same; in both cases the entries of the frame are reported as missing.
     fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
         let frame_end = match header {
             Some(header) => offset + header.frame_len(),

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) const WINDOW: usize = 256 << 10;
-/// Zeros that are read before the file system is asked where something is written. Segments of ordinary size are read
-/// in full, so that nothing in them depends on its answer.
+/// Number of zeros that are read before the file system is asked for the next data. Segments of ordinary size are read
+/// completely, so that no result depends on its answer.
 pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 
 /// The bytes of a segment file: mapped, or read in windows.
@@ -20,7 +20,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The bytes of `file` as long as it is now; `mapped` asks for a mapping where that is possible.
+    /// Opens the bytes of `file` at its current length. `mapped` requests a mapping, where that is possible.
     pub fn new(file: Arc<dyn File>, mapped: bool) -> io::Result<Source> {
         let map = if mapped { file.map() } else { None };
         let len = match &map {
@@ -30,12 +30,12 @@ impl Source {
         Ok(Source { file, map, len, window: Vec::new(), start: 0 })
     }
 
-    /// Length of the file when it was opened or last refreshed.
+    /// Returns the length of the file when it was opened or last refreshed.
     pub fn file_len(&self) -> u64 {
         self.len
     }
 
-    /// Forgets what was read, so that a live file is read again.
+    /// Discards the window and reads the length again, for a file that another process may be writing.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.window.clear();
         if self.map.is_none() {
@@ -44,7 +44,7 @@ impl Source {
         Ok(())
     }
 
-    /// The `len` bytes at `offset`; fewer only at the end of the file.
+    /// Returns the `len` bytes at `offset`; fewer only at the end of the file.
     pub fn bytes(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
         if let Some(map) = &self.map {
             let all = map.bytes();
@@ -59,7 +59,7 @@ impl Source {
             self.window.resize(len.max(WINDOW).min(left), 0);
             self.start = offset;
             let got = read_full_at(self.file.as_ref(), offset, &mut self.window);
-            // After an error the window holds nothing that was read.
+            // After an error the window is empty: it must not return old bytes.
             self.window.truncate(*got.as_ref().unwrap_or(&0));
             got?;
         }
@@ -68,16 +68,14 @@ impl Source {
         Ok(self.window.get(start..end).unwrap_or_default())
     }
 
-    /// Returns the bytes at `offset` as far as they are at hand, and at least `min` of them; fewer only at the end of the
-    /// file.
-    pub(super) fn at_hand(&mut self, offset: u64, min: usize) -> io::Result<&[u8]> {
+    /// Returns the bytes at `offset` that are in the window, and at least `min` of them; fewer only at the end of the file.
+    pub(super) fn buffered(&mut self, offset: u64, min: usize) -> io::Result<&[u8]> {
         let end = self.start + self.window.len() as u64;
         let there = if offset >= self.start { end.saturating_sub(offset) as usize } else { 0 };
         self.bytes(offset, if there >= min && self.map.is_none() { there } else { WINDOW })
     }
 
-    /// Returns the first offset at or after `from` that may hold something other than zeros, skipping what was never
-    /// written.
+    /// Returns the first offset at or after `from` that may hold other bytes than zeros; holes are skipped.
     pub(super) fn next_data(&self, from: u64) -> io::Result<Option<u64>> {
         Ok(self.file.next_data(from)?.filter(|at| *at < self.len))
     }
@@ -103,7 +101,7 @@ impl Source {
     }
 }
 
-/// Returns the offset behind the last byte that is not zero. Long runs of zeros that were never written are not read.
+/// Returns the offset after the last byte that is not zero. Large holes are not read.
 pub(in crate::engine::log) fn content_len(file: &dyn File) -> io::Result<u64> {
     const CHUNK: u64 = 64 << 10;
     let mut end = file.len()?;
@@ -136,7 +134,7 @@ mod tests {
     const LEN: u64 = 1 << 40;
 
     #[test]
-    fn zeros_that_were_never_written_are_not_read() {
+    fn holes_are_not_read() {
         let far = (1 << 39) + 808;
         let file = Sparse::new(LEN, vec![(0, vec![0; 4096]), block(far, b"x")]);
         let mut source = source(&file);
@@ -146,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_of_a_failed_read_are_not_handed_out_later() {
+    fn failed_read_leaves_no_bytes_in_the_window() {
         let file = Sparse::new(1 << 20, vec![(0, vec![1; 1 << 20])]);
         let mut source = source(&file);
         assert_eq!(source.bytes(0, 4).unwrap(), [1; 4]);
@@ -158,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn content_ends_where_the_last_byte_is_that_is_not_zero() {
+    fn content_ends_after_the_last_nonzero_byte() {
         let far = (1 << 39) + 808;
         let file = Sparse::new(LEN, vec![(0, vec![5; 10]), block(far, b"xy")]);
         assert_eq!(content_len(file.as_ref()).unwrap(), far + 2);

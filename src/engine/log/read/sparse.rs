@@ -10,7 +10,7 @@ pub(super) fn source(file: &Arc<Sparse>) -> Source {
     Source::new(Arc::clone(file) as Arc<dyn File>, false).unwrap()
 }
 
-/// A file system may tell of more data than there is, in blocks.
+/// Returns a part of whole blocks around `content`, as file systems report data in blocks.
 pub(super) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
     let start = offset - offset % 4096;
     let mut block = vec![0; 8192];
@@ -18,7 +18,7 @@ pub(super) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
     (start, block)
 }
 
-/// A file of which only some parts are written, and that counts what is read of it.
+/// A file with holes between its written parts. It counts the bytes that are read.
 #[derive(Debug, Default)]
 pub(super) struct Sparse {
     parts: Vec<(u64, Vec<u8>)>,

@@ -136,7 +136,7 @@ impl Claims<'_> {
             return Ok(None);
         }
         for unfinished in &unfinished {
-            // The lock is held, so nobody is at it, and a sync of the directory follows before anything is appended.
+            // The lock is held, so no other process uses the file. The directory is synced before the first append.
             let path = names::segment_path(self.log, stream, *unfinished);
             self.storage.remove_file(&path).map_err(|e| Error::io("remove unfinished segment", &path, e))?;
         }
@@ -170,7 +170,7 @@ impl Claims<'_> {
     }
 
     /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first segment of the
-    /// stream is kept: without its header nobody knows where the stream may be continued.
+    /// stream is kept: without its header the home of the stream is unknown.
     fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
         let mut unfinished = Vec::new();
         while let [_, .., last] = segments.as_slice()

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Creates a segment, durably: file, both headers, sync of file and directory.
+/// Creates a segment durably: file, both copies of the header, sync of file and directory.
 pub(super) fn create_segment(
     storage: &dyn Storage,
     log: &Path,
@@ -35,9 +35,9 @@ pub(super) fn create_segment(
     match written {
         Ok(()) => Ok(file),
         Err(e) => {
-            // A half-made segment holds no entry; leaving it would look like a torn tail. It is emptied first, so that
-            // it is an unfinished creation if even the removal fails: a header that was not synced, but still shows,
-            // would be an invitation to go on behind it.
+            // An incomplete segment holds no entry and would look like a torn end. It is truncated first: if the removal
+            // fails, the file is an unfinished creation. With a readable header that was not synced, another writer
+            // would continue it.
             let _ = file.set_len(0);
             let _ = storage.remove_file(&path);
             Err(wrap(e))

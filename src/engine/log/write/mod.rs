@@ -9,6 +9,6 @@ mod log;
 mod options;
 mod shared;
 
-pub use durability::{BatchOptions, Durability};
+pub use durability::{BatchOptions, Durability, UnknownDurability};
 pub use log::{Committed, Log};
 pub use options::LogOptions;
