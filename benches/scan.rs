@@ -12,9 +12,9 @@ mod rounds;
 
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{StreamId, canonical_head, entry_checksum};
+use contexta::engine::log::directory::{list_segments, list_streams};
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::resync::Source;
-use contexta::engine::log::stream::{list_segments, list_streams};
+use contexta::engine::log::source::Source;
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{OpenMode, Storage};

@@ -9,9 +9,10 @@ mod ratio;
 
 use contexta::capture::MetricEmission;
 use contexta::engine::domain::Domain;
+use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
@@ -124,7 +125,7 @@ fn retired(table: &mut Table, streams: usize) {
             &scratch.path().join("aside"),
         );
         let begun = Instant::now();
-        assert_eq!(merge(&storage, &options, &|_, _| {}).unwrap().streams.len(), streams);
+        assert_eq!(merge(&storage, &options, Progress::none()).unwrap().streams.len(), streams);
         let texts =
             [&format!("merge of {streams} streams into {what}"), &milliseconds(begun.elapsed()), "", "", ""];
         table.row(texts.map(|text| text as &str), None);

@@ -4,7 +4,7 @@
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
-use contexta::engine::log::stream::{list_streams, origin_of};
+use contexta::engine::log::directory::{list_streams, origin_of};
 use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };

@@ -4,6 +4,7 @@ use crate::domain::{PlainTables, Toy, Workspace, domain};
 use contexta::engine::clock::AHEAD_MAX;
 use contexta::engine::log::merge::{Change, MergeOptions, SkipReason, merge};
 use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode, Tail};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use contexta::engine::storage::{File, OpenMode, Storage};
@@ -261,12 +262,12 @@ fn a_merge_leaves_a_stream_alone_whose_writer_lives_after_a_failed_sync() {
     workspace.flip(&path, (frame.bytes.0 as usize + 60) * 8);
     let quarantine = workspace.root.join("quarantine");
     let options = MergeOptions::new(domain(), &backup.log_dir(), &workspace.log_dir(), &quarantine);
-    let report = merge(&workspace.disk.process(50), &options, &|_, _| {}).unwrap();
+    let report = merge(&workspace.disk.process(50), &options, Progress::none()).unwrap();
     log.append(&tag(5), Durability::Fsync).unwrap();
     log.append(&tag(6), Durability::Fsync).unwrap();
     assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
     workspace.kill(log);
-    merge(&workspace.disk.process(51), &options, &|_, _| {}).unwrap();
+    merge(&workspace.disk.process(51), &options, Progress::none()).unwrap();
     let kept = tags(&workspace);
     assert!((0..7).all(|n| kept.contains(&n)), "{kept:?} after {report:?}");
 }

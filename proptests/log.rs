@@ -7,9 +7,10 @@ use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;

@@ -5,11 +5,12 @@ use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, events};
 use contexta::engine::Result;
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Entry, Position, Seq, StreamId};
-use contexta::engine::log::fork::{content_digest, derived_id};
+use contexta::engine::log::header::{FRAMES_AT, Origin};
+use contexta::engine::log::merge::quarantine;
 use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
-use contexta::engine::log::quarantine::quarantine;
-use contexta::engine::log::segment::{FRAMES_AT, Origin};
+use contexta::engine::log::merge::{content_digest, derived_id};
 use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::storage::{OpenMode, Storage};
 use proptest::prelude::*;
@@ -59,7 +60,7 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
         &into.root.join("quarantine"),
     );
     options.segment_bytes_max = SMALL;
-    merge(storage, &options, &|_, _| {})
+    merge(storage, &options, Progress::none())
 }
 
 /// Merges, and holds the merge to what every merge keeps: the source as it was; nothing to do a second time; every entry

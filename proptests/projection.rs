@@ -6,7 +6,7 @@ use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
 use contexta::engine::error::Error;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::projection::{
     Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,

@@ -247,7 +247,8 @@ fn settings_without_effect_are_marked_and_warned_of() {
     let all = run(path, &[], &["--config", "all.toml", "runs"]).2;
     assert_eq!(all.lines().count(), 6, "{all}");
     // Derived paths are comments in the file, so it does not set them.
-    let derived = keys_without_effect().iter().filter(|key| key.ends_with("_path") || key.ends_with("_root")).count();
+    let derived =
+        keys_without_effect().iter().filter(|key| key.ends_with("_path") || key.ends_with("_root")).count();
     let more = keys_without_effect().len() - derived - 5;
     assert!(all.ends_with(&format!("warning: {more} more settings have no effect yet; `contexta config show` marks them [config_no_effect]\n")), "{all}");
 }

@@ -4,11 +4,12 @@ use crate::support::open_sim;
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, StreamId};
+use contexta::engine::log::directory::{list_segments, list_streams};
+use contexta::engine::log::header::{FRAMES_AT, SECOND_HEADER_AT, SegmentHeader};
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SegmentHeader};
-use contexta::engine::log::stream::{list_segments, list_streams};
 use contexta::engine::log::{Durability, FindingKind, Item, Log, LogOptions, ScanMode, StreamReader};
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::{Applied, Projection, Projector, ProjectorOptions, TableSpec, Tables};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::{Error, Result};
@@ -222,11 +223,11 @@ fn a_merge_with_a_log_of_another_domain_writes_nothing() {
     let [log, target, quarantine] = ["/w/log", "/t/log", "/t/quarantine"].map(Path::new);
     for (from, into) in [(log, target), (target, log)] {
         let options = MergeOptions::new(other, from, into, quarantine);
-        is_foreign(merge(&disk.process(2), &options, &|_, _| {}), other, jobs(1), stream);
+        is_foreign(merge(&disk.process(2), &options, Progress::none()), other, jobs(1), stream);
     }
     assert_eq!(files(&disk), before);
     let options = MergeOptions::new(jobs(1), log, target, quarantine);
-    assert_eq!(merge(&disk.process(2), &options, &|_, _| {}).unwrap().streams.len(), 1);
+    assert_eq!(merge(&disk.process(2), &options, Progress::none()).unwrap().streams.len(), 1);
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, Seq};
-use contexta::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::{Durability, Log, LogOptions};
+use contexta::engine::log::{Item, ScanMode, StreamReader, Tail};
 use contexta::engine::storage::sim::SimDisk;
 use std::path::{Path, PathBuf};
 

@@ -23,13 +23,14 @@ use contexta::engine::domain::Domain;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{
-    EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX,
-    FrameHeader, decode_entries, frame_salt,
+use contexta::engine::log::directory::read_headers;
+use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::{
+    EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
+use contexta::engine::log::mark::{Mark, SEAL_INDEX_MAX};
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::segment::{FRAMES_AT, Mark, SEAL_INDEX_MAX, SegmentHeader};
-use contexta::engine::log::stream::read_headers;
 use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::projection::cursor::Cursor;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};

@@ -16,7 +16,7 @@
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq, StreamId};
-use contexta::engine::log::stream::{ResumePoint, list_streams};
+use contexta::engine::log::directory::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::projection::{
     Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,

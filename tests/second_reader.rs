@@ -6,10 +6,11 @@ use contexta::engine::checksum::hex;
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion};
+use contexta::engine::log::directory::list_streams;
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::merge::{MergeOptions, merge};
-use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
-use contexta::engine::log::stream::list_streams;
 use contexta::engine::log::{BatchOptions, Durability, Item, Log, LogOptions, ScanMode, StreamReader, Tail};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::SimDisk;
@@ -114,7 +115,7 @@ fn sample(seed: u64) -> Files {
         disk.overwrite(&other.join(path), bytes);
     }
     let options = MergeOptions::new(domain(), other, log, Path::new("/w/quarantine"));
-    let report = merge(&disk.process(5), &options, &|_, _| {}).unwrap();
+    let report = merge(&disk.process(5), &options, Progress::none()).unwrap();
     assert_eq!(report.forks.len(), 1);
     files(&disk, log)
 }

@@ -7,9 +7,8 @@ use contexta::engine::codec::PAYLOAD_BYTES_MAX;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{
-    EXPANDED_BYTES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, put_entries,
-};
+use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, put_entries};
+use contexta::engine::log::limits::{EXPANDED_BYTES_MAX, FRAME_HEADER_LEN};
 use contexta::engine::log::pending::{self, PendingEntries};
 use std::collections::HashMap;
 

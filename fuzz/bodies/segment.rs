@@ -4,10 +4,11 @@
 use contexta::engine::bytes::is_zero;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{Seq, StreamId};
-use contexta::engine::log::segment::{
-    FRAMES_AT, HeaderFault, Mark, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
+use contexta::engine::log::directory::read_headers;
+use contexta::engine::log::header::{
+    FRAMES_AT, HeaderFault, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
-use contexta::engine::log::stream::read_headers;
+use contexta::engine::log::mark::Mark;
 use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::sim::SimDisk;
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::domain::Workspace;
 use crate::sim::machine::{Breakdown, Machine, Records, Step, aftermath, check_tables, script};
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::storage::sim::{Fault, Moment, Survival};
 
 pub(crate) const SMALL: u64 = FRAMES_AT + 1_500;

@@ -4,7 +4,7 @@ use crate::domain::{Frame, Scan, Told, Toy, Workspace};
 use crate::sim::seeds::Dice;
 use contexta::engine::entry::{Entry, Seq, StreamId};
 use contexta::engine::log::frame::{FrameHeader, frame_salt};
-use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
+use contexta::engine::log::header::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use crate::domain::{PlainTables, Workspace};
 use crate::sim::machine::Records;
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::storage::sim::{Fault, Moment};
 use std::path::PathBuf;

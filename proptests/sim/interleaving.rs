@@ -7,6 +7,7 @@ use crate::sim::machine::Breakdown;
 use contexta::engine::entry::Position;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::{Durability, Log, ScanMode};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use std::collections::BTreeMap;
@@ -63,7 +64,7 @@ fn act(action: Action, workspace: &Workspace, acknowledged: &Acknowledged) -> Op
             let copy = workspace.copy_to("/copy");
             let quarantine = workspace.root.join("quarantine");
             let options = MergeOptions::new(domain(), &copy.log_dir(), &workspace.log_dir(), &quarantine);
-            merge(&workspace.disk.process(3), &options, &|_, _| {}).unwrap();
+            merge(&workspace.disk.process(3), &options, Progress::none()).unwrap();
         }
         Action::Read => drop(workspace.projector(4, true).read(PlainTables::read).unwrap()),
     }

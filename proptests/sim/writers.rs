@@ -7,7 +7,7 @@ use crate::domain::{PlainTables, Toy, Workspace};
 use crate::sim::machine::{Breakdown, Records, check_tables};
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::entry::{Entry, Position};
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log};
 use contexta::engine::projection::Projector;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};

@@ -2,6 +2,7 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
+use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity};
@@ -46,7 +47,7 @@ pub fn merge(
             report.bodies += 1;
         }
     }
-    report.log = merge_locked(&lock, storage, logs, progress)?;
+    report.log = merge_locked(&lock, storage, logs, Progress::new(progress))?;
     for stream in &report.log.streams {
         if let Change::Skipped(reason) = stream.change {
             let message = format!("stream {} was not merged: {}", stream.stream, reason.name());

@@ -9,8 +9,8 @@
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
-use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
+use crate::engine::log::directory::{is_held, list_segments, list_streams, log_bytes};
+use crate::engine::log::{Finding, Item, ScanMode, StreamReader, Tail};
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;

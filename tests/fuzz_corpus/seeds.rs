@@ -7,12 +7,12 @@ use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::checksum::Digest;
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
-use contexta::engine::log::frame::{
-    FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
-};
+use contexta::engine::log::directory::ResumePoint;
+use contexta::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, frame_salt, put_entries, put_mark};
+use contexta::engine::log::header::{FRAMES_AT, Home, SECOND_HEADER_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
+use contexta::engine::log::mark::{Mark, Seal};
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::segment::{FRAMES_AT, Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
-use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
 use contexta::engine::storage::Place;
 

@@ -5,8 +5,8 @@
 use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::reader::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{ResumePoint, is_held, list_streams, log_bytes};
+use crate::engine::log::directory::{ResumePoint, is_held, list_streams, log_bytes};
+use crate::engine::log::{Commit, FindingKind, Item, ScanMode, StreamReader, Tail};
 use crate::engine::parallel;
 use crate::engine::projection::Applied;
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};

@@ -2,8 +2,8 @@
 
 use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head, entry_checksum};
 use crate::engine::error::Result;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader};
-use crate::engine::log::stream::{list_streams, origin_of};
+use crate::engine::log::directory::{list_streams, origin_of};
+use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
-use crate::engine::log::stream::list_streams;
+use crate::engine::log::directory::list_streams;
 use crate::engine::projection::Projection;
 use crate::engine::projection::catch_up::APPLIED;
 use crate::engine::projection::cursor::LogPosition;

@@ -2,9 +2,9 @@
 
 use crate::engine::entry::{Entry, Position, Seq, Stamp};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::ordered::OrderedReader;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader};
-use crate::engine::log::stream::ResumePoint;
+use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::catch_up::{FRAMES, cursors_of};
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::note::Note;

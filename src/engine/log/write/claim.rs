@@ -12,13 +12,15 @@ use crate::engine::clock::{AHEAD_MAX, Clock};
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::active::ActiveSegment;
-use crate::engine::log::names;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::segment::{Home, SegmentHeader};
-use crate::engine::log::stream::{
-    ResumePoint, check_stream_domain, create_segment, home_of, list_segments, list_streams, may_be_creation,
+use crate::engine::log::format::header::{Home, SegmentHeader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{
+    ResumePoint, check_stream_domain, home_of, list_segments, list_streams, may_be_creation,
 };
+use crate::engine::log::read::item::{Item, Tail};
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use crate::engine::log::write::active::ActiveSegment;
+use crate::engine::log::write::create::create_segment;
 use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;
@@ -143,7 +145,7 @@ impl Claims<'_> {
             return Ok(None);
         }
         for unfinished in &unfinished {
-            // The lock is held, so nobody is at it, and a sync of the directory follows before anything is appended.
+            // The lock is held, so no other process uses the file. The directory is synced before the first append.
             let path = names::segment_path(self.log, stream, *unfinished);
             self.storage.remove_file(&path).map_err(|e| Error::io("remove unfinished segment", &path, e))?;
         }
@@ -177,7 +179,7 @@ impl Claims<'_> {
     }
 
     /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first segment of the
-    /// stream is kept: without its header nobody knows where the stream may be continued.
+    /// stream is kept: without its header the home of the stream is unknown.
     fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
         let mut unfinished = Vec::new();
         while let [_, .., last] = segments.as_slice()

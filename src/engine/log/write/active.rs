@@ -10,9 +10,11 @@
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{FRAME_HEADER_LEN, frame_salt};
-use crate::engine::log::group::SyncFailure;
-use crate::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, Seal, SegmentHeader};
+use crate::engine::log::format::frame::frame_salt;
+use crate::engine::log::format::header::{FRAMES_AT, SegmentHeader};
+use crate::engine::log::format::limits::FRAME_HEADER_LEN;
+use crate::engine::log::format::mark::{SEAL_INDEX_MAX, Seal};
+use crate::engine::log::write::group::SyncFailure;
 use crate::engine::storage::{File, read_full_at, write_all_at};
 use std::io;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
-//! A segment's header (written twice), its close mark and its seal. Bytes: FORMAT.md, "Segment".
+//! The header of a segment, which is written twice. Bytes: FORMAT.md, "Segment".
 //!
-//! The two copies of the header lie in different 4 KiB blocks: one lost bit or block does not cost a segment.
-//! The salt goes into every frame's checksums, and is repeated in the next segment's header.
+//! The two copies of the header lie in different 4 KiB blocks, so that one damaged block does not lose the segment. The salt
+//! is part of the checksums of every frame, and is repeated in the header of the next segment.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::chain::Chain;
@@ -13,15 +13,15 @@ use crate::engine::storage::Place;
 
 /// The first eight bytes of both headers.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"CTXASEG\0";
-/// The format this build writes.
+/// The format version that this build writes.
 pub const FORMAT_VERSION: u16 = 0;
-/// The oldest format whose readers can read what this build writes.
+/// The oldest format version whose readers can read the segments of this build.
 pub const READER_VERSION: u16 = 0;
-/// Length of one header.
+/// Length of one copy of the header.
 pub const SEGMENT_HEADER_LEN: usize = 256;
-/// Where the second copy of the header begins.
+/// Offset of the second copy of the header.
 pub const SECOND_HEADER_AT: u64 = 4096;
-/// Where the first frame begins.
+/// Offset of the first frame.
 pub const FRAMES_AT: u64 = SECOND_HEADER_AT + SEGMENT_HEADER_LEN as u64;
 
 /// Length of an origin: parent, first and content digest.
@@ -31,68 +31,68 @@ const DOMAIN_AT: usize = 208;
 
 const HEADER_SALT: u64 = u64::from_le_bytes(SEGMENT_MAGIC);
 
-/// Which folder, on which boot of which machine, a stream was created in. Only there is it continued.
+/// The directory and the boot of a machine in which a stream was created. A stream is continued only there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Home {
-    /// The boot during which it was created.
+    /// The boot during which the stream was created.
     pub boot: [u8; 16],
-    /// The stream's directory.
+    /// The directory of the stream.
     pub place: Place,
 }
 
-/// Where a stream that a merge made of a fork branches off. FORMAT.md, "Forks".
+/// The origin of a stream that a merge derived from a fork. FORMAT.md, "Forks".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// The stream it was a part of.
+    /// The stream that it branches off from.
     pub parent: StreamId,
-    /// The number of its first entry; those before are the parent's.
+    /// The number of its first entry; earlier entries are in the parent.
     pub first: Seq,
-    /// What that entry says, whatever stream it is in: [`crate::engine::log::fork::content_digest`].
+    /// The [`crate::engine::log::merge::content_digest`] of that entry.
     pub content: Digest,
 }
 
-/// What a segment says of itself.
+/// The header of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SegmentHeader {
-    /// Its stream.
+    /// The stream of the segment.
     pub stream: StreamId,
-    /// Where the stream may be continued; `None`: nowhere.
+    /// The home in which the stream may be continued; `None` if it must not be continued.
     pub home: Option<Home>,
-    /// The number of its first entry.
+    /// The number of the first entry of the segment.
     pub base: Seq,
-    /// The link before its first entry; zeros before a later one than the stream's first: not known.
+    /// The link before the first entry. Zeros in a later segment than the first of the stream: the link is unknown.
     pub chain: Digest,
-    /// Goes into the checksums of its frames.
+    /// The salt of the checksums of the frames.
     pub salt: u64,
-    /// The salt of the segment before; 0 for the first.
+    /// The salt of the previous segment; 0 in the first.
     pub previous_salt: u64,
-    /// When it was created: nanoseconds since the epoch.
+    /// Creation time in nanoseconds since the Unix epoch.
     pub time: u64,
-    /// Where its stream branches off; `None`: nowhere, it begins with 1.
+    /// The origin of the stream; `None` for a stream that does not branch off and begins with 1.
     pub origin: Option<Origin>,
     /// The domain of its entries.
     pub domain: Domain,
 }
 
-/// Why a header was not accepted.
+/// The reason for which a header was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderFault {
-    /// Its checksum or shape does not hold, or the file is too short.
+    /// The checksum or a field is invalid, or the file is too short.
     Damaged,
-    /// It is whole and says that a newer reader is needed.
+    /// The header is valid and requires a newer reader.
     Newer {
-        /// The format version it was written in.
+        /// The format version of the segment.
         version: u16,
     },
 }
 
 impl SegmentHeader {
-    /// The number of the first entry of its stream.
+    /// Returns the number of the first entry of the stream.
     pub fn stream_first(&self) -> Seq {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// The link before its first entry, if it is known: a merge cannot tell it behind a gap.
+    /// Returns the link before the first entry, if it is known. A merge does not know it after a gap.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }
@@ -145,7 +145,7 @@ impl SegmentHeader {
         bytes
     }
 
-    /// The first [`FRAMES_AT`] bytes of a segment: both headers and the zeros between them.
+    /// Encodes the first [`FRAMES_AT`] bytes of a segment: both copies of the header and the zeros between them.
     pub fn encode(&self) -> Vec<u8> {
         let one = self.encode_one();
         let mut out = one.to_vec();
@@ -154,7 +154,7 @@ impl SegmentHeader {
         out
     }
 
-    /// Reads one copy of a header.
+    /// Decodes one copy of a header.
     pub fn decode_one(bytes: &[u8]) -> Result<SegmentHeader, HeaderFault> {
         SegmentHeader::decode_checked(bytes).unwrap_or(Err(HeaderFault::Damaged))
     }
@@ -209,79 +209,6 @@ impl SegmentHeader {
     }
 }
 
-/// A mark: where a writer ended cleanly, and for a seal, what the segment as a whole holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// The chain after the last entry before the mark.
-    pub chain: Digest,
-    /// Present in a seal only.
-    pub seal: Option<Seal>,
-}
-
-/// What a sealed segment holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seal {
-    /// Number of entries.
-    pub entries: u64,
-    /// Number of frames with entries.
-    pub frames: u64,
-    /// Where the seal's frame begins: everything before it is covered by `digest`.
-    pub bytes: u64,
-    /// Time of the first and of the last entry.
-    pub times: (u64, u64),
-    /// BLAKE3 over all bytes before the seal's frame.
-    pub digest: Digest,
-    /// Some frames by first sequence and offset, ascending: where to begin reading for a sequence.
-    pub index: Vec<(Seq, u64)>,
-}
-
-/// Greatest number of places in a seal's index.
-pub const SEAL_INDEX_MAX: usize = 1 << 16;
-
-impl Mark {
-    /// The mark's payload.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut out = self.chain.0.to_vec();
-        if let Some(seal) = &self.seal {
-            for number in [seal.entries, seal.frames, seal.bytes, seal.times.0, seal.times.1] {
-                out.extend_from_slice(&number.to_le_bytes());
-            }
-            out.extend_from_slice(&seal.digest.0);
-            out.extend_from_slice(&(seal.index.len() as u64).to_le_bytes());
-            for (seq, offset) in &seal.index {
-                out.extend_from_slice(&seq.0.to_le_bytes());
-                out.extend_from_slice(&offset.to_le_bytes());
-            }
-        }
-        out
-    }
-
-    /// Reads a mark's payload.
-    pub fn decode(payload: &[u8], sealed: bool) -> Option<Mark> {
-        let mut reader = Reader::new(payload);
-        let chain = Digest(reader.array()?);
-        let seal = if sealed { Some(Seal::decode(&mut reader)?) } else { None };
-        (reader.remaining() == 0).then_some(Mark { chain, seal })
-    }
-}
-
-impl Seal {
-    fn decode(reader: &mut Reader<'_>) -> Option<Seal> {
-        let (entries, frames, bytes) = (reader.u64()?, reader.u64()?, reader.u64()?);
-        let times = (reader.u64()?, reader.u64()?);
-        let digest = Digest(reader.array()?);
-        let count = usize::try_from(reader.u64()?).ok()?;
-        if count > SEAL_INDEX_MAX || count.checked_mul(16)? != reader.remaining() {
-            return None;
-        }
-        let mut index = Vec::with_capacity(count);
-        for _ in 0..count {
-            index.push((Seq(reader.u64()?), reader.u64()?));
-        }
-        index.is_sorted().then_some(Seal { entries, frames, bytes, times, digest, index })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn both_copies_read_back_and_every_flipped_bit_is_noticed() {
+    fn both_copies_are_decoded_and_every_flipped_bit_is_detected() {
         let bytes = header().encode();
         assert_eq!(bytes.len() as u64, FRAMES_AT);
         for at in [0, SECOND_HEADER_AT as usize] {
@@ -315,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_reads_back_and_lies_before_its_segment() {
+    fn origin_is_decoded_and_rejected_if_it_lies_after_its_segment() {
         let origin = Origin { parent: StreamId([8; 16]), first: Seq(42), content: Digest([1; 32]) };
         let derived = SegmentHeader { origin: Some(origin), chain: Chain::ORIGIN, ..header() };
         assert_eq!(SegmentHeader::decode_one(&derived.encode()), Ok(derived.clone()));
@@ -327,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_said_to_be_newer() {
+    fn header_of_newer_format_is_rejected_with_its_version() {
         let mut one = header().encode_one().to_vec();
         one[8..12].copy_from_slice(&[3, 0, 2, 0]);
         let checksum = salted_crc32(HEADER_SALT, &[&one[..SEGMENT_HEADER_LEN - 4]]);
@@ -350,24 +277,5 @@ mod tests {
         for (at, byte) in [(name_at, 0), (name_at, b'J'), (name_at + 5, b'x'), (name_at + 32, 1)] {
             assert_eq!(mended(at, byte), Err(HeaderFault::Damaged), "byte {at}");
         }
-    }
-
-    #[test]
-    fn marks_read_back_and_hostile_ones_are_refused() {
-        let seal = Seal {
-            entries: 1,
-            frames: 2,
-            bytes: 3,
-            times: (4, 5),
-            digest: Digest([6; 32]),
-            index: vec![(Seq(1), 4352), (Seq(9), 9000)],
-        };
-        let mark = Mark { chain: Digest([1; 32]), seal: Some(seal) };
-        assert_eq!(Mark::decode(&mark.encode(), true), Some(mark.clone()));
-        assert_eq!(Mark::decode(&mark.encode(), false), None);
-        let mut hostile = mark.encode();
-        let at = 32 + 40 + 32;
-        hostile[at..at + 8].copy_from_slice(&u64::MAX.to_le_bytes());
-        assert_eq!(Mark::decode(&hostile, true), None);
     }
 }

@@ -1,234 +1,42 @@
-//! Reading one stream: commits, gaps and findings in the order of the sequence numbers.
+//! The reader of one stream: commits, gaps and findings in the order of the sequence numbers.
 //!
 //! Invariants:
-//! 1. An entry is handed out once, whole, in order, and only if every checksum over it holds.
-//! 2. A number that is not handed out before a later one was is named in a [`Gap`] between the two.
-//! 3. Damage is a value; only an I/O error of the file system is an error.
-//! 4. The end of a stream that another process may be writing is never called damage (`ScanMode::Follow`); damage
-//!    anywhere is confirmed by a second reading.
-//! 5. A segment whose creation was not finished is passed over, and named by `unfinished_creation`.
+//! 1. An entry is returned once, complete, in order, and only if every checksum that covers it is valid.
+//! 2. A [`Gap`] names every sequence number that is missing between two returned entries.
+//! 3. Damage is returned as a value; only an I/O error of the file system is an error.
+//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, as another process may be writing it. Damage
+//!    anywhere is confirmed by a second read.
+//! 5. A segment whose creation was not finished is skipped; [`StreamReader::unfinished_creation`] names it.
 
-use crate::engine::bytes::is_zero;
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{FLAG_SEAL, FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
-use crate::engine::log::names;
-use crate::engine::log::resync::{Source, next_frame, whole};
-use crate::engine::log::segment::{FRAMES_AT, HeaderFault, Mark, SegmentHeader};
-use crate::engine::log::stream::{ResumePoint, list_segments, origin_of, read_headers};
+use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
+use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
+use crate::engine::log::read::item::{Commit, Finding, FindingKind, Item, Tail};
+use crate::engine::log::read::scan::{SegmentScan, Step};
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a reader wants to know.
+/// The extent of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScanMode {
-    /// The entries so far; an unfinished end is left for the next time.
+    /// Reads the entries written so far. An unfinished end is left for a later read.
     Follow,
-    /// Everything: chain and seals are checked, an unfinished end is torn.
+    /// Also checks the chain and the seals, and reports an unfinished end as torn.
     Full,
 }
 
-/// One commit, with the place it was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Commit {
-    /// The segment, by its first sequence number.
-    pub segment: Seq,
-    /// Offset of its frame.
-    pub offset: u64,
-    /// Offset behind its frame.
-    pub end: u64,
-    /// Its entries, at least one.
-    pub entries: Vec<Entry>,
-}
-
-/// What a scan noticed about bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum FindingKind {
-    /// Bytes that should hold frames hold none.
-    Damaged,
-    /// The end of the stream holds part of a frame: a write that a crash cut short, or damage to the last frame.
-    Torn,
-    /// One of the two header copies, or the zeros between them, are damaged. No entry is lost by it.
-    HeaderCopy,
-    /// Neither header copy is whole.
-    HeaderLost,
-    /// The segment says it belongs elsewhere: another stream, or another base number than its name.
-    Foreign,
-    /// The segment was written in a format that needs a newer reader.
-    Newer {
-        /// The format version it was written in.
-        version: u16,
-    },
-    /// A frame whose numbers came before: a copy of an earlier one.
-    Doubled,
-    /// A whole frame that does not hold entries as this build knows them.
-    Unreadable,
-    /// A mark or header disagrees with the chain over the entries before it.
-    ChainBroken,
-    /// A seal disagrees with its segment's bytes or counts.
-    SealBroken,
-}
-
-impl FindingKind {
-    /// A stable lower-case name.
-    pub fn name(self) -> &'static str {
-        match self {
-            FindingKind::Damaged => "damaged",
-            FindingKind::Torn => "torn",
-            FindingKind::HeaderCopy => "header_copy_damaged",
-            FindingKind::HeaderLost => "header_lost",
-            FindingKind::Foreign => "foreign_segment",
-            FindingKind::Newer { .. } => "newer_format",
-            FindingKind::Doubled => "doubled",
-            FindingKind::Unreadable => "unreadable_frame",
-            FindingKind::ChainBroken => "chain_broken",
-            FindingKind::SealBroken => "seal_broken",
-        }
-    }
-}
-
-/// Something wrong at a place in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finding {
-    /// What.
-    pub kind: FindingKind,
-    /// The stream.
-    pub stream: StreamId,
-    /// The segment, by its first sequence number.
-    pub segment: Seq,
-    /// Where in the segment's file it begins.
-    pub offset: u64,
-    /// How many bytes it concerns.
-    pub len: u64,
-}
-
-/// A value in the flow of a stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Item {
-    /// Entries of one frame.
-    Commit(Commit),
-    /// Entries that are missing before the next commit.
-    Gap(Gap),
-    /// What is wrong with the bytes; the numbers lost by it follow as a gap.
-    Finding(Finding),
-}
-
-/// How a stream ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tail {
-    /// The last thing in it is a close mark or seal.
-    Closed,
-    /// The last thing in it is a commit (or nothing at all): its writer is alive, or was killed between commits.
-    Open,
-    /// Bytes that are not a whole frame follow: a write in flight, a torn one, or damage.
-    Unfinished {
-        /// Where they begin.
-        offset: u64,
-    },
-}
-
-enum Step {
-    Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
-    Damage { offset: u64, end: u64, torn: bool },
-    End { tail: Tail },
-}
-
-#[derive(Debug)]
-struct SegmentScan {
-    base: Seq,
-    salt: u64,
-    source: Source,
-    offset: u64,
-    after_mark: bool,
-    /// Whether an unfinished end is left alone.
-    follow: bool,
-}
-
-impl SegmentScan {
-    fn next(&mut self) -> io::Result<Step> {
-        let offset = self.offset;
-        let head = self.source.bytes(offset, FRAME_HEADER_LEN)?;
-        if head.is_empty() {
-            return Ok(self.end());
-        }
-        if is_zero(head) {
-            let Some(nonzero) = self.source.first_nonzero(offset)? else { return Ok(self.end()) };
-            return self.damage(offset, nonzero, None);
-        }
-        let header = FrameHeader::decode(head, frame_salt(self.salt, offset));
-        if let Some(header) = header
-            && whole(&mut self.source, offset, &header, self.salt)?
-        {
-            let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
-            let payload = payload.to_vec();
-            self.offset = offset + header.frame_len();
-            self.after_mark = header.entries == 0;
-            return Ok(Step::Frame { offset, header, payload });
-        }
-        self.damage(offset, offset, header)
-    }
-
-    /// Reads on as [`SegmentScan::next`] does, but returns damage only if reading the bytes again finds the same: another
-    /// process may have been in the middle of writing.
-    fn next_twice(&mut self) -> io::Result<Step> {
-        let (offset, after_mark) = (self.offset, self.after_mark);
-        let mut step = self.next()?;
-        for _ in 0..LOOKS_MAX {
-            let Step::Damage { end: before, .. } = step else { break };
-            self.source.refresh()?;
-            (self.offset, self.after_mark) = (offset, after_mark);
-            step = self.next()?;
-            if matches!(step, Step::Damage { end, .. } if end == before) {
-                break;
-            }
-        }
-        Ok(step)
-    }
-
-    fn end(&self) -> Step {
-        Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
-    }
-
-    /// Bytes at `offset` are no frame; looks for the next one from `search` on.
-    fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
-        let search = search - search % 8;
-        let from = if search == offset { offset + 8 } else { search };
-        if let Some(found) = next_frame(&mut self.source, from, self.salt)? {
-            self.offset = found;
-            self.after_mark = false;
-            return Ok(Step::Damage { offset, end: found, torn: false });
-        }
-        if self.follow {
-            return Ok(Step::End { tail: Tail::Unfinished { offset } });
-        }
-        let end = self.source.file_len();
-        let torn = self.looks_torn(offset, end, header)?;
-        self.offset = end;
-        Ok(Step::Damage { offset, end, torn })
-    }
-
-    /// A crash leaves the front of one frame, then zeros or the end of the file. Damage may look the same;
-    /// either way the entries of that frame are gone and are reported.
-    fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
-        let frame_end = match header {
-            Some(header) => offset + header.frame_len(),
-            None => offset + FRAME_HEADER_LEN as u64,
-        };
-        if frame_end > end {
-            return Ok(true);
-        }
-        let last = self.source.bytes(frame_end - 8, 8)?.to_vec();
-        Ok(is_zero(&last) && self.source.first_nonzero(frame_end)?.is_none())
-    }
-}
-
-/// Reads one stream from a point on.
+/// A reader of one stream.
 #[derive(Debug)]
 pub struct StreamReader {
     storage: Arc<dyn Storage>,
@@ -249,19 +57,16 @@ pub struct StreamReader {
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
-    /// Nothing was read yet, and reading begins where the stream does.
+    /// True until the first segment is opened, if reading begins with the stream.
     at_start: bool,
-    /// The last segment met whose creation was not finished.
+    /// The last segment whose creation was not finished.
     unfinished_creation: Option<Seq>,
     /// The domain that every segment must have; `None`: any.
     domain: Option<Domain>,
 }
 
-/// Greatest number of times that bytes are read again that look damaged and differ each time.
-const LOOKS_MAX: usize = 8;
-
 impl StreamReader {
-    /// Reads the whole stream.
+    /// Opens a reader of the whole stream.
     pub fn open(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -271,7 +76,8 @@ impl StreamReader {
         StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
     }
 
-    /// Reads on from `at`: a point that an earlier reader ended at. If that segment is gone, from the next one on.
+    /// Opens a reader that begins at a point where an earlier reader ended. If its segment is missing, reading begins with
+    /// the next one.
     pub fn open_at(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -318,17 +124,18 @@ impl StreamReader {
         Ok(self)
     }
 
-    /// Remembers the link after entry `seq` when it comes by (in full mode).
+    /// Requests the link after entry `seq`, for [`StreamReader::watched`]. Only a full scan computes it.
     pub fn watch(&mut self, seq: Seq) {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// The link after a watched entry, if it came by and no gap lies between it and the header of its segment.
+    /// Returns the link after a watched entry, if the entry was read and no gap lies between it and the header of its
+    /// segment.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
 
-    /// The next value; `None` at the end, which [`StreamReader::tail`] then describes.
+    /// Returns the next item; `None` at the end, which [`StreamReader::tail`] then describes.
     pub fn next_item(&mut self) -> Result<Option<Item>> {
         loop {
             if let Some(item) = self.queue.pop_front() {
@@ -345,28 +152,28 @@ impl StreamReader {
         }
     }
 
-    /// How the stream ends, once all items are read.
+    /// Returns the state of the end of the stream, after all items were read.
     pub fn tail(&self) -> Tail {
         self.tail
     }
 
-    /// Whether the last segment carries a seal: its writer had begun another one.
+    /// Returns true if the last segment has a seal: its writer had created another one.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is passed
-    /// over. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
+    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is
+    /// skipped. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
     }
 
-    /// Ends the reading with the segment it begins with, as if it were the last one.
-    pub(super) fn end_behind_first(&mut self) {
+    /// Restricts the reader to its first segment, as if that were the last one.
+    pub(in crate::engine::log) fn end_behind_first(&mut self) {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
 
-    /// The number the next entry will have.
+    /// Returns the number of the next entry.
     pub fn next_seq(&self) -> Seq {
         self.expected
     }
@@ -381,12 +188,12 @@ impl StreamReader {
         self.chain.as_ref()
     }
 
-    /// The header of the segment read last.
+    /// Returns the header of the segment that was read last.
     pub fn header(&self) -> Option<&SegmentHeader> {
         self.header.as_ref()
     }
 
-    /// Where to read on later, once all items are read.
+    /// Returns the point at which a later reader continues, after all items were read.
     pub fn resume_point(&self) -> ResumePoint {
         let start = ResumePoint { segment: self.expected, offset: 0, next: self.expected };
         self.end.map_or(start, |end| ResumePoint { next: self.expected, ..end })
@@ -396,12 +203,12 @@ impl StreamReader {
         self.upcoming >= self.segments.len()
     }
 
-    fn find(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
+    fn record_finding(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
         self.queue.push_back(Item::Finding(Finding { kind, stream: self.stream, segment, offset, len }));
     }
 
-    /// Everything before `next` that was not handed out is missing.
-    fn reach(&mut self, next: Seq) {
+    /// Records a gap for the numbers before `next` that were not returned.
+    fn record_gap_before(&mut self, next: Seq) {
         if next > self.expected {
             let gap = Gap {
                 stream: self.stream,
@@ -415,8 +222,8 @@ impl StreamReader {
         }
     }
 
-    /// Nothing bounds what is missing from here on.
-    fn lose_rest(&mut self) {
+    /// Records a gap without a known end.
+    fn record_unbounded_gap(&mut self) {
         let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
         self.queue.push_back(Item::Gap(gap));
         self.chain = None;
@@ -429,16 +236,16 @@ impl StreamReader {
         let wrap = |e| Error::io("read segment", &path, e);
         let file = match self.storage.open(&path, OpenMode::Read) {
             Ok(file) => file,
-            // Deleted since the directory was listed; a later segment or mark will tell what is missing.
+            // Deleted since the directory was listed; a later segment or mark shows what is missing.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(wrap(e)),
         };
         let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
         if headers.may_be_creation && self.is_creation(base)? {
-            // Its writer may have finished it by now.
+            // Its writer may have finished it in the meantime.
             headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
             if headers.may_be_creation {
-                self.pass_over_creation(base);
+                self.skip_creation(base);
                 return Ok(());
             }
         } else if headers.may_be_creation {
@@ -449,7 +256,7 @@ impl StreamReader {
                 Ok(header) if header.stream == self.stream && header.base == base => header.origin,
                 _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
             };
-            // What comes before is not missing: it is the parent's.
+            // Earlier numbers are not missing: they belong to the parent.
             self.expected = origin.map_or(self.expected, |origin| origin.first);
         }
         if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
@@ -459,22 +266,22 @@ impl StreamReader {
             header.check_domain(domain)?;
         }
         for (at, len) in &headers.damaged {
-            self.find(FindingKind::HeaderCopy, base, *at, *len);
+            self.record_finding(FindingKind::HeaderCopy, base, *at, *len);
         }
         let follow = self.mode == ScanMode::Follow && self.is_last();
         let header = match headers.header {
             Ok(header) if header.stream != self.stream || header.base != base => {
-                self.find(FindingKind::Foreign, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::Foreign, base, 0, FRAMES_AT);
                 self.skip_segment();
                 return Ok(());
             }
             Ok(header) if headers.unfinished && self.is_last() => {
-                self.reach(header.base);
+                self.record_gap_before(header.base);
                 return self.end_unfinished(base, file.as_ref()).map_err(wrap);
             }
             Ok(header) => Some(header),
             Err(HeaderFault::Newer { version }) => {
-                self.find(FindingKind::Newer { version }, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::Newer { version }, base, 0, FRAMES_AT);
                 self.skip_segment();
                 return Ok(());
             }
@@ -482,7 +289,7 @@ impl StreamReader {
                 return self.end_unfinished(base, file.as_ref()).map_err(wrap);
             }
             Err(HeaderFault::Damaged) => {
-                self.find(FindingKind::HeaderLost, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::HeaderLost, base, 0, FRAMES_AT);
                 None
             }
         };
@@ -497,20 +304,20 @@ impl StreamReader {
         if let Some(header) = &header
             && offset.is_none()
         {
-            self.reach(header.base);
+            self.record_gap_before(header.base);
             let known = header.known_chain();
             if let (Some(chain), Some(known), ScanMode::Full) = (&self.chain, known, self.mode)
                 && chain.link() != known
             {
-                self.find(FindingKind::ChainBroken, base, 0, FRAMES_AT);
+                self.record_finding(FindingKind::ChainBroken, base, 0, FRAMES_AT);
             }
             self.chain = known.map(Chain::from_link);
         } else if header.is_none() && offset.is_none() {
-            // What the lost header said of the chain follows from the entries before, if none of them is missing.
+            // The link in the lost header follows from the entries before it, if none of them is missing.
             let chain = self.chain.take().filter(|_| self.expected == base);
             self.chain = chain.map(|chain| Chain::from_link(chain.link()));
         }
-        // A map is for files nobody changes: every segment but the last is finished. Checks read with pread.
+        // Only a finished segment is mapped, as its file does not change. A full scan reads with pread.
         let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
         self.scan = Some(SegmentScan {
             base,
@@ -527,9 +334,9 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns whether nothing was ever in a segment whose file holds part of a header area: its numbers were given out before
-    /// it, or it is the last one and nothing shows that its creation was finished. A seal would, as the segment before
-    /// is sealed afterwards.
+    /// Returns true if a segment whose file holds part of a header area never held an entry: its numbers were read before it,
+    /// or it is the last one and nothing shows that its creation was finished. A seal would show it, as the segment before
+    /// is sealed after the creation.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
             return Ok(true);
@@ -541,7 +348,7 @@ impl StreamReader {
         before.map_or(Ok(true), |before| self.ends_without_seal(*before))
     }
 
-    /// Returns whether a segment is readable to its end and carries no seal.
+    /// Returns true if a segment is readable to its end and has no seal.
     fn ends_without_seal(&self, base: Seq) -> Result<bool> {
         let at = ResumePoint { segment: base, offset: 0, next: base };
         let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
@@ -551,28 +358,28 @@ impl StreamReader {
         Ok(is_whole && !reader.sealed)
     }
 
-    /// Records that a segment never held an entry. The tail is that of the segment before if its numbers go beyond this one.
-    fn pass_over_creation(&mut self, base: Seq) {
+    /// Records that a segment never held an entry. If the segment before it holds its numbers, that one determines the tail.
+    fn skip_creation(&mut self, base: Seq) {
         self.unfinished_creation = Some(base);
         if self.expected == base {
             self.tail = Tail::Unfinished { offset: 0 };
         }
     }
 
-    /// The last segment has no whole header area: its creation is not finished, or was never, or it was cut, and then
-    /// nothing tells how many entries it held.
+    /// Ends the stream at a last segment without a whole header area: its creation is not finished, or its file was
+    /// truncated, so that the number of its entries is unknown.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {
-            self.find(FindingKind::Torn, base, 0, file.len()?);
+            self.record_finding(FindingKind::Torn, base, 0, file.len()?);
             self.cause = GapCause::Damaged;
-            self.lose_rest();
+            self.record_unbounded_gap();
         }
         Ok(())
     }
 
-    /// Whether the writer has gone on to the next segment: its header area is whole. A creation that fails leaves it
-    /// otherwise, and the writer in this one.
+    /// Returns true if the writer uses the next segment: its header area is whole. After a failed creation it is not, and
+    /// the writer continues in this one.
     fn is_finished(&self) -> Result<bool> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -582,7 +389,7 @@ impl StreamReader {
         Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
     }
 
-    /// The segment that comes next repeats the salt of this one.
+    /// Returns the salt of this segment from the header of the next one, which repeats it.
     fn salt_from_next(&self) -> Result<Option<u64>> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -597,7 +404,7 @@ impl StreamReader {
         self.cause = GapCause::SegmentUnreadable;
         if self.is_last() {
             self.tail = Tail::Unfinished { offset: 0 };
-            self.lose_rest();
+            self.record_unbounded_gap();
         }
     }
 
@@ -605,27 +412,27 @@ impl StreamReader {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
         let (log, stream) = (&self.log, self.stream);
-        // The path is made for an error only: this runs once per frame.
+        // The path is created only for an error, as this runs once for each frame.
         let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
-        match scan.next_twice().map_err(wrap)? {
+        match scan.next_confirmed().map_err(wrap)? {
             Step::Frame { offset, header, payload } if header.entries == 0 => {
-                self.take_mark(base, offset, &header, &payload)
+                self.read_mark(base, offset, &header, &payload)
             }
             Step::Frame { offset, header, payload } => {
-                self.take_entries(base, offset, &header, &payload);
+                self.read_entries(base, offset, &header, &payload);
                 Ok(())
             }
             Step::Damage { offset, end, torn } => {
                 let torn = torn && self.is_last();
                 let kind = if torn { FindingKind::Torn } else { FindingKind::Damaged };
-                self.find(kind, base, offset, end - offset);
+                self.record_finding(kind, base, offset, end - offset);
                 self.cause = GapCause::Damaged;
                 let at_end = self.scan.as_ref().is_some_and(|s| s.offset >= s.source.file_len());
                 if at_end {
                     self.end_segment(Tail::Unfinished { offset }, GapCause::Damaged);
                 }
                 if at_end && self.is_last() {
-                    self.lose_rest();
+                    self.record_unbounded_gap();
                 }
                 Ok(())
             }
@@ -644,15 +451,15 @@ impl StreamReader {
         }
     }
 
-    fn take_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
+    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
         if header.first < self.expected {
-            self.find(FindingKind::Doubled, base, offset, header.frame_len());
+            self.record_finding(FindingKind::Doubled, base, offset, header.frame_len());
             return;
         }
-        self.reach(header.first);
+        self.record_gap_before(header.first);
         let Some(entries) = decode_entries(header, payload, self.stream) else {
-            self.find(FindingKind::Unreadable, base, offset, header.frame_len());
-            self.reach(header.next());
+            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
+            self.record_gap_before(header.next());
             return;
         };
         if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
@@ -677,29 +484,29 @@ impl StreamReader {
         }));
     }
 
-    fn take_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
+    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
         let sealed = header.flags == FLAG_SEAL;
         let Some(mark) = Mark::decode(payload, sealed).filter(|_| header.first >= self.expected) else {
             let kind =
                 if header.first < self.expected { FindingKind::Doubled } else { FindingKind::Unreadable };
-            self.find(kind, base, offset, header.frame_len());
+            self.record_finding(kind, base, offset, header.frame_len());
             return Ok(());
         };
         self.sealed |= sealed;
         let whole_before = header.first == self.expected;
-        self.reach(header.first);
+        self.record_gap_before(header.first);
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
-        // A merge that wrote this mark behind a gap could not know the chain.
+        // A merge that wrote this mark after a gap did not know the chain.
         let known = mark.chain != Chain::ORIGIN;
         if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
-            self.find(FindingKind::ChainBroken, base, offset, header.frame_len());
+            self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());
         }
         if let (Some(seal), true) = (&mark.seal, whole_before) {
             let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;
             if !counted || self.digest_before(base, offset)? != seal.digest {
-                self.find(FindingKind::SealBroken, base, offset, header.frame_len());
+                self.record_finding(FindingKind::SealBroken, base, offset, header.frame_len());
             }
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! One frame: one atomic commit of entries, or a mark. Bytes: FORMAT.md, "Frame" and "Rows".
 //!
 //! Invariants:
-//! 1. A frame is whole or it is nothing: no entry of it is handed out unless both checksums hold.
-//! 2. No frame needs another frame to be read. What repeats is shared inside the frame only.
-//! 3. Decoding takes memory bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes say.
+//! 1. A frame is atomic: none of its entries is decoded unless both checksums are valid.
+//! 2. Every frame can be decoded without other frames. Repeated content is shared only within a frame.
+//! 3. Decoding takes memory bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
 
 use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
@@ -11,55 +11,43 @@ use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use crate::engine::log::pending::PendingEntries;
+use crate::engine::log::format::limits::{
+    EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
+};
+use crate::engine::log::format::pending::PendingEntries;
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
-/// Length of a frame's header.
-pub const FRAME_HEADER_LEN: usize = 48;
-/// Frames begin at multiples of this.
-pub const FRAME_ALIGN: u64 = 8;
-/// Greatest payload of one frame.
-pub const FRAME_PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Greatest sum of the payloads of the entries of one frame, once expanded.
-pub const EXPANDED_BYTES_MAX: usize = 16 << 20;
-/// Greatest number of entries in one frame.
-pub const FRAME_ENTRIES_MAX: usize = 1 << 16;
-
-/// The frame holds entries.
+/// Flags of a frame that holds entries.
 pub const FLAG_ENTRIES: u16 = 0;
-/// The frame is a close mark: a writer ended cleanly here.
+/// Flags of a close mark: the writer ended cleanly here.
 pub const FLAG_CLOSE: u16 = 1;
-/// The frame is a seal: the segment ends here and will not change.
+/// Flags of a seal: the segment ends here and does not change any more.
 pub const FLAG_SEAL: u16 = 2;
 
 const ROW_BYTES_MIN: usize = 10;
 
-const _: () = assert!((FRAME_HEADER_LEN as u64).is_multiple_of(FRAME_ALIGN));
-const _: () =
-    assert!(PAYLOAD_BYTES_MAX <= EXPANDED_BYTES_MAX && EXPANDED_BYTES_MAX <= FRAME_PAYLOAD_BYTES_MAX);
-
-/// The fixed head of a frame, checked.
+/// The header of a frame, with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Bytes of payload behind the header, without padding.
+    /// Length of the payload after the header, without padding.
     pub payload_len: u32,
     /// Number of entries; 0 for a mark.
     pub entries: u32,
-    /// How the payload is encoded.
+    /// The id of the codec of the payload.
     pub codec: u16,
     /// One of [`FLAG_ENTRIES`], [`FLAG_CLOSE`], [`FLAG_SEAL`].
     pub flags: u16,
-    /// The number of the first entry; for a mark, of the entry that would come next.
+    /// The number of the first entry; for a mark, the number of the next entry.
     pub first: Seq,
-    /// The time of the first entry; for a mark, of the last entry before it.
+    /// The time of the first entry; for a mark, the time of the last entry before it.
     pub time: u64,
     payload_checksum: u32,
 }
 
 impl FrameHeader {
-    /// Reads and checks a header. `None`: these bytes are not the header of a frame of this segment.
+    /// Decodes and checks a header; `None` if the bytes are not the header of a frame of this segment.
     pub fn decode(bytes: &[u8], salt: u64) -> Option<FrameHeader> {
         let bytes = bytes.get(..FRAME_HEADER_LEN)?;
         let mut reader = Reader::new(bytes);
@@ -88,22 +76,22 @@ impl FrameHeader {
         (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
     }
 
-    /// The number of the last entry; for a mark, of the last entry before it.
+    /// Returns the number of the last entry; for a mark, of the last entry before it.
     pub fn last(&self) -> Seq {
         self.next().previous()
     }
 
-    /// The number of the entry after this frame.
+    /// Returns the number of the entry after this frame.
     pub fn next(&self) -> Seq {
         self.first.plus(u64::from(self.entries))
     }
 
-    /// Length of the whole frame: header, payload, padding.
+    /// Returns the length of the whole frame: header, payload and padding.
     pub fn frame_len(&self) -> u64 {
         (FRAME_HEADER_LEN as u64 + u64::from(self.payload_len)).next_multiple_of(FRAME_ALIGN)
     }
 
-    /// Whether `payload` (the bytes behind the header, padding included) is the one this header was written for.
+    /// Returns true if the checksum of `payload` (the bytes after the header, padding included) is valid.
     pub fn matches(&self, payload: &[u8], salt: u64) -> bool {
         let Some((payload, padding)) = payload.split_at_checked(self.payload_len as usize) else {
             return false;
@@ -112,21 +100,21 @@ impl FrameHeader {
     }
 }
 
-/// The salt of a frame at `offset` in a segment with this salt: a frame stands at its place or nowhere.
+/// Returns the salt of a frame at `offset` in a segment with this salt. A frame is valid at its own offset only.
 ///
-/// Two offsets below 4 GiB differ in no more than 32 neighbouring bits of what a CRC-32 begins with, so one frame's
-/// checksums never hold at the other.
+/// Two offsets below 4 GiB differ in at most 32 adjacent bits of the beginning of a CRC-32, which always detects that, so
+/// the checksums of a frame are never valid at another such offset.
 pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
     segment_salt ^ offset
 }
 
-/// The salt of a header's checksum. The header holds the payload's checksum; with one and the same salt in both, the
-/// salt could cancel out of the header's.
+/// Returns the salt of the checksum of a header. The header holds the checksum of the payload; with the same salt in both, the
+/// salt could cancel out.
 fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(17)
 }
 
-/// Puts the header, whose room stands at `start` with the payload behind it, and pads.
+/// Writes the header into the space at `start`, before the payload, and appends the padding.
 fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
     let (room, payload) =
         out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>()).unzip();
@@ -145,7 +133,7 @@ fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64)
     for (to, from) in room.into_iter().flatten().zip(bytes) {
         *to = from;
     }
-    // Frames begin at multiples of eight, so the end of the buffer is padded as the end of the file is.
+    // Frames begin at multiples of eight, in the file and in the buffer.
     let len = out.len() - start;
     out.resize(start + len.next_multiple_of(FRAME_ALIGN as usize), 0);
 }
@@ -181,8 +169,8 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// The payload that a kind had last in a frame, for the few kinds used most recently. A kind that has dropped out
-/// shares nothing, which only costs bytes.
+/// The last payload of each kind in a frame, for the kinds used most recently. An entry of any other kind shares nothing,
+/// which only costs bytes.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }
@@ -190,7 +178,7 @@ struct Latest<'a> {
 impl<'a> Latest<'a> {
     const KINDS_MAX: usize = 32;
 
-    /// Puts `payload` in the place of the one before it, which is returned.
+    /// Sets the last payload of a kind; returns the one before it.
     fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
         let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
             self.kinds.truncate(Latest::KINDS_MAX - 1);
@@ -205,8 +193,8 @@ impl<'a> Latest<'a> {
     }
 }
 
-/// Appends one frame with `rows` to `out`; their numbers are `first` and on, their times not descending.
-/// Appends the canonical bytes of the entries to `canonical` (the chain hangs on them).
+/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The numbers of
+/// the entries begin with `first`; their times must not descend.
 ///
 /// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
 pub fn put_entries(
@@ -231,12 +219,12 @@ pub fn put_entries(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
-        // What `entry_checksum` gives; over one piece it takes less time than over two.
+        // Equal to `entry_checksum`; over one piece it is faster than over two.
         let from = canonical.len();
         canonical.extend_from_slice(&head);
         canonical.extend_from_slice(payload);
         let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // In front of what it covers: a CRC behind its own message makes the CRC over both a constant.
+        // The checksum precedes its content: a CRC after its own message makes the CRC over both constant.
         out.extend_from_slice(&checksum.to_le_bytes());
         put_varint(out, row.time.saturating_sub(time));
         put_varint(out, u64::from(row.kind.0));
@@ -259,8 +247,8 @@ pub fn put_entries(
     finish_frame(out, start, header, salt);
 }
 
-/// Reads the entries of a frame whose checksums hold. `None`: the frame is intact, but what it holds is not
-/// rows of entries as this format has them (a hostile or newer writer).
+/// Decodes the entries of a frame with valid checksums; `None` if the payload does not hold rows of this format, as from a
+/// hostile or newer writer.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Vec<Entry>> {
     if header.codec != CODEC_ROWS {
         return None;
@@ -271,7 +259,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
-    // Where each kind stood last; most frames hold one, so that of the row before is not looked up.
+    // The last payload of each kind. Most frames hold one kind, so that the one of the row before is not searched.
     let mut latest: HashMap<u16, usize> = HashMap::new();
     let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;
@@ -314,7 +302,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::log::pending::PendingEntry;
+    use crate::engine::log::format::pending::PendingEntry;
 
     const STREAM: StreamId = StreamId([3; 16]);
 
@@ -365,13 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn another_salt_is_another_segment() {
+    fn frame_of_another_segment_is_rejected() {
         let bytes = frame(&[(1, b"x")], 7);
         assert!(FrameHeader::decode(&bytes, 8).is_none());
     }
 
     #[test]
-    fn checksums_depend_on_what_they_cover_and_on_the_salt() {
+    fn checksums_depend_on_content_and_salt() {
         let payload_checksum =
             |text: &[u8]| FrameHeader::decode(&frame(&[(1, text)], 7), 7).unwrap().payload_checksum;
         let sums: std::collections::BTreeSet<u32> =
@@ -386,8 +374,8 @@ mod tests {
     }
 
     #[test]
-    fn a_small_frame_that_claims_to_expand_is_refused() {
-        // Rows that each repeat the 4 MiB before them: a few bytes a row, gigabytes expanded.
+    fn small_frame_that_expands_beyond_the_limit_is_rejected() {
+        // Each row repeats the 4 MiB of the row before: a few bytes a row, gigabytes expanded.
         let mut rows = Vec::new();
         let large = vec![1u8; PAYLOAD_BYTES_MAX];
         let mut stamp = Stamp { time: 1, stream: STREAM, seq: Seq(1) };

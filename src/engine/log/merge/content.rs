@@ -1,29 +1,30 @@
-//! The content of files that have the name of a segment: not each of them is one.
+//! The content of files that have the name of a segment.
 //!
-//! A copy under a wrong name and a creation that was interrupted hold no entry of the stream. A merge neither copies them nor
-//! takes their names for bounds of segments.
+//! A file with a header of another segment, and a creation that was interrupted, hold no entry of the stream. A merge does
+//! not copy them and does not use their names as bounds of segments.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::resync::Source;
-use crate::engine::log::segment::SegmentHeader;
-use crate::engine::log::stream::{list_segments, read_headers};
+use crate::engine::log::format::header::SegmentHeader;
+use crate::engine::log::format::names;
+use crate::engine::log::merge::sides::{Side, Sides};
+use crate::engine::log::read::directory::{list_segments, read_headers};
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The content of a file, as far as its header area tells.
+/// The content of a file, judged by its header area.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A segment: a whole header names this stream and this base.
+    /// A segment: a whole header names this stream and this first number.
     Own(Box<SegmentHeader>),
-    /// No header can be read: a damaged segment, or anything else.
+    /// No header can be read: a damaged segment, or a file of any other kind.
     Unknown,
-    /// A whole header that names another stream or another base.
+    /// A whole header names another stream or another first number.
     Foreign,
-    /// Nothing but zeros, or nothing: a creation that was interrupted before the header was written.
+    /// The file is empty or holds only zeros: a creation that was interrupted before the header was written.
     Unfinished,
 }
 
@@ -58,4 +59,20 @@ pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) ->
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         listed => listed,
     }
+}
+
+/// Returns the files of a stream that have the name of a segment.
+pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    list_files(sides.storage.as_ref(), sides.log(side), stream)
+}
+
+/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
+pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    let mut segments = Vec::new();
+    for base in files_of(sides, side, stream)? {
+        if content_of(sides.storage.as_ref(), sides.log(side), stream, base)?.is_segment() {
+            segments.push(base);
+        }
+    }
+    Ok(segments)
 }

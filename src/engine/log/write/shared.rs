@@ -1,4 +1,4 @@
-//! Appending to this process's own stream.
+//! The state of a log that its threads share, and every change of the stream on disk.
 //!
 //! Invariants:
 //! 1. One writer per stream: the holder of the stream's lock, in the folder and boot it was created in.
@@ -11,311 +11,72 @@
 //! 5. Rotation creates the next segment before it seals the old one; on a full disk the old one stays in use.
 //! 6. One sync runs at a time. Commits written while it runs share the next one.
 
-use crate::engine::chain::Head;
 use crate::engine::clock::Clock;
-use crate::engine::domain::Domain;
-use crate::engine::entry::{Event, Position, Stamp, StreamId};
+use crate::engine::entry::StreamId;
 use crate::engine::error::{Error, Result};
-use crate::engine::log::active::{ActiveSegment, Condition, Room};
-use crate::engine::log::claim::{ActiveStream, BegunStream, Claims};
-use crate::engine::log::durability::{BatchOptions, Durability};
-use crate::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, put_entries, put_mark};
-use crate::engine::log::group::{SyncFailure, SyncGroup};
-use crate::engine::log::pending::PendingEntries;
-use crate::engine::log::segment::Mark;
+use crate::engine::log::format::frame::{FLAG_SEAL, put_entries, put_mark};
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::write::active::{ActiveSegment, Condition, Room};
+use crate::engine::log::write::claim::{ActiveStream, BegunStream, Claims};
+use crate::engine::log::write::group::{SyncFailure, SyncGroup};
+use crate::engine::log::write::options::LogOptions;
 use crate::engine::storage::Storage;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Options of a log's writer.
-#[derive(Debug, Clone)]
-pub struct LogOptions {
-    /// The domain of what is appended. The first append fails if the log holds streams of another domain.
-    pub domain: Domain,
-    /// The size at which a segment is sealed and the next one begun.
-    pub segment_bytes_max: u64,
-    /// Limits at which batched entries are written.
-    pub batch: BatchOptions,
-}
-
-impl LogOptions {
-    /// Options with segments of 64 MiB and [`BatchOptions::default`].
-    pub fn new(domain: Domain) -> LogOptions {
-        LogOptions { domain, segment_bytes_max: 64 << 20, batch: BatchOptions::default() }
-    }
-}
-
-/// An acknowledged commit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Committed {
-    /// The stamp of its first entry. Time and number of each further entry are greater by one.
-    pub first: Stamp,
-    /// Number of entries.
-    pub count: u64,
-    /// The durability that the append was acknowledged with.
-    pub durability: Durability,
-}
-
-impl Committed {
-    /// Returns the position of the `n`th entry of the commit, from 0.
-    pub fn position(&self, n: u64) -> Position {
-        Position { stream: self.first.stream, seq: self.first.seq.plus(n) }
-    }
-}
-
-/// A log on disk. It appends to a stream of its own, which it claims or creates at the first append. Threads may share
-/// it.
 #[derive(Debug)]
-pub struct Log {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    storage: Arc<dyn Storage>,
-    dir: PathBuf,
-    options: LogOptions,
-    state: Mutex<State>,
+pub(super) struct Shared {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) dir: PathBuf,
+    pub(super) options: LogOptions,
+    pub(super) state: Mutex<State>,
     /// Signalled when a sync has ended.
-    sync_ended: Condvar,
+    pub(super) sync_ended: Condvar,
     /// Signalled when a batch has begun, or the log is dropped.
-    batch_begun: Condvar,
+    pub(super) batch_begun: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    clock: Clock,
+pub(super) struct State {
+    pub(super) clock: Clock,
     /// The process that owns the stream and the batch.
-    process: u32,
-    active: Option<ActiveStream>,
-    begun: Option<BegunStream>,
+    pub(super) process: u32,
+    pub(super) active: Option<ActiveStream>,
+    pub(super) begun: Option<BegunStream>,
     /// Streams whose lock file should have been renamed and was not: this process must not continue them.
-    unmarked: Vec<StreamId>,
-    batch: Batch,
+    pub(super) unmarked: Vec<StreamId>,
+    pub(super) batch: Batch,
     /// Buffers for the frame that is being written and the canonical bytes of its entries.
-    frame: Vec<u8>,
-    canonical: Vec<u8>,
+    pub(super) frame: Vec<u8>,
+    pub(super) canonical: Vec<u8>,
     /// The commits that were written since the last sync began.
-    group: SyncGroup,
-    syncing: bool,
+    pub(super) group: SyncGroup,
+    pub(super) syncing: bool,
     /// A failed sync that no [`Log::sync`] or [`Log::close`] has reported yet.
-    unreported_failure: Option<SyncFailure>,
-    stopping: bool,
+    pub(super) unreported_failure: Option<SyncFailure>,
+    pub(super) stopping: bool,
 }
 
 /// Entries that have numbers and are not written yet.
 #[derive(Debug, Default)]
-struct Batch {
-    entries: PendingEntries,
+pub(super) struct Batch {
+    pub(super) entries: PendingEntries,
     /// Time of the first append.
-    since: u64,
+    pub(super) since: u64,
     /// Number of batches before this one.
-    number: u64,
-    has_thread: bool,
+    pub(super) number: u64,
+    pub(super) has_thread: bool,
 }
 
-type Guard<'a> = MutexGuard<'a, State>;
-
-impl Log {
-    /// Creates a writer for the log in `dir`. Nothing is read or created on disk until the first append.
-    pub fn new(storage: Arc<dyn Storage>, dir: PathBuf, options: LogOptions) -> Log {
-        let state = State { process: storage.process_id(), ..State::default() };
-        let (sync_ended, batch_begun) = (Condvar::new(), Condvar::new());
-        let state = Mutex::new(state);
-        Log { shared: Arc::new(Shared { storage, dir, options, state, sync_ended, batch_begun }) }
-    }
-
-    /// Returns the log's directory.
-    pub fn dir(&self) -> &Path {
-        &self.shared.dir
-    }
-
-    /// Returns the storage of the log.
-    pub fn storage(&self) -> &Arc<dyn Storage> {
-        &self.shared.storage
-    }
-
-    /// Appends `events` as one commit: a reader sees all of them or none.
-    ///
-    /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share.
-    /// Errors: the events do not fit a commit, or the storage refused. Then none of them is acknowledged, and the log is
-    /// unchanged; only after a failed sync it may contain them all the same.
-    pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
-        Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
-    }
-
-    /// Appends encoded events as [`Log::append`] does. Their times are assigned here.
-    pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
-        Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
-    }
-
-    /// Appends a small commit with [`Durability::Fsync`] that must succeed on a full disk too, such as the last one of
-    /// a unit of work. May use the disk space reserved for that. Also returns the head that covers the commit.
-    pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
-        let (done, head) =
-            self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
-        Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
-    }
-
-    /// Appends entries; also returns the head afterwards if reserved space may be used.
-    fn append_pending(
-        &self,
-        entries: &PendingEntries,
-        durability: Durability,
-        room: Room,
-    ) -> Result<(Committed, Option<Head>)> {
-        entries.check()?;
-        let shared = self.shared.as_ref();
-        let mut guard = shared.ready()?;
-        if !guard.batch.entries.fit_with(entries) {
-            shared.write_batch(&mut guard, room)?;
-        }
-        let now = shared.storage.now();
-        let state = &mut *guard;
-        let Some(active) = state.active.as_mut() else { return Err(shared.stream_missing()) };
-        let count = entries.len() as u64;
-        let before = state.batch.entries.len();
-        let seq = active.next.plus(before as u64);
-        let time = state.clock.tick(now, count);
-        let first = Stamp { time, stream: active.id, seq };
-        state.batch.entries.push_stamped(entries, time);
-        let aged = now.abs_diff(state.batch.since) >= shared.options.batch.age_max;
-        let full = state.batch.entries.payload_bytes() >= shared.options.batch.bytes_max;
-        let result = if durability > Durability::Batched || full || (before > 0 && aged) {
-            shared.write_batch(state, room)
-        } else {
-            // A full disk is reported now, not when the batch is written.
-            active.segment.reserve_room(state.batch.entries.frame_len_max() as u64, room)
-        };
-        if let Err(e) = result {
-            state.batch.entries.truncate(before);
-            return Err(e);
-        }
-        if before == 0 && !state.batch.entries.is_empty() {
-            state.batch.since = now;
-            // A process that continued the stream after a kill would assign these numbers again.
-            if let Err(e) = shared.reserve_numbers(state) {
-                state.batch.entries.truncate(before);
-                return Err(e);
-            }
-            self.start_batch_timer(state);
-        }
-        let head = state.active.as_ref().filter(|_| room == Room::Reserved).map(ActiveStream::head);
-        if durability == Durability::Fsync {
-            shared.wait_for_sync(guard)?;
-        }
-        Ok((Committed { first, count, durability }, head))
-    }
-
-    /// Writes the batch: when this returns, its entries survive the death of the process.
-    pub fn flush(&self) -> Result<()> {
-        let mut guard = self.shared.lock();
-        self.shared.write_batch(&mut guard, Room::Ordinary)
-    }
-
-    /// Makes everything appended so far durable. Errors: a sync failed, now or since the last call.
-    pub fn sync(&self) -> Result<()> {
-        let mut guard = self.shared.lock();
-        self.shared.write_batch(&mut guard, Room::Ordinary)?;
-        if guard.active.as_ref().is_some_and(|active| active.segment.can_be_synced()) {
-            self.shared.wait_for_sync(guard)?;
-            guard = self.shared.lock();
-        }
-        guard.unreported_failure.take().map_or(Ok(()), |failure| Err(failure.to_error()))
-    }
-
-    /// Ends the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. A later
-    /// append claims a stream again. Errors: as [`Log::sync`]; if the batch cannot be written, the stream stays open.
-    pub fn close(&self) -> Result<Option<Head>> {
-        let shared = self.shared.as_ref();
-        let mut guard = shared.wait_while_syncing(shared.lock());
-        shared.write_batch(&mut guard, Room::Reserved)?;
-        let state = &mut *guard;
-        let Some(mut active) = state.active.take() else { return Ok(None) };
-        let head = active.head();
-        let link = head.digest;
-        let segment = &mut active.segment;
-        let mut marked = Ok(());
-        if segment.condition != Condition::Latched {
-            let mut synced = segment.sync();
-            // A mark promises that everything before it is on disk.
-            if synced.is_ok() && active.always_synced && !segment.marked && segment.restore().is_ok() {
-                let mark = Mark { chain: link, seal: None };
-                let mut frame = Vec::new();
-                put_mark(
-                    &mut frame,
-                    FLAG_CLOSE,
-                    active.next,
-                    segment.times.1,
-                    &mark.encode(),
-                    segment.frame_salt(),
-                );
-                marked = segment.write(&frame);
-            }
-            if synced.is_ok() {
-                segment.trim();
-                synced = segment.sync();
-            }
-            if synced.is_err() && !active.continuation_forbidden {
-                shared.forbid_continuation(state, active.id);
-            } else if synced.is_ok()
-                && active.continuation_forbidden
-                && active.always_synced
-                && marked.is_ok()
-            {
-                // Every assigned number is in the stream.
-                shared.claims(&[]).allow_continuation(active.id);
-            }
-            shared.finish_sync(state, synced);
-        }
-        marked?;
-        state.unreported_failure.take().map_or(Ok(Some(head)), |failure| Err(failure.to_error()))
-    }
-
-    /// Returns the head of the stream that this process appends to, without the batch; `None` before the first append.
-    pub fn head(&self) -> Option<Head> {
-        self.shared.lock().active.as_ref().map(ActiveStream::head)
-    }
-
-    /// Advances the clock to a time read from another stream. Returns false if it is too far ahead to follow.
-    pub fn observe(&self, time: u64) -> bool {
-        let now = self.shared.storage.now();
-        self.shared.lock().clock.observe(time, now)
-    }
-
-    /// Starts the age limit of a batch that has begun: notifies the background thread, or starts it.
-    fn start_batch_timer(&self, state: &mut State) {
-        if !self.shared.options.batch.in_background {
-            return;
-        }
-        if !state.batch.has_thread {
-            let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new().name("contexta-batch".to_owned());
-            // Without a thread the next append checks the age.
-            state.batch.has_thread = thread.spawn(move || shared.write_aged_batches()).is_ok();
-        }
-        self.shared.batch_begun.notify_one();
-    }
-}
-
-impl Drop for Log {
-    fn drop(&mut self) {
-        // A caller that needs the result calls `close`. Readers need no close mark.
-        let _ = self.close();
-        let mut state = self.shared.lock();
-        state.stopping = true;
-        // Releases the lock of a stream that `close` left open.
-        state.active = None;
-        self.shared.batch_begun.notify_all();
-    }
-}
+pub(super) type Guard<'a> = MutexGuard<'a, State>;
 
 impl Shared {
     /// Locks the state. In a forked child the stream and the batch belong to the parent and are abandoned; closing the
     /// child's handles does not release the parent's lock.
-    fn lock(&self) -> Guard<'_> {
+    pub(super) fn lock(&self) -> Guard<'_> {
         let mut guard = self.state.lock().unwrap_or_else(|poisoned: PoisonError<Guard<'_>>| {
             // A thread panicked during a change: the state of the stream is unknown, so nothing more is written to it.
             self.state.clear_poison();
@@ -333,7 +94,7 @@ impl Shared {
     }
 
     /// Locks the state and makes sure that it has a stream that can be appended to.
-    fn ready(&self) -> Result<Guard<'_>> {
+    pub(super) fn ready(&self) -> Result<Guard<'_>> {
         let mut guard = self.lock();
         loop {
             let state = &mut *guard;
@@ -360,16 +121,16 @@ impl Shared {
         }
     }
 
-    fn claims<'a>(&'a self, excluded: &'a [StreamId]) -> Claims<'a> {
+    pub(super) fn claims<'a>(&'a self, excluded: &'a [StreamId]) -> Claims<'a> {
         let LogOptions { domain, segment_bytes_max, .. } = self.options;
         Claims { storage: &self.storage, log: &self.dir, domain, segment_bytes_max, excluded }
     }
 
-    fn wait<'a>(&'a self, guard: Guard<'a>) -> Guard<'a> {
+    pub(super) fn wait<'a>(&'a self, guard: Guard<'a>) -> Guard<'a> {
         self.sync_ended.wait(guard).unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait_while_syncing<'a>(&'a self, mut guard: Guard<'a>) -> Guard<'a> {
+    pub(super) fn wait_while_syncing<'a>(&'a self, mut guard: Guard<'a>) -> Guard<'a> {
         while guard.syncing {
             guard = self.wait(guard);
         }
@@ -377,12 +138,12 @@ impl Shared {
     }
 
     /// Returns the error for a stream that is missing although the state was locked: a fault of the writer.
-    fn stream_missing(&self) -> Error {
+    pub(super) fn stream_missing(&self) -> Error {
         Error::io("append to", &self.dir, io::ErrorKind::Interrupted.into())
     }
 
     /// Writes the batch as one frame.
-    fn write_batch(&self, state: &mut State, room: Room) -> Result<()> {
+    pub(super) fn write_batch(&self, state: &mut State, room: Room) -> Result<()> {
         if state.batch.entries.is_empty() {
             return Ok(());
         }
@@ -415,7 +176,7 @@ impl Shared {
     }
 
     /// Waits until everything written so far is on disk, by a sync of another thread or its own.
-    fn wait_for_sync<'a>(&'a self, mut guard: Guard<'a>) -> Result<()> {
+    pub(super) fn wait_for_sync<'a>(&'a self, mut guard: Guard<'a>) -> Result<()> {
         let group = guard.group.clone();
         loop {
             if let Some(result) = group.result() {
@@ -449,7 +210,7 @@ impl Shared {
     }
 
     /// Completes the current group with the result of a sync, and records a failure.
-    fn finish_sync(&self, state: &mut State, result: std::result::Result<(), SyncFailure>) {
+    pub(super) fn finish_sync(&self, state: &mut State, result: std::result::Result<(), SyncFailure>) {
         std::mem::take(&mut state.group).complete(result.clone());
         if let Err(failure) = result {
             state.unreported_failure = Some(failure);
@@ -460,7 +221,7 @@ impl Shared {
 
     /// Handles a failed sync: commits written since it began are in the same segment and fail too; the stream continues
     /// in another segment.
-    fn latch(&self, state: &mut State, failure: SyncFailure) {
+    pub(super) fn latch(&self, state: &mut State, failure: SyncFailure) {
         self.finish_sync(state, Err(failure));
         let Some(active) = state.active.as_mut() else { return };
         active.segment.condition = Condition::Latched;
@@ -470,7 +231,7 @@ impl Shared {
 
     /// Prevents other processes from continuing the stream, as numbers of a batch are assigned that are not in it yet.
     /// Where that is impossible, the batch is written at once.
-    fn reserve_numbers(&self, state: &mut State) -> Result<()> {
+    pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());
         };
@@ -479,7 +240,7 @@ impl Shared {
     }
 
     /// Records that a sync of the active stream failed: it gets no close mark, and no process continues it later.
-    fn mark_unsynced(&self, state: &mut State) {
+    pub(super) fn mark_unsynced(&self, state: &mut State) {
         if let Some(active) = state.active.as_mut().filter(|active| active.always_synced) {
             active.always_synced = false;
             let (stream, forbidden) =
@@ -490,7 +251,7 @@ impl Shared {
         }
     }
 
-    fn forbid_continuation(&self, state: &mut State, stream: StreamId) {
+    pub(super) fn forbid_continuation(&self, state: &mut State, stream: StreamId) {
         if !self.claims(&[]).forbid_continuation(stream) {
             state.unmarked.push(stream);
         }
@@ -498,7 +259,7 @@ impl Shared {
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
     /// stream: the numbers from the file's name on may be used in the old segment.
-    fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
+    pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };
         let claims = self.claims(unmarked);
@@ -514,7 +275,7 @@ impl Shared {
     }
 
     /// Continues the stream in a new segment. The old one gets no seal: its end may be incomplete.
-    fn continue_in_new_segment(&self, state: &mut State) -> Result<()> {
+    pub(super) fn continue_in_new_segment(&self, state: &mut State) -> Result<()> {
         if let Some(active) = state.active.as_ref().filter(|a| a.segment.condition == Condition::Ragged) {
             active.segment.blank_next_header()?;
         }
@@ -530,7 +291,7 @@ impl Shared {
 
     /// Creates the next segment, switches to it and seals the old one. If the creation fails, the old one stays in use.
     /// Errors: the sync of the old segment failed.
-    fn rotate(&self, state: &mut State) -> Result<()> {
+    pub(super) fn rotate(&self, state: &mut State) -> Result<()> {
         let Ok(next) = self.create_next(state) else {
             // No space or no permission for another segment: the append to the old one reports the error if it fails
             // too.
@@ -549,7 +310,7 @@ impl Shared {
     }
 
     /// Writes each batch that reaches its age limit, until the log is dropped.
-    fn write_aged_batches(&self) {
+    pub(super) fn write_aged_batches(&self) {
         let age_max = Duration::from_nanos(self.options.batch.age_max);
         let mut guard = self.lock();
         while !guard.stopping {
@@ -573,7 +334,7 @@ impl Shared {
 
 impl State {
     /// Drops the stream and the batch without writing: they belong to another process, or their state is unknown.
-    fn abandon_stream(&mut self) {
+    pub(super) fn abandon_stream(&mut self) {
         self.active = None;
         self.begun = None;
         self.batch = Batch { has_thread: false, ..Batch::default() };

@@ -1,12 +1,13 @@
-//! Copies of bytes that a log holds and nobody can read, for whoever wants to look at them later.
+//! Quarantine: copies of the unreadable bytes of a log, for later analysis.
 //!
-//! Nothing is removed from the log. A copy is whole and on disk when it has its name; the same bytes are copied once.
+//! Nothing is removed from the log. A copy under its final name is complete and on disk. The same bytes are copied once.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::reader::{Finding, FindingKind, Item, ScanMode, StreamReader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::item::{Finding, FindingKind, Item};
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,22 +15,23 @@ use std::sync::Arc;
 
 const CHUNK: usize = 256 << 10;
 
-/// Bytes of a segment that were copied aside.
+/// A copy of a range of bytes of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Quarantined {
-    /// The copy.
+    /// The path of the copy.
     pub path: PathBuf,
     /// The stream.
     pub stream: StreamId,
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Where in the segment's file the bytes begin.
+    /// Offset of the bytes in the file of the segment.
     pub offset: u64,
-    /// How many there are.
+    /// Number of bytes.
     pub len: u64,
 }
 
-/// Whether a finding is about bytes that hold, or held, something nobody can read.
+/// Returns true if a finding concerns bytes that hold unreadable content.
 pub(super) fn is_damage(kind: FindingKind) -> bool {
     match kind {
         FindingKind::Damaged
@@ -47,9 +49,9 @@ pub(super) fn is_damage(kind: FindingKind) -> bool {
 
 /// Copies every damaged range of a stream into `dir`, as `<stream>-<segment>-<offset>-<length>.bytes`, durably.
 ///
-/// Ranges that are damaged, torn, doubled or unreadable; all of a segment whose header is lost or another stream's.
-/// Repeating it copies nothing again. Cost: a full scan of the stream, in constant memory. Errors: the storage
-/// refused; what was copied before stays.
+/// Copied are ranges that are damaged, torn, duplicate or unreadable, and the whole file of a segment whose header is lost or
+/// names another segment. A repeated call copies nothing. Cost: a full scan of the stream, in constant memory. Errors: a file
+/// could not be read or written; earlier copies stay.
 pub fn quarantine(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -67,7 +69,7 @@ pub fn quarantine(
     Ok(copied)
 }
 
-/// Copies all of a segment aside.
+/// Copies the whole file of a segment into quarantine.
 pub(super) fn keep_segment(
     storage: &dyn Storage,
     log: &Path,
@@ -75,12 +77,12 @@ pub(super) fn keep_segment(
     segment: Seq,
     dir: &Path,
 ) -> Result<Option<Quarantined>> {
-    // As if nobody could say whose it is: the whole file.
+    // The whole file of a foreign segment is copied.
     let finding = Finding { kind: FindingKind::Foreign, stream, segment, offset: 0, len: 0 };
     keep(storage, log, &finding, dir)
 }
 
-/// Removes what an interrupted copy left.
+/// Removes the temporary files of an interrupted copy.
 pub(super) fn remove_leftovers(storage: &dyn Storage, dir: &Path) -> Result<()> {
     for name in storage.list(dir).map_err(|e| Error::io("list", dir, e))? {
         if name.is_file && name.name.starts_with("quarantine-") && name.name.ends_with(".tmp") {
@@ -106,20 +108,20 @@ fn keep(storage: &dyn Storage, log: &Path, finding: &Finding, dir: &Path) -> Res
     storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
     let stem = format!("{stream}-{segment}-{offset}-{len}");
     let mut copy = dir.join(format!("{stem}.bytes"));
-    let mut there = holds(storage, &copy, &range)?;
-    if there == Some(false) {
-        // The same place was damaged before, and otherwise.
+    let mut present = holds(storage, &copy, &range)?;
+    if present == Some(false) {
+        // The same range was damaged before, with other content.
         let digest = range.digest().map_err(wrap)?.to_string();
         copy = dir.join(format!("{stem}-{}.bytes", digest.get(..16).unwrap_or_default()));
-        there = holds(storage, &copy, &range)?;
+        present = holds(storage, &copy, &range)?;
     }
-    if there != Some(true) {
+    if present != Some(true) {
         range.copy_to(storage, dir, &copy).map_err(|e| Error::io("write", &copy, e))?;
     }
     Ok(Some(Quarantined { path: copy, stream, segment, offset, len }))
 }
 
-/// Whether a file holds exactly these bytes; `None`: there is none.
+/// Returns true if a file holds exactly these bytes; `None` if it does not exist.
 fn holds(storage: &dyn Storage, path: &Path, range: &Range<'_>) -> Result<Option<bool>> {
     let wrap = |e| Error::io("read", path, e);
     let file = match storage.open(path, OpenMode::Read) {
@@ -128,8 +130,8 @@ fn holds(storage: &dyn Storage, path: &Path, range: &Range<'_>) -> Result<Option
         Err(e) => return Err(wrap(e)),
     };
     let len = file.len().map_err(wrap)?;
-    let there = Range { file: file.as_ref(), offset: 0, len };
-    Ok(Some(len == range.len && there.digest().map_err(wrap)? == range.digest().map_err(wrap)?))
+    let existing = Range { file: file.as_ref(), offset: 0, len };
+    Ok(Some(len == range.len && existing.digest().map_err(wrap)? == range.digest().map_err(wrap)?))
 }
 
 struct Range<'a> {

@@ -1,14 +1,14 @@
-//! Entries that wait for their place in a frame.
+//! Pending entries: encoded entries that are not yet part of a frame.
 
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Event, Kind, PayloadVersion};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::frame::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
+use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
 
-/// Greatest number of bytes that an entry takes in a frame beside its payload: a checksum and six numbers.
+/// Greatest number of bytes of an entry in a frame without its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;
 
-/// Capacity reserved for each payload: encoders write few bytes at a time, and the buffer is not to grow with each.
+/// Capacity reserved for each payload, so that the buffer does not grow with each small write of an encoder.
 const PAYLOAD_BYTES_SMALL: usize = 64;
 
 /// Encoded entries without a stream and a sequence number. Their payloads share one buffer.
@@ -73,7 +73,7 @@ impl PendingEntries {
 
     /// Checks that the entries can be committed as one frame. Errors: there are none, one of them is too large, or
     /// together they are too many or too large.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::engine::log) fn check(&self) -> Result<()> {
         if self.is_empty() {
             return Err(Error::CommitEmpty);
         }

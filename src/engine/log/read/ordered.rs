@@ -1,28 +1,28 @@
-//! The entries of many streams as one flow, in the order of their stamps, in bounded memory.
+//! The reader of many streams in the order of their stamps, in bounded memory.
 //!
-//! A stream is opened when the flow comes to its first entry and left when it ends, so that a thousand streams of the
-//! past cost no more than those that overlap. Entries of one stream come in its own order, whatever their clocks say of
-//! others.
+//! A stream is opened when its first entry is next, and dropped at its end: the memory depends on the number of streams that
+//! overlap in time. Entries of one stream are returned in the order of the stream, whatever their times.
 
 use crate::engine::entry::{Entry, Gap, Seq, Stamp, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader};
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::storage::Storage;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A value in the flow.
+/// A value that an ordered reader returns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ordered {
     /// An entry.
     Entry(Entry),
-    /// Entries that are missing in a stream; they come before the next entry of it.
+    /// Missing entries of a stream, before its next entry.
     Gap(Gap),
 }
 
-/// A stream that the flow has come to.
+/// A stream that is being read.
 #[derive(Debug)]
 struct Flow {
     reader: StreamReader,
@@ -30,14 +30,15 @@ struct Flow {
     commit: VecDeque<Entry>,
 }
 
-/// Reads several streams in the order of their stamps.
+/// A reader of several streams in the order of their stamps. As an iterator it returns the values of
+/// [`OrderedReader::next_item`].
 #[derive(Debug)]
 pub struct OrderedReader {
     storage: Arc<dyn Storage>,
     log: PathBuf,
-    /// Streams by the stamp of their first entry, and how far each is read.
+    /// Streams that are not open, by the stamp of their first entry, each with the last number to read.
     waiting: BinaryHeap<Reverse<(Stamp, Seq)>>,
-    /// Streams by the stamp of their next entry.
+    /// Open streams by the stamp of their next entry.
     next: BinaryHeap<Reverse<(Stamp, usize)>>,
     flows: Vec<Option<Flow>>,
     gaps: VecDeque<Gap>,
@@ -49,7 +50,7 @@ impl Flow {
         Ok(Flow { reader, last, commit: VecDeque::new() })
     }
 
-    /// The stamp of the next entry, if one is left; gaps on the way go to `gaps`.
+    /// Returns the stamp of the next entry, if there is one; gaps before it are added to `gaps`.
     fn peek(&mut self, gaps: &mut VecDeque<Gap>) -> Result<Option<Stamp>> {
         loop {
             if let Some(entry) = self.commit.front() {
@@ -66,7 +67,7 @@ impl Flow {
 }
 
 impl OrderedReader {
-    /// Reads these streams of a log, each up to the entry with this number. Reads the beginning of each.
+    /// Opens a reader of these streams of a log, each up to the entry with this number. Reads the beginning of each.
     pub fn open(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -75,18 +76,18 @@ impl OrderedReader {
         let mut waiting = BinaryHeap::new();
         let mut gaps = VecDeque::new();
         for (stream, last) in streams {
-            let mut begun = VecDeque::new();
-            match Flow::open(storage, log, stream, last)?.peek(&mut begun)? {
-                // Its gaps are met again when the flow comes to it.
+            let mut first_gaps = VecDeque::new();
+            match Flow::open(storage, log, stream, last)?.peek(&mut first_gaps)? {
+                // Its gaps are read again when the stream is opened.
                 Some(first) => waiting.push(Reverse((first, last))),
-                None => gaps.extend(begun),
+                None => gaps.extend(first_gaps),
             }
         }
         let (storage, log) = (Arc::clone(storage), log.to_path_buf());
         Ok(OrderedReader { storage, log, waiting, next: BinaryHeap::new(), flows: Vec::new(), gaps })
     }
 
-    /// The next value; `None` at the end.
+    /// Returns the next value; `None` at the end.
     pub fn next_item(&mut self) -> Result<Option<Ordered>> {
         loop {
             if let Some(gap) = self.gaps.pop_front() {
@@ -102,21 +103,21 @@ impl OrderedReader {
                 if free == self.flows.len() {
                     self.flows.push(None);
                 }
-                self.go_on(free, flow)?;
+                self.enqueue(free, flow)?;
                 continue;
             }
             let Some(Reverse((_, n))) = self.next.pop() else { return Ok(None) };
             let Some(mut flow) = self.flows.get_mut(n).and_then(Option::take) else { continue };
             let entry = flow.commit.pop_front();
-            self.go_on(n, flow)?;
+            self.enqueue(n, flow)?;
             if let Some(entry) = entry {
                 return Ok(Some(Ordered::Entry(entry)));
             }
         }
     }
 
-    /// Puts a stream in line for its next entry, or leaves it at its end.
-    fn go_on(&mut self, n: usize, mut flow: Flow) -> Result<()> {
+    /// Adds a stream to the open ones by its next entry, or drops it at its end.
+    fn enqueue(&mut self, n: usize, mut flow: Flow) -> Result<()> {
         if let Some(stamp) = flow.peek(&mut self.gaps)? {
             self.next.push(Reverse((stamp, n)));
             if let Some(slot) = self.flows.get_mut(n) {
@@ -124,5 +125,13 @@ impl OrderedReader {
             }
         }
         Ok(())
+    }
+}
+
+impl Iterator for OrderedReader {
+    type Item = Result<Ordered>;
+
+    fn next(&mut self) -> Option<Result<Ordered>> {
+        self.next_item().transpose()
     }
 }

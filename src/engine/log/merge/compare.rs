@@ -1,36 +1,37 @@
-//! Whether two copies of a stream are the same, or one the front of the other, without decoding them.
+//! The comparison of two copies of a stream by their bytes, without decoding them.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::history::{Side, Sides};
-use crate::engine::log::names;
-use crate::engine::log::reader::{ScanMode, StreamReader, Tail};
-use crate::engine::log::resync::Source;
-use crate::engine::log::rewrite::{files_of, segments_of};
-use crate::engine::log::stream::ResumePoint;
+use crate::engine::log::format::names;
+use crate::engine::log::merge::content::{files_of, segments_of};
+use crate::engine::log::merge::sides::{Side, Sides};
+use crate::engine::log::read::directory::ResumePoint;
+use crate::engine::log::read::item::Tail;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use crate::engine::log::read::source::Source;
 use crate::engine::storage::OpenMode;
 use std::cmp::Ordering;
 
-/// At least; a mapped or larger window is used as it is.
+/// Number of bytes that are compared at once.
 const CHUNK: usize = 256 << 10;
 
-/// What the bytes say.
+/// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Likeness {
-    /// The source's bytes are the front of the target's, or all of them.
+    /// The target holds all bytes of the source.
     TargetHasAll,
-    /// The target's bytes are the front of the source's.
+    /// The source holds all bytes of the target, and more.
     SourceHasAll,
-    /// Neither.
+    /// The copies differ.
     Unlike,
 }
 
-/// Compares the copies of a stream segment by segment. Room that was kept behind the last frame makes no difference, nor do
-/// foreign and unfinished files.
+/// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and unfinished files
+/// make no difference.
 pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Likeness> {
     let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
     let likeness = compare_files(sides, stream, &files.0, &files.1)?;
-    // Most streams are equal in both logs, whatever their files are: no header needs to be read.
+    // Most streams have equal files in both logs: then no header needs to be read.
     if files.0 == files.1 && likeness == Likeness::TargetHasAll {
         return Ok(likeness);
     }
@@ -45,7 +46,7 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     }
     let lengths = target.len().cmp(&source.len());
     for (n, base) in target.iter().take(common).enumerate() {
-        let longer = files(sides, stream, *base)?;
+        let longer = compare_segment(sides, stream, *base)?;
         let last = n + 1 == common;
         match (longer, lengths) {
             (Some(Ordering::Equal), _) => {}
@@ -61,9 +62,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Likeness::SourceHasAll } else { Likeness::TargetHasAll })
 }
 
-/// Of two files of which one has all frames of the other: how the target's compares to the source's. `None`: neither, or
-/// that cannot be told from bytes.
-fn files(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
+/// Compares the target's file of a segment to the source's: the greater one holds all frames of the other. `None` if neither
+/// does, or the bytes do not show it.
+fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);
         let wrap = |e| Error::io("read segment", &path, e);
@@ -86,7 +87,8 @@ fn files(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Orderi
         }
         break;
     }
-    // Here they differ, or one ends. The shorter one's frames must all lie before: what is zeros there may be a frame's.
+    // The files differ here, or one of them ends. All frames of the shorter one must end before: its zeros from here on may
+    // belong to a frame.
     let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
     let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
     let all_before =
@@ -102,7 +104,7 @@ fn files(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Orderi
     })
 }
 
-/// Where the frames of a stream's last segment end; `None` if something else follows them than zeros.
+/// Returns the end of the frames of the last segment of a stream; `None` if other bytes than zeros follow them.
 fn frames_end(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<u64>> {
     let at = ResumePoint { segment: base, offset: 0, next: base };
     let mut reader = StreamReader::open_at(sides.storage, sides.log(side), stream, ScanMode::Full, at)?;

@@ -1,33 +1,33 @@
-//! The only place that spells or parses the names of streams and segments.
+//! The names of the files and directories of a log. No other module formats or parses them.
 
 use crate::engine::entry::{Seq, StreamId};
 use std::path::{Path, PathBuf};
 
-/// The lock file in a stream's directory.
+/// Name of the lock file of a stream.
 pub const LOCK_NAME: &str = "lock";
 
-/// What the lock file is renamed to when nobody may continue the stream. Its writer, while it lives, holds it still.
+/// Name of the lock file of a stream that must not be continued. A living writer still holds its lock.
 pub const LEFT_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const SEQ_DIGITS: usize = 20;
 
-/// The directory of a stream.
+/// Returns the directory of a stream.
 pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
     log.join(stream.to_string())
 }
 
-/// The name of the segment that begins with `base`: 20 digits, so that names sort as numbers do.
+/// Returns the name of the segment that begins with `base`: 20 digits, so that names sort like numbers.
 pub fn segment_name(base: Seq) -> String {
     format!("{:0width$}{SEGMENT_SUFFIX}", base.0, width = SEQ_DIGITS)
 }
 
-/// The path of a segment.
+/// Returns the path of a segment.
 pub fn segment_path(log: &Path, stream: StreamId, base: Seq) -> PathBuf {
     stream_dir(log, stream).join(segment_name(base))
 }
 
-/// The sequence number in a segment's name, if it is one.
+/// Returns the sequence number in the name of a segment; `None` for any other name.
 pub fn parse_segment(name: &str) -> Option<Seq> {
     let digits = name.strip_suffix(SEGMENT_SUFFIX)?;
     if digits.len() != SEQ_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_one_spelling_is_a_segment() {
+    fn only_the_canonical_name_is_a_segment() {
         assert_eq!(parse_segment(&segment_name(Seq(7))), Some(Seq(7)));
         assert_eq!(parse_segment(&segment_name(Seq(u64::MAX))), Some(Seq(u64::MAX)));
         for bad in

@@ -1,21 +1,20 @@
-//! What lies in the log's directory: streams, their segments, their locks.
+//! The directory of a log: streams, their segments, their locks.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::checksum::salted_crc32;
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::names;
-use crate::engine::log::segment::{
+use crate::engine::log::format::header::{
     FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
+use crate::engine::log::format::names;
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
-/// Returns the streams in the log, oldest name first: everything with the name of one, so that a folder that cannot be
-/// read, or a link that leads nowhere, is a stream that cannot be read. A log whose directory is missing has none.
+/// Returns the streams of a log, oldest first: every entry of the directory with the name of a stream, whatever it is, so
+/// that an unreadable directory is reported when it is read. A log whose directory is missing has none.
 pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
     let names = match storage.list(log) {
         Ok(names) => names,
@@ -25,15 +24,16 @@ pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> 
     Ok(names.iter().filter_map(|n| StreamId::parse(&n.name)).collect())
 }
 
-/// Returns the first sequence numbers of a stream's segments, ascending: of everything with the name of one, so that
-/// what is not a regular file is a segment that cannot be read.
+/// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the name
+/// of a segment, so that one that is no regular file is reported when it is read.
 pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
     Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
-/// The length of all segments of these streams together, for showing progress; what cannot be looked at counts as empty.
+/// Returns the sum of the lengths of all segments of these streams, for progress. A file without readable metadata counts
+/// as empty.
 pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
     let mut bytes = 0;
     for stream in streams {
@@ -44,7 +44,7 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
     bytes
 }
 
-/// Whether a living writer holds the stream. Where there are no locks nobody can say: `false`.
+/// Returns true if a writer holds the lock of the stream; false if it does not, or the file system has no locks.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     [names::LOCK_NAME, names::LEFT_NAME].iter().any(|name| {
         let path = names::stream_dir(log, stream).join(name);
@@ -52,28 +52,29 @@ pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     })
 }
 
-/// Which folder this is, on which boot; `None` where the platform cannot tell.
+/// Returns the identity of a directory and of the current boot; `None` if the platform has none.
 pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
     Some(Home { boot: storage.boot_id()?, place: storage.info(dir).ok()?.place? })
 }
 
-/// The two header copies of a segment, and what is wrong with them.
+/// The two copies of the header of a segment, with their damage.
 #[derive(Debug)]
 pub struct Headers {
-    /// The header, from whichever copy is whole.
+    /// The header, from a whole copy.
     pub header: std::result::Result<SegmentHeader, HeaderFault>,
-    /// Offsets (and lengths) in the header area that are not as written, though a whole copy exists.
+    /// Offsets and lengths of damaged ranges of the header area, if there is a whole copy.
     pub damaged: Vec<(u64, u64)>,
-    /// Whether the file ends within the area, or the area holds only zeros: a creation that was never finished, or
-    /// a file that was cut.
+    /// True if the file ends within the area, or the area holds only zeros: a creation that was not finished, or a
+    /// truncated file.
     pub unfinished: bool,
-    /// The file holds nothing but part of the header area of this segment: the state in which a death or a power cut
-    /// leaves a creation. Only what lies around the segment tells whether it was one, or a segment that was cut later.
+    /// True if the file holds only part of the header area of this segment, as after a creation that the end of the process
+    /// or a power cut interrupted. A segment that was truncated later may look the same; only its neighbours show the
+    /// difference.
     pub may_be_creation: bool,
 }
 
-/// Reads the header area of the segment that should begin with `base` in `stream`. Of two whole copies the one that
-/// says so counts: the other may have been written to this place by mistake.
+/// Reads the header area of the segment of `stream` that begins with `base`. Of two different whole copies, the one that names
+/// them is used: the other may be a misdirected write.
 pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<Headers> {
     let mut area = vec![0u8; FRAMES_AT as usize];
     let got = read_full_at(file, 0, &mut area)?;
@@ -108,14 +109,14 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
         damaged.push((header_len + at as u64, 1));
     }
     let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
-    // A creation writes the area and nothing behind it; a header that is there twice was written to the end.
-    let in_part = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
-    let may_be_creation = in_part && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
+    // A creation writes only the area; two whole copies show that the write was complete.
+    let incomplete = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
+    let may_be_creation = incomplete && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
     Ok(Headers { header, damaged, unfinished, may_be_creation })
 }
 
-/// Returns whether these bytes of a header area, zeros where it ends early, are what a part of the write of one leaves:
-/// each copy of the header is whole, or cut, or not there at all.
+/// Returns true if these bytes may result from an interrupted write of a header area: each copy of the header is whole,
+/// incomplete or missing. Missing bytes count as zeros.
 fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
     area.resize(FRAMES_AT as usize, 0);
     let (first, rest) = area.split_at(SEGMENT_HEADER_LEN);
@@ -124,20 +125,22 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
         let header = SegmentHeader::decode_one(copy);
         header.is_ok_and(|header| header.stream == stream && header.base == base)
     };
-    let front = |copy: &[u8], other: &[u8]| {
+    let is_beginning = |copy: &[u8], other: &[u8]| {
         let written = copy.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
         if whole(other) {
             other.starts_with(copy.get(..written).unwrap_or_default())
         } else {
-            is_front_of_header(copy, written, stream, base)
+            is_beginning_of_header(copy, written, stream, base)
         }
     };
-    is_zero(between) && (whole(first) || front(first, second)) && (whole(second) || front(second, first))
+    is_zero(between)
+        && (whole(first) || is_beginning(first, second))
+        && (whole(second) || is_beginning(second, first))
 }
 
-/// Returns whether the first `written` bytes of a copy may be the front of a header of this segment. A whole header that
-/// this build does not read is none.
-fn is_front_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
+/// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A whole header that
+/// this build cannot read is not.
+fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
     let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
     let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
     let fields: [(usize, &[u8]); 4] =
@@ -149,7 +152,7 @@ fn is_front_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) 
     *found != checksum && fields.into_iter().all(agrees)
 }
 
-/// Returns whether the file of this segment is in a state in which a death or a power cut leaves a creation.
+/// Returns [`Headers::may_be_creation`] of this segment.
 pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<bool> {
     let path = names::segment_path(log, stream, base);
     let headers = storage
@@ -159,7 +162,8 @@ pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base
     Ok(headers.may_be_creation)
 }
 
-/// Where a stream branches off, from the first header that can be read; `None`: nowhere, or nobody can say.
+/// Returns the origin of a stream from its first readable header; `None` if it does not branch off, or no header is
+/// readable.
 pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<Origin>> {
     Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
 }
@@ -174,7 +178,7 @@ pub fn check_domain(storage: &dyn Storage, log: &Path, domain: Domain) -> Result
 }
 
 /// Checks one stream as [`check_domain`] does.
-pub(super) fn check_stream_domain(
+pub(in crate::engine::log) fn check_stream_domain(
     storage: &dyn Storage,
     log: &Path,
     stream: StreamId,
@@ -206,47 +210,14 @@ fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<O
     Ok(None)
 }
 
-/// Creates a segment, durably: file, both headers, sync of file and directory.
-pub fn create_segment(storage: &dyn Storage, log: &Path, header: &SegmentHeader) -> Result<Arc<dyn File>> {
-    let path = names::segment_path(log, header.stream, header.base);
-    let wrap = |e| Error::io("create segment", &path, e);
-    let file = match storage.open(&path, OpenMode::CreateNew) {
-        Ok(file) => file,
-        Err(e) => {
-            // The file may have been created although an error was returned. A file that existed before, or holds
-            // anything, is not removed.
-            let created = e.kind() != io::ErrorKind::AlreadyExists
-                && storage.info(&path).is_ok_and(|info| info.is_file && info.len == 0);
-            if created {
-                let _ = storage.remove_file(&path);
-            }
-            return Err(wrap(e));
-        }
-    };
-    let written = crate::engine::storage::write_all_at(file.as_ref(), 0, &header.encode())
-        .and_then(|()| file.sync())
-        .and_then(|()| storage.sync_dir(&names::stream_dir(log, header.stream)));
-    match written {
-        Ok(()) => Ok(file),
-        Err(e) => {
-            // A half-made segment holds no entry; leaving it would look like a torn tail. It is emptied first, so that
-            // it is an unfinished creation if even the removal fails: a header that was not synced, but still shows,
-            // would be an invitation to go on behind it.
-            let _ = file.set_len(0);
-            let _ = storage.remove_file(&path);
-            Err(wrap(e))
-        }
-    }
-}
-
-/// Where reading a stream goes on.
+/// A point at which the reading of a stream can resume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResumePoint {
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// The offset in it where the next frame begins.
+    /// Offset in the segment at which the next frame begins.
     pub offset: u64,
-    /// The number expected there.
+    /// The number of the next entry.
     pub next: Seq,
 }
 
