@@ -623,7 +623,7 @@ fn child_steps() {
     let Some((dir, writer, life, points, _)) = role() else { return };
     let contexta = open(&dir);
     let run = contexta.run("run").run_id(&format!("w{writer}-{life}")).start().unwrap();
-    for (round, byte) in (0..).zip(std::io::stdin().bytes()) {
+    for (round, byte) in (0..).zip(std::io::stdin().lock().bytes()) {
         byte.unwrap();
         for step in 0..points {
             run.metric_at("loss", (round * points + step) as i64, 0.5).unwrap();

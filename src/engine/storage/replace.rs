@@ -6,7 +6,7 @@
 //! 2. A symbolic link is kept: the file that it points to is replaced, or created.
 //! 3. An existing file keeps its permissions. A file that is not writable is not replaced.
 //! 4. A temporary file is locked while its process writes it, so [`remove_stale`] removes only files of dead
-//! processes.
+//!    processes.
 
 use crate::engine::storage::interface::{File, OpenMode, Storage};
 use crate::engine::storage::operations::{exists, temporary_path, write_all_at};

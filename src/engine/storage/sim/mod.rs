@@ -13,7 +13,7 @@
 //!
 //! let disk = SimDisk::new(1);
 //! let process = disk.spawn(7);
-//! // The third change of the process is its last: creation, write, and here the power goes.
+//! // The process is killed at its third change: creation, write, sync.
 //! process.plan(Moment::Change(2), Fault::Kill);
 //! let file = process.open(Path::new("/a"), OpenMode::CreateNew).unwrap();
 //! file.write_at(0, b"abc").unwrap();
