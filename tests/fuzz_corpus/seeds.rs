@@ -431,8 +431,8 @@ fn refs() -> Vec<Seed> {
 fn generations() -> Vec<Seed> {
     let change = |flags: u8, changes: &[(u32, u32, &[u8])]| {
         let mut out = vec![flags];
-        for (part, at, bytes) in changes {
-            out.extend_from_slice(&(part << 30 | at).to_le_bytes());
+        for (region, at, bytes) in changes {
+            out.extend_from_slice(&(region << 30 | at).to_le_bytes());
             out.push(bytes.len() as u8);
             out.extend_from_slice(bytes);
         }
