@@ -1,9 +1,10 @@
-//! A workspace as a whole: the first answer after opening, many retired streams, a rebuild in bounded memory.
+//! A whole workspace: the first answer after opening, many retired streams, a rebuild in bounded memory.
 //!
-//! `cargo bench --bench workspace`; `-- --full` also makes 10,000 retired streams and merges them. docs/PERFORMANCE.md.
+//! `cargo bench --bench workspace`; `-- --full` also creates 10,000 retired streams and merges them. See
+//! docs/PERFORMANCE.md.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
-#![expect(clippy::print_stdout, reason = "the child says what it took")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
+#![expect(clippy::print_stdout, reason = "the child prints its results")]
 
 mod ratio;
 
@@ -21,7 +22,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Names the workspace that a child process rebuilds.
+/// The environment variable with the path of the workspace that a child process rebuilds.
 const REBUILD: &str = "CONTEXTA_BENCH_REBUILD";
 const EMITTED_AT_ONCE: usize = 1000;
 const FIRST_ANSWER_MAX: Duration = Duration::from_millis(40);
@@ -33,7 +34,7 @@ fn open(workspace: &Path) -> Contexta {
     options.durability(Durability::Batched).open().unwrap()
 }
 
-/// A run with so many points of one metric.
+/// Records a run with this number of points of one metric.
 fn capture_run(contexta: &Contexta, points: usize) {
     let run = contexta.run("bench").start().unwrap();
     for first in (0..points).step_by(EMITTED_AT_ONCE) {
@@ -49,9 +50,9 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Opens the workspace anew each time, and asks for its runs.
+/// Opens the workspace anew each time and lists its runs.
 fn first_answer(table: &mut Table, what: &str, workspace: &Path, runs: usize) {
-    // The tables are made and saved, and files that have just changed would be looked at more closely.
+    // The tables are built and published; files that changed a moment ago would be examined more closely.
     assert_eq!(open(workspace).list_runs(None).unwrap().runs.len(), runs);
     std::thread::sleep(sized(Duration::from_millis(2500), Duration::ZERO));
     open(workspace).list_runs(None).unwrap();
@@ -79,7 +80,7 @@ fn clean(table: &mut Table) {
     first_answer(table, &format!("first answer, {} points in 10 runs", 10 * points), &workspace, 10);
 }
 
-/// Blocks that the files in and below `path` take, in KiB.
+/// Disk usage of the files in and below `path`, in KiB.
 #[cfg(unix)]
 fn used(path: &Path) -> f64 {
     use std::os::unix::fs::MetadataExt;
@@ -95,7 +96,7 @@ fn used(path: &Path) -> f64 {
     own + within.sum::<f64>()
 }
 
-/// Streams that nobody goes on with, each of one run.
+/// Streams that are not continued, each with one run.
 fn retired(table: &mut Table, streams: usize) {
     let scratch = Scratch::new("retired");
     let workspace = scratch.path().join("w");
@@ -106,7 +107,7 @@ fn retired(table: &mut Table, streams: usize) {
         capture_run(&contexta, 100);
         let head = contexta.close().unwrap().unwrap();
         drop(contexta);
-        // Whoever comes next would go on with this stream.
+        // The next writer would continue this stream.
         std::fs::remove_file(stream_dir(&log, head.stream).join(LOCK_NAME)).unwrap();
     }
     assert_eq!(list_streams(storage.as_ref(), &log).unwrap().len(), streams);
@@ -132,7 +133,7 @@ fn retired(table: &mut Table, streams: usize) {
     }
 }
 
-/// The most memory this process has had, in MiB.
+/// The peak memory of this process, in MiB.
 fn peak_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

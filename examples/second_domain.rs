@@ -1,12 +1,12 @@
 //! The engine under another domain: thermometers in cold rooms.
 //!
-//! Nothing here knows of machine learning, and nothing outside `contexta::engine` is used. The domain brings an event
-//! type and a projection; the engine gives back appends by several writers, tables made from the log, and the same
-//! tables again after they were deleted.
+//! This program has no machine learning in it and uses only `contexta::engine`. The domain defines an event type
+//! and a projection. The engine provides appends by several writers, tables derived from the log, and the same tables
+//! after they were deleted.
 //!
 //! Run it with `cargo run --release --example second_domain`.
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use contexta::engine;
 use contexta::engine::codec::{self, CodecError};
@@ -24,11 +24,11 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// What happens in this domain.
+/// The events of this domain.
 #[derive(Serialize, Deserialize)]
 enum ColdRoom {
-    /// A thermometer hangs in a room, in place of what another entry said. Two such entries of which neither replaces
-    /// the other would contradict each other, and a reader would see both.
+    /// A thermometer was placed in a room. The entry replaces an earlier placement. Two placements of which neither
+    /// replaces the other are in conflict, and a reader sees both.
     Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
     /// A thermometer showed a temperature.
     Measured { sensor: String, minute: i64, celsius: f64 },
@@ -59,17 +59,17 @@ impl Event for ColdRoom {
     fn decode(kind: Kind, _version: PayloadVersion, payload: &[u8]) -> Result<Option<ColdRoom>, CodecError> {
         match kind {
             PLACED | MEASURED => codec::decode(payload).map(Some),
-            // Of a later version of this program: it stays in the log, and is counted.
+            // A kind of a later version of this program: its entries stay in the log and are counted.
             _ => Ok(None),
         }
     }
 }
 
-/// Sensor -> the rooms it was placed in.
+/// Sensor -> the rooms in which it was placed.
 const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
 /// Sensor -> its temperatures, by minute.
 const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
-/// Sensor -> how many temperatures, and the first, last, least and greatest of them.
+/// Sensor -> the number of its temperatures, and the first, last, minimum and maximum.
 const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
 
 struct Sensors;
@@ -108,10 +108,10 @@ impl Projection<ColdRoom> for Sensors {
     }
 }
 
-/// The id of this domain, stored in every segment: another program's log is refused.
+/// The id of this domain, stored in every segment. Logs of other programs are rejected.
 const DOMAIN: Domain = match Domain::new("cold-rooms", 1) {
     Ok(domain) => domain,
-    Err(_) => panic!("the name of the domain is not legal"),
+    Err(_) => panic!("the name of the domain is invalid"),
 };
 
 fn log(dir: &Path) -> Log {
@@ -135,7 +135,7 @@ fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
         .collect()
 }
 
-/// Two writers append, as two processes would: each to a stream of its own, and neither waits.
+/// Two writers append like two processes: each to its own stream, without waiting for the other.
 fn write(dir: &Path) -> engine::Result<()> {
     let (one, other) = (log(dir), log(dir));
     let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
@@ -155,7 +155,7 @@ fn lines(view: &View) -> engine::Result<Vec<String>> {
             (String::from_utf8_lossy(sensor), String::from_utf8_lossy(&placement.version.value));
         let points = view.series(TEMPERATURES, sensor)?;
         let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
-        // A prefix read: another sensor's name may begin with this one's, so the key is compared.
+        // A prefix read also returns sensors whose names start with this one, so the key is compared.
         view.registers(SUMMARIES, sensor, |key, summary| {
             if key == sensor {
                 let last = summary.last.measure.unwrap_or(f64::NAN);
@@ -185,7 +185,7 @@ fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
     let notes = tables.read(|view| Ok(view.notes().to_vec()))?;
     let after = tables.digest()?;
     println!("\ndigest of the tables   {}", before.digest);
-    println!("deleted and made again {}", after.digest);
+    println!("deleted and rebuilt    {}", after.digest);
     let made_again = notes.iter().any(|note| matches!(note, Note::Rebuilt { entries: 63, .. }));
     if made_again && before == after { Ok(()) } else { Err(format!("not the same tables: {notes:?}").into()) }
 }

@@ -18,7 +18,7 @@ use contexta::{ImportSettings, ImportSource};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// An event that every domain here stores.
+/// An event that is common to all domains here.
 struct Job;
 
 impl Event for Job {
@@ -133,11 +133,11 @@ fn appends_and_reads_of_another_domain_fail_and_write_nothing() {
 }
 
 #[test]
-fn a_newer_version_is_refused_and_an_older_one_is_read_and_gets_a_new_stream() {
+fn newer_version_is_rejected_and_older_one_is_read_and_gets_a_new_stream() {
     let disk = SimDisk::new(2);
     let old = write(&disk, 1, jobs(1), true);
     applied(&projector(&disk, 1, jobs(1))).unwrap();
-    // The same process continues a stream of its version.
+    // The same process continues a stream of its own version.
     assert_eq!(write(&disk, 1, jobs(1), true), old);
     let new = write(&disk, 2, jobs(2), true);
     assert_ne!(old, new);
@@ -152,11 +152,11 @@ fn a_newer_version_is_refused_and_an_older_one_is_read_and_gets_a_new_stream() {
 }
 
 #[test]
-fn a_log_with_streams_of_two_domains_names_the_foreign_one() {
+fn log_with_streams_of_two_domains_reports_the_foreign_one() {
     let disk = SimDisk::new(3);
     let own = write(&disk, 1, jobs(1), true);
     let other = Domain::new("other", 1).unwrap();
-    // Copied there by hand: no writer of another domain creates a stream in this log.
+    // The files were copied by hand: no writer of another domain creates a stream in this log.
     let elsewhere = SimDisk::new(4);
     let foreign = write(&elsewhere, 1, other, true);
     for (path, bytes) in files(&elsewhere) {
@@ -169,7 +169,7 @@ fn a_log_with_streams_of_two_domains_names_the_foreign_one() {
 }
 
 #[test]
-fn a_later_segment_of_another_domain_is_refused_when_it_is_read() {
+fn later_segment_of_another_domain_is_rejected_when_read() {
     let disk = SimDisk::new(5);
     let stream = write(&disk, 1, jobs(1), true);
     let storage = disk.process(2);
@@ -188,14 +188,14 @@ fn a_later_segment_of_another_domain_is_refused_when_it_is_read() {
 }
 
 #[test]
-fn a_lost_header_is_damage_and_not_a_foreign_domain() {
+fn lost_header_is_damage_and_not_a_foreign_domain() {
     let disk = SimDisk::new(6);
     let stream = write(&disk, 1, jobs(1), true);
     let storage = disk.process(2);
     let first = list_segments(storage.as_ref(), "/w/log".as_ref(), stream).unwrap()[0];
     let path = segment_path("/w/log".as_ref(), stream, first);
     let mut bytes = disk.read(&path).unwrap();
-    // The names of the domain, in both copies.
+    // The names of the domain in both copies.
     for copy in [0, SECOND_HEADER_AT as usize] {
         bytes[copy + 212] ^= 1;
     }
@@ -215,7 +215,7 @@ fn a_lost_header_is_damage_and_not_a_foreign_domain() {
 }
 
 #[test]
-fn a_merge_with_a_log_of_another_domain_writes_nothing() {
+fn merge_with_a_log_of_another_domain_writes_nothing() {
     let disk = SimDisk::new(7);
     let stream = write(&disk, 1, jobs(1), true);
     let before = files(&disk);
@@ -231,7 +231,7 @@ fn a_merge_with_a_log_of_another_domain_writes_nothing() {
 }
 
 #[test]
-fn every_operation_of_the_product_refuses_a_log_of_another_domain() {
+fn every_operation_of_a_workspace_rejects_a_log_of_another_domain() {
     let disk = SimDisk::new(8);
     write(&disk, 1, jobs(1), true);
     let before = files(&disk);
@@ -254,7 +254,7 @@ fn every_operation_of_the_product_refuses_a_log_of_another_domain() {
     for (operation, code) in &codes {
         assert_eq!(code.as_deref(), Some("foreign_domain"), "{operation}");
     }
-    // An import takes its lock before it reads anything.
+    // An import acquires its lock before it reads anything.
     disk.remove_tree(Path::new("/w/recovery"));
     let changed: Vec<_> = files(&disk).into_iter().filter(|(path, b)| before.get(path) != Some(b)).collect();
     assert!(changed.is_empty(), "{changed:?}");
@@ -262,5 +262,8 @@ fn every_operation_of_the_product_refuses_a_log_of_another_domain() {
     let target = open_sim(&disk, 3, "/target");
     let before = files(&disk);
     assert_eq!(target.merge("/w", &nothing).unwrap_err().code(), "foreign_domain");
-    assert_eq!(files(&disk), before);
+    // A merge acquires its lock, an empty file, before it reads anything.
+    let mut after = files(&disk);
+    assert_eq!(after.remove(Path::new("/target/recovery/quarantine/merge.lock")), Some(Vec::new()));
+    assert!(after == before, "{:?}", after.keys());
 }

@@ -1,4 +1,4 @@
-//! The real file system behind the storage seam: what is opened, listed and told of holes.
+//! The real file system as a storage: opening, listing, holes and random bytes.
 
 use crate::support::TempDir;
 use contexta::engine::storage::os::OsStorage;
@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::{fs, io};
 
 #[test]
-fn only_regular_files_are_opened_and_nothing_waits() {
+fn open_rejects_everything_but_regular_files_without_blocking() {
     let dir = TempDir::new("os-kinds");
     let at = |name: &str| dir.path().join(name);
     fs::write(at("file"), b"abc").unwrap();
@@ -37,7 +37,7 @@ fn only_regular_files_are_opened_and_nothing_waits() {
 }
 
 #[test]
-fn listing_follows_links_and_keeps_those_that_lead_nowhere() {
+fn list_follows_links_and_keeps_dangling_ones() {
     let dir = TempDir::new("os-listing");
     let at = |name: &str| dir.path().join(name);
     fs::write(at("a-file"), b"abc").unwrap();
@@ -63,7 +63,7 @@ fn listing_follows_links_and_keeps_those_that_lead_nowhere() {
 }
 
 #[test]
-fn data_and_holes_of_a_sparse_file_are_told_apart() {
+fn next_data_skips_the_holes_of_a_sparse_file() {
     const FAR: u64 = 1 << 39;
     let dir = TempDir::new("os-sparse");
     let path = dir.path().join("sparse");
@@ -87,7 +87,7 @@ fn data_and_holes_of_a_sparse_file_are_told_apart() {
 }
 
 #[test]
-fn random_bytes_fill_the_buffer_and_do_not_repeat() {
+fn entropy_fills_the_buffer_and_does_not_repeat() {
     let (mut first, mut second) = ([0; 64], [0; 64]);
     OsStorage.entropy(&mut first).unwrap();
     OsStorage.entropy(&mut second).unwrap();

@@ -1,5 +1,5 @@
-//! The second reader, docs/reader.py, written from docs/FORMAT.md alone: it must find the same entries and the same lost
-//! ranges as `StreamReader`, in whole logs and in damaged ones.
+//! The second reader, docs/reader.py, which was written from docs/FORMAT.md alone: it must find the same entries and
+//! the same lost ranges as `StreamReader`, in intact and in damaged logs.
 
 use crate::support::TempDir;
 use contexta::engine::checksum::hex;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-/// Damaged logs that are compared.
+/// Number of damaged logs that are compared.
 const VARIANTS: u64 = 200;
 
 /// Files of a log by their path below the log's directory.
@@ -98,7 +98,7 @@ fn sample(seed: u64) -> Files {
     let one = open(disk.process(1), log);
     append(&one, &mut random, 20);
     one.close().unwrap();
-    // Two histories of one stream, as after a machine was set back to a snapshot.
+    // Two histories of one stream, as after a rollback of a machine to a snapshot.
     let snapshot = disk.fork();
     for (disk, commits) in [(&disk, 12), (&snapshot, 30)] {
         let again = open(disk.process(2), log);
@@ -144,7 +144,7 @@ fn damage(files: &mut Files, random: &mut Random) {
                 files.remove(name);
             }
             7 => {
-                // Another segment, or its frames alone, at this place.
+                // Another segment, or its frames only, at this position.
                 let from = files[&names[random.below(names.len())]].clone();
                 let start = [0, FRAMES_AT as usize][random.below(2)].min(from.len());
                 let bytes = files.get_mut(name).unwrap();
@@ -152,7 +152,7 @@ fn damage(files: &mut Files, random: &mut Random) {
                 bytes.extend_from_slice(&from[start..]);
             }
             8 => {
-                // A run of bytes once more, such as a frame at another place.
+                // A second copy of a range of bytes, such as a frame at another position.
                 let (from, to) = (at / 8 * 8, random.below(bytes.len() + 1) / 8 * 8);
                 let copy = bytes[from..bytes.len().min(from + 8 * random.below(60))].to_vec();
                 bytes.splice(to..to, copy);
@@ -170,7 +170,7 @@ fn write(files: &Files, dir: &Path) {
     }
 }
 
-/// Facts about one stream, in words that both readers' results are put into.
+/// Facts about one stream in a form common to both readers.
 #[derive(Debug, Default, PartialEq)]
 struct Stream {
     entries: Vec<String>,
@@ -178,13 +178,13 @@ struct Stream {
     findings: Vec<String>,
     end: String,
     link: Option<String>,
-    /// A segment whose creation was not finished, as the second reader reports it.
+    /// A segment with an unfinished creation, as the second reader reports it.
     creation: Option<u64>,
 }
 
 type Streams = BTreeMap<String, Stream>;
 
-/// Runs docs/reader.py on some logs. `None`: there is no python3, which is an error where `CI` is `true`.
+/// Runs docs/reader.py on some logs. Returns `None` if there is no python3, which is an error if `CI` is `true`.
 fn read_by_python(logs: &[PathBuf], digests: bool) -> Option<Vec<Streams>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reader.py");
     let mut command = Command::new("python3");
@@ -262,10 +262,10 @@ fn read_by_library(log: &Path) -> Streams {
     read
 }
 
-const SKIPPED: &str = "skipped: there is no python3 to run docs/reader.py with";
+const SKIPPED: &str = "skipped: docs/reader.py needs python3, which was not found";
 
 #[test]
-fn both_readers_agree_on_whole_logs_with_chain_and_seals() {
+fn both_readers_agree_on_intact_logs_with_chain_and_seals() {
     let dir = TempDir::new("second-reader-whole");
     let real = dir.path().join("real");
     let mut random = Random(1);
@@ -293,7 +293,7 @@ fn both_readers_agree_on_whole_logs_with_chain_and_seals() {
 fn both_readers_notice_a_broken_chain_and_a_broken_seal() {
     let dir = TempDir::new("second-reader-digests");
     let mut whole = sample(2);
-    // The first segments, so that a seal follows, and second ones, whose header continues the chain.
+    // First segments, so that a seal follows, and second segments, whose header continues the chain.
     let (mut zeros, mut chains) = (0, 0);
     for bytes in whole.values_mut().filter(|bytes| bytes.len() > FRAMES_AT as usize) {
         let header = SegmentHeader::decode_one(bytes).unwrap();
@@ -346,7 +346,7 @@ fn both_readers_agree_on_entries_and_lost_ranges_of_damaged_logs() {
         );
         for (id, mut read) in read {
             let mut expected = expected.remove(&id).unwrap();
-            // Digests were not computed.
+            // Digests were not computed for these logs.
             for stream in [&mut read, &mut expected] {
                 stream.findings.retain(|f| !f.starts_with("chain_broken") && !f.starts_with("seal_broken"));
                 stream.link = None;

@@ -1,5 +1,5 @@
-//! Another process acts after an operation has taken effect and before its caller sees the result: at every operation
-//! of a process that appends, rotates, closes and claims a stream.
+//! Another process acts between the effect of an operation and its result, for every operation of a process that
+//! appends, rotates, closes and claims a stream.
 
 use crate::domain::{PlainTables, Toy, Workspace, domain};
 use crate::sim::crash::SMALL;
@@ -18,11 +18,11 @@ use std::sync::{Arc, Mutex};
 enum Action {
     /// Claims or creates a stream and appends with every durability; its log stays open.
     Append,
-    /// As before, then ends the stream.
+    /// Like `Append`, then closes the stream.
     AppendAndClose,
-    /// Assigns numbers to batched entries and is killed.
+    /// Assigns sequence numbers to batched entries and is killed.
     BatchAndDie,
-    /// Kills the process whose operation took effect.
+    /// Kills the process that performed the operation.
     Kill,
     /// Merges a copy of the workspace into it.
     Merge,
@@ -85,14 +85,14 @@ fn work(log: &Log, acknowledged: &Acknowledged) -> Result<(), String> {
     Ok(())
 }
 
-/// Everything acknowledged is there, once, with the number that was told.
+/// Checks that every acknowledged entry is present once, with the number that was returned.
 fn check(workspace: &Workspace, acknowledged: &Acknowledged, breakdown: Breakdown, killed: Killed) {
     let mut found = BTreeMap::new();
     for stream in workspace.streams() {
         for entry in workspace.scan(stream, ScanMode::Full).entries {
             let number = u32::from_le_bytes(*entry.payload.last_chunk::<4>().unwrap());
             let before = found.insert(number, entry.stamp.position());
-            assert_eq!(before, None, "{number} is there twice");
+            assert_eq!(before, None, "{number} is present twice");
         }
     }
     for (n, (position, durability)) in acknowledged.lock().unwrap().iter() {
@@ -106,7 +106,7 @@ fn check(workspace: &Workspace, acknowledged: &Acknowledged, breakdown: Breakdow
             None => assert!(*durability < least, "{n} was acknowledged with {durability:?} and is missing"),
         }
         let means = found.iter().find(|(_, at)| *at == position).map(|(means, _)| means);
-        assert!(means.is_none_or(|means| means == n), "{position} was told for {n} and means {means:?}");
+        assert!(means.is_none_or(|means| means == n), "{position} was returned for {n} and is {means:?}");
     }
 }
 
@@ -144,7 +144,7 @@ fn check_action(action: Action, at: u64) -> bool {
 }
 
 #[test]
-fn action_of_another_process_after_any_operation_costs_nothing_promised() {
+fn action_of_another_process_after_any_operation_loses_no_acknowledged_entry() {
     for action in ACTIONS {
         for at in 0.. {
             let result = std::panic::catch_unwind(|| check_action(action, at));

@@ -1,21 +1,23 @@
-//! The real system behind the storage seam.
+//! The real file system, clock and entropy.
 //!
-//! Linux is what is tested. Elsewhere: no boot id (so every writer starts a stream of its own), directory
-//! syncs are skipped where directories cannot be opened (Windows), and nothing is mapped.
+//! Linux is tested. Other platforms have no boot id (every writer starts its own stream) and map no files; Windows
+//! cannot open directories and does not sync them.
 
-use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage};
+use crate::engine::storage::interface::{
+    DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage,
+};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The real file system, clock and entropy.
+/// The storage of the real system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsStorage;
 
 impl OsStorage {
-    /// The real system, ready to share.
+    /// Returns the real system as a shared storage.
     pub fn shared() -> Arc<dyn Storage> {
         Arc::new(OsStorage)
     }
@@ -99,9 +101,9 @@ impl File for OsFile {
     }
 }
 
-#[expect(unsafe_code, reason = "memory maps of finished segments; the argument stands at the call")]
+#[expect(unsafe_code, reason = "memory maps of finished segments; the SAFETY comment gives the argument")]
 mod mapping {
-    use crate::engine::storage::Mapping;
+    use crate::engine::storage::interface::Mapping;
     use std::fs;
     use std::sync::Arc;
 
@@ -115,28 +117,28 @@ mod mapping {
     }
 
     pub(super) fn map(file: &fs::File) -> Option<Arc<dyn Mapping>> {
-        // SAFETY: a mapping is sound while nobody cuts the file below it and while its users take every byte as
-        // hostile. Only segments behind which another one stands are mapped (`File::map` says so and the segment
-        // reader is its only caller). Their writer may still add its seal to one, but no code of this crate cuts
-        // such a segment or opens it for writing again; replacing one is a rename, which leaves the mapped inode
-        // alone. Files on network file systems, where another host may cut them, are not
-        // mapped (`mounts::is_local`). What remains is a user who changes a finished segment in place while it is
-        // read: the decoders copy out what they keep and check that, so changed bytes are a failed checksum;
-        // cutting the file short raises SIGBUS, the documented price of mapping.
+        // SAFETY: a mapping is sound while the file is not truncated and while every reader treats the bytes as
+        // untrusted. Only segments that are followed by another segment are mapped (as `File::map` demands; the
+        // segment reader is its only caller). Their writer may still append a seal, but no code of this crate
+        // truncates such a segment or opens it for writing again. Replacing one is a rename, which does not change
+        // the mapped inode. Files on network file systems, where another host may truncate them, are not mapped
+        // (`mounts::is_local`). A user may still change a finished segment in place while it is read: the decoders
+        // validate a copy of the bytes, so the change appears as a failed checksum. Truncating the file raises
+        // SIGBUS, which is documented.
         unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
     }
 }
 
 #[cfg(target_os = "linux")]
 mod mounts {
-    //! Which devices are local disks, from the kernel's table of mounts.
+    //! Detection of local disks with the kernel's table of mounts.
 
     use std::collections::HashSet;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::sync::OnceLock;
 
-    /// File systems whose files only this kernel changes.
+    /// File systems whose files are changed by this kernel only.
     const LOCAL: [&str; 9] = ["ext4", "ext3", "ext2", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"];
 
     pub(super) fn is_local(file: &fs::File) -> bool {
@@ -172,7 +174,7 @@ mod mounts {
         use super::*;
 
         #[test]
-        fn only_named_local_file_systems_are_local() {
+        fn parse_keeps_only_local_file_systems() {
             let table = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
                          30 22 0:27 / /mnt rw - nfs4 host:/x rw\n\
                          31 22 0:28 / /home rw - fuse.sshfs x rw\nnonsense\n";
@@ -225,7 +227,7 @@ mod holes {
     use std::fs;
     use std::io;
 
-    /// Moves the cursor of the open file, which nothing else uses: all access is by offset.
+    /// Moves the cursor of the open file. Nothing else uses the cursor, because all access is by offset.
     pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>> {
         match seek(file, SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at.max(offset))),
@@ -243,7 +245,7 @@ mod holes {
     }
 }
 
-/// Opening of files and directories, which never waits and never opens anything else.
+/// Opening of files and directories without blocking; other kinds of objects are rejected.
 #[cfg(unix)]
 mod opening {
     use rustix::fs::OFlags;
@@ -257,14 +259,14 @@ mod opening {
         options.clone().custom_flags((flags | OFlags::CLOEXEC).bits().cast_signed()).open(path)
     }
 
-    /// Opens a file without waiting for the other end of a pipe and without taking over a terminal.
+    /// Opens a file without blocking on a pipe and without acquiring a controlling terminal.
     pub(super) fn file(options: &fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
         match with(options, OFlags::NONBLOCK | OFlags::NOCTTY, path) {
-            // The file is lent to a client by a file server (a lease, see fcntl(2)); the server gets it back soon.
+            // A file server has lent the file to a client (a lease, see fcntl(2)) and recovers it within seconds.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() => {
                 with(options, OFlags::NOCTTY, path)
             }
-            // A socket.
+            // ENXIO is the error of opening a socket.
             Err(e) if e.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
                 let meta = fs::metadata(path)?;
                 Err(if meta.is_file() { e } else { super::NotARegularFile::error(kind(&meta)) })
@@ -385,7 +387,7 @@ impl Storage for OsStorage {
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            // A name that is not UTF-8 is none of ours.
+            // The engine creates no file whose name is not UTF-8.
             if let Ok(name) = entry.file_name().into_string() {
                 let mut kind = Some(entry.file_type()?);
                 if kind.is_some_and(|kind| kind.is_symlink()) {
