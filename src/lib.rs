@@ -36,27 +36,44 @@
 //! | [`store`] | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!
-//! Feature `cli` (default) is for the command; a library user turns it off with `default-features = false`.
-//! Feature `testing` adds storage in memory. The format of the files is version 0: it may still change.
+//! | Feature | Adds |
+//! |---|---|
+//! | none (`default-features = false`) | [`engine`] alone |
+//! | `ml` | every other module of the table |
+//! | `cli` (default) | the command `contexta`, and `ml` |
+//! | `testing` | storage in memory, for tests |
+//!
+//! The format of the files is version 0: it may still change.
 
+#[cfg(feature = "ml")]
 pub mod capture;
+#[cfg(feature = "ml")]
 mod client;
+#[cfg(feature = "ml")]
 pub mod config;
+#[cfg(feature = "ml")]
 pub mod contract;
 pub mod engine;
+#[cfg(feature = "ml")]
 pub mod interpretation;
+#[cfg(feature = "ml")]
 mod projections;
+#[cfg(feature = "ml")]
 pub mod recovery;
+#[cfg(feature = "ml")]
 pub mod store;
+#[cfg(feature = "ml")]
 mod surfaces;
 
+#[cfg(feature = "ml")]
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ImportReport, ImportSettings,
     ImportSource, KindCounts, Options, Paths, Progress, RefusedLine, Rejection, Result,
 };
+#[cfg(feature = "ml")]
 pub use surfaces::export::markdown::to_markdown;
 
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "ml", feature = "testing"))]
 #[doc(hidden)]
 pub use projections::entry::rewritten;
 
