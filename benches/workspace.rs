@@ -12,6 +12,7 @@ use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
 use contexta::engine::log::stream::list_streams;
 use contexta::engine::storage::os::OsStorage;
+use contexta::recovery::RebuildOptions;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use ratio::{Scratch, Table, median, sized};
@@ -135,7 +136,7 @@ fn peak_mib() -> Option<f64> {
 fn rebuild_here(workspace: &Path) {
     let contexta = Contexta::open_existing(workspace).unwrap();
     let begun = Instant::now();
-    let report = contexta.rebuild(&|_, _| {}).unwrap();
+    let report = contexta.rebuild(RebuildOptions::default()).unwrap();
     let seconds = begun.elapsed().as_secs_f64();
     println!("{} {seconds} {}", report.entries, peak_mib().unwrap_or(f64::NAN));
 }

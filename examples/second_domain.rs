@@ -1,12 +1,11 @@
 //! The engine under another domain: thermometers in cold rooms.
 //!
-//! Nothing here knows of machine learning, and nothing outside `contexta::engine` is used. The domain brings an event
-//! type and a projection; the engine gives back appends by several writers, tables made from the log, and the same
-//! tables again after they were deleted.
+//! Only `contexta::engine` is used, without any ML code. The domain defines an event type and a projection. The engine
+//! provides appends by several writers, tables derived from the log, and the same tables again after their deletion.
 //!
 //! Run it with `cargo run --release --example second_domain`.
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of an example is for the person who runs it")]
 
 use contexta::engine;
 use contexta::engine::codec::{self, CodecError};
@@ -23,13 +22,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// What happens in this domain.
+/// The events of this domain.
 #[derive(Serialize, Deserialize)]
 enum ColdRoom {
-    /// A thermometer hangs in a room, in place of what another entry said. Two such entries of which neither replaces
-    /// the other would contradict each other, and a reader would see both.
+    /// The placement of a thermometer in a room, which replaces that of an earlier entry. Two placements of which neither
+    /// replaces the other are a conflict, and a query returns both.
     Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
-    /// A thermometer showed a temperature.
+    /// A temperature reading.
     Measured { sensor: String, minute: i64, celsius: f64 },
 }
 
@@ -64,11 +63,11 @@ impl Event for ColdRoom {
     }
 }
 
-/// Sensor -> the rooms it was placed in.
+/// The rooms of each sensor.
 const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
-/// Sensor -> its temperatures, by minute.
+/// The temperatures of each sensor, by minute.
 const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
-/// Sensor -> how many temperatures, and the first, last, least and greatest of them.
+/// The count, first, last, least and greatest temperature of each sensor.
 const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
 
 struct Sensors;
@@ -120,7 +119,7 @@ fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {
     ColdRoom::Placed { sensor: sensor.into(), room: room.into(), replaces: replaces.map(|s| s.to_bytes()) }
 }
 
-/// Half an hour in which a room slowly warms, its thermometer read every minute.
+/// Returns the readings of half an hour, one per minute, in a room that slowly gets warmer.
 fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
     let celsius = |minute: i64| from + 0.05 * minute as f64;
     (0..30)
@@ -128,7 +127,7 @@ fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
         .collect()
 }
 
-/// Two writers append, as two processes would: each to a stream of its own, and neither waits.
+/// Appends with two writers, as two processes would: each has a stream of its own, and neither waits.
 fn write(dir: &Path) -> engine::Result<()> {
     let (one, other) = (log(dir), log(dir));
     let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
@@ -139,7 +138,7 @@ fn write(dir: &Path) -> engine::Result<()> {
     Ok(())
 }
 
-/// One line for each thermometer, from all three tables.
+/// Returns one line per thermometer, from all three tables.
 fn lines(view: &View) -> engine::Result<Vec<String>> {
     let mut lines = Vec::new();
     view.versions(ROOMS, b"", |sensor, versions| {
@@ -178,7 +177,7 @@ fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
     let notes = tables.read(|view| Ok(view.notes().to_vec()))?;
     let after = tables.digest()?;
     println!("\ndigest of the tables   {}", before.digest);
-    println!("deleted and made again {}", after.digest);
+    println!("deleted and rebuilt    {}", after.digest);
     let made_again = notes.iter().any(|note| matches!(note, Note::Rebuilt { entries: 63, .. }));
     if made_again && before == after { Ok(()) } else { Err(format!("not the same tables: {notes:?}").into()) }
 }

@@ -2,10 +2,10 @@
 //! read. The subject is the file system, so all of it happens on the real one.
 
 use crate::support::{TempDir, two_runs};
-use contexta::Options;
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
+use contexta::{MergeSettings, Options};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -145,7 +145,7 @@ fn links_that_lead_nowhere_are_streams_that_cannot_be_read() {
     // A merge takes over the rest, and says which it left out.
     Options::new(path.join("into")).open().unwrap().close().unwrap();
     let into = Options::new(path.join("into")).open().unwrap();
-    let report = into.merge(path.join(".contexta"), &|_, _| {}).unwrap();
+    let report = into.merge(path.join(".contexta"), MergeSettings::default()).unwrap();
     assert_eq!(report.notes.iter().filter(|n| n.code == "merge_stream_skipped").count(), 2, "{report:?}");
     assert_eq!(into.list_runs(None).unwrap().runs.len(), 2);
 }
@@ -238,7 +238,7 @@ fn body_that_is_no_file_is_named_and_its_run_is_shown() {
             let answer = contexta(path, args);
             assert_eq!(answer.status.code(), Some(0), "{name} {args:?}");
             let all = text(&answer.stdout) + &text(&answer.stderr);
-            assert!(all.contains("could not be looked at"), "{name} {args:?}: {all}");
+            assert!(all.contains("could not be read"), "{name} {args:?}: {all}");
         }
         let (code, verdict) = json(path, &["verify"]);
         assert_eq!((code, has_note(&verdict, "could_not_check")), (3, true), "{name}");

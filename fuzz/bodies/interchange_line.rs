@@ -36,7 +36,7 @@ fn the_whole_way(content: &LineContent, data: &[u8]) {
     let contexta = options.open().expect("a workspace opens");
     let import = || {
         let source = ImportSource::Reader("line", &mut &*data);
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).expect("an import")
+        contexta.import_jsonl(source, ImportSettings::default()).expect("an import")
     };
     let report = import();
     // A captured record's ref may name a place in this log by chance; an object may be too large for it.
@@ -49,7 +49,7 @@ fn the_whole_way(content: &LineContent, data: &[u8]) {
     };
     let expected = canonical(&without_body.to_value()).expect("what was read is written");
     let mut out = Vec::new();
-    let exported = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {});
+    let exported = contexta.export_jsonl(&mut out, &ExportFilter::default());
     exported.expect("an export");
     let out = String::from_utf8(out).expect("JSON is text");
     assert!(out.lines().any(|line| line == expected), "{expected} is not in {out}");
