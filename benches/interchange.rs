@@ -47,7 +47,7 @@ fn main() {
         let contexta = Contexta::open(scratch.path().join("w")).unwrap();
         let import = |expected: usize| {
             let source = ImportSource::Reader("lines", &mut text.as_bytes());
-            let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+            let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
             assert_eq!(report.total().new as usize, expected);
         };
         let [bare, new, again, out] = &mut times;
@@ -61,7 +61,7 @@ fn main() {
         again.push(measure(|| import(0)));
         out.push(measure(|| {
             let filter = ExportFilter::default();
-            let report = contexta.export_jsonl(&mut std::io::sink(), &filter, None, &|_, _| {}).unwrap();
+            let report = contexta.export_jsonl(&mut std::io::sink(), &filter).unwrap();
             assert_eq!(report.kinds.get("record").copied(), Some(count as u64));
         }));
     }

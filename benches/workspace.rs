@@ -15,6 +15,7 @@ use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
 use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
+use contexta::recovery::RebuildOptions;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use ratio::{Scratch, Table, median, sized};
@@ -126,7 +127,7 @@ fn retired(table: &mut Table, streams: usize) {
             &scratch.path().join("aside"),
         );
         let begun = Instant::now();
-        assert_eq!(merge(&storage, &options, Progress::none()).unwrap().streams.len(), streams);
+        assert_eq!(merge(&storage, &options, &Progress::NONE).unwrap().streams.len(), streams);
         let texts =
             [&format!("merge of {streams} streams into {what}"), &milliseconds(begun.elapsed()), "", "", ""];
         table.row(texts.map(|text| text as &str), None);
@@ -143,7 +144,7 @@ fn peak_mib() -> Option<f64> {
 fn rebuild_here(workspace: &Path) {
     let contexta = Contexta::open_existing(workspace).unwrap();
     let begun = Instant::now();
-    let report = contexta.rebuild(&|_, _| {}).unwrap();
+    let report = contexta.rebuild(RebuildOptions::default()).unwrap();
     let seconds = begun.elapsed().as_secs_f64();
     println!("{} {seconds} {}", report.entries, peak_mib().unwrap_or(f64::NAN));
 }

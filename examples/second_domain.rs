@@ -30,7 +30,7 @@ enum ColdRoom {
     /// A thermometer was placed in a room. The entry replaces an earlier placement. Two placements of which neither
     /// replaces the other are in conflict, and a reader sees both.
     Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
-    /// A thermometer showed a temperature.
+    /// A temperature reading.
     Measured { sensor: String, minute: i64, celsius: f64 },
 }
 
@@ -67,7 +67,7 @@ impl Event for ColdRoom {
 
 /// Sensor -> the rooms in which it was placed.
 const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
-/// Sensor -> its temperatures, by minute.
+/// The temperatures of each sensor, by minute.
 const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
 /// Sensor -> the number of its temperatures, and the first, last, minimum and maximum.
 const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
@@ -127,7 +127,7 @@ fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {
     ColdRoom::Placed { sensor: sensor.into(), room: room.into(), replaces: replaces.map(|s| s.to_bytes()) }
 }
 
-/// Half an hour in which a room slowly warms, its thermometer read every minute.
+/// Returns the readings of half an hour, one per minute, in a room that slowly gets warmer.
 fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
     let celsius = |minute: i64| from + 0.05 * minute as f64;
     (0..30)
@@ -146,7 +146,7 @@ fn write(dir: &Path) -> engine::Result<()> {
     Ok(())
 }
 
-/// One line for each thermometer, from all three tables.
+/// Returns one line per thermometer, from all three tables.
 fn lines(view: &View) -> engine::Result<Vec<String>> {
     let mut lines = Vec::new();
     view.versions(ROOMS, b"", |sensor, versions| {

@@ -7,6 +7,7 @@ use contexta::contract::{
     deserialize_run,
 };
 use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::RebuildOptions;
 use contexta::store::interchange::line::kinds;
 use contexta::store::interchange::{Line, LineContent};
 use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource, Options};
@@ -439,7 +440,7 @@ fn open(disk: &SimDisk, path: &str) -> Contexta {
 
 fn export(contexta: &Contexta) -> String {
     let mut out = Vec::new();
-    contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -520,7 +521,7 @@ proptest! {
         let text = lines.join("\n");
         let import = || {
             let source = ImportSource::Reader("x", &mut text.as_bytes());
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         };
         prop_assert_eq!(import().total().new as usize, lines.len());
         let sorted = |text: &str| {
@@ -531,7 +532,7 @@ proptest! {
         prop_assert_eq!(sorted(&export(&contexta)), sorted(&text));
         prop_assert_eq!(import().total().unchanged as usize, lines.len());
         // Every object by its ref, also after a rebuild.
-        contexta.rebuild(&|_, _| {}).unwrap();
+        contexta.rebuild(RebuildOptions::default()).unwrap();
         for content in contents.values() {
             if let LineContent::Object(object) = content {
                 let found = contexta.store().read(|view| view.object(object.kind(), object.own_ref())).unwrap();

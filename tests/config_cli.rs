@@ -57,7 +57,7 @@ fn values_are_shown_with_their_sources_and_nothing_is_created() {
     };
     assert_eq!(row(&text, "records.durability_mode"), ["records.durability_mode", "\"flush\"", "default"]);
     assert_eq!(row(&text, "records.root_path")[2], "from workspace.records_path");
-    assert_eq!(run(path, &[], &["config", "show", "--changed"]).1, "everything is as by default\n");
+    assert_eq!(run(path, &[], &["config", "show", "--changed"]).1, "all settings have their defaults\n");
     let variables = [("CONTEXTA_RECORDS_READ_ONLY", "yes"), ("CONTEXTA_TYPO", "1"), ("CONTEXTA_RUN", "x")];
     let args = ["--overlay", "ci", "--set", "project_name=wine", "config", "show", "--changed"];
     let answer = json(&run(path, &variables, &args));
@@ -91,7 +91,7 @@ fn values_are_shown_with_their_sources_and_nothing_is_created() {
 
     let (code, text, _) = run(path, &[], &["--workspace", "here", "config", "path"]);
     assert_eq!((code, row(&text, "workspace")[1].ends_with("/here")), (0, cfg!(unix)));
-    assert!(text.contains("contexta.toml is not there"), "{text}");
+    assert!(text.contains("contexta.toml does not exist"), "{text}");
     let answer = json(&run(path, &[], &["config", "path", "--format", "json"]));
     assert_eq!(fact(&answer, &["file"]), &Value::Null);
     assert!(fact(&answer, &["directories", "recovery.backup_root"]).as_str().is_some());

@@ -5,7 +5,8 @@ use contexta::config::{
     ConfigWarning, Key, LoadInputs, RecordStoreConfig, Source, UnifiedConfig, WorkspaceConfig, has_effect,
     keys, keys_without_effect, load_config,
 };
-use contexta::{Contexta, Options};
+use contexta::recovery::RebuildOptions;
+use contexta::{Contexta, MergeSettings, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -212,8 +213,11 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
     let refused = contexta.run("x").start().map(drop).unwrap_err();
     assert_eq!(refused.code(), "workspace_read_only");
-    assert_eq!(contexta.rebuild(&|_, _| {}).unwrap_err().code(), "workspace_read_only");
-    assert_eq!(contexta.merge(dir.path().join("w"), &|_, _| {}).unwrap_err().code(), "workspace_read_only");
+    assert_eq!(contexta.rebuild(RebuildOptions::default()).unwrap_err().code(), "workspace_read_only");
+    assert_eq!(
+        contexta.merge(dir.path().join("w"), MergeSettings::default()).unwrap_err().code(),
+        "workspace_read_only"
+    );
     drop(contexta);
     assert_eq!(listing(dir.path()), before);
     let elsewhere = load_config(&inputs.workspace("new")).unwrap().config;
@@ -245,7 +249,7 @@ fn tables_are_left_alone_where_settings_say_so() {
         2
     );
     assert!(!tables.exists());
-    open(dir.path(), &[]).unwrap().rebuild(&|_, _| {}).unwrap();
+    open(dir.path(), &[]).unwrap().rebuild(RebuildOptions::default()).unwrap();
     assert!(tables.exists());
 }
 

@@ -2,10 +2,10 @@
 //! could not read. These tests use the real file system.
 
 use crate::support::{TempDir, two_runs};
-use contexta::Options;
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
+use contexta::{MergeSettings, Options};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -145,7 +145,7 @@ fn dangling_links_are_reported_as_unreadable_streams() {
     // A merge copies the rest and names the stream that it skipped.
     Options::new(path.join("into")).open().unwrap().close().unwrap();
     let into = Options::new(path.join("into")).open().unwrap();
-    let report = into.merge(path.join(".contexta"), &|_, _| {}).unwrap();
+    let report = into.merge(path.join(".contexta"), MergeSettings::default()).unwrap();
     assert_eq!(report.notes.iter().filter(|n| n.code == "merge_stream_skipped").count(), 2, "{report:?}");
     assert_eq!(into.list_runs(None).unwrap().runs.len(), 2);
 }
@@ -241,7 +241,7 @@ fn body_that_is_not_a_file_is_reported_and_its_run_is_shown() {
             let answer = contexta(path, args);
             assert_eq!(answer.status.code(), Some(0), "{name} {args:?}");
             let all = text(&answer.stdout) + &text(&answer.stderr);
-            assert!(all.contains("could not be looked at"), "{name} {args:?}: {all}");
+            assert!(all.contains("could not be read"), "{name} {args:?}: {all}");
         }
         let (code, verdict) = json(path, &["verify"]);
         assert_eq!((code, has_note(&verdict, "could_not_check")), (3, true), "{name}");

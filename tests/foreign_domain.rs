@@ -13,8 +13,8 @@ use contexta::engine::progress::Progress;
 use contexta::engine::projection::{Applied, Projection, Projector, ProjectorOptions, TableSpec, Tables};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::{Error, Result};
-use contexta::recovery::VerifyOptions;
-use contexta::{ImportSettings, ImportSource};
+use contexta::recovery::{RebuildOptions, VerifyOptions};
+use contexta::{ImportSettings, ImportSource, MergeSettings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -223,11 +223,11 @@ fn merge_with_a_log_of_another_domain_writes_nothing() {
     let [log, target, quarantine] = ["/w/log", "/t/log", "/t/quarantine"].map(Path::new);
     for (from, into) in [(log, target), (target, log)] {
         let options = MergeOptions::new(other, from, into, quarantine);
-        is_foreign(merge(&disk.process(2), &options, Progress::none()), other, jobs(1), stream);
+        is_foreign(merge(&disk.process(2), &options, &Progress::NONE), other, jobs(1), stream);
     }
     assert_eq!(files(&disk), before);
     let options = MergeOptions::new(jobs(1), log, target, quarantine);
-    assert_eq!(merge(&disk.process(2), &options, Progress::none()).unwrap().streams.len(), 1);
+    assert_eq!(merge(&disk.process(2), &options, &Progress::NONE).unwrap().streams.len(), 1);
 }
 
 #[test]
@@ -236,19 +236,20 @@ fn every_operation_of_a_workspace_rejects_a_log_of_another_domain() {
     write(&disk, 1, jobs(1), true);
     let before = files(&disk);
     let contexta = open_sim(&disk, 2, "/w");
-    let nothing = |_, _| {};
     let line = r#"{"kind":"project"}"#;
     let mut lines = line.as_bytes();
-    let import =
-        contexta.import_jsonl(ImportSource::Reader("lines", &mut lines), ImportSettings::default(), &nothing);
+    let import = contexta.import_jsonl(ImportSource::Reader("lines", &mut lines), ImportSettings::default());
     let codes = [
         ("run", contexta.run("r").start().err().map(|e| e.code().to_owned())),
         ("runs", contexta.list_runs(None).err().map(|e| e.code().to_owned())),
-        ("verify", contexta.verify(VerifyOptions::default(), &nothing).err().map(|e| e.code().to_owned())),
-        ("rebuild", contexta.rebuild(&nothing).err().map(|e| e.code().to_owned())),
+        ("verify", contexta.verify(VerifyOptions::default()).err().map(|e| e.code().to_owned())),
+        ("rebuild", contexta.rebuild(RebuildOptions::default()).err().map(|e| e.code().to_owned())),
         ("digest", contexta.digest().err().map(|e| e.code().to_owned())),
         ("log ls", contexta.log_streams().err().map(|e| e.code().to_owned())),
-        ("log dump", contexta.dump_log(None, |_| true).err().map(|e| e.code().to_owned())),
+        (
+            "log dump",
+            contexta.dump_log(None).unwrap().find_map(|item| item.err()).map(|e| e.code().to_owned()),
+        ),
         ("import", import.err().map(|e| e.code().to_owned())),
     ];
     for (operation, code) in &codes {
@@ -261,7 +262,7 @@ fn every_operation_of_a_workspace_rejects_a_log_of_another_domain() {
 
     let target = open_sim(&disk, 3, "/target");
     let before = files(&disk);
-    assert_eq!(target.merge("/w", &nothing).unwrap_err().code(), "foreign_domain");
+    assert_eq!(target.merge("/w", MergeSettings::default()).unwrap_err().code(), "foreign_domain");
     // A merge acquires its lock, an empty file, before it reads anything.
     let mut after = files(&disk);
     assert_eq!(after.remove(Path::new("/target/recovery/quarantine/merge.lock")), Some(Vec::new()));

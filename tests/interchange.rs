@@ -4,7 +4,8 @@ use crate::support::{TempDir, open_sim, two_runs};
 use contexta::contract::json::read::parse;
 use contexta::contract::{AnyRecord, StableRef, Timestamp, Value};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::{BodiesTarget, Contexta, ExportFilter, ImportReport, ImportSettings, ImportSource, Options};
+use contexta::recovery::{DumpItem, DumpedEntry};
+use contexta::{Contexta, ExportFilter, ImportReport, ImportSettings, ImportSource, MergeSettings, Options};
 use flate2::read::GzDecoder;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -62,8 +63,17 @@ fn import(contexta: &Contexta, text: &str) -> ImportReport {
     import_with(contexta, text, ImportSettings::default()).unwrap()
 }
 
+/// Returns all entries of a log without gaps.
+fn dumped_entries(contexta: &Contexta) -> Vec<DumpedEntry> {
+    let entry = |item| match item {
+        Ok(DumpItem::Entry(entry)) => entry,
+        other => panic!("{other:?}"),
+    };
+    contexta.dump_log(None).unwrap().map(entry).collect()
+}
+
 fn import_with(contexta: &Contexta, text: &str, settings: ImportSettings) -> contexta::Result<ImportReport> {
-    contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings, &|_, _| {})
+    contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings)
 }
 
 fn export(contexta: &Contexta) -> String {
@@ -72,7 +82,7 @@ fn export(contexta: &Contexta) -> String {
 
 fn export_some(contexta: &Contexta, filter: &ExportFilter) -> String {
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, filter).unwrap();
     let expected = |code: &str| code == "projections_rebuilt" || code.starts_with("log_");
     assert!(report.notes.iter().all(|n| expected(n.code)), "{:?}", report.notes);
     String::from_utf8(out).unwrap()
@@ -86,7 +96,7 @@ fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
         let lines = reference().join(name).join("interchange.jsonl.gz");
         let import = || {
             let source = ImportSource::File(&lines);
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         };
         let (original, report) = (lines_of(name), import());
         let count = original.lines().count() as u64;
@@ -95,7 +105,7 @@ fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
 
         let out = dir.path().join(format!("{name}.out/lines.jsonl"));
         let all = ExportFilter::default();
-        let exported = contexta.export_jsonl_file(&out, &all, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+        let exported = contexta.export_jsonl_file(&out, &all).unwrap();
         assert_eq!(exported.notes, [], "{name}");
         let written = std::fs::read_to_string(&out).unwrap();
         assert_eq!(sorted(&written), sorted(&original), "{name}");
@@ -107,7 +117,7 @@ fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
         let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
         let again = [import(), {
             let source = ImportSource::File(&out);
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         }];
         for again in again {
             assert_eq!(
@@ -249,7 +259,7 @@ fn lines_are_taken_as_they_come() {
         let disk = SimDisk::new(16);
         let contexta = open_sim(&disk, 1, "/w");
         let source = ImportSource::Reader("x", &mut bytes.as_slice());
-        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
         assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
         assert_eq!(export(&contexta), expected, "{what}");
     }
@@ -258,7 +268,7 @@ fn lines_are_taken_as_they_come() {
     let contexta = open_sim(&disk, 1, "/w");
     let cut = &packed[..packed.len() - 20];
     let source = ImportSource::Reader("x", &mut &*cut);
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert!(report.total().new >= 1 && report.cut.is_some() && !report.is_complete(), "{report:?}");
     // An empty input is no error, and no entry.
     assert_eq!(import(&contexta, "").total().new, 0);
@@ -374,14 +384,8 @@ fn where_a_fact_was_imported_from_is_kept_beside_it() {
     let (origin, found) = &origins[0];
     let found = found.as_ref().unwrap();
     assert_eq!((origin.line, origin.import, found.source.as_str()), (2, found.id, "lines"));
-    let mut dumped = Vec::new();
-    contexta
-        .dump_log(None, |entry| {
-            let entry = entry.unwrap();
-            dumped.push((entry.kind, entry.origin));
-            true
-        })
-        .unwrap();
+    let dumped: Vec<_> =
+        dumped_entries(&contexta).into_iter().map(|entry| (entry.kind, entry.origin)).collect();
     let id = report.import.unwrap();
     let expected = [
         ("import".to_owned(), None),
@@ -429,7 +433,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().refused, report.total().new), (0, 14));
     assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 8, 1));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
@@ -442,7 +446,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     // The missing one turns up: it is taken, and nothing is lost twice.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
     // Without a directory they cannot be found, and what is here stays.
@@ -477,7 +481,7 @@ fn an_export_can_be_narrowed() {
     assert_eq!(count(ExportFilter { since: Some(late), ..default() }).3, 0);
     assert_eq!(count(ExportFilter { until: Some(late), ..default() }).3, 14);
     let unknown = ExportFilter { runs: vec!["nobody".into()], ..default() };
-    let error = contexta.export_jsonl(&mut Vec::new(), &unknown, None, &|_, _| {}).unwrap_err();
+    let error = contexta.export_jsonl(&mut Vec::new(), &unknown).unwrap_err();
     assert_eq!(error.code(), "query_run_not_found");
 }
 
@@ -517,7 +521,7 @@ fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
     // A record of a run whose start was never heard of.
     import(&contexta, &metric_line("k", "1.5"));
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     assert_eq!(objects(&String::from_utf8(out).unwrap()).len(), 1);
     assert_eq!((report.note_counts["object_incomplete"], report.is_whole()), (1, false));
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -609,7 +613,7 @@ fn records_that_two_workspaces_imported_are_one_after_a_merge() {
     import(&one, &text);
     import(&two, &text);
     two.close().unwrap();
-    one.merge("/two", &|_, _| {}).unwrap();
+    one.merge("/two", MergeSettings::default()).unwrap();
     let check = |contexta: &Contexta| {
         assert_eq!(sorted(&export(contexta)), sorted(&text));
         let snapshot = contexta.run_snapshot("run:p.r").unwrap();
@@ -621,7 +625,7 @@ fn records_that_two_workspaces_imported_are_one_after_a_merge() {
     assert_eq!(import(&one, &text).total().new, 0);
     // The other way round the tables are the same.
     one.close().unwrap();
-    two.merge("/one", &|_, _| {}).unwrap();
+    two.merge("/one", MergeSettings::default()).unwrap();
     check(&two);
     assert_eq!(one.digest().unwrap().0, two.digest().unwrap().0);
 }
@@ -634,7 +638,7 @@ fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
     let text = export(&one);
     import(&two, &text);
     one.close().unwrap();
-    two.merge("/one", &|_, _| {}).unwrap();
+    two.merge("/one", MergeSettings::default()).unwrap();
     assert_eq!(sorted(&export(&two)), sorted(&text));
     let snapshot = two.run_snapshot("run:wine.good").unwrap();
     assert_eq!(snapshot.metrics.iter().map(|m| m.count).collect::<Vec<_>>(), [1, 5]);
@@ -682,9 +686,9 @@ fn facts_that_contradict_each_other_are_said_and_not_exported() {
     // What two imports said of it in two workspaces, neither knowing of the other.
     import(&other, &deployment("b", ""));
     other.close().unwrap();
-    contexta.merge("/other", &|_, _| {}).unwrap();
+    contexta.merge("/other", MergeSettings::default()).unwrap();
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     assert_eq!((report.note_counts["object_contradictory"], report.is_whole()), (1, false));
 }
 
@@ -740,9 +744,9 @@ fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() 
     run.complete().unwrap();
     let out = at("out/lines.jsonl");
     let everything = ExportFilter::default();
-    contexta.export_jsonl_file(&out, &everything, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+    contexta.export_jsonl_file(&out, &everything).unwrap();
     let again = |contexta: &Contexta, file: &Path| {
-        contexta.import_jsonl(ImportSource::File(file), ImportSettings::default(), &|_, _| {}).unwrap()
+        contexta.import_jsonl(ImportSource::File(file), ImportSettings::default()).unwrap()
     };
     let report = again(&contexta, &out);
     assert_eq!((report.total().new, report.import), (0, None));
@@ -809,7 +813,7 @@ fn a_full_disk_is_no_missing_body() {
     disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
     let again = || {
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {})
+        contexta.import_jsonl(source, ImportSettings::default())
     };
     disk.set_free_bytes(Some(300 << 10));
     assert_eq!(again().unwrap_err().code(), "storage_full");
@@ -879,7 +883,7 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     let from = |contexta: &Contexta, lines: &[String]| {
         disk.overwrite(Path::new("/in/lines.jsonl"), lines.join("\n").into_bytes());
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+        contexta.import_jsonl(source, ImportSettings::default()).unwrap()
     };
     let there = |contexta: &Contexta| contexta.run_snapshot("run:p.r").unwrap().artifacts[0].body_present;
     let hash = format!("\"hash_value\":\"{}\",", "0".repeat(64));
@@ -907,7 +911,7 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     let four = open_sim(&disk, 4, "/four");
     from(&four, &[run.to_vec(), vec![without]].concat());
     four.close().unwrap();
-    one.merge("/four", &|_, _| {}).unwrap();
+    one.merge("/four", MergeSettings::default()).unwrap();
     let artifact = &one.run_snapshot("run:p.r").unwrap().artifacts[0];
     assert!(artifact.body_present && !artifact.conflict);
 }
@@ -925,7 +929,7 @@ fn with_artifact(
         let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
         disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        contexta.import_jsonl(source, ImportSettings::default()).unwrap();
         contexta.run_snapshot("run:p.r").unwrap();
     }
     (contexta, process)
@@ -933,7 +937,7 @@ fn with_artifact(
 
 fn export_to_out(contexta: &Contexta) -> contexta::Result<contexta::ExportReport> {
     let all = ExportFilter::default();
-    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all, BodiesTarget::BesideFile, &|_, _| {})
+    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all)
 }
 
 fn temporary_files(disk: &SimDisk) -> Vec<PathBuf> {
@@ -1076,7 +1080,7 @@ fn a_body_in_a_sibling_directory_with_the_same_prefix_is_refused() {
     std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.bodies_stored, report.bodies_missing), (0, 2));
     assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().all(|a| a.body.is_none()));
 }
@@ -1125,7 +1129,7 @@ fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
     assert_eq!((report.total().new, report.refused.len()), (18, 0), "{:?}", report.refused);
     let of = |filter: &ExportFilter| {
         let mut out = Vec::new();
-        let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+        let report = contexta.export_jsonl(&mut out, filter).unwrap();
         let text = String::from_utf8(out).unwrap();
         let own = |line: &str| {
             let object = parse(line).unwrap().get("object").unwrap().clone();
@@ -1167,7 +1171,7 @@ fn notes_of_one_code_are_counted_and_only_the_first_listed() {
     let lines: Vec<String> =
         (0..25).map(|n| metric_line("k", "1.5").replace("p.r", &format!("p.z{n}"))).collect();
     assert_eq!(import(&contexta, &lines.join("\n")).total().new, 25);
-    let report = contexta.export_jsonl(&mut Vec::new(), &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut Vec::new(), &ExportFilter::default()).unwrap();
     let listed = report.notes.iter().filter(|note| note.code == "object_incomplete").count();
     assert_eq!((listed, report.note_counts["object_incomplete"]), (20, 25));
 }
@@ -1250,14 +1254,7 @@ fn a_line_refused_twice_is_one_loss() {
     let other = metric_line("worse", "true");
     let text = [PROJECT.to_owned(), run_line("r", ""), bad.clone(), bad, other].join("\n");
     assert_eq!(import(&contexta, &text).total().refused, 3);
-    let mut losses = 0;
-    contexta
-        .dump_log(None, |entry| {
-            losses += usize::from(entry.unwrap().kind == "degraded");
-            true
-        })
-        .unwrap();
-    assert_eq!(losses, 2);
+    assert_eq!(dumped_entries(&contexta).iter().filter(|entry| entry.kind == "degraded").count(), 2);
 }
 
 #[test]

@@ -538,13 +538,12 @@ fn interchange_takes(count: u64) -> (usize, usize) {
     let import = peak(&mut || {
         let mut lines = Lines { next: 0, count, line: Vec::new(), at: 0 };
         let source = ImportSource::Reader("lines", &mut lines);
-        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).expect("an import");
+        let report = contexta.import_jsonl(source, ImportSettings::default()).expect("an import");
         assert_eq!((report.total().new, report.total().refused), (count - count / 10, count / 10));
     });
     let export = peak(&mut || {
         let filter = ExportFilter::default();
-        let report =
-            contexta.export_jsonl(&mut std::io::sink(), &filter, None, &|_, _| {}).expect("an export");
+        let report = contexta.export_jsonl(&mut std::io::sink(), &filter).expect("an export");
         // The rejected lines are exported too, as losses of their run.
         assert_eq!(report.kinds["record"], count);
     });

@@ -22,7 +22,7 @@ use contexta::engine::projection::{
     Tables,
 };
 use contexta::engine::storage::os::OsStorage;
-use contexta::recovery::{Outcome, VerifyOptions};
+use contexta::recovery::{Outcome, RebuildOptions, VerifyOptions};
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -612,7 +612,7 @@ fn points_captured_by_killed_sessions_are_in_the_answers() {
     }
     assert!(points >= 500 * u64::from(SESSIONS), "{points}");
     let (before, _) = contexta.digest().unwrap();
-    contexta.rebuild(&|_, _| {}).unwrap();
+    contexta.rebuild(RebuildOptions::default()).unwrap();
     assert_eq!(contexta.digest().unwrap().0, before, "tables and rebuild differ");
     println!("{SESSION_KILLS} kills, {points} points");
 }
@@ -651,7 +651,7 @@ fn verify_beside_running_writers_finds_no_damage() {
         let everything = n % 2 == 0;
         let options =
             VerifyOptions { bodies: everything, projections: everything, ..VerifyOptions::default() };
-        let report = checked.verify(options, &|_, _| {}).unwrap();
+        let report = checked.verify(options).unwrap();
         assert_eq!(report.outcome, Outcome::Whole, "{:#?}", report.problems);
         assert!(report.streams.iter().all(|stream| stream.head.is_some()), "{:#?}", report.streams);
         grown += u32::from(report.entries() > before);
@@ -659,7 +659,7 @@ fn verify_beside_running_writers_finds_no_damage() {
     }
     assert!(grown > 1, "the writers appended nothing while the log was verified");
     writers.finish();
-    let report = open(dir).verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    let report = open(dir).verify(VerifyOptions::default()).unwrap();
     assert_eq!(report.outcome, Outcome::Whole, "{:#?}", report.problems);
     assert!(report.entries() > 2 * VERIFIES * POINTS, "{}", report.entries());
 }

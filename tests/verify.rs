@@ -11,12 +11,13 @@ use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::names;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
-use contexta::recovery::{Outcome, VerifyOptions, VerifyReport};
-use contexta::{Contexta, Options};
+use contexta::recovery::{DumpItem, Outcome, Progress, VerifyOptions, VerifyReport};
+use contexta::{Contexta, MergeSettings, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false, heads: Vec::new() };
+const LOG_ONLY: VerifyOptions =
+    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::NONE };
 /// A message of which two do not fit into one segment of a [`small`] workspace.
 const LONG: usize = 40_000;
 
@@ -41,7 +42,7 @@ fn long_run(storage: Arc<dyn Storage>, id: &str, events: usize) -> contexta::Res
 
 fn verified(storage: Arc<dyn Storage>, workspace: &str, options: VerifyOptions) -> VerifyReport {
     let checked = Options::new(workspace).storage(storage).read_only().open().unwrap();
-    checked.verify(options, &|_, _| {}).unwrap()
+    checked.verify(options).unwrap()
 }
 
 fn codes(report: &VerifyReport) -> Vec<&'static str> {
@@ -108,13 +109,8 @@ fn append_during_any_operation_of_a_listing_or_dump_is_not_reported_as_damage() 
         for stream in checked.log_streams().unwrap() {
             assert!(stream.notes.is_empty(), "operation {at}: {:?}", stream.notes);
         }
-        let mut notes = Vec::new();
-        checked
-            .dump_log(None, |item| {
-                notes.extend(item.err());
-                true
-            })
-            .unwrap();
+        let items = checked.dump_log(None).unwrap().map(Result::unwrap);
+        let notes: Vec<_> = items.filter(|item| matches!(item, DumpItem::Note(_))).collect();
         assert!(notes.is_empty(), "operation {at}: {notes:?}");
     });
 }
@@ -313,7 +309,7 @@ fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
     let mut explained = 0;
     for (from, into) in [("/w", "/other"), ("/other", "/w")] {
         let disk = disk.fork();
-        let report = open_sim(&disk, 5, into).merge(from, &|_, _| {}).unwrap();
+        let report = open_sim(&disk, 5, into).merge(from, MergeSettings::default()).unwrap();
         assert_eq!(report.log.forks.len(), 1, "{report:?}");
         let report = verified(disk.process(6), into, VerifyOptions::default());
         assert_eq!(report.outcome, Outcome::Whole, "{into}: {:?}", report.problems);

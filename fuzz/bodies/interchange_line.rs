@@ -40,7 +40,7 @@ fn import_and_export(content: &LineContent, data: &[u8]) {
     let contexta = options.open().expect("the workspace opens");
     let import = || {
         let source = ImportSource::Reader("line", &mut &*data);
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).expect("an import")
+        contexta.import_jsonl(source, ImportSettings::default()).expect("an import")
     };
     let report = import();
     // The ref of a captured record may name an object of this log by chance, and an object may be too large for the
@@ -54,7 +54,7 @@ fn import_and_export(content: &LineContent, data: &[u8]) {
     };
     let expected = canonical(&without_body.to_value()).expect("an accepted value is written");
     let mut out = Vec::new();
-    let exported = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {});
+    let exported = contexta.export_jsonl(&mut out, &ExportFilter::default());
     exported.expect("an export");
     let out = String::from_utf8(out).expect("JSON is text");
     assert!(out.lines().any(|line| line == expected), "{expected} is not in {out}");

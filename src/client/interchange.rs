@@ -1,7 +1,9 @@
-//! Interchange files: found, opened, decompressed on the way in; written aside and given their name on the way out.
+//! Import and export of interchange files, with compression.
 
-use crate::client::{Contexta, Error, Progress, Result, engine_io};
+use crate::client::contexta::Contexta;
+use crate::client::error::{Error, Result, engine_io};
 use crate::contract::ExtensionRegistry;
+use crate::engine::progress::Progress;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{FileReader, FileWriter, OpenMode};
 use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
@@ -12,16 +14,16 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Room for reading and writing at once.
+/// Size of the buffers for reading and writing.
 const BUFFER: usize = 256 << 10;
-/// Beginning of the names of temporary files for lines.
+/// Prefix of the names of temporary files for lines.
 const TEMPORARY_STEM: &str = "export";
 
-/// What to import JSON lines from; plain or compressed with gzip, whatever it is called.
+/// The source of an import of JSON lines, plain or compressed with gzip. The name of a file does not matter.
 pub enum ImportSource<'a> {
-    /// A file. Bodies are looked for in its directory, unless another one is named.
+    /// A file. Bodies are read from its directory, unless the settings name another one.
     File(&'a Path),
-    /// Anything else, and how to call it. Bodies are looked for only where a directory is named.
+    /// A reader, with a name for messages. Bodies are read only if the settings name a directory.
     Reader(&'a str, &'a mut dyn Read),
 }
 
@@ -34,43 +36,62 @@ impl std::fmt::Debug for ImportSource<'_> {
     }
 }
 
-/// How to import JSON lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Options of [`Contexta::import_jsonl`].
+#[derive(Debug, Clone, Default)]
 pub struct ImportSettings {
-    /// Where bodies lie.
+    /// The directory of the bodies.
     pub bodies: Option<PathBuf>,
-    /// Stops at the first line that is refused; otherwise it is kept aside, and the rest goes on.
+    /// `true` to stop at the first refused line; `false` to write it to the quarantine and continue.
     pub strict: bool,
-    /// Checks extensions.
+    /// The registry that extensions are checked by.
     pub registry: Option<ExtensionRegistry>,
+    /// Receiver of the bytes that are read, and of the length of the file (0 for a reader).
+    pub progress: Progress,
 }
 
-/// What becomes of bodies in an export to a file.
+/// Options of [`Contexta::export_jsonl`] and [`Contexta::export_jsonl_file`].
+#[derive(Debug, Clone, Default)]
+pub struct ExportSettings {
+    /// The entries to export; by default all.
+    pub filter: ExportFilter,
+    /// The place of the bodies.
+    pub bodies: BodiesTarget,
+    /// Receiver of the number of entries that are read; the total is not known and reported as 0.
+    pub progress: Progress,
+}
+
+impl From<&ExportFilter> for ExportSettings {
+    fn from(filter: &ExportFilter) -> ExportSettings {
+        ExportSettings { filter: filter.clone(), ..ExportSettings::default() }
+    }
+}
+
+/// The place of bodies in an export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BodiesTarget {
-    /// Into the directory `artifacts` beside the file, where an import finds them. Beside a device or pipe there is none.
+    /// The directory `artifacts` beside the file, where an import finds them. An export to a writer, device or pipe has none.
     #[default]
     BesideFile,
-    /// Into this directory; an import is told of it.
+    /// This directory. An import needs its path.
     Dir(PathBuf),
-    /// They are left out.
+    /// None: bodies are not exported.
     LeftOut,
 }
 
 impl BodiesTarget {
-    /// The directory and prefix of bodies; `dir` is the directory of the file, if it is in one.
-    fn with_dir(self, dir: Option<&Path>) -> Option<ExportBodies> {
+    /// Returns the directory and the prefix of bodies. `dir` is the directory of the exported file.
+    fn with_dir(&self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {
                 Some(ExportBodies { dir: dir.join("artifacts"), prefix: "artifacts/".to_owned() })
             }
-            (BodiesTarget::Dir(dir), _) => Some(ExportBodies { dir, prefix: String::new() }),
+            (BodiesTarget::Dir(dir), _) => Some(ExportBodies { dir: dir.clone(), prefix: String::new() }),
             (BodiesTarget::BesideFile, None) | (BodiesTarget::LeftOut, _) => None,
         }
     }
 }
 
-/// Counts the bytes that come through.
+/// A reader that counts its bytes.
 struct Counted<'a> {
     inner: &'a mut dyn Read,
     count: &'a AtomicU64,
@@ -85,20 +106,13 @@ impl Read for Counted<'_> {
 }
 
 impl Contexta {
-    /// Imports JSON lines (docs/INTERCHANGE.md): streamed, in constant memory, each line judged on its own. Refused lines are
-    /// kept aside under `recovery/quarantine`. Importing the same again changes nothing. What was taken over is on disk when
-    /// this returns.
-    ///
-    /// `progress` hears the bytes read and, of a file, its length (else 0).
-    pub fn import_jsonl(
-        &self,
-        source: ImportSource<'_>,
-        settings: ImportSettings,
-        progress: Progress<'_>,
-    ) -> Result<ImportReport> {
+    /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are written
+    /// to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced when this
+    /// returns.
+    pub fn import_jsonl(&self, source: ImportSource<'_>, settings: ImportSettings) -> Result<ImportReport> {
         self.check_writes()?;
-        // What is here already is looked up before it is said: two imports at once would say it twice. Where there are no
-        // locks, that is the user's to avoid.
+        // An import looks up existing records before it appends: two at once would append the same records twice. On a file
+        // system without locks the user has to prevent that.
         let lock = self.paths.import_lock();
         let held = self
             .storage
@@ -110,9 +124,9 @@ impl Contexta {
         }
         self.sweep_quarantine();
         if let Some(dir) = &settings.bodies {
-            let info = self.storage.info(dir).map_err(|e| engine_io("look at", dir, e))?;
+            let info = self.storage.info(dir).map_err(|e| engine_io("inspect", dir, e))?;
             if !info.is_dir {
-                return Err(engine_io("look for bodies in", dir, io::ErrorKind::NotADirectory.into()));
+                return Err(engine_io("read bodies from", dir, io::ErrorKind::NotADirectory.into()));
             }
         }
         let mut file;
@@ -133,7 +147,7 @@ impl Contexta {
         };
         let count = AtomicU64::new(0);
         let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
-        // The first two bytes say whether it is compressed; a pipe may give them one by one.
+        // The first two bytes identify compressed input; a pipe may deliver them one by one.
         let mut begin = Vec::new();
         let read = raw.by_ref().take(2).read_to_end(&mut begin);
         read.map_err(|e| engine_io("read", Path::new(&name), e))?;
@@ -146,94 +160,97 @@ impl Contexta {
             registry: settings.registry,
             quarantine: self.paths.quarantine(),
         };
-        let tell = |_| progress(count.load(Ordering::Relaxed), total);
+        let report_bytes = |_| settings.progress.report(count.load(Ordering::Relaxed), total);
         Ok(match is_gzip {
             true => {
                 let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole));
-                self.store.import_jsonl(&mut lines, &options, &tell)?
+                self.store.import_jsonl(&mut lines, &options, &report_bytes)?
             }
             false => {
                 let mut lines = whole;
-                self.store.import_jsonl(&mut lines, &options, &tell)?
+                self.store.import_jsonl(&mut lines, &options, &report_bytes)?
             }
         })
     }
 
-    /// Removes what killed imports left of refused lines without a name. Called by the one import that is going on.
+    /// Removes temporary files of killed imports. The caller holds the lock of imports.
     fn sweep_quarantine(&self) {
         let dir = self.paths.quarantine();
         for entry in self.storage.list(&dir).unwrap_or_default() {
-            let begun =
+            let is_temporary =
                 ["import-lines-", "import-reasons-"].iter().any(|begin| entry.name.starts_with(begin));
-            if entry.is_file && begun && entry.name.ends_with(".tmp") {
-                // Best effort: a leftover is only space.
+            if entry.is_file && is_temporary && entry.name.ends_with(".tmp") {
+                // Best effort: a remaining file only takes space.
                 let _ = self.storage.remove_file(&dir.join(&entry.name));
             }
         }
     }
 
-    /// Exports JSON lines (docs/INTERCHANGE.md) into a writer; bodies only where a place for them is named.
-    ///
-    /// `progress` hears how many entries of the log were looked at, and 0.
+    /// Exports JSON lines (docs/INTERCHANGE.md) to a writer. Bodies are exported only to [`BodiesTarget::Dir`].
     pub fn export_jsonl(
         &self,
         out: &mut dyn Write,
-        filter: &ExportFilter,
-        bodies: Option<&Path>,
-        progress: Progress<'_>,
+        settings: impl Into<ExportSettings>,
     ) -> Result<ExportReport> {
-        let bodies = bodies.map(|dir| ExportBodies { dir: dir.to_path_buf(), prefix: String::new() });
+        let settings = settings.into();
         let mut out = BufWriter::with_capacity(BUFFER, out);
-        Ok(self.store.export_jsonl(&mut out, filter, bodies.as_ref(), &|done| progress(done, 0))?)
+        self.export_lines(&mut out, &settings, settings.bodies.with_dir(None).as_ref())
     }
 
-    /// Exports JSON lines into a file: whole, on disk and under its name when this returns, or not at all. Compressed with
-    /// gzip if the name ends in `.gz`. A link is followed, also to a file that is not there yet; an existing file keeps its
-    /// permissions.
+    /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines are
+    /// compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an existing
+    /// file keeps its permissions.
     pub fn export_jsonl_file(
         &self,
         path: &Path,
-        filter: &ExportFilter,
-        bodies: BodiesTarget,
-        progress: Progress<'_>,
+        settings: impl Into<ExportSettings>,
     ) -> Result<ExportReport> {
+        let settings = settings.into();
         if self.storage.info(path).is_ok_and(|info| !info.is_file && !info.is_dir) {
-            // A device or pipe is written to as it is.
-            let bodies = bodies.with_dir(None);
+            // A device or pipe is written to directly.
+            let bodies = settings.bodies.with_dir(None);
             let file =
                 self.storage.open(path, OpenMode::ReadWrite).map_err(|e| engine_io("open", path, e))?;
-            return self.export_packed(&mut FileWriter::new(file), path, filter, bodies.as_ref(), progress);
+            return self.export_packed(&mut FileWriter::new(file), path, &settings, bodies.as_ref());
         }
         let wrap = |e| engine_io("write", path, e);
         let mut out = FileReplacement::create(&self.storage, path, TEMPORARY_STEM).map_err(wrap)?;
         remove_stale(self.storage.as_ref(), out.dir(), TEMPORARY_STEM);
-        let bodies = bodies.with_dir(Some(out.dir()));
-        let report = self.export_packed(&mut out, path, filter, bodies.as_ref(), progress)?;
+        let bodies = settings.bodies.with_dir(Some(out.dir()));
+        let report = self.export_packed(&mut out, path, &settings, bodies.as_ref())?;
         out.publish().map_err(wrap)?;
         Ok(report)
     }
 
-    /// Compressed or not, as the name of the file says.
+    /// Exports to a file, with compression if its name asks for it.
     fn export_packed(
         &self,
         out: &mut dyn Write,
         path: &Path,
-        filter: &ExportFilter,
+        settings: &ExportSettings,
         bodies: Option<&ExportBodies>,
-        progress: Progress<'_>,
     ) -> Result<ExportReport> {
         let mut out = BufWriter::with_capacity(BUFFER, out);
-        let tell = |done| progress(done, 0);
         let failed = |e| engine_io("write", path, e);
         let report = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
             let mut packed = GzEncoder::new(&mut out, Compression::default());
-            let report = self.store.export_jsonl(&mut packed, filter, bodies, &tell)?;
+            let report = self.export_lines(&mut packed, settings, bodies)?;
             packed.finish().map_err(failed)?;
             report
         } else {
-            self.store.export_jsonl(&mut out, filter, bodies, &tell)?
+            self.export_lines(&mut out, settings, bodies)?
         };
         out.flush().map_err(failed)?;
         Ok(report)
+    }
+
+    fn export_lines(
+        &self,
+        out: &mut dyn Write,
+        settings: &ExportSettings,
+        bodies: Option<&ExportBodies>,
+    ) -> Result<ExportReport> {
+        let report_entries = |done| settings.progress.report(done, 0);
+        Ok(self.store.export_jsonl(out, &settings.filter, bodies, &report_entries)?)
     }
 }

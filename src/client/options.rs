@@ -1,5 +1,4 @@
-//! Options for opening a workspace, set by hand or from a configuration. The only file where settings become options of
-//! other floors.
+//! [`Options`]: the options of an open workspace, set in code or taken from the settings.
 
 use crate::capture::CaptureOptions;
 use crate::client::error::Result;
@@ -12,15 +11,15 @@ use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Options for opening a workspace.
+/// Options of an open workspace. `open` opens it.
 #[derive(Debug, Clone)]
-#[must_use]
+#[must_use = "the options open nothing until `open` is called"]
 pub struct Options {
     pub(super) paths: Paths,
     pub(super) create: bool,
-    /// Write tables to disk; without it they are made in memory.
+    /// `true` if tables are written to disk; `false` if they exist in memory only.
     pub(super) publish: bool,
-    /// Create the directory of the tables if it is missing.
+    /// `true` if a missing directory of the tables is created.
     pub(super) create_tables: bool,
     pub(super) projections: Option<PathBuf>,
     pub(super) temporary: Option<PathBuf>,
@@ -30,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The workspace at this path; created if the path does not exist.
+    /// Returns the options of the workspace at this path, which is created if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
         Options {
             paths: Paths::new(workspace.as_ref()),
@@ -45,7 +44,7 @@ impl Options {
         }
     }
 
-    /// The workspace that the settings describe. Errors: a value is outside of its range, because code assigned it.
+    /// Returns the options that the settings describe. A value outside its range is an error; only code can have set it.
     pub fn from_config(config: &UnifiedConfig) -> Result<Options> {
         config.check()?;
         let durability = match config.records.durability_mode {
@@ -80,50 +79,49 @@ impl Options {
         })
     }
 
-    /// Sets the project that runs belong to; by default `default`.
+    /// Sets the project of new runs; by default `default`.
     pub fn project(mut self, name: &str) -> Options {
         self.capture.project = name.to_owned();
         self
     }
 
-    /// Sets the name of the producer of records: a token such as `sdk.rust`.
+    /// Sets the token of the capturing program, such as `sdk.rust`.
     pub fn producer(mut self, token: &str) -> Options {
         self.capture.producer = token.to_owned();
         self
     }
 
-    /// Sets the durability of a captured event or metric when the call returns; by default [`Durability::Flush`].
+    /// Sets the durability of events and metrics when their capture returns; by default [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
         self
     }
 
-    /// Sets the names of environment variables that a run may record; by default none.
+    /// Sets the names of the environment variables that are captured; by default none.
     pub fn environment_variables(mut self, names: &[&str]) -> Options {
         self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
         self
     }
 
-    /// Records the code revision of the repository that contains the current directory, or not; by default it is
-    /// recorded.
+    /// Turns the detection of the code revision, in the repository around the current directory, on or off; by default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
         self
     }
 
-    /// Creates the workspace if it does not exist, independent of the settings.
+    /// Allows the creation of the workspace, even if the settings forbid it.
     pub fn may_create(mut self) -> Options {
         self.create = true;
         self
     }
 
-    /// Refuses a workspace that does not exist.
+    /// Requires that the workspace exists.
     pub fn must_exist(mut self) -> Options {
         self.create = false;
         self
     }
 
-    /// Opens the workspace without changes on disk; the projections are not written either.
+    /// Forbids every change on disk, including changes of the projections.
     pub fn read_only(mut self) -> Options {
         self.create = false;
         self.publish = false;
@@ -132,21 +130,21 @@ impl Options {
         self
     }
 
-    /// Stores the projections in this directory instead of the workspace, such as a local disk for a workspace on a
-    /// network. Projections are derived, so no data depends on them. Each workspace needs a directory of its own.
+    /// Stores the projections in this directory instead of the workspace, such as on a local disk for a workspace on a network
+    /// drive. Projections are derived from the log and can be deleted. Each workspace needs a directory of its own.
     pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.projections = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Sets the directory of a temporary file for tables that do not fit in memory when the workspace is opened
-    /// read-only; by default memory is used. A workspace that is not read-only has that file beside the projections.
+    /// Sets the directory of a temporary file for tables that do not fit in memory, if the workspace is read-only. By default
+    /// such tables use memory. A workspace that is not read-only has this file beside its projections.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Sets the storage, such as a simulated disk for tests.
+    /// Replaces the file system, for tests.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
         self

@@ -15,7 +15,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The layout under `root`.
+    /// Returns the usual layout under `root`.
     pub fn new(root: &Path) -> Paths {
         Paths {
             root: root.to_path_buf(),
@@ -26,7 +26,7 @@ impl Paths {
         }
     }
 
-    /// The layout that the settings describe.
+    /// Returns the layout that the settings describe.
     pub fn of(config: &UnifiedConfig) -> Paths {
         let directories = config.directories();
         Paths {
@@ -38,39 +38,39 @@ impl Paths {
         }
     }
 
-    /// The root directory of the workspace.
+    /// Returns the directory of the workspace.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The log: streams of segments. A directory that contains it is a workspace.
+    /// Returns the directory of the log: streams of segments. Everything but bodies is derived from it.
     pub fn log(&self) -> PathBuf {
         self.log.clone()
     }
 
-    /// Artifact bodies by digest.
+    /// Returns the directory of the bodies of artifacts, named by digest.
     pub fn objects(&self) -> PathBuf {
         self.artifacts.join("objects")
     }
 
-    /// Generations of the tables; they may be deleted at any time. An open workspace continues with the tables that
-    /// it has in memory; the next one that is opened rebuilds them.
+    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with its tables in
+    /// memory, and the next one to open derives them again.
     pub fn projections(&self) -> PathBuf {
         self.projections.clone()
     }
 
-    /// Files of recovery and imports.
+    /// Returns the directory of files that recovery and imports write.
     pub fn recovery(&self) -> PathBuf {
         self.root.join("recovery")
     }
 
-    /// The lock of the import in progress.
+    /// Returns the lock file of imports.
     pub fn import_lock(&self) -> PathBuf {
         self.recovery().join("import.lock")
     }
 
-    /// Bodies that are being stored. They are on the same file system as the finished bodies, because a rename cannot
-    /// cross file systems.
+    /// Returns the directory of bodies that are being copied. It is on the same file system as the bodies, because a complete
+    /// file is moved by renaming.
     pub fn staging(&self) -> PathBuf {
         if self.artifacts == self.root.join("artifacts") {
             self.recovery().join("staging")
@@ -79,28 +79,28 @@ impl Paths {
         }
     }
 
-    /// Copies of damaged bytes, made before they are replaced.
+    /// Returns the directory of copies of damaged bytes that were replaced.
     pub fn quarantine(&self) -> PathBuf {
         self.recovery().join("quarantine")
     }
 
-    /// Reports that are given no other path.
+    /// Returns the directory of reports.
     pub fn reports(&self) -> PathBuf {
         self.reports.clone()
     }
 
-    /// The directories of a new workspace. The log comes first, because it makes the directory a workspace.
+    /// Returns the directories of a new workspace. The log comes first: its existence makes a directory a workspace.
     pub(crate) fn all(&self) -> [PathBuf; 4] {
         [self.log(), self.objects(), self.projections(), self.reports()]
     }
 
-    /// The names that may exist directly in the root of a workspace.
+    /// Returns the names of directories directly in a workspace.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
-        let set = self.all().into_iter().filter_map(|dir| {
+        let configured = self.all().into_iter().filter_map(|dir| {
             let first = dir.strip_prefix(&self.root).ok()?.components().next()?;
             if let Component::Normal(name) = first { Some(name.to_string_lossy().into_owned()) } else { None }
         });
-        usual.into_iter().map(str::to_owned).chain(set).collect()
+        usual.into_iter().map(str::to_owned).chain(configured).collect()
     }
 }
