@@ -53,7 +53,7 @@ fn check_plain(projector: &Projector<Toy>, plain: &PlainTables) {
 }
 
 fn gaps_of(projector: &Projector<Toy>) -> Vec<Gap> {
-    let notes = projector.read(|view| Ok(view.notes().to_vec())).unwrap();
+    let notes = projector.catch_up().unwrap();
     let gap = |n: &Note| if let Note::Gap(gap) = n { Some(*gap) } else { None };
     let mut gaps: Vec<Gap> = notes.iter().filter_map(gap).collect();
     gaps.sort();
@@ -194,7 +194,7 @@ proptest! {
         for n in 0..repeat {
             told.append(&logs[n % writers], &events, Durability::Flush).unwrap();
             if n % every == 0 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
             }
         }
         check_plain(&reader, &told.plain_tables());
@@ -250,7 +250,7 @@ fn take_turns(turns: &[Turn]) {
                 logs.iter_mut().for_each(|log| drop(log.take()));
                 workspace.disk.reboot();
                 readers[0].rebuild(&|_, _| {}).unwrap();
-                readers.iter().for_each(|reader| reader.read(|_| Ok(())).unwrap());
+                readers.iter().for_each(|reader| drop(reader.catch_up().unwrap()));
                 harmed.get_or_insert_with(|| workspace.copy_to("/backup"));
                 harm.inflict(&workspace);
             }
@@ -430,7 +430,7 @@ fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
             process.plan(Moment::Operation(at), meanwhile);
             let reader = workspace.projector_on(process.clone(), true);
             for _ in 0..2 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
                 workspace.disk.advance(LONG);
             }
             if !process.came_past_plans() {
@@ -458,7 +458,7 @@ fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
         let reader = workspace.projector_on(process.clone(), true);
         for round in 0..2 {
             let before = process.came_past_plans();
-            let answer = reader.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+            let answer = reader.read(PlainTables::read_with_notes);
             let failed = !before && process.came_past_plans();
             if let Ok((tables, notes)) = answer {
                 let whole = tables == workspace.plain_tables();
@@ -490,12 +490,12 @@ fn a_death_of_a_reader_at_any_operation_harms_nobody() {
         let workspace = Workspace::new(5, SMALL);
         let log = workspace.log(1);
         append_tags(&log, 0..6);
-        workspace.projector(2, true).read(|_| Ok(())).unwrap();
+        workspace.projector(2, true).catch_up().unwrap();
         append_tags(&log, 6..12);
         let process = workspace.disk.spawn(3);
         process.plan(Moment::Operation(at), Fault::Kill);
         let dying = workspace.projector_on(process.clone(), true);
-        let _ = dying.read(|_| Ok(()));
+        let _ = dying.catch_up();
         drop(dying);
         check(&workspace, &workspace.projector(4, true));
         if !process.came_past_plans() {
@@ -648,7 +648,7 @@ fn the_digest_of_interleaved_series_does_not_depend_on_their_chunks() {
         let points: Vec<Toy> =
             (0..100).map(|n| point(b"a", n * 10 + part)).chain([point(&nested, part)]).collect();
         log.append(&points, Durability::Flush).unwrap();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
     }
     check(&workspace, &reader);
 }
@@ -667,7 +667,7 @@ fn a_generation_is_published_while_views_of_the_one_before_are_open() {
         assert_ne!(workspace.generations(), before, "not published while a view is open");
         // The file that this view reads from is gone by name; what it reads is what it was.
         assert_eq!(PlainTables::read(view)?, tables);
-        Ok(tables)
+        Ok::<_, Error>(tables)
     });
     assert_ne!(outer.unwrap(), workspace.plain_tables());
     check(&workspace, &workspace.projector(3, true));
@@ -685,7 +685,7 @@ fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
     workspace.disk.advance(LONG);
     let looks = |reader: &Projector<Toy>| {
         let before = process.operations();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
         process.operations() - before
     };
     // The list of streams, the file, its directory; the directory of generations is not asked.
@@ -720,7 +720,7 @@ fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
         process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
         let reader = workspace.projector_on(process.clone(), false);
         for _ in 0..3 {
-            let _ = reader.read(|_| Ok(()));
+            let _ = reader.catch_up();
             workspace.disk.advance(LONG);
         }
         if !process.came_past_plans() {
@@ -746,7 +746,7 @@ fn unfinished_end_is_noted_by_every_read() {
     let reader = workspace.projector(2, true);
     for _ in 0..3 {
         workspace.disk.advance(LONG);
-        let notes = reader.read(|view| Ok(view.notes().to_vec())).unwrap();
+        let notes = reader.catch_up().unwrap();
         assert!(notes.iter().any(|n| matches!(n, Note::Unfinished { .. })), "{notes:?}");
     }
 }
@@ -781,7 +781,7 @@ fn boot_id_is_asked_for_once_per_catch_up() {
     let (workspace, _log) = one_stream(200);
     let reader = workspace.projector(2, false);
     let before = workspace.disk.boot_id_reads();
-    reader.read(|_| Ok(())).unwrap();
+    reader.catch_up().unwrap();
     assert!(workspace.disk.boot_id_reads() - before <= 1);
 }
 
@@ -839,7 +839,7 @@ fn projection_that_writes_to_a_table_it_does_not_declare_so_is_refused() {
     for writes in writes {
         let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST, SECOND], writes }]);
         for _ in 0..2 {
-            let error = projector.read(|_| Ok(())).unwrap_err();
+            let error = projector.catch_up().unwrap_err();
             assert!(matches!(error, Error::ProjectionMisused { projection: "a", .. }), "{error:?}");
         }
     }
@@ -857,7 +857,7 @@ fn projection_or_table_that_is_registered_twice_is_refused_at_the_first_use() {
     ] {
         let projector = misfits(&workspace, vec![first, second]);
         for result in [
-            projector.read(|_| Ok(())),
+            projector.catch_up().map(|_| ()),
             projector.digest_from_scratch(&|_, _| {}).map(|_| ()),
             projector.rebuild(&|_, _| {}).map(|_| ()),
         ] {
@@ -875,17 +875,17 @@ fn table_that_is_not_declared_so_cannot_be_read() {
     let first_as_versions = TableSpec::new("first", TableKind::Versions);
     let results = projector
         .read(|view| {
-            assert!(view.keys(FIRST, &[], |_| Ok(true)).is_ok());
+            assert!(view.keys(FIRST, &[]).is_ok());
             assert!(view.versions_of(SECOND, &[1]).is_ok());
-            Ok([
-                view.keys(third, &[], |_| Ok(true)),
-                view.keys(SECOND, &[], |_| Ok(true)),
-                view.rows("third", &[], &[], |_, _| Ok(true)),
-                view.versions(FIRST, &[], |_, _| Ok(true)),
-                view.versions_of(first_as_versions, &[1]).map(|_| ()),
-                view.series(SECOND, &[1]).map(|_| ()),
-                view.chunks(SECOND, &[], |_, _| Ok(())),
-                view.registers(FIRST, &[], |_, _| Ok(())),
+            Ok::<_, Error>([
+                view.keys(third, &[]).map(drop),
+                view.keys(SECOND, &[]).map(drop),
+                view.rows(third, &[]).map(drop),
+                view.versions(FIRST, &[]).map(drop),
+                view.versions_of(first_as_versions, &[1]).map(drop),
+                view.series(SECOND, &[1]).map(drop),
+                view.chunks(SECOND, &[]).map(drop),
+                view.registers(FIRST, &[]).map(drop),
             ])
         })
         .unwrap();
@@ -904,10 +904,10 @@ fn exchanged_directories_are_an_error() {
     };
     // Before there are projection files, and afterwards.
     for _ in 0..2 {
-        let error = exchanged(&workspace).read(|_| Ok(())).unwrap_err();
+        let error = exchanged(&workspace).catch_up().unwrap_err();
         assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
         assert!(exchanged(&workspace).digest_from_scratch(&|_, _| {}).is_err());
-        workspace.projector(3, true).read(|_| Ok(())).unwrap();
+        workspace.projector(3, true).catch_up().unwrap();
         assert!(!workspace.generations().is_empty());
     }
 }

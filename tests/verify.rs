@@ -199,7 +199,7 @@ fn an_unfinished_creation_behind_a_segment_without_seal_is_healed_by_the_next_wr
 
 fn stream_of(path: &Path) -> contexta::engine::entry::StreamId {
     let name = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-    contexta::engine::entry::StreamId::parse(name).unwrap()
+    name.parse().unwrap()
 }
 
 #[test]

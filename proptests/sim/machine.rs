@@ -203,7 +203,7 @@ impl Records {
 
 /// The tables are those of a rebuild and those of the plain oracle.
 pub(crate) fn check_tables(workspace: &Workspace, projector: &Projector<Toy>) -> Result<(), String> {
-    let ask = projector.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+    let ask = projector.read(PlainTables::read_with_notes);
     let (tables, notes) = ask.map_err(|e| format!("{e:?}"))?;
     if tables != workspace.plain_tables() {
         return Err(format!("other tables than the entries say: {notes:?}"));
@@ -284,8 +284,8 @@ impl Machine {
                 self.own.clear();
             }
             Step::Read => {
-                let ask = |view: &_| Ok((PlainTables::read(view)?, view.notes().to_vec()));
-                let (tables, notes) = self.projector.read(ask).map_err(said)?;
+                let answer = self.projector.read(PlainTables::read_with_notes);
+                let (tables, notes) = answer.map_err(said)?;
                 let unreadable = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
                 let whole = tables == self.workspace.plain_tables();
                 assert!(whole || unreadable, "other tables than the entries say: {notes:?}");

@@ -307,7 +307,7 @@ fn is_workspace(storage: &dyn Storage, paths: &Paths) -> std::io::Result<bool> {
     if exists(storage, &paths.objects())? && exists(storage, &paths.projections())? {
         return Ok(true);
     }
-    let is_stream = |name: &str| crate::engine::entry::StreamId::parse(name).is_some();
+    let is_stream = |name: &str| name.parse::<crate::engine::entry::StreamId>().is_ok();
     Ok(storage.list(&log)?.iter().all(|entry| entry.is_dir && is_stream(&entry.name)))
 }
 
