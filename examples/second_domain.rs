@@ -13,10 +13,9 @@ use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
 use contexta::engine::log::{Durability, Log, LogOptions};
-use contexta::engine::projection::view::current;
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
-    View,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind,
+    TableSpec, Tables, View, current,
 };
 use contexta::engine::storage::os::OsStorage;
 use serde::{Deserialize, Serialize};
@@ -149,25 +148,26 @@ fn write(dir: &Path) -> engine::Result<()> {
 /// Returns one line per thermometer, from all three tables.
 fn lines(view: &View) -> engine::Result<Vec<String>> {
     let mut lines = Vec::new();
-    view.versions(ROOMS, b"", |sensor, versions| {
-        let Some(placement) = current(versions) else { return Ok(true) };
+    for sensor in view.versions(ROOMS, b"")? {
+        let KeyVersions { key: sensor, versions, .. } = sensor?;
+        let Some(placement) = current(versions) else { continue };
         let (name, room) =
-            (String::from_utf8_lossy(sensor), String::from_utf8_lossy(&placement.version.value));
-        let points = view.series(TEMPERATURES, sensor)?;
+            (String::from_utf8_lossy(&sensor), String::from_utf8_lossy(&placement.version.value));
+        let points = view.series(TEMPERATURES, &sensor)?.collect::<engine::Result<Vec<Point>>>()?;
         let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
-        // A prefix read also returns sensors whose names start with this one, so the key is compared.
-        view.registers(SUMMARIES, sensor, |key, summary| {
-            if key == sensor {
+        // A prefix read: another sensor's name may begin with this one's, so the key is compared.
+        for row in view.registers(SUMMARIES, &sensor)? {
+            let row = row?;
+            if row.key() == sensor {
+                let summary = &row.register;
                 let last = summary.last.measure.unwrap_or(f64::NAN);
                 let count = summary.count;
                 lines.push(format!(
                     "{name}  {room:<7} {count} readings, {half:.2} °C half-way, {last:.2} °C now"
                 ));
             }
-            Ok(())
-        })?;
-        Ok(true)
-    })?;
+        }
+    }
     Ok(lines)
 }
 
@@ -182,7 +182,7 @@ fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
     drop(tables);
     fs::remove_dir_all(dir.join("tables"))?;
     let tables = projector(dir);
-    let notes = tables.read(|view| Ok(view.notes().to_vec()))?;
+    let notes = tables.catch_up()?;
     let after = tables.digest()?;
     println!("\ndigest of the tables   {}", before.digest);
     println!("deleted and rebuilt    {}", after.digest);

@@ -9,8 +9,8 @@ use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };
 use contexta::engine::projection::{
-    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
-    Tables, Version, View,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, Register,
+    TableKind, TableSpec, Tables, Version, View,
 };
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
@@ -208,24 +208,31 @@ impl PlainTables {
     /// Reads the tables of a view.
     pub(crate) fn read(view: &View) -> contexta::engine::Result<PlainTables> {
         let mut tables = PlainTables::default();
-        view.versions(VERSIONS, &[], |key, versions| {
-            assert!(tables.versions.insert(key.to_vec(), versions).is_none(), "a key was returned twice");
-            Ok(true)
-        })?;
-        view.keys(TAGS, &[], |key| Ok(tables.tags.insert(key.to_vec())))?;
-        let mut keys = BTreeSet::new();
-        view.chunks(SERIES, &[], |key, _| {
-            keys.insert(key.to_vec());
-            Ok(())
-        })?;
-        for key in keys {
-            tables.series.insert(key.clone(), view.series(SERIES, &key)?);
+        for key in view.versions(VERSIONS, &[])? {
+            let KeyVersions { key, versions, .. } = key?;
+            assert!(tables.versions.insert(key, versions).is_none(), "a key was returned twice");
         }
-        view.registers(REGISTERS, &[], |key, register| {
-            tables.registers.insert(key.to_vec(), plain(&register));
-            Ok(())
-        })?;
+        for row in view.keys(TAGS, &[])? {
+            assert!(tables.tags.insert(row?.key().to_vec()), "a key was returned twice");
+        }
+        let mut keys = BTreeSet::new();
+        for chunk in view.chunks(SERIES, &[])? {
+            keys.insert(chunk?.key().to_vec());
+        }
+        for key in keys {
+            let points = view.series(SERIES, &key)?.collect::<contexta::engine::Result<Vec<Point>>>()?;
+            tables.series.insert(key, points);
+        }
+        for row in view.registers(REGISTERS, &[])? {
+            let row = row?;
+            tables.registers.insert(row.key().to_vec(), plain(&row.register));
+        }
         Ok(tables)
+    }
+
+    /// Returns the tables of the view and its notes.
+    pub(crate) fn read_with_notes(view: &View) -> contexta::engine::Result<(PlainTables, Vec<Note>)> {
+        Ok((PlainTables::read(view)?, view.notes().to_vec()))
     }
 
     /// The tables as text, in which points with a NaN are equal.

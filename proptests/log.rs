@@ -167,7 +167,7 @@ fn build(recipe: &Recipe) -> Built {
 
 fn name_of(path: &Path) -> (StreamId, Seq) {
     let part = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
-    (StreamId::parse(&part(path.parent().unwrap())).unwrap(), names::parse_segment(&part(path)).unwrap())
+    (part(path.parent().unwrap()).parse().unwrap(), names::parse_segment(&part(path)).unwrap())
 }
 
 impl Built {

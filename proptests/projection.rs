@@ -55,7 +55,7 @@ fn check_plain(projector: &Projector<Toy>, plain: &PlainTables) {
 }
 
 fn gaps_of(projector: &Projector<Toy>) -> Vec<Gap> {
-    let notes = projector.read(|view| Ok(view.notes().to_vec())).unwrap();
+    let notes = projector.catch_up().unwrap();
     let gap = |n: &Note| if let Note::Gap(gap) = n { Some(*gap) } else { None };
     let mut gaps: Vec<Gap> = notes.iter().filter_map(gap).collect();
     gaps.sort();
@@ -196,7 +196,7 @@ proptest! {
         for n in 0..repeat {
             acked.append(&logs[n % writers], &events, Durability::Flush).unwrap();
             if n % every == 0 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
             }
         }
         check_plain(&reader, &acked.plain_tables());
@@ -252,7 +252,7 @@ fn run_turns(turns: &[Turn]) {
                 logs.iter_mut().for_each(|log| drop(log.take()));
                 workspace.disk.reboot();
                 readers[0].rebuild(&|_, _| {}).unwrap();
-                readers.iter().for_each(|reader| reader.read(|_| Ok(())).unwrap());
+                readers.iter().for_each(|reader| drop(reader.catch_up().unwrap()));
                 harmed.get_or_insert_with(|| workspace.copy_to("/backup"));
                 harm.inflict(&workspace);
             }
@@ -434,7 +434,7 @@ fn append_during_any_operation_of_a_reader_is_read() {
             process.plan(Moment::Operation(at), meanwhile);
             let reader = workspace.projector_on(process.clone(), true);
             for _ in 0..2 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
                 workspace.disk.advance(LONG);
             }
             if !process.came_past_plans() {
@@ -462,7 +462,7 @@ fn failure_of_any_operation_of_a_reader_is_reported_and_temporary() {
         let reader = workspace.projector_on(process.clone(), true);
         for round in 0..2 {
             let before = process.came_past_plans();
-            let answer = reader.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+            let answer = reader.read(PlainTables::read_with_notes);
             let failed = !before && process.came_past_plans();
             if let Ok((tables, notes)) = answer {
                 let whole = tables == workspace.plain_tables();
@@ -494,12 +494,12 @@ fn kill_of_a_reader_at_any_operation_has_no_effect_on_the_next() {
         let workspace = Workspace::new(5, SMALL);
         let log = workspace.log(1);
         append_tags(&log, 0..6);
-        workspace.projector(2, true).read(|_| Ok(())).unwrap();
+        workspace.projector(2, true).catch_up().unwrap();
         append_tags(&log, 6..12);
         let process = workspace.disk.spawn(3);
         process.plan(Moment::Operation(at), Fault::Kill);
         let dying = workspace.projector_on(process.clone(), true);
-        let _ = dying.read(|_| Ok(()));
+        let _ = dying.catch_up();
         drop(dying);
         check(&workspace, &workspace.projector(4, true));
         if !process.came_past_plans() {
@@ -652,7 +652,7 @@ fn digest_of_interleaved_series_does_not_depend_on_their_chunks() {
         let points: Vec<Toy> =
             (0..100).map(|n| point(b"a", n * 10 + part)).chain([point(&nested, part)]).collect();
         log.append(&points, Durability::Flush).unwrap();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
     }
     check(&workspace, &reader);
 }
@@ -671,7 +671,7 @@ fn generation_is_published_while_views_of_the_previous_one_are_open() {
         assert_ne!(workspace.generations(), before, "no generation was published while a view was open");
         // The file of this view has no name any more; the content of the view is unchanged.
         assert_eq!(PlainTables::read(view)?, tables);
-        Ok(tables)
+        Ok::<_, Error>(tables)
     });
     assert_ne!(outer.unwrap(), workspace.plain_tables());
     check(&workspace, &workspace.projector(3, true));
@@ -689,7 +689,7 @@ fn unchanged_stream_is_not_listed_and_changed_one_is_read() {
     workspace.disk.advance(LONG);
     let operations = |reader: &Projector<Toy>| {
         let before = process.operations();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
         process.operations() - before
     };
     // The list of streams, the file, its directory; the directory of generations is not accessed.
@@ -724,7 +724,7 @@ fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
         process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
         let reader = workspace.projector_on(process.clone(), false);
         for _ in 0..3 {
-            let _ = reader.read(|_| Ok(()));
+            let _ = reader.catch_up();
             workspace.disk.advance(LONG);
         }
         if !process.came_past_plans() {
@@ -750,7 +750,7 @@ fn partial_frame_at_the_end_is_noted_by_every_read() {
     let reader = workspace.projector(2, true);
     for _ in 0..3 {
         workspace.disk.advance(LONG);
-        let notes = reader.read(|view| Ok(view.notes().to_vec())).unwrap();
+        let notes = reader.catch_up().unwrap();
         assert!(notes.iter().any(|n| matches!(n, Note::Unfinished { .. })), "{notes:?}");
     }
 }
@@ -785,7 +785,7 @@ fn boot_id_is_read_once_per_catch_up() {
     let (workspace, _log) = one_stream(200);
     let reader = workspace.projector(2, false);
     let before = workspace.disk.boot_id_reads();
-    reader.read(|_| Ok(())).unwrap();
+    reader.catch_up().unwrap();
     assert!(workspace.disk.boot_id_reads() - before <= 1);
 }
 
@@ -843,7 +843,7 @@ fn projection_that_writes_to_an_undeclared_table_is_rejected() {
     for writes in writes {
         let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST, SECOND], writes }]);
         for _ in 0..2 {
-            let error = projector.read(|_| Ok(())).unwrap_err();
+            let error = projector.catch_up().unwrap_err();
             assert!(matches!(error, Error::ProjectionMisused { projection: "a", .. }), "{error:?}");
         }
     }
@@ -861,7 +861,7 @@ fn duplicate_projection_or_table_is_rejected_at_first_use() {
     ] {
         let projector = misfits(&workspace, vec![first, second]);
         for result in [
-            projector.read(|_| Ok(())),
+            projector.catch_up().map(|_| ()),
             projector.digest_from_scratch(&|_, _| {}).map(|_| ()),
             projector.rebuild(&|_, _| {}).map(|_| ()),
         ] {
@@ -879,17 +879,17 @@ fn undeclared_table_cannot_be_read() {
     let first_as_versions = TableSpec::new("first", TableKind::Versions);
     let results = projector
         .read(|view| {
-            assert!(view.keys(FIRST, &[], |_| Ok(true)).is_ok());
+            assert!(view.keys(FIRST, &[]).is_ok());
             assert!(view.versions_of(SECOND, &[1]).is_ok());
-            Ok([
-                view.keys(third, &[], |_| Ok(true)),
-                view.keys(SECOND, &[], |_| Ok(true)),
-                view.rows("third", &[], &[], |_, _| Ok(true)),
-                view.versions(FIRST, &[], |_, _| Ok(true)),
-                view.versions_of(first_as_versions, &[1]).map(|_| ()),
-                view.series(SECOND, &[1]).map(|_| ()),
-                view.chunks(SECOND, &[], |_, _| Ok(())),
-                view.registers(FIRST, &[], |_, _| Ok(())),
+            Ok::<_, Error>([
+                view.keys(third, &[]).map(drop),
+                view.keys(SECOND, &[]).map(drop),
+                view.rows(third, &[]).map(drop),
+                view.versions(FIRST, &[]).map(drop),
+                view.versions_of(first_as_versions, &[1]).map(drop),
+                view.series(SECOND, &[1]).map(drop),
+                view.chunks(SECOND, &[]).map(drop),
+                view.registers(FIRST, &[]).map(drop),
             ])
         })
         .unwrap();
@@ -908,10 +908,10 @@ fn swapped_directories_are_an_error() {
     };
     // Once before there are projection files, and once afterwards.
     for _ in 0..2 {
-        let error = exchanged(&workspace).read(|_| Ok(())).unwrap_err();
+        let error = exchanged(&workspace).catch_up().unwrap_err();
         assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
         assert!(exchanged(&workspace).digest_from_scratch(&|_, _| {}).is_err());
-        workspace.projector(3, true).read(|_| Ok(())).unwrap();
+        workspace.projector(3, true).catch_up().unwrap();
         assert!(!workspace.generations().is_empty());
     }
 }

@@ -18,8 +18,7 @@ use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq,
 use contexta::engine::log::directory::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::projection::{
-    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
-    Tables,
+    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
 };
 use contexta::engine::storage::os::OsStorage;
 use contexta::recovery::{Outcome, RebuildOptions, VerifyOptions};
@@ -135,11 +134,10 @@ fn projector(dir: &Path) -> Projector<Piece> {
 fn counted(projector: &Projector<Piece>) -> u64 {
     let sum = |view: &contexta::engine::projection::View| {
         let mut sum = 0;
-        view.registers(COUNTS, &[], |_, register: Register| {
-            sum += register.count;
-            Ok(())
-        })?;
-        Ok(sum)
+        for row in view.registers(COUNTS, &[])? {
+            sum += row?.register.count;
+        }
+        Ok::<u64, contexta::engine::Error>(sum)
     };
     projector.read(sum).unwrap()
 }

@@ -196,7 +196,7 @@ fn unfinished_creation_after_unsealed_segment_is_repaired_by_next_writer() {
 
 fn stream_of(path: &Path) -> contexta::engine::entry::StreamId {
     let name = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-    contexta::engine::entry::StreamId::parse(name).unwrap()
+    name.parse().unwrap()
 }
 
 #[test]

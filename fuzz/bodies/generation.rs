@@ -172,7 +172,7 @@ impl Good {
         for (path, bytes) in self.log.iter().chain([&(self.path.clone(), self.generation.clone())]) {
             disk.overwrite(path, bytes.clone());
         }
-        let notes = projector(disk.process(1), false).read(|view| Ok(view.notes().to_vec()));
+        let notes = projector(disk.process(1), false).catch_up();
         notes.is_ok_and(|notes| !notes.iter().any(|n| matches!(n, Note::Rebuilt { .. })))
     }
 }

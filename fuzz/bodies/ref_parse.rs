@@ -17,10 +17,10 @@ pub(crate) fn run(data: &[u8]) {
         assert_eq!(Timestamp::parse(&time.to_string()), Ok(time));
         assert_eq!(Timestamp::from_micros(time.micros()), Some(time));
     }
-    if let Some(stream) = StreamId::parse(text) {
+    if let Ok(stream) = text.parse::<StreamId>() {
         assert_eq!(stream.to_string(), text);
     }
-    if let Some(digest) = Digest::parse(text) {
+    if let Ok(digest) = text.parse::<Digest>() {
         assert_eq!(digest.to_string(), text);
     }
     if let Some(base) = parse_segment(text) {

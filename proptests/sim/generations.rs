@@ -133,9 +133,8 @@ fn unreadable_generation_or_directory_is_skipped() {
             let process = published.workspace.disk.spawn(40);
             process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::PermissionDenied));
             let reader = published.workspace.projector_on(process, publish);
-            let (tables, notes) = reader
-                .read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())))
-                .unwrap_or_else(|e| panic!("operation {at}: {e:?}"));
+            let (tables, notes) =
+                reader.read(PlainTables::read_with_notes).unwrap_or_else(|e| panic!("operation {at}: {e:?}"));
             assert!(tables == published.plain, "operation {at}: {notes:?}");
             published.restore();
         }
@@ -152,7 +151,7 @@ fn generation_damaged_under_a_reader_never_gives_a_wrong_answer() {
             // The reader has read a little, everything or nothing when the bit flips; then it catches up.
             let reader = published.workspace.projector(12, false);
             match dice.below(3) {
-                0 => reader.read(|_| Ok(())).unwrap(),
+                0 => drop(reader.catch_up().unwrap()),
                 1 => drop(reader.read(PlainTables::read).unwrap()),
                 _ => {}
             }

@@ -203,7 +203,7 @@ impl Records {
 
 /// Compares the tables with those of a rebuild and those of the oracle.
 pub(crate) fn check_tables(workspace: &Workspace, projector: &Projector<Toy>) -> Result<(), String> {
-    let ask = projector.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+    let ask = projector.read(PlainTables::read_with_notes);
     let (tables, notes) = ask.map_err(|e| format!("{e:?}"))?;
     if tables != workspace.plain_tables() {
         return Err(format!("the tables differ from the entries: {notes:?}"));
@@ -284,8 +284,8 @@ impl Machine {
                 self.own.clear();
             }
             Step::Read => {
-                let ask = |view: &_| Ok((PlainTables::read(view)?, view.notes().to_vec()));
-                let (tables, notes) = self.projector.read(ask).map_err(message)?;
+                let answer = self.projector.read(PlainTables::read_with_notes);
+                let (tables, notes) = answer.map_err(message)?;
                 let unreadable = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
                 let whole = tables == self.workspace.plain_tables();
                 assert!(whole || unreadable, "the tables differ from the entries: {notes:?}");

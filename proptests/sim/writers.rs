@@ -246,7 +246,7 @@ impl World {
             let to = elsewhere.root.join(path.strip_prefix(&here.root).unwrap());
             elsewhere.disk.overwrite(&to, here.disk.read(&path).unwrap());
             if dice.once_in(8) {
-                reader.read(|_| Ok(())).map_err(|e| format!("{e:?}"))?;
+                reader.catch_up().map_err(|e| format!("{e:?}"))?;
             }
         }
         let digests = [reader.digest(), here.projector(91, false).digest()].map(|d| d.unwrap().digest);

@@ -62,6 +62,6 @@ fn is_workspace(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
     if exists(storage, &paths.objects())? && exists(storage, &paths.projections())? {
         return Ok(true);
     }
-    let is_stream = |name: &str| StreamId::parse(name).is_some();
+    let is_stream = |name: &str| name.parse::<StreamId>().is_ok();
     Ok(storage.list(&log)?.iter().all(|entry| entry.is_dir && is_stream(&entry.name)))
 }

@@ -53,18 +53,13 @@ impl StoreView<'_> {
         prefix: &[u8],
         mut f: impl FnMut(ArtifactRow) -> Result<bool>,
     ) -> Result<()> {
-        let mut outcome = Ok(());
-        self.view.versions(ARTIFACTS, prefix, |_, versions| {
-            let row = self.artifact_row(versions);
-            match row.and_then(|row| row.map_or(Ok(true), &mut f)) {
-                Ok(go_on) => Ok(go_on),
-                Err(e) => {
-                    outcome = Err(e);
-                    Ok(false)
-                }
+        for key in self.view.versions(ARTIFACTS, prefix)? {
+            let row = self.artifact_row(key?.versions)?;
+            if !row.map_or(Ok(true), &mut f)? {
+                break;
             }
-        })?;
-        outcome
+        }
+        Ok(())
     }
 
     fn artifact_row(&self, versions: Vec<Version>) -> Result<Option<ArtifactRow>> {
@@ -95,10 +90,9 @@ impl StoreView<'_> {
     /// body it is, and empty there. Errors: it is missing, or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
-        self.view.keys(BODIES, &digest.0, |key| {
-            refs.extend(key.get(digest.0.len()..).map(<[u8]>::to_vec));
-            Ok(true)
-        })?;
+        for row in self.view.keys(BODIES, &digest.0)? {
+            refs.extend(row?.key().get(digest.0.len()..).map(<[u8]>::to_vec));
+        }
         let mut sizes = Vec::new();
         for artifact in refs {
             for captured in self.ranked(ARTIFACTS.name, self.view.versions_of(ARTIFACTS, &artifact)?)? {
@@ -117,12 +111,11 @@ impl StoreView<'_> {
     /// The digests of all bodies that artifacts refer to.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
-        self.view.keys(BODIES, &[], |key| {
-            if let Some((digest, _)) = key.split_first_chunk::<32>() {
+        for row in self.view.keys(BODIES, &[])? {
+            if let Some((digest, _)) = row?.key().split_first_chunk::<32>() {
                 digests.push(Digest(*digest));
             }
-            Ok(true)
-        })?;
+        }
         digests.dedup();
         Ok(digests)
     }

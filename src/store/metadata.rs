@@ -11,8 +11,7 @@ use crate::contract::{
     Value,
 };
 use crate::engine::entry::Stamp;
-use crate::engine::projection::Version;
-use crate::engine::projection::view::current;
+use crate::engine::projection::{KeyVersions, Version, current};
 use crate::projections::metadata::{IMPORTED_MARK, PARAM_PREFIX, TAG_PREFIX};
 use crate::projections::tables::{FACTS, RUN_NAMES};
 use crate::projections::{keys, tables};
@@ -234,14 +233,14 @@ impl StoreView<'_> {
     fn things(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
         let mut things: BTreeMap<StableRef, Said> = BTreeMap::new();
         let mut malformed = false;
-        self.view.versions(FACTS, prefix, |key, versions| {
-            let parts = keys::split::<2>(key);
+        for fact in self.view.versions(FACTS, prefix)? {
+            let KeyVersions { key, versions, .. } = fact?;
+            let parts = keys::split::<2>(&key);
             match parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name))) {
                 Some((subject, name)) => things.entry(subject).or_default().add(name, versions),
                 None => malformed = true,
             }
-            Ok(true)
-        })?;
+        }
         let settled = things.into_iter().map(|(subject, said)| Some((subject, said.settle()?)));
         match settled.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
             Some(things) if !malformed => Ok(things),
@@ -253,13 +252,13 @@ impl StoreView<'_> {
     pub(super) fn said(&self, own: &StableRef) -> Result<Said> {
         let mut said = Said::default();
         let mut malformed = false;
-        self.view.versions(FACTS, &keys::attributes_of(own), |key, versions| {
-            match keys::split::<2>(key) {
+        for fact in self.view.versions(FACTS, &keys::attributes_of(own))? {
+            let KeyVersions { key, versions, .. } = fact?;
+            match keys::split::<2>(&key) {
                 Some([_, name]) => said.add(name, versions),
                 None => malformed = true,
             }
-            Ok(true)
-        })?;
+        }
         if malformed { Err(self.broken_row(FACTS.name)) } else { Ok(said) }
     }
 
@@ -296,12 +295,8 @@ impl StoreView<'_> {
     pub(super) fn runs_without_facts(&self) -> Result<Vec<RunRef>> {
         let mut runs = Vec::new();
         for run in self.run_refs(b"run:")? {
-            let mut said = false;
-            self.view.versions(FACTS, &keys::attributes_of(&run), |_, _| {
-                said = true;
-                Ok(false)
-            })?;
-            if !said {
+            let first = self.view.rows(FACTS, &keys::attributes_of(&run))?.next().transpose()?;
+            if first.is_none() {
                 runs.push(run);
             }
         }
@@ -318,16 +313,12 @@ impl StoreView<'_> {
         for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
             // From one run on, skip to the next: no need to look at every row.
             let mut from = prefix.to_vec();
-            loop {
-                let mut next = None;
-                self.view.rows(table.name, prefix, &from, |key, _| {
-                    add(key);
-                    let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
-                    next = key.get(..end).map(|run| [run, &[1]].concat());
-                    Ok(false)
-                })?;
-                match next {
-                    Some(next) => from = next,
+            while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
+                let key = row.key();
+                add(key);
+                let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
+                match key.get(..end) {
+                    Some(run) => from = [run, &[1]].concat(),
                     None => break,
                 }
             }
@@ -385,12 +376,12 @@ impl StoreView<'_> {
     fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
         let prefix = keys::runs_named(text);
         let mut refs = BTreeSet::new();
-        self.view.keys(RUN_NAMES, &prefix, |key| {
-            let run = key.get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
+        for row in self.view.keys(RUN_NAMES, &prefix)? {
+            let row = row?;
+            let run = row.key().get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
             // A name with a zero byte in it may begin like this one.
             refs.extend(run.and_then(|run| RunRef::parse(run).ok()));
-            Ok(true)
-        })?;
+        }
         // The value of a ref, without its kind.
         refs.extend(RunRef::of(text));
         let rows = refs.iter().filter_map(|run| self.run(run).transpose());

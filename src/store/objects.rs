@@ -4,8 +4,7 @@ use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::{ErrorCode, Fact, Members, Object, ObjectKind, RecordRef, RunStatus, StableRef, Value};
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Position, Stamp};
-use crate::engine::projection::view::current;
-use crate::engine::projection::{TableSpec, Version};
+use crate::engine::projection::{KeyVersions, TableSpec, Version, current};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::metadata::{
@@ -46,25 +45,32 @@ impl StoreView<'_> {
             }
         };
         match table_of(kind) {
-            Some(table) => self.view.versions(table, prefix.as_bytes(), |_, versions| {
-                match self.standing(table.name, versions) {
-                    Ok(Some((Captured { fact: Fact::Object(object), .. }, _))) => Ok(go_on(Ok(object))),
-                    Ok(None) => Ok(true),
-                    _ => {
-                        malformed = Some(table.name);
-                        Ok(false)
+            Some(table) => {
+                for key in self.view.versions(table, prefix.as_bytes())? {
+                    match self.standing(table.name, key?.versions) {
+                        Ok(Some((Captured { fact: Fact::Object(object), .. }, _))) => {
+                            if !go_on(Ok(object)) {
+                                break;
+                            }
+                        }
+                        Ok(None) => {}
+                        _ => {
+                            malformed = Some(table.name);
+                            break;
+                        }
                     }
                 }
-            })?,
+            }
             None => {
                 let mut thing: Option<(StableRef, Said)> = None;
                 let mut stopped = false;
-                self.view.versions(FACTS, prefix.as_bytes(), |key, versions| {
-                    let parts = keys::split::<2>(key);
+                for row in self.view.versions(FACTS, prefix.as_bytes())? {
+                    let KeyVersions { key, versions, .. } = row?;
+                    let parts = keys::split::<2>(&key);
                     let Some((subject, name)) = parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n)))
                     else {
                         malformed = Some(FACTS.name);
-                        return Ok(false);
+                        break;
                     };
                     if thing.as_ref().is_some_and(|(of, _)| *of != subject)
                         && let Some((of, said)) = thing.take()
@@ -79,8 +85,10 @@ impl StoreView<'_> {
                     }
                     let (_, said) = thing.get_or_insert_with(|| (subject, Said::default()));
                     said.add(name, versions);
-                    Ok(!stopped)
-                })?;
+                    if stopped {
+                        break;
+                    }
+                }
                 if let (Some((of, said)), false) = (thing, stopped) {
                     match said.settle() {
                         Some(attributes) => drop(go_on(object_of(kind, of, &attributes))),
@@ -139,11 +147,10 @@ impl StoreView<'_> {
     /// The first fact under this ref that came from an import: of records, the one that counts.
     pub(super) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
         let mut first: Option<Stamp> = None;
-        self.view.versions(IMPORTED, &keys::attributes_of(own), |_, versions| {
-            let least = versions.iter().map(|v| v.stamp).min();
+        for key in self.view.versions(IMPORTED, &keys::attributes_of(own))? {
+            let least = key?.versions.iter().map(|v| v.stamp).min();
             first = first.into_iter().chain(least).min();
-            Ok(true)
-        })?;
+        }
         Ok(first)
     }
 
@@ -166,13 +173,12 @@ impl StoreView<'_> {
     /// All imports, by id.
     pub fn imports(&self) -> Result<Vec<Import>> {
         let mut imports = Vec::new();
-        self.view.versions(IMPORTS, &[], |_, versions| {
-            let captured = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+        for key in self.view.versions(IMPORTS, &[])? {
+            let captured = current(key?.versions).and_then(|c| Captured::from_row(&c.version.value));
             if let Some(Fact::Import(import)) = captured.map(|c| c.fact) {
                 imports.push(import);
             }
-            Ok(true)
-        })?;
+        }
         Ok(imports)
     }
 

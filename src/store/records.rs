@@ -1,7 +1,8 @@
 //! Events, spans and degraded markers, read from the log by their positions.
 
 use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
-use crate::engine::entry::{Position, Seq, Stamp, StreamId};
+use crate::engine;
+use crate::engine::entry::{Position, Stamp};
 use crate::engine::projection::Point;
 use crate::projections::keys;
 use crate::projections::tables::RECORDS;
@@ -29,7 +30,7 @@ pub(crate) fn place_of(record_ref: &RecordRef) -> Option<(RecordType, Position)>
     let mut parts = record_ref.last_component().split('-');
     let (family, stream, seq) = (parts.next()?, parts.next()?, parts.next()?);
     let plain = parts.next().is_none() && seq.bytes().all(|b| b.is_ascii_digit()) && !seq.starts_with('0');
-    let position = Position { stream: StreamId::parse(stream)?, seq: Seq(seq.parse().ok()?) };
+    let position = Position { stream: stream.parse().ok()?, seq: seq.parse().ok()? };
     family.parse().ok().filter(|_| plain).map(|family| (family, position))
 }
 
@@ -47,6 +48,7 @@ impl StoreView<'_> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
             let found = self.view.series(RECORDS, &keys::records(run, family.as_str()))?;
+            let found = found.collect::<engine::Result<Vec<Point>>>()?;
             let seen = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
             points.extend(distinct(run, family, found, seen)?.unwrap_or_default());
         }

@@ -3,9 +3,7 @@
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::view::{Current, current};
-use crate::engine::projection::{CatchUp, LogPosition, Progress, Projector, Version, View};
-use crate::engine::{self};
+use crate::engine::projection::{CatchUp, Current, LogPosition, Progress, Projector, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::journal::Journal;
@@ -52,11 +50,8 @@ impl Store {
             // Whatever lies too far ahead to follow is noted by the view.
             self.journal.observe(view.latest());
             let not_handed_over = not_handed_over.clone();
-            match question(&StoreView { view, blobs: &self.blobs, not_handed_over }) {
-                Err(Error::Engine(e @ engine::Error::ProjectionUnusable { .. })) => Err(e),
-                other => Ok(other),
-            }
-        })?
+            question(&StoreView { view, blobs: &self.blobs, not_handed_over })
+        })
     }
 
     /// Throws the projections away and makes them again.
@@ -126,9 +121,6 @@ impl StoreView<'_> {
 
     /// The content of a row, or the projections are not what this build writes.
     pub(super) fn broken_row(&self, table: &str) -> Error {
-        Error::Engine(engine::Error::ProjectionUnusable {
-            path: table.into(),
-            reason: format!("a row of table {table} is malformed"),
-        })
+        Error::Engine(self.view.damaged(format!("a row of table {table} is malformed")))
     }
 }

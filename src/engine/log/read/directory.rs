@@ -21,7 +21,7 @@ pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> 
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(Error::io("list", log, e)),
     };
-    Ok(names.iter().filter_map(|n| StreamId::parse(&n.name)).collect())
+    Ok(names.iter().filter_map(|n| n.name.parse().ok()).collect())
 }
 
 /// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the name
