@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub const LOCK_NAME: &str = "lock";
 
 /// Name of the lock file of a stream that must not be continued. A living writer still holds its lock.
-pub const LEFT_NAME: &str = "left";
+pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const SEQ_DIGITS: usize = 20;

@@ -5,7 +5,7 @@ use crate::engine::entry::Seq;
 use crate::engine::error::Result;
 use crate::engine::log::merge::encode::{Encoder, Replaced};
 use crate::engine::log::merge::plan::{Action, Plan};
-use crate::engine::log::merge::quarantine::keep_segment;
+use crate::engine::log::merge::quarantine::quarantine_segment;
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
 use std::path::Path;
@@ -24,7 +24,13 @@ pub(super) fn apply(
         plan.target.strays.contains(base) || plan.target.file(*base).is_some_and(|file| file.damaged)
     };
     for base in replaced.filter(damaged).chain(plan.remove_damaged.iter().copied()) {
-        done.quarantined.extend(keep_segment(sides.storage.as_ref(), sides.into, plan.id, base, quarantine)?);
+        done.quarantined.extend(quarantine_segment(
+            sides.storage.as_ref(),
+            sides.into,
+            plan.id,
+            base,
+            quarantine,
+        )?);
     }
     if !plan.remove.is_empty() {
         remove_segments(sides, plan.id, &plan.remove)?;

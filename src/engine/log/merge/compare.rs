@@ -17,32 +17,32 @@ const CHUNK: usize = 256 << 10;
 
 /// The result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Likeness {
+pub(super) enum Comparison {
     /// The target holds all bytes of the source.
     TargetHasAll,
     /// The source holds all bytes of the target, and more.
     SourceHasAll,
     /// The copies differ.
-    Unlike,
+    Different,
 }
 
 /// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and unfinished files
 /// make no difference.
-pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Likeness> {
+pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Comparison> {
     let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
-    let likeness = compare_files(sides, stream, &files.0, &files.1)?;
+    let comparison = compare_files(sides, stream, &files.0, &files.1)?;
     // Most streams have equal files in both logs: then no header needs to be read.
-    if files.0 == files.1 && likeness == Likeness::TargetHasAll {
-        return Ok(likeness);
+    if files.0 == files.1 && comparison == Comparison::TargetHasAll {
+        return Ok(comparison);
     }
     let segments = (segments_of(sides, Side::Target, stream)?, segments_of(sides, Side::Source, stream)?);
-    if files == segments { Ok(likeness) } else { compare_files(sides, stream, &segments.0, &segments.1) }
+    if files == segments { Ok(comparison) } else { compare_files(sides, stream, &segments.0, &segments.1) }
 }
 
-fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[Seq]) -> Result<Likeness> {
+fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[Seq]) -> Result<Comparison> {
     let common = target.len().min(source.len());
     if target.get(..common) != source.get(..common) {
-        return Ok(Likeness::Unlike);
+        return Ok(Comparison::Different);
     }
     let lengths = target.len().cmp(&source.len());
     for (n, base) in target.iter().take(common).enumerate() {
@@ -51,15 +51,15 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
         match (longer, lengths) {
             (Some(Ordering::Equal), _) => {}
             (Some(Ordering::Greater), Ordering::Equal | Ordering::Greater) if last => {
-                return Ok(Likeness::TargetHasAll);
+                return Ok(Comparison::TargetHasAll);
             }
             (Some(Ordering::Less), Ordering::Equal | Ordering::Less) if last => {
-                return Ok(Likeness::SourceHasAll);
+                return Ok(Comparison::SourceHasAll);
             }
-            _ => return Ok(Likeness::Unlike),
+            _ => return Ok(Comparison::Different),
         }
     }
-    Ok(if lengths == Ordering::Less { Likeness::SourceHasAll } else { Likeness::TargetHasAll })
+    Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
 /// Compares the target's file of a segment to the source's: the greater one holds all frames of the other. `None` if neither
@@ -77,12 +77,12 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
         let left = a.bytes(at, CHUNK).map_err(|e| Error::io("read segment", &a_path, e))?;
         let right = b.bytes(at, CHUNK).map_err(|e| Error::io("read segment", &b_path, e))?;
         let len = left.len().min(right.len());
-        let like = match left.get(..len) == right.get(..len) {
+        let equal = match left.get(..len) == right.get(..len) {
             true => len,
             false => left.iter().zip(right).take_while(|(x, y)| x == y).count(),
         };
-        at += like as u64;
-        if like == len && len > 0 {
+        at += equal as u64;
+        if equal == len && len > 0 {
             continue;
         }
         break;

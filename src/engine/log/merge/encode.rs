@@ -13,7 +13,7 @@ use crate::engine::log::merge::end::Lost;
 use crate::engine::log::merge::history::HistoryReader;
 use crate::engine::log::merge::outline::Outline;
 use crate::engine::log::merge::plan::{Action, Plan, Range};
-use crate::engine::log::merge::quarantine::{Quarantined, keep_segment};
+use crate::engine::log::merge::quarantine::{Quarantined, quarantine_segment};
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::log::merge::staged::{Staged, copy_segment};
 use crate::engine::log::read::source::content_len;
@@ -176,12 +176,12 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn encode(&mut self, range: &Range, like: Option<&SegmentHeader>, done: &mut Replaced) -> Result<()> {
+    fn encode(&mut self, range: &Range, replaced: Option<&SegmentHeader>, done: &mut Replaced) -> Result<()> {
         let is_last = range.until.is_none();
         // A file must be replaced by one file, as the links of the chain depend on where segments begin; new entries may fill
         // several.
-        let may_roll = is_last && like.is_none();
-        let mut segment = self.begin(range.base, like)?;
+        let may_roll = is_last && replaced.is_none();
+        let mut segment = self.begin(range.base, replaced)?;
         loop {
             if may_roll && segment.len() >= self.segment_bytes_max && self.upcoming.is_some() {
                 segment.end_frame()?;
@@ -189,7 +189,7 @@ impl<'a> Encoder<'a> {
                 self.chain = self.chain.take().map(|chain| Chain::from_link(chain.link()));
                 if self.plan.target.strays.contains(&self.next) {
                     let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
-                    let kept = keep_segment(storage, into, self.plan.id, self.next, self.quarantine)?;
+                    let kept = quarantine_segment(storage, into, self.plan.id, self.next, self.quarantine)?;
                     done.quarantined.extend(kept);
                 }
                 segment = self.begin(self.next, None)?;
@@ -205,7 +205,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    fn begin(&mut self, base: Seq, like: Option<&SegmentHeader>) -> Result<Encoding<'a>> {
+    fn begin(&mut self, base: Seq, replaced: Option<&SegmentHeader>) -> Result<Encoding<'a>> {
         let mut salt = [0u8; 8];
         let entropy = self.sides.storage.entropy(&mut salt);
         entropy.map_err(|e| Error::io("read random bytes for", self.sides.into, e))?;
@@ -215,9 +215,9 @@ impl<'a> Encoder<'a> {
             base,
             chain: self.chain.as_ref().map_or(Chain::ORIGIN, Chain::link),
             // The header of the next segment may repeat the salt of the replaced one.
-            salt: like.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
+            salt: replaced.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
             previous_salt: self.previous_salt,
-            time: like.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
+            time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
             origin: self.plan.origin,
             domain: like.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
         };

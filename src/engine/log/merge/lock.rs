@@ -21,7 +21,8 @@ pub struct MergeLock {
 }
 
 impl MergeLock {
-    /// Acquires the lock for merges with this quarantine directory, and removes what an interrupted merge left there.
+    /// Acquires the lock for merges with this quarantine directory, and removes the temporary files of an
+    /// interrupted merge.
     ///
     /// Where the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if another
     /// merge has the lock; the directory could not be written.
@@ -50,7 +51,7 @@ impl Hold {
     pub(super) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
         let mut locks = Vec::new();
         // The lock file of a writer whose sync failed has the other name.
-        for name in [names::LOCK_NAME, names::LEFT_NAME] {
+        for name in [names::LOCK_NAME, names::ABANDONED_LOCK_NAME] {
             let path = names::stream_dir(sides.into, stream).join(name);
             match sides.storage.open(&path, OpenMode::ReadWrite) {
                 Ok(file) if matches!(file.try_lock(), Ok(true)) => locks.push(file),

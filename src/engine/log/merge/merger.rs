@@ -16,7 +16,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::format::header::HeaderFault;
 use crate::engine::log::format::names;
 use crate::engine::log::merge::apply::apply;
-use crate::engine::log::merge::compare::{Likeness, compare};
+use crate::engine::log::merge::compare::{Comparison, compare};
 use crate::engine::log::merge::content::{files_of, segments_of};
 use crate::engine::log::merge::family::{Families, Family};
 use crate::engine::log::merge::fork::unite;
@@ -24,7 +24,7 @@ use crate::engine::log::merge::lock::{Hold, MergeLock};
 use crate::engine::log::merge::options::MergeOptions;
 use crate::engine::log::merge::outline::damaged_of;
 use crate::engine::log::merge::plan::Plan;
-use crate::engine::log::merge::quarantine::keep_segment;
+use crate::engine::log::merge::quarantine::quarantine_segment;
 use crate::engine::log::merge::report::{Change, MergeReport, SkipReason, StreamMerge};
 use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
@@ -110,9 +110,9 @@ impl Merger<'_> {
         let mut target_has_all = true;
         for id in &family.source {
             match compare(&self.sides, *id)? {
-                Likeness::TargetHasAll => {}
-                Likeness::SourceHasAll if alone => return self.extend(family, *id),
-                Likeness::SourceHasAll | Likeness::Unlike => target_has_all = false,
+                Comparison::TargetHasAll => {}
+                Comparison::SourceHasAll if alone => return self.extend(family, *id),
+                Comparison::SourceHasAll | Comparison::Different => target_has_all = false,
             }
         }
         if target_has_all {
@@ -144,9 +144,9 @@ impl Merger<'_> {
         let lock = Hold::of(&self.sides, id)?;
         match compare(&self.sides, id)? {
             _ if lock.is_busy() => self.skip(family, SkipReason::Held),
-            Likeness::SourceHasAll => self.copy(id, Change::Extended)?,
+            Comparison::SourceHasAll => self.copy(id, Change::Extended)?,
             // Its writer appended between the first comparison and the lock.
-            Likeness::TargetHasAll | Likeness::Unlike => self.unite(family)?,
+            Comparison::TargetHasAll | Comparison::Different => self.unite(family)?,
         }
         Ok(())
     }
@@ -230,7 +230,13 @@ impl Merger<'_> {
     /// Copies a file of the target into quarantine, before it is replaced or removed.
     fn quarantine(&mut self, id: StreamId, base: Seq) -> Result<()> {
         let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
-        self.report.quarantined.extend(keep_segment(storage, into, id, base, &self.options.quarantine)?);
+        self.report.quarantined.extend(quarantine_segment(
+            storage,
+            into,
+            id,
+            base,
+            &self.options.quarantine,
+        )?);
         Ok(())
     }
 

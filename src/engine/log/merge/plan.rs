@@ -1,4 +1,4 @@
-//! The plan for one stream of the target: which segments stay, which are copied, which are written anew.
+//! The plan for one stream of the target: segments are kept, copied from the source, or written anew.
 //!
 //! Invariants:
 //! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have it mapped.
@@ -28,7 +28,7 @@ use std::io;
 /// The action that a plan takes for a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
-    /// The file of the target stays.
+    /// The file of the target is kept.
     Keep,
     /// The file of the source is copied.
     Copy,
@@ -161,8 +161,8 @@ impl Plan {
             total += 1;
             within += u64::from(seq < target_next);
         }
-        // The cut after the last file of the target needs entries; the other cuts are files, whose names show how far the stream
-        // reaches.
+        // A file bounds the stream even without entries, as its name shows how far the stream reaches. The cut after the last
+        // file of the target is no file.
         let is_file = |base: &Seq| self.target.file(*base).is_some() || self.source.file(*base).is_some();
         ranges.extend(upcoming.filter(is_file).map(range));
         let bases: Vec<Seq> = ranges.iter().skip(1).map(|range| range.base).collect();
@@ -175,7 +175,7 @@ impl Plan {
         let closed = ends.iter().any(|end| end.closed && end.next == next);
         let beyond = next > last.map_or(Seq::FIRST, Seq::next);
         self.mark = (closed || beyond).then_some(next);
-        // An interrupted commit is atomic: its first entry shows that all of it is present.
+        // A commit is atomic: its first entry shows that all of it is present.
         let is_present = |lost: &Lost| lost.torn && last >= Some(lost.next);
         // A stray file that stays in the target still shows the loss.
         let is_shown = |lost: &Lost| {
@@ -205,8 +205,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Returns the action for a segment. `shows_end` is true for the target, and for the source, if the end of its stream shows
-    /// everything that is known of the end.
+    /// Returns the action for a segment. `shows_end` is true for the target, and for the source, if its stream ends with
+    /// everything that is known of the end in either log.
     fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
         let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };

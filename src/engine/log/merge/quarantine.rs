@@ -63,14 +63,14 @@ pub fn quarantine(
     while let Some(item) = reader.next_item()? {
         let Item::Finding(finding) = item else { continue };
         if is_damage(finding.kind) {
-            copied.extend(keep(storage.as_ref(), log, &finding, dir)?);
+            copied.extend(quarantine_finding(storage.as_ref(), log, &finding, dir)?);
         }
     }
     Ok(copied)
 }
 
 /// Copies the whole file of a segment into quarantine.
-pub(super) fn keep_segment(
+pub(super) fn quarantine_segment(
     storage: &dyn Storage,
     log: &Path,
     stream: StreamId,
@@ -79,7 +79,7 @@ pub(super) fn keep_segment(
 ) -> Result<Option<Quarantined>> {
     // The whole file of a foreign segment is copied.
     let finding = Finding { kind: FindingKind::Foreign, stream, segment, offset: 0, len: 0 };
-    keep(storage, log, &finding, dir)
+    quarantine_finding(storage, log, &finding, dir)
 }
 
 /// Removes the temporary files of an interrupted copy.
@@ -93,7 +93,12 @@ pub(super) fn remove_leftovers(storage: &dyn Storage, dir: &Path) -> Result<()> 
     Ok(())
 }
 
-fn keep(storage: &dyn Storage, log: &Path, finding: &Finding, dir: &Path) -> Result<Option<Quarantined>> {
+fn quarantine_finding(
+    storage: &dyn Storage,
+    log: &Path,
+    finding: &Finding,
+    dir: &Path,
+) -> Result<Option<Quarantined>> {
     let Finding { kind, stream, segment, offset, len } = *finding;
     let path = names::segment_path(log, stream, segment);
     let wrap = |e| Error::io("read segment", &path, e);

@@ -86,7 +86,7 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let mut removed = false;
     for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
         let leftover = name.name.starts_with("segment-") && name.name.ends_with(".tmp");
-        let lock = [names::LOCK_NAME, names::LEFT_NAME].contains(&name.name.as_str());
+        let lock = [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name.name.as_str());
         let unfinished = match names::parse_segment(&name.name) {
             Some(base) if name.is_file => {
                 matches!(content_of(storage, sides.into, stream, base)?, Content::Unfinished)

@@ -46,7 +46,7 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
 
 /// Returns true if a writer holds the lock of the stream; false if it does not, or the file system has no locks.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
-    [names::LOCK_NAME, names::LEFT_NAME].iter().any(|name| {
+    [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
         let path = names::stream_dir(log, stream).join(name);
         storage.open(&path, OpenMode::Read).is_ok_and(|file| matches!(file.is_locked(), Ok(true)))
     })

@@ -178,12 +178,13 @@ impl StreamReader {
         self.expected
     }
 
-    /// Time of the last entry seen; 0 for none.
+    /// Returns the time of the last entry that was read; 0 if there is none.
     pub fn last_time(&self) -> u64 {
         self.last_time
     }
 
-    /// The chain after the last entry, if no gap lies between it and the header of its segment (in full mode).
+    /// Returns the chain after the last entry, in a full scan and if no gap lies between the entry and the header of its
+    /// segment.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }

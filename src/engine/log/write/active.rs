@@ -1,7 +1,7 @@
 //! The segment that is being appended to: one write per frame, disk space reserved ahead, the content of its seal.
 //!
 //! Invariants:
-//! 1. A frame is written behind whole frames only. After a failed write the file is truncated to its last whole frame;
+//! 1. A frame is written after whole frames only. After a failed write the file is truncated to its last whole frame;
 //!    until that succeeds, nothing is appended.
 //! 2. After a failed sync nothing is appended or synced again: the content of the disk is unknown.
 //! 3. Disk space is reserved ahead of the writes, in growing steps. The last [`RESERVED`] bytes of it are used only by
@@ -22,11 +22,11 @@ use std::sync::Arc;
 
 /// Bytes reserved for commits that must succeed on a full disk, and for the close mark.
 pub(super) const RESERVED: u64 = 4 << 10;
-/// The least and the greatest step in which space is reserved. Small, as a killed process leaves it behind, and
-/// readers of a live stream scan it.
+/// The least and the greatest step in which space is reserved. They are small, as a killed process leaves the space
+/// unused, and readers of a live stream scan it.
 const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
-/// Least distance in bytes between two frames in the seal's index.
+/// Least distance in bytes between two frames in the index of a seal.
 const INDEX_STEP: u64 = 64 << 10;
 /// Bytes that are collected before they are hashed: long inputs are hashed several times faster than short ones.
 const HASH_STEP: usize = 128 << 10;
@@ -141,7 +141,7 @@ impl ActiveSegment {
         frame_salt(self.salt, self.offset)
     }
 
-    /// Reserves disk space for a write of `len` bytes, and [`RESERVED`] bytes behind it.
+    /// Reserves disk space for a write of `len` bytes, and [`RESERVED`] bytes after it.
     pub(super) fn reserve_room(&mut self, len: u64, room: Room) -> Result<()> {
         let end = self.offset.saturating_add(len);
         let wanted = end.saturating_add(RESERVED);
@@ -150,7 +150,7 @@ impl ActiveSegment {
         }
         let step = (self.room / 2).clamp(STEP_MIN, STEP_MAX);
         let ahead = self.room.saturating_add(step).next_multiple_of(STEP_MIN);
-        // No further than the segment will grow: unused space is released at a close, but not at a rotation, when
+        // Space is reserved only up to the size of the segment: unused space is released at a close, but not at a rotation, when
         // other processes may have the segment mapped.
         let mut result = self.grow(wanted.max(ahead.min(self.bytes_max.saturating_add(RESERVED))));
         if result.is_err() && wanted > self.room {
@@ -233,10 +233,10 @@ impl ActiveSegment {
         written.map_err(|e| Error::io("clear the end of segment", &self.path, e))
     }
 
-    /// Releases the space behind the last frame. Only for the last segment of a stream: other processes may have an
+    /// Releases the space after the last frame. Allowed only for the last segment of a stream: other processes may have an
     /// earlier one mapped.
     pub(super) fn trim(&mut self) {
-        // If that fails, zeros remain behind the last frame; readers accept them.
+        // If that fails, zeros remain after the last frame; readers accept them.
         if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
             self.room = self.offset;
         }

@@ -301,12 +301,12 @@ impl Claims<'_> {
     /// Reverts [`Claims::forbid_continuation`]. If the storage refuses, the stream is never continued.
     pub(super) fn allow_continuation(&self, stream: StreamId) {
         let dir = names::stream_dir(self.log, stream);
-        let _ = self.storage.rename(&dir.join(names::LEFT_NAME), &dir.join(names::LOCK_NAME));
+        let _ = self.storage.rename(&dir.join(names::ABANDONED_LOCK_NAME), &dir.join(names::LOCK_NAME));
     }
 
     /// Prevents other processes from continuing the stream. Returns false if the storage refused.
     pub(super) fn forbid_continuation(&self, stream: StreamId) -> bool {
         let dir = names::stream_dir(self.log, stream);
-        self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::LEFT_NAME)).is_ok()
+        self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::ABANDONED_LOCK_NAME)).is_ok()
     }
 }

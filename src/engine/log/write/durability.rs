@@ -1,4 +1,4 @@
-//! The durability of an append, and what each level can lose.
+//! The durability of an append, and the possible losses of each level.
 //!
 //! | | a killed process loses | a power cut loses |
 //! |---|---|---|
@@ -18,7 +18,7 @@ pub enum Durability {
     Batched,
     /// Written to the kernel: survives the death of the process, not of the machine.
     Flush,
-    /// Synced to disk: survives a power cut, if the disk honours syncs.
+    /// Synced to disk: survives a power cut, if the disk performs syncs.
     Fsync,
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 /// An acknowledged commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Committed {
     /// The stamp of its first entry. Time and number of each further entry are greater by one.
     pub first: Stamp,
@@ -63,7 +64,7 @@ impl Log {
     ///
     /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share.
     /// Errors: the events do not fit a commit, or the storage refused. Then none of them is acknowledged, and the log is
-    /// unchanged; only after a failed sync it may contain them all the same.
+    /// unchanged; after a failed sync the log may still contain them.
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
         Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
     }
@@ -73,7 +74,7 @@ impl Log {
         Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
     }
 
-    /// Appends a small commit with [`Durability::Fsync`] that must succeed on a full disk too, such as the last one of
+    /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last one of
     /// a unit of work. May use the disk space reserved for that. Also returns the head that covers the commit.
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let (done, head) =

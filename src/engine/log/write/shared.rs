@@ -4,7 +4,7 @@
 //! 1. One writer per stream: the holder of the stream's lock, in the folder and boot it was created in.
 //! 2. An acknowledged commit is a whole frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
 //!    process with its numbers (`Batched`). A number is assigned once.
-//! 3. After an error nothing is appended behind bytes that may be part of a frame: the segment is truncated to its last
+//! 3. After an error nothing is appended after bytes that may be part of a frame: the segment is truncated to its last
 //!    whole frame; if that fails, the stream continues in a new segment.
 //! 4. After a failed sync the stream continues in a new segment, and every append that waited for the sync returns the
 //!    error. The stream's lock file is renamed, so that no other process continues it, and it gets no close mark.
@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+/// The parts of a log that its threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) storage: Arc<dyn Storage>,
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     /// Signalled when a batch has begun, or the log is dropped.
     pub(super) batch_begun: Condvar,
 }
+/// The state that changes under the lock of a log.
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -265,7 +267,7 @@ impl Shared {
         let claims = self.claims(unmarked);
         let result = claims.create_next(active, clock.tick(self.storage.now(), 1));
         if let Err(e) = &result {
-            // On a full disk the header is never complete, so no reader took the old segment for finished.
+            // On a full disk the header is never complete, so that no reader treated the old segment as finished.
             active.segment.may_be_mapped |= e.code() != "storage_full";
             if claims.has_next(active) {
                 self.mark_unsynced(state);
