@@ -25,7 +25,7 @@ use crate::engine::blob::BlobStore;
 use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{Projector, ProjectorOptions};
+use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{DirEntry, Storage, exists};
 use crate::interpretation::{
@@ -92,8 +92,7 @@ impl Contexta {
         let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::default() };
         let projector = Projector::new(
             Arc::clone(&storage),
-            paths.log(),
-            projections,
+            ProjectorPaths { log: paths.log(), generations: projections },
             projector_options,
             crate::projections::all(),
         );
