@@ -14,8 +14,8 @@ use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::projection::{
-    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind,
-    TableSpec, Tables, View, current,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths,
+    TableKind, TableSpec, Tables, View, current,
 };
 use contexta::engine::storage::os::OsStorage;
 use serde::{Deserialize, Serialize};
@@ -118,8 +118,8 @@ fn log(dir: &Path) -> Log {
 }
 
 fn projector(dir: &Path) -> Projector<ColdRoom> {
-    let (log, tables) = (dir.join("log"), dir.join("tables"));
-    Projector::new(OsStorage::shared(), log, tables, ProjectorOptions::new(DOMAIN), vec![Box::new(Sensors)])
+    let paths = ProjectorPaths { log: dir.join("log"), generations: dir.join("tables") };
+    Projector::new(OsStorage::shared(), paths, ProjectorOptions::new(DOMAIN), vec![Box::new(Sensors)])
 }
 
 fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {

@@ -9,8 +9,8 @@ use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };
 use contexta::engine::projection::{
-    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, Register,
-    TableKind, TableSpec, Tables, Version, View,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths,
+    Register, TableKind, TableSpec, Tables, Version, View,
 };
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
@@ -310,7 +310,8 @@ impl Workspace {
         let domain = domain();
         let options = ProjectorOptions { domain, publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
         let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
-        Projector::new(storage, self.log_dir(), self.root.join("projections"), options, projections)
+        let paths = ProjectorPaths { log: self.log_dir(), generations: self.root.join("projections") };
+        Projector::new(storage, paths, options, projections)
     }
 
     pub(crate) fn streams(&self) -> Vec<StreamId> {

@@ -11,11 +11,13 @@ use contexta::engine::error::Error;
 use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, RebuildReason,
+    TableKind, TableSpec, Tables,
 };
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::cell::Cell;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -658,6 +660,33 @@ fn digest_of_interleaved_series_does_not_depend_on_their_chunks() {
 }
 
 #[test]
+fn question_that_finds_damage_is_asked_again_after_a_rebuild() {
+    #[derive(Debug, PartialEq)]
+    struct Own;
+    impl From<Error> for Own {
+        fn from(_: Error) -> Own {
+            Own
+        }
+    }
+    let (workspace, _log) = one_stream(3);
+    let reader = workspace.projector(2, true);
+    let asked = Cell::new(0);
+    let answer = reader.read(|view| {
+        asked.set(asked.get() + 1);
+        if asked.get() == 1 { Err(view.damaged("a malformed row").into()) } else { Ok(view.notes().to_vec()) }
+    });
+    let notes: Result<Vec<Note>, Own> = answer;
+    let reason = RebuildReason::Damaged("a malformed row".into());
+    assert!(matches!(&notes.unwrap()[..], [Note::Rebuilt { reason: r, .. }] if *r == reason));
+    assert_eq!(asked.get(), 2);
+    let refused = reader.read(|_| {
+        asked.set(asked.get() + 1);
+        Err::<(), Own>(Own)
+    });
+    assert_eq!((refused, asked.get()), (Err(Own), 3), "without damage the question is asked once");
+}
+
+#[test]
 fn generation_is_published_while_views_of_the_previous_one_are_open() {
     let (workspace, log) = one_stream(3);
     let reader = workspace.projector(2, true);
@@ -824,8 +853,8 @@ const OWN: TableSpec = TableSpec::new("_own", TableKind::Set);
 fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
     let boxed = misfits.into_iter().map(|m| Box::new(m) as Box<dyn Projection<Toy>>).collect();
     let storage = workspace.disk.process(2);
-    let dir = workspace.root.join("projections");
-    Projector::new(storage, workspace.log_dir(), dir, ProjectorOptions::new(domain()), boxed)
+    let paths = ProjectorPaths { log: workspace.log_dir(), generations: workspace.root.join("projections") };
+    Projector::new(storage, paths, ProjectorOptions::new(domain()), boxed)
 }
 
 #[test]
@@ -902,9 +931,10 @@ fn undeclared_table_cannot_be_read() {
 fn swapped_directories_are_an_error() {
     let (workspace, _log) = one_stream(2);
     let exchanged = |workspace: &Workspace| {
-        let (log, dir) = (workspace.root.join("projections"), workspace.log_dir());
+        let paths =
+            ProjectorPaths { log: workspace.root.join("projections"), generations: workspace.log_dir() };
         let storage = workspace.disk.process(2);
-        Projector::<Toy>::new(storage, log, dir, ProjectorOptions::new(domain()), Vec::new())
+        Projector::<Toy>::new(storage, paths, ProjectorOptions::new(domain()), Vec::new())
     };
     // Once before there are projection files, and once afterwards.
     for _ in 0..2 {

@@ -10,7 +10,7 @@ use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::{Durability, FindingKind, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
-use contexta::engine::projection::{Applied, Projection, Projector, ProjectorOptions, TableSpec, Tables};
+use contexta::engine::projection::{Applied, Projection, Projector, ProjectorOptions, ProjectorPaths, TableSpec, Tables};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::{Error, Result};
 use contexta::recovery::{RebuildOptions, VerifyOptions};
@@ -90,9 +90,9 @@ fn write(disk: &SimDisk, process: u32, domain: Domain, closed: bool) -> StreamId
 }
 
 fn projector(disk: &SimDisk, process: u32, domain: Domain) -> Projector<Job> {
-    let (log, dir) = (PathBuf::from("/w/log"), PathBuf::from("/w/projections"));
+    let paths = ProjectorPaths { log: "/w/log".into(), generations: "/w/projections".into() };
     let options = ProjectorOptions::new(domain);
-    Projector::new(disk.process(process), log, dir, options, vec![Box::new(NoTables)])
+    Projector::new(disk.process(process), paths, options, vec![Box::new(NoTables)])
 }
 
 fn files(disk: &SimDisk) -> BTreeMap<PathBuf, Vec<u8>> {

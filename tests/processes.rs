@@ -18,7 +18,8 @@ use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq,
 use contexta::engine::log::directory::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::projection::{
-    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, TableKind,
+    TableSpec, Tables,
 };
 use contexta::engine::storage::os::OsStorage;
 use contexta::recovery::{Outcome, RebuildOptions, VerifyOptions};
@@ -127,7 +128,8 @@ impl Projection<Piece> for Pieces {
 fn projector(dir: &Path) -> Projector<Piece> {
     let options = ProjectorOptions { publish: true, ..ProjectorOptions::new(domain()) };
     let projections: Vec<Box<dyn Projection<Piece>>> = vec![Box::new(Pieces)];
-    Projector::new(OsStorage::shared(), dir.join("log"), dir.join("projections"), options, projections)
+    let paths = ProjectorPaths { log: dir.join("log"), generations: dir.join("projections") };
+    Projector::new(OsStorage::shared(), paths, options, projections)
 }
 
 /// The number of entries that a view of the tables counts.

@@ -14,7 +14,8 @@ use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::projection::digest::TablesDigest;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, TableKind,
+    TableSpec, Tables,
 };
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
@@ -179,8 +180,8 @@ impl Good {
 
 fn projector(storage: Arc<dyn Storage>, publish: bool) -> Projector<Thing> {
     let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::new(domain()) };
-    let log = PathBuf::from("/w/log");
-    Projector::new(storage, log, PathBuf::from("/w/projections"), options, vec![Box::new(Things)])
+    let paths = ProjectorPaths { log: "/w/log".into(), generations: "/w/projections".into() };
+    Projector::new(storage, paths, options, vec![Box::new(Things)])
 }
 
 #[derive(Debug)]

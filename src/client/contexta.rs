@@ -9,7 +9,7 @@ use crate::engine::blob::BlobStore;
 use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{Projector, ProjectorOptions};
+use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{Storage, exists};
 use crate::interpretation::{
@@ -224,8 +224,7 @@ impl Options {
         let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::new(DOMAIN) };
         let projector = Projector::new(
             Arc::clone(&storage),
-            paths.log(),
-            projections,
+            ProjectorPaths { log: paths.log(), generations: projections },
             projector_options,
             crate::projections::all(),
         );

@@ -80,11 +80,12 @@ impl BlobStore {
         if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
             return Ok(true);
         }
-        // Verified first, because `ingest_file` would store damaged content under the digest of that content.
+        // Verified first, because `ingest` would store damaged content under the digest of that content.
         if !other.verify(digest, &[])? {
             return Ok(false);
         }
-        Ok(self.ingest_file(&other.path(digest))?.digest == *digest)
+        let content = other.open(digest)?;
+        Ok(self.ingest(&mut FileReader::new(content))?.digest == *digest)
     }
 
     /// Returns the digests of all bodies, directory by directory; none if the store does not exist.

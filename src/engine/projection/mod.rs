@@ -8,13 +8,12 @@
 //!
 //! Files, lowest first; each imports only files above it:
 //! ```text
-//! note, block, table, point, version          values
-//! chunk, register                             rows of series and of their summaries
-//! cursor, moved, generation, overlay          files on disk, and their images
-//! tables, definition, own_tables              writing rows
-//! rows, version_rows, series_rows, register_rows, view, digest    reading rows
-//! log_access, confirm, stream_commits, step, catch_up             applying entries
-//! generation_dir, projector                   both together
+//! note, block, options, table, point, version, damage              values
+//! chunk, register, cursor, moved, generation, overlay, site        rows, files, and images of files
+//! tables, definition, own_tables, opened                           writing rows
+//! rows, version_rows, series_rows, register_rows, view, digest     reading rows
+//! log_access, confirm, stream_commits, step, catch_up              applying entries
+//! generation_dir, projector                                        publishing, and the whole
 //! ```
 
 pub mod block;
@@ -53,7 +52,7 @@ pub use cursor::LogPosition;
 pub use definition::{Applied, Projection};
 pub use digest::TablesDigest;
 pub use note::{CatchUp, Note, RebuildReason};
-pub use options::{Progress, ProjectorOptions};
+pub use options::{Progress, ProjectorOptions, ProjectorPaths};
 pub use point::{Point, PointOrder};
 pub use projector::Projector;
 pub use register::Register;

@@ -1,7 +1,16 @@
-//! Options of a projector.
+//! Directories and options of a projector.
 
 use crate::engine::domain::Domain;
 use std::path::PathBuf;
+
+/// The directories of a projector.
+#[derive(Debug, Clone)]
+pub struct ProjectorPaths {
+    /// The directory of the log.
+    pub log: PathBuf,
+    /// The directory of the generations.
+    pub generations: PathBuf,
+}
 
 /// Options of a projector.
 #[derive(Debug, Clone)]

@@ -11,6 +11,7 @@ use crate::engine::projection::block::{BLOCK_LEN, Block, BlockSource};
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at, temporary_path, write_all_at};
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -168,21 +169,26 @@ fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "an access beyond the end of the image")
 }
 
-/// Calls `f` with each block that `offset .. offset + len` touches: number, start in the block, range in the buffer.
-fn for_each_block(
-    offset: u64,
-    len: usize,
-    mut f: impl FnMut(u64, usize, std::ops::Range<usize>) -> io::Result<()>,
-) -> io::Result<()> {
+/// The part of a read or write that falls into one block.
+struct Part {
+    /// The number of the block.
+    number: u64,
+    /// The first byte in the block.
+    start: usize,
+    /// The bytes in the buffer of the read or write.
+    range: Range<usize>,
+}
+
+/// Divides `offset .. offset + len` at the borders of blocks.
+fn parts(offset: u64, len: usize) -> impl Iterator<Item = Part> {
     let mut done = 0usize;
-    while done < len {
+    std::iter::from_fn(move || {
         let at = offset + done as u64;
         let start = (at % BLOCK_LEN as u64) as usize;
-        let n = (BLOCK_LEN - start).min(len - done);
-        f(at / BLOCK_LEN as u64, start, done..done + n)?;
-        done += n;
-    }
-    Ok(())
+        let range = done..done + (BLOCK_LEN - start).min(len - done);
+        done = range.end;
+        (!range.is_empty()).then_some(Part { number: at / BLOCK_LEN as u64, start, range })
+    })
 }
 
 impl BlockSource for Overlay {
@@ -207,12 +213,12 @@ impl redb::StorageBackend for Overlay {
             return Err(outside());
         }
         let mut block = [0u8; BLOCK_LEN];
-        for_each_block(offset, out.len(), |number, start, range| {
+        for Part { number, start, range } in parts(offset, out.len()) {
             self.block_of(&pages, number, &mut block)?;
             let from = block.get(start..start + range.len()).ok_or_else(outside)?;
             out.get_mut(range).ok_or_else(outside)?.copy_from_slice(from);
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -240,12 +246,11 @@ impl redb::StorageBackend for Overlay {
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > pages.len) {
             return Err(outside());
         }
-        for_each_block(offset, data.len(), |number, start, range| {
+        for Part { number, start, range } in parts(offset, data.len()) {
             let from = data.get(range).ok_or_else(outside)?;
             let block = self.resident(&mut pages, number, from.len() == BLOCK_LEN)?;
             block.get_mut(start..start + from.len()).ok_or_else(outside)?.copy_from_slice(from);
-            Ok(())
-        })?;
+        }
         self.spill_if_large(&mut pages);
         Ok(())
     }

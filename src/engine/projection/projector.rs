@@ -22,7 +22,7 @@ use crate::engine::projection::generation::{self, Found, Generation};
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
-use crate::engine::projection::options::{Progress, ProjectorOptions};
+use crate::engine::projection::options::{Progress, ProjectorOptions, ProjectorPaths};
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
@@ -35,7 +35,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
@@ -85,17 +85,16 @@ impl<F: From<Error>> From<Error> for Failure<F> {
 }
 
 impl<E: Event> Projector<E> {
-    /// Creates a projector for the log in `log`, with its generations in `dir`. Opens nothing yet.
+    /// Creates a projector of these directories. Opens nothing yet.
     pub fn new(
         storage: Arc<dyn Storage>,
-        log: PathBuf,
-        dir: PathBuf,
+        paths: ProjectorPaths,
         options: ProjectorOptions,
         projections: Vec<Box<dyn Projection<E>>>,
     ) -> Projector<E> {
         let tables = projections.iter().flat_map(|p| p.tables().iter().copied()).collect();
         Projector {
-            site: Arc::new(Site { storage, domain: options.domain, log, dir, tables }),
+            site: Arc::new(Site { storage, domain: options.domain, log: paths.log, dir: paths.generations, tables }),
             fingerprint: fingerprint(options.domain, &projections),
             options,
             misuse: misuse(&projections),

@@ -219,7 +219,7 @@ impl<'a> Encoder<'a> {
             previous_salt: self.previous_salt,
             time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
             origin: self.plan.origin,
-            domain: like.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
+            domain: replaced.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
         };
         self.previous_salt = header.salt;
         let mut staged = Staged::new(self.sides, self.plan.id, base)?;
