@@ -21,6 +21,7 @@ pub mod entry;
 pub mod error;
 pub mod log;
 pub(crate) mod parallel;
+pub mod progress;
 pub mod projection;
 pub mod storage;
 

@@ -2,9 +2,9 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
+use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
 use crate::recovery::error::Result;
-use crate::recovery::progress::Progress;
 use crate::store::{Note, Severity};
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub fn merge(
     storage: &Arc<dyn Storage>,
     logs: &MergeOptions,
     bodies: (&BlobStore, &BlobStore),
-    progress: &Progress,
+    progress: Progress<'_>,
 ) -> Result<MergeReport> {
     let lock = MergeLock::acquire(storage.as_ref(), &logs.quarantine)?;
     let (from, into) = bodies;

@@ -8,14 +8,13 @@
 pub mod error;
 pub mod inspect;
 pub mod merge;
-mod progress;
 pub mod rebuild;
 pub mod verify;
 
 pub use crate::engine::chain::Head;
+pub use crate::engine::progress::Progress;
 pub use error::{Error, Result};
 pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;
-pub use progress::Progress;
 pub use rebuild::{RebuildOptions, RebuildReport};
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};

@@ -11,10 +11,10 @@ use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
+use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
 use crate::projections::entry::Captured;
 use crate::recovery::error::Result;
-use crate::recovery::progress::Progress;
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ const COMPARISONS_MAX: usize = 2;
 
 /// Options of a check.
 #[derive(Debug, Clone)]
-pub struct VerifyOptions {
+pub struct VerifyOptions<'a> {
     /// `true` to hash every body.
     pub bodies: bool,
     /// `true` to compare the projections with a rebuild.
@@ -34,12 +34,12 @@ pub struct VerifyOptions {
     /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as long.
     pub heads: Vec<Head>,
     /// Receiver of the bytes of log that are done, and of their total.
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
-impl Default for VerifyOptions {
-    fn default() -> VerifyOptions {
-        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::NONE }
+impl Default for VerifyOptions<'_> {
+    fn default() -> Self {
+        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::none() }
     }
 }
 
@@ -151,7 +151,7 @@ pub fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
     store: &Store,
-    options: VerifyOptions,
+    options: VerifyOptions<'_>,
 ) -> Result<VerifyReport> {
     let mut report = VerifyReport {
         outcome: Outcome::Whole,
