@@ -127,7 +127,7 @@ fn retired(table: &mut Table, streams: usize) {
             &scratch.path().join("aside"),
         );
         let begun = Instant::now();
-        assert_eq!(merge(&storage, &options, &Progress::NONE).unwrap().streams.len(), streams);
+        assert_eq!(merge(&storage, &options, Progress::none()).unwrap().streams.len(), streams);
         let texts =
             [&format!("merge of {streams} streams into {what}"), &milliseconds(begun.elapsed()), "", "", ""];
         table.row(texts.map(|text| text as &str), None);

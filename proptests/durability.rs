@@ -263,12 +263,12 @@ fn merge_skips_stream_of_running_writer_after_failed_sync() {
     workspace.flip(&path, (frame.bytes.0 as usize + 60) * 8);
     let quarantine = workspace.root.join("quarantine");
     let options = MergeOptions::new(domain(), &backup.log_dir(), &workspace.log_dir(), &quarantine);
-    let report = merge(&workspace.disk.process(50), &options, &Progress::NONE).unwrap();
+    let report = merge(&workspace.disk.process(50), &options, Progress::none()).unwrap();
     log.append(&tag(5), Durability::Fsync).unwrap();
     log.append(&tag(6), Durability::Fsync).unwrap();
     assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
     workspace.kill(log);
-    merge(&workspace.disk.process(51), &options, &Progress::NONE).unwrap();
+    merge(&workspace.disk.process(51), &options, Progress::none()).unwrap();
     let kept = tags(&workspace);
     assert!((0..7).all(|n| kept.contains(&n)), "{kept:?} after {report:?}");
 }

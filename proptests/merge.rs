@@ -60,7 +60,7 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
         &into.root.join("quarantine"),
     );
     options.segment_bytes_max = SMALL;
-    merge(storage, &options, &Progress::NONE)
+    merge(storage, &options, Progress::none())
 }
 
 /// Merges and checks the promises of every merge: the source is unchanged, a second merge does nothing, and every

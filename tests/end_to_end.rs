@@ -15,8 +15,8 @@ use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const LOG_ONLY: VerifyOptions =
-    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::NONE };
+const LOG_ONLY: VerifyOptions<'static> =
+    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
 
 #[test]
 fn queries_return_the_captured_values() {

@@ -10,7 +10,9 @@ use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::{Durability, FindingKind, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
-use contexta::engine::projection::{Applied, Projection, Projector, ProjectorOptions, ProjectorPaths, TableSpec, Tables};
+use contexta::engine::projection::{
+    Applied, Projection, Projector, ProjectorOptions, ProjectorPaths, TableSpec, Tables,
+};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::{Error, Result};
 use contexta::recovery::{RebuildOptions, VerifyOptions};
@@ -223,11 +225,11 @@ fn merge_with_a_log_of_another_domain_writes_nothing() {
     let [log, target, quarantine] = ["/w/log", "/t/log", "/t/quarantine"].map(Path::new);
     for (from, into) in [(log, target), (target, log)] {
         let options = MergeOptions::new(other, from, into, quarantine);
-        is_foreign(merge(&disk.process(2), &options, &Progress::NONE), other, jobs(1), stream);
+        is_foreign(merge(&disk.process(2), &options, Progress::none()), other, jobs(1), stream);
     }
     assert_eq!(files(&disk), before);
     let options = MergeOptions::new(jobs(1), log, target, quarantine);
-    assert_eq!(merge(&disk.process(2), &options, &Progress::NONE).unwrap().streams.len(), 1);
+    assert_eq!(merge(&disk.process(2), &options, Progress::none()).unwrap().streams.len(), 1);
 }
 
 #[test]

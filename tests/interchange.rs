@@ -72,7 +72,11 @@ fn dumped_entries(contexta: &Contexta) -> Vec<DumpedEntry> {
     contexta.dump_log(None).unwrap().map(entry).collect()
 }
 
-fn import_with(contexta: &Contexta, text: &str, settings: ImportSettings) -> contexta::Result<ImportReport> {
+fn import_with(
+    contexta: &Contexta,
+    text: &str,
+    settings: ImportSettings<'_>,
+) -> contexta::Result<ImportReport> {
     contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings)
 }
 

@@ -115,7 +115,7 @@ fn sample(seed: u64) -> Files {
         disk.overwrite(&other.join(path), bytes);
     }
     let options = MergeOptions::new(domain(), other, log, Path::new("/w/quarantine"));
-    let report = merge(&disk.process(5), &options, &Progress::NONE).unwrap();
+    let report = merge(&disk.process(5), &options, Progress::none()).unwrap();
     assert_eq!(report.forks.len(), 1);
     files(&disk, log)
 }

@@ -42,7 +42,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("memmap2", &["src/engine/storage/os.rs"], "Storage and File::map"),
     ("rayon", &["src/engine/parallel.rs"], "engine::parallel"),
     ("std::{", &[], "one path a line, so that what it names can be seen"),
-    ("contexta::", &["src/main.rs"], "the path that names its floor"),
+    ("contexta::", &["src/main.rs", "src/client/"], "the path that names its floor"),
     (
         "std::fs",
         &[

@@ -16,9 +16,9 @@ use contexta::{Contexta, MergeSettings, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LOG_ONLY: VerifyOptions =
-    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::NONE };
-/// A message of which two do not fit into one segment of a [`small`] workspace.
+const LOG_ONLY: VerifyOptions<'static> =
+    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
+/// A message so long that two of them do not fit into one segment of [`small`] workspaces.
 const LONG: usize = 40_000;
 
 /// Opens the workspace `/x/w` with the smallest permitted segments.
@@ -40,7 +40,7 @@ fn long_run(storage: Arc<dyn Storage>, id: &str, events: usize) -> contexta::Res
     Ok(())
 }
 
-fn verified(storage: Arc<dyn Storage>, workspace: &str, options: VerifyOptions) -> VerifyReport {
+fn verified(storage: Arc<dyn Storage>, workspace: &str, options: VerifyOptions<'_>) -> VerifyReport {
     let checked = Options::new(workspace).storage(storage).read_only().open().unwrap();
     checked.verify(options).unwrap()
 }

@@ -64,7 +64,7 @@ fn act(action: Action, workspace: &Workspace, acknowledged: &Acknowledged) -> Op
             let copy = workspace.copy_to("/copy");
             let quarantine = workspace.root.join("quarantine");
             let options = MergeOptions::new(domain(), &copy.log_dir(), &workspace.log_dir(), &quarantine);
-            merge(&workspace.disk.process(3), &options, &Progress::NONE).unwrap();
+            merge(&workspace.disk.process(3), &options, Progress::none()).unwrap();
         }
         Action::Read => drop(workspace.projector(4, true).read(PlainTables::read).unwrap()),
     }

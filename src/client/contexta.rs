@@ -8,6 +8,7 @@ use crate::client::workspace::{Create, prepare};
 use crate::engine::blob::BlobStore;
 use crate::engine::log::Log;
 use crate::engine::log::merge::MergeOptions;
+use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
 use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
 use crate::engine::storage::os::OsStorage;
@@ -18,8 +19,8 @@ use crate::interpretation::{
 };
 use crate::projections::DOMAIN;
 use crate::recovery::{
-    DumpItem, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport,
-    inspect, merge, rebuild, verify,
+    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
+    merge, rebuild, verify,
 };
 use crate::store::{Head, Journal, Note, Store};
 use std::path::Path;
@@ -140,16 +141,16 @@ impl Contexta {
     }
 
     /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
-    pub fn verify(&self, options: VerifyOptions) -> Result<VerifyReport> {
+    pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
         Ok(verify::verify(&self.storage, &self.paths.log(), &self.store, options)?)
     }
 
     /// Discards the projections and derives them from the log again.
-    pub fn rebuild(&self, options: RebuildOptions) -> Result<RebuildReport> {
+    pub fn rebuild(&self, options: RebuildOptions<'_>) -> Result<RebuildReport> {
         if !self.writes.tables {
             return Err(Error::ReadOnly { what: "the tables" });
         }
-        Ok(rebuild::rebuild(&self.store, &options)?)
+        Ok(rebuild::rebuild(&self.store, options)?)
     }
 
     /// Returns an error if the log or the bodies are read-only.
@@ -166,7 +167,7 @@ impl Contexta {
 
     /// Copies bodies and streams of the workspace at `from` into this one. The other workspace is only read. A second merge of
     /// the same workspace changes nothing.
-    pub fn merge(&self, from: impl AsRef<Path>, settings: MergeSettings) -> Result<MergeReport> {
+    pub fn merge(&self, from: impl AsRef<Path>, settings: MergeSettings<'_>) -> Result<MergeReport> {
         self.check_writes()?;
         let other = Paths::new(from.as_ref());
         prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
@@ -176,7 +177,7 @@ impl Contexta {
         };
         let bodies =
             |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
-        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), &settings.progress)?)
+        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
     }
 
     /// Returns the digest of all tables, and notes on entries missing in the log. Equal entries give equal digests.
@@ -199,10 +200,10 @@ impl Contexta {
 }
 
 /// Options of [`Contexta::merge`].
-#[derive(Debug, Clone, Default)]
-pub struct MergeSettings {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MergeSettings<'a> {
     /// Receiver of the bytes of the other log that are done, and of their total.
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
 impl Options {

@@ -38,7 +38,7 @@ impl std::fmt::Debug for ImportSource<'_> {
 
 /// Options of [`Contexta::import_jsonl`].
 #[derive(Debug, Clone, Default)]
-pub struct ImportSettings {
+pub struct ImportSettings<'a> {
     /// The directory of the bodies.
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first refused line; `false` to write it to the quarantine and continue.
@@ -46,22 +46,22 @@ pub struct ImportSettings {
     /// The registry that extensions are checked by.
     pub registry: Option<ExtensionRegistry>,
     /// Receiver of the bytes that are read, and of the length of the file (0 for a reader).
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
 /// Options of [`Contexta::export_jsonl`] and [`Contexta::export_jsonl_file`].
 #[derive(Debug, Clone, Default)]
-pub struct ExportSettings {
+pub struct ExportSettings<'a> {
     /// The entries to export; by default all.
     pub filter: ExportFilter,
     /// The place of the bodies.
     pub bodies: BodiesTarget,
     /// Receiver of the number of entries that are read; the total is not known and reported as 0.
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
-impl From<&ExportFilter> for ExportSettings {
-    fn from(filter: &ExportFilter) -> ExportSettings {
+impl From<&ExportFilter> for ExportSettings<'_> {
+    fn from(filter: &ExportFilter) -> Self {
         ExportSettings { filter: filter.clone(), ..ExportSettings::default() }
     }
 }
@@ -109,7 +109,11 @@ impl Contexta {
     /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are written
     /// to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced when this
     /// returns.
-    pub fn import_jsonl(&self, source: ImportSource<'_>, settings: ImportSettings) -> Result<ImportReport> {
+    pub fn import_jsonl(
+        &self,
+        source: ImportSource<'_>,
+        settings: ImportSettings<'_>,
+    ) -> Result<ImportReport> {
         self.check_writes()?;
         // An import looks up existing records before it appends: two at once would append the same records twice. On a file
         // system without locks the user has to prevent that.
@@ -187,10 +191,10 @@ impl Contexta {
     }
 
     /// Exports JSON lines (docs/INTERCHANGE.md) to a writer. Bodies are exported only to [`BodiesTarget::Dir`].
-    pub fn export_jsonl(
+    pub fn export_jsonl<'s>(
         &self,
         out: &mut dyn Write,
-        settings: impl Into<ExportSettings>,
+        settings: impl Into<ExportSettings<'s>>,
     ) -> Result<ExportReport> {
         let settings = settings.into();
         let mut out = BufWriter::with_capacity(BUFFER, out);
@@ -200,10 +204,10 @@ impl Contexta {
     /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines are
     /// compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an existing
     /// file keeps its permissions.
-    pub fn export_jsonl_file(
+    pub fn export_jsonl_file<'s>(
         &self,
         path: &Path,
-        settings: impl Into<ExportSettings>,
+        settings: impl Into<ExportSettings<'s>>,
     ) -> Result<ExportReport> {
         let settings = settings.into();
         if self.storage.info(path).is_ok_and(|info| !info.is_file && !info.is_dir) {
@@ -227,7 +231,7 @@ impl Contexta {
         &self,
         out: &mut dyn Write,
         path: &Path,
-        settings: &ExportSettings,
+        settings: &ExportSettings<'_>,
         bodies: Option<&ExportBodies>,
     ) -> Result<ExportReport> {
         let mut out = BufWriter::with_capacity(BUFFER, out);
@@ -247,7 +251,7 @@ impl Contexta {
     fn export_lines(
         &self,
         out: &mut dyn Write,
-        settings: &ExportSettings,
+        settings: &ExportSettings<'_>,
         bodies: Option<&ExportBodies>,
     ) -> Result<ExportReport> {
         let report_entries = |done| settings.progress.report(done, 0);

@@ -1,53 +1,54 @@
-//! [`Progress`]: the receiver of the progress of a long operation.
+//! Progress of a long operation.
 
 use std::fmt;
-use std::sync::Arc;
 
-type Receiver = dyn Fn(u64, u64) + Send + Sync;
+/// The receiver of the progress of a long operation. The default ignores it.
+#[derive(Clone, Copy, Default)]
+pub struct Progress<'a> {
+    receiver: Option<&'a (dyn Fn(u64, u64) + Sync)>,
+}
 
-/// A receiver of the progress of a long operation. The default ignores all reports.
-#[derive(Clone, Default)]
-pub struct Progress(Option<Arc<Receiver>>);
-
-impl Progress {
-    /// A receiver that ignores all reports.
-    pub const NONE: Progress = Progress(None);
-
-    /// Creates a receiver that calls `receive` with the work done and the total work, now and then and from any thread. A total
-    /// of 0 is unknown.
-    pub fn new(receive: impl Fn(u64, u64) + Send + Sync + 'static) -> Progress {
-        Progress(Some(Arc::new(receive)))
+impl<'a> Progress<'a> {
+    /// Creates a progress that nothing receives.
+    #[must_use]
+    pub const fn none() -> Progress<'a> {
+        Progress { receiver: None }
     }
 
-    /// Reports the work done and the total work.
+    /// Creates a progress that calls `receiver` with the amount done so far and the total. The unit depends on the
+    /// operation. Any thread may make the call.
+    #[must_use]
+    pub const fn new(receiver: &'a (dyn Fn(u64, u64) + Sync)) -> Progress<'a> {
+        Progress { receiver: Some(receiver) }
+    }
+
+    /// Reports the amount done so far and the total.
     pub fn report(&self, done: u64, total: u64) {
-        if let Some(receive) = &self.0 {
-            receive(done, total);
+        if let Some(receiver) = self.receiver {
+            receiver(done, total);
         }
     }
 }
 
-impl fmt::Debug for Progress {
+impl fmt::Debug for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Progress(..)" } else { "Progress(none)" })
+        f.debug_struct("Progress").field("is_received", &self.receiver.is_some()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Mutex;
 
     #[test]
-    fn reports_reach_the_receiver_and_none_ignores_them() {
-        let sum = Arc::new(AtomicU64::new(0));
-        let into = Arc::clone(&sum);
-        let progress = Progress::new(move |done, total| {
-            into.fetch_add(done + total, Ordering::Relaxed);
-        });
-        progress.clone().report(1, 10);
-        progress.report(2, 10);
-        Progress::NONE.report(100, 100);
-        assert_eq!(sum.load(Ordering::Relaxed), 23);
+    fn receiver_gets_each_report() {
+        let received = Mutex::new(Vec::new());
+        let receiver = |done, total| received.lock().unwrap().push((done, total));
+        let progress = Progress::new(&receiver);
+        progress.report(1, 3);
+        progress.report(3, 3);
+        Progress::none().report(9, 9);
+        assert_eq!(*received.lock().unwrap(), [(1, 3), (3, 3)]);
     }
 }

@@ -84,7 +84,10 @@ pub fn traverse_lineage(
         }
         let known = !traversal.steps.is_empty() || exists(view, &root)?;
         if known && traversal.steps.is_empty() {
-            let message = format!("{root} has no {} relations", direction.as_str());
+            let message = match direction {
+                Direction::Both => format!("{root} has no relations"),
+                one => format!("{root} has no {} relations", one.as_str()),
+            };
             traversal.notes.push(Note::new(Severity::Info, "lineage_root_has_no_relations", message));
         }
         Ok((traversal, known))

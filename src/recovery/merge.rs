@@ -32,7 +32,7 @@ pub fn merge(
     storage: &Arc<dyn Storage>,
     logs: &MergeOptions,
     bodies: (&BlobStore, &BlobStore),
-    progress: &Progress,
+    progress: Progress<'_>,
 ) -> Result<MergeReport> {
     // Nothing is written to a workspace of another domain, not even the lock.
     logs.check_domains(storage.as_ref())?;

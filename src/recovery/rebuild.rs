@@ -10,10 +10,10 @@ use crate::store::{Note, Severity, Store};
 pub(crate) const NOT_SAVED: &str = "projections_not_saved";
 
 /// Options of a rebuild.
-#[derive(Debug, Clone, Default)]
-pub struct RebuildOptions {
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RebuildOptions<'a> {
     /// Receiver of the bytes of log that are done, and of their total.
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
 /// The result of a rebuild.
@@ -32,7 +32,7 @@ pub struct RebuildReport {
 
 /// Discards the projections and derives them from the log again. No captured data is lost. Tables that cannot be saved are no
 /// error, but are named in the report: this process has them in memory and answers queries from them.
-pub fn rebuild(store: &Store, options: &RebuildOptions) -> Result<RebuildReport> {
+pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildReport> {
     let done = store.rebuild(&|done, total| options.progress.report(done, total))?;
     let digest = store.digest()?.digest;
     let not_saved = done.notes.iter().find_map(|note| match note {

@@ -27,7 +27,7 @@ const COMPARISONS_MAX: usize = 2;
 
 /// Options of a check.
 #[derive(Debug, Clone)]
-pub struct VerifyOptions {
+pub struct VerifyOptions<'a> {
     /// `true` to hash every body.
     pub bodies: bool,
     /// `true` to compare the projections with a rebuild.
@@ -35,12 +35,12 @@ pub struct VerifyOptions {
     /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as long.
     pub heads: Vec<Head>,
     /// Receiver of the bytes of log that are done, and of their total.
-    pub progress: Progress,
+    pub progress: Progress<'a>,
 }
 
-impl Default for VerifyOptions {
-    fn default() -> VerifyOptions {
-        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::NONE }
+impl Default for VerifyOptions<'_> {
+    fn default() -> Self {
+        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::none() }
     }
 }
 
@@ -152,7 +152,7 @@ pub fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
     store: &Store,
-    options: VerifyOptions,
+    options: VerifyOptions<'_>,
 ) -> Result<VerifyReport> {
     let mut report = VerifyReport {
         outcome: Outcome::Whole,

@@ -92,7 +92,8 @@ fn push_block(out: &mut String, block: &Block, style: Style) {
         }
         Block::Pairs(pairs) => {
             let rows = pairs.iter().map(|(name, value)| vec![one_line(name), cell_text(value)]);
-            push_columns(out, None, &rows.collect::<Vec<_>>(), style);
+            let rows: Vec<Vec<String>> = rows.collect();
+            push_columns(out, &Columns { headings: None, rows: &rows, rigid: &[true, false] }, style);
         }
         Block::Table(table) => push_table(out, table, style),
         _ => {}
@@ -123,20 +124,31 @@ fn push_table(out: &mut String, table: &Table, style: Style) {
     let shown = table.rows.iter().skip(from).take(up_to - from);
     let rows: Vec<Vec<String>> = shown.map(|row| row.iter().map(cell_text).collect()).collect();
     let columns: Vec<String> = table.columns.iter().map(|column| one_line(column)).collect();
-    push_columns(out, Some(&columns), &rows, style);
+    let is_rigid = |n: usize| table.rows.iter().filter_map(|row| row.get(n)).any(is_unbreakable);
+    let rigid: Vec<bool> = (0..columns.len()).map(is_rigid).collect();
+    push_columns(out, &Columns { headings: Some(&columns), rows: &rows, rigid: &rigid }, style);
     if skipped > 0 && from == 0 {
         push_line(out, &format!("({skipped} more rows are not shown)"));
     }
 }
 
-/// Appends rows with aligned columns. If they are too wide for the terminal, the widest columns are wrapped.
-fn push_columns(out: &mut String, headings: Option<&[String]>, rows: &[Vec<String>], style: Style) {
+/// The texts of a table.
+struct Columns<'a> {
+    headings: Option<&'a [String]>,
+    rows: &'a [Vec<String>],
+    /// `true` for each column that is not wrapped.
+    rigid: &'a [bool],
+}
+
+/// Appends rows with aligned columns. If they are too wide for the terminal, the widest columns that are not rigid are wrapped.
+fn push_columns(out: &mut String, columns: &Columns<'_>, style: Style) {
+    let Columns { headings, rows, rigid } = *columns;
     let count = rows.iter().map(Vec::len).chain(headings.map(<[String]>::len)).max().unwrap_or(0);
     let lines = || headings.into_iter().chain(rows.iter().map(Vec::as_slice));
     let natural = |n: usize| lines().filter_map(|row| row.get(n)).map(|cell| cell.width()).max().unwrap_or(0);
     let mut widths: Vec<usize> = (0..count).map(natural).collect();
     if let Some(width) = style.width {
-        narrow(&mut widths, width.saturating_sub(GAP * count.saturating_sub(1)));
+        narrow(&mut widths, rigid, width.saturating_sub(GAP * count.saturating_sub(1)));
     }
     if let Some(headings) = headings.filter(|headings| headings.iter().any(|h| !h.is_empty())) {
         row_lines(headings, &widths).iter().for_each(|line| push_line(out, &style.paint(Paint::Bold, line)));
@@ -146,16 +158,19 @@ fn push_columns(out: &mut String, headings: Option<&[String]>, rows: &[Vec<Strin
     }
 }
 
-/// Reduces the widest columns to a common width, so that all columns together are at most `available` wide.
-fn narrow(widths: &mut [usize], available: usize) {
-    let total =
-        |most: usize| widths.iter().map(|width| *width.min(&most)).fold(0usize, usize::saturating_add);
+/// Reduces the widest columns that are not rigid to a common width, so that all columns are at most `available` wide.
+fn narrow(widths: &mut [usize], rigid: &[bool], available: usize) {
+    let is_rigid = |n: usize| rigid.get(n).copied().unwrap_or(false);
+    let narrowed = |n: usize, width: usize, most: usize| if is_rigid(n) { width } else { width.min(most) };
+    let total = |most: usize| {
+        widths.iter().enumerate().map(|(n, width)| narrowed(n, *width, most)).fold(0, usize::saturating_add)
+    };
     if total(usize::MAX) <= available {
         return;
     }
     let most = (COLUMN_WIDTH_MIN..=available).rev().find(|most| total(*most) <= available);
     let most = most.unwrap_or(COLUMN_WIDTH_MIN);
-    widths.iter_mut().for_each(|width| *width = (*width).min(most));
+    widths.iter_mut().enumerate().for_each(|(n, width)| *width = narrowed(n, *width, most));
 }
 
 /// Returns the lines of one row of a table.
@@ -197,6 +212,11 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// Returns `true` for a value that is hard to read on two lines.
+fn is_unbreakable(cell: &Cell) -> bool {
+    !matches!(cell, Cell::Missing | Cell::Text(_))
 }
 
 /// Returns the text of a cell, with numbers, times and digests shortened.
@@ -267,6 +287,9 @@ mod tests {
         let text = rendered(Block::Table(table(&[[&long, &long]])), Some(40));
         assert!(text.lines().all(|line| line.width() <= 40), "{text}");
         assert_eq!(text.matches('x').count(), 100);
+        let rows = vec![vec![Cell::text(&long), Cell::Digest("0123456789abcdef".into())]];
+        let text = rendered(Block::Table(Table::new(&["A", "B"], rows)), Some(30));
+        assert!(text.contains("0123456789abcdef"), "{text}");
         let text = rendered(Block::Table(table(&[[&long, "1"]])), None);
         assert!(text.contains(&long), "{text}");
     }

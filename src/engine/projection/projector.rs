@@ -94,7 +94,13 @@ impl<E: Event> Projector<E> {
     ) -> Projector<E> {
         let tables = projections.iter().flat_map(|p| p.tables().iter().copied()).collect();
         Projector {
-            site: Arc::new(Site { storage, domain: options.domain, log: paths.log, dir: paths.generations, tables }),
+            site: Arc::new(Site {
+                storage,
+                domain: options.domain,
+                log: paths.log,
+                dir: paths.generations,
+                tables,
+            }),
             fingerprint: fingerprint(options.domain, &projections),
             options,
             misuse: misuse(&projections),

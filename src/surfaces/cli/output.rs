@@ -5,7 +5,6 @@ use crate::config::ConfigWarning;
 use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
 use crate::interpretation::{Block, Note, ReportDocument, Severity};
-use crate::recovery::Progress;
 use crate::surfaces::cli::args::Format;
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::escape;
@@ -266,12 +265,11 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Returns a receiver of progress that moves a bar.
-pub(super) fn moving(bar: &ProgressBar) -> Progress {
-    let bar = bar.clone();
-    Progress::new(move |done, total| {
+pub(super) fn mover(bar: &ProgressBar) -> impl Fn(u64, u64) + Sync {
+    |done, total| {
         if total > 0 {
             bar.set_length(total);
         }
         bar.set_position(done);
-    })
+    }
 }

@@ -3,15 +3,18 @@
 use crate::client::TablesDigest;
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 
-/// Returns the digest of all tables together, then of each.
+/// Returns the digest of all tables together, which equal entries make equal, and a table of the digests of each.
 pub(crate) fn digest(digest: &TablesDigest, notes: &[Note]) -> ReportDocument {
-    // The whole digest is the answer: it is text, which is not shortened.
-    let mut rows = vec![vec![Cell::text("(all)"), Cell::text(digest.digest), Cell::text("")]];
-    let tables = digest.tables.iter();
-    rows.extend(
-        tables.map(|(name, digest, rows)| vec![Cell::text(name), Cell::text(digest), Cell::Count(*rows)]),
-    );
-    let table = ReportSection::table("", Table::new(&["Table", "Digest", "Rows"], rows), "");
-    let notes = ReportSection::new("Notes", Block::Notes(notes.to_vec()));
-    ReportDocument { title: "Digest".to_owned(), sections: vec![table, notes] }
+    // Only the digest of all tables is shown in full: it is the one to compare.
+    let all = Block::Pairs(vec![("all tables".to_owned(), Cell::text(digest.digest))]);
+    let rows = digest.tables.iter().map(|(name, digest, rows)| {
+        vec![Cell::text(name), Cell::Digest(digest.to_string()), Cell::Count(*rows)]
+    });
+    let tables = Table::new(&["Table", "Digest", "Rows"], rows.collect());
+    let sections = vec![
+        ReportSection::new("", all),
+        ReportSection::table("Tables", tables, "no tables"),
+        ReportSection::new("Notes", Block::Notes(notes.to_vec())),
+    ];
+    ReportDocument { title: "Digest".to_owned(), sections }
 }

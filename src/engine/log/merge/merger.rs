@@ -42,7 +42,11 @@ use std::sync::Arc;
 /// Errors: the target could not be read or written; streams that were merged before the error stay merged.
 /// [`Error::MergeBusy`]: another merge with the same quarantine directory is running. [`Error::ForeignDomain`]: one of the logs
 /// has a stream of another domain; nothing was written.
-pub fn merge(storage: &Arc<dyn Storage>, options: &MergeOptions, progress: &Progress) -> Result<MergeReport> {
+pub fn merge(
+    storage: &Arc<dyn Storage>,
+    options: &MergeOptions,
+    progress: Progress<'_>,
+) -> Result<MergeReport> {
     // Nothing is written to a log of another domain, not even the lock.
     options.check_domains(storage.as_ref())?;
     merge_locked(&MergeLock::acquire(storage.as_ref(), &options.quarantine)?, storage, options, progress)
@@ -53,7 +57,7 @@ pub fn merge_locked(
     _lock: &MergeLock,
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
-    progress: &Progress,
+    progress: Progress<'_>,
 ) -> Result<MergeReport> {
     options.check_domains(storage.as_ref())?;
     let sides = Sides { storage, domain: options.domain, from: &options.from, into: &options.into };

@@ -1,9 +1,10 @@
 //! `contexta export jsonl`
 
 use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport, ExportSettings};
+use crate::recovery::Progress;
 use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
 use crate::surfaces::cli::failure::Outcome;
-use crate::surfaces::cli::output::{Output, moving};
+use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::wire;
 
@@ -18,13 +19,14 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     };
     let contexta = existing(cli)?;
     let bar = out.counter("exporting");
+    let mover = mover(&bar);
     let to_file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
     let bodies = match (&args.bodies, args.no_bodies) {
         (Some(dir), _) => BodiesTarget::Dir(dir.clone()),
         (None, true) => BodiesTarget::LeftOut,
         (None, false) => BodiesTarget::BesideFile,
     };
-    let settings = ExportSettings { filter, bodies, progress: moving(&bar) };
+    let settings = ExportSettings { filter, bodies, progress: Progress::new(&mover) };
     let mut stream = to_file.map(|path| out.create_stream(path)).transpose()?.flatten();
     let report = match (to_file, &mut stream) {
         (_, Some(stream)) => contexta.export_jsonl(stream.as_mut(), settings),

@@ -2,9 +2,10 @@
 
 use crate::client::{Error, ImportReport, ImportSettings, ImportSource, Options};
 use crate::contract::ExtensionRegistry;
+use crate::recovery::Progress;
 use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
 use crate::surfaces::cli::failure::Outcome;
-use crate::surfaces::cli::output::{Output, moving};
+use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
 use crate::surfaces::wire;
 
@@ -20,8 +21,13 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     let stream = out.open_stream(&args.file)?;
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.bar("importing");
-    let settings =
-        ImportSettings { bodies: args.bodies.clone(), strict: args.strict, registry, progress: moving(&bar) };
+    let mover = mover(&bar);
+    let settings = ImportSettings {
+        bodies: args.bodies.clone(),
+        strict: args.strict,
+        registry,
+        progress: Progress::new(&mover),
+    };
     let name = args.file.to_string_lossy();
     let report = match stream {
         Some(mut stream) => contexta.import_jsonl(ImportSource::Reader(&name, stream.as_mut()), settings),

@@ -1,10 +1,10 @@
 //! `contexta log ls`, `contexta log heads`, `contexta log dump`
 
 use crate::contract::json::write::canonical;
-use crate::recovery::{DumpItem, DumpedEntry, Outcome as Verdict, VerifyOptions};
+use crate::recovery::{DumpItem, DumpedEntry, Outcome as Verdict, Progress, VerifyOptions};
 use crate::surfaces::cli::args::{Cli, DumpArgs};
 use crate::surfaces::cli::failure::Outcome;
-use crate::surfaces::cli::output::{Output, moving, plain};
+use crate::surfaces::cli::output::{Output, mover, plain};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 use crate::surfaces::wire;
@@ -18,10 +18,11 @@ pub(in crate::surfaces::cli) fn ls(cli: &Cli, out: &Output) -> Outcome {
 
 pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
     let bar = out.bar("reading the log");
+    let mover = mover(&bar);
     let options = VerifyOptions {
         bodies: false,
         projections: false,
-        progress: moving(&bar),
+        progress: Progress::new(&mover),
         ..VerifyOptions::default()
     };
     let report = existing(cli)?.verify(options);

@@ -1,16 +1,18 @@
 //! `contexta merge`
 
 use crate::client::{MergeSettings, Options};
+use crate::recovery::Progress;
 use crate::surfaces::cli::args::{Cli, MergeArgs};
 use crate::surfaces::cli::failure::Outcome;
-use crate::surfaces::cli::output::{Output, moving};
+use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
 use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MergeArgs, out: &Output) -> Outcome {
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.bar("merging");
-    let report = contexta.merge(&args.from, MergeSettings { progress: moving(&bar) });
+    let mover = mover(&bar);
+    let report = contexta.merge(&args.from, MergeSettings { progress: Progress::new(&mover) });
     bar.finish_and_clear();
     let report = report?;
     out.answer(|| wire::merge(&report), || document::merge(&report))?;

@@ -1,10 +1,10 @@
 //! `contexta rebuild`
 
-use crate::recovery::RebuildOptions;
 use crate::recovery::rebuild::NOT_SAVED;
+use crate::recovery::{Progress, RebuildOptions};
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;
-use crate::surfaces::cli::output::{Output, moving};
+use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
 use crate::surfaces::wire;
@@ -12,7 +12,8 @@ use crate::surfaces::wire;
 pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
     let bar = out.bar("rebuilding");
-    let report = contexta.rebuild(RebuildOptions { progress: moving(&bar) });
+    let mover = mover(&bar);
+    let report = contexta.rebuild(RebuildOptions { progress: Progress::new(&mover) });
     bar.finish_and_clear();
     let report = report?;
     out.answer(|| wire::rebuild(&report), || document::rebuild(&report))?;

@@ -1,10 +1,10 @@
 //! `contexta verify`
 
 use crate::client::{Options, Result};
-use crate::recovery::{Outcome as Verdict, VerifyOptions};
+use crate::recovery::{Outcome as Verdict, Progress, VerifyOptions};
 use crate::surfaces::cli::args::{Cli, VerifyArgs};
 use crate::surfaces::cli::failure::Failure;
-use crate::surfaces::cli::output::{Output, moving};
+use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
 use crate::surfaces::wire;
 use std::io;
@@ -32,11 +32,12 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     let options = Options::from_config(&cli.loaded.config)?.read_only().temporary_dir(out.temporary_dir());
     let contexta = options.open()?;
     let bar = out.bar("verifying");
+    let mover = mover(&bar);
     let report = contexta.verify(VerifyOptions {
         bodies: !args.skip_bodies,
         projections: !args.skip_projections,
         heads: args.head.clone(),
-        progress: moving(&bar),
+        progress: Progress::new(&mover),
     });
     bar.finish_and_clear();
     let report = report?;
