@@ -38,7 +38,7 @@ fn workspace(name: &str) -> TempDir {
     dir
 }
 
-/// How many runs are found.
+/// Returns the number of runs that the command finds.
 fn runs(dir: &Path, variables: &[(&str, &str)], args: &[&str]) -> usize {
     let answer = run(dir, variables, &[args, &["runs", "--format", "json"]].concat());
     assert_eq!(answer.0, 0, "{}", answer.2);

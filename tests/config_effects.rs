@@ -39,7 +39,7 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("recovery.restore_staging_root", "restore_staging"),
 ];
 
-/// Whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting that is derived
+/// Tells whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting that is derived
 /// from it. Code that uses a setting spells it so: from a variable `config`, in full.
 fn is_read(key: &Key, code: &str) -> bool {
     let directory = DIRECTORIES.iter().find(|(name, _)| *name == key.name);

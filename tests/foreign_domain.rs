@@ -265,8 +265,6 @@ fn every_operation_of_a_workspace_rejects_a_log_of_another_domain() {
     let target = open_sim(&disk, 3, "/target");
     let before = files(&disk);
     assert_eq!(target.merge("/w", MergeSettings::default()).unwrap_err().code(), "foreign_domain");
-    // A merge acquires its lock, an empty file, before it reads anything.
-    let mut after = files(&disk);
-    assert_eq!(after.remove(Path::new("/target/recovery/quarantine/merge.lock")), Some(Vec::new()));
+    let after = files(&disk);
     assert!(after == before, "{:?}", after.keys());
 }

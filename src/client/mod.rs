@@ -9,13 +9,13 @@ mod options;
 mod paths;
 mod workspace;
 
+pub use self::contexta::{Contexta, MergeSettings};
 pub use crate::engine::projection::digest::TablesDigest;
 #[cfg(feature = "cli")]
 pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
 pub use crate::store::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
-pub use contexta::{Contexta, MergeSettings};
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;

@@ -158,11 +158,11 @@ pub enum ConfigWarning {
         /// The known variable that is most similar.
         nearest: Option<String>,
     },
-    /// A setting was set that nothing reads yet.
+    /// A setting without an effect was set.
     NoEffect {
         /// Its key.
         key: &'static str,
-        /// Where it was set.
+        /// The source that set it.
         source_of: Source,
     },
 }
