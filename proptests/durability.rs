@@ -285,7 +285,7 @@ fn sequence_number_of_a_batched_entry_is_not_reused_after_a_kill() {
     assert_ne!(acked, other, "one number with two entries");
 }
 
-/// A batch with assigned numbers, while a sync and the creation of the next segment fail.
+/// A batch has its numbers when a sync fails, and the creation of the next segment fails too.
 #[test]
 fn batch_is_written_after_a_concurrent_sync_failed() {
     let workspace = Workspace::new(12, 1 << 20);
