@@ -25,11 +25,11 @@ pub enum Error {
         source: io::Error,
     },
     /// An event cannot be encoded, or the payload of an entry cannot be decoded.
-    #[error("{kind} event")]
+    #[error("{kind} event{}", at_entry(position.as_ref()))]
     Codec {
         /// `unwritable` or `unreadable`.
         kind: &'static str,
-        /// The identity of the entry that is unreadable.
+        /// The identity of the entry, if it is in the log.
         position: Option<Position>,
         /// The error of the codec.
         source: CodecError,
@@ -204,6 +204,11 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Returns the place of an event in the log, for an error message.
+fn at_entry(position: Option<&Position>) -> String {
+    position.map(|position| format!(" at entry {position}")).unwrap_or_default()
 }
 
 /// Returns whether an operation of an I/O error only reads.

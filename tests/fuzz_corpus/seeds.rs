@@ -469,7 +469,7 @@ fn cursors() -> Vec<Seed> {
     let start = ("cursor", "start", cursor.encode());
     cursor.last = (Seq(1 << 40), 0xdead_beef);
     cursor.resume = ResumePoint { segment: Seq(1), offset: 1 << 33, next: Seq(u64::MAX) };
-    cursor.settled = true;
+    cursor.is_complete = true;
     cursor.files.current = Some(CurrentFile { len: 1 << 26, modified: u64::MAX, changed: 5, inode: 77 });
     cursor.files.later = 3;
     let far = ("cursor", "far", cursor.encode());

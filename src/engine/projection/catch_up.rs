@@ -142,7 +142,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
     fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
         let since = self.started.saturating_sub(FRESH);
         let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
-        cursor.settled
+        cursor.is_complete
             && !cursor.is_of_another_boot(self.log.boot)
             && cursor.files.is_single_and_unchanged(storage, &self.site.log, stream, segment, since)
     }

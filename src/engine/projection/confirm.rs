@@ -1,4 +1,4 @@
-//! Confirming a cursor: does the log still contain the entries that the tables were made from?
+//! Confirmation of cursors: a comparison of the log with the entries that the tables were made from.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
@@ -31,7 +31,7 @@ impl LogAccess<'_> {
         let same = files.is_same(&cursor.files);
         let rebooted = cursor.is_of_another_boot(self.boot);
         if !rebooted
-            && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
+            && let (true, true, Some(file)) = (same, cursor.is_complete, &files.current)
             && self.storage.now() > file.newest_change().saturating_add(FRESH)
         {
             return Ok(StreamState::Unchanged);

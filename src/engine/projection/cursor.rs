@@ -44,7 +44,7 @@ pub struct Cursor {
     pub gaps: Vec<Gap>,
     /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open gap), they
     /// are read again next time even if their metadata is unchanged.
-    pub settled: bool,
+    pub is_complete: bool,
     /// The boot during which entries were last read, zeros where there are no boot ids; `None` if a reboot cannot have lost
     /// any of them.
     pub boot: Option<[u8; 16]>,
@@ -213,7 +213,7 @@ impl Cursor {
             resume: ResumePoint::START,
             files: Files::none(),
             gaps: Vec::new(),
-            settled: false,
+            is_complete: false,
             boot: None,
         }
     }
@@ -233,7 +233,7 @@ impl Cursor {
         put_point(&mut out, &self.frame);
         put_point(&mut out, &self.resume);
         out.extend_from_slice(&self.files.earlier.0);
-        out.extend([u8::from(self.settled), u8::from(self.files.current.is_some())]);
+        out.extend([u8::from(self.is_complete), u8::from(self.files.current.is_some())]);
         if let Some(file) = &self.files.current {
             for number in [file.len, file.modified, file.changed, file.inode] {
                 put_varint(&mut out, number);
@@ -263,7 +263,7 @@ impl Cursor {
         let time = reader.varint()?;
         let (frame, resume) = (read_point(&mut reader)?, read_point(&mut reader)?);
         let earlier = Digest(reader.array()?);
-        let (settled, has_current) = (reader.u8()? == 1, reader.u8()? == 1);
+        let (is_complete, has_current) = (reader.u8()? == 1, reader.u8()? == 1);
         let mut file = || {
             Some(CurrentFile {
                 len: reader.varint()?,
@@ -287,6 +287,15 @@ impl Cursor {
         }
         let (has_boot, boot) = (reader.u8()? == 1, reader.array()?);
         let boot = has_boot.then_some(boot);
-        (reader.remaining() == 0).then_some(Cursor { last, time, frame, resume, files, gaps, settled, boot })
+        (reader.remaining() == 0).then_some(Cursor {
+            last,
+            time,
+            frame,
+            resume,
+            files,
+            gaps,
+            is_complete,
+            boot,
+        })
     }
 }

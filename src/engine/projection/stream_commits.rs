@@ -33,7 +33,7 @@ impl<'a> StreamCommits<'a> {
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
         // Set again when the end is reached, so that a stream with an error is read again.
-        cursor.settled = false;
+        cursor.is_complete = false;
         StreamCommits {
             log,
             listing,
@@ -120,7 +120,7 @@ impl<'a> StreamCommits<'a> {
         }
         // An incomplete end is read again every time, until it is repaired or explained.
         let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
-        cursor.settled = !is_unfinished && !self.has_open_gap && shows_appends;
+        cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
         if reader.tail() == Tail::Closed && !reader.is_sealed() {
             // A close mark is written after all entries before it are durable, so a reboot cannot lose them. A seal is
             // not.

@@ -88,3 +88,58 @@ impl Iterator for VersionsByKey<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::entry::{Seq, Stamp, StreamId};
+    use crate::engine::projection::damage::Damage;
+    use crate::engine::projection::table::Definition;
+    use crate::engine::projection::version::version_row;
+    use redb::ReadableDatabase;
+    use redb::backends::InMemoryBackend;
+
+    fn database(rows: &[(&[u8], u64, Vec<u8>)]) -> redb::Database {
+        let database = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        let mut table = transaction.open_table(Definition::new("versions")).unwrap();
+        for (key, time, value) in rows {
+            let stamp = Stamp { time: *time, stream: StreamId([0; 16]), seq: Seq(1) };
+            table.insert(version_row(&fenced(key), stamp).as_slice(), value.as_slice()).unwrap();
+        }
+        drop(table);
+        transaction.commit().unwrap();
+        database
+    }
+
+    fn items(database: &redb::Database, damage: &Damage) -> Vec<Result<(Vec<u8>, usize)>> {
+        let transaction = database.begin_read().unwrap();
+        let table = transaction.open_table(Definition::new("versions")).unwrap();
+        let rows = Rows::new(Some(table.range_owned::<&[u8]>(..).unwrap()), damage);
+        VersionsByKey::new(rows).map(|item| item.map(|key| (key.key, key.versions.len()))).collect()
+    }
+
+    #[test]
+    fn versions_of_nested_keys_are_grouped_by_key() {
+        let value = || Version::encode(&[], b"value");
+        // The rows of the second key sort between the two rows of the first.
+        let nested = b"a\0\0\0\0\0\0\0\x05".as_slice();
+        let database =
+            database(&[(b"a", 1, value()), (nested, 1, value()), (b"a", 9, value()), (b"b", 1, value())]);
+        let damage = Damage::none("/generations".into());
+        let keys: Vec<_> = items(&database, &damage).into_iter().map(Result::unwrap).collect();
+        assert_eq!(keys, [(b"a".to_vec(), 2), (nested.to_vec(), 1), (b"b".to_vec(), 1)]);
+        assert_eq!(damage.reason(), None);
+    }
+
+    #[test]
+    fn malformed_row_is_the_last_item_and_is_recorded_as_damage() {
+        let value = || Version::encode(&[], b"value");
+        // The second row has nine stamps by its count, and no bytes for them.
+        let database = database(&[(b"a", 1, value()), (b"b", 1, vec![9]), (b"c", 1, value())]);
+        let damage = Damage::none("/generations".into());
+        let items = items(&database, &damage);
+        assert!(matches!(&items[..], [Err(e)] if e.code() == "projection_unusable"), "{items:?}");
+        assert_eq!(damage.reason(), Some("a versions row is malformed"));
+    }
+}
