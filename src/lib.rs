@@ -33,6 +33,7 @@
 //! | [`capture`] | run and stage scopes, emissions | Stable |
 //! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
 //! | [`recovery`] | verify, rebuild, what lies in the log | Advanced |
+//! | [`interchange`] | import and export in foreign formats: JSON lines | Advanced |
 //! | [`store`] | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!
@@ -44,6 +45,7 @@ mod client;
 pub mod config;
 pub mod contract;
 pub mod engine;
+pub mod interchange;
 pub mod interpretation;
 mod projections;
 pub mod recovery;

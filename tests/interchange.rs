@@ -79,7 +79,7 @@ fn export_some(contexta: &Contexta, filter: &ExportFilter) -> String {
 }
 
 #[test]
-fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
+fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
     let dir = TempDir::new("golden-reference");
     for name in WORKSPACES {
         let contexta = Contexta::open(dir.path().join(name)).unwrap();
@@ -152,7 +152,7 @@ fn metric_line(key: &str, value: &str) -> String {
 }
 
 #[test]
-fn a_bad_line_costs_that_line_and_is_kept_and_said() {
+fn invalid_line_is_refused_saved_and_reported_alone() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let bad = [
@@ -214,7 +214,7 @@ fn a_bad_line_costs_that_line_and_is_kept_and_said() {
 }
 
 #[test]
-fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
+fn strict_import_stops_at_first_refused_line_and_keeps_lines_before() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let text = [PROJECT.to_owned(), run_line("r", ""), "{".to_owned(), metric_line("k", "1.5")].join("\n");
@@ -229,7 +229,7 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
 }
 
 #[test]
-fn lines_are_taken_as_they_come() {
+fn lines_in_any_order_and_with_blank_lines_are_imported() {
     let good = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")];
     let expected = format!("{}\n", good.join("\n"));
     let mut packed = Vec::new();
@@ -265,7 +265,7 @@ fn lines_are_taken_as_they_come() {
 }
 
 #[test]
-fn a_line_without_end_is_refused_and_the_rest_goes_on() {
+fn too_long_line_is_refused_and_next_line_imported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let long = "x".repeat(17 << 20);
@@ -281,7 +281,7 @@ fn a_line_without_end_is_refused_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothing_new() {
+fn later_import_replaces_earlier_one_and_repeated_earlier_one_changes_nothing() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let first = format!("{PROJECT}\n{}", run_line("r", r#""description":"one","#));
@@ -316,7 +316,7 @@ fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothin
 }
 
 #[test]
-fn what_was_captured_here_no_import_takes_back() {
+fn import_does_not_replace_captured_facts() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -349,7 +349,7 @@ fn what_was_captured_here_no_import_takes_back() {
 }
 
 #[test]
-fn one_ref_is_one_record() {
+fn other_record_with_same_ref_is_refused() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let one = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
@@ -364,7 +364,7 @@ fn one_ref_is_one_record() {
 }
 
 #[test]
-fn where_a_fact_was_imported_from_is_kept_beside_it() {
+fn imported_fact_has_its_origin() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
@@ -400,7 +400,7 @@ fn artifact_line(key: &str, more: &str, body: &str) -> String {
 
 #[cfg(unix)]
 #[test]
-fn bodies_lie_below_their_directory_and_nowhere_else() {
+fn bodies_outside_their_directory_are_refused() {
     let dir = TempDir::new("bodies");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("in/deep")).unwrap();
@@ -452,7 +452,7 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
 }
 
 #[test]
-fn an_export_can_be_narrowed() {
+fn export_filter_selects_lines() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
@@ -482,7 +482,7 @@ fn an_export_can_be_narrowed() {
 }
 
 #[test]
-fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
+fn records_of_several_processes_are_exported_in_order_of_append() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
     let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
@@ -511,7 +511,7 @@ fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
 }
 
 #[test]
-fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
+fn incomplete_object_is_noted_and_other_objects_exported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     // A record of a run whose start was never heard of.
@@ -528,7 +528,7 @@ fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
 }
 
 #[test]
-fn an_import_that_died_is_finished_by_doing_it_again() {
+fn repeated_import_completes_killed_import() {
     let lines = lines_of("seed-02");
     // Bodies are not on this disk.
     let text: String = lines.lines().filter(|l| !l.contains("\"body\":")).map(|l| format!("{l}\n")).collect();
@@ -562,7 +562,7 @@ fn an_import_that_died_is_finished_by_doing_it_again() {
 }
 
 #[test]
-fn a_newer_version_keeps_what_is_unknown_here() {
+fn unknown_members_of_newer_version_are_kept() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let newer = |line: String| {
@@ -582,7 +582,7 @@ fn a_newer_version_keeps_what_is_unknown_here() {
 }
 
 #[test]
-fn what_errors_quote_is_bounded_and_stops_nothing() {
+fn texts_quoted_by_errors_are_bounded() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let huge = metric_line("huge", "1").replace("\"loss\"", &format!("\"{}\"", "L".repeat(5 << 20)));
@@ -601,7 +601,7 @@ fn what_errors_quote_is_bounded_and_stops_nothing() {
 }
 
 #[test]
-fn records_that_two_workspaces_imported_are_one_after_a_merge() {
+fn record_imported_into_two_workspaces_is_one_after_merge() {
     let disk = SimDisk::new(16);
     let lines: Vec<String> = (0..5).map(|n| metric_line(&format!("k{n}"), &format!("{n}.5"))).collect();
     let text = [PROJECT.to_owned(), run_line("r", ""), lines.join("\n")].join("\n") + "\n";
@@ -627,7 +627,7 @@ fn records_that_two_workspaces_imported_are_one_after_a_merge() {
 }
 
 #[test]
-fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
+fn captured_record_and_its_imported_copy_are_one_after_merge() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
     two_runs(&one);
@@ -642,7 +642,7 @@ fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
 }
 
 #[test]
-fn an_older_word_opens_nothing_and_mixes_nothing_up() {
+fn open_status_after_end_is_ignored() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let open = run_line("r", "");
@@ -670,7 +670,7 @@ fn an_older_word_opens_nothing_and_mixes_nothing_up() {
 }
 
 #[test]
-fn facts_that_contradict_each_other_are_said_and_not_exported() {
+fn contradictory_object_is_noted_and_not_exported() {
     let disk = SimDisk::new(16);
     let (contexta, other) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/other"));
     let deployment = |run: &str, more: &str| {
@@ -689,7 +689,7 @@ fn facts_that_contradict_each_other_are_said_and_not_exported() {
 }
 
 #[test]
-fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
+fn older_build_keeps_members_of_newer_one() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let newer = PROJECT
@@ -710,7 +710,7 @@ fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
 }
 
 #[test]
-fn strict_keeps_what_came_before_whatever_the_refusal() {
+fn strict_import_keeps_lines_before_every_type_of_refusal() {
     let long = "x".repeat(17 << 20);
     // Of a line that names its run, the run says that it was lost.
     for (bad, code, there) in
@@ -729,7 +729,7 @@ fn strict_keeps_what_came_before_whatever_the_refusal() {
 }
 
 #[test]
-fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() {
+fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     let dir = TempDir::new("artifact-again");
     let at = |name: &str| dir.path().join(name);
     let contexta = Options::new(at("w")).project("wine").open().unwrap();
@@ -763,7 +763,7 @@ fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() 
 }
 
 #[test]
-fn what_two_imports_lost_is_lost_once() {
+fn loss_of_two_imports_is_recorded_once() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
     let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("bad", "true")].join("\n");
@@ -777,7 +777,7 @@ fn what_two_imports_lost_is_lost_once() {
 }
 
 #[test]
-fn many_words_about_one_thing_cost_no_more_than_many_words() {
+fn many_lines_about_one_object_are_imported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines: Vec<String> = (0..9000).map(|n| run_line("r", &format!(r#""description":"{n}","#))).collect();
@@ -789,7 +789,7 @@ fn many_words_about_one_thing_cost_no_more_than_many_words() {
 }
 
 #[test]
-fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
+fn temporary_files_of_killed_imports_are_removed_and_body_directory_is_required() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let left = Path::new("/w/recovery/quarantine/import-lines-0123456789abcdef.tmp");
@@ -801,7 +801,7 @@ fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
 }
 
 #[test]
-fn a_full_disk_is_no_missing_body() {
+fn full_disk_is_not_reported_as_missing_body() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     disk.overwrite(Path::new("/in/body"), vec![7; 1 << 20]);
@@ -821,7 +821,7 @@ fn a_full_disk_is_no_missing_body() {
 }
 
 #[test]
-fn a_line_without_end_takes_no_other_refused_line_with_it() {
+fn input_cut_within_too_long_line_keeps_other_refused_lines() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let report = import(&contexta, &format!("garbage\n{}\nmore garbage", "x".repeat(17 << 20)));
@@ -836,7 +836,7 @@ fn a_line_without_end_takes_no_other_refused_line_with_it() {
 }
 
 #[test]
-fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
+fn captured_times_are_kept_and_conflict_is_reported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -858,7 +858,7 @@ fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
 }
 
 #[test]
-fn what_a_run_lost_is_said_when_the_run_comes_to_be_known() {
+fn loss_is_recorded_when_its_run_becomes_known() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let mut lines = vec![metric_line("bad", "true"), PROJECT.to_owned()];
@@ -873,7 +873,7 @@ fn what_a_run_lost_is_said_when_the_run_comes_to_be_known() {
 }
 
 #[test]
-fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
+fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let disk = SimDisk::new(16);
     disk.overwrite(Path::new("/in/b"), b"body".to_vec());
     let from = |contexta: &Contexta, lines: &[String]| {
@@ -978,7 +978,7 @@ fn failed_exports_leave_no_temporary_files() {
 }
 
 #[test]
-fn exports_remove_temporary_files_of_dead_exports_and_of_no_living_one() {
+fn export_removes_temporary_files_of_killed_exports_only() {
     use contexta::engine::storage::OpenMode;
     use contexta::engine::storage::sim::{Fault, Moment};
     let disk = SimDisk::new(16);
@@ -1039,7 +1039,7 @@ fn until_is_exclusive_and_since_inclusive() {
 }
 
 #[test]
-fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
+fn line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
     const LIMIT: usize = 16 << 20;
     // Spaces in the line: the object is small.
     let padded = |len: usize| {
@@ -1059,7 +1059,7 @@ fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_body_in_a_sibling_directory_with_the_same_prefix_is_refused() {
+fn body_in_sibling_directory_with_same_prefix_is_refused() {
     let dir = TempDir::new("bodies-prefix");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("in")).unwrap();
@@ -1100,7 +1100,7 @@ fn deployment_line(more: &str, status: &str) -> String {
 }
 
 #[test]
-fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
+fn export_of_one_run_contains_its_objects_only() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let (a, b, c) = ("artifact:p.r.a", "artifact:p.s.b", "artifact:p.s.c");
@@ -1161,7 +1161,7 @@ fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
 }
 
 #[test]
-fn notes_of_one_code_are_counted_and_only_the_first_listed() {
+fn notes_of_one_code_are_counted_and_first_ones_listed() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines: Vec<String> =
@@ -1173,7 +1173,7 @@ fn notes_of_one_code_are_counted_and_only_the_first_listed() {
 }
 
 #[test]
-fn a_damaged_body_is_named_and_not_exported() {
+fn damaged_body_is_noted_and_not_exported() {
     let disk = SimDisk::new(16);
     let (contexta, _) = with_artifact(&disk, 1);
     let body = disk.paths().into_iter().find(|p| p.starts_with("/w/artifacts/objects")).unwrap();
@@ -1186,7 +1186,7 @@ fn a_damaged_body_is_named_and_not_exported() {
 }
 
 #[test]
-fn a_body_of_another_hash_is_named_with_its_artifact() {
+fn body_with_other_hash_is_reported_with_its_artifact() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     disk.overwrite(Path::new("/in/b"), b"body".to_vec());
@@ -1202,7 +1202,7 @@ fn a_body_of_another_hash_is_named_with_its_artifact() {
 }
 
 #[test]
-fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
+fn lost_body_is_restored_from_the_same_content_only() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "b")].join("\n");
@@ -1222,7 +1222,7 @@ fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
     assert!(!row().body_present);
     let report = import_body("another");
     assert_eq!((report.total().new, report.bodies_differing), (0, 1));
-    assert!(report.bodies[0].message.contains("another than the one that was here"));
+    assert!(report.bodies[0].message.contains("differs from the body in this workspace"));
     assert_eq!((row().body, row().body_present), (first.body, false));
     let report = import_body("body");
     assert_eq!((report.total().new, report.bodies_missing, report.bodies_differing), (0, 0, 0));
@@ -1230,7 +1230,7 @@ fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
 }
 
 #[test]
-fn a_report_names_a_hundred_refused_lines_and_a_hundred_bodies_and_counts_all() {
+fn report_names_a_hundred_refused_lines_and_bodies_and_counts_all() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let mut lines = vec![PROJECT.to_owned(), run_line("r", "")];
@@ -1243,7 +1243,7 @@ fn a_report_names_a_hundred_refused_lines_and_a_hundred_bodies_and_counts_all() 
 }
 
 #[test]
-fn a_line_refused_twice_is_one_loss() {
+fn line_refused_twice_is_one_loss() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let bad = metric_line("bad", "true");
@@ -1261,7 +1261,7 @@ fn a_line_refused_twice_is_one_loss() {
 }
 
 #[test]
-fn an_open_batch_or_deployment_after_its_end_changes_nothing() {
+fn open_batch_or_deployment_after_its_end_changes_nothing() {
     let batch = |status: &str| {
         format!(
             r#"{{"kind":"batch","object":{{"batch_execution_ref":"batch:p.r.s.b","batch_name":"b","extensions":[],"run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
@@ -1284,7 +1284,7 @@ fn an_open_batch_or_deployment_after_its_end_changes_nothing() {
 }
 
 #[test]
-fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
+fn ref_with_position_of_captured_record_and_other_run_is_free() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -1299,7 +1299,7 @@ fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
 }
 
 #[test]
-fn the_body_of_a_replaced_manifest_is_not_looked_for() {
+fn body_of_replaced_manifest_is_not_searched_for() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let settings = || ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };

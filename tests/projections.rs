@@ -68,7 +68,9 @@ fn finding_one_run_does_not_cost_a_listing() {
         assert_eq!(open_sim(&disk, 2, "/w").list_runs(None).unwrap().runs.len(), runs);
         disk.advance(10_000_000_000);
         // What any question costs: opening the tables, and a look at the log.
-        let opening = operations(&disk, |contexta| contexta.store().read(|_| Ok(())).unwrap());
+        let opening = operations(&disk, |contexta| {
+            contexta.store().read(|_| Ok::<_, contexta::store::Error>(())).unwrap()
+        });
         let listing = operations(&disk, |contexta| drop(contexta.list_runs(None).unwrap())) - opening;
         let by = |asked: &str| {
             operations(&disk, |contexta| {

@@ -1,10 +1,14 @@
-//! Interchange files: found, opened, decompressed on the way in; written aside and given their name on the way out.
+//! Files of imports and exports: opened and decompressed, or written to a temporary file and renamed.
 
 use crate::client::{Contexta, Error, Progress, Result, engine_io};
 use crate::contract::ExtensionRegistry;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{FileReader, FileWriter, OpenMode};
-use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
+use crate::interchange::jsonl;
+use crate::interchange::{
+    ExportBodies, ExportFilter, ExportOptions, ExportReport, ImportOptions, ImportReport, Workspace,
+};
+use crate::store::Store;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -12,16 +16,16 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Room for reading and writing at once.
+/// The size of buffers for reading and writing.
 const BUFFER: usize = 256 << 10;
-/// Beginning of the names of temporary files for lines.
+/// The beginning of the names of temporary files for lines.
 const TEMPORARY_STEM: &str = "export";
 
-/// What to import JSON lines from; plain or compressed with gzip, whatever it is called.
+/// The source of an import of JSON lines. Plain and gzip-compressed sources are told apart by their first bytes.
 pub enum ImportSource<'a> {
-    /// A file. Bodies are looked for in its directory, unless another one is named.
+    /// A file. Bodies are searched for in its directory, unless [`ImportSettings::bodies`] names another one.
     File(&'a Path),
-    /// Anything else, and how to call it. Bodies are looked for only where a directory is named.
+    /// The name of the source, and a reader. Bodies are searched for only in [`ImportSettings::bodies`].
     Reader(&'a str, &'a mut dyn Read),
 }
 
@@ -34,31 +38,31 @@ impl std::fmt::Debug for ImportSource<'_> {
     }
 }
 
-/// How to import JSON lines.
+/// Options of an import of JSON lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImportSettings {
-    /// Where bodies lie.
+    /// The directory of the bodies.
     pub bodies: Option<PathBuf>,
-    /// Stops at the first line that is refused; otherwise it is kept aside, and the rest goes on.
+    /// Stops at the first line that is refused. Otherwise refused lines are saved, and the other lines are imported.
     pub strict: bool,
-    /// Checks extensions.
+    /// The registry to check extensions with.
     pub registry: Option<ExtensionRegistry>,
 }
 
-/// What becomes of bodies in an export to a file.
+/// The target of bodies in an export to a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BodiesTarget {
-    /// Into the directory `artifacts` beside the file, where an import finds them. Beside a device or pipe there is none.
+    /// The directory `artifacts` beside the file, where an import finds them. Beside a device or pipe there is none.
     #[default]
     BesideFile,
-    /// Into this directory; an import is told of it.
+    /// This directory. An import has to name it.
     Dir(PathBuf),
-    /// They are left out.
+    /// No target: bodies are left out.
     LeftOut,
 }
 
 impl BodiesTarget {
-    /// The directory and prefix of bodies; `dir` is the directory of the file, if it is in one.
+    /// Returns the directory and prefix of bodies; `dir` is the directory of the file, if it is in one.
     fn with_dir(self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {
@@ -70,7 +74,7 @@ impl BodiesTarget {
     }
 }
 
-/// Counts the bytes that come through.
+/// A reader that counts the bytes read.
 struct Counted<'a> {
     inner: &'a mut dyn Read,
     count: &'a AtomicU64,
@@ -85,11 +89,11 @@ impl Read for Counted<'_> {
 }
 
 impl Contexta {
-    /// Imports JSON lines (docs/INTERCHANGE.md): streamed, in constant memory, each line judged on its own. Refused lines are
-    /// kept aside under `recovery/quarantine`. Importing the same again changes nothing. What was taken over is on disk when
-    /// this returns.
+    /// Imports JSON lines (docs/INTERCHANGE.md): streamed, in constant memory, with each line checked on its own. Refused
+    /// lines are saved under `recovery/quarantine`. Importing the same lines again changes nothing. The imported facts are
+    /// on disk when this returns.
     ///
-    /// `progress` hears the bytes read and, of a file, its length (else 0).
+    /// `progress` is called with the number of bytes read and the length of a file (0 for other sources).
     pub fn import_jsonl(
         &self,
         source: ImportSource<'_>,
@@ -97,8 +101,8 @@ impl Contexta {
         progress: Progress<'_>,
     ) -> Result<ImportReport> {
         self.check_writes()?;
-        // What is here already is looked up before it is said: two imports at once would say it twice. Where there are no
-        // locks, that is the user's to avoid.
+        // Two imports at once could both append a fact that neither finds in the workspace. File systems without locks do
+        // not prevent that.
         let lock = self.paths.import_lock();
         let held = self
             .storage
@@ -133,7 +137,7 @@ impl Contexta {
         };
         let count = AtomicU64::new(0);
         let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
-        // The first two bytes say whether it is compressed; a pipe may give them one by one.
+        // A pipe may return the first two bytes one by one.
         let mut begin = Vec::new();
         let read = raw.by_ref().take(2).read_to_end(&mut begin);
         read.map_err(|e| engine_io("read", Path::new(&name), e))?;
@@ -147,34 +151,39 @@ impl Contexta {
             quarantine: self.paths.quarantine(),
         };
         let tell = |_| progress(count.load(Ordering::Relaxed), total);
-        Ok(match is_gzip {
+        match is_gzip {
             true => {
                 let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole));
-                self.store.import_jsonl(&mut lines, &options, &tell)?
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &tell))
             }
             false => {
                 let mut lines = whole;
-                self.store.import_jsonl(&mut lines, &options, &tell)?
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &tell))
             }
-        })
+        }
     }
 
-    /// Removes what killed imports left of refused lines without a name. Called by the one import that is going on.
+    /// Returns the workspace for an import or export.
+    fn workspace<'a>(&'a self, store: &'a Store) -> Workspace<'a> {
+        Workspace { store, journal: &self.journal }
+    }
+
+    /// Removes temporary files of refused lines that killed imports have left. The caller holds the lock of imports.
     fn sweep_quarantine(&self) {
         let dir = self.paths.quarantine();
         for entry in self.storage.list(&dir).unwrap_or_default() {
             let begun =
                 ["import-lines-", "import-reasons-"].iter().any(|begin| entry.name.starts_with(begin));
             if entry.is_file && begun && entry.name.ends_with(".tmp") {
-                // Best effort: a leftover is only space.
+                // Best effort: a leftover file only occupies space.
                 let _ = self.storage.remove_file(&dir.join(&entry.name));
             }
         }
     }
 
-    /// Exports JSON lines (docs/INTERCHANGE.md) into a writer; bodies only where a place for them is named.
+    /// Exports JSON lines (docs/INTERCHANGE.md) into a writer, and bodies into a directory if one is given.
     ///
-    /// `progress` hears how many entries of the log were looked at, and 0.
+    /// `progress` is called with the number of entries of the log that were read, and 0.
     pub fn export_jsonl(
         &self,
         out: &mut dyn Write,
@@ -183,13 +192,15 @@ impl Contexta {
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
         let bodies = bodies.map(|dir| ExportBodies { dir: dir.to_path_buf(), prefix: String::new() });
+        let options = ExportOptions { filter: filter.clone(), bodies };
         let mut out = BufWriter::with_capacity(BUFFER, out);
-        Ok(self.store.export_jsonl(&mut out, filter, bodies.as_ref(), &|done| progress(done, 0))?)
+        let tell = |done| progress(done, 0);
+        self.ask(|store| jsonl::export(self.workspace(store), &mut out, &options, &tell))
     }
 
-    /// Exports JSON lines into a file: whole, on disk and under its name when this returns, or not at all. Compressed with
-    /// gzip if the name ends in `.gz`. A link is followed, also to a file that is not there yet; an existing file keeps its
-    /// permissions.
+    /// Exports JSON lines into a file. When this returns, the whole file is on disk under its name; after an error, the
+    /// target is unchanged. The file is compressed with gzip if its name ends in `.gz`. A link is followed, also to a file
+    /// that does not exist yet. An existing file keeps its permissions.
     pub fn export_jsonl_file(
         &self,
         path: &Path,
@@ -198,28 +209,29 @@ impl Contexta {
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
         if self.storage.info(path).is_ok_and(|info| !info.is_file && !info.is_dir) {
-            // A device or pipe is written to as it is.
+            // A device or pipe cannot be replaced and is written to directly.
             let bodies = bodies.with_dir(None);
             let file =
                 self.storage.open(path, OpenMode::ReadWrite).map_err(|e| engine_io("open", path, e))?;
-            return self.export_packed(&mut FileWriter::new(file), path, filter, bodies.as_ref(), progress);
+            let options = ExportOptions { filter: filter.clone(), bodies };
+            return self.export_packed(&mut FileWriter::new(file), path, &options, progress);
         }
         let wrap = |e| engine_io("write", path, e);
         let mut out = FileReplacement::create(&self.storage, path, TEMPORARY_STEM).map_err(wrap)?;
         remove_stale(self.storage.as_ref(), out.dir(), TEMPORARY_STEM);
         let bodies = bodies.with_dir(Some(out.dir()));
-        let report = self.export_packed(&mut out, path, filter, bodies.as_ref(), progress)?;
+        let options = ExportOptions { filter: filter.clone(), bodies };
+        let report = self.export_packed(&mut out, path, &options, progress)?;
         out.publish().map_err(wrap)?;
         Ok(report)
     }
 
-    /// Compressed or not, as the name of the file says.
+    /// Exports into `out`, compressed if the name of the file ends in `.gz`.
     fn export_packed(
         &self,
         out: &mut dyn Write,
         path: &Path,
-        filter: &ExportFilter,
-        bodies: Option<&ExportBodies>,
+        options: &ExportOptions,
         progress: Progress<'_>,
     ) -> Result<ExportReport> {
         let mut out = BufWriter::with_capacity(BUFFER, out);
@@ -227,11 +239,12 @@ impl Contexta {
         let failed = |e| engine_io("write", path, e);
         let report = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
             let mut packed = GzEncoder::new(&mut out, Compression::default());
-            let report = self.store.export_jsonl(&mut packed, filter, bodies, &tell)?;
+            let report =
+                self.ask(|store| jsonl::export(self.workspace(store), &mut packed, options, &tell))?;
             packed.finish().map_err(failed)?;
             report
         } else {
-            self.store.export_jsonl(&mut out, filter, bodies, &tell)?
+            self.ask(|store| jsonl::export(self.workspace(store), &mut out, options, &tell))?
         };
         out.flush().map_err(failed)?;
         Ok(report)

@@ -7,9 +7,7 @@ mod interchange;
 mod options;
 mod paths;
 
-#[cfg(feature = "cli")]
-pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
-pub use crate::store::interchange::{
+pub use crate::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
 pub use error::{Error, Result};
@@ -36,7 +34,7 @@ use crate::recovery::{
     DumpedEntry, MergeReport, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect, merge, rebuild,
     verify,
 };
-use crate::store::{Head, Journal, Note, Store};
+use crate::store::{self, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -100,7 +98,7 @@ impl Contexta {
         let capture = options.capture;
         let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
         let session = Session::new(Arc::clone(&journal), capture)?;
-        let store = Store::new(projector, blobs, Arc::clone(&journal));
+        let store = Store::new(projector, blobs);
         Ok(Contexta {
             storage,
             paths,
@@ -117,9 +115,25 @@ impl Contexta {
         &self.paths
     }
 
-    /// The read side, for questions of one's own.
+    /// Returns the read side, for custom questions. Captures that are still buffered
+    /// ([`Durability::Batched`](store::Durability)) are not included in its answers.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Answers a question about all captures so far: writes the buffered ones to the log first. Captures made afterwards
+    /// get later times than the entries that the answer is based on. If the buffered captures cannot be written, the answer
+    /// has a note.
+    fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
+    where
+        Error: From<E>,
+    {
+        let flushed = self.journal.flush();
+        let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
+        let answer = question(noted.as_ref().unwrap_or(&self.store));
+        // The notes of the view name streams whose clocks are too far ahead to follow.
+        self.journal.observe(self.store.latest_seen());
+        Ok(answer?)
     }
 
     /// The capture session.
@@ -139,27 +153,27 @@ impl Contexta {
 
     /// All projects.
     pub fn list_projects(&self) -> Result<ProjectList> {
-        Ok(query::list_projects(&self.store)?)
+        self.ask(query::list_projects)
     }
 
     /// All runs, or those of a project named by ref or name.
     pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
-        Ok(query::list_runs(&self.store, project)?)
+        self.ask(|store| query::list_runs(store, project))
     }
 
     /// Everything about one run, named by ref, id or name.
     pub fn run_snapshot(&self, run: &str) -> Result<RunSnapshot> {
-        Ok(query::run_snapshot(&self.store, run)?)
+        self.ask(|store| query::run_snapshot(store, run))
     }
 
     /// The points of one metric of a run. Without a stage: the series outside any, or else the only one there is.
     pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
-        Ok(query::step_series(&self.store, run, metric_key, stage)?)
+        self.ask(|store| query::step_series(store, run, metric_key, stage))
     }
 
     /// Two runs side by side.
     pub fn compare_runs(&self, left: &str, right: &str) -> Result<RunComparison> {
-        Ok(compare::compare_runs(&self.store, left, right)?)
+        self.ask(|store| compare::compare_runs(store, left, right))
     }
 
     /// Ranks runs by the last value of a metric: those named, or all of the session's project if none is.
@@ -172,7 +186,7 @@ impl Contexta {
     ) -> Result<BestRun> {
         let project = self.session.project_ref().as_str();
         let runs: Vec<&str> = runs.iter().map(AsRef::as_ref).collect();
-        Ok(compare::select_best_run(&self.store, Some(project), &runs, metric_key, stage_name, goal)?)
+        self.ask(|store| compare::select_best_run(store, Some(project), &runs, metric_key, stage_name, goal))
     }
 
     /// Where a thing came from and what came of it.
@@ -182,7 +196,7 @@ impl Contexta {
         direction: Direction,
         depth_max: usize,
     ) -> Result<LineageTraversal> {
-        Ok(lineage::traverse_lineage(&self.store, subject, direction, depth_max)?)
+        self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
     }
 
     /// The report on one run.
@@ -197,7 +211,7 @@ impl Contexta {
 
     /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
     pub fn verify(&self, options: VerifyOptions, progress: Progress<'_>) -> Result<VerifyReport> {
-        Ok(verify::verify(&self.storage, &self.paths.log(), &self.store, options, progress)?)
+        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options, progress))
     }
 
     /// Throws the projections away and makes them again from the log.
@@ -234,8 +248,10 @@ impl Contexta {
 
     /// The digest of all tables, and what the log behind them lacks: equal entries give equal digests.
     pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
-        let notes = self.store.read(|view| Ok(view.notes()))?;
-        Ok((self.store.digest()?, notes))
+        self.ask(|store| {
+            let notes = store.read(|view| Ok::<_, store::Error>(view.notes()))?;
+            Ok::<_, store::Error>((store.digest()?, notes))
+        })
     }
 
     /// The streams of the log.
@@ -309,6 +325,13 @@ fn is_workspace(storage: &dyn Storage, paths: &Paths) -> std::io::Result<bool> {
     }
     let is_stream = |name: &str| crate::engine::entry::StreamId::parse(name).is_some();
     Ok(storage.list(&log)?.iter().all(|entry| entry.is_dir && is_stream(&entry.name)))
+}
+
+/// Returns the note for buffered captures that could not be written to the log.
+fn buffer_not_flushed(e: &store::Error) -> Note {
+    let source = std::error::Error::source(e).map(|source| format!(": {source}")).unwrap_or_default();
+    let message = format!("captures buffered in this process could not be written to the log: {e}{source}");
+    Note::new(Severity::Error, "batch_not_handed_over", message)
 }
 
 fn engine_io(action: &'static str, path: &Path, source: std::io::Error) -> Error {

@@ -5,25 +5,29 @@ use crate::contract::json::{Canonical, Value};
 use crate::contract::rules::trim;
 use std::fmt::Write as _;
 
-/// How grave an issue is.
+/// The severity of an issue, note or finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The value is usable, but something one would expect is missing.
+    /// Information. Issues of validation do not have it.
+    Info,
+    /// The value is usable, or the answer complete enough to use, but something is missing or uncertain.
     Warning,
-    /// The value breaks a rule.
+    /// The value breaks a rule, or data is wrong or lost.
     Error,
 }
 
 impl Severity {
-    /// The word.
+    /// Returns the stable lower-case name.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Severity::Info => "info",
             Severity::Warning => "warning",
             Severity::Error => "error",
         }
     }
 
-    /// Reads the word.
+    /// Reads the name of a severity of issues: `warning` or `error`.
     pub fn parse(text: &str) -> Result<Severity> {
         match text {
             "warning" => Ok(Severity::Warning),
@@ -46,12 +50,16 @@ pub struct ValidationIssue {
 }
 
 impl ValidationIssue {
-    /// An issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank.
+    /// An issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank, or the severity is `Info`.
     pub fn new(code: ErrorCode, path: &str, message: &str, severity: Severity) -> Result<ValidationIssue> {
         let settled = |code, field: &str, text: &str| match trim(text) {
             "" => Err(ContractError::field(code, field, "must not be blank")),
             text => Ok(text.to_owned()),
         };
+        if severity == Severity::Info {
+            let message = "an issue has severity warning or error";
+            return Err(ContractError::field(ErrorCode::IssueSeverity, "severity", message));
+        }
         Ok(ValidationIssue {
             code,
             path: settled(ErrorCode::IssuePath, "path", path)?,
@@ -318,6 +326,8 @@ mod tests {
         let blank = |path, message| ValidationIssue::new(ErrorCode::String, path, message, Severity::Error);
         assert_eq!(blank(" ", "m").unwrap_err().code.as_str(), "validation_issue_invalid_path");
         assert_eq!(blank("$", "").unwrap_err().code.as_str(), "validation_issue_invalid_message");
+        let info = ValidationIssue::new(ErrorCode::String, "$.a", "m", Severity::Info);
+        assert_eq!(info.unwrap_err().code.as_str(), "validation_issue_invalid_severity");
         assert_eq!(Severity::parse("bad").unwrap_err().code.as_str(), "validation_issue_invalid_severity");
     }
 }

@@ -217,7 +217,7 @@ fn changed<T: PartialEq>(left: &Option<T>, right: &Option<T>) -> Option<bool> {
 
 /// Compares two runs, each named by ref, id or name.
 pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunComparison> {
-    Ok(store.read(|view| {
+    store.read(|view| {
         let (left, right) = (snapshot(view, left)?, snapshot(view, right)?);
         let stages = stage_comparisons(&left, &right);
         let outside = metric_deltas(&left.metrics, &right.metrics, None);
@@ -258,7 +258,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
             right: right.run,
             notes,
         })
-    })?)
+    })
 }
 
 /// Ranks runs by the last value of a metric: those named, or all of the project if none is.
@@ -296,7 +296,7 @@ pub fn select_best_run(
             without,
             notes: view.notes(),
         };
-        Ok((best, known))
+        Ok::<_, Error>((best, known))
     })?;
     if best.ranking.is_empty() {
         return Err(Error::MetricNotFound {

@@ -13,7 +13,7 @@ use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
 use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
 use crate::engine::storage::Storage;
 use crate::projections::entry::Captured;
-use crate::recovery::error::Result;
+use crate::recovery::error::{Error, Result};
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -446,7 +446,7 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
                 Err(e) => notes.push(could_not(&format!("the body {digest}"), &e.into())),
             }
         }
-        Ok((hashed, problems, notes))
+        Ok::<_, Error>((hashed, problems, notes))
     })?;
     report.bodies = bodies;
     report.problems.extend(problems);
@@ -460,7 +460,11 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
 /// when they are opened.
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    for note in store.read(|view| Ok(view.notes()))?.into_iter().filter(|n| n.code == "projections_rebuilt") {
+    for note in store
+        .read(|view| Ok::<_, Error>(view.notes()))?
+        .into_iter()
+        .filter(|n| n.code == "projections_rebuilt")
+    {
         let has_reason =
             |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
         for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {

@@ -164,11 +164,33 @@ impl<E: Event> Projector<E> {
     ///
     /// The question may be asked twice: if the tables turn out to be damaged they are rebuilt first.
     pub fn read<T>(&self, question: impl Fn(&View) -> Result<T>) -> Result<T> {
-        match self.attempt(&question, None, &|_, _| {}) {
-            Err(Error::ProjectionUnusable { reason, .. }) => {
-                self.attempt(&question, Some(RebuildReason::Damaged(reason)), &|_, _| {})
-            }
-            other => other,
+        self.read_as(question)
+    }
+
+    /// Catches up with the log, then asks `question` about one consistent view.
+    ///
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
+    /// not have side effects. The error type is the caller's own.
+    pub(crate) fn read_as<T, F: From<Error>>(
+        &self,
+        question: impl Fn(&View) -> std::result::Result<T, F>,
+    ) -> std::result::Result<T, F> {
+        let ask = |view: &View| match question(view) {
+            Err(e) => match view.damage() {
+                Some(reason) => Ok(Err((e, Some(reason.to_owned())))),
+                None => Ok(Err((e, None))),
+            },
+            Ok(answer) => Ok(Ok(answer)),
+        };
+        let reason = match self.attempt(&ask, None, &|_, _| {}) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err((e, None))) => return Err(e),
+            Ok(Err((_, Some(reason)))) | Err(Error::ProjectionUnusable { reason, .. }) => reason,
+            Err(e) => return Err(e.into()),
+        };
+        match self.attempt(&ask, Some(RebuildReason::Damaged(reason)), &|_, _| {})? {
+            Ok(answer) => Ok(answer),
+            Err((e, _)) => Err(e),
         }
     }
 

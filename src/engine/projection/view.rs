@@ -17,7 +17,7 @@ use redb::ReadTransaction;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A snapshot of the tables, with what it lacks.
 #[derive(Debug)]
@@ -31,6 +31,7 @@ pub struct View {
     log: PathBuf,
     latest: u64,
     notes: Vec<Note>,
+    damage: OnceLock<String>,
 }
 
 /// What a key holds: the versions that no other version replaces, the newest last.
@@ -75,7 +76,8 @@ impl View {
         notes: Vec<Note>,
     ) -> View {
         let tables = Vec::new();
-        View { transaction, _database: database, path, tables, storage, log, latest, notes }
+        let damage = OnceLock::new();
+        View { transaction, _database: database, path, tables, storage, log, latest, notes, damage }
     }
 
     /// The same view of these tables.
@@ -95,7 +97,22 @@ impl View {
     }
 
     fn fail(&self, e: impl std::fmt::Display) -> Error {
-        Error::ProjectionUnusable { path: self.path.clone(), reason: e.to_string() }
+        self.damaged(e)
+    }
+
+    /// Records that the tables are damaged, and returns the error for it. For callers that find a row malformed: after the
+    /// question has failed, the projector rebuilds the tables and asks it again.
+    #[must_use]
+    pub fn damaged(&self, reason: impl std::fmt::Display) -> Error {
+        let reason = reason.to_string();
+        // Only the first damage is reported.
+        let _ = self.damage.set(reason.clone());
+        Error::ProjectionUnusable { path: self.path.clone(), reason }
+    }
+
+    /// Returns the first damage that was found in reading this view.
+    pub(super) fn damage(&self) -> Option<&str> {
+        self.damage.get().map(String::as_str)
     }
 
     /// Fails for a table that no projection declares as this one.

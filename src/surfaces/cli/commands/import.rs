@@ -1,7 +1,8 @@
 //! `contexta import jsonl`
 
-use crate::client::{ImportReport, ImportSettings, ImportSource, Options, interchange_kinds};
+use crate::client::{ImportReport, ImportSettings, ImportSource, Options};
 use crate::contract::ExtensionRegistry;
+use crate::interchange::jsonl::kinds;
 use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
 use crate::surfaces::cli::output::Output;
@@ -48,7 +49,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
 const NAMED_MAX: usize = 10;
 
 fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
-    let rows: Vec<Vec<String>> = interchange_kinds()
+    let rows: Vec<Vec<String>> = kinds()
         .chain(["?"])
         .filter_map(|kind| Some((kind, report.kinds.get(kind)?)))
         .map(|(kind, n)| {

@@ -1,0 +1,24 @@
+//! The projections of the ML domain.
+
+use crate::engine::projection::Projection;
+use crate::projections::artifacts::ArtifactsProjection;
+use crate::projections::entry::Captured;
+use crate::projections::imports::ImportsProjection;
+use crate::projections::lineage::LineageProjection;
+use crate::projections::metadata::MetadataProjection;
+use crate::projections::records::RecordsProjection;
+use crate::projections::runs::RunsProjection;
+use crate::projections::series::SeriesProjection;
+
+/// Returns all projections of the ML domain.
+pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
+    vec![
+        Box::new(MetadataProjection),
+        Box::new(RecordsProjection),
+        Box::new(SeriesProjection),
+        Box::new(ArtifactsProjection),
+        Box::new(LineageProjection),
+        Box::new(ImportsProjection),
+        Box::new(RunsProjection),
+    ]
+}
