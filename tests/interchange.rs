@@ -1,4 +1,4 @@
-//! Interchange: the reference's own workspaces in and out, bad lines, second imports, deaths in the middle.
+//! Interchange: workspaces of the Python package contexta 1.0.0, invalid lines, repeated and killed imports.
 
 use crate::support::{TempDir, open_sim, two_runs};
 use contexta::contract::json::read::parse;
@@ -13,7 +13,7 @@ fn reference() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/reference")
 }
 
-/// The workspaces of the reference.
+/// The directory with the workspaces of the Python package contexta 1.0.0.
 const WORKSPACES: [&str; 14] = [
     "case01",
     "case03",
@@ -38,7 +38,7 @@ fn lines_of(name: &str) -> String {
     text
 }
 
-/// The object of a line as it stands there, byte for byte, and the line's kind.
+/// Returns the kind and the unchanged text of the object of each line.
 fn objects(text: &str) -> Vec<(String, String)> {
     let one = |line: &str| {
         let value = parse(line).unwrap();
@@ -103,7 +103,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         assert_eq!(records(&written), records(&original), "{name}");
         same_bodies(&original, &reference().join(name), &written, out.parent().unwrap());
 
-        // Again: nothing changes, neither by these lines nor by those that were written.
+        // A second import changes nothing, neither of these lines nor of the exported ones.
         let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
         let again = [import(), {
             let source = ImportSource::File(&out);
@@ -121,7 +121,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
     }
 }
 
-/// Every artifact has the same body on both sides.
+/// Asserts that every artifact has the same body in both exports.
 fn same_bodies(one: &str, one_dir: &Path, other: &str, other_dir: &Path) {
     let bodies = |text: &str, dir: &Path| {
         let mut bodies = Vec::new();
@@ -183,13 +183,13 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     assert_eq!(reasons, expected);
     assert_eq!(report.refused[2].rejection.path, "$.object.payload.value");
 
-    // The lines as they were, and why, beside each other.
+    // The unchanged lines, and the reasons.
     let kept = report.quarantine.clone().unwrap();
     assert_eq!(disk.read(&kept).unwrap(), format!("{}\n", bad.join("\n")).into_bytes());
     let reasons = kept.to_string_lossy().replace(".jsonl", ".reasons.jsonl");
     assert_eq!(disk.read(Path::new(&reasons)).unwrap().iter().filter(|b| **b == b'\n').count(), 5);
 
-    // What runs lost by it is said in them: of what is no JSON, nobody knows whose it was.
+    // Losses are recorded in their runs. The run of a line that is not JSON is unknown.
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     let losses: Vec<&str> = snapshot
         .records
@@ -202,7 +202,7 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     assert_eq!(losses, ["record_invalid_metric_value", "deserialize_invalid_payload"]);
     assert_eq!(snapshot.metrics[0].count, 5);
 
-    // Again: nothing changes, and the same lines are kept once.
+    // A second import changes nothing, and saves the same lines once.
     let before = contexta.digest().unwrap().0;
     let again = import(&contexta, &text);
     assert_eq!((again.total().new, again.total().unchanged, again.import), (0, 7, None));
@@ -233,7 +233,7 @@ fn lines_in_any_order_and_with_blank_lines_are_imported() {
     let good = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")];
     let expected = format!("{}\n", good.join("\n"));
     let mut packed = Vec::new();
-    // Two members, as of two files put together.
+    // A gzip stream with two members, as of two concatenated files.
     for part in [&good[..1], &good[1..]] {
         let mut one = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         one.write_all(format!("{}\n", part.join("\n")).as_bytes()).unwrap();
@@ -253,14 +253,14 @@ fn lines_in_any_order_and_with_blank_lines_are_imported() {
         assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
         assert_eq!(export(&contexta), expected, "{what}");
     }
-    // Cut in the middle: what came before the cut is taken over, and the cut is said.
+    // A truncated stream: the lines before the cut are imported, and the cut is reported.
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let cut = &packed[..packed.len() - 20];
     let source = ImportSource::Reader("x", &mut &*cut);
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
     assert!(report.total().new >= 1 && report.cut.is_some() && !report.is_complete(), "{report:?}");
-    // An empty input is no error, and no entry.
+    // An empty input is not an error and adds no entry.
     assert_eq!(import(&contexta, "").total().new, 0);
 }
 
@@ -272,9 +272,9 @@ fn too_long_line_is_refused_and_next_line_imported() {
     let report = import(&contexta, &format!("{PROJECT}\n{long}\n{}", run_line("r", "")));
     assert_eq!((report.total().new, report.refused[0].line), (2, 2));
     assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
-    // As much of it is kept as a line can have.
+    // The saved part has the greatest length of a line.
     assert_eq!((disk.read(&report.quarantine.unwrap()).unwrap().len(), report.not_kept), ((16 << 20) + 1, 1));
-    // One that can be read, and is too large for the log.
+    // A valid line that is too large for the log.
     let large = run_line("large", &format!(r#""description":"{}","#, "x".repeat(5 << 20)));
     let report = import(&contexta, &large);
     assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
@@ -292,12 +292,12 @@ fn later_import_replaces_earlier_one_and_repeated_earlier_one_changes_nothing() 
     let run = contexta.run_snapshot("run:p.r").unwrap().run;
     assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("two"), 0));
     assert_eq!(export(&contexta), format!("{second}\n"));
-    // Both in one file: the later line counts.
+    // Both lines in one file: the later one is effective.
     let both = [PROJECT.to_owned(), run_line("q", r#""description":"one","#), run_line("q", "")].join("\n");
     let report = import(&contexta, &both);
     assert_eq!((report.total().new, report.total().unchanged), (2, 1));
     let run = contexta.run_snapshot("run:p.q").unwrap().run;
-    // What it leaves out, it takes back.
+    // Attributes that it does not name are removed.
     assert_eq!((run.description, run.conflicts.len()), (None, 0));
     let full = run_line("q", r#""metadata":{"m":1},"newer":1,"params":{"x":1,"y":2},"tags":{"a":"b"},"#);
     let full = full.replace("\"1.0.0\"", "\"1.3.0\"").replace(
@@ -326,22 +326,22 @@ fn import_does_not_replace_captured_facts() {
     run.complete().unwrap();
     let (whole, before) = (export(&contexta), contexta.digest().unwrap().0);
     assert_ne!(open, whole);
-    // All of it is here, whoever wrote it down.
+    // The workspace has all of these facts.
     let report = import(&contexta, &whole);
     assert_eq!((report.total().new, report.import), (0, None));
     assert_eq!(contexta.digest().unwrap().0, before);
-    // An older state of the run says nothing new of it.
+    // An older status of the run is ignored.
     let older = import(&contexta, &open);
     assert_eq!((older.total().new, older.warnings["import_older_word"]), (0, 1));
     assert_eq!(export(&contexta), whole);
     assert_eq!(contexta.run_snapshot("r").unwrap().run.conflicts, Vec::<String>::new());
 
-    // A record that says it is one of ours and is not.
+    // A record with the ref of a captured record and other content.
     let forged = whole.lines().find(|l| l.contains("\"metric\"")).unwrap().replace("0.5", "0.6");
     let report = import(&contexta, &forged);
     assert_eq!(report.refused[0].rejection.code, "import_record_conflict");
 
-    // Elsewhere everything comes in, and out again as it was.
+    // Another workspace imports and exports everything unchanged.
     let other = open_sim(&disk, 2, "/other");
     assert_eq!(import(&other, &whole).total().refused, 0);
     assert_eq!(export(&other), whole);
@@ -439,13 +439,13 @@ fn bodies_outside_their_directory_are_refused() {
     }
     let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
     assert_eq!(losses, 9);
-    // The missing one turns up: it is taken, and nothing is lost twice.
+    // The missing body is found later: it is stored, and no loss is recorded again.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
-    // Without a directory they cannot be found, and what is here stays.
+    // Without a directory bodies cannot be found. Stored bodies stay.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
     assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().any(|a| a.body.is_some()));
@@ -514,7 +514,7 @@ fn records_of_several_processes_are_exported_in_order_of_append() {
 fn incomplete_object_is_noted_and_other_objects_exported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
-    // A record of a run whose start was never heard of.
+    // A record of a run without a start.
     import(&contexta, &metric_line("k", "1.5"));
     let mut out = Vec::new();
     let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
@@ -530,7 +530,7 @@ fn incomplete_object_is_noted_and_other_objects_exported() {
 #[test]
 fn repeated_import_completes_killed_import() {
     let lines = lines_of("seed-02");
-    // Bodies are not on this disk.
+    // The bodies are not on this disk.
     let text: String = lines.lines().filter(|l| !l.contains("\"body\":")).map(|l| format!("{l}\n")).collect();
     let whole = {
         let disk = SimDisk::new(16);
@@ -591,10 +591,10 @@ fn texts_quoted_by_errors_are_bounded() {
     assert_eq!((report.total().new, report.total().refused), (3, 1));
     assert!(report.refused[0].rejection.message.len() < 600);
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
-    // Kinds that nobody knows are counted as one.
+    // Unknown kinds are counted together.
     let odd: String = (0..50).map(|n| format!("{{\"kind\":\"x{n}\",\"object\":{{}}}}\n")).collect();
     assert_eq!(import(&contexta, &odd).kinds.keys().collect::<Vec<_>>(), ["?"]);
-    // A run that nobody knows is not made up by a line that names it.
+    // A refused line does not create the run that it names.
     let typo = r#"{"kind":"stage","object":{"run_ref":"run:x.y"}}"#;
     assert_eq!(import(&contexta, typo).total().refused, 1);
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
@@ -619,7 +619,7 @@ fn record_imported_into_two_workspaces_is_one_after_merge() {
     };
     check(&one);
     assert_eq!(import(&one, &text).total().new, 0);
-    // The other way round the tables are the same.
+    // A merge in the other direction gives the same tables.
     one.close().unwrap();
     two.merge("/one", &|_, _| {}).unwrap();
     check(&two);
@@ -652,13 +652,13 @@ fn open_status_after_end_is_ignored() {
     import(&contexta, &format!("{PROJECT}\n{closed}"));
     import(&contexta, &format!("{PROJECT}\n{open}"));
     assert_eq!(export(&contexta), format!("{PROJECT}\n{closed}\n"));
-    // Nor does it within one file, whatever else it says.
+    // The same holds within one file, whatever the other members are.
     let draft = open.replace("{\"extensions\"", "{\"description\":\"draft\",\"extensions\"");
     let fresh = open_sim(&disk, 2, "/fresh");
     let report = import(&fresh, &format!("{PROJECT}\n{closed}\n{draft}"));
     assert_eq!((report.total().new, report.warnings["import_older_word"]), (2, 1));
     assert_eq!(export(&fresh), format!("{PROJECT}\n{closed}\n"));
-    // The same three words in one import and in three come to the same.
+    // The same three lines have the same result in one import and in three.
     let say = |n: &str| run_line("q", &format!(r#""description":"{n}","#));
     for rounds in [vec![[say("x"), say("y"), say("x")].join("\n")], vec![say("x"), say("y"), say("x")]] {
         let disk = SimDisk::new(16);
@@ -679,7 +679,7 @@ fn contradictory_object_is_noted_and_not_exported() {
         )
     };
     import(&contexta, &deployment("a", r#""environment_snapshot_ref":"environment:p.a.k","#));
-    // What two imports said of it in two workspaces, neither knowing of the other.
+    // Two workspaces imported different lines independently.
     import(&other, &deployment("b", ""));
     other.close().unwrap();
     contexta.merge("/other", &|_, _| {}).unwrap();
@@ -697,11 +697,11 @@ fn older_build_keeps_members_of_newer_one() {
         .replace("project:p", "project:wine")
         .replace("\"tags\":{}", "\"tags\":{},\"zebra\":1");
     import(&contexta, &newer);
-    // This build says of the same project what it knows.
+    // This build records the same project.
     contexta.run("r").run_id("r").start().unwrap().complete().unwrap();
     let project = export(&contexta).lines().next().unwrap().to_owned();
     assert!(project.contains("\"zebra\":1") && project.contains("\"1.7.0\""), "{project}");
-    // Beside envelope and payload as well.
+    // The same holds for members beside envelope and payload.
     let record = metric_line("k", "1.5")
         .replace("\"1.0.0\"", "\"1.7.0\"")
         .replace(",\"payload\"", ",\"newer\":[1],\"payload\"");
@@ -712,7 +712,7 @@ fn older_build_keeps_members_of_newer_one() {
 #[test]
 fn strict_import_keeps_lines_before_every_type_of_refusal() {
     let long = "x".repeat(17 << 20);
-    // Of a line that names its run, the run says that it was lost.
+    // A refused line that names its run is recorded as a loss of the run.
     for (bad, code, there) in
         [(metric_line("k", "9.5"), "import_record_conflict", 4), (long, "import_line_too_long", 3)]
     {
@@ -723,7 +723,7 @@ fn strict_import_keeps_lines_before_every_type_of_refusal() {
         let error = import_with(&contexta, &text, strict).unwrap_err();
         assert!(error.to_string().contains(&format!("line 4 was refused [{code}]")), "{error}");
         assert_eq!(objects(&export(&contexta)).len(), there, "{code}");
-        // What was refused is kept all the same.
+        // The refused line is saved.
         assert!(disk.paths().iter().any(|p| p.to_string_lossy().ends_with(".reasons.jsonl")), "{code}");
     }
 }
@@ -748,13 +748,13 @@ fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     assert_eq!((report.total().new, report.import), (0, None));
     assert!(!contexta.run_snapshot("r").unwrap().artifacts[0].conflict);
 
-    // Elsewhere: a first manifest with its body, a second one, and the first again without.
+    // Another workspace: a manifest with its body, a second manifest, and the first one again without a body.
     let other = Contexta::open(at("other")).unwrap();
     again(&other, &out);
     let lines = std::fs::read_to_string(&out).unwrap();
     let report = import(&other, &lines.replace("model_bundle", "checkpoint"));
     assert_eq!(report.total().new, 1, "{report:?}");
-    // It claims the same body, and has it.
+    // It has the same hash, and so the same body.
     assert!(other.run_snapshot("run:wine.r").unwrap().artifacts[0].body_present);
     let report = import(&other, &lines);
     assert_eq!(report.total().new, 0, "{report:?}");
@@ -831,7 +831,7 @@ fn input_cut_within_too_long_line_keeps_other_refused_lines() {
     // A byte order mark belongs to the first line only.
     let marked = format!("{PROJECT}\n\u{feff}{}", run_line("r", ""));
     assert_eq!(import(&contexta, &marked).refused[0].line, 2);
-    // A mark of byte order on a line of its own is blank.
+    // A line that contains only a byte order mark is blank.
     assert_eq!(import(&contexta, &format!("\u{feff}\n{PROJECT}")).total().refused, 0);
 }
 
@@ -850,7 +850,7 @@ fn captured_times_are_kept_and_conflict_is_reported() {
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
     assert_eq!(after.conflicts, ["ended_at", "status"]);
-    // A second import replaces the first, and still nothing that was captured.
+    // A second import replaces the first one, and no captured fact.
     assert_eq!(import(&contexta, &other.replace("2099", "2098")).total().new, 1);
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
@@ -892,7 +892,7 @@ fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let report = from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat());
     assert_eq!((report.bodies_stored, there(&one)), (1, true), "{report:?}");
     assert_eq!(from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat()).total().new, 0);
-    // Another manifest that claims the same hash has it; one that claims nothing has not.
+    // Another manifest with the same hash keeps the body; one without a hash does not.
     let other = |more: &str| {
         artifact_line("a", more, "b").replace("\"body\":\"b\",", "").replace("model_bundle", "checkpoint")
     };
@@ -903,7 +903,7 @@ fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let three = open_sim(&disk, 3, "/three");
     from(&three, &[run.to_vec(), vec![with, other("")]].concat());
     assert!(!there(&three));
-    // The same manifest without its body, imported later elsewhere.
+    // The same manifest without its body is imported later into another workspace.
     let four = open_sim(&disk, 4, "/four");
     from(&four, &[run.to_vec(), vec![without]].concat());
     four.close().unwrap();
@@ -993,7 +993,7 @@ fn export_removes_temporary_files_of_killed_exports_only() {
         left += usize::from(!temporary_files(&disk).is_empty());
         disk.overwrite(Path::new("/out/body-notes.tmp"), b"mine".to_vec());
         disk.overwrite(Path::new("/out/artifacts/other-0123456789abcdef.tmp"), b"mine".to_vec());
-        // Another process is at its own.
+        // Another process is writing its own file.
         let living = disk.process(3);
         let path = Path::new("/out/artifacts/body-00000000000000aa.tmp");
         let file = living.open(path, OpenMode::Create).unwrap();
@@ -1041,7 +1041,7 @@ fn until_is_exclusive_and_since_inclusive() {
 #[test]
 fn line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
     const LIMIT: usize = 16 << 20;
-    // Spaces in the line: the object is small.
+    // The line is long because of spaces. The object is small.
     let padded = |len: usize| {
         let run = run_line("r", "");
         format!("{{{}{}", " ".repeat(len - run.len()), &run[1..])
@@ -1119,7 +1119,7 @@ fn export_of_one_run_contains_its_objects_only() {
     ];
     lines.extend(edges.iter().map(|(key, source, target)| relation_line(key, source, target)));
     lines.extend(edges.iter().map(|(key, ..)| provenance_line(key)));
-    // A record of a run that nothing else is known of.
+    // A record of a run without attributes.
     lines.push(metric_line("k", "1.5").replace("p.r", "p.z"));
     let report = import(&contexta, &lines.join("\n"));
     assert_eq!((report.total().new, report.refused.len()), (18, 0), "{:?}", report.refused);
