@@ -1,8 +1,9 @@
-//! Appending, beside the bare limit: the same events encoded and checksummed, as many bytes, the same system calls.
+//! Appending compared with the bare minimum: the same events encoded and checksummed, the same number of bytes, the
+//! same system calls.
 //!
-//! `cargo bench --bench append`; the table at the end has the ratios. docs/PERFORMANCE.md.
+//! `cargo bench --bench append`; the table at the end shows the ratios. See docs/PERFORMANCE.md.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
 #[path = "ratio/metric.rs"]
 mod metric;
@@ -11,6 +12,7 @@ mod ratio;
 mod rounds;
 
 use contexta::engine::checksum::salted_crc32;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Seq, StreamId};
 use contexta::engine::log::frame::put_entries;
 use contexta::engine::log::pending::PendingEntries;
@@ -26,19 +28,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How many entries the default batch takes before it is handed over.
+/// Number of entries in a batch of the default size.
 const BATCH_ENTRIES: usize = 3000;
 const WRITE_BYTES: usize = 64 << 10;
 
 /// A log that has its stream already.
 fn log_in(dir: &Path) -> Log {
     let _ = std::fs::remove_dir_all(dir);
-    let log = Log::new(OsStorage::shared(), dir.to_path_buf(), LogOptions::default());
+    let log =
+        Log::new(OsStorage::shared(), dir.to_path_buf(), LogOptions::new(Domain::new("bench", 1).unwrap()));
     log.append(&metrics(1), Durability::Fsync).unwrap();
     log
 }
 
-/// A file that is written one behind the other.
+/// A file that is written sequentially.
 struct Bare {
     file: Arc<dyn File>,
     at: u64,
@@ -55,7 +58,7 @@ impl Bare {
         self.at += bytes.len() as u64;
     }
 
-    /// Checksums and writes what is in `frame`, as the `len` bytes that the engine takes for it.
+    /// Checksums and writes the content of `frame`, extended to the `len` bytes that the engine writes for it.
     fn write_frame(&mut self, frame: &mut Vec<u8>, len: usize) {
         frame.resize(len, 0);
         black_box(salted_crc32(self.at, &[frame]));
@@ -64,7 +67,7 @@ impl Bare {
     }
 }
 
-/// Appends all events in commits of `size`, and hands over what is batched.
+/// Appends all events in commits of `size`, and writes the rest of the batch.
 fn append_all(log: &Log, events: &[Metric], size: usize, durability: Durability) -> Duration {
     let begun = Instant::now();
     for commit in events.chunks(size) {
@@ -78,7 +81,7 @@ fn batched(table: &mut Table) {
     let scratch = Scratch::new("batched");
     let (dir, path) = (scratch.path().join("log"), scratch.path().join("bare"));
     let events = metrics(sized(300_000, 5000));
-    // Bytes for each entry, as the engine's frames take.
+    // The number of bytes per entry in the frames of the engine.
     let each = frame_len(&metrics(BATCH_ENTRIES)) as f64 / BATCH_ENTRIES as f64;
     let in_a_write = (WRITE_BYTES as f64 / each) as usize;
     for size in [1, 100, 1000] {
@@ -101,7 +104,7 @@ fn batched(table: &mut Table) {
     }
 }
 
-/// One frame a commit, and what comes after it.
+/// One frame for each commit, followed by `after`.
 fn bare_commits(bare: &mut Bare, events: &[Metric], size: usize, sync: bool) -> Duration {
     let (mut frame, mut payload) = (Vec::new(), Vec::new());
     let len = frame_len(&metrics(size));
@@ -140,7 +143,7 @@ fn fsync(table: &mut Table) {
         let log = log_in(&scratch.path().join(format!("log-{size}")));
         let mut bare = Bare::new(&scratch.path().join(format!("bare-{size}")));
         let len = frame_len(&metrics(size)) * commits * (rounds + 1);
-        // Where the file system cannot take room ahead, the engine's file has none either.
+        // On file systems that cannot reserve space, the file of the engine has none reserved either.
         let _ = bare.file.allocate(len as u64);
         bare.file.sync().unwrap();
         let found = interleaved(
@@ -153,7 +156,7 @@ fn fsync(table: &mut Table) {
     }
 }
 
-/// Threads that commit at once share syncs: commits a second, beside one thread's.
+/// Concurrent commits share syncs: commits per second, compared with a single thread.
 fn group(table: &mut Table) {
     const THREADS: usize = 16;
     let scratch = Scratch::new("group");
@@ -178,7 +181,7 @@ fn group(table: &mut Table) {
     ratio.put(table, "fsync, 16 threads beside one (a commit)", commits as u64, Some(6.0));
 }
 
-/// The plain function, for looking closer.
+/// The encoding alone, for analysis.
 fn encoding(c: &mut Criterion) {
     let mut group = c.benchmark_group("put_entries");
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2)).sample_size(20);

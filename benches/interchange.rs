@@ -1,8 +1,8 @@
-//! JSON lines in and out, beside reading and writing the same lines as canonical JSON and nothing else.
+//! Import and export of JSON lines, compared with reading and writing the same lines as canonical JSON only.
 //!
-//! `cargo bench --bench interchange`. docs/PERFORMANCE.md.
+//! `cargo bench --bench interchange`. See docs/PERFORMANCE.md.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
 mod ratio;
 
@@ -13,7 +13,7 @@ use ratio::{Scratch, Table, median, sized};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Metrics of ten runs, as the reference writes them.
+/// Metrics of ten runs in the form of the Python package contexta 1.0.0.
 fn lines(count: usize) -> String {
     let line = |n: usize| {
         let (run, second, micros) = (n % 10, n / 1_000_000, n % 1_000_000);
@@ -47,7 +47,7 @@ fn main() {
         let contexta = Contexta::open(scratch.path().join("w")).unwrap();
         let import = |expected: usize| {
             let source = ImportSource::Reader("lines", &mut text.as_bytes());
-            let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+            let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
             assert_eq!(report.total().new as usize, expected);
         };
         let [bare, new, again, out] = &mut times;
@@ -61,7 +61,7 @@ fn main() {
         again.push(measure(|| import(0)));
         out.push(measure(|| {
             let filter = ExportFilter::default();
-            let report = contexta.export_jsonl(&mut std::io::sink(), &filter, None, &|_, _| {}).unwrap();
+            let report = contexta.export_jsonl(&mut std::io::sink(), &filter).unwrap();
             assert_eq!(report.kinds.get("record").copied(), Some(count as u64));
         }));
     }

@@ -1,8 +1,8 @@
-//! Scanning a log with all its checks, beside checksumming the same bytes in the same pieces.
+//! Scanning a log with all checks, compared with checksumming the same bytes in pieces of the same size.
 //!
-//! `cargo bench --bench scan`; the table at the end has the ratios. docs/PERFORMANCE.md.
+//! `cargo bench --bench scan`; the table at the end shows the ratios. See docs/PERFORMANCE.md.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
 
 #[path = "ratio/metric.rs"]
 mod metric;
@@ -10,10 +10,11 @@ mod ratio;
 #[path = "ratio/rounds.rs"]
 mod rounds;
 
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{StreamId, canonical_head, entry_checksum};
+use contexta::engine::log::directory::{list_segments, list_streams};
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::resync::Source;
-use contexta::engine::log::stream::{list_segments, list_streams};
+use contexta::engine::log::source::Source;
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{OpenMode, Storage};
@@ -28,7 +29,8 @@ use std::time::{Duration, Instant};
 const COMMIT_ENTRIES: usize = 100;
 
 fn make(storage: &Arc<dyn Storage>, dir: &Path, entries: usize) -> StreamId {
-    let log = Log::new(Arc::clone(storage), dir.to_path_buf(), LogOptions::default());
+    let log =
+        Log::new(Arc::clone(storage), dir.to_path_buf(), LogOptions::new(Domain::new("bench", 1).unwrap()));
     for commit in metrics(entries).chunks(COMMIT_ENTRIES) {
         log.append(commit, Durability::Flush).unwrap();
     }
@@ -48,7 +50,7 @@ fn scan(storage: &Arc<dyn Storage>, dir: &Path, stream: StreamId, mode: ScanMode
     (begun.elapsed(), entries)
 }
 
-/// Reads the files as the reader does and hands over pieces of the length of a frame.
+/// Reads the files as the reader does and passes on pieces of the length of a frame.
 fn pieces(storage: &Arc<dyn Storage>, files: &[PathBuf], len: usize, mut f: impl FnMut(&[u8])) -> Duration {
     let begun = Instant::now();
     for path in files {
@@ -72,7 +74,7 @@ fn main() {
     let segments = list_segments(storage.as_ref(), &dir, stream).unwrap();
     let files: Vec<PathBuf> = segments.into_iter().map(|base| segment_path(&dir, stream, base)).collect();
     let len = frame_len(&metrics(COMMIT_ENTRIES));
-    // An entry's payload, for the checksum that each entry has of its own.
+    // The payload of an entry, because each entry has a checksum of its own.
     let mut payload = Vec::new();
     put_bare(&mut Vec::new(), metrics(1).first().unwrap(), &mut payload, 1);
     let entry = {

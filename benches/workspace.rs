@@ -1,17 +1,21 @@
-//! A workspace as a whole: the first answer after opening, many retired streams, a rebuild in bounded memory.
+//! A whole workspace: the first answer after opening, many retired streams, a rebuild in bounded memory.
 //!
-//! `cargo bench --bench workspace`; `-- --full` also makes 10,000 retired streams and merges them. docs/PERFORMANCE.md.
+//! `cargo bench --bench workspace`; `-- --full` also creates 10,000 retired streams and merges them. See
+//! docs/PERFORMANCE.md.
 
-#![expect(clippy::unwrap_used, reason = "a bench that cannot run may stop")]
-#![expect(clippy::print_stdout, reason = "the child says what it took")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot run stops")]
+#![expect(clippy::print_stdout, reason = "the child prints its results")]
 
 mod ratio;
 
 use contexta::capture::MetricEmission;
+use contexta::engine::domain::Domain;
+use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::names::{LOCK_NAME, stream_dir};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
+use contexta::recovery::RebuildOptions;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use ratio::{Scratch, Table, median, sized};
@@ -19,7 +23,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Names the workspace that a child process rebuilds.
+/// The environment variable with the path of the workspace that a child process rebuilds.
 const REBUILD: &str = "CONTEXTA_BENCH_REBUILD";
 const EMITTED_AT_ONCE: usize = 1000;
 const FIRST_ANSWER_MAX: Duration = Duration::from_millis(40);
@@ -31,7 +35,7 @@ fn open(workspace: &Path) -> Contexta {
     options.durability(Durability::Batched).open().unwrap()
 }
 
-/// A run with so many points of one metric.
+/// Records a run with this number of points of one metric.
 fn capture_run(contexta: &Contexta, points: usize) {
     let run = contexta.run("bench").start().unwrap();
     for first in (0..points).step_by(EMITTED_AT_ONCE) {
@@ -47,9 +51,9 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Opens the workspace anew each time, and asks for its runs.
+/// Opens the workspace anew each time and lists its runs.
 fn first_answer(table: &mut Table, what: &str, workspace: &Path, runs: usize) {
-    // The tables are made and saved, and files that have just changed would be looked at more closely.
+    // The tables are built and published; files that changed a moment ago would be examined more closely.
     assert_eq!(open(workspace).list_runs(None).unwrap().runs.len(), runs);
     std::thread::sleep(sized(Duration::from_millis(2500), Duration::ZERO));
     open(workspace).list_runs(None).unwrap();
@@ -77,7 +81,7 @@ fn clean(table: &mut Table) {
     first_answer(table, &format!("first answer, {} points in 10 runs", 10 * points), &workspace, 10);
 }
 
-/// Blocks that the files in and below `path` take, in KiB.
+/// Disk usage of the files in and below `path`, in KiB.
 #[cfg(unix)]
 fn used(path: &Path) -> f64 {
     use std::os::unix::fs::MetadataExt;
@@ -93,7 +97,7 @@ fn used(path: &Path) -> f64 {
     own + within.sum::<f64>()
 }
 
-/// Streams that nobody goes on with, each of one run.
+/// Streams that are not continued, each with one run.
 fn retired(table: &mut Table, streams: usize) {
     let scratch = Scratch::new("retired");
     let workspace = scratch.path().join("w");
@@ -104,7 +108,7 @@ fn retired(table: &mut Table, streams: usize) {
         capture_run(&contexta, 100);
         let head = contexta.close().unwrap().unwrap();
         drop(contexta);
-        // Whoever comes next would go on with this stream.
+        // The next writer would continue this stream.
         std::fs::remove_file(stream_dir(&log, head.stream).join(LOCK_NAME)).unwrap();
     }
     assert_eq!(list_streams(storage.as_ref(), &log).unwrap().len(), streams);
@@ -116,16 +120,21 @@ fn retired(table: &mut Table, streams: usize) {
         if !std::env::args().any(|arg| arg == "--full") {
             break;
         }
-        let options = MergeOptions::new(&log, &scratch.path().join("into"), &scratch.path().join("aside"));
+        let options = MergeOptions::new(
+            Domain::new("contexta-ml", 1).unwrap(),
+            &log,
+            &scratch.path().join("into"),
+            &scratch.path().join("aside"),
+        );
         let begun = Instant::now();
-        assert_eq!(merge(&storage, &options, &|_, _| {}).unwrap().streams.len(), streams);
+        assert_eq!(merge(&storage, &options, Progress::none()).unwrap().streams.len(), streams);
         let texts =
             [&format!("merge of {streams} streams into {what}"), &milliseconds(begun.elapsed()), "", "", ""];
         table.row(texts.map(|text| text as &str), None);
     }
 }
 
-/// The most memory this process has had, in MiB.
+/// The peak memory of this process, in MiB.
 fn peak_mib() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -135,7 +144,7 @@ fn peak_mib() -> Option<f64> {
 fn rebuild_here(workspace: &Path) {
     let contexta = Contexta::open_existing(workspace).unwrap();
     let begun = Instant::now();
-    let report = contexta.rebuild(&|_, _| {}).unwrap();
+    let report = contexta.rebuild(RebuildOptions::default()).unwrap();
     let seconds = begun.elapsed().as_secs_f64();
     println!("{} {seconds} {}", report.entries, peak_mib().unwrap_or(f64::NAN));
 }

@@ -1,15 +1,14 @@
-//! contexta in one sitting, on real data: which red wines are good?
+//! A tour of contexta on real data: a classifier of good red wines.
 //!
-//! Trains six models of the linfa crates on the UCI wine-quality data set and captures all of it into `.contexta/` in
-//! the current directory. Then it asks: which run is the best, and why? What was its model made from? At last it
-//! deletes everything that is derived, and gets the same answers again. Run it as often as you like: each time adds
-//! six runs.
+//! Trains six models of the linfa crates on the UCI wine-quality data set and captures the runs into `.contexta/` in the
+//! current directory. Selects the best run, compares it with others, and follows the lineage of its model. Finally it
+//! deletes all derived tables and shows that a rebuild gives the same answers. Each execution adds six runs.
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "the output of an example is for the person who runs it")]
 
 use contexta::capture::{ArtifactRegistration, MetricEmission, RunBuilder, StageScope};
 use contexta::contract::{ArtifactRef, RelationType, RunRef, StableRef};
-use contexta::interpretation::{Direction, Goal, RunSummary};
+use contexta::interpretation::{BestRunOptions, Direction, Goal, RunSummary};
 use contexta::{Contexta, Options, to_markdown};
 use linfa::prelude::*;
 use linfa_ftrl::Ftrl;
@@ -26,7 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const WORKSPACE: &str = ".contexta";
 const PROJECT: &str = "wine-quality";
 const PACKAGES: [&str; 5] = ["linfa", "linfa-datasets", "linfa-ftrl", "linfa-logistic", "linfa-trees"];
-/// How often FTRL sees each wine.
+/// Passes of FTRL over the training data.
 const EPOCHS: usize = 5;
 
 fn main() -> Result<()> {
@@ -77,7 +76,7 @@ struct Data {
 }
 
 impl Data {
-    /// A wine of quality 7 or more is good. Three quarters are to learn from, the others to validate on.
+    /// A wine of quality 7 or more is good. Three quarters of the wines are training data, the others validation data.
     fn load(scratch: Scratch) -> Result<Data> {
         let wines = linfa_datasets::winequality();
         let features = wines.feature_names().to_vec();
@@ -106,7 +105,7 @@ impl Data {
     }
 }
 
-/// A directory that goes away again.
+/// A directory that is removed when it is dropped.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -125,15 +124,15 @@ impl Drop for Scratch {
 
 // ---- the models
 
-/// A model, and what it says of the validation wines.
+/// A model and its predictions for the validation data.
 struct Fitted {
     csv: String,
     confusion: ConfusionMatrix<bool>,
-    /// How likely each is good; a tree does not say.
+    /// The predicted probabilities; a tree has none.
     probabilities: Option<Vec<Pr>>,
 }
 
-/// Each step learns from 64 wines, and captures the loss on all of them.
+/// Trains in steps of 64 wines and captures the loss on all training data after each step.
 fn fit_ftrl(data: &Data, stage: &StageScope, alpha: f64, l1: f64) -> Result<Fitted> {
     let params = Ftrl::params().alpha(alpha).beta(1.0).l1_ratio(l1).l2_ratio(0.0);
     let (train, validation) = (data.train.targets.to_vec(), data.validation.targets.to_vec());
@@ -192,7 +191,7 @@ fn weights_csv<'a>(data: &Data, weights: impl Iterator<Item = &'a f64>) -> Resul
 
 // ---- capture
 
-/// One run: what it is told, what it reads, what it makes, and what that is worth.
+/// Captures one run: its parameters, data set, model and evaluation.
 fn capture(data: &Data, run: RunBuilder, fit: impl Fn(&StageScope) -> Result<Fitted>) -> Result<RunRef> {
     let mut run =
         run.param("seed", 42_i64).dataset_ref("uci-wine-quality-red").runtime("rust", &rustc_version());
@@ -231,16 +230,16 @@ fn capture(data: &Data, run: RunBuilder, fit: impl Fn(&StageScope) -> Result<Fit
     let head = run.complete()?;
 
     println!("{}", run.run_ref());
-    // Kept elsewhere, `contexta verify --head` tells by it whether the log still holds everything up to here.
+    // A head that is saved elsewhere lets `contexta verify --head` check that no entry up to here was lost.
     println!("  head {head}");
-    // A model that finds no good wine has no f1: the run says so, and goes on.
+    // A model that predicts no good wine has no f1: the run records a degraded marker and continues.
     for what in captured.iter().filter_map(|result| result.degraded.as_ref()) {
         println!("  {what}");
     }
     Ok(run.run_ref().clone())
 }
 
-/// What this was built with, by the lock file.
+/// Returns the versions of the dependencies in the lock file.
 fn locked_version(package: &str) -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let found = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
@@ -254,13 +253,13 @@ fn rustc_version() -> String {
 
 // ---- questions
 
-/// This time's runs: parameters and last values.
+/// Prints the runs of this execution with parameters and last values.
 fn list(contexta: &Contexta, runs: &[RunRef]) -> Result<()> {
     const METRICS: [&str; 5] = ["train_loss", "validation_loss", "accuracy", "f1", "roc_auc"];
     heading("Runs");
     println!("{:<18} {:<33} {}", "run", "parameters", METRICS.map(|m| format!("{m:>16}")).concat());
     let all = contexta.list_runs(Some(PROJECT))?.runs;
-    for RunSummary { run, metrics } in all.iter().filter(|summary| runs.contains(&summary.run.run_ref)) {
+    for RunSummary { run, metrics, .. } in all.iter().filter(|summary| runs.contains(&summary.run.run_ref)) {
         let params: Vec<String> = run.params.iter().map(|(k, v)| format!("{k}={}", v)).collect();
         let last = |key| metrics.iter().find(|m| m.metric_key == key).map(|m| m.last.value.as_f64());
         let values = METRICS.map(|key| format!("{:>16}", number(last(key)))).concat();
@@ -274,24 +273,30 @@ fn number(value: Option<f64>) -> String {
     value.map_or("-".to_owned(), |value| format!("{value:.4}"))
 }
 
-/// The best of this time's runs, the next, and the worst.
+/// Ranks the runs of this execution and returns the best, the next and the worst.
 fn choose(contexta: &Contexta, runs: &[RunRef]) -> Result<[RunRef; 3]> {
     heading("Best by f1 on the validation wines");
-    let chosen = contexta.select_best_run(runs, "f1", Some("evaluate"), Goal::Maximize)?;
+    let options = BestRunOptions {
+        runs: runs.iter().map(RunRef::to_string).collect(),
+        stage_name: Some("evaluate".to_owned()),
+        goal: Goal::Maximize,
+        ..BestRunOptions::default()
+    };
+    let chosen = contexta.select_best_run("f1", options)?;
     for (place, ranked) in chosen.ranking.iter().enumerate() {
         println!("{}. {:<18} {:.4}", place + 1, ranked.run.run_ref.last_component(), ranked.value);
     }
     for run in &chosen.without {
-        println!("-  {:<18} has none", run.last_component());
+        println!("-  {:<18} without this metric", run.last_component());
     }
     let [best, next, .., worst] = chosen.ranking.as_slice() else {
         return Err("too few runs to rank".into());
     };
-    println!("The best leads the next by {:.4}.", best.value - next.value);
+    println!("The best is ahead of the next by {:.4}.", best.value - next.value);
     Ok([best, next, worst].map(|ranked| ranked.run.run_ref.clone()))
 }
 
-/// What two runs were told and measured, where that differs.
+/// Prints the differences between two runs.
 fn compare(contexta: &Contexta, left: &RunRef, right: &RunRef) -> Result<()> {
     heading(&format!("{} and {}", left.last_component(), right.last_component()));
     let comparison = contexta.compare_runs(left.as_str(), right.as_str())?;
@@ -311,7 +316,7 @@ fn compare(contexta: &Contexta, left: &RunRef, right: &RunRef) -> Result<()> {
     Ok(())
 }
 
-/// Back from the best model to what it was made from, and forward from the data set to what came of it.
+/// Prints the origins of the best model and the results of the data set.
 fn lineage(contexta: &Contexta, best: &RunRef) -> Result<ArtifactRef> {
     heading("Lineage of the best model");
     let artifacts = contexta.run_snapshot(best.as_str())?.artifacts;
@@ -324,8 +329,8 @@ fn lineage(contexta: &Contexta, best: &RunRef) -> Result<ArtifactRef> {
         println!("{} from {}", direction.as_str(), short(start));
         for step in contexta.traverse_lineage(start.as_str(), direction, 10)?.steps {
             let indent = "  ".repeat(step.depth + 1);
-            let says = step.edge.as_ref().map_or("part of", |edge| edge.relation_type.as_str());
-            println!("{indent}{says:<14} {}", short(&step.to));
+            let relation = step.edge.as_ref().map_or("part of", |edge| edge.relation_type.as_str());
+            println!("{indent}{relation:<14} {}", short(&step.to));
         }
     }
     Ok(model)
@@ -348,12 +353,12 @@ fn report(contexta: &Contexta, best: &RunRef, worst: &RunRef) -> Result<()> {
     Ok(())
 }
 
-/// The tables behind all these answers are derived: when they are gone, the log gives the same ones again.
+/// Deletes the derived tables and compares the digest of rebuilt ones.
 fn rebuild(contexta: Contexta) -> Result<()> {
-    heading("Tables deleted, and made again");
+    heading("Tables deleted and rebuilt");
     let (before, _) = contexta.digest()?;
     let tables = contexta.paths().projections();
-    // An open workspace goes on with the tables it has; one that is opened anew has to make them.
+    // An open workspace continues with its tables in memory; a new one has to rebuild them.
     drop(contexta);
     // Gone already is as good.
     if let Err(e) = fs::remove_dir_all(&tables)

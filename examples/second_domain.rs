@@ -1,21 +1,21 @@
 //! The engine under another domain: thermometers in cold rooms.
 //!
-//! Nothing here knows of machine learning, and nothing outside `contexta::engine` is used. The domain brings an event
-//! type and a projection; the engine gives back appends by several writers, tables made from the log, and the same
-//! tables again after they were deleted.
+//! This program has no machine learning in it and uses only `contexta::engine`. The domain defines an event type
+//! and a projection. The engine provides appends by several writers, tables derived from the log, and the same tables
+//! after they were deleted.
 //!
 //! Run it with `cargo run --release --example second_domain`.
 
-#![expect(clippy::print_stdout, reason = "an example talks to whoever runs it")]
+#![expect(clippy::print_stdout, reason = "an example prints its results")]
 
 use contexta::engine;
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
 use contexta::engine::log::{Durability, Log, LogOptions};
-use contexta::engine::projection::view::current;
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
-    View,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths,
+    TableKind, TableSpec, Tables, View, current,
 };
 use contexta::engine::storage::os::OsStorage;
 use serde::{Deserialize, Serialize};
@@ -23,13 +23,13 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-/// What happens in this domain.
+/// The events of this domain.
 #[derive(Serialize, Deserialize)]
 enum ColdRoom {
-    /// A thermometer hangs in a room, in place of what another entry said. Two such entries of which neither replaces
-    /// the other would contradict each other, and a reader would see both.
+    /// A thermometer was placed in a room. The entry replaces an earlier placement. Two placements of which neither
+    /// replaces the other are in conflict, and a reader sees both.
     Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
-    /// A thermometer showed a temperature.
+    /// A temperature reading.
     Measured { sensor: String, minute: i64, celsius: f64 },
 }
 
@@ -58,17 +58,17 @@ impl Event for ColdRoom {
     fn decode(kind: Kind, _version: PayloadVersion, payload: &[u8]) -> Result<Option<ColdRoom>, CodecError> {
         match kind {
             PLACED | MEASURED => codec::decode(payload).map(Some),
-            // Of a later version of this program: it stays in the log, and is counted.
+            // A kind of a later version of this program: its entries stay in the log and are counted.
             _ => Ok(None),
         }
     }
 }
 
-/// Sensor -> the rooms it was placed in.
+/// Sensor -> the rooms in which it was placed.
 const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
-/// Sensor -> its temperatures, by minute.
+/// The temperatures of each sensor, by minute.
 const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
-/// Sensor -> how many temperatures, and the first, last, least and greatest of them.
+/// Sensor -> the number of its temperatures, and the first, last, minimum and maximum.
 const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
 
 struct Sensors;
@@ -107,20 +107,26 @@ impl Projection<ColdRoom> for Sensors {
     }
 }
 
+/// The id of this domain, stored in every segment. Logs of other programs are rejected.
+const DOMAIN: Domain = match Domain::new("cold-rooms", 1) {
+    Ok(domain) => domain,
+    Err(_) => panic!("the name of the domain is invalid"),
+};
+
 fn log(dir: &Path) -> Log {
-    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::default())
+    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::new(DOMAIN))
 }
 
 fn projector(dir: &Path) -> Projector<ColdRoom> {
-    let (log, tables) = (dir.join("log"), dir.join("tables"));
-    Projector::new(OsStorage::shared(), log, tables, ProjectorOptions::default(), vec![Box::new(Sensors)])
+    let paths = ProjectorPaths { log: dir.join("log"), generations: dir.join("tables") };
+    Projector::new(OsStorage::shared(), paths, ProjectorOptions::new(DOMAIN), vec![Box::new(Sensors)])
 }
 
 fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {
     ColdRoom::Placed { sensor: sensor.into(), room: room.into(), replaces: replaces.map(|s| s.to_bytes()) }
 }
 
-/// Half an hour in which a room slowly warms, its thermometer read every minute.
+/// Returns the readings of half an hour, one per minute, in a room that slowly gets warmer.
 fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
     let celsius = |minute: i64| from + 0.05 * minute as f64;
     (0..30)
@@ -128,7 +134,7 @@ fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
         .collect()
 }
 
-/// Two writers append, as two processes would: each to a stream of its own, and neither waits.
+/// Two writers append like two processes: each to its own stream, without waiting for the other.
 fn write(dir: &Path) -> engine::Result<()> {
     let (one, other) = (log(dir), log(dir));
     let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
@@ -139,28 +145,29 @@ fn write(dir: &Path) -> engine::Result<()> {
     Ok(())
 }
 
-/// One line for each thermometer, from all three tables.
+/// Returns one line per thermometer, from all three tables.
 fn lines(view: &View) -> engine::Result<Vec<String>> {
     let mut lines = Vec::new();
-    view.versions(ROOMS, b"", |sensor, versions| {
-        let Some(placement) = current(versions) else { return Ok(true) };
+    for sensor in view.versions(ROOMS, b"")? {
+        let KeyVersions { key: sensor, versions, .. } = sensor?;
+        let Some(placement) = current(versions) else { continue };
         let (name, room) =
-            (String::from_utf8_lossy(sensor), String::from_utf8_lossy(&placement.version.value));
-        let points = view.series(TEMPERATURES, sensor)?;
+            (String::from_utf8_lossy(&sensor), String::from_utf8_lossy(&placement.version.value));
+        let points = view.series(TEMPERATURES, &sensor)?.collect::<engine::Result<Vec<Point>>>()?;
         let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
         // A prefix read: another sensor's name may begin with this one's, so the key is compared.
-        view.registers(SUMMARIES, sensor, |key, summary| {
-            if key == sensor {
+        for row in view.registers(SUMMARIES, &sensor)? {
+            let row = row?;
+            if row.key() == sensor {
+                let summary = &row.register;
                 let last = summary.last.measure.unwrap_or(f64::NAN);
                 let count = summary.count;
                 lines.push(format!(
                     "{name}  {room:<7} {count} readings, {half:.2} °C half-way, {last:.2} °C now"
                 ));
             }
-            Ok(())
-        })?;
-        Ok(true)
-    })?;
+        }
+    }
     Ok(lines)
 }
 
@@ -175,10 +182,10 @@ fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
     drop(tables);
     fs::remove_dir_all(dir.join("tables"))?;
     let tables = projector(dir);
-    let notes = tables.read(|view| Ok(view.notes().to_vec()))?;
+    let notes = tables.catch_up()?;
     let after = tables.digest()?;
     println!("\ndigest of the tables   {}", before.digest);
-    println!("deleted and made again {}", after.digest);
+    println!("deleted and rebuilt    {}", after.digest);
     let made_again = notes.iter().any(|note| matches!(note, Note::Rebuilt { entries: 63, .. }));
     if made_again && before == after { Ok(()) } else { Err(format!("not the same tables: {notes:?}").into()) }
 }

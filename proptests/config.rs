@@ -1,4 +1,5 @@
-//! Settings from any text: nothing panics, what is accepted is in its ranges, and a file and `--set` agree.
+//! Settings from arbitrary text: nothing panics, accepted values are within their ranges, and a file and `--set`
+//! agree.
 
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;
@@ -6,7 +7,7 @@ mod config_file;
 use contexta::config::{ConfigValue, LoadInputs, check_config, keys, load_config};
 use proptest::prelude::*;
 
-/// Anything, or a piece of what settings look like.
+/// Arbitrary text, or a piece of typical settings.
 fn text() -> impl Strategy<Value = String> {
     let names: Vec<&str> =
         keys().iter().flat_map(|key| [key.name, key.name.split('.').next().unwrap()]).collect();
@@ -38,12 +39,15 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn any_bytes_as_a_file(choice in 0u8..3, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn configuration_file_of_any_bytes_never_panics(choice in 0u8..3, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         config_file::run(&[vec![choice], bytes].concat());
     }
 
     #[test]
-    fn any_lines_as_a_file(choice in 0u8..3, lines in prop::collection::vec((text(), text(), 0usize..3), 0..6)) {
+    fn configuration_file_of_any_lines_is_rejected_or_within_ranges(
+        choice in 0u8..3,
+        lines in prop::collection::vec((text(), text(), 0usize..3), 0..6),
+    ) {
         let mut file = String::from(char::from(choice));
         for (name, value, form) in lines {
             match form {
@@ -56,11 +60,11 @@ proptest! {
     }
 
     #[test]
-    fn any_assignment_and_any_variable(
+    fn any_assignment_and_variable_is_rejected_or_within_ranges(
         sets in prop::collection::vec((text(), text()), 0..4),
         variables in prop::collection::vec((prop::sample::select(keys().to_vec()), text()), 0..4),
     ) {
-        let mut inputs = LoadInputs::new().base_dir("/base");
+        let mut inputs = LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         inputs = inputs.environment(variables.iter().filter_map(|(key, value)| Some((key.variable.clone()?, value.clone()))));
         for (key, value) in &sets {
             inputs = inputs.set(&format!("{key}={value}")).set(value);
@@ -74,22 +78,22 @@ proptest! {
     }
 
     #[test]
-    fn one_text_says_the_same_by_variable_and_by_set(key in prop::sample::select(keys().to_vec()), value in text()) {
+    fn variable_and_set_give_the_same_setting_for_the_same_text(key in prop::sample::select(keys().to_vec()), value in text()) {
         let Some(variable) = key.variable.clone() else { return Ok(()) };
-        // A blank variable is none.
+        // A blank variable counts as unset.
         prop_assume!(!value.trim().is_empty());
-        let inputs = || LoadInputs::new().base_dir("/base");
+        let inputs = || LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         let by_set = load_config(&inputs().set(&format!("{}={value}", key.name)));
         let by_variable = load_config(&inputs().environment([(variable, value)]));
         prop_assert_eq!(by_set.as_ref().map_err(|e| e.code()).map(|l| &l.config), by_variable.as_ref().map_err(|e| e.code()).map(|l| &l.config));
     }
 
     #[test]
-    fn a_patch_changes_its_setting_and_what_follows_from_it(
+    fn patch_changes_its_setting_and_dependent_settings_only(
         key in prop::sample::select(keys().to_vec()),
         value in text(),
     ) {
-        let inputs = LoadInputs::new().base_dir("/base");
+        let inputs = LoadInputs::new().environment([] as [(&str, &str); 0]).base_dir("/base");
         let before = load_config(&inputs).unwrap();
         let Ok(after) = before.patched(ConfigValue::at(key.name, value)) else { return Ok(()) };
         for (was, is) in before.config.settings().into_iter().zip(after.config.settings()) {

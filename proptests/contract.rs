@@ -1,5 +1,5 @@
-//! The contract: arbitrary valid models come back from JSON and from the log as they were; arbitrary JSON is read or refused,
-//! never more; the order of times is the order of instants.
+//! The contract: arbitrary valid models are read back unchanged from JSON and from the log; arbitrary JSON is read or
+//! rejected; the order of times is the order of instants.
 
 use contexta::contract::json::write::canonical;
 use contexta::contract::{
@@ -9,6 +9,7 @@ use contexta::contract::{
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interchange::jsonl::kinds;
 use contexta::interchange::{Line, LineContent};
+use contexta::recovery::RebuildOptions;
 use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource, Options};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -20,7 +21,7 @@ fn config(cases: u32) -> ProptestConfig {
 
 type Members = Vec<(&'static str, BoxedStrategy<Value>)>;
 
-/// An object of these members; those that come out as null are left out.
+/// An object with these members; members with a null value are omitted.
 fn object(members: Members) -> BoxedStrategy<Value> {
     let (names, values): (Vec<_>, Vec<_>) = members.into_iter().unzip();
     values
@@ -35,7 +36,7 @@ fn maybe(value: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     prop_oneof![Just(Value::Null), value].boxed()
 }
 
-/// Text that is not blank, of any characters, with nothing to trim.
+/// Text of any characters that is not blank and has no surrounding white space.
 fn text() -> BoxedStrategy<Value> {
     any::<String>().prop_map(|s| Value::Text(format!("a{s}z"))).boxed()
 }
@@ -47,12 +48,12 @@ fn time() -> BoxedStrategy<Value> {
 fn micros() -> impl Strategy<Value = i64> {
     prop_oneof![
         -62_135_596_800_000_000i64..=253_402_300_799_999_999,
-        // Whole seconds, and their neighbours.
+        // Whole seconds and their neighbours.
         (1_700_000_000i64..1_800_000_000, -1i64..=1).prop_map(|(s, d)| s * 1_000_000 + d),
     ]
 }
 
-fn word(words: &'static [&'static str]) -> BoxedStrategy<Value> {
+fn choice(words: &'static [&'static str]) -> BoxedStrategy<Value> {
     select(words).prop_map(Value::from).boxed()
 }
 
@@ -120,7 +121,7 @@ fn extensions() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// Of this version, or of a newer one with something unknown in it.
+/// The current version, or a newer one with an unknown member.
 fn version(value: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     (value, prop::option::of(("1\\.[1-9]\\.[0-9]", "zz[a-z/]{1,6}", json())))
         .prop_map(|(value, newer)| {
@@ -142,7 +143,7 @@ fn fixed(text: impl ToString) -> BoxedStrategy<Value> {
     Just(Value::text(text)).boxed()
 }
 
-/// Status, start and end as they go together.
+/// A consistent status, start and end.
 fn lifecycle(mut members: Members) -> BoxedStrategy<Value> {
     members.push(("extensions", extensions()));
     let times = (micros(), micros()).prop_map(|(a, b)| (a.min(b), a.max(b)));
@@ -165,7 +166,7 @@ fn order_index() -> BoxedStrategy<Value> {
     maybe(any::<u64>().prop_map(Value::from).boxed())
 }
 
-/// A line of this kind, of run `p.r` with stage `s` and perhaps batch `b`; its own last component is `id`.
+/// A line of this kind, of run `p.r` with stage `s` and possibly batch `b`; the last component of its ref is `id`.
 fn line(kind: &'static str) -> BoxedStrategy<Value> {
     (COMPONENT, any::<bool>())
         .prop_flat_map(move |(id, batched)| {
@@ -263,12 +264,12 @@ fn line(kind: &'static str) -> BoxedStrategy<Value> {
                 ])),
                 "relation" => version(object(vec![
                     ("relation_ref", fixed(format!("relation:{id}"))),
-                    ("relation_type", word(&["generated_from", "consumed_by", "used", "observed_in"])),
+                    ("relation_type", choice(&["generated_from", "consumed_by", "used", "observed_in"])),
                     ("source_ref", fixed("run:p.r")),
-                    ("target_ref", word(&["artifact:p.r.a", "other_kind:x", "stage:p.r.s"])),
+                    ("target_ref", choice(&["artifact:p.r.a", "other_kind:x", "stage:p.r.s"])),
                     ("recorded_at", time()),
-                    ("origin_marker", word(&["explicit", "imported", "inferred", "replayed"])),
-                    ("confidence_marker", word(&["high", "medium", "low", "unknown"])),
+                    ("origin_marker", choice(&["explicit", "imported", "inferred", "replayed"])),
+                    ("confidence_marker", choice(&["high", "medium", "low", "unknown"])),
                     ("operation_context_ref", maybe(fixed("op:p.r.s.o"))),
                     ("evidence_refs", refs()),
                     ("extensions", extensions()),
@@ -276,7 +277,7 @@ fn line(kind: &'static str) -> BoxedStrategy<Value> {
                 "provenance" => version(object(vec![
                     ("provenance_ref", fixed(format!("provenance:{id}"))),
                     ("relation_ref", fixed("relation:x")),
-                    ("assertion_mode", word(&["explicit", "imported", "inferred", "replayed"])),
+                    ("assertion_mode", choice(&["explicit", "imported", "inferred", "replayed"])),
                     ("asserted_at", time()),
                     ("formation_context_ref", maybe(fixed("run:p.r"))),
                     ("policy_ref", maybe(pattern("[a-z][a-z0-9-]{0,4}(\\.[a-z][a-z0-9-]{0,4}){0,2}"))),
@@ -308,7 +309,7 @@ fn line(kind: &'static str) -> BoxedStrategy<Value> {
 }
 
 fn refs() -> BoxedStrategy<Value> {
-    prop::collection::vec(word(&["run:p.r", "artifact:p.r.a", "policy:x"]), 0..3)
+    prop::collection::vec(choice(&["run:p.r", "artifact:p.r.a", "policy:x"]), 0..3)
         .prop_map(Value::List)
         .boxed()
 }
@@ -334,13 +335,13 @@ fn record(id: &str, owner: &str, batch: BoxedStrategy<Value>) -> BoxedStrategy<V
                     "correlation_refs",
                     object(vec![("trace_id", maybe(text())), ("session_id", maybe(text()))]),
                 ),
-                ("completeness_marker", word(&["complete", "partial", "sampled", "unknown"])),
+                ("completeness_marker", choice(&["complete", "partial", "sampled", "unknown"])),
                 (
                     "degradation_marker",
                     if degraded {
-                        word(&["capture_gap", "import_loss"])
+                        choice(&["capture_gap", "import_loss"])
                     } else {
-                        word(&["none", "partial_failure"])
+                        choice(&["none", "partial_failure"])
                     },
                 ),
                 ("extensions", extensions()),
@@ -348,12 +349,12 @@ fn record(id: &str, owner: &str, batch: BoxedStrategy<Value>) -> BoxedStrategy<V
             let payload = match family {
                 "event" => object(vec![
                     ("event_key", pattern(KEY)),
-                    ("level", word(&["debug", "info", "warning", "error", "critical"])),
+                    ("level", choice(&["debug", "info", "warning", "error", "critical"])),
                     ("message", text()),
                     ("subject_ref", maybe(fixed("run:p.r"))),
                     ("attributes", attributes()),
                     ("tags", tag_map()),
-                    ("origin_marker", word(ORIGINS)),
+                    ("origin_marker", choice(ORIGINS)),
                 ]),
                 "metric" => object(vec![
                     ("metric_key", pattern(KEY)),
@@ -361,7 +362,7 @@ fn record(id: &str, owner: &str, batch: BoxedStrategy<Value>) -> BoxedStrategy<V
                     ("value_type", pattern("[a-z][a-z0-9_]{0,8}")),
                     ("step", maybe(any::<i64>().prop_map(Value::Int).boxed())),
                     ("unit", maybe(text())),
-                    ("aggregation_scope", word(&["run", "stage", "operation", "step", "slice"])),
+                    ("aggregation_scope", choice(&["run", "stage", "operation", "step", "slice"])),
                     ("subject_ref", maybe(fixed("policy:x"))),
                     ("slice_ref", maybe(pattern("[a-z][a-z0-9_]{0,4}(\\.[a-z][a-z0-9_]{0,4}){0,2}"))),
                     ("tags", tag_map()),
@@ -373,9 +374,9 @@ fn record(id: &str, owner: &str, batch: BoxedStrategy<Value>) -> BoxedStrategy<V
                     ("parent_span_id", maybe(text())),
                     ("span_name", text()),
                     ("started_at", fixed("2024-01-01T00:00:00.500000Z")),
-                    ("ended_at", word(&["2024-01-01T00:00:00.500000Z", "2024-01-01T00:00:01Z"])),
-                    ("status", word(&["ok", "error", "cancelled", "timeout"])),
-                    ("span_kind", word(&["operation", "internal", "io", "network", "process"])),
+                    ("ended_at", choice(&["2024-01-01T00:00:00.500000Z", "2024-01-01T00:00:01Z"])),
+                    ("status", choice(&["ok", "error", "cancelled", "timeout"])),
+                    ("span_kind", choice(&["operation", "internal", "io", "network", "process"])),
                     ("attributes", attributes()),
                     ("linked_refs", refs()),
                 ]),
@@ -383,12 +384,12 @@ fn record(id: &str, owner: &str, batch: BoxedStrategy<Value>) -> BoxedStrategy<V
                     ("issue_key", pattern("[a-z][a-z0-9_]{0,4}(\\.[a-z][a-z0-9_]{0,4}){0,2}")),
                     (
                         "category",
-                        word(&["capture", "store", "import", "compatibility", "verification", "recovery"]),
+                        choice(&["capture", "store", "import", "compatibility", "verification", "recovery"]),
                     ),
-                    ("severity", word(&["warning", "error"])),
+                    ("severity", choice(&["warning", "error"])),
                     ("summary", text()),
                     ("subject_ref", maybe(fixed("run:p.r"))),
-                    ("origin_marker", word(ORIGINS)),
+                    ("origin_marker", choice(ORIGINS)),
                     ("attributes", attributes()),
                 ]),
             };
@@ -408,9 +409,8 @@ fn any_line() -> BoxedStrategy<Value> {
     select(kinds().collect::<Vec<_>>()).prop_flat_map(line).boxed()
 }
 
-/// What canonical text makes of a value: members that are null are left out, and members of maps that are left out when
-/// empty.
-fn settled(line: &Value) -> Value {
+/// The canonical form of a value: members that are null, and maps that are empty and may be omitted, are left out.
+fn canonical_form(line: &Value) -> Value {
     let mut line = line.clone();
     line.drop_nulls();
     if let Value::Map(members) = &mut line
@@ -440,11 +440,11 @@ fn open(disk: &SimDisk, path: &str) -> Contexta {
 
 fn export(contexta: &Contexta) -> String {
     let mut out = Vec::new();
-    contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     String::from_utf8(out).unwrap()
 }
 
-/// Seconds, a fraction and an offset, as somebody may write an instant.
+/// An instant in one of its text forms: seconds, a fraction and an offset.
 fn written(micros: i64, digits: usize, offset_minutes: i64) -> String {
     let local = Timestamp::from_micros(micros + offset_minutes * 60_000_000).unwrap().to_string();
     let whole = &local[..19];
@@ -458,35 +458,35 @@ proptest! {
     #![proptest_config(config(256))]
 
     #[test]
-    fn a_valid_model_has_one_text_and_reads_back_to_itself(line in any_line()) {
+    fn valid_model_has_one_canonical_text_and_reads_back_unchanged(line in any_line()) {
         let text = canonical(&line).unwrap();
         let read = Line::parse(text.as_bytes(), None);
         prop_assert!(read.is_ok(), "{:?}: {}", read, text);
         let content = read.unwrap().content;
-        prop_assert_eq!(canonical(&content.to_value()).unwrap(), canonical(&settled(&line)).unwrap());
+        prop_assert_eq!(canonical(&content.to_value()).unwrap(), canonical(&canonical_form(&line)).unwrap());
         let again = Line::parse(canonical(&content.to_value()).unwrap().as_bytes(), None).unwrap();
         prop_assert_eq!(again.content, content);
     }
 
     #[test]
-    fn what_is_read_from_any_time_is_ordered_as_instants_are(
+    fn parsed_times_are_ordered_as_instants(
         a in (micros(), 0usize..6, -840i64..840), b in (micros(), 0usize..6, -840i64..840),
     ) {
-        // Away from the ends of the calendar, where local time has no year.
+        // Local time has no year at the ends of the calendar.
         let within = |m: i64| m.clamp(-62_000_000_000_000_000, 253_000_000_000_000_000);
         let (a, b) = ((within(a.0), a.1, a.2), (within(b.0), b.1, b.2));
         let read = |(micros, digits, offset)| Timestamp::parse(&written(micros, digits, offset)).unwrap();
         prop_assert_eq!(read(a).cmp(&read(b)), a.0.cmp(&b.0));
         prop_assert_eq!(read(a).micros(), a.0);
-        // Canonical text out, whatever came in.
+        // The output is canonical text for every input.
         prop_assert_eq!(Timestamp::parse(&read(a).to_string()).unwrap(), read(a));
     }
 
     #[test]
-    fn arbitrary_json_is_read_or_refused(
+    fn arbitrary_json_is_read_or_rejected(
         value in json(), line in any_line(), at in any::<prop::sample::Index>(), kind in select(kinds().collect::<Vec<_>>()),
     ) {
-        // Anything at all in the place of an object, and in the place of any member of a good one.
+        // An arbitrary value in place of an object, and in place of any member of a valid one.
         let _ = Line::parse(canonical(&Value::map([("kind", kind.into()), ("object", value.clone())])).unwrap().as_bytes(), None);
         let text = canonical(&value).unwrap();
         let _ = (deserialize_run(&text, None), deserialize_metric_record(&text, None), ExtensionRegistry::from_json(&text));
@@ -497,7 +497,7 @@ proptest! {
             put(&mut broken, path, value);
         }
         if let Ok(read) = Line::parse(canonical(&broken).unwrap().as_bytes(), None) {
-            // What is accepted is valid, and writes as it reads.
+            // An accepted value is valid and is written as it was read.
             let text = canonical(&read.content.to_value()).unwrap();
             prop_assert_eq!(Line::parse(text.as_bytes(), None).unwrap().content, read.content);
         }
@@ -508,8 +508,8 @@ proptest! {
     #![proptest_config(config(48))]
 
     #[test]
-    fn valid_models_come_back_from_the_log_and_the_tables(lines in prop::collection::vec(any_line(), 1..12)) {
-        // One object a ref: what differs would be a later word about the same thing.
+    fn valid_models_are_read_back_from_log_and_tables(lines in prop::collection::vec(any_line(), 1..12)) {
+        // One object for each ref, since a second one would be a later version of the first.
         let mut contents: BTreeMap<String, LineContent> = BTreeMap::new();
         for line in lines {
             let content = Line::parse(canonical(&line).unwrap().as_bytes(), None).unwrap().content;
@@ -521,7 +521,7 @@ proptest! {
         let text = lines.join("\n");
         let import = || {
             let source = ImportSource::Reader("x", &mut text.as_bytes());
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         };
         prop_assert_eq!(import().total().new as usize, lines.len());
         let sorted = |text: &str| {
@@ -531,8 +531,8 @@ proptest! {
         };
         prop_assert_eq!(sorted(&export(&contexta)), sorted(&text));
         prop_assert_eq!(import().total().unchanged as usize, lines.len());
-        // Every thing by its ref, and after a rebuild.
-        contexta.rebuild(&|_, _| {}).unwrap();
+        // Every object by its ref, also after a rebuild.
+        contexta.rebuild(RebuildOptions::default()).unwrap();
         for content in contents.values() {
             if let LineContent::Object(object) = content {
                 let found = contexta.store().read(|view| view.object(object.kind(), object.own_ref())).unwrap();
@@ -540,11 +540,11 @@ proptest! {
             }
         }
         prop_assert_eq!(sorted(&export(&contexta)), sorted(&text));
-        prop_assert!(ObjectKind::ALL.iter().all(|kind| kinds().any(|word| word == kind.as_str())));
+        prop_assert!(ObjectKind::ALL.iter().all(|kind| kinds().any(|choice| choice == kind.as_str())));
     }
 }
 
-/// The ways to all values of an object.
+/// The paths to all values of an object.
 fn paths(value: &Value, at: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
     if let Value::Map(members) = value {
         for (name, member) in members {

@@ -1,15 +1,16 @@
-//! A toy domain for the engine's property tests: things with values, tags and measures; projections that use all
-//! four table types; a plain-map oracle of those tables; workspaces on a simulated disk.
+//! A toy domain for the property tests of the engine: things with values, tags and measures; projections that use all
+//! four types of tables; a plain-map oracle of those tables; workspaces on a simulated disk.
 
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Position, Seq, Stamp, StreamId};
-use contexta::engine::log::stream::{list_streams, origin_of};
+use contexta::engine::log::directory::{list_streams, origin_of};
 use contexta::engine::log::{
     BatchOptions, Committed, Durability, Finding, Item, Log, LogOptions, ScanMode, StreamReader, Tail,
 };
 use contexta::engine::projection::{
-    Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, Register, TableKind, TableSpec,
-    Tables, Version, View,
+    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths,
+    Register, TableKind, TableSpec, Tables, Version, View,
 };
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
@@ -20,8 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// So many cases, always the same ones. To look further: `PROPTEST_RNG_SEED` takes another seed, and
-/// `PROPTEST_CASES` more cases (its default, 256, stands for `count`). Failures are kept as tests, not in files.
+/// The configuration for `count` cases with a fixed seed. `PROPTEST_RNG_SEED` selects another seed, and
+/// `PROPTEST_CASES` scales the number of cases (its default, 256, stands for `count`). Failures become tests and are
+/// not stored in files.
 pub(crate) fn cases(count: u32) -> Config {
     let given = Config::default();
     let rng_seed = match given.rng_seed {
@@ -32,20 +34,25 @@ pub(crate) fn cases(count: u32) -> Config {
     Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 4000, ..given }
 }
 
+/// The id of the toy domain.
+pub(crate) fn domain() -> Domain {
+    Domain::new("toy", 1).unwrap()
+}
+
 // ---- events
 
-/// What the toy domain captures.
+/// The events of the toy domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Toy {
-    /// A key gets a value, in place of those that the stamps name.
+    /// A value of a key that replaces the values at the given stamps.
     Put { key: Vec<u8>, value: u16, replaces: Vec<[u8; 32]> },
-    /// A tag exists.
+    /// A tag.
     Tag { key: Vec<u8> },
     /// A point of a series.
     Measure { series: Vec<u8>, time: i64, measure: Option<f64> },
-    /// Of a kind that readers do not know.
+    /// An event of an unknown kind.
     Strange(u8),
-    /// Of a known kind, with a payload that is none.
+    /// An event of a known kind with an invalid payload.
     Broken(u8),
 }
 
@@ -145,7 +152,7 @@ fn point_of(stamp: Stamp, time: i64, measure: Option<f64>) -> Point {
 
 // ---- the oracle
 
-/// What the tables hold, as plain maps.
+/// The content of the tables as plain maps.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PlainTables {
     versions: BTreeMap<Vec<u8>, Vec<Version>>,
@@ -154,7 +161,7 @@ pub(crate) struct PlainTables {
     registers: BTreeMap<Vec<u8>, PlainRegister>,
 }
 
-/// A register; numbers by their bits, so that a NaN equals itself.
+/// A register. Numbers are compared by their bits, so that a NaN equals itself.
 #[derive(Debug, Clone, PartialEq)]
 struct PlainRegister {
     count: u64,
@@ -164,7 +171,7 @@ struct PlainRegister {
 }
 
 impl PlainTables {
-    /// What these entries say, worked out the slow way.
+    /// Computes the tables of these entries without the engine.
     pub(crate) fn of<'a>(entries: impl Iterator<Item = (&'a Stamp, &'a Toy)>) -> PlainTables {
         let mut tables = PlainTables::default();
         for (stamp, event) in entries {
@@ -198,30 +205,37 @@ impl PlainTables {
         tables
     }
 
-    /// What the view holds.
+    /// Reads the tables of a view.
     pub(crate) fn read(view: &View) -> contexta::engine::Result<PlainTables> {
         let mut tables = PlainTables::default();
-        view.versions(VERSIONS, &[], |key, versions| {
-            assert!(tables.versions.insert(key.to_vec(), versions).is_none(), "a key came twice");
-            Ok(true)
-        })?;
-        view.keys(TAGS, &[], |key| Ok(tables.tags.insert(key.to_vec())))?;
-        let mut keys = BTreeSet::new();
-        view.chunks(SERIES, &[], |key, _| {
-            keys.insert(key.to_vec());
-            Ok(())
-        })?;
-        for key in keys {
-            tables.series.insert(key.clone(), view.series(SERIES, &key)?);
+        for key in view.versions(VERSIONS, &[])? {
+            let KeyVersions { key, versions, .. } = key?;
+            assert!(tables.versions.insert(key, versions).is_none(), "a key was returned twice");
         }
-        view.registers(REGISTERS, &[], |key, register| {
-            tables.registers.insert(key.to_vec(), plain(&register));
-            Ok(())
-        })?;
+        for row in view.keys(TAGS, &[])? {
+            assert!(tables.tags.insert(row?.key().to_vec()), "a key was returned twice");
+        }
+        let mut keys = BTreeSet::new();
+        for chunk in view.chunks(SERIES, &[])? {
+            keys.insert(chunk?.key().to_vec());
+        }
+        for key in keys {
+            let points = view.series(SERIES, &key)?.collect::<contexta::engine::Result<Vec<Point>>>()?;
+            tables.series.insert(key, points);
+        }
+        for row in view.registers(REGISTERS, &[])? {
+            let row = row?;
+            tables.registers.insert(row.key().to_vec(), plain(&row.register));
+        }
         Ok(tables)
     }
 
-    /// As text: points with a NaN are equal there.
+    /// Returns the tables of the view and its notes.
+    pub(crate) fn read_with_notes(view: &View) -> contexta::engine::Result<(PlainTables, Vec<Note>)> {
+        Ok((PlainTables::read(view)?, view.notes().to_vec()))
+    }
+
+    /// The tables as text, in which points with a NaN are equal.
     pub(crate) fn text(&self) -> String {
         format!("{self:#?}")
     }
@@ -252,7 +266,7 @@ impl Workspace {
         Workspace { disk: SimDisk::new(seed), root: PathBuf::from("/w"), segment_bytes_max }
     }
 
-    /// The workspace as `cp -r` leaves it elsewhere.
+    /// Copies the workspace as `cp -r` does.
     pub(crate) fn copy_to(&self, root: &str) -> Workspace {
         let copy = Workspace { root: PathBuf::from(root), ..self.clone() };
         self.disk.copy_tree(&self.root, &copy.root);
@@ -282,7 +296,7 @@ impl Workspace {
 
     pub(crate) fn log_on(&self, storage: Arc<dyn Storage>) -> Log {
         let batch = BatchOptions { bytes_max: 200, in_background: false, ..BatchOptions::default() };
-        let options = LogOptions { segment_bytes_max: self.segment_bytes_max, batch };
+        let options = LogOptions { domain: domain(), segment_bytes_max: self.segment_bytes_max, batch };
         Log::new(storage, self.log_dir(), options)
     }
 
@@ -291,11 +305,13 @@ impl Workspace {
     }
 
     pub(crate) fn projector_on(&self, storage: Arc<dyn Storage>, publish: bool) -> Projector<Toy> {
-        // So little that blocks are spilled all the time.
+        // A limit so small that blocks are spilled all the time.
         let (overlay_bytes_max, spill) = (64 << 10, publish.then(|| self.root.join("projections")));
-        let options = ProjectorOptions { publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
+        let domain = domain();
+        let options = ProjectorOptions { domain, publish, cache_bytes: 1 << 20, overlay_bytes_max, spill };
         let projections: Vec<Box<dyn Projection<Toy>>> = vec![Box::new(Facts), Box::new(Measures)];
-        Projector::new(storage, self.log_dir(), self.root.join("projections"), options, projections)
+        let paths = ProjectorPaths { log: self.log_dir(), generations: self.root.join("projections") };
+        Projector::new(storage, paths, options, projections)
     }
 
     pub(crate) fn streams(&self) -> Vec<StreamId> {
@@ -306,13 +322,13 @@ impl Workspace {
         Scan::of(&self.disk.process(99), &self.log_dir(), stream, mode)
     }
 
-    /// Every entry that a complete scan of every stream hands out.
+    /// All entries that a complete scan of every stream returns.
     pub(crate) fn entries(&self) -> BTreeMap<Position, Entry> {
         let scans = self.streams().into_iter().map(|s| self.scan(s, ScanMode::Full));
         scans.flat_map(|s| s.entries).map(|e| (e.stamp.position(), e)).collect()
     }
 
-    /// The tables that follow from what is readable, worked out from a scan.
+    /// The tables computed from the entries of a scan.
     pub(crate) fn plain_tables(&self) -> PlainTables {
         let streams = self.streams().into_iter().map(|s| self.scan(s, ScanMode::Follow));
         let decoded: Vec<(Stamp, Toy)> = streams
@@ -322,21 +338,21 @@ impl Workspace {
         PlainTables::of(decoded.iter().map(|(s, e)| (s, e)))
     }
 
-    /// Flips one bit of a file, as bad memory or a bad disk would.
+    /// Flips one bit of a file, like a fault of memory or disk.
     pub(crate) fn flip(&self, path: &Path, bit: usize) {
         let mut bytes = self.disk.read(path).unwrap();
         bytes[bit / 8] ^= 1 << (bit % 8);
         self.disk.overwrite(path, bytes);
     }
 
-    /// The process behind `log` is killed: no close mark, no last sync, its lock gone.
+    /// Kills the process of `log`: no close mark, no last sync, its lock released.
     pub(crate) fn kill(&self, log: Log) {
         self.disk.kill(log.storage().process_id());
         drop(log);
     }
 }
 
-/// All that a reader says of one stream.
+/// The result of reading one stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scan {
     pub(crate) entries: Vec<Entry>,
@@ -347,7 +363,7 @@ pub(crate) struct Scan {
     pub(crate) next: Seq,
 }
 
-/// Where a commit lies.
+/// The location of a commit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Frame {
     pub(crate) segment: Seq,
@@ -356,13 +372,13 @@ pub(crate) struct Frame {
 }
 
 impl Scan {
-    /// Reads a stream to its end; holds it to the promises every reading keeps: entries ascend, and every number
-    /// passed over is named by exactly one gap, in its place.
+    /// Reads a stream to its end and checks the promises of every reading: sequence numbers ascend, and every number
+    /// that is passed over is part of exactly one gap at that position.
     pub(crate) fn of(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, mode: ScanMode) -> Scan {
         let mut reader = StreamReader::open(storage, log, stream, mode).unwrap();
         let (mut entries, mut gaps, mut findings, mut frames) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        // What comes before a fork is the parent's.
+        // Entries before a fork belong to the parent.
         let origin = origin_of(storage.as_ref(), log, stream).unwrap();
         let mut expected = origin.map_or(Seq::FIRST, |origin| origin.first);
         while let Some(item) = reader.next_item().unwrap() {
@@ -389,11 +405,11 @@ impl Scan {
                 Item::Finding(finding) => findings.push(finding),
             }
         }
-        assert_eq!(reader.next_seq(), expected, "numbers were passed over in silence");
+        assert_eq!(reader.next_seq(), expected, "numbers were skipped without a gap");
         Scan { entries, gaps, findings, frames, tail: reader.tail(), next: reader.next_seq() }
     }
 
-    /// First and last of the bounded gaps, neighbours joined.
+    /// The bounded gaps as pairs of first and last number, adjacent ones joined.
     pub(crate) fn missing(&self) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for (first, last) in self.gaps.iter().filter_map(|g| Some((g.first.0, g.last?.0))) {
@@ -412,7 +428,7 @@ impl Scan {
 
 // ---- what happens
 
-/// Keys that are prefixes of each other, and that collide with the bytes of times and stamps.
+/// Keys that are prefixes of each other, and keys that contain the bytes of times and stamps.
 pub(crate) fn key() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         Just(b"a".to_vec()),
@@ -436,7 +452,7 @@ pub(crate) fn measure() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
-/// An event; a put replaces nothing yet, see [`Writer::append`].
+/// An event; [`Writer::append`] determines the values that a put replaces.
 pub(crate) fn event() -> impl Strategy<Value = Toy> {
     prop_oneof![
         3 => (key(), any::<u16>(), any::<bool>()).prop_map(|(key, value, replace)| {
@@ -458,15 +474,15 @@ pub(crate) fn durability() -> impl Strategy<Value = Durability> {
     prop_oneof![Just(Durability::Flush), Just(Durability::Fsync)]
 }
 
-/// All that was acknowledged, and the latest put of each key, for the next one to replace.
+/// All acknowledged entries, and the latest put of each key, which the next put replaces.
 #[derive(Debug, Default)]
-pub(crate) struct Told {
+pub(crate) struct Acknowledgements {
     pub(crate) entries: BTreeMap<Position, (Stamp, Toy)>,
     latest: BTreeMap<Vec<u8>, Stamp>,
 }
 
-impl Told {
-    /// Appends, and remembers what was acknowledged.
+impl Acknowledgements {
+    /// Appends, and records the acknowledged entries.
     pub(crate) fn append(
         &mut self,
         log: &Log,
@@ -498,7 +514,7 @@ impl Told {
         Ok(committed)
     }
 
-    /// The tables that follow from it.
+    /// The tables of all acknowledged entries.
     pub(crate) fn plain_tables(&self) -> PlainTables {
         PlainTables::of(self.entries.values().map(|(s, e)| (s, e)))
     }

@@ -1,9 +1,10 @@
-//! What each durability promises, what threads share, and what is kept back on a full disk.
+//! Durability levels, syncs that several threads share, batches, and space reserved on a full disk.
 
-use crate::domain::{PlainTables, Toy, Workspace};
+use crate::domain::{PlainTables, Toy, Workspace, domain};
 use contexta::engine::clock::AHEAD_MAX;
 use contexta::engine::log::merge::{Change, MergeOptions, SkipReason, merge};
 use contexta::engine::log::{BatchOptions, Durability, Log, LogOptions, ScanMode, Tail};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use contexta::engine::storage::{File, OpenMode, Storage};
@@ -16,7 +17,7 @@ fn tag(n: u32) -> Vec<Toy> {
     vec![Toy::Tag { key: n.to_le_bytes().to_vec() }]
 }
 
-/// The tags that a scan of all streams finds, by number.
+/// The tags found by a scan of all streams, by number.
 fn tags(workspace: &Workspace) -> BTreeSet<u32> {
     let streams = workspace.streams().into_iter();
     let entries = streams.flat_map(|stream| workspace.scan(stream, ScanMode::Full).entries);
@@ -25,28 +26,28 @@ fn tags(workspace: &Workspace) -> BTreeSet<u32> {
 }
 
 #[test]
-fn batched_entries_are_handed_over_by_size_by_age_and_by_whatever_promises_more() {
+fn batch_is_written_at_its_size_at_its_age_and_before_higher_durability() {
     let workspace = Workspace::new(1, 1 << 20);
     let log = workspace.log(1);
     let mut seen = Vec::new();
     for n in 0..40 {
         let done = log.append(&tag(n), Durability::Batched).unwrap();
         assert_eq!(done.durability, Durability::Batched);
-        // Its number is certain at once.
+        // Its sequence number is known at once.
         assert_eq!(done.first.seq.0, u64::from(n) + 1);
         seen.push(tags(&workspace).len());
     }
-    assert_eq!(seen[0], 0, "handed over alone");
-    assert!(*seen.last().unwrap() > 0, "never handed over by size");
+    assert_eq!(seen[0], 0, "written before the batch was full");
+    assert!(*seen.last().unwrap() > 0, "never written by size");
     log.flush().unwrap();
     assert_eq!(tags(&workspace).len(), 40);
     log.append(&tag(40), Durability::Batched).unwrap();
     workspace.disk.advance(BatchOptions::default().age_max as i64);
     log.append(&tag(41), Durability::Batched).unwrap();
-    assert_eq!(tags(&workspace).len(), 42, "not handed over by age");
+    assert_eq!(tags(&workspace).len(), 42, "not written by age");
     log.append(&tag(42), Durability::Batched).unwrap();
     log.append(&tag(43), Durability::Flush).unwrap();
-    assert_eq!(tags(&workspace).len(), 44, "an append that promises more left earlier ones behind");
+    assert_eq!(tags(&workspace).len(), 44, "an append with a higher durability did not write the batch");
     log.append(&tag(44), Durability::Batched).unwrap();
     log.close().unwrap();
     assert_eq!(tags(&workspace).len(), 45);
@@ -56,7 +57,7 @@ fn batched_entries_are_handed_over_by_size_by_age_and_by_whatever_promises_more(
 }
 
 #[test]
-fn a_kill_takes_what_was_batched_and_nothing_else() {
+fn kill_loses_only_batched_entries() {
     let workspace = Workspace::new(2, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -66,7 +67,7 @@ fn a_kill_takes_what_was_batched_and_nothing_else() {
 }
 
 #[test]
-fn the_times_of_a_batch_are_those_of_its_appends() {
+fn batched_entries_keep_the_times_of_their_appends() {
     let workspace = Workspace::new(3, 1 << 20);
     let log = workspace.log(1);
     let first = log.append(&tag(0), Durability::Batched).unwrap().first;
@@ -75,12 +76,12 @@ fn the_times_of_a_batch_are_those_of_its_appends() {
     log.flush().unwrap();
     assert!(second.time - first.time >= 1_000);
     let scan = workspace.scan(first.stream, ScanMode::Full);
-    assert_eq!(scan.frames.len(), 1, "one frame for the batch");
+    assert_eq!(scan.frames.len(), 1, "the batch is not one frame");
     assert_eq!(scan.entries.iter().map(|e| e.stamp).collect::<Vec<_>>(), [first, second]);
 }
 
 #[test]
-fn a_forked_child_leaves_stream_and_batch_to_its_parent() {
+fn forked_child_does_not_write_stream_or_batch_of_its_parent() {
     let workspace = Workspace::new(4, 1 << 20);
     let (inner, id) = (workspace.disk.process(1), AtomicU32::new(1));
     let process = Arc::new(Forking { inner, id, files: Mutex::default() });
@@ -94,7 +95,7 @@ fn a_forked_child_leaves_stream_and_batch_to_its_parent() {
 }
 
 #[test]
-fn on_a_full_disk_the_end_of_a_run_can_still_be_recorded() {
+fn end_of_a_run_is_recorded_on_a_full_disk() {
     let workspace = Workspace::new(5, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -108,7 +109,7 @@ fn on_a_full_disk_the_end_of_a_run_can_still_be_recorded() {
     };
     assert_eq!(error.code(), "storage_full");
     let batched = log.append(&tag(n), Durability::Batched).unwrap_err();
-    assert_eq!(batched.code(), "storage_full", "a full disk is said when it can be");
+    assert_eq!(batched.code(), "storage_full", "the full disk was not reported");
     for end in 0..8 {
         log.append_end(&tag(1_000 + end)).unwrap();
     }
@@ -119,7 +120,7 @@ fn on_a_full_disk_the_end_of_a_run_can_still_be_recorded() {
 }
 
 #[test]
-fn a_closed_stream_takes_no_more_room_than_it_needs() {
+fn closed_stream_keeps_no_reserved_space() {
     let workspace = Workspace::new(6, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -130,16 +131,16 @@ fn a_closed_stream_takes_no_more_room_than_it_needs() {
     assert!(len() < live && len() < 5_000, "{} of {live}", len());
 }
 
-/// Whatever operation fails while several threads wait for the same sync, each is told the truth.
+/// Several threads wait for the same sync while one operation fails: each of them receives the true result.
 #[test]
-fn threads_share_syncs_and_each_hears_of_a_failure() {
+fn threads_share_syncs_and_each_receives_a_failure() {
     for at in 0..60 {
         let workspace = Workspace::new(7, 1 << 20);
         let process = workspace.disk.spawn(1);
         process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::Other));
         let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
         let barrier = Barrier::new(4);
-        let told: Vec<u32> = std::thread::scope(|scope| {
+        let acked: Vec<u32> = std::thread::scope(|scope| {
             let spawn = |n: u32| {
                 let (log, barrier) = (&log, &barrier);
                 scope.spawn(move || {
@@ -154,23 +155,23 @@ fn threads_share_syncs_and_each_hears_of_a_failure() {
         workspace.kill(log);
         workspace.disk.cut_power(at);
         let kept = tags(&workspace);
-        assert!(told.iter().all(|n| kept.contains(n)), "operation {at}: {told:?} but {kept:?}");
+        assert!(acked.iter().all(|n| kept.contains(n)), "operation {at}: {acked:?} but {kept:?}");
         assert!(
-            told.len() >= 20 - 4 || !process.came_past_plans(),
-            "operation {at}: one failure, {} told",
-            told.len()
+            acked.len() >= 20 - 4 || !process.came_past_plans(),
+            "operation {at}: one failure, {} acked",
+            acked.len()
         );
     }
 }
 
 #[test]
-fn many_threads_need_few_syncs() {
+fn commits_of_many_threads_share_syncs() {
     let syncs = Arc::new(AtomicU32::new(0));
     let dir = std::env::temp_dir().join(format!("contexta-group-{}", std::process::id()));
     let log = Log::new(
         Arc::new(CountingSyncs { inner: OsStorage::shared(), syncs: Arc::clone(&syncs) }),
         dir.join("log"),
-        LogOptions::default(),
+        LogOptions::new(domain()),
     );
     log.append(&tag(0), Durability::Fsync).unwrap();
     let before = syncs.load(Ordering::Relaxed);
@@ -187,18 +188,19 @@ fn many_threads_need_few_syncs() {
     let used = syncs.load(Ordering::Relaxed) - before;
     drop(log);
     std::fs::remove_dir_all(dir).unwrap();
-    assert!(used < 320, "{used} syncs for 320 commits: nothing was shared");
+    assert!(used < 320, "{used} syncs for 320 commits: no sync was shared");
 }
 
 #[test]
-fn a_batch_is_handed_over_by_age_without_another_append() {
+fn batch_is_written_at_its_age_without_another_append() {
     let dir = std::env::temp_dir().join(format!("contexta-age-{}", std::process::id()));
     let batch = BatchOptions { age_max: 1_000_000, ..BatchOptions::default() };
-    let log = Log::new(OsStorage::shared(), dir.join("log"), LogOptions { batch, ..LogOptions::default() });
+    let log =
+        Log::new(OsStorage::shared(), dir.join("log"), LogOptions { batch, ..LogOptions::new(domain()) });
     let position = log.append(&tag(7), Durability::Batched).unwrap().position(0);
     let begun = Instant::now();
     while log.head().is_none_or(|head| head.seq < position.seq) {
-        assert!(begun.elapsed() < Duration::from_secs(60), "never handed over");
+        assert!(begun.elapsed() < Duration::from_secs(60), "never written");
         std::thread::yield_now();
     }
     drop(log);
@@ -206,7 +208,7 @@ fn a_batch_is_handed_over_by_age_without_another_append() {
 }
 
 #[test]
-fn a_stream_whose_clock_was_far_ahead_is_not_continued_and_one_that_jumped_back_is() {
+fn stream_with_clock_far_ahead_is_not_continued_and_slightly_ahead_is() {
     let workspace = Workspace::new(8, 1 << 20);
     let log = workspace.log(1);
     let first = log.append(&tag(0), Durability::Flush).unwrap().first;
@@ -225,9 +227,10 @@ fn a_stream_whose_clock_was_far_ahead_is_not_continued_and_one_that_jumped_back_
     assert!(fourth > third);
 }
 
-/// A file's time is as coarse as the kernel's tick, and its length does not change while there is room ahead.
+/// The time of a file is as coarse as the clock tick of the kernel, and its length is constant while reserved space
+/// remains.
 #[test]
-fn what_is_appended_in_the_tick_of_the_last_look_is_seen_by_the_next_question() {
+fn append_in_the_clock_tick_of_the_last_read_is_seen_by_the_next_read() {
     let workspace = Workspace::new(9, 1 << 20);
     let log = workspace.log(1);
     let coarse = Arc::new(CoarseTimes { inner: workspace.disk.process(2) });
@@ -240,9 +243,9 @@ fn what_is_appended_in_the_tick_of_the_last_look_is_seen_by_the_next_question() 
     assert_eq!(seen.text(), workspace.plain_tables().text());
 }
 
-/// A writer whose sync failed goes on; that nobody may continue its stream does not mean that it has no writer.
+/// A writer continues after a failed sync. Its stream may not be continued by others, but it still has a writer.
 #[test]
-fn a_merge_leaves_a_stream_alone_whose_writer_lives_after_a_failed_sync() {
+fn merge_skips_stream_of_running_writer_after_failed_sync() {
     let workspace = Workspace::new(10, 5_000);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Fsync).unwrap();
@@ -254,37 +257,37 @@ fn a_merge_leaves_a_stream_alone_whose_writer_lives_after_a_failed_sync() {
     }
     let backup = workspace.copy_to("/backup");
     log.append(&tag(4), Durability::Fsync).unwrap();
-    // The disk is bad: it loses something else too, and somebody fetches it from the backup.
+    // The faulty disk also loses another segment, which is to be restored from the backup.
     let path = workspace.segments().pop().unwrap();
     let frame = workspace.scan(workspace.streams()[0], ScanMode::Full).frames[3];
     workspace.flip(&path, (frame.bytes.0 as usize + 60) * 8);
     let quarantine = workspace.root.join("quarantine");
-    let options = MergeOptions::new(&backup.log_dir(), &workspace.log_dir(), &quarantine);
-    let report = merge(&workspace.disk.process(50), &options, &|_, _| {}).unwrap();
+    let options = MergeOptions::new(domain(), &backup.log_dir(), &workspace.log_dir(), &quarantine);
+    let report = merge(&workspace.disk.process(50), &options, Progress::none()).unwrap();
     log.append(&tag(5), Durability::Fsync).unwrap();
     log.append(&tag(6), Durability::Fsync).unwrap();
     assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
     workspace.kill(log);
-    merge(&workspace.disk.process(51), &options, &|_, _| {}).unwrap();
+    merge(&workspace.disk.process(51), &options, Progress::none()).unwrap();
     let kept = tags(&workspace);
     assert!((0..7).all(|n| kept.contains(&n)), "{kept:?} after {report:?}");
 }
 
-/// The number was told to a caller: it must not come to mean something else.
+/// The sequence number was returned to a caller and must not identify another entry.
 #[test]
-fn the_number_of_a_batched_entry_is_not_used_again_after_a_kill() {
+fn sequence_number_of_a_batched_entry_is_not_reused_after_a_kill() {
     let workspace = Workspace::new(11, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
-    let told = log.append(&tag(1), Durability::Batched).unwrap().position(0);
+    let acked = log.append(&tag(1), Durability::Batched).unwrap().position(0);
     workspace.kill(log);
     let other = workspace.log(2).append(&tag(2), Durability::Fsync).unwrap().position(0);
-    assert_ne!(told, other, "one number, two meanings");
+    assert_ne!(acked, other, "one number with two entries");
 }
 
-/// A batch that has its number when a sync fails, and with it the creation of the next segment.
+/// A batch with assigned numbers, while a sync and the creation of the next segment fail.
 #[test]
-fn a_batch_outlives_a_failed_sync_that_happened_beside_it() {
+fn batch_is_written_after_a_concurrent_sync_failed() {
     let workspace = Workspace::new(12, 1 << 20);
     let process = workspace.disk.spawn(1);
     let log = Arc::new(workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>));
@@ -295,21 +298,21 @@ fn a_batch_outlives_a_failed_sync_that_happened_beside_it() {
         other.append(&tag(2), Durability::Batched).unwrap();
         disk.set_failing_syncs(true);
     };
-    // Change 0 is the write of the frame, 1 the sync.
+    // Change 0 is the write of the frame, change 1 the sync.
     process.plan(Moment::Change(process.changes() + 1), Fault::Meanwhile(Box::new(meanwhile)));
     log.append(&tag(3), Durability::Fsync).unwrap_err();
     assert!(process.came_past_plans());
     workspace.disk.set_failing_syncs(false);
-    // The disk is well again. What says that it hands over, or closes, does not try.
+    // The disk has recovered. A sync or close that reports success has written the batch.
     let flushed = log.flush();
     let _ = log.close();
     drop(log);
-    assert!(tags(&workspace).contains(&2), "an acknowledged batch is lost without need: {flushed:?}");
+    assert!(tags(&workspace).contains(&2), "an acknowledged batch was lost: {flushed:?}");
 }
 
-/// Invariant 2 of `active.rs`.
+/// Invariant 2 of `active.rs`: a segment with a failed sync is never synced again.
 #[test]
-fn a_segment_whose_sync_failed_is_not_synced_again() {
+fn segment_with_failed_sync_is_not_synced_again() {
     let workspace = Workspace::new(13, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -320,9 +323,10 @@ fn a_segment_whose_sync_failed_is_not_synced_again() {
     assert_eq!(workspace.disk.syncs_after_failure(), 0);
 }
 
-/// A seal is written before the sync, a close mark after it; cursors take both for "all of it is on disk".
+/// A seal is written before the sync, a close mark after it; cursors treat either as proof that everything before it
+/// is durable.
 #[test]
-fn a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
+fn seal_read_before_its_sync_does_not_prove_durability() {
     for (at, seed) in (0..40).flat_map(|at| (0..24).map(move |seed| (at, seed))) {
         let workspace = Workspace::new(14, 4_700);
         let writer = workspace.disk.spawn(1);
@@ -336,7 +340,7 @@ fn a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
         }
         let (other, dies) = (Arc::clone(&log), Arc::clone(&writer));
         let rotates = move || {
-            // Creation, header, two syncs, the seal; then it dies before the sync.
+            // Creation, header, two syncs, the seal; then the process is killed before the sync.
             dies.plan(Moment::Change(dies.changes() + 5), Fault::Kill);
             let _ = other.append(&tag(100), Durability::Flush);
         };
@@ -353,14 +357,14 @@ fn a_seal_that_was_read_before_its_sync_proves_nothing_about_the_disk() {
     }
 }
 
-/// A process with faults planned, and a log on it.
+/// A process with planned faults, and a log of it.
 fn faulty(workspace: &Workspace, id: u32) -> (Arc<SimProcess>, Arc<Log>) {
     let process = workspace.disk.spawn(id);
     let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
     (process, Arc::new(log))
 }
 
-/// Plans a fault for the `n`th change from now, from 0.
+/// Plans a fault for the `n`th change from now, counted from 0.
 fn plan(process: &SimProcess, n: u64, fault: Fault) {
     process.plan(Moment::Change(process.changes() + n), fault);
 }
@@ -369,14 +373,14 @@ fn other() -> Fault {
     Fault::Error(std::io::ErrorKind::Other)
 }
 
-/// The tags that are on disk: what a power cut leaves if nothing unsynced survives.
+/// The durable tags: those that remain after a power cut that keeps no unsynced change.
 fn durable_tags(workspace: &Workspace) -> BTreeSet<u32> {
     let copy = Workspace { disk: workspace.disk.fork(), ..workspace.clone() };
     copy.disk.crash(Survival::Dropped);
     tags(&copy)
 }
 
-/// Appends until the next append begins another segment; returns the next tag.
+/// Appends until the next append starts another segment; returns the next tag.
 fn fill_segment(workspace: &Workspace, log: &Log) -> u32 {
     for n in 0.. {
         log.append(&tag(n), Durability::Flush).unwrap();
@@ -394,7 +398,7 @@ fn is_closed(workspace: &Workspace) -> bool {
 }
 
 #[test]
-fn sync_covers_what_was_appended_while_another_sync_ran() {
+fn sync_covers_entries_appended_during_another_sync() {
     let workspace = Workspace::new(20, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     log.append(&tag(0), Durability::Fsync).unwrap();
@@ -402,7 +406,7 @@ fn sync_covers_what_was_appended_while_another_sync_ran() {
     let appends = move || {
         same.append(&tag(1), Durability::Flush).unwrap();
     };
-    // Change 0 is the write of the frame, 1 the sync.
+    // Change 0 is the write of the frame, change 1 the sync.
     plan(&process, 1, Fault::Afterwards(Box::new(appends)));
     log.append(&tag(2), Durability::Fsync).unwrap();
     assert!(process.came_past_plans());
@@ -410,10 +414,10 @@ fn sync_covers_what_was_appended_while_another_sync_ran() {
     assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1, 2]));
 }
 
-/// A commit that is written after the sync of another thread took effect, and before that thread knows, waits for a
+/// A commit is written after the sync of another thread took effect and before that thread returns; it waits for a
 /// sync of its own.
 #[test]
-fn commit_written_while_a_sync_ran_is_not_acknowledged_by_it() {
+fn commit_written_during_a_sync_is_not_acknowledged_by_that_sync() {
     let workspace = Workspace::new(43, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     log.append(&tag(0), Durability::Fsync).unwrap();
@@ -439,7 +443,7 @@ fn commit_written_while_a_sync_ran_is_not_acknowledged_by_it() {
 }
 
 #[test]
-fn space_is_reserved_again_after_a_failed_write_was_undone() {
+fn space_is_reserved_again_after_a_failed_write_is_undone() {
     let workspace = Workspace::new(44, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -475,14 +479,14 @@ fn stream_with_a_failed_sync_gets_no_close_mark() {
     log.append(&tag(1), Durability::Fsync).unwrap_err();
     workspace.disk.set_failing_syncs(false);
     log.append(&tag(2), Durability::Fsync).unwrap();
-    assert_eq!(log.close().unwrap_err().code(), "storage_io", "the failure is reported once more");
+    assert_eq!(log.close().unwrap_err().code(), "storage_io", "the failure was not reported again");
     assert!(!is_closed(&workspace));
     workspace.log(2).append(&tag(3), Durability::Fsync).unwrap();
     assert_eq!(workspace.streams().len(), 2, "a stream with a failed sync was continued");
 }
 
 #[test]
-fn stream_whose_close_could_not_sync_is_not_continued() {
+fn stream_with_failed_sync_at_close_is_not_continued() {
     let workspace = Workspace::new(23, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -496,12 +500,12 @@ fn stream_whose_close_could_not_sync_is_not_continued() {
 
 /// All bytes of the frame are written, the write returns an error, and the file cannot be truncated.
 #[test]
-fn frame_whose_write_failed_completely_written_is_not_in_the_log() {
+fn frame_written_completely_by_a_failed_write_is_not_in_the_log() {
     let workspace = Workspace::new(24, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     log.append(&tag(0), Durability::Flush).unwrap();
     plan(&process, 0, Fault::ErrorAfter(std::io::ErrorKind::Other));
-    // The truncation, and once more by the next append.
+    // The truncation fails, and fails again in the next append.
     plan(&process, 1, other());
     plan(&process, 2, other());
     log.append(&tag(1), Durability::Flush).unwrap_err();
@@ -510,9 +514,9 @@ fn frame_whose_write_failed_completely_written_is_not_in_the_log() {
     assert_eq!((done.first.seq.0, workspace.segments().len()), (2, 2));
     let old = workspace.disk.read(&workspace.segments()[0]).unwrap();
     let whole_frames = old.windows(4).filter(|bytes| *bytes == b"CxF1").count();
-    assert_eq!(whole_frames, 1, "the frame that failed can still be read");
+    assert_eq!(whole_frames, 1, "the bytes of the failed frame are not readable");
     assert_eq!(tags(&workspace), BTreeSet::from([0, 2]));
-    // What was flushed before the failure is covered by a sync, though it is in the segment before.
+    // The sync covers entries that were flushed before the failure, although they are in the previous segment.
     log.sync().unwrap();
     assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 2]));
 }
@@ -531,9 +535,9 @@ fn events_of_a_failed_append_are_not_written_by_the_next_one() {
     }
 }
 
-/// The process dies in a rotation, when the next segment exists and the one before is not synced.
+/// The process is killed in a rotation: the next segment exists, and the previous one is not synced.
 #[test]
-fn continued_stream_is_durable_as_a_whole_once_it_is_closed() {
+fn continued_stream_is_completely_durable_after_close() {
     for at in [4, 5] {
         let workspace = Workspace::new(26, 4_700);
         let (process, log) = faulty(&workspace, 1);
@@ -544,7 +548,7 @@ fn continued_stream_is_durable_as_a_whole_once_it_is_closed() {
         assert!(!process.is_alive() && workspace.segments().len() == 2);
         drop(log);
         let last = workspace.entries().into_values().map(|entry| entry.stamp.time).max().unwrap();
-        // The new segment has no entry yet, and the clock runs behind the stream.
+        // The new segment has no entry yet, and the clock is behind the stream.
         workspace.disk.advance(-(AHEAD_MAX as i64) / 2);
         let next = workspace.log(2);
         let done = next.append(&tag(1_000), Durability::Fsync).unwrap();
@@ -556,10 +560,10 @@ fn continued_stream_is_durable_as_a_whole_once_it_is_closed() {
     }
 }
 
-/// The first append of the process that continues a stream fails, and it closes the stream: the entries of the process
-/// before, which may not have synced them, are on disk before the close mark.
+/// The first append of the process that continues a stream fails, and the process closes the stream. Entries of the
+/// previous process, which may not be synced, are durable before the close mark is written.
 #[test]
-fn stream_that_was_claimed_and_not_appended_to_is_synced_before_its_close_mark() {
+fn claimed_stream_without_appends_is_synced_before_its_close_mark() {
     for at in 4..9 {
         let workspace = Workspace::new(27, 1 << 20);
         let log = workspace.log(1);
@@ -580,7 +584,7 @@ fn stream_that_was_claimed_and_not_appended_to_is_synced_before_its_close_mark()
 }
 
 #[test]
-fn closed_stream_that_was_claimed_and_not_appended_to_gets_no_second_close_mark() {
+fn claimed_closed_stream_without_appends_gets_no_second_close_mark() {
     let workspace = Workspace::new(28, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(0), Durability::Fsync).unwrap();
@@ -588,7 +592,7 @@ fn closed_stream_that_was_claimed_and_not_appended_to_gets_no_second_close_mark(
     let path = workspace.segments().pop().unwrap();
     let before = workspace.disk.read(&path).unwrap();
     let (process, log) = faulty(&workspace, 2);
-    // Three directories are synced first, then space is reserved: a step, and just enough.
+    // Three directories are synced first, then space is reserved twice: a whole step, and only the required bytes.
     plan(&process, 3, other());
     plan(&process, 4, other());
     log.append(&tag(2), Durability::Flush).unwrap_err();
@@ -597,16 +601,16 @@ fn closed_stream_that_was_claimed_and_not_appended_to_gets_no_second_close_mark(
     assert!(workspace.disk.read(&path).unwrap() == before, "the segment has changed");
 }
 
-/// The holder of a stream assigns numbers to batched entries and is killed, between the moment when another process
-/// opens the lock file and the moment when it takes the lock.
+/// The holder of a stream assigns sequence numbers to batched entries and is killed after another process has opened
+/// the lock file and before that process locks it.
 #[test]
-fn stream_whose_lock_file_was_renamed_before_it_was_locked_is_not_continued() {
+fn stream_with_lock_file_renamed_before_locking_is_not_continued() {
     for at in 0..12 {
         let workspace = Workspace::new(29, 1 << 20);
         let holder = Arc::new(workspace.log(1));
         holder.append(&tag(0), Durability::Flush).unwrap();
-        let (told, disk) = (Arc::new(Mutex::new(None)), workspace.disk.clone());
-        let (tells, holds) = (Arc::clone(&told), Arc::clone(&holder));
+        let (acked, disk) = (Arc::new(Mutex::new(None)), workspace.disk.clone());
+        let (tells, holds) = (Arc::clone(&acked), Arc::clone(&holder));
         let batches = move || {
             *tells.lock().unwrap() = holds.append(&tag(1), Durability::Batched).ok();
             disk.kill(1);
@@ -614,14 +618,14 @@ fn stream_whose_lock_file_was_renamed_before_it_was_locked_is_not_continued() {
         let (process, log) = faulty(&workspace, 2);
         process.plan(Moment::Operation(at), Fault::Afterwards(Box::new(batches)));
         let own = log.append(&tag(2), Durability::Flush).unwrap();
-        if let Some(told) = *told.lock().unwrap() {
-            assert_ne!(own.position(0), told.position(0), "operation {at}: one number, two meanings");
+        if let Some(acked) = *acked.lock().unwrap() {
+            assert_ne!(own.position(0), acked.position(0), "operation {at}: one number with two entries");
         }
     }
 }
 
 #[test]
-fn stream_whose_lock_file_could_not_be_renamed_is_not_continued_by_the_same_process() {
+fn stream_with_failed_rename_of_lock_file_is_not_continued_by_the_same_process() {
     let workspace = Workspace::new(30, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     let first = log.append(&tag(0), Durability::Flush).unwrap().first.stream;
@@ -646,13 +650,13 @@ fn stream_without_its_last_segment_is_not_continued() {
     let (first, last) = (workspace.streams()[0], workspace.segments().pop().unwrap());
     log.close().unwrap();
     workspace.disk.remove_tree(&last);
-    // Room is not the reason: this process has larger segments.
+    // The segment would have space, because this process uses larger segments.
     let next = Workspace { segment_bytes_max: 1 << 20, ..workspace.clone() }.log(2);
     assert_ne!(next.append(&tag(n), Durability::Flush).unwrap().first.stream, first);
 }
 
 #[test]
-fn stream_that_ends_with_half_a_frame_is_not_continued() {
+fn stream_that_ends_with_a_partial_frame_is_not_continued() {
     let workspace = Workspace::new(45, 1 << 20);
     let (process, log) = faulty(&workspace, 1);
     log.append(&tag(0), Durability::Flush).unwrap();
@@ -665,7 +669,7 @@ fn stream_that_ends_with_half_a_frame_is_not_continued() {
 }
 
 #[test]
-fn segment_of_exactly_the_greatest_size_is_full() {
+fn segment_of_exactly_the_maximum_size_is_full() {
     let measure = Workspace::new(32, 1 << 20);
     measure.log(1).append(&tag(0), Durability::Flush).unwrap();
     let frame = measure.scan(measure.streams()[0], ScanMode::Full).frames[0];
@@ -676,7 +680,7 @@ fn segment_of_exactly_the_greatest_size_is_full() {
         log.append(&tag(0), Durability::Flush).unwrap();
         log.append(&tag(1), Durability::Flush).unwrap();
         assert_eq!(workspace.segments().len(), segments, "{more} bytes more");
-        // A stream whose last segment is full is not continued.
+        // A stream with a full last segment is not continued.
         let workspace = Workspace::new(33, end + more);
         workspace.kill({
             let log = workspace.log(1);
@@ -688,9 +692,9 @@ fn segment_of_exactly_the_greatest_size_is_full() {
     }
 }
 
-/// The running digest of a segment is worked out in steps, and once more by the process that continues it.
+/// The running digest of a segment is computed in steps, and again by the process that continues it.
 #[test]
-fn seal_covers_a_large_segment_that_another_process_continued() {
+fn seal_covers_a_large_segment_continued_by_another_process() {
     let workspace = Workspace::new(46, 700_000);
     let event = |n: u32| [Toy::Tag { key: [vec![b't'; 5_000], n.to_le_bytes().to_vec()].concat() }];
     let log = workspace.log(1);
@@ -712,9 +716,9 @@ fn seal_covers_a_large_segment_that_another_process_continued() {
     assert!(scan.entries.len() > 120);
 }
 
-/// The creation of the next segment fails: another process may have seen it for a moment and mapped the one before.
+/// The creation of the next segment fails: another process may have seen it and mapped the previous one.
 #[test]
-fn segment_that_may_be_mapped_is_never_shortened() {
+fn segment_that_may_be_mapped_is_never_truncated() {
     for (at, close_fails) in (1..5).flat_map(|at| [(at, false), (at, true)]) {
         let workspace = Workspace::new(34, 4_700);
         let (process, log) = faulty(&workspace, 1);
@@ -725,20 +729,20 @@ fn segment_that_may_be_mapped_is_never_shortened() {
         plan(&process, 0, other());
         plan(&process, at, Fault::ErrorAfter(std::io::ErrorKind::Other));
         let first = log.append(&tag(n), Durability::Flush).is_ok();
-        assert!(len() >= before, "shortened after the write at change {at} failed");
+        assert!(len() >= before, "truncated after the write at change {at} failed");
         if close_fails {
             plan(&process, 0, other());
         }
         let _ = log.close();
         drop(log);
-        assert!(len() >= before, "shortened by the close, change {at}");
+        assert!(len() >= before, "truncated by the close, change {at}");
         let kept = tags(&workspace);
         assert!((0..n).all(|n| kept.contains(&n)) && (!first || kept.contains(&n)), "change {at}: {kept:?}");
     }
 }
 
 #[test]
-fn full_disk_leaves_one_folder_however_often_an_append_is_tried() {
+fn repeated_appends_to_a_full_disk_leave_one_stream_folder() {
     let workspace = Workspace::new(35, 1 << 20);
     workspace.disk.set_free_bytes(Some(1_000));
     let log = workspace.log(1);
@@ -755,7 +759,7 @@ fn full_disk_leaves_one_folder_however_often_an_append_is_tried() {
 fn batch_that_would_exceed_a_frame_is_written_before_the_next_append() {
     let workspace = Workspace::new(36, 1 << 30);
     let batch = BatchOptions { bytes_max: usize::MAX, age_max: u64::MAX, in_background: false };
-    let options = LogOptions { segment_bytes_max: 1 << 30, batch };
+    let options = LogOptions { segment_bytes_max: 1 << 30, batch, ..LogOptions::new(domain()) };
     let log = Log::new(workspace.disk.process(1), workspace.log_dir(), options);
     for n in 0..5u8 {
         let key = [vec![n; 4_000_000], u32::from(n).to_le_bytes().to_vec()].concat();
@@ -768,10 +772,10 @@ fn batch_that_would_exceed_a_frame_is_written_before_the_next_append() {
 }
 
 #[test]
-fn batch_of_exactly_the_greatest_size_is_written() {
+fn batch_of_exactly_the_maximum_size_is_written() {
     for (len, written) in [(197, false), (198, true)] {
         let workspace = Workspace::new(42, 1 << 20);
-        // Two bytes more in the log; a batch holds 200.
+        // Two bytes larger in the log; a batch has 200 entries.
         let event = Toy::Tag { key: vec![1; len] };
         workspace.log(1).append(std::slice::from_ref(&event), Durability::Flush).unwrap();
         let log = workspace.log(2);
@@ -791,14 +795,14 @@ fn age_of_a_batch_counts_from_its_first_entry() {
     workspace.disk.advance(BatchOptions::default().age_max as i64);
     log.append(&tag(1), Durability::Batched).unwrap();
     log.append(&tag(2), Durability::Batched).unwrap();
-    assert_eq!(tags(&workspace).len(), 1, "written before it was old");
+    assert_eq!(tags(&workspace).len(), 1, "written before its age was reached");
     workspace.disk.advance(BatchOptions::default().age_max as i64);
     log.append(&tag(3), Durability::Batched).unwrap();
     assert_eq!(tags(&workspace).len(), 4);
 }
 
 #[test]
-fn stream_of_a_batch_is_continued_after_a_close_and_not_after_a_close_without_its_mark() {
+fn stream_with_batch_is_continued_only_after_a_close_with_mark() {
     for (fails, streams) in [(false, 1), (true, 2)] {
         let workspace = Workspace::new(38, 1 << 20);
         let (process, log) = faulty(&workspace, 1);
@@ -834,7 +838,7 @@ fn failed_sync_is_reported_once_by_the_next_sync() {
 }
 
 #[test]
-fn append_without_events_and_event_over_the_limit_have_errors_of_their_own() {
+fn empty_append_and_oversized_event_have_distinct_errors() {
     let workspace = Workspace::new(40, 1 << 20);
     let log = workspace.log(1);
     for durability in [Durability::Batched, Durability::Fsync] {
@@ -848,12 +852,12 @@ fn append_without_events_and_event_over_the_limit_have_errors_of_their_own() {
         let many = vec![Toy::Tag { key: vec![1; 4_000_000] }; 5];
         assert_eq!(log.append(&many, durability).unwrap_err().code(), "commit_too_large");
     }
-    assert!(workspace.streams().is_empty(), "a refused append created a stream");
+    assert!(workspace.streams().is_empty(), "a rejected append created a stream");
 }
 
-/// Sixteen threads append with every durability, and the process is killed at one of its operations.
+/// Sixteen threads append with every durability while the process is killed at one of its operations.
 #[test]
-fn sixteen_threads_lose_nothing_promised_when_their_process_is_killed() {
+fn kill_loses_no_acknowledged_entry_of_sixteen_threads() {
     for at in (0..400).step_by(9) {
         let workspace = Workspace::new(41, 6_000);
         let (process, log) = faulty(&workspace, 1);
@@ -881,7 +885,7 @@ fn sixteen_threads_lose_nothing_promised_when_their_process_is_killed() {
         let scans = workspace.streams().into_iter().map(|s| workspace.scan(s, ScanMode::Full));
         let found: Vec<_> = scans.flat_map(|scan| scan.entries).map(|e| e.payload).collect();
         let kept = tags(&workspace);
-        assert_eq!(found.len(), kept.len(), "operation {at}: an entry is there twice");
+        assert_eq!(found.len(), kept.len(), "operation {at}: an entry is duplicated");
         let must = |d: &Durability| alive || *d > Durability::Batched;
         assert!(promised.iter().all(|(n, d)| !must(d) || kept.contains(n)), "operation {at}");
         let durable = durable_tags(&workspace);
@@ -890,9 +894,9 @@ fn sixteen_threads_lose_nothing_promised_when_their_process_is_killed() {
     }
 }
 
-/// Without locks, or without a boot id, nobody can know that a stream is idle: each writer begins one of its own.
+/// Without locks or a boot id, a stream is not known to be idle; every writer starts its own.
 #[test]
-fn where_there_are_no_locks_or_no_boot_ids_every_writer_begins_a_stream() {
+fn every_writer_starts_a_stream_without_locks_or_boot_ids() {
     for lacks in [Lacks::Locks, Lacks::BootId] {
         let workspace = Workspace::new(14, 1 << 20);
         for n in 0..4 {
@@ -915,7 +919,7 @@ enum Lacks {
     BootId,
 }
 
-/// A system that lacks something.
+/// A system without some features.
 #[derive(Debug)]
 struct Lacking {
     inner: Arc<dyn Storage>,
@@ -929,7 +933,7 @@ impl Lacking {
     }
 }
 
-/// A process that can change its id, as a fork does. Its files stay open: the parent has them still.
+/// A process that changes its id, as a fork does. Its files remain open in the parent.
 #[derive(Debug)]
 struct Forking {
     inner: Arc<dyn Storage>,
@@ -944,13 +948,13 @@ impl Forking {
     }
 }
 
-/// Times of change as a kernel keeps them: by ticks of 4 ms.
+/// Change times in ticks of 4 ms, as the kernel records them.
 #[derive(Debug)]
 struct CoarseTimes {
     inner: Arc<dyn Storage>,
 }
 
-/// The real system, counting syncs of files.
+/// The real system with a counter for syncs of files.
 #[derive(Debug)]
 struct CountingSyncs {
     inner: Arc<dyn Storage>,
@@ -995,7 +999,7 @@ impl File for CountedFile {
     }
 }
 
-/// Everything but opening files and the process id goes to `inner`.
+/// All operations except opening files and the process id are delegated to `inner`.
 macro_rules! delegate_storage {
     ($type:ty, $open:expr, $process:expr) => {
         delegate_storage!($type, $open, $process, |modified: u64| modified);

@@ -1,4 +1,4 @@
-//! Canonical JSON: what is written reads back as the same value and the same text; nothing makes the reader panic.
+//! Canonical JSON: written text reads back as the same value and the same text; no text makes the reader panic.
 
 use contexta::contract::Value;
 use contexta::contract::json::read::{DEPTH_MAX, parse};
@@ -10,7 +10,7 @@ fn config() -> ProptestConfig {
 }
 
 fn big() -> impl Strategy<Value = Value> {
-    // Beyond 64 bits, without a leading zero.
+    // More than 64 bits, without a leading zero.
     ("-?", "[1-9][0-9]{19,60}").prop_map(|(sign, digits)| Value::Big(sign + &digits))
 }
 
@@ -31,7 +31,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What canonical text keeps: members that are null are left out.
+/// The value in its canonical form: members that are null are omitted.
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::List(items) => Value::List(items.iter().map(without_nulls).collect()),
@@ -47,11 +47,11 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn canonical_text_reads_back_as_the_value_without_its_nulls(value in value()) {
+    fn canonical_text_reads_back_as_the_value_without_nulls(value in value()) {
         let text = canonical(&value).unwrap();
         let read = parse(&text).unwrap();
         prop_assert_eq!(canonical(&read).unwrap(), text);
-        // Zero and minus zero are equal as numbers; the texts, compared above, tell them apart.
+        // Zero and minus zero are equal as numbers; the comparison of texts above distinguishes them.
         prop_assert_eq!(read, without_nulls(&value));
     }
 
@@ -68,12 +68,12 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic(text in any::<String>()) {
+    fn arbitrary_text_never_panics(text in any::<String>()) {
         let _ = parse(&text);
     }
 
     #[test]
-    fn no_damaged_json_makes_the_reader_panic(value in value(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+    fn damaged_json_never_panics(value in value(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
         let mut bytes = canonical(&value).unwrap().into_bytes();
         let at = at.index(bytes.len());
         bytes[at] = byte;

@@ -1,15 +1,16 @@
-//! Properties of the log: frames, damage of every sort, copies and failures. Nothing wrong is ever read, what is
-//! missing is named, and no (stream, sequence) gets two meanings.
+//! Properties of the log: frames, damage, copies and failures. No wrong entry is read, missing entries are named, and
+//! a sequence number of a stream identifies one entry.
 
-use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, durability, events};
+use crate::domain::{Acknowledgements, Frame, Scan, Toy, Workspace, cases, durability, events};
 use contexta::engine::chain::Head;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
@@ -38,7 +39,7 @@ fn frame_of(drafts: &[Draft], first: Stamp, salt: u64) -> (Vec<u8>, Vec<Entry>) 
     let mut rows = PendingEntries::new();
     let mut expected = Vec::new();
     for (n, (kind, version, payload)) in (0u64..).zip(drafts) {
-        // Entries of one batch are some time apart, those of one commit a nanosecond.
+        // Entries of a batch are seconds apart, entries of a commit one nanosecond.
         let time = first.time + n * (1 + salt % 3);
         rows.push(PendingEntry { kind: *kind, version: *version, time, payload });
         let stamp = Stamp { time, stream: first.stream, seq: first.seq.plus(n) };
@@ -51,7 +52,7 @@ fn frame_of(drafts: &[Draft], first: Stamp, salt: u64) -> (Vec<u8>, Vec<Entry>) 
     put_entries(&mut bytes, &mut canonical, &rows, first.stream, first.seq, salt);
     let chained: Vec<u8> =
         expected.iter().flat_map(|(head, entry)| [&head[..], &entry.payload].concat()).collect();
-    assert!(canonical == chained, "the chain hangs on other bytes");
+    assert!(canonical == chained, "the chain and the canonical bytes differ");
     (bytes, expected.into_iter().map(|(_, entry)| entry).collect())
 }
 
@@ -59,7 +60,7 @@ proptest! {
     #![proptest_config(cases(150))]
 
     #[test]
-    fn a_frame_gives_back_its_entries_and_refuses_a_flipped_bit(
+    fn frame_returns_its_entries_and_rejects_a_flipped_bit(
         drafts in prop::collection::vec(draft(), 1..30),
         time in 0u64..u64::MAX - 100,
         seq in 1u64..u64::MAX - 100,
@@ -84,9 +85,9 @@ proptest! {
         }
     }
 
-    /// The checksums of a frame are no secret: whoever makes them fit can still do no harm.
+    /// The checksums of a frame are not secret: a writer with correct checksums must not harm the reader.
     #[test]
-    fn rows_of_a_hostile_writer_give_entries_or_nothing(
+    fn hostile_rows_give_entries_or_nothing(
         rows in prop::collection::vec(prop_oneof![0u8..6, any::<u8>()], 0..120),
         drafts in prop::collection::vec(draft(), 1..6),
         change in any::<prop::sample::Index>(),
@@ -111,14 +112,14 @@ proptest! {
 
 // ---- a log to damage
 
-/// How the streams of a log are made: for each, its commits, and whether it is closed at the end.
+/// The commits of each stream, and true if the stream is closed at the end.
 type Recipe = Vec<(Vec<Vec<Toy>>, bool)>;
 
 fn recipe(streams: usize, commits: usize) -> impl Strategy<Value = Recipe> {
     prop::collection::vec((prop::collection::vec(events(), 1..commits), any::<bool>()), 1..=streams)
 }
 
-/// A log and what it truly holds.
+/// A log and its true content.
 struct Built {
     workspace: Workspace,
     truth: BTreeMap<StreamId, Scan>,
@@ -129,14 +130,14 @@ const SMALL: u64 = FRAMES_AT + 300;
 
 fn build(recipe: &Recipe) -> Built {
     let workspace = Workspace::new(7, SMALL);
-    let mut told = Told::default();
-    // All at once, so that each gets a stream of its own.
+    let mut acked = Acknowledgements::default();
+    // All writers at once, so that each has its own stream.
     let logs: Vec<Log> = (0..recipe.len()).map(|n| workspace.log(n as u32)).collect();
     let longest = recipe.iter().map(|(commits, _)| commits.len()).max().unwrap_or(0);
     for round in 0..longest {
         for (log, (commits, _)) in logs.iter().zip(recipe) {
             if let Some(events) = commits.get(round) {
-                told.append(log, events, Durability::Flush).unwrap();
+                acked.append(log, events, Durability::Flush).unwrap();
             }
         }
     }
@@ -159,18 +160,18 @@ fn build(recipe: &Recipe) -> Built {
         bases.entry(stream).or_default().push(base);
     }
     let entries = workspace.entries();
-    assert_eq!(entries.len(), told.entries.len());
-    assert!(told.entries.iter().all(|(p, (stamp, _))| entries[p].stamp == *stamp));
+    assert_eq!(entries.len(), acked.entries.len());
+    assert!(acked.entries.iter().all(|(p, (stamp, _))| entries[p].stamp == *stamp));
     Built { workspace, truth, bases }
 }
 
 fn name_of(path: &Path) -> (StreamId, Seq) {
     let part = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
-    (StreamId::parse(&part(path.parent().unwrap())).unwrap(), names::parse_segment(&part(path)).unwrap())
+    (part(path.parent().unwrap()).parse().unwrap(), names::parse_segment(&part(path)).unwrap())
 }
 
 impl Built {
-    /// Every entry that is read is true, and is where it was.
+    /// Every entry that is read is the one that was written at its position.
     fn check_nothing_wrong(&self, stream: StreamId, scan: &Scan) {
         let truth = &self.truth[&stream];
         for entry in &scan.entries {
@@ -179,7 +180,7 @@ impl Built {
         }
     }
 
-    /// Where the last frame or mark of a stream ends, in its last segment.
+    /// The end of the last frame or mark of a stream, in its last segment.
     fn end_of(&self, stream: StreamId) -> u64 {
         const CLOSE_MARK_LEN: u64 = FRAME_HEADER_LEN as u64 + 32;
         let (truth, last) = (&self.truth[&stream], self.bases[&stream].last().unwrap());
@@ -187,7 +188,7 @@ impl Built {
         if truth.tail == Tail::Closed { end + CLOSE_MARK_LEN } else { end }
     }
 
-    /// One segment is cut at `cut`; nothing else happened.
+    /// Truncates one segment at `cut`; the rest of the log is unchanged.
     fn check_cut(&self, path: &Path, cut: u64) {
         let (stream, base) = name_of(path);
         let truth = &self.truth[&stream];
@@ -206,16 +207,16 @@ impl Built {
                 assert!(scan.gaps.iter().all(|g| g.last.is_some()), "{}", context());
                 continue;
             }
-            // Behind the last frame and mark stand zeros, where nothing is to be lost.
+            // Only zeros follow the last frame and mark, so that nothing can be lost.
             let whole_end = ends(truth, base).into_iter().any(|end| end == cut) || cut >= self.end_of(stream);
             if cut < FRAMES_AT && self.bases[&stream].len() == 1 {
-                // The same bytes as those of a creation that was not finished; no seal before them shows that it was.
+                // An unfinished creation has the same bytes; no seal before it proves otherwise.
                 assert!(matches!(scan.tail, Tail::Unfinished { offset: 0 }), "{}", context());
                 assert!(scan.findings.is_empty() && scan.gaps.is_empty(), "{}", context());
                 continue;
             }
             match (whole_end, mode) {
-                // Simply absent; nothing bounds it.
+                // The segment is absent, and nothing bounds it.
                 (true, _) => assert!(scan.is_clean(), "{}", context()),
                 (false, ScanMode::Follow) => {
                     assert!(matches!(scan.tail, Tail::Unfinished { .. }), "{}", context());
@@ -237,7 +238,7 @@ fn holds(frame: &Frame, seq: Seq) -> bool {
     (frame.seqs.0..=frame.seqs.1).contains(&seq)
 }
 
-/// Where a segment may be cut without a trace.
+/// The lengths to which a segment may be truncated without a trace.
 fn ends(truth: &Scan, base: Seq) -> Vec<u64> {
     let frames = truth.frames.iter().filter(|f| f.segment == base).map(|f| f.bytes.1);
     std::iter::once(FRAMES_AT).chain(frames).collect()
@@ -252,13 +253,13 @@ fn fixed_recipe() -> Recipe {
 }
 
 #[test]
-fn cut_at_any_byte_a_log_gives_back_all_before_the_cut_and_names_the_rest() {
+fn log_truncated_at_any_byte_returns_entries_before_it_and_names_the_rest() {
     let built = build(&fixed_recipe());
     let paths = built.workspace.segments();
     assert!(built.bases.values().all(|bases| bases.len() > 1), "{paths:?}");
     for path in paths {
         let whole = built.workspace.disk.read(&path).unwrap();
-        // In the zeros between the headers one cut is as another.
+        // All truncations in the zeros between the headers are equivalent.
         let dull = |cut: &usize| (300..4090).contains(cut) || *cut > FRAMES_AT as usize + 1000;
         for cut in (0..whole.len()).filter(|c| !dull(c) || c % 97 == 0) {
             built.workspace.disk.overwrite(&path, whole[..cut].to_vec());
@@ -268,7 +269,7 @@ fn cut_at_any_byte_a_log_gives_back_all_before_the_cut_and_names_the_rest() {
     }
 }
 
-/// Flips a bit, scans, and holds the scan to what a single flip may cost.
+/// Flips a bit, scans, and checks that the loss is no greater than a single flip permits.
 fn check_flip(built: &Built, path: &Path, bit: usize) {
     let (stream, base) = name_of(path);
     let truth = &built.truth[&stream];
@@ -276,7 +277,7 @@ fn check_flip(built: &Built, path: &Path, bit: usize) {
     let at = bit as u64 / 8;
     let scan = built.workspace.scan(stream, ScanMode::Full);
     let context = || format!("{} bit {bit}: {scan:#?}", path.display());
-    assert!(!scan.findings.is_empty() || !scan.gaps.is_empty(), "nothing is said: {}", context());
+    assert!(!scan.findings.is_empty() || !scan.gaps.is_empty(), "no finding and no gap: {}", context());
     let touched = |f: &&Frame| f.segment == base && (f.bytes.0..f.bytes.1).contains(&at);
     let touched = truth.frames.iter().find(touched);
     let expected = truth.entries.iter().filter(|e| touched.is_none_or(|f| !holds(f, e.stamp.seq)));
@@ -301,12 +302,12 @@ fn check_flip(built: &Built, path: &Path, bit: usize) {
 }
 
 #[test]
-fn any_flipped_bit_of_a_small_log_is_noticed_and_costs_only_its_frame() {
+fn any_flipped_bit_of_a_small_log_is_detected_and_costs_only_its_frame() {
     let built = build(&fixed_recipe());
     for (n, path) in built.workspace.segments().into_iter().enumerate() {
         let whole = built.workspace.disk.read(&path).unwrap();
         for bit in 0..whole.len() * 8 {
-            // The zeros between the headers and behind the frames are many and all alike.
+            // The zeros between the headers and after the frames are many and equivalent.
             let zeros = (256 * 8..4096 * 8).contains(&bit) || bit > (FRAMES_AT as usize + 1000) * 8;
             if !zeros || bit % 61 == n % 61 {
                 check_flip(&built, &path, bit);
@@ -319,7 +320,7 @@ proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn cuts_and_flips_of_any_log_cost_no_more_than_they_touch(
+    fn truncations_and_flips_of_any_log_cost_only_affected_frames(
         recipe in recipe(3, 14),
         harm in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 30),
     ) {
@@ -340,9 +341,10 @@ proptest! {
         }
     }
 
-    /// Several harms at once: no promise of what is left, but what is read is true and what is not is named.
+    /// Several kinds of damage at once: entries that are read are true, and missing ones are named; how many remain
+    /// is not checked.
     #[test]
-    fn whatever_happens_to_the_files_nothing_wrong_is_read(
+    fn no_wrong_entry_is_read_after_any_damage(
         recipe in recipe(3, 14),
         harms in prop::collection::vec(harm(), 1..6),
     ) {
@@ -359,7 +361,7 @@ proptest! {
     }
 }
 
-/// What may happen to files.
+/// Changes of files.
 #[derive(Debug, Clone)]
 pub(crate) enum Harm {
     Flip { segment: prop::sample::Index, at: prop::sample::Index },
@@ -406,7 +408,7 @@ impl Harm {
             f(&mut bytes);
             disk.overwrite(path, bytes);
         };
-        // Half of the places lie behind the headers, where the frames are.
+        // Half of the positions are behind the headers, among the frames.
         let place = |at: &prop::sample::Index, bytes: &[u8]| {
             let n = at.index(usize::MAX);
             let from = if n.is_multiple_of(2) { (FRAMES_AT as usize).min(bytes.len()) } else { 0 };
@@ -447,7 +449,7 @@ impl Harm {
 
 // ---- writers, copies and failures
 
-/// What may happen to workspaces and the processes that write to them.
+/// Actions on workspaces and on the processes that write to them.
 #[derive(Debug, Clone)]
 enum Act {
     Append { process: usize, events: Vec<Toy>, durability: Durability },
@@ -483,13 +485,13 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A workspace, its processes, and what each was told.
+/// A workspace, its processes, and their acknowledged entries.
 struct Side {
     workspace: Workspace,
-    /// The id of its first process: a kill meets all processes of an id.
+    /// The id of the first process. A kill ends all processes with the same id.
     first: u32,
     logs: Vec<Option<Log>>,
-    told: Told,
+    acked: Acknowledgements,
 }
 
 impl Side {
@@ -501,7 +503,7 @@ impl Side {
     fn append(&mut self, process: usize, events: &[Toy], durability: Durability) -> bool {
         self.log(process);
         let log = self.logs[process].as_ref().unwrap();
-        self.told.append(log, events, durability).is_ok()
+        self.acked.append(log, events, durability).is_ok()
     }
 
     fn kill(&mut self, process: usize) {
@@ -510,10 +512,10 @@ impl Side {
         }
     }
 
-    /// All that was acknowledged here is readable here.
+    /// All entries that were acknowledged in this workspace are readable in it.
     fn check(&self, torn_allowed: bool) {
         let entries = self.workspace.entries();
-        for (position, (stamp, event)) in &self.told.entries {
+        for (position, (stamp, event)) in &self.acked.entries {
             let Some(entry) = entries.get(position) else { panic!("{position} is lost") };
             assert_eq!(entry.stamp, *stamp);
             let mut payload = Vec::new();
@@ -525,7 +527,7 @@ impl Side {
             let times: Vec<u64> = scan.entries.iter().map(|e| e.stamp.time).collect();
             assert!(times.is_sorted_by(|a, b| a < b), "stamps do not increase");
             assert!(torn_allowed || scan.is_clean(), "{scan:#?}");
-            // Only the end of a stream may be torn: nothing is glued to half a frame.
+            // Only the end of a stream may be torn, because no frame is appended to half a frame.
             assert!(scan.gaps.iter().all(|g| g.last.is_none()), "{scan:#?}");
         }
     }
@@ -533,8 +535,8 @@ impl Side {
 
 const PROCESSES: usize = 3;
 
-/// A close tells of a sync that failed before.
-fn told_of_a_sync(e: contexta::engine::Error) -> contexta::engine::Result<Option<Head>> {
+/// True if a close reported an earlier failed sync.
+fn reported_failed_sync(e: contexta::engine::Error) -> contexta::engine::Result<Option<Head>> {
     if matches!(&e, contexta::engine::Error::Io { action: "sync segment", .. }) { Ok(None) } else { Err(e) }
 }
 
@@ -545,7 +547,7 @@ fn perform(acts: &[Act]) {
         workspace,
         first,
         logs: (0..PROCESSES).map(|_| None).collect(),
-        told: Told::default(),
+        acked: Acknowledgements::default(),
     };
     let mut sides = vec![new(workspace, 0)];
     let mut meanings: BTreeMap<Position, Entry> = BTreeMap::new();
@@ -559,7 +561,7 @@ fn perform(acts: &[Act]) {
             Act::Close { process } => {
                 let n = sides.len();
                 if let Some(log) = &sides[process % n].logs[process / 2] {
-                    log.close().or_else(told_of_a_sync).unwrap();
+                    log.close().or_else(reported_failed_sync).unwrap();
                 }
             }
             Act::Kill { process } => {
@@ -570,7 +572,7 @@ fn perform(acts: &[Act]) {
                 let n = sides.len();
                 let from = &sides[side % n];
                 let mut copy = new(from.workspace.copy_to(&format!("/copy{n}")), 10 * n as u32);
-                copy.told.entries = from.told.entries.clone();
+                copy.acked.entries = from.acked.entries.clone();
                 sides.push(copy);
             }
             Act::Copy { .. } => {}
@@ -584,7 +586,7 @@ fn perform(acts: &[Act]) {
             Act::FullDisk { process, free, events } => {
                 let n = sides.len();
                 disk.set_free_bytes(Some(*free));
-                // Until the disk is full; each time all or nothing.
+                // Appends until the disk is full; every append succeeds or fails as a whole.
                 (0..40).any(|_| !sides[process % n].append(process / 2, events, Durability::Flush));
                 sides[process % n].check(torn_allowed);
                 disk.set_free_bytes(None);
@@ -611,7 +613,7 @@ fn perform(acts: &[Act]) {
                 dying.plan(Moment::Operation(*at), Fault::Kill);
                 let log = side.workspace.log_on(dying.clone());
                 for _ in 0..6 {
-                    let _ = side.told.append(&log, events, *durability);
+                    let _ = side.acked.append(&log, events, *durability);
                 }
                 drop(log);
                 torn_allowed |= !dying.is_alive();
@@ -625,7 +627,7 @@ fn perform(acts: &[Act]) {
         for side in &sides {
             for (position, entry) in side.workspace.entries() {
                 let known = meanings.entry(position).or_insert_with(|| entry.clone());
-                assert_eq!(*known, entry, "{position} has two meanings");
+                assert_eq!(*known, entry, "{position} has two different entries");
             }
         }
     }
@@ -636,14 +638,14 @@ proptest! {
     #![proptest_config(cases(120))]
 
     #[test]
-    fn no_number_gets_two_meanings_and_nothing_acknowledged_is_lost(
+    fn sequence_numbers_are_unique_and_acknowledged_entries_present(
         acts in prop::collection::vec(act(), 1..40),
     ) {
         perform(&acts);
     }
 }
 
-/// What may happen between two power cuts.
+/// Actions between two power cuts.
 #[derive(Debug, Clone)]
 enum Powered {
     Append { process: usize, events: Vec<Toy>, durability: Durability },
@@ -663,10 +665,10 @@ fn powered() -> impl Strategy<Value = Powered> {
     ]
 }
 
-/// Positions that were acknowledged as durable.
+/// Positions acknowledged as durable.
 #[derive(Default)]
 struct Durable {
-    /// By process: what is acknowledged as flushed since the last sync.
+    /// Positions acknowledged as flushed since the last sync, by process.
     flushed: [Vec<Position>; 2],
     entries: Vec<Position>,
 }
@@ -681,12 +683,12 @@ proptest! {
     #![proptest_config(cases(80))]
 
     #[test]
-    fn what_was_acknowledged_as_durable_survives_power_cuts(
+    fn durable_entries_survive_power_cuts(
         acts in prop::collection::vec(powered(), 1..40),
         last in any::<u64>(),
     ) {
         let workspace = Workspace::new(13, SMALL);
-        let mut told = Told::default();
+        let mut acked = Acknowledgements::default();
         let mut durable = Durable::default();
         let mut meanings: BTreeMap<Position, Entry> = BTreeMap::new();
         let mut logs: [Option<Log>; 2] = [None, None];
@@ -694,7 +696,7 @@ proptest! {
             match act {
                 Powered::Append { process, events, durability } => {
                     let log = logs[*process].get_or_insert_with(|| workspace.log(*process as u32));
-                    let committed = told.append(log, events, *durability).unwrap();
+                    let committed = acked.append(log, events, *durability).unwrap();
                     durable.flushed[*process].extend((0..committed.count).map(|n| committed.position(n)));
                     if *durability == Durability::Fsync {
                         durable.settle(*process);
@@ -739,23 +741,23 @@ fn stream_of(log: &Log) -> StreamId {
 }
 
 #[test]
-fn an_idle_stream_is_continued_and_one_from_elsewhere_is_not() {
+fn idle_stream_is_continued_and_copied_one_is_not() {
     let workspace = Workspace::new(1, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(1), Durability::Flush).unwrap();
     let stream = stream_of(&log);
-    // Its lock is held.
+    // The lock is held.
     let other = workspace.log(2);
     other.append(&tag(2), Durability::Flush).unwrap();
     assert_ne!(stream_of(&other), stream);
     workspace.kill(other);
     workspace.kill(log);
-    // A copy.
+    // A copy of the workspace.
     let copy = workspace.copy_to("/copy");
     let elsewhere = copy.log(3);
     elsewhere.append(&tag(3), Durability::Flush).unwrap();
     assert!(!workspace.streams().contains(&stream_of(&elsewhere)));
-    // At home, both are free: one of them is continued.
+    // In the original directory both streams are free; one of them is continued.
     let log = workspace.log(4);
     log.append(&tag(4), Durability::Flush).unwrap();
     assert!(copy.streams().contains(&stream_of(&log)));
@@ -768,22 +770,22 @@ fn an_idle_stream_is_continued_and_one_from_elsewhere_is_not() {
     assert_eq!(workspace.streams().len(), 3);
 }
 
-/// Whatever the operation at which a process dies, the streams are whole up to their ends, and the next
-/// process goes on.
+/// A process is killed at each of its operations: the streams are complete up to their ends, and the next process
+/// continues.
 #[test]
-fn a_death_at_any_operation_tears_at_most_the_end() {
+fn kill_at_any_operation_tears_at_most_the_end() {
     for durability in [Durability::Flush, Durability::Fsync] {
         for at in 0.. {
             let workspace = Workspace::new(5, SMALL);
-            let mut told = Told::default();
+            let mut acked = Acknowledgements::default();
             let process = workspace.disk.spawn(1);
             process.plan(Moment::Operation(at), Fault::Kill);
             let log = workspace.log_on(process.clone());
             for n in 0..12 {
-                let _ = told.append(&log, &tag(n), durability);
+                let _ = acked.append(&log, &tag(n), durability);
             }
             drop(log);
-            let mut side = Side { workspace, first: 0, logs: vec![None], told };
+            let mut side = Side { workspace, first: 0, logs: vec![None], acked };
             side.check(true);
             assert!(side.append(0, &tag(99), durability));
             side.check(true);
@@ -794,23 +796,23 @@ fn a_death_at_any_operation_tears_at_most_the_end() {
     }
 }
 
-/// As above, but the operation fails once and the process lives on.
+/// Each operation fails once while the process continues to run.
 #[test]
-fn a_failure_of_any_operation_loses_nothing_acknowledged() {
+fn failure_of_any_operation_loses_no_acknowledged_entry() {
     for durability in [Durability::Flush, Durability::Fsync] {
         for at in 0.. {
             let workspace = Workspace::new(5, SMALL);
-            let mut told = Told::default();
+            let mut acked = Acknowledgements::default();
             let process = workspace.disk.spawn(1);
             process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
             let log = workspace.log_on(process.clone());
             for n in 0..12 {
-                let _ = told.append(&log, &tag(n), durability);
+                let _ = acked.append(&log, &tag(n), durability);
             }
-            assert!(told.entries.len() >= 11, "one failure cost more than one append");
+            assert!(acked.entries.len() >= 11, "one failure cost more than one append");
             let _ = log.close();
             drop(log);
-            Side { workspace, first: 0, logs: vec![], told }.check(true);
+            Side { workspace, first: 0, logs: vec![], acked }.check(true);
             if !process.came_past_plans() {
                 break;
             }
@@ -819,7 +821,7 @@ fn a_failure_of_any_operation_loses_nothing_acknowledged() {
 }
 
 #[test]
-fn a_stream_that_lost_its_last_segments_is_not_continued() {
+fn stream_that_lost_its_last_segments_is_not_continued() {
     let workspace = Workspace::new(3, SMALL);
     let log = workspace.log(1);
     for n in 0..30 {
@@ -829,26 +831,26 @@ fn a_stream_that_lost_its_last_segments_is_not_continued() {
     drop(log);
     let last = workspace.segments().pop().unwrap();
     workspace.disk.remove_tree(&last);
-    // With these options the segment that is the last one now would have room.
+    // With these options, the last remaining segment would have space.
     let log = Workspace { segment_bytes_max: 1 << 20, ..workspace }.log(2);
     log.append(&tag(99), Durability::Flush).unwrap();
     assert_ne!(stream_of(&log), stream);
 }
 
 #[test]
-fn a_stream_whose_sync_failed_goes_on_in_another_segment_and_no_other_process_continues_it() {
+fn append_after_failed_sync_starts_new_segment_and_stream_is_not_continued() {
     let workspace = Workspace::new(3, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(1), Durability::Flush).unwrap();
     let stream = stream_of(&log);
     workspace.disk.set_failing_syncs(true);
     assert!(log.append(&tag(2), Durability::Fsync).is_err());
-    assert!(log.append(&tag(3), Durability::Flush).is_err(), "into a segment whose sync failed");
+    assert!(log.append(&tag(3), Durability::Flush).is_err(), "appended to a segment with a failed sync");
     workspace.disk.set_failing_syncs(false);
     assert_eq!(workspace.segments().len(), 1);
     let position = log.append(&tag(4), Durability::Fsync).unwrap().position(0);
     assert_eq!((position.stream, workspace.segments().len()), (stream, 2));
-    assert!(log.sync().is_err(), "what was flushed before the failed sync may be lost");
+    assert!(log.sync().is_err(), "the loss of flushed entries was not reported");
     log.sync().unwrap();
     workspace.kill(log);
     let other = workspace.log(2);
@@ -860,7 +862,7 @@ fn a_stream_whose_sync_failed_goes_on_in_another_segment_and_no_other_process_co
 }
 
 #[test]
-fn appends_to_a_full_disk_leave_one_folder_at_most() {
+fn appends_to_a_full_disk_leave_at_most_one_folder() {
     let workspace = Workspace::new(3, 1 << 20);
     workspace.disk.set_free_bytes(Some(100));
     let log = workspace.log(1);
@@ -875,7 +877,7 @@ fn appends_to_a_full_disk_leave_one_folder_at_most() {
 }
 
 #[test]
-fn a_rotation_removes_nothing_that_stands_in_its_way() {
+fn rotation_removes_no_existing_file() {
     let workspace = Workspace::new(3, SMALL);
     let log = workspace.log(1);
     log.append(&tag(1), Durability::Flush).unwrap();
@@ -888,15 +890,16 @@ fn a_rotation_removes_nothing_that_stands_in_its_way() {
     assert_eq!(workspace.scan(stream, ScanMode::Full).entries.len(), 29);
 }
 
-/// Headers that hold and claim more than there is cost what is there: a small file is searched to its end.
+/// Headers that claim more than the file holds cost no more than the size of the file: a small file is searched to
+/// its end.
 #[test]
-fn frames_behind_many_false_claims_are_found() {
+fn frames_after_many_false_headers_are_found() {
     let workspace = Workspace::new(3, 1 << 20);
     let log = workspace.log(1);
     log.append(&tag(1), Durability::Flush).unwrap();
     let stream = stream_of(&log);
     let first = workspace.scan(stream, ScanMode::Full).frames[0].bytes;
-    // Ten frames in the place of one, each with a header that is right and says 16 MiB.
+    // Ten frames in place of one, each with a valid header that claims 16 MiB.
     log.append(&[Toy::Tag { key: vec![7; 2_000] }], Durability::Flush).unwrap();
     log.append(&tag(3), Durability::Flush).unwrap();
     workspace.kill(log);
@@ -918,10 +921,10 @@ fn frames_behind_many_false_claims_are_found() {
     assert_eq!((scan.entries.len(), scan.missing()), (2, vec![(2, 2)]), "{scan:#?}");
 }
 
-/// The bytes of a whole log, kept as the payload of an entry: even where the frame around them is destroyed, what lies in
-/// it is not taken for frames. The same for the very bytes of this segment.
+/// A whole log stored as the payload of an entry is not read as frames, even if the frame around it is destroyed. The
+/// same holds for a copy of the bytes of this segment.
 #[test]
-fn a_log_inside_a_payload_is_not_read_as_a_log() {
+fn log_inside_a_payload_is_not_read_as_a_log() {
     let inner = Workspace::new(4, 1 << 20);
     let log = inner.log(1);
     for n in 0..20 {
@@ -937,7 +940,7 @@ fn a_log_inside_a_payload_is_not_read_as_a_log() {
     let stream = stream_of(&log);
     let own = workspace.disk.read(&workspace.segments()[0]).unwrap();
     for copy in [foreign, own] {
-        // At each of the eight places that a payload may have in its frame, so that one of them is aligned.
+        // Each of the eight alignments of a payload in its frame, so that one of them is aligned.
         for shift in 0..8 {
             let key = [vec![0xa5; shift], copy.clone()].concat();
             log.append(&[Toy::Tag { key }], Durability::Flush).unwrap();
@@ -949,7 +952,7 @@ fn a_log_inside_a_payload_is_not_read_as_a_log() {
     let whole = workspace.scan(stream, ScanMode::Full);
     assert!(whole.is_clean() && whole.entries.len() == 27, "{:?}", whole.tail);
     for frame in whole.frames[10..26].iter().copied() {
-        // The header of the frame around, and then its first rows as well.
+        // The header of the outer frame, then also its first rows.
         for bit in [frame.bytes.0 * 8 + 33, (frame.bytes.0 + FRAME_HEADER_LEN as u64 + 20) * 8] {
             workspace.flip(&path, bit as usize);
             let scan = workspace.scan(stream, ScanMode::Full);

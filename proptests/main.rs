@@ -1,13 +1,13 @@
-//! Property tests: the engine against a plain map, on a simulated disk that loses, cuts and flips.
+//! Property tests: the engine against plain maps, on a simulated disk that loses, truncates and flips data.
 //!
-//! Seeds are proptest's; clocks are the simulated disk's. A shrunken failure is kept as a named test beside the
-//! property that found it.
+//! Seeds come from proptest, clocks from the simulated disk. A minimal failure becomes a named test beside its
+//! property.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test may; clippy.toml lets only the test functions themselves"
+    reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
 mod config;

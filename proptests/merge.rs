@@ -1,15 +1,16 @@
-//! Properties of merging: copies of logs, continued after a rollback, damaged, cut short, come together in any order to
-//! the same entries; none that anybody could read is lost, and what was known to be missing stays known.
+//! Properties of merging: copies of logs that were continued after a rollback, damaged or truncated merge in any
+//! order to the same entries. No readable entry is lost, and known losses stay known.
 
-use crate::domain::{Frame, Scan, Told, Toy, Workspace, cases, events};
+use crate::domain::{Acknowledgements, Frame, Scan, Toy, Workspace, cases, events};
 use contexta::engine::Result;
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Entry, Position, Seq, StreamId};
-use contexta::engine::log::fork::{content_digest, derived_id};
+use contexta::engine::log::header::{FRAMES_AT, Origin};
+use contexta::engine::log::merge::quarantine;
 use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
-use contexta::engine::log::quarantine::quarantine;
-use contexta::engine::log::segment::{FRAMES_AT, Origin};
+use contexta::engine::log::merge::{content_digest, derived_id};
 use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::storage::{OpenMode, Storage};
 use proptest::prelude::*;
@@ -21,21 +22,21 @@ const SMALL: u64 = FRAMES_AT + 300;
 
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// What an entry says, whatever stream it is in.
+/// The content of an entry, independent of its stream.
 type Content = (u64, u64, u16, Vec<u8>);
 
 fn content(entry: &Entry) -> Content {
     (entry.stamp.seq.0, entry.stamp.time, entry.kind.0, entry.payload.clone())
 }
 
-/// The segments under a root, by their paths in it.
+/// The segments below a root, by relative path.
 fn segments(workspace: &Workspace) -> Files {
     let relative = |p: PathBuf| p.strip_prefix(&workspace.root).unwrap().to_path_buf();
     let read = |p: PathBuf| (relative(p.clone()), workspace.disk.read(&p).unwrap());
     workspace.segments().into_iter().map(read).collect()
 }
 
-/// Puts segments back in place, as a virtual machine set back to a snapshot does: same directories, same files.
+/// Restores segments in place, as a rollback of a virtual machine does: same directories, same files.
 fn put_back(workspace: &Workspace, files: &Files) {
     for path in workspace.segments() {
         if !files.contains_key(path.strip_prefix(&workspace.root).unwrap()) {
@@ -52,13 +53,18 @@ fn at(workspace: &Workspace, root: &str) -> Workspace {
 }
 
 fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<MergeReport> {
-    let mut options = MergeOptions::new(&from.log_dir(), &into.log_dir(), &into.root.join("quarantine"));
+    let mut options = MergeOptions::new(
+        crate::domain::domain(),
+        &from.log_dir(),
+        &into.log_dir(),
+        &into.root.join("quarantine"),
+    );
     options.segment_bytes_max = SMALL;
-    merge(storage, &options, &|_, _| {})
+    merge(storage, &options, Progress::none())
 }
 
-/// Merges, and holds the merge to what every merge keeps: the source as it was; nothing to do a second time; every entry
-/// that either could read is readable.
+/// Merges and checks the promises of every merge: the source is unchanged, a second merge does nothing, and every
+/// entry readable in either log is readable.
 fn merged(from: &Workspace, into: &Workspace) -> MergeReport {
     let before = segments(from);
     let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
@@ -129,15 +135,15 @@ fn merged_all(workspaces: &[&Workspace], root: &str) -> Workspace {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// Appends; the process then ends, by a kill or cleanly.
+    /// Appends; then the process is killed or ends normally.
     Append(Vec<Vec<Toy>>, bool),
-    /// Remembers how things stand.
+    /// Takes a snapshot.
     Remember,
-    /// Sets the machine back.
+    /// Restores a snapshot.
     SetBack(prop::sample::Index),
-    /// Copies everything elsewhere.
+    /// Copies the workspace to another directory.
     Copy,
-    /// Another boot: the next append begins a stream.
+    /// Reboots: the next append starts a new stream.
     Reboot,
 }
 
@@ -151,8 +157,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Lives through the steps; gives every copy made, the last state among them.
-fn live(steps: &[Step]) -> Vec<Workspace> {
+/// Performs the steps; returns every copy made, and the final state.
+fn run_steps(steps: &[Step]) -> Vec<Workspace> {
     let workspace = Workspace::new(7, FRAMES_AT + 900);
     let mut remembered: Vec<Files> = Vec::new();
     let mut copies = Vec::new();
@@ -163,7 +169,7 @@ fn live(steps: &[Step]) -> Vec<Workspace> {
                 process += 1;
                 let log = workspace.log(process);
                 for events in commits {
-                    Told::default().append(&log, events, Durability::Flush).unwrap();
+                    Acknowledgements::default().append(&log, events, Durability::Flush).unwrap();
                 }
                 if *kill {
                     workspace.kill(log);
@@ -180,7 +186,7 @@ fn live(steps: &[Step]) -> Vec<Workspace> {
     copies
 }
 
-// ---- the oracle: the tree of histories, named the plain way
+// ---- the oracle: the tree of histories, named without the engine
 
 fn name(id: StreamId, from: usize, mut paths: Vec<&[Entry]>, named: &mut BTreeMap<Position, Content>) {
     for n in from.. {
@@ -199,7 +205,7 @@ fn name(id: StreamId, from: usize, mut paths: Vec<&[Entry]>, named: &mut BTreeMa
     }
 }
 
-/// What the histories in these workspaces are called once all is known.
+/// The final names of the histories in these workspaces.
 fn oracle(workspaces: &[Workspace]) -> BTreeMap<Position, Content> {
     let mut paths: BTreeMap<StreamId, Vec<Vec<Entry>>> = BTreeMap::new();
     for workspace in workspaces {
@@ -223,7 +229,7 @@ fn shuffled<T>(items: &[T], order: &[prop::sample::Index]) -> Vec<usize> {
     order.iter().cycle().map_while(|n| (!left.is_empty()).then(|| left.remove(n.index(left.len())))).collect()
 }
 
-/// Merges the workspaces pair by pair, in an order and nesting of this choice, until one is left.
+/// Merges the workspaces in pairs, in an order and nesting chosen by the seed, until one is left.
 fn merged_as(copies: &[Workspace], order: &[prop::sample::Index], prefix: &str) -> Workspace {
     let mut left: Vec<Workspace> = shuffled(copies, order)
         .into_iter()
@@ -246,13 +252,13 @@ fn merged_as(copies: &[Workspace], order: &[prop::sample::Index], prefix: &str) 
 proptest! {
     #![proptest_config(cases(60))]
 
-    /// In any order and nesting: the entries, their names, and the tables.
+    /// The entries, their names and the tables are the same for any order and nesting.
     #[test]
-    fn any_order_of_merges_comes_to_the_names_that_the_tree_of_histories_has(
+    fn any_order_of_merges_gives_the_stream_ids_of_the_tree_of_histories(
         steps in prop::collection::vec(step(), 4..24),
         orders in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 6), 2),
     ) {
-        let copies = live(&steps);
+        let copies = run_steps(&steps);
         let oracle = oracle(&copies);
         let mut digests = BTreeSet::new();
         for (n, order) in orders.iter().enumerate() {
@@ -270,14 +276,14 @@ proptest! {
 
 // ---- damage
 
-/// What may befall a copy.
+/// Damage of a copy.
 #[derive(Debug, Clone)]
 enum Harm {
     Flip(prop::sample::Index, prop::sample::Index),
     Cut(prop::sample::Index, prop::sample::Index),
     Remove(prop::sample::Index),
     Zeros(prop::sample::Index, prop::sample::Index),
-    /// Room kept behind the last frame.
+    /// Space reserved behind the last frame.
     Room(prop::sample::Index),
 }
 
@@ -306,7 +312,7 @@ fn harmed(workspace: &Workspace, harm: &Harm) {
         return;
     }
     match harm {
-        // Mostly among the frames: what harms the headers is not most of what there is to see.
+        // Most positions are among the frames, because damage to the headers is a small part of the cases.
         Harm::Flip(_, at) => {
             let first = if at.index(8) == 0 { 0 } else { 4352.min(len - 1) };
             bytes[first + at.index(len - first)] ^= 1 << at.index(8);
@@ -324,8 +330,8 @@ fn harmed(workspace: &Workspace, harm: &Harm) {
     workspace.disk.overwrite(path, bytes);
 }
 
-/// How far the streams of a workspace are known to go: before which number all is read or named as missing, and
-/// whether an unknown number is missing at the end.
+/// The known extent of the streams of a workspace: the number before which everything is read or named as missing,
+/// and true if an unknown number of entries is missing at the end.
 fn known(workspace: &Workspace) -> BTreeMap<StreamId, (Seq, bool)> {
     let of = |s: StreamId| {
         let scan = workspace.scan(s, ScanMode::Full);
@@ -338,9 +344,10 @@ fn known(workspace: &Workspace) -> BTreeMap<StreamId, (Seq, bool)> {
 proptest! {
     #![proptest_config(cases(80))]
 
-    /// Copies of one history, each harmed in its own way: what any of them can read comes out, in any order.
+    /// Copies of one history, each damaged differently: every entry readable in any of them is in the result, in any
+    /// order.
     #[test]
-    fn of_harmed_copies_all_that_any_can_read_comes_together(
+    fn merge_of_damaged_copies_has_every_entry_readable_in_any_of_them(
         commits in prop::collection::vec(events(), 3..20),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 2),
         harms in prop::collection::vec(prop::collection::vec(harm(), 0..3), 3),
@@ -353,7 +360,7 @@ proptest! {
             if let Some(cut) = cuts.iter().find(|cut| cut.index(commits.len()) == n) {
                 copies.push(workspace.copy_to(&format!("/copy{}-{}", n, cut.index(100))));
             }
-            Told::default().append(&log, events, Durability::Flush).unwrap();
+            Acknowledgements::default().append(&log, events, Durability::Flush).unwrap();
         }
         workspace.kill(log);
         let truth = named(&workspace);
@@ -373,7 +380,7 @@ proptest! {
             let known = known(&result);
             prop_assert_eq!(known.values().map(|(next, _)| *next).max(), furthest, "{:?}", known);
         }
-        // One that has lost an unknown number, and one that has nothing of it: still lost.
+        // Copies that lost an unknown number of entries, and one without the stream: the loss is still reported.
         for copy in &copies {
             let front = at(&workspace, "/front");
             workspace.disk.remove_tree(&front.root);
@@ -385,19 +392,19 @@ proptest! {
             for (stream, (next, lost)) in before {
                 let Some(known) = after.get(&stream) else { continue };
                 prop_assert!(known.0 >= next);
-                prop_assert!(known.1 || !lost, "it is not known any more that something is lost");
+                prop_assert!(known.1 || !lost, "a known loss was forgotten");
             }
         }
     }
 
-    /// Forked and harmed: where a gap lies at the fork the names may depend on the order, but nothing is lost.
+    /// Forked and damaged copies: with a gap at the fork the names may depend on the order, but no entry is lost.
     #[test]
-    fn of_forked_and_harmed_histories_nothing_is_lost(
+    fn merge_of_damaged_forks_loses_no_entry(
         steps in prop::collection::vec(step(), 4..16),
         harms in prop::collection::vec(prop::collection::vec(harm(), 0..2), 4),
         order in prop::collection::vec(any::<prop::sample::Index>(), 6),
     ) {
-        let copies = live(&steps);
+        let copies = run_steps(&steps);
         for (copy, harms) in copies.iter().zip(&harms) {
             harms.iter().for_each(|harm| harmed(copy, harm));
         }
@@ -407,7 +414,7 @@ proptest! {
     }
 }
 
-// ---- by hand
+// ---- single cases
 
 fn tag(n: u8) -> Vec<Toy> {
     (0..n % 3 + 1).map(|m| Toy::Tag { key: vec![n, m] }).collect()
@@ -415,52 +422,53 @@ fn tag(n: u8) -> Vec<Toy> {
 
 fn append(log: &Log, tags: impl IntoIterator<Item = u8>) {
     for n in tags {
-        Told::default().append(log, &tag(n), Durability::Flush).unwrap();
+        Acknowledgements::default().append(log, &tag(n), Durability::Flush).unwrap();
     }
 }
 
-/// Appends to the stream that is there, and ends.
-fn go_on(workspace: &Workspace, tags: impl IntoIterator<Item = u8>) {
+/// Appends to the existing stream and ends.
+fn append_to_existing_stream(workspace: &Workspace, tags: impl IntoIterator<Item = u8>) {
     let log = workspace.log(1);
     append(&log, tags);
     workspace.kill(log);
 }
 
-/// Three histories that part at the same number, one that parts from one of them later, and one from their beginning.
+/// Three histories that fork at the same number, one that forks from one of them later, and one that forks at their
+/// first entry.
 fn forked() -> Vec<Workspace> {
-    // Of a size at which no run of commits ends with a full segment, behind which nobody goes on.
+    // The size ensures that no run ends with a full segment, which is not continued.
     (600..).step_by(40).find_map(|more| forked_in(FRAMES_AT + more)).unwrap()
 }
 
 fn forked_in(segment_bytes_max: u64) -> Option<Vec<Workspace>> {
     let workspace = Workspace::new(7, segment_bytes_max);
-    go_on(&workspace, 0..3);
+    append_to_existing_stream(&workspace, 0..3);
     let early = segments(&workspace);
-    go_on(&workspace, 3..9);
+    append_to_existing_stream(&workspace, 3..9);
     let middle = segments(&workspace);
     let mut copies = Vec::new();
     for n in 0..3 {
         put_back(&workspace, &middle);
-        go_on(&workspace, 10 * n + 10..10 * n + 16);
+        append_to_existing_stream(&workspace, 10 * n + 10..10 * n + 16);
         let late = segments(&workspace);
-        go_on(&workspace, 60..70);
+        append_to_existing_stream(&workspace, 60..70);
         copies.push(workspace.copy_to(&format!("/fork{n}")));
         put_back(&workspace, &late);
-        go_on(&workspace, 80..83);
+        append_to_existing_stream(&workspace, 80..83);
         copies.push(workspace.copy_to(&format!("/nested{n}")));
     }
     put_back(&workspace, &early);
-    go_on(&workspace, 90..99);
+    append_to_existing_stream(&workspace, 90..99);
     copies.push(workspace.copy_to("/early"));
     (workspace.streams().len() == 1).then_some(copies)
 }
 
 #[test]
-fn nested_forks_three_at_one_number_and_others_before_and_behind() {
+fn nested_forks_at_equal_and_different_numbers_are_split() {
     let copies = forked();
     let oracle = oracle(&copies);
     let streams: BTreeSet<StreamId> = oracle.keys().map(|position| position.stream).collect();
-    assert_eq!(streams.len(), 7, "every copy ends in a history of its own");
+    assert_eq!(streams.len(), 7, "the copies do not have different histories");
     let mut digests = BTreeSet::new();
     for turn in 0..copies.len() {
         let mut order: Vec<&Workspace> = copies.iter().collect();
@@ -476,19 +484,19 @@ fn nested_forks_three_at_one_number_and_others_before_and_behind() {
 }
 
 #[test]
-fn answers_after_a_merge_are_those_of_a_rebuild() {
+fn tables_after_a_merge_equal_a_rebuild() {
     let copies = forked();
     let into = copies[0].copy_to("/into");
     let projector = into.projector(3, true);
     for from in &copies[1..] {
-        projector.read(|_| Ok(())).unwrap();
+        projector.catch_up().unwrap();
         merged(from, &into);
         assert_eq!(projector.digest().unwrap().digest, tables(&into));
     }
 }
 
 #[test]
-fn a_fork_is_told_and_the_derived_stream_lacks_nothing_before_it() {
+fn fork_is_reported_and_derived_stream_is_complete_before_it() {
     let copies = forked();
     let into = copies[0].copy_to("/into");
     let report = merged(&copies[2], &into);
@@ -503,7 +511,7 @@ fn a_fork_is_told_and_the_derived_stream_lacks_nothing_before_it() {
         into.scan(fork.stream, ScanMode::Full).entries,
         kept.scan(fork.stream, ScanMode::Full).entries
     );
-    // Without its first segment what is missing is named from the fork on.
+    // Without its first segment, the missing range starts at the fork.
     let first = into.log_dir().join(fork.derived.to_string()).join(format!("{:020}.seg", fork.first.0));
     into.disk.remove_tree(&first);
     let scan = into.scan(fork.derived, ScanMode::Full);
@@ -511,7 +519,7 @@ fn a_fork_is_told_and_the_derived_stream_lacks_nothing_before_it() {
 }
 
 #[test]
-fn a_lost_first_header_of_a_derived_stream_hides_nothing() {
+fn lost_first_header_of_a_derived_stream_hides_no_entry() {
     let copies = forked();
     let into = merged_all(&copies.iter().collect::<Vec<_>>(), "/into");
     let derived: Vec<StreamId> = into.streams().into_iter().skip(1).collect();
@@ -529,9 +537,10 @@ fn a_lost_first_header_of_a_derived_stream_hides_nothing() {
     }
 }
 
-/// The trunk lost all from the fork on, and a copy of what branched off comes in as the trunk: it is there once.
+/// The trunk lost everything from the fork on, and a copy of the branch is merged under the id of the trunk: it
+/// appears once.
 #[test]
-fn a_branch_is_no_branch_of_a_trunk_that_goes_the_same_way() {
+fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
     let copies = forked();
     let into = copies[0].copy_to("/into");
     let fork = merged(&copies[2], &into).forks[0];
@@ -572,14 +581,14 @@ fn closed() -> Workspace {
 }
 
 #[test]
-fn intact_goes_over_gap_both_ways_and_damage_goes_to_quarantine() {
+fn intact_entries_fill_gaps_both_ways_and_damage_goes_to_quarantine() {
     let workspace = closed();
     let truth = named(&workspace);
     let (left, right) = (workspace.copy_to("/left"), workspace.copy_to("/right"));
     let count = left.segments().len();
     assert!(count > 3);
     for n in 0..count - 1 {
-        // Both in every segment but the last, at other places.
+        // Both copies are damaged in every segment except the last, at different positions.
         left.flip(&left.segments()[n], 8 * 4420);
         right.flip(&right.segments()[n], 8 * 4540);
     }
@@ -598,16 +607,16 @@ fn intact_goes_over_gap_both_ways_and_damage_goes_to_quarantine() {
         assert!(!report.quarantined.is_empty());
         for kept in &report.quarantined {
             let bytes = into.disk.read(&kept.path).unwrap();
-            assert!(damaged.values().any(|file| *file == bytes), "not what was there");
+            assert!(damaged.values().any(|file| *file == bytes), "not the bytes of the damaged file");
         }
     }
-    // A whole one over a damaged one: its very bytes.
+    // An intact segment replaces a damaged one byte for byte.
     merged(&workspace, &left);
     assert_eq!(segments(&left), segments(&workspace));
 }
 
 #[test]
-fn what_is_missing_in_both_is_named_afterwards() {
+fn entries_missing_in_both_logs_are_named_after_a_merge() {
     let workspace = closed();
     let (left, right) = (workspace.copy_to("/left"), workspace.copy_to("/right"));
     for copy in [&left, &right] {
@@ -624,9 +633,9 @@ fn what_is_missing_in_both_is_named_afterwards() {
 }
 
 #[test]
-fn a_torn_end_is_healed_by_who_has_more_and_remembered_from_who_has_not() {
+fn torn_end_is_repaired_by_a_longer_copy_and_kept_known_otherwise() {
     let workspace = Workspace::new(7, 1 << 20);
-    go_on(&workspace, 0..5);
+    append_to_existing_stream(&workspace, 0..5);
     let stream = workspace.streams()[0];
     let whole = workspace.disk.read(&workspace.segments()[0]).unwrap();
     let frames = workspace.scan(stream, ScanMode::Full).frames;
@@ -650,14 +659,14 @@ fn a_torn_end_is_healed_by_who_has_more_and_remembered_from_who_has_not() {
         assert!(is_lost(&remembering));
         merged(&workspace, &remembering);
         assert!(!is_lost(&remembering) && named(&remembering) == named(&workspace));
-        // Who has all of it does not take the damage.
+        // The complete copy does not adopt the damage.
         let report = merged(copy, &workspace);
         assert!(report.is_unchanged());
     }
 }
 
 #[test]
-fn how_far_a_mark_says_that_a_stream_went_stays_known() {
+fn end_recorded_by_a_mark_stays_known() {
     let workspace = Workspace::new(7, 1 << 20);
     let log = workspace.log(1);
     append(&log, 0..6);
@@ -665,7 +674,7 @@ fn how_far_a_mark_says_that_a_stream_went_stays_known() {
     let stream = workspace.streams()[0];
     let whole = workspace.scan(stream, ScanMode::Full);
     let (from, into) = (workspace.copy_to("/from"), workspace.copy_to("/into"));
-    // The one lost its last commit, in front of the mark; the other has neither. Both lost another one.
+    // One copy lost its last commit before the mark; the other lost both. Both lost another commit.
     let last = whole.frames[5];
     from.flip(&from.segments()[0], 8 * (last.bytes.0 as usize + 50));
     from.flip(&from.segments()[0], 8 * (whole.frames[1].bytes.0 as usize + 50));
@@ -680,9 +689,9 @@ fn how_far_a_mark_says_that_a_stream_went_stays_known() {
 }
 
 #[test]
-fn a_stream_that_a_writer_holds_is_left_and_said_to_be() {
+fn stream_held_by_a_writer_is_skipped_and_reported() {
     let copies = forked();
-    // The one whose entries would have to move.
+    // The stream whose entries would have to move.
     let fork = merged(&copies[2], &copies[0].copy_to("/probe")).forks[0];
     let (mine, from) = match fork.kept {
         Side::Source => (&copies[0], &copies[2]),
@@ -699,24 +708,24 @@ fn a_stream_that_a_writer_holds_is_left_and_said_to_be() {
     let report = merge_on(&storage, from, &workspace).unwrap();
     assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
     assert!(segments(&workspace) == before);
-    // An older copy of it adds nothing.
+    // An older copy adds nothing.
     assert_eq!(merge_on(&storage, mine, &workspace).unwrap().streams[0].change, Change::Unchanged);
-    // Its writer goes on as if nothing had been.
+    // Its writer continues unaffected.
     append(&log, [100]);
     workspace.kill(log);
     merged(from, &workspace);
-    // And nobody goes on with what is not one writer's any more.
+    // A stream with two histories is not continued.
     let log = workspace.log(10);
     append(&log, [101]);
     assert_ne!(log.head().unwrap().stream, held);
 }
 
 #[test]
-fn a_copied_stream_is_extended_by_its_bytes_and_never_continued() {
+fn copied_stream_is_extended_byte_for_byte_and_never_continued() {
     let workspace = Workspace::new(7, SMALL);
     let into = at(&workspace, "/into");
     for (n, tags) in [0..2, 2..3, 3..12, 12..20].into_iter().enumerate() {
-        go_on(&workspace, tags);
+        append_to_existing_stream(&workspace, tags);
         let report = merged(&workspace, &into);
         let change = if n == 0 { Change::Copied } else { Change::Extended };
         assert_eq!(report.streams.iter().map(|s| s.change).collect::<Vec<_>>(), [change]);
@@ -728,7 +737,7 @@ fn a_copied_stream_is_extended_by_its_bytes_and_never_continued() {
 }
 
 #[test]
-fn quarantine_copies_what_nobody_can_read_once() {
+fn unreadable_bytes_are_copied_to_quarantine_once() {
     let workspace = closed();
     let stream = workspace.streams()[0];
     let paths = workspace.segments();
@@ -755,7 +764,7 @@ fn quarantine_copies_what_nobody_can_read_once() {
     let writes = workspace.disk.write_count();
     assert_eq!(quarantine(&storage, &workspace.log_dir(), stream, dir).unwrap(), copied);
     assert_eq!(workspace.disk.write_count(), writes);
-    // Other damage at the same place is another copy.
+    // Different damage at the same position is another file in quarantine.
     workspace.flip(&paths[0], 8 * 4420 + 1);
     let more = quarantine(&storage, &workspace.log_dir(), stream, dir).unwrap();
     assert_eq!(more.iter().filter(|m| !copied.contains(m)).count(), 1);
@@ -763,7 +772,7 @@ fn quarantine_copies_what_nobody_can_read_once() {
 
 // ---- crashes
 
-/// Pairs to merge that between them take every way a merge knows.
+/// Pairs of workspaces that together reach every branch of a merge.
 fn pairs() -> Vec<(Workspace, Workspace)> {
     let copies = forked();
     let all = merged_all(&copies.iter().collect::<Vec<_>>(), "/all");
@@ -783,7 +792,7 @@ fn pairs() -> Vec<(Workspace, Workspace)> {
     ]
 }
 
-/// Runs a merge that something happens to, for each of its operations, and then once more.
+/// Runs a merge with a fault at each of its operations, and a second one after each.
 fn interrupted(fault: fn() -> Fault, step: u64) {
     for (from, into) in pairs() {
         let expected = into.copy_to("/expected");
@@ -809,17 +818,17 @@ fn interrupted(fault: fn() -> Fault, step: u64) {
 }
 
 #[test]
-fn a_merge_that_dies_anywhere_loses_nothing_and_is_finished_by_the_next() {
+fn merge_killed_at_any_operation_loses_nothing_and_is_finished_by_the_next() {
     interrupted(|| Fault::Kill, 1);
 }
 
 #[test]
-fn a_merge_of_which_one_operation_fails_loses_nothing_and_is_finished_by_the_next() {
+fn merge_with_any_failed_operation_loses_nothing_and_is_finished_by_the_next() {
     interrupted(|| Fault::Error(std::io::ErrorKind::Other), 3);
 }
 
 #[test]
-fn a_disk_that_fills_up_anywhere_loses_nothing() {
+fn merge_on_a_disk_that_fills_up_loses_nothing() {
     for (from, into) in pairs() {
         let expected = into.copy_to("/expected");
         merged(&from, &expected);
@@ -845,7 +854,7 @@ fn a_disk_that_fills_up_anywhere_loses_nothing() {
 }
 
 #[test]
-fn a_power_cut_in_the_middle_loses_nothing() {
+fn power_cut_during_a_merge_loses_nothing() {
     let pair_count = pairs().len();
     for pair in 0..pair_count {
         for n in (0..).step_by(23) {
@@ -867,9 +876,9 @@ fn a_power_cut_in_the_middle_loses_nothing() {
     }
 }
 
-/// A scan is what the helpers above rely on: it must see what is there.
+/// The helpers above rely on a scan: it must detect an additional entry.
 #[test]
-fn the_oracle_sees_an_entry_more() {
+fn scan_detects_an_additional_entry() {
     let copies = forked();
     let before = oracle(&copies);
     let fewer = oracle(&copies[1..]);
@@ -879,12 +888,12 @@ fn the_oracle_sees_an_entry_more() {
     assert_eq!(scan.entries.len(), contents(&copies[0]).len());
 }
 
-/// Also where only zeros of the last frame are damaged: its padding, or the end of a payload.
+/// Also if only zeros of the last frame are damaged: its padding or the end of a payload.
 #[test]
-fn a_flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_copy() {
+fn flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_copy() {
     for n in 0..6u8 {
         let workspace = Workspace::new(80, 1 << 20);
-        go_on(&workspace, 0..n + 1);
+        append_to_existing_stream(&workspace, 0..n + 1);
         let other = workspace.copy_to("/other");
         let path = workspace.segments().pop().unwrap();
         let bytes = workspace.disk.read(&path).unwrap();
@@ -898,7 +907,7 @@ fn a_flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_
     }
 }
 
-/// Frames of one segment.
+/// The frames of one segment.
 fn frames_of(workspace: &Workspace, segment: usize) -> Vec<Frame> {
     let base = base_of(&workspace.segments()[segment]);
     let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
@@ -911,7 +920,7 @@ fn damage(workspace: &Workspace, segment: usize, frame: &Frame) {
 }
 
 #[test]
-fn a_shorter_copy_of_a_segment_in_the_middle_is_extended_in_either_direction() {
+fn shorter_copy_of_a_middle_segment_is_extended_in_either_direction() {
     let sound = closed();
     let count = sound.segments().len();
     for n in 0..count - 1 {
@@ -924,12 +933,12 @@ fn a_shorter_copy_of_a_segment_in_the_middle_is_extended_in_either_direction() {
             copy.disk.overwrite(&path, bytes);
             copy
         };
-        // The source has further segments behind the shorter one.
+        // The source has more segments after the shorter one.
         let (source, target) = (shorten("/source"), sound.copy_to("/target"));
         target.segments().iter().skip(n + 1).for_each(|path| target.disk.remove_tree(path));
         merged(&source, &target);
         assert_eq!(named(&target), named(&sound), "segment {n}");
-        // The target has them, and the source has the longer one and no more.
+        // The target has them, and the source ends with the longer one.
         let (source, target) = (sound.copy_to("/source2"), shorten("/target2"));
         source.segments().iter().skip(n + 1).for_each(|path| source.disk.remove_tree(path));
         merged(&source, &target);
@@ -941,9 +950,9 @@ fn a_shorter_copy_of_a_segment_in_the_middle_is_extended_in_either_direction() {
 }
 
 #[test]
-fn damage_over_two_frames_stays_known_when_the_other_copy_has_only_the_first() {
+fn damage_over_two_frames_stays_known_if_the_other_copy_has_only_the_first() {
     let workspace = Workspace::new(7, 1 << 20);
-    go_on(&workspace, 0..6);
+    append_to_existing_stream(&workspace, 0..6);
     let stream = workspace.streams()[0];
     let frames = frames_of(&workspace, 0);
     let damaged = workspace.copy_to("/damaged");
@@ -962,7 +971,7 @@ fn damage_over_two_frames_stays_known_when_the_other_copy_has_only_the_first() {
 }
 
 #[test]
-fn a_segment_whose_header_is_lost_in_the_source_is_written_anew() {
+fn segment_with_lost_header_in_the_source_is_rewritten() {
     let sound = closed();
     let (from, into) = (sound.copy_to("/from"), sound.copy_to("/into"));
     for at in [0, 4096] {
@@ -975,7 +984,7 @@ fn a_segment_whose_header_is_lost_in_the_source_is_written_anew() {
 }
 
 #[test]
-fn a_rewritten_segment_is_readable_by_the_salt_in_the_next_header() {
+fn rewritten_segment_is_readable_with_the_salt_in_the_next_header() {
     let sound = closed();
     let stream = sound.streams()[0];
     let (from, into) = (sound.copy_to("/from"), sound.copy_to("/into"));
@@ -990,9 +999,9 @@ fn a_rewritten_segment_is_readable_by_the_salt_in_the_next_header() {
     assert_eq!(into.scan(stream, ScanMode::Full).entries, sound.scan(stream, ScanMode::Full).entries);
 }
 
-/// The gap is once between frames, and once at the end of a segment; the segment behind it is written anew.
+/// The gap is between frames, or at the end of a segment whose successor is rewritten.
 #[test]
-fn a_chain_is_not_carried_over_a_gap_into_a_rewritten_segment() {
+fn chain_does_not_continue_over_a_gap_into_a_rewritten_segment() {
     let sound = closed();
     let stream = sound.streams()[0];
     let (frames, behind) = (frames_of(&sound, 1), frames_of(&sound, 2));
@@ -1010,7 +1019,7 @@ fn a_chain_is_not_carried_over_a_gap_into_a_rewritten_segment() {
 }
 
 #[test]
-fn a_report_tells_entries_that_filled_gaps_from_those_behind_the_end() {
+fn report_counts_entries_that_filled_gaps_apart_from_entries_after_the_end() {
     let sound = closed();
     let into = sound.copy_to("/into");
     let frame = frames_of(&sound, 0)[0];
@@ -1025,7 +1034,7 @@ fn a_report_tells_entries_that_filled_gaps_from_those_behind_the_end() {
 }
 
 #[test]
-fn damaged_segments_of_what_moves_to_another_id_go_to_quarantine() {
+fn damaged_segments_of_a_moved_stream_go_to_quarantine() {
     let copies = forked();
     let fork = merged(&copies[2], &copies[0].copy_to("/probe")).forks[0];
     let (loser, winner) = match fork.kept {
@@ -1043,21 +1052,21 @@ fn damaged_segments_of_what_moves_to_another_id_go_to_quarantine() {
 }
 
 #[test]
-fn a_derived_stream_of_many_segments_has_an_unbroken_chain() {
+fn derived_stream_of_many_segments_has_an_unbroken_chain() {
     let workspace = Workspace::new(7, 1 << 20);
-    let go_on = |tags: std::ops::Range<u8>| {
+    let append_to_existing_stream = |tags: std::ops::Range<u8>| {
         let log = workspace.log(1);
         for n in tags {
             log.append(&[Toy::Tag { key: vec![n; 120] }], Durability::Flush).unwrap();
         }
         workspace.kill(log);
     };
-    go_on(0..3);
+    append_to_existing_stream(0..3);
     let early = segments(&workspace);
-    go_on(10..30);
+    append_to_existing_stream(10..30);
     let left = workspace.copy_to("/left");
     put_back(&workspace, &early);
-    go_on(40..60);
+    append_to_existing_stream(40..60);
     let derived = merged(&workspace, &left).forks[0].derived;
     let scan = left.scan(derived, ScanMode::Full);
     assert!(scan.is_clean() && scan.entries.len() == 20, "{scan:#?}");
@@ -1065,21 +1074,21 @@ fn a_derived_stream_of_many_segments_has_an_unbroken_chain() {
     assert!(bases.len() > 2, "{bases:?}");
 }
 
-// ---- files with the name of a segment that are none
+// ---- foreign files with the name of a segment
 
-/// The sequence number in a segment's name.
+/// The sequence number in the name of a segment.
 fn base_of(path: &Path) -> u64 {
     path.file_stem().unwrap().to_str().unwrap().parse().unwrap()
 }
 
-/// Writes a file under the name of a segment of the stream that a workspace holds.
+/// Writes a file with the name of a segment of the only stream.
 fn put_file(workspace: &Workspace, stream: StreamId, base: u64, bytes: &[u8]) -> PathBuf {
     let path = workspace.log_dir().join(stream.to_string()).join(format!("{base:020}.seg"));
     workspace.disk.overwrite(&path, bytes.to_vec());
     path
 }
 
-/// Sequence numbers of a stream that no segment of it begins with, up to behind its last entry.
+/// Sequence numbers with which no segment begins, up to the one after the last entry.
 fn free_names(workspace: &Workspace, stream: StreamId) -> Vec<u64> {
     let dir = workspace.log_dir().join(stream.to_string());
     let taken: BTreeSet<u64> =
@@ -1088,7 +1097,7 @@ fn free_names(workspace: &Workspace, stream: StreamId) -> Vec<u64> {
     (2..next + 2).filter(|base| !taken.contains(base)).collect()
 }
 
-/// The link of the chain after the last entry.
+/// The chain value after the last entry.
 fn head(workspace: &Workspace, stream: StreamId, last: Seq) -> Option<Digest> {
     let storage = workspace.disk.process(99);
     let mut reader = StreamReader::open(&storage, &workspace.log_dir(), stream, ScanMode::Full).unwrap();
@@ -1097,14 +1106,14 @@ fn head(workspace: &Workspace, stream: StreamId, last: Seq) -> Option<Digest> {
     reader.watched(last)
 }
 
-/// Asserts that the only thing amiss is the stray file, and that it hides nothing.
+/// Asserts that the stray file is the only finding, and that it hides nothing.
 fn check_harmless(sound: &Workspace, workspace: &Workspace, stray: u64) {
     let stream = sound.streams()[0];
     let (expected, scan) = (sound.scan(stream, ScanMode::Full), workspace.scan(stream, ScanMode::Full));
     assert_eq!(scan.entries, expected.entries, "stray at {stray}");
     let others = scan.findings.iter().filter(|f| (f.segment.0, f.kind) != (stray, FindingKind::Foreign));
     assert_eq!(others.count(), 0, "stray at {stray}: {scan:#?}");
-    // Behind the last segment a foreign file may be what is left of one.
+    // After the last segment, a foreign file may be the rest of one.
     let last_segment = sound.segments().last().map(|p| base_of(p)).unwrap();
     assert!(scan.gaps.is_empty() || stray > last_segment, "stray at {stray}: {scan:#?}");
     let last = expected.entries.last().unwrap().stamp.seq;
@@ -1121,7 +1130,7 @@ fn merge_over_a_stray_copy_of_a_segment_breaks_no_chain() {
         put_file(&target, stream, base, &first);
         assert!(merged(&sound, &target).is_unchanged());
         check_harmless(&sound, &target, base);
-        // Damage elsewhere is repaired beside it.
+        // Damage elsewhere is repaired in the same merge.
         for n in [0, 2, target.segments().len() - 1] {
             let path = target.segments()[n].clone();
             if base_of(&path) != base {
@@ -1135,7 +1144,7 @@ fn merge_over_a_stray_copy_of_a_segment_breaks_no_chain() {
 }
 
 #[test]
-fn merge_from_a_log_with_a_stray_copy_of_a_segment_leaves_it_out() {
+fn merge_from_a_log_with_a_stray_copy_of_a_segment_ignores_it() {
     let sound = closed();
     let stream = sound.streams()[0];
     let first = sound.disk.read(&sound.segments()[0]).unwrap();
@@ -1160,12 +1169,12 @@ fn merge_from_a_log_with_a_stray_copy_of_a_segment_leaves_it_out() {
 }
 
 #[test]
-fn a_stray_file_in_the_place_of_a_segment_goes_to_quarantine_when_the_segment_comes() {
+fn stray_file_in_place_of_a_segment_goes_to_quarantine_when_the_segment_is_merged() {
     let sound = closed();
     let stream = sound.streams()[0];
     let first = sound.disk.read(&sound.segments()[0]).unwrap();
     for n in 1..sound.segments().len() {
-        // Alone there, between others, and as the last file.
+        // The stray file alone, between others, and as the last file.
         for kept in [1, n, usize::MAX] {
             let target = sound.copy_to("/target");
             let paths = target.segments();
@@ -1180,10 +1189,10 @@ fn a_stray_file_in_the_place_of_a_segment_goes_to_quarantine_when_the_segment_co
     }
 }
 
-/// A stray file before the fork is no place to begin reading for what branches off, and one behind it does not stay
-/// alone in what loses its end.
+/// A stray file before the fork is not a valid start for reading a branch, and one after the fork does not remain
+/// alone in a stream that loses its end.
 #[test]
-fn a_stray_file_in_a_forked_stream_hides_no_entry() {
+fn stray_file_in_a_forked_stream_hides_no_entry() {
     let copies = forked();
     let (left, right) = (&copies[0], &copies[2]);
     let expected = merged_all(&[left, right], "/expected");
@@ -1207,7 +1216,7 @@ fn a_stray_file_in_a_forked_stream_hides_no_entry() {
             merged(other, &stray);
             assert_eq!(named(&stray), named(&expected), "into a log with a stray at {base}");
             assert!(!broken(&stray));
-            // A stray file that was between segments must not become the last file of what loses its end.
+            // A stray file between segments must not become the last file of a stream that loses its end.
             if base < mine.segments().last().map(|p| base_of(p)).unwrap() {
                 let gaps = |s| stray.scan(s, ScanMode::Full).gaps;
                 assert_eq!(stray.streams().into_iter().flat_map(gaps).collect::<Vec<_>>(), [], "{base}");
@@ -1218,13 +1227,13 @@ fn a_stray_file_in_a_forked_stream_hides_no_entry() {
     }
 }
 
-/// Fillings of a file whose creation was interrupted before its header was written.
+/// Contents of a file whose creation was interrupted before its header was written.
 fn unfinished() -> [Vec<u8>; 3] {
     [Vec::new(), vec![0; 100], vec![0; FRAMES_AT as usize + 5000]]
 }
 
 #[test]
-fn an_unfinished_segment_of_the_source_is_left_out() {
+fn unfinished_segment_of_the_source_is_not_merged() {
     let sound = closed();
     let stream = sound.streams()[0];
     let source = at(&sound, "/source");
@@ -1248,7 +1257,7 @@ fn an_unfinished_segment_of_the_source_is_left_out() {
 }
 
 #[test]
-fn an_unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_stream() {
+fn unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_stream() {
     let sound = closed();
     let stream = sound.streams()[0];
     for bytes in unfinished() {
@@ -1268,7 +1277,7 @@ fn an_unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_st
 }
 
 #[test]
-fn an_unfinished_segment_gives_way_to_the_segment_of_its_name() {
+fn unfinished_segment_is_replaced_by_the_segment_of_the_same_name() {
     let sound = closed();
     let paths = sound.segments();
     for bytes in unfinished() {
@@ -1280,7 +1289,7 @@ fn an_unfinished_segment_gives_way_to_the_segment_of_its_name() {
             let report = merged(&sound, &target);
             assert_eq!(segments(&target), segments(&sound));
             assert_eq!(report.quarantined, []);
-            // The other way round nothing is taken from it.
+            // In the other direction it contributes nothing.
             let source = sound.copy_to("/source");
             source.disk.overwrite(&source.segments()[n], bytes.clone());
             assert!(merged(&source, &target).is_unchanged());
@@ -1291,7 +1300,7 @@ fn an_unfinished_segment_gives_way_to_the_segment_of_its_name() {
 }
 
 #[test]
-fn a_stream_without_a_finished_segment_is_not_copied() {
+fn stream_without_a_finished_segment_is_not_copied() {
     let sound = closed();
     let first = sound.segments()[0].clone();
     for bytes in unfinished() {
@@ -1305,9 +1314,9 @@ fn a_stream_without_a_finished_segment_is_not_copied() {
     }
 }
 
-/// Without a header of its own nobody can say what a file at the end holds: that something is lost stays known.
+/// A last file without a header may have held entries: the loss stays known.
 #[test]
-fn a_last_segment_with_a_lost_header_stays_known_as_lost() {
+fn loss_of_a_last_segment_without_header_stays_known() {
     let sound = closed();
     let stream = sound.streams()[0];
     let is_lost = |w: &Workspace| w.scan(stream, ScanMode::Full).gaps.iter().any(|gap| gap.last.is_none());
@@ -1335,7 +1344,7 @@ fn a_last_segment_with_a_lost_header_stays_known_as_lost() {
         let last = (into.segments().pop(), into.segments().pop().and_then(|path| into.disk.read(&path)));
         merged(&from, &into);
         assert!(is_lost(&into));
-        // What is sound is what it was, and the damaged file stays.
+        // The intact part is unchanged, and the damaged file is kept.
         assert_eq!((into.segments().pop(), into.segments().pop().and_then(|p| into.disk.read(&p))), last);
         for (path, bytes) in segments(&from) {
             assert_eq!(segments(&into)[&path], bytes, "{flipped:?}");
@@ -1343,10 +1352,10 @@ fn a_last_segment_with_a_lost_header_stays_known_as_lost() {
     }
 }
 
-// ---- two merges at once
+// ---- two concurrent merges
 
 #[test]
-fn merge_while_another_runs_is_merge_busy_and_changes_nothing() {
+fn concurrent_merge_fails_with_merge_busy_and_changes_nothing() {
     let sound = closed();
     let into = at(&sound, "/into");
     merged(&sound, &into);

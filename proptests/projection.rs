@@ -1,25 +1,29 @@
-//! Properties of projections: the tables are what the entries say, however and wherever they were made, and
-//! whatever happened to the log or to the generations in between.
+//! Properties of projections: the tables follow from the entries alone, whatever the order and place in which they
+//! were built and whatever happened to the log or to the generations in between.
 
-use crate::domain::{PlainTables, Told, Toy, Workspace, cases, durability, event, events};
+use crate::domain::{
+    Acknowledgements, PlainTables, Toy, Workspace, cases, domain, durability, event, events,
+};
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
 use contexta::engine::error::Error;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, RebuildReason,
+    TableKind, TableSpec, Tables,
 };
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use proptest::sample::Index;
+use std::cell::Cell;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 
 const SMALL: u64 = FRAMES_AT + 500;
-/// Longer than files count as fresh.
+/// Longer than the time for which files count as fresh.
 const LONG: i64 = 10_000_000_000;
 
 fn digest_of(projector: &Projector<Toy>) -> Digest {
@@ -30,13 +34,13 @@ fn from_scratch(workspace: &Workspace) -> Digest {
     workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
 }
 
-/// The tables are those of a rebuild, and those that a slow reading of the entries gives; entries are found.
+/// Compares the tables with those of a rebuild and those of the oracle, and looks entries up by their stamps.
 fn check(workspace: &Workspace, projector: &Projector<Toy>) {
-    assert_eq!(digest_of(projector), from_scratch(workspace), "not what a rebuild gives");
+    assert_eq!(digest_of(projector), from_scratch(workspace), "tables and rebuild differ");
     check_plain(projector, &workspace.plain_tables());
     for stream in workspace.streams() {
         let scan = workspace.scan(stream, ScanMode::Follow);
-        // All numbers up to the one that comes next, the newest first.
+        // All numbers below the next one, newest first.
         let positions: Vec<Position> =
             (1..=scan.next.0).rev().map(|n| Position { stream, seq: Seq(n) }).collect();
         let found = projector.read(|view| view.entries(&positions)).unwrap();
@@ -53,14 +57,14 @@ fn check_plain(projector: &Projector<Toy>, plain: &PlainTables) {
 }
 
 fn gaps_of(projector: &Projector<Toy>) -> Vec<Gap> {
-    let notes = projector.read(|view| Ok(view.notes().to_vec())).unwrap();
+    let notes = projector.catch_up().unwrap();
     let gap = |n: &Note| if let Note::Gap(gap) = n { Some(*gap) } else { None };
     let mut gaps: Vec<Gap> = notes.iter().filter_map(gap).collect();
     gaps.sort();
     gaps
 }
 
-/// The notes name exactly the gaps that a reading of the log finds.
+/// Asserts that the notes name exactly the gaps that a reading of the log finds.
 fn check_notes(workspace: &Workspace, projector: &Projector<Toy>) {
     let truth: Vec<Gap> =
         workspace.streams().into_iter().flat_map(|s| workspace.scan(s, ScanMode::Follow).gaps).collect();
@@ -69,7 +73,7 @@ fn check_notes(workspace: &Workspace, projector: &Projector<Toy>) {
 
 // ---- splits, processes, orders
 
-/// What happens between the appends.
+/// Actions between the appends.
 #[derive(Debug, Clone)]
 enum Act {
     Append { writer: usize, events: Vec<Toy>, durability: Durability },
@@ -106,20 +110,20 @@ fn act() -> impl Strategy<Value = Act> {
 
 fn perform(acts: &[Act], order: &[Index]) {
     let workspace = Workspace::new(3, SMALL);
-    let mut told = Told::default();
+    let mut acked = Acknowledgements::default();
     let mut logs: Vec<Option<Log>> = (0..WRITERS).map(|_| None).collect();
-    // The last one never publishes.
+    // The last reader never publishes.
     let reader = |n: usize| workspace.projector(20 + n as u32, n + 1 < READERS);
     let mut readers: Vec<Projector<Toy>> = (0..READERS).map(reader).collect();
     for act in acts {
         match act {
             Act::Append { writer, events, durability } => {
                 let log = logs[*writer].get_or_insert_with(|| workspace.log(*writer as u32));
-                told.append(log, events, *durability).unwrap();
+                acked.append(log, events, *durability).unwrap();
             }
             Act::Close { writer } => drop(logs[*writer].take()),
             Act::Kill { writer } => logs[*writer].take().into_iter().for_each(|log| workspace.kill(log)),
-            Act::Read { reader } => check_plain(&readers[*reader], &told.plain_tables()),
+            Act::Read { reader } => check_plain(&readers[*reader], &acked.plain_tables()),
             Act::Restart { reader: n } => readers[*n] = reader(*n),
             Act::Rebuild { reader } => drop(readers[*reader].rebuild(&|_, _| {}).unwrap()),
             Act::Wait => workspace.disk.advance(LONG),
@@ -129,23 +133,23 @@ fn perform(acts: &[Act], order: &[Index]) {
             }
             Act::FullDisk { reader, free } => {
                 workspace.disk.set_free_bytes(Some(*free));
-                check_plain(&readers[*reader], &told.plain_tables());
+                check_plain(&readers[*reader], &acked.plain_tables());
                 workspace.disk.set_free_bytes(None);
             }
             Act::ReadOnly { reader } => {
                 workspace.disk.set_read_only(true);
-                check_plain(&readers[*reader], &told.plain_tables());
+                check_plain(&readers[*reader], &acked.plain_tables());
                 workspace.disk.set_read_only(false);
             }
         }
     }
     let digest = from_scratch(&workspace);
     for reader in &readers {
-        check_plain(reader, &told.plain_tables());
+        check_plain(reader, &acked.plain_tables());
         assert_eq!(digest_of(reader), digest);
         assert_eq!(gaps_of(reader), []);
     }
-    // Elsewhere the streams arrive one after the other, in another order, segment by segment.
+    // In another workspace the streams arrive one after the other, in another order, segment by segment.
     let elsewhere = Workspace { root: PathBuf::from("/elsewhere"), ..workspace.clone() };
     let other = elsewhere.projector(40, true);
     let mut paths: Vec<PathBuf> = workspace.disk.paths();
@@ -165,46 +169,46 @@ fn perform(acts: &[Act], order: &[Index]) {
     }
     assert_eq!(digest_of(&other), digest);
     assert_eq!(gaps_of(&other), []);
-    check_plain(&other, &told.plain_tables());
+    check_plain(&other, &acked.plain_tables());
 }
 
 proptest! {
     #![proptest_config(cases(40))]
 
     #[test]
-    fn however_the_entries_arrive_the_tables_are_what_they_say(
+    fn tables_do_not_depend_on_the_arrival_of_entries(
         acts in prop::collection::vec(act(), 1..30),
         order in prop::collection::vec(any::<Index>(), 0..8),
     ) {
         perform(&acts, &order);
     }
 
-    /// Long series fill many chunks, and their borders depend on the order of arrival; the digest must not.
+    /// Long series have many chunks whose borders depend on the order of arrival; the digest must not depend on it.
     #[test]
-    fn the_borders_of_chunks_are_nowhere_to_be_seen(
+    fn digest_does_not_depend_on_borders_of_chunks(
         events in prop::collection::vec(event(), 5..40),
         repeat in 1usize..60,
         every in 1usize..40,
         writers in 1usize..4,
     ) {
         let workspace = Workspace::new(3, 1 << 20);
-        let mut told = Told::default();
+        let mut acked = Acknowledgements::default();
         let logs: Vec<Log> = (0..writers).map(|n| workspace.log(n as u32)).collect();
         let reader = workspace.projector(20, true);
         for n in 0..repeat {
-            told.append(&logs[n % writers], &events, Durability::Flush).unwrap();
+            acked.append(&logs[n % writers], &events, Durability::Flush).unwrap();
             if n % every == 0 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
             }
         }
-        check_plain(&reader, &told.plain_tables());
+        check_plain(&reader, &acked.plain_tables());
         check(&workspace, &reader);
     }
 }
 
 // ---- a log that changes behind the cursor
 
-/// What may happen to a log between two reads.
+/// Changes of a log between two reads.
 #[derive(Debug, Clone)]
 enum Turn {
     Append { writer: usize, events: Vec<Toy> },
@@ -230,9 +234,9 @@ fn turn() -> impl Strategy<Value = Turn> {
     ]
 }
 
-fn take_turns(turns: &[Turn]) {
+fn run_turns(turns: &[Turn]) {
     let workspace = Workspace::new(3, SMALL);
-    let mut told = Told::default();
+    let mut acked = Acknowledgements::default();
     let mut logs: Vec<Option<Log>> = (0..WRITERS).map(|_| None).collect();
     let reader = |n: usize| workspace.projector(20 + n as u32, n + 1 < READERS);
     let mut readers: Vec<Projector<Toy>> = (0..READERS).map(reader).collect();
@@ -241,16 +245,16 @@ fn take_turns(turns: &[Turn]) {
         match turn {
             Turn::Append { writer, events } => {
                 let log = logs[*writer].get_or_insert_with(|| workspace.log(*writer as u32));
-                told.append(log, events, Durability::Flush).unwrap();
+                acked.append(log, events, Durability::Flush).unwrap();
             }
             Turn::Close { writer } => drop(logs[*writer].take()),
             Turn::Harm(harm) => {
-                // The writers are gone, none comes back to a stream that was harmed, and all readers have come to
-                // its end: an append may hide damage behind the cursor, as `cursor` says.
+                // The writers are gone, a damaged stream is not continued, and all readers have read to its end: an
+                // append may hide damage before the cursor, as `cursor` documents.
                 logs.iter_mut().for_each(|log| drop(log.take()));
                 workspace.disk.reboot();
                 readers[0].rebuild(&|_, _| {}).unwrap();
-                readers.iter().for_each(|reader| reader.read(|_| Ok(())).unwrap());
+                readers.iter().for_each(|reader| drop(reader.catch_up().unwrap()));
                 harmed.get_or_insert_with(|| workspace.copy_to("/backup"));
                 harm.inflict(&workspace);
             }
@@ -286,18 +290,18 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn whatever_becomes_of_the_log_the_tables_are_those_of_a_rebuild(
+    fn tables_equal_a_rebuild_after_any_change_of_the_log(
         turns in prop::collection::vec(turn(), 1..30),
     ) {
-        take_turns(&turns);
+        run_turns(&turns);
     }
 }
 
 // ---- generations
 
-/// What may happen to the generation files.
+/// Changes of the generation files.
 #[derive(Debug, Clone)]
-enum Blow {
+enum FileChange {
     Flip { which: Index, at: Index },
     Cut { which: Index, at: Index },
     Delete { which: Index },
@@ -306,26 +310,26 @@ enum Blow {
     Junk { bytes: Vec<u8> },
 }
 
-fn blow() -> impl Strategy<Value = Blow> {
+fn file_change() -> impl Strategy<Value = FileChange> {
     let index = any::<Index>;
     prop_oneof![
-        4 => (index(), index()).prop_map(|(which, at)| Blow::Flip { which, at }),
-        1 => (index(), index()).prop_map(|(which, at)| Blow::Cut { which, at }),
-        1 => index().prop_map(|which| Blow::Delete { which }),
-        2 => index().prop_map(|which| Blow::Older { which }),
-        2 => index().prop_map(|which| Blow::Foreign { which }),
-        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| Blow::Junk { bytes }),
+        4 => (index(), index()).prop_map(|(which, at)| FileChange::Flip { which, at }),
+        1 => (index(), index()).prop_map(|(which, at)| FileChange::Cut { which, at }),
+        1 => index().prop_map(|which| FileChange::Delete { which }),
+        2 => index().prop_map(|which| FileChange::Older { which }),
+        2 => index().prop_map(|which| FileChange::Foreign { which }),
+        1 => prop::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| FileChange::Junk { bytes }),
     ]
 }
 
-/// Generations as they were published, and those of a workspace that went its own way.
+/// Published generations, and those of a workspace with another history.
 #[derive(Default)]
 struct Archive {
     older: Vec<Vec<u8>>,
     foreign: Vec<Vec<u8>>,
 }
 
-impl Blow {
+impl FileChange {
     fn fall(&self, workspace: &Workspace, archive: &Archive) {
         let paths = workspace.generations();
         let disk = &workspace.disk;
@@ -337,25 +341,27 @@ impl Blow {
         };
         let pick = |which: &Index, from: &[Vec<u8>]| (!from.is_empty()).then(|| which.index(from.len()));
         match self {
-            Blow::Flip { which, at } if !paths.is_empty() => {
+            FileChange::Flip { which, at } if !paths.is_empty() => {
                 let path = which.get(&paths);
                 let len = disk.read(path).unwrap().len();
                 if len > 0 {
                     workspace.flip(path, at.index(len * 8));
                 }
             }
-            Blow::Cut { which, at } if !paths.is_empty() => {
+            FileChange::Cut { which, at } if !paths.is_empty() => {
                 let path = which.get(&paths);
                 let mut bytes = disk.read(path).unwrap();
                 bytes.truncate(at.index(bytes.len() + 1));
                 disk.overwrite(path, bytes);
             }
-            Blow::Delete { which } if !paths.is_empty() => {
+            FileChange::Delete { which } if !paths.is_empty() => {
                 disk.remove_tree(which.get::<PathBuf>(&paths));
             }
-            Blow::Older { which } => place(pick(which, &archive.older).map(|n| &archive.older[n])),
-            Blow::Foreign { which } => place(pick(which, &archive.foreign).map(|n| &archive.foreign[n])),
-            Blow::Junk { bytes } => disk.overwrite(&newer, bytes.clone()),
+            FileChange::Older { which } => place(pick(which, &archive.older).map(|n| &archive.older[n])),
+            FileChange::Foreign { which } => {
+                place(pick(which, &archive.foreign).map(|n| &archive.foreign[n]))
+            }
+            FileChange::Junk { bytes } => disk.overwrite(&newer, bytes.clone()),
             _ => {}
         }
     }
@@ -365,43 +371,43 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn a_generation_that_is_not_what_it_should_be_never_gives_a_wrong_answer(
-        rounds in prop::collection::vec((events(), events(), blow(), any::<bool>(), any::<bool>()), 1..8),
+    fn damaged_old_or_foreign_generation_never_gives_a_wrong_answer(
+        rounds in prop::collection::vec((events(), events(), file_change(), any::<bool>(), any::<bool>()), 1..8),
         damage in prop::option::of(harm()),
     ) {
         let workspace = Workspace::new(3, SMALL);
-        let (mut told, mut told_there) = (Told::default(), Told::default());
+        let (mut acked, mut other_acked) = (Acknowledgements::default(), Acknowledgements::default());
         let mut archive = Archive::default();
         let log = workspace.log(1);
-        told.append(&log, &rounds[0].0, Durability::Flush).unwrap();
-        // The other workspace begins as a copy, so that it knows the first stream too, perhaps a damaged one.
-        let there = workspace.copy_to("/there");
-        damage.iter().for_each(|harm| harm.inflict(&there));
-        let log_there = there.log(2);
+        acked.append(&log, &rounds[0].0, Durability::Flush).unwrap();
+        // The other workspace begins as a copy, so that it has the first stream too, possibly damaged.
+        let other = workspace.copy_to("/other");
+        damage.iter().for_each(|harm| harm.inflict(&other));
+        let other_log = other.log(2);
         let mut reader = workspace.projector(20, true);
-        for (here, elsewhere, blow, restart, wait) in &rounds {
-            told.append(&log, here, Durability::Flush).unwrap();
-            told_there.append(&log_there, elsewhere, Durability::Flush).unwrap();
-            for (workspace, kept) in [(&workspace, &mut archive.older), (&there, &mut archive.foreign)] {
+        for (here, elsewhere, file_change, restart, wait) in &rounds {
+            acked.append(&log, here, Durability::Flush).unwrap();
+            other_acked.append(&other_log, elsewhere, Durability::Flush).unwrap();
+            for (workspace, kept) in [(&workspace, &mut archive.older), (&other, &mut archive.foreign)] {
                 check(workspace, &workspace.projector(21, true));
                 kept.extend(workspace.generations().iter().filter_map(|p| workspace.disk.read(p)));
             }
-            check_plain(&reader, &told.plain_tables());
+            check_plain(&reader, &acked.plain_tables());
             if *restart {
                 reader = workspace.projector(20, true);
             }
-            blow.fall(&workspace, &archive);
+            file_change.fall(&workspace, &archive);
             if *wait {
                 workspace.disk.advance(LONG);
             }
-            check_plain(&reader, &told.plain_tables());
+            check_plain(&reader, &acked.plain_tables());
             check(&workspace, &reader);
             check(&workspace, &workspace.projector(22, true));
         }
     }
 }
 
-// ---- in the middle of it
+// ---- during an operation
 
 fn tag(n: u8) -> Vec<Toy> {
     vec![Toy::Tag { key: vec![n; 30] }]
@@ -413,10 +419,10 @@ fn append_tags(log: &Log, tags: Range<u8>) {
     }
 }
 
-/// Whatever the operation of a reader during which somebody appends, the entries are seen later at the latest.
+/// An append during any operation of a reader is visible to the next read at the latest.
 #[test]
-fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
-    // A segment that has room, and one that is full, so that the append begins another.
+fn append_during_any_operation_of_a_reader_is_read() {
+    // A segment with space, and a full one after which the append starts another.
     for before in [3, 8] {
         for at in 0.. {
             let workspace = Workspace::new(5, SMALL);
@@ -430,7 +436,7 @@ fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
             process.plan(Moment::Operation(at), meanwhile);
             let reader = workspace.projector_on(process.clone(), true);
             for _ in 0..2 {
-                reader.read(|_| Ok(())).unwrap();
+                reader.catch_up().unwrap();
                 workspace.disk.advance(LONG);
             }
             if !process.came_past_plans() {
@@ -442,9 +448,9 @@ fn an_append_during_any_operation_of_a_reader_is_not_overlooked() {
     }
 }
 
-/// An I/O error is no damage: the answer is an error or says what it lacks, and the next one lacks nothing.
+/// An I/O error is not damage: the answer is an error or has a note, and the next answer is complete.
 #[test]
-fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
+fn failure_of_any_operation_of_a_reader_is_reported_and_temporary() {
     for at in 0.. {
         let workspace = Workspace::new(5, SMALL);
         let first = workspace.log(1);
@@ -458,13 +464,13 @@ fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
         let reader = workspace.projector_on(process.clone(), true);
         for round in 0..2 {
             let before = process.came_past_plans();
-            let answer = reader.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+            let answer = reader.read(PlainTables::read_with_notes);
             let failed = !before && process.came_past_plans();
             if let Ok((tables, notes)) = answer {
                 let whole = tables == workspace.plain_tables();
-                let said = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
-                assert!(whole || said, "operation {at}: {notes:?}");
-                assert!(failed || !said, "operation {at}: {notes:?}");
+                let noted = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
+                assert!(whole || noted, "operation {at}: {notes:?}");
+                assert!(failed || !noted, "operation {at}: {notes:?}");
             } else {
                 assert!(failed, "operation {at}: {answer:?}");
             }
@@ -483,19 +489,19 @@ fn a_failure_of_any_operation_of_a_reader_is_said_and_passes() {
     }
 }
 
-/// Whatever the operation at which a process dies, the next one answers rightly.
+/// A process is killed at any of its operations; the next process answers correctly.
 #[test]
-fn a_death_of_a_reader_at_any_operation_harms_nobody() {
+fn kill_of_a_reader_at_any_operation_has_no_effect_on_the_next() {
     for at in 0.. {
         let workspace = Workspace::new(5, SMALL);
         let log = workspace.log(1);
         append_tags(&log, 0..6);
-        workspace.projector(2, true).read(|_| Ok(())).unwrap();
+        workspace.projector(2, true).catch_up().unwrap();
         append_tags(&log, 6..12);
         let process = workspace.disk.spawn(3);
         process.plan(Moment::Operation(at), Fault::Kill);
         let dying = workspace.projector_on(process.clone(), true);
-        let _ = dying.read(|_| Ok(()));
+        let _ = dying.catch_up();
         drop(dying);
         check(&workspace, &workspace.projector(4, true));
         if !process.came_past_plans() {
@@ -504,9 +510,9 @@ fn a_death_of_a_reader_at_any_operation_harms_nobody() {
     }
 }
 
-// ---- shrunken failures
+// ---- minimal failures
 
-/// A workspace with one stream of `count` commits, each of one entry, and the log that holds it.
+/// A workspace with one stream of `count` commits with one entry each, and its log.
 fn one_stream(count: u8) -> (Workspace, Log) {
     let workspace = Workspace::new(5, 1 << 20);
     let log = workspace.log(1);
@@ -514,46 +520,46 @@ fn one_stream(count: u8) -> (Workspace, Log) {
     (workspace, log)
 }
 
-/// Flips a bit in the `n`th commit of the only stream's only segment.
+/// Flips a bit in the `n`th commit of the only segment.
 fn damage_commit(workspace: &Workspace, n: usize) {
     let frame = workspace.scan(workspace.streams()[0], ScanMode::Full).frames[n];
     workspace.flip(&workspace.segments()[0], (frame.bytes.0 as usize + 60) * 8);
 }
 
-/// Puts the newest generation of one workspace into the other.
-fn hand_over(from: &Workspace, to: &Workspace) {
+/// Copies the newest generation of one workspace to another.
+fn copy_newest_generation(from: &Workspace, to: &Workspace) {
     let bytes = from.disk.read(from.generations().last().unwrap()).unwrap();
     to.disk.overwrite(&to.root.join(format!("projections/{:020}-{:016x}.gen", 900, 7)), bytes);
 }
 
 #[test]
-fn a_generation_that_lacks_what_a_damaged_copy_lacked_is_not_believed() {
+fn generation_of_a_damaged_copy_without_its_lost_entries_is_not_used() {
     let (workspace, log) = one_stream(4);
     let copy = workspace.copy_to("/copy");
     damage_commit(&copy, 1);
     check(&copy, &copy.projector(2, true));
     log.append(&tag(50), Durability::Flush).unwrap();
-    hand_over(&copy, &workspace);
+    copy_newest_generation(&copy, &workspace);
     let reader = workspace.projector(3, true);
     check(&workspace, &reader);
     check_notes(&workspace, &reader);
 }
 
 #[test]
-fn a_generation_that_has_what_is_damaged_here_is_not_believed() {
+fn generation_with_entries_that_are_damaged_in_the_log_is_not_used() {
     let (workspace, log) = one_stream(4);
     let copy = workspace.copy_to("/copy");
     check(&copy, &copy.projector(2, true));
     damage_commit(&workspace, 1);
     log.append(&tag(50), Durability::Flush).unwrap();
-    hand_over(&copy, &workspace);
+    copy_newest_generation(&copy, &workspace);
     let reader = workspace.projector(3, true);
     check(&workspace, &reader);
     check_notes(&workspace, &reader);
 }
 
 #[test]
-fn an_older_generation_from_before_a_healing_is_not_believed() {
+fn older_generation_from_before_a_repair_is_not_used() {
     let (workspace, log) = one_stream(4);
     let path = workspace.segments()[0].clone();
     let whole = workspace.disk.read(&path).unwrap();
@@ -567,7 +573,7 @@ fn an_older_generation_from_before_a_healing_is_not_believed() {
 }
 
 #[test]
-fn a_stream_that_lost_its_close_mark_and_went_on_is_read_on() {
+fn stream_continued_after_losing_its_close_mark_is_read() {
     let (workspace, log) = one_stream(4);
     let stream = log.head().unwrap().stream;
     let end = workspace.scan(stream, ScanMode::Follow).frames.last().unwrap().bytes.1 as usize;
@@ -587,7 +593,7 @@ fn a_stream_that_lost_its_close_mark_and_went_on_is_read_on() {
 }
 
 #[test]
-fn healed_entries_before_a_close_mark_are_read() {
+fn repaired_entries_before_a_close_mark_are_read() {
     for damaged in [vec![3], vec![0, 1, 2, 3]] {
         let (workspace, log) = one_stream(4);
         drop(log);
@@ -607,7 +613,7 @@ fn healed_entries_before_a_close_mark_are_read() {
 }
 
 #[test]
-fn a_torn_segment_that_is_then_removed_is_gone_from_the_tables() {
+fn removed_torn_segment_is_removed_from_the_tables() {
     let (workspace, log) = one_stream(4);
     drop(log);
     let path = workspace.segments()[0].clone();
@@ -621,7 +627,7 @@ fn a_torn_segment_that_is_then_removed_is_gone_from_the_tables() {
 }
 
 #[test]
-fn zeros_in_the_last_segment_hide_nothing_behind_them() {
+fn entries_after_zeros_in_the_last_segment_are_read() {
     let (workspace, log) = one_stream(6);
     drop(log);
     let frames = workspace.scan(workspace.streams()[0], ScanMode::Full).frames;
@@ -635,9 +641,9 @@ fn zeros_in_the_last_segment_hide_nothing_behind_them() {
     assert_eq!(workspace.scan(workspace.streams()[0], ScanMode::Follow).entries.len(), 4);
 }
 
-/// The rows of a series whose key is the beginning of another's stand between the chunks of that one.
+/// The rows of a series lie between the chunks of another series whose key is a prefix of its key.
 #[test]
-fn the_digest_of_interleaved_series_does_not_depend_on_their_chunks() {
+fn digest_of_interleaved_series_does_not_depend_on_their_chunks() {
     let workspace = Workspace::new(5, 1 << 20);
     let log = workspace.log(1);
     let point = |series: &[u8], time| Toy::Measure { series: series.to_vec(), time, measure: Some(1.0) };
@@ -648,13 +654,40 @@ fn the_digest_of_interleaved_series_does_not_depend_on_their_chunks() {
         let points: Vec<Toy> =
             (0..100).map(|n| point(b"a", n * 10 + part)).chain([point(&nested, part)]).collect();
         log.append(&points, Durability::Flush).unwrap();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
     }
     check(&workspace, &reader);
 }
 
 #[test]
-fn a_generation_is_published_while_views_of_the_one_before_are_open() {
+fn question_that_finds_damage_is_asked_again_after_a_rebuild() {
+    #[derive(Debug, PartialEq)]
+    struct Own;
+    impl From<Error> for Own {
+        fn from(_: Error) -> Own {
+            Own
+        }
+    }
+    let (workspace, _log) = one_stream(3);
+    let reader = workspace.projector(2, true);
+    let asked = Cell::new(0);
+    let answer = reader.read(|view| {
+        asked.set(asked.get() + 1);
+        if asked.get() == 1 { Err(view.damaged("a malformed row").into()) } else { Ok(view.notes().to_vec()) }
+    });
+    let notes: Result<Vec<Note>, Own> = answer;
+    let reason = RebuildReason::Damaged("a malformed row".into());
+    assert!(matches!(&notes.unwrap()[..], [Note::Rebuilt { reason: r, .. }] if *r == reason));
+    assert_eq!(asked.get(), 2);
+    let refused = reader.read(|_| {
+        asked.set(asked.get() + 1);
+        Err::<(), Own>(Own)
+    });
+    assert_eq!((refused, asked.get()), (Err(Own), 3), "without damage the question is asked once");
+}
+
+#[test]
+fn generation_is_published_while_views_of_the_previous_one_are_open() {
     let (workspace, log) = one_stream(3);
     let reader = workspace.projector(2, true);
     let outer = reader.read(|view| {
@@ -664,17 +697,17 @@ fn a_generation_is_published_while_views_of_the_one_before_are_open() {
         workspace.disk.advance(LONG);
         let inner = reader.read(PlainTables::read)?;
         assert_eq!(inner, workspace.plain_tables());
-        assert_ne!(workspace.generations(), before, "not published while a view is open");
-        // The file that this view reads from is gone by name; what it reads is what it was.
+        assert_ne!(workspace.generations(), before, "no generation was published while a view was open");
+        // The file of this view has no name any more; the content of the view is unchanged.
         assert_eq!(PlainTables::read(view)?, tables);
-        Ok(tables)
+        Ok::<_, Error>(tables)
     });
     assert_ne!(outer.unwrap(), workspace.plain_tables());
     check(&workspace, &workspace.projector(3, true));
 }
 
 #[test]
-fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
+fn unchanged_stream_is_not_listed_and_changed_one_is_read() {
     let (workspace, log) = one_stream(3);
     log.close().unwrap();
     let process = workspace.disk.spawn(2);
@@ -683,14 +716,14 @@ fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
     workspace.disk.advance(LONG);
     check(&workspace, &reader);
     workspace.disk.advance(LONG);
-    let looks = |reader: &Projector<Toy>| {
+    let operations = |reader: &Projector<Toy>| {
         let before = process.operations();
-        reader.read(|_| Ok(())).unwrap();
+        reader.catch_up().unwrap();
         process.operations() - before
     };
-    // The list of streams, the file, its directory; the directory of generations is not asked.
-    assert!(looks(&reader) <= 4, "{} operations for a stream that nobody touched", looks(&reader));
-    // Appended to; then a segment beside the first one; then gone.
+    // The list of streams, the file, its directory; the directory of generations is not accessed.
+    assert!(operations(&reader) <= 4, "{} operations for an unchanged stream", operations(&reader));
+    // A segment that grows, then a second segment, then a removed one.
     append_tags(&log, 40..43);
     check(&workspace, &reader);
     let stream = log.close().unwrap().unwrap().stream;
@@ -706,7 +739,7 @@ fn a_stream_that_looks_as_it_did_is_not_listed_and_one_that_does_not_is_read() {
     check(&workspace, &reader);
 }
 
-/// Whatever operation of a catch-up over several streams fails, nothing is counted twice afterwards.
+/// Each operation of a catch-up over several streams fails once; nothing is counted twice afterwards.
 #[test]
 fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
     for at in 0.. {
@@ -720,7 +753,7 @@ fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
         process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
         let reader = workspace.projector_on(process.clone(), false);
         for _ in 0..3 {
-            let _ = reader.read(|_| Ok(()));
+            let _ = reader.catch_up();
             workspace.disk.advance(LONG);
         }
         if !process.came_past_plans() {
@@ -731,13 +764,13 @@ fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
 }
 
 #[test]
-fn unfinished_end_is_noted_by_every_read() {
+fn partial_frame_at_the_end_is_noted_by_every_read() {
     let (workspace, log) = one_stream(3);
     workspace.kill(log);
     let frames = workspace.scan(workspace.streams()[0], ScanMode::Full).frames;
     let path = workspace.segments()[0].clone();
     let mut bytes = workspace.disk.read(&path).unwrap();
-    // The front of a frame, then nothing.
+    // The first part of a frame and nothing after it.
     let end = frames[2].bytes.1 as usize;
     let front = bytes[frames[2].bytes.0 as usize..][..20].to_vec();
     bytes.truncate(end);
@@ -746,14 +779,14 @@ fn unfinished_end_is_noted_by_every_read() {
     let reader = workspace.projector(2, true);
     for _ in 0..3 {
         workspace.disk.advance(LONG);
-        let notes = reader.read(|view| Ok(view.notes().to_vec())).unwrap();
+        let notes = reader.catch_up().unwrap();
         assert!(notes.iter().any(|n| matches!(n, Note::Unfinished { .. })), "{notes:?}");
     }
 }
 
 #[test]
 fn segment_overwritten_with_equal_length_and_modification_time_is_read_again() {
-    // One segment, which is looked at without a listing, and several, of which an earlier one is overwritten.
+    // One segment, which is examined without a listing, and several, of which an earlier one is overwritten.
     for segment_bytes_max in [1 << 20, SMALL] {
         let workspace = Workspace::new(5, segment_bytes_max);
         let log = workspace.log(1);
@@ -770,24 +803,24 @@ fn segment_overwritten_with_equal_length_and_modification_time_is_read_again() {
         bytes[frame + 60] ^= 1;
         workspace.disk.overwrite_with_old_time(&path, bytes);
         workspace.disk.advance(LONG);
-        assert_eq!(gaps_of(&reader).len(), 1, "the damage was not noticed");
+        assert_eq!(gaps_of(&reader).len(), 1, "the damage was not detected");
         check(&workspace, &reader);
     }
 }
 
-/// The boot id is a file that is opened and read: one read of the log must not ask for it per frame.
+/// The boot id is a file that is opened and read, so one read of the log must not read it for each frame.
 #[test]
-fn boot_id_is_asked_for_once_per_catch_up() {
+fn boot_id_is_read_once_per_catch_up() {
     let (workspace, _log) = one_stream(200);
     let reader = workspace.projector(2, false);
     let before = workspace.disk.boot_id_reads();
-    reader.read(|_| Ok(())).unwrap();
+    reader.catch_up().unwrap();
     assert!(workspace.disk.boot_id_reads() - before <= 1);
 }
 
 // ---- mistakes of the embedder
 
-/// A projection of one set, with a name, a table and a use of it.
+/// A projection with one set, with a name, a declared table and the table that it uses.
 struct Misfit {
     name: &'static str,
     tables: &'static [TableSpec],
@@ -820,12 +853,12 @@ const OWN: TableSpec = TableSpec::new("_own", TableKind::Set);
 fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
     let boxed = misfits.into_iter().map(|m| Box::new(m) as Box<dyn Projection<Toy>>).collect();
     let storage = workspace.disk.process(2);
-    let dir = workspace.root.join("projections");
-    Projector::new(storage, workspace.log_dir(), dir, ProjectorOptions::default(), boxed)
+    let paths = ProjectorPaths { log: workspace.log_dir(), generations: workspace.root.join("projections") };
+    Projector::new(storage, paths, ProjectorOptions::new(domain()), boxed)
 }
 
 #[test]
-fn projection_that_writes_to_a_table_it_does_not_declare_so_is_refused() {
+fn projection_that_writes_to_an_undeclared_table_is_rejected() {
     let (workspace, _log) = one_stream(2);
     let writes: [fn(&mut Tables<'_>, Stamp); 4] = [
         |tables, _| tables.insert(SECOND, vec![1]),
@@ -839,14 +872,14 @@ fn projection_that_writes_to_a_table_it_does_not_declare_so_is_refused() {
     for writes in writes {
         let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST, SECOND], writes }]);
         for _ in 0..2 {
-            let error = projector.read(|_| Ok(())).unwrap_err();
+            let error = projector.catch_up().unwrap_err();
             assert!(matches!(error, Error::ProjectionMisused { projection: "a", .. }), "{error:?}");
         }
     }
 }
 
 #[test]
-fn projection_or_table_that_is_registered_twice_is_refused_at_the_first_use() {
+fn duplicate_projection_or_table_is_rejected_at_first_use() {
     let workspace = Workspace::new(5, 1 << 20);
     let misfit = |name, tables| Misfit { name, tables, writes: |_, _| {} };
     for (first, second) in [
@@ -857,7 +890,7 @@ fn projection_or_table_that_is_registered_twice_is_refused_at_the_first_use() {
     ] {
         let projector = misfits(&workspace, vec![first, second]);
         for result in [
-            projector.read(|_| Ok(())),
+            projector.catch_up().map(|_| ()),
             projector.digest_from_scratch(&|_, _| {}).map(|_| ()),
             projector.rebuild(&|_, _| {}).map(|_| ()),
         ] {
@@ -867,7 +900,7 @@ fn projection_or_table_that_is_registered_twice_is_refused_at_the_first_use() {
 }
 
 #[test]
-fn table_that_is_not_declared_so_cannot_be_read() {
+fn undeclared_table_cannot_be_read() {
     let (workspace, _log) = one_stream(2);
     let misfit = Misfit { name: "a", tables: &[FIRST, SECOND], writes: |_, _| {} };
     let projector = misfits(&workspace, vec![misfit]);
@@ -875,17 +908,17 @@ fn table_that_is_not_declared_so_cannot_be_read() {
     let first_as_versions = TableSpec::new("first", TableKind::Versions);
     let results = projector
         .read(|view| {
-            assert!(view.keys(FIRST, &[], |_| Ok(true)).is_ok());
+            assert!(view.keys(FIRST, &[]).is_ok());
             assert!(view.versions_of(SECOND, &[1]).is_ok());
-            Ok([
-                view.keys(third, &[], |_| Ok(true)),
-                view.keys(SECOND, &[], |_| Ok(true)),
-                view.rows("third", &[], &[], |_, _| Ok(true)),
-                view.versions(FIRST, &[], |_, _| Ok(true)),
-                view.versions_of(first_as_versions, &[1]).map(|_| ()),
-                view.series(SECOND, &[1]).map(|_| ()),
-                view.chunks(SECOND, &[], |_, _| Ok(())),
-                view.registers(FIRST, &[], |_, _| Ok(())),
+            Ok::<_, Error>([
+                view.keys(third, &[]).map(drop),
+                view.keys(SECOND, &[]).map(drop),
+                view.rows(third, &[]).map(drop),
+                view.versions(FIRST, &[]).map(drop),
+                view.versions_of(first_as_versions, &[1]).map(drop),
+                view.series(SECOND, &[1]).map(drop),
+                view.chunks(SECOND, &[]).map(drop),
+                view.registers(FIRST, &[]).map(drop),
             ])
         })
         .unwrap();
@@ -895,19 +928,20 @@ fn table_that_is_not_declared_so_cannot_be_read() {
 }
 
 #[test]
-fn exchanged_directories_are_an_error() {
+fn swapped_directories_are_an_error() {
     let (workspace, _log) = one_stream(2);
     let exchanged = |workspace: &Workspace| {
-        let (log, dir) = (workspace.root.join("projections"), workspace.log_dir());
+        let paths =
+            ProjectorPaths { log: workspace.root.join("projections"), generations: workspace.log_dir() };
         let storage = workspace.disk.process(2);
-        Projector::<Toy>::new(storage, log, dir, ProjectorOptions::default(), Vec::new())
+        Projector::<Toy>::new(storage, paths, ProjectorOptions::new(domain()), Vec::new())
     };
-    // Before there are projection files, and afterwards.
+    // Once before there are projection files, and once afterwards.
     for _ in 0..2 {
-        let error = exchanged(&workspace).read(|_| Ok(())).unwrap_err();
+        let error = exchanged(&workspace).catch_up().unwrap_err();
         assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
         assert!(exchanged(&workspace).digest_from_scratch(&|_, _| {}).is_err());
-        workspace.projector(3, true).read(|_| Ok(())).unwrap();
+        workspace.projector(3, true).catch_up().unwrap();
         assert!(!workspace.generations().is_empty());
     }
 }

@@ -1,8 +1,8 @@
 //! An event-sourced append-log engine with derived projections, and local-first ML observability on it.
 //!
-//! Every capture becomes an immutable entry in a checksummed log. What you query (runs, metrics, lineage) are
-//! tables derived from that log; delete them and they are made again. So a killed process loses nothing it captured,
-//! parallel jobs never wait for each other, and damage costs the damaged bytes and is named.
+//! Every capture is an immutable entry in a checksummed log. Runs, metrics and lineage are tables derived from the log, and can
+//! be derived again at any time. A killed process loses no acknowledged capture, parallel jobs never wait for each other, and
+//! damage affects only the damaged bytes and is reported.
 //!
 //! ```
 //! # fn main() -> Result<(), contexta::Error> {
@@ -25,40 +25,71 @@
 //! # }
 //! ```
 //!
-//! | Module | What it is | Stability |
+//! | Module | Content | Stability |
 //! |---|---|---|
-//! | the root | [`Contexta`]: open, capture, ask, check | Stable |
+//! | the root | [`Contexta`]: captures, queries, checks and recovery | Stable |
 //! | [`contract`] | refs, models, facts, canonical JSON | Stable |
 //! | [`config`] | settings: files, variables, profiles, ranges | Stable |
 //! | [`capture`] | run and stage scopes, emissions | Stable |
 //! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
-//! | [`recovery`] | verify, rebuild, what lies in the log | Advanced |
+//! | [`recovery`] | verification, rebuild, merge, listings of the log | Advanced |
 //! | [`interchange`] | import and export in foreign formats: JSON lines | Advanced |
 //! | [`store`] | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!
-//! Feature `cli` (default) is for the command; a library user turns it off with `default-features = false`.
-//! Feature `testing` adds storage in memory. The format of the files is version 0: it may still change.
+//! | Feature | Adds |
+//! |---|---|
+//! | none (`default-features = false`) | [`engine`] alone |
+//! | `ml` | every other module of the table |
+//! | `cli` (default) | the command `contexta`, and `ml` |
+//! | `testing` | storage in memory, for tests |
+//!
+//! The format of the files is version 0: it may still change.
 
+#[cfg(feature = "ml")]
 pub mod capture;
+#[cfg(feature = "ml")]
 mod client;
+#[cfg(feature = "ml")]
 pub mod config;
+#[cfg(feature = "ml")]
 pub mod contract;
 pub mod engine;
+#[cfg(feature = "ml")]
 pub mod interchange;
+#[cfg(feature = "ml")]
 pub mod interpretation;
+#[cfg(feature = "ml")]
 mod projections;
+#[cfg(feature = "ml")]
 pub mod recovery;
+#[cfg(feature = "ml")]
 pub mod store;
+#[cfg(feature = "ml")]
 mod surfaces;
 
+#[cfg(feature = "ml")]
+pub use capture::{RunBuilder, RunScope, Session, StageScope};
+#[cfg(feature = "ml")]
 pub use client::{
-    BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ImportReport, ImportSettings,
-    ImportSource, KindCounts, Options, Paths, Progress, RefusedLine, Rejection, Result,
+    BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
+    ImportSettings, ImportSource, KindCounts, MergeSettings, Options, Paths, RefusedLine, Rejection, Result,
+    TablesDigest,
 };
-pub use surfaces::export::markdown::to_markdown;
+#[cfg(feature = "ml")]
+pub use interpretation::{
+    BestRun, BestRunOptions, Direction, Goal, LineageTraversal, Note, ProjectList, ReportDocument,
+    RunComparison, RunList, RunSnapshot, Severity, StepSeries,
+};
+#[cfg(feature = "ml")]
+pub use recovery::{
+    DumpItem, DumpedEntry, Head, MergeReport, Progress, RebuildOptions, RebuildReport, StreamRow,
+    VerifyOptions, VerifyReport,
+};
+#[cfg(feature = "ml")]
+pub use surfaces::markdown::to_markdown;
 
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "ml", feature = "testing"))]
 #[doc(hidden)]
 pub use projections::entry::rewritten;
 

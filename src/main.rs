@@ -1,4 +1,4 @@
-//! Arguments in, exit code out.
+//! The executable `contexta`.
 
 fn main() -> std::process::ExitCode {
     contexta::run_cli(std::env::args_os())

@@ -3,8 +3,8 @@
 use crate::support::TempDir;
 use contexta::config::{
     ConfigError, ConfigValue, ConfigWarning, DurabilityMode, Key, LoadInputs, LoadedConfig, Overlay, Source,
-    UnifiedConfig, check_config, has_effect, keys, load_config, load_profile, make_local_config,
-    make_test_config,
+    UnifiedConfig, WorkspaceConfig, check_config, has_effect, keys, load_config, load_profile,
+    make_local_config, make_test_config,
 };
 use std::path::{Path, PathBuf};
 
@@ -46,8 +46,13 @@ const VARIABLES: &str = "\
 
 const BASE: &str = "/base";
 
+/// No environment, unless a test hands one in.
+fn hermetic() -> LoadInputs {
+    LoadInputs::new().environment([] as [(&str, &str); 0])
+}
+
 fn inputs() -> LoadInputs {
-    LoadInputs::new().base_dir(BASE)
+    hermetic().base_dir(BASE)
 }
 
 /// Two values that the setting takes; the same one twice where it takes no other.
@@ -162,7 +167,7 @@ fn what_is_shown_loads_again_as_the_same() {
         }
         let config = load_config(&given).unwrap().config;
         std::fs::write(&path, config.to_toml()).unwrap();
-        assert_eq!(load_config(&LoadInputs::new().base_dir("/other").file(&path)).unwrap().config, config);
+        assert_eq!(load_config(&hermetic().base_dir("/other").file(&path)).unwrap().config, config);
     }
 }
 
@@ -173,7 +178,7 @@ fn profiles_and_overlays_are_patches_in_a_fixed_order() {
     assert_eq!(make_local_config(&inputs()).unwrap().config, local.config);
     let test = make_test_config(&inputs().environment([("CONTEXTA_PROJECT_NAME", "other")])).unwrap();
     assert_eq!(test.config.project_name, "test");
-    assert_eq!(test.config.workspace.records_path, Path::new("/base/.contexta-test/log"));
+    assert_eq!(test.config.directories().log, Path::new("/base/.contexta-test/log"));
     assert!(!test.config.capture.capture_code_revision && !test.config.surfaces.html.enabled);
     assert_eq!(load_profile(" test ", &inputs()).unwrap().config, test.config);
     // Named in any order, more than once, with blanks.
@@ -213,22 +218,22 @@ fn selectors_are_replaced_as_a_whole_by_stronger_ones() {
 #[test]
 fn paths_follow_from_those_above_them_unless_they_are_set() {
     let moved = load_config(&inputs().set("workspace.root_path=w")).unwrap();
-    assert_eq!(moved.config.records.root_path, Path::new("/base/w/log"));
+    assert_eq!(moved.config.directories().log, Path::new("/base/w/log"));
     assert_eq!(moved.source("records.root_path"), &Source::Derived("workspace.records_path"));
     let apart = load_config(&inputs().set("workspace.metadata_path=/fast").workspace("/w")).unwrap();
-    assert_eq!(apart.config.metadata.database_path, Path::new("/fast"));
-    assert_eq!(apart.config.recovery.backup_root, Path::new("/w/recovery/backups"));
-    // Set to what it would be anyway, it stays there; nothing again lets it go.
+    assert_eq!(apart.config.directories().tables, Path::new("/fast"));
+    assert_eq!(apart.config.directories().backups, Path::new("/w/recovery/backups"));
+    // A value that equals the derived one stays; null makes it derived again.
     let pinned = load_config(&inputs().set("workspace.records_path=.contexta/log")).unwrap();
     let elsewhere = pinned.patched(ConfigValue::at("workspace.root_path", "/w")).unwrap();
-    assert_eq!(elsewhere.config.records.root_path, Path::new("/base/.contexta/log"));
-    assert_eq!(elsewhere.config.artifacts.root_path, Path::new("/w/artifacts"));
+    assert_eq!(elsewhere.config.directories().log, Path::new("/base/.contexta/log"));
+    assert_eq!(elsewhere.config.directories().artifacts, Path::new("/w/artifacts"));
     for nothing in [ConfigValue::Null, "none".into(), "NULL".into()] {
-        let let_go = elsewhere.patched(ConfigValue::at("workspace.records_path", nothing)).unwrap();
-        assert_eq!(let_go.config.records.root_path, Path::new("/w/log"));
+        let derived = elsewhere.patched(ConfigValue::at("workspace.records_path", nothing)).unwrap();
+        assert_eq!(derived.config.directories().log, Path::new("/w/log"));
     }
     let named = elsewhere.patched(ConfigValue::at("workspace.records_path", "./none")).unwrap();
-    assert_eq!(named.config.records.root_path, Path::new("/base/none"));
+    assert_eq!(named.config.directories().log, Path::new("/base/none"));
     // `~`, `.` and nothing; links and `..` are the system's.
     let home = |text: &str| {
         inputs().environment([("HOME", "/home/ada")]).set(&format!("workspace.root_path={text}"))
@@ -243,21 +248,117 @@ fn paths_follow_from_those_above_them_unless_they_are_set() {
         "invalid_config_value"
     );
     assert!(UnifiedConfig::default().workspace.root_path.is_relative());
-    assert!(load_config(&LoadInputs::new()).unwrap().config.records.root_path.is_absolute());
+    assert!(load_config(&hermetic()).unwrap().config.directories().log.is_absolute());
 }
 
 #[test]
-fn the_workspace_may_come_from_anywhere_and_the_argument_is_strongest() {
+fn the_workspace_comes_from_the_strongest_source() {
     let root = |inputs: LoadInputs| load_config(&inputs).unwrap().config.workspace.root_path;
     let by_field = ("CONTEXTA_WORKSPACE_ROOT_PATH", "field");
     assert_eq!(root(inputs().environment([by_field])), Path::new("/base/field"));
     let both = || inputs().environment([by_field, ("CONTEXTA_WORKSPACE", "alias")]);
     assert_eq!(root(both()), Path::new("/base/alias"));
     assert_eq!(root(both().set("workspace.root_path=set")), Path::new("/base/set"));
-    assert_eq!(
-        root(both().set("workspace.root_path=set").workspace("argument")),
-        Path::new("/base/argument")
-    );
+    assert_eq!(root(both().workspace("argument")), Path::new("/base/argument"));
+    // Patches and `--set` are applied last, over everything.
+    assert_eq!(root(both().set("workspace.root_path=set").workspace("argument")), Path::new("/base/set"));
+}
+
+#[test]
+fn sources_are_applied_in_the_order_of_the_specification() {
+    let dir = TempDir::new("config-order");
+    let file = dir.path().join("a.toml");
+    std::fs::write(&file, "project_name = 'file'").unwrap();
+    let name = |inputs: &LoadInputs| {
+        let loaded = load_config(inputs).unwrap();
+        (loaded.config.project_name.clone(), loaded.source("project_name").clone())
+    };
+    let profile = inputs().profile("test");
+    assert_eq!(name(&profile).0, "test");
+    let file_over = profile.file(&file);
+    assert_eq!(name(&file_over).0, "file");
+    let environment_over = file_over.environment([("CONTEXTA_PROJECT_NAME", "variable")]);
+    assert_eq!(name(&environment_over).0, "variable");
+    let argument_over = environment_over.project_name("argument");
+    assert_eq!(name(&argument_over), ("argument".to_owned(), Source::Argument("project_name")));
+    let patch_over = argument_over.clone().config(ConfigValue::at("project_name", "patch"));
+    assert_eq!(name(&patch_over), ("patch".to_owned(), Source::Patch));
+    let whole = UnifiedConfig { project_name: "whole".into(), ..Default::default() };
+    assert_eq!(name(&argument_over.config(whole)), ("whole".to_owned(), Source::Config));
+}
+
+#[test]
+fn a_whole_configuration_replaces_every_setting() {
+    let mut whole = UnifiedConfig::default();
+    whole.workspace.root_path = "w".into();
+    whole.workspace.reports_path = Some("out".into());
+    whole.records.max_segment_bytes = 65_536;
+    let over = || {
+        inputs().profile("test").overlays(&["forensic"]).workspace("argument").set("records.read_only=true")
+    };
+    let loaded = load_config(&over().config(whole.clone())).unwrap();
+    let mut expected = whole.clone();
+    expected.workspace.root_path = "/base/w".into();
+    expected.workspace.reports_path = Some("/base/out".into());
+    assert_eq!(loaded.config, expected);
+    assert_eq!(loaded.config.directories().log, Path::new("/base/w/log"), "derived from its own root");
+    assert_eq!(loaded.source("records.root_path"), &Source::Derived("workspace.records_path"));
+    assert_eq!(loaded.source("records.read_only"), &Source::Config);
+    // Of several, the later one is stronger.
+    let patched = over().config(whole.clone()).set("records.read_only=true");
+    assert!(load_config(&patched).unwrap().config.records.read_only);
+    for make in [make_local_config, make_test_config] {
+        assert_eq!(make(&over().config(whole.clone())).unwrap().config, expected);
+    }
+    whole.surfaces.http.port = 0;
+    let error = load_config(&inputs().config(whole.clone())).unwrap_err();
+    assert_eq!((error.code(), error.key()), ("invalid_config_value", Some("surfaces.http.port")));
+    whole.surfaces.http.port = 1;
+    whole.workspace.reports_path = Some("~/x".into());
+    let error = load_config(&inputs().config(whole)).unwrap_err();
+    assert_eq!((error.code(), error.key()), ("invalid_config_value", Some("workspace.reports_path")));
+}
+
+#[test]
+fn the_environment_is_used_or_ignored_as_asked() {
+    let variable = || inputs().environment([("CONTEXTA_PROJECT_NAME", "variable"), ("HOME", "/home/ada")]);
+    let name = |loaded: Result<LoadedConfig, ConfigError>| loaded.unwrap().config.project_name;
+    assert_eq!(name(load_config(&variable())), "variable");
+    assert_eq!(name(load_config(&variable().use_env(true))), "variable");
+    assert_eq!(name(load_config(&variable().use_env(false))), "default");
+    assert_eq!(name(make_local_config(&variable())), "variable");
+    assert_eq!(name(make_local_config(&variable().use_env(false))), "default");
+    assert_eq!(name(make_test_config(&variable())), "test", "tests are the same everywhere");
+    assert_eq!(name(make_test_config(&variable().use_env(false))), "test");
+    assert_eq!(name(make_test_config(&variable().use_env(true))), "variable");
+    assert_eq!(name(load_profile("test", &variable())), "test");
+    let home = load_config(&variable().use_env(false).set("workspace.root_path=~/w")).unwrap();
+    assert_eq!(home.config.workspace.root_path, Path::new("/home/ada/w"));
+}
+
+#[test]
+fn without_a_given_environment_the_one_of_the_process_is_read() {
+    // Cargo sets HOME for tests where the user has one; another variable cannot be set without `unsafe`.
+    let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else { return };
+    let inputs = LoadInputs::new().base_dir(BASE).set("workspace.root_path=~/w");
+    let loaded = load_config(&inputs).unwrap();
+    assert_eq!(loaded.config.workspace.root_path, Path::new(&home).join("w"));
+    assert_eq!(load_config(&inputs.use_env(false)).unwrap_err().code(), "invalid_config_value");
+}
+
+#[test]
+fn sections_are_literals_over_their_defaults() {
+    let config = UnifiedConfig {
+        project_name: "adv".into(),
+        workspace: WorkspaceConfig { root_path: "w".into(), ..Default::default() },
+        ..Default::default()
+    };
+    assert_eq!(config.workspace.records_path, None);
+    assert_eq!(config.setting("records.root_path"), Some("w/log".into()), "shown as derived");
+    assert_eq!(config.setting("recovery.backup_root"), Some("w/recovery/backups".into()));
+    config.check().unwrap();
+    // Shown as TOML, derived paths are comments: loaded elsewhere, they are derived again.
+    assert!(config.to_toml().contains("\n# root_path = \"w/log\"\n"), "{}", config.to_toml());
 }
 
 #[test]
@@ -267,20 +368,20 @@ fn a_file_in_the_workspace_is_found_and_speaks_for_that_workspace() {
     std::fs::create_dir(&root).unwrap();
     let file = root.join("contexta.toml");
     let write = |text: &str| std::fs::write(&file, text).unwrap();
-    let inputs = LoadInputs::new().base_dir(dir.path()).workspace("w").discover(true);
+    let inputs = hermetic().base_dir(dir.path()).workspace("w").discover(true);
     assert_eq!(load_config(&inputs).unwrap().looked_for, Some(file.clone()));
     write("[records]\ndurability_mode = 'fsync'\n[workspace]\nroot_path = '.'\nexports_path = 'out'");
     let loaded = load_config(&inputs).unwrap();
     assert_eq!(loaded.file, Some(file.clone()));
-    let usual = LoadInputs::new().base_dir(dir.path().join("w/..")).discover(true);
+    let usual = hermetic().base_dir(dir.path().join("w/..")).discover(true);
     assert!(!load_config(&usual).unwrap().is_set("workspace.root_path"));
     assert_eq!(loaded.config.records.durability_mode, DurabilityMode::Fsync);
     assert_eq!(
-        loaded.config.workspace.exports_path,
+        loaded.config.directories().exports,
         root.join("out"),
         "from the workspace, not from the base"
     );
-    let other = LoadInputs::new().base_dir(dir.path()).workspace("w");
+    let other = hermetic().base_dir(dir.path()).workspace("w");
     assert_eq!(
         load_config(&other).unwrap().config.records.durability_mode,
         DurabilityMode::Flush,
@@ -291,8 +392,7 @@ fn a_file_in_the_workspace_is_found_and_speaks_for_that_workspace() {
     assert_eq!((error.code(), error.key()), ("invalid_config_value", Some("workspace.root_path")));
     // A profile that the file selects leaves the workspace where the file lies.
     write("profile = 'test'");
-    let loaded =
-        load_config(&LoadInputs::new().base_dir(dir.path()).set("workspace.root_path=w").discover(true));
+    let loaded = load_config(&hermetic().base_dir(dir.path()).set("workspace.root_path=w").discover(true));
     let loaded = loaded.unwrap();
     assert_eq!((loaded.config.project_name.as_str(), &loaded.config.workspace.root_path), ("test", &root));
     // A file that is named is the only one.
@@ -381,8 +481,8 @@ fn every_refusal_has_its_code() {
     let patch = |key: &str, value: &str| inputs().patch(ConfigValue::at(key, value));
     for (inputs, code, says) in [
         (inputs().patch(ConfigValue::Int(1)), "invalid_config_input", "a patch is a tree"),
-        (inputs().set("records.durability_mode"), "invalid_config_input", "is no key=value"),
-        (inputs().set(" = 1"), "invalid_config_input", "is no key=value"),
+        (inputs().set("records.durability_mode"), "invalid_config_input", "is not key=value"),
+        (inputs().set(" = 1"), "invalid_config_input", "is not key=value"),
         (inputs().set("records.durabilty_mode=fsync"), "unknown_config_field", "records.durabilty_mode"),
         (inputs().set("records..durability_mode=fsync"), "unknown_config_field", "records."),
         (inputs().set("profile=test"), "unknown_config_field", "profile"),
@@ -396,8 +496,8 @@ fn every_refusal_has_its_code() {
         (inputs().environment([("CONTEXTA_SURFACES_HTTP_PORT", "x1")]), "invalid_config_value", "variable"),
         (inputs().project_name(" "), "invalid_config_value", "project_name"),
         (inputs().file("missing.ini"), "config_file_not_found", "/base/missing.ini"),
-        (folder, "config_file_unreadable", "no file"),
-        (file("a.ini", b""), "unsupported_config_file", "no known format"),
+        (folder, "config_file_unreadable", "not a regular file"),
+        (file("a.ini", b""), "unsupported_config_file", "unknown format"),
         (file("long.toml", &vec![b'#'; (1 << 20) + 1]), "config_file_unreadable", "longer"),
         (file("latin.toml", b"# a\nx = '\xff'"), "invalid_config_file", "line 2, column 6"),
         (file("a.toml", b"a = 1\nb = = 2"), "invalid_config_file", "line 2, column 5"),

@@ -2,9 +2,11 @@
 
 use crate::support::{TempDir, two_runs};
 use contexta::config::{
-    ConfigWarning, Key, LoadInputs, Source, UnifiedConfig, has_effect, keys, keys_without_effect, load_config,
+    ConfigWarning, Key, LoadInputs, RecordStoreConfig, Source, UnifiedConfig, WorkspaceConfig, has_effect,
+    keys, keys_without_effect, load_config,
 };
-use contexta::{Contexta, Options};
+use contexta::recovery::RebuildOptions;
+use contexta::{Contexta, MergeSettings, Options};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,10 +26,27 @@ fn sources(dir: &Path, found: &mut String) {
     }
 }
 
-/// Whether code outside `src/config` names `config.<key>`, or that of a setting which follows from it. Who uses a setting
-/// spells it so: from a variable `config`, in full.
+/// The directories that settings resolve to, by key: fields of `config::Directories`.
+const DIRECTORIES: &[(&str, &str)] = &[
+    ("metadata.database_path", "tables"),
+    ("records.root_path", "log"),
+    ("artifacts.root_path", "artifacts"),
+    ("workspace.reports_path", "reports"),
+    ("workspace.exports_path", "exports"),
+    ("workspace.cache_path", "cache"),
+    ("recovery.outbox_root", "outbox"),
+    ("recovery.backup_root", "backups"),
+    ("recovery.restore_staging_root", "restore_staging"),
+];
+
+/// Whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting that is derived
+/// from it. Code that uses a setting spells it so: from a variable `config`, in full.
 fn is_read(key: &Key, code: &str) -> bool {
-    let name = format!("config.{}", key.name);
+    let directory = DIRECTORIES.iter().find(|(name, _)| *name == key.name);
+    let name = match directory {
+        Some((_, field)) => format!("directories.{field}"),
+        None => format!("config.{}", key.name),
+    };
     let named = code.match_indices(&name).any(|(at, _)| {
         let behind = code[at + name.len()..].chars().next();
         !behind.is_some_and(|c| c.is_alphanumeric() || c == '_')
@@ -125,7 +144,7 @@ fn table() -> String {
 // ---- what they do
 
 fn config(root: &Path, sets: &[&str]) -> UnifiedConfig {
-    let inputs = LoadInputs::new().base_dir(root).workspace("w").set("project_name=wine");
+    let inputs = LoadInputs::new().use_env(false).base_dir(root).workspace("w").set("project_name=wine");
     load_config(&sets.iter().fold(inputs, |inputs, set| inputs.set(set))).unwrap().config
 }
 
@@ -188,14 +207,17 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
     two_runs(&open(dir.path(), &[]).unwrap());
     open(dir.path(), &[]).unwrap().list_runs(None).unwrap();
     let before = listing(dir.path());
-    let inputs = LoadInputs::new().base_dir(dir.path()).workspace("w").overlays(&["readonly"]);
+    let inputs = LoadInputs::new().use_env(false).base_dir(dir.path()).workspace("w").overlays(&["readonly"]);
     let config = load_config(&inputs).unwrap().config;
     let contexta = Options::from_config(&config).unwrap().open().unwrap();
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
     let refused = contexta.run("x").start().map(drop).unwrap_err();
     assert_eq!(refused.code(), "workspace_read_only");
-    assert_eq!(contexta.rebuild(&|_, _| {}).unwrap_err().code(), "workspace_read_only");
-    assert_eq!(contexta.merge(dir.path().join("w"), &|_, _| {}).unwrap_err().code(), "workspace_read_only");
+    assert_eq!(contexta.rebuild(RebuildOptions::default()).unwrap_err().code(), "workspace_read_only");
+    assert_eq!(
+        contexta.merge(dir.path().join("w"), MergeSettings::default()).unwrap_err().code(),
+        "workspace_read_only"
+    );
     drop(contexta);
     assert_eq!(listing(dir.path()), before);
     let elsewhere = load_config(&inputs.workspace("new")).unwrap().config;
@@ -227,7 +249,7 @@ fn tables_are_left_alone_where_settings_say_so() {
         2
     );
     assert!(!tables.exists());
-    open(dir.path(), &[]).unwrap().rebuild(&|_, _| {}).unwrap();
+    open(dir.path(), &[]).unwrap().rebuild(RebuildOptions::default()).unwrap();
     assert!(tables.exists());
 }
 
@@ -296,6 +318,28 @@ fn segments_end_where_settings_say() {
 }
 
 #[test]
+fn a_root_set_in_code_moves_every_directory_that_is_not_set() {
+    let dir = TempDir::new("effects-code");
+    let root_path = dir.path().join("moved");
+    let config = UnifiedConfig {
+        project_name: "adv".into(),
+        workspace: WorkspaceConfig { root_path: root_path.clone(), ..Default::default() },
+        records: RecordStoreConfig { root_path: Some(dir.path().join("apart")), ..Default::default() },
+        ..Default::default()
+    };
+    two_runs(&Options::from_config(&config).unwrap().open().unwrap());
+    assert!(root_path.join("artifacts/objects").is_dir() && root_path.join("reports").is_dir());
+    assert!(!root_path.join("log").exists() && dir.path().join("apart").is_dir());
+    let config = UnifiedConfig { records: RecordStoreConfig::default(), ..config };
+    let moved = UnifiedConfig {
+        workspace: WorkspaceConfig { root_path: dir.path().join("second"), ..config.workspace },
+        ..config
+    };
+    two_runs(&Options::from_config(&moved).unwrap().open().unwrap());
+    assert!(dir.path().join("second/log").is_dir(), "the log follows the root that was set in code");
+}
+
+#[test]
 fn values_that_only_code_can_have_put_in_are_refused_when_opened() {
     let mut config = UnifiedConfig::default();
     config.surfaces.http.port = 0;
@@ -303,6 +347,6 @@ fn values_that_only_code_can_have_put_in_are_refused_when_opened() {
     assert_eq!(error.code(), "invalid_config_value");
     assert!(error.to_string().contains("surfaces.http.port"), "{error}");
     let mut config = UnifiedConfig::default();
-    config.records.root_path = PathBuf::new();
+    config.records.root_path = Some(PathBuf::new());
     assert_eq!(Options::from_config(&config).map(drop).unwrap_err().code(), "invalid_config_value");
 }

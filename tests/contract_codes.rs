@@ -255,7 +255,7 @@ fn every_code_is_provoked_by_input_alone() {
         let issue = ValidationIssue::new(ErrorCode::String, path, message, Severity::Error);
         expect(code, path, one(issue));
     }
-    expect("validation_issue_invalid_severity", "grave", one(Severity::parse("grave")));
+    expect("validation_issue_invalid_severity", "grave", one("grave".parse::<Severity>()));
 
     let unseen: Vec<&str> =
         ErrorCode::ALL.iter().map(|c| c.as_str()).filter(|c| !seen.contains_key(c)).collect();
@@ -266,7 +266,7 @@ fn every_code_is_provoked_by_input_alone() {
 fn the_references_codes_occur_or_the_deviations_say_why_not() {
     let deviations =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEVIATIONS.md")).unwrap();
-    let cannot = deviations.split("## Codes of the reference that cannot occur").nth(1).unwrap();
+    let cannot = deviations.split("## Codes of the Python package that cannot occur").nth(1).unwrap();
     // The first column names codes, the second says why.
     let cannot: Vec<&str> = cannot.lines().filter_map(|row| row.split('|').nth(1)).collect();
     // Section 12 of the reference's contract.

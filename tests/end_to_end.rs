@@ -1,24 +1,25 @@
-//! Capture, log, projection, query, report: the whole way, through the public library.
+//! Tests through the public library: capture, log, projections, queries and reports.
 
 use crate::support::{TempDir, open_sim, two_runs};
 use contexta::capture::{ArtifactRegistration, EventEmission, MetricEmission};
 use contexta::contract::AnyRecord;
 use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef, Value};
 use contexta::engine::entry::{Position, Seq, StreamId};
-use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::directory::list_streams;
+use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::interpretation::{Direction, Goal};
-use contexta::recovery::{Head, Outcome, VerifyOptions};
+use contexta::interpretation::{BestRunOptions, Direction, Goal};
+use contexta::recovery::{Head, Outcome, Progress, RebuildOptions, VerifyOptions};
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false, heads: Vec::new() };
+const LOG_ONLY: VerifyOptions<'static> =
+    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
 
 #[test]
-fn what_is_captured_is_what_is_queried() {
+fn queries_return_the_captured_values() {
     let disk = SimDisk::new(1);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
@@ -47,7 +48,12 @@ fn what_is_captured_is_what_is_queried() {
     assert_eq!(comparison.metric_deltas[0].metric_key, "accuracy");
     assert_eq!(comparison.stages[0].metric_deltas[0].delta, Some(0.7 + 0.1 - (0.2 + 0.1)));
 
-    let best = contexta.select_best_run(&[] as &[&str], "loss", Some("train"), Goal::Minimize).unwrap();
+    let options = BestRunOptions {
+        stage_name: Some("train".into()),
+        goal: Goal::Minimize,
+        ..BestRunOptions::default()
+    };
+    let best = contexta.select_best_run("loss", options).unwrap();
     assert_eq!(best.ranking[0].run.run_ref.last_component(), "good");
     let report = contexta::to_markdown(&contexta.build_run_report("good", "bad").unwrap());
     assert!(report.contains("| alpha | 0.1 | 0.9 |"), "{report}");
@@ -67,7 +73,7 @@ fn environment_variables_are_captured_only_when_named() {
 }
 
 #[test]
-fn scopes_end_as_they_were_told_or_by_how_they_were_dropped() {
+fn scopes_end_explicitly_or_by_their_drop() {
     let disk = SimDisk::new(2);
     let contexta = open_sim(&disk, 1, "/w");
     let status = |run: &str| contexta.run_snapshot(run).unwrap().run.status;
@@ -99,7 +105,7 @@ fn scopes_end_as_they_were_told_or_by_how_they_were_dropped() {
 }
 
 #[test]
-fn runs_of_one_name_stay_apart_and_names_without_letters_make_runs_too() {
+fn runs_with_equal_names_are_distinct_and_names_need_no_letters() {
     let disk = SimDisk::new(3);
     let contexta = open_sim(&disk, 1, "/w");
     for name in ["ridge", "ridge", "日本", &"x".repeat(300)] {
@@ -119,7 +125,7 @@ fn runs_of_one_name_stay_apart_and_names_without_letters_make_runs_too() {
 }
 
 #[test]
-fn numbers_that_are_none_become_degraded_markers_and_lose_nothing_else() {
+fn nan_and_infinite_metrics_become_degraded_markers() {
     let disk = SimDisk::new(4);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -139,7 +145,7 @@ fn numbers_that_are_none_become_degraded_markers_and_lose_nothing_else() {
 }
 
 #[test]
-fn a_batch_with_one_bad_emission_leaves_nothing() {
+fn batch_with_an_invalid_emission_appends_nothing() {
     let disk = SimDisk::new(5);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -152,7 +158,7 @@ fn a_batch_with_one_bad_emission_leaves_nothing() {
 }
 
 #[test]
-fn a_parameter_set_again_replaces_and_one_set_twice_elsewhere_is_a_conflict() {
+fn parameter_set_again_replaces_and_one_set_by_two_processes_is_a_conflict() {
     let disk = SimDisk::new(6);
     let one = open_sim(&disk, 1, "/w");
     let two = open_sim(&disk, 2, "/w");
@@ -161,7 +167,7 @@ fn a_parameter_set_again_replaces_and_one_set_twice_elsewhere_is_a_conflict() {
     run.param("lr", 0.2).unwrap();
     let row = one.run_snapshot("shared").unwrap().run;
     assert_eq!((row.params["lr"].clone(), row.conflicts.len()), (0.2.into(), 0));
-    // Another process joins the run by its id and says something else.
+    // Another process joins the run by its id and sets another value.
     let other = two.run("a").run_id("shared").start().unwrap();
     other.param("lr", 0.9).unwrap();
     let snapshot = two.run_snapshot("shared").unwrap();
@@ -172,7 +178,7 @@ fn a_parameter_set_again_replaces_and_one_set_twice_elsewhere_is_a_conflict() {
 }
 
 #[test]
-fn artifacts_are_stored_once_and_their_lineage_walks_both_ways() {
+fn artifacts_are_stored_once_and_have_lineage_in_both_directions() {
     let dir = TempDir::new("lineage");
     let contexta = Options::new(dir.path().join("w")).project("wine").open().unwrap();
     let (data, model) = (dir.path().join("wine.csv"), dir.path().join("model.bin"));
@@ -218,22 +224,22 @@ fn artifacts_are_stored_once_and_their_lineage_walks_both_ways() {
     let unknown = contexta.traverse_lineage("artifact:wine.one.nothing", Direction::Both, 9).unwrap_err();
     assert_eq!(unknown.code(), "lineage_subject_not_found");
 
-    // A body that was changed or lost is found by verify, and by who asks for the run.
-    assert_eq!(contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap().outcome, Outcome::Whole);
+    // A changed or lost body is reported by verify and by queries on the run.
+    assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
     let body = bodies[0].as_ref().unwrap().path();
     let content = std::fs::read(&body).unwrap();
     std::fs::write(&body, [content.as_slice(), b"x"].concat()).unwrap();
-    let report = contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    let report = contexta.verify(VerifyOptions::default()).unwrap();
     assert_eq!(report.problems[0].code, "artifact_body_damaged");
     std::fs::remove_file(&body).unwrap();
-    let report = contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    let report = contexta.verify(VerifyOptions::default()).unwrap();
     assert_eq!(report.problems[0].code, "artifact_body_missing");
     let notes = contexta.run_snapshot("one").unwrap().notes;
     assert!(notes.iter().any(|n| n.code == "artifact_body_missing"), "{notes:?}");
 }
 
 #[test]
-fn without_its_projections_a_workspace_gives_the_same_answers_and_says_that_it_rebuilt() {
+fn deleted_projections_are_rebuilt_with_equal_answers_and_a_note() {
     let disk = SimDisk::new(7);
     two_runs(&open_sim(&disk, 1, "/w"));
     let answer = |process| {
@@ -256,7 +262,7 @@ fn log_files(disk: &SimDisk, workspace: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
+fn every_flipped_bit_is_reported_and_loses_only_its_frame() {
     let disk = SimDisk::new(8);
     let contexta = open_sim(&disk, 1, "/w");
     for id in ["a", "b", "c"] {
@@ -275,7 +281,7 @@ fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
         bad[bit / 8] ^= 1 << (bit % 8);
         disk.overwrite(&segment, bad);
         let checked = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
-        let report = checked.verify(LOG_ONLY, &|_, _| {}).unwrap();
+        let report = checked.verify(LOG_ONLY).unwrap();
         assert_eq!(report.outcome, Outcome::Damaged, "bit {bit}");
         let problem = &report.problems[0];
         assert_eq!(problem.stream.map(|s| s.to_string()), Some(stream.clone()), "bit {bit}");
@@ -285,15 +291,15 @@ fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
         let total: u64 = 3 * 5 - 2;
         assert_eq!(report.entries() + lost, total, "bit {bit}: {:?}", report.problems);
         assert!(lost <= 3, "bit {bit}: more than one frame is lost");
-        // Asking costs more than checking, so ask about some.
+        // A query costs more than a check, so only some cases query.
         if bit % 97 == 0 {
             disk.remove_tree(Path::new("/w/projections"));
             let list = checked.list_runs(None).unwrap();
             let intact = list.runs.iter().filter(|r| whole.contains(r)).count();
             assert!(intact >= 2, "bit {bit}: runs that were not touched are listed in full");
-            let says = list.notes.iter().any(|n| n.code == "log_gap" || n.code == "log_unfinished");
+            let reported = list.notes.iter().any(|n| n.code == "log_gap" || n.code == "log_unfinished");
             assert_eq!(
-                says,
+                reported,
                 lost > 0 || report.problems.iter().any(|p| p.lost.is_some()),
                 "bit {bit}: {:?}",
                 list.notes
@@ -303,7 +309,7 @@ fn every_flipped_bit_of_a_log_is_found_and_costs_only_its_own_frame() {
 }
 
 #[test]
-fn damage_after_the_projections_were_built_is_said_too() {
+fn damage_newer_than_the_projections_is_reported() {
     let disk = SimDisk::new(9);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
@@ -319,7 +325,7 @@ fn damage_after_the_projections_were_built_is_said_too() {
     assert!(list.notes.iter().any(|n| n.code == "log_gap"), "{:?}", list.notes);
 }
 
-/// Every entry of a workspace's log.
+/// Returns every entry of the log of a workspace.
 fn entries(disk: &SimDisk, workspace: &str) -> BTreeMap<Position, (u64, Vec<u8>)> {
     let (storage, log) = (disk.process(99), Path::new(workspace).join("log"));
     let mut all = BTreeMap::new();
@@ -336,11 +342,11 @@ fn entries(disk: &SimDisk, workspace: &str) -> BTreeMap<Position, (u64, Vec<u8>)
 }
 
 #[test]
-fn a_copy_into_which_both_sides_go_on_capturing_never_gives_one_number_two_meanings() {
+fn copied_workspaces_that_both_capture_never_reuse_a_position() {
     let disk = SimDisk::new(10);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
-    // Copied while the writer lives, and again after it has closed.
+    // One copy with an open writer, and one after its close.
     disk.copy_tree(Path::new("/w"), Path::new("/live"));
     contexta.close().unwrap();
     drop(contexta);
@@ -358,14 +364,14 @@ fn a_copy_into_which_both_sides_go_on_capturing_never_gives_one_number_two_meani
             assert_eq!(*known, entry, "{position}");
         }
     }
-    // The original goes on with its own stream; the copies do not.
+    // The original continues its stream; the copies start new ones.
     let streams =
         |workspace| entries(&disk, workspace).into_keys().map(|p| p.stream).collect::<BTreeSet<StreamId>>();
     assert_eq!((streams("/w").len(), streams("/live").len(), streams("/closed").len()), (1, 2, 2));
 }
 
 #[test]
-fn a_second_process_captures_beside_the_first() {
+fn two_processes_capture_at_the_same_time() {
     let disk = SimDisk::new(11);
     let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
     let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
@@ -382,7 +388,7 @@ fn a_second_process_captures_beside_the_first() {
 }
 
 #[test]
-fn a_workspace_that_cannot_be_written_is_read_and_captures_are_refused() {
+fn read_only_disk_allows_queries_and_refuses_captures() {
     let disk = SimDisk::new(12);
     two_runs(&open_sim(&disk, 1, "/w"));
     disk.remove_tree(Path::new("/w/projections"));
@@ -390,7 +396,7 @@ fn a_workspace_that_cannot_be_written_is_read_and_captures_are_refused() {
     let before = disk.paths();
     let contexta = open_sim(&disk, 2, "/w");
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 2);
-    let rebuilt = contexta.rebuild(&|_, _| {}).unwrap();
+    let rebuilt = contexta.rebuild(RebuildOptions::default()).unwrap();
     assert!(rebuilt.notes.iter().any(|n| n.code == "projections_not_saved"), "{:?}", rebuilt.notes);
     let refused = contexta.run("x").start().unwrap_err();
     assert_eq!(refused.code(), "storage_read_only");
@@ -400,7 +406,7 @@ fn a_workspace_that_cannot_be_written_is_read_and_captures_are_refused() {
 }
 
 #[test]
-fn what_is_no_workspace_is_said_to_be_none_and_left_alone() {
+fn directory_that_is_no_workspace_is_refused_and_unchanged() {
     let dir = TempDir::new("none");
     let missing = dir.path().join("missing");
     assert_eq!(Contexta::open_existing(&missing).unwrap_err().code(), "workspace_not_found");
@@ -414,7 +420,7 @@ fn what_is_no_workspace_is_said_to_be_none_and_left_alone() {
 }
 
 #[test]
-fn a_segment_of_a_newer_format_is_named_and_hides_nothing_else() {
+fn segment_of_a_newer_format_is_reported_and_other_segments_are_read() {
     let disk = SimDisk::new(13);
     two_runs(&open_sim(&disk, 1, "/w"));
     disk.reboot();
@@ -426,7 +432,7 @@ fn a_segment_of_a_newer_format_is_named_and_hides_nothing_else() {
     let first = log_files(&disk, "/w").remove(0);
     let mut bytes = disk.read(&first).unwrap();
     for at in [0usize, 4096] {
-        // Format 7, which readers older than 7 cannot read, with a checksum that is right.
+        // Format 7, which older readers cannot read, with a valid checksum.
         bytes[at + 8..at + 12].copy_from_slice(&[7, 0, 7, 0]);
         let salt = u64::from_le_bytes(*b"CTXASEG\0");
         let checksum = contexta::engine::checksum::salted_crc32(salt, &[&bytes[at..at + 252]]);
@@ -437,12 +443,12 @@ fn a_segment_of_a_newer_format_is_named_and_hides_nothing_else() {
     assert_eq!(list.runs.iter().map(|r| r.run.name.as_str()).collect::<Vec<_>>(), ["third"]);
     let note = list.notes.iter().find(|n| n.code == "log_newer_format").expect("a note");
     assert!(note.message.contains("format 7"), "{}", note.message);
-    let verified = open_sim(&disk, 4, "/w").verify(LOG_ONLY, &|_, _| {}).unwrap();
+    let verified = open_sim(&disk, 4, "/w").verify(LOG_ONLY).unwrap();
     assert_eq!((verified.outcome, verified.problems[0].code), (Outcome::Damaged, "newer_format"));
 }
 
 #[test]
-fn a_full_disk_loses_nothing_that_was_acknowledged() {
+fn full_disk_loses_no_acknowledged_entry() {
     let disk = SimDisk::new(14);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -456,7 +462,7 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
         }
     };
     assert_eq!(refused.code(), "storage_full");
-    // Room is kept for what must still be said.
+    // Space is reserved for the ends of runs.
     stage.fail().unwrap();
     disk.set_free_bytes(None);
     run.metric_at("loss", kept, 1.0).unwrap();
@@ -472,7 +478,7 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
-fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
+fn saved_head_detects_losses_that_the_log_does_not_show() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = |id: &str| {
@@ -491,14 +497,14 @@ fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
     drop(contexta);
     let verify = |heads: &[Head]| {
         let checked = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
-        checked.verify(VerifyOptions { heads: heads.to_vec(), ..LOG_ONLY }, &|_, _| {}).unwrap()
+        checked.verify(VerifyOptions { heads: heads.to_vec(), ..LOG_ONLY }).unwrap()
     };
     let whole = verify(&[first, second]);
     assert_eq!((whole.outcome, whole.heads), (Outcome::Whole, 2));
     let other = verify(&[Head { digest: second.digest, ..first }]);
     assert_eq!((other.outcome, other.problems[0].code), (Outcome::Damaged, "head_differs"));
 
-    // Cut exactly behind the first run: nothing in the log bounds what is missing.
+    // Cut exactly behind the first run: nothing in the log shows the loss.
     let cut = disk.read(&segment).unwrap()[..end].to_vec();
     disk.overwrite(&segment, cut);
     assert_eq!(verify(&[first]).outcome, Outcome::Whole);
@@ -506,7 +512,7 @@ fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
     assert_eq!((lost.outcome, lost.heads, lost.problems.len()), (Outcome::Damaged, 1, 1));
     assert_eq!(lost.problems[0].lost, Some((first.seq.next(), Some(second.seq))));
 
-    // Torn: the head bounds what was unknown.
+    // Torn: the head bounds the unknown loss.
     let torn = disk.read(&segment).unwrap()[..end - 9].to_vec();
     disk.overwrite(&segment, torn);
     let unknown = verify(&[]).problems[0].lost.unwrap();
@@ -519,7 +525,7 @@ fn a_head_kept_elsewhere_tells_what_nothing_in_the_log_does() {
 }
 
 #[test]
-fn what_is_batched_is_handed_over_before_a_question_and_at_the_end_of_a_scope() {
+fn batched_entries_are_appended_before_a_query_and_at_the_end_of_a_scope() {
     let disk = SimDisk::new(17);
     let options = Options::new("/w").storage(disk.process(1)).durability(Durability::Batched);
     let contexta = options.open().unwrap();
@@ -540,7 +546,7 @@ fn what_is_batched_is_handed_over_before_a_question_and_at_the_end_of_a_scope() 
 }
 
 #[test]
-fn projections_can_lie_elsewhere_and_a_workspace_that_is_only_read_keeps_none() {
+fn projections_dir_is_used_and_read_only_workspaces_write_no_projections() {
     let disk = SimDisk::new(19);
     disk.process(1).create_dir_all(Path::new("/local")).unwrap();
     let open = || Options::new("/w").storage(disk.process(1)).projections_dir("/local/tables");
@@ -563,7 +569,7 @@ fn projections_can_lie_elsewhere_and_a_workspace_that_is_only_read_keeps_none() 
 }
 
 #[test]
-fn what_is_captured_after_a_reading_has_a_later_time() {
+fn capture_after_a_query_has_a_later_time() {
     let disk = SimDisk::new(18);
     disk.advance(30_000_000_000);
     let ahead = open_sim(&disk, 1, "/w");
@@ -578,14 +584,14 @@ fn what_is_captured_after_a_reading_has_a_later_time() {
     let times: Vec<_> = heads.iter().map(|row| row.last_time.unwrap()).collect();
     let own = heads.iter().position(|row| row.stream == behind.close().unwrap().unwrap().stream).unwrap();
     assert_eq!(times.iter().max(), Some(&times[own]), "{times:?}");
-    // Half a minute is followed; an hour is not, and is said.
+    // The clock follows half a minute, but not an hour, which is reported.
     disk.advance(-3_600_000_000_000);
     let list = open_sim(&disk, 3, "/w").list_runs(None).unwrap();
     assert!(list.notes.iter().any(|n| n.code == "clock_ahead"), "{:?}", list.notes);
 }
 
 #[test]
-fn positions_of_records_are_their_identity() {
+fn records_are_identified_by_their_positions() {
     let disk = SimDisk::new(15);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -609,13 +615,13 @@ fn event_over_the_limit_of_an_entry_is_refused_with_its_kind_and_the_limit() {
     let text = error.to_string();
     assert!(text.starts_with("the event takes 5") && text.contains("at most 4194304 bytes"), "{text}");
     assert!(error.hint().unwrap().contains("artifact"));
-    // The scope goes on.
+    // The scope remains usable.
     run.event("tick", "tock").unwrap();
     run.complete().unwrap();
 }
 
 #[test]
-fn a_new_workspace_can_be_opened_by_many_at_once_and_after_a_creation_that_died() {
+fn new_workspace_is_opened_by_several_processes_and_after_an_interrupted_creation() {
     let dir = TempDir::new("many");
     let path = dir.path().join("w");
     let threads: Vec<_> = (0..8)
@@ -631,14 +637,14 @@ fn a_new_workspace_can_be_opened_by_many_at_once_and_after_a_creation_that_died(
         thread.join().unwrap();
     }
     assert_eq!(Contexta::open(&path).unwrap().list_runs(None).unwrap().runs.len(), 8);
-    // What an older order of creation, or a death in the middle of one, leaves behind.
+    // The state after an interrupted creation, or one by an older build.
     for begun in ["artifacts/objects", "projections", "artifacts", "log"] {
         let half = dir.path().join("half");
         std::fs::create_dir_all(half.join(begun)).unwrap();
         Contexta::open(&half).unwrap().run("a").start().unwrap().complete().unwrap();
         std::fs::remove_dir_all(&half).unwrap();
     }
-    // A directory that happens to have a `log` is none of ours.
+    // A directory `log` alone makes no workspace.
     let var = dir.path().join("var");
     std::fs::create_dir_all(var.join("log/apt")).unwrap();
     assert_eq!(Contexta::open(&var).unwrap_err().code(), "workspace_invalid");
@@ -649,7 +655,7 @@ fn a_new_workspace_can_be_opened_by_many_at_once_and_after_a_creation_that_died(
 }
 
 #[test]
-fn what_could_not_be_read_back_is_not_acknowledged() {
+fn entry_that_readers_would_refuse_is_not_acknowledged() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
@@ -662,7 +668,7 @@ fn what_could_not_be_read_back_is_not_acknowledged() {
             Err(e) => assert_eq!(e.code(), "extension_invalid_value"),
         }
     }
-    // More values than a reader takes, in few bytes.
+    // More values than readers accept, in few bytes.
     let many = EventEmission::new("many", "x").attribute("list", Value::List(vec![Value::Int(0); 1_100_000]));
     assert_eq!(run.emit(many).unwrap_err().code(), "extension_invalid_value");
     for digits in ["abc", "", "-", "01", "1e5"] {
@@ -673,11 +679,11 @@ fn what_could_not_be_read_back_is_not_acknowledged() {
     assert!(kept > 50);
     let snapshot = contexta.run_snapshot("a").unwrap();
     assert_eq!(snapshot.records.len(), kept);
-    assert_eq!(contexta.verify(VerifyOptions::default(), &|_, _| {}).unwrap().outcome, Outcome::Whole);
+    assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
 }
 
 #[test]
-fn verify_says_that_projections_are_damaged_and_leaves_them_as_they_are() {
+fn verify_reports_damaged_projections_and_does_not_change_them() {
     let disk = SimDisk::new(17);
     two_runs(&open_sim(&disk, 1, "/w"));
     open_sim(&disk, 2, "/w").list_runs(None).unwrap();
@@ -688,21 +694,21 @@ fn verify_says_that_projections_are_damaged_and_leaves_them_as_they_are() {
     let before = disk.paths();
     for process in 3..5 {
         let checked = Options::new("/w").storage(disk.process(process)).read_only().open().unwrap();
-        let report = checked.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+        let report = checked.verify(VerifyOptions::default()).unwrap();
         assert_eq!(report.problems.iter().map(|p| p.code).collect::<Vec<_>>(), ["projections_damaged"]);
         assert_eq!(disk.paths(), before);
     }
 }
 
 #[test]
-fn verify_says_that_the_projections_know_of_more_than_the_log_holds() {
+fn verify_reports_projections_with_entries_that_the_log_has_lost() {
     let disk = SimDisk::new(18);
     two_runs(&open_sim(&disk, 1, "/w"));
     open_sim(&disk, 2, "/w").list_runs(None).unwrap();
     let stream = log_files(&disk, "/w").remove(0).parent().unwrap().to_path_buf();
     disk.remove_tree(&stream);
     let checked = Options::new("/w").storage(disk.process(3)).read_only().open().unwrap();
-    let report = checked.verify(VerifyOptions::default(), &|_, _| {}).unwrap();
+    let report = checked.verify(VerifyOptions::default()).unwrap();
     assert_eq!((report.outcome, report.problems[0].code), (Outcome::Damaged, "log_changed"));
     let list = open_sim(&disk, 4, "/w").list_runs(None).unwrap();
     assert!(
@@ -713,7 +719,7 @@ fn verify_says_that_the_projections_know_of_more_than_the_log_holds() {
 }
 
 #[test]
-fn numbered_names_never_meet_given_ones_and_conflicts_are_said() {
+fn numbered_names_never_equal_given_ones_and_conflicts_are_reported() {
     let dir = TempDir::new("names");
     let contexta = Options::new(dir.path().join("w")).project("p").open().unwrap();
     let run = contexta.run("a").run_id("a").param("alpha", 0.1).start().unwrap();
@@ -733,7 +739,7 @@ fn numbered_names_never_meet_given_ones_and_conflicts_are_said() {
     assert_eq!((snapshot.run.params["alpha"].clone(), snapshot.run.conflicts.len()), (0.2.into(), 0));
     assert!(!snapshot.notes.iter().any(|n| n.code == "fact_conflict"), "{:?}", snapshot.notes);
 
-    // The same ref claimed twice, by two handles that know nothing of each other: both bodies are kept, and it is said.
+    // The same ref registered by two independent handles: both bodies are kept, and the conflict is reported.
     let again = contexta.run("a").run_id("a").start().unwrap();
     std::fs::write(dir.path().join("m.bin"), "other").unwrap();
     again.register_artifact("model_bundle", dir.path().join("m.bin")).unwrap();
@@ -746,7 +752,7 @@ fn numbered_names_never_meet_given_ones_and_conflicts_are_said() {
 }
 
 #[test]
-fn a_run_joined_by_its_id_began_with_the_first_and_ended_with_the_last() {
+fn run_joined_by_id_has_the_first_start_and_the_last_end() {
     let disk = SimDisk::new(19);
     let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
     let a = one.run("ddp").run_id("ddp").start().unwrap();
@@ -762,7 +768,7 @@ fn a_run_joined_by_its_id_began_with_the_first_and_ended_with_the_last() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_no_artifact() {
+fn artifact_source_must_be_a_regular_file() {
     let dir = TempDir::new("irregular");
     let contexta = Options::new(dir.path().join("w")).open().unwrap();
     let run = contexta.run("a").start().unwrap();
@@ -774,7 +780,7 @@ fn what_is_no_regular_file_is_no_artifact() {
 }
 
 #[test]
-fn of_equal_runs_the_earlier_ranks_first_however_they_are_named() {
+fn earlier_of_equal_runs_ranks_first_in_any_order_of_names() {
     let disk = SimDisk::new(20);
     let contexta = open_sim(&disk, 1, "/w");
     for id in ["z-first", "a-second"] {
@@ -785,16 +791,18 @@ fn of_equal_runs_the_earlier_ranks_first_however_they_are_named() {
     }
     for named in [["z-first", "a-second"], ["a-second", "z-first"]] {
         for goal in [Goal::Maximize, Goal::Minimize] {
-            let ranking = contexta.select_best_run(&named, "f1", None, goal).unwrap().ranking;
+            let runs = named.map(str::to_owned).to_vec();
+            let options = BestRunOptions { runs, goal, ..BestRunOptions::default() };
+            let ranking = contexta.select_best_run("f1", options).unwrap().ranking;
             let ids: Vec<_> = ranking.iter().map(|r| r.run.run_ref.last_component()).collect();
             assert_eq!(ids, ["z-first", "a-second"]);
         }
     }
 }
 
-/// Who says that a run went well and hears of an error has not said nothing.
+/// A failed `complete` counts as an explicit end.
 #[test]
-fn a_run_whose_end_could_not_be_recorded_is_not_cancelled_by_its_drop() {
+fn run_whose_end_failed_to_append_is_not_cancelled_by_its_drop() {
     let disk = SimDisk::new(9);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("good").run_id("good").start().unwrap();

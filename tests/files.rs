@@ -1,21 +1,21 @@
-//! Links, special, sparse and unreadable files inside a workspace: every command answers, and names what it could not
-//! read. The subject is the file system, so all of it happens on the real one.
+//! Links, special, sparse and unreadable files inside a workspace: every command answers and names the files that it
+//! could not read. These tests use the real file system.
 
 use crate::support::{TempDir, two_runs};
-use contexta::Options;
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
+use contexta::{MergeSettings, Options};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Longer than any command takes here, even on a busy machine.
+/// Longer than any command takes, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Runs a command; one that hangs is a failure.
+/// Runs a command; a command that hangs is a failure.
 fn contexta(dir: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_contexta"));
     command.current_dir(dir).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -70,7 +70,7 @@ fn workspace(name: &str) -> TempDir {
     dir
 }
 
-/// The only directory entry of a directory whose name `is`.
+/// The only entry of a directory whose name satisfies `is`.
 fn only(dir: &Path, is: impl Fn(&str) -> bool) -> PathBuf {
     let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let found: Vec<PathBuf> = paths.filter(|p| is(p.file_name().unwrap().to_str().unwrap())).collect();
@@ -91,7 +91,7 @@ fn replace_with_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// A workspace with a run `one` that has an artifact, and the path of the artifact's body.
+/// A workspace with a run `one` that has an artifact, and the path of the body of the artifact.
 fn workspace_with_body(name: &str) -> (TempDir, PathBuf) {
     let dir = workspace(name);
     let file = dir.path().join("model.bin");
@@ -107,21 +107,21 @@ fn workspace_with_body(name: &str) -> (TempDir, PathBuf) {
 }
 
 #[test]
-fn stream_folder_that_is_a_link_is_followed() {
+fn linked_stream_folder_is_read() {
     let dir = workspace("linked-stream");
     let (stream, moved) = (stream_of(dir.path()), dir.path().join("moved"));
     std::fs::rename(&stream, &moved).unwrap();
     symlink(&moved, &stream).unwrap();
     assert_eq!(run_count(dir.path()), 2);
     assert_eq!(contexta(dir.path(), &["verify"]).status.code(), Some(0));
-    // Elsewhere no tables were made before.
+    // No tables exist at the new location.
     let tables = dir.path().join(".contexta/projections");
     std::fs::remove_dir_all(&tables).unwrap();
     assert_eq!(run_count(dir.path()), 2);
 }
 
 #[test]
-fn links_that_lead_nowhere_are_streams_that_cannot_be_read() {
+fn dangling_links_are_reported_as_unreadable_streams() {
     let dir = workspace("dangling-stream");
     let path = dir.path();
     let log = path.join(".contexta/log");
@@ -142,16 +142,16 @@ fn links_that_lead_nowhere_are_streams_that_cannot_be_read() {
     assert_eq!(listed.status.code(), Some(0));
     assert!(text(&listed.stderr).contains("could not be read"), "{listed:?}");
     assert_eq!(contexta(path, &["log", "dump", "--stream", &name]).status.code(), Some(0));
-    // A merge takes over the rest, and says which it left out.
+    // A merge copies the rest and names the stream that it skipped.
     Options::new(path.join("into")).open().unwrap().close().unwrap();
     let into = Options::new(path.join("into")).open().unwrap();
-    let report = into.merge(path.join(".contexta"), &|_, _| {}).unwrap();
+    let report = into.merge(path.join(".contexta"), MergeSettings::default()).unwrap();
     assert_eq!(report.notes.iter().filter(|n| n.code == "merge_stream_skipped").count(), 2, "{report:?}");
     assert_eq!(into.list_runs(None).unwrap().runs.len(), 2);
 }
 
 #[test]
-fn unreadable_stream_folder_leaves_the_other_streams_listed() {
+fn unreadable_stream_folder_does_not_hide_other_streams() {
     let dir = workspace("file-for-stream");
     let path = dir.path();
     let name = stream_of(path).file_name().unwrap().to_str().unwrap().to_owned();
@@ -169,7 +169,7 @@ fn unreadable_stream_folder_leaves_the_other_streams_listed() {
 }
 
 #[test]
-fn pipes_in_place_of_files_hang_no_command() {
+fn pipes_in_place_of_files_block_no_command() {
     let all = [&["runs"][..], &["run", "show", "good"], &["verify"], &["log", "ls"], &["digest"]];
     let dir = workspace("pipe-lock");
     for name in ["lock", "left"] {
@@ -197,7 +197,7 @@ fn pipes_in_place_of_files_hang_no_command() {
 }
 
 #[test]
-fn capture_beside_a_pipe_in_place_of_the_lock_begins_a_stream() {
+fn capture_with_pipe_as_lock_file_starts_new_stream() {
     let dir = workspace("pipe-lock-capture");
     replace_with_fifo(&stream_of(dir.path()).join("lock"));
     let lines = dir.path().join("lines.jsonl");
@@ -208,9 +208,12 @@ fn capture_beside_a_pipe_in_place_of_the_lock_begins_a_stream() {
     assert_eq!(run_count(dir.path()), 2);
 }
 
+/// Replaces a body with another kind of file.
+type Put = fn(&Path);
+
 #[test]
-fn body_that_is_no_file_is_named_and_its_run_is_shown() {
-    let put: [(&str, fn(&Path)); 4] = [
+fn body_that_is_not_a_file_is_reported_and_its_run_is_shown() {
+    let put: [(&str, Put); 4] = [
         ("pipe", replace_with_fifo),
         ("device", |path| {
             std::fs::remove_file(path).unwrap();
@@ -220,7 +223,7 @@ fn body_that_is_no_file_is_named_and_its_run_is_shown() {
             std::fs::remove_file(path).unwrap();
             std::fs::create_dir(path).unwrap();
         }),
-        // A shard whose bodies cannot be looked at.
+        // A shard directory whose bodies cannot be examined.
         ("shard", |path| {
             let shard = path.parent().unwrap();
             std::fs::remove_dir_all(shard).unwrap();
@@ -238,7 +241,7 @@ fn body_that_is_no_file_is_named_and_its_run_is_shown() {
             let answer = contexta(path, args);
             assert_eq!(answer.status.code(), Some(0), "{name} {args:?}");
             let all = text(&answer.stdout) + &text(&answer.stderr);
-            assert!(all.contains("could not be looked at"), "{name} {args:?}: {all}");
+            assert!(all.contains("could not be read"), "{name} {args:?}: {all}");
         }
         let (code, verdict) = json(path, &["verify"]);
         assert_eq!((code, has_note(&verdict, "could_not_check")), (3, true), "{name}");
@@ -246,7 +249,7 @@ fn body_that_is_no_file_is_named_and_its_run_is_shown() {
 }
 
 #[test]
-fn body_that_goes_on_without_content_is_damaged_without_being_read() {
+fn sparse_body_is_reported_as_damaged_without_reading_it() {
     let (dir, body) = workspace_with_body("sparse-body");
     let file = std::fs::OpenOptions::new().write(true).open(&body).unwrap();
     file.set_len(1 << 40).unwrap();
@@ -256,13 +259,13 @@ fn body_that_goes_on_without_content_is_damaged_without_being_read() {
     assert_eq!((code, codes), (1, vec!["artifact_body_damaged"]));
 }
 
-/// Makes a file a terabyte long, with nothing written in the new part.
+/// Extends a file to a terabyte without writing the new part.
 fn make_sparse(path: &Path) {
     std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1 << 40).unwrap();
 }
 
 #[test]
-fn sparse_segment_of_a_terabyte_is_read_as_far_as_it_is_written() {
+fn sparse_segment_of_a_terabyte_is_read_up_to_its_last_data() {
     let dir = workspace("sparse-segment");
     make_sparse(&segment_of(dir.path()));
     assert_eq!(run_count(dir.path()), 2);
@@ -271,7 +274,7 @@ fn sparse_segment_of_a_terabyte_is_read_as_far_as_it_is_written() {
 }
 
 #[test]
-fn damage_before_a_hole_is_searched_as_far_as_the_segment_is_written() {
+fn search_after_damage_stops_at_the_last_data_before_a_hole() {
     for cut in [false, true] {
         let dir = workspace(&format!("sparse-damaged-{cut}"));
         let segment = segment_of(dir.path());
@@ -287,12 +290,13 @@ fn damage_before_a_hole_is_searched_as_far_as_the_segment_is_written() {
         let (code, answer) = json(dir.path(), &["runs"]);
         assert_eq!((code, answer.get("runs").and_then(Value::as_list).unwrap().len()), (0, 2));
         let (code, verdict) = json(dir.path(), &["verify"]);
-        assert_eq!((code, verdict.get("problems").and_then(Value::as_list).unwrap().len() > 0), (1, true));
+        let problems = verdict.get("problems").and_then(Value::as_list).unwrap();
+        assert_eq!((code, problems.is_empty()), (1, false));
     }
 }
 
 #[test]
-fn sparse_segment_behind_which_another_stands_is_read_as_far_as_it_is_written() {
+fn sparse_segment_followed_by_another_is_read_up_to_its_last_data() {
     let dir = TempDir::new("sparse-sealed");
     let path = dir.path();
     let inputs = LoadInputs::new().base_dir(path).workspace(".contexta").set("project_name=wine");
@@ -300,7 +304,7 @@ fn sparse_segment_behind_which_another_stands_is_read_as_far_as_it_is_written() 
     let writer = Options::from_config(&config).unwrap().open().unwrap();
     let run = writer.run("long").run_id("long").start().unwrap();
     for n in 0..1500u32 {
-        // Digests share nothing, so that frames stay as long as their text.
+        // Digests have nothing in common, so frames are as long as their text.
         run.event("noise", blake3::hash(&n.to_le_bytes()).to_hex().as_str()).unwrap();
     }
     run.complete().unwrap();
@@ -314,7 +318,7 @@ fn sparse_segment_behind_which_another_stands_is_read_as_far_as_it_is_written() 
 }
 
 #[test]
-fn segment_that_cannot_be_read_makes_verify_exit_3() {
+fn unreadable_segment_makes_verify_exit_with_3() {
     let dir = workspace("unreadable-segment");
     assert_eq!(run_count(dir.path()), 2);
     let segment = segment_of(dir.path());
@@ -322,7 +326,7 @@ fn segment_that_cannot_be_read_makes_verify_exit_3() {
     std::fs::create_dir(&segment).unwrap();
     let (code, verdict) = json(dir.path(), &["verify"]);
     assert_eq!((code, verdict.get("problems").and_then(Value::as_list).unwrap().len()), (3, 0));
-    // What was read before is still shown, and what is missing is said.
+    // Entries that were read before are still shown, and the missing part is reported.
     let (code, answer) = json(dir.path(), &["runs"]);
     assert_eq!((code, has_note(&answer, "stream_unreadable")), (0, true));
     assert_eq!(answer.get("runs").and_then(Value::as_list).unwrap().len(), 2);

@@ -1,6 +1,6 @@
-//! What the fuzzers hold the decoders to, held in every test run: each target's body over its seeds, and over some
-//! thousands of changed seeds, always the same ones. The seeds are made here (`CONTEXTA_WRITE_GOLDEN=1` writes them);
-//! a file that a fuzzer found lies beside them. docs/FUZZING.md.
+//! The fuzz bodies in every test run: each body over its seeds and over some thousands of mutations of them, always
+//! the same ones. The seeds are generated here (`CONTEXTA_WRITE_GOLDEN=1` writes them); files that a fuzzer found are
+//! stored beside them. See docs/FUZZING.md.
 
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;
@@ -28,14 +28,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Longest sample that changing a seed makes.
+/// Maximum length of a mutated seed.
 const SAMPLE_BYTES_MAX: usize = 16 << 10;
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
 }
 
-/// Runs `body` over every file of the target's corpus, and over so many changed forms of each.
+/// Runs `body` over every file of the corpus of the target and over a number of mutations of each.
 fn check(target: &str, changes: u64, body: fn(&[u8])) {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for entry in std::fs::read_dir(corpus(target)).unwrap() {
@@ -46,7 +46,7 @@ fn check(target: &str, changes: u64, body: fn(&[u8])) {
     assert!(files.len() > 3, "the corpus of {target} was not found");
     let others: Vec<&[u8]> = files.values().map(Vec::as_slice).collect();
     for (name, seed) in &files {
-        run(target, name, "as it stands", seed, body);
+        run(target, name, "unchanged", seed, body);
         for n in 0..changes {
             let mut random = Random::new(target, name, n);
             let sample = random.changed(seed, &others);
@@ -64,10 +64,10 @@ fn run(target: &str, name: &str, change: &str, sample: &[u8], body: fn(&[u8])) {
     }
 }
 
-/// Random numbers that follow from target, seed and change.
+/// Random numbers that depend on target, seed and change.
 struct Random(blake3::OutputReader);
 
-/// Numbers that decoders are asked too much by.
+/// Numbers that are likely to exceed limits of decoders.
 const AWKWARD: [u64; 12] =
     [0, 1, 7, 8, 0x7f, 0x80, 0xff, 0xffff, 0x0100_0000, 0x7fff_ffff, u32::MAX as u64, u64::MAX];
 
@@ -131,7 +131,7 @@ impl Random {
 }
 
 #[test]
-fn the_seeds_are_the_ones_made_here() {
+fn stored_seeds_equal_generated_seeds() {
     let mut made = 0;
     for (target, name, bytes) in seeds::all() {
         let path = corpus(target).join(name);
@@ -146,7 +146,7 @@ fn the_seeds_are_the_ones_made_here() {
 }
 
 #[test]
-fn every_body_has_a_target_and_a_corpus() {
+fn every_fuzz_body_has_a_target_and_a_corpus() {
     let names = |dir: &str, suffix: &str| -> Vec<String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
         let listed = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().file_name());

@@ -1,14 +1,15 @@
-//! Files that pin every byte of format version 0: they are written again and compared, and read by this build.
+//! Golden files of format version 0: they are written again and compared byte for byte, and read by this build.
 
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion, Seq};
-use contexta::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
-use contexta::engine::log::stream::list_streams;
+use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::{Durability, Log, LogOptions};
+use contexta::engine::log::{Item, ScanMode, StreamReader, Tail};
 use contexta::engine::storage::sim::SimDisk;
 use std::path::{Path, PathBuf};
 
-/// An event of no domain.
+/// An event without a domain meaning.
 #[derive(Debug, Clone, PartialEq)]
 struct Line(String);
 
@@ -41,7 +42,7 @@ fn write(disk: &SimDisk) {
     let log = Log::new(
         disk.process(1),
         PathBuf::from("/log"),
-        LogOptions { segment_bytes_max: 4500, ..LogOptions::default() },
+        LogOptions { segment_bytes_max: 4500, ..LogOptions::new(Domain::new("lines", 1).unwrap()) },
     );
     log.append(&lines(&["one"]), Durability::Fsync).unwrap();
     log.append(
@@ -64,7 +65,7 @@ fn segments(disk: &SimDisk) -> Vec<(String, Vec<u8>)> {
 }
 
 #[test]
-fn the_same_entries_are_written_as_the_same_bytes() {
+fn same_entries_are_written_as_the_golden_bytes() {
     let disk = SimDisk::new(42);
     write(&disk);
     let written = segments(&disk);
@@ -76,7 +77,7 @@ fn the_same_entries_are_written_as_the_same_bytes() {
             std::fs::write(&path, &bytes[..end.next_multiple_of(8)]).unwrap();
         }
         let mut golden = std::fs::read(&path).unwrap();
-        // Behind its seal a segment keeps the room it had.
+        // A segment keeps its reserved space behind the seal.
         golden.resize(bytes.len().max(golden.len()), 0);
         let first = bytes.iter().zip(&golden).position(|(a, b)| a != b);
         assert_eq!((first, bytes.len()), (None, golden.len()), "{name} differs from the golden file");
@@ -84,10 +85,10 @@ fn the_same_entries_are_written_as_the_same_bytes() {
 }
 
 #[test]
-fn the_golden_files_read_as_what_was_written() {
+fn golden_files_are_read_as_the_written_entries() {
     let disk = SimDisk::new(42);
     write(&disk);
-    // The names of the streams follow from the seed; the bytes come from the files.
+    // The names of the streams follow from the seed; the bytes are those of the files.
     for path in disk.paths().iter().filter(|p| p.extension().is_some_and(|e| e == "seg")) {
         disk.overwrite(path, std::fs::read(golden_dir().join(path.file_name().unwrap())).unwrap());
     }
@@ -112,7 +113,7 @@ fn the_golden_files_read_as_what_was_written() {
     assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
 }
 
-/// The file that docs/FORMAT.md, section 17, takes apart.
+/// The file that docs/FORMAT.md, section 17, explains byte by byte.
 fn worked_example() -> Vec<u8> {
     #[derive(Debug)]
     struct Hello;
@@ -136,14 +137,18 @@ fn worked_example() -> Vec<u8> {
         }
     }
     let disk = SimDisk::new(1);
-    let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::default());
+    let log = Log::new(
+        disk.process(1),
+        PathBuf::from("/w/log"),
+        LogOptions::new(Domain::new("example", 1).unwrap()),
+    );
     log.append(&[Hello], Durability::Fsync).unwrap();
     log.close().unwrap();
     segments(&disk).remove(0).1
 }
 
 #[test]
-fn the_worked_example_of_the_document_is_what_is_written() {
+fn worked_example_of_format_document_equals_written_bytes() {
     let bytes = worked_example();
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/FORMAT.md")).unwrap();
     let section = text.split("## 17. A worked example").nth(1).unwrap();

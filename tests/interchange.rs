@@ -4,7 +4,8 @@ use crate::support::{TempDir, open_sim, two_runs};
 use contexta::contract::json::read::parse;
 use contexta::contract::{AnyRecord, StableRef, Timestamp, Value};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::{BodiesTarget, Contexta, ExportFilter, ImportReport, ImportSettings, ImportSource, Options};
+use contexta::recovery::{DumpItem, DumpedEntry};
+use contexta::{Contexta, ExportFilter, ImportReport, ImportSettings, ImportSource, MergeSettings, Options};
 use flate2::read::GzDecoder;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -62,8 +63,21 @@ fn import(contexta: &Contexta, text: &str) -> ImportReport {
     import_with(contexta, text, ImportSettings::default()).unwrap()
 }
 
-fn import_with(contexta: &Contexta, text: &str, settings: ImportSettings) -> contexta::Result<ImportReport> {
-    contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings, &|_, _| {})
+/// Returns all entries of a log without gaps.
+fn dumped_entries(contexta: &Contexta) -> Vec<DumpedEntry> {
+    let entry = |item| match item {
+        Ok(DumpItem::Entry(entry)) => entry,
+        other => panic!("{other:?}"),
+    };
+    contexta.dump_log(None).unwrap().map(entry).collect()
+}
+
+fn import_with(
+    contexta: &Contexta,
+    text: &str,
+    settings: ImportSettings<'_>,
+) -> contexta::Result<ImportReport> {
+    contexta.import_jsonl(ImportSource::Reader("lines", &mut text.as_bytes()), settings)
 }
 
 fn export(contexta: &Contexta) -> String {
@@ -72,7 +86,7 @@ fn export(contexta: &Contexta) -> String {
 
 fn export_some(contexta: &Contexta, filter: &ExportFilter) -> String {
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, filter).unwrap();
     let expected = |code: &str| code == "projections_rebuilt" || code.starts_with("log_");
     assert!(report.notes.iter().all(|n| expected(n.code)), "{:?}", report.notes);
     String::from_utf8(out).unwrap()
@@ -86,7 +100,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         let lines = reference().join(name).join("interchange.jsonl.gz");
         let import = || {
             let source = ImportSource::File(&lines);
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         };
         let (original, report) = (lines_of(name), import());
         let count = original.lines().count() as u64;
@@ -95,7 +109,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
 
         let out = dir.path().join(format!("{name}.out/lines.jsonl"));
         let all = ExportFilter::default();
-        let exported = contexta.export_jsonl_file(&out, &all, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+        let exported = contexta.export_jsonl_file(&out, &all).unwrap();
         assert_eq!(exported.notes, [], "{name}");
         let written = std::fs::read_to_string(&out).unwrap();
         assert_eq!(sorted(&written), sorted(&original), "{name}");
@@ -107,7 +121,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
         let again = [import(), {
             let source = ImportSource::File(&out);
-            contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+            contexta.import_jsonl(source, ImportSettings::default()).unwrap()
         }];
         for again in again {
             assert_eq!(
@@ -249,7 +263,7 @@ fn lines_in_any_order_and_with_blank_lines_are_imported() {
         let disk = SimDisk::new(16);
         let contexta = open_sim(&disk, 1, "/w");
         let source = ImportSource::Reader("x", &mut bytes.as_slice());
-        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
         assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
         assert_eq!(export(&contexta), expected, "{what}");
     }
@@ -258,7 +272,7 @@ fn lines_in_any_order_and_with_blank_lines_are_imported() {
     let contexta = open_sim(&disk, 1, "/w");
     let cut = &packed[..packed.len() - 20];
     let source = ImportSource::Reader("x", &mut &*cut);
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert!(report.total().new >= 1 && report.cut.is_some() && !report.is_complete(), "{report:?}");
     // An empty input is not an error and adds no entry.
     assert_eq!(import(&contexta, "").total().new, 0);
@@ -374,14 +388,8 @@ fn imported_fact_has_its_origin() {
     let (origin, found) = &origins[0];
     let found = found.as_ref().unwrap();
     assert_eq!((origin.line, origin.import, found.source.as_str()), (2, found.id, "lines"));
-    let mut dumped = Vec::new();
-    contexta
-        .dump_log(None, |entry| {
-            let entry = entry.unwrap();
-            dumped.push((entry.kind, entry.origin));
-            true
-        })
-        .unwrap();
+    let dumped: Vec<_> =
+        dumped_entries(&contexta).into_iter().map(|entry| (entry.kind, entry.origin)).collect();
     let id = report.import.unwrap();
     let expected = [
         ("import".to_owned(), None),
@@ -429,7 +437,7 @@ fn bodies_outside_their_directory_are_refused() {
     std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().refused, report.total().new), (0, 14));
     assert_eq!((report.bodies_stored, report.bodies_missing, report.bodies_differing), (4, 8, 1));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
@@ -442,7 +450,7 @@ fn bodies_outside_their_directory_are_refused() {
     // The missing body is found later: it is stored, and no loss is recorded again.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
     // Without a directory bodies cannot be found. Stored bodies stay.
@@ -477,7 +485,7 @@ fn export_filter_selects_lines() {
     assert_eq!(count(ExportFilter { since: Some(late), ..default() }).3, 0);
     assert_eq!(count(ExportFilter { until: Some(late), ..default() }).3, 14);
     let unknown = ExportFilter { runs: vec!["nobody".into()], ..default() };
-    let error = contexta.export_jsonl(&mut Vec::new(), &unknown, None, &|_, _| {}).unwrap_err();
+    let error = contexta.export_jsonl(&mut Vec::new(), &unknown).unwrap_err();
     assert_eq!(error.code(), "query_run_not_found");
 }
 
@@ -517,7 +525,7 @@ fn incomplete_object_is_noted_and_other_objects_exported() {
     // A record of a run without a start.
     import(&contexta, &metric_line("k", "1.5"));
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     assert_eq!(objects(&String::from_utf8(out).unwrap()).len(), 1);
     assert_eq!((report.note_counts["object_incomplete"], report.is_whole()), (1, false));
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -609,7 +617,7 @@ fn record_imported_into_two_workspaces_is_one_after_merge() {
     import(&one, &text);
     import(&two, &text);
     two.close().unwrap();
-    one.merge("/two", &|_, _| {}).unwrap();
+    one.merge("/two", MergeSettings::default()).unwrap();
     let check = |contexta: &Contexta| {
         assert_eq!(sorted(&export(contexta)), sorted(&text));
         let snapshot = contexta.run_snapshot("run:p.r").unwrap();
@@ -621,7 +629,7 @@ fn record_imported_into_two_workspaces_is_one_after_merge() {
     assert_eq!(import(&one, &text).total().new, 0);
     // A merge in the other direction gives the same tables.
     one.close().unwrap();
-    two.merge("/one", &|_, _| {}).unwrap();
+    two.merge("/one", MergeSettings::default()).unwrap();
     check(&two);
     assert_eq!(one.digest().unwrap().0, two.digest().unwrap().0);
 }
@@ -634,7 +642,7 @@ fn captured_record_and_its_imported_copy_are_one_after_merge() {
     let text = export(&one);
     import(&two, &text);
     one.close().unwrap();
-    two.merge("/one", &|_, _| {}).unwrap();
+    two.merge("/one", MergeSettings::default()).unwrap();
     assert_eq!(sorted(&export(&two)), sorted(&text));
     let snapshot = two.run_snapshot("run:wine.good").unwrap();
     assert_eq!(snapshot.metrics.iter().map(|m| m.count).collect::<Vec<_>>(), [1, 5]);
@@ -682,9 +690,9 @@ fn contradictory_object_is_noted_and_not_exported() {
     // Two workspaces imported different lines independently.
     import(&other, &deployment("b", ""));
     other.close().unwrap();
-    contexta.merge("/other", &|_, _| {}).unwrap();
+    contexta.merge("/other", MergeSettings::default()).unwrap();
     let mut out = Vec::new();
-    let report = contexta.export_jsonl(&mut out, &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
     assert_eq!((report.note_counts["object_contradictory"], report.is_whole()), (1, false));
 }
 
@@ -740,9 +748,9 @@ fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     run.complete().unwrap();
     let out = at("out/lines.jsonl");
     let everything = ExportFilter::default();
-    contexta.export_jsonl_file(&out, &everything, BodiesTarget::BesideFile, &|_, _| {}).unwrap();
+    contexta.export_jsonl_file(&out, &everything).unwrap();
     let again = |contexta: &Contexta, file: &Path| {
-        contexta.import_jsonl(ImportSource::File(file), ImportSettings::default(), &|_, _| {}).unwrap()
+        contexta.import_jsonl(ImportSource::File(file), ImportSettings::default()).unwrap()
     };
     let report = again(&contexta, &out);
     assert_eq!((report.total().new, report.import), (0, None));
@@ -809,7 +817,7 @@ fn full_disk_is_not_reported_as_missing_body() {
     disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
     let again = || {
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {})
+        contexta.import_jsonl(source, ImportSettings::default())
     };
     disk.set_free_bytes(Some(300 << 10));
     assert_eq!(again().unwrap_err().code(), "storage_full");
@@ -879,7 +887,7 @@ fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let from = |contexta: &Contexta, lines: &[String]| {
         disk.overwrite(Path::new("/in/lines.jsonl"), lines.join("\n").into_bytes());
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap()
+        contexta.import_jsonl(source, ImportSettings::default()).unwrap()
     };
     let there = |contexta: &Contexta| contexta.run_snapshot("run:p.r").unwrap().artifacts[0].body_present;
     let hash = format!("\"hash_value\":\"{}\",", "0".repeat(64));
@@ -907,7 +915,7 @@ fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let four = open_sim(&disk, 4, "/four");
     from(&four, &[run.to_vec(), vec![without]].concat());
     four.close().unwrap();
-    one.merge("/four", &|_, _| {}).unwrap();
+    one.merge("/four", MergeSettings::default()).unwrap();
     let artifact = &one.run_snapshot("run:p.r").unwrap().artifacts[0];
     assert!(artifact.body_present && !artifact.conflict);
 }
@@ -925,7 +933,7 @@ fn with_artifact(
         let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
         disk.overwrite(Path::new("/in/lines.jsonl"), text.into_bytes());
         let source = ImportSource::File(Path::new("/in/lines.jsonl"));
-        contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+        contexta.import_jsonl(source, ImportSettings::default()).unwrap();
         contexta.run_snapshot("run:p.r").unwrap();
     }
     (contexta, process)
@@ -933,7 +941,7 @@ fn with_artifact(
 
 fn export_to_out(contexta: &Contexta) -> contexta::Result<contexta::ExportReport> {
     let all = ExportFilter::default();
-    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all, BodiesTarget::BesideFile, &|_, _| {})
+    contexta.export_jsonl_file(Path::new("/out/lines.jsonl"), &all)
 }
 
 fn temporary_files(disk: &SimDisk) -> Vec<PathBuf> {
@@ -1076,7 +1084,7 @@ fn body_in_sibling_directory_with_same_prefix_is_refused() {
     std::fs::write(at("in/lines.jsonl"), lines.join("\n")).unwrap();
     let contexta = Contexta::open(at("w")).unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
-    let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).unwrap();
+    let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.bodies_stored, report.bodies_missing), (0, 2));
     assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().all(|a| a.body.is_none()));
 }
@@ -1125,7 +1133,7 @@ fn export_of_one_run_contains_its_objects_only() {
     assert_eq!((report.total().new, report.refused.len()), (18, 0), "{:?}", report.refused);
     let of = |filter: &ExportFilter| {
         let mut out = Vec::new();
-        let report = contexta.export_jsonl(&mut out, filter, None, &|_, _| {}).unwrap();
+        let report = contexta.export_jsonl(&mut out, filter).unwrap();
         let text = String::from_utf8(out).unwrap();
         let own = |line: &str| {
             let object = parse(line).unwrap().get("object").unwrap().clone();
@@ -1167,7 +1175,7 @@ fn notes_of_one_code_are_counted_and_first_ones_listed() {
     let lines: Vec<String> =
         (0..25).map(|n| metric_line("k", "1.5").replace("p.r", &format!("p.z{n}"))).collect();
     assert_eq!(import(&contexta, &lines.join("\n")).total().new, 25);
-    let report = contexta.export_jsonl(&mut Vec::new(), &ExportFilter::default(), None, &|_, _| {}).unwrap();
+    let report = contexta.export_jsonl(&mut Vec::new(), &ExportFilter::default()).unwrap();
     let listed = report.notes.iter().filter(|note| note.code == "object_incomplete").count();
     assert_eq!((listed, report.note_counts["object_incomplete"]), (20, 25));
 }
@@ -1250,14 +1258,7 @@ fn line_refused_twice_is_one_loss() {
     let other = metric_line("worse", "true");
     let text = [PROJECT.to_owned(), run_line("r", ""), bad.clone(), bad, other].join("\n");
     assert_eq!(import(&contexta, &text).total().refused, 3);
-    let mut losses = 0;
-    contexta
-        .dump_log(None, |entry| {
-            losses += usize::from(entry.unwrap().kind == "degraded");
-            true
-        })
-        .unwrap();
-    assert_eq!(losses, 2);
+    assert_eq!(dumped_entries(&contexta).iter().filter(|entry| entry.kind == "degraded").count(), 2);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! One test binary: tidy, golden bytes, the whole way through the library, command transcripts.
+//! The main test binary: tidy, golden files, end-to-end tests of the library, transcripts of commands.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may; clippy.toml lets only the test functions themselves"
+    reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
 mod config;
@@ -15,11 +15,15 @@ mod contract_codes;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
 mod files;
+mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
 mod interchange;
+#[cfg(unix)]
+mod os_storage;
 mod projections;
 mod reference_map;
+mod second_reader;
 mod support;
 mod tidy;
 #[cfg(feature = "cli")]

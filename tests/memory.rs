@@ -1,15 +1,15 @@
-//! Decoding takes bounded memory, whatever the bytes say: for every decoder of outside bytes a stated cap, and hostile
-//! lengths, counts and nesting held to it by an allocator that counts. docs/FUZZING.md has the caps.
-#![expect(unsafe_code, reason = "an allocator that counts can be written in no other way")]
+//! Decoding uses bounded memory for any bytes: every decoder of outside bytes has a stated limit, and a counting
+//! allocator checks the limits with hostile lengths, counts and nesting. docs/FUZZING.md lists the limits.
+#![expect(unsafe_code, reason = "a global allocator cannot be written without unsafe code")]
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test may; clippy.toml lets only the test functions themselves"
+    reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
 #[path = "../fuzz/bodies/generation.rs"]
-#[expect(dead_code, reason = "only the good generation is wanted here")]
+#[expect(dead_code, reason = "only the valid generation is used here")]
 mod generation;
 
 use contexta::config::file::{FILE_BYTES_MAX, FileFormat, parse as parse_config};
@@ -19,16 +19,18 @@ use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::chain::Chain;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::codec::PAYLOAD_BYTES_MAX;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{
-    EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FRAME_PAYLOAD_BYTES_MAX,
-    FrameHeader, decode_entries, frame_salt,
+use contexta::engine::log::directory::read_headers;
+use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::{
+    EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
+use contexta::engine::log::mark::{Mark, SEAL_INDEX_MAX};
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::segment::{FRAMES_AT, Mark, SEAL_INDEX_MAX, SegmentHeader};
-use contexta::engine::log::stream::read_headers;
 use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::projection::cursor::Cursor;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
@@ -40,32 +42,32 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-// ---- the caps
+// ---- the limits
 
-/// What asking for memory costs beside it: error messages, and what the test runner does meanwhile.
+/// Memory beside that of the decoder: error messages, and concurrent work of the test runner.
 const SLACK: usize = 64 << 10;
-/// A frame's entries: their payloads, and for each entry itself and its kind.
+/// The entries of a frame: their payloads, and for each entry itself and its kind.
 const FRAME_CAP: usize = EXPANDED_BYTES_MAX + FRAME_ENTRIES_MAX * (size_of::<Entry>() + 64) + SLACK;
 /// Reading a stream: the window around one frame, a copy of its payload, its entries.
 const READER_CAP: usize = 2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_CAP + (1 << 20);
 /// A header area, once.
 const HEADERS_CAP: usize = FRAMES_AT as usize + SLACK;
-/// A mark, for each of its bytes.
+/// A mark, per byte.
 const MARK_FACTOR: usize = 2;
-/// A JSON text, for each of its bytes: an object of one member takes five of them and a node of a tree.
+/// A JSON text, per byte: an object with one member has five bytes and takes a node of a tree.
 const JSON_FACTOR: usize = 150;
-/// A ref, for each of its bytes: an error quotes the text.
+/// A ref, per byte: an error quotes the text.
 const REF_FACTOR: usize = 24;
-/// A payload, read and written again: what its counts may ask for before a byte of it is read, and for each of its
-/// bytes (of JSON in it there are then two).
+/// A payload, read and written again: the memory that its counts may reserve before any of it is read, and a factor
+/// per byte (JSON in a payload exists twice at that time).
 const PAYLOAD_CAP: usize = (2 << 20) + SLACK;
 const PAYLOAD_FACTOR: usize = 300;
-/// A configuration file, for each of its bytes; what YAML's aliases repeat is bounded apart.
+/// A configuration file, per byte; the repetitions by aliases in YAML have a limit of their own.
 const CONFIG_FACTOR: usize = 150;
 const CONFIG_CAP: usize = (4 << 20) + SLACK;
-/// A cursor's row, for each of its bytes.
+/// The row of a cursor, per byte.
 const CURSOR_FACTOR: usize = 64;
-/// Opening a generation and reading its blocks: two blocks, and the checksums of as many as the file is long.
+/// Opening a generation and reading its blocks: two blocks, and the checksums for the length of the file.
 const fn generation_cap(file_len: usize) -> usize {
     2 * BLOCK_LEN + file_len / 128 + SLACK
 }
@@ -77,40 +79,40 @@ struct Counting;
 static HELD: AtomicUsize = AtomicUsize::new(0);
 static PEAK: AtomicUsize = AtomicUsize::new(0);
 
-fn took(bytes: usize) {
+fn count_allocation(bytes: usize) {
     let held = HELD.fetch_add(bytes, Ordering::SeqCst) + bytes;
     PEAK.fetch_max(held, Ordering::SeqCst);
 }
 
-fn gave(bytes: usize) {
+fn count_release(bytes: usize) {
     HELD.fetch_sub(bytes, Ordering::SeqCst);
 }
 
-// SAFETY: everything is handed to the system's allocator as it came; counting touches no memory of anybody.
+// SAFETY: every call is passed on to the allocator of the system unchanged; counting accesses none of the memory.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        took(layout.size());
-        // SAFETY: as the caller promised.
+        count_allocation(layout.size());
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        took(layout.size());
-        // SAFETY: as the caller promised.
+        count_allocation(layout.size());
+        // SAFETY: guaranteed by the caller.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        gave(layout.size());
-        // SAFETY: as the caller promised.
+        count_release(layout.size());
+        // SAFETY: guaranteed by the caller.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        // Both may be there for a moment.
-        took(new_size);
-        gave(layout.size());
-        // SAFETY: as the caller promised.
+        // The old and the new block may exist at the same time.
+        count_allocation(new_size);
+        count_release(layout.size());
+        // SAFETY: guaranteed by the caller.
         unsafe { System.realloc(at, layout, new_size) }
     }
 }
@@ -120,7 +122,7 @@ static ALLOCATOR: Counting = Counting;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Runs `f` and holds the greatest number of bytes it had at once to `cap`.
+/// Runs `f` and asserts that its peak memory is at most `cap`.
 fn within<T>(what: &str, cap: usize, f: impl FnOnce() -> T) -> T {
     let before = HELD.load(Ordering::SeqCst);
     PEAK.store(before, Ordering::SeqCst);
@@ -131,7 +133,7 @@ fn within<T>(what: &str, cap: usize, f: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The tests measure the whole process, so they run one after the other.
+/// A lock that serialises the tests, because they measure the whole process.
 fn alone() -> impl Drop {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -141,8 +143,8 @@ fn alone() -> impl Drop {
 const STREAM: StreamId = StreamId([3; 16]);
 const SALT: u64 = 7;
 
-/// A frame of rows, its checksums and those of the rows right: kind, bytes before and behind shared with the entry
-/// before of the same kind, and what lies between. The rest of `entries` is claimed and not there.
+/// A frame of rows with correct checksums: kind, number of bytes shared with the start and the end of the previous
+/// row of the same kind, and the bytes between them. The rest of `entries` is claimed and missing.
 fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
     let mut payload = Vec::new();
     let mut before: std::collections::HashMap<u16, Vec<u8>> = Default::default();
@@ -150,7 +152,7 @@ fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
         let last = before.remove(kind).unwrap_or_default();
         let front = last.get(..*prefix).unwrap_or_default();
         let back = last.len().checked_sub(*suffix).and_then(|at| last.get(at..)).unwrap_or_default();
-        // What is over every limit is not made here either.
+        // Counts over every limit are not generated here either.
         let fits = front.len() + back.len() + middle.len() <= PAYLOAD_BYTES_MAX;
         let whole = if fits { [front, middle, back].concat() } else { last.clone() };
         let stamp = Stamp { time: 1 + n, stream: STREAM, seq: Seq(1 + n) };
@@ -178,7 +180,7 @@ fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// Frames that ask for as much as they can, with what should become of them.
+/// Frames that claim as much as possible, with their expected results.
 fn hostile_frames() -> Vec<(&'static str, Vec<u8>, bool)> {
     let doubling: Vec<(u16, usize, usize, &[u8])> = std::iter::once((1, 0, 0, &[7u8; 64][..]))
         .chain((0..40).map(|n| (1, 64 << n.min(30), 64 << n.min(30), &[][..])))
@@ -193,14 +195,14 @@ fn hostile_frames() -> Vec<(&'static str, Vec<u8>, bool)> {
         ("a frame that doubles with each row", frame(41, &doubling), false),
         ("a frame that repeats 4 MiB", frame(repeated.len(), &repeated), false),
         ("a frame of four times 4 MiB", frame(4, &four), true),
-        ("a frame of as many kinds as there are", frame(kinds.len(), &kinds), true),
+        ("a frame of all possible kinds", frame(kinds.len(), &kinds), true),
         ("a frame of empty entries", frame(thin.len(), &thin), true),
         ("a frame that claims entries", frame(FRAME_ENTRIES_MAX, &thin[..2]), false),
     ]
 }
 
 #[test]
-fn frames_stay_within_what_they_may_expand_to() {
+fn decoding_of_frames_uses_bounded_memory() {
     let _alone = alone();
     for (what, bytes, readable) in hostile_frames() {
         let header = FrameHeader::decode(&bytes, SALT).expect(what);
@@ -211,7 +213,7 @@ fn frames_stay_within_what_they_may_expand_to() {
     }
 }
 
-/// Makes the checksums of a frame those of its place in a segment.
+/// Sets the checksums of a frame to those of its position in a segment.
 fn place(frame: &mut [u8], offset: u64) {
     let Some((head, payload)) = frame.split_first_chunk_mut::<FRAME_HEADER_LEN>() else { return };
     let salt = frame_salt(SALT, offset);
@@ -223,12 +225,13 @@ fn place(frame: &mut [u8], offset: u64) {
 }
 
 #[test]
-fn a_reader_holds_one_frame_at_a_time() {
+fn reader_uses_the_memory_of_one_frame() {
     let _alone = alone();
     let header = SegmentHeader {
         stream: STREAM,
         home: None,
         origin: None,
+        domain: Domain::new("memory", 1).unwrap(),
         base: Seq(1),
         chain: Chain::ORIGIN,
         salt: SALT,
@@ -241,7 +244,7 @@ fn a_reader_holds_one_frame_at_a_time() {
     claims[44..48].copy_from_slice(&checksum.to_le_bytes());
     let log = Path::new("/log");
     for (what, bytes, readable) in hostile_frames() {
-        // Twice a claim of 16 MiB that the file does not hold, the frame three times, and damage between.
+        // Twice a claim of 16 MiB that the file does not hold, the frame three times, and damage between them.
         let mut file = header.encode();
         for part in [&claims, &claims, &bytes, &vec![0xa5; 24], &bytes, &bytes] {
             let mut part = part.clone();
@@ -268,7 +271,7 @@ fn a_reader_holds_one_frame_at_a_time() {
 // ---- headers, marks, cursors
 
 #[test]
-fn headers_and_marks_take_what_they_are_long() {
+fn headers_and_marks_use_memory_proportional_to_length() {
     let _alone = alone();
     let disk = SimDisk::new(1);
     disk.overwrite(Path::new("/segment"), vec![1; 1 << 20]);
@@ -287,10 +290,10 @@ fn headers_and_marks_take_what_they_are_long() {
 }
 
 #[test]
-fn a_cursor_takes_what_its_row_is_long() {
+fn cursor_uses_memory_proportional_to_its_row() {
     let _alone = alone();
     let whole = Cursor::start().encode();
-    // A flag and the id of a boot stand behind the gaps.
+    // A flag and the id of a boot follow the gaps.
     let (front, boot) = whole.split_at(whole.len() - 17);
     let mut row = front.to_vec();
     row.pop();
@@ -307,7 +310,7 @@ fn a_cursor_takes_what_its_row_is_long() {
 
 // ---- text
 
-/// Texts that take the most memory for their length.
+/// Texts that use the most memory for their length.
 fn hostile_json(len: usize, depth: usize) -> Vec<(&'static str, String)> {
     let nest = |open: &str, close: &str| {
         let one = format!("{}0{}", open.repeat(depth), close.repeat(depth));
@@ -320,8 +323,8 @@ fn hostile_json(len: usize, depth: usize) -> Vec<(&'static str, String)> {
         ("nested lists", nest("[", "]")),
         ("nested objects", nest("{\"\":", "}")),
         ("objects", format!("[{}{{}}]", "{\"\":0},".repeat(len / 7))),
-        ("brackets without end", "[".repeat(len)),
-        ("objects without end", "{\"\":".repeat(len / 4)),
+        ("unclosed brackets", "[".repeat(len)),
+        ("unclosed objects", "{\"\":".repeat(len / 4)),
         ("a text", format!("\"{}\"", "a".repeat(len))),
         ("escapes", format!("\"{}\"", "\\n".repeat(len / 2))),
         ("digits", "9".repeat(len)),
@@ -329,7 +332,7 @@ fn hostile_json(len: usize, depth: usize) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn json_takes_a_multiple_of_its_length() {
+fn json_uses_memory_proportional_to_its_length() {
     let _alone = alone();
     for len in [1 << 10, 1 << 19] {
         for (what, text) in hostile_json(len, 63) {
@@ -342,7 +345,7 @@ fn json_takes_a_multiple_of_its_length() {
 }
 
 #[test]
-fn refs_take_a_multiple_of_their_length() {
+fn refs_use_memory_proportional_to_their_length() {
     let _alone = alone();
     for text in ["a".repeat(1 << 20), "\u{1}:".repeat(1 << 19), format!("run:{}", "a.".repeat(1 << 19))] {
         let cap = REF_FACTOR * text.len() + SLACK;
@@ -353,7 +356,7 @@ fn refs_take_a_multiple_of_their_length() {
 // ---- configuration files
 
 #[test]
-fn configuration_files_take_a_multiple_of_their_length() {
+fn configuration_files_use_memory_proportional_to_their_length() {
     let _alone = alone();
     let path = Path::new("a");
     let len = FILE_BYTES_MAX as usize / 4;
@@ -391,7 +394,7 @@ fn configuration_files_take_a_multiple_of_their_length() {
 // ---- payloads
 
 #[test]
-fn payloads_take_a_multiple_of_their_length_and_little_for_what_they_claim() {
+fn payloads_use_memory_proportional_to_their_length_whatever_they_claim() {
     let _alone = alone();
     let version = PayloadVersion(1);
     let claims: [&[u8]; 4] = [
@@ -401,7 +404,7 @@ fn payloads_take_a_multiple_of_their_length_and_little_for_what_they_claim() {
         &[252, 0, 0, 2, 0],
     ];
     for kind in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 32, 33, 34, 48] {
-        // A claim in the place of each of the first fields, with texts before it and some bytes behind.
+        // A claim in place of each of the first fields, with texts before it and some bytes after it.
         for claim in claims {
             for fields in 0..16 {
                 let payload = [&[0][..], &[1, b'a'].repeat(fields), claim, &[0; 40]].concat();
@@ -430,7 +433,7 @@ fn payloads_take_a_multiple_of_their_length_and_little_for_what_they_claim() {
         let read = within(&format!("an event of {what}"), cap, || rewritten(Kind(16), version, &payload));
         assert_eq!(read.is_ok(), parse(&text).is_ok(), "{what}");
 
-        // A whole thing as JSON: the text is read, made into a model, and written again.
+        // A whole object as JSON: the text is read, converted to a model, and written again.
         let text = format!(
             concat!(
                 r#"{{"extensions":[],"metadata":{},"name":"R","project_ref":"project:p","run_ref":"run:p.r","#,
@@ -449,7 +452,7 @@ fn payloads_take_a_multiple_of_their_length_and_little_for_what_they_claim() {
 // ---- generations
 
 #[test]
-fn a_generation_takes_what_its_file_is_long() {
+fn generation_uses_memory_proportional_to_its_file() {
     let _alone = alone();
     let path = Path::new("/w/projections/00000000000000000001-0000000000000000.gen");
     let good = &generation::good().generation;
@@ -462,7 +465,7 @@ fn a_generation_takes_what_its_file_is_long() {
         file
     };
     let files = [
-        ("a good generation", good.clone()),
+        ("a valid generation", good.clone()),
         ("a generation that claims 2^62 bytes", claims(1 << 62, 9000)),
         ("a generation that claims the most", claims(u64::MAX / 2 - 1, 4096)),
         ("a generation that claims 2^40 bytes", claims(1 << 40, good.len())),
@@ -485,7 +488,7 @@ fn a_generation_takes_what_its_file_is_long() {
 
 // ---- interchange
 
-/// Lines of metrics that are made as they are read; every tenth is refused.
+/// Lines of metrics that are generated while they are read; every tenth is rejected.
 struct Lines {
     next: u64,
     count: u64,
@@ -520,12 +523,12 @@ impl std::io::Read for Lines {
     }
 }
 
-/// The most that importing so many lines takes, and exporting them.
+/// The peak memory of importing this number of lines, and of exporting them.
 fn interchange_takes(count: u64) -> (usize, usize) {
     use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource};
     let dir = std::env::temp_dir().join(format!("contexta-memory-{count}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&dir);
-    let contexta = Contexta::open(&dir).expect("a workspace opens");
+    let contexta = Contexta::open(&dir).expect("the workspace opens");
     let peak = |work: &mut dyn FnMut()| {
         let before = HELD.load(Ordering::SeqCst);
         PEAK.store(before, Ordering::SeqCst);
@@ -535,14 +538,13 @@ fn interchange_takes(count: u64) -> (usize, usize) {
     let import = peak(&mut || {
         let mut lines = Lines { next: 0, count, line: Vec::new(), at: 0 };
         let source = ImportSource::Reader("lines", &mut lines);
-        let report = contexta.import_jsonl(source, ImportSettings::default(), &|_, _| {}).expect("an import");
+        let report = contexta.import_jsonl(source, ImportSettings::default()).expect("an import");
         assert_eq!((report.total().new, report.total().refused), (count - count / 10, count / 10));
     });
     let export = peak(&mut || {
         let filter = ExportFilter::default();
-        let report =
-            contexta.export_jsonl(&mut std::io::sink(), &filter, None, &|_, _| {}).expect("an export");
-        // With the lines that were refused, as the run says that they were lost.
+        let report = contexta.export_jsonl(&mut std::io::sink(), &filter).expect("an export");
+        // The rejected lines are exported too, as losses of their run.
         assert_eq!(report.kinds["record"], count);
     });
     drop(contexta);
@@ -551,11 +553,12 @@ fn interchange_takes(count: u64) -> (usize, usize) {
 }
 
 #[test]
-fn importing_and_exporting_take_the_same_memory_for_few_lines_and_many() {
+fn import_and_export_use_the_same_memory_for_few_and_many_lines() {
     let _alone = alone();
     let (few, many) = (interchange_takes(20_000), interchange_takes(80_000));
     println!("20,000 lines: {few:?} bytes, 80,000 lines: {many:?}");
-    // The tables' pages are kept up to a limit; what depends on the number of lines alone would grow fourfold.
+    // The pages of the tables are cached up to a limit; memory that depends on the number of lines would grow
+    // fourfold.
     assert!(many.0 < few.0 * 2 + (8 << 20), "importing: {few:?} {many:?}");
     assert!(many.1 < few.1 * 2 + (8 << 20), "exporting: {few:?} {many:?}");
     assert!(many.0 < 96 << 20 && many.1 < 96 << 20, "{many:?}");

@@ -1,12 +1,14 @@
 //! docs/REFERENCE-MAP.md: every public name of the reference is in it; what it maps to is there, is called, and answers.
 
 use contexta::config::{
-    AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy,
+    AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy, ConfigValue,
     ContractConfig, DiagnosticsPolicy, ExportSurfaceConfig, HtmlConfig, HttpConfig, InterpretationConfig,
-    LoadInputs, MetadataStoreConfig, NotebookConfig, RecordStoreConfig, RecoveryConfig, ReportPolicy,
-    RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy, UnifiedConfig,
-    WorkspaceConfig, load_config, load_profile, make_local_config, make_test_config,
+    LoadInputs, LoadedConfig, MetadataStoreConfig, NotebookConfig, Overlay, Profile, RecordStoreConfig,
+    RecoveryConfig, ReportPolicy, RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy,
+    UnifiedConfig, WorkspaceConfig, load_config, load_profile, make_local_config, make_test_config,
 };
+use contexta::contract::json::read::parse;
+use contexta::contract::json::write::canonical;
 use contexta::contract::*;
 use std::collections::BTreeSet;
 
@@ -123,14 +125,21 @@ fn is_checked<M: Rules + Clone>(model: M, broken: impl Fn(&mut M)) -> bool {
     Valid::new(model).is_ok() && Valid::new(other).is_err()
 }
 
-/// A text reads back to its model, and not with a member more.
+/// A model reads back from its text, from its value and from itself; a member more is refused.
 fn reads<M: Model + Clone + PartialEq + std::fmt::Debug>(
     model: M,
-    read: impl Fn(&str) -> Result<Valid<M>>,
+    read: impl Fn(ModelInput<'_, M>) -> Result<Valid<M>>,
 ) -> bool {
     let text = model.to_json().unwrap();
-    let more = text.replacen('{', "{\"zzz\":1,", 1);
-    read(&text).map(Valid::into_inner) == Ok(model) && read(&more).is_err()
+    let Value::Map(mut more) = parse(&text).unwrap() else { return false };
+    more.insert("zzz".to_owned(), Value::Int(1));
+    let more = Value::Map(more);
+    let same = |read: Result<Valid<M>>| read.map(Valid::into_inner) == Ok(model.clone());
+    same(read(text.as_str().into()))
+        && same(read(parse(&text).unwrap().into()))
+        && same(read(model.clone().into()))
+        && read(canonical(&more).unwrap().as_str().into()).is_err()
+        && read(more.into()).is_err()
 }
 
 /// A good model has no error, a broken one has.
@@ -142,8 +151,16 @@ fn validates<M: Clone>(model: M, check: impl Fn(&M) -> ValidationReport, broken:
 
 const BAD: &str = "2.0.0";
 
+fn texts(all: &[impl ToString]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+fn name(inputs: LoadInputs) -> String {
+    load_config(&inputs).unwrap().config.project_name
+}
+
 fn config() -> UnifiedConfig {
-    load_config(&LoadInputs::new().base_dir("/base")).unwrap().config
+    load_config(&LoadInputs::new().use_env(false).base_dir("/base")).unwrap().config
 }
 
 type Call = (&'static str, fn() -> bool);
@@ -182,28 +199,53 @@ fn calls() -> Vec<Call> {
         };
         "contract::ExtensionRegistry" => || {
             let entry = ExtensionRegistryEntry::new(
-                "acme.x", ExtensionOwnership::Private, "acme", "active", [ExtensionTarget::Run]);
+                "acme.x", ExtensionOwner::new(ExtensionOwnership::Private, "acme"), [ExtensionTarget::Run]);
             let registry = ExtensionRegistry::new([entry.unwrap()]).unwrap();
             registry.owner_for("acme.x") == Some("acme")
                 && registry.resolve(&extension(), ExtensionTarget::Project).is_err()
+        };
+        "contract::ValidationReport" => || {
+            let report = validate_run(&Run { name: " ".into(), ..run() }, None);
+            !report.is_valid() && report.raise_for_errors().is_err() && ValidationReport::ok().is_valid()
+        };
+        "contract::ContractError" => || {
+            let error: ContractError = RunRef::parse("run").unwrap_err();
+            error.code.class() == ErrorClass::Validation && error.hint().is_some()
+        };
+        "contract::Timestamp::parse" => || {
+            Timestamp::parse("2024-01-31T21:00:00+09:00").unwrap() == noon() && Timestamp::parse("noon").is_err()
+        };
+        "contract::EventLevel::ALL" => || texts(EventLevel::ALL) == ["debug", "info", "warning", "error", "critical"];
+        "contract::AggregationScope::ALL" => || {
+            texts(AggregationScope::ALL) == ["run", "stage", "operation", "step", "slice"]
+        };
+        "contract::SpanStatus::ALL" => || texts(SpanStatus::ALL) == ["ok", "error", "cancelled", "timeout"];
+        "contract::SpanKind::ALL" => || {
+            texts(SpanKind::ALL) == ["operation", "internal", "io", "network", "process"]
         };
         "contract::StableRef" => || StableRef::parse("run:p.r").unwrap().kind() == "run" && StableRef::parse("x").is_err();
         "contract::to_json" => || to_json(&extension()).unwrap()
             == r#"{"fields":{"a":1},"namespace":"acme.x","readonly_fields":[]}"#;
         "contract::to_payload" => || to_payload(&project()).get("description").is_none();
         "contract::deserialize_stable_ref" => || deserialize_stable_ref("\"run:p.r\"") == Ok(r("run:p.r"))
+            && deserialize_stable_ref(Value::from("run:p.r")) == Ok(r("run:p.r"))
+            && deserialize_stable_ref(r::<StableRef>("run:p.r")) == Ok(r("run:p.r"))
+            && deserialize_stable_ref(Value::Int(1)).unwrap_err().code.as_str() == "deserialize_invalid_shape"
             && deserialize_stable_ref("run").is_err();
         "contract::deserialize_extension_field_set" => || {
             deserialize_extension_field_set(&extension().to_json().unwrap()) == Ok(extension())
+                && deserialize_extension_field_set(extension().to_value()) == Ok(extension())
+                && deserialize_extension_field_set(extension()) == Ok(extension())
         };
-        "contract::deserialize_correlation_refs" => || reads(CorrelationRefs::new(), deserialize_correlation_refs);
+        "contract::deserialize_correlation_refs" => || reads(CorrelationRefs::new(), |d| deserialize_correlation_refs(d));
         "contract::deserialize_structured_event_payload" => || {
-            reads(event().payload, deserialize_structured_event_payload)
+            reads(event().payload, |d| deserialize_structured_event_payload(d))
         };
-        "contract::deserialize_metric_payload" => || reads(metric().payload, deserialize_metric_payload);
-        "contract::deserialize_trace_span_payload" => || reads(span().payload, deserialize_trace_span_payload);
-        "contract::deserialize_degraded_payload" => || reads(degraded().payload, deserialize_degraded_payload);
-        "contract::deserialize_project" => || reads(project(), |t| deserialize_project(t, None));
+        "contract::deserialize_metric_payload" => || reads(metric().payload, |d| deserialize_metric_payload(d));
+        "contract::deserialize_trace_span_payload" => || reads(span().payload, |d| deserialize_trace_span_payload(d));
+        "contract::deserialize_degraded_payload" => || reads(degraded().payload, |d| deserialize_degraded_payload(d));
+        "contract::deserialize_project" => || reads(project(), |t| deserialize_project(t, None))
+            && deserialize_project(Project { name: " ".into(), ..project() }, None).is_err();
         "contract::deserialize_run" => || reads(run(), |t| deserialize_run(t, None));
         "contract::deserialize_deployment_execution" => || {
             reads(deployment(), |t| deserialize_deployment_execution(t, None))
@@ -282,11 +324,11 @@ fn calls() -> Vec<Call> {
             let private = validate_extension_field_set(&extension(), ExtensionTarget::Run, Some(&none));
             private.is_valid() && private.warnings().count() == 1
         };
-        "config::load_config" => || load_config(&LoadInputs::new().profile("nobody")).is_err()
+        "config::load_config" => || load_config(&LoadInputs::new().use_env(false).profile("nobody")).is_err()
             && config().project_name == "default";
-        "config::load_profile" => || load_profile("test", &LoadInputs::new()).unwrap().config.project_name == "test";
-        "config::make_local_config" => || make_local_config(&LoadInputs::new()).unwrap().config.project_name == "default";
-        "config::make_test_config" => || make_test_config(&LoadInputs::new()).unwrap().config.project_name == "test";
+        "config::load_profile" => || load_profile("test", &LoadInputs::new().use_env(false)).unwrap().config.project_name == "test";
+        "config::make_local_config" => || make_local_config(&LoadInputs::new().use_env(false)).unwrap().config.project_name == "default";
+        "config::make_test_config" => || make_test_config(&LoadInputs::new().use_env(false)).unwrap().config.project_name == "test";
         "config::UnifiedConfig" => || { let c: UnifiedConfig = config(); c.check().is_ok() };
         "config::WorkspaceConfig" => || { let c: WorkspaceConfig = config().workspace; c.create_missing_dirs };
         "config::ContractConfig" => || { let c: ContractConfig = config().contract; c.schema_version == SCHEMA_VERSION };
@@ -326,6 +368,38 @@ fn calls() -> Vec<Call> {
         };
         "config::RetentionConfig" => || { let c: RetentionConfig = config().retention; c.cache_ttl_days == Some(7) };
         "config::SecurityConfig" => || { let c: SecurityConfig = config().security; c.environment_variable_allowlist.is_empty() };
+        "config::Profile" => || "test".parse() == Ok(Profile::Test) && "prod".parse::<Profile>().is_err();
+        "config::Profile::ALL" => || texts(Profile::ALL) == ["local", "test"];
+        "config::Overlay" => || texts(Overlay::ALL) == ["debug", "forensic", "ci", "readonly"];
+        "config::LoadInputs::profile" => || name(LoadInputs::new().use_env(false).profile("test")) == "test";
+        "config::LoadInputs::overlays" => || {
+            let inputs = LoadInputs::new().use_env(false).overlays(&["ci"]);
+            load_config(&inputs).unwrap().overlays == [Overlay::Ci]
+        };
+        "config::LoadInputs::file" => || {
+            load_config(&LoadInputs::new().use_env(false).file("/missing.toml")).unwrap_err().code() == "config_file_not_found"
+        };
+        "config::LoadInputs::config" => || {
+            let whole = UnifiedConfig { project_name: "whole".into(), ..Default::default() };
+            let inputs = || LoadInputs::new().use_env(false).project_name("argument");
+            name(inputs().config(whole)) == "whole"
+                && name(inputs().config(ConfigValue::at("project_name", "patch"))) == "patch"
+        };
+        "config::LoadInputs::workspace" => || {
+            let inputs = LoadInputs::new().use_env(false).workspace("/w");
+            load_config(&inputs).unwrap().config.directories().root == std::path::Path::new("/w")
+        };
+        "config::LoadInputs::project_name" => || name(LoadInputs::new().use_env(false).project_name("p")) == "p";
+        "config::LoadInputs::environment" => || {
+            name(LoadInputs::new().environment([("CONTEXTA_PROJECT_NAME", "variable")])) == "variable"
+        };
+        "config::LoadInputs::use_env" => || {
+            let inputs = || LoadInputs::new().environment([("CONTEXTA_PROJECT_NAME", "variable")]);
+            let of = |loaded: std::result::Result<LoadedConfig, contexta::config::ConfigError>| loaded.unwrap().config.project_name;
+            name(inputs().use_env(false)) == "default"
+                && of(make_test_config(&inputs())) == "test"
+                && of(make_test_config(&inputs().use_env(true))) == "variable"
+        };
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the tests share: workspaces in memory or in a temporary directory, with a few runs in them.
+//! Helpers that the tests share: workspaces in memory or in a temporary directory, with a few runs.
 
 use contexta::engine::storage::sim::SimDisk;
 use contexta::{Contexta, Options};

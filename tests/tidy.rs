@@ -44,7 +44,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("memmap2", &["src/engine/storage/os.rs"], "Storage and File::map"),
     ("rayon", &["src/engine/parallel.rs"], "engine::parallel"),
     ("std::{", &[], "one path a line, so that what it names can be seen"),
-    ("contexta::", &["src/main.rs"], "the path that names its floor"),
+    ("contexta::", &["src/main.rs", "src/client/"], "the path that names its floor"),
     (
         "std::fs",
         &[
@@ -60,6 +60,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "std::env",
         &[
             "src/capture/environment.rs",
+            "src/config/process_env.rs",
             "src/surfaces/cli/output.rs",
             "src/surfaces/cli/settings.rs",
             "src/main.rs",
@@ -258,6 +259,42 @@ fn files_form_no_import_circle() {
     assert!(circles.is_empty(), "{} circles of files:\n{}", circles.len(), circles.join("\n"));
 }
 
+/// The storeys of the log, lowest first: each imports only itself and those before it.
+const LOG_STOREYS: [&str; 4] =
+    ["engine/log/format/", "engine/log/read/", "engine/log/write/", "engine/log/merge/"];
+
+/// Each import of a file of the log from a higher storey.
+fn upward_imports(sources: &Sources) -> Vec<String> {
+    let storey = |file: &str| LOG_STOREYS.iter().position(|folder| file.starts_with(folder));
+    let is_upward = |import: &modules::Import| {
+        storey(&import.from).is_some_and(|from| storey(&import.to).is_some_and(|to| to > from))
+    };
+    let imports = Crate::read(sources).imports();
+    let upward = imports.into_iter().filter(is_upward);
+    upward.map(|import| format!("src/{}:{}: {}", import.from, import.line, import.path)).collect()
+}
+
+#[test]
+fn storeys_of_the_log_import_downwards() {
+    let sources = sources();
+    for folder in LOG_STOREYS {
+        assert!(sources.keys().any(|file| file.starts_with(folder)), "{folder} is missing");
+    }
+    let upward = upward_imports(&sources);
+    assert!(upward.is_empty(), "{}", upward.join("\n"));
+    let wrong = [
+        ("lib.rs", "mod engine;"),
+        ("engine/mod.rs", "mod log;"),
+        ("engine/log/mod.rs", "mod format; mod read; pub use read::a::A;"),
+        ("engine/log/format/mod.rs", "mod b;"),
+        ("engine/log/format/b.rs", "use crate::engine::log::A;"),
+        ("engine/log/read/mod.rs", "mod a;"),
+        ("engine/log/read/a.rs", "pub struct A;"),
+    ];
+    let wrong = wrong.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    assert_eq!(upward_imports(&wrong), ["src/engine/log/format/b.rs:1: crate::engine::log::A"]);
+}
+
 #[test]
 fn documentation_is_in_plain_language() {
     let mut broken = Vec::new();
@@ -305,10 +342,11 @@ fn no_file_is_forgotten() {
 #[test]
 fn the_document_of_the_format_agrees_with_the_constants() {
     use contexta::engine::codec::PAYLOAD_BYTES_MAX;
-    use contexta::engine::log::frame::{
+    use contexta::engine::log::header::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN};
+    use contexta::engine::log::limits::{
         EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
     };
-    use contexta::engine::log::segment::{FRAMES_AT, SEAL_INDEX_MAX, SECOND_HEADER_AT, SEGMENT_HEADER_LEN};
+    use contexta::engine::log::mark::SEAL_INDEX_MAX;
     let text = fs::read_to_string(root().join("docs/FORMAT.md")).unwrap();
     for (name, value) in [
         ("SEGMENT_HEADER_LEN", SEGMENT_HEADER_LEN as u64),

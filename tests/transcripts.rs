@@ -1,4 +1,4 @@
-//! What the command prints and how it exits.
+//! Output and exit codes of the command.
 
 use crate::support::{TempDir, two_runs};
 use contexta::Options;
@@ -21,14 +21,14 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
-/// The answer of a command that must succeed.
+/// Runs a command that must succeed and returns its JSON answer.
 fn json(dir: &Path, args: &[&str]) -> Value {
     let output = contexta(dir, &[args, &["--format", "json"]].concat());
     assert_eq!(code(&output), 0, "{args:?}: {}", text(&output.stderr));
     parse(&text(&output.stdout)).unwrap()
 }
 
-/// The error of a command that must fail.
+/// Runs a command that must fail and returns the code of its error.
 fn error(dir: &Path, args: &[&str], exit: i32) -> String {
     let output = contexta(dir, &[args, &["--format", "json"]].concat());
     assert_eq!((code(&output), text(&output.stdout)), (exit, String::new()), "{args:?}");
@@ -46,7 +46,7 @@ fn workspace(name: &str) -> TempDir {
 }
 
 #[test]
-fn the_commands_answer_from_a_workspace() {
+fn commands_answer_from_a_workspace() {
     let dir = workspace("commands");
     let path = dir.path();
     let runs = json(path, &["runs"]);
@@ -60,7 +60,7 @@ fn the_commands_answer_from_a_workspace() {
         assert!(shown.get(key).is_some(), "{key}");
     }
     let shown = text(&contexta(path, &["run", "show", "good"]).stdout);
-    assert!(shown.contains("train/loss  5       0.7    0.3   0.3  0.7"), "{shown}");
+    assert!(shown.contains("train  loss      5       0.7    0.3   0.3  0.7"), "{shown}");
 
     let compared = json(path, &["compare", "good", "bad"]);
     assert!(compared.get("params").and_then(Value::as_list).is_some_and(|p| p.len() == 1));
@@ -91,7 +91,26 @@ fn the_commands_answer_from_a_workspace() {
 }
 
 #[test]
-fn heads_that_were_printed_are_confirmed_and_miss_what_is_cut_away() {
+fn run_show_and_compare_print_the_sections_of_the_reports() {
+    let dir = workspace("one-document");
+    let path = dir.path();
+    for (command, report) in [
+        (&["run", "show", "good"][..], &["report", "snapshot", "good"][..]),
+        (&["compare", "good", "bad"], &["report", "compare", "good", "bad"]),
+    ] {
+        let shown = text(&contexta(path, command).stdout);
+        let markdown = text(&contexta(path, report).stdout);
+        let titles = markdown.lines().filter_map(|line| line.strip_prefix("## "));
+        let titles: Vec<&str> = titles.filter(|title| *title != "Completeness Notes").collect();
+        assert!(titles.len() >= 6, "{markdown}");
+        let printed: Vec<&str> = shown.lines().filter(|line| titles.contains(line)).collect();
+        assert_eq!(printed, titles, "{shown}");
+        assert!(!shown.contains("Completeness"), "{shown}");
+    }
+}
+
+#[test]
+fn printed_heads_are_confirmed_and_detect_a_removed_segment() {
     let dir = workspace("heads");
     let path = dir.path();
     let output = contexta(path, &["log", "heads"]);
@@ -112,10 +131,10 @@ fn heads_that_were_printed_are_confirmed_and_miss_what_is_cut_away() {
 }
 
 #[test]
-fn init_creates_and_says_what_it_found() {
+fn init_creates_a_workspace_or_reports_an_existing_one() {
     let dir = TempDir::new("init");
     assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), "created the workspace .contexta\n");
-    assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), ".contexta is a workspace already\n");
+    assert_eq!(text(&contexta(dir.path(), &["init"]).stdout), ".contexta is already a workspace\n");
     assert_eq!(text(&contexta(dir.path(), &["runs"]).stdout), "no runs\n");
     assert_eq!(json(dir.path(), &["verify"]).get("outcome").and_then(Value::as_str), Some("whole"));
 }
@@ -149,7 +168,7 @@ fn errors_have_codes_hints_and_exit_codes() {
 }
 
 #[test]
-fn lost_projections_are_rebuilt_and_that_is_said() {
+fn deleted_projections_are_rebuilt_with_a_note() {
     let dir = workspace("lost");
     let path = dir.path();
     let before = json(path, &["runs"]);
@@ -160,7 +179,7 @@ fn lost_projections_are_rebuilt_and_that_is_said() {
 }
 
 #[test]
-fn verify_names_stream_segment_offset_and_what_is_lost() {
+fn verify_names_stream_segment_offset_and_lost_entries() {
     let dir = workspace("damage");
     let path = dir.path();
     let log = path.join(".contexta/log");
@@ -184,7 +203,7 @@ fn verify_names_stream_segment_offset_and_what_is_lost() {
             at >= 4352,
             "byte {at}: {problem:?}"
         );
-        // Whatever is damaged, what is intact is listed.
+        // Runs with intact entries are listed in spite of the damage.
         std::fs::remove_dir_all(path.join(".contexta/projections")).unwrap();
         let runs = json(path, &["runs"]);
         assert_eq!(runs.get("runs").and_then(Value::as_list).map(<[Value]>::len), Some(2), "byte {at}");
@@ -192,7 +211,7 @@ fn verify_names_stream_segment_offset_and_what_is_lost() {
 }
 
 #[test]
-fn merge_takes_over_runs_and_bodies_and_again_does_nothing() {
+fn merge_copies_runs_and_bodies_and_a_second_merge_changes_nothing() {
     let dir = workspace("merge");
     let path = dir.path();
     let here = Options::new(path.join("here")).project("wine").open().unwrap();
@@ -221,7 +240,7 @@ fn merge_takes_over_runs_and_bodies_and_again_does_nothing() {
     let verified = json(path, &["--workspace", "here", "verify"]);
     assert_eq!(verified.get("outcome").and_then(Value::as_str), Some("whole"));
     assert_eq!(verified.get("bodies"), Some(&Value::Int(1)));
-    // The other way round both hold the same.
+    // After a merge in the other direction both have equal tables.
     json(path, &["merge", "here"]);
     let digest = |workspace| json(path, &["--workspace", workspace, "digest"]).get("digest").cloned();
     assert_eq!(digest("here"), digest(".contexta"));
@@ -255,7 +274,7 @@ fn merge_while_another_runs_exits_1_with_merge_busy_and_copies_no_body() {
 }
 
 #[test]
-fn verify_exits_3_when_it_cannot_check_and_keeps_its_verdict_when_nobody_reads() {
+fn verify_exits_3_when_it_cannot_check_and_keeps_its_exit_code_on_a_closed_pipe() {
     let dir = workspace("verdicts");
     let path = dir.path();
     assert_eq!(error(path, &["--workspace", "missing", "verify"], 3), "workspace_not_found");
@@ -274,7 +293,7 @@ fn verify_exits_3_when_it_cannot_check_and_keeps_its_verdict_when_nobody_reads()
 
 #[cfg(unix)]
 #[test]
-fn reports_go_where_they_are_sent_and_replace_no_link_and_no_device() {
+fn reports_are_written_through_links_and_to_devices() {
     let dir = workspace("outputs");
     let path = dir.path();
     contexta(path, &["runs"]);
@@ -326,7 +345,7 @@ fn files_are_written_under_bare_names_and_through_dangling_links() {
     assert!(leftovers(path).is_empty(), "{:?}", leftovers(path));
 }
 
-/// Temporary files in a directory.
+/// Returns the names of temporary files in a directory.
 fn leftovers(dir: &Path) -> Vec<String> {
     let names = std::fs::read_dir(dir).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
@@ -362,7 +381,7 @@ fn written_files_keep_their_mode_and_a_read_only_file_is_refused() {
 }
 
 #[test]
-fn importing_again_names_the_body_that_differs() {
+fn repeated_import_names_the_body_that_differs() {
     let dir = TempDir::new("import-differs");
     let path = dir.path();
     std::fs::create_dir(path.join("in")).unwrap();
@@ -377,7 +396,7 @@ fn importing_again_names_the_body_that_differs() {
         let output = contexta(path, &["import", "jsonl", "in/lines.jsonl"]);
         let (out, error) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(code(&output), 1, "{round}");
-        assert!(out.contains("1 not what"), "{round}: {out}");
+        assert!(out.contains("1 different from"), "{round}: {out}");
         let line = error
             .lines()
             .find(|l| l.contains("[import.body_differs]"))
@@ -433,7 +452,7 @@ fn a_closed_pipe_ends_every_command_quietly() {
         (&["log", "dump", "--format", "json"], 0),
         (&["log", "heads"], 0),
         (&["config", "show"], 0),
-        // The verdict of a command does not depend on a reader.
+        // The exit code of these does not depend on a reader.
         (&["import", "jsonl", "bad.jsonl"], 1),
         (&["config", "check", "missing.toml"], 1),
     ];
@@ -505,11 +524,11 @@ fn text_from_the_log_reaches_no_output_with_hidden_characters() {
         }
     }
     assert!(shown >= 12, "escapes are visible in {shown} answers");
-    // What a program reads is the text itself.
+    // A program that parses the JSON gets the original text.
     let runs = json(path, &["runs"]);
     let first = &runs.get("runs").and_then(Value::as_list).unwrap()[0];
     assert_eq!(first.get("name").and_then(Value::as_str), Some(hidden.as_str()));
-    // Interchange has its canonical form: only what JSON demands is escaped.
+    // Exported lines are canonical JSON, which escapes only control characters.
     let lines = text(&contexta(path, &["export", "jsonl"]).stdout);
     assert!(lines.contains(hidden.replace('\u{1b}', "\\u001b").as_str()));
 }

@@ -1,25 +1,27 @@
-//! Verifying: beside a living writer, after a death during the creation of a segment, after a merge that divided a fork,
-//! and of entries that were replaced by others with valid checksums.
+//! Verification: beside a running writer, after a kill during the creation of a segment, after a merge that split a
+//! fork, and of entries that were replaced by others with valid checksums.
 
 use crate::support::{open_sim, two_runs};
 use contexta::config::{LoadInputs, load_config};
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{Entry, Seq, canonical_head, entry_checksum};
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::names;
-use contexta::engine::log::segment::{FRAMES_AT, SegmentHeader};
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
-use contexta::recovery::{Outcome, VerifyOptions, VerifyReport};
-use contexta::{Contexta, Options};
+use contexta::recovery::{DumpItem, Outcome, Progress, VerifyOptions, VerifyReport};
+use contexta::{Contexta, MergeSettings, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LOG_ONLY: VerifyOptions = VerifyOptions { bodies: false, projections: false, heads: Vec::new() };
+const LOG_ONLY: VerifyOptions<'static> =
+    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
 /// A message so long that two of them do not fit into one segment of [`small`] workspaces.
 const LONG: usize = 40_000;
 
-/// Opens the workspace `/x/w`, whose segments are as small as settings allow.
+/// Opens the workspace `/x/w` with the smallest permitted segments.
 fn small(storage: Arc<dyn Storage>) -> contexta::Result<Contexta> {
     let inputs = LoadInputs::new().base_dir("/x").workspace("w").set("project_name=wine");
     let config = load_config(&inputs.set("records.max_segment_bytes=65536")).unwrap().config;
@@ -38,9 +40,9 @@ fn long_run(storage: Arc<dyn Storage>, id: &str, events: usize) -> contexta::Res
     Ok(())
 }
 
-fn verified(storage: Arc<dyn Storage>, workspace: &str, options: VerifyOptions) -> VerifyReport {
+fn verified(storage: Arc<dyn Storage>, workspace: &str, options: VerifyOptions<'_>) -> VerifyReport {
     let checked = Options::new(workspace).storage(storage).read_only().open().unwrap();
-    checked.verify(options, &|_, _| {}).unwrap()
+    checked.verify(options).unwrap()
 }
 
 fn codes(report: &VerifyReport) -> Vec<&'static str> {
@@ -56,7 +58,7 @@ fn segments(disk: &SimDisk, workspace: &str) -> Vec<PathBuf> {
     disk.paths().into_iter().filter(is_segment).collect()
 }
 
-// ---- beside a living writer
+// ---- beside a running writer
 
 /// A workspace with two finished runs and a published generation.
 fn base_disk() -> SimDisk {
@@ -66,10 +68,10 @@ fn base_disk() -> SimDisk {
     disk
 }
 
-/// Calls `read` with processes that are interrupted by appends at each of their operations in turn.
+/// Calls `read` with processes that are interrupted by an append at each of their operations in turn.
 fn with_appends_at_every_operation(read: impl Fn(Arc<dyn Storage>, u64)) {
     let base = base_disk();
-    // Into the segment that is there, and over its end into the next one.
+    // Within the existing segment, and beyond its end into a new one.
     for len in [20, LONG] {
         for at in 0.. {
             let disk = base.fork();
@@ -92,7 +94,7 @@ fn with_appends_at_every_operation(read: impl Fn(Arc<dyn Storage>, u64)) {
 }
 
 #[test]
-fn an_append_during_any_operation_of_verify_is_not_called_damage() {
+fn append_during_any_operation_of_verify_is_not_reported_as_damage() {
     with_appends_at_every_operation(|process, at| {
         let report = verified(process, "/x/w", VerifyOptions::default());
         assert_eq!(report.outcome, Outcome::Whole, "operation {at}: {:?}", report.problems);
@@ -101,19 +103,14 @@ fn an_append_during_any_operation_of_verify_is_not_called_damage() {
 }
 
 #[test]
-fn an_append_during_any_operation_of_a_listing_or_dump_is_not_called_damage() {
+fn append_during_any_operation_of_a_listing_or_dump_is_not_reported_as_damage() {
     with_appends_at_every_operation(|process, at| {
         let checked = Options::new("/x/w").storage(process).read_only().open().unwrap();
         for stream in checked.log_streams().unwrap() {
             assert!(stream.notes.is_empty(), "operation {at}: {:?}", stream.notes);
         }
-        let mut notes = Vec::new();
-        checked
-            .dump_log(None, |item| {
-                notes.extend(item.err());
-                true
-            })
-            .unwrap();
+        let items = checked.dump_log(None).unwrap().map(Result::unwrap);
+        let notes: Vec<_> = items.filter(|item| matches!(item, DumpItem::Note(_))).collect();
         assert!(notes.is_empty(), "operation {at}: {notes:?}");
     });
 }
@@ -126,7 +123,7 @@ fn header_area(disk: &SimDisk, path: &Path, base: Seq) -> Vec<u8> {
     SegmentHeader { base, previous_salt: header.salt, salt: 77, ..header }.encode()
 }
 
-/// States of a file in which a death or power cut leaves the creation of a segment.
+/// Contents of a file after a kill or power cut during the creation of a segment.
 fn unfinished_forms(area: &[u8]) -> Vec<Vec<u8>> {
     let with = |at: usize, len: usize, bytes: &[u8]| {
         let mut form = vec![0; len];
@@ -135,14 +132,14 @@ fn unfinished_forms(area: &[u8]) -> Vec<Vec<u8>> {
     };
     let mut forms: Vec<Vec<u8>> =
         [0, 1, 100, 256, 2176, 4096, 4097, 4351].map(|cut| area[..cut].to_vec()).into();
-    // Sectors of a write that reached the disk, and others that did not.
+    // Some sectors of a write reached the disk, others did not.
     forms.extend([with(0, 512, b""), with(0, area.len(), b""), with(0, area.len(), &area[..512])]);
     forms.push(with(4096, area.len(), &area[4096..]));
     forms
 }
 
-/// A workspace whose only stream ends in a segment without seal and close mark; the path of the segment, and the number
-/// that would come next.
+/// A workspace whose only stream ends in a segment without seal and close mark; the path of the segment, and the next
+/// sequence number.
 fn killed_in_one_segment() -> (SimDisk, PathBuf, Seq) {
     let disk = SimDisk::new(31);
     let contexta = small(disk.process(1)).unwrap();
@@ -158,7 +155,7 @@ fn killed_in_one_segment() -> (SimDisk, PathBuf, Seq) {
 }
 
 #[test]
-fn an_unfinished_creation_of_a_first_segment_is_a_note_and_not_damage() {
+fn unfinished_creation_of_first_segment_is_a_note_and_not_damage() {
     let (disk, path, _) = killed_in_one_segment();
     let area = header_area(&disk, &path, Seq::FIRST);
     for form in unfinished_forms(&area) {
@@ -169,7 +166,7 @@ fn an_unfinished_creation_of_a_first_segment_is_a_note_and_not_damage() {
         assert!(has_note(&report, "segment_unfinished"), "{context}: {:?}", report.notes);
         let list = small(disk.process(3)).unwrap().list_runs(None).unwrap();
         assert!(list.notes.iter().all(|n| n.code != "log_unfinished"), "{context}: {:?}", list.notes);
-        // No header says where the stream may be continued.
+        // No header records where the stream may be continued.
         long_run(disk.process(4), "next", 1).unwrap();
         let report = verified(disk.process(5), "/x/w", VerifyOptions::default());
         assert_eq!((report.outcome, report.streams.len()), (Outcome::Whole, 2), "{context}");
@@ -177,7 +174,7 @@ fn an_unfinished_creation_of_a_first_segment_is_a_note_and_not_damage() {
 }
 
 #[test]
-fn an_unfinished_creation_behind_a_segment_without_seal_is_healed_by_the_next_writer() {
+fn unfinished_creation_after_unsealed_segment_is_repaired_by_next_writer() {
     let (disk, path, next) = killed_in_one_segment();
     let file = names::segment_path(path.parent().unwrap().parent().unwrap(), stream_of(&path), next);
     for form in unfinished_forms(&header_area(&disk, &path, next)) {
@@ -199,11 +196,11 @@ fn an_unfinished_creation_behind_a_segment_without_seal_is_healed_by_the_next_wr
 
 fn stream_of(path: &Path) -> contexta::engine::entry::StreamId {
     let name = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
-    contexta::engine::entry::StreamId::parse(name).unwrap()
+    name.parse().unwrap()
 }
 
 #[test]
-fn a_last_segment_cut_into_its_header_area_behind_a_sealed_one_is_damage() {
+fn last_segment_truncated_in_its_header_area_after_sealed_segment_is_damage() {
     let disk = SimDisk::new(32);
     long_run(disk.process(1), "a", 3).unwrap();
     let paths = segments(&disk, "/x/w");
@@ -215,14 +212,14 @@ fn a_last_segment_cut_into_its_header_area_behind_a_sealed_one_is_damage() {
         let report = verified(disk.process(2), "/x/w", LOG_ONLY);
         assert_eq!(report.outcome, Outcome::Damaged, "{} bytes", form.len());
         let is_open = report.problems.iter().filter_map(|p| p.lost).any(|(_, last)| last.is_none());
-        // A file that is as long as the area and has one copy of its header ends where entries would begin.
+        // A file of the length of the area with one valid copy of its header ends where entries would begin.
         let has_end = form.len() as u64 == FRAMES_AT && form.iter().any(|b| *b != 0);
         assert_eq!(is_open, !has_end, "{} bytes: {:?}", form.len(), report.problems);
     }
 }
 
 #[test]
-fn a_last_segment_with_other_bytes_than_those_of_a_header_is_damage() {
+fn last_segment_with_other_bytes_than_a_header_is_damage() {
     let (disk, path, next) = killed_in_one_segment();
     let file = names::segment_path(path.parent().unwrap().parent().unwrap(), stream_of(&path), next);
     let area = header_area(&disk, &path, next);
@@ -230,7 +227,7 @@ fn a_last_segment_with_other_bytes_than_those_of_a_header_is_damage() {
     forms[1][500] = 1;
     forms[2][3] ^= 1;
     forms[2][4097] ^= 1;
-    // A header that is gone although frames stand behind it.
+    // A missing header although frames follow it.
     forms[3] = vec![0; area.len() + 100];
     *forms[3].last_mut().unwrap() = 1;
     for (n, form) in forms.into_iter().enumerate() {
@@ -240,15 +237,15 @@ fn a_last_segment_with_other_bytes_than_those_of_a_header_is_damage() {
     }
 }
 
-/// Whatever the change at which a writer dies, and then the one that goes on after it: no segment's header counts as
-/// damaged, and nothing that was recorded is lost.
+/// A writer is killed at any change, and so is the one that continues: no header of a segment counts as damaged, and
+/// no recorded entry is lost.
 #[test]
-fn a_death_at_any_change_leaves_no_damaged_header() {
+fn kill_at_any_change_leaves_no_damaged_header() {
     let base = SimDisk::new(33);
     drop(small(base.process(9)).unwrap());
     let check = |disk: &SimDisk, context: &str| {
         let report = verified(disk.process(5), "/x/w", LOG_ONLY);
-        // Half a frame at the end of a segment is told; it may be all of an append that was not acknowledged.
+        // A partial frame at the end of a segment is reported; it may belong to an append that was not acknowledged.
         let in_frames = report.problems.iter().all(|p| p.offset.is_some_and(|offset| offset >= FRAMES_AT));
         assert!(in_frames, "{context}: {:?}", report.problems);
         report
@@ -279,7 +276,7 @@ fn a_death_at_any_change_leaves_no_damaged_header() {
             let last = check(&disk, &context);
             if process.is_alive() {
                 done.unwrap();
-                // What died in a rotation was continued.
+                // A stream whose writer was killed in a rotation was continued.
                 let begun = before.streams[0].entries == 0;
                 assert_eq!(last.streams.len(), if begun { 2 } else { 1 }, "{context}");
                 assert_eq!(has_note(&last, "segment_unfinished"), begun, "{context}");
@@ -287,15 +284,15 @@ fn a_death_at_any_change_leaves_no_damaged_header() {
             }
         }
     }
-    assert!(unfinished >= 2, "the first creation and a rotation");
+    assert!(unfinished >= 2, "the first creation or a rotation was not interrupted");
 }
 
 // ---- merges
 
-/// Two workspaces with one stream of two histories, each with its tables published, merged into each other: whichever
-/// side keeps the stream's id, the tables of the other one are explained.
+/// Two workspaces with two histories of one stream, each with published tables, are merged into each other: whichever
+/// side keeps the id of the stream, the tables of the other side are explained by a note.
 #[test]
-fn tables_from_before_a_merge_that_divided_a_fork_are_no_damage() {
+fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
     let disk = SimDisk::new(34);
     two_runs(&open_sim(&disk, 1, "/w"));
     let segment = segments(&disk, "/w").remove(0);
@@ -312,12 +309,12 @@ fn tables_from_before_a_merge_that_divided_a_fork_are_no_damage() {
     let mut explained = 0;
     for (from, into) in [("/w", "/other"), ("/other", "/w")] {
         let disk = disk.fork();
-        let report = open_sim(&disk, 5, into).merge(from, &|_, _| {}).unwrap();
+        let report = open_sim(&disk, 5, into).merge(from, MergeSettings::default()).unwrap();
         assert_eq!(report.log.forks.len(), 1, "{report:?}");
         let report = verified(disk.process(6), into, VerifyOptions::default());
         assert_eq!(report.outcome, Outcome::Whole, "{into}: {:?}", report.problems);
         explained += u32::from(has_note(&report, "projections_rebuilt"));
-        // A stream that lost entries is still damaged, though another one branches off from it.
+        // A stream that lost entries is still damaged, although another one branches off from it.
         open_sim(&disk, 7, into).list_runs(None).unwrap();
         let trunk = segments(&disk, into).into_iter().find(|p| stream_of(p) == stream_of(&segment)).unwrap();
         let bytes = disk.read(&trunk).unwrap();
@@ -325,12 +322,12 @@ fn tables_from_before_a_merge_that_divided_a_fork_are_no_damage() {
         let report = verified(disk.process(8), into, VerifyOptions::default());
         assert_eq!(codes(&report), ["log_changed"], "{into}");
     }
-    assert_eq!(explained, 1, "one of the two sides keeps the id");
+    assert_eq!(explained, 1, "no side keeps the id");
 }
 
 // ---- the chain
 
-/// Replaces text in an entry by other text of the same length. Every checksum over it is valid again.
+/// Replaces text in an entry by other text of the same length and corrects all checksums over it.
 fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
     let mut bytes = disk.read(path).unwrap();
     let segment = SegmentHeader::decode_one(&bytes).unwrap();
@@ -392,7 +389,7 @@ fn messages(disk: &SimDisk, texts: &[&str]) {
 }
 
 #[test]
-fn an_entry_replaced_before_a_close_mark_breaks_the_chain_there() {
+fn entry_replaced_before_a_close_mark_breaks_the_chain_at_the_mark() {
     let disk = SimDisk::new(35);
     messages(&disk, &["original"]);
     let path = segments(&disk, "/x/w").remove(0);
@@ -404,7 +401,7 @@ fn an_entry_replaced_before_a_close_mark_breaks_the_chain_there() {
 }
 
 #[test]
-fn an_entry_replaced_in_a_sealed_segment_breaks_its_seal_and_the_chain_there_and_at_the_next_header() {
+fn entry_replaced_in_a_sealed_segment_breaks_its_seal_and_the_chain() {
     let disk = SimDisk::new(36);
     messages(&disk, &["original", &"m".repeat(LONG), &"m".repeat(LONG), "last"]);
     let paths = segments(&disk, "/x/w");
@@ -418,7 +415,7 @@ fn an_entry_replaced_in_a_sealed_segment_breaks_its_seal_and_the_chain_there_and
 }
 
 #[test]
-fn a_segment_whose_headers_are_lost_continues_the_chain() {
+fn segment_with_lost_headers_continues_the_chain() {
     let disk = SimDisk::new(37);
     messages(
         &disk,
@@ -433,7 +430,7 @@ fn a_segment_whose_headers_are_lost_continues_the_chain() {
         bytes[4096] ^= 1;
         disk.overwrite(path, bytes);
         let report = verified(disk.process(2), "/x/w", LOG_ONLY);
-        // The seal is over the header too.
+        // The seal covers the header too.
         assert_eq!(codes(&report), ["header_lost", "seal_broken"], "{}", path.display());
         assert!(report.problems.iter().all(|p| p.lost.is_none()), "{:?}", report.problems);
         assert!(report.streams[0].head.is_some());

@@ -1,4 +1,4 @@
-//! The smallest event that is of use, and the least that has to be done to put it into a file with its checksums.
+//! The smallest useful event, and the minimum work to write it to a file with checksums.
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::entry::{
@@ -7,7 +7,7 @@ use contexta::engine::entry::{
 use contexta::engine::log::frame::put_entries;
 use contexta::engine::log::pending::PendingEntries;
 
-/// A metric as small as they come.
+/// A minimal metric.
 #[derive(Debug)]
 pub(crate) struct Metric {
     name: String,
@@ -36,14 +36,14 @@ impl Event for Metric {
     }
 }
 
-/// `count` metrics, one a step.
+/// `count` metrics with consecutive steps.
 pub(crate) fn metrics(count: usize) -> Vec<Metric> {
     (0..count as u64)
         .map(|step| Metric { name: "train/loss".into(), step, value: 1.0 / (step + 1) as f64 })
         .collect()
 }
 
-/// Puts the event behind `out` with its checksum, as a writer must that knows nothing else.
+/// Appends the event to `out` with its checksum, without any work that is specific to the engine.
 pub(crate) fn put_bare(out: &mut Vec<u8>, event: &Metric, payload: &mut Vec<u8>, n: u64) {
     payload.clear();
     event.encode(payload).unwrap();
@@ -53,7 +53,7 @@ pub(crate) fn put_bare(out: &mut Vec<u8>, event: &Metric, payload: &mut Vec<u8>,
     out.extend_from_slice(payload);
 }
 
-/// What a commit of these events takes on disk.
+/// The size on disk of a commit of these events.
 pub(crate) fn frame_len(events: &[Metric]) -> usize {
     let mut frame = Vec::new();
     let rows = PendingEntries::of(events).unwrap();

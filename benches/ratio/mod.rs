@@ -1,23 +1,23 @@
-//! What benches share: sizes, a directory, and the table at the end.
+//! Shared parts of the benchmarks: sizes, a directory, and the result table.
 
-#![expect(clippy::print_stdout, reason = "a bench says what it found")]
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 use std::path::{Path, PathBuf};
 
-/// Whether everything is to run once and small, to see that it runs.
+/// Returns true if everything runs once with small sizes, as a test.
 pub(crate) fn is_test() -> bool {
     let mut args = std::env::args();
-    // Cargo says `--bench` when it is to measure.
+    // Cargo passes `--bench` for measurements.
     let measures = args.any(|arg| arg == "--bench");
     !measures || std::env::args().any(|arg| arg == "--test")
 }
 
-/// `full` when measuring, `small` when only seeing that it runs.
+/// `full` for measurements, `small` in a test.
 pub(crate) fn sized<T>(full: T, small: T) -> T {
     if is_test() { small } else { full }
 }
 
-/// A directory of its own on the real file system, gone when dropped.
+/// A directory on the real file system that is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
@@ -40,13 +40,13 @@ impl Drop for Scratch {
     }
 }
 
-/// The middle one.
+/// The median.
 pub(crate) fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap());
     *values.get(values.len() / 2).unwrap()
 }
 
-/// The rows that are printed at the end.
+/// A table that is printed on drop.
 #[derive(Debug)]
 pub(crate) struct Table {
     title: String,
@@ -59,7 +59,7 @@ impl Table {
         Table { title: title.to_owned(), rows: vec![head] }
     }
 
-    /// A row of texts; `is_met` is `None` where nothing is asked.
+    /// Adds a row; `is_met` is `None` if there is no target.
     pub(crate) fn row(&mut self, texts: [&str; 5], is_met: Option<bool>) {
         let [what, ours, bare, ratio, target] = texts.map(str::to_owned);
         let verdict = match is_met {
@@ -73,7 +73,7 @@ impl Table {
 
 impl Drop for Table {
     fn drop(&mut self) {
-        let small = if is_test() { " (small sizes, once: these figures say nothing)" } else { "" };
+        let small = if is_test() { " (small sizes, one run: not a measurement)" } else { "" };
         println!("\n{}{small}", self.title);
         let width = |column: usize| self.rows.iter().filter_map(|r| r.get(column)).map(String::len).max();
         for row in &self.rows {

@@ -1,21 +1,21 @@
-//! Ours beside the bare limit, in one run: rounds of the two in turn, and the median of the rounds' ratios.
+//! The engine compared with a bare loop: alternating rounds of the two, and the median of their ratios.
 //!
-//! The machine is noisy; what disturbs one of a pair mostly disturbs the other, so ratios hold where times do not.
+//! Disturbances of a noisy machine mostly affect both rounds of a pair, so ratios are stable when times are not.
 
 use crate::ratio::{Table, median};
 use std::time::Duration;
 
-/// What rounds came to.
+/// The result of the rounds: median times and the median ratio.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ratio {
     pub(crate) ours: Duration,
     pub(crate) bare: Duration,
-    /// Throughput of ours for each of the bare loop.
+    /// Throughput of the engine divided by that of the bare loop.
     pub(crate) ratio: f64,
 }
 
-/// Runs both in turn `rounds` times, each first in every other round. They say what they took, so that what is made
-/// ready before does not count. The first round only warms up.
+/// Runs both `rounds` times, alternating the order. The closures return the measured time, so that preparation is
+/// excluded. The first round is a warm-up.
 pub(crate) fn interleaved(
     rounds: usize,
     mut ours: impl FnMut() -> Duration,
@@ -42,7 +42,7 @@ pub(crate) fn interleaved(
 }
 
 impl Ratio {
-    /// A row of times for each of `count` units, and a ratio that should be at least `target`.
+    /// Adds a row of times for each of `count` units, with a ratio that should be at least `target`.
     pub(crate) fn put(self, table: &mut Table, what: &str, count: u64, target: Option<f64>) {
         let each = |time: Duration| {
             let nanos = time.as_nanos() as f64 / count as f64;

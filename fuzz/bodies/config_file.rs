@@ -1,5 +1,5 @@
-//! A configuration file: the first byte chooses TOML, YAML or JSON. Whatever it says, it is read or refused in bounds, the
-//! same each time; what is accepted prints as a file that gives the same settings again.
+//! A configuration file: the first byte selects TOML, YAML or JSON. The rest is read or rejected within bounds, with
+//! the same result each time; an accepted file is printed as a file with the same settings.
 
 use contexta::config::file::{FileFormat, parse};
 use contexta::config::{ConfigValue, LoadInputs, load_config};
@@ -14,35 +14,45 @@ pub(crate) fn run(data: &[u8]) {
     };
     let tree = match parse(bytes, format, Path::new(name)) {
         Ok(mut tree) => {
-            // They choose, and are no settings.
+            // These keys select a profile and are not settings.
             tree.remove("profile");
             tree.remove("overlays");
             ConfigValue::Map(tree)
         }
         Err(error) => {
-            let said = error.to_string();
-            assert!(!said.contains('\n') && said.len() < 1000, "an error is one line: {said}");
+            let message = error.to_string();
+            assert!(
+                !message.contains('\n') && message.len() < 1000,
+                "an error has more than one line: {message}"
+            );
             return;
         }
     };
-    let inputs = LoadInputs::new().base_dir("/base");
+    let inputs = LoadInputs::new().use_env(false).base_dir("/base");
     let loaded = match load_config(&inputs.clone().patch(tree.clone())) {
         Ok(loaded) => loaded,
         Err(error) => {
-            let said = format!("{error} {:?}", error.hint());
-            assert!(error.key().is_some() && said.len() < 2000, "a refusal names its key: {said}");
+            let message = format!("{error} {:?}", error.hint());
+            assert!(
+                error.key().is_some() && message.len() < 2000,
+                "an error does not name its key: {message}"
+            );
             return;
         }
     };
-    loaded.config.check().expect("what was loaded is in its ranges");
+    loaded.config.check().expect("loaded settings are within their ranges");
     let shown = parse(loaded.config.to_toml().as_bytes(), FileFormat::Toml, Path::new("shown.toml"));
-    let again = load_config(&inputs.clone().patch(ConfigValue::Map(shown.expect("what is shown is TOML"))));
-    assert!(again.expect("what is shown loads").config == loaded.config, "and gives the same settings");
-    // As `--set` says it, section by section.
+    let again =
+        load_config(&inputs.clone().patch(ConfigValue::Map(shown.expect("printed settings are TOML"))));
+    assert!(
+        again.expect("printed settings load").config == loaded.config,
+        "printed settings differ from the loaded ones"
+    );
+    // As `--set` does, section by section.
     let ConfigValue::Map(sections) = tree else { return };
     let assign = |(name, value): (&String, &ConfigValue)| format!("{name}={}", value.to_json());
     let set = sections.iter().map(assign).fold(inputs, |inputs, assignment| inputs.set(&assignment));
     if let Ok(set) = load_config(&set) {
-        assert!(set.config == loaded.config, "a file and --set say the same");
+        assert!(set.config == loaded.config, "a file and --set give different settings");
     }
 }

@@ -1,4 +1,4 @@
-//! A cursor's row from any bytes: what is read is written as a row that reads as the same cursor.
+//! The row of a cursor from arbitrary bytes: an accepted row is written as a row of the same cursor.
 
 use contexta::engine::entry::StreamId;
 use contexta::engine::projection::cursor::Cursor;
@@ -7,9 +7,9 @@ pub(crate) fn run(data: &[u8]) {
     let stream = StreamId([9; 16]);
     let Some(cursor) = Cursor::decode(stream, data) else { return };
     assert!(cursor.gaps.iter().all(|gap| gap.stream == stream));
-    // Three bytes a gap at least: a row cannot claim more gaps than it holds.
+    // A gap takes at least three bytes, so a row cannot claim more gaps than it holds.
     assert!(cursor.gaps.len() * 3 <= data.len());
     let row = cursor.encode();
-    assert!(row.len() == data.len(), "numbers have one form");
+    assert!(row.len() == data.len(), "a number has two encodings");
     assert_eq!(Cursor::decode(stream, &row), Some(cursor));
 }

@@ -1,5 +1,5 @@
-//! A frame from any bytes: its entries as an independent reading has them, or nothing. The bytes are tried as they
-//! are, and once more with every checksum in them made right, so that what stands behind the checksums is reached.
+//! A frame from arbitrary bytes: its entries as an independent decoder reads them, or nothing. The bytes are tried
+//! unchanged, and again with all checksums corrected, so that the code after the checksums is reached.
 
 use contexta::engine::bytes::Reader;
 use contexta::engine::checksum::salted_crc32;
@@ -7,15 +7,14 @@ use contexta::engine::codec::PAYLOAD_BYTES_MAX;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{
-    EXPANDED_BYTES_MAX, FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, put_entries,
-};
+use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, put_entries};
+use contexta::engine::log::limits::{EXPANDED_BYTES_MAX, FRAME_HEADER_LEN};
 use contexta::engine::log::pending::{self, PendingEntries};
 use std::collections::HashMap;
 
-/// The salt of the segment that all frames here belong to.
+/// The salt of the segment of all frames here.
 pub(crate) const SALT: u64 = 0x5eed_0123_4567_89ab;
-/// The stream that all frames here belong to.
+/// The stream of all frames here.
 pub(crate) const STREAM: StreamId = StreamId([3; 16]);
 
 pub(crate) fn run(data: &[u8]) {
@@ -32,12 +31,12 @@ fn check(bytes: &[u8]) {
     assert!(header.next() > header.last() || header.entries == 0);
     let payload = bytes.get(FRAME_HEADER_LEN..).unwrap_or_default();
     if header.matches(payload, SALT) {
-        // The padding may be of any length here, but never anything else than zeros.
+        // The padding may have any length here, but must be zeros.
         assert!(payload.get(header.payload_len as usize..).is_some_and(|p| p.iter().all(|b| *b == 0)));
     }
     let read = decode_entries(&header, payload, STREAM);
     let expected = model(&header, payload);
-    assert_eq!(read, expected, "the decoder and the slow reading of FORMAT.md differ");
+    assert_eq!(read, expected, "the decoder and the model of FORMAT.md differ");
     let Some(entries) = read else { return };
     assert_eq!(entries.len(), header.entries as usize);
     let sum: usize = entries.iter().map(|e| e.payload.len()).sum();
@@ -45,17 +44,17 @@ fn check(bytes: &[u8]) {
     if entries.is_empty() || sum > 1 << 20 {
         return;
     }
-    // Written again, other numbers and times apart, they read back.
+    // The entries are written again with other intervals of numbers and times, and read back.
     let mut rows = PendingEntries::new();
     for (e, time) in entries.iter().zip(1000..) {
         rows.push(pending::PendingEntry { kind: e.kind, version: e.version, time, payload: &e.payload });
     }
     let mut again = Vec::new();
     put_entries(&mut again, &mut Vec::new(), &rows, STREAM, Seq(5), SALT);
-    let header = FrameHeader::decode(&again, SALT).expect("what was written is a frame");
+    let header = FrameHeader::decode(&again, SALT).expect("written bytes are a frame");
     let payload = again.get(FRAME_HEADER_LEN..).unwrap_or_default();
     assert!(header.matches(payload, SALT) && header.frame_len() == again.len() as u64);
-    let back = decode_entries(&header, payload, STREAM).expect("what was written decodes");
+    let back = decode_entries(&header, payload, STREAM).expect("written bytes decode");
     assert_eq!(back.len(), rows.len());
     for (e, row) in back.iter().zip(rows.iter()) {
         assert_eq!(
@@ -65,7 +64,7 @@ fn check(bytes: &[u8]) {
     }
 }
 
-/// The entries of a frame by the words of FORMAT.md, "Rows", with nothing shared with the decoder but the varints.
+/// The entries of a frame according to FORMAT.md, "Rows". Shares only the varints with the decoder.
 fn model(header: &FrameHeader, payload: &[u8]) -> Option<Vec<Entry>> {
     let payload = payload.get(..header.payload_len as usize)?;
     if header.codec != 1 {
@@ -131,8 +130,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Makes bytes that stand where a frame stands pass all its checksums. Magic, reserved bytes and the length of the
-/// payload (as long as the bytes are) are set; everything else stays what it says.
+/// Makes bytes at the position of a frame pass all its checksums. Sets the magic, the reserved bytes and the payload
+/// length (the number of bytes); everything else is unchanged.
 pub(crate) fn mend(bytes: &mut [u8], stream: StreamId, salt: u64) -> bool {
     let Some((head, payload)) = bytes.split_first_chunk_mut::<FRAME_HEADER_LEN>() else { return false };
     head[..4].copy_from_slice(&FRAME_MAGIC);
@@ -141,7 +140,7 @@ pub(crate) fn mend(bytes: &mut [u8], stream: StreamId, salt: u64) -> bool {
     mend_checksums(head, payload, stream, salt)
 }
 
-/// As [`mend`], but only the checksums: of the rows as far as they can be told, of the payload, of the header.
+/// Corrects the checksums only: of the rows as far as they can be decoded, of the payload, and of the header.
 pub(crate) fn mend_checksums(
     head: &mut [u8; FRAME_HEADER_LEN],
     payload: &mut [u8],
@@ -162,8 +161,8 @@ pub(crate) fn mend_checksums(
     true
 }
 
-/// Where the checksums of the rows stand, and what they should be. Stops at the first row that is none, and before
-/// hostile rows cost much.
+/// The positions and correct values of the row checksums. Stops at the first invalid row, and before hostile rows
+/// become expensive.
 fn row_checksums(payload: &[u8], stream: StreamId, seq: u64, mut time: u64) -> Vec<(usize, u32)> {
     let mut rest = Reader::new(payload);
     let (mut sums, mut before) = (Vec::new(), HashMap::<u16, Vec<u8>>::new());

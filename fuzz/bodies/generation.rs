@@ -1,19 +1,21 @@
-//! A generation file of hostile bytes: no block that is not what was written, and never a wrong answer. Whatever
-//! stands in the file, a projector over it answers as one that makes its tables from the log.
+//! A generation file of hostile bytes: no block differs from the written one, and no answer is wrong. A projector
+//! over the file answers like one that builds its tables from the log.
 //!
-//! The first byte says how the rest is used: bit 0, it is the whole file; otherwise it is a list of changes to a good
-//! file, each an u32 (its two upper bits say which part of the file), a length, and so many bytes. Bit 1: the header's
-//! checksum is made right. Bit 2: so is the table's, in a file that is given whole.
+//! The first byte controls the rest. Bit 0: the rest is the whole file; otherwise it is a list of changes to a valid
+//! file, each a u32 (its two upper bits select the region of the file), a length, and that number of bytes. Bit 1:
+//! the checksum of the header is corrected. Bit 2: the checksum of the table is corrected, in a whole file.
 
 use contexta::engine::bytes::Reader;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::codec::{self, CodecError};
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Event, Kind, PayloadVersion};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::projection::digest::TablesDigest;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::projection::{
-    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, TableKind, TableSpec, Tables,
+    Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, TableKind,
+    TableSpec, Tables,
 };
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
@@ -22,10 +24,14 @@ use std::sync::{Arc, OnceLock};
 
 /// The bytes are the whole file.
 pub(crate) const WHOLE_FILE: u8 = 1;
-/// The header's checksum is made right.
+/// The checksum of the header is corrected.
 pub(crate) const MEND_HEADER: u8 = 2;
-/// The table's checksum is made right, in a file given whole.
+/// The checksum of the table is corrected, in a whole file.
 pub(crate) const MEND_TABLE: u8 = 4;
+
+fn domain() -> Domain {
+    Domain::new("fuzz", 1).expect("the name is valid")
+}
 
 const HEADER_LEN: usize = 96;
 
@@ -45,19 +51,18 @@ pub(crate) fn run(data: &[u8]) {
     }
     disk.overwrite(&good.path, file.clone());
     blocks(disk.process(1).as_ref(), good, &file);
-    let answer =
-        projector(disk.process(1), false).digest().expect("a generation never keeps the log from being read");
+    let answer = projector(disk.process(1), false).digest().expect("the log is readable with any generation");
     assert_eq!(answer, good.digest, "a wrong answer");
 }
 
-/// Every block that is handed out is the one in the file; and the one that was written, if the file began as a good one.
+/// Every returned block is the one in the file, and the one that was written if the file started as a valid one.
 fn blocks(storage: &dyn Storage, good: &Good, file: &[u8]) {
     let Ok(generation) = Generation::open(storage, &good.path) else {
-        assert!(file != good.generation, "a good file opens");
+        assert!(file != good.generation, "a valid generation was rejected");
         return;
     };
     let count = generation.image_len().div_ceil(BLOCK_LEN as u64);
-    // Every block and its checksum stand in the file: its length bounds what was reserved for them.
+    // Every block and its checksum are in the file, so its length bounds the memory for them.
     assert_eq!((count + 1) * BLOCK_LEN as u64 + count * 4, file.len() as u64);
     let mut block = [0; BLOCK_LEN];
     for n in 0..count {
@@ -125,9 +130,9 @@ fn mend_header(file: &mut [u8]) {
     }
 }
 
-// ---- a good one
+// ---- a valid generation
 
-/// A small log, the generation made from it, and what its tables say.
+/// A small log, the generation built from it, and the digest of its tables.
 pub(crate) struct Good {
     log: Vec<(PathBuf, Vec<u8>)>,
     path: PathBuf,
@@ -135,48 +140,48 @@ pub(crate) struct Good {
     digest: TablesDigest,
 }
 
-/// Made once: the same bytes in every process.
+/// Built once: the same bytes in every process.
 pub(crate) fn good() -> &'static Good {
     static GOOD: OnceLock<Good> = OnceLock::new();
     GOOD.get_or_init(|| {
         let disk = SimDisk::new(1);
-        let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::default());
+        let log = Log::new(disk.process(1), PathBuf::from("/w/log"), LogOptions::new(domain()));
         let things: Vec<Thing> =
             (0..200).map(|n| Thing { key: n % 7, time: i64::from(n * 31 % 50) }).collect();
         for commit in things.chunks(9) {
-            log.append(commit, Durability::Flush).expect("the disk has room");
+            log.append(commit, Durability::Flush).expect("the disk has space");
         }
-        log.close().expect("the disk has room");
-        let digest = projector(disk.process(1), true).digest().expect("the tables are made");
+        log.close().expect("the disk has space");
+        let digest = projector(disk.process(1), true).digest().expect("the tables are built");
         let ends = |suffix: &str| -> Vec<PathBuf> {
             disk.paths().into_iter().filter(|p| p.to_string_lossy().ends_with(suffix)).collect()
         };
-        let read = |path: &Path| disk.read(path).expect("it is there");
+        let read = |path: &Path| disk.read(path).expect("the file exists");
         let path = ends(".gen").pop().expect("a generation was published");
         let generation = read(&path);
         let log = ends(".seg").into_iter().chain(ends("lock")).map(|p| (p.clone(), read(&p))).collect();
         let good = Good { log, path, generation, digest };
-        assert!(good.is_used(), "the good generation is used as it stands, else nothing is tested");
+        assert!(good.is_used(), "the valid generation is not used, so nothing is tested");
         good
     })
 }
 
 impl Good {
-    /// Whether a projector answers from the generation instead of making its own tables.
+    /// Returns true if a projector answers from the generation instead of building its own tables.
     fn is_used(&self) -> bool {
         let disk = SimDisk::new(2);
         for (path, bytes) in self.log.iter().chain([&(self.path.clone(), self.generation.clone())]) {
             disk.overwrite(path, bytes.clone());
         }
-        let notes = projector(disk.process(1), false).read(|view| Ok(view.notes().to_vec()));
+        let notes = projector(disk.process(1), false).catch_up();
         notes.is_ok_and(|notes| !notes.iter().any(|n| matches!(n, Note::Rebuilt { .. })))
     }
 }
 
 fn projector(storage: Arc<dyn Storage>, publish: bool) -> Projector<Thing> {
-    let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::default() };
-    let log = PathBuf::from("/w/log");
-    Projector::new(storage, log, PathBuf::from("/w/projections"), options, vec![Box::new(Things)])
+    let options = ProjectorOptions { publish, cache_bytes: 1 << 20, ..ProjectorOptions::new(domain()) };
+    let paths = ProjectorPaths { log: "/w/log".into(), generations: "/w/projections".into() };
+    Projector::new(storage, paths, options, vec![Box::new(Things)])
 }
 
 #[derive(Debug)]

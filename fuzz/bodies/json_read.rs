@@ -1,4 +1,5 @@
-//! JSON from any text: what is read is within the limits and has one canonical text, which reads back to itself.
+//! JSON from arbitrary text: an accepted value is within the limits and has one canonical text, which reads back to
+//! it.
 
 use contexta::contract::Value;
 use contexta::contract::json::read::{DEPTH_MAX, parse};
@@ -7,18 +8,18 @@ use contexta::contract::json::write::{canonical, pretty};
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(value) = parse(text) else { return };
-    assert_eq!(value.unwritable(DEPTH_MAX + 1), None, "what was read can be written");
+    assert_eq!(value.unwritable(DEPTH_MAX + 1), None, "an accepted value cannot be written");
     assert!(depth(&value) <= DEPTH_MAX, "deeper than the limit");
-    let written = canonical(&value).expect("what was read is finite");
+    let written = canonical(&value).expect("an accepted value is finite");
     let again = parse(&written).expect("canonical text is JSON");
-    assert_eq!(canonical(&again).expect("finite"), written, "canonical text reads back to itself");
-    // Indented text keeps the members that are null; only the spaces differ.
+    assert_eq!(canonical(&again).expect("finite"), written, "canonical text does not read back to itself");
+    // Indented text keeps members that are null, and otherwise differs in white space only.
     let indented = pretty(&value).expect("finite");
     let back = parse(&indented).expect("indented text is JSON");
     assert_eq!(pretty(&back).expect("finite"), indented);
     assert_eq!(canonical(&back).expect("finite"), written);
-    assert!(back == value, "indented text says the same");
-    // White space around and between changes nothing; a second value does.
+    assert!(back == value, "indented text differs");
+    // White space around and between tokens changes nothing; a second value does.
     assert!(parse(&format!(" \t\r\n{text} \n")).is_ok_and(|v| v == value));
     assert!(parse(&format!("{text} 0")).is_err());
 }

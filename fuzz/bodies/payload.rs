@@ -1,18 +1,19 @@
-//! Payloads of every kind from any bytes: a fact that can be written again and shown, or an unreadable entry; and never
-//! anything that keeps the entries beside it from being read. The first byte says the kind, the rest is the payload.
+//! Payloads of every kind from arbitrary bytes: a fact that can be written again and displayed, or an unreadable
+//! entry; entries beside it stay readable. The first byte selects the kind, the rest is the payload.
 
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Kind, PayloadVersion};
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::{Durability, Log, LogOptions};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::recovery::VerifyOptions;
+use contexta::recovery::{DumpItem, VerifyOptions};
 use contexta::{Contexta, Options, rewritten};
 use std::path::PathBuf;
 
-/// Every kind there is, and one that is none.
+/// All known kinds, and one unknown kind.
 pub(crate) const KINDS: [u16; 19] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 18, 19, 32, 33, 34, 48, 999];
 
-/// Which kind a sample of this first byte is of, in which version. Only every 256th has a version nobody wrote.
+/// The kind and version for a first byte. One value in 256 selects an unknown version.
 pub(crate) fn kind_of(first: u8) -> (Kind, PayloadVersion) {
     let kind = KINDS[usize::from(first) % KINDS.len()];
     (Kind(kind), PayloadVersion(if first == 0xff { 2 } else { 1 }))
@@ -23,25 +24,29 @@ pub(crate) fn run(data: &[u8]) {
     let (kind, version) = kind_of(*first);
     match rewritten(kind, version, payload) {
         Err(_) => {}
-        Ok(None) => assert!(kind.0 == 999 || version.0 == 2, "a known kind is known"),
+        Ok(None) => assert!(kind.0 == 999 || version.0 == 2, "a known kind was not recognised"),
         Ok(Some(again)) => {
-            assert!(again.len() <= payload.len(), "writing what was read makes it longer");
-            let thrice = rewritten(kind, version, &again).expect("what was written decodes");
-            assert_eq!(thrice, Some(again), "what was written is written again as the same bytes");
-            the_whole_way(kind, version, payload);
+            assert!(again.len() <= payload.len(), "the payload grew when it was written again");
+            let thrice = rewritten(kind, version, &again).expect("written bytes decode");
+            assert_eq!(thrice, Some(again), "the payload has no stable form");
+            store_and_query(kind, version, payload);
         }
     }
 }
 
-/// The entry in a log between two others: every question is answered, and the others are there.
-fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
+/// Stores the entry in a log between two others: every query is answered, and the others are present.
+fn store_and_query(kind: Kind, version: PayloadVersion, payload: &[u8]) {
     let disk = SimDisk::new(1);
     let open = || {
         let options = Options::new("/w").project("p").storage(disk.process(1)).detect_code_revision(false);
-        options.open().expect("a workspace opens")
+        options.open().expect("the workspace opens")
     };
     drop(open());
-    let log = Log::new(disk.process(2), PathBuf::from("/w/log"), LogOptions::default());
+    let log = Log::new(
+        disk.process(2),
+        PathBuf::from("/w/log"),
+        LogOptions::new(Domain::new("contexta-ml", 1).expect("the name is valid")),
+    );
     let ended = |status: u8| [&[0, 0, 10][..], b"run:beside", &[status]].concat();
     let mut rows = PendingEntries::new();
     for (kind, version, payload) in [
@@ -51,18 +56,15 @@ fn the_whole_way(kind: Kind, version: PayloadVersion, payload: &[u8]) {
     ] {
         rows.push(PendingEntry { kind, version, time: 0, payload });
     }
-    log.append_encoded(&rows, Durability::Flush).expect("the disk has room");
+    log.append_encoded(&rows, Durability::Flush).expect("the disk has space");
     drop(log);
     ask(&open());
 }
 
 fn ask(contexta: &Contexta) {
-    let mut dumped = 0;
-    let dump = contexta.dump_log(None, |entry| {
-        dumped += usize::from(entry.is_ok());
-        true
-    });
-    assert!(dump.is_ok() && dumped == 3, "{dump:?} {dumped}");
+    let items = contexta.dump_log(None).expect("a dump");
+    let dumped = items.filter(|item| matches!(item, Ok(DumpItem::Entry(_)))).count();
+    assert_eq!(dumped, 3);
     contexta.list_projects().expect("the projects");
     let runs = contexta.list_runs(None).expect("the runs").runs;
     for run in runs {
@@ -74,8 +76,8 @@ fn ask(contexta: &Contexta) {
     }
     let mut lines = Vec::new();
     let filter = contexta::ExportFilter::default();
-    contexta.export_jsonl(&mut lines, &filter, None, &|_, _| {}).expect("an export");
+    contexta.export_jsonl(&mut lines, &filter).expect("an export");
     contexta.digest().expect("the digest");
-    let report = contexta.verify(VerifyOptions::default(), &|_, _| {});
-    report.expect("verify names what is wrong instead of failing");
+    let report = contexta.verify(VerifyOptions::default());
+    report.expect("verify reports findings instead of failing");
 }

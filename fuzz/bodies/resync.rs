@@ -1,30 +1,33 @@
-//! A whole segment file of hostile bytes through the reader, in both modes: exactly the commits that a slow search
-//! finds, in order, and every number passed over named by exactly one gap in its place.
+//! A whole segment file of hostile bytes, read in both modes: exactly the commits that a slow search finds, in order,
+//! and every number that is passed over is part of exactly one gap at that position.
 //!
-//! The first byte says how the rest is used: bit 0, checksums of what stands where frames could are made right; bit 1,
-//! another segment stands behind this one; bit 2, the bytes are the whole file and not what follows its header.
+//! The first byte controls the rest. Bit 0: checksums at possible positions of frames are corrected. Bit 1: another
+//! segment follows. Bit 2: the bytes are the whole file and not only the part after the header.
 
 use super::frame::{SALT, STREAM, mend_checksums};
 use contexta::engine::chain::Chain;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Gap, Seq};
-use contexta::engine::log::frame::{FRAME_HEADER_LEN, FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::directory::ResumePoint;
+use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
+use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
+use contexta::engine::log::mark::Mark;
 use contexta::engine::log::names::segment_path;
-use contexta::engine::log::reader::{Item, ScanMode, StreamReader};
-use contexta::engine::log::segment::{FRAMES_AT, Mark, SegmentHeader};
-use contexta::engine::log::stream::ResumePoint;
+use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Checksums are made right.
+/// Checksums are corrected.
 pub(crate) const MEND: u8 = 1;
-/// Another segment stands behind.
+/// Another segment follows.
 pub(crate) const BEHIND: u8 = 2;
 /// The bytes are the whole file.
 pub(crate) const WHOLE_FILE: u8 = 4;
 
-/// What the segment behind begins with.
+/// The sequence number of the first entry in the following segment.
 const BASE_BEHIND: Seq = Seq(1000);
 
 pub(crate) fn run(data: &[u8]) {
@@ -45,16 +48,16 @@ pub(crate) fn run(data: &[u8]) {
     let storage = disk.process(1);
     let follow = read(&storage, log, ScanMode::Follow, ResumePoint::START);
     let full = read(&storage, log, ScanMode::Full, ResumePoint::START);
-    assert_eq!(follow.entries, full.entries, "the modes agree about what there is");
+    assert_eq!(follow.entries, full.entries, "the modes differ");
     assert_eq!(follow.next, full.next);
     if flags & WHOLE_FILE == 0 {
         let (entries, mut next) = search(&file);
         if flags & BEHIND != 0 {
             next = next.max(BASE_BEHIND);
         }
-        assert_eq!((&follow.entries, follow.next), (&entries, next), "as the slow search finds them");
+        assert_eq!((&follow.entries, follow.next), (&entries, next), "the reader and the slow search differ");
     }
-    // Whoever reads on from where it ended finds nothing twice.
+    // Reading on from the end returns nothing twice.
     let later = read(&storage, log, ScanMode::Follow, follow.resume);
     assert_eq!((later.entries.len(), later.next), (0, follow.next));
 }
@@ -65,6 +68,7 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
         stream: STREAM,
         home: None,
         origin: None,
+        domain: Domain::new("fuzz", 1).expect("the name is valid"),
         base,
         chain: Chain::ORIGIN,
         salt: SALT,
@@ -73,8 +77,8 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
     }
 }
 
-/// Makes right the checksums of whatever begins with a frame's magic at a multiple of eight, but for those whose
-/// reserved bytes are not zero: some must stay broken.
+/// Corrects the checksums of everything that begins with the magic of a frame at a multiple of eight, except where
+/// the reserved bytes are not zero, so that some frames stay invalid.
 fn mend(file: &mut [u8]) {
     let mut at = FRAMES_AT as usize;
     while at + FRAME_HEADER_LEN <= file.len() {
@@ -103,7 +107,7 @@ struct Read {
     resume: ResumePoint,
 }
 
-/// Reads everything, and holds it to the promises every reading keeps.
+/// Reads everything and checks the promises of every reading.
 fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint) -> Read {
     let mut reader = StreamReader::open_at(storage, log, STREAM, mode, at).expect("the directory lists");
     let (mut entries, mut expected, mut open): (Vec<Entry>, Seq, Option<Gap>) = (Vec::new(), at.next, None);
@@ -118,7 +122,7 @@ fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint)
                 }
             }
             Item::Gap(gap) => {
-                assert!(open.is_none(), "nothing follows what has no end");
+                assert!(open.is_none(), "an item follows an open gap");
                 assert_eq!((gap.stream, gap.first), (STREAM, expected));
                 assert!(gap.last.is_none_or(|last| last >= gap.first));
                 expected = gap.last.map_or(expected, Seq::next);
@@ -129,11 +133,11 @@ fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint)
             }
         }
     }
-    assert_eq!(reader.next_seq(), expected, "numbers were passed over in silence");
+    assert_eq!(reader.next_seq(), expected, "numbers were skipped without a gap");
     Read { entries, next: expected, resume: reader.resume_point() }
 }
 
-/// The entries of a segment and the number after them, by trying every place from the front to the back.
+/// The entries of a segment and the number after them, found by trying every position in order.
 fn search(file: &[u8]) -> (Vec<Entry>, Seq) {
     let (mut entries, mut next) = (Vec::new(), Seq::FIRST);
     let mut at = FRAMES_AT as usize;
@@ -166,9 +170,9 @@ fn whole(file: &[u8], at: usize) -> Option<(FrameHeader, &[u8])> {
     header.matches(payload, salt).then(|| (header, &payload[..header.payload_len as usize]))
 }
 
-/// The next whole frame behind `at`, as far as the bytes allowed to candidates go.
+/// The next complete frame after `at`, within the bytes that candidates may have.
 fn later(file: &[u8], at: usize) -> Option<usize> {
-    // Zeros are passed over before the search begins, so that they cost nothing; there is no candidate in them.
+    // Zeros are skipped before the search begins, so they cost nothing; no candidate lies in them.
     let mut left = 64u64 << 20;
     for at in (at + 8..file.len()).step_by(8) {
         let Some(header) = FrameHeader::decode(&file[at..], frame_salt(SALT, at as u64)) else { continue };

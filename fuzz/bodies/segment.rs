@@ -1,13 +1,14 @@
-//! A segment's header area and its marks from any bytes: what is accepted is written back as it was. Headers are tried
-//! as they stand and once more with their checksums made right.
+//! The header area and the marks of a segment from arbitrary bytes: accepted values are written back unchanged.
+//! Headers are tried unchanged, and again with corrected checksums.
 
 use contexta::engine::bytes::is_zero;
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{Seq, StreamId};
-use contexta::engine::log::segment::{
-    FRAMES_AT, HeaderFault, Mark, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
+use contexta::engine::log::directory::read_headers;
+use contexta::engine::log::header::{
+    FRAMES_AT, HeaderFault, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
 };
-use contexta::engine::log::stream::read_headers;
+use contexta::engine::log::mark::Mark;
 use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::sim::SimDisk;
 use std::path::Path;
@@ -47,16 +48,16 @@ fn one(bytes: &[u8]) {
     }
 }
 
-/// The two copies as the table of FORMAT.md, "Header", decides between them.
+/// Chooses between the two copies according to the table of FORMAT.md, "Header".
 fn area(bytes: &[u8]) {
     let disk = SimDisk::new(1);
     disk.overwrite(Path::new("/segment"), bytes.to_vec());
-    let file = disk.process(1).open(Path::new("/segment"), OpenMode::Read).expect("it was just written");
+    let file = disk.process(1).open(Path::new("/segment"), OpenMode::Read).expect("the file exists");
     let area = bytes.get(..FRAMES_AT as usize).unwrap_or(bytes);
     let copies = [0, SECOND_HEADER_AT as usize]
         .map(|at| SegmentHeader::decode_one(area.get(at..).unwrap_or_default()));
     let [first, second] = &copies;
-    // The place is the second copy's, so that a first one may be of another place.
+    // The expected identity is that of the second copy, so that the first copy may have another one.
     let place = |header: &SegmentHeader| (header.stream, header.base);
     let here = second.as_ref().or(first.as_ref()).map_or((StreamId([3; 16]), Seq::FIRST), place);
     let headers = read_headers(file.as_ref(), here.0, here.1).expect("the simulated disk reads");
@@ -67,7 +68,7 @@ fn area(bytes: &[u8]) {
         (Err(HeaderFault::Newer { .. }), Err(HeaderFault::Newer { .. }), _) => {}
         (Err(HeaderFault::Newer { .. }), Err(HeaderFault::Damaged), Err(HeaderFault::Newer { .. })) => {}
         (Err(HeaderFault::Damaged), Err(HeaderFault::Damaged), Err(HeaderFault::Damaged)) => {}
-        other => panic!("no row of the table says {other:?}"),
+        other => panic!("no row of the table gives {other:?}"),
     }
     let short = area.len() < FRAMES_AT as usize;
     assert_eq!(headers.unfinished, short || (headers.header.is_err() && is_zero(area)));

@@ -1,5 +1,5 @@
-//! Damage by the block: zeroed, copied, moved and exchanged blocks of 512 bytes and 4 KiB, and segments that are
-//! missing, doubled or somebody else's. Nothing foreign and nothing twice is ever accepted.
+//! Damage in blocks: zeroed, copied, moved and exchanged blocks of 512 bytes and 4 KiB, and segments that are
+//! missing, duplicated or foreign. No foreign and no duplicate entry is accepted.
 
 use crate::sim::damage::{KnownLog, Segment, Shape, Truth, short};
 use crate::sim::seeds::for_each_seed;
@@ -11,7 +11,7 @@ fn log_of(seed: u64, tags: (usize, usize)) -> KnownLog {
     KnownLog::new(Shape { seed, streams: 3, segment_bytes: 6_400, bytes: 40 << 10, tags, commit: 1 })
 }
 
-/// A block of a segment: stream, segment, its bytes.
+/// A block of a segment: stream, segment, range of bytes.
 #[derive(Debug, Clone)]
 struct Block {
     stream: usize,
@@ -43,7 +43,7 @@ impl Block {
         self.segment(known).bytes[self.range.clone()].to_vec()
     }
 
-    /// Puts other bytes there; what is too long is cut, what is too short leaves the rest as it was.
+    /// Overwrites a block; excess bytes are dropped, and missing bytes leave the rest of the block unchanged.
     fn put(&self, known: &KnownLog, content: &[u8]) {
         let disk = &known.workspace.disk;
         let path = &self.segment(known).path;
@@ -88,7 +88,7 @@ fn damage_every_block(known: &KnownLog, len: usize) {
 
 #[test]
 fn blocks_of_512_bytes_zeroed_copied_moved_and_exchanged() {
-    // Frames of 256 bytes, so that whole ones are moved about; and frames of all lengths.
+    // Frames of 256 bytes, so that whole frames move, and frames of all lengths.
     for_each_seed(&[1, 2], |seed| {
         damage_every_block(&log_of(seed, if seed % 2 == 1 { (190, 1) } else { (10, 300) }), 512);
     });
@@ -101,21 +101,22 @@ fn blocks_of_4096_bytes_zeroed_copied_moved_and_exchanged() {
     });
 }
 
-/// All streams are as they should be, or the named one is found foreign.
+/// Asserts that all streams are unchanged, or that the named one is reported as foreign.
 fn check_all(known: &KnownLog, context: &dyn Fn() -> String) {
     known.streams.iter().for_each(|truth| truth.check(&known.workspace, context));
 }
 
-/// The copy adds nothing to what its stream holds, and is said to be foreign.
+/// Asserts that the copy adds nothing to its stream and is reported as foreign.
 fn check_foreign(known: &KnownLog, truth: &Truth, base: Seq, context: &dyn Fn() -> String) {
     truth.check_nothing_wrong(&known.workspace, context);
     let scan = known.workspace.scan(truth.stream, ScanMode::Full);
-    let said = |f: &&contexta::engine::log::Finding| f.kind == FindingKind::Foreign && f.segment == base;
-    assert_eq!(scan.findings.iter().filter(said).count(), 1, "{}: {:?}", context(), scan.findings);
+    let is_foreign =
+        |f: &&contexta::engine::log::Finding| f.kind == FindingKind::Foreign && f.segment == base;
+    assert_eq!(scan.findings.iter().filter(is_foreign).count(), 1, "{}: {:?}", context(), scan.findings);
 }
 
 #[test]
-fn segments_missing_doubled_and_from_elsewhere() {
+fn missing_duplicate_and_foreign_segments_are_reported() {
     for_each_seed(&[1, 2, 3], |seed| {
         let known = log_of(seed, (10, 300));
         let elsewhere = log_of(seed + 1_000_000, (10, 300));
@@ -125,17 +126,17 @@ fn segments_missing_doubled_and_from_elsewhere() {
                 disk.remove_tree(&segment.path);
                 truth.check_missing(&known.workspace, segment.base);
                 known.restore(segment);
-                // Under a name of its own: between two others, and behind the last.
+                // With a name of its own: between two other segments, and after the last.
                 for base in [segment.base.next(), Seq(100_000)] {
                     let path = names::segment_path(&known.workspace.log_dir(), truth.stream, base);
                     if disk.read(&path).is_none() {
                         disk.overwrite(&path, segment.bytes.clone());
-                        let context = || format!("{} doubled as {base}", short(&segment.path));
+                        let context = || format!("{} duplicated as {base}", short(&segment.path));
                         check_foreign(&known, truth, base, &context);
                         disk.remove_tree(&path);
                     }
                 }
-                // In another's place: another segment of the stream, another stream's, another workspace's.
+                // In place of another segment: one of the same stream, of another stream, of another workspace.
                 let others = known.streams.iter().chain(&elsewhere.streams).flat_map(|t| &t.segments);
                 for other in others.filter(|other| other.path != segment.path || other.bytes != segment.bytes)
                 {
@@ -151,7 +152,7 @@ fn segments_missing_doubled_and_from_elsewhere() {
 }
 
 #[test]
-fn a_foreign_block_over_the_first_header_does_not_cost_the_segment() {
+fn foreign_block_over_the_first_header_does_not_lose_the_segment() {
     let known = log_of(1, (10, 300));
     let [first, second] = [&known.streams[0].segments[0], &known.streams[1].segments[0]];
     let mut bytes = first.bytes.clone();

@@ -1,11 +1,11 @@
-//! A crash at every operation: the process is killed, or the power goes and any part of what was not synced is left;
-//! then another process goes on.
+//! A crash at every operation: the process is killed, or the power is cut and any part of the unsynced data survives;
+//! then another process continues.
 
 use crate::domain::Workspace;
 use crate::sim::machine::{Breakdown, Machine, Records, Step, aftermath, check_tables, script};
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::storage::sim::{Fault, Moment, Survival};
 
 pub(crate) const SMALL: u64 = FRAMES_AT + 1_500;
@@ -18,16 +18,16 @@ pub(crate) fn killed_at(seed: u64, script: &[Step], change: u64) -> Machine {
     machine
 }
 
-/// What may become of a machine whose process was killed just now: nothing more, or the power goes too.
+/// The outcomes of a killed process: only the kill, or also a power cut with each kind of survival.
 pub(crate) fn futures(dice: &mut Dice, unsynced: usize) -> Vec<Option<Survival>> {
     let front = Survival::First(dice.below(unsynced + 1));
     let some = Survival::Subset(dice.next());
     vec![None, Some(Survival::Dropped), Some(Survival::Kept), Some(front), Some(some)]
 }
 
-/// The machine as it is after that.
-pub(crate) fn come(machine: &mut Machine, future: Option<Survival>) -> Result<Machine, String> {
-    // Everything that is visible now, somebody has seen.
+/// The disk after this outcome.
+pub(crate) fn apply_outcome(machine: &mut Machine, future: Option<Survival>) -> Result<Machine, String> {
+    // All entries that are visible now count as seen.
     machine.records.check_log(&machine.workspace, Breakdown::Kill)?;
     let workspace = Workspace { disk: machine.workspace.disk.fork(), ..machine.workspace.clone() };
     if let Some(survival) = future {
@@ -39,8 +39,8 @@ pub(crate) fn come(machine: &mut Machine, future: Option<Survival>) -> Result<Ma
     Ok(after)
 }
 
-/// The next process goes on, and everything is as it should be.
-pub(crate) fn go_on(mut after: Machine) -> Result<(), String> {
+/// The next process continues, and all promises are checked.
+pub(crate) fn recover_and_check(mut after: Machine) -> Result<(), String> {
     for step in aftermath() {
         after.step(step).map_err(|e| format!("{step:?} after it: {e}"))?;
     }
@@ -48,7 +48,7 @@ pub(crate) fn go_on(mut after: Machine) -> Result<(), String> {
 }
 
 #[test]
-fn a_crash_at_every_change_of_a_long_run_loses_nothing_promised() {
+fn crash_at_every_change_loses_no_acknowledged_entry() {
     for_each_seed(&[1], |seed| {
         let script = script(seed, 240);
         let whole = killed_at(seed, &script, u64::MAX);
@@ -59,27 +59,27 @@ fn a_crash_at_every_change_of_a_long_run_loses_nothing_promised() {
             let mut machine = killed_at(seed, &script, change);
             for future in futures(&mut dice, machine.workspace.disk.unsynced_changes()) {
                 let context = |e| format!("killed at change {change}, then {future:?}: {e}");
-                let after = come(&mut machine, future).map_err(context);
-                after.and_then(|after| go_on(after).map_err(context)).unwrap();
+                let after = apply_outcome(&mut machine, future).map_err(context);
+                after.and_then(|after| recover_and_check(after).map_err(context)).unwrap();
             }
         }
     });
 }
 
-/// A power cut takes entries out of the middle of a file that looks as it did before; tables that were published with
-/// them are not believed.
+/// A power cut removes entries from the middle of a file that looks unchanged; tables that were published with these
+/// entries are not used.
 #[test]
-fn entries_that_a_power_cut_took_are_gone_from_the_tables_that_had_them() {
+fn entries_lost_in_a_power_cut_are_removed_from_published_tables() {
     let mut lost = 0;
     for seed in 0..30 {
         let steps = [Step::Append { entries: 3, durability: Durability::Flush }; 6];
         let mut machine = killed_at(seed, &[&steps[..], &[Step::Read, Step::Wait]].concat(), u64::MAX);
         let before = machine.workspace.entries().len();
-        let after = come(&mut machine, Some(Survival::Subset(seed))).unwrap();
+        let after = apply_outcome(&mut machine, Some(Survival::Subset(seed))).unwrap();
         lost += before - after.workspace.entries().len();
         check_tables(&after.workspace, &after.workspace.projector(9, true))
             .map_err(|e| format!("seed {seed}: {e}"))
             .unwrap();
     }
-    assert!(lost > 0, "no power cut took anything");
+    assert!(lost > 0, "no power cut lost an entry");
 }

@@ -1,24 +1,24 @@
-//! A log whose content is known to the byte, and what a reader may and must say after its files were changed.
+//! A log with known bytes, and the results that a reader may return after its files were changed.
 
-use crate::domain::{Frame, Scan, Told, Toy, Workspace};
+use crate::domain::{Acknowledgements, Frame, Scan, Toy, Workspace};
 use crate::sim::seeds::Dice;
 use contexta::engine::entry::{Entry, Seq, StreamId};
 use contexta::engine::log::frame::{FrameHeader, frame_salt};
-use contexta::engine::log::segment::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
+use contexta::engine::log::header::{FRAMES_AT, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SegmentHeader};
 use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
 use std::path::{Path, PathBuf};
 
-/// What a log to damage is made of.
+/// The sizes of a log that is to be damaged.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) seed: u64,
     pub(crate) streams: usize,
     pub(crate) segment_bytes: u64,
-    /// The least length of all its segments together.
+    /// The minimum total length of its segments.
     pub(crate) bytes: usize,
-    /// The lengths of tags: a least one, and by how much they differ.
+    /// The minimum length of a tag and the range of lengths above it.
     pub(crate) tags: (usize, usize),
-    /// The greatest number of entries in a commit.
+    /// The maximum number of entries in a commit.
     pub(crate) commit: usize,
 }
 
@@ -30,7 +30,7 @@ struct MarkPlace {
     next: Seq,
 }
 
-/// A segment as it was written.
+/// A segment as written.
 #[derive(Debug)]
 pub(crate) struct Segment {
     pub(crate) base: Seq,
@@ -38,7 +38,7 @@ pub(crate) struct Segment {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What a stream truly holds.
+/// The true content of a stream.
 #[derive(Debug)]
 pub(crate) struct Truth {
     pub(crate) stream: StreamId,
@@ -48,18 +48,18 @@ pub(crate) struct Truth {
     marks: Vec<MarkPlace>,
 }
 
-/// A log, and what it truly holds.
+/// A log and its true content.
 #[derive(Debug)]
 pub(crate) struct KnownLog {
     pub(crate) workspace: Workspace,
     pub(crate) streams: Vec<Truth>,
 }
 
-/// Zeros kept behind the last frame of a segment, as a killed writer leaves them that had kept room.
+/// Zeros behind the last frame of a segment, as a killed writer leaves them after reserving space.
 const ZEROS_KEPT: usize = 48;
 
-/// Where the frames of a segment end, and the marks among them.
-fn walk(base: Seq, bytes: &[u8]) -> (usize, Vec<MarkPlace>) {
+/// The end of the frames of a segment, and the marks among them.
+fn frames_end(base: Seq, bytes: &[u8]) -> (usize, Vec<MarkPlace>) {
     let salt = SegmentHeader::decode_one(bytes).unwrap().salt;
     let (mut at, mut marks) = (FRAMES_AT as usize, Vec::new());
     while let Some(header) =
@@ -75,14 +75,14 @@ fn walk(base: Seq, bytes: &[u8]) -> (usize, Vec<MarkPlace>) {
 }
 
 impl KnownLog {
-    /// Streams of several segments; every second one is closed, the others end as a kill leaves them.
+    /// Streams of several segments; every second one is closed, the others end as after a kill.
     pub(crate) fn new(shape: Shape) -> KnownLog {
         let mut dice = Dice::new(shape.seed);
         let workspace = Workspace::new(shape.seed, shape.segment_bytes);
-        let mut told = Told::default();
+        let mut acked = Acknowledgements::default();
         let logs: Vec<Log> = (0..shape.streams).map(|n| workspace.log(n as u32)).collect();
         let length = |workspace: &Workspace| -> usize {
-            workspace.segments().iter().map(|p| walk(Seq(1), &workspace.disk.read(p).unwrap()).0).sum()
+            workspace.segments().iter().map(|p| frames_end(Seq(1), &workspace.disk.read(p).unwrap()).0).sum()
         };
         while length(&workspace) < shape.bytes {
             for log in &logs {
@@ -92,7 +92,7 @@ impl KnownLog {
                     Toy::Tag { key: dice.bytes(len) }
                 };
                 let events: Vec<Toy> = (0..count).map(tag).collect();
-                told.append(log, &events, Durability::Flush).unwrap();
+                acked.append(log, &events, Durability::Flush).unwrap();
             }
         }
         for (n, log) in logs.into_iter().enumerate() {
@@ -103,14 +103,14 @@ impl KnownLog {
         }
         for path in workspace.segments() {
             let mut bytes = workspace.disk.read(&path).unwrap();
-            let (end, marks) = walk(Seq(1), &bytes);
+            let (end, marks) = frames_end(Seq(1), &bytes);
             assert!(bytes[end..].iter().all(|b| *b == 0));
             bytes.resize(end + if marks.is_empty() { ZEROS_KEPT } else { 0 }, 0);
             workspace.disk.overwrite(&path, bytes);
         }
         let streams = workspace.streams().into_iter().map(|stream| Truth::of(&workspace, stream)).collect();
         let known = KnownLog { workspace, streams };
-        assert_eq!(known.streams.iter().map(|t| t.entries.len()).sum::<usize>(), told.entries.len());
+        assert_eq!(known.streams.iter().map(|t| t.entries.len()).sum::<usize>(), acked.entries.len());
         assert!(known.streams.iter().all(|t| t.segments.len() > 1), "each stream has several segments");
         known
     }
@@ -119,7 +119,7 @@ impl KnownLog {
         self.streams.iter().flat_map(|t| &t.segments).map(|s| s.bytes.len()).sum()
     }
 
-    /// All segments are again as they were written.
+    /// Restores all segments as they were written.
     pub(crate) fn restore(&self, segment: &Segment) {
         self.workspace.disk.overwrite(&segment.path, segment.bytes.clone());
     }
@@ -136,25 +136,25 @@ impl Truth {
             if path.parent() == Some(&names::stream_dir(&workspace.log_dir(), stream)) {
                 let base = names::parse_segment(&name).unwrap();
                 let bytes = workspace.disk.read(&path).unwrap();
-                marks.extend(walk(base, &bytes).1);
+                marks.extend(frames_end(base, &bytes).1);
                 segments.push(Segment { base, path, bytes });
             }
         }
         Truth { stream, segments, entries: scan.entries, frames: scan.frames, marks }
     }
 
-    /// Holds both ways of reading to what the files now allow. `context` says what was done to them.
+    /// Checks both modes of reading against the changed files. `context` names the change.
     pub(crate) fn check(&self, workspace: &Workspace, context: &dyn Fn() -> String) {
-        let left = Left::of(self, workspace);
+        let remaining = Remaining::of(self, workspace);
         for mode in [ScanMode::Full, ScanMode::Follow] {
             let scan = workspace.scan(self.stream, mode);
-            if let Err(fault) = left.check(self, &scan, mode) {
-                panic!("{}, {mode:?}: {fault}\n{left:?}\n{:?}", context(), Said(&scan));
+            if let Err(fault) = remaining.check(self, &scan, mode) {
+                panic!("{}, {mode:?}: {fault}\n{remaining:?}\n{:?}", context(), Summary(&scan));
             }
         }
     }
 
-    /// Every entry that is read is true, and what is not is named (a scan holds the reader to that).
+    /// Every entry that is read is true. The scan itself checks that missing numbers are named.
     pub(crate) fn check_nothing_wrong(&self, workspace: &Workspace, context: &dyn Fn() -> String) {
         for mode in [ScanMode::Full, ScanMode::Follow] {
             for entry in workspace.scan(self.stream, mode).entries {
@@ -164,7 +164,7 @@ impl Truth {
         }
     }
 
-    /// One segment is missing: exactly its numbers are, if another one stands behind it.
+    /// One segment is missing: exactly its numbers are reported if another segment follows.
     pub(crate) fn check_missing(&self, workspace: &Workspace, base: Seq) {
         let at = self.segments.iter().position(|s| s.base == base).unwrap();
         let numbers = self.segments.get(at + 1).map(|next| (base.0, next.base.0 - 1));
@@ -182,10 +182,10 @@ impl Truth {
     }
 }
 
-/// A scan without its entries' payloads.
-struct Said<'a>(&'a Scan);
+/// A scan without the payloads of its entries.
+struct Summary<'a>(&'a Scan);
 
-impl std::fmt::Debug for Said<'_> {
+impl std::fmt::Debug for Summary<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Scan { entries, gaps, findings, tail, next, .. } = self.0;
         let seqs: Vec<u64> = entries.iter().map(|e| e.stamp.seq.0).collect();
@@ -193,24 +193,24 @@ impl std::fmt::Debug for Said<'_> {
     }
 }
 
-/// What the changed files still hold of a stream.
+/// The remaining content of a stream after the change.
 #[derive(Debug)]
-struct Left {
-    /// The frames that are as they were.
+struct Remaining {
+    /// The unchanged frames.
     frames: Vec<Frame>,
-    /// What is missing although something bounds it.
+    /// The missing ranges that are bounded by something intact.
     missing: Vec<(u64, u64)>,
-    /// The number after the last entry that anything intact tells of.
+    /// The number after the last entry of which intact data gives evidence.
     next: Seq,
-    /// Whether there were entries from there on.
+    /// True if entries at and after `next` are lost.
     lost_end: bool,
-    /// Whether the last bytes look as if nothing had ever stood behind them.
+    /// True if the last bytes look as if nothing had ever followed them.
     silent_end: bool,
     changed: bool,
 }
 
-impl Left {
-    fn of(truth: &Truth, workspace: &Workspace) -> Left {
+impl Remaining {
+    fn of(truth: &Truth, workspace: &Workspace) -> Remaining {
         let now: Vec<Option<Vec<u8>>> = truth.segments.iter().map(|s| workspace.disk.read(&s.path)).collect();
         let same = |n: usize, (from, to): (u64, u64)| {
             let range = from as usize..to as usize;
@@ -220,10 +220,11 @@ impl Left {
         let header_len = SEGMENT_HEADER_LEN as u64;
         let copies =
             |n| same(n, (0, header_len)) || same(n, (SECOND_HEADER_AT, SECOND_HEADER_AT + header_len));
-        // A segment without a header is read with the salt that the next header repeats.
-        let there = |n: usize| now[n].is_some();
-        let next_there = |n: usize| (n + 1..now.len()).find(|n| there(*n));
-        let readable = |n: usize| there(n) && (copies(n) || next_there(n) == Some(n + 1) && copies(n + 1));
+        // A segment without a header is readable with the salt that the next header repeats.
+        let exists = |n: usize| now[n].is_some();
+        let next_existing = |n: usize| (n + 1..now.len()).find(|n| exists(*n));
+        let readable =
+            |n: usize| exists(n) && (copies(n) || next_existing(n) == Some(n + 1) && copies(n + 1));
         let at = |segment: Seq| truth.segments.iter().position(|s| s.base == segment).unwrap();
         let whole = |segment: Seq, bytes| readable(at(segment)) && same(at(segment), bytes);
         let frames: Vec<Frame> = truth.frames.iter().filter(|f| whole(f.segment, f.bytes)).copied().collect();
@@ -240,8 +241,8 @@ impl Left {
             }
             expected = last + 1;
         }
-        // Where the last segment that is there ends, as far as it is intact.
-        let silent_end = (0..now.len()).rev().find(|n| there(*n)).is_none_or(|n| {
+        // The end of the intact data of the last existing segment.
+        let silent_end = (0..now.len()).rev().find(|n| exists(*n)).is_none_or(|n| {
             let base = truth.segments[n].base;
             let frame_ends = frames.iter().filter(|f| f.segment == base).map(|f| f.bytes.1);
             let mark_ends = marks.iter().filter(|m| m.segment == base).map(|m| m.bytes.1);
@@ -251,16 +252,16 @@ impl Left {
         });
         let changed = now.iter().zip(&truth.segments).any(|(now, s)| now.as_ref() != Some(&s.bytes));
         let lost_end = truth.entries.last().is_some_and(|e| e.stamp.seq >= next);
-        Left { frames, missing, next, lost_end, silent_end, changed }
+        Remaining { frames, missing, next, lost_end, silent_end, changed }
     }
 
     fn check(&self, truth: &Truth, scan: &Scan, mode: ScanMode) -> Result<(), &'static str> {
         let expected = self.frames.iter().flat_map(|f| truth.entries_of(f));
         if !scan.entries.iter().eq(expected) {
-            return Err("other entries are read than those that are intact");
+            return Err("the entries read differ from the intact ones");
         }
         if scan.missing() != self.missing {
-            return Err("other numbers are said to be missing than those that are");
+            return Err("the reported missing numbers differ from the actual ones");
         }
         let open: Vec<Seq> = scan.gaps.iter().filter(|g| g.last.is_none()).map(|g| g.first).collect();
         let unfinished = matches!(scan.tail, Tail::Unfinished { .. });
@@ -269,13 +270,13 @@ impl Left {
             ScanMode::Follow => open == [self.next] || unfinished,
         };
         if self.lost_end && !end_said && !self.silent_end {
-            return Err("the end is lost and nothing is said");
+            return Err("the end is lost and not reported");
         }
         if !self.changed && !scan.is_clean() {
-            return Err("something is said of a log that is as it was");
+            return Err("an unchanged log has findings");
         }
         if self.changed && !self.silent_end && scan.is_clean() {
-            return Err("the files were changed and nothing is said");
+            return Err("the changed files have no findings");
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! An error at every operation: I/O errors, a full disk, interrupted and short reads and writes, failed syncs that
-//! lose what they should have saved. The caller is told, and what was promised stays.
+//! lose data. The error is reported, and acknowledged entries are present.
 
 use crate::domain::Workspace;
-use crate::sim::crash::{SMALL, come, go_on};
+use crate::sim::crash::{SMALL, apply_outcome, recover_and_check};
 use crate::sim::machine::{Machine, Records, Step, script};
 use crate::sim::seeds::for_each_seed;
 use contexta::engine::entry::StreamId;
@@ -10,20 +10,20 @@ use contexta::engine::log::{Durability, ScanMode};
 use contexta::engine::storage::sim::{Fault, Moment, Survival};
 use std::io;
 
-/// What befalls a process at one of its operations.
+/// Faults of a process from one of its operations on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
     Error(io::ErrorKind),
-    /// Two operations in a row fail: that which should put the first failure right as well.
+    /// Two operations in a row fail: the second is the repair of the first failure.
     Errors,
-    /// A write arrives by half, and its other half fails: a disk that is full in the middle of a frame.
+    /// Half of a write succeeds and the other half fails: the disk is full in the middle of a frame.
     Half,
-    /// As before, and what should put it right fails too.
-    HalfAndStuck,
-    /// The operation takes its full effect, and an error is returned.
+    /// Like `Half`, and the repair fails too.
+    HalfAndRepairFails,
+    /// The operation takes full effect and returns an error.
     ErrorAfter(io::ErrorKind),
-    /// As before, and the next operation, which should undo the effect, fails without one.
-    ErrorAfterAndStuck,
+    /// Like `ErrorAfter`, and the next operation, which should undo the effect, fails without one.
+    ErrorAfterAndUndoFails,
     Short,
 }
 
@@ -31,73 +31,75 @@ impl Trouble {
     fn operations(self) -> u64 {
         match self {
             Trouble::Error(_) | Trouble::ErrorAfter(_) | Trouble::Short => 1,
-            Trouble::Errors | Trouble::Half | Trouble::ErrorAfterAndStuck => 2,
-            Trouble::HalfAndStuck => 3,
+            Trouble::Errors | Trouble::Half | Trouble::ErrorAfterAndUndoFails => 2,
+            Trouble::HalfAndRepairFails => 3,
         }
     }
 
-    /// Whether what went wrong can be put right, so that the log is as it was.
-    fn can_be_put_right(self) -> bool {
-        !matches!(self, Trouble::Errors | Trouble::HalfAndStuck | Trouble::ErrorAfterAndStuck)
+    /// Returns true if the failure can be repaired, so that the log is unchanged.
+    fn is_repairable(self) -> bool {
+        !matches!(self, Trouble::Errors | Trouble::HalfAndRepairFails | Trouble::ErrorAfterAndUndoFails)
     }
 
-    /// Whether nobody but the storage seam may notice.
-    fn passes_unseen(self) -> bool {
+    /// Returns true if the fault is handled below the callers of the storage.
+    fn is_transparent(self) -> bool {
         matches!(self, Trouble::Short | Trouble::Error(io::ErrorKind::Interrupted))
     }
 
-    /// What befalls the `n`th of its operations.
+    /// Returns the fault of the `n`th operation, counted from the first faulty one.
     fn fault(self, n: u64) -> Fault {
         match self {
             Trouble::Error(kind) => Fault::Error(kind),
             Trouble::Short => Fault::Short,
             Trouble::ErrorAfter(kind) => Fault::ErrorAfter(kind),
-            Trouble::ErrorAfterAndStuck if n == 0 => Fault::ErrorAfter(io::ErrorKind::Other),
-            Trouble::Half | Trouble::HalfAndStuck if n == 0 => Fault::Short,
-            Trouble::Half | Trouble::HalfAndStuck => Fault::Error(io::ErrorKind::StorageFull),
-            Trouble::Errors | Trouble::ErrorAfterAndStuck => Fault::Error(io::ErrorKind::Other),
+            Trouble::ErrorAfterAndUndoFails if n == 0 => Fault::ErrorAfter(io::ErrorKind::Other),
+            Trouble::Half | Trouble::HalfAndRepairFails if n == 0 => Fault::Short,
+            Trouble::Half | Trouble::HalfAndRepairFails => Fault::Error(io::ErrorKind::StorageFull),
+            Trouble::Errors | Trouble::ErrorAfterAndUndoFails => Fault::Error(io::ErrorKind::Other),
         }
     }
 }
 
-/// Works through the script with trouble at one operation; `Ok(false)`: the script has fewer.
+/// Runs the script with faults at one operation; returns `Ok(false)` if the script has fewer operations.
 fn check_trouble(seed: u64, script: &[Step], at: u64, trouble: Trouble) -> Result<bool, String> {
     let mut machine = Machine::new(Workspace::new(seed, SMALL), 1, Records::default());
     for n in 0..trouble.operations() {
         machine.process.plan(Moment::Operation(at + n), trouble.fault(n));
     }
-    let mut told_of_a_sync = false;
+    let mut reported_failed_sync = false;
     for step in script {
         let before = machine.process.operations();
         let result = machine.step(*step);
         let befallen = before < at + trouble.operations() && at < machine.process.operations();
         let Err(e) = result else { continue };
         let of_a_sync = e.contains("sync segment");
-        if told_of_a_sync && of_a_sync && matches!(step, Step::Sync | Step::Close) {
-            // What was flushed before the sync that failed is not durable, and this is the first to ask.
-            told_of_a_sync = false;
+        if reported_failed_sync && of_a_sync && matches!(step, Step::Sync | Step::Close) {
+            // Entries that were flushed before the failed sync are not durable, and this is the first sync to report
+            // it.
+            reported_failed_sync = false;
             continue;
         }
-        told_of_a_sync |= of_a_sync;
-        if !befallen || trouble.passes_unseen() {
+        reported_failed_sync |= of_a_sync;
+        if !befallen || trouble.is_transparent() {
             return Err(format!("{step:?}: {e}"));
         }
         let workspace = &machine.workspace;
         let clean = |stream: StreamId| workspace.scan(stream, ScanMode::Full).is_clean();
-        if trouble.can_be_put_right() && !workspace.streams().into_iter().all(clean) {
-            return Err(format!("{step:?} gave {e}, and the log is not as it was"));
+        if trouble.is_repairable() && !workspace.streams().into_iter().all(clean) {
+            return Err(format!("{step:?} gave {e}, and the log has changed"));
         }
     }
-    // Whoever can neither sync a stream nor remove its lock can warn nobody; what is promised holds all the same.
-    if trouble.can_be_put_right() && machine.workspace.disk.syncs_after_failure() > 0 {
+    // A process that can neither sync a stream nor remove its lock cannot warn others; the promises hold
+    // nevertheless.
+    if trouble.is_repairable() && machine.workspace.disk.syncs_after_failure() > 0 {
         return Err("a file was synced again after its sync had failed".to_owned());
     }
     let reached = machine.process.operations() > at;
     for future in [Some(Survival::Dropped), Some(Survival::Subset(at)), None] {
-        let after = come(&mut machine, future).map_err(|e| format!("then {future:?}: {e}"))?;
-        // What comes afterwards does not depend on the operation as much as on the state it left.
+        let after = apply_outcome(&mut machine, future).map_err(|e| format!("then {future:?}: {e}"))?;
+        // The further run depends on the state that the operation left more than on the operation.
         if at.is_multiple_of(5) {
-            go_on(after).map_err(|e| format!("then {future:?}: {e}"))?;
+            recover_and_check(after).map_err(|e| format!("then {future:?}: {e}"))?;
         }
     }
     Ok(reached)
@@ -118,29 +120,33 @@ fn check_everywhere(troubles: &[Trouble]) {
 }
 
 #[test]
-fn an_error_at_every_operation_is_told_and_costs_nothing_promised() {
+fn error_at_every_operation_is_reported_and_loses_no_acknowledged_entry() {
     check_everywhere(&[Trouble::Error(io::ErrorKind::Other), Trouble::Errors]);
 }
 
 #[test]
-fn a_disk_full_at_every_operation_is_told_and_costs_nothing_promised() {
-    check_everywhere(&[Trouble::Error(io::ErrorKind::StorageFull), Trouble::Half, Trouble::HalfAndStuck]);
+fn full_disk_at_every_operation_is_reported_and_loses_no_acknowledged_entry() {
+    check_everywhere(&[
+        Trouble::Error(io::ErrorKind::StorageFull),
+        Trouble::Half,
+        Trouble::HalfAndRepairFails,
+    ]);
 }
 
 #[test]
-fn interrupted_and_short_reads_and_writes_are_nowhere_to_be_seen() {
+fn interrupted_and_short_reads_and_writes_have_no_visible_effect() {
     check_everywhere(&[Trouble::Short, Trouble::Error(io::ErrorKind::Interrupted)]);
 }
 
 #[test]
-fn operation_with_full_effect_and_an_error_is_reported_and_loses_nothing_promised() {
-    check_everywhere(&[Trouble::ErrorAfter(io::ErrorKind::Other), Trouble::ErrorAfterAndStuck]);
+fn failed_operation_with_full_effect_is_reported_and_loses_no_acknowledged_entry() {
+    check_everywhere(&[Trouble::ErrorAfter(io::ErrorKind::Other), Trouble::ErrorAfterAndUndoFails]);
 }
 
-/// The sync of a new segment fails, then the first step of putting that right: what was never durable is not gone on
-/// with.
+/// The sync of a new segment fails, and then the first step of its removal: the segment, which was never durable, is
+/// not continued.
 #[test]
-fn a_segment_whose_creation_failed_is_not_gone_on_with() {
+fn segment_with_failed_creation_is_not_continued() {
     let append = |durability| Step::Append { entries: 1, durability };
     let script = [append(Durability::Flush), append(Durability::Fsync), Step::Close];
     for at in 0..20 {

@@ -1,18 +1,18 @@
-//! Damaged projection files: 10,000 flipped bits, and generations that are deleted, cut, older, or another
-//! workspace's. Whatever stands there, the answer is the right one.
+//! Damaged projection files: 10,000 flipped bits, and generations that are deleted, truncated, older or foreign. The
+//! answer is always correct.
 
 use crate::domain::{PlainTables, Workspace};
 use crate::sim::machine::Records;
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::storage::sim::{Fault, Moment};
 use std::path::PathBuf;
 
 const FLIPS: usize = 500;
 
-/// A workspace with a generation, and others that could stand in its place.
+/// A workspace with a generation, and other generations that could replace it.
 struct Published {
     workspace: Workspace,
     records: Records,
@@ -39,7 +39,7 @@ impl Published {
         let workspace = Workspace::new(seed, FRAMES_AT + 3_000);
         let mut records = Records::default();
         let (_, older) = publish(&workspace, &mut records, dice);
-        // A copy that goes its own way, and a workspace that has nothing in common with this one.
+        // A copy with a different history, and an unrelated workspace.
         let copy = workspace.copy_to("/copy");
         let (_, parted) = publish(&copy, &mut records.clone(), dice);
         let (_, foreign) = publish(&Workspace::new(seed + 1, FRAMES_AT), &mut Records::default(), dice);
@@ -56,7 +56,7 @@ impl Published {
         self.workspace.disk.overwrite(&self.path, self.bytes.clone());
     }
 
-    /// A new process answers rightly, and where it may publish, so does the one after it.
+    /// A new process answers correctly, and if it may publish, the next one does too.
     fn check(&self, publish: bool, context: &dyn Fn() -> String) {
         for process in [10, 11].into_iter().take(if publish { 2 } else { 1 }) {
             let tables = self.workspace.projector(process, publish).read(PlainTables::read);
@@ -65,7 +65,7 @@ impl Published {
         }
     }
 
-    /// Bits that say something: a third of the flips falls anywhere, the others beside bytes that are not zero.
+    /// Draws a bit: a third of the flips is anywhere, the others are near bytes that are not zero.
     fn draw_bit(&self, dice: &mut Dice) -> usize {
         let bits = self.bytes.len() * 8;
         if dice.once_in(3) {
@@ -97,9 +97,9 @@ fn flipped_bits_of_a_generation_never_give_a_wrong_answer() {
     });
 }
 
-/// The last block is filled up with zeros, and no less checked.
+/// The last block is padded with zeros, which are checked as well.
 #[test]
-fn flipped_bit_in_any_block_of_a_generation_is_noticed() {
+fn flipped_bit_in_any_block_of_a_generation_is_detected() {
     let published = Published::new(1, &mut Dice::new(1));
     let disk = &published.workspace.disk;
     let storage = disk.process(30);
@@ -125,17 +125,16 @@ fn flipped_bit_in_any_block_of_a_generation_is_noticed() {
 }
 
 #[test]
-fn unreadable_generation_or_directory_is_passed_over() {
+fn unreadable_generation_or_directory_is_skipped() {
     let published = Published::new(3, &mut Dice::new(3));
     for publish in [false, true] {
-        // Opening it, or listing the directory, fails once; the answer is the right one all the same.
+        // Opening the file or listing the directory fails once; the answer is correct nevertheless.
         for at in 0..6 {
             let process = published.workspace.disk.spawn(40);
             process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::PermissionDenied));
             let reader = published.workspace.projector_on(process, publish);
-            let (tables, notes) = reader
-                .read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())))
-                .unwrap_or_else(|e| panic!("operation {at}: {e:?}"));
+            let (tables, notes) =
+                reader.read(PlainTables::read_with_notes).unwrap_or_else(|e| panic!("operation {at}: {e:?}"));
             assert!(tables == published.plain, "operation {at}: {notes:?}");
             published.restore();
         }
@@ -143,16 +142,16 @@ fn unreadable_generation_or_directory_is_passed_over() {
 }
 
 #[test]
-fn a_generation_that_goes_bad_under_a_reader_never_gives_a_wrong_answer() {
+fn generation_damaged_under_a_reader_never_gives_a_wrong_answer() {
     for_each_seed(&[1, 2, 3, 4], |seed| {
         let mut dice = Dice::new(seed);
         let mut published = Published::new(seed, &mut dice);
         let log = published.workspace.log(4);
         for _ in 0..40 {
-            // It has read a little, or all, or nothing when the bit flips; then it catches up over what it has.
+            // The reader has read a little, everything or nothing when the bit flips; then it catches up.
             let reader = published.workspace.projector(12, false);
             match dice.below(3) {
-                0 => reader.read(|_| Ok(())).unwrap(),
+                0 => drop(reader.catch_up().unwrap()),
                 1 => drop(reader.read(PlainTables::read).unwrap()),
                 _ => {}
             }
@@ -168,7 +167,7 @@ fn a_generation_that_goes_bad_under_a_reader_never_gives_a_wrong_answer() {
 }
 
 #[test]
-fn a_generation_that_is_gone_cut_older_or_foreign_never_gives_a_wrong_answer() {
+fn missing_truncated_older_or_foreign_generation_never_gives_a_wrong_answer() {
     for_each_seed(&[1, 2, 3, 4, 5, 6], |seed| {
         let mut dice = Dice::new(seed);
         let published = Published::new(seed, &mut dice);
@@ -187,13 +186,13 @@ fn a_generation_that_is_gone_cut_older_or_foreign_never_gives_a_wrong_answer() {
                 disk.overwrite(&published.path, published.bytes[..len].to_vec());
                 published.check(publish, &|| format!("cut to {len}"));
                 published.restore();
-                // Blocks of another generation, each whole in itself.
+                // Valid blocks of another generation.
                 let other = &published.others[dice.below(3)];
                 let mut mixed = published.bytes.clone();
                 let at = dice.below(mixed.len().min(other.len()) / 4096) * 4096;
                 mixed[at..at + 4096].copy_from_slice(&other[at..at + 4096]);
                 disk.overwrite(&published.path, mixed);
-                published.check(publish, &|| format!("another one's block at {at}"));
+                published.check(publish, &|| format!("a foreign block at {at}"));
                 published.restore();
             }
         }

@@ -1,12 +1,13 @@
-//! Another process acts after an operation has taken effect and before its caller sees the result: at every operation
-//! of a process that appends, rotates, closes and claims a stream.
+//! Another process acts between the effect of an operation and its result, for every operation of a process that
+//! appends, rotates, closes and claims a stream.
 
-use crate::domain::{PlainTables, Toy, Workspace};
+use crate::domain::{PlainTables, Toy, Workspace, domain};
 use crate::sim::crash::SMALL;
 use crate::sim::machine::Breakdown;
 use contexta::engine::entry::Position;
 use contexta::engine::log::merge::{MergeOptions, merge};
 use contexta::engine::log::{Durability, Log, ScanMode};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use std::collections::BTreeMap;
@@ -17,11 +18,11 @@ use std::sync::{Arc, Mutex};
 enum Action {
     /// Claims or creates a stream and appends with every durability; its log stays open.
     Append,
-    /// As before, then ends the stream.
+    /// Like `Append`, then closes the stream.
     AppendAndClose,
-    /// Assigns numbers to batched entries and is killed.
+    /// Assigns sequence numbers to batched entries and is killed.
     BatchAndDie,
-    /// Kills the process whose operation took effect.
+    /// Kills the process that performed the operation.
     Kill,
     /// Merges a copy of the workspace into it.
     Merge,
@@ -62,8 +63,8 @@ fn act(action: Action, workspace: &Workspace, acknowledged: &Acknowledged) -> Op
         Action::Merge => {
             let copy = workspace.copy_to("/copy");
             let quarantine = workspace.root.join("quarantine");
-            let options = MergeOptions::new(&copy.log_dir(), &workspace.log_dir(), &quarantine);
-            merge(&workspace.disk.process(3), &options, &|_, _| {}).unwrap();
+            let options = MergeOptions::new(domain(), &copy.log_dir(), &workspace.log_dir(), &quarantine);
+            merge(&workspace.disk.process(3), &options, Progress::none()).unwrap();
         }
         Action::Read => drop(workspace.projector(4, true).read(PlainTables::read).unwrap()),
     }
@@ -84,14 +85,14 @@ fn work(log: &Log, acknowledged: &Acknowledged) -> Result<(), String> {
     Ok(())
 }
 
-/// Everything acknowledged is there, once, with the number that was told.
+/// Checks that every acknowledged entry is present once, with the number that was returned.
 fn check(workspace: &Workspace, acknowledged: &Acknowledged, breakdown: Breakdown, killed: Killed) {
     let mut found = BTreeMap::new();
     for stream in workspace.streams() {
         for entry in workspace.scan(stream, ScanMode::Full).entries {
             let number = u32::from_le_bytes(*entry.payload.last_chunk::<4>().unwrap());
             let before = found.insert(number, entry.stamp.position());
-            assert_eq!(before, None, "{number} is there twice");
+            assert_eq!(before, None, "{number} is present twice");
         }
     }
     for (n, (position, durability)) in acknowledged.lock().unwrap().iter() {
@@ -105,7 +106,7 @@ fn check(workspace: &Workspace, acknowledged: &Acknowledged, breakdown: Breakdow
             None => assert!(*durability < least, "{n} was acknowledged with {durability:?} and is missing"),
         }
         let means = found.iter().find(|(_, at)| *at == position).map(|(means, _)| means);
-        assert!(means.is_none_or(|means| means == n), "{position} was told for {n} and means {means:?}");
+        assert!(means.is_none_or(|means| means == n), "{position} was returned for {n} and is {means:?}");
     }
 }
 
@@ -143,7 +144,7 @@ fn check_action(action: Action, at: u64) -> bool {
 }
 
 #[test]
-fn action_of_another_process_after_any_operation_costs_nothing_promised() {
+fn action_of_another_process_after_any_operation_loses_no_acknowledged_entry() {
     for action in ACTIONS {
         for at in 0.. {
             let result = std::panic::catch_unwind(|| check_action(action, at));

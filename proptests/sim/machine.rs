@@ -1,5 +1,5 @@
-//! A process that works through a script on a simulated disk, what it was promised, and what must hold whatever
-//! became of it.
+//! A process that runs a script on a simulated disk, its acknowledged entries, and the checks that must pass after
+//! any fault.
 
 use crate::domain::{PlainTables, Toy, Workspace};
 use crate::sim::seeds::Dice;
@@ -10,7 +10,7 @@ use contexta::engine::storage::sim::SimProcess;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What the process does next.
+/// A step of a script.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     Append {
@@ -19,18 +19,18 @@ pub(crate) enum Step {
     },
     Sync,
     Close,
-    /// The log is dropped; the next append claims a stream anew.
+    /// Drops the log; the next append claims a stream again.
     Reopen,
-    /// Catches up, and publishes where that is worth it.
+    /// Catches up, and publishes if there is enough that is new.
     Read,
-    /// The tables are dropped from memory.
+    /// Drops the tables from memory.
     Restart,
     Rebuild,
-    /// Long enough for files not to count as fresh.
+    /// Advances the clock beyond the time for which files count as fresh.
     Wait,
 }
 
-/// A script in which appends, syncs, rotations, catch-ups, closings and reopenings mix.
+/// A script of mixed appends, syncs, rotations, catch-ups, closings and reopenings.
 pub(crate) fn script(seed: u64, steps: usize) -> Vec<Step> {
     let mut dice = Dice::new(seed);
     let step = |n: usize| match dice.below(40) {
@@ -49,7 +49,7 @@ pub(crate) fn script(seed: u64, steps: usize) -> Vec<Step> {
     (0..steps).map(step).collect()
 }
 
-/// What the next process does after a breakdown: it appends, catches up, rotates, publishes, closes.
+/// The script of the next process after a breakdown: it appends, catches up, rotates, publishes and closes.
 pub(crate) fn aftermath() -> Vec<Step> {
     let append = |durability| Step::Append { entries: 3, durability };
     let mut steps = vec![append(Durability::Flush), Step::Read, append(Durability::Fsync), Step::Close];
@@ -58,28 +58,28 @@ pub(crate) fn aftermath() -> Vec<Step> {
     steps
 }
 
-/// What stands between the promise and now.
+/// The event between the acknowledgement and the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breakdown {
-    /// Processes were killed: what was acknowledged as flushed is there.
+    /// Processes were killed: entries acknowledged as flushed are present.
     Kill,
-    /// The power was cut: what was acknowledged as durable is there.
+    /// The power was cut: entries acknowledged as durable are present.
     PowerCut,
 }
 
-/// All that was tried and promised, and all that anybody ever saw.
+/// All attempted, acknowledged and seen entries.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records {
-    /// The commits that were tried, by number; every event tells its commit and its place in it.
+    /// The attempted commits by number; every event contains its commit and its position in it.
     tried: Vec<Vec<Toy>>,
     flushed: BTreeMap<Position, (Stamp, Toy)>,
     durable: BTreeSet<Position>,
     seen: BTreeMap<Position, Entry>,
-    /// The power was cut at some time: entries in the middle of a stream may be missing.
+    /// True after a power cut: entries in the middle of a stream may be missing.
     cut: bool,
 }
 
-/// An event that tells which commit it belongs to, and where in it.
+/// An event that contains its commit and its position in it.
 fn event(commit: usize, place: usize) -> Toy {
     let id = [&(commit as u32).to_be_bytes()[..], &[place as u8]].concat();
     match (commit + place) % 3 {
@@ -101,12 +101,12 @@ fn id_of(event: &Toy) -> (usize, usize) {
     match event {
         Toy::Put { key, .. } | Toy::Tag { key } => of_key(key),
         Toy::Measure { time, .. } => (*time as usize / 256, *time as usize % 256),
-        Toy::Strange(_) | Toy::Broken(_) => panic!("nobody appended {event:?}"),
+        Toy::Strange(_) | Toy::Broken(_) => panic!("unexpected event {event:?}"),
     }
 }
 
 impl Records {
-    /// Appends the next commit, and keeps what was promised about it; into `own` goes what this log was acknowledged.
+    /// Appends the next commit and records its promise; `own` receives the entries acknowledged by this log.
     pub(crate) fn append(
         &mut self,
         log: &Log,
@@ -131,18 +131,18 @@ impl Records {
         Ok(())
     }
 
-    /// What a log was acknowledged is durable, as far as it is in the stream that it synced.
+    /// Marks the entries that a log acknowledged as durable, as far as they are in the synced stream.
     pub(crate) fn mark_durable(&mut self, own: &[Position], stream: StreamId) {
         self.durable.extend(own.iter().filter(|p| p.stream == stream));
     }
 
-    /// All that anybody ever saw.
+    /// All entries that any reader has seen.
     pub(crate) fn seen(&self) -> &BTreeMap<Position, Entry> {
         &self.seen
     }
 
-    /// Everything in the log is something that was tried, whole, once, and with one meaning; what was promised is
-    /// there.
+    /// Checks that every commit in the log was attempted, is complete, present once and has one position, and that
+    /// acknowledged entries are present.
     pub(crate) fn check_log(&mut self, workspace: &Workspace, breakdown: Breakdown) -> Result<(), String> {
         self.cut |= breakdown == Breakdown::PowerCut;
         let mut found: BTreeMap<usize, Vec<Position>> = BTreeMap::new();
@@ -154,7 +154,7 @@ impl Records {
                 return Err(format!("the stamps of {stream} do not increase"));
             }
             if !self.cut && scan.gaps.iter().any(|g| g.last.is_some()) {
-                return Err(format!("half a frame in the middle: {:?} {:?}", scan.gaps, scan.findings));
+                return Err(format!("a partial frame in the middle: {:?} {:?}", scan.gaps, scan.findings));
             }
             for entry in scan.entries {
                 let position = entry.stamp.position();
@@ -166,12 +166,12 @@ impl Records {
                 }
                 let places = found.entry(commit).or_default();
                 if places.len() != place {
-                    return Err(format!("{position} is doubled or out of order: {places:?}"));
+                    return Err(format!("{position} is duplicated or out of order: {places:?}"));
                 }
                 places.push(position);
                 let known = self.seen.entry(position).or_insert_with(|| entry.clone());
                 if *known != entry {
-                    return Err(format!("{position} has two meanings"));
+                    return Err(format!("{position} has two different entries"));
                 }
                 entries.insert(position, (entry.stamp, event));
             }
@@ -180,7 +180,7 @@ impl Records {
             let consecutive =
                 positions.windows(2).all(|p| p[0].stream == p[1].stream && p[0].seq.next() == p[1].seq);
             if positions.len() != self.tried[*commit].len() || !consecutive {
-                return Err(format!("half of commit {commit}: {positions:?}"));
+                return Err(format!("commit {commit} is incomplete: {positions:?}"));
             }
         }
         let promised = self.flushed.iter().filter(|(position, _)| match breakdown {
@@ -189,11 +189,11 @@ impl Records {
         });
         for (position, known) in promised {
             if entries.get(position) != Some(known) {
-                return Err(format!("{position} was promised and is not there"));
+                return Err(format!("{position} was acknowledged and is missing"));
             }
         }
         if breakdown == Breakdown::PowerCut {
-            // What is gone is gone; what is left is on the disk.
+            // Lost entries stay lost, and the remaining ones are on the disk.
             self.flushed.retain(|position, _| entries.contains_key(position));
             self.durable.extend(entries.into_keys());
         }
@@ -201,21 +201,21 @@ impl Records {
     }
 }
 
-/// The tables are those of a rebuild and those of the plain oracle.
+/// Compares the tables with those of a rebuild and those of the oracle.
 pub(crate) fn check_tables(workspace: &Workspace, projector: &Projector<Toy>) -> Result<(), String> {
-    let ask = projector.read(|view| Ok((PlainTables::read(view)?, view.notes().to_vec())));
+    let ask = projector.read(PlainTables::read_with_notes);
     let (tables, notes) = ask.map_err(|e| format!("{e:?}"))?;
     if tables != workspace.plain_tables() {
-        return Err(format!("other tables than the entries say: {notes:?}"));
+        return Err(format!("the tables differ from the entries: {notes:?}"));
     }
     let scratch = workspace.projector(777, false).digest_from_scratch(&|_, _| {}).unwrap();
     if projector.digest().map_err(|e| format!("{e:?}"))?.digest != scratch.digest {
-        return Err("other tables than a rebuild gives".to_owned());
+        return Err("tables and rebuild differ".to_owned());
     }
     Ok(())
 }
 
-/// A process at work.
+/// A running process.
 pub(crate) struct Machine {
     pub(crate) workspace: Workspace,
     pub(crate) process: Arc<SimProcess>,
@@ -233,7 +233,7 @@ impl Machine {
         Machine { workspace, process, records, log, own: Vec::new(), projector }
     }
 
-    /// The next process after a breakdown, on what it left.
+    /// The next process after a breakdown, on the files that remain.
     pub(crate) fn after(&self, workspace: Workspace) -> Machine {
         Machine::new(workspace, self.process_id() + 1, self.records.clone())
     }
@@ -243,7 +243,7 @@ impl Machine {
         self.process.process_id()
     }
 
-    /// Works until the script ends or the process dies.
+    /// Runs until the script ends or the process is killed.
     pub(crate) fn work(&mut self, script: &[Step]) {
         for step in script {
             let _ = self.step(*step);
@@ -254,28 +254,28 @@ impl Machine {
     }
 
     pub(crate) fn step(&mut self, step: Step) -> Result<(), String> {
-        let result = self.take(step);
+        let result = self.perform(step);
         if result.as_ref().is_err_and(|e| e.contains("sync segment")) {
-            // Whoever heard of a failed sync knows that what was flushed before it may never be durable.
+            // After a failed sync was reported, entries flushed before it may never become durable.
             self.own.clear();
         }
         result
     }
 
-    fn take(&mut self, step: Step) -> Result<(), String> {
-        let said = |e: contexta::engine::Error| format!("{e:?}");
+    fn perform(&mut self, step: Step) -> Result<(), String> {
+        let message = |e: contexta::engine::Error| format!("{e:?}");
         match step {
             Step::Append { entries, durability } => {
                 self.records.append(&self.log, &mut self.own, entries, durability)?;
             }
             Step::Sync => {
-                self.log.sync().map_err(said)?;
+                self.log.sync().map_err(message)?;
                 if let Some(head) = self.log.head() {
                     self.records.mark_durable(&self.own, head.stream);
                 }
             }
             Step::Close => {
-                if let Some(head) = self.log.close().map_err(said)? {
+                if let Some(head) = self.log.close().map_err(message)? {
                     self.records.mark_durable(&self.own, head.stream);
                 }
             }
@@ -284,11 +284,11 @@ impl Machine {
                 self.own.clear();
             }
             Step::Read => {
-                let ask = |view: &_| Ok((PlainTables::read(view)?, view.notes().to_vec()));
-                let (tables, notes) = self.projector.read(ask).map_err(said)?;
+                let answer = self.projector.read(PlainTables::read_with_notes);
+                let (tables, notes) = answer.map_err(message)?;
                 let unreadable = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
                 let whole = tables == self.workspace.plain_tables();
-                assert!(whole || unreadable, "other tables than the entries say: {notes:?}");
+                assert!(whole || unreadable, "the tables differ from the entries: {notes:?}");
                 if unreadable {
                     return Err("a stream is unreadable".to_owned());
                 }
@@ -296,13 +296,13 @@ impl Machine {
             Step::Restart => {
                 self.projector = self.workspace.projector_on(self.process.clone(), true);
             }
-            Step::Rebuild => drop(self.projector.rebuild(&|_, _| {}).map_err(said)?),
+            Step::Rebuild => drop(self.projector.rebuild(&|_, _| {}).map_err(message)?),
             Step::Wait => self.workspace.disk.advance(10_000_000_000),
         }
         Ok(())
     }
 
-    /// The log holds what it should, and so do the tables.
+    /// Checks the log and the tables.
     pub(crate) fn check(&mut self) -> Result<(), String> {
         self.records.check_log(&self.workspace, Breakdown::Kill)?;
         check_tables(&self.workspace, &self.projector)

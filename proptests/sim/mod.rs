@@ -1,8 +1,8 @@
-//! Exhaustive and long tests on the simulated disk: every cut, every bit, every block, a crash and an error at every
-//! operation, a second crash, many writers, damaged generations.
+//! Exhaustive and long tests on the simulated disk: every truncation, every bit, every block, a crash and an error at
+//! every operation, a second crash, many writers, damaged generations.
 //!
-//! Plain `cargo test` runs them with fixed seeds. With `CONTEXTA_SIM_SECONDS` each goes on with seeds taken from the
-//! clock until so many seconds have passed. A failure names its seed; what was found is kept as a named test.
+//! Plain `cargo test` runs them with fixed seeds. With `CONTEXTA_SIM_SECONDS`, each test continues with seeds from
+//! the clock for that number of seconds. A failure prints its seed; a fault becomes a named test.
 
 mod blocks;
 mod crash;

@@ -1,10 +1,10 @@
-//! Seeds: which ones a test runs with, and what is drawn from one.
+//! Seeds: those that a test runs with, and values drawn from a seed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Runs `test` with each of the seeds, and with `CONTEXTA_SIM_SECONDS` set, with others until so many seconds have
-/// passed. A failure names the seed.
+/// Runs `test` with each of the seeds. With `CONTEXTA_SIM_SECONDS` set, continues with other seeds for that number of
+/// seconds. A failure prints the seed.
 pub(crate) fn for_each_seed(fixed: &[u64], test: impl Fn(u64)) {
     let seconds = std::env::var("CONTEXTA_SIM_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     let end = Instant::now() + Duration::from_secs(seconds);
@@ -12,14 +12,14 @@ pub(crate) fn for_each_seed(fixed: &[u64], test: impl Fn(u64)) {
     let further = std::iter::from_fn(|| (Instant::now() < end).then(clock));
     for seed in fixed.iter().copied().chain(further) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| test(seed))) {
-            let said = panic.downcast_ref::<String>().cloned();
-            let said = said.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-            panic!("seed {seed}: {}", said.unwrap_or_default());
+            let message = panic.downcast_ref::<String>().cloned();
+            let message = message.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
+            panic!("seed {seed}: {}", message.unwrap_or_default());
         }
     }
 }
 
-/// Numbers drawn from a seed.
+/// A sequence of numbers drawn from a seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice {
     state: u64,
@@ -38,12 +38,12 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    /// Less than `end`, which is not 0.
+    /// Draws a number below `end`, which is not 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         (self.next() % end as u64) as usize
     }
 
-    /// True once in so many times.
+    /// Returns true with a probability of one in `times`.
     pub(crate) fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

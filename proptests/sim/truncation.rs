@@ -1,11 +1,12 @@
-//! Every truncation: whatever the length a segment is cut to, all before the cut is read and the rest is named where
+//! Every truncation: for each length of a segment, everything before the cut is read and the rest is named where
+//! something bounds it.
 //! anything bounds it.
 
 use crate::sim::damage::{KnownLog, Shape, short};
 use crate::sim::seeds::for_each_seed;
 
 #[test]
-fn cut_at_every_length_a_log_gives_back_all_before_the_cut_and_names_the_rest() {
+fn log_truncated_at_every_length_returns_entries_before_it_and_names_the_rest() {
     for_each_seed(&[1], |seed| {
         let shape =
             Shape { seed, streams: 5, segment_bytes: 5_800, bytes: 64 << 10, tags: (10, 500), commit: 3 };

@@ -1,13 +1,12 @@
-//! Many writers on one seed: processes that append, close, die and come back, copies of workspaces, readers, power
-//! cuts, jumps of the clock. 100,000 steps, in episodes, against plain maps.
-//!
-//! What else may happen to workspaces is one more [`Turn`].
+//! Many writers on one seed: processes that append, close, are killed and restart, copies of workspaces, readers,
+//! power cuts, jumps of the clock. 100,000 steps, in episodes, against plain maps. Further actions are new variants
+//! of [`Turn`].
 
 use crate::domain::{PlainTables, Toy, Workspace};
 use crate::sim::machine::{Breakdown, Records, check_tables};
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::entry::{Entry, Position};
-use contexta::engine::log::segment::FRAMES_AT;
+use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log};
 use contexta::engine::projection::Projector;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
@@ -20,7 +19,7 @@ const SIDES: usize = 3;
 const SEGMENT: u64 = FRAMES_AT + 6_000;
 const SECOND: i64 = 1_000_000_000;
 
-/// What happens next.
+/// An action.
 #[derive(Debug)]
 enum Turn {
     Append {
@@ -33,18 +32,18 @@ enum Turn {
         side: usize,
         writer: usize,
     },
-    /// The writer is killed between two appends.
+    /// Kills the writer between two appends.
     Kill {
         side: usize,
         writer: usize,
     },
-    /// The writer is killed at so many operations from now, in the middle of an append.
+    /// Kills the writer a number of operations from now, during an append.
     Die {
         side: usize,
         writer: usize,
         operations: u64,
     },
-    /// One writer learns how late it is for another one.
+    /// Passes the time of one writer to another.
     Observe {
         side: usize,
         writer: usize,
@@ -97,7 +96,7 @@ struct Writer {
     process: Arc<SimProcess>,
 }
 
-/// One workspace, its processes, and what they were promised.
+/// A workspace, its processes, and their acknowledged entries.
 struct Side {
     workspace: Workspace,
     records: Records,
@@ -114,7 +113,7 @@ impl Side {
     fn read(&self) -> Result<(), String> {
         let tables = self.reader.read(PlainTables::read).map_err(|e| format!("{e:?}"))?;
         let same = tables == self.workspace.plain_tables();
-        if same { Ok(()) } else { Err("other tables than the entries say".to_owned()) }
+        if same { Ok(()) } else { Err("the tables differ from the entries".to_owned()) }
     }
 }
 
@@ -152,7 +151,7 @@ impl World {
         records.append(log, own, entries, d)
     }
 
-    fn take(&mut self, turn: Turn) -> Result<(), String> {
+    fn perform(&mut self, turn: Turn) -> Result<(), String> {
         match turn {
             Turn::Append { side, writer, entries, durability } => {
                 self.append(side, writer, entries, durability)?;
@@ -217,11 +216,11 @@ impl World {
         self.compare_meanings()
     }
 
-    /// No position means one thing here and another thing there.
+    /// Asserts that no position has different entries in the two workspaces.
     fn compare_meanings(&mut self) -> Result<(), String> {
         for (position, entry) in self.sides.iter().flat_map(|side| side.records.seen()) {
             if self.meanings.entry(*position).or_insert_with(|| entry.clone()) != entry {
-                return Err(format!("{position} has two meanings"));
+                return Err(format!("{position} has two different entries"));
             }
         }
         Ok(())
@@ -235,8 +234,8 @@ impl World {
         self.compare_meanings()
     }
 
-    /// The streams of a side arrive elsewhere in any order, segment by segment, with readings in between: the tables
-    /// are the same.
+    /// The streams of a workspace arrive elsewhere in any order, segment by segment, with reads in between: the
+    /// tables are the same.
     fn check_arrival(&self, dice: &mut Dice) -> Result<(), String> {
         let here = &self.sides[dice.below(self.sides.len())].workspace;
         let elsewhere = Workspace { root: PathBuf::from("/elsewhere"), ..here.clone() };
@@ -247,16 +246,20 @@ impl World {
             let to = elsewhere.root.join(path.strip_prefix(&here.root).unwrap());
             elsewhere.disk.overwrite(&to, here.disk.read(&path).unwrap());
             if dice.once_in(8) {
-                reader.read(|_| Ok(())).map_err(|e| format!("{e:?}"))?;
+                reader.catch_up().map_err(|e| format!("{e:?}"))?;
             }
         }
         let digests = [reader.digest(), here.projector(91, false).digest()].map(|d| d.unwrap().digest);
-        if digests[0] == digests[1] { Ok(()) } else { Err("another order gives other tables".to_owned()) }
+        if digests[0] == digests[1] {
+            Ok(())
+        } else {
+            Err("the tables depend on the order of arrival".to_owned())
+        }
     }
 }
 
 impl Side {
-    /// The process of this writer is killed.
+    /// Kills the process of this writer.
     fn end(&mut self, writer: usize) {
         if let Some(writer) = self.writers[writer].take() {
             self.workspace.kill(writer.log);
@@ -270,14 +273,14 @@ fn run_episode(seed: u64, turns: usize) {
     for n in 0..turns {
         let turn = Turn::draw(&mut dice, world.sides.len());
         let context = format!("{turn:?}");
-        world.take(turn).map_err(|e| format!("turn {n}, {context}: {e}")).unwrap();
+        world.perform(turn).map_err(|e| format!("turn {n}, {context}: {e}")).unwrap();
     }
     world.check().unwrap();
     world.check_arrival(&mut dice).unwrap();
 }
 
 #[test]
-fn many_writers_copies_readers_and_power_cuts_agree_with_plain_maps() {
+fn many_writers_copies_readers_and_power_cuts_agree_with_the_oracle() {
     let seeds: Vec<u64> = (1..=200).collect();
     for_each_seed(&seeds, |seed| run_episode(seed, 500));
 }

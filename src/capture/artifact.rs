@@ -1,4 +1,4 @@
-//! Registering artifacts: which file, what it is, how it relates to the run.
+//! Registration of an artifact: file, kind, relation to the run.
 
 use crate::contract::Value;
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// A file to be stored with its run.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 pub struct ArtifactRegistration {
     pub(super) kind: String,
     pub(super) path: PathBuf,
@@ -15,7 +16,7 @@ pub struct ArtifactRegistration {
 }
 
 impl ArtifactRegistration {
-    /// Something the run made, such as a `model_bundle`: the lineage says that the run (or stage) produced it.
+    /// A file that the run produced, such as a `model_bundle`: recorded with the relation `produced_by`.
     pub fn output(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration {
             kind: kind.to_owned(),
@@ -26,12 +27,12 @@ impl ArtifactRegistration {
         }
     }
 
-    /// Something the run reads, such as a `dataset_snapshot`: the lineage says that the run (or stage) used it.
+    /// A file that the run reads, such as a `dataset_snapshot`: recorded with the relation `used`.
     pub fn input(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
     }
 
-    /// The last component of its ref; by default made from the file's name.
+    /// Sets the last component of the ref; by default it is made from the file's name.
     pub fn key(mut self, key: &str) -> ArtifactRegistration {
         self.key = Some(key.to_owned());
         self

@@ -1,4 +1,4 @@
-//! Emissions: what user code says, before a scope adds who, where and when.
+//! Emissions: events and metrics of user code, before a scope adds producer, scope and time.
 
 use crate::contract::{
     AggregationScope, Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel,
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// Something happened.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 pub struct EventEmission {
     key: String,
     message: String,
@@ -29,7 +30,7 @@ impl EventEmission {
         }
     }
 
-    /// How grave it is.
+    /// Sets the level.
     pub fn level(mut self, level: EventLevel) -> EventEmission {
         self.level = level;
         self
@@ -41,7 +42,7 @@ impl EventEmission {
         self
     }
 
-    /// Adds a label.
+    /// Adds a tag.
     pub fn tag(mut self, key: &str, value: &str) -> EventEmission {
         self.tags.insert(key.to_owned(), value.to_owned());
         self
@@ -50,6 +51,7 @@ impl EventEmission {
 
 /// Something was measured.
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 pub struct MetricEmission {
     key: String,
     value: MetricValue,
@@ -60,7 +62,7 @@ pub struct MetricEmission {
 }
 
 impl MetricEmission {
-    /// A metric without step, unit or labels.
+    /// A metric without step, unit or tags.
     pub fn new(key: &str, value: impl Into<MetricValue>) -> MetricEmission {
         MetricEmission {
             key: key.to_owned(),
@@ -72,33 +74,34 @@ impl MetricEmission {
         }
     }
 
-    /// The step of training it was measured at.
+    /// Sets the step of training.
     pub fn step(mut self, step: i64) -> MetricEmission {
         self.step = Some(step);
         self
     }
 
-    /// The unit.
+    /// Sets the unit.
     pub fn unit(mut self, unit: &str) -> MetricEmission {
         self.unit = Some(unit.to_owned());
         self
     }
 
-    /// What it speaks of; by default a step if one is given, else the stage or run it is captured in.
+    /// Sets the scope; by default a step if one is given, else the stage or run that captures it.
     pub fn scope(mut self, scope: AggregationScope) -> MetricEmission {
         self.scope = Some(scope);
         self
     }
 
-    /// Adds a label.
+    /// Adds a tag.
     pub fn tag(mut self, key: &str, value: &str) -> MetricEmission {
         self.tags.insert(key.to_owned(), value.to_owned());
         self
     }
 }
 
-/// Anything that a scope takes.
+/// An event or metric to capture.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Emission {
     /// Something happened.
     Event(EventEmission),
@@ -118,7 +121,7 @@ impl From<MetricEmission> for Emission {
     }
 }
 
-/// Who and where.
+/// Producer and scope of a capture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) run: &'a RunRef,
@@ -145,12 +148,12 @@ pub(super) struct Prepared {
     pub(super) fact: Fact,
     /// The family of the record.
     pub(super) family: RecordType,
-    /// What could not be captured as it was.
+    /// The loss, if the value could not be captured itself.
     pub(super) degraded: Option<String>,
 }
 
 impl Emission {
-    /// Adds who, where and when, and checks all rules.
+    /// Adds producer, scope and time, and checks all rules.
     pub(super) fn prepare(
         self,
         around: Surroundings<'_>,
@@ -204,8 +207,7 @@ fn prepare_metric(
     Ok(Prepared { fact, family: RecordType::Metric, degraded: None })
 }
 
-/// NaN and the infinities happen to training runs, and say much about them. JSON has no word for them, so they are
-/// captured as what they are: a measurement that could not be made.
+/// Prepares a NaN or infinity as a degraded marker, because JSON has no form for them.
 fn prepare_non_finite(
     m: MetricEmission,
     around: Surroundings<'_>,
@@ -214,7 +216,7 @@ fn prepare_non_finite(
     let value = m.value.to_string();
     let step = m.step.map_or_else(String::new, |step| format!(" at step {step}"));
     let summary = format!("metric {} was {value}{step}", m.key);
-    // The key must be one all the same: a degraded marker is no way around the rules.
+    // The rules of a metric apply to its degraded marker as well.
     let checked = MetricEmission { value: MetricValue::Int(0), ..m.clone() };
     prepare_metric(checked, around, at)?;
     let mut attributes = BTreeMap::from([

@@ -1,6 +1,7 @@
-//! What the process sees of itself: platform, code revision, and the environment variables asked for by name.
+//! The environment of the process: platform, code revision, and the environment variables on the allow list.
 //!
-//! Best effort: what cannot be found is left out, and never stops a run. Nothing else of the environment is read.
+//! Best effort: values that cannot be found are left out and never stop a run. No other part of the environment is
+//! read.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What can go wrong while capturing.
+//! Errors of capture.
 
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
@@ -14,31 +14,31 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The scope has ended.
-    #[error("{scope} has ended as {status}")]
+    #[error("{scope} has already ended with status {status}")]
     ScopeClosed {
         /// Its run or stage.
         scope: StableRef,
-        /// How it ended.
+        /// The status.
         status: RunStatus,
     },
-    /// A name without a usable character where no other can be made up.
-    #[error("the name {name:?} has no letter or digit that a ref can hold")]
+    /// A name without an ASCII letter or digit.
+    #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
     UnusableName {
         /// The name.
         name: String,
     },
-    /// The workspace was opened so that this may not be written.
+    /// The workspace is read-only.
     #[error("the workspace is read-only: {what} cannot be written")]
     ReadOnly {
-        /// What.
+        /// The data that would be written.
         what: &'static str,
     },
-    /// The file of an artifact is missing, or is no file.
+    /// The file of an artifact is missing or is not a regular file.
     #[error("the artifact {path} {what}")]
     Source {
         /// The file.
         path: std::path::PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         what: &'static str,
     },
 }
@@ -56,7 +56,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// A hint at the way out.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Contract(e) => e.hint().map(str::to_owned),

@@ -1,8 +1,8 @@
-//! Floor 4: the write side, made for the inside of a training loop.
+//! Floor 4: capture of facts, cheap enough for the inner loop of a training program.
 //!
-//! A [`Session`] opens runs; a [`RunScope`] opens stages; both take events, metrics and artifacts. Capture costs a
-//! log append and nothing else: no projection, no look-up. Scopes are handles, free to cross threads; they take their
-//! parents from their handle, never from a global.
+//! A [`Session`] starts runs, and a [`RunScope`] starts stages; both record events, metrics and artifacts. A capture
+//! costs one append to the log: no projection, no look-up. Scopes are handles that can be sent to other threads. A
+//! scope takes its parent from its handle, never from a global.
 //!
 //! Stability: Stable.
 
@@ -12,8 +12,11 @@ pub mod environment;
 pub mod error;
 pub mod outcome;
 pub mod run;
-pub mod scope;
+mod run_scope;
+mod scope;
+mod scope_methods;
 pub mod session;
+mod stage_scope;
 
 pub use crate::store::Durability;
 pub use artifact::ArtifactRegistration;
@@ -21,5 +24,6 @@ pub use emit::{Emission, EventEmission, MetricEmission};
 pub use error::{Error, Result};
 pub use outcome::{CaptureResult, RegisteredArtifact};
 pub use run::RunBuilder;
-pub use scope::{RunScope, StageScope};
+pub use run_scope::RunScope;
 pub use session::{CaptureOptions, Session};
+pub use stage_scope::StageScope;

@@ -1,38 +1,39 @@
-//! What became of a capture.
+//! Results of captures.
 
 use crate::capture::error::Result;
 use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RecordType, RunRef, Valid};
 use crate::store::record_ref::captured_ref;
 use crate::store::{Durability, Position};
 
-/// What became of a captured record.
+/// The result of capturing a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CaptureResult {
     pub(super) run: RunRef,
     pub(super) family: RecordType,
-    /// Its place in the log: its identity.
+    /// The position in the log: the identity of the record.
     pub position: Position,
-    /// What is promised about it.
+    /// The durability of the record.
     pub durability: Durability,
-    /// What was captured in its place, if the thing itself could not be: a metric that is no finite number becomes a
-    /// degraded marker that says so.
+    /// The loss, if the value could not be captured itself: a metric that is not finite becomes a degraded marker.
     pub degraded: Option<String>,
 }
 
 impl CaptureResult {
-    /// The record's ref, derived from its place in the log. Made when asked for: a training loop seldom asks.
-    /// Errors: the run's ref leaves no room for it within the greatest length of a ref.
+    /// Makes the record's ref from its position in the log. It is not made in advance, because a training loop seldom
+    /// needs it. Errors: with the run's ref it would exceed the greatest length of a ref.
     pub fn record_ref(&self) -> Result<RecordRef> {
         Ok(captured_ref(&self.run, self.family, self.position)?)
     }
 }
 
-/// What became of a registered artifact.
+/// The result of registering an artifact.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RegisteredArtifact {
-    /// What was recorded about it: ref, size, SHA-256.
+    /// The recorded manifest: ref, size, SHA-256.
     pub manifest: Valid<ArtifactManifest>,
-    /// What is promised about manifest and body.
+    /// The durability of manifest and body.
     pub durability: Durability,
 }
 

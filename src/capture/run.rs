@@ -2,7 +2,7 @@
 
 use crate::capture::environment;
 use crate::capture::error::{Error, Result};
-use crate::capture::scope::RunScope;
+use crate::capture::run_scope::RunScope;
 use crate::capture::session::Session;
 use crate::contract::refs::slug;
 use crate::contract::rules::trim;
@@ -12,11 +12,12 @@ use crate::contract::{
 use crate::store::Durability;
 use std::collections::BTreeMap;
 
-/// Room that a generated suffix and its dash take in a component of 63 characters.
+/// Greatest length of a name that leaves room for a generated suffix and its dash in a component of 63 characters.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// A run about to start.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct RunBuilder {
     session: Session,
     name: String,
@@ -32,8 +33,15 @@ pub struct RunBuilder {
     packages: BTreeMap<String, String>,
 }
 
+impl Session {
+    /// Describes a run; [`RunBuilder::start`] starts it.
+    pub fn run(&self, name: &str) -> RunBuilder {
+        RunBuilder::new(self.clone(), name)
+    }
+}
+
 impl RunBuilder {
-    pub(super) fn new(session: Session, name: &str) -> RunBuilder {
+    fn new(session: Session, name: &str) -> RunBuilder {
         RunBuilder {
             session,
             name: name.to_owned(),
@@ -50,79 +58,79 @@ impl RunBuilder {
         }
     }
 
-    /// The last component of the run's ref, as it is. By default it is made from the name and a random suffix, so
-    /// that runs of one name, in any number of processes, never become one. Two runs with the same id are one.
+    /// Sets the last component of the run's ref. By default it is made from the name and a random suffix, so that
+    /// runs of the same name in several processes stay separate. Two runs with the same id are one run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
         self.run_id = Some(id.to_owned());
         self
     }
 
-    /// What the run is for.
+    /// Sets the description.
     pub fn description(mut self, text: &str) -> RunBuilder {
         self.description = Some(text.to_owned());
         self
     }
 
-    /// A hyper-parameter: a number, a text or a truth value.
+    /// Adds a hyper-parameter: a number, a text or a truth value.
     pub fn param(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.params.insert(key.to_owned(), value.into());
         self
     }
 
-    /// A label.
+    /// Adds a tag.
     pub fn tag(mut self, key: &str, value: &str) -> RunBuilder {
         self.tags.insert(key.to_owned(), value.to_owned());
         self
     }
 
-    /// Anything else worth keeping with the run: a number, a text, a list, an object.
+    /// Adds other data: a number, a text, a list, an object.
     pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.metadata.insert(key.to_owned(), value.into());
         self
     }
 
-    /// The revision of the code; by default that of the repository around the current directory.
+    /// Sets the revision of the code; by default that of the repository that contains the current directory.
     pub fn code_revision(mut self, revision: &str) -> RunBuilder {
         self.code_revision = Some(revision.to_owned());
         self
     }
 
-    /// What it is trained or evaluated on.
+    /// Sets the data set that the run is trained or evaluated on.
     pub fn dataset_ref(mut self, dataset: &str) -> RunBuilder {
         self.dataset_ref = Some(dataset.to_owned());
         self
     }
 
-    /// The command line. It is never taken from the process: it may hold secrets.
+    /// Sets the command line. It is never taken from the process, because it can contain secrets.
     pub fn command(mut self, command: &str) -> RunBuilder {
         self.command = Some(command.to_owned());
         self
     }
 
-    /// The language runtime and its version, for the environment snapshot.
+    /// Sets the language runtime and its version in the environment snapshot.
     pub fn runtime(mut self, name: &str, version: &str) -> RunBuilder {
         self.runtime = Some(Runtime::new(name, version));
         self
     }
 
-    /// A package and its version, for the environment snapshot.
+    /// Adds a package and its version to the environment snapshot.
     pub fn package(mut self, name: &str, version: &str) -> RunBuilder {
         self.packages.insert(name.to_owned(), version.to_owned());
         self
     }
 
-    /// Starts the run: project, run and environment snapshot go into the log as one commit, on disk when this
-    /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
+    /// Starts the run: project, run and environment snapshot are one commit, on disk when this returns. Errors: a
+    /// value breaks a rule, or the workspace cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
-        // No scope without a run: what is refused here is captured nowhere.
+        // Every capture needs a run, so refusing the run refuses all captures.
         if session.options.records_read_only {
             return Err(Error::ReadOnly { what: "runs" });
         }
         let now = session.now();
         let id = match &self.run_id {
             Some(id) => id.clone(),
-            // A name in a script without a usable character still makes a run.
+            // A name without an ASCII letter or digit is allowed.
             None => {
                 let stem = slug(&self.name, SLUG_LEN_MAX).unwrap_or_else(|| "run".to_owned());
                 format!("{stem}-{}", session.suffix()?)
@@ -147,9 +155,9 @@ impl RunBuilder {
             facts.push(self.environment(&run_ref, now)?);
         }
         let receipt = session.journal.append(facts, Durability::Fsync)?;
-        session.project_was_said();
-        let said = receipt.stamp(place);
-        let params = self.params.keys().map(|key| (trim(key).to_owned(), said)).collect();
+        session.project_was_recorded();
+        let set_by = receipt.stamp(place);
+        let params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
         Ok(RunScope::new(self.session.clone(), run_ref, now, params))
     }
 

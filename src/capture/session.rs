@@ -1,34 +1,33 @@
 //! A session: one process capturing into one workspace, for one project.
 
 use crate::capture::error::{Error, Result};
-use crate::capture::run::RunBuilder;
 use crate::contract::refs::slug;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How to capture.
+/// Options of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureOptions {
     /// The project's name.
     pub project: String,
-    /// Who captures: a token such as `sdk.rust`.
+    /// The producer of records: a token such as `sdk.rust`.
     pub producer: String,
-    /// What is promised when an event or metric has been captured. Starts and ends of scopes and artifacts are
-    /// always `Fsync`.
+    /// The durability of a captured event or metric when the call returns. Starts and ends of scopes and artifacts
+    /// are always `Fsync`.
     pub durability: Durability,
     /// Names of the environment variables that may be captured; none by default.
     pub environment_variables: Vec<String>,
-    /// Whether to look for the revision of the code in the repository around the current directory.
+    /// Record the code revision of the repository that contains the current directory.
     pub code_revision: bool,
-    /// Whether a run says what it runs on.
+    /// Record the environment of a run.
     pub environment: bool,
-    /// Whether that names packages and their versions.
+    /// Record packages and their versions in the environment.
     pub packages: bool,
-    /// Whether nothing may be captured.
+    /// Refuse captures.
     pub records_read_only: bool,
-    /// Whether no artifact may be registered.
+    /// Refuse registration of artifacts.
     pub artifacts_read_only: bool,
 }
 
@@ -59,7 +58,7 @@ pub(super) struct SessionInner {
     pub(super) journal: Arc<Journal>,
     pub(super) options: CaptureOptions,
     pub(super) project_ref: ProjectRef,
-    project_said: AtomicBool,
+    project_recorded: AtomicBool,
 }
 
 impl Session {
@@ -67,18 +66,13 @@ impl Session {
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
         let unusable = || Error::UnusableName { name: options.project.clone() };
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
-        let project_said = AtomicBool::new(false);
-        Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_said }) })
+        let project_recorded = AtomicBool::new(false);
+        Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
     /// The project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
-    }
-
-    /// Describes a run; [`RunBuilder::start`] begins it.
-    pub fn run(&self, name: &str) -> RunBuilder {
-        RunBuilder::new(self.clone(), name)
     }
 }
 
@@ -87,17 +81,17 @@ impl SessionInner {
         Timestamp::from_nanos(self.journal.storage().now())
     }
 
-    /// That the project exists, the first time this session is asked.
+    /// Makes the fact that the project exists, unless this session has recorded it before.
     pub(super) fn project_fact(&self, at: Timestamp) -> Result<Option<Fact>> {
-        if self.project_said.load(Ordering::Relaxed) {
+        if self.project_recorded.load(Ordering::Relaxed) {
             return Ok(None);
         }
         let project = Project::new(self.project_ref.clone(), self.options.project.as_str(), at);
         Ok(Some(Valid::new(project)?.into()))
     }
 
-    pub(super) fn project_was_said(&self) {
-        self.project_said.store(true, Ordering::Relaxed);
+    pub(super) fn project_was_recorded(&self) {
+        self.project_recorded.store(true, Ordering::Relaxed);
     }
 
     /// Random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.

@@ -1,4 +1,4 @@
-//! All that can go wrong, for users of the client.
+//! The errors of the client.
 
 use crate::capture;
 use crate::config::ConfigError;
@@ -8,34 +8,35 @@ use crate::interchange;
 use crate::interpretation;
 use crate::recovery;
 use crate::store;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// An operation failed. [`Error::code`] is stable; the chain of sources says the rest.
+/// An operation on a workspace failed. [`Error::code`] is stable; the sources have the details.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is nothing at the path.
+    /// The path does not exist.
     #[error("there is no workspace at {path}")]
     WorkspaceNotFound {
         /// The path.
         path: PathBuf,
     },
-    /// There is something at the path, but it is no workspace.
+    /// The path exists, but is no workspace.
     #[error("{path} is not a workspace")]
     NotAWorkspace {
         /// The path.
         path: PathBuf,
     },
-    /// Another import into the same workspace is going on.
-    #[error("another import is going on: {path} is held")]
+    /// Another import into the same workspace is running.
+    #[error("another import is running: {path} is locked")]
     ImportBusy {
         /// The lock.
         path: PathBuf,
     },
-    /// What was asked for would change what may not be changed.
-    #[error("{what} may not be changed")]
+    /// The operation would modify a part of the workspace that is read-only.
+    #[error("{what} cannot be modified: the settings make it read-only")]
     ReadOnly {
-        /// What.
+        /// The part of the workspace.
         what: &'static str,
     },
     /// The settings cannot be used.
@@ -44,10 +45,10 @@ pub enum Error {
     /// A capture failed.
     #[error(transparent)]
     Capture(#[from] capture::Error),
-    /// A question could not be answered.
+    /// A query failed.
     #[error(transparent)]
     Query(#[from] interpretation::Error),
-    /// A check or recovery could not be carried out.
+    /// A check or recovery failed.
     #[error(transparent)]
     Recovery(#[from] recovery::Error),
     /// An import or export failed.
@@ -59,7 +60,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::WorkspaceNotFound { .. } => "workspace_not_found",
@@ -75,16 +76,16 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::WorkspaceNotFound { .. } => {
-                Some("`contexta init` makes one; `--workspace PATH` names another".into())
+                Some("`contexta init` creates one; `--workspace PATH` names another".into())
             }
             Error::NotAWorkspace { .. } => {
-                Some("a workspace has a folder `log`; name another path, or an empty or new one".into())
+                Some("a workspace has a directory `log`; name another path, or one that is empty or does not exist".into())
             }
-            Error::ImportBusy { .. } => Some("import again when it is done".into()),
+            Error::ImportBusy { .. } => Some("import again when the other import has ended".into()),
             Error::ReadOnly { .. } => {
                 Some("leave out the overlay `readonly`, or set `read_only` to false".into())
             }
@@ -112,3 +113,8 @@ impl From<contract::ContractError> for Error {
 
 /// The result of an operation of the client.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// Returns the error of a failed operation on a file.
+pub(super) fn engine_io(action: &'static str, path: &Path, source: io::Error) -> Error {
+    Error::Engine(engine::Error::Io { action, path: path.to_path_buf(), source })
+}

@@ -1,7 +1,9 @@
-//! Files of imports and exports: opened and decompressed, or written to a temporary file and renamed.
+//! Import and export of interchange files, with compression.
 
-use crate::client::{Contexta, Error, Progress, Result, engine_io};
+use crate::client::contexta::Contexta;
+use crate::client::error::{Error, Result, engine_io};
 use crate::contract::ExtensionRegistry;
+use crate::engine::progress::Progress;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{FileReader, FileWriter, OpenMode};
 use crate::interchange::jsonl;
@@ -16,16 +18,16 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The size of buffers for reading and writing.
+/// Size of the buffers for reading and writing.
 const BUFFER: usize = 256 << 10;
-/// The beginning of the names of temporary files for lines.
+/// Prefix of the names of temporary files for lines.
 const TEMPORARY_STEM: &str = "export";
 
-/// The source of an import of JSON lines. Plain and gzip-compressed sources are told apart by their first bytes.
+/// The source of an import of JSON lines, plain or compressed with gzip. The name of a file does not matter.
 pub enum ImportSource<'a> {
-    /// A file. Bodies are searched for in its directory, unless [`ImportSettings::bodies`] names another one.
+    /// A file. Bodies are read from its directory, unless the settings name another one.
     File(&'a Path),
-    /// The name of the source, and a reader. Bodies are searched for only in [`ImportSettings::bodies`].
+    /// A reader, with a name for messages. Bodies are read only if the settings name a directory.
     Reader(&'a str, &'a mut dyn Read),
 }
 
@@ -38,43 +40,62 @@ impl std::fmt::Debug for ImportSource<'_> {
     }
 }
 
-/// Options of an import of JSON lines.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImportSettings {
+/// Options of [`Contexta::import_jsonl`].
+#[derive(Debug, Clone, Default)]
+pub struct ImportSettings<'a> {
     /// The directory of the bodies.
     pub bodies: Option<PathBuf>,
-    /// Stops at the first line that is refused. Otherwise refused lines are saved, and the other lines are imported.
+    /// `true` to stop at the first refused line; `false` to write it to the quarantine and continue.
     pub strict: bool,
-    /// The registry to check extensions with.
+    /// The registry that extensions are checked by.
     pub registry: Option<ExtensionRegistry>,
+    /// Receiver of the bytes that are read, and of the length of the file (0 for a reader).
+    pub progress: Progress<'a>,
 }
 
-/// The target of bodies in an export to a file.
+/// Options of [`Contexta::export_jsonl`] and [`Contexta::export_jsonl_file`].
+#[derive(Debug, Clone, Default)]
+pub struct ExportSettings<'a> {
+    /// The entries to export; by default all.
+    pub filter: ExportFilter,
+    /// The place of the bodies.
+    pub bodies: BodiesTarget,
+    /// Receiver of the number of entries that are read; the total is not known and reported as 0.
+    pub progress: Progress<'a>,
+}
+
+impl From<&ExportFilter> for ExportSettings<'_> {
+    fn from(filter: &ExportFilter) -> Self {
+        ExportSettings { filter: filter.clone(), ..ExportSettings::default() }
+    }
+}
+
+/// The place of bodies in an export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BodiesTarget {
-    /// The directory `artifacts` beside the file, where an import finds them. Beside a device or pipe there is none.
+    /// The directory `artifacts` beside the file, where an import finds them. An export to a writer, device or pipe has none.
     #[default]
     BesideFile,
-    /// This directory. An import has to name it.
+    /// This directory. An import needs its path.
     Dir(PathBuf),
-    /// No target: bodies are left out.
+    /// None: bodies are not exported.
     LeftOut,
 }
 
 impl BodiesTarget {
-    /// Returns the directory and prefix of bodies; `dir` is the directory of the file, if it is in one.
-    fn with_dir(self, dir: Option<&Path>) -> Option<ExportBodies> {
+    /// Returns the directory and the prefix of bodies. `dir` is the directory of the exported file.
+    fn with_dir(&self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {
                 Some(ExportBodies { dir: dir.join("artifacts"), prefix: "artifacts/".to_owned() })
             }
-            (BodiesTarget::Dir(dir), _) => Some(ExportBodies { dir, prefix: String::new() }),
+            (BodiesTarget::Dir(dir), _) => Some(ExportBodies { dir: dir.clone(), prefix: String::new() }),
             (BodiesTarget::BesideFile, None) | (BodiesTarget::LeftOut, _) => None,
         }
     }
 }
 
-/// A reader that counts the bytes read.
+/// A reader that counts its bytes.
 struct Counted<'a> {
     inner: &'a mut dyn Read,
     count: &'a AtomicU64,
@@ -89,20 +110,17 @@ impl Read for Counted<'_> {
 }
 
 impl Contexta {
-    /// Imports JSON lines (docs/INTERCHANGE.md): streamed, in constant memory, with each line checked on its own. Refused
-    /// lines are saved under `recovery/quarantine`. Importing the same lines again changes nothing. The imported facts are
-    /// on disk when this returns.
-    ///
-    /// `progress` is called with the number of bytes read and the length of a file (0 for other sources).
+    /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are written
+    /// to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced when this
+    /// returns.
     pub fn import_jsonl(
         &self,
         source: ImportSource<'_>,
-        settings: ImportSettings,
-        progress: Progress<'_>,
+        settings: ImportSettings<'_>,
     ) -> Result<ImportReport> {
         self.check_writes()?;
-        // Two imports at once could both append a fact that neither finds in the workspace. File systems without locks do
-        // not prevent that.
+        // An import looks up existing records before it appends: two at once would append the same records twice. On a file
+        // system without locks the user has to prevent that.
         let lock = self.paths.import_lock();
         let held = self
             .storage
@@ -114,9 +132,9 @@ impl Contexta {
         }
         self.sweep_quarantine();
         if let Some(dir) = &settings.bodies {
-            let info = self.storage.info(dir).map_err(|e| engine_io("look at", dir, e))?;
+            let info = self.storage.info(dir).map_err(|e| engine_io("inspect", dir, e))?;
             if !info.is_dir {
-                return Err(engine_io("look for bodies in", dir, io::ErrorKind::NotADirectory.into()));
+                return Err(engine_io("read bodies from", dir, io::ErrorKind::NotADirectory.into()));
             }
         }
         let mut file;
@@ -137,7 +155,7 @@ impl Contexta {
         };
         let count = AtomicU64::new(0);
         let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
-        // A pipe may return the first two bytes one by one.
+        // The first two bytes identify compressed input; a pipe may deliver them one by one.
         let mut begin = Vec::new();
         let read = raw.by_ref().take(2).read_to_end(&mut begin);
         read.map_err(|e| engine_io("read", Path::new(&name), e))?;
@@ -150,15 +168,15 @@ impl Contexta {
             registry: settings.registry,
             quarantine: self.paths.quarantine(),
         };
-        let tell = |_| progress(count.load(Ordering::Relaxed), total);
+        let report_bytes = |_| settings.progress.report(count.load(Ordering::Relaxed), total);
         match is_gzip {
             true => {
                 let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole));
-                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &tell))
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &report_bytes))
             }
             false => {
                 let mut lines = whole;
-                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &tell))
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &report_bytes))
             }
         }
     }
@@ -168,85 +186,85 @@ impl Contexta {
         Workspace { store, journal: &self.journal }
     }
 
-    /// Removes temporary files of refused lines that killed imports have left. The caller holds the lock of imports.
+    /// Removes temporary files of killed imports. The caller holds the lock of imports.
     fn sweep_quarantine(&self) {
         let dir = self.paths.quarantine();
         for entry in self.storage.list(&dir).unwrap_or_default() {
-            let begun =
+            let is_temporary =
                 ["import-lines-", "import-reasons-"].iter().any(|begin| entry.name.starts_with(begin));
-            if entry.is_file && begun && entry.name.ends_with(".tmp") {
-                // Best effort: a leftover file only occupies space.
+            if entry.is_file && is_temporary && entry.name.ends_with(".tmp") {
+                // Best effort: a remaining file only takes space.
                 let _ = self.storage.remove_file(&dir.join(&entry.name));
             }
         }
     }
 
-    /// Exports JSON lines (docs/INTERCHANGE.md) into a writer, and bodies into a directory if one is given.
-    ///
-    /// `progress` is called with the number of entries of the log that were read, and 0.
-    pub fn export_jsonl(
+    /// Exports JSON lines (docs/INTERCHANGE.md) to a writer. Bodies are exported only to [`BodiesTarget::Dir`].
+    pub fn export_jsonl<'s>(
         &self,
         out: &mut dyn Write,
-        filter: &ExportFilter,
-        bodies: Option<&Path>,
-        progress: Progress<'_>,
+        settings: impl Into<ExportSettings<'s>>,
     ) -> Result<ExportReport> {
-        let bodies = bodies.map(|dir| ExportBodies { dir: dir.to_path_buf(), prefix: String::new() });
-        let options = ExportOptions { filter: filter.clone(), bodies };
+        let settings = settings.into();
         let mut out = BufWriter::with_capacity(BUFFER, out);
-        let tell = |done| progress(done, 0);
-        self.ask(|store| jsonl::export(self.workspace(store), &mut out, &options, &tell))
+        self.export_lines(&mut out, &settings, settings.bodies.with_dir(None).as_ref())
     }
 
-    /// Exports JSON lines into a file. When this returns, the whole file is on disk under its name; after an error, the
-    /// target is unchanged. The file is compressed with gzip if its name ends in `.gz`. A link is followed, also to a file
-    /// that does not exist yet. An existing file keeps its permissions.
-    pub fn export_jsonl_file(
+    /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines are
+    /// compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an existing
+    /// file keeps its permissions.
+    pub fn export_jsonl_file<'s>(
         &self,
         path: &Path,
-        filter: &ExportFilter,
-        bodies: BodiesTarget,
-        progress: Progress<'_>,
+        settings: impl Into<ExportSettings<'s>>,
     ) -> Result<ExportReport> {
+        let settings = settings.into();
         if self.storage.info(path).is_ok_and(|info| !info.is_file && !info.is_dir) {
-            // A device or pipe cannot be replaced and is written to directly.
-            let bodies = bodies.with_dir(None);
+            // A device or pipe is written to directly.
+            let bodies = settings.bodies.with_dir(None);
             let file =
                 self.storage.open(path, OpenMode::ReadWrite).map_err(|e| engine_io("open", path, e))?;
-            let options = ExportOptions { filter: filter.clone(), bodies };
-            return self.export_packed(&mut FileWriter::new(file), path, &options, progress);
+            return self.export_packed(&mut FileWriter::new(file), path, &settings, bodies.as_ref());
         }
         let wrap = |e| engine_io("write", path, e);
         let mut out = FileReplacement::create(&self.storage, path, TEMPORARY_STEM).map_err(wrap)?;
         remove_stale(self.storage.as_ref(), out.dir(), TEMPORARY_STEM);
-        let bodies = bodies.with_dir(Some(out.dir()));
-        let options = ExportOptions { filter: filter.clone(), bodies };
-        let report = self.export_packed(&mut out, path, &options, progress)?;
+        let bodies = settings.bodies.with_dir(Some(out.dir()));
+        let report = self.export_packed(&mut out, path, &settings, bodies.as_ref())?;
         out.publish().map_err(wrap)?;
         Ok(report)
     }
 
-    /// Exports into `out`, compressed if the name of the file ends in `.gz`.
+    /// Exports to a file, with compression if its name asks for it.
     fn export_packed(
         &self,
         out: &mut dyn Write,
         path: &Path,
-        options: &ExportOptions,
-        progress: Progress<'_>,
+        settings: &ExportSettings<'_>,
+        bodies: Option<&ExportBodies>,
     ) -> Result<ExportReport> {
         let mut out = BufWriter::with_capacity(BUFFER, out);
-        let tell = |done| progress(done, 0);
         let failed = |e| engine_io("write", path, e);
         let report = if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("gz")) {
             let mut packed = GzEncoder::new(&mut out, Compression::default());
-            let report =
-                self.ask(|store| jsonl::export(self.workspace(store), &mut packed, options, &tell))?;
+            let report = self.export_lines(&mut packed, settings, bodies)?;
             packed.finish().map_err(failed)?;
             report
         } else {
-            self.ask(|store| jsonl::export(self.workspace(store), &mut out, options, &tell))?
+            self.export_lines(&mut out, settings, bodies)?
         };
         out.flush().map_err(failed)?;
         Ok(report)
+    }
+
+    fn export_lines(
+        &self,
+        out: &mut dyn Write,
+        settings: &ExportSettings<'_>,
+        bodies: Option<&ExportBodies>,
+    ) -> Result<ExportReport> {
+        let report_entries = |done| settings.progress.report(done, 0);
+        let options = ExportOptions { filter: settings.filter.clone(), bodies: bodies.cloned() };
+        self.ask(|store| jsonl::export(self.workspace(store), out, &options, &report_entries))
     }
 }

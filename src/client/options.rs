@@ -1,24 +1,25 @@
-//! How to open a workspace: by hand, or from settings. The one place where settings become each floor's options.
+//! [`Options`]: the options of an open workspace, set in code or taken from the settings.
 
 use crate::capture::CaptureOptions;
-use crate::client::Contexta;
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::config::{DurabilityMode, UnifiedConfig};
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
+use crate::projections::DOMAIN;
 use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How to open a workspace.
+/// Options of an open workspace. `open` opens it.
 #[derive(Debug, Clone)]
+#[must_use = "the options open nothing until `open` is called"]
 pub struct Options {
     pub(super) paths: Paths,
     pub(super) create: bool,
-    /// Whether tables are written; without it they are made in memory.
+    /// `true` if tables are written to disk; `false` if they exist in memory only.
     pub(super) publish: bool,
-    /// Whether the directory of the tables is made where it is missing.
+    /// `true` if a missing directory of the tables is created.
     pub(super) create_tables: bool,
     pub(super) projections: Option<PathBuf>,
     pub(super) temporary: Option<PathBuf>,
@@ -28,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The workspace at this path; created if nothing is there.
+    /// Returns the options of the workspace at this path, which is created if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
         Options {
             paths: Paths::new(workspace.as_ref()),
@@ -38,12 +39,12 @@ impl Options {
             projections: None,
             temporary: None,
             capture: CaptureOptions::default(),
-            log: LogOptions::default(),
+            log: LogOptions::new(DOMAIN),
             storage: None,
         }
     }
 
-    /// The workspace that the settings describe. Errors: a value outside its range, which only code can have put there.
+    /// Returns the options that the settings describe. A value outside its range is an error; only code can have set it.
     pub fn from_config(config: &UnifiedConfig) -> Result<Options> {
         config.check()?;
         let durability = match config.records.durability_mode {
@@ -70,54 +71,57 @@ impl Options {
             publish: !config.metadata.read_only,
             create_tables: config.metadata.auto_create && !config.metadata.read_only,
             capture,
-            log: LogOptions { segment_bytes_max: config.records.max_segment_bytes, ..LogOptions::default() },
+            log: LogOptions {
+                segment_bytes_max: config.records.max_segment_bytes,
+                ..LogOptions::new(DOMAIN)
+            },
             ..Options::new(&config.workspace.root_path)
         })
     }
 
-    /// The project that runs belong to; by default `default`.
+    /// Sets the project of new runs; by default `default`.
     pub fn project(mut self, name: &str) -> Options {
         self.capture.project = name.to_owned();
         self
     }
 
-    /// Who captures: a token such as `sdk.rust`.
+    /// Sets the token of the capturing program, such as `sdk.rust`.
     pub fn producer(mut self, token: &str) -> Options {
         self.capture.producer = token.to_owned();
         self
     }
 
-    /// What is promised when an event or metric has been captured; by default [`Durability::Flush`].
+    /// Sets the durability of events and metrics when their capture returns; by default [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
         self
     }
 
-    /// Names of environment variables that may be captured; by default none is.
+    /// Sets the names of the environment variables that are captured; by default none.
     pub fn environment_variables(mut self, names: &[&str]) -> Options {
         self.capture.environment_variables = names.iter().map(|n| (*n).to_owned()).collect();
         self
     }
 
-    /// Whether to look for the revision of the code in the repository around the current directory; by default yes.
+    /// Turns the detection of the code revision, in the repository around the current directory, on or off; by default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
         self
     }
 
-    /// The workspace is created if nothing is there, whatever the settings say.
+    /// Allows the creation of the workspace, even if the settings forbid it.
     pub fn may_create(mut self) -> Options {
         self.create = true;
         self
     }
 
-    /// The workspace must exist already.
+    /// Requires that the workspace exists.
     pub fn must_exist(mut self) -> Options {
         self.create = false;
         self
     }
 
-    /// Changes nothing on disk, not even the projections.
+    /// Forbids every change on disk, including changes of the projections.
     pub fn read_only(mut self) -> Options {
         self.create = false;
         self.publish = false;
@@ -126,28 +130,23 @@ impl Options {
         self
     }
 
-    /// Keeps the projections in this directory instead of the workspace: on local disk where the workspace lies on a
-    /// network. They are derived; losing them loses nothing. One directory serves one workspace.
+    /// Stores the projections in this directory instead of the workspace, such as on a local disk for a workspace on a network
+    /// drive. Projections are derived from the log and can be deleted. Each workspace needs a directory of its own.
     pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.projections = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Where a temporary file is made when the tables of a large log do not fit in memory and the workspace is opened
-    /// read-only; by default nowhere, and memory is used. Otherwise it is made beside the projections.
+    /// Sets the directory of a temporary file for tables that do not fit in memory, if the workspace is read-only. By default
+    /// such tables use memory. A workspace that is not read-only has this file beside its projections.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Another system than the real one, for tests.
+    /// Replaces the file system, for tests.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
         self
-    }
-
-    /// Opens the workspace.
-    pub fn open(self) -> Result<Contexta> {
-        Contexta::open_with(self)
     }
 }

@@ -15,7 +15,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// The layout under `root`.
+    /// Returns the usual layout under `root`.
     pub fn new(root: &Path) -> Paths {
         Paths {
             root: root.to_path_buf(),
@@ -26,50 +26,51 @@ impl Paths {
         }
     }
 
-    /// The layout that the settings describe.
+    /// Returns the layout that the settings describe.
     pub fn of(config: &UnifiedConfig) -> Paths {
+        let directories = config.directories();
         Paths {
-            root: config.workspace.root_path.clone(),
-            log: config.records.root_path.clone(),
-            artifacts: config.artifacts.root_path.clone(),
-            projections: config.metadata.database_path.clone(),
-            reports: config.workspace.reports_path.clone(),
+            root: directories.root,
+            log: directories.log,
+            artifacts: directories.artifacts,
+            projections: directories.tables,
+            reports: directories.reports,
         }
     }
 
-    /// The workspace itself.
+    /// Returns the directory of the workspace.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The truth: streams of segments. A directory with this in it is a workspace.
+    /// Returns the directory of the log: streams of segments. Everything but bodies is derived from it.
     pub fn log(&self) -> PathBuf {
         self.log.clone()
     }
 
-    /// Bodies by digest.
+    /// Returns the directory of the bodies of artifacts, named by digest.
     pub fn objects(&self) -> PathBuf {
         self.artifacts.join("objects")
     }
 
-    /// Generations; deletable at any time. An open workspace goes on with the tables it has in memory; the next one
-    /// that is opened makes them again.
+    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with its tables in
+    /// memory, and the next one to open derives them again.
     pub fn projections(&self) -> PathBuf {
         self.projections.clone()
     }
 
-    /// What recovery and imports keep.
+    /// Returns the directory of files that recovery and imports write.
     pub fn recovery(&self) -> PathBuf {
         self.root.join("recovery")
     }
 
-    /// Held by the one import that is going on.
+    /// Returns the lock file of imports.
     pub fn import_lock(&self) -> PathBuf {
         self.recovery().join("import.lock")
     }
 
-    /// Bodies on their way in. Beside the bodies where those lie apart: a file gets its name by renaming, which no file
-    /// system does to another one.
+    /// Returns the directory of bodies that are being copied. It is on the same file system as the bodies, because a complete
+    /// file is moved by renaming.
     pub fn staging(&self) -> PathBuf {
         if self.artifacts == self.root.join("artifacts") {
             self.recovery().join("staging")
@@ -78,28 +79,28 @@ impl Paths {
         }
     }
 
-    /// Copies of damaged bytes, kept before something else takes their place.
+    /// Returns the directory of copies of damaged bytes that were replaced.
     pub fn quarantine(&self) -> PathBuf {
         self.recovery().join("quarantine")
     }
 
-    /// Where reports go that are given no other place.
+    /// Returns the directory of reports.
     pub fn reports(&self) -> PathBuf {
         self.reports.clone()
     }
 
-    /// Everything that a new workspace has, the log first: with it the directory is a workspace.
+    /// Returns the directories of a new workspace. The log comes first: its existence makes a directory a workspace.
     pub(crate) fn all(&self) -> [PathBuf; 4] {
         [self.log(), self.objects(), self.projections(), self.reports()]
     }
 
-    /// The names that stand directly in a workspace.
+    /// Returns the names of directories directly in a workspace.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
-        let set = self.all().into_iter().filter_map(|dir| {
+        let configured = self.all().into_iter().filter_map(|dir| {
             let first = dir.strip_prefix(&self.root).ok()?.components().next()?;
             if let Component::Normal(name) = first { Some(name.to_string_lossy().into_owned()) } else { None }
         });
-        usual.into_iter().map(str::to_owned).chain(set).collect()
+        usual.into_iter().map(str::to_owned).chain(configured).collect()
     }
 }

@@ -1,29 +1,47 @@
-//! Settings that are one word of a few.
+//! Settings with a fixed choice of values.
 
 use crate::config::leaf::Leaf;
+use crate::config::quote::short;
 use crate::config::value::ConfigValue;
 use std::fmt;
+use std::str::FromStr;
 
-/// Declares enums whose variants have a word each; the first is the default of a value that has none yet.
+/// The error for a text that is none of the choices.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{value:?} is not one of {allowed}")]
+pub struct UnknownChoice {
+    value: String,
+    allowed: String,
+}
+
+/// Declares enums with a text form for each variant.
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* })*) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+            #[non_exhaustive]
             pub enum $name { $($(#[$vdoc])* $variant,)* }
 
             impl $name {
-                /// All of them, in their order.
+                /// Every variant, in order.
                 pub const ALL: &[$name] = &[$($name::$variant,)*];
 
-                /// Its word.
+                /// The text form.
                 pub fn as_str(self) -> &'static str {
                     match self { $($name::$variant => $word,)* }
                 }
+            }
 
-                /// The one of this word.
-                pub fn parse(word: &str) -> Option<$name> {
-                    $name::ALL.iter().copied().find(|choice| choice.as_str() == word)
+            impl FromStr for $name {
+                type Err = UnknownChoice;
+
+                fn from_str(text: &str) -> Result<$name, UnknownChoice> {
+                    let found = $name::ALL.iter().copied().find(|choice| choice.as_str() == text);
+                    found.ok_or_else(|| UnknownChoice {
+                        value: short(text),
+                        allowed: [$($word),*].join(", "),
+                    })
                 }
             }
 
@@ -36,7 +54,7 @@ macro_rules! choices {
             impl Leaf for $name {
                 fn read(&mut self, value: &ConfigValue) -> bool {
                     let ConfigValue::Text(word) = value else { return false };
-                    $name::parse(word).map(|choice| *self = choice).is_some()
+                    word.parse().map(|choice| *self = choice).is_ok()
                 }
 
                 fn shown(&self) -> ConfigValue {
@@ -53,128 +71,128 @@ macro_rules! choices {
 }
 
 choices! {
-    /// A set of settings to start from.
+    /// A named set of settings that others are applied over.
     Profile {
-        /// For work on one's own machine: the defaults.
+        /// For work on one machine: the defaults.
         Local = "local",
-        /// For tests: a workspace of its own, nothing looked up, nothing served.
+        /// For tests: a separate workspace, no environment snapshot, no code revision, no pages.
         Test = "test",
     }
-    /// Settings to lay over a profile, in this order.
+    /// A named set of settings that is applied over a profile. Several are applied in this order.
     Overlay {
-        /// Says more.
+        /// More messages, and evidence in reports.
         Debug = "debug",
-        /// Says and keeps everything.
+        /// All messages and evidence; cache and exports are kept without a limit of age.
         Forensic = "forensic",
-        /// For machines that read the output.
+        /// For build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
-        /// Changes nothing on disk.
+        /// No changes on disk.
         Readonly = "readonly",
     }
-    /// How strictly rules are kept.
+    /// Treatment of data that breaks a rule.
     Strictness {
-        /// What breaks a rule is refused.
+        /// It is refused.
         Strict = "strict",
-        /// What breaks a rule is kept, and noted.
+        /// It is kept, with a note.
         Lenient = "lenient",
     }
-    /// What becomes of a capture that a sink refuses.
+    /// Treatment of a capture that a sink refuses.
     DispatchFailureMode {
-        /// The caller is told.
+        /// The call returns an error.
         Raise = "raise",
-        /// It is kept, to be delivered later.
+        /// It is stored, to be delivered later.
         Outbox = "outbox",
     }
-    /// What is promised when an event or metric has been captured.
+    /// Durability of a captured event or metric when the call returns.
     DurabilityMode {
-        /// The kernel has it.
+        /// Written to the kernel: survives the death of the process.
         Flush = "flush",
-        /// The disk has it.
+        /// Synchronised to disk: survives the loss of power.
         Fsync = "fsync",
-        /// This process has it, and hands it over with others.
+        /// Buffered in the process and written together with others.
         Batched = "batched",
     }
-    /// How the body of an artifact comes into the workspace.
+    /// Transfer of an artifact body into the workspace.
     IngestMode {
-        /// It is copied.
+        /// Copy the file.
         Copy = "copy",
-        /// It is moved.
+        /// Move the file.
         Move = "move",
-        /// It stays where it is.
+        /// Take over a file that is already in the store's staging directory.
         Adopt = "adopt",
     }
-    /// How the body of an artifact is checked when it is read.
+    /// Check of an artifact body when it is read.
     ArtifactVerificationMode {
-        /// Not at all.
+        /// No check.
         None = "none",
-        /// Against what was stored.
+        /// Compare with the stored digest.
         Stored = "stored",
-        /// Against its manifest, if that names a digest.
+        /// Compare with the digest of its manifest, if that has one.
         ManifestIfAvailable = "manifest_if_available",
-        /// Against its manifest, which must name a digest.
+        /// Compare with the digest of its manifest, which must have one.
         Strict = "strict",
     }
-    /// Which value of a series stands for it.
+    /// Value that represents a series.
     MetricSelection {
-        /// The last.
+        /// The last value.
         Latest = "latest",
-        /// The largest.
+        /// The largest value.
         Max = "max",
-        /// The smallest.
+        /// The smallest value.
         Min = "min",
-        /// The mean.
+        /// The mean of all values.
         Mean = "mean",
     }
-    /// How grave something is.
+    /// Severity of a finding.
     SeverityLevel {
-        /// Worth knowing.
+        /// Information.
         Info = "info",
-        /// Worth a look.
+        /// Possibly a problem.
         Warning = "warning",
-        /// Wrong.
+        /// A problem.
         Error = "error",
     }
-    /// What a replay does with what cannot be delivered.
+    /// Treatment of records that a replay cannot deliver.
     ReplayMode {
-        /// Stops.
+        /// The replay stops.
         Strict = "strict",
-        /// Goes on, and says so.
+        /// The replay continues and reports them.
         Tolerant = "tolerant",
     }
-    /// How results are written.
+    /// Format of results.
     OutputFormat {
-        /// For people.
+        /// Text for people.
         Text = "text",
-        /// For programs.
+        /// JSON for programs.
         Json = "json",
     }
-    /// How much is said on standard error.
+    /// Amount of messages on standard error.
     CliVerbosity {
         /// Errors only.
         Quiet = "quiet",
-        /// Notes and progress as well.
+        /// Errors, notes and progress.
         Normal = "normal",
-        /// And how an answer came about.
+        /// As `normal`, with details of how an answer was computed.
         Debug = "debug",
-        /// And everything that could be evidence.
+        /// As `debug`, with everything that can be evidence.
         Forensic = "forensic",
     }
-    /// Who removes the bodies of artifacts that nothing refers to.
+    /// Removal of artifact bodies without a reference.
     ArtifactRetentionMode {
-        /// Nobody but the user.
+        /// By the user only.
         Manual = "manual",
-        /// A plan is made; the user applies it.
+        /// A plan is made, and the user applies it.
         Planned = "planned",
-        /// The plan is applied.
+        /// A plan is made and applied.
         Enforced = "enforced",
     }
-    /// What must not be written.
+    /// Redaction of values before they are recorded.
     RedactionMode {
-        /// Values whose names look like secrets.
+        /// Redact values with names that look like secrets.
         SafeDefault = "safe_default",
-        /// Those, and every variable that is not on the list.
+        /// Redact those, and every environment variable that is not on the allow list.
         Strict = "strict",
-        /// Everything may be written.
+        /// No redaction.
         Off = "off",
     }
 }

@@ -1,7 +1,7 @@
 //! Settings that nothing reads yet: they are checked and shown, and change nothing.
 
 use crate::config::error::ConfigWarning;
-use crate::config::value::Source;
+use crate::config::source::Source;
 
 /// The keys of settings without an effect. A test holds that nothing else is missing from the list, and nothing too many.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -84,6 +84,8 @@ pub(super) fn warnings<'a>(
         let key: &'static str = key;
         let set = match source {
             Source::File(_) | Source::Variable(_) | Source::Patch | Source::Set | Source::Argument(_) => true,
+            // A whole configuration names every setting, so it does not show which ones the caller chose.
+            Source::Config => false,
             Source::Default | Source::Derived(_) | Source::Profile(_) | Source::Overlay(_) => false,
         };
         let warning = || ConfigWarning::NoEffect { key, source_of: source.clone() };

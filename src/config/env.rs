@@ -1,28 +1,15 @@
-//! Environment variables: their names, and which of those handed in are settings.
+//! Environment variables: the settings among them, and those that are not settings.
 
 use crate::config::error::{ConfigError, ConfigWarning};
-use crate::config::model::keys;
+use crate::config::key::keys;
 use crate::config::nearest::nearest;
+use crate::config::variables::{FIXED, RESERVED};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-/// How the names of all our variables begin.
-pub const PREFIX: &str = "CONTEXTA_";
-/// Selects the profile.
-pub const PROFILE: &str = "CONTEXTA_PROFILE";
-/// Selects the overlays.
-pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
-/// The workspace: as `CONTEXTA_WORKSPACE_ROOT_PATH`, and stronger.
-pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Set by us for others, or for our own tests: no settings, and no mistake.
-const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
-/// What no variable can set.
-const FIXED: [(&str, &str); 2] = [
-    ("CONTEXTA_CONFIG_VERSION", "a file says which version it is written for"),
-    ("CONTEXTA_PROFILE_NAME", "CONTEXTA_PROFILE selects a profile"),
-];
+pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
 
-/// Environment variables as they were handed in. What is not ours is not kept, save for the home directory.
+/// Environment variables as they were handed in: those of contexta, and the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -45,12 +32,12 @@ impl Environment {
         own
     }
 
-    /// Without settings, as if no variable were set.
+    /// The same environment without settings.
     pub(super) fn only_home(&self) -> Environment {
         Environment { home: self.home.clone(), ..Environment::default() }
     }
 
-    /// The variable as it is, unless it is blank.
+    /// The value of the variable, unless it is blank.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
         let blank = |value: &OsString| value.to_str().is_some_and(|text| text.trim().is_empty());
         self.variables.get(name).filter(|value| !blank(value))
@@ -64,7 +51,7 @@ impl Environment {
         })
     }
 
-    /// What is wrong with variables that are no settings.
+    /// Errors and warnings for variables that are not settings.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());
@@ -78,10 +65,4 @@ impl Environment {
         }
         (problems, warnings)
     }
-}
-
-/// The variable that sets the setting of this key.
-pub(super) fn variable_of(key: &str) -> Option<String> {
-    let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
-    FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)
 }

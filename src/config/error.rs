@@ -1,90 +1,90 @@
-//! What is wrong with a setting, and what is only worth saying.
+//! Errors and warnings about settings.
 
-use crate::config::value::Source;
+use crate::config::source::Source;
 use std::path::PathBuf;
 
-/// Settings cannot be used. [`ConfigError::code`] is stable.
+/// An error in the settings. [`ConfigError::code`] is stable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A value of the wrong type, outside its range, or none of those to choose from.
-    #[error("{key} cannot be {value}: it is {expected} ({source_of})")]
+    /// A value of the wrong type, outside of its range, or not among the choices.
+    #[error("{key} cannot be {value}: expected {expected} ({source_of})")]
     InvalidValue {
-        /// The code: `invalid_config_value`, or that of the store which would refuse the value.
+        /// The code: `invalid_config_value`, or the code of the store that would refuse the value.
         code: &'static str,
         /// The setting, or the section.
         key: String,
         /// The value, in JSON.
         value: String,
-        /// What it must be.
+        /// The expected values, in words.
         expected: String,
-        /// Who says so.
+        /// The source of the value.
         source_of: Source,
     },
-    /// There is no such setting.
-    #[error("there is no setting {key} ({source_of})")]
+    /// An unknown setting.
+    #[error("unknown setting {key} ({source_of})")]
     UnknownField {
         /// The dotted key.
         key: String,
-        /// The known one that is most like it.
+        /// The known key that is most similar.
         nearest: Option<String>,
-        /// Who names it.
+        /// The source of the setting.
         source_of: Source,
     },
-    /// There is no such profile or overlay.
-    #[error("there is no {what} {value:?} ({source_of})")]
+    /// An unknown profile or overlay.
+    #[error("unknown {what} {value:?} ({source_of})")]
     InvalidSelector {
         /// `profile` or `overlay`.
         what: &'static str,
         /// The name.
         value: String,
-        /// Those there are.
+        /// The known names.
         allowed: String,
-        /// Who names it.
+        /// The source of the name.
         source_of: Source,
     },
-    /// A variable for what no variable can set.
-    #[error("the variable {name} cannot be set: {instead}")]
+    /// A variable for a setting that no variable can set.
+    #[error("the variable {name} has no effect: {instead}")]
     NonOverridable {
         /// The variable.
         name: String,
-        /// What to do instead.
+        /// The way to set it.
         instead: &'static str,
     },
-    /// A patch that is no tree of settings, or a `--set` that is no `key=value`.
+    /// A patch that is not a tree of settings, or a `--set` that is not `key=value`.
     #[error("{what}")]
     InvalidInput {
-        /// In words.
+        /// The fault, in words.
         what: String,
     },
-    /// There is no such file.
-    #[error("there is no configuration file {path}")]
+    /// A missing configuration file.
+    #[error("the configuration file {path} does not exist")]
     FileNotFound {
         /// The file.
         path: PathBuf,
     },
-    /// The file cannot be read.
+    /// A file that cannot be read.
     #[error("the configuration file {path} cannot be read: {why}")]
     FileUnreadable {
         /// The file.
         path: PathBuf,
-        /// In words.
+        /// The cause, in words.
         why: String,
     },
-    /// Neither TOML, YAML nor JSON, by its name.
-    #[error("the configuration file {path} is of no known format")]
+    /// A file with an unknown extension.
+    #[error("the configuration file {path} has an unknown format")]
     UnsupportedFile {
         /// The file.
         path: PathBuf,
     },
-    /// The file is not what its name says.
+    /// A file that is not valid in the format of its extension.
     #[error("the configuration file {path}{} is invalid: {why}", place(*.at))]
     InvalidFile {
         /// The file.
         path: PathBuf,
-        /// Line and column, both from 1, where they are known.
+        /// Line and column, both from 1, if they are known.
         at: Option<(u64, u64)>,
-        /// In words.
+        /// The cause, in words.
         why: String,
     },
 }
@@ -109,12 +109,12 @@ impl ConfigError {
         }
     }
 
-    /// What the user can do about it.
+    /// A hint at the way out.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::InvalidValue { key, source_of, .. } => Some(match source_of {
                 Source::Set | Source::Patch | Source::Argument(_) => {
-                    "`contexta config show` lists what is set".into()
+                    "`contexta config show` lists all settings and their sources".into()
                 }
                 place => format!("change {key} in the {place}"),
             }),
@@ -122,19 +122,23 @@ impl ConfigError {
                 Some(nearest) => format!("did you mean {nearest}?"),
                 None => "`contexta config show` lists all settings".into(),
             }),
-            ConfigError::InvalidSelector { allowed, .. } => Some(format!("there are {allowed}")),
-            ConfigError::NonOverridable { .. } => None,
+            ConfigError::InvalidSelector { allowed, .. } => Some(format!("known are {allowed}")),
+            ConfigError::NonOverridable { name, .. } => Some(format!("unset {name}")),
             ConfigError::InvalidInput { .. } => {
                 Some("write it as key=value, such as records.durability_mode=fsync".into())
             }
-            ConfigError::FileNotFound { .. } => Some("the path is taken from the current directory".into()),
+            ConfigError::FileNotFound { .. } => {
+                Some("a relative path starts from the current directory".into())
+            }
             ConfigError::FileUnreadable { .. } => Some("name a readable file of at most 1 MiB".into()),
             ConfigError::UnsupportedFile { .. } => Some("name it .toml, .yaml, .yml or .json".into()),
-            ConfigError::InvalidFile { .. } => None,
+            ConfigError::InvalidFile { .. } => {
+                Some("`contexta config check FILE` lists everything that is wrong with a file".into())
+            }
         }
     }
 
-    /// The setting it is about, where it is about one.
+    /// The setting that the error is about, if it is about one.
     pub fn key(&self) -> Option<&str> {
         match self {
             ConfigError::InvalidValue { key, .. } | ConfigError::UnknownField { key, .. } => Some(key),
@@ -143,15 +147,15 @@ impl ConfigError {
     }
 }
 
-/// Settings can be used, but somebody may have meant something else.
+/// A setting that can be used, but may be a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigWarning {
-    /// A variable that begins as ours do and is none.
+    /// A variable that begins with `CONTEXTA_` and is not known.
     UnknownVariable {
         /// Its name.
         name: String,
-        /// The known one that is most like it.
+        /// The known variable that is most similar.
         nearest: Option<String>,
     },
     /// A setting was set that nothing reads yet.
@@ -172,16 +176,22 @@ impl ConfigWarning {
         }
     }
 
-    /// In words.
+    /// The warning in words.
     pub fn message(&self) -> String {
         match self {
             ConfigWarning::UnknownVariable { name, nearest } => {
                 let nearest = nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-                format!("the variable {name} sets nothing{nearest}")
+                format!("the variable {name} is unknown and has no effect{nearest}")
             }
             ConfigWarning::NoEffect { key, source_of } => {
                 format!("the setting {key} has no effect yet ({source_of})")
             }
         }
+    }
+}
+
+impl std::fmt::Display for ConfigWarning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message())
     }
 }

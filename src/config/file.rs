@@ -1,9 +1,11 @@
-//! Configuration files: TOML, YAML, JSON, by the end of their name. The only file here that looks at the disk.
+//! Configuration files: TOML, YAML or JSON, by the extension of their name. The only file of this folder that reads
+//! the disk.
 //!
-//! Whatever a file holds, reading it is bounded: in size, in nesting, in what YAML's aliases may repeat. A repeated key is
-//! refused, a byte order mark is passed over.
+//! Reading is bounded in size, in nesting, and in what YAML's aliases can repeat. A repeated key is refused, a byte
+//! order mark is skipped.
 
 use crate::config::error::ConfigError;
+use crate::config::quote::short;
 use crate::config::value::ConfigValue;
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +18,7 @@ pub const FILE_BYTES_MAX: u64 = 1 << 20;
 /// Deeper trees are refused; settings need four levels.
 const DEPTH_MAX: usize = 32;
 
-/// What a file is written in.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
     /// `.toml`
@@ -28,7 +30,7 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// The format that the name of a file says.
+    /// The format that the extension of a file name stands for.
     pub fn of(path: &Path) -> Option<FileFormat> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(FileFormat::Toml),
@@ -39,12 +41,12 @@ impl FileFormat {
     }
 }
 
-/// Whether there is anything at the path.
+/// Tells whether anything exists at the path.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Whether two paths lead to the same place.
+/// Tells whether two paths lead to the same file or directory.
 pub(super) fn same_place(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
@@ -52,7 +54,7 @@ pub(super) fn same_place(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// The settings in a file, as a tree.
+/// Reads the settings in a file, as a tree.
 pub(super) fn read(path: &Path) -> Result<BTreeMap<String, ConfigValue>, ConfigError> {
     let unreadable = |why: String| ConfigError::FileUnreadable { path: path.to_path_buf(), why };
     let meta = match fs::metadata(path) {
@@ -62,9 +64,9 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, ConfigValue>, ConfigE
         }
         Err(e) => return Err(unreadable(e.to_string())),
     };
-    // Opening a pipe would wait for somebody to write.
+    // Opening a pipe would block until it is written to.
     if !meta.is_file() {
-        return Err(unreadable("it is no file".to_owned()));
+        return Err(unreadable("it is not a regular file".to_owned()));
     }
     let format =
         FileFormat::of(path).ok_or_else(|| ConfigError::UnsupportedFile { path: path.to_path_buf() })?;
@@ -77,7 +79,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, ConfigValue>, ConfigE
     parse(&bytes, format, path)
 }
 
-/// The settings in the bytes of a file. `path` is for errors only.
+/// Parses the bytes of a file. `path` is used for errors only.
 pub fn parse(
     bytes: &[u8],
     format: FileFormat,
@@ -105,7 +107,10 @@ pub fn parse(
         ConfigValue::Map(_) => Err(invalid(None, format!("nested more than {DEPTH_MAX} deep"))),
         // A YAML file of comments only.
         ConfigValue::Null if format == FileFormat::Yaml => Ok(BTreeMap::new()),
-        _ => Err(invalid(None, "it holds no settings by name".to_owned())),
+        _ => Err(invalid(
+            None,
+            "it holds no settings by name; expected a mapping of keys to values".to_owned(),
+        )),
     }
 }
 
@@ -120,7 +125,7 @@ fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
     };
     let options = serde_saphyr::options! {
         budget: budget,
-        // `no` is a text, as YAML 1.2 has it; a setting that is a truth value reads it all the same.
+        // `no` is a text, as in YAML 1.2; a setting of type bool reads that text as false.
         strict_booleans: true,
         duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::Error,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
@@ -128,13 +133,13 @@ fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
     serde_saphyr::from_str_with_options(text, options).map_err(|e| {
         let at = e.location().map(|at| (at.line(), at.column())).filter(|at| at.0 > 0);
         let why = e.without_snippet().to_string();
-        // The place is said beside it.
+        // Line and column are reported separately.
         let why = why.split(" at line ").next().unwrap_or_default();
         (at, first_line(why))
     })
 }
 
-/// Line and column of a place in a text, from 1.
+/// Line and column of an offset in a text, both from 1.
 fn place(text: &str, offset: usize) -> (u64, u64) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() as u64 + 1;
@@ -143,7 +148,7 @@ fn place(text: &str, offset: usize) -> (u64, u64) {
 }
 
 fn first_line(text: &str) -> String {
-    crate::config::patch::short(text.lines().next().unwrap_or_default())
+    short(text.lines().next().unwrap_or_default())
 }
 
 fn depth_fits<'a>(mut values: impl Iterator<Item = &'a ConfigValue>, left: usize) -> bool {

@@ -1,123 +1,148 @@
-//! What settings are made from, and what paths in them start from.
+//! Inputs of loading: the sources of settings.
 
 use crate::config::env::Environment;
+use crate::config::process_env;
+use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// What settings are to be made from. Nothing given means: the defaults.
+/// The sources of settings. Without any, [`load_config`](crate::config::load_config) uses the defaults and the
+/// environment of the process.
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct LoadInputs {
     pub(super) profile: Option<String>,
     pub(super) overlays: Option<Vec<String>>,
     pub(super) file: Option<PathBuf>,
     pub(super) discover: bool,
-    pub(super) patches: Vec<Given>,
+    pub(super) given: Vec<Given>,
     pub(super) project_name: Option<String>,
     pub(super) workspace: Option<PathBuf>,
-    pub(super) environment: Environment,
+    pub(super) use_env: Option<bool>,
+    pub(super) environment: Option<Environment>,
     pub(super) base: Option<PathBuf>,
 }
 
+/// Settings handed in by code or on the command line.
 #[derive(Debug, Clone)]
 pub(super) enum Given {
+    Config(Box<UnifiedConfig>),
     Tree(ConfigValue),
     Text(String),
 }
 
+/// A whole configuration, or a tree of some settings: the argument of [`LoadInputs::config`].
+#[derive(Debug, Clone)]
+pub struct ConfigInput(Given);
+
+impl From<UnifiedConfig> for ConfigInput {
+    fn from(config: UnifiedConfig) -> ConfigInput {
+        ConfigInput(Given::Config(Box::new(config)))
+    }
+}
+
+impl From<ConfigValue> for ConfigInput {
+    fn from(tree: ConfigValue) -> ConfigInput {
+        ConfigInput(Given::Tree(tree))
+    }
+}
+
 impl LoadInputs {
-    /// The defaults and nothing else.
+    /// The defaults and the environment.
     pub fn new() -> LoadInputs {
         LoadInputs::default()
     }
 
-    /// The profile; stronger than the file's and the environment's.
+    /// Selects the profile; stronger than the selection by file or environment.
     pub fn profile(mut self, name: &str) -> LoadInputs {
         self.profile = Some(name.to_owned());
         self
     }
 
-    /// The overlays; they replace the file's and the environment's. An empty list switches those off.
+    /// Selects the overlays; they replace those of file and environment. An empty list switches those off.
     pub fn overlays(mut self, names: &[impl AsRef<str>]) -> LoadInputs {
         self.overlays = Some(names.iter().map(|name| name.as_ref().to_owned()).collect());
         self
     }
 
-    /// A configuration file.
+    /// Reads this configuration file.
     pub fn file(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.file = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Without a file: takes `contexta.toml` in the workspace, if there is one.
+    /// Without a file: reads `contexta.toml` in the workspace if it exists; by default it is not looked for.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
-    /// A tree of settings; a later one is stronger.
-    pub fn patch(mut self, tree: ConfigValue) -> LoadInputs {
-        self.patches.push(Given::Tree(tree));
+    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]).
+    /// Applied last, over all other sources; of several, and of [`LoadInputs::set`], the later one is stronger.
+    pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
+        self.given.push(config.into().0);
         self
     }
 
-    /// A setting as text, `key=value`.
+    /// Adds a tree of settings; the same as [`LoadInputs::config`] with a tree.
+    pub fn patch(self, tree: ConfigValue) -> LoadInputs {
+        self.config(tree)
+    }
+
+    /// Adds a setting as text, `key=value`; as strong as [`LoadInputs::config`].
     pub fn set(mut self, assignment: &str) -> LoadInputs {
-        self.patches.push(Given::Text(assignment.to_owned()));
+        self.given.push(Given::Text(assignment.to_owned()));
         self
     }
 
-    /// The project's name.
+    /// Sets the project's name; stronger than profile, file and environment.
     pub fn project_name(mut self, name: &str) -> LoadInputs {
         self.project_name = Some(name.to_owned());
         self
     }
 
-    /// The workspace; the strongest input.
+    /// Sets the workspace; stronger than profile, file and environment.
     pub fn workspace(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.workspace = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// The environment, such as `std::env::vars_os()`. Only `CONTEXTA_*` and the home directory are looked at.
+    /// Takes these variables in place of the environment of the process. Only `CONTEXTA_*` and the home directory are
+    /// used.
     pub fn environment<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> LoadInputs
     where
         K: Into<OsString>,
         V: Into<OsString>,
     {
-        self.environment = Environment::new(variables.into_iter().map(|(k, v)| (k.into(), v.into())));
+        let variables = variables.into_iter().map(|(k, v)| (k.into(), v.into()));
+        self.environment = Some(Environment::new(variables));
         self
     }
 
-    /// What relative paths start from; by default the current directory. Those in a `contexta.toml` that was found in a
-    /// workspace start from that workspace.
+    /// Uses or ignores environment variables. By default they are used, and
+    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of
+    /// the process is not read at all; of variables that were handed in, only the home directory is used, for paths
+    /// that begin with `~`.
+    pub fn use_env(mut self, on: bool) -> LoadInputs {
+        self.use_env = Some(on);
+        self
+    }
+
+    /// Sets the directory that relative paths start from; by default the current directory. Relative paths in a
+    /// `contexta.toml` found in a workspace start from that workspace.
     pub fn base_dir(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.base = Some(path.as_ref().to_path_buf());
         self
     }
-}
 
-/// What relative paths start from, and `~`.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Places {
-    pub(super) base: Option<PathBuf>,
-    pub(super) home: Option<PathBuf>,
-}
-
-impl Places {
-    /// The path from the root of the file system. Links and `..` are left to the system, which alone knows where they
-    /// lead. `None`: it begins with `~`, and nobody knows the home directory.
-    pub(super) fn absolute(&self, path: &Path) -> Option<PathBuf> {
-        let path = match path.strip_prefix("~") {
-            Ok(rest) => self.home.as_ref()?.join(rest),
-            Err(_) => path.to_path_buf(),
-        };
-        let path = match &self.base {
-            Some(base) => base.join(path),
-            None if path.as_os_str().is_empty() => PathBuf::from("."),
-            None => path,
-        };
-        let path = std::path::absolute(&path).unwrap_or(path);
-        Some(path.components().collect())
+    /// The variables that settings are read from.
+    pub(super) fn variables(&self) -> Environment {
+        match (self.use_env.unwrap_or(true), &self.environment) {
+            (true, Some(given)) => given.clone(),
+            (true, None) => Environment::new(process_env::variables()),
+            (false, Some(given)) => given.only_home(),
+            (false, None) => Environment::default(),
+        }
     }
 }

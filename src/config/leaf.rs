@@ -1,92 +1,27 @@
-//! The types that a setting can have, and the rules that its value keeps.
+//! The types that a setting can have.
 
 use crate::config::value::ConfigValue;
 use std::path::PathBuf;
 
-/// A setting's type: reads a value, shows itself, says in words what it takes.
+/// The type of a setting: reads a value, shows itself as one, describes the values that it takes.
 pub(super) trait Leaf {
-    /// Takes the value, or says that it is none of this type.
+    /// Takes the value; `false` if it is not of this type.
     fn read(&mut self, value: &ConfigValue) -> bool;
-    /// Itself as a value.
+    /// The setting as a value.
     fn shown(&self) -> ConfigValue;
-    /// What it takes, in words.
+    /// The values that it takes, in words.
     fn kind(&self) -> String;
-    /// That it can be nothing.
+    /// Tells whether the setting can be switched off.
     fn nullable(&self) -> bool {
         false
     }
-    /// Itself, if it is a path.
+    /// Tells whether the setting is a path.
+    fn is_path(&self) -> bool {
+        false
+    }
+    /// The path, if the setting is one and is set.
     fn path(&mut self) -> Option<&mut PathBuf> {
         None
-    }
-}
-
-/// What a value must keep beyond its type.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Limit {
-    /// Nothing.
-    Any,
-    /// Not only white space.
-    Filled,
-    /// An integer of this range, both ends included.
-    Int(i128, i128),
-    /// A number above the first, up to the second.
-    Above(f64, f64),
-    /// A number of this range, both ends included.
-    Float(f64, f64),
-    /// Exactly one ASCII character.
-    OneAscii,
-    /// This value and no other: what the reference lets one choose, and we do not.
-    Only(&'static str),
-    /// A path that, unless somebody sets it, follows from the setting of this key: this name under it.
-    Under(&'static str, &'static str),
-}
-
-/// A limit, and the code of what does not keep it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Rule {
-    pub(super) limit: Limit,
-    pub(super) code: &'static str,
-}
-
-pub(super) const INVALID_VALUE: &str = "invalid_config_value";
-
-impl Rule {
-    pub(super) const fn new(limit: Limit) -> Rule {
-        Rule { limit, code: INVALID_VALUE }
-    }
-
-    /// The same with a code of the store that would refuse it.
-    pub(super) const fn coded(self, code: &'static str) -> Rule {
-        Rule { code, ..self }
-    }
-
-    pub(super) fn holds(&self, value: &ConfigValue) -> bool {
-        match (self.limit, value) {
-            (Limit::Only(only), value) => value.to_string() == only,
-            (_, ConfigValue::Null) => true,
-            (Limit::Filled, ConfigValue::Text(text)) => !text.trim().is_empty(),
-            (Limit::Int(min, max), ConfigValue::Int(n)) => (min..=max).contains(n),
-            (Limit::Above(min, max), ConfigValue::Float(x)) => *x > min && *x <= max,
-            (Limit::Float(min, max), ConfigValue::Float(x)) => (min..=max).contains(x),
-            (Limit::OneAscii, ConfigValue::Text(text)) => {
-                text.len() == 1 && !matches!(text.as_str(), "\n" | "\r" | "\"")
-            }
-            _ => true,
-        }
-    }
-
-    /// The limit in words, to stand behind the type's.
-    pub(super) fn words(&self) -> Option<String> {
-        match self.limit {
-            Limit::Any | Limit::Under(..) => None,
-            Limit::Filled => Some("not blank".to_owned()),
-            Limit::Int(min, max) => Some(format!("from {min} to {max}")),
-            Limit::Above(min, max) => Some(format!("above {min}, up to {max}")),
-            Limit::Float(min, max) => Some(format!("from {min} to {max}")),
-            Limit::OneAscii => Some("one ASCII character, no quote or line end".to_owned()),
-            Limit::Only(only) => Some(format!("only `{only}`")),
-        }
     }
 }
 
@@ -113,7 +48,7 @@ impl Leaf for bool {
     }
 }
 
-/// The digits of a number as text, in which single `_` may stand between digits.
+/// The digits of a number as text, without the single `_` that may separate digits.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let between = |n: usize| {
@@ -188,7 +123,7 @@ impl Leaf for String {
 impl Leaf for PathBuf {
     fn read(&mut self, value: &ConfigValue) -> bool {
         let ConfigValue::Text(text) = value else { return false };
-        // No system has a name with it.
+        // No file system has a name with NUL in it.
         if text.contains('\0') {
             return false;
         }
@@ -202,6 +137,10 @@ impl Leaf for PathBuf {
 
     fn kind(&self) -> String {
         "a path".to_owned()
+    }
+
+    fn is_path(&self) -> bool {
+        true
     }
 
     fn path(&mut self) -> Option<&mut PathBuf> {
@@ -238,7 +177,7 @@ impl Leaf for Vec<String> {
 
 impl<T: Leaf + Default> Leaf for Option<T> {
     fn read(&mut self, value: &ConfigValue) -> bool {
-        // TOML has no null; `none` says it there.
+        // TOML has no null; `none` stands for it.
         if value.is_nothing() {
             *self = None;
             return true;
@@ -261,5 +200,13 @@ impl<T: Leaf + Default> Leaf for Option<T> {
 
     fn nullable(&self) -> bool {
         true
+    }
+
+    fn is_path(&self) -> bool {
+        T::default().is_path()
+    }
+
+    fn path(&mut self) -> Option<&mut PathBuf> {
+        self.as_mut().and_then(Leaf::path)
     }
 }

@@ -1,26 +1,56 @@
-//! Floor 1: settings. What they are called, what they may be, where they come from.
+//! Floor 1: settings: their names, their values, their sources.
 //!
 //! ```text
-//! schema defaults -> profile -> overlays -> file -> environment -> patches -> arguments     later wins
-//!                                     │
-//!                                     ▼
-//!                 UnifiedConfig, and for each key the source of its value
+//! defaults -> profile -> overlays -> file -> environment -> arguments -> configuration, patches, --set     later wins
+//!                                       |
+//!                                       v
+//!                   UnifiedConfig, and for each key the source of its value
 //! ```
 //!
 //! *Key*: the dotted name of a setting, such as `records.durability_mode`. *Patch*: a tree of some settings. *Layer*: a
-//! patch with its source. *Derived*: a directory that follows from another one as long as nobody sets it.
+//! patch with its source. *Derived*: a directory that follows from another one while it is not set.
 //!
-//! [`model`] lists every setting once; keys, variables, defaults, ranges and the table of docs/CONFIGURATION.md follow from
-//! it. This floor knows nobody who uses the settings. It reads no environment (a map is handed in), and of the disk only
-//! the one file it is told of. Text from outside never panics; every refusal has a code and names key and source.
+//! A configuration is written in code as a literal over the defaults. A directory that is `None` is derived when the
+//! configuration is used, so setting the root of the workspace moves everything in it:
 //!
 //! ```
-//! use contexta::config::{LoadInputs, Source, load_config};
+//! use contexta::config::{UnifiedConfig, WorkspaceConfig};
 //!
-//! let inputs = LoadInputs::new().overlays(&["ci"]).set("records.durability_mode=fsync");
+//! # let dir = std::env::temp_dir().join(format!("contexta-doc-config-{}", std::process::id()));
+//! # let root_path = dir.join(".contexta");
+//! let config = UnifiedConfig {
+//!     project_name: "advanced-proj".into(),
+//!     workspace: WorkspaceConfig { root_path, ..Default::default() },
+//!     ..Default::default()
+//! };
+//! assert_eq!(config.directories().log, config.workspace.root_path.join("log"));
+//! let contexta = contexta::Options::from_config(&config)?.open()?;
+//! let run = contexta.run("first").start()?;
+//! run.metric("loss", 0.5)?;
+//! run.complete()?;
+//! let snapshot = contexta.run_snapshot(run.run_ref().as_str())?;
+//! assert_eq!(snapshot.run.project_name, "advanced-proj");
+//! assert!(config.workspace.root_path.join("log").is_dir());
+//! # drop(contexta);
+//! # std::fs::remove_dir_all(dir)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`load_config`] makes one from all sources. It reads the environment of the process unless it is given another one
+//! or told to ignore it:
+//!
+//! ```
+//! use contexta::config::{ConfigValue, LoadInputs, Source, load_config};
+//!
+//! let inputs = LoadInputs::new()
+//!     .use_env(false)
+//!     .profile("test")
+//!     .workspace(".contexta")
+//!     .config(ConfigValue::at("project_name", "advanced-proj"));
 //! let loaded = load_config(&inputs)?;
-//! assert_eq!(loaded.config.records.durability_mode.as_str(), "fsync");
-//! assert_eq!(loaded.source("records.durability_mode"), &Source::Set);
+//! assert_eq!(loaded.config.project_name, "advanced-proj");
+//! assert!(loaded.config.workspace.root_path.ends_with(".contexta"));
+//! assert_eq!(loaded.source("project_name"), &Source::Patch);
 //!
 //! let error = load_config(&inputs.set("records.durabilty_mode=flush")).unwrap_err();
 //! assert_eq!(error.code(), "unknown_config_field");
@@ -28,40 +58,61 @@
 //! # Ok::<(), contexta::config::ConfigError>(())
 //! ```
 //!
+//! `sections/` and `unified.rs` list every setting once; keys, variables, defaults, ranges and the table of
+//! docs/CONFIGURATION.md follow from them. This floor does not know who uses the settings. It reads the environment
+//! in one file (`process_env.rs`) and the disk in one (`file.rs`). Text from outside never panics; every refusal has
+//! a code and names key and source.
+//!
 //! Stability: Stable.
 
 mod choice;
+mod directories;
 mod effect;
 pub mod env;
 mod error;
+mod field;
 pub mod file;
 mod inputs;
+mod key;
 mod leaf;
+mod limit;
 mod load;
-mod model;
+mod loaded;
+mod loading;
 mod nearest;
 mod patch;
+mod places;
+mod process_env;
 mod profile;
+mod quote;
+mod refusal;
+mod section;
+mod sections;
+mod settings;
 mod show;
+mod source;
+mod unified;
 mod value;
+mod variables;
 
 pub use choice::{
     ArtifactRetentionMode, ArtifactVerificationMode, CliVerbosity, DispatchFailureMode, DurabilityMode,
-    IngestMode, MetricSelection, OutputFormat, RedactionMode, ReplayMode, SeverityLevel, Strictness,
+    IngestMode, MetricSelection, OutputFormat, Overlay, Profile, RedactionMode, ReplayMode, SeverityLevel,
+    Strictness, UnknownChoice,
 };
+pub use directories::Directories;
 pub use effect::{has_effect, keys_without_effect};
 pub use error::{ConfigError, ConfigWarning};
-pub use inputs::LoadInputs;
-pub use load::{
-    CheckedConfig, FILE_NAME, LoadedConfig, check_config, load_config, load_profile, make_local_config,
-    make_test_config,
-};
-pub use model::{
+pub use inputs::{ConfigInput, LoadInputs};
+pub use key::{Key, keys};
+pub use load::{FILE_NAME, check_config, load_config, load_profile, make_local_config, make_test_config};
+pub use loaded::{CheckedConfig, LoadedConfig};
+pub use sections::{
     AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy,
     ContractConfig, DiagnosticsPolicy, ExportSurfaceConfig, HtmlConfig, HttpConfig, InterpretationConfig,
-    Key, MetadataStoreConfig, NotebookConfig, RecordStoreConfig, RecoveryConfig, ReportPolicy,
-    RetentionConfig, SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy, UnifiedConfig,
-    WorkspaceConfig, keys,
+    MetadataStoreConfig, NotebookConfig, RecordStoreConfig, RecoveryConfig, ReportPolicy, RetentionConfig,
+    SearchPolicy, SecurityConfig, SurfaceConfig, TrendPolicy, WorkspaceConfig,
 };
-pub use profile::{Overlay, Profile};
-pub use value::{ConfigValue, Source};
+pub use source::Source;
+pub use unified::UnifiedConfig;
+pub use value::ConfigValue;

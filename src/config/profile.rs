@@ -1,12 +1,11 @@
 //! Profiles and overlays: named patches.
 
+use crate::config::choice::{Overlay, Profile};
 use crate::config::value::ConfigValue;
-
-pub use crate::config::choice::{Overlay, Profile};
 
 type Settings = Vec<(&'static str, ConfigValue)>;
 
-/// What a profile changes of the defaults.
+/// The settings that a profile changes.
 pub(super) fn of_profile(profile: Profile) -> Settings {
     match profile {
         Profile::Local => Vec::new(),
@@ -26,7 +25,7 @@ pub(super) fn of_profile(profile: Profile) -> Settings {
     }
 }
 
-/// What an overlay changes of a profile.
+/// The settings that an overlay changes.
 pub(super) fn of_overlay(overlay: Overlay) -> Settings {
     match overlay {
         Overlay::Debug => vec![
@@ -56,7 +55,7 @@ pub(super) fn of_overlay(overlay: Overlay) -> Settings {
     }
 }
 
-/// The words of a list, trimmed, without blank ones.
+/// The items of a comma-separated list, trimmed, without blank ones.
 pub(super) fn words(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

@@ -1,22 +1,33 @@
-//! Settings as a TOML file that gives the same settings again.
+//! Settings as a TOML file.
 
-use crate::config::model::{UnifiedConfig, keys};
+use crate::config::key::keys;
+use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
 
 impl UnifiedConfig {
-    /// All settings as TOML. Loaded again, they are the same; a path that is not UTF-8 is the exception.
+    /// Writes all settings as TOML. Loaded again, they are the same; a path that is not UTF-8 is the exception. A
+    /// path that is derived is written as a comment, so that it stays derived.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut section = "";
-        for ((key, value), known) in self.settings().into_iter().zip(keys()) {
+        let set = self.set_values();
+        for (((key, value), known), set) in self.settings().into_iter().zip(keys()).zip(set) {
             let (within, name) = key.rsplit_once('.').unwrap_or(("", key));
             if within != section {
                 text.push_str(&format!("\n[{within}]\n"));
                 section = within;
             }
-            text.push_str(&format!("# {}\n{name} = {}\n", known.doc, toml(&value)));
+            let derived = if known.derived_from.is_some() && !set { "# " } else { "" };
+            text.push_str(&format!("# {}\n{derived}{name} = {}\n", known.doc, toml(&value)));
         }
         text
+    }
+
+    /// Tells for every setting, in order, whether it has a value.
+    fn set_values(&self) -> Vec<bool> {
+        let mut set = Vec::new();
+        self.clone().each(|field| set.push(field.leaf.shown() != ConfigValue::Null));
+        set
     }
 }
 

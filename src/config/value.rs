@@ -1,18 +1,16 @@
-//! A value on its way into a setting, whatever it was written in, and where it came from.
+//! A value of a setting as files, variables and code give it.
 
-use crate::config::profile::{Overlay, Profile};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
-/// What TOML's reader calls a date.
+/// The key that TOML's reader gives to a date.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
-/// A tree of values, as files and patches have it. A repeated key is refused while it is read.
+/// A tree of values, as in files and patches. A repeated key is refused while it is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
-    /// Nothing: the setting is not set.
+    /// No value: the setting is switched off or derived.
     Null,
     /// A truth value.
     Bool(bool),
@@ -20,7 +18,7 @@ pub enum ConfigValue {
     Int(i128),
     /// Any other number.
     Float(f64),
-    /// A text; also how numbers and truth values may be written.
+    /// A text; numbers and truth values may be written as one.
     Text(String),
     /// A list.
     List(Vec<ConfigValue>),
@@ -29,14 +27,14 @@ pub enum ConfigValue {
 }
 
 impl ConfigValue {
-    /// The tree in which only the setting of this dotted key is set.
+    /// Returns the tree in which only the setting of this dotted key is set.
     pub fn at(key: &str, value: impl Into<ConfigValue>) -> ConfigValue {
         let nest = |inner, name: &str| ConfigValue::Map(BTreeMap::from([(name.to_owned(), inner)]));
         key.rsplit('.').fold(value.into(), nest)
     }
 
-    /// What a variable or `--set` says: `null` and `none` are nothing; what begins with `"`, `[` or `{` is JSON if it
-    /// can be; everything else is text, which the setting reads as its own type.
+    /// Reads the text of a variable or of `--set`. `null` and `none` are no value; a text that begins with `"`, `[`
+    /// or `{` is JSON if it can be; any other text is read by the setting as its own type.
     pub(super) fn of_text(text: &str) -> ConfigValue {
         let text = text.trim();
         if is_nothing(text) {
@@ -46,7 +44,7 @@ impl ConfigValue {
         json.unwrap_or_else(|| ConfigValue::Text(text.to_owned()))
     }
 
-    /// That it says, to a setting that can be nothing, to be nothing.
+    /// Tells whether the value switches an optional setting off.
     pub(super) fn is_nothing(&self) -> bool {
         match self {
             ConfigValue::Null => true,
@@ -55,7 +53,7 @@ impl ConfigValue {
         }
     }
 
-    /// As JSON, on one line.
+    /// Returns the value as JSON, on one line.
     pub fn to_json(&self) -> String {
         let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
         match self {
@@ -77,12 +75,12 @@ impl ConfigValue {
     }
 }
 
-/// How text says that a setting is not set.
+/// Tells whether a text stands for no value.
 fn is_nothing(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none")
 }
 
-/// Text as it is, everything else as JSON.
+/// Writes a text without quotes, and any other value as JSON.
 impl fmt::Display for ConfigValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,7 +141,7 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 Ok(ConfigValue::Int(v))
             }
             fn visit_u128<E>(self, v: u128) -> Result<ConfigValue, E> {
-                // Beyond every range; which number it is does not matter any more.
+                // Beyond every range: any number as large is refused alike.
                 Ok(ConfigValue::Int(i128::try_from(v).unwrap_or(i128::MAX)))
             }
             fn visit_f64<E>(self, v: f64) -> Result<ConfigValue, E> {
@@ -163,10 +161,10 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 let mut members = BTreeMap::new();
                 while let Some(key) = from.next_key::<String>()? {
                     if key == DATE_KEY {
-                        return Err(A::Error::custom("no setting is a date; write it in quotes"));
+                        return Err(A::Error::custom("a date is not a value of a setting; put it in quotes"));
                     }
                     if members.contains_key(&key) {
-                        return Err(A::Error::custom(format!("the key {key:?} stands here twice")));
+                        return Err(A::Error::custom(format!("the key {key:?} is repeated")));
                     }
                     members.insert(key, from.next_value()?);
                 }
@@ -174,45 +172,5 @@ impl<'de> Deserialize<'de> for ConfigValue {
             }
         }
         from.deserialize_any(Tree)
-    }
-}
-
-/// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// Nobody said otherwise.
-    Default,
-    /// It follows from the setting of this key.
-    Derived(&'static str),
-    /// A profile.
-    Profile(Profile),
-    /// An overlay.
-    Overlay(Overlay),
-    /// A file.
-    File(PathBuf),
-    /// An environment variable.
-    Variable(String),
-    /// A patch handed in by code.
-    Patch,
-    /// `key=value` on the command line.
-    Set,
-    /// An argument of its own: the workspace, the project's name, the profile, the overlays.
-    Argument(&'static str),
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Default => f.write_str("default"),
-            Source::Derived(key) => write!(f, "from {key}"),
-            Source::Profile(profile) => write!(f, "profile {profile}"),
-            Source::Overlay(overlay) => write!(f, "overlay {overlay}"),
-            Source::File(path) => write!(f, "file {}", path.display()),
-            Source::Variable(name) => write!(f, "variable {name}"),
-            Source::Patch => f.write_str("patch"),
-            Source::Set => f.write_str("--set"),
-            Source::Argument(name) => write!(f, "argument {name}"),
-        }
     }
 }

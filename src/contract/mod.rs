@@ -1,14 +1,15 @@
-//! Floor 1: what may be said. Typed references, canonical models and their rules, facts, canonical JSON.
+//! Floor 1: the vocabulary of facts: typed references, canonical models and their rules, facts, canonical JSON.
 //!
-//! Pure values: this floor knows no disk, no clock and no engine. A model is a plain struct; [`Valid`] around it
-//! says that its rules hold, and its constructor is the only way to get one. [`model`] declares models, `models/` has
-//! them and the rules between their fields, [`validate`] reads and checks them by name.
+//! Pure values: this floor uses no disk, clock or engine. A model is a plain struct; a [`Valid`] one is a model whose
+//! rules hold, and its constructor is the only way to get one. [`model`] declares models, `models/` contains them and
+//! the rules between their fields, [`validate`] reads and checks them by name.
 //!
 //! Stability: Stable.
 
 pub mod error;
 pub mod extension;
 pub mod fact;
+pub(crate) mod input;
 pub mod issue;
 pub mod json;
 pub mod model;
@@ -16,34 +17,42 @@ pub mod models;
 pub mod object;
 pub mod refs;
 pub mod rules;
+pub(crate) mod space;
 pub mod time;
 pub mod validate;
+pub(crate) mod version;
+pub(crate) mod words;
 
 pub use error::{ContractError, ErrorClass, ErrorCode, Result};
 pub use extension::{
-    ExtensionFieldSet, ExtensionOwnership, ExtensionRegistry, ExtensionRegistryEntry, ExtensionTarget,
-    Readonly, validate_extension_field_set,
+    ExtensionFieldSet, ExtensionOwner, ExtensionOwnership, ExtensionRegistry, ExtensionRegistryEntry,
+    ExtensionTarget, Readonly, validate_extension_field_set,
 };
 pub use fact::{AnyRecord, Fact, RecordDraft};
+pub use input::ModelInput;
 pub use issue::{Issues, Severity, ValidationIssue, ValidationReport};
 pub use json::{Canonical, Value};
 pub use model::{Members, Model};
 pub use models::artifact::ArtifactManifest;
-pub use models::context::{
-    BatchExecution, DeploymentExecution, Device, EnvironmentSnapshot, OperationContext, Project, Run,
-    RunStatus, Runtime, SampleObservation, StageExecution,
-};
-pub use models::lineage::{
-    AssertionMode, Confidence, LineageEdge, LineageOrigin, ProvenanceRecord, RelationType,
-};
+pub use models::batch::BatchExecution;
+pub use models::deployment::DeploymentExecution;
+pub use models::environment::{Device, EnvironmentSnapshot, Runtime};
+pub use models::lifecycle::RunStatus;
+pub use models::lineage::{Confidence, LineageEdge, LineageOrigin, RelationType};
+pub use models::operation::OperationContext;
 pub use models::payload::{
     AggregationScope, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel, EventPayload,
     MetricPayload, MetricValue, Origin, Payload, RecordType, SpanKind, SpanStatus, TraceSpanPayload,
 };
+pub use models::project::Project;
+pub use models::provenance::{AssertionMode, ProvenanceRecord};
 pub use models::record::{
     Completeness, CorrelationRefs, Degradation, DegradedRecord, MetricRecord, Observation, Record,
     RecordEnvelope, StructuredEventRecord, TraceSpanRecord,
 };
+pub use models::run::Run;
+pub use models::sample::SampleObservation;
+pub use models::stage::StageExecution;
 pub use object::{Object, ObjectKind};
 pub use refs::{
     ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
@@ -66,6 +75,4 @@ pub use validate::{
     validate_record_envelope, validate_run, validate_sample_observation, validate_stage_execution,
     validate_structured_event_record, validate_trace_span_record,
 };
-
-/// The schema version that models of this build carry.
-pub const SCHEMA_VERSION: &str = "1.0.0";
+pub use version::SCHEMA_VERSION;

@@ -1,42 +1,47 @@
-//! The things of the contract that have a ref of their own and no body: one closed sum, for all that treats them
-//! alike: the log, the tables, interchange.
+//! The objects of the contract that have a ref of their own and no body, as one closed sum: log, tables and
+//! interchange treat them alike.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::extension::ExtensionRegistry;
-use crate::contract::issue::ValidationReport;
-use crate::contract::json::{Canonical, Value};
-use crate::contract::models::context::{
-    BatchExecution, DeploymentExecution, EnvironmentSnapshot, OperationContext, Project, Run,
-    SampleObservation, StageExecution,
-};
-use crate::contract::models::lineage::{LineageEdge, ProvenanceRecord};
-use crate::contract::refs::StableRef;
-use crate::contract::rules::Valid;
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::extension::registry::ExtensionRegistry;
+use crate::contract::issue::report::ValidationReport;
+use crate::contract::json::canonical::Canonical;
+use crate::contract::json::value::Value;
+use crate::contract::models::batch::BatchExecution;
+use crate::contract::models::deployment::DeploymentExecution;
+use crate::contract::models::environment::EnvironmentSnapshot;
+use crate::contract::models::lineage::LineageEdge;
+use crate::contract::models::operation::OperationContext;
+use crate::contract::models::project::Project;
+use crate::contract::models::provenance::ProvenanceRecord;
+use crate::contract::models::run::Run;
+use crate::contract::models::sample::SampleObservation;
+use crate::contract::models::stage::StageExecution;
+use crate::contract::refs::stable::StableRef;
+use crate::contract::rules::valid::Valid;
 use crate::contract::validate::check_value;
+use std::fmt;
+use std::str::FromStr;
 
-/// Declares the sum: variant, model, the field that holds its own ref, that ref's kind, and the word for it in
+/// Declares the sum: variant, model, the field that holds its own ref, that ref's kind, and the text form in
 /// interchange.
 macro_rules! objects {
     ($($(#[$doc:meta])* $variant:ident($model:ident) $own:ident $kind:literal $word:literal;)*) => {
-        /// What sort of thing an [`Object`] is.
+        /// The kind of an [`Object`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum ObjectKind { $($(#[$doc])* $variant,)* }
 
         impl ObjectKind {
-            /// All of them, in the order in which interchange writes them: what is referred to comes first.
+            /// Every kind, in the order of interchange: an object comes before those that refer to it.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
-            /// The word for it in interchange.
+            /// The text form in interchange.
             pub fn as_str(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $word,)* }
             }
 
-            /// Reads the word.
-            pub fn parse(text: &str) -> Option<ObjectKind> {
-                match text { $($word => Some(ObjectKind::$variant),)* _ => None }
-            }
-
-            /// The kind of its refs.
+            /// The kind of the refs of these objects.
             pub fn ref_kind(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $kind,)* }
             }
@@ -46,28 +51,49 @@ macro_rules! objects {
                 match self { $(ObjectKind::$variant => $model::KNOWN,)* }
             }
 
-            /// The member that holds its own ref.
+            /// The member that holds the object's own ref.
             pub fn ref_member(self) -> &'static str {
                 match self { $(ObjectKind::$variant => stringify!($own),)* }
             }
         }
 
-        /// A thing with a ref of its own.
+        impl fmt::Display for ObjectKind {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for ObjectKind {
+            type Err = ContractError;
+
+            fn from_str(text: &str) -> Result<ObjectKind> {
+                match text {
+                    $($word => Ok(ObjectKind::$variant),)*
+                    _ => {
+                        let allowed = [$($word),*].join(", ");
+                        let message = format!("{text:?} is not a kind of object; expected one of {allowed}");
+                        Err(ContractError::new(ErrorCode::JsonShape, message))
+                    }
+                }
+            }
+        }
+
+        /// An object with a ref of its own.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Object { $($(#[$doc])* $variant(Box<Valid<$model>>),)* }
 
         impl Object {
-            /// What sort of thing it is.
+            /// The kind of the object.
             pub fn kind(&self) -> ObjectKind {
                 match self { $(Object::$variant(_) => ObjectKind::$variant,)* }
             }
 
-            /// Its own ref.
+            /// The object's own ref.
             pub fn own_ref(&self) -> &StableRef {
                 match self { $(Object::$variant(model) => &model.$own,)* }
             }
 
-            /// Every issue of a thing in a JSON value, and the thing if there is no error among them.
+            /// Returns every issue of an object in a JSON value, and the object if none of them is an error.
             pub fn check_value(
                 kind: ObjectKind,
                 value: Value,
@@ -90,12 +116,6 @@ macro_rules! objects {
 
         $(impl From<Valid<$model>> for Object {
             fn from(model: Valid<$model>) -> Object { Object::$variant(Box::new(model)) }
-        })*
-
-        $(impl From<Valid<$model>> for crate::contract::fact::Fact {
-            fn from(model: Valid<$model>) -> crate::contract::fact::Fact {
-                crate::contract::fact::Fact::Object(model.into())
-            }
         })*
     };
 }
@@ -124,7 +144,7 @@ objects! {
 }
 
 impl Object {
-    /// Reads a thing from a JSON value; the first thing that is wrong is the error.
+    /// Reads an object from a JSON value. Errors: the first broken rule.
     pub fn from_value(kind: ObjectKind, value: Value) -> Result<Object> {
         let (object, report) = Object::check_value(kind, value, None);
         object.ok_or_else(|| {

@@ -1,9 +1,10 @@
-//! Instants, and their one text form: `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
+//! Instants and their text form: `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
 //!
-//! Order is the order of instants. (The Python reference compared texts, where a whole second sorts after its
-//! own fractions.)
+//! Instants are ordered by time. (The Python package contexta 1.0.0 compares texts, where a whole second sorts after
+//! its own fractions.)
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,7 @@ pub struct Timestamp(i64);
 
 /// 0001-01-01T00:00:00Z.
 const MICROS_MIN: i64 = -62_135_596_800_000_000;
+
 /// 9999-12-31T23:59:59.999999Z.
 const MICROS_MAX: i64 = 253_402_300_799_999_999;
 
@@ -23,7 +25,7 @@ impl Timestamp {
         (MICROS_MIN..=MICROS_MAX).contains(&micros).then_some(Timestamp(micros))
     }
 
-    /// The instant at so many nanoseconds since the epoch, cut to microseconds (and to the year 9999).
+    /// The instant at a number of nanoseconds since the epoch, cut to microseconds and to the year 9999.
     pub fn from_nanos(nanos: u64) -> Timestamp {
         Timestamp(i64::try_from(nanos / 1000).unwrap_or(MICROS_MAX).min(MICROS_MAX))
     }
@@ -38,20 +40,20 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
-    /// Parses a time as RFC 3339 writes it: `2024-01-31T12:00:00Z`, with any number of digits of a fraction (those beyond
-    /// six are cut), `Z` or an offset such as `+09:00`; `t`, `z` and a space between date and time are read too.
+    /// Parses an RFC 3339 time: `2024-01-31T12:00:00Z`, with a fraction of any number of digits (cut after six), `Z`
+    /// or an offset such as `+09:00`; `t`, `z` and a space between date and time are accepted too.
     pub fn parse(text: &str) -> Result<Timestamp> {
         Timestamp::parse_inner(text).ok_or_else(|| {
             ContractError::new(
                 ErrorCode::Timestamp,
-                format!("{text:?} is not a time as 2024-01-31T12:00:00Z"),
+                format!("{text:?} is not a time such as 2024-01-31T12:00:00Z"),
             )
         })
     }
 
     fn parse_inner(text: &str) -> Option<Timestamp> {
         let (whole, rest) = text.split_at_checked(19)?;
-        // chrono is lenient about widths; the form is not.
+        // chrono accepts other widths.
         let shape = whole.bytes().enumerate().all(|(n, b)| match n {
             4 | 7 => b == b'-',
             10 => matches!(b, b'T' | b't' | b' '),
@@ -79,7 +81,7 @@ impl Timestamp {
     }
 }
 
-/// `Z`, `z`, or `+hh:mm`: how far local time is ahead of UTC.
+/// Parses `Z`, `z` or `+hh:mm`: the seconds that local time is ahead of UTC.
 fn offset_seconds(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") {
         return Some(0);
@@ -114,6 +116,14 @@ impl FromStr for Timestamp {
     type Err = ContractError;
 
     fn from_str(text: &str) -> Result<Timestamp> {
+        Timestamp::parse(text)
+    }
+}
+
+impl TryFrom<&str> for Timestamp {
+    type Error = ContractError;
+
+    fn try_from(text: &str) -> Result<Timestamp> {
         Timestamp::parse(text)
     }
 }

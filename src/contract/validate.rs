@@ -1,31 +1,48 @@
-//! Checking and reading models: `validate_*` gives every issue of a model, `deserialize_*` reads one strictly.
+//! Checking and reading models: `validate_*` returns every issue of a model, `deserialize_*` reads one strictly.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::extension::{ExtensionFieldSet, ExtensionRegistry};
-use crate::contract::issue::{Issues, ValidationReport};
-use crate::contract::json::{Canonical, Value};
-use crate::contract::model::{Model, from_value, parse_for};
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::extension::registry::ExtensionRegistry;
+use crate::contract::input::ModelInput;
+use crate::contract::issue::collector::Issues;
+use crate::contract::issue::report::ValidationReport;
+use crate::contract::json::canonical::Canonical;
+use crate::contract::json::read::parse_for;
+use crate::contract::json::value::Value;
+use crate::contract::model::canonical_model::{Model, from_value};
 use crate::contract::models::artifact::ArtifactManifest;
-use crate::contract::models::context::{
-    BatchExecution, DeploymentExecution, EnvironmentSnapshot, OperationContext, Project, Run,
-    SampleObservation, StageExecution,
+use crate::contract::models::batch::BatchExecution;
+use crate::contract::models::deployment::DeploymentExecution;
+use crate::contract::models::environment::EnvironmentSnapshot;
+use crate::contract::models::lineage::LineageEdge;
+use crate::contract::models::operation::OperationContext;
+use crate::contract::models::payload::degraded::DegradedPayload;
+use crate::contract::models::payload::event::EventPayload;
+use crate::contract::models::payload::metric::MetricPayload;
+use crate::contract::models::payload::span::TraceSpanPayload;
+use crate::contract::models::project::Project;
+use crate::contract::models::provenance::ProvenanceRecord;
+use crate::contract::models::record::correlation::CorrelationRefs;
+use crate::contract::models::record::envelope::RecordEnvelope;
+use crate::contract::models::record::whole::{
+    DegradedRecord, MetricRecord, StructuredEventRecord, TraceSpanRecord,
 };
-use crate::contract::models::lineage::{LineageEdge, ProvenanceRecord};
-use crate::contract::models::payload::{DegradedPayload, EventPayload, MetricPayload, TraceSpanPayload};
-use crate::contract::models::record::{
-    CorrelationRefs, DegradedRecord, MetricRecord, RecordEnvelope, StructuredEventRecord, TraceSpanRecord,
-};
-use crate::contract::refs::StableRef;
-use crate::contract::rules::{Valid, trim};
+use crate::contract::models::run::Run;
+use crate::contract::models::sample::SampleObservation;
+use crate::contract::models::stage::StageExecution;
+use crate::contract::refs::stable::StableRef;
+use crate::contract::rules::valid::Valid;
+use crate::contract::space::trim;
 
-/// Every issue of a model: broken rules first, then warnings, then what the registry says of its extensions. Without a
-/// registry extensions are checked for their form only.
+/// Returns every issue of a model: broken rules first, then warnings, then the registry's issues with its extensions.
+/// Without a registry only the form of extensions is checked.
 pub fn validate<M: Model + Clone>(model: &M, registry: Option<&ExtensionRegistry>) -> ValidationReport {
     let mut issues = Issues::default();
-    let mut settled = model.clone();
-    settled.settle(&mut issues);
-    settled.warn(&mut issues);
-    ValidationReport::merge([issues.into_report(), check_extensions(&settled, registry)])
+    let mut normalized = model.clone();
+    normalized.normalize(&mut issues);
+    normalized.warn(&mut issues);
+    ValidationReport::merge([issues.into_report(), check_extensions(&normalized, registry)])
 }
 
 fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -> ValidationReport {
@@ -36,7 +53,7 @@ fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -
     ValidationReport::merge(model.extensions().iter().enumerate().map(check))
 }
 
-/// Every issue of a model in a JSON value, and the model if there is no error among them.
+/// Returns every issue of a model in a JSON value, and the model if none of them is an error.
 pub fn check_value<M: Model + Clone>(
     value: Value,
     registry: Option<&ExtensionRegistry>,
@@ -50,62 +67,85 @@ pub fn check_value<M: Model + Clone>(
     }
 }
 
-/// Reads a model from JSON text. Errors: nothing to read, no JSON, an unknown or missing member, a broken rule (the
-/// first of them), or `validation_failed` with all that the registry says.
-pub fn deserialize<M: Model + Clone>(text: &str, registry: Option<&ExtensionRegistry>) -> Result<Valid<M>> {
-    let value = parse_for(M::NAME, text)?;
-    let model = from_value::<M>(value).map_err(|report| first(&report))?;
+/// Reads a model from JSON text or a JSON value, or checks one that was built before. Without a registry extensions
+/// are accepted as they are. Errors: an empty text, invalid JSON, an unknown or missing member, a broken rule (the
+/// first of them), or `validation_failed` with every issue that the registry finds.
+pub fn deserialize<'a, M: Model + Clone>(
+    data: impl Into<ModelInput<'a, M>>,
+    registry: Option<&ExtensionRegistry>,
+) -> Result<Valid<M>> {
+    let read = match data.into() {
+        ModelInput::Text(text) => from_value::<M>(parse_for(M::NAME, text)?),
+        ModelInput::Value(value) => from_value::<M>(value),
+        ModelInput::Model(model) => Valid::check(model),
+    };
+    let model = read.map_err(|report| first(&report))?;
     check_extensions(&*model, registry).raise_for_errors()?;
     Ok(model)
 }
 
-/// The first error of a report that has one.
+/// Returns the first error of a report.
 fn first(report: &ValidationReport) -> ContractError {
     let first = report.errors().next().cloned().map(ContractError::from);
     first.unwrap_or_else(|| ContractError::new(ErrorCode::ValidationFailed, "the value is not valid"))
 }
 
-/// The canonical JSON text of a model.
+/// Returns the canonical JSON text of a model.
 pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// The canonical JSON value of a model: as [`to_json`] writes it, members that are null left out.
+/// Returns the canonical JSON value of a model: the members that [`to_json`] writes, without those that are null.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
     value.drop_nulls();
     value
 }
 
-/// Reads a ref: its text, or a JSON text of it. Errors: `deserialize_invalid_ref` for what is no ref.
-pub fn deserialize_stable_ref(text: &str) -> Result<StableRef> {
-    if trim(text).is_empty() {
-        return Err(ContractError::new(ErrorCode::JsonBlank, "no ref: there is nothing to read"));
-    }
-    let parsed = match trim(text).starts_with('"') {
-        true => parse_for("ref", text)?,
-        false => Value::from(text),
+/// Reads a ref from its text, from a JSON text of it, or from a JSON value. Errors: `deserialize_invalid_ref` for
+/// text that is not a ref.
+pub fn deserialize_stable_ref<'a>(data: impl Into<ModelInput<'a, StableRef>>) -> Result<StableRef> {
+    let parsed = match data.into() {
+        ModelInput::Model(any) => return Ok(any),
+        ModelInput::Value(value) => value,
+        ModelInput::Text(text) if trim(text).is_empty() => {
+            return Err(ContractError::new(ErrorCode::JsonBlank, "the text is empty; expected a ref"));
+        }
+        ModelInput::Text(text) if trim(text).starts_with('"') => parse_for("ref", text)?,
+        ModelInput::Text(text) => Value::from(text),
     };
-    StableRef::parse(parsed.as_str().unwrap_or_default())
-        .map_err(|e| ContractError::new(ErrorCode::DeserializeRef, e.message))
+    let Some(text) = parsed.as_str() else {
+        let message = format!("expected a ref as text, found {}", parsed.type_name());
+        return Err(ContractError::new(ErrorCode::JsonShape, message));
+    };
+    StableRef::parse(text).map_err(|e| ContractError::new(ErrorCode::DeserializeRef, e.message))
 }
 
-/// Reads an extension field set from JSON text.
-pub fn deserialize_extension_field_set(text: &str) -> Result<ExtensionFieldSet> {
-    ExtensionFieldSet::from_value(parse_for("ExtensionFieldSet", text)?)
+/// Reads an extension field set from JSON text or a JSON value. A set that was built before is returned as it is.
+pub fn deserialize_extension_field_set<'a>(
+    data: impl Into<ModelInput<'a, ExtensionFieldSet>>,
+) -> Result<ExtensionFieldSet> {
+    match data.into() {
+        ModelInput::Text(text) => ExtensionFieldSet::from_value(parse_for("ExtensionFieldSet", text)?),
+        ModelInput::Value(value) => ExtensionFieldSet::from_value(value),
+        ModelInput::Model(set) => Ok(set),
+    }
 }
 
-/// The functions by name, one pair a model.
+/// The functions by name, two for each model.
 macro_rules! functions {
     ($($model:ident: $validate:ident, $deserialize:ident;)*) => {$(
-        #[doc = concat!("Every issue of a [`", stringify!($model), "`]; see [`validate`].")]
+        #[doc = concat!("Returns every issue of a [`", stringify!($model), "`]; see [`validate`].")]
         pub fn $validate(model: &$model, registry: Option<&ExtensionRegistry>) -> ValidationReport {
             validate(model, registry)
         }
 
-        #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text; see [`deserialize`].")]
-        pub fn $deserialize(text: &str, registry: Option<&ExtensionRegistry>) -> Result<Valid<$model>> {
-            deserialize(text, registry)
+        #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]
+        pub fn $deserialize<'a>(
+            data: impl Into<ModelInput<'a, $model>>,
+            registry: Option<&ExtensionRegistry>,
+        ) -> Result<Valid<$model>> {
+            deserialize(data, registry)
         }
     )*};
 }
@@ -129,12 +169,12 @@ functions! {
     ProvenanceRecord: validate_provenance_record, deserialize_provenance_record;
 }
 
-/// Reading the parts that have no version of their own.
+/// Functions for the parts that have no version of their own.
 macro_rules! parts {
     ($($model:ident: $deserialize:ident;)*) => {$(
-        #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text; see [`deserialize`].")]
-        pub fn $deserialize(text: &str) -> Result<Valid<$model>> {
-            deserialize(text, None)
+        #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]
+        pub fn $deserialize<'a>(data: impl Into<ModelInput<'a, $model>>) -> Result<Valid<$model>> {
+            deserialize(data, None)
         }
     )*};
 }

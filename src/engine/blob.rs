@@ -1,9 +1,9 @@
-//! Bodies by digest: `objects/ab/cdef...`, named by the BLAKE3 of their content.
+//! The store of bodies: files `objects/ab/cdef...`, named by the BLAKE3 digest of their content.
 //!
-//! Write order: temporary file, sync, rename, sync of the directory. A body under its name is whole. The
-//! entry that refers to it is appended afterwards, so that a reference in the log always has its body; a crash
-//! between the two leaves an orphan, which is only space. SHA-256 is computed in the same pass for those who
-//! exchange digests with other tools.
+//! Write order: temporary file, sync, rename, sync of the directory. So a body under its final name is complete. The entry
+//! that refers to a body is appended afterwards, so that every reference in the log has its body; a crash between the two
+//! leaves a body without a reference, which only occupies space. SHA-256 is computed in the same pass, for exchange with
+//! other tools.
 
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::error::{Error, Result};
@@ -15,18 +15,20 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The number of bytes that are read or written at once.
 const CHUNK: usize = 1 << 20;
-/// A body that goes on with so many bytes that were never written, behind the size it should have, is not hashed.
+/// The least length of a hole behind the expected size from which a body counts as damaged without being hashed.
 const HOLE_MIN: u64 = 1 << 30;
 
-/// What is known of a stored body.
+/// Digests and size of a stored body.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BlobInfo {
-    /// BLAKE3 of the content; names the body.
+    /// The BLAKE3 digest of the content, which names the body.
     pub digest: Digest,
-    /// SHA-256 of the content, 64 lower-case hexadecimal digits.
+    /// The SHA-256 digest of the content, as 64 lower-case hexadecimal digits.
     pub sha256: String,
-    /// Length in bytes.
+    /// The length in bytes.
     pub size: u64,
 }
 
@@ -39,20 +41,20 @@ pub struct BlobStore {
 }
 
 impl BlobStore {
-    /// The store under `objects`, with temporary files under `staging` (on the same file system).
+    /// Creates a store in the directory `objects`, with temporary files in `staging` (on the same file system).
     pub fn new(storage: Arc<dyn Storage>, objects: PathBuf, staging: PathBuf) -> BlobStore {
         BlobStore { storage, objects, staging }
     }
 
-    /// Where the body with this digest lies.
+    /// Returns the path of the body with this digest.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         let (shard, rest) = name.split_at_checked(2).unwrap_or(("", &name));
         self.objects.join(shard).join(rest)
     }
 
-    /// Stores what `content` gives, durably, in constant memory. A body that is already there, whole, is kept. After an
-    /// error its temporary file is gone, unless the removal itself failed.
+    /// Stores the bytes of `content` durably, in constant memory. An undamaged body with the same content is not replaced.
+    /// After an error the temporary file is removed, if possible.
     pub fn ingest(&self, content: &mut dyn Read) -> Result<BlobInfo> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
@@ -60,32 +62,33 @@ impl BlobStore {
             .map_err(|e| fail("name a file in")(&self.staging, e))?;
         let result = self.ingest_through(&temporary, content);
         if result.is_err() {
-            // Best effort: a leftover in staging is only space.
+            // An error is ignored: a leftover temporary file only occupies space.
             let _ = self.storage.remove_file(&temporary);
         }
         result
     }
 
-    /// Stores the content of a file. The file is left as it is.
+    /// Stores the content of a file. The file is not changed.
     pub fn ingest_file(&self, path: &Path) -> Result<BlobInfo> {
         let file = self.storage.open(path, OpenMode::Read).map_err(|e| Error::io("read", path, e))?;
         self.ingest(&mut FileReader::new(file))
     }
 
-    /// Copies a body from another store, durably. `false`: what lies there under its name is something else, and was not
-    /// stored. One that is here already with its length is kept, unread.
+    /// Copies a body from another store durably. Returns `false` if the body in the other store is damaged; it is then not
+    /// stored. An existing body of the same length is not replaced, and not read.
     pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
         if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
             return Ok(true);
         }
-        // Twice read, as what is stored has the name that its content gives it, right or wrong.
+        // Verified first, because `ingest` would store damaged content under the digest of that content.
         if !other.verify(digest, &[])? {
             return Ok(false);
         }
-        Ok(self.ingest_file(&other.path(digest))?.digest == *digest)
+        let content = other.open(digest)?;
+        Ok(self.ingest(&mut FileReader::new(content))?.digest == *digest)
     }
 
-    /// The digests of all bodies, shard by shard. A store that is not there has none.
+    /// Returns the digests of all bodies, directory by directory; none if the store does not exist.
     pub fn list(&self) -> Result<Vec<Digest>> {
         let names = |dir: &Path| match self.storage.list(dir) {
             Ok(names) => Ok(names),
@@ -95,7 +98,7 @@ impl BlobStore {
         let mut digests = Vec::new();
         for shard in names(&self.objects)?.iter().filter(|name| name.is_dir) {
             for body in names(&self.objects.join(&shard.name))?.iter().filter(|name| name.is_file) {
-                digests.extend(Digest::parse(&format!("{}{}", shard.name, body.name)));
+                digests.extend(format!("{}{}", shard.name, body.name).parse::<Digest>());
             }
         }
         Ok(digests)
@@ -126,11 +129,11 @@ impl BlobStore {
         let digest = Digest(*blake.finalize().as_bytes());
         let info = BlobInfo { digest, sha256: hex(&sha.finalize()), size };
         let path = self.path(&digest);
-        // One that cannot be looked at or read is replaced, like a damaged one.
-        if matches!(self.size_of(&digest), Ok(Some(there)) if there == size)
+        // A body that cannot be read is replaced like a damaged one.
+        if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)
             && self.verify(&digest, &[size]).unwrap_or(false)
         {
-            // Whoever stored it may not have come to its last sync yet.
+            // The process that stored it may not have synced the directories yet.
             if let Some(shard) = path.parent() {
                 self.storage.sync_dir(shard).map_err(wrap("sync", shard))?;
                 self.storage.sync_dir(&self.objects).map_err(wrap("sync", &self.objects))?;
@@ -146,17 +149,18 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// Returns the size of a body, or `None` if it is not there. Errors: it cannot be looked at, or is not a regular file.
+    /// Returns the size of a body, or `None` if it does not exist. Fails if its metadata cannot be read, or if it is not a
+    /// regular file.
     pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.path(digest);
         match self.storage.info(&path) {
             Ok(info) if info.is_file => Ok(Some(info.len)),
             Ok(info) => {
                 let kind = if info.is_dir { "a directory" } else { "a special file" };
-                Err(Error::io("look at", &path, NotARegularFile::error(kind)))
+                Err(Error::io("read the metadata of", &path, NotARegularFile::error(kind)))
             }
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(Error::io("look at", &path, e)),
+            Err(e) => Err(Error::io("read the metadata of", &path, e)),
         }
     }
 
@@ -169,13 +173,15 @@ impl BlobStore {
         })
     }
 
-    /// Tells whether the content of a body still has its digest. Reads all of it, unless it goes far beyond the largest of
-    /// `sizes`, which it is known to have, without anything written there: then it is damaged.
+    /// Returns whether the content of a body has its digest.
+    ///
+    /// `sizes`: the sizes that are recorded for the body. The whole content is read, except for a body with a large hole
+    /// behind the greatest of these sizes, which is damaged.
     pub fn verify(&self, digest: &Digest, sizes: &[u64]) -> Result<bool> {
         let file = self.open(digest)?;
         let wrap = |e| Error::io("read", &self.path(digest), e);
         if let Some(size) = sizes.iter().max()
-            && goes_on_empty(file.as_ref(), *size).map_err(wrap)?
+            && has_large_hole(file.as_ref(), *size).map_err(wrap)?
         {
             return Ok(false);
         }
@@ -193,9 +199,9 @@ impl BlobStore {
     }
 }
 
-/// Tells whether a file goes on, behind the size it should have, with a hole that would take long to read.
-fn goes_on_empty(file: &dyn File, size: u64) -> io::Result<bool> {
-    // File systems keep data in blocks, so the first data behind the size may be part of its last block.
+/// Returns whether a file has a hole behind its expected size that would take long to read.
+fn has_large_hole(file: &dyn File, size: u64) -> io::Result<bool> {
+    // File systems store data in blocks, so the data behind the expected size may belong to its last block.
     let from = size.saturating_add(CHUNK as u64);
     let hole_end = from.saturating_add(HOLE_MIN);
     Ok(file.len()? >= hole_end && file.next_data(from)?.is_none_or(|at| at >= hole_end))
@@ -218,18 +224,18 @@ mod tests {
 
     #[test]
     fn failed_ingest_leaves_no_temporary_file() {
-        // The second ingest finds the body that is there, or one that is damaged.
-        for there in [None, Some(&b"body"[..]), Some(&b"ruin"[..])] {
+        // The store is empty, contains the body, or contains a damaged body.
+        for existing in [None, Some(&b"body"[..]), Some(&b"ruin"[..])] {
             let mut operation = 0;
             loop {
                 let disk = SimDisk::new(operation);
-                if let Some(content) = there {
+                if let Some(content) = existing {
                     disk.overwrite(&store(&disk.spawn(1)).path(&Digest::of(b"body")), content.to_vec());
                 }
                 let process = disk.spawn(2);
                 process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::Other));
                 let result = store(&process).ingest(&mut &b"body"[..]);
-                assert_eq!(temporaries(&disk), Vec::<PathBuf>::new(), "{there:?} {operation} {result:?}");
+                assert_eq!(temporaries(&disk), Vec::<PathBuf>::new(), "{existing:?} {operation} {result:?}");
                 if !process.came_past_plans() {
                     assert!(operation > 5 && result.is_ok(), "{operation}");
                     break;
@@ -240,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn body_that_cannot_be_read_from_the_user_leaves_no_temporary_file() {
+    fn ingest_of_unreadable_content_leaves_no_temporary_file() {
         struct Broken;
         impl Read for Broken {
             fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
@@ -257,7 +263,7 @@ mod tests {
         let body = Digest::of(b"body");
         let disk = SimDisk::new(1);
         let first = disk.spawn(1);
-        // The first process dies when it would sync the shard: the body has its name, but not durably.
+        // The first process is killed before it syncs the directory, so the name of the body is not durable.
         let trial = SimDisk::new(1).spawn(1);
         store(&trial).ingest(&mut &b"body"[..]).unwrap();
         let changes = trial.changes();
@@ -275,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_body_survives_a_power_cut_at_once() {
+    fn stored_body_survives_an_immediate_power_cut() {
         let disk = SimDisk::new(1);
         let blobs = store(&disk.spawn(1));
         let info = blobs.ingest(&mut &b"body"[..]).unwrap();
@@ -298,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn existing_body_that_cannot_be_looked_at_is_replaced() {
+    fn existing_body_with_unreadable_metadata_is_replaced() {
         let plain = SimDisk::new(1);
         store(&plain.spawn(1)).ingest(&mut &b"body"[..]).unwrap();
         let reads = {
@@ -320,24 +326,45 @@ mod tests {
     }
 
     #[test]
-    fn copy_takes_over_whole_bodies_and_leaves_out_damaged_ones() {
-        let (near, far) = (SimDisk::new(1), SimDisk::new(2));
-        let (here, there) = (store(&near.spawn(1)), store(&far.spawn(1)));
-        let body = there.ingest(&mut &b"body"[..]).unwrap().digest;
-        assert!(here.copy_from(&there, &body).unwrap());
-        assert!(here.verify(&body, &[]).unwrap());
-        let damaged = there.ingest(&mut &b"other"[..]).unwrap().digest;
-        far.overwrite(&there.path(&damaged), b"ruins".to_vec());
-        assert!(!here.copy_from(&there, &damaged).unwrap());
-        assert_eq!(here.list().unwrap(), [body]);
-        // Shorter than the other's: copied again.
-        near.overwrite(&here.path(&body), b"bod".to_vec());
-        assert!(here.copy_from(&there, &body).unwrap());
-        assert!(here.verify(&body, &[]).unwrap());
+    fn existing_body_that_cannot_be_read_is_not_taken_for_whole() {
+        let body = Digest::of(b"body");
+        let damaged = SimDisk::new(1);
+        damaged.overwrite(&store(&damaged.spawn(1)).path(&body), b"ruin".to_vec());
+        let mut stored = 0;
+        for operation in 0.. {
+            let disk = damaged.fork();
+            let process = disk.spawn(2);
+            process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::PermissionDenied));
+            if store(&process).ingest(&mut &b"body"[..]).is_ok() {
+                stored += 1;
+                assert!(store(&disk.spawn(3)).verify(&body, &[]).unwrap(), "{operation}");
+            }
+            if !process.came_past_plans() {
+                break;
+            }
+        }
+        assert!(stored > 1, "{stored}");
     }
 
     #[test]
-    fn missing_body_is_told_from_one_that_cannot_be_read() {
+    fn copy_stores_undamaged_bodies_and_omits_damaged_ones() {
+        let (near, far) = (SimDisk::new(1), SimDisk::new(2));
+        let (target, source) = (store(&near.spawn(1)), store(&far.spawn(1)));
+        let body = source.ingest(&mut &b"body"[..]).unwrap().digest;
+        assert!(target.copy_from(&source, &body).unwrap());
+        assert!(target.verify(&body, &[]).unwrap());
+        let damaged = source.ingest(&mut &b"other"[..]).unwrap().digest;
+        far.overwrite(&source.path(&damaged), b"ruins".to_vec());
+        assert!(!target.copy_from(&source, &damaged).unwrap());
+        assert_eq!(target.list().unwrap(), [body]);
+        // A body of another length is copied again.
+        near.overwrite(&target.path(&body), b"bod".to_vec());
+        assert!(target.copy_from(&source, &body).unwrap());
+        assert!(target.verify(&body, &[]).unwrap());
+    }
+
+    #[test]
+    fn missing_body_and_unreadable_body_have_different_errors() {
         let disk = SimDisk::new(1);
         let process = disk.spawn(1);
         let blobs = store(&process);

@@ -1,5 +1,5 @@
-//! Bounds-checked reading and writing of little-endian bytes. Nothing here panics on any input; a read
-//! past the end is `None`, and the caller says what that means.
+//! Bounds-checked reading and writing of little-endian bytes. No function panics on any input; a read past the end returns
+//! `None`.
 
 /// Reads values from the front of a byte slice.
 #[derive(Debug, Clone)]
@@ -8,60 +8,60 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads from the front of `bytes`.
+    /// Creates a reader at the beginning of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
         Reader { rest: bytes }
     }
 
-    /// How many bytes are left.
+    /// Returns the number of bytes that are left.
     pub fn remaining(&self) -> usize {
         self.rest.len()
     }
 
-    /// The next `n` bytes.
+    /// Reads the next `n` bytes.
     pub fn take(&mut self, n: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(n)?;
         self.rest = rest;
         Some(taken)
     }
 
-    /// The next `N` bytes.
+    /// Reads the next `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk::<N>()?;
         self.rest = rest;
         Some(*taken)
     }
 
-    /// The next byte.
+    /// Reads a byte.
     pub fn u8(&mut self) -> Option<u8> {
         self.array::<1>().map(|[b]| b)
     }
 
-    /// Two bytes, little-endian.
+    /// Reads a little-endian integer of two bytes.
     pub fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    /// Four bytes, little-endian.
+    /// Reads a little-endian integer of four bytes.
     pub fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// Eight bytes, little-endian.
+    /// Reads a little-endian integer of eight bytes.
     pub fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// An LEB128 number of at most ten bytes, in its shortest form only.
+    /// Reads an LEB128 integer of at most ten bytes. Accepts only the shortest form.
     pub fn varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
-            let part = u64::from(byte & 0x7f);
-            if shift == 63 && part > 1 {
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
                 return None;
             }
-            value |= part << shift;
+            value |= bits << shift;
             if byte & 0x80 == 0 {
                 return (byte != 0 || shift == 0).then_some(value);
             }
@@ -69,19 +69,19 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A varint that must fit a `usize`.
+    /// Reads an LEB128 integer that fits a `usize`.
     pub fn length(&mut self) -> Option<usize> {
         self.varint().and_then(|v| usize::try_from(v).ok())
     }
 
-    /// A length, then so many bytes.
+    /// Reads a length and that number of bytes.
     pub fn length_prefixed(&mut self) -> Option<&'a [u8]> {
         let n = self.length()?;
         self.take(n)
     }
 }
 
-/// Appends an LEB128 number in its shortest form.
+/// Appends an LEB128 integer in its shortest form.
 pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
@@ -90,13 +90,13 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Appends a length, then the bytes.
+/// Appends the length of `bytes` and the bytes.
 pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// Whether all bytes are zero.
+/// Returns whether all bytes are zero.
 pub fn is_zero(bytes: &[u8]) -> bool {
     let mut words = bytes.chunks_exact(16);
     words.by_ref().all(|w| w == [0u8; 16]) && words.remainder().iter().all(|b| *b == 0)
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn varints_round_trip_and_only_their_shortest_form_is_read() {
+    fn varints_round_trip_and_only_the_shortest_form_is_accepted() {
         for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX - 1, u64::MAX] {
             let mut out = Vec::new();
             put_varint(&mut out, value);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_past_the_end_is_none() {
+    fn read_past_the_end_returns_none() {
         let mut reader = Reader::new(&[1, 2, 3]);
         assert_eq!(reader.u32(), None);
         assert_eq!(reader.u16(), Some(0x0201));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_check_sees_every_position() {
+    fn non_zero_byte_is_found_at_every_position() {
         for len in 0..40 {
             assert!(is_zero(&vec![0; len]));
             for at in 0..len {

@@ -1,67 +1,68 @@
-//! The chain: a running digest over a stream's entries.
+//! The chain: a running digest over the entries of a stream.
 //!
-//! Each segment continues it: the link after an entry is BLAKE3(link in the segment's header, canonical bytes of all
-//! entries of the segment up to this one); before the first entry of a stream it is all zeros. It covers entries, not
-//! frames, and any segment can be checked from its header on, without the segments before it. A *head* is the link
-//! after the last entry one knows of; kept elsewhere, it tells later whether the stream still begins with the same
-//! entries. Why pieces: docs/design/003.
+//! Each segment continues the chain: the *link* after an entry is BLAKE3(link in the segment's header, canonical bytes of all
+//! entries of the segment up to this one); before the first entry of a stream the link is all zeros. The chain covers
+//! entries, not frames, and any segment can be checked from its header on, without the segments before it. A *head* is the
+//! link after the last known entry; a head that is stored outside the log shows later whether the stream still begins with
+//! the same entries. The reasons for one piece per segment: docs/design/003.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
+use crate::engine::text_form::ParseError;
 use std::fmt;
 use std::str::FromStr;
 
-/// Bytes gathered before they are hashed: many at once are hashed several times faster than few.
-const GATHERED_MAX: usize = 32 << 10;
+/// The number of bytes that are buffered before they are hashed: hashing many bytes at once is several times faster.
+const BUFFERED_MAX: usize = 32 << 10;
 
-/// The digest after an entry and all before it, ready for the next.
+/// The running digest after an entry, to be continued with the next.
 #[derive(Debug, Clone)]
 pub struct Chain {
     start: Digest,
     is_empty: bool,
     hasher: blake3::Hasher,
-    gathered: Vec<u8>,
+    buffered: Vec<u8>,
 }
 
 impl Chain {
     /// The link before the first entry of a stream.
     pub const ORIGIN: Digest = Digest([0; 32]);
 
-    /// The chain at the beginning of a segment whose header has this link.
+    /// Creates the chain at the beginning of a segment whose header has this link.
     pub fn from_link(start: Digest) -> Chain {
         let mut hasher = blake3::Hasher::new();
         hasher.update(&start.0);
-        Chain { start, is_empty: true, hasher, gathered: Vec::new() }
+        Chain { start, is_empty: true, hasher, buffered: Vec::new() }
     }
 
     /// Adds the canonical bytes of the next entries.
     pub fn push(&mut self, canonical: &[u8]) {
         self.is_empty &= canonical.is_empty();
-        self.gathered.extend_from_slice(canonical);
-        if self.gathered.len() >= GATHERED_MAX {
-            self.hasher.update(&self.gathered);
-            self.gathered.clear();
+        self.buffered.extend_from_slice(canonical);
+        if self.buffered.len() >= BUFFERED_MAX {
+            self.hasher.update(&self.buffered);
+            self.buffered.clear();
         }
     }
 
-    /// The digest after the last entry added. Costs some microseconds.
+    /// Returns the link after the last entry added. Takes some microseconds.
     pub fn link(&self) -> Digest {
         if self.is_empty {
             return self.start;
         }
         let mut hasher = self.hasher.clone();
-        Digest(*hasher.update(&self.gathered).finalize().as_bytes())
+        Digest(*hasher.update(&self.buffered).finalize().as_bytes())
     }
 }
 
-/// How far a stream goes, and the digest of everything up to there. As text: `stream:sequence:digest`.
+/// The last entry of a stream, and the digest of all entries up to it. Its text form is `stream:sequence:digest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The stream.
     pub stream: StreamId,
-    /// Its last entry; 0 for none.
+    /// The number of its last entry; 0 for none.
     pub seq: Seq,
-    /// The chain after that entry.
+    /// The link after that entry.
     pub digest: Digest,
 }
 
@@ -71,26 +72,16 @@ impl fmt::Display for Head {
     }
 }
 
-/// A text is not a head.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no head: a head is a stream id, a sequence number and a digest, with colons between")]
-pub struct NotAHead {
-    /// The text.
-    pub text: String,
-}
-
 impl FromStr for Head {
-    type Err = NotAHead;
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Head, NotAHead> {
-        let parse = || {
-            let (stream, rest) = text.split_once(':')?;
-            let (seq, digest) = rest.split_once(':')?;
-            let digits = !seq.is_empty() && seq.bytes().all(|b| b.is_ascii_digit());
-            let seq = Seq(seq.parse().ok().filter(|_| digits)?);
-            Some(Head { stream: StreamId::parse(stream)?, seq, digest: Digest::parse(digest)? })
+    fn from_str(text: &str) -> Result<Head, ParseError> {
+        let mut parts = text.splitn(3, ':');
+        let mut parse = || {
+            let (stream, seq, digest) = (parts.next()?, parts.next()?, parts.next()?);
+            Some(Head { stream: stream.parse().ok()?, seq: seq.parse().ok()?, digest: digest.parse().ok()? })
         };
-        parse().ok_or_else(|| NotAHead { text: text.chars().take(200).collect() })
+        parse().ok_or_else(|| ParseError::new(text, "a head of the form stream:sequence:digest"))
     }
 }
 
@@ -99,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_depend_on_every_entry_and_on_the_start_not_on_how_they_are_added() {
+    fn link_depends_on_all_entries_and_on_the_start_but_not_on_the_sizes_added() {
         let entries: Vec<Vec<u8>> = (0..5000u16).map(|n| n.to_le_bytes().repeat(20)).collect();
         let mut one_by_one = Chain::from_link(Chain::ORIGIN);
         entries.iter().for_each(|entry| one_by_one.push(entry));
@@ -116,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn heads_read_back_from_their_text() {
+    fn heads_are_parsed_from_their_text_form() {
         let head = Head { stream: StreamId([7; 16]), seq: Seq(42), digest: Digest([9; 32]) };
         assert_eq!(head.to_string().parse(), Ok(head));
         let text = head.to_string();

@@ -1,9 +1,13 @@
-//! Checksums and digests. CRC-32 (IEEE, as in zlib) finds accidents in small pieces and is salted, so that
-//! bytes from another place do not pass; BLAKE3 identifies content.
+//! Checksums and digests. CRC-32 (IEEE, as in zlib) detects accidental changes of small pieces. It is salted, so that bytes
+//! from another place are detected as well. BLAKE3 identifies content.
 
-/// A CRC-32 over the salt's eight little-endian bytes, then `parts` in order.
+use crate::engine::text_form::ParseError;
+use std::fmt;
+use std::str::FromStr;
+
+/// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    /// The checksum of eight zero bytes: what most calls would begin with.
+    /// The checksum of eight zero bytes, with which most calls begin.
     const NO_SALT: u32 = 0x6522_df69;
     let mut hasher = crc32fast::Hasher::new_with_initial(if salt == 0 { NO_SALT } else { 0 });
     if salt != 0 {
@@ -18,35 +22,39 @@ pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
 /// The number of bytes in a [`Digest`].
 pub const DIGEST_LEN: usize = 32;
 
-/// A BLAKE3 digest.
+/// A BLAKE3 digest. Its text form is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; DIGEST_LEN]);
 
 impl Digest {
-    /// The digest of `bytes`.
+    /// Computes the digest of `bytes`.
     pub fn of(bytes: &[u8]) -> Digest {
         Digest(*blake3::hash(bytes).as_bytes())
     }
+}
 
-    /// Parses 64 lower-case hexadecimal digits.
-    pub fn parse(text: &str) -> Option<Digest> {
-        parse_hex(text).map(Digest)
+impl FromStr for Digest {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Digest, ParseError> {
+        let bytes = parse_hex(text);
+        bytes.map(Digest).ok_or_else(|| ParseError::new(text, "a digest of 64 lower-case hexadecimal digits"))
     }
 }
 
-impl std::fmt::Display for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex(&self.0))
     }
 }
 
-impl std::fmt::Debug for Digest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
 }
 
-/// Lower-case hexadecimal text of `bytes`.
+/// Returns the lower-case hexadecimal text of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble & 15)).map_or('0', |d| char::from(*d));
@@ -71,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn published_vectors() {
+    fn checksums_match_published_vectors() {
         // "check" value of CRC-32/ISO-HDLC in the catalogue of parametrised CRC algorithms.
         assert_eq!(crc32fast::hash(b"123456789"), 0xcbf4_3926);
         // Empty input, from the BLAKE3 test vectors.
@@ -82,19 +90,19 @@ mod tests {
     }
 
     #[test]
-    fn no_salt_is_a_salt_of_zeros() {
+    fn salt_of_zero_is_eight_zero_bytes() {
         assert_eq!(salted_crc32(0, &[b"frame"]), crc32fast::hash(b"\0\0\0\0\0\0\0\0frame"));
         assert_eq!(salted_crc32(1, &[b"frame"]), crc32fast::hash(b"\x01\0\0\0\0\0\0\0frame"));
     }
 
     #[test]
-    fn another_salt_is_another_checksum() {
+    fn checksum_depends_on_the_salt() {
         assert_ne!(salted_crc32(1, &[b"frame"]), salted_crc32(2, &[b"frame"]));
         assert_eq!(salted_crc32(1, &[b"fr", b"ame"]), salted_crc32(1, &[b"frame"]));
     }
 
     #[test]
-    fn hexadecimal_reads_only_what_it_writes() {
+    fn only_lower_case_hexadecimal_of_the_right_length_is_parsed() {
         assert_eq!(parse_hex::<2>(&hex(&[0x0a, 0xff])), Some([0x0a, 0xff]));
         for bad in ["0AFF", "0af", "0aff0", "+aff", "0a f"] {
             assert_eq!(parse_hex::<2>(bad), None, "{bad}");

@@ -1,38 +1,39 @@
-//! Events to payload bytes and back: the only file that names `bincode`.
+//! Encoding of events as payload bytes, and decoding. No other file uses `bincode`.
 //!
-//! Profile: `bincode` 2.0.1, `config::standard()` (little-endian, variable-length integers) with a limit.
-//! FORMAT.md, "Payload", has golden bytes. The codec id stands in every frame, so another codec can take
-//! over without a change of what an entry means. The profile is not self-describing: types that go in
-//! may not flatten, skip fields, or ask the format for its shape.
+//! Profile: `bincode` 2.0.1, `config::standard()` (little-endian, variable-length integers) with a limit. FORMAT.md,
+//! "Payload", contains golden bytes. Every frame contains the codec id, so another codec can be introduced without changing
+//! the meaning of entries. The profile is not self-describing: encoded types must not flatten or skip fields, or call
+//! `deserialize_any`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The greatest length of one payload: 4 MiB. Larger things are bodies, not entries.
+/// The greatest length of a payload: 4 MiB. Larger content is stored as a body.
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
-/// The codec id of frames whose payloads are rows of entries encoded with this profile.
+/// The codec id of frames with rows of entries that are encoded with this profile.
 pub const CODEC_ROWS: u16 = 1;
 
-/// A payload could not be written or read.
+/// An error in encoding or decoding a payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CodecError {
-    /// The event does not fit, or its type is one the profile cannot write.
+    /// The event is too large, or the profile cannot encode its type.
     #[error("cannot encode the event: {0}")]
     Encode(String),
     /// The event is larger than [`PAYLOAD_BYTES_MAX`].
-    #[error("an event of {len} bytes exceeds the limit of {PAYLOAD_BYTES_MAX}")]
+    #[error("an event of {len} bytes exceeds the limit of {PAYLOAD_BYTES_MAX} bytes")]
     TooLarge {
-        /// Its length in bytes.
+        /// The length of its payload in bytes.
         len: usize,
     },
-    /// The bytes are not a payload of the type asked for.
+    /// The bytes are not a payload of the requested type.
     #[error("cannot decode the payload: {0}")]
     Decode(String),
-    /// The payload is whole, but bytes are left over.
-    #[error("{count} bytes are left over behind the payload")]
+    /// The payload is followed by other bytes.
+    #[error("the payload is followed by {count} other bytes")]
     TrailingBytes {
-        /// How many.
+        /// The number of other bytes.
         count: usize,
     },
 }
@@ -41,7 +42,7 @@ fn profile() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<PAYLOAD_BYTES_MAX>()
 }
 
-/// Appends the payload of `value`. On an error `out` is as it was.
+/// Appends the payload of `value` to `out`. After an error, `out` is unchanged.
 pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let start = out.len();
     let result = bincode::serde::encode_into_std_write(value, out, profile());
@@ -59,7 +60,7 @@ pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecErr
     }
 }
 
-/// Reads a payload; every byte must be used.
+/// Decodes a payload. Bytes behind it are an error.
 pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let (value, used) = bincode::serde::decode_from_slice(payload, profile())
         .map_err(|e| CodecError::Decode(e.to_string()))?;
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_profile_writes_these_bytes() {
+    fn profile_encodes_a_sample_as_these_bytes() {
         let sample = Sample { name: "ab".into(), count: 300, ratio: 1.0, note: None };
         let mut out = vec![9];
         encode(&sample, &mut out).unwrap();
@@ -92,15 +93,15 @@ mod tests {
     }
 
     #[test]
-    fn hostile_payloads_are_errors() {
+    fn hostile_payloads_are_rejected() {
         assert_eq!(decode::<u8>(&[1, 2]), Err(CodecError::TrailingBytes { count: 1 }));
-        // A length of 2^63 for a string: refused before anything is reserved.
+        // A string of length 2^63, which is rejected before memory is allocated.
         let hostile = [253, 0, 0, 0, 0, 0, 0, 0, 0x80];
         assert!(matches!(decode::<String>(&hostile), Err(CodecError::Decode(_))));
     }
 
     #[test]
-    fn an_event_over_the_limit_is_refused_and_leaves_the_buffer_as_it_was() {
+    fn event_above_the_limit_is_rejected_and_leaves_the_buffer_unchanged() {
         let mut out = vec![7];
         assert!(encode(&"x".repeat(PAYLOAD_BYTES_MAX + 1), &mut out).is_err());
         assert_eq!(out, [7]);

@@ -1,30 +1,36 @@
-//! What the log holds: entries, each with an identity that is not a byte position.
+//! Entries of the log, and their identities.
 //!
-//! An entry *is* its (stream, sequence). Copies of a log, merges and re-encodings keep it; offsets are hints.
+//! The identity of an entry is its stream and its number in the stream. Copies of a log, merges and re-encodings preserve
+//! it; byte offsets may change.
 
 use crate::engine::checksum::{hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
+use crate::engine::text_form::ParseError;
 use std::fmt;
+use std::str::FromStr;
 
-/// One writer's chain of segments: 16 bytes, 32 lower-case hexadecimal digits as text.
-/// The first six bytes are the milliseconds since the epoch at which it was created, so that names sort by age.
+/// The id of a stream, the chain of segments of one writer. Its text form is 32 lower-case hexadecimal digits.
+///
+/// The first six bytes are the time of creation in milliseconds since the epoch, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub [u8; 16]);
 
 impl StreamId {
-    /// A new id from the time in nanoseconds and ten random bytes.
+    /// Creates an id, a UUID of version 7, from the time in nanoseconds since the epoch and ten random bytes. Six of the random
+    /// bits are replaced by version and variant.
     pub fn new(now: u64, random: [u8; 10]) -> StreamId {
-        let mut id = [0u8; 16];
-        let milliseconds = (now / 1_000_000).to_be_bytes();
-        for (to, from) in id.iter_mut().zip(milliseconds.iter().skip(2).chain(&random)) {
-            *to = *from;
-        }
-        StreamId(id)
+        let id = uuid::Builder::from_unix_timestamp_millis(now / 1_000_000, &random);
+        StreamId(id.into_uuid().into_bytes())
     }
+}
 
-    /// Parses the text form.
-    pub fn parse(text: &str) -> Option<StreamId> {
-        parse_hex(text).map(StreamId)
+impl FromStr for StreamId {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<StreamId, ParseError> {
+        let bytes = parse_hex(text);
+        let expected = "a stream id of 32 lower-case hexadecimal digits";
+        bytes.map(StreamId).ok_or_else(|| ParseError::new(text, expected))
     }
 }
 
@@ -40,7 +46,7 @@ impl fmt::Debug for StreamId {
     }
 }
 
-/// An entry's number in its stream: 1, 2, 3 ... without holes.
+/// The number of an entry in its stream: 1, 2, 3, ... without gaps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);
 
@@ -48,17 +54,17 @@ impl Seq {
     /// The number of a stream's first entry.
     pub const FIRST: Seq = Seq(1);
 
-    /// The number after this one.
+    /// Returns the number after this one.
     pub fn next(self) -> Seq {
         self.plus(1)
     }
 
-    /// The number `n` further on.
+    /// Returns the number `n` after this one.
     pub fn plus(self, n: u64) -> Seq {
         Seq(self.0.saturating_add(n))
     }
 
-    /// The number before this one; 0 before the first.
+    /// Returns the number before this one; 0 before the first.
     pub fn previous(self) -> Seq {
         Seq(self.0.saturating_sub(1))
     }
@@ -70,12 +76,23 @@ impl fmt::Display for Seq {
     }
 }
 
-/// Identity of an entry.
+impl FromStr for Seq {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Seq, ParseError> {
+        // The standard library accepts a plus sign as well.
+        let has_digits_only = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| has_digits_only);
+        number.map(Seq).ok_or_else(|| ParseError::new(text, "a sequence number of decimal digits"))
+    }
+}
+
+/// The identity of an entry. Its text form is `stream:sequence`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// The stream it was appended to.
+    /// The stream that the entry was appended to.
     pub stream: StreamId,
-    /// Its number there.
+    /// The number of the entry in the stream.
     pub seq: Seq,
 }
 
@@ -85,29 +102,41 @@ impl fmt::Display for Position {
     }
 }
 
-/// The place of an entry among all entries of all streams: by time, then by identity.
+impl FromStr for Position {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Position, ParseError> {
+        let parse = || {
+            let (stream, seq) = text.split_once(':')?;
+            Some(Position { stream: stream.parse().ok()?, seq: seq.parse().ok()? })
+        };
+        parse().ok_or_else(|| ParseError::new(text, "a position of the form stream:sequence"))
+    }
+}
+
+/// The sort key of an entry among the entries of all streams: time, then identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     /// Hybrid logical time: nanoseconds since the epoch, strictly increasing within a stream.
     pub time: u64,
     /// The stream.
     pub stream: StreamId,
-    /// The number in the stream.
+    /// The number of the entry in the stream.
     pub seq: Seq,
 }
 
-/// The length of a stamp's bytes.
+/// The length of an encoded stamp in bytes.
 pub const STAMP_LEN: usize = 32;
 
 impl Stamp {
-    /// The identity alone.
+    /// Returns the identity of the entry.
     pub fn position(&self) -> Position {
         Position { stream: self.stream, seq: self.seq }
     }
 
-    /// Bytes that sort as stamps do.
+    /// Encodes the stamp in bytes that sort as stamps do.
     pub fn to_bytes(&self) -> [u8; STAMP_LEN] {
-        // In words of eight bytes, as this is done for every point read and written.
+        // Encoded as four integers, because this runs for every point that is read or written.
         let stream = u128::from_be_bytes(self.stream.0);
         let words = [self.time, (stream >> 64) as u64, stream as u64, self.seq.0].map(u64::to_be_bytes);
         let mut out = [0u8; STAMP_LEN];
@@ -115,7 +144,7 @@ impl Stamp {
         out
     }
 
-    /// Reads what [`Stamp::to_bytes`] wrote.
+    /// Decodes a stamp that [`Stamp::to_bytes`] encoded.
     pub fn from_bytes(bytes: &[u8; STAMP_LEN]) -> Stamp {
         let mut reader = crate::engine::bytes::Reader::new(bytes);
         // The three fields fill the 32 bytes exactly, so no read can fail.
@@ -126,74 +155,76 @@ impl Stamp {
     }
 }
 
-/// Which sort of event a payload holds. Numbers are the embedder's; one is never used again for another sort.
+/// The kind of an event. The embedder assigns the numbers, and never reuses one for another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub u16);
 
-/// Which shape the payload of a kind has.
+/// The version of a kind's payload format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadVersion(pub u16);
 
-/// What an embedder puts into the log: its own closed set of events.
+/// The events of an embedder: the closed set of types that it appends to the log.
 pub trait Event: Sized + Send + Sync + 'static {
-    /// The sort of this event.
+    /// Returns the kind of this event.
     fn kind(&self) -> Kind;
-    /// The version of the payload that [`Event::encode`] writes.
+    /// Returns the version of the payload that [`Event::encode`] writes.
     fn payload_version(&self) -> PayloadVersion;
-    /// Appends the payload. [`crate::engine::codec::encode`] does the work for serde types.
+    /// Appends the payload to `out`. For serde types, call [`crate::engine::codec::encode`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// Every kind that [`Event::decode`] knows, with the highest version of its payload. When this grows, tables made by
-    /// a build that knew less are made again.
+    /// All kinds that [`Event::decode`] knows, with the highest version of their payloads. Tables that were made by a build
+    /// with other kinds are rebuilt.
     const KINDS: &'static [(Kind, PayloadVersion)];
-    /// Reads a payload of any version ever written, lifting old ones. `Ok(None)`: a kind this build does not
-    /// know; it is kept, counted and reported, never dropped.
+    /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)` for a
+    /// kind that this build does not know; such entries are preserved, counted and reported.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
 }
 
-/// An entry as it stands in the log, its payload not yet decoded.
+/// An entry as it is stored in the log, with its payload encoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Time and identity.
     pub stamp: Stamp,
-    /// The sort of event.
+    /// The kind of event.
     pub kind: Kind,
-    /// The payload's version.
+    /// The version of the payload.
     pub version: PayloadVersion,
     /// The encoded event.
     pub payload: Vec<u8>,
-    /// [`entry_checksum`] over all of the above.
+    /// The [`entry_checksum`] of the other fields.
     pub checksum: u32,
 }
 
-/// The fixed part of an entry's canonical bytes; the payload follows it. FORMAT.md, "Entry".
+/// Returns the fixed part of an entry's canonical bytes, which the payload follows. FORMAT.md, "Entry".
 pub fn canonical_head(stamp: &Stamp, kind: Kind, version: PayloadVersion, payload_len: usize) -> [u8; 40] {
-    // In words of eight bytes, as this is done for every entry written and read.
+    // Encoded as five integers, because this runs for every entry that is written or read.
     let stream = u128::from_le_bytes(stamp.stream.0);
-    let sort = u64::from(kind.0) | u64::from(version.0) << 16 | (payload_len as u64) << 32;
-    let words = [stream as u64, (stream >> 64) as u64, stamp.seq.0, stamp.time, sort].map(u64::to_le_bytes);
+    let kind_version_len = u64::from(kind.0) | u64::from(version.0) << 16 | (payload_len as u64) << 32;
+    let words = [stream as u64, (stream >> 64) as u64, stamp.seq.0, stamp.time, kind_version_len]
+        .map(u64::to_le_bytes);
     let mut head = [0u8; 40];
     head.copy_from_slice(words.as_flattened());
     head
 }
 
-/// The checksum of an entry: CRC-32 over its canonical bytes (identity, time, kind, version, payload).
+/// Computes the checksum of an entry: CRC-32 over its canonical bytes (identity, time, kind, version, payload).
 pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
     salted_crc32(0, &[head, payload])
 }
 
-/// Why entries are missing.
+/// The cause of a gap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum GapCause {
-    /// Bytes that hold no valid frame stand where they should be.
+    /// The bytes at their place are not a valid frame.
     Damaged,
-    /// The segment that held them is not there.
+    /// The segment with the entries does not exist.
     SegmentMissing,
-    /// The segment that held them cannot be read at all (both headers lost, foreign, of a newer format).
+    /// The segment with the entries cannot be read (both headers damaged, of another stream, or of a newer format).
     SegmentUnreadable,
 }
 
 impl GapCause {
-    /// A stable lower-case name.
+    /// Returns the stable lower-case name of the cause.
     pub fn name(self) -> &'static str {
         match self {
             GapCause::Damaged => "damaged",
@@ -203,16 +234,22 @@ impl GapCause {
     }
 }
 
-/// Entries known to be missing: a value in the flow of entries, so that no consumer can overlook it.
+impl fmt::Display for GapCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Entries that are known to be missing. A reader returns a gap in place of the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gap {
     /// The stream.
     pub stream: StreamId,
     /// The first missing number.
     pub first: Seq,
-    /// The last missing number; `None`: an unknown number of entries, possibly none, from `first` on.
+    /// The last missing number; `None` if an unknown number of entries, possibly none, is missing from `first` on.
     pub last: Option<Seq>,
-    /// Why.
+    /// The cause.
     pub cause: GapCause,
 }
 
@@ -231,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stamps_sort_as_their_bytes_and_read_back() {
+    fn stamps_sort_as_their_bytes_and_are_decoded_from_them() {
         let at = |time, stream, seq| Stamp { time, stream: StreamId([stream; 16]), seq: Seq(seq) };
         let stamps = [at(1, 9, 9), at(2, 1, 300), at(2, 2, 1), at(2, 2, 2), at(256, 0, 1)];
         for pair in stamps.windows(2) {
@@ -248,7 +285,20 @@ mod tests {
         let old = StreamId::new(1_000_000_000_000_000_000, [255; 10]);
         let new = StreamId::new(1_000_000_000_002_000_000, [0; 10]);
         assert!(old < new);
-        assert_eq!(StreamId::parse(&old.to_string()), Some(old));
-        assert_eq!(StreamId::parse("xyz"), None);
+        assert_eq!(old.to_string(), "00e8d4a510007fffbfffffffffffffff");
+        assert_eq!(new.to_string(), "00e8d4a510027000800000000000000000"[..32].to_owned());
+        assert_eq!(old.to_string().parse(), Ok(old));
+    }
+
+    #[test]
+    fn ids_and_positions_are_parsed_from_their_text_form_only() {
+        let position = Position { stream: StreamId([0xab; 16]), seq: Seq(7) };
+        assert_eq!(position.to_string().parse(), Ok(position));
+        assert_eq!(position.stream.to_string().parse(), Ok(position.stream));
+        let text = position.to_string();
+        for bad in ["", "xyz", ":7", &text.to_uppercase(), &text.replace(":7", ":+7"), &format!("{text}:7")] {
+            assert!(bad.parse::<Position>().is_err(), "{bad}");
+            assert!(bad.parse::<StreamId>().is_err(), "{bad}");
+        }
     }
 }

@@ -1,125 +1,136 @@
-//! What can go wrong in the engine. Three classes stay apart: the caller's mistake, damaged data, the environment.
+//! Errors of the engine, in three classes: mistakes of the caller, damaged data, and failures of the environment.
 //!
-//! Damage found while *reading* a log is no error but a value ([`crate::engine::entry::Gap`], and the
-//! findings of a scan): one bad frame never hides the rest. Errors are what stops an operation.
+//! An error ends an operation. Damage that is found while a log is read does not: a reader returns it as a value
+//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues, so that one damaged frame never hides the others.
 
 use crate::engine::codec::CodecError;
-use crate::engine::entry::{Kind, Position};
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Kind, Position, StreamId};
 use crate::engine::storage::NotARegularFile;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An operation of the engine failed.
+/// An error of the engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file system refused.
+    /// The file system returned an error.
     #[error("cannot {action} {path}")]
     Io {
-        /// What was tried, as a verb. `list`, `look at` and what begins with `read` change nothing; all others write.
+        /// The operation, as a verb. Operations that begin with `read`, `list` and `look at` change nothing; all others write.
         action: &'static str,
-        /// On what.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The event does not fit an entry, or a payload in the log is not what its kind says.
+    /// An event cannot be encoded, or the payload of an entry cannot be decoded.
     #[error("{kind} event")]
     Codec {
-        /// `unwritable`, or `unreadable`.
+        /// `unwritable` or `unreadable`.
         kind: &'static str,
-        /// Where, for an unreadable one.
+        /// The identity of the entry that is unreadable.
         position: Option<Position>,
-        /// The codec's reason.
+        /// The error of the codec.
         source: CodecError,
     },
     /// A commit without events.
-    #[error("the commit holds no events")]
+    #[error("the commit contains no events")]
     CommitEmpty,
-    /// One event is larger than an entry may be.
+    /// An event is larger than an entry may be.
     #[error("an event of kind {} takes {bytes} bytes; an entry holds at most {limit} bytes", kind.0)]
     EntryTooLarge {
         /// The kind of the event.
         kind: Kind,
-        /// Length of its payload.
+        /// The length of its payload.
         bytes: usize,
-        /// Greatest length of a payload.
+        /// The greatest length of a payload.
         limit: usize,
     },
-    /// More entries or bytes in one commit than a frame can hold, though each entry is within its own limit.
+    /// A commit has more entries or bytes than a frame can contain, though each entry is within its own limit.
     #[error(
         "a commit of {entries} entries and {bytes} bytes (with overhead) exceeds the limits of {entries_max} entries \
          and {bytes_max} bytes"
     )]
     CommitTooLarge {
-        /// Number of entries.
+        /// The number of entries.
         entries: usize,
-        /// Greatest number of entries in one commit.
+        /// The greatest number of entries in one commit.
         entries_max: usize,
-        /// Sum of the payloads, with the greatest overhead that each entry may have.
+        /// The sum of the payload lengths, with the greatest overhead that each entry may have.
         bytes: usize,
-        /// Greatest number of bytes, counted likewise.
+        /// The greatest number of bytes in one commit, with the same overhead.
         bytes_max: usize,
     },
-    /// The entry is not in the log: never written, or damaged since.
+    /// The entry was never written to the log, or is damaged.
     #[error("entry {position} is not readable in the log")]
     EntryMissing {
         /// Its identity.
         position: Position,
     },
-    /// A projection file, or the database in it, is damaged or broken. A rebuild heals it.
-    #[error("projection {path} is unusable: {reason}")]
+    /// A projection file, or the database in it, is damaged. A rebuild repairs it.
+    #[error("the projections in {path} cannot be used: {reason}")]
     ProjectionUnusable {
         /// The file, or the directory of generations.
         path: PathBuf,
-        /// What was found.
+        /// The damage that was found.
         reason: String,
     },
-    /// A projection refused an entry it cannot apply: a fault of the projection, not of the data.
+    /// A projection failed to apply an entry, which is an error in the projection, not in the data.
     #[error("projection {projection} failed at entry {position}: {reason}")]
     ProjectionFailed {
-        /// Its name.
+        /// The name of the projection.
         projection: &'static str,
-        /// The entry.
+        /// The identity of the entry.
         position: Position,
-        /// Its reason.
+        /// The reason that the projection gives.
         reason: String,
     },
     /// Another merge into the same log is running.
     #[error("another merge into this log is running: it holds the lock {path}")]
     MergeBusy {
-        /// The lock file of the merge.
+        /// The lock file that the other merge holds.
         path: PathBuf,
     },
-    /// A projection breaks a rule of the tables: a fault of the embedder's code, not of the data.
-    #[error("projection {projection} is misused: {reason}")]
+    /// A projection breaks a rule of the tables, which is an error in the embedder's code, not in the data.
+    #[error("projection {projection} is invalid: {reason}")]
     ProjectionMisused {
-        /// Its name.
+        /// The name of the projection.
         projection: &'static str,
         /// The rule that it breaks.
         reason: String,
     },
-    /// A view was asked for a table that no projection declares, or declares with another type: a fault of the embedder's
-    /// code, not of the data.
+    /// The requested table is not declared by any projection, or is declared with another type, which is an error in the
+    /// embedder's code, not in the data.
     #[error("table {table} cannot be read: {reason}")]
     TableUnknown {
-        /// The name asked for.
+        /// The name of the requested table.
         table: String,
-        /// The difference to what is declared.
+        /// The difference from the declared tables.
         reason: String,
     },
-    /// A directory holds the files of another part of the workspace.
+    /// A directory contains the files of another part of the workspace.
     #[error("{path} is the wrong directory: {reason}")]
     DirectoryMixedUp {
         /// The directory.
         path: PathBuf,
-        /// What was found in it, and what was expected.
+        /// The files that were found, and the files that were expected.
         reason: String,
     },
-    /// A body is not in the store.
-    #[error("body {digest} is not in the store")]
+    /// The log contains a stream of another domain, or of a newer version of this one. Nothing was written.
+    #[error("stream {stream} {}", foreign_domain(expected, found))]
+    ForeignDomain {
+        /// The domain that the log was opened with.
+        expected: Domain,
+        /// The domain in the header of a segment.
+        found: Domain,
+        /// The stream of that segment.
+        stream: StreamId,
+    },
+    /// A body does not exist in the store.
+    #[error("the body with digest {digest} does not exist")]
     BodyMissing {
-        /// Its BLAKE3 digest.
+        /// The BLAKE3 digest of the body.
         digest: String,
     },
 }
@@ -129,7 +140,12 @@ impl Error {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// A stable name of the error.
+    /// Returns the error for a projection file, or the database in it, that cannot be used.
+    pub(crate) fn unusable(path: &Path, reason: impl std::fmt::Display) -> Error {
+        Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// Returns the stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Io { source, .. } if NotARegularFile::is_cause_of(source) => "storage_not_a_file",
@@ -152,39 +168,56 @@ impl Error {
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
+            Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
 
-    /// What the user can do about it.
+    /// Returns advice on how to resolve the error.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code() {
+            "foreign_domain" => Some(
+                "use the program and version that wrote this log, or choose another directory; nothing was written",
+            ),
             "storage_read_only" => {
                 Some("reading needs no write access; to capture, make the workspace writable")
             }
             "storage_permission_denied" => {
-                Some("give yourself read permission for the file and for every directory above it")
+                Some("grant read permission for the file and for all directories above it")
             }
-            "storage_not_a_file" => Some("move away what is there, or give the path of a regular file"),
-            "directory_mixed_up" => Some("check that the paths of log and projections are not exchanged"),
-            "storage_full" => Some("free some space; nothing already captured is lost"),
+            "storage_not_a_file" => {
+                Some("move the file or directory at this path away, or give the path of a regular file")
+            }
+            "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
+            "storage_full" => Some("free disk space; entries that were already captured are not lost"),
             "storage_not_found" => Some("check the path"),
-            "entry_missing" | "entry_unreadable" => Some("`contexta verify` names what is damaged"),
-            "projection_unusable" => Some("`contexta rebuild` makes the projections again from the log"),
-            "storage_io" => Some("check the path, and that everything above it is a directory"),
-            "entry_too_large" => Some("store large content as an artifact and refer to it"),
-            "commit_empty" => Some("append at least one event, or leave the append out"),
-            "commit_too_large" => Some("divide the events among several commits"),
-            "merge_busy" => Some("wait until the other merge has ended, then merge again"),
-            "artifact_body_missing" => Some("`contexta verify` lists missing bodies"),
+            "entry_missing" | "entry_unreadable" => Some("run `contexta verify` to list the damaged entries"),
+            "projection_unusable" => {
+                Some("run `contexta rebuild` to make the projections again from the log")
+            }
+            "storage_io" => Some("check the path, and that all of its parents are directories"),
+            "entry_too_large" => Some("store large content as an artifact, and refer to the artifact"),
+            "commit_empty" => Some("append at least one event"),
+            "commit_too_large" => Some("append the events in several commits"),
+            "merge_busy" => Some("wait until the other merge has ended, and merge again"),
+            "artifact_body_missing" => Some("run `contexta verify` to list all missing bodies"),
             _ => None,
         }
     }
 }
 
-/// Tells whether an action of an I/O error changes nothing.
+/// Returns whether an operation of an I/O error only reads.
 fn is_read(action: &str) -> bool {
     matches!(action, "list" | "look at") || action.starts_with("read")
+}
+
+fn foreign_domain(expected: &Domain, found: &Domain) -> String {
+    if expected.name() == found.name() {
+        let (name, newer, newest) = (found.name(), found.version(), expected.version());
+        format!("was written by version {newer} of domain {name}; this program reads versions up to {newest}")
+    } else {
+        format!("belongs to domain {found}, not to {expected}")
+    }
 }
 
 /// The result of an engine operation.
@@ -195,10 +228,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refused_reads_and_refused_writes_have_codes_of_their_own() {
+    fn denied_reads_and_denied_writes_have_different_codes() {
         let code = |action, kind: io::ErrorKind| Error::io(action, Path::new("/x"), kind.into()).code();
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
-        for action in ["read", "read segment", "read the content for", "list", "look at"] {
+        for action in ["read", "read segment", "read the metadata of", "list", "look at"] {
             assert_eq!(code(action, PermissionDenied), "storage_permission_denied", "{action}");
         }
         for action in ["create", "write", "open", "publish", "append to", "remove", "sync", "lock"] {
@@ -210,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_has_a_code_and_a_hint() {
+    fn errors_for_special_files_have_their_own_code_and_a_hint() {
         for source in [NotARegularFile::error("a named pipe"), io::ErrorKind::IsADirectory.into()] {
             let error = Error::io("read", Path::new("/x"), source);
             assert_eq!(error.code(), "storage_not_a_file");

@@ -1,9 +1,9 @@
 //! Floor 0: a checksummed append log, and tables derived from it, for any domain.
 //!
-//! An embedder brings an [`entry::Event`] type (what is captured) and [`projection::Projection`]s (which tables
-//! follow from it). The engine gives back: appends that many processes make at once, readers that
-//! survive damage and say what is missing, tables that are rebuilt from the log at any time, and bodies by digest.
-//! It knows nothing of machine learning; `examples/second_domain.rs` keeps that true.
+//! An embedder defines an [`entry::Event`] type (the events of its domain) and [`projection::Projection`]s (the tables
+//! derived from them). The engine provides appends by many processes at the same time, readers that continue after damage
+//! and report missing entries, tables that are rebuilt from the log at any time, and a store of bodies by digest. It does not
+//! depend on machine learning: `examples/second_domain.rs` uses it for another domain.
 //!
 //! ```text
 //! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View
@@ -17,11 +17,16 @@ pub mod chain;
 pub mod checksum;
 pub mod clock;
 pub mod codec;
+pub mod domain;
 pub mod entry;
 pub mod error;
 pub mod log;
 pub(crate) mod parallel;
+pub mod progress;
 pub mod projection;
 pub mod storage;
+pub mod text_form;
 
+pub use domain::Domain;
 pub use error::{Error, Result};
+pub use text_form::ParseError;

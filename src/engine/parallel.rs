@@ -1,15 +1,15 @@
-//! Parallel work over a list, on a pool of threads that is made at first use.
+//! Parallel work over a list, on a pool of threads that is created at first use.
 //!
-//! Where the system refuses to start threads (a limit on processes, a sandbox), everything runs on the calling thread.
+//! Where threads cannot be started (a limit on processes, a sandbox), all work runs on the calling thread.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::OnceLock;
 
-/// Fewer items than this are not worth handing to other threads.
+/// The least number of items for which other threads are used.
 const ITEMS_MIN: usize = 32;
 
-/// Applies `f` to every item, on all cores where that is possible; results are in the order of the items.
+/// Applies `f` to every item, on all cores if possible. The results are in the order of the items.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, f: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
     static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
     if items.len() < ITEMS_MIN {
@@ -35,7 +35,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn without_threads_the_calling_thread_does_the_work() {
+    fn work_runs_on_the_calling_thread_if_no_thread_can_be_started() {
         let refuse = |_| Err(std::io::ErrorKind::WouldBlock.into());
         let none = ThreadPoolBuilder::new().spawn_handler(refuse).build().ok();
         assert!(none.is_none());

@@ -1,7 +1,7 @@
-//! Two runs side by side, and the best of several.
+//! Comparison of two runs, and ranking of several.
 //!
-//! A series is represented by its last point. Stages are aligned by name; what was measured outside any stage is
-//! compared too. `delta` is right minus left, `change_ratio` right over left.
+//! A series is represented by its last point. Stages with the same name are compared with each other, and so are the series
+//! outside any stage. `delta` is right minus left, `change_ratio` right divided by left.
 
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
@@ -9,113 +9,121 @@ use crate::interpretation::query::{RunSnapshot, snapshot};
 use crate::store::{ArtifactRow, EnvironmentRow, Note, RunRow, SeriesRow, Severity, Store};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Two runs side by side.
+/// The comparison of two runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RunComparison {
-    /// The one.
+    /// The left run.
     pub left: RunRow,
-    /// The other.
+    /// The right run.
     pub right: RunRow,
-    /// In words.
+    /// A summary in one sentence.
     pub summary: String,
-    /// Parameters that differ, by name.
+    /// Parameters that differ, ordered by name.
     pub params: Vec<ParamDelta>,
-    /// What was measured outside any stage and differs, by key.
+    /// Metrics outside any stage that differ, ordered by key.
     pub metric_deltas: Vec<MetricDelta>,
-    /// All stages of either, by name.
+    /// All stages of both runs, ordered by name.
     pub stages: Vec<StageComparison>,
     /// Kinds of artifacts that differ.
     pub artifact_changes: Vec<ArtifactChange>,
-    /// Whether the code revisions differ; `None`: not known of both.
+    /// `true` if the code revisions differ; `None` if one of them is unknown.
     pub code_revision_changed: Option<bool>,
-    /// Whether the data sets differ; `None`: not known of both.
+    /// `true` if the data sets differ; `None` if one of them is unknown.
     pub dataset_changed: Option<bool>,
-    /// Whether the environments differ; `None`: not known of both.
+    /// `true` if the environments differ; `None` if one of them is unknown.
     pub environment_changed: Option<bool>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
 /// A parameter that differs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ParamDelta {
     /// Its name.
     pub key: String,
-    /// On the left.
+    /// The value in the left run.
     pub left: Option<Value>,
-    /// On the right.
+    /// The value in the right run.
     pub right: Option<Value>,
 }
 
-/// A metric on both sides.
+/// A metric in both runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct MetricDelta {
-    /// What was measured.
+    /// The key of the metric.
     pub metric_key: String,
-    /// Its last value on the left.
+    /// The last value in the left run.
     pub left_value: Option<f64>,
-    /// Its last value on the right.
+    /// The last value in the right run.
     pub right_value: Option<f64>,
     /// Right minus left.
     pub delta: Option<f64>,
-    /// Right over left; `None` when left is zero.
+    /// Right divided by left; `None` if left is zero.
     pub change_ratio: Option<f64>,
 }
 
-/// A stage on both sides.
+/// A stage in both runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct StageComparison {
     /// Its name.
     pub stage_name: String,
-    /// Ref and status on the left.
+    /// Its ref and status in the left run.
     pub left: Option<(StageRef, RunStatus)>,
-    /// Ref and status on the right.
+    /// Its ref and status in the right run.
     pub right: Option<(StageRef, RunStatus)>,
-    /// Metrics that differ, by key.
+    /// Metrics that differ, ordered by key.
     pub metric_deltas: Vec<MetricDelta>,
 }
 
 /// A kind of artifact that differs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ArtifactChange {
     /// The kind.
     pub artifact_kind: String,
-    /// `added`, `removed`, `changed`, or `ambiguous` when there are several on a side.
+    /// `added`, `removed`, `changed`, or `ambiguous` if a run has several artifacts of the kind.
     pub change: &'static str,
-    /// The first on the left.
+    /// The first artifact in the left run.
     pub left_ref: Option<ArtifactRef>,
-    /// The first on the right.
+    /// The first artifact in the right run.
     pub right_ref: Option<ArtifactRef>,
 }
 
-/// Which way a metric is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The direction in which a metric is better.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Goal {
-    /// More is better, as with an accuracy.
+    /// A greater value is better, such as an accuracy.
+    #[default]
     Maximize,
-    /// Less is better, as with a loss.
+    /// A smaller value is better, such as a loss.
     Minimize,
 }
 
-/// Several runs, the best first.
+/// Runs ranked by a metric.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct BestRun {
-    /// The metric they are ranked by.
+    /// The metric.
     pub metric_key: String,
-    /// Its stage; `None` outside any.
+    /// The stage of the metric; `None` outside any stage.
     pub stage_name: Option<String>,
-    /// Which way is better.
+    /// The direction in which the metric is better.
     pub goal: Goal,
-    /// All that have the metric, the best first; of equals the earlier run.
+    /// The runs that have the metric, the best first. Of equal runs the earlier comes first.
     pub ranking: Vec<RankedRun>,
-    /// The runs that do not have it.
+    /// The runs that do not have the metric.
     pub without: Vec<RunRef>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
-/// A run and what it is ranked by.
+/// A run and the value by which it is ranked.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RankedRun {
     /// The run.
     pub run: RunRow,
@@ -127,13 +135,13 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// The metrics of one stage (or of none) on both sides, those that differ.
+/// Returns the metrics of one stage, or outside any stage, that differ.
 fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
-    let of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
+    let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
         let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;
         rows.iter().filter(in_stage).map(|r| (r.metric_key.clone(), r.last.value.as_f64())).collect()
     };
-    let (left, right) = (of(left), of(right));
+    let (left, right) = (values_of(left), values_of(right));
     let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let delta = |key: &String| {
         let (l, r) = (left.get(key).copied(), right.get(key).copied());
@@ -159,10 +167,10 @@ fn param_deltas(left: &RunRow, right: &RunRow) -> Vec<ParamDelta> {
 }
 
 fn stage_comparisons(left: &RunSnapshot, right: &RunSnapshot) -> Vec<StageComparison> {
-    let of = |side: &RunSnapshot| -> BTreeMap<String, (StageRef, RunStatus)> {
+    let values_of = |side: &RunSnapshot| -> BTreeMap<String, (StageRef, RunStatus)> {
         side.stages.iter().map(|s| (s.name.clone(), (s.stage_ref.clone(), s.status))).collect()
     };
-    let (lefts, rights) = (of(left), of(right));
+    let (lefts, rights) = (values_of(left), values_of(right));
     let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).collect();
     let compare = |name: &String| StageComparison {
         stage_name: name.clone(),
@@ -178,10 +186,10 @@ fn artifact_changes(left: &[ArtifactRow], right: &[ArtifactRow]) -> Vec<Artifact
     let kinds: BTreeSet<String> = left.iter().chain(right).map(kind).collect();
     let mut changes = Vec::new();
     for artifact_kind in kinds {
-        let of = |rows: &[ArtifactRow]| -> Vec<ArtifactRow> {
+        let values_of = |rows: &[ArtifactRow]| -> Vec<ArtifactRow> {
             rows.iter().filter(|r| r.manifest.artifact_kind == artifact_kind).cloned().collect()
         };
-        let (lefts, rights) = (of(left), of(right));
+        let (lefts, rights) = (values_of(left), values_of(right));
         let change = match (lefts.as_slice(), rights.as_slice()) {
             ([], _) => "added",
             (_, []) => "removed",
@@ -236,10 +244,10 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
         let mut notes = view.notes();
         for stage in stages.iter().filter(|s| s.left.is_some() != s.right.is_some()) {
             let side = if stage.left.is_some() { "left" } else { "right" };
-            let message = format!("stage {} is only on the {side}", stage.stage_name);
+            let message = format!("only the {side} run has a stage {}", stage.stage_name);
             notes.push(Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name));
         }
-        // What each snapshot lacks beyond what the view as a whole lacks.
+        // Notes of a snapshot that are not notes of the whole view.
         for (side, snapshot) in [("left", &left), ("right", &right)] {
             for note in snapshot.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>() {
                 notes.push(note.with("side", side));
@@ -261,18 +269,26 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
     })
 }
 
-/// Ranks runs by the last value of a metric: those named, or all of the project if none is.
-pub fn select_best_run(
-    store: &Store,
-    project: Option<&str>,
-    runs: &[&str],
-    metric_key: &str,
-    stage_name: Option<&str>,
-    goal: Goal,
-) -> Result<BestRun> {
+/// Options of a ranking of runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BestRunOptions {
+    /// The runs to rank, each by ref, id or name. If empty, all runs of the project are ranked.
+    pub runs: Vec<String>,
+    /// The project, by ref or name; `None` for the project of the session.
+    pub project: Option<String>,
+    /// The stage of the metric; `None` for a metric outside any stage.
+    pub stage_name: Option<String>,
+    /// The direction in which the metric is better.
+    pub goal: Goal,
+}
+
+/// Ranks runs by the last value of a metric. Equal values are ranked by start.
+pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
+    let BestRunOptions { runs, project, stage_name, goal } = options;
+    let (stage_name, goal) = (stage_name.as_deref(), *goal);
     let (mut best, known) = store.read(|view| {
         let rows = if runs.is_empty() {
-            let project = project.map(|asked| view.find_project(asked)).transpose()?;
+            let project = project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
             view.runs(project.as_ref())?
         } else {
             runs.iter().map(|run| view.find_run(run)).collect::<crate::store::Result<Vec<RunRow>>>()?

@@ -1,29 +1,29 @@
-//! What can go wrong while asking.
+//! The errors of queries.
 
 use crate::contract::ContractError;
 use crate::store;
 
-/// A question could not be answered.
+/// A query failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The store failed, or does not have what was asked for.
+    /// The store failed, or does not have the requested object.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// No series of this metric.
+    /// No series of this metric exists.
     #[error("{run} has no metric {metric_key:?}{}", stage.as_ref().map(|s| format!(" in stage {s:?}")).unwrap_or_default())]
     MetricNotFound {
-        /// The run that was asked, or what stands for several.
+        /// The run, or a phrase for several runs.
         run: String,
         /// The metric.
         metric_key: String,
-        /// The stage, if one was named.
+        /// The requested stage.
         stage: Option<String>,
-        /// The metrics there are.
+        /// The existing metrics.
         known: Vec<String>,
     },
-    /// Nothing has this ref.
-    #[error("nothing is known of {subject}")]
+    /// No object has this ref.
+    #[error("the workspace has no {subject}")]
     SubjectNotFound {
         /// The ref.
         subject: String,
@@ -31,7 +31,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Store(e) => e.code(),
@@ -40,12 +40,12 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Store(e) => e.hint(),
             Error::MetricNotFound { known, .. } if known.is_empty() => None,
-            Error::MetricNotFound { known, .. } => Some(format!("its metrics are {}", known.join(", "))),
+            Error::MetricNotFound { known, .. } => Some(format!("existing metrics: {}", known.join(", "))),
             Error::SubjectNotFound { .. } => {
                 Some("`contexta run show` lists the refs of a run's artifacts".into())
             }
@@ -59,5 +59,5 @@ impl From<ContractError> for Error {
     }
 }
 
-/// The result of a question.
+/// The result of a query.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -1,27 +1,27 @@
-//! Walks over the lineage graph: where a thing came from, and what came of it.
+//! Walks over the lineage graph: the origins of an object, and its results.
 //!
-//! Edges are oriented by what they say, not by which end is called source: for `produced_by`, `used`,
-//! `derived_from` and their kin the target came first, for `consumed_by` the source. A stage is part of its run, so a
-//! walk that reaches a stage goes on to the run, and one that begins at a run covers its stages.
+//! The type of an edge decides its orientation, not the order of its refs: the origin is the target for `produced_by`, `used`,
+//! `derived_from` and similar types, and the source for `consumed_by`. A stage is part of its run: a walk that reaches a stage
+//! continues at the run, and one that starts at a run includes its stages.
 
 use crate::contract::{ArtifactRef, LineageEdge, RunRef, StableRef};
 use crate::interpretation::error::{Error, Result};
 use crate::store::{Note, Severity, Store, StoreView};
 use std::collections::{BTreeSet, VecDeque};
 
-/// Which way to walk.
+/// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// To where it came from.
+    /// To the origins.
     Upstream,
-    /// To what came of it.
+    /// To the results.
     Downstream,
-    /// Both, each from the root on.
+    /// Both directions, each from the root.
     Both,
 }
 
 impl Direction {
-    /// The stable lower-case name.
+    /// Returns the stable name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Direction::Upstream => "upstream",
@@ -31,35 +31,37 @@ impl Direction {
     }
 }
 
-/// One step of the walk.
+/// One step of a walk.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LineageStep {
-    /// The edge; `None`: a stage is part of its run, which no edge needs to say.
+    /// The edge; `None` between a stage and its run, which need no edge.
     pub edge: Option<LineageEdge>,
-    /// Which way it was walked: never `Both`.
+    /// The direction of the step; never `Both`.
     pub direction: Direction,
-    /// How many edges lie between it and the root.
+    /// Number of edges between the step and the root.
     pub depth: usize,
-    /// The end it was walked from.
+    /// The start of the step.
     pub from: StableRef,
-    /// The end it was walked to.
+    /// The end of the step.
     pub to: StableRef,
 }
 
-/// A walk.
+/// The result of a walk.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct LineageTraversal {
-    /// Where it began.
+    /// The start of the walk.
     pub root: StableRef,
-    /// The edges, upstream ones first, nearest first.
+    /// The steps: upstream before downstream, nearest first.
     pub steps: Vec<LineageStep>,
-    /// Every ref that was reached, the root first.
+    /// All refs reached, the root first.
     pub visited: Vec<StableRef>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
-/// Walks from `subject` up to `depth_max` edges far.
+/// Walks from the ref `subject`, up to `depth_max` edges far.
 pub fn traverse_lineage(
     store: &Store,
     subject: &str,
@@ -82,7 +84,10 @@ pub fn traverse_lineage(
         }
         let known = !traversal.steps.is_empty() || exists(view, &root)?;
         if known && traversal.steps.is_empty() {
-            let message = format!("{root} has no {} relations", direction.as_str());
+            let message = match direction {
+                Direction::Both => format!("{root} has no relations"),
+                one => format!("{root} has no {} relations", one.as_str()),
+            };
             traversal.notes.push(Note::new(Severity::Info, "lineage_root_has_no_relations", message));
         }
         Ok::<_, Error>((traversal, known))
@@ -119,7 +124,7 @@ fn walk(
         }
         for place in same_place(view, &at, &mut seen)? {
             let steps = edge_steps(view, &place, way, depth)?;
-            // That a run has stages is news only where one of them leads somewhere.
+            // A step between a run and its stage is shown only if the walk continues behind it.
             if place != at && (at.kind() == "stage" || !steps.is_empty()) {
                 traversal.reach(&place);
                 let (from, to) = (at.clone(), place.clone());
@@ -145,7 +150,7 @@ impl LineageTraversal {
     }
 }
 
-/// The edges that lead on from `place`, by what they say: the order of their refs means nothing.
+/// Returns the edges that continue from `place`, oriented by their types.
 fn edge_steps(
     view: &StoreView<'_>,
     place: &StableRef,
@@ -171,7 +176,7 @@ fn edge_steps(
     Ok(steps)
 }
 
-/// A thing and what counts as the same place: for a stage its run, for a run its stages.
+/// Returns a ref together with those that count as the same place: for a stage its run, for a run its stages.
 fn same_place(
     view: &StoreView<'_>,
     at: &StableRef,

@@ -1,6 +1,6 @@
-//! Floor 5: the read side. Questions in, plain data out; nothing here writes, and nothing knows of markup.
+//! Floor 5: the read side. Queries return plain data; nothing here writes or knows any markup.
 //!
-//! Every answer carries notes on what it lacks.
+//! Every answer has notes on missing data.
 //!
 //! Stability: Stable.
 
@@ -15,9 +15,10 @@ pub use crate::store::{
     StageRow, Store,
 };
 pub use compare::{
-    ArtifactChange, BestRun, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison, StageComparison,
+    ArtifactChange, BestRun, BestRunOptions, Goal, MetricDelta, ParamDelta, RankedRun, RunComparison,
+    StageComparison,
 };
 pub use error::{Error, Result};
 pub use lineage::{Direction, LineageStep, LineageTraversal};
 pub use query::{ProjectList, RunList, RunSnapshot, RunSummary, StepSeries};
-pub use report::{Block, ReportDocument, ReportSection};
+pub use report::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table, TreeItem};

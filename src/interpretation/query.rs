@@ -1,4 +1,4 @@
-//! Projects, runs, and what one run holds.
+//! Queries on projects, runs and the content of one run.
 
 use crate::contract::{AnyRecord, LineageEdge, RunRef, StageRef, Timestamp};
 use crate::interpretation::error::{Error, Result};
@@ -10,33 +10,37 @@ use std::collections::BTreeMap;
 
 /// All projects.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ProjectList {
-    /// By ref.
+    /// The projects, ordered by ref.
     pub projects: Vec<ProjectRow>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
-/// A run in a list: its facts and its metrics in short.
+/// A run in a list, with a summary of its metrics.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RunSummary {
     /// The run.
     pub run: RunRow,
-    /// Its series, by stage and key.
+    /// Its series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
 }
 
-/// Runs.
+/// A list of runs.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RunList {
-    /// By project, start and ref.
+    /// The runs, ordered by project, start and ref.
     pub runs: Vec<RunSummary>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
-/// All that is known of one run.
+/// Everything known about one run.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct RunSnapshot {
     /// The run.
     pub run: RunRow,
@@ -44,30 +48,31 @@ pub struct RunSnapshot {
     pub stages: Vec<StageRow>,
     /// Its environment snapshots.
     pub environments: Vec<EnvironmentRow>,
-    /// Its series, by stage and key.
+    /// Its series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
-    /// Its events and degraded markers, by when they were observed.
+    /// Its events, spans and degraded markers, ordered by time of observation.
     pub records: Vec<RecordRow>,
-    /// Its artifacts, by ref.
+    /// Its artifacts, ordered by ref.
     pub artifacts: Vec<ArtifactRow>,
-    /// The lineage edges that touch it, its stages or its artifacts, by ref.
+    /// The lineage edges at the run, its stages or its artifacts, ordered by ref.
     pub relations: Vec<LineageEdge>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
 /// The points of one metric in one run.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct StepSeries {
     /// The run.
     pub run_ref: RunRef,
-    /// The stage; `None` outside any.
+    /// The stage; `None` outside any stage.
     pub stage_ref: Option<StageRef>,
     /// The metric.
     pub metric_key: String,
-    /// By when they were observed.
+    /// The points, ordered by time of observation.
     pub points: Vec<SeriesPoint>,
-    /// What the answer lacks.
+    /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
@@ -90,7 +95,7 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     })
 }
 
-/// Everything about one run, named by ref, id or name.
+/// Returns everything known about one run, named by ref, id or name.
 pub fn run_snapshot(store: &Store, run: &str) -> Result<RunSnapshot> {
     Ok(store.read(|view| snapshot(view, run))?)
 }
@@ -124,7 +129,7 @@ pub(super) fn snapshot(view: &StoreView<'_>, run: &str) -> crate::store::Result<
     Ok(snapshot)
 }
 
-/// What about a run is doubtful by its own facts.
+/// Returns notes on missing and conflicting facts of a run.
 fn run_notes(run: &RunRow) -> Vec<Note> {
     let mut notes = Vec::new();
     if run.started_at.is_none() {
@@ -132,7 +137,7 @@ fn run_notes(run: &RunRow) -> Vec<Note> {
         notes.push(Note::new(Severity::Warning, "run_start_missing", message).with("run", &run.run_ref));
     }
     for attribute in &run.conflicts {
-        let message = format!("{}: facts disagree about {attribute}; the latest is shown", run.run_ref);
+        let message = format!("{}: captured values of {attribute} differ; the latest is shown", run.run_ref);
         let note = Note::new(Severity::Warning, "fact_conflict", message);
         notes.push(note.with("run", &run.run_ref).with("attribute", attribute));
     }
@@ -165,13 +170,13 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     let stages = s.stages.iter().map(|g| (g.stage_ref.as_str(), !g.conflicts.is_empty()));
     let artifacts = s.artifacts.iter().map(|a| (a.manifest.artifact_ref.as_str(), a.conflict));
     for (subject, _) in stages.chain(artifacts).filter(|(_, conflict)| *conflict) {
-        let message = format!("{subject}: facts disagree about it; the latest are shown");
+        let message = format!("{subject}: captured values differ; the latest are shown");
         notes.push(Note::new(Severity::Warning, "fact_conflict", message).with("subject", subject));
     }
     for artifact in &s.artifacts {
         if let Some(reason) = &artifact.body_error {
             let own = &artifact.manifest.artifact_ref;
-            let message = format!("the body of {own} could not be looked at: {reason}");
+            let message = format!("the body of {own} could not be read: {reason}");
             let note = Note::new(Severity::Error, "artifact_body_unchecked", message);
             notes.push(note.with("artifact", own));
         } else if artifact.body.is_some() && !artifact.body_present {
@@ -183,20 +188,21 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     notes
 }
 
-/// A record in one line.
+/// A record as one line of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RecordLine {
-    /// When it was observed.
+    /// Time of its observation.
     pub observed_at: Timestamp,
-    /// How grave it is, or how it ended.
+    /// Its level or status.
     pub level: String,
-    /// What sort of thing.
+    /// Its key or name.
     pub key: String,
-    /// In words.
+    /// Its message or value.
     pub message: String,
 }
 
-/// A record in one line, for tables.
+/// Returns a record as one line of a table.
 pub fn record_line(record: &AnyRecord) -> RecordLine {
     let (level, key, message) = match record {
         AnyRecord::Event(e) => (e.payload.level.to_string(), &e.payload.event_key, e.payload.message.clone()),
@@ -216,7 +222,8 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
     row.record.envelope().observation.stage_execution_ref.as_ref()
 }
 
-/// The points of one metric of a run. Without a stage: the series outside any stage, or else the only one there is.
+/// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only series of
+/// the metric.
 pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
     let found = store.read(|view| {
         let run = view.find_run(run)?;

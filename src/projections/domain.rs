@@ -1,5 +1,6 @@
-//! The projections of the ML domain.
+//! The ML domain: its name, and all its projections.
 
+use crate::engine::domain::Domain;
 use crate::engine::projection::Projection;
 use crate::projections::artifacts::ArtifactsProjection;
 use crate::projections::entry::Captured;
@@ -9,6 +10,12 @@ use crate::projections::metadata::MetadataProjection;
 use crate::projections::records::RecordsProjection;
 use crate::projections::runs::RunsProjection;
 use crate::projections::series::SeriesProjection;
+
+/// The domain of the ML product's logs.
+pub(crate) const DOMAIN: Domain = match Domain::new("contexta-ml", 1) {
+    Ok(domain) => domain,
+    Err(_) => panic!("the name of the domain is not legal"),
+};
 
 /// Returns all projections of the ML domain.
 pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {

@@ -1,7 +1,7 @@
 //! Floor 2: the only place where the contract meets the engine. Facts become entries, and entries become rows.
 //!
 //! Every projection here is pure: its rows follow from one fact and the stamp of its entry. [`kind`] lists the kinds of
-//! entries, [`payload`] their payloads, [`tables`] and [`keys`] the tables. [`domain`] lists all projections.
+//! entries, [`payload`] their payloads, [`tables`] and [`keys`] the tables. [`domain`] names the domain and lists all projections.
 
 pub(crate) mod artifacts;
 mod domain;
@@ -19,4 +19,4 @@ pub(crate) mod runs;
 pub(crate) mod series;
 pub(crate) mod tables;
 
-pub(crate) use domain::all;
+pub(crate) use domain::{DOMAIN, all};

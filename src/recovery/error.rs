@@ -1,9 +1,9 @@
-//! What stops a check or a recovery. Damage that is found is a result, not an error.
+//! The errors of checks and recovery. Damage that a check finds is part of its report, not an error.
 
 use crate::engine;
 use crate::store;
 
-/// A check or recovery could not be carried out.
+/// A check or recovery could not be completed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,15 +14,15 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// No stream has this id.
-    #[error("no stream {asked:?} is in the log")]
+    #[error("the log has no stream {asked:?}")]
     StreamNotFound {
-        /// What was asked for.
+        /// The requested id.
         asked: String,
     },
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Engine(e) => e.code(),
@@ -31,7 +31,7 @@ impl Error {
         }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Engine(e) => e.hint().map(str::to_owned),

@@ -1,34 +1,37 @@
-//! What lies in the log, for people who look for something.
+//! Listings of the content of the log: streams, segments and entries.
 
 use crate::contract::{Canonical, Fact, Timestamp, Value};
 use crate::engine;
 use crate::engine::checksum::hex;
-use crate::engine::entry::{Entry, Seq, StreamId};
+use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::log::directory::{is_held, list_segments, list_streams, read_headers};
 use crate::engine::log::names;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{is_held, list_segments, list_streams, read_headers};
+use crate::engine::log::{Item, ScanMode, StreamReader, Tail};
 use crate::engine::storage::{OpenMode, Storage};
+use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
 use crate::recovery::error::{Error, Result};
 use crate::store::record_ref::record_at;
 use crate::store::{Note, Severity};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A segment in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SegmentRow {
     /// The first sequence number it can hold.
     pub base: Seq,
-    /// Its file's length.
+    /// Length of its file.
     pub bytes: u64,
-    /// When it was created; `None`: its header is lost.
+    /// Time of its creation; `None` if its header is lost.
     pub created: Option<Timestamp>,
 }
 
 /// A stream in a listing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamRow {
     /// Its id.
     pub stream: StreamId,
@@ -36,32 +39,33 @@ pub struct StreamRow {
     pub segments: Vec<SegmentRow>,
     /// Number of readable entries.
     pub entries: u64,
-    /// The last readable entry; 0 for none.
+    /// The number of the last readable entry; 0 for none.
     pub last: Seq,
     /// Time of that entry.
     pub last_time: Option<Timestamp>,
-    /// Whether a living writer is at it.
+    /// `true` if a writer has it open.
     pub live: bool,
-    /// Whether its last writer ended cleanly.
+    /// `true` if its last writer closed it.
     pub closed: bool,
-    /// What is missing in it.
+    /// Notes on missing entries.
     pub notes: Vec<Note>,
 }
 
 /// An entry in a dump.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct DumpedEntry {
     /// The stream.
     pub stream: StreamId,
-    /// Its number.
+    /// Its sequence number.
     pub seq: Seq,
-    /// When it was appended.
+    /// Time of its append.
     pub time: Timestamp,
-    /// The name of its kind, or its number.
+    /// The name of its kind, or the number of an unknown kind.
     pub kind: String,
-    /// Where it stood, if it was imported: the id of the import (its entry has the source), and the line.
+    /// The id of the import and the line, for an imported entry. The entry of the import has its source.
     pub origin: Option<(String, u64)>,
-    /// What it says; `None`: of an unknown kind, or not readable.
+    /// Its content as JSON; `None` if it is unreadable or of an unknown kind.
     pub object: Option<Value>,
     /// Length of its payload.
     pub bytes: usize,
@@ -100,7 +104,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
         let created = header.map(|h| Timestamp::from_nanos(h.time));
         row.segments.push(SegmentRow { base, bytes, created });
     }
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?.of_domain(DOMAIN)?;
     while let Some(item) = reader.next_item()? {
         match item {
             Item::Commit(commit) => {
@@ -110,10 +114,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
                     row.last_time = Some(Timestamp::from_nanos(entry.stamp.time));
                 }
             }
-            Item::Gap(gap) => {
-                let message = format!("entries are missing: {gap}");
-                row.notes.push(Note::new(Severity::Error, "log_gap", message));
-            }
+            Item::Gap(gap) => row.notes.push(gap_note(&gap)),
             Item::Finding(_) => {}
         }
     }
@@ -121,7 +122,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// The note on a stream that the file system refuses; any other error is returned.
+/// Returns a note on a stream that the file system cannot read, or any other error.
 fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     match &error {
         engine::Error::Io { source, .. } => {
@@ -132,55 +133,91 @@ fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     }
 }
 
-/// Calls `f` with every readable entry of a stream (or of all), and with a note for every gap, in order, until it
-/// returns `false`. A stream that cannot be read is a note as well.
-pub fn dump(
-    storage: &Arc<dyn Storage>,
-    log: &Path,
-    asked: Option<&str>,
-    mut f: impl FnMut(std::result::Result<DumpedEntry, Note>) -> bool,
-) -> Result<()> {
+/// Returns all readable entries of the log in order, stream by stream, and a note for every gap and every stream that cannot
+/// be read. `asked` selects one stream by its id or an unambiguous beginning of it.
+pub fn dump(storage: &Arc<dyn Storage>, log: &Path, asked: Option<&str>) -> Result<LogDump> {
     let mut streams = list_streams(storage.as_ref(), log)?;
     if let Some(asked) = asked {
-        // The beginning of an id is enough if only one stream has it.
-        streams.retain(|s| s.to_string().starts_with(asked));
+        streams.retain(|stream| stream.to_string().starts_with(asked));
         if streams.len() != 1 {
             return Err(Error::StreamNotFound { asked: asked.to_owned() });
         }
     }
-    for stream in streams {
-        let go_on = match dump_stream(storage, log, stream, &mut f) {
-            Ok(go_on) => go_on,
-            Err(e) => f(Err(unreadable(stream, e)?)),
-        };
-        if !go_on {
-            break;
-        }
-    }
-    Ok(())
+    Ok(LogDump {
+        storage: Arc::clone(storage),
+        log: log.to_path_buf(),
+        streams: streams.into_iter(),
+        reader: None,
+        entries: Vec::new().into_iter(),
+    })
 }
 
-/// `false`: no more is wanted.
-fn dump_stream(
-    storage: &Arc<dyn Storage>,
-    log: &Path,
-    stream: StreamId,
-    f: &mut impl FnMut(std::result::Result<DumpedEntry, Note>) -> bool,
-) -> engine::Result<bool> {
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
-    while let Some(item) = reader.next_item()? {
-        let go_on = match item {
-            Item::Commit(commit) => commit.entries.iter().all(|entry| f(Ok(dumped(entry)))),
-            Item::Gap(gap) => {
-                f(Err(Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))))
+/// An item of a dump of the log.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum DumpItem {
+    /// An entry.
+    Entry(DumpedEntry),
+    /// A note on missing entries, or on a stream that cannot be read.
+    Note(Note),
+}
+
+/// An iterator over the entries of the log. It holds the entries of one commit in memory, and ends after an error.
+#[derive(Debug)]
+pub struct LogDump {
+    storage: Arc<dyn Storage>,
+    log: PathBuf,
+    streams: std::vec::IntoIter<StreamId>,
+    /// The stream that is being read, with its reader.
+    reader: Option<(StreamId, StreamReader)>,
+    /// The remaining entries of the last commit.
+    entries: std::vec::IntoIter<Entry>,
+}
+
+impl Iterator for LogDump {
+    type Item = Result<DumpItem>;
+
+    fn next(&mut self) -> Option<Result<DumpItem>> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Some(Ok(DumpItem::Entry(dumped(&entry))));
             }
-            Item::Finding(_) => true,
-        };
-        if !go_on {
-            return Ok(false);
+            let (stream, item) = match &mut self.reader {
+                Some((stream, reader)) => (*stream, reader.next_item()),
+                None => {
+                    let stream = self.streams.next()?;
+                    let reader = StreamReader::open(&self.storage, &self.log, stream, ScanMode::Follow);
+                    match reader.and_then(|reader| reader.of_domain(DOMAIN)) {
+                        Ok(reader) => {
+                            self.reader = Some((stream, reader));
+                            continue;
+                        }
+                        Err(e) => (stream, Err(e)),
+                    }
+                }
+            };
+            match item {
+                Ok(Some(Item::Commit(commit))) => self.entries = commit.entries.into_iter(),
+                Ok(Some(Item::Gap(gap))) => return Some(Ok(DumpItem::Note(gap_note(&gap)))),
+                Ok(Some(Item::Finding(_))) => {}
+                Ok(None) => self.reader = None,
+                Err(e) => {
+                    self.reader = None;
+                    return Some(match unreadable(stream, e) {
+                        Ok(note) => Ok(DumpItem::Note(note)),
+                        Err(e) => {
+                            self.streams = Vec::new().into_iter();
+                            Err(e.into())
+                        }
+                    });
+                }
+            }
         }
     }
-    Ok(true)
+}
+
+fn gap_note(gap: &Gap) -> Note {
+    Note::new(Severity::Error, "log_gap", format!("entries are missing: {gap}"))
 }
 
 fn dumped(entry: &Entry) -> DumpedEntry {
@@ -198,7 +235,7 @@ fn dumped(entry: &Entry) -> DumpedEntry {
     }
 }
 
-/// A fact as JSON; a captured record with the ref and time that its place gives it.
+/// Returns a fact as JSON. A captured record has the ref and time that follow from its place in the log.
 fn object(fact: Fact, entry: &Entry) -> Value {
     match fact {
         Fact::Object(object) => object.to_value(),

@@ -1,7 +1,7 @@
-//! Floor 5: is everything there, and how to get it back.
+//! Floor 5: checks and recovery of a workspace.
 //!
-//! [`verify`] walks log, projections and bodies without changing anything; [`rebuild`] makes the projections anew;
-//! [`inspect`] shows what lies in the log; [`merge`] takes over what another workspace holds.
+//! [`verify`] checks log, projections and bodies without changing anything; [`rebuild`] derives the projections from the log
+//! again; [`inspect`] lists the content of the log; [`merge`] copies the streams and bodies of another workspace.
 //!
 //! Stability: Advanced.
 
@@ -12,8 +12,9 @@ pub mod rebuild;
 pub mod verify;
 
 pub use crate::engine::chain::Head;
+pub use crate::engine::progress::Progress;
 pub use error::{Error, Result};
-pub use inspect::{DumpedEntry, SegmentRow, StreamRow};
+pub use inspect::{DumpItem, DumpedEntry, LogDump, SegmentRow, StreamRow};
 pub use merge::MergeReport;
-pub use rebuild::RebuildReport;
+pub use rebuild::{RebuildOptions, RebuildReport};
 pub use verify::{Outcome, Problem, ProjectionState, StreamReport, VerifyOptions, VerifyReport};

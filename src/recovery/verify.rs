@@ -1,58 +1,63 @@
-//! A read-only walk over log, bodies and projections that names every fault.
+//! Read-only check of log, bodies and projections.
 //!
-//! The log is read with plain reads, to the end of every file; each frame, the chain over the entries, marks and
-//! seals are checked. Every body that an artifact refers to is hashed again. The projections are compared by digest
-//! with what a rebuild up to the same position in the log would give.
+//! The check reads every segment to the end of its file and checks all frames, the chain over the entries, marks and seals. It
+//! hashes every body that an artifact refers to, and compares the digest of the projections with that of a rebuild up to the
+//! same position in the log.
 //!
-//! A workspace may be written to meanwhile: damage in a stream that has a writer counts only if a second reading confirms
-//! it, and the unfinished end of such a stream is a note.
+//! Other processes may write to the workspace meanwhile: damage in a stream that has a writer is reported only if a second read
+//! confirms it, and the unfinished end of such a stream is a note.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
-use crate::engine::log::reader::{Finding, Item, ScanMode, StreamReader, Tail};
-use crate::engine::log::stream::{is_held, list_segments, list_streams, log_bytes};
+use crate::engine::log::directory::{is_held, list_segments, list_streams, log_bytes};
+use crate::engine::log::{Finding, Item, ScanMode, StreamReader, Tail};
+use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
+use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::{Error, Result};
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How often a stream that is being written to is read until a reading finds nothing amiss.
-const READINGS_MAX: usize = 3;
-/// How often the projections are compared until they are equal: a merge may change streams between the two digests.
+/// Number of reads of a stream that has a writer and shows damage.
+const READS_MAX: usize = 3;
+/// Number of comparisons of projections that differ: a merge may change streams between the two digests.
 const COMPARISONS_MAX: usize = 2;
 
-/// What to check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyOptions {
-    /// Hash every body again.
+/// Options of a check.
+#[derive(Debug, Clone)]
+pub struct VerifyOptions<'a> {
+    /// `true` to hash every body.
     pub bodies: bool,
-    /// Compare the projections with a rebuild.
+    /// `true` to compare the projections with a rebuild.
     pub projections: bool,
-    /// Heads kept elsewhere: their streams must still begin with the same entries, and go at least as far.
+    /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as long.
     pub heads: Vec<Head>,
+    /// Receiver of the bytes of log that are done, and of their total.
+    pub progress: Progress<'a>,
 }
 
-impl Default for VerifyOptions {
-    fn default() -> VerifyOptions {
-        VerifyOptions { bodies: true, projections: true, heads: Vec::new() }
+impl Default for VerifyOptions<'_> {
+    fn default() -> Self {
+        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::none() }
     }
 }
 
-/// The verdict.
+/// The verdict of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
-    /// Everything that was checked is whole.
+    /// Everything checked is intact.
     Whole,
     /// Something is damaged or missing.
     Damaged,
-    /// Something could not be read, so nobody can say; nothing damaged was found.
+    /// No damage was found, but something could not be read.
     Unchecked,
 }
 
 impl Outcome {
-    /// The stable lower-case name.
+    /// Returns the stable name in lower case.
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Whole => "whole",
@@ -62,48 +67,51 @@ impl Outcome {
     }
 }
 
-/// A fault, and what is lost by it.
+/// Damage, and the entries lost by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Problem {
-    /// A stable code.
+    /// The stable code.
     pub code: &'static str,
-    /// The stream, for a fault of the log.
+    /// The stream, for damage in the log.
     pub stream: Option<StreamId>,
     /// The segment, by its first sequence number.
     pub segment: Option<Seq>,
-    /// Where in the segment's file it begins.
+    /// Its offset in the file of the segment.
     pub offset: Option<u64>,
-    /// How many bytes it concerns.
+    /// Number of bytes affected.
     pub len: Option<u64>,
-    /// The entries lost: the first, and the last where something bounds it.
+    /// The first and the last entry lost. The last is unknown at the end of a stream.
     pub lost: Option<(Seq, Option<Seq>)>,
-    /// In words.
+    /// A description.
     pub message: String,
 }
 
-/// One stream.
+/// The result for one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StreamReport {
     /// Its id.
     pub stream: StreamId,
     /// Number of segments.
     pub segments: usize,
-    /// Number of entries that are intact.
+    /// Number of intact entries.
     pub entries: u64,
-    /// How far it goes, with the digest over all its entries; `None` if a gap leaves the digest unknown.
+    /// The last entry and the digest over all entries; `None` if a gap leaves the digest unknown.
     pub head: Option<Head>,
-    /// Whether a living writer is at it.
+    /// `true` if a writer has it open.
     pub live: bool,
-    /// Whether its last writer ended cleanly.
+    /// `true` if its last writer closed it.
     pub closed: bool,
 }
 
-/// What became of the comparison of the projections.
+/// The result of the comparison of the projections with a rebuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ProjectionState {
-    /// They are what a rebuild gives.
+    /// They are equal.
     Match,
-    /// They are not.
+    /// They differ.
     Mismatch {
         /// The tables that differ.
         tables: Vec<String>,
@@ -112,39 +120,39 @@ pub enum ProjectionState {
     Skipped,
 }
 
-/// All that was found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// The verdict.
     pub outcome: Outcome,
-    /// Every stream.
+    /// The result for every stream.
     pub streams: Vec<StreamReport>,
-    /// Every fault.
+    /// All damage.
     pub problems: Vec<Problem>,
-    /// What could not be checked, and what is good to know.
+    /// Notes on parts that could not be checked, and on streams in use.
     pub notes: Vec<Note>,
     /// Number of bodies hashed.
     pub bodies: u64,
-    /// Number of heads that their streams confirmed.
+    /// Number of confirmed heads.
     pub heads: u64,
-    /// The projections.
+    /// The result of the comparison of the projections.
     pub projections: ProjectionState,
 }
 
 impl VerifyReport {
-    /// Number of intact entries in all streams.
+    /// Returns the number of intact entries in all streams.
     pub fn entries(&self) -> u64 {
         self.streams.iter().map(|s| s.entries).sum()
     }
 }
 
-/// Checks a workspace. Changes nothing; `store` must not publish. `progress` hears of bytes of log done and in all.
+/// Checks a workspace without changing it. `store` must not publish.
 pub fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
     store: &Store,
-    options: VerifyOptions,
-    progress: &(dyn Fn(u64, u64) + Sync),
+    options: VerifyOptions<'_>,
 ) -> Result<VerifyReport> {
     let mut report = VerifyReport {
         outcome: Outcome::Whole,
@@ -160,22 +168,26 @@ pub fn verify(
     let mut done = 0;
     let mut unchecked = false;
     for head in options.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err()) {
-        let message = format!("stream {} is not in the log, and had {} entries", head.stream, head.seq);
+        let message =
+            format!("stream {} is not in the log; its head counts {} entries", head.stream, head.seq);
         let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
         let stream = Some(head.stream);
-        report.problems.push(Problem { stream, lost, ..Problem::elsewhere("stream_missing", message) });
+        report.problems.push(Problem { stream, lost, ..Problem::outside_log("stream_missing", message) });
     }
     for stream in streams {
         let heads: Vec<Head> = options.heads.iter().copied().filter(|h| h.stream == stream).collect();
         if let Err(e) = verify_stream(storage, log, stream, &heads, &mut report, &mut |bytes| {
             done += bytes;
-            progress(done, total.max(done));
+            options.progress.report(done, total.max(done));
         }) {
+            if e.code() == "foreign_domain" {
+                return Err(e);
+            }
             unchecked = true;
-            report.notes.push(could_not(&format!("stream {stream}"), &e).with("stream", stream));
+            report.notes.push(not_checked(&format!("stream {stream}"), &e).with("stream", stream));
         }
     }
-    // The tables may hold entries that were read before: a rebuild without those of an unreadable stream proves nothing.
+    // The tables may contain entries of a stream that is unreadable now: a rebuild without them would differ.
     let compare = options.projections && !unchecked;
     if options.bodies || options.projections {
         match open_projections(store) {
@@ -185,7 +197,7 @@ pub fn verify(
             }
             Err(e) => {
                 unchecked = true;
-                report.notes.push(could_not("the projections", &e));
+                report.notes.push(not_checked("the projections", &e));
             }
         }
     }
@@ -194,7 +206,7 @@ pub fn verify(
             Ok(all) => unchecked |= !all,
             Err(e) => {
                 unchecked = true;
-                report.notes.push(could_not("the bodies", &e));
+                report.notes.push(not_checked("the bodies", &e));
             }
         }
     }
@@ -203,15 +215,15 @@ pub fn verify(
             Ok(state) => report.projections = state,
             Err(e) => {
                 unchecked = true;
-                report.notes.push(could_not("the projections", &e));
+                report.notes.push(not_checked("the projections", &e));
             }
         }
         if let ProjectionState::Mismatch { tables } = &report.projections {
             let message = format!("the projections differ from a rebuild in {}", tables.join(", "));
-            report.problems.push(Problem::elsewhere("projections_differ", message));
+            report.problems.push(Problem::outside_log("projections_differ", message));
         }
     }
-    progress(total.max(done), total.max(done));
+    options.progress.report(total.max(done), total.max(done));
     if !report.problems.is_empty() {
         report.outcome = Outcome::Damaged;
     } else if unchecked {
@@ -220,9 +232,9 @@ pub fn verify(
     Ok(report)
 }
 
-fn could_not(what: &str, e: &crate::recovery::Error) -> Note {
+fn not_checked(subject: &str, e: &crate::recovery::Error) -> Note {
     let source = std::error::Error::source(e).map(|s| format!(": {s}")).unwrap_or_default();
-    Note::new(Severity::Error, "could_not_check", format!("{what} could not be checked: {e}{source}"))
+    Note::new(Severity::Error, "could_not_check", format!("{subject} could not be checked: {e}{source}"))
 }
 
 /// The result of reading one stream.
@@ -243,7 +255,7 @@ fn verify_stream(
     advance: &mut dyn FnMut(u64),
 ) -> Result<()> {
     let mut scan = scan_stream(storage, log, stream, heads, advance)?;
-    for _ in 1..READINGS_MAX {
+    for _ in 1..READS_MAX {
         if !scan.stream.live || scan.problems.is_empty() {
             break;
         }
@@ -263,10 +275,10 @@ fn scan_stream(
     heads: &[Head],
     advance: &mut dyn FnMut(u64),
 ) -> Result<StreamScan> {
-    // Asked before and afterwards: a writer that is there at either time may have been writing in between.
+    // Queried before and after the read: a writer that exists at either time may have written in between.
     let live_before = is_held(storage.as_ref(), log, stream);
     let segments = list_segments(storage.as_ref(), log, stream)?.len();
-    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?;
+    let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?.of_domain(DOMAIN)?;
     heads.iter().for_each(|head| reader.watch(head.seq));
     let mut entries = 0u64;
     let mut problems = Problems { stream, open: Vec::new(), found: Vec::new() };
@@ -279,7 +291,7 @@ fn scan_stream(
                 for entry in &commit.entries {
                     if let Err(e) = Captured::of_entry(entry) {
                         let message =
-                            format!("entry {} is intact, but unreadable: {e}", entry.stamp.position());
+                            format!("entry {} is intact, but cannot be decoded: {e}", entry.stamp.position());
                         let place = (commit.segment, commit.offset, commit.end - commit.offset);
                         problems.add("entry_unreadable", Some(place), Some(entry.stamp.seq), message);
                     }
@@ -296,7 +308,7 @@ fn scan_stream(
         notes.push(Note::new(Severity::Info, code, message).with("stream", stream));
     };
     if live && matches!(reader.tail(), Tail::Unfinished { .. }) {
-        // The end of a stream that somebody is writing: not there yet rather than lost.
+        // The end of a stream with a writer is incomplete, not lost.
         let in_flight = |p: &Problem| {
             matches!(p.code, "torn" | "damaged") && p.lost.is_some_and(|(_, last)| last.is_none())
         };
@@ -312,7 +324,7 @@ fn scan_stream(
     if !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
         let after = reader.next_seq().previous();
         let message =
-            format!("stream {stream} was not closed: whether it went on after {after} cannot be told");
+            format!("stream {stream} was not closed: entries after {after} may be lost without a trace");
         note("stream_not_closed", message);
     }
     let mut confirmed = 0;
@@ -325,7 +337,7 @@ fn scan_stream(
     Ok(StreamScan { stream, problems: problems.found, notes, heads: confirmed })
 }
 
-/// Holds a stream to a head that was kept elsewhere.
+/// Compares a stream with a saved head.
 fn compare_head(
     head: &Head,
     reader: &StreamReader,
@@ -336,13 +348,14 @@ fn compare_head(
     let stream = head.stream;
     if reader.next_seq() <= head.seq {
         let lost = Some((reader.next_seq(), Some(head.seq)));
-        // What is missing without a bound is bounded now.
+        // The head bounds a loss at the end of the stream.
         let open = problems.found.iter_mut().filter(|p| matches!(p.lost, Some((_, None))));
         if let Some(problem) = open.last() {
             problem.lost = lost;
             return;
         }
-        let message = format!("stream {stream} went on to {}: lost {} to {0}", head.seq, reader.next_seq());
+        let message =
+            format!("stream {stream} had entries up to {}: lost {} to {0}", head.seq, reader.next_seq());
         problems.add("entries_missing", None, None, message);
         if let Some(problem) = problems.found.last_mut() {
             problem.lost = lost;
@@ -356,14 +369,16 @@ fn compare_head(
             problems.add("head_differs", None, None, message);
         }
         None => {
-            let message =
-                format!("the head at {} of stream {stream} lies behind a gap and proves nothing", head.seq);
+            let message = format!(
+                "the head at {} of stream {stream} could not be checked: entries before it are missing",
+                head.seq
+            );
             notes.push(Note::new(Severity::Warning, "head_unchecked", message).with("stream", stream));
         }
     }
 }
 
-/// Pairs what is wrong with bytes with what is lost by it: the gap behind a finding belongs to it.
+/// Pairs damaged bytes with the entries lost by them: a gap that follows a finding belongs to it.
 struct Problems {
     stream: StreamId,
     open: Vec<Finding>,
@@ -391,9 +406,9 @@ impl Problems {
 
     fn close(&mut self) {
         for f in std::mem::take(&mut self.open) {
-            let what = f.kind.name().replace('_', " ");
+            let kind = f.kind.name().replace('_', " ");
             let message =
-                format!("{what} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
+                format!("{kind} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
             self.add(f.kind.name(), Some((f.segment, f.offset, f.len)), None, message);
         }
     }
@@ -404,8 +419,8 @@ impl Problems {
         self.close();
         let (code, place, message) = match last_place {
             Some(f) => {
-                let what = f.kind.name().replace('_', " ");
-                let message = format!("{what} at offset {} of segment {}: lost {gap}", f.offset, f.segment);
+                let kind = f.kind.name().replace('_', " ");
+                let message = format!("{kind} at offset {} of segment {}: lost {gap}", f.offset, f.segment);
                 (f.kind.name(), Some((f.segment, f.offset, f.len)), message)
             }
             None => (gap.cause.name(), None, format!("{}: lost {gap}", gap.cause.name().replace('_', " "))),
@@ -413,20 +428,20 @@ impl Problems {
         self.add(code, place, None, message);
         if let Some(problem) = self.found.last_mut() {
             problem.lost = lost;
-            // A missing segment is named by the number it would begin with.
+            // A missing segment is identified by the number of its first entry.
             problem.segment.get_or_insert(gap.first);
         }
     }
 }
 
 impl Problem {
-    /// A fault that is not one of the log.
-    fn elsewhere(code: &'static str, message: String) -> Problem {
+    /// Returns damage outside the log.
+    fn outside_log(code: &'static str, message: String) -> Problem {
         Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }
 }
 
-/// Hashes every body. `Ok(false)`: some could not be read, and a note says which.
+/// Hashes every body. Returns `false` if some could not be read; a note names each of them.
 fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     let (bodies, problems, notes) = store.read(|view| {
         let (mut hashed, mut problems, mut notes) = (0u64, Vec::new(), Vec::new());
@@ -435,15 +450,15 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
                 Ok(true) => hashed += 1,
                 Ok(false) => {
                     hashed += 1;
-                    let message = format!("the body {digest} does not have its digest any more");
-                    problems.push(Problem::elsewhere("artifact_body_damaged", message));
+                    let message = format!("the body {digest} does not match its digest");
+                    problems.push(Problem::outside_log("artifact_body_damaged", message));
                 }
                 Err(e) if e.code() == "artifact_body_missing" => {
                     let message = format!("the body {digest} is missing");
-                    problems.push(Problem::elsewhere("artifact_body_missing", message));
+                    problems.push(Problem::outside_log("artifact_body_missing", message));
                 }
-                // One that cannot be read says nothing about the others.
-                Err(e) => notes.push(could_not(&format!("the body {digest}"), &e.into())),
+                // An unreadable body does not prevent the check of the others.
+                Err(e) => notes.push(not_checked(&format!("the body {digest}"), &e.into())),
             }
         }
         Ok::<_, Error>((hashed, problems, notes))
@@ -455,9 +470,8 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     Ok(all)
 }
 
-/// Returns a problem if the stored projections were damaged, or made from entries that the log does not hold any more,
-/// though a rebuild mends the tables; and a note if a merge explains the difference. This comes first, as it shows only
-/// when they are opened.
+/// Opens the projections. Returns a problem if the stored ones were damaged or contained entries that the log no longer has,
+/// even though opening rebuilds them; returns a note if a merge explains the difference.
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     for note in store
@@ -469,7 +483,7 @@ fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
             |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
         for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {
             if has_reason(name) {
-                problems.push(Problem::elsewhere(code, note.message.clone()));
+                problems.push(Problem::outside_log(code, note.message.clone()));
             }
         }
         if has_reason("divided") {

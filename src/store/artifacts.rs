@@ -54,20 +54,13 @@ impl StoreView<'_> {
         prefix: &[u8],
         mut f: impl FnMut(ArtifactRow) -> std::result::Result<bool, E>,
     ) -> std::result::Result<(), E> {
-        let mut outcome = Ok(());
-        self.view
-            .versions(ARTIFACTS, prefix, |_, versions| {
-                let row = self.artifact_row(versions).map_err(E::from);
-                match row.and_then(|row| row.map_or(Ok(true), &mut f)) {
-                    Ok(go_on) => Ok(go_on),
-                    Err(e) => {
-                        outcome = Err(e);
-                        Ok(false)
-                    }
-                }
-            })
-            .map_err(Error::from)?;
-        outcome
+        for key in self.view.versions(ARTIFACTS, prefix).map_err(Error::from)? {
+            let row = self.artifact_row(key.map_err(Error::from)?.versions)?;
+            if !row.map_or(Ok(true), &mut f)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn artifact_row(&self, versions: Vec<Version>) -> Result<Option<ArtifactRow>> {
@@ -98,10 +91,9 @@ impl StoreView<'_> {
     /// manifests record. Errors: the body is missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
-        self.view.keys(BODIES, &digest.0, |key| {
-            refs.extend(key.get(digest.0.len()..).map(<[u8]>::to_vec));
-            Ok(true)
-        })?;
+        for row in self.view.keys(BODIES, &digest.0)? {
+            refs.extend(row?.key().get(digest.0.len()..).map(<[u8]>::to_vec));
+        }
         let mut sizes = Vec::new();
         for artifact in refs {
             for captured in self.ranked(ARTIFACTS.name, self.view.versions_of(ARTIFACTS, &artifact)?)? {
@@ -120,12 +112,11 @@ impl StoreView<'_> {
     /// Returns the digests of all bodies that artifacts refer to.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
-        self.view.keys(BODIES, &[], |key| {
-            if let Some((digest, _)) = key.split_first_chunk::<32>() {
+        for row in self.view.keys(BODIES, &[])? {
+            if let Some((digest, _)) = row?.key().split_first_chunk::<32>() {
                 digests.push(Digest(*digest));
             }
-            Ok(true)
-        })?;
+        }
         digests.dedup();
         Ok(digests)
     }

@@ -8,8 +8,7 @@ use crate::contract::json::read;
 use crate::contract::rules::minor_of;
 use crate::contract::{RunStatus, Timestamp, Value};
 use crate::engine::entry::Stamp;
-use crate::engine::projection::Version;
-use crate::engine::projection::view::current;
+use crate::engine::projection::{Version, current};
 use crate::projections::metadata::{IMPORTED_MARK, TAG_PREFIX};
 use std::collections::{BTreeMap, HashSet};
 
@@ -152,6 +151,6 @@ impl Attributes {
 
     /// Returns the status; open if none was recorded.
     pub(super) fn status(&self) -> RunStatus {
-        self.text("status").and_then(|s| RunStatus::parse(&s).ok()).unwrap_or(RunStatus::Open)
+        self.text("status").and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
     }
 }

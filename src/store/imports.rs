@@ -4,8 +4,7 @@ use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::{Fact, RecordRef, StableRef};
 use crate::engine::checksum::hex;
 use crate::engine::entry::{Entry, Position, Stamp};
-use crate::engine::projection::Version;
-use crate::engine::projection::view::current;
+use crate::engine::projection::{Version, current};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, IMPORTED, IMPORTS, OBJECTS, RELATIONS};
@@ -52,11 +51,10 @@ impl StoreView<'_> {
     /// Returns the stamp of the first imported fact with this ref. Of imported records with one ref, the first is effective.
     pub(crate) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
         let mut first: Option<Stamp> = None;
-        self.view.versions(IMPORTED, &keys::of_ref(own), |_, versions| {
-            let least = versions.iter().map(|v| v.stamp).min();
+        for key in self.view.versions(IMPORTED, &keys::of_ref(own))? {
+            let least = key?.versions.iter().map(|v| v.stamp).min();
             first = first.into_iter().chain(least).min();
-            Ok(true)
-        })?;
+        }
         Ok(first)
     }
 
@@ -78,13 +76,12 @@ impl StoreView<'_> {
     /// Returns all imports by id.
     pub fn imports(&self) -> Result<Vec<Import>> {
         let mut imports = Vec::new();
-        self.view.versions(IMPORTS, &[], |_, versions| {
-            let captured = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+        for key in self.view.versions(IMPORTS, &[])? {
+            let captured = current(key?.versions).and_then(|c| Captured::from_row(&c.version.value));
             if let Some(Fact::Import(import)) = captured.map(|c| c.fact) {
                 imports.push(import);
             }
-            Ok(true)
-        })?;
+        }
         Ok(imports)
     }
 

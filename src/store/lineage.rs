@@ -11,10 +11,9 @@ impl StoreView<'_> {
     /// Returns the edges that have `subject` at one end, by ref.
     pub fn relations_of(&self, subject: &StableRef) -> Result<Vec<LineageEdge>> {
         let mut refs = Vec::new();
-        self.view.keys(ENDS, &keys::of_ref(subject), |key| {
-            refs.extend(keys::split::<2>(key).and_then(|[_, r]| RelationRef::parse(r).ok()));
-            Ok(true)
-        })?;
+        for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
+            refs.extend(keys::split::<2>(row?.key()).and_then(|[_, r]| RelationRef::parse(r).ok()));
+        }
         let mut edges = Vec::new();
         for relation in refs {
             // A later fact may have given the edge another end.

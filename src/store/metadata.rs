@@ -1,6 +1,7 @@
 //! Reads of projects, runs, stages and environments.
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
+use crate::engine::projection::KeyVersions;
 use crate::projections::tables::{FACTS, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
@@ -14,14 +15,14 @@ impl StoreView<'_> {
     fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
         let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
         let mut malformed = false;
-        self.view.versions(FACTS, prefix, |key, versions| {
-            let parts = keys::split::<2>(key);
+        for fact in self.view.versions(FACTS, prefix)? {
+            let KeyVersions { key, versions, .. } = fact?;
+            let parts = keys::split::<2>(&key);
             match parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name))) {
                 Some((subject, name)) => objects.entry(subject).or_default().add(name, versions),
                 None => malformed = true,
             }
-            Ok(true)
-        })?;
+        }
         let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
         match resolved.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
             Some(objects) if !malformed => Ok(objects),
@@ -33,13 +34,13 @@ impl StoreView<'_> {
     pub(super) fn attribute_versions(&self, subject: &StableRef) -> Result<AttributeVersions> {
         let mut attributes = AttributeVersions::default();
         let mut malformed = false;
-        self.view.versions(FACTS, &keys::of_ref(subject), |key, versions| {
-            match keys::split::<2>(key) {
+        for fact in self.view.versions(FACTS, &keys::of_ref(subject))? {
+            let KeyVersions { key, versions, .. } = fact?;
+            match keys::split::<2>(&key) {
                 Some([_, name]) => attributes.add(name, versions),
                 None => malformed = true,
             }
-            Ok(true)
-        })?;
+        }
         if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(attributes) }
     }
 
@@ -76,12 +77,8 @@ impl StoreView<'_> {
     pub(crate) fn runs_without_facts(&self) -> Result<Vec<RunRef>> {
         let mut runs = Vec::new();
         for run in self.run_refs(b"run:")? {
-            let mut found = false;
-            self.view.versions(FACTS, &keys::of_ref(&run), |_, _| {
-                found = true;
-                Ok(false)
-            })?;
-            if !found {
+            let first = self.view.rows(FACTS, &keys::of_ref(&run))?.next().transpose()?;
+            if first.is_none() {
                 runs.push(run);
             }
         }
@@ -98,16 +95,12 @@ impl StoreView<'_> {
         for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
             // After the first row of a run, continue at the next run instead of reading all its rows.
             let mut from = prefix.to_vec();
-            loop {
-                let mut next = None;
-                self.view.rows(table.name, prefix, &from, |key, _| {
-                    add(key);
-                    let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
-                    next = key.get(..end).map(|run| [run, &[1]].concat());
-                    Ok(false)
-                })?;
-                match next {
-                    Some(next) => from = next,
+            while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
+                let key = row.key();
+                add(key);
+                let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
+                match key.get(..end) {
+                    Some(run) => from = [run, &[1]].concat(),
                     None => break,
                 }
             }
@@ -166,12 +159,12 @@ impl StoreView<'_> {
     pub(super) fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
         let prefix = keys::runs_named(text);
         let mut refs = BTreeSet::new();
-        self.view.keys(RUN_NAMES, &prefix, |key| {
-            let run = key.get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
+        for row in self.view.keys(RUN_NAMES, &prefix)? {
+            let row = row?;
+            let run = row.key().get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
             // The key of a longer name that contains a zero byte begins like this one, and its rest is not a ref.
             refs.extend(run.and_then(|run| RunRef::parse(run).ok()));
-            Ok(true)
-        })?;
+        }
         // `text` may be a ref without its kind.
         refs.extend(RunRef::of(text));
         let rows = refs.iter().filter_map(|run| self.run(run).transpose());

@@ -1,7 +1,7 @@
 //! Reads of whole objects of the contract.
 
 use crate::contract::{Fact, Object, ObjectKind, StableRef};
-use crate::engine::projection::TableSpec;
+use crate::engine::projection::{KeyVersions, TableSpec};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::metadata::is_by_attribute;
@@ -30,70 +30,47 @@ impl StoreView<'_> {
         prefix: &str,
         mut f: impl FnMut(std::result::Result<Object, Note>) -> std::result::Result<bool, E>,
     ) -> std::result::Result<(), E> {
-        let mut outcome = Ok(());
-        let mut malformed = None;
-        let mut go_on = |item| match f(item) {
-            Ok(go_on) => go_on,
-            Err(e) => {
-                outcome = Err(e);
-                false
-            }
-        };
         match table_of(kind) {
-            Some(table) => self
-                .view
-                .versions(table, prefix.as_bytes(), |_, versions| {
-                    match self.effective(table.name, versions) {
-                        Ok(Some((Captured { fact: Fact::Object(object), .. }, _))) => Ok(go_on(Ok(object))),
-                        Ok(None) => Ok(true),
-                        _ => {
-                            malformed = Some(table.name);
-                            Ok(false)
-                        }
-                    }
-                })
-                .map_err(Error::from)?,
-            None => {
-                let mut object: Option<(StableRef, AttributeVersions)> = None;
-                let mut stopped = false;
-                self.view
-                    .versions(FACTS, prefix.as_bytes(), |key, versions| {
-                        let parts = keys::split::<2>(key);
-                        let Some((subject, name)) =
-                            parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n)))
-                        else {
-                            malformed = Some(FACTS.name);
-                            return Ok(false);
-                        };
-                        if object.as_ref().is_some_and(|(of, _)| *of != subject)
-                            && let Some((of, found)) = object.take()
-                        {
-                            match found.resolve() {
-                                Some(attributes) => stopped = !go_on(object_of(kind, of, attributes)),
-                                None => {
-                                    malformed = Some(FACTS.name);
-                                    stopped = true;
-                                }
+            Some(table) => {
+                for key in self.view.versions(table, prefix.as_bytes()).map_err(Error::from)? {
+                    match self.effective(table.name, key.map_err(Error::from)?.versions)? {
+                        Some((Captured { fact: Fact::Object(object), .. }, _)) => {
+                            if !f(Ok(object))? {
+                                return Ok(());
                             }
                         }
-                        let (_, found) =
-                            object.get_or_insert_with(|| (subject, AttributeVersions::default()));
-                        found.add(name, versions);
-                        Ok(!stopped)
-                    })
-                    .map_err(Error::from)?;
-                if let (Some((of, versions)), false) = (object, stopped) {
-                    match versions.resolve() {
-                        Some(attributes) => drop(go_on(object_of(kind, of, attributes))),
-                        None => malformed = Some(FACTS.name),
+                        None => {}
+                        Some(_) => return Err(self.malformed_row(table.name).into()),
                     }
                 }
             }
+            None => {
+                let item = |of: StableRef, versions: AttributeVersions| match versions.resolve() {
+                    Some(attributes) => Ok(object_of(kind, of, attributes)),
+                    None => Err(self.malformed_row(FACTS.name)),
+                };
+                let mut object: Option<(StableRef, AttributeVersions)> = None;
+                for row in self.view.versions(FACTS, prefix.as_bytes()).map_err(Error::from)? {
+                    let KeyVersions { key, versions, .. } = row.map_err(Error::from)?;
+                    let parts = keys::split::<2>(&key);
+                    let Some((subject, name)) = parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n)))
+                    else {
+                        return Err(self.malformed_row(FACTS.name).into());
+                    };
+                    if let Some((of, found)) = object.take_if(|(of, _)| *of != subject)
+                        && !f(item(of, found)?)?
+                    {
+                        return Ok(());
+                    }
+                    let (_, found) = object.get_or_insert_with(|| (subject, AttributeVersions::default()));
+                    found.add(name, versions);
+                }
+                if let Some((of, found)) = object {
+                    f(item(of, found)?)?;
+                }
+            }
         }
-        match malformed {
-            Some(table) => Err(self.malformed_row(table).into()),
-            None => outcome,
-        }
+        Ok(())
     }
 
     /// Returns one object; `None` if no fact is about it or its attributes are incomplete.

@@ -1,6 +1,7 @@
 //! Reads of events, spans and degraded records, from the log by their positions.
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity};
+use crate::engine;
 use crate::engine::entry::{Entry, Position};
 use crate::engine::projection::Point;
 use crate::projections::entry::Captured;
@@ -38,6 +39,7 @@ impl StoreView<'_> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {
             let found = self.view.series(RECORDS, &keys::records(run, family.as_str()))?;
+            let found = found.collect::<engine::Result<Vec<Point>>>()?;
             let identity = |p: &Point| Some((p.order.stamp, p.value.first_chunk::<8>().copied()));
             points.extend(without_duplicates(run, family, found, identity)?.unwrap_or_default());
         }

@@ -1,6 +1,7 @@
 //! Reads of metric series and their summaries.
 
 use crate::contract::{MetricValue, RecordType, RunRef, StageRef, Timestamp};
+use crate::engine;
 use crate::engine::projection::Point;
 use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, SERIES, SUMMARIES};
 use crate::projections::{keys, series};
@@ -52,24 +53,26 @@ impl StoreView<'_> {
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
         let prefix = keys::series_of(run);
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
-        self.view.registers(IMPORTED_SUMMARIES, &prefix, |key, register| {
-            imported.insert(key.to_vec(), (register.count, Vec::new()));
-            Ok(())
-        })?;
+        for row in self.view.registers(IMPORTED_SUMMARIES, &prefix)? {
+            let row = row?;
+            imported.insert(row.key().to_vec(), (row.register.count, Vec::new()));
+        }
         if !imported.is_empty() {
-            self.view.keys(IMPORTED_SERIES, &prefix, |key| {
-                let parts = key.split_last_chunk::<16>();
+            for row in self.view.keys(IMPORTED_SERIES, &prefix)? {
+                let row = row?;
+                let parts = row.key().split_last_chunk::<16>();
                 let series = parts.and_then(|(series, import)| Some((series.strip_suffix(&[0])?, import)));
                 if let Some((_, imports)) = series.and_then(|(series, _)| imported.get_mut(series)) {
                     imports.extend(series.map(|(_, import)| *import));
                 }
-                Ok(true)
-            })?;
+            }
         }
         let mut rows = Vec::new();
         let mut uncertain = Vec::new();
         let mut malformed = false;
-        self.view.registers(SUMMARIES, &prefix, |key, register| {
+        for summary in self.view.registers(SUMMARIES, &prefix)? {
+            let summary = summary?;
+            let (key, register) = (summary.key(), &summary.register);
             let row = keys::split::<3>(key).and_then(|[_, stage, metric_key]| {
                 let first = point(&register.first)?;
                 let value = |p: &Option<Point>| p.as_ref().and_then(|p| p.measure).unwrap_or(f64::NAN);
@@ -92,8 +95,7 @@ impl StoreView<'_> {
             }
             malformed |= row.is_none();
             rows.extend(row);
-            Ok(())
-        })?;
+        }
         if malformed {
             return Err(self.malformed_row(SUMMARIES.name));
         }
@@ -119,6 +121,7 @@ impl StoreView<'_> {
         metric_key: &str,
     ) -> Result<Vec<SeriesPoint>> {
         let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
+        let points = points.collect::<engine::Result<Vec<Point>>>()?;
         let identity = |p: &Point| Some((p.order.stamp, series::decode(p)?.imported_ref));
         let points = without_duplicates(run, RecordType::Metric, points, identity)?;
         let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(point).collect());

@@ -2,8 +2,7 @@
 
 use crate::engine::blob::BlobStore;
 use crate::engine::entry::{Entry, Position};
-use crate::engine::projection::view::{Current, current};
-use crate::engine::projection::{Version, View};
+use crate::engine::projection::{Current, Version, View, current};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;

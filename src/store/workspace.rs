@@ -70,7 +70,7 @@ impl Store {
         question: impl Fn(&StoreView<'_>) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
         let shared = &self.shared;
-        let answer = shared.projector.read_as(|view| {
+        let answer = shared.projector.read(|view| {
             shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
             question(&StoreView::new(view, &shared.blobs, &self.notes)).map_err(CallerError)
         });

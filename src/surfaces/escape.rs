@@ -1,9 +1,8 @@
-//! Characters that are not shown as they are: they would move a terminal's cursor, turn the direction of text around, or
-//! end a line where none ends.
+//! Escapes of hidden characters: those that move the cursor of a terminal, change the direction of text, or end a line.
 
 use std::fmt::Write as _;
 
-/// `true` for control characters (C0, DEL, C1), marks of text direction, and the separators of lines and paragraphs.
+/// Returns `true` for control characters (C0, DEL, C1), marks of text direction, and the separators of lines and paragraphs.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -14,7 +13,7 @@ pub(crate) fn push_escape(out: &mut String, c: char) {
     let _ = write!(out, "\\u{:04x}", u32::from(c));
 }
 
-/// One line for a terminal: line ends and tabs become spaces, hidden characters visible escapes.
+/// Returns text as one line for a terminal: line ends and tabs become spaces, hidden characters visible escapes.
 #[cfg(feature = "cli")]
 pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -28,8 +27,8 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
-/// The same JSON or TOML document with every hidden character of its strings escaped. Between strings both have line ends
-/// only.
+/// Escapes every hidden character in the strings of a JSON or TOML document, which has the same meaning afterwards. The only
+/// hidden characters between strings are line ends.
 #[cfg(feature = "cli")]
 pub(crate) fn document(text: String) -> String {
     if !text.contains(|c| c != '\n' && is_hidden(c)) {
@@ -56,14 +55,14 @@ mod tests {
     const SHOWN: &str = "é\u{a0}\u{61b}\u{200d}\u{2010}\u{2027}\u{202f}\u{2065}\u{206a}";
 
     #[test]
-    fn hidden_characters_become_visible_escapes_and_others_stay() {
+    fn hidden_characters_become_visible_escapes_and_others_are_unchanged() {
         assert!(HIDDEN.chars().all(is_hidden) && !SHOWN.chars().any(is_hidden));
         assert_eq!(one_line("a\tb\r\n\u{202e}\u{9b}é"), "a b  \\u202e\\u009bé");
         assert_eq!(one_line(SHOWN), SHOWN);
     }
 
     #[test]
-    fn escaped_json_is_the_same_value() {
+    fn escaped_json_parses_to_the_same_value() {
         let value = Value::map([(HIDDEN, Value::List(vec![Value::text(format!("x\n{HIDDEN}{SHOWN}"))]))]);
         let text = document(pretty(&value).unwrap());
         assert!(!text.contains(|c| c != '\n' && is_hidden(c)), "{text}");

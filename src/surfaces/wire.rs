@@ -1,13 +1,16 @@
-//! Answers as JSON: the shapes that programs rely on. Keys are sorted, absent values are null.
+//! The JSON form of every answer. Keys are sorted, absent values are null; members are only ever added.
 
-use crate::client::{ExportReport, ImportReport};
+use crate::client::{ExportReport, ImportReport, TablesDigest};
 use crate::contract::{Canonical, Value};
 use crate::interpretation::{
-    ArtifactRow, LineageTraversal, MetricDelta, Note, RunComparison, RunList, RunRow, RunSnapshot,
-    RunSummary, SeriesPoint, SeriesRow, StageRow,
+    ArtifactRow, Block, LineageTraversal, MetricDelta, Note, ReportDocument, ReportSection, RunComparison,
+    RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint, SeriesRow, StageRow, Table,
 };
 use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
-use crate::recovery::{DumpedEntry, MergeReport, Problem, ProjectionState, StreamRow, VerifyReport};
+use crate::recovery::{
+    DumpedEntry, MergeReport, Problem, ProjectionState, RebuildReport, StreamRow, VerifyReport,
+};
+use crate::surfaces::markdown::{NO_NOTES, note_line};
 use std::collections::BTreeMap;
 
 fn list<T>(items: &[T], f: impl Fn(&T) -> Value) -> Value {
@@ -18,12 +21,12 @@ fn text<T: ToString>(value: &Option<T>) -> Value {
     value.as_ref().map_or(Value::Null, |v| Value::Text(v.to_string()))
 }
 
-/// A float that JSON can hold; others are null.
+/// Returns a number. One that is not finite has no JSON form and becomes null.
 fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).into()
 }
 
-/// An object with the members of another and some more.
+/// Returns an object with further members.
 fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
     match value {
         Value::Map(mut members) => {
@@ -45,7 +48,7 @@ pub(crate) fn note(n: &Note) -> Value {
     ])
 }
 
-pub(crate) fn notes(all: &[Note]) -> Value {
+fn notes(all: &[Note]) -> Value {
     list(all, note)
 }
 
@@ -208,12 +211,12 @@ pub(crate) fn lineage(t: &LineageTraversal) -> Value {
             None => {
                 let (part, whole) =
                     if s.from.kind() == "stage" { (&s.from, &s.to) } else { (&s.to, &s.from) };
-                let said = [
+                let relation = [
                     ("relation_type", "part_of".into()),
                     ("source_ref", Value::text(part)),
                     ("target_ref", Value::text(whole)),
                 ];
-                with(Value::map(said), more)
+                with(Value::map(relation), more)
             }
         }
     });
@@ -265,6 +268,61 @@ pub(crate) fn verify(r: &VerifyReport) -> Value {
         ("streams", streams),
         ("problems", list(&r.problems, problem)),
         ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(crate) fn rebuild(r: &RebuildReport) -> Value {
+    Value::map([
+        ("entries", r.entries.into()),
+        ("digest", Value::text(r.digest)),
+        ("saved", r.not_saved.is_none().into()),
+        ("notes", notes(&r.notes)),
+    ])
+}
+
+pub(crate) fn digest(digest: &TablesDigest, all: &[Note]) -> Value {
+    let table = |(name, digest, rows): &(String, _, u64)| {
+        Value::map([("name", Value::text(name)), ("digest", Value::text(digest)), ("rows", (*rows).into())])
+    };
+    Value::map([
+        ("digest", Value::text(digest.digest)),
+        ("tables", list(&digest.tables, table)),
+        ("notes", notes(all)),
+    ])
+}
+
+pub(crate) fn report(document: &ReportDocument) -> Value {
+    Value::map([("title", Value::text(&document.title)), ("sections", list(&document.sections, section))])
+}
+
+fn section(s: &ReportSection) -> Value {
+    Value::map([("title", Value::text(&s.title)), ("blocks", list(&s.blocks, block))])
+}
+
+fn block(b: &Block) -> Value {
+    let paragraph = |text: &str| Value::map([("type", "text".into()), ("text", Value::text(text))]);
+    let items = |texts: Vec<Value>| Value::map([("type", "list".into()), ("items", Value::List(texts))]);
+    match b {
+        Block::Text(text) => paragraph(text),
+        Block::Verdict { verdict, text, .. } => paragraph(&format!("{verdict}: {text}")),
+        Block::List(texts) => items(texts.iter().map(Value::text).collect()),
+        Block::Tree(tree) => items(tree.iter().map(|item| Value::text(&item.text)).collect()),
+        Block::Pairs(pairs) => {
+            let rows = list(pairs, |(name, value)| Value::List(vec![Value::text(name), Value::text(value)]));
+            let columns = Value::List(vec!["".into(), "".into()]);
+            Value::map([("type", "table".into()), ("columns", columns), ("rows", rows)])
+        }
+        Block::Table(table) => table_value(table),
+        Block::Notes(notes) if notes.is_empty() => paragraph(NO_NOTES),
+        Block::Notes(notes) => items(notes.iter().map(|note| Value::Text(note_line(note))).collect()),
+    }
+}
+
+fn table_value(table: &Table) -> Value {
+    Value::map([
+        ("type", "table".into()),
+        ("columns", list(&table.columns, |column| Value::text(column))),
+        ("rows", list(&table.rows, |row| list(row, |cell| Value::text(cell)))),
     ])
 }
 

@@ -1,17 +1,19 @@
-//! The seeds: valid samples, each kind, hostile lengths, counts and nesting, cut and checksum-correct hostile ones.
+//! The seeds: valid samples of each kind; hostile lengths, counts and nesting; truncated and hostile ones with
+//! correct checksums.
 
 use super::generation::{MEND_HEADER, MEND_TABLE, WHOLE_FILE as WHOLE_GENERATION};
 use super::resync::{BEHIND, MEND, WHOLE_FILE, header};
 use super::{frame, payload, segment};
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::checksum::Digest;
+use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Gap, GapCause, Kind, PayloadVersion, Seq, StreamId};
-use contexta::engine::log::frame::{
-    FLAG_CLOSE, FLAG_SEAL, FRAME_HEADER_LEN, frame_salt, put_entries, put_mark,
-};
+use contexta::engine::log::directory::ResumePoint;
+use contexta::engine::log::frame::{FLAG_CLOSE, FLAG_SEAL, frame_salt, put_entries, put_mark};
+use contexta::engine::log::header::{FRAMES_AT, Home, SECOND_HEADER_AT, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
+use contexta::engine::log::mark::{Mark, Seal};
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::segment::{FRAMES_AT, Home, Mark, SECOND_HEADER_AT, Seal, SegmentHeader};
-use contexta::engine::log::stream::ResumePoint;
 use contexta::engine::projection::cursor::{CurrentFile, Cursor};
 use contexta::engine::storage::Place;
 
@@ -57,7 +59,7 @@ fn seal() -> Mark {
     Mark { seal: Some(seal), ..close() }
 }
 
-/// A frame of rows as they stand, every checksum right: step, prefix, suffix, middle, all of kind 1.
+/// A frame of the given rows with correct checksums: step, prefix, suffix, middle, all of kind 1.
 fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
     let mut head = vec![0; FRAME_HEADER_LEN];
     head[8..12].copy_from_slice(&entries.to_le_bytes());
@@ -73,14 +75,14 @@ fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
     head
 }
 
-/// Each row holds the one before it twice: some bytes a row, twice as much expanded each time.
+/// Rows that each contain the previous row twice: a few bytes per row, and twice the expanded size each time.
 fn doubling() -> Vec<u8> {
     let mut all: Vec<(u64, u64, u64, &[u8])> = vec![(0, 0, 0, b"sixteen bytes...")];
     all.extend((0..30).map(|n| (1, 16 << n, 16 << n, &b""[..])));
     rows(31, &all)
 }
 
-/// A header whose checksum holds and whose length is that of no file.
+/// A header with a correct checksum and a length that exceeds any file.
 fn claims(payload_len: u32) -> Vec<u8> {
     let mut bytes = rows(1, &[(0, 0, 0, b"x")]);
     bytes[4..8].copy_from_slice(&payload_len.to_le_bytes());
@@ -121,6 +123,7 @@ fn home() -> SegmentHeader {
         stream: StreamId([7; 16]),
         home: Some(Home { boot: [9; 16], place }),
         origin: None,
+        domain: Domain::new("fuzz", 1).unwrap(),
         base: Seq(42),
         chain: Digest([5; 32]),
         salt: 0x1234,
@@ -129,7 +132,7 @@ fn home() -> SegmentHeader {
     }
 }
 
-/// A header area with some of its bytes changed, then with the checksums of those copies made right.
+/// A header area with some changed bytes, and corrected checksums of the given copies.
 fn area(changes: &[(usize, u8)], right: &[usize]) -> Vec<u8> {
     let mut bytes = home().encode();
     for (at, byte) in changes {
@@ -158,7 +161,10 @@ fn segments() -> Vec<Seed> {
         ("segment", "between", area(&[(2000, 1)], &[])),
         ("segment", "newer", area(&[(10, 1), (second + 10, 1)], &[0, second])),
         ("segment", "second-newer", area(&[(20, 1), (second + 10, 1)], &[second])),
-        ("segment", "reserved", area(&[(200, 1)], &[0])),
+        ("segment", "reserved", area(&[(246, 1)], &[0])),
+        ("segment", "origin-without-flag", area(&[(200, 1)], &[0])),
+        ("segment", "domain-illegal", area(&[(212, b'J')], &[0])),
+        ("segment", "domain-behind-zero", area(&[(220, b'x')], &[0, SECOND_HEADER_AT as usize])),
         ("segment", "one-copy", one.clone()),
         ("segment", "cut", one[..200].to_vec()),
         ("segment", "zeros", vec![0; 300]),
@@ -179,7 +185,7 @@ fn files() -> Vec<Seed> {
     let file = |flags: u8, parts: &[&[u8]]| {
         let mut file = vec![flags];
         for part in parts {
-            // A frame holds at its place only.
+            // A frame is valid at its own position only.
             let mut part = part.to_vec();
             let salt = frame_salt(frame::SALT, FRAMES_AT + file.len() as u64 - 1);
             if part.starts_with(b"CxF1") && part.len() >= FRAME_HEADER_LEN {
@@ -224,7 +230,8 @@ fn pad(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A frame whose payload is a frame of the same segment, broken outside: what stands in it comes to light.
+/// A frame whose payload contains a frame of the same segment. The outer frame is damaged, so the inner bytes are
+/// searched.
 fn inner(frame: &[u8]) -> Vec<u8> {
     let mut out = vec![0x43, 0x78, 0x46, 0x31];
     out.resize(FRAME_HEADER_LEN, 9);
@@ -234,7 +241,7 @@ fn inner(frame: &[u8]) -> Vec<u8> {
 
 // ---- payloads
 
-/// Payloads of every kind, as `src/projections/entry.rs` pins them: kind and bytes.
+/// Payloads of every kind, as `src/projections/kind.rs` lists them: kind and bytes.
 const GOLDEN: &str = include_str!("../golden/payloads-v1.txt");
 
 fn pinned() -> impl Iterator<Item = (u16, Vec<u8>)> {
@@ -268,7 +275,7 @@ const KIND_NAMES: [&str; 19] = [
     "import",
 ];
 
-/// The payload of a kind, as it is pinned.
+/// The golden payload of a kind.
 pub(crate) fn golden(kind: u16) -> Vec<u8> {
     pinned().find(|(k, _)| *k == kind).unwrap().1
 }
@@ -357,7 +364,7 @@ fn json() -> Vec<Seed> {
     ]
 }
 
-/// Lines of interchange: one of each kind from the reference's workspaces, and what is wrong with lines.
+/// Lines of interchange: one of each kind from workspaces of the Python package contexta 1.0.0, and invalid lines.
 fn lines() -> Vec<Seed> {
     let line = |name, text: &str| ("interchange_line", name, text.as_bytes().to_vec());
     const PROJECT: &str = r#"{"kind":"project","object":{"created_at":"2024-12-06T08:00:00Z","extensions":[{"fields":{"a":[null,1.5]},"namespace":"acme.x","readonly_fields":["a"]}],"name":"P","project_ref":"project:p","schema_version":"1.0.0","tags":{"team":"core"}}}"#;
@@ -424,8 +431,8 @@ fn refs() -> Vec<Seed> {
 fn generations() -> Vec<Seed> {
     let change = |flags: u8, changes: &[(u32, u32, &[u8])]| {
         let mut out = vec![flags];
-        for (part, at, bytes) in changes {
-            out.extend_from_slice(&(part << 30 | at).to_le_bytes());
+        for (region, at, bytes) in changes {
+            out.extend_from_slice(&(region << 30 | at).to_le_bytes());
             out.push(bytes.len() as u8);
             out.extend_from_slice(bytes);
         }

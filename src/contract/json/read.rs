@@ -1,18 +1,12 @@
 //! A strict reader: one value, no repeated keys, no lone surrogates, bounded depth and size.
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::json::Value;
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::json::value::Value;
+use crate::contract::space::trim;
 use std::collections::BTreeMap;
 
-/// Greatest depth of nesting.
-pub const DEPTH_MAX: usize = 64;
-/// Greatest length of a text, in bytes: 16 MiB.
-pub const TEXT_BYTES_MAX: usize = 16 << 20;
-/// Greatest number of values in one text, each list, object and member counted: what a short text of many empty lists would
-/// take in memory is bounded by it.
-pub const VALUES_MAX: usize = 1 << 20;
-/// Greatest number of digits of an integer.
-pub const DIGITS_MAX: usize = 4300;
+pub use crate::contract::json::limits::{DEPTH_MAX, DIGITS_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 
 /// Reads exactly one JSON value (RFC 8259), with white space around it.
 pub fn parse(text: &str) -> Result<Value> {
@@ -23,7 +17,7 @@ pub fn parse(text: &str) -> Result<Value> {
     let mut parser = Parser { bytes: text.as_bytes(), text, at: 0, values: 0 };
     parser.spaces();
     if parser.peek().is_none() {
-        return Err(ContractError::new(ErrorCode::JsonBlank, "there is nothing to read"));
+        return Err(ContractError::new(ErrorCode::JsonBlank, "the text is empty; expected a JSON value"));
     }
     let value = parser.value(0)?;
     parser.spaces();
@@ -31,6 +25,14 @@ pub fn parse(text: &str) -> Result<Value> {
         None => Ok(value),
         Some(_) => Err(parser.fail("something follows the value")),
     }
+}
+
+/// Parses the text of a model; `name` is the model's name in errors.
+pub(crate) fn parse_for(name: &str, text: &str) -> Result<Value> {
+    if trim(text).is_empty() {
+        return Err(ContractError::new(ErrorCode::JsonBlank, format!("the text is empty; expected {name}")));
+    }
+    parse(text)
 }
 
 struct Parser<'a> {
@@ -151,7 +153,7 @@ impl<'a> Parser<'a> {
             while self.peek().is_some_and(|b| b != b'"' && b != b'\\' && b >= b' ') {
                 self.at += 1;
             }
-            // Quote, backslash and controls are ASCII, so the cut lies between characters.
+            // Quote, backslash and controls are ASCII, so the cut is between characters.
             out.push_str(self.text.get(start..self.at).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {

@@ -1,17 +1,18 @@
 //! Writing JSON: canonical (compact, nulls of objects left out) and for people (indented, nulls kept).
 
-use crate::contract::error::{ContractError, ErrorCode, Result};
-use crate::contract::json::Value;
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::json::value::Value;
 use std::fmt::Write as _;
 
-/// The canonical text. Errors: a number that is not finite.
+/// Returns the canonical text. Errors: a number that is not finite.
 pub fn canonical(value: &Value) -> Result<String> {
     let mut out = String::new();
     write(&mut out, value, &Style { indent: None, nulls: false }, 0)?;
     Ok(out)
 }
 
-/// Indented by two spaces, keys sorted, nulls kept. Errors: a number that is not finite.
+/// Returns text for people: indented by two spaces, keys sorted, nulls kept. Errors: a number that is not finite.
 pub fn pretty(value: &Value) -> Result<String> {
     let mut out = String::new();
     write(&mut out, value, &Style { indent: Some(2), nulls: true }, 0)?;
@@ -97,7 +98,7 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// A finite number in the shortest form that reads back, as Python's `repr` writes it: plain digits for
+/// Returns a finite number in the shortest form that reads back, as Python's `repr` writes it: plain digits for
 /// decimal exponents from -4 to 15, else scientific with a sign and at least two digits of exponent; a whole number
 /// keeps `.0`.
 pub fn float(value: f64) -> String {
@@ -117,6 +118,17 @@ pub fn float(value: f64) -> String {
     }
     let plain = format!("{value}");
     if plain.contains('.') { plain } else { format!("{plain}.0") }
+}
+
+/// Writes a text without its quotes, and any other value as canonical JSON.
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Text(text) => f.write_str(text),
+            Value::Float(number) => f.write_str(&float(*number)),
+            other => f.write_str(&canonical(other).unwrap_or_default()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,18 +1,22 @@
-//! What a run leaves behind: the manifest of an artifact.
+//! The manifest of an artifact.
 
-use crate::contract::SCHEMA_VERSION;
-use crate::contract::error::ErrorCode;
-use crate::contract::extension::ExtensionFieldSet;
-use crate::contract::issue::Issues;
-use crate::contract::model::{Members, model, versioned};
-use crate::contract::models::record::Surroundings;
-use crate::contract::refs::{
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Members;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::record::surroundings::Surroundings;
+use crate::contract::refs::typed::{
     ArtifactRef, BatchRef, DeploymentRef, OperationRef, RunRef, SampleRef, StageRef,
 };
-use crate::contract::rules::{DOT_TOKEN, LOWER_SNAKE, child_of, json_map, optional_text, text, token};
+use crate::contract::rules::object::json_map;
+use crate::contract::rules::place::child_of;
+use crate::contract::rules::text::{optional_text, text};
+use crate::contract::rules::token::{DOT_TOKEN, LOWER_SNAKE, token};
 use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
 
-/// The artifact kinds that have a name; others are allowed.
+/// The known artifact kinds; others are allowed.
 pub const ARTIFACT_KINDS: &[&str] = &[
     "dataset_snapshot",
     "feature_set",
@@ -26,19 +30,19 @@ pub const ARTIFACT_KINDS: &[&str] = &[
 ];
 
 model! {
-    /// What an artifact is and where its body lies.
+    /// The description of an artifact and the location of its body.
     ArtifactManifest ("ArtifactManifest") {
         /// `artifact:P.R.K`
         artifact_ref: ArtifactRef,
-        /// What sort of thing, such as `model_bundle`, `dataset_snapshot`.
+        /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,
-        /// When it was made.
+        /// The time of creation.
         created_at: Timestamp,
-        /// Who made it: a token such as `sdk.rust`.
+        /// The producer: a token such as `sdk.rust`.
         producer_ref: String,
         /// Its run.
         run_ref: RunRef,
-        /// Where the body lies: `blake3:<digest>` in this workspace, or anything an import brought.
+        /// The location of the body: `blake3:<digest>` in this workspace, or any text from an import.
         location_ref: String,
     } or {
         /// The deployment it belongs to; of the same project.
@@ -55,11 +59,11 @@ model! {
         hash_value: Option<String> = None,
         /// Length of the body in bytes.
         size_bytes: Option<u64> = None => SizeBytes,
-        /// Anything else.
+        /// Other data.
         attributes: Members = Members::new(),
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Fields of other namespaces.
+        /// Extensions: fields of other namespaces.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
@@ -67,7 +71,7 @@ model! {
 versioned!(ArtifactManifest, "ArtifactManifest", ArtifactManifest, warnings);
 
 impl ArtifactManifest {
-    fn settle_fields(&mut self, issues: &mut Issues) {
+    fn check_fields(&mut self, issues: &mut Issues) {
         token(issues, "artifact_kind", &mut self.artifact_kind, LOWER_SNAKE, ErrorCode::ArtifactKind);
         token(issues, "producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::ArtifactProducer);
         text(issues, "location_ref", &mut self.location_ref);
@@ -88,7 +92,7 @@ impl ArtifactManifest {
     fn warnings(&self, issues: &mut Issues) {
         match self.hash_value.as_deref() {
             None => {
-                let message = "without a hash nobody can tell whether the body is still the same";
+                let message = "without a hash a changed body cannot be detected";
                 issues.warning(ErrorCode::HashMissing, "hash_value", message);
             }
             Some(_) if self.sha256().is_none() => {
@@ -98,15 +102,19 @@ impl ArtifactManifest {
             Some(_) => {}
         }
         if self.size_bytes.is_none() {
-            issues.warning(ErrorCode::SizeMissing, "size_bytes", "without a size a cut body looks whole");
+            issues.warning(
+                ErrorCode::SizeMissing,
+                "size_bytes",
+                "without a size a truncated body cannot be detected",
+            );
         }
         if !ARTIFACT_KINDS.contains(&self.artifact_kind.as_str()) {
-            let message = format!("{} is none of {}", self.artifact_kind, ARTIFACT_KINDS.join(", "));
+            let message = format!("{} is not one of {}", self.artifact_kind, ARTIFACT_KINDS.join(", "));
             issues.warning(ErrorCode::KindUnknown, "artifact_kind", message);
         }
     }
 
-    /// The SHA-256 that the manifest claims, in lower-case digits: bare, or behind `sha256:`.
+    /// The SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
     pub fn sha256(&self) -> Option<String> {
         let claimed = self.hash_value.as_deref()?;
         let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);

@@ -1,17 +1,17 @@
-//! How things came to be: edges between refs, and why they are believed.
+//! An edge of the lineage graph.
 
-use crate::contract::SCHEMA_VERSION;
-use crate::contract::error::ErrorCode;
-use crate::contract::extension::ExtensionFieldSet;
-use crate::contract::issue::Issues;
-use crate::contract::model::{model, versioned};
-use crate::contract::models::words;
-use crate::contract::refs::{ArtifactRef, OperationRef, ProvenanceRef, RelationRef, StableRef};
-use crate::contract::rules::{DOT_TOKEN, optional_token};
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::refs::stable::StableRef;
+use crate::contract::refs::typed::{OperationRef, RelationRef};
 use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+use crate::contract::words::words;
 
 words! {
-    /// What an edge says about its two ends: "source *relation* target".
+    /// The relation of an edge, read as "source *relation* target".
     RelationType, "a relation type", ErrorCode::Marker, {
         /// The source was generated from the target.
         GeneratedFrom = "generated_from",
@@ -36,52 +36,39 @@ words! {
     }
 }
 
-words! {
-    /// Who says so.
-    LineageOrigin, "an origin of lineage", ErrorCode::Marker, {
-        /// The user.
-        Explicit = "explicit",
-        /// Another store.
-        Imported = "imported",
-        /// A conclusion.
-        Inferred = "inferred",
-        /// A replay.
-        Replayed = "replayed",
-    }
-}
-
-words! {
-    /// How sure it is.
-    Confidence, "a confidence", ErrorCode::Marker, {
-        /// Sure.
-        High = "high",
-        /// Likely.
-        Medium = "medium",
-        /// A guess.
-        Low = "low",
-        /// Nobody knows.
-        Unknown = "unknown",
-    }
-}
-
 impl RelationType {
-    /// Whether the target came first: data flows from target to source. Only what is consumed flows the other way.
+    /// Tells whether the target existed first, so that data flows from target to source. Only `consumed_by` flows the
+    /// other way.
     pub fn target_is_origin(self) -> bool {
         self != RelationType::ConsumedBy
     }
 }
 
 words! {
-    /// On what a provenance record rests.
-    AssertionMode, "an assertion mode", ErrorCode::Marker, {
-        /// The user said so.
+    /// The origin of the edge.
+    LineageOrigin, "an origin of lineage", ErrorCode::Marker, {
+        /// Given by the user.
         Explicit = "explicit",
-        /// Another store said so.
+        /// Imported from another store.
         Imported = "imported",
-        /// A conclusion.
+        /// Inferred.
         Inferred = "inferred",
-        /// A replay.
+        /// Made by a replay.
         Replayed = "replayed",
+    }
+}
+
+words! {
+    /// The confidence.
+    Confidence, "a confidence", ErrorCode::Marker, {
+        /// Certain.
+        High = "high",
+        /// Likely.
+        Medium = "medium",
+        /// Uncertain.
+        Low = "low",
+        /// Not known.
+        Unknown = "unknown",
     }
 }
 
@@ -90,64 +77,41 @@ model! {
     LineageEdge ("LineageEdge") {
         /// `relation:...`
         relation_ref: RelationRef,
-        /// What it says.
+        /// The relation.
         relation_type: RelationType,
-        /// One end.
+        /// The source.
         source_ref: StableRef,
-        /// The other end; never the same.
+        /// The target; different from the source.
         target_ref: StableRef,
-        /// When it was said.
+        /// The time of recording.
         recorded_at: Timestamp,
-        /// Who says so.
+        /// The origin of the edge.
         origin_marker: LineageOrigin,
-        /// How sure it is.
+        /// The confidence.
         confidence_marker: Confidence,
     } or {
-        /// The operation in which it happened.
+        /// The operation in which it came about.
         operation_context_ref: Option<OperationRef> = None,
-        /// What speaks for it, in order.
+        /// The evidence, in order.
         evidence_refs: Vec<StableRef> = Vec::new() => RecordRef,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Fields of other namespaces.
-        extensions: Vec<ExtensionFieldSet> = Vec::new(),
-    }
-}
-
-model! {
-    /// Why an edge is believed.
-    ProvenanceRecord ("ProvenanceRecord") {
-        /// `provenance:...`
-        provenance_ref: ProvenanceRef,
-        /// The edge.
-        relation_ref: RelationRef,
-        /// On what it rests.
-        assertion_mode: AssertionMode,
-        /// When it was asserted.
-        asserted_at: Timestamp,
-    } or {
-        /// In what the edge came about.
-        formation_context_ref: Option<StableRef> = None,
-        /// The policy it follows: a token, not a ref.
-        policy_ref: Option<String> = None,
-        /// An artifact that speaks for it.
-        evidence_bundle_ref: Option<ArtifactRef> = None => RecordRef,
-        /// Version of the schema.
-        schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Fields of other namespaces.
+        /// Extensions: fields of other namespaces.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
 
 versioned!(LineageEdge, "LineageEdge", LineageEdge, warnings);
-versioned!(ProvenanceRecord, "ProvenanceRecord", ProvenanceRecord, warnings);
 
 impl LineageEdge {
-    fn settle_fields(&mut self, issues: &mut Issues) {
+    fn check_fields(&mut self, issues: &mut Issues) {
         issues.take("source_ref", self.source_ref.check_shape());
         issues.take("target_ref", self.target_ref.check_shape());
         if self.source_ref == self.target_ref {
-            let message = format!("an edge from {} to itself says nothing", self.source_ref);
+            let message = format!(
+                "source and target are both {}; an edge connects two different refs",
+                self.source_ref
+            );
             issues.error(ErrorCode::SelfRelation, "target_ref", message);
         }
         for evidence in &self.evidence_refs {
@@ -159,29 +123,10 @@ impl LineageEdge {
         if !self.evidence_refs.is_empty() {
             return;
         }
-        issues.warning(ErrorCode::EvidenceMissing, "evidence_refs", "nothing speaks for this edge");
+        issues.warning(ErrorCode::EvidenceMissing, "evidence_refs", "the edge has no evidence");
         if self.confidence_marker == Confidence::Low {
-            let message = "an edge of low confidence that nothing speaks for";
+            let message = "the edge has low confidence and no evidence";
             issues.warning(ErrorCode::LowConfidence, "confidence_marker", message);
-        }
-    }
-}
-
-impl ProvenanceRecord {
-    fn settle_fields(&mut self, issues: &mut Issues) {
-        if let Some(context) = &self.formation_context_ref {
-            issues.take("formation_context_ref", context.check_shape());
-        }
-        optional_token(issues, "policy_ref", &mut self.policy_ref, DOT_TOKEN, ErrorCode::PolicyRef);
-    }
-
-    fn warnings(&self, issues: &mut Issues) {
-        if self.policy_ref.is_none() {
-            issues.warning(ErrorCode::PolicyMissing, "policy_ref", "no policy says why this is believed");
-        }
-        if self.evidence_bundle_ref.is_none() {
-            let message = "no artifact speaks for it";
-            issues.warning(ErrorCode::EvidenceBundleMissing, "evidence_bundle_ref", message);
         }
     }
 }

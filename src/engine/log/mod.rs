@@ -5,31 +5,25 @@
 //! log/<stream>/<first sequence>.seg       header, header again, frames ..., close mark or seal
 //! ```
 //!
-//! [`Log`] appends to this process's own stream and lists all; [`StreamReader`] reads one stream as a flow of
-//! entries, gaps and findings, [`ordered`] many as one; [`merge::merge`] copies the streams of another log in. Bytes: docs/FORMAT.md.
+//! [`Log`] appends to the stream of this process. [`StreamReader`] reads one stream as entries, gaps and findings;
+//! [`ordered::OrderedReader`] reads many streams in the order of their stamps. [`merge::merge`] copies the streams of
+//! another log. docs/FORMAT.md specifies the bytes.
+//!
+//! Storeys, lowest first; each imports only the ones before it:
+//!
+//! ```text
+//! format   bytes only: names, frames, segment headers, marks
+//! read     directory, segment scan, stream reader, ordered reader
+//! write    claim of a stream, active segment, group commit, the log
+//! merge    families of streams, comparison, plan, application, quarantine
+//! ```
 
-mod active;
-mod claim;
-mod content;
-pub mod durability;
-pub mod fork;
-pub mod frame;
-mod group;
-mod history;
+mod format;
 pub mod merge;
-pub mod names;
-pub mod ordered;
-pub mod pending;
-pub mod quarantine;
-pub mod reader;
-mod replace;
-pub mod resync;
-mod rewrite;
-mod same;
-pub mod segment;
-pub mod stream;
-pub mod writer;
+mod read;
+mod write;
 
-pub use durability::{BatchOptions, Durability};
-pub use reader::{Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
-pub use writer::{Committed, Log, LogOptions};
+pub use format::{frame, header, limits, mark, names, pending};
+pub use read::{Commit, Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
+pub use read::{directory, ordered, source};
+pub use write::{BatchOptions, Committed, Durability, Log, LogOptions, UnknownDurability};

@@ -1,83 +1,83 @@
-//! How far the projections have come in each stream, kept in the same transaction as the rows.
+//! Cursors: the progress of the projections in each stream, stored in the same transaction as the rows.
 //!
-//! A cursor is a claim about the log, and is confirmed before it is relied on: the frame it ended with must still
-//! be there with the same entry at its end, and files before it must look as they did. What the log does not
-//! confirm (shorter, other entries, a gap behind it that is new or healed) leads to a rebuild.
+//! A cursor is confirmed before it is relied on: the frame it ended with must still be in the log with the same last
+//! entry, and the metadata of the files before it must be unchanged. A cursor that the log does not confirm (a shorter
+//! stream, other entries, a new or repaired gap before it) leads to a rebuild.
 //!
-//! How files look tells an append from other changes, but not from both at once: damage to the segment that is being
-//! appended to, behind the cursor, is found by a full scan or a rebuild only. And a power cut takes unsynced entries
-//! that were applied already out of a file that looks as before; so what was read during another boot is read once
-//! more, and has outlived the reboot then.
+//! The metadata of files tells an append from other changes, but not from both together: damage before the cursor in the
+//! segment that is being appended to is found only by a full scan or a rebuild. And a power cut may remove unsynced entries
+//! that were already applied, and leave the metadata unchanged; therefore entries that were read during another boot are
+//! read once more.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::{ResumePoint, list_segments};
 use crate::engine::log::names;
-use crate::engine::log::stream::{ResumePoint, list_segments};
 use crate::engine::storage::{FileInfo, Storage};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Files that changed this recently, in nanoseconds, may have changed again without looking different: clocks of file
-/// systems are coarse, and an append into room taken ahead does not change the length.
+/// The age in nanoseconds up to which a change time does not exclude a later change: file systems record times coarsely,
+/// and an append into preallocated space does not change the length.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
-/// A position in the log: the number of the last entry of each stream.
+/// A position in the log: the number of the last entry in each stream.
 pub type LogPosition = BTreeMap<StreamId, Seq>;
 
-/// How far the projections have come in one stream.
+/// The progress of the projections in one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The last entry applied and its checksum; `Seq(0)` before the first.
+    /// The last entry applied, and its checksum; `Seq(0)` before the first.
     pub last: (Seq, u32),
     /// The time of that entry.
     pub time: u64,
-    /// Where the frame with that entry begins, and the frame's first number.
+    /// The point at which the frame with that entry begins.
     pub frame: ResumePoint,
-    /// Where to read on.
+    /// The point at which reading resumes.
     pub resume: ResumePoint,
-    /// How the files looked before they were read.
+    /// The metadata of the files before they were read.
     pub files: Files,
-    /// What is missing behind it.
+    /// The gaps before the cursor.
     pub gaps: Vec<Gap>,
-    /// Whether the files were read to a whole end. If not (an error, an unfinished end, an open gap), they are read
-    /// on next time even if they look the same.
+    /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open gap), they
+    /// are read again next time even if their metadata is unchanged.
     pub settled: bool,
-    /// The boot during which entries were last read, zeros where there are no boot ids; `None` when the log was
-    /// confirmed during a later one.
+    /// The boot during which entries were last read, zeros where there are no boot ids; `None` if a reboot cannot have lost
+    /// any of them.
     pub boot: Option<[u8; 16]>,
 }
 
-/// How a stream's files look without reading them, as seen from a place in it.
+/// The metadata of a stream's files, relative to the segment with the resume point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// Time of change of the stream's directory: of its names, not of what is in the files. 0 where unknown.
+    /// The modification time of the stream's directory, which changes with its names; 0 if unknown.
     pub names: u64,
-    /// Over name, length and both times of change of the segments before the one with the resume point.
+    /// The digest of number, length and both change times of the segments before the one with the resume point.
     pub earlier: Digest,
-    /// The segment with the resume point, if it was there.
+    /// The segment with the resume point, if it existed.
     pub current: Option<CurrentFile>,
-    /// How many segments come after that one.
+    /// The number of segments after that one.
     pub later: u64,
 }
 
-/// How the segment with the resume point looks.
+/// The metadata of the segment with the resume point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentFile {
-    /// Its length.
+    /// The length in bytes.
     pub len: u64,
-    /// The time its content was modified.
+    /// The time of the last change of the content.
     pub modified: u64,
-    /// The time its content or attributes changed; unlike the time before, no program can set it. 0 where unknown.
+    /// The time of the last change of content or attributes, which no program can set; 0 if unknown.
     pub changed: u64,
-    /// Its inode; 0 where there are none. A longer file in its place is not the same file with an append.
+    /// The inode, which tells an appended file from a replaced one; 0 where there are no inodes.
     pub inode: u64,
 }
 
-/// A stream's segments as they looked at one moment. Taken before they are read, so that whatever changes
-/// meanwhile looks different afterwards.
+/// The metadata of a stream's segments at one moment. Read before the segments, so that a change during the reading is
+/// visible afterwards.
 #[derive(Debug)]
 pub struct Listing {
     stream: StreamId,
@@ -87,34 +87,37 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Looks at the files of a stream.
+    /// Reads the metadata of a stream's files.
     pub fn of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Listing> {
-        let look = |base| {
+        let info = |base| {
             let path = names::segment_path(log, stream, base);
-            storage.info(&path).map(|info| (base, info)).map_err(|e| Error::io("look at", &path, e))
+            storage
+                .info(&path)
+                .map(|info| (base, info))
+                .map_err(|e| Error::io("read the metadata of", &path, e))
         };
         let at = storage.now();
-        // What changed this recently may change again within the same tick of the clock.
+        // A recent change may be followed by another one with the same time.
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
-        let segments = list_segments(storage, log, stream)?.into_iter().map(look).collect::<Result<_>>()?;
+        let segments = list_segments(storage, log, stream)?.into_iter().map(info).collect::<Result<_>>()?;
         Ok(Listing { stream, at, names, segments })
     }
 
-    /// The stream whose files these are.
+    /// Returns the stream.
     pub fn stream(&self) -> StreamId {
         self.stream
     }
 
-    /// Whether an append after this look, behind `end` in the file, is sure to make it look different: it gets longer,
-    /// or another time of change.
+    /// Returns whether an append at `end` in the current file is certain to change its metadata: its length, or a change
+    /// time.
     pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
         files
             .current
             .is_none_or(|file| file.len <= end || file.newest_change().saturating_add(FRESH) < self.at)
     }
 
-    /// The files as seen from the segment that begins with `at`.
+    /// Returns the metadata relative to the segment that begins with `at`.
     pub fn seen_from(&self, at: Seq) -> Files {
         let mut hasher = blake3::Hasher::new();
         let mut files = Files { names: self.names, ..Files::none() };
@@ -134,7 +137,7 @@ impl Listing {
     }
 }
 
-/// When the names in a stream's directory changed last; 0 where nobody can tell.
+/// Returns the time of the last change of the names in a stream's directory; 0 if unknown.
 fn names_changed(storage: &dyn Storage, log: &Path, stream: StreamId) -> u64 {
     storage.info(&names::stream_dir(log, stream)).map_or(0, |info| info.modified)
 }
@@ -144,14 +147,14 @@ impl Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
     }
 
-    /// Whether the segments look as they did then.
+    /// Returns whether the segments have the same metadata as `then`.
     pub fn is_same(&self, then: &Files) -> bool {
         (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
-    /// Whether a stream of one segment looks exactly as it did, by two looks and without listing it; for streams that
-    /// nobody writes to any more. `since`: what changed after it does not count as known.
-    pub fn is_same_at_a_glance(
+    /// Returns whether a stream consists of one segment with unchanged metadata, from two metadata reads and without listing
+    /// the directory; for streams that are no longer written. Files that changed after `since` count as changed.
+    pub fn is_single_and_unchanged(
         &self,
         storage: &dyn Storage,
         log: &Path,
@@ -169,7 +172,7 @@ impl Files {
     }
 }
 
-/// The digest of no segments.
+/// Returns the digest of no segments.
 fn none_earlier() -> Digest {
     Digest::of(b"")
 }
@@ -180,7 +183,7 @@ impl CurrentFile {
         CurrentFile { len: info.len, modified: info.modified, changed: info.changed, inode }
     }
 
-    /// The later of the two times of change.
+    /// Returns the later of the two change times.
     pub fn newest_change(&self) -> u64 {
         self.modified.max(self.changed)
     }
@@ -201,7 +204,7 @@ fn read_point(reader: &mut Reader<'_>) -> Option<ResumePoint> {
 }
 
 impl Cursor {
-    /// Before anything was applied.
+    /// Returns the cursor before the first entry.
     pub fn start() -> Cursor {
         Cursor {
             last: (Seq(0), 0),
@@ -221,7 +224,7 @@ impl Cursor {
         self.boot.is_some_and(|boot| boot != current)
     }
 
-    /// The row.
+    /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(&mut out, self.last.0.0);
@@ -253,14 +256,14 @@ impl Cursor {
         out
     }
 
-    /// Reads a row.
+    /// Decodes a row of this stream.
     pub fn decode(stream: StreamId, row: &[u8]) -> Option<Cursor> {
         let mut reader = Reader::new(row);
         let last = (Seq(reader.varint()?), reader.u32()?);
         let time = reader.varint()?;
         let (frame, resume) = (read_point(&mut reader)?, read_point(&mut reader)?);
         let earlier = Digest(reader.array()?);
-        let (settled, there) = (reader.u8()? == 1, reader.u8()? == 1);
+        let (settled, has_current) = (reader.u8()? == 1, reader.u8()? == 1);
         let mut file = || {
             Some(CurrentFile {
                 len: reader.varint()?,
@@ -269,7 +272,7 @@ impl Cursor {
                 inode: reader.varint()?,
             })
         };
-        let current = if there { Some(file()?) } else { None };
+        let current = if has_current { Some(file()?) } else { None };
         let files = Files { names: reader.varint()?, earlier, current, later: reader.varint()? };
         let mut gaps = Vec::new();
         for _ in 0..reader.varint()? {
@@ -282,8 +285,8 @@ impl Cursor {
             };
             gaps.push(Gap { stream, first, last: (last > 0).then_some(Seq(last)), cause });
         }
-        let (read, boot) = (reader.u8()? == 1, reader.array()?);
-        let boot = read.then_some(boot);
+        let (has_boot, boot) = (reader.u8()? == 1, reader.array()?);
+        let boot = has_boot.then_some(boot);
         (reader.remaining() == 0).then_some(Cursor { last, time, frame, resume, files, gaps, settled, boot })
     }
 }

@@ -1,4 +1,4 @@
-//! The digest of all tables: equal entries give equal digests, however they arrived.
+//! The digest of all tables: equal entries give equal digests, in whichever order they were applied.
 //!
 //! BLAKE3 over, for each projection table by name: the name, then each logical row in key order. A row of a series
 //! table is a series: its key, and the digest of its points one by one. Cursors, the frame index and the borders of
@@ -7,50 +7,31 @@
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;
 use crate::engine::error::Result;
-use crate::engine::projection::tables::{TableKind, TableSpec};
+use crate::engine::projection::series_rows::Chunk;
+use crate::engine::projection::table::{TableKind, TableSpec};
 use crate::engine::projection::view::View;
 use std::collections::BTreeMap;
 
-/// The digest of some tables, and how many logical rows went into it.
+/// The digest of several tables, and the digest of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TablesDigest {
-    /// Over all tables.
+    /// The digest of all tables.
     pub digest: Digest,
-    /// For each table, by name: its digest and its number of rows (for a series, points).
+    /// For each table, by name: its digest and its number of rows (for a series table, of points).
     pub tables: Vec<(String, Digest, u64)>,
 }
 
-/// Computes the digest of `tables` as they stand in `view`. Reads every row.
+/// Computes the digest of `tables` in `view`. Reads every row.
 pub fn digest(view: &View, tables: &[TableSpec]) -> Result<TablesDigest> {
     let mut sorted = tables.to_vec();
     sorted.sort_by_key(|t| t.name);
     let mut all = blake3::Hasher::new();
     let mut parts = Vec::new();
     for table in sorted {
-        let mut hasher = blake3::Hasher::new();
-        let (mut rows, mut points) = (0u64, 0u64);
-        let mut row = Vec::new();
-        let mut add = |pieces: &[&[u8]]| {
-            row.clear();
-            for piece in pieces {
-                put_length_prefixed(&mut row, piece);
-            }
-            hasher.update(&row);
-            rows += 1;
+        let (digest, rows) = match table.kind {
+            TableKind::Series => series_table_digest(view, table)?,
+            _ => plain_table_digest(view, table)?,
         };
-        if table.kind == TableKind::Series {
-            for (key, series) in series_digests(view, table)? {
-                points += series.points;
-                add(&[&key, &series.digest.0]);
-            }
-        } else {
-            view.rows(table.name, &[], &[], |key, value| {
-                add(&[key, value]);
-                Ok(true)
-            })?;
-        }
-        let rows = if table.kind == TableKind::Series { points } else { rows };
-        let digest = Digest(*hasher.finalize().as_bytes());
         let mut name = Vec::new();
         put_length_prefixed(&mut name, table.name.as_bytes());
         all.update(&name).update(&rows.to_le_bytes()).update(&digest.0);
@@ -59,48 +40,103 @@ pub fn digest(view: &View, tables: &[TableSpec]) -> Result<TablesDigest> {
     Ok(TablesDigest { digest: Digest(*all.finalize().as_bytes()), tables: parts })
 }
 
+/// A hasher of rows, which reuses one buffer for all of them.
+#[derive(Default)]
+struct RowHasher {
+    hasher: blake3::Hasher,
+    buffer: Vec<u8>,
+}
+
+impl RowHasher {
+    fn add(&mut self, key: &[u8], value: &[u8]) {
+        self.buffer.clear();
+        put_length_prefixed(&mut self.buffer, key);
+        put_length_prefixed(&mut self.buffer, value);
+        self.hasher.update(&self.buffer);
+    }
+
+    fn digest(&self) -> Digest {
+        Digest(*self.hasher.finalize().as_bytes())
+    }
+}
+
+/// Returns the digest of a table and its number of rows.
+fn plain_table_digest(view: &View, table: TableSpec) -> Result<(Digest, u64)> {
+    let mut hasher = RowHasher::default();
+    let mut count = 0;
+    for row in view.rows(table, &[])? {
+        let row = row?;
+        hasher.add(row.key(), row.value());
+        count += 1;
+    }
+    Ok((hasher.digest(), count))
+}
+
+/// Returns the digest of a series table and its number of points.
+fn series_table_digest(view: &View, table: TableSpec) -> Result<(Digest, u64)> {
+    let mut hasher = RowHasher::default();
+    let mut points = 0;
+    for (key, series) in series_digests(view, table)? {
+        points += series.points;
+        hasher.add(&key, &series.digest.0);
+    }
+    Ok((hasher.digest(), points))
+}
+
 /// The digest of the points of one series.
 struct SeriesDigest {
     digest: Digest,
     points: u64,
 }
 
-/// A series whose last row may still come.
+/// A series of which more rows may follow.
 struct OpenSeries {
     key: Vec<u8>,
     hasher: blake3::Hasher,
     points: u64,
 }
 
-/// The digest of each series. The rows of a series whose key begins with another's stand between the chunks of that
-/// one, so several are open at a time: those whose keys the row begins with.
+impl OpenSeries {
+    fn new(key: &[u8]) -> OpenSeries {
+        OpenSeries { key: key.to_vec(), hasher: blake3::Hasher::new(), points: 0 }
+    }
+
+    fn add(&mut self, chunk: &Chunk<'_>, buffer: &mut Vec<u8>) {
+        for point in chunk.points() {
+            buffer.clear();
+            point.put(buffer);
+            self.hasher.update(buffer);
+            self.points += 1;
+        }
+    }
+
+    fn close(self) -> (Vec<u8>, SeriesDigest) {
+        let digest = Digest(*self.hasher.finalize().as_bytes());
+        (self.key, SeriesDigest { digest, points: self.points })
+    }
+}
+
+/// Computes the digest of each series.
+///
+/// The rows of a series whose key begins with the key of another series are found between the chunks of that one, so all
+/// series whose keys the row begins with are open at the same time.
 fn series_digests(view: &View, table: TableSpec) -> Result<BTreeMap<Vec<u8>, SeriesDigest>> {
     let mut done = BTreeMap::new();
     let mut open: Vec<OpenSeries> = Vec::new();
-    let mut bytes = Vec::new();
-    let close = |s: OpenSeries| {
-        let digest = Digest(*s.hasher.finalize().as_bytes());
-        (s.key, SeriesDigest { digest, points: s.points })
-    };
-    view.chunk_rows(table, &[], |row, key, points| {
-        done.extend(open.extract_if(.., |s| !row.starts_with(&s.key)).map(close));
-        let at = match open.iter().position(|s| s.key == key) {
-            Some(at) => at,
+    let mut buffer = Vec::new();
+    for chunk in view.chunks(table, &[])? {
+        let chunk = chunk?;
+        let ended = open.extract_if(.., |series| !chunk.row_key().starts_with(&series.key));
+        done.extend(ended.map(OpenSeries::close));
+        match open.iter_mut().find(|series| series.key == chunk.key()) {
+            Some(series) => series.add(&chunk, &mut buffer),
             None => {
-                open.push(OpenSeries { key: key.to_vec(), hasher: blake3::Hasher::new(), points: 0 });
-                open.len() - 1
-            }
-        };
-        if let Some(series) = open.get_mut(at) {
-            for point in &points {
-                bytes.clear();
-                point.put(&mut bytes);
-                series.hasher.update(&bytes);
-                series.points += 1;
+                let mut series = OpenSeries::new(chunk.key());
+                series.add(&chunk, &mut buffer);
+                open.push(series);
             }
         }
-        Ok(())
-    })?;
-    done.extend(open.into_iter().map(close));
+    }
+    done.extend(open.into_iter().map(OpenSeries::close));
     Ok(done)
 }

@@ -1,13 +1,13 @@
 //! Generation files: immutable images of the projections' database, with a checksum per block.
 //! Bytes: FORMAT.md, "Projection files". Why not redb's own file: docs/design/001-generation-files.md.
 //!
-//! Write order: temporary file, sync, rename, sync of the directory. A generation under its name is whole.
-//! Deletable at any time.
+//! Write order: temporary file, sync, rename, sync of the directory. So a generation under its final name is complete.
+//! Generations may be deleted at any time.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::{Digest, hex, parse_hex, salted_crc32};
 use crate::engine::error::{Error, Result};
-use crate::engine::projection::overlay::Overlay;
+use crate::engine::projection::block::{Block, BlockSource};
 use crate::engine::storage::{
     DirEntry, File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
 };
@@ -15,17 +15,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Size of a checked block.
-pub const BLOCK_LEN: usize = 4096;
+pub use crate::engine::projection::block::BLOCK_LEN;
+
 /// The first eight bytes of a generation.
 pub const GENERATION_MAGIC: [u8; 8] = *b"CTXAGEN\0";
-/// The layout this build reads and writes; another one is rebuilt.
+/// The layout version that this build reads and writes; a generation of another version is rebuilt.
 pub const GENERATION_VERSION: u16 = 0;
 
 const SUFFIX: &str = ".gen";
 const HEADER_LEN: usize = 96;
 
-/// A generation, open for reading.
+/// A generation that is open for reading.
 #[derive(Debug)]
 pub struct Generation {
     path: PathBuf,
@@ -37,18 +37,18 @@ pub struct Generation {
     sums: Vec<u32>,
 }
 
-/// A name of a generation in a directory.
+/// The name of a generation in a directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
-    /// The number in the name; a later generation has a greater one.
+    /// The number in the name; it increases from generation to generation.
     pub number: u64,
-    /// The path.
+    /// The path of the generation.
     pub path: PathBuf,
-    /// Whether it is a regular file. Anything else under such a name is no generation, and must not be opened.
+    /// `true` for a regular file. Other files are not generations, and must not be opened.
     pub is_file: bool,
 }
 
-/// The generations in a directory, newest first.
+/// Lists the generations in a directory, newest first.
 pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
     let names = match storage.list(dir) {
         Ok(names) => names,
@@ -71,7 +71,7 @@ fn parse_name(name: &str) -> Option<u64> {
 }
 
 impl Generation {
-    /// Opens a generation and checks its header and its table of checksums; blocks are checked when read.
+    /// Opens a generation, and checks its header and its table of checksums. Blocks are checked when they are read.
     pub fn open(storage: &dyn Storage, path: &Path) -> Result<Generation> {
         let wrap = |e| Error::io("read", path, e);
         let file = storage.open(path, OpenMode::Read).map_err(wrap)?;
@@ -84,7 +84,7 @@ impl Generation {
         let blocks = header.image_len.div_ceil(BLOCK_LEN as u64);
         let table_at = (blocks + 1) * BLOCK_LEN as u64;
         if file.len().map_err(wrap)? != table_at + blocks * 4 {
-            return Err(unusable("its length is not what its header says"));
+            return Err(unusable("its length does not match its header"));
         }
         let mut table = vec![0u8; usize::try_from(blocks * 4).map_err(|_| unusable("it is too large"))?];
         let got = read_full_at(file.as_ref(), table_at, &mut table).map_err(wrap)?;
@@ -105,17 +105,17 @@ impl Generation {
         })
     }
 
-    /// Writes the image of `overlay` as generation `number`, durably.
+    /// Writes `image` as generation `number`, durably, and returns the path of the generation.
     pub fn write(
         storage: &dyn Storage,
         dir: &Path,
         number: u64,
         fingerprint: Digest,
-        overlay: &Overlay,
+        image: &dyn BlockSource,
     ) -> Result<PathBuf> {
         let temporary =
             temporary_path(storage, dir, "generation").map_err(|e| Error::io("name a file in", dir, e))?;
-        let result = Generation::write_through(storage, dir, &temporary, number, fingerprint, overlay);
+        let result = Generation::write_through(storage, dir, &temporary, number, fingerprint, image);
         if result.is_err() {
             let _ = storage.remove_file(&temporary);
         }
@@ -128,25 +128,25 @@ impl Generation {
         temporary: &Path,
         number: u64,
         fingerprint: Digest,
-        overlay: &Overlay,
+        image: &dyn BlockSource,
     ) -> Result<PathBuf> {
-        const BLOCKS_A_WRITE: usize = 256;
+        const BLOCKS_PER_WRITE: usize = 256;
         let wrap = |e| Error::io("write", temporary, e);
         let mut random = [0u8; 8];
         storage.entropy(&mut random).map_err(wrap)?;
         let salt = u64::from_le_bytes(random);
         let file = storage.open(temporary, OpenMode::CreateNew).map_err(wrap)?;
-        let image_len = overlay.image_len();
+        let image_len = image.image_len();
         let blocks = image_len.div_ceil(BLOCK_LEN as u64);
         let mut table = Vec::with_capacity(usize::try_from(blocks * 4).unwrap_or(0));
-        let mut buffer = Vec::with_capacity(BLOCKS_A_WRITE * BLOCK_LEN);
+        let mut buffer = Vec::with_capacity(BLOCKS_PER_WRITE * BLOCK_LEN);
         let mut offset = BLOCK_LEN as u64;
         let mut block = [0u8; BLOCK_LEN];
         for n in 0..blocks {
-            overlay.block(n, &mut block).map_err(wrap)?;
+            image.block(n, &mut block).map_err(wrap)?;
             table.extend_from_slice(&block_checksum(salt, n, &block).to_le_bytes());
             buffer.extend_from_slice(&block);
-            if buffer.len() >= BLOCKS_A_WRITE * BLOCK_LEN || n + 1 == blocks {
+            if buffer.len() >= BLOCKS_PER_WRITE * BLOCK_LEN || n + 1 == blocks {
                 write_all_at(file.as_ref(), offset, &buffer).map_err(wrap)?;
                 offset += buffer.len() as u64;
                 buffer.clear();
@@ -164,7 +164,7 @@ impl Generation {
     }
 
     /// Reads one block and checks it.
-    pub fn block(&self, number: u64, out: &mut [u8; BLOCK_LEN]) -> io::Result<()> {
+    pub fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
         let got = read_full_at(self.file.as_ref(), (number + 1) * BLOCK_LEN as u64, out)?;
         let sum = usize::try_from(number).ok().and_then(|n| self.sums.get(n));
         if got != BLOCK_LEN || sum != Some(&block_checksum(self.salt, number, out)) {
@@ -174,28 +174,38 @@ impl Generation {
         Ok(())
     }
 
-    /// Its place in the row of generations.
+    /// Returns the number of the generation.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// Which projections, in which versions, it holds.
+    /// Returns the fingerprint of the projections that made the generation, and of their versions.
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
     }
 
-    /// Length of the database image.
+    /// Returns the length of the database image in bytes.
     pub fn image_len(&self) -> u64 {
         self.image_len
     }
 
-    /// Its file.
+    /// Returns the path of the generation.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-fn block_checksum(salt: u64, number: u64, block: &[u8; BLOCK_LEN]) -> u32 {
+impl BlockSource for Generation {
+    fn image_len(&self) -> u64 {
+        self.image_len
+    }
+
+    fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
+        Generation::block(self, number, out)
+    }
+}
+
+fn block_checksum(salt: u64, number: u64, block: &Block) -> u32 {
     salted_crc32(salt, &[&number.to_le_bytes(), block])
 }
 

@@ -1,51 +1,66 @@
-//! Tables derived from the log: made by applying entries, thrown away and made again at any time.
+//! Tables derived from the log: made by applying entries, discarded and rebuilt at any time.
 //!
-//! A [`Projection`] says which tables it fills and what an entry does to them. The [`Projector`] keeps all
-//! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the
-//! rows, publishes immutable generation files, and rebuilds when the log does not confirm the cursor.
-//! *Same entries, same tables*: the table types in [`tables`] do not depend on the order of arrival.
+//! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The [`Projector`] stores all
+//! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the rows,
+//! publishes immutable generation files, and rebuilds the tables when the log does not confirm a cursor. A [`View`] is one
+//! consistent read. *Same entries, same tables*: the table types in [`tables`] do not depend on the order in which entries
+//! are applied.
+//!
+//! Files, lowest first; each imports only files above it:
+//! ```text
+//! note, block, options, table, point, version, damage              values
+//! chunk, register, cursor, moved, generation, overlay, site        rows, files, and images of files
+//! tables, definition, own_tables, opened                           writing rows
+//! rows, version_rows, series_rows, register_rows, view, digest     reading rows
+//! log_access, confirm, stream_commits, step, catch_up              applying entries
+//! generation_dir, projector                                        publishing, and the whole
+//! ```
 
+pub mod block;
 mod catch_up;
+mod chunk;
+mod confirm;
 pub mod cursor;
+mod damage;
+mod definition;
 pub mod digest;
 pub mod generation;
+mod generation_dir;
+mod log_access;
 mod moved;
 pub mod note;
+mod opened;
+mod options;
 pub mod overlay;
-pub mod runtime;
+mod own_tables;
+mod point;
+mod projector;
+mod register;
+mod register_rows;
+mod rows;
+mod series_rows;
+mod site;
+mod step;
+mod stream_commits;
+mod table;
 pub mod tables;
+mod version;
+mod version_rows;
 pub mod view;
 
 pub use cursor::LogPosition;
+pub use definition::{Applied, Projection};
+pub use digest::TablesDigest;
 pub use note::{CatchUp, Note, RebuildReason};
-pub use runtime::{Progress, Projector, ProjectorOptions};
-pub use tables::{Point, PointOrder, Register, TableKind, TableSpec, Tables, Version};
+pub use options::{Progress, ProjectorOptions, ProjectorPaths};
+pub use point::{Point, PointOrder};
+pub use projector::Projector;
+pub use register::Register;
+pub use register_rows::{KeyedRegister, Registers};
+pub use rows::{Row, Rows};
+pub use series_rows::{Chunk, Chunks, Series};
+pub use table::{TableKind, TableSpec};
+pub use tables::Tables;
+pub use version::{Current, Version, current};
+pub use version_rows::{KeyVersions, VersionsByKey};
 pub use view::View;
-
-use crate::engine::entry::{Entry, Event, Kind, Stamp};
-
-/// An entry as a projection sees it: decoded.
-#[derive(Debug)]
-pub struct Applied<'a, E> {
-    /// Time and identity.
-    pub stamp: Stamp,
-    /// The entry as it is in the log; its payload is what the event was decoded from.
-    pub entry: &'a Entry,
-    /// What was captured.
-    pub event: &'a E,
-}
-
-/// Tables derived from entries. Pure: what it writes follows from the entry alone, never from what is already
-/// in a table, from other entries, or from the outside.
-pub trait Projection<E: Event>: Send + Sync {
-    /// Its name, unique among the projections of a projector.
-    fn name(&self) -> &'static str;
-    /// Changed whenever [`Projection::apply`] would make other rows; the tables are then rebuilt.
-    fn version(&self) -> u32;
-    /// The tables it fills; their names are unique among all projections of a projector.
-    fn tables(&self) -> &'static [TableSpec];
-    /// Whether entries of this kind matter to it.
-    fn wants(&self, kind: Kind) -> bool;
-    /// What an entry adds to the tables.
-    fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables<'_>) -> crate::engine::Result<()>;
-}

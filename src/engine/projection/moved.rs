@@ -1,16 +1,16 @@
-//! Entries that a merge moved to a derived stream.
+//! Search for entries that a merge moved to a derived stream.
 
 use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head, entry_checksum};
 use crate::engine::error::Result;
-use crate::engine::log::reader::{Item, ScanMode, StreamReader};
-use crate::engine::log::stream::{list_streams, origin_of};
+use crate::engine::log::directory::{list_streams, origin_of};
+use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Returns whether the entry that had this number and checksum in `stream` is in a derived stream.
 ///
-/// An entry's checksum covers its stream's id; it is computed here as it was under the old one.
+/// The checksum of an entry covers the id of its stream, so it is computed here with the old id.
 pub(super) fn is_in_derived_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,

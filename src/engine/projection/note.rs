@@ -1,90 +1,93 @@
-//! What a view lacks, and what was done to get it.
+//! Notes of a view: missing entries, and the work that was done to make the view.
 
 use crate::engine::entry::{Gap, Kind, Position, Seq, StreamId};
 
-/// Why the tables were made anew.
+/// The reason for a rebuild of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RebuildReason {
     /// There was no generation.
     Absent,
-    /// It was asked for.
+    /// The caller requested it.
     Asked,
-    /// Other projections, or other versions of them, made the generation.
+    /// The generation was made by other projections, or by other versions of them.
     Version,
     /// The generation or the database in it is damaged.
     Damaged(String),
     /// The generation, or the directory of generations, could not be read.
     Unreadable(String),
-    /// The log is not the one the generation was made from, or changed behind the cursor.
+    /// The log is not the one that the generation was made from, or entries before the cursor changed.
     History(StreamId),
-    /// A merge divided a fork: entries of the stream that the generation was made from are in a derived stream now.
+    /// A merge divided a forked stream: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
 }
 
-/// What a view lacks, or what was done to get it.
+/// A note of a view: something that is missing, or the work that was done to make the view.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Note {
-    /// The tables were made anew from the log.
+    /// The tables were rebuilt from the log.
     Rebuilt {
-        /// Why.
+        /// The reason.
         reason: RebuildReason,
-        /// How many entries were applied.
+        /// The number of entries applied.
         entries: u64,
     },
     /// Entries are missing.
     Gap(Gap),
-    /// A stream ends in bytes that are no whole frame, and no writer is at it.
+    /// A stream ends with an incomplete frame, and no writer holds it.
     Unfinished {
         /// The stream.
         stream: StreamId,
         /// The last entry before those bytes.
         after: Seq,
     },
-    /// A segment needs a newer reader.
+    /// A segment was written in a newer format, which this build cannot read.
     Newer {
         /// The stream.
         stream: StreamId,
-        /// The format version it was written in.
+        /// The format version of the segment.
         version: u16,
     },
-    /// A stream could not be read at all this time.
+    /// A stream could not be read this time.
     StreamUnreadable {
         /// The stream.
         stream: StreamId,
-        /// What the file system said.
+        /// The error of the file system.
         reason: String,
     },
-    /// A stream's clock was far ahead of this machine's: its entries sort behind others that are newer.
+    /// The clock of a stream's writer was far ahead of this machine's, so its entries sort after newer entries of other
+    /// streams.
     ClockAhead {
         /// The stream.
         stream: StreamId,
         /// The time of its last entry.
         time: u64,
     },
-    /// Entries of a kind this build does not know.
+    /// Entries of a kind that this build does not know; they are not in the tables.
     UnknownKind {
         /// The kind.
         kind: Kind,
-        /// How many.
+        /// Their number.
         count: u64,
     },
-    /// An entry whose payload is not what its kind says.
+    /// An entry whose payload could not be decoded; it is not in the tables.
     UnreadableEntry {
-        /// Which.
+        /// The identity of the entry.
         position: Position,
     },
-    /// The new generation could not be written; the answer is right all the same.
+    /// The new generation could not be written. The view is complete, but the next process repeats the work.
     NotPublished {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// What a catch-up or rebuild did.
+/// The result of a rebuild.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatchUp {
-    /// Entries applied.
+    /// The number of entries applied.
     pub entries: u64,
-    /// What is missing, and what was done.
+    /// Notes about missing entries, and about the work that was done.
     pub notes: Vec<Note>,
 }

@@ -1,59 +1,28 @@
-//! redb's storage over an immutable base: base blocks are read and checked, changed ones live in memory, and above a
-//! limit in a temporary file.
+//! The storage of redb over an immutable base. Blocks of the base are read and checked; changed blocks are kept in memory,
+//! and above a limit in a temporary file.
 //!
-//! Nothing here writes to a generation. Several processes have the same one open, each under an overlay of its own;
-//! dropping the overlay drops the changes. Invariants:
-//! 1. A block that the temporary file gives back is the one that was put there: its checksum is kept in memory.
+//! An overlay never writes to its base. Several processes have the same generation open, each under its own overlay;
+//! dropping the overlay discards the changes. Invariants:
+//! 1. A block that is read from the temporary file is the block that was written: its checksum is kept in memory.
 //! 2. Where no temporary file can be made, blocks stay in memory.
 
 use crate::engine::checksum::salted_crc32;
-use crate::engine::projection::generation::{BLOCK_LEN, Generation};
+use crate::engine::projection::block::{BLOCK_LEN, Block, BlockSource};
 use crate::engine::storage::{File, OpenMode, Storage, read_full_at, temporary_path, write_all_at};
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-type Block = [u8; BLOCK_LEN];
-
-/// What an overlay lies over.
-#[derive(Debug, Clone)]
-pub enum Base {
-    /// Nothing: an empty image.
-    Empty,
-    /// A generation.
-    Generation(Arc<Generation>),
-    /// Another overlay, which must not change meanwhile.
-    Overlay(Overlay),
-}
-
-impl Base {
-    fn image_len(&self) -> u64 {
-        match self {
-            Base::Empty => 0,
-            Base::Generation(generation) => generation.image_len(),
-            Base::Overlay(overlay) => overlay.image_len(),
-        }
-    }
-
-    fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
-        match self {
-            Base::Empty => out.fill(0),
-            Base::Generation(generation) => generation.block(number, out)?,
-            Base::Overlay(overlay) => overlay.block(number, out)?,
-        }
-        Ok(())
-    }
-}
-
-/// Where changed blocks go when they are too many for memory.
+/// The place for changed blocks that exceed the limit in memory.
 #[derive(Debug, Clone)]
 pub struct Spill {
-    /// What the temporary file is made on.
+    /// The storage of the temporary file.
     pub storage: Arc<dyn Storage>,
-    /// The directory it is made in.
+    /// The directory of the temporary file.
     pub dir: PathBuf,
-    /// Bytes of blocks that stay in memory.
+    /// The greatest number of bytes of blocks in memory.
     pub bytes_max: usize,
 }
 
@@ -65,7 +34,8 @@ pub struct Overlay {
 
 #[derive(Debug)]
 struct Inner {
-    base: Base,
+    /// `None` for an empty image.
+    base: Option<Arc<dyn BlockSource>>,
     spill: Option<Spill>,
     pages: Mutex<Pages>,
 }
@@ -73,27 +43,28 @@ struct Inner {
 #[derive(Debug)]
 struct Pages {
     len: u64,
-    /// Base blocks from here on count as zeros: the image was once cut shorter than this.
+    /// The number of base blocks that are still visible. Blocks behind them read as zeros, because the image was once
+    /// truncated to this length.
     base_blocks: u64,
     changed: HashMap<u64, Page>,
-    /// How many of the changed ones are in memory.
+    /// The number of changed blocks in memory.
     resident: usize,
     file: Option<Arc<dyn File>>,
-    /// Whether making or writing the temporary file failed.
+    /// `true` after creating or writing the temporary file has failed.
     spill_failed: bool,
 }
 
 #[derive(Debug)]
 enum Page {
     Memory(Box<Block>),
-    /// In the temporary file, at its own place, with this checksum.
+    /// In the temporary file, at the offset of the block, with this checksum.
     Spilled(u32),
 }
 
 impl Overlay {
-    /// An overlay over `base`, with `spill` for what is too much for memory.
-    pub fn new(base: Base, spill: Option<Spill>) -> Overlay {
-        let len = base.image_len();
+    /// Creates an overlay over `base`, or over an empty image. The base must not change while the overlay exists.
+    pub fn new(base: Option<Arc<dyn BlockSource>>, spill: Option<Spill>) -> Overlay {
+        let len = base.as_ref().map_or(0, |base| base.image_len());
         let pages = Pages {
             len,
             base_blocks: len.div_ceil(BLOCK_LEN as u64),
@@ -109,32 +80,27 @@ impl Overlay {
         self.inner.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Length of the image.
-    pub fn image_len(&self) -> u64 {
-        self.pages().len
-    }
-
-    /// One block of the image as it is now.
-    pub fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
-        let pages = self.pages();
-        self.block_of(&pages, number, out)
-    }
-
+    /// Reads a block, with the changes that were made so far.
     fn block_of(&self, pages: &Pages, number: u64, out: &mut Block) -> io::Result<()> {
-        match pages.changed.get(&number) {
-            Some(Page::Memory(page)) => *out = **page,
-            Some(Page::Spilled(sum)) => pages.unspill(number, *sum, out)?,
-            None if number < pages.base_blocks => self.inner.base.block(number, out)?,
-            None => out.fill(0),
+        match (pages.changed.get(&number), &self.inner.base) {
+            (Some(Page::Memory(page)), _) => *out = **page,
+            (Some(Page::Spilled(sum)), _) => pages.unspill(number, *sum, out)?,
+            (None, Some(base)) if number < pages.base_blocks => base.block(number, out)?,
+            (None, _) => out.fill(0),
         }
         Ok(())
     }
 
-    /// The block in memory, to be changed; as it is, or empty where all of it will be written.
-    fn resident<'a>(&self, pages: &'a mut Pages, number: u64, whole: bool) -> io::Result<&'a mut Block> {
+    /// Returns a block in memory, to be changed; with its content, or zeros if all of it will be overwritten.
+    fn resident<'a>(
+        &self,
+        pages: &'a mut Pages,
+        number: u64,
+        is_overwritten: bool,
+    ) -> io::Result<&'a mut Block> {
         if !matches!(pages.changed.get(&number), Some(Page::Memory(_))) {
             let mut block = Box::new([0u8; BLOCK_LEN]);
-            if !whole {
+            if !is_overwritten {
                 self.block_of(pages, number, &mut block)?;
             }
             pages.changed.insert(number, Page::Memory(block));
@@ -165,7 +131,7 @@ impl Pages {
                 spill.storage.create_dir_all(&spill.dir)?;
                 let path = temporary_path(spill.storage.as_ref(), &spill.dir, "overlay")?;
                 let file = spill.storage.open(&path, OpenMode::CreateNew)?;
-                // Nobody else needs its name; where it must keep it, a later publisher removes it.
+                // No other process needs its name. Where an open file cannot be removed, a later publication removes it.
                 let _ = spill.storage.remove_file(&path);
                 Arc::clone(self.file.insert(file))
             }
@@ -193,7 +159,7 @@ impl Pages {
         Ok(())
     }
 
-    fn forget_from(&mut self, keep: u64) {
+    fn discard_from(&mut self, keep: u64) {
         self.changed.retain(|number, _| *number < keep);
         self.resident = self.changed.values().filter(|page| matches!(page, Page::Memory(_))).count();
     }
@@ -203,21 +169,37 @@ fn outside() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "an access beyond the end of the image")
 }
 
-/// Calls `f` with each block that `offset .. offset + len` touches: number, start in the block, range in the buffer.
-fn for_each_block(
-    offset: u64,
-    len: usize,
-    mut f: impl FnMut(u64, usize, std::ops::Range<usize>) -> io::Result<()>,
-) -> io::Result<()> {
+/// The part of a read or write that falls into one block.
+struct Part {
+    /// The number of the block.
+    number: u64,
+    /// The first byte in the block.
+    start: usize,
+    /// The bytes in the buffer of the read or write.
+    range: Range<usize>,
+}
+
+/// Divides `offset .. offset + len` at the borders of blocks.
+fn parts(offset: u64, len: usize) -> impl Iterator<Item = Part> {
     let mut done = 0usize;
-    while done < len {
+    std::iter::from_fn(move || {
         let at = offset + done as u64;
         let start = (at % BLOCK_LEN as u64) as usize;
-        let n = (BLOCK_LEN - start).min(len - done);
-        f(at / BLOCK_LEN as u64, start, done..done + n)?;
-        done += n;
+        let range = done..done + (BLOCK_LEN - start).min(len - done);
+        done = range.end;
+        (!range.is_empty()).then_some(Part { number: at / BLOCK_LEN as u64, start, range })
+    })
+}
+
+impl BlockSource for Overlay {
+    fn image_len(&self) -> u64 {
+        self.pages().len
     }
-    Ok(())
+
+    fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
+        let pages = self.pages();
+        self.block_of(&pages, number, out)
+    }
 }
 
 impl redb::StorageBackend for Overlay {
@@ -231,19 +213,19 @@ impl redb::StorageBackend for Overlay {
             return Err(outside());
         }
         let mut block = [0u8; BLOCK_LEN];
-        for_each_block(offset, out.len(), |number, start, range| {
+        for Part { number, start, range } in parts(offset, out.len()) {
             self.block_of(&pages, number, &mut block)?;
             let from = block.get(start..start + range.len()).ok_or_else(outside)?;
             out.get_mut(range).ok_or_else(outside)?.copy_from_slice(from);
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut pages = self.pages();
         if len < pages.len {
             let keep = len.div_ceil(BLOCK_LEN as u64);
-            pages.forget_from(keep);
+            pages.discard_from(keep);
             pages.base_blocks = pages.base_blocks.min(keep);
             let start = (len % BLOCK_LEN as u64) as usize;
             if start > 0 {
@@ -264,12 +246,11 @@ impl redb::StorageBackend for Overlay {
         if offset.checked_add(data.len() as u64).is_none_or(|end| end > pages.len) {
             return Err(outside());
         }
-        for_each_block(offset, data.len(), |number, start, range| {
+        for Part { number, start, range } in parts(offset, data.len()) {
             let from = data.get(range).ok_or_else(outside)?;
             let block = self.resident(&mut pages, number, from.len() == BLOCK_LEN)?;
             block.get_mut(start..start + from.len()).ok_or_else(outside)?.copy_from_slice(from);
-            Ok(())
-        })?;
+        }
         self.spill_if_large(&mut pages);
         Ok(())
     }
@@ -282,54 +263,54 @@ mod tests {
     use redb::StorageBackend;
 
     #[test]
-    fn behaves_as_a_plain_vector() {
-        compare_with_a_vector(&Overlay::new(Base::Empty, None));
+    fn overlay_behaves_as_a_vector() {
+        compare_with_a_vector(&Overlay::new(None, None));
     }
 
     #[test]
-    fn behaves_as_a_plain_vector_where_little_fits_in_memory() {
+    fn overlay_with_little_memory_behaves_as_a_vector() {
         let dir = std::env::temp_dir();
         let spill = Spill { storage: OsStorage::shared(), dir, bytes_max: 3 * BLOCK_LEN };
-        let overlay = Overlay::new(Base::Empty, Some(spill));
+        let overlay = Overlay::new(None, Some(spill));
         compare_with_a_vector(&overlay);
         let pages = overlay.pages();
         assert!(pages.file.is_some() && pages.resident <= 3, "nothing was spilled");
     }
 
     #[test]
-    fn what_cannot_be_spilled_stays_in_memory() {
+    fn overlay_without_a_writable_spill_directory_keeps_blocks_in_memory() {
         let dir = PathBuf::from("/nowhere/at/all");
         let spill = Spill { storage: OsStorage::shared(), dir, bytes_max: 3 * BLOCK_LEN };
-        compare_with_a_vector(&Overlay::new(Base::Empty, Some(spill)));
+        compare_with_a_vector(&Overlay::new(None, Some(spill)));
     }
 
     #[test]
-    fn over_a_base_with_content_it_behaves_as_a_plain_vector() {
+    fn overlay_over_a_base_with_content_behaves_as_a_vector() {
         for bytes_max in [usize::MAX, 3 * BLOCK_LEN] {
-            let below = Overlay::new(Base::Empty, None);
+            let below = Overlay::new(None, None);
             let content: Vec<u8> = (0..60_000u32).map(|n| (n / 7) as u8 | 1).collect();
             below.set_len(content.len() as u64).unwrap();
             below.write(0, &content).unwrap();
             let spill = Spill { storage: OsStorage::shared(), dir: std::env::temp_dir(), bytes_max };
-            let above = Overlay::new(Base::Overlay(below), Some(spill));
-            // Cut within the base, then longer than it was: what was cut off is zeros now.
+            let above = Overlay::new(Some(Arc::new(below)), Some(spill));
+            // Truncated within the base and then extended: the truncated part reads as zeros.
             above.set_len(30_000).unwrap();
             above.set_len(60_000).unwrap();
             let mut model = content.clone();
             model[30_000..].fill(0);
             let mut out = vec![9; model.len()];
             above.read(0, &mut out).unwrap();
-            assert!(out == model, "content that was cut off is back");
+            assert!(out == model, "truncated content is visible again");
             compare_with(&above, model);
         }
     }
 
     #[test]
-    fn an_overlay_over_another_leaves_that_one_as_it_is() {
-        let below = Overlay::new(Base::Empty, None);
+    fn overlay_over_another_does_not_change_it() {
+        let below = Overlay::new(None, None);
         below.set_len(10_000).unwrap();
         below.write(4_000, &[1; 5_000]).unwrap();
-        let above = Overlay::new(Base::Overlay(below.clone()), None);
+        let above = Overlay::new(Some(Arc::new(below.clone())), None);
         above.write(4_500, &[2; 100]).unwrap();
         above.set_len(4_550).unwrap();
         let mut out = [0; 560];

@@ -1,21 +1,23 @@
-//! The real system behind the storage seam.
+//! The real file system, clock and entropy.
 //!
-//! Linux is what is tested. Elsewhere: no boot id (so every writer starts a stream of its own), directory
-//! syncs are skipped where directories cannot be opened (Windows), and nothing is mapped.
+//! Linux is tested. Other platforms have no boot id (every writer starts its own stream) and map no files; Windows
+//! cannot open directories and does not sync them.
 
-use crate::engine::storage::{DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage};
+use crate::engine::storage::interface::{
+    DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage,
+};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The real file system, clock and entropy.
+/// The storage of the real system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsStorage;
 
 impl OsStorage {
-    /// The real system, ready to share.
+    /// Returns the real system as a shared storage.
     pub fn shared() -> Arc<dyn Storage> {
         Arc::new(OsStorage)
     }
@@ -99,9 +101,9 @@ impl File for OsFile {
     }
 }
 
-#[expect(unsafe_code, reason = "memory maps of finished segments; the argument stands at the call")]
+#[expect(unsafe_code, reason = "memory maps of finished segments; the SAFETY comment gives the argument")]
 mod mapping {
-    use crate::engine::storage::Mapping;
+    use crate::engine::storage::interface::Mapping;
     use std::fs;
     use std::sync::Arc;
 
@@ -115,28 +117,28 @@ mod mapping {
     }
 
     pub(super) fn map(file: &fs::File) -> Option<Arc<dyn Mapping>> {
-        // SAFETY: a mapping is sound while nobody cuts the file below it and while its users take every byte as
-        // hostile. Only segments behind which another one stands are mapped (`File::map` says so and the segment
-        // reader is its only caller). Their writer may still add its seal to one, but no code of this crate cuts
-        // such a segment or opens it for writing again; replacing one is a rename, which leaves the mapped inode
-        // alone. Files on network file systems, where another host may cut them, are not
-        // mapped (`mounts::is_local`). What remains is a user who changes a finished segment in place while it is
-        // read: the decoders copy out what they keep and check that, so changed bytes are a failed checksum;
-        // cutting the file short raises SIGBUS, the documented price of mapping.
+        // SAFETY: a mapping is sound while the file is not truncated and while every reader treats the bytes as
+        // untrusted. Only segments that are followed by another segment are mapped (as `File::map` demands; the
+        // segment reader is its only caller). Their writer may still append a seal, but no code of this crate
+        // truncates such a segment or opens it for writing again. Replacing one is a rename, which does not change
+        // the mapped inode. Files on network file systems, where another host may truncate them, are not mapped
+        // (`mounts::is_local`). A user may still change a finished segment in place while it is read: the decoders
+        // validate a copy of the bytes, so the change appears as a failed checksum. Truncating the file raises
+        // SIGBUS, which is documented.
         unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
     }
 }
 
 #[cfg(target_os = "linux")]
 mod mounts {
-    //! Which devices are local disks, from the kernel's table of mounts.
+    //! Detection of local disks with the kernel's table of mounts.
 
     use std::collections::HashSet;
     use std::fs;
     use std::os::unix::fs::MetadataExt;
     use std::sync::OnceLock;
 
-    /// File systems whose files only this kernel changes.
+    /// File systems whose files are changed by this kernel only.
     const LOCAL: [&str; 9] = ["ext4", "ext3", "ext2", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"];
 
     pub(super) fn is_local(file: &fs::File) -> bool {
@@ -172,7 +174,7 @@ mod mounts {
         use super::*;
 
         #[test]
-        fn only_named_local_file_systems_are_local() {
+        fn parse_keeps_only_local_file_systems() {
             let table = "22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw\n\
                          30 22 0:27 / /mnt rw - nfs4 host:/x rw\n\
                          31 22 0:28 / /home rw - fuse.sshfs x rw\nnonsense\n";
@@ -225,7 +227,7 @@ mod holes {
     use std::fs;
     use std::io;
 
-    /// Moves the cursor of the open file, which nothing else uses: all access is by offset.
+    /// Moves the cursor of the open file. Nothing else uses the cursor, because all access is by offset.
     pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>> {
         match seek(file, SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at.max(offset))),
@@ -243,7 +245,7 @@ mod holes {
     }
 }
 
-/// Opening of files and directories, which never waits and never opens anything else.
+/// Opening of files and directories without blocking; other kinds of objects are rejected.
 #[cfg(unix)]
 mod opening {
     use rustix::fs::OFlags;
@@ -257,14 +259,14 @@ mod opening {
         options.clone().custom_flags((flags | OFlags::CLOEXEC).bits().cast_signed()).open(path)
     }
 
-    /// Opens a file without waiting for the other end of a pipe and without taking over a terminal.
+    /// Opens a file without blocking on a pipe and without acquiring a controlling terminal.
     pub(super) fn file(options: &fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
         match with(options, OFlags::NONBLOCK | OFlags::NOCTTY, path) {
-            // The file is lent to a client by a file server (a lease, see fcntl(2)); the server gets it back soon.
+            // A file server has lent the file to a client (a lease, see fcntl(2)) and recovers it within seconds.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() => {
                 with(options, OFlags::NOCTTY, path)
             }
-            // A socket.
+            // ENXIO is the error of opening a socket.
             Err(e) if e.raw_os_error() == Some(Errno::NXIO.raw_os_error()) => {
                 let meta = fs::metadata(path)?;
                 Err(if meta.is_file() { e } else { super::NotARegularFile::error(kind(&meta)) })
@@ -385,7 +387,7 @@ impl Storage for OsStorage {
         let mut names = Vec::new();
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            // A name that is not UTF-8 is none of ours.
+            // The engine creates no file whose name is not UTF-8.
             if let Ok(name) = entry.file_name().into_string() {
                 let mut kind = Some(entry.file_type()?);
                 if kind.is_some_and(|kind| kind.is_symlink()) {
@@ -440,118 +442,5 @@ impl Storage for OsStorage {
         let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
         u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
-    }
-}
-
-#[cfg(test)]
-#[cfg(unix)]
-mod tests {
-    use super::*;
-    use crate::engine::storage::data_end_before;
-    use std::os::unix::fs::symlink;
-    use std::os::unix::net::UnixListener;
-
-    struct TempDir(PathBuf);
-
-    impl TempDir {
-        fn new(name: &str) -> TempDir {
-            let path = std::env::temp_dir().join(format!("contexta-os-{name}-{}", std::process::id()));
-            let _ = fs::remove_dir_all(&path);
-            fs::create_dir_all(&path).unwrap();
-            TempDir(path)
-        }
-    }
-
-    impl Drop for TempDir {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn only_regular_files_are_opened_and_nothing_waits() {
-        let dir = TempDir::new("kinds");
-        let at = |name: &str| dir.0.join(name);
-        fs::write(at("file"), b"abc").unwrap();
-        symlink("file", at("link")).unwrap();
-        fs::create_dir(at("dir")).unwrap();
-        assert!(std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap().success());
-        symlink("pipe", at("pipe-link")).unwrap();
-        let _socket = UnixListener::bind(at("socket")).unwrap();
-        symlink("/dev/zero", at("device")).unwrap();
-        for mode in [OpenMode::Read, OpenMode::ReadWrite, OpenMode::Create] {
-            for name in ["dir", "pipe", "pipe-link", "socket", "device"] {
-                let error = OsStorage.open(&at(name), mode).unwrap_err();
-                assert!(NotARegularFile::is_cause_of(&error), "{mode:?} {name}: {error:?}");
-            }
-            for name in ["file", "link"] {
-                let mut read = [0; 3];
-                assert_eq!(OsStorage.open(&at(name), mode).unwrap().read_at(0, &mut read).unwrap(), 3);
-                assert_eq!(&read, b"abc");
-            }
-        }
-        let taken = OsStorage.open(&at("pipe"), OpenMode::CreateNew).unwrap_err();
-        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
-        assert!(OsStorage.sync_dir(&at("dir")).is_ok());
-        assert_eq!(OsStorage.sync_dir(&at("pipe")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-        assert_eq!(OsStorage.sync_dir(&at("file")).unwrap_err().kind(), io::ErrorKind::NotADirectory);
-    }
-
-    #[test]
-    fn listing_follows_links_and_keeps_those_that_lead_nowhere() {
-        let dir = TempDir::new("listing");
-        let at = |name: &str| dir.0.join(name);
-        fs::write(at("a-file"), b"abc").unwrap();
-        fs::create_dir(at("b-dir")).unwrap();
-        symlink("a-file", at("c-to-file")).unwrap();
-        symlink("b-dir", at("d-to-dir")).unwrap();
-        symlink("nowhere", at("e-dangling")).unwrap();
-        symlink("f-loop", at("f-loop")).unwrap();
-        symlink("/dev/null", at("g-device")).unwrap();
-        let listed: Vec<(String, bool, bool)> =
-            OsStorage.list(&dir.0).unwrap().into_iter().map(|e| (e.name, e.is_dir, e.is_file)).collect();
-        let row = |name: &str, is_dir, is_file| (name.to_owned(), is_dir, is_file);
-        let expected = [
-            row("a-file", false, true),
-            row("b-dir", true, false),
-            row("c-to-file", false, true),
-            row("d-to-dir", true, false),
-            row("e-dangling", false, false),
-            row("f-loop", false, false),
-            row("g-device", false, false),
-        ];
-        assert_eq!(listed, expected);
-    }
-
-    #[test]
-    fn data_and_holes_of_a_sparse_file_are_told_apart() {
-        const FAR: u64 = 1 << 39;
-        let dir = TempDir::new("sparse");
-        let path = dir.0.join("sparse");
-        let file = OsStorage.open(&path, OpenMode::CreateNew).unwrap();
-        assert_eq!(file.next_data(0).unwrap(), None);
-        file.set_len(1 << 40).unwrap();
-        file.write_at(0, b"abc").unwrap();
-        file.write_at(FAR, b"abc").unwrap();
-        assert_eq!(file.next_data(0).unwrap(), Some(0));
-        assert_eq!(file.next_data(2).unwrap(), Some(2));
-        assert_eq!(file.next_data(1 << 40).unwrap(), None);
-        if cfg!(target_os = "linux") {
-            let next = file.next_data(1 << 20).unwrap().unwrap();
-            assert!(next <= FAR && next > FAR - (1 << 22), "{next}");
-            assert_eq!(file.next_data(FAR + (1 << 22)).unwrap(), None);
-            let end = data_end_before(file.as_ref(), 1 << 40).unwrap();
-            assert!(end >= FAR + 3 && end < FAR + (1 << 22), "{end}");
-            let end = data_end_before(file.as_ref(), FAR - (1 << 22)).unwrap();
-            assert!((3..1 << 22).contains(&end), "{end}");
-        }
-    }
-
-    #[test]
-    fn random_bytes_fill_the_buffer_and_do_not_repeat() {
-        let (mut first, mut second) = ([0; 64], [0; 64]);
-        OsStorage.entropy(&mut first).unwrap();
-        OsStorage.entropy(&mut second).unwrap();
-        assert!(first != second && first[32..] != [0; 32]);
     }
 }

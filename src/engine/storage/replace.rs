@@ -1,23 +1,26 @@
-//! Replacing a file atomically: the new content is written to a temporary file beside the old one, synced, and renamed.
+//! Atomic replacement of a file: the new content is written to a temporary file in the same directory, synced and
+//! renamed.
 //!
 //! Invariants:
-//! 1. Under the target's name there is the old content or all of the new one, never a part.
-//! 2. A symbolic link stays a link: the file that it points to is replaced, or created where it points.
-//! 3. An existing file keeps its permissions; one that may not be written is not replaced.
-//! 4. A temporary file is locked as long as its process writes it, so that [`remove_stale`] removes only those of dead ones.
+//! 1. The target has either the old content or all of the new content.
+//! 2. A symbolic link is kept: the file that it points to is replaced, or created.
+//! 3. An existing file keeps its permissions. A file that is not writable is not replaced.
+//! 4. A temporary file is locked while its process writes it, so [`remove_stale`] removes only files of dead
+//!    processes.
 
-use crate::engine::storage::{File, OpenMode, Storage, exists, temporary_path, write_all_at};
+use crate::engine::storage::interface::{File, OpenMode, Storage};
+use crate::engine::storage::operations::{exists, temporary_path, write_all_at};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Links in a chain from which on it counts as a circle, as on Linux.
+/// Maximum number of links in a chain; longer chains count as circular, as on Linux.
 const LINKS_MAX: usize = 40;
-/// Attempts to create a temporary file that no other process removes at the same moment.
+/// Maximum number of attempts to create a temporary file that is not removed concurrently by another process.
 const ATTEMPTS_MAX: usize = 8;
 
-/// New content of a file. [`FileReplacement::publish`] gives it the target's name; dropped before that, it is removed and the
-/// target is as it was.
+/// New content of a file. [`FileReplacement::publish`] gives it the name of the target; if it is dropped before, it
+/// is removed and the target is unchanged.
 #[derive(Debug)]
 pub struct FileReplacement {
     storage: Arc<dyn Storage>,
@@ -29,15 +32,15 @@ pub struct FileReplacement {
 }
 
 impl FileReplacement {
-    /// Begins to replace the file at `path`, or the one that a link there points to, creating missing directories. The
-    /// temporary file is called `<stem>-<16 hex digits>.tmp`.
+    /// Begins to replace the file at `path`, or the file that a link at `path` points to. Creates missing
+    /// directories. The temporary file is named `<stem>-<16 hex digits>.tmp`.
     pub fn create(storage: &Arc<dyn Storage>, path: &Path, stem: &str) -> io::Result<FileReplacement> {
         let target = link_target(storage.as_ref(), path)?;
         storage.create_dir_all(directory(&target))?;
         FileReplacement::begin(storage, target, stem)
     }
 
-    /// Begins to replace what has this name in `dir`, be it a link. The directory must exist.
+    /// Begins to replace the file `name` in the existing directory `dir`; a link is replaced itself.
     pub fn in_dir(
         storage: &Arc<dyn Storage>,
         dir: &Path,
@@ -57,7 +60,7 @@ impl FileReplacement {
             if !info.is_file {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
             }
-            // A rename would replace a file that may not be written as well.
+            // A rename would also replace a file that is not writable.
             storage.open(&target, OpenMode::ReadWrite)?;
         }
         for _ in 0..ATTEMPTS_MAX {
@@ -68,31 +71,31 @@ impl FileReplacement {
             let new = FileReplacement { storage, target, temporary, file, len: 0, published: false };
             if new.is_owned()? {
                 if replaces {
-                    // Before there is any content: it may be private.
+                    // Permissions are set before the first byte is written, because the content may be private.
                     new.storage.copy_permissions(&new.target, &new.temporary)?;
                 }
                 return Ok(new);
             }
         }
-        Err(io::Error::new(io::ErrorKind::ResourceBusy, "other processes remove its temporary file"))
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "other processes keep removing the temporary file"))
     }
 
-    /// Locks the temporary file. `false`: another process has taken it for a stale one.
+    /// Locks the temporary file. Returns false if another process considered it stale and removes it.
     fn is_owned(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Ok(true) => exists(self.storage.as_ref(), &self.temporary),
             Ok(false) => Ok(false),
-            // Without locks nobody removes it.
+            // Without locks, no process removes temporary files.
             Err(_) => Ok(true),
         }
     }
 
-    /// The directory of the target, links followed.
+    /// Returns the directory of the target, with links resolved.
     pub fn dir(&self) -> &Path {
         directory(&self.target)
     }
 
-    /// Makes the new content durable and gives it the target's name.
+    /// Makes the new content durable and renames it to the target.
     pub fn publish(mut self) -> io::Result<()> {
         self.file.sync()?;
         self.storage.rename(&self.temporary, &self.target)?;
@@ -116,21 +119,21 @@ impl io::Write for FileReplacement {
 impl Drop for FileReplacement {
     fn drop(&mut self) {
         if !self.published {
-            // Best effort: a leftover is only space, and `remove_stale` removes it later.
+            // Errors are ignored: a remaining file only uses space, and `remove_stale` removes it later.
             let _ = self.storage.remove_file(&self.temporary);
         }
     }
 }
 
-/// Removes temporary files of this stem whose processes died. Where there are no locks, all of them are kept.
+/// Removes temporary files with this stem whose processes died. Without lock support, all of them are kept.
 pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
     for entry in storage.list(dir).unwrap_or_default() {
         if !entry.is_file || !is_temporary(&entry.name, stem) {
             continue;
         }
         let path = dir.join(&entry.name);
-        // The file stays open, and with it the lock, until it is removed: a process that has just created it waits for
-        // neither and takes another name.
+        // The open file holds the lock until the file is removed. A process that created it concurrently fails to
+        // lock it and uses another name.
         if let Ok(file) = storage.open(&path, OpenMode::Read)
             && matches!(file.is_locked(), Ok(false))
         {
@@ -139,18 +142,18 @@ pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
     }
 }
 
-/// `true` for the names that [`temporary_path`] gives.
+/// Returns true for the names that [`temporary_path`] generates.
 fn is_temporary(name: &str, stem: &str) -> bool {
     let digits = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".tmp"));
     digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// The directory that a file's name is in: of a bare name, the current one.
+/// Returns the directory of a path; for a bare file name, the current directory.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The path of the file itself: links followed, also those that point to nothing yet.
+/// Resolves all links of a path, including dangling ones.
 fn link_target(storage: &dyn Storage, path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {
@@ -165,7 +168,7 @@ fn link_target(storage: &dyn Storage, path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(path),
         }
     }
-    Err(io::Error::other("too many links, one pointing to another"))
+    Err(io::Error::other("too many levels of symbolic links"))
 }
 
 #[cfg(test)]
@@ -173,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_of_temporary_files_are_taken_for_them() {
+    fn is_temporary_accepts_only_generated_names() {
         assert!(is_temporary("body-0123456789abcdef.tmp", "body"));
         for name in ["body-0123456789abcde.tmp", "body-0123456789abcdef0.tmp", "body-0123456789abcdeg.tmp"] {
             assert!(!is_temporary(name, "body"), "{name}");
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn bare_names_are_in_the_current_directory() {
+    fn directory_of_a_bare_name_is_the_current_one() {
         assert_eq!(directory(Path::new("lines.jsonl")), Path::new("."));
         assert_eq!(directory(Path::new("out/lines.jsonl")), Path::new("out"));
         assert_eq!(directory(Path::new("/lines.jsonl")), Path::new("/"));

@@ -56,7 +56,7 @@ impl Line {
         let invalid = |message: String| Rejection::new("import_invalid_line", message);
         let mut members = match parse(text).map_err(|e| Rejection::of_contract(&e))? {
             Value::Map(members) => members,
-            other => return Err(invalid(format!("the line is {}, not a JSON object", other.sort()))),
+            other => return Err(invalid(format!("the line is {}, not a JSON object", other.type_name()))),
         };
         let kind = match members.remove("kind") {
             Some(Value::Text(kind)) => kind,
@@ -82,7 +82,7 @@ impl Line {
             None | Some(Value::Null) => None,
             Some(Value::Text(path)) => Some(path),
             Some(other) => {
-                let message = format!("body is {}, not a path", other.sort());
+                let message = format!("body is {}, not a path", other.type_name());
                 return Err(Rejection {
                     path: "$.body".into(),
                     ..Rejection::new("import_invalid_line", message)
@@ -92,7 +92,7 @@ impl Line {
         if let Some(unknown) = rest.keys().next() {
             return Err(Rejection::new("import_invalid_line", format!("a line has no member {unknown:?}")));
         }
-        let (content, report) = match (kind, ObjectKind::parse(kind)) {
+        let (content, report) = match (kind, kind.parse::<ObjectKind>().ok()) {
             (_, Some(kind)) => {
                 let (object, report) = Object::check_value(kind, object, registry);
                 (object.map(LineContent::Object), report)
@@ -131,7 +131,7 @@ fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<C
         let message = "the record_type of the envelope is missing";
         return Err(at(Rejection::new(ErrorCode::MissingField.as_str(), message)));
     };
-    let family = RecordType::parse(family).map_err(|e| at(Rejection::of_contract(&e)))?;
+    let family = family.parse::<RecordType>().map_err(|e| at(Rejection::of_contract(&e)))?;
     macro_rules! of {
         ($variant:ident) => {{
             let (record, report) = check_value(object, registry);
@@ -152,7 +152,7 @@ fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
     if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {
         return RunRef::parse(run).ok();
     }
-    let own = ObjectKind::parse(kind).map_or("artifact_ref", ObjectKind::ref_member);
+    let own = kind.parse().map_or("artifact_ref", ObjectKind::ref_member);
     StableRef::parse(holder.get(own)?.as_str()?).ok()?.run()
 }
 

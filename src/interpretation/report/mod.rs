@@ -1,7 +1,9 @@
-//! Reports: answers arranged for reading. A document is sections of text and tables; surfaces render it.
+//! Reports: answers arranged for reading, as sections of text and tables. Surfaces render them.
 
-pub mod build;
+pub mod comparison;
 pub mod model;
+pub mod snapshot;
 
-pub use build::{comparison_report, snapshot_report};
-pub use model::{Block, ReportDocument, ReportSection};
+pub use comparison::comparison_report;
+pub use model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table, TreeItem};
+pub use snapshot::snapshot_report;

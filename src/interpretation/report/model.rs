@@ -1,53 +1,195 @@
-//! What a report is made of; no markup.
+//! The model of a report: titled sections of text, lists, tables and notes, without any markup.
 
-/// A report.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use crate::contract::json::write::float;
+use crate::contract::{Timestamp, Value};
+use crate::store::Note;
+use std::fmt;
+
+/// An answer arranged for reading. Renderers turn it into Markdown or terminal text.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportDocument {
-    /// Its title.
+    /// The title; may be empty.
     pub title: String,
-    /// Its sections, in order.
+    /// The sections, in order.
     pub sections: Vec<ReportSection>,
 }
 
-/// A section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A section of a report.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportSection {
-    /// Its title.
+    /// The title; may be empty.
     pub title: String,
-    /// What it holds, in order.
+    /// The blocks, in order.
     pub blocks: Vec<Block>,
 }
 
-/// A piece of a section.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A block of a section.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Block {
     /// A paragraph.
     Text(String),
+    /// The result of a check.
+    Verdict {
+        /// `true` if the check found nothing wrong.
+        is_good: bool,
+        /// The result in one word.
+        verdict: String,
+        /// The rest of the sentence.
+        text: String,
+    },
     /// A list of short texts.
     List(Vec<String>),
-    /// A table; every row has as many cells as there are columns.
-    Table {
-        /// The headings.
-        columns: Vec<String>,
-        /// The rows.
-        rows: Vec<Vec<String>>,
-    },
+    /// A tree, in the order in which it is read.
+    Tree(Vec<TreeItem>),
+    /// Named values.
+    Pairs(Vec<(String, Cell)>),
+    /// A table.
+    Table(Table),
+    /// The notes of the answer. The command writes them to standard error, not with the rest of the answer.
+    Notes(Vec<Note>),
+}
+
+/// One line of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeItem {
+    /// Distance from the root.
+    pub depth: usize,
+    /// The text of the line.
+    pub text: String,
+}
+
+/// A table. Every row has as many cells as there are columns.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Table {
+    /// The column headings.
+    pub columns: Vec<String>,
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+    /// The rows that an abridged rendering keeps.
+    pub excerpt: Excerpt,
+}
+
+/// The rows of a long table that an abridged rendering keeps.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Excerpt {
+    /// All rows.
+    #[default]
+    All,
+    /// The first rows.
+    First,
+    /// The last rows.
+    Last,
+}
+
+/// One value in a table or list of named values. `Display` gives it in full; a terminal may show fewer digits.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Cell {
+    /// No value.
+    Missing,
+    /// Text.
+    Text(String),
+    /// A count of things.
+    Count(u64),
+    /// A measured number.
+    Number(f64),
+    /// A measured value, which may be an integer of any size.
+    Measured(Value),
+    /// A point in time.
+    Time(Timestamp),
+    /// A duration in microseconds.
+    Duration(i64),
+    /// A digest in hexadecimal digits.
+    Digest(String),
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Cell::Missing => f.write_str("-"),
+            Cell::Text(text) | Cell::Digest(text) => f.write_str(text),
+            Cell::Count(count) => write!(f, "{count}"),
+            Cell::Number(number) => f.write_str(&float(*number)),
+            Cell::Measured(value) => write!(f, "{value}"),
+            Cell::Time(time) => write!(f, "{time}"),
+            Cell::Duration(micros) => write!(f, "{:.3} s", *micros as f64 / 1e6),
+        }
+    }
+}
+
+impl Cell {
+    /// Returns a text cell.
+    pub fn text(value: impl fmt::Display) -> Cell {
+        Cell::Text(value.to_string())
+    }
+
+    /// Returns a text cell, or [`Cell::Missing`].
+    pub fn optional(value: Option<impl fmt::Display>) -> Cell {
+        value.map_or(Cell::Missing, Cell::text)
+    }
+
+    /// Returns a number cell, or [`Cell::Missing`].
+    pub fn number(value: Option<f64>) -> Cell {
+        value.map_or(Cell::Missing, Cell::Number)
+    }
+
+    /// Returns a time cell, or [`Cell::Missing`].
+    pub fn time(time: Option<Timestamp>) -> Cell {
+        time.map_or(Cell::Missing, Cell::Time)
+    }
+
+    /// Returns the time between two points, or [`Cell::Missing`] if one of them is unknown.
+    pub fn duration(started: Option<Timestamp>, ended: Option<Timestamp>) -> Cell {
+        match (started, ended) {
+            (Some(started), Some(ended)) => Cell::Duration(ended.micros_since(started)),
+            _ => Cell::Missing,
+        }
+    }
+}
+
+impl Table {
+    /// Returns a table with these headings and rows.
+    pub fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Table {
+        Table { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows, excerpt: Excerpt::All }
+    }
+
+    /// Sets the rows that an abridged rendering keeps.
+    #[must_use]
+    pub fn excerpt(mut self, excerpt: Excerpt) -> Table {
+        self.excerpt = excerpt;
+        self
+    }
 }
 
 impl ReportSection {
-    /// A table, or a sentence where there is no row.
-    pub fn table(title: &str, columns: &[&str], rows: Vec<Vec<String>>, otherwise: &str) -> ReportSection {
-        let block = if rows.is_empty() {
-            Block::Text(otherwise.to_owned())
-        } else {
-            Block::Table { columns: columns.iter().map(|c| (*c).to_owned()).collect(), rows }
-        };
+    /// Returns a section with one block.
+    pub fn new(title: &str, block: Block) -> ReportSection {
         ReportSection { title: title.to_owned(), blocks: vec![block] }
     }
 
-    /// A list, or a sentence where there is no item.
-    pub fn list(title: &str, items: Vec<String>, otherwise: &str) -> ReportSection {
-        let block = if items.is_empty() { Block::Text(otherwise.to_owned()) } else { Block::List(items) };
-        ReportSection { title: title.to_owned(), blocks: vec![block] }
+    /// Returns a section with a table, or with the text `otherwise` if the table has no row.
+    pub fn table(title: &str, table: Table, otherwise: &str) -> ReportSection {
+        let is_empty = table.rows.is_empty();
+        ReportSection::new(
+            title,
+            if is_empty { Block::Text(otherwise.to_owned()) } else { Block::Table(table) },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_display_their_whole_value() {
+        let start = Timestamp::from_nanos(1_700_000_000_000_000_000);
+        let end = Timestamp::from_nanos(1_700_000_001_500_000_000);
+        assert_eq!(Cell::duration(Some(start), Some(end)).to_string(), "1.500 s");
+        assert_eq!(Cell::duration(Some(start), None), Cell::Missing);
+        assert_eq!(Cell::Number(0.1 + 0.2).to_string(), "0.30000000000000004");
+        assert_eq!(Cell::Measured(Value::Int(3)).to_string(), "3");
+        assert_eq!(Cell::optional(None::<u8>).to_string(), "-");
     }
 }

@@ -113,7 +113,7 @@ impl<W> RecordV1<W> {
         match rest.remove(rest::SCHEMA_VERSION) {
             Some(Value::Text(version)) => seen.schema_version = version,
             None => {}
-            Some(other) => return Err(broken(format!("{} is not a version", other.sort()))),
+            Some(other) => return Err(broken(format!("{} is not a version", other.type_name()))),
         }
         for (name, value) in rest {
             match (name.as_str(), value) {

@@ -12,40 +12,40 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "contexta", version, about, max_term_width = 100)]
 pub(super) struct Cli {
-    /// The workspace [default: .contexta]
+    /// Directory of the workspace [default: .contexta]
     #[arg(long, global = true, value_name = "PATH")]
     pub(super) workspace: Option<PathBuf>,
-    /// A configuration file (.toml, .yaml, .json) [default: contexta.toml in the workspace, if there is one]
+    /// Configuration file (.toml, .yaml, .json) [default: contexta.toml in the workspace, if it exists]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// The settings to start from: local, test
+    /// Profile of settings: local, test
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) profile: Option<String>,
-    /// Settings laid over the profile: debug, forensic, ci, readonly. May be repeated
+    /// Overlay on the profile: debug, forensic, ci, readonly. May be repeated
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) overlay: Vec<String>,
     /// One setting; `contexta config show` lists them. May be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
-    /// How results and errors are written [default: text]
+    /// Format of results and errors [default: text]
     #[arg(long, global = true, value_enum)]
     pub(super) format: Option<Format>,
-    /// No notes and no progress on standard error
+    /// Write no notes and no progress to standard error
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// The settings that follow from all this, once they are loaded.
+    /// The settings, once they are loaded from all sources.
     #[arg(skip)]
     pub(super) loaded: LoadedConfig,
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-/// How results and errors are written.
+/// The format of results and errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// For people
+    /// Text for people
     Text,
-    /// For programs: complete, keys sorted, stable
+    /// JSON for programs: complete, sorted keys, stable members
     Json,
 }
 
@@ -55,34 +55,34 @@ pub(super) enum Command {
     Init,
     /// List runs with their parameters and last metrics
     Runs(RunsArgs),
-    /// One run: list, show, compare
+    /// List, show or compare runs
     #[command(subcommand)]
     Run(RunCommand),
-    /// Two runs side by side
+    /// Compare two runs
     Compare(CompareArgs),
-    /// Where a thing came from, and what came of it
+    /// Show the origins and results of a run, stage or artifact
     Lineage(LineageArgs),
-    /// Reports as Markdown
+    /// Write a report as Markdown
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Check log, bodies and projections; changes nothing. Exits 0 whole, 1 damaged, 3 could not check
+    /// Check log, bodies and projections without changing them. Exit code 0: whole, 1: damaged, 3: could not check
     Verify(VerifyArgs),
-    /// Take over everything from another workspace, which is only read; again changes nothing
+    /// Copy everything from another workspace, which is only read. A second merge changes nothing
     Merge(MergeArgs),
-    /// Take over lines of another store
+    /// Import records of another store
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Write everything, or some of it, for another store
+    /// Export all or some records for another store
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Make the projections again from the log
+    /// Derive the projections from the log again
     Rebuild,
-    /// The digest of all tables: equal entries give equal digests
+    /// Print the digest of all tables. Equal entries give equal digests
     Digest,
-    /// What lies in the log
+    /// List streams, heads or entries of the log
     #[command(subcommand)]
     Log(LogCommand),
-    /// Settings: their values, where those come from, what is wrong with a file. Creates nothing
+    /// Show or check the settings. Creates nothing
     #[command(subcommand)]
     Config(ConfigCommand),
 }
@@ -91,77 +91,77 @@ pub(super) enum Command {
 pub(super) enum RunCommand {
     /// List runs (as `runs`)
     List(RunsArgs),
-    /// Everything about one run
+    /// Show everything about one run
     Show(RunArgs),
-    /// Two runs side by side (as `compare`)
+    /// Compare two runs (as `compare`)
     Compare(CompareArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReportCommand {
-    /// One run
+    /// Write a report on one run
     Snapshot(ReportSnapshotArgs),
-    /// Two runs
+    /// Write a report on two runs
     Compare(ReportCompareArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
-    /// JSON lines, one canonical object a line, plain or gzip; importing them again changes nothing. A line that is refused
-    /// is reported and kept aside, the rest goes on. Exits 0 all taken over, 1 a line was refused, a body missing or not what
-    /// its manifest says, or the input cut
+    /// Import JSON lines: one canonical object per line, plain or gzip. Refused lines are reported and written to the
+    /// quarantine; a second import changes nothing. Exit code 0: everything imported, 1: a line refused, a body missing or
+    /// different from its manifest, or the input incomplete
     Jsonl(ImportJsonlArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExportCommand {
-    /// JSON lines, one canonical object a line: `import jsonl` takes them
+    /// Export JSON lines: one canonical object per line, as `import jsonl` reads them
     Jsonl(ExportJsonlArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ImportJsonlArgs {
-    /// The file; `-` is standard input
+    /// Input file; `-` for standard input
     #[arg(value_name = "FILE")]
     pub(super) file: PathBuf,
-    /// Where bodies of artifacts lie; by default beside the file
+    /// Directory of the bodies of artifacts [default: the directory of the file]
     #[arg(long, value_name = "DIR")]
     pub(super) bodies: Option<PathBuf>,
-    /// Stop at the first line that is refused; what came before it stays
+    /// Stop at the first refused line. The lines before it remain imported
     #[arg(long)]
     pub(super) strict: bool,
-    /// Check extensions by this registry: a JSON list of entries
+    /// Registry to check extensions by: a JSON list of entries
     #[arg(long, value_name = "FILE")]
     pub(super) registry: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ExportJsonlArgs {
-    /// Write to this file (whole or not at all; gzip if it ends in .gz) instead of standard output
+    /// Output file, written completely or not at all; gzip if its name ends in .gz [default: standard output]
     #[arg(long, short, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
-    /// Copy bodies of artifacts here; by default into `artifacts` beside the file, or nowhere without one
+    /// Directory for the bodies of artifacts [default: `artifacts` beside the file; none for standard output]
     #[arg(long, value_name = "DIR", conflicts_with = "no_bodies")]
     pub(super) bodies: Option<PathBuf>,
-    /// Leave bodies of artifacts out
+    /// Do not export bodies of artifacts
     #[arg(long)]
     pub(super) no_bodies: bool,
-    /// Only this project
+    /// Export only this project
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
-    /// Only this run, and what it belongs to. May be repeated
+    /// Export only this run, with its project. May be repeated
     #[arg(long, value_name = "RUN")]
     pub(super) run: Vec<String>,
-    /// Only lines of this kind, such as run or record. May be repeated
+    /// Export only lines of this kind, such as run or record. May be repeated
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(jsonl::kinds()))]
     pub(super) kind: Vec<String>,
-    /// Only records of this family. May be repeated
+    /// Export only records of this family. May be repeated
     #[arg(long, value_name = "FAMILY", value_parser = ["event", "metric", "span", "degraded"])]
     pub(super) record_type: Vec<String>,
-    /// Only records observed at or after this time, such as 2024-01-31T12:00:00Z
+    /// Export only records observed at or after this time, such as 2024-01-31T12:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<Timestamp>,
-    /// Only records observed before this time
+    /// Export only records observed before this time
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<Timestamp>,
 }
@@ -170,90 +170,90 @@ pub(super) struct ExportJsonlArgs {
 pub(super) enum LogCommand {
     /// List streams and segments
     Ls,
-    /// Print how far each stream goes, with the digest of all of it, one a line: kept elsewhere, `verify --head` tells
-    /// by it what is gone. Exits 1 if a stream is damaged
+    /// Print the head of each stream: its last entry and the digest of all its entries, one per line. Save heads elsewhere;
+    /// `verify --head` then detects lost entries. Exit code 1: a stream is damaged
     Heads,
-    /// Print entries in the order of the log; with `--format json` one object a line
+    /// Print all entries in log order; with `--format json` one object per line
     Dump(DumpArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Every setting with its value and its source
+    /// Show every setting with its value and source
     Show(ConfigShowArgs),
-    /// The workspace, the file that was read, and every directory
+    /// Show the workspace, the configuration file and all directories
     Path,
-    /// Say everything that is wrong with the settings. Exits 1 if anything is
+    /// Report all problems of the settings. Exit code 1: there are problems
     Check(ConfigCheckArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigShowArgs {
-    /// Only what differs from the defaults
+    /// Show only settings that differ from their defaults
     #[arg(long)]
     pub(super) changed: bool,
-    /// As a TOML file that gives the same settings
+    /// Print a TOML file with the same settings
     #[arg(long, conflicts_with = "changed")]
     pub(super) toml: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigCheckArgs {
-    /// The file, as with --config
+    /// Configuration file, as with --config
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// A warning is a mistake as well
+    /// Treat warnings as problems
     #[arg(long)]
     pub(super) strict: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RunsArgs {
-    /// Only the runs of this project
+    /// List only the runs of this project
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// A run: its ref, its id, or a name that only one run has
+    /// Run: its ref, its id, or a name that only one run has
     #[arg(value_name = "RUN")]
     pub(super) run: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct CompareArgs {
-    /// The one run
+    /// Left run
     #[arg(value_name = "LEFT")]
     pub(super) left: String,
-    /// The other run
+    /// Right run
     #[arg(value_name = "RIGHT")]
     pub(super) right: String,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct LineageArgs {
-    /// A ref, such as artifact:project.run.model
+    /// Ref of a run, stage or artifact, such as artifact:project.run.model
     #[arg(value_name = "REF")]
     pub(super) subject: String,
-    /// Which way to walk
+    /// Direction of the walk
     #[arg(long, value_enum, default_value_t = Way::Both)]
     pub(super) direction: Way,
-    /// How many edges far
+    /// Greatest distance, in edges
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(super) depth: usize,
 }
 
-/// Which way to walk.
+/// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Way {
-    /// To where it came from
+    /// To the origins
     #[value(alias = "inbound")]
     Upstream,
-    /// To what came of it
+    /// To the results
     #[value(alias = "outbound")]
     Downstream,
-    /// Both
+    /// Both directions
     Both,
 }
 
@@ -261,7 +261,7 @@ pub(super) enum Way {
 pub(super) struct ReportSnapshotArgs {
     #[command(flatten)]
     pub(super) run: RunArgs,
-    /// Write to this file instead of standard output
+    /// Output file [default: standard output]
     #[arg(long, short, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
 }
@@ -270,37 +270,37 @@ pub(super) struct ReportSnapshotArgs {
 pub(super) struct ReportCompareArgs {
     #[command(flatten)]
     pub(super) runs: CompareArgs,
-    /// Write to this file instead of standard output
+    /// Output file [default: standard output]
     #[arg(long, short, value_name = "PATH")]
     pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyArgs {
-    /// Do not hash the bodies of artifacts again
+    /// Do not check the bodies of artifacts
     #[arg(long)]
     pub(super) skip_bodies: bool,
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,
-    /// A head kept elsewhere (STREAM:SEQUENCE:DIGEST): its stream must still begin with the same entries. May be repeated
+    /// Saved head (STREAM:SEQUENCE:DIGEST): its stream must begin with the same entries. May be repeated
     #[arg(long, value_name = "HEAD")]
     pub(super) head: Vec<Head>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct MergeArgs {
-    /// The other workspace
+    /// Directory of the other workspace
     #[arg(value_name = "FROM")]
     pub(super) from: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct DumpArgs {
-    /// Only this stream: its id, or the beginning of it
+    /// Print only this stream: its id, or the beginning of its id
     #[arg(long, value_name = "ID")]
     pub(super) stream: Option<String>,
-    /// At most so many entries
+    /// Print at most this many entries
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<u64>,
 }

@@ -1,50 +1,45 @@
-//! Where the command writes: results to standard output; notes, progress and errors to standard error.
+//! The output of the command: results to standard output; notes, progress and errors to standard error.
 
 use crate::client::write_file;
 use crate::config::ConfigWarning;
 use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
-use crate::interpretation::{Note, Severity};
+use crate::interpretation::{Block, Note, ReportDocument, Severity};
 use crate::surfaces::cli::args::Format;
-use crate::surfaces::cli::{Failure, chain};
+use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::escape;
+use crate::surfaces::terminal::{Paint, Style, render};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use terminal_size::terminal_size;
 
-/// How many settings without an effect are named one by one.
+/// Settings without an effect that are named one by one.
 const NO_EFFECT_MAX: usize = 5;
 
-/// How and where to write.
+/// The destination and the form of the output.
 pub(super) struct Output {
     format: Format,
     quiet: bool,
-    color: bool,
-    color_notes: bool,
-}
-
-/// Colours, used only on a terminal.
-#[derive(Clone, Copy)]
-pub(super) enum Paint {
-    Bold,
-    Red,
-    Green,
-    Yellow,
-    Dim,
+    results: Style,
+    messages: Style,
 }
 
 impl Output {
     pub(super) fn new(format: Format, quiet: bool, color: bool) -> Output {
-        let wanted = color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let color = color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+        let is_terminal = io::stdout().is_terminal();
+        // Lines in a pipe or file have any length: programs read them.
+        let width = terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
         Output {
             format,
             quiet,
-            color: wanted && io::stdout().is_terminal(),
-            color_notes: wanted && io::stderr().is_terminal(),
+            results: Style { width, color: color && is_terminal },
+            messages: Style { width: None, color: color && io::stderr().is_terminal() },
         }
     }
 
-    /// Where temporary files of long work may go.
+    /// Returns the directory for temporary files of long operations.
     pub(super) fn temporary_dir(&self) -> PathBuf {
         std::env::temp_dir()
     }
@@ -53,12 +48,25 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// The text in a colour, if standard output is a terminal.
-    pub(super) fn paint(&self, paint: Paint, text: &str) -> String {
-        painted(self.color, paint, text)
+    /// Writes an answer as JSON, or its document and the notes in it as text.
+    pub(super) fn answer(
+        &self,
+        json: impl FnOnce() -> Value,
+        document: impl FnOnce() -> ReportDocument,
+    ) -> io::Result<()> {
+        if self.is_json() {
+            return self.json(&json());
+        }
+        let document = document();
+        for block in document.sections.iter().flat_map(|section| &section.blocks) {
+            if let Block::Notes(notes) = block {
+                self.notes(notes);
+            }
+        }
+        self.text(&render(&document, self.results))
     }
 
-    /// Writes lines of text. A reader that has closed the pipe has read enough: the command goes on to its own exit code.
+    /// Writes lines of text. A closed pipe is no error: the exit code of a command does not depend on the reader.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = io::stdout().lock();
@@ -74,9 +82,9 @@ impl Output {
         self.text(&self.json_text(value)?)
     }
 
-    /// One JSON document as text, without hidden characters.
+    /// Returns one JSON document as text without hidden characters.
     pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
-        // Answers hold finite numbers only.
+        // Only a number that is not finite has no JSON form, and answers contain none.
         Ok(escape::document(pretty(value).map_err(io::Error::other)?))
     }
 
@@ -85,23 +93,23 @@ impl Output {
         writeln!(out, "{}", escape::document(canonical(value).map_err(io::Error::other)?))
     }
 
-    /// Says what an answer lacks; with JSON that stands in the answer itself.
+    /// Writes the notes of an answer. The JSON form of an answer contains them.
     pub(super) fn notes(&self, notes: &[Note]) {
         if self.quiet || self.is_json() {
             return;
         }
-        for note in notes.iter().filter(|n| worth_saying(n)) {
-            let (word, paint) = match note.severity {
+        for note in notes.iter().filter(|n| is_shown(n)) {
+            let (label, paint) = match note.severity {
                 Severity::Info => ("note", Paint::Dim),
                 Severity::Warning => ("warning", Paint::Yellow),
                 Severity::Error => ("missing", Paint::Red),
             };
-            let word = painted(self.color_notes, paint, word);
-            let _ = writeln!(io::stderr(), "{word}: {} [{}]", plain(&note.message), note.code);
+            let label = self.messages.paint(paint, label);
+            let _ = writeln!(io::stderr(), "{label}: {} [{}]", plain(&note.message), note.code);
         }
     }
 
-    /// Says what may be meant otherwise in the settings.
+    /// Writes the warnings about the settings.
     pub(super) fn warnings(&self, warnings: &[ConfigWarning]) {
         if self.quiet || self.is_json() {
             return;
@@ -125,18 +133,18 @@ impl Output {
     }
 
     fn warning(&self, message: &str, code: &str) {
-        let word = painted(self.color_notes, Paint::Yellow, "warning");
-        let _ = writeln!(io::stderr(), "{word}: {} [{code}]", plain(message));
+        let label = self.messages.paint(Paint::Yellow, "warning");
+        let _ = writeln!(io::stderr(), "{label}: {} [{code}]", plain(message));
     }
 
-    /// Says what was done, where that is not the result itself.
+    /// Writes a message about a completed step.
     pub(super) fn done(&self, message: &str) {
         if !self.quiet && !self.is_json() {
             let _ = writeln!(io::stderr(), "{}", plain(message));
         }
     }
 
-    /// One line (or, with JSON, one object) on standard error.
+    /// Writes an error: one line on standard error, or one object with JSON.
     pub(super) fn error(&self, code: &str, message: &str, hint: Option<&str>) {
         if self.is_json() {
             let error = Value::map([
@@ -147,46 +155,37 @@ impl Output {
             return self.write_aside(&Value::map([("error", error)]));
         }
         let hint = hint.map(|h| format!(" (hint: {h})")).unwrap_or_default();
-        let word = painted(self.color_notes, Paint::Red, "ERROR");
-        let _ = writeln!(io::stderr(), "{word} [{code}]: {}{}", plain(message), plain(&hint));
+        let label = self.messages.paint(Paint::Red, "ERROR");
+        let _ = writeln!(io::stderr(), "{label} [{code}]: {}{}", plain(message), plain(&hint));
     }
 
-    /// Says why a command stopped.
+    /// Writes the error that ended a command.
     pub(super) fn failure(&self, failure: &Failure) {
-        match failure {
-            Failure::Read(path, e) => {
-                self.error("input_unreadable", &format!("cannot read {}: {e}", path.display()), None);
-            }
-            Failure::WriteFile(path, e) => {
-                self.error("output_failed", &format!("cannot write {}: {e}", path.display()), None);
-            }
-            Failure::Write(e) => self.error("output_failed", &format!("cannot write the result: {e}"), None),
-            Failure::Client(e) => self.error(e.code(), &chain(e), e.hint().as_deref()),
-        }
+        self.error(failure.code(), &failure.message(), failure.hint().as_deref());
     }
 
-    /// A bar for long work; shown on a terminal only, and only once there is something to wait for.
-    pub(super) fn progress(&self, what: &'static str) -> ProgressBar {
+    /// Returns a progress bar of bytes. It is visible on a terminal only.
+    pub(super) fn bar(&self, operation: &'static str) -> ProgressBar {
         let bar = ProgressBar::new(0);
         let shown = !self.quiet && io::stderr().is_terminal();
         bar.set_draw_target(if shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() });
         if let Ok(style) = ProgressStyle::with_template("{msg} {bar:40} {bytes}/{total_bytes} ({eta})") {
             bar.set_style(style);
         }
-        bar.set_message(what);
+        bar.set_message(operation);
         bar
     }
 
-    /// A count for long work whose end is not known.
-    pub(super) fn counter(&self, what: &'static str) -> ProgressBar {
-        let bar = self.progress(what);
+    /// Returns a counter of entries, for an operation of unknown length.
+    pub(super) fn counter(&self, operation: &'static str) -> ProgressBar {
+        let bar = self.bar(operation);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {human_pos} entries ({per_sec})") {
             bar.set_style(style);
         }
         bar
     }
 
-    /// The text of a small file that the user named.
+    /// Reads a small text file named by the user.
     pub(super) fn read_file(&self, path: &Path) -> Result<String, Failure> {
         const BYTES_MAX: u64 = 1 << 20;
         let failed = |e| Failure::Read(path.to_path_buf(), e);
@@ -199,7 +198,8 @@ impl Output {
         }
     }
 
-    /// What the user named to be read from the front: `None` for a regular file, which is read by place.
+    /// Opens an input that can only be read from the front: standard input, a pipe or a device. Returns `None` for a regular
+    /// file.
     pub(super) fn open_stream(&self, path: &Path) -> Result<Option<Box<dyn Read>>, Failure> {
         if path.as_os_str() == "-" {
             return Ok(Some(Box::new(io::stdin().lock())));
@@ -215,7 +215,8 @@ impl Output {
         Ok(Some(Box::new(std::fs::File::open(path).map_err(failed)?)))
     }
 
-    /// What the user named to be written from the front: `None` for a regular file, or one that is to be.
+    /// Opens an output that can only be written from the front: a pipe or a device. Returns `None` for a regular file, and for a
+    /// path where no file exists.
     pub(super) fn create_stream(&self, path: &Path) -> Result<Option<Box<dyn Write>>, Failure> {
         let failed = |e| Failure::WriteFile(path.to_path_buf(), e);
         match std::fs::metadata(path) {
@@ -227,7 +228,7 @@ impl Output {
         }
     }
 
-    /// Writes one JSON document to standard error, where standard output has the result.
+    /// Writes one JSON document to standard error, for a command whose standard output has other data.
     pub(super) fn json_aside(&self, value: &Value) {
         if !self.quiet {
             self.write_aside(value);
@@ -238,8 +239,7 @@ impl Output {
         let _ = writeln!(io::stderr(), "{}", self.json_text(value).unwrap_or_default());
     }
 
-    /// Writes a file: whole or not at all. `-` is standard output; what is no regular file (a device, a pipe) is written
-    /// to as it is.
+    /// Writes a file, completely or not at all. `-` is standard output. A device or pipe is written to directly.
     pub(super) fn file(&self, path: &Path, text: &str) -> Result<(), Failure> {
         if path.as_os_str() == "-" {
             return Ok(self.text(text)?);
@@ -254,24 +254,22 @@ impl Output {
     }
 }
 
-/// That a run has no samples or batches is no news on a terminal; it stands in the JSON answer.
-fn worth_saying(note: &Note) -> bool {
+/// Returns `true` for a note that is written to a terminal. An empty section of an answer is no news there.
+fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }
 
-fn painted(on: bool, paint: Paint, text: &str) -> String {
-    let code = match paint {
-        _ if !on => return text.to_owned(),
-        Paint::Bold => 1,
-        Paint::Dim => 2,
-        Paint::Red => 31,
-        Paint::Green => 32,
-        Paint::Yellow => 33,
-    };
-    format!("\u{1b}[{code}m{text}\u{1b}[0m")
-}
-
-/// Text from outside for a terminal: one line, hidden characters as visible escapes.
+/// Returns text from outside as one line for a terminal, with visible escapes in place of hidden characters.
 pub(super) fn plain(text: &str) -> String {
     escape::one_line(text)
+}
+
+/// Returns a receiver of progress that moves a bar.
+pub(super) fn mover(bar: &ProgressBar) -> impl Fn(u64, u64) + Sync {
+    |done, total| {
+        if total > 0 {
+            bar.set_length(total);
+        }
+        bar.set_position(done);
+    }
 }

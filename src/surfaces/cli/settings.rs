@@ -1,12 +1,12 @@
-//! The settings of the command line: everything it is given, put together. The one place that reads the environment.
+//! The settings of the command line, from arguments, environment variables and the configuration file.
 
 use crate::config::{CliVerbosity, ConfigError, LoadInputs, OutputFormat, load_config};
 use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
 use crate::surfaces::cli::output::Output;
 use std::path::Path;
 
-/// Loads the settings into `cli`, says what is to be warned of, and gives what they make of the output; and the error, if
-/// they cannot be used. `config check` loads for itself.
+/// Loads the settings into `cli` and writes their warnings. Returns the output that they describe, and the error if they cannot
+/// be used. `config check` loads its settings itself.
 pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
     let loaded = load_config(&inputs(cli, None));
@@ -25,14 +25,14 @@ pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     });
     let quiet = cli.quiet || config.surfaces.cli.verbosity == CliVerbosity::Quiet;
     let out = Output::new(format, quiet, config.surfaces.cli.color);
-    // `config` shows them in its answer.
+    // The answer of `config` contains the warnings.
     if !matches!(cli.command, Command::Config(_)) {
         out.warnings(&cli.loaded.warnings);
     }
     (out, error)
 }
 
-/// Everything that the command line was given; `file` stands for `--config`.
+/// Returns all sources of settings. `file` takes the place of `--config`.
 pub(super) fn inputs(cli: &Cli, file: Option<&Path>) -> LoadInputs {
     let mut inputs = LoadInputs::new().discover(true).environment(std::env::vars_os());
     if let Ok(dir) = std::env::current_dir() {
@@ -53,7 +53,7 @@ pub(super) fn inputs(cli: &Cli, file: Option<&Path>) -> LoadInputs {
     cli.set.iter().fold(inputs, |inputs, assignment| inputs.set(assignment))
 }
 
-/// A path for people: from the current directory, if it lies there.
+/// Returns a path relative to the current directory, if it lies inside.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());

@@ -1,6 +1,6 @@
-//! The content of one simulated file: as processes see it, as the disk has it, and the changes in between.
+//! The content of a simulated file: as processes see it, as stored on the disk, and the changes in between.
 
-use crate::engine::storage::sim::survival::{Judge, Part, SECTOR};
+use crate::engine::storage::sim::survival::{Part, SECTOR, Selection};
 use std::sync::Arc;
 
 /// A change that is not durable yet.
@@ -77,10 +77,10 @@ impl Content {
     }
 
     /// Returns the bytes that a power cut leaves.
-    pub(super) fn surviving(&self, judge: &mut Judge) -> Vec<u8> {
+    pub(super) fn surviving(&self, selection: &mut Selection) -> Vec<u8> {
         let mut out = self.durable.to_vec();
         for (order, change) in &self.unsynced {
-            match (judge.part(*order), change) {
+            match (selection.part(*order), change) {
                 (Part::Nothing, _) | (Part::FrontHalf, Change::SetLen(_)) => {}
                 (_, Change::SetLen(len)) => out.resize(*len, 0),
                 (Part::Whole, Change::Write { offset, bytes }) => write(&mut out, *offset, bytes),
@@ -88,7 +88,7 @@ impl Content {
                     write(&mut out, *offset, bytes.get(..bytes.len() / 2).unwrap_or_default());
                 }
                 (Part::SomeSectors, Change::Write { offset, bytes }) => {
-                    write_some_sectors(&mut out, *offset, bytes, judge);
+                    write_some_sectors(&mut out, *offset, bytes, selection);
                 }
             }
         }
@@ -97,15 +97,15 @@ impl Content {
 }
 
 /// Writes randomly chosen sectors; the length may grow beyond the last written sector.
-fn write_some_sectors(out: &mut Vec<u8>, offset: usize, bytes: &[u8], judge: &mut Judge) {
-    if judge.coin() && out.len() < offset + bytes.len() {
+fn write_some_sectors(out: &mut Vec<u8>, offset: usize, bytes: &[u8], selection: &mut Selection) {
+    if selection.coin() && out.len() < offset + bytes.len() {
         out.resize(offset + bytes.len(), 0);
     }
     let mut done = 0;
     while done < bytes.len() {
         let at = offset + done;
         let n = (SECTOR - at % SECTOR).min(bytes.len() - done);
-        if judge.coin() {
+        if selection.coin() {
             write(out, at, bytes.get(done..done + n).unwrap_or_default());
         }
         done += n;

@@ -20,17 +20,17 @@ pub enum Fault {
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// Performs the operation, then runs a closure before the caller sees the result.
     Afterwards(Box<dyn FnOnce() + Send>),
-    /// Fails with this kind of error, without an effect. A failed sync loses the data it should have made durable, as
-    /// on Linux: the data counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes
-    /// only; other operations succeed, as the standard library repeats them.
+    /// Fails with this kind of error and without an effect. As on Linux, a failed sync loses its data: the data
+    /// counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other
+    /// operations succeed, because the standard library repeats them.
     Error(io::ErrorKind),
     /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
-    /// renamed, the data is durable, but the caller is told otherwise.
+    /// renamed, the data is durable.
     ErrorAfter(io::ErrorKind),
     /// Reads or writes half of the requested bytes and returns their number. Other operations succeed.
     Short,
-    /// Kills the process. A write leaves the front half of its bytes, other operations are not begun. The locks of the
-    /// process are released, and its later operations have no effect.
+    /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks
+    /// of the process are released, and its later operations have no effect.
     Kill,
 }
 
@@ -47,14 +47,14 @@ impl std::fmt::Debug for Fault {
     }
 }
 
-/// The class of an operation, as far as faults distinguish operations.
+/// The class of an operation, as far as faults distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
-    /// Queries metadata, opens an existing file, or locks.
-    Look,
-    /// Reads from a file.
+pub(super) enum OperationClass {
+    /// Queries of metadata, opening of existing files, and locking.
+    Query,
+    /// Reading from a file.
     Read,
-    /// Writes to a file.
+    /// Writing to a file.
     Write,
     /// Any other change.
     Change,
@@ -126,24 +126,28 @@ impl Life {
         !self.planned.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Counts an operation and removes the fault that is planned for it.
-    fn next_fault(&self, deed: Deed) -> Option<Fault> {
+    /// Counts an operation and removes the fault planned for it.
+    fn next_fault(&self, class: OperationClass) -> Option<Fault> {
         let operation = Moment::Operation(self.operations.fetch_add(1, Ordering::Relaxed));
-        let change = matches!(deed, Deed::Write | Deed::Change)
+        let change = matches!(class, OperationClass::Write | OperationClass::Change)
             .then(|| Moment::Change(self.changes.fetch_add(1, Ordering::Relaxed)));
         let mut planned = self.planned.lock().unwrap_or_else(PoisonError::into_inner);
         let now = |(moment, _): &(Moment, Fault)| *moment == operation || Some(*moment) == change;
         planned.iter().position(now).map(|at| planned.remove(at).1)
     }
 
-    /// Counts an operation and performs it with `act`, as far as the planned fault permits. `act` must not hold a lock
-    /// when it returns: planned closures use the disk.
-    pub(super) fn perform<T>(&self, deed: Deed, act: impl FnOnce(Extent) -> io::Result<T>) -> io::Result<T> {
+    /// Counts an operation and performs it with `act`, as the planned fault permits. `act` must release all locks
+    /// before it returns, because planned closures use the disk.
+    pub(super) fn perform<T>(
+        &self,
+        class: OperationClass,
+        act: impl FnOnce(Extent) -> io::Result<T>,
+    ) -> io::Result<T> {
         let failure = |kind| Err(io::Error::new(kind, "a simulated failure"));
         if !self.is_alive() {
             return self.dead();
         }
-        match (self.next_fault(deed), deed) {
+        match (self.next_fault(class), class) {
             (None, _) => act(Extent::Whole),
             (Some(Fault::Meanwhile(run)), _) => {
                 run();
@@ -154,14 +158,17 @@ impl Life {
                 run();
                 if self.is_alive() { result } else { self.dead() }
             }
-            (Some(Fault::Short), Deed::Read | Deed::Write) => act(Extent::Half),
+            (Some(Fault::Short), OperationClass::Read | OperationClass::Write) => act(Extent::Half),
             (Some(Fault::Short), _) => act(Extent::Whole),
-            (Some(Fault::Error(io::ErrorKind::Interrupted)), Deed::Look | Deed::Change) => act(Extent::Whole),
+            (
+                Some(Fault::Error(io::ErrorKind::Interrupted)),
+                OperationClass::Query | OperationClass::Change,
+            ) => act(Extent::Whole),
             (Some(Fault::Error(kind)), _) => failure(kind),
             (Some(Fault::ErrorAfter(kind)), _) => act(Extent::Whole).and_then(|_| failure(kind)),
             (Some(Fault::Kill), _) => {
-                if deed == Deed::Write {
-                    // The caller is dead: nobody sees the result.
+                if class == OperationClass::Write {
+                    // The result is dropped because the calling process is dead.
                     let _ = act(Extent::FrontHalf);
                 }
                 self.end();

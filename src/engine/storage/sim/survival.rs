@@ -3,8 +3,8 @@
 /// Number of bytes that a disk writes atomically.
 pub(super) const SECTOR: usize = 512;
 
-/// The selection of unsynced changes that survive a power cut. Changes of contents and of names count alike, in the
-/// order in which they were made. Synced changes always survive.
+/// The selection of unsynced changes that survive a power cut. Changes of contents and of names are treated equally,
+/// in the order in which they were made. Synced changes always survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survival {
     /// None of them.
@@ -27,16 +27,16 @@ pub(super) enum Part {
 }
 
 /// Selects the surviving part of each change.
-pub(super) struct Judge {
+pub(super) struct Selection {
     survival: Survival,
     /// The first change that does not survive a [`Survival::First`] completely.
     ends_at: Option<u64>,
     coins: blake3::OutputReader,
 }
 
-impl Judge {
+impl Selection {
     /// Creates the selection; `orders` holds the places of all unsynced changes, in any order.
-    pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Judge {
+    pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Selection {
         orders.sort_unstable();
         let (ends_at, seed) = match survival {
             Survival::First(count) => (orders.get(count).copied(), 0),
@@ -44,7 +44,7 @@ impl Judge {
             Survival::Dropped | Survival::Kept => (None, 0),
         };
         let coins = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
-        Judge { survival, ends_at, coins }
+        Selection { survival, ends_at, coins }
     }
 
     pub(super) fn coin(&mut self) -> bool {

@@ -1,11 +1,11 @@
 //! `contexta export jsonl`
 
-use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport};
-use crate::contract::RecordType;
-use crate::surfaces::cli::Outcome;
+use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport, ExportSettings};
+use crate::recovery::Progress;
 use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
-use crate::surfaces::cli::commands::existing;
-use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::failure::Outcome;
+use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &Output) -> Outcome {
@@ -13,32 +13,29 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         project: args.project.clone(),
         runs: args.run.clone(),
         kinds: args.kind.clone(),
-        record_types: args.record_type.iter().filter_map(|t| RecordType::parse(t).ok()).collect(),
+        record_types: args.record_type.iter().filter_map(|t| t.parse().ok()).collect(),
         since: args.since,
         until: args.until,
     };
     let contexta = existing(cli)?;
     let bar = out.counter("exporting");
-    let tell = |done, _| bar.set_position(done);
+    let mover = mover(&bar);
     let to_file = args.output.as_deref().filter(|path| path.as_os_str() != "-");
+    let bodies = match (&args.bodies, args.no_bodies) {
+        (Some(dir), _) => BodiesTarget::Dir(dir.clone()),
+        (None, true) => BodiesTarget::LeftOut,
+        (None, false) => BodiesTarget::BesideFile,
+    };
+    let settings = ExportSettings { filter, bodies, progress: Progress::new(&mover) };
     let mut stream = to_file.map(|path| out.create_stream(path)).transpose()?.flatten();
     let report = match (to_file, &mut stream) {
-        (_, Some(stream)) => contexta.export_jsonl(stream.as_mut(), &filter, args.bodies.as_deref(), &tell),
-        (Some(path), None) => {
-            let bodies = match (&args.bodies, args.no_bodies) {
-                (Some(dir), _) => BodiesTarget::Dir(dir.clone()),
-                (None, true) => BodiesTarget::LeftOut,
-                (None, false) => BodiesTarget::BesideFile,
-            };
-            contexta.export_jsonl_file(path, &filter, bodies, &tell)
-        }
-        (None, None) => {
-            contexta.export_jsonl(&mut std::io::stdout().lock(), &filter, args.bodies.as_deref(), &tell)
-        }
+        (_, Some(stream)) => contexta.export_jsonl(stream.as_mut(), settings),
+        (Some(path), None) => contexta.export_jsonl_file(path, settings),
+        (None, None) => contexta.export_jsonl(&mut std::io::stdout().lock(), settings),
     };
     bar.finish_and_clear();
     let report = match report {
-        // The reader has read enough; a directory of bodies, however, is not complete.
+        // A reader may stop early. A directory of bodies would be incomplete, however.
         Err(e) if to_file.is_none() && args.bodies.is_none() && is_closed_pipe(&e) => return Ok(0),
         report => report?,
     };
@@ -47,12 +44,12 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
         Some(_) if out.is_json() => out.json(&wire::export(&report))?,
         // Standard output has the lines.
         None if out.is_json() => out.json_aside(&wire::export(&report)),
-        _ => out.done(&said(&report)),
+        _ => out.done(&summary(&report)),
     }
     Ok(u8::from(!report.is_whole()))
 }
 
-/// `true`: the output of the export is a pipe that its reader has closed.
+/// Returns `true` if the output of the export is a pipe that its reader has closed.
 fn is_closed_pipe(error: &Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
@@ -64,7 +61,7 @@ fn is_closed_pipe(error: &Error) -> bool {
     false
 }
 
-fn said(report: &ExportReport) -> String {
+fn summary(report: &ExportReport) -> String {
     let lines: u64 = report.kinds.values().sum();
     let kinds: Vec<String> = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };

@@ -1,75 +1,53 @@
 //! `contexta import jsonl`
 
-use crate::client::{ImportReport, ImportSettings, ImportSource, Options};
+use crate::client::{Error, ImportReport, ImportSettings, ImportSource, Options};
 use crate::contract::ExtensionRegistry;
-use crate::interchange::jsonl::kinds;
-use crate::surfaces::cli::Outcome;
+use crate::recovery::Progress;
 use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
-use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::text::table;
+use crate::surfaces::cli::failure::Outcome;
+use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::document;
 use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &Output) -> Outcome {
     let registry = match &args.registry {
         Some(path) => {
             let text = out.read_file(path)?;
-            Some(ExtensionRegistry::from_json(&text).map_err(crate::client::Error::from)?)
+            Some(ExtensionRegistry::from_json(&text).map_err(Error::from)?)
         }
         None => None,
     };
-    let settings = ImportSettings { bodies: args.bodies.clone(), strict: args.strict, registry };
-    // Before a workspace is made for nothing.
+    // The input is opened first: a mistake in its name creates no workspace.
     let stream = out.open_stream(&args.file)?;
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
-    let bar = out.progress("importing");
-    let tell = |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let bar = out.bar("importing");
+    let mover = mover(&bar);
+    let settings = ImportSettings {
+        bodies: args.bodies.clone(),
+        strict: args.strict,
+        registry,
+        progress: Progress::new(&mover),
     };
     let name = args.file.to_string_lossy();
     let report = match stream {
-        Some(mut stream) => {
-            contexta.import_jsonl(ImportSource::Reader(&name, stream.as_mut()), settings, &tell)
-        }
-        None => contexta.import_jsonl(ImportSource::File(&args.file), settings, &tell),
+        Some(mut stream) => contexta.import_jsonl(ImportSource::Reader(&name, stream.as_mut()), settings),
+        None => contexta.import_jsonl(ImportSource::File(&args.file), settings),
     };
     bar.finish_and_clear();
     let report = report?;
     contexta.close()?;
-    if out.is_json() {
-        out.json(&wire::import(&report))?;
-    } else {
-        out.notes(&report.notes);
-        show(&report, out)?;
+    out.answer(|| wire::import(&report), || document::import(&report))?;
+    if !out.is_json() {
+        explain(&report, out);
     }
     Ok(u8::from(!report.is_complete()))
 }
 
-/// How many refused lines, and how many bodies, are named for people.
+/// Refused lines, and bodies, that are named on a terminal.
 const NAMED_MAX: usize = 10;
 
-fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
-    let rows: Vec<Vec<String>> = kinds()
-        .chain(["?"])
-        .filter_map(|kind| Some((kind, report.kinds.get(kind)?)))
-        .map(|(kind, n)| {
-            vec![kind.to_owned(), n.new.to_string(), n.unchanged.to_string(), n.refused.to_string()]
-        })
-        .collect();
-    let mut text = table(out, &["KIND", "NEW", "UNCHANGED", "REFUSED"], &rows, "no lines");
-    if report.bodies_stored + report.bodies_missing + report.bodies_differing > 0 {
-        let (stored, missing) = (report.bodies_stored, report.bodies_missing);
-        text.push_str(&format!("bodies: {stored} stored, {missing} missing"));
-        match report.bodies_differing {
-            0 => text.push('\n'),
-            n => text.push_str(&format!(", {n} not what their manifests say\n")),
-        }
-    }
-    let warnings: Vec<String> = report.warnings.iter().map(|(code, n)| format!("{code} {n}")).collect();
-    if !warnings.is_empty() {
-        text.push_str(&format!("warnings: {}\n", warnings.join(", ")));
-    }
-    out.text(&text)?;
+/// Writes the reasons for which the import is incomplete to standard error.
+fn explain(report: &ImportReport, out: &Output) {
     for refused in report.refused.iter().take(NAMED_MAX) {
         let message =
             format!("line {}: {} at {}", refused.line, refused.rejection.message, refused.rejection.path);
@@ -77,30 +55,27 @@ fn show(report: &ImportReport, out: &Output) -> std::io::Result<()> {
     }
     let more = report.total().refused.saturating_sub(NAMED_MAX as u64);
     if let Some(path) = &report.quarantine {
-        let others = if more > 0 { format!("{more} more; ") } else { String::new() };
+        let others = if more > 0 { format!("{more} more lines refused; ") } else { String::new() };
         let cut = match report.not_kept {
             0 => String::new(),
-            n => format!("; {n} of them are too long or too many, and not whole"),
+            n => format!("; {n} of them are shortened or left out, because they are too long or too many"),
         };
-        out.done(&format!("{others}the refused lines are kept in {}, why beside it{cut}", path.display()));
+        let path = path.display();
+        out.done(&format!("{others}the refused lines are in {path}, the reasons in the file beside it{cut}"));
     }
     for body in report.bodies.iter().take(NAMED_MAX) {
         out.error(body.code, &format!("line {}: {} (body {:?})", body.line, body.message, body.body), None);
     }
     if let Some(why) = &report.cut {
-        out.error(
-            "import_input_cut",
-            &format!("the input ends early, {why}"),
-            Some("what came before is taken over"),
-        );
+        let message = format!("the input ends early, {why}");
+        out.error("import_input_cut", &message, Some("the lines before its end are imported"));
     }
     if !report.is_complete() {
         out.done(&reasons(report));
     }
-    Ok(())
 }
 
-/// The reasons for exit code 1, counted.
+/// Returns the reasons for exit code 1, with their numbers.
 fn reasons(report: &ImportReport) -> String {
     let count =
         |n: u64, one: &str, more: &str| (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { more }));
@@ -109,8 +84,8 @@ fn reasons(report: &ImportReport) -> String {
         count(report.bodies_missing, "body missing", "bodies missing"),
         count(
             report.bodies_differing,
-            "body not what its manifest says",
-            "bodies not what their manifests say",
+            "body different from its manifest",
+            "bodies different from their manifests",
         ),
         report.cut.as_ref().map(|_| "the input ends early".to_owned()),
     ];

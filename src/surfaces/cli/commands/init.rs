@@ -2,11 +2,11 @@
 
 use crate::client::{Error, Options};
 use crate::contract::Value;
-use crate::surfaces::cli::Outcome;
 use crate::surfaces::cli::args::Cli;
-use crate::surfaces::cli::commands::existing;
+use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, plain};
 use crate::surfaces::cli::settings::shown;
+use crate::surfaces::cli::workspace::existing;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let config = &cli.loaded.config;
@@ -19,7 +19,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     if out.is_json() {
         out.json(&Value::map([("workspace", Value::Text(path)), ("created", (!existed).into())]))?;
     } else if existed {
-        out.text(&format!("{path} is a workspace already"))?;
+        out.text(&format!("{path} is already a workspace"))?;
     } else {
         out.text(&format!("created the workspace {path}"))?;
     }

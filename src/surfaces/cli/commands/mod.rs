@@ -1,4 +1,4 @@
-//! One command, one file.
+//! The commands, one file each.
 
 pub(super) mod compare;
 pub(super) mod config;
@@ -14,11 +14,3 @@ pub(super) mod report;
 pub(super) mod run_show;
 pub(super) mod runs;
 pub(super) mod verify;
-
-use crate::client::{Contexta, Options, Result};
-use crate::surfaces::cli::args::Cli;
-
-/// The workspace of a command that reads: it must be there, and only its projections may change.
-fn existing(cli: &Cli) -> Result<Contexta> {
-    Options::from_config(&cli.loaded.config)?.must_exist().open()
-}

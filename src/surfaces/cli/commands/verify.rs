@@ -1,23 +1,24 @@
 //! `contexta verify`
 
-use crate::client::Options;
-use crate::recovery::{Outcome as Verdict, ProjectionState, VerifyOptions, VerifyReport};
-use crate::surfaces::cli::Failure;
+use crate::client::{Options, Result};
+use crate::recovery::{Outcome as Verdict, Progress, VerifyOptions};
 use crate::surfaces::cli::args::{Cli, VerifyArgs};
-use crate::surfaces::cli::output::{Output, Paint};
-use crate::surfaces::cli::text::{heading, table};
+use crate::surfaces::cli::failure::Failure;
+use crate::surfaces::cli::output::{Output, mover};
+use crate::surfaces::document;
 use crate::surfaces::wire;
+use std::io;
 
-/// The exit code where nobody can say whether the workspace is whole.
+/// The exit code of a workspace that could not be checked.
 const UNCHECKED: u8 = 3;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> u8 {
     match check(cli, args, out) {
-        Ok((verdict, written)) => {
+        Ok((exit_code, written)) => {
             if let Err(e) = written {
                 out.failure(&Failure::Write(e));
             }
-            verdict
+            exit_code
         }
         Err(e) => {
             out.failure(&Failure::Client(e));
@@ -26,73 +27,25 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) 
     }
 }
 
-type Checked = (u8, std::io::Result<()>);
-
-fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> crate::client::Result<Checked> {
+/// Returns the exit code, and the result of writing the answer.
+fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<()>)> {
     let options = Options::from_config(&cli.loaded.config)?.read_only().temporary_dir(out.temporary_dir());
     let contexta = options.open()?;
-    let heads = args.head.clone();
-    let options = VerifyOptions { bodies: !args.skip_bodies, projections: !args.skip_projections, heads };
-    let bar = out.progress("verifying");
-    let report = contexta.verify(options, &|done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let bar = out.bar("verifying");
+    let mover = mover(&bar);
+    let report = contexta.verify(VerifyOptions {
+        bodies: !args.skip_bodies,
+        projections: !args.skip_projections,
+        heads: args.head.clone(),
+        progress: Progress::new(&mover),
     });
     bar.finish_and_clear();
     let report = report?;
-    out.notes(&report.notes);
-    let written =
-        if out.is_json() { out.json(&wire::verify(&report)) } else { out.text(&text(out, &report)) };
-    let verdict = match report.outcome {
+    let written = out.answer(|| wire::verify(&report), || document::verify(&report));
+    let exit_code = match report.outcome {
         Verdict::Whole => 0,
         Verdict::Damaged => 1,
         Verdict::Unchecked => UNCHECKED,
     };
-    Ok((verdict, written))
-}
-
-fn text(out: &Output, r: &VerifyReport) -> String {
-    let paint = if r.outcome == Verdict::Whole { Paint::Green } else { Paint::Red };
-    let projections = match &r.projections {
-        ProjectionState::Match => "projections match a rebuild",
-        ProjectionState::Mismatch { .. } => "projections differ from a rebuild",
-        ProjectionState::Skipped => "projections not compared",
-    };
-    let mut text = format!(
-        "{}: {} entries in {} streams, {} bodies, {}{projections}\n",
-        out.paint(paint, r.outcome.as_str()),
-        r.entries(),
-        r.streams.len(),
-        r.bodies,
-        match r.heads {
-            0 => String::new(),
-            1 => "1 head confirmed, ".to_owned(),
-            n => format!("{n} heads confirmed, "),
-        }
-    );
-    if !r.problems.is_empty() {
-        text.push_str(&heading(out, "Problems"));
-        let dash = |v: Option<String>| v.unwrap_or_else(|| "-".to_owned());
-        let rows: Vec<_> = r
-            .problems
-            .iter()
-            .map(|p| {
-                let lost = p.lost.map(|(first, last)| match last {
-                    Some(last) if last == first => first.to_string(),
-                    Some(last) => format!("{first} to {last}"),
-                    None => format!("unknown number after {}", first.previous()),
-                });
-                vec![
-                    p.code.to_owned(),
-                    dash(p.stream.map(|s| s.to_string())),
-                    dash(p.segment.map(|s| s.to_string())),
-                    dash(p.offset.map(|o| o.to_string())),
-                    dash(lost),
-                    p.message.clone(),
-                ]
-            })
-            .collect();
-        text.push_str(&table(out, &["CODE", "STREAM", "SEGMENT", "OFFSET", "LOST", ""], &rows, ""));
-    }
-    text
+    Ok((exit_code, written))
 }

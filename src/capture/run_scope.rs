@@ -1,0 +1,138 @@
+//! The handle of a running run.
+//!
+//! A scope ends by `complete`, `fail` or `cancel`. A scope that is dropped without an end is recorded as failed if
+//! its thread is panicking, otherwise as cancelled. The end of a run ends its open stages with it.
+
+use crate::capture::error::{Error, Result};
+use crate::capture::scope::Scope;
+use crate::capture::session::Session;
+use crate::contract::fact::Param;
+use crate::contract::{Fact, RunRef, RunStatus, Timestamp, Value};
+use crate::store::{Head, Stamp};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// A running run. Clones are handles of the same run; dropping the last one ends the run if it is still open.
+#[derive(Debug, Clone)]
+pub struct RunScope {
+    pub(super) inner: Arc<RunInner>,
+}
+
+impl RunScope {
+    /// Makes a scope; `params` has the entry that set each parameter.
+    pub(super) fn new(
+        session: Session,
+        run: RunRef,
+        started_at: Timestamp,
+        params: BTreeMap<String, Stamp>,
+    ) -> RunScope {
+        let scope = Scope::new(session, run, None, started_at);
+        let children = Mutex::new(Children { params, ..Children::default() });
+        RunScope { inner: Arc::new(RunInner { scope, children }) }
+    }
+
+    /// The ref.
+    pub fn run_ref(&self) -> &RunRef {
+        &self.inner.scope.run
+    }
+
+    /// Sets a parameter. A second value set through the same run handle replaces the first.
+    pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
+        let scope = &self.inner.scope;
+        scope.check_open()?;
+        let inner = &scope.session.inner;
+        let param = Param::new(scope.run.clone(), key, value.into())?;
+        let mut children = self.inner.children();
+        let replaces = Vec::from_iter(children.params.get(param.key()).copied());
+        let key = param.key().to_owned();
+        let receipt =
+            inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
+        children.params.insert(key, receipt.first);
+        Ok(())
+    }
+
+    /// Marks the run and its open stages as completed. The end is on disk when this returns, even if the disk is full
+    /// except for the reserved space. The returned head, stored elsewhere, later proves that the log is complete
+    /// (`contexta verify --head`).
+    pub fn complete(&self) -> Result<Head> {
+        self.inner.end(RunStatus::Completed)
+    }
+
+    /// Marks the run and its open stages as failed.
+    pub fn fail(&self) -> Result<Head> {
+        self.inner.end(RunStatus::Failed)
+    }
+
+    /// Marks the run and its open stages as cancelled.
+    pub fn cancel(&self) -> Result<Head> {
+        self.inner.end(RunStatus::Cancelled)
+    }
+
+    pub(super) fn run_inner(&self) -> &RunInner {
+        &self.inner
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct RunInner {
+    pub(super) scope: Scope,
+    pub(super) children: Mutex<Children>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    pub(super) stages: Vec<Weak<Scope>>,
+    pub(super) stage_names: HashSet<String>,
+    pub(super) artifact_keys: HashSet<String>,
+    pub(super) params: BTreeMap<String, Stamp>,
+    pub(super) next_order: u64,
+}
+
+impl RunInner {
+    pub(super) fn children(&self) -> MutexGuard<'_, Children> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the run and the stages still open, in one commit.
+    fn end(&self, status: RunStatus) -> Result<Head> {
+        let inner = &self.scope.session.inner;
+        let now = inner.now();
+        let stages: Vec<Arc<Scope>> = self.children().stages.iter().filter_map(Weak::upgrade).collect();
+        let mut ended: Vec<(&Scope, Fact)> = Vec::new();
+        for scope in stages.iter().map(Arc::as_ref).chain([&self.scope]) {
+            ended.extend(scope.end(status, now).map(|fact| (scope, fact)));
+        }
+        let (scopes, facts): (Vec<&Scope>, Vec<Fact>) = ended.into_iter().unzip();
+        if !scopes.iter().any(|s| s.stage.is_none()) {
+            scopes.iter().for_each(|s| s.reopen());
+            return Err(Error::ScopeClosed { scope: self.scope.subject(), status: *self.scope.status() });
+        }
+        let appended = inner.journal.append_end(facts);
+        if appended.is_err() {
+            scopes.iter().for_each(|s| s.reopen());
+        }
+        Ok(appended?)
+    }
+}
+
+impl Drop for RunInner {
+    fn drop(&mut self) {
+        // An error cannot be returned here; the run then stays open in the log, as after a kill.
+        if self.scope.check_open().is_ok() {
+            let _ = self.end(self.scope.status_when_dropped());
+        }
+    }
+}
+
+/// Makes a name unique by appending a number if it was used before.
+pub(super) fn numbered(name: &str, used: &mut HashSet<String>) -> String {
+    let mut candidate = name.to_owned();
+    let mut n = 1u64;
+    while !used.insert(candidate.clone()) {
+        n += 1;
+        let suffix = format!("-{n}");
+        let stem: String = name.chars().take(63 - suffix.len()).collect();
+        candidate = format!("{}{suffix}", stem.trim_end_matches('-'));
+    }
+    candidate
+}

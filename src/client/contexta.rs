@@ -1,0 +1,271 @@
+//! [`Contexta`]: one open workspace. The only file in which the parts of the product are put together.
+
+use crate::capture::{RunBuilder, Session};
+use crate::client::error::{Error, Result, engine_io};
+use crate::client::options::Options;
+use crate::client::paths::Paths;
+use crate::client::workspace::{Create, prepare};
+use crate::engine::blob::BlobStore;
+use crate::engine::log::Log;
+use crate::engine::log::merge::MergeOptions;
+use crate::engine::progress::Progress;
+use crate::engine::projection::digest::TablesDigest;
+use crate::engine::projection::{Projector, ProjectorOptions, ProjectorPaths};
+use crate::engine::storage::os::OsStorage;
+use crate::engine::storage::{Storage, exists};
+use crate::interpretation::{
+    BestRun, BestRunOptions, Direction, LineageTraversal, ProjectList, ReportDocument, RunComparison,
+    RunList, RunSnapshot, StepSeries, compare, lineage, query, report,
+};
+use crate::projections::DOMAIN;
+use crate::recovery::{
+    DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
+    merge, rebuild, verify,
+};
+use crate::store::{self, Head, Journal, Note, Severity, Store};
+use std::path::Path;
+use std::sync::Arc;
+
+/// One open workspace: captures runs, answers queries, checks and recovers.
+///
+/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous beginning of its
+/// id. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
+#[derive(Debug)]
+pub struct Contexta {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) paths: Paths,
+    pub(super) journal: Arc<Journal>,
+    session: Session,
+    pub(super) store: Store,
+    segment_bytes_max: u64,
+    writes: Writes,
+}
+
+/// The parts of a workspace that may be changed.
+#[derive(Debug, Clone, Copy)]
+struct Writes {
+    tables: bool,
+    log: bool,
+    bodies: bool,
+}
+
+impl Contexta {
+    /// Opens the workspace at `path`, or creates it if the path does not exist. Opening changes nothing in an existing
+    /// workspace, so that one on a read-only disk can be opened and queried.
+    pub fn open(path: impl AsRef<Path>) -> Result<Contexta> {
+        Options::new(path).open()
+    }
+
+    /// Opens an existing workspace.
+    pub fn open_existing(path: impl AsRef<Path>) -> Result<Contexta> {
+        Options::new(path).must_exist().open()
+    }
+
+    /// Returns the directories of the workspace.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Returns the read side, for queries that have no method here. Captures that are still buffered
+    /// ([`Durability::Batched`](store::Durability)) are not included in its answers.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Answers a question about all captures so far: writes the buffered ones to the log first. Captures made afterwards
+    /// get later times than the entries that the answer is based on. If the buffered captures cannot be written, the answer
+    /// has a note.
+    pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
+    where
+        Error: From<E>,
+    {
+        let flushed = self.journal.flush();
+        let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
+        let answer = question(noted.as_ref().unwrap_or(&self.store));
+        // The notes of the view name streams whose clocks are too far ahead to follow.
+        self.journal.observe(self.store.latest_seen());
+        Ok(answer?)
+    }
+
+    /// Returns the capture session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Describes a new run; [`RunBuilder::start`] starts it.
+    pub fn run(&self, name: &str) -> RunBuilder {
+        self.session.run(name)
+    }
+
+    /// Closes the stream of this workspace with a synced close mark and returns its head. A later capture opens a new one.
+    pub fn close(&self) -> Result<Option<Head>> {
+        Ok(self.journal.close()?)
+    }
+
+    /// Lists all projects.
+    pub fn list_projects(&self) -> Result<ProjectList> {
+        self.ask(query::list_projects)
+    }
+
+    /// Lists all runs, or those of the project with this ref or name.
+    pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
+        self.ask(|store| query::list_runs(store, project))
+    }
+
+    /// Returns everything known about one run.
+    pub fn run_snapshot(&self, run: &str) -> Result<RunSnapshot> {
+        self.ask(|store| query::run_snapshot(store, run))
+    }
+
+    /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only series
+    /// of the metric.
+    pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
+        self.ask(|store| query::step_series(store, run, metric_key, stage))
+    }
+
+    /// Compares two runs.
+    pub fn compare_runs(&self, left: &str, right: &str) -> Result<RunComparison> {
+        self.ask(|store| compare::compare_runs(store, left, right))
+    }
+
+    /// Ranks runs by the last value of a metric, the best first. Without runs in the options, those of a project are ranked:
+    /// the one in the options, or else the project of this session.
+    pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
+        let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
+        let options = BestRunOptions { project, ..options };
+        self.ask(|store| compare::select_best_run(store, metric_key, &options))
+    }
+
+    /// Walks over the lineage of a run, stage or artifact, named by its ref, up to `depth_max` edges far.
+    pub fn traverse_lineage(
+        &self,
+        subject: &str,
+        direction: Direction,
+        depth_max: usize,
+    ) -> Result<LineageTraversal> {
+        self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
+    }
+
+    /// Builds the report on one run.
+    pub fn build_snapshot_report(&self, run: &str) -> Result<ReportDocument> {
+        Ok(report::snapshot_report(&self.run_snapshot(run)?))
+    }
+
+    /// Builds the report on two runs.
+    pub fn build_run_report(&self, left: &str, right: &str) -> Result<ReportDocument> {
+        Ok(report::comparison_report(&self.compare_runs(left, right)?))
+    }
+
+    /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
+    pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
+        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
+    }
+
+    /// Discards the projections and derives them from the log again.
+    pub fn rebuild(&self, options: RebuildOptions<'_>) -> Result<RebuildReport> {
+        if !self.writes.tables {
+            return Err(Error::ReadOnly { what: "the tables" });
+        }
+        Ok(rebuild::rebuild(&self.store, options)?)
+    }
+
+    /// Returns an error if the log or the bodies are read-only.
+    pub(super) fn check_writes(&self) -> Result<()> {
+        for (is_allowed, what) in
+            [(self.writes.log, "the log"), (self.writes.bodies, "the bodies of artifacts")]
+        {
+            if !is_allowed {
+                return Err(Error::ReadOnly { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies bodies and streams of the workspace at `from` into this one. The other workspace is only read. A second merge of
+    /// the same workspace changes nothing.
+    pub fn merge(&self, from: impl AsRef<Path>, settings: MergeSettings<'_>) -> Result<MergeReport> {
+        self.check_writes()?;
+        let other = Paths::new(from.as_ref());
+        prepare(self.storage.as_ref(), &other, Create { workspace: false, tables: false })?;
+        let logs = MergeOptions {
+            segment_bytes_max: self.segment_bytes_max,
+            ..MergeOptions::new(DOMAIN, &other.log(), &self.paths.log(), &self.paths.quarantine())
+        };
+        let bodies =
+            |paths: &Paths| BlobStore::new(Arc::clone(&self.storage), paths.objects(), paths.staging());
+        Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
+    }
+
+    /// Returns the digest of all tables, and notes on entries missing in the log. Equal entries give equal digests.
+    pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
+        self.ask(|store| {
+            let notes = store.read(|view| Ok::<_, store::Error>(view.notes()))?;
+            Ok::<_, store::Error>((store.digest()?, notes))
+        })
+    }
+
+    /// Lists the streams of the log. Reads the whole log.
+    pub fn log_streams(&self) -> Result<Vec<StreamRow>> {
+        Ok(inspect::list(&self.storage, &self.paths.log())?)
+    }
+
+    /// Returns all readable entries of the log, stream by stream, and a note for every gap. `stream` selects one stream by its
+    /// id or an unambiguous beginning of it.
+    pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
+        let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
+        Ok(items.map(|item| item.map_err(Error::from)))
+    }
+}
+
+/// Options of [`Contexta::merge`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct MergeSettings<'a> {
+    /// Receiver of the bytes of the other log that are done, and of their total.
+    pub progress: Progress<'a>,
+}
+
+impl Options {
+    /// Opens the workspace.
+    pub fn open(self) -> Result<Contexta> {
+        let storage = self.storage.unwrap_or_else(OsStorage::shared);
+        let paths = self.paths;
+        let create = Create { workspace: self.create, tables: self.create_tables };
+        prepare(storage.as_ref(), &paths, create)?;
+        let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
+        let segment_bytes_max = self.log.segment_bytes_max;
+        let log = Log::new(Arc::clone(&storage), paths.log(), self.log);
+        let journal = Arc::new(Journal::new(log, blobs.clone()));
+        let projections = self.projections.unwrap_or_else(|| paths.projections());
+        let exists_already =
+            || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
+        let publish = self.publish && (self.create_tables || exists_already()?);
+        let spill = if publish { Some(projections.clone()) } else { self.temporary };
+        let projector_options = ProjectorOptions { publish, spill, ..ProjectorOptions::new(DOMAIN) };
+        let projector = Projector::new(
+            Arc::clone(&storage),
+            ProjectorPaths { log: paths.log(), generations: projections },
+            projector_options,
+            crate::projections::all(),
+        );
+        let capture = self.capture;
+        let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
+        let session = Session::new(Arc::clone(&journal), capture)?;
+        let store = Store::new(projector, blobs);
+        Ok(Contexta {
+            storage,
+            paths,
+            journal,
+            session,
+            store,
+            segment_bytes_max,
+            writes: Writes { tables: publish, log, bodies },
+        })
+    }
+}
+
+/// Returns the note for buffered captures that could not be written to the log.
+fn buffer_not_flushed(e: &store::Error) -> Note {
+    let source = std::error::Error::source(e).map(|source| format!(": {source}")).unwrap_or_default();
+    let message = format!("captures buffered in this process could not be written to the log: {e}{source}");
+    Note::new(Severity::Error, "batch_not_handed_over", message)
+}

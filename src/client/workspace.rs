@@ -1,0 +1,67 @@
+//! Creation and recognition of a workspace on disk.
+
+use crate::client::error::{Error, Result, engine_io};
+use crate::client::paths::Paths;
+use crate::config;
+use crate::engine::entry::StreamId;
+use crate::engine::storage::{DirEntry, Storage, exists};
+use std::io;
+
+/// The directories that may be created if they do not exist.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Create {
+    /// The workspace itself.
+    pub(super) workspace: bool,
+    /// The directory of the projections.
+    pub(super) tables: bool,
+}
+
+/// Checks that the paths belong to a workspace, or creates one if `create` allows it and the paths hold nothing else.
+/// Several processes may do so at once, and each completes a workspace that another one left incomplete.
+pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
+    let root = paths.root();
+    let wrap = |e| engine_io("inspect", root, e);
+    if is_workspace(storage, paths).map_err(wrap)? {
+        return Ok(());
+    }
+    // The place of the log, in the workspace or named by the settings, is occupied by something else.
+    if exists(storage, &paths.log()).map_err(wrap)? {
+        return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
+    }
+    if exists(storage, root).map_err(wrap)? {
+        let names = paths.names();
+        // The configuration file may be older than the workspace.
+        let is_own = |entry: &DirEntry| match entry.is_dir {
+            true => names.contains(&entry.name),
+            false => entry.name == config::FILE_NAME,
+        };
+        let is_dir = storage.info(root).map_err(wrap)?.is_dir;
+        let is_begun = is_dir && storage.list(root).map_err(wrap)?.iter().all(is_own);
+        if !(create.workspace && is_begun) {
+            return Err(Error::NotAWorkspace { path: root.to_path_buf() });
+        }
+    } else if !create.workspace {
+        return Err(Error::WorkspaceNotFound { path: root.to_path_buf() });
+    }
+    for dir in paths.all() {
+        if dir == paths.projections() && !create.tables {
+            continue;
+        }
+        storage.create_dir_all(&dir).map_err(|e| engine_io("create", &dir, e))?;
+    }
+    Ok(())
+}
+
+/// Reports whether the paths belong to a workspace. A directory `log` is no proof (`/var` has one): the other directories
+/// must exist beside it, or it must contain nothing but streams.
+fn is_workspace(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
+    let log = paths.log();
+    if !exists(storage, &log)? || !storage.info(&log)?.is_dir {
+        return Ok(false);
+    }
+    if exists(storage, &paths.objects())? && exists(storage, &paths.projections())? {
+        return Ok(true);
+    }
+    let is_stream = |name: &str| name.parse::<StreamId>().is_ok();
+    Ok(storage.list(&log)?.iter().all(|entry| entry.is_dir && is_stream(&entry.name)))
+}

@@ -1,0 +1,60 @@
+//! The catalogue of settings.
+
+use crate::config::limit::Limit;
+use crate::config::unified::UnifiedConfig;
+use crate::config::value::ConfigValue;
+use crate::config::variables::variable_of;
+use std::sync::LazyLock;
+
+/// The description of one setting.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Key {
+    /// The dotted name.
+    pub name: &'static str,
+    /// The environment variable that sets it, if one can.
+    pub variable: Option<String>,
+    /// The values that it takes, in words.
+    pub takes: String,
+    /// The range of values, in words.
+    pub range: Option<String>,
+    /// The default; for a derived path, relative to the current directory.
+    pub default: ConfigValue,
+    /// The purpose.
+    pub doc: &'static str,
+    /// True for an optional setting, and for a path that is derived while it is not set.
+    pub nullable: bool,
+    /// The setting that a path is derived from while it is not set.
+    pub derived_from: Option<&'static str>,
+    /// True for a directory or file.
+    pub is_path: bool,
+    /// The only value that it takes.
+    pub only: Option<&'static str>,
+}
+
+/// Every setting, in order.
+pub fn keys() -> &'static [Key] {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+        let defaults = UnifiedConfig::default().settings();
+        let mut defaults = defaults.into_iter().map(|(_, value)| value);
+        let mut keys = Vec::new();
+        UnifiedConfig::default().each(|field| {
+            let limit = field.rule.limit;
+            let derived_from = if let Limit::Under(from, _) = limit { Some(from) } else { None };
+            keys.push(Key {
+                name: field.key,
+                variable: variable_of(field.key),
+                takes: if derived_from.is_some() { "a path".to_owned() } else { field.leaf.kind() },
+                range: field.rule.words(),
+                default: defaults.next().unwrap_or(ConfigValue::Null),
+                doc: field.doc.trim(),
+                nullable: field.leaf.nullable(),
+                derived_from,
+                is_path: field.leaf.is_path(),
+                only: if let Limit::Only(only) = limit { Some(only) } else { None },
+            });
+        });
+        keys
+    });
+    &KEYS
+}

@@ -1,0 +1,94 @@
+//! The range of a setting's value.
+
+use crate::config::value::ConfigValue;
+
+/// The code of a value that a setting does not take.
+pub(super) const INVALID_VALUE: &str = "invalid_config_value";
+
+/// A condition on a value beyond its type.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Limit {
+    /// No condition.
+    Any,
+    /// Not only white space.
+    Filled,
+    /// An integer of this range, both ends included.
+    Int(i128, i128),
+    /// A number above the first, up to the second.
+    Above(f64, f64),
+    /// A number of this range, both ends included.
+    Float(f64, f64),
+    /// Exactly one ASCII character.
+    OneAscii,
+    /// This value and no other, for a setting that has several values in the Python package contexta 1.0.0.
+    Only(&'static str),
+    /// A path that is derived while it is not set: the setting of this key, and this name under it.
+    Under(&'static str, &'static str),
+}
+
+/// A limit, and the code of a value outside of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Rule {
+    pub(super) limit: Limit,
+    pub(super) code: &'static str,
+}
+
+impl Rule {
+    pub(super) const fn new(limit: Limit) -> Rule {
+        Rule { limit, code: INVALID_VALUE }
+    }
+
+    /// The same rule with the code of the store that the setting belongs to.
+    pub(super) const fn coded(self, code: &'static str) -> Rule {
+        Rule { code, ..self }
+    }
+
+    pub(super) fn holds(&self, value: &ConfigValue) -> bool {
+        match (self.limit, value) {
+            (Limit::Only(only), value) => value.to_string() == only,
+            (_, ConfigValue::Null) => true,
+            (Limit::Filled, ConfigValue::Text(text)) => !text.trim().is_empty(),
+            (Limit::Int(min, max), ConfigValue::Int(n)) => (min..=max).contains(n),
+            (Limit::Above(min, max), ConfigValue::Float(x)) => *x > min && *x <= max,
+            (Limit::Float(min, max), ConfigValue::Float(x)) => (min..=max).contains(x),
+            (Limit::OneAscii, ConfigValue::Text(text)) => {
+                text.len() == 1 && !matches!(text.as_str(), "\n" | "\r" | "\"")
+            }
+            _ => true,
+        }
+    }
+
+    /// The limit in words, to follow the words of the type.
+    pub(super) fn words(&self) -> Option<String> {
+        match self.limit {
+            Limit::Any | Limit::Under(..) => None,
+            Limit::Filled => Some("not blank".to_owned()),
+            Limit::Int(min, max) => Some(format!("from {min} to {max}")),
+            Limit::Above(min, max) => Some(format!("above {min}, up to {max}")),
+            Limit::Float(min, max) => Some(format!("from {min} to {max}")),
+            Limit::OneAscii => Some("one ASCII character, no quote or line end".to_owned()),
+            Limit::Only(only) => Some(format!("only `{only}`")),
+        }
+    }
+}
+
+pub(super) const fn any() -> Rule {
+    Rule::new(Limit::Any)
+}
+
+pub(super) const fn filled() -> Rule {
+    Rule::new(Limit::Filled)
+}
+
+pub(super) const fn only(word: &'static str) -> Rule {
+    Rule::new(Limit::Only(word))
+}
+
+pub(super) const fn int(min: i128, max: i128) -> Rule {
+    Rule::new(Limit::Int(min, max))
+}
+
+/// The rule of a path that is derived while it is not set.
+pub(super) const fn under(key: &'static str, name: &'static str) -> Rule {
+    Rule::new(Limit::Under(key, name))
+}

@@ -1,0 +1,61 @@
+//! Loaded settings and their sources.
+
+use crate::config::choice::Overlay;
+use crate::config::error::{ConfigError, ConfigWarning};
+use crate::config::places::Places;
+use crate::config::source::Source;
+use crate::config::unified::UnifiedConfig;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Settings and the source of each value.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct LoadedConfig {
+    /// The settings; every path that is set is absolute.
+    pub config: UnifiedConfig,
+    /// Settings that may be mistakes.
+    pub warnings: Vec<ConfigWarning>,
+    /// The overlays that were applied, in order.
+    pub overlays: Vec<Overlay>,
+    /// The file that was read.
+    pub file: Option<PathBuf>,
+    /// The file that would have been read if it existed.
+    pub looked_for: Option<PathBuf>,
+    pub(super) sources: Sources,
+    pub(super) places: Places,
+}
+
+pub(super) type Sources = BTreeMap<&'static str, Source>;
+
+impl LoadedConfig {
+    /// The source of the value of this key.
+    pub fn source(&self, key: &str) -> &Source {
+        self.sources.get(key).unwrap_or(&Source::Default)
+    }
+
+    /// Tells whether a source set the value: it is neither a default nor derived.
+    pub fn is_set(&self, key: &str) -> bool {
+        !matches!(self.source(key), Source::Default | Source::Derived(_))
+    }
+}
+
+/// Settings as far as they can be used, and everything that is wrong with them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CheckedConfig {
+    /// The settings without the values that were refused.
+    pub loaded: LoadedConfig,
+    /// The problems, in the order of the sources; at most a hundred.
+    pub problems: Vec<ConfigError>,
+}
+
+impl CheckedConfig {
+    /// The settings, or the first problem.
+    pub fn into_result(self) -> Result<LoadedConfig, ConfigError> {
+        match self.problems.into_iter().next() {
+            Some(first) => Err(first),
+            None => Ok(self.loaded),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The error for a value that a setting does not take.
+
+use crate::config::error::ConfigError;
+use crate::config::field::Field;
+use crate::config::limit::{INVALID_VALUE, Limit};
+use crate::config::quote::quoted;
+use crate::config::source::Source;
+use crate::config::value::ConfigValue;
+
+/// The error that the setting does not take the value.
+pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
+    // The code of a store is for values of the right type that it would refuse.
+    let number = match value {
+        ConfigValue::Int(_) => true,
+        ConfigValue::Text(text) => text.trim().parse::<i128>().is_ok(),
+        _ => false,
+    };
+    let text = matches!((field.rule.limit, value), (Limit::Only(_), ConfigValue::Text(_)));
+    let typed = text || number && matches!(field.rule.limit, Limit::Int(..));
+    let words = field.rule.words();
+    let expected = match (field.rule.limit, words) {
+        (Limit::Only(only), _) => format!("`{only}` and nothing else"),
+        (Limit::Under(..), _) => "a path".to_owned(),
+        (_, Some(words)) => format!("{}, {words}", field.leaf.kind()),
+        (_, None) => field.leaf.kind(),
+    };
+    ConfigError::InvalidValue {
+        code: if typed { field.rule.code } else { INVALID_VALUE },
+        key: field.key.to_owned(),
+        value: quoted(value),
+        expected,
+        source_of: source,
+    }
+}

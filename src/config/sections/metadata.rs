@@ -1,0 +1,21 @@
+//! The tables that are derived from the log.
+
+use crate::config::limit::{any, only, under};
+use crate::config::section::sections;
+use std::path::PathBuf;
+
+sections! {
+    /// The tables that are derived from the log.
+    "metadata." MetadataStoreConfig {
+        /// Storage engine of the tables.
+        storage_adapter: String = "redb".to_owned(), only("redb").coded("metadata_store_invalid_adapter");
+        /// Directory of the tables.
+        database_path: Option<PathBuf> = None, under("workspace.metadata_path", "");
+        /// Create that directory if it is missing; without it the tables are kept in memory.
+        auto_create: bool = true, any();
+        /// Leave the tables on disk unchanged.
+        read_only: bool = false, any();
+        /// Rebuild tables of an older version automatically.
+        auto_migrate: bool = false, any();
+    }
+}

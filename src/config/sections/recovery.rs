@@ -1,0 +1,26 @@
+//! Backup, restore and replay.
+
+use crate::config::choice::ReplayMode;
+use crate::config::limit::{any, under};
+use crate::config::section::sections;
+use std::path::PathBuf;
+
+const ROOT: &str = "workspace.root_path";
+
+sections! {
+    /// Backup, restore and replay.
+    "recovery." RecoveryConfig {
+        /// Directory for records that could not be delivered yet.
+        outbox_root: Option<PathBuf> = None, under(ROOT, "recovery/outbox");
+        /// Directory for backups that are given no other path.
+        backup_root: Option<PathBuf> = None, under(ROOT, "recovery/backups");
+        /// Directory in which a restore is prepared.
+        restore_staging_root: Option<PathBuf> = None, under(ROOT, "recovery/staging");
+        /// Treatment of records that a replay cannot deliver.
+        replay_mode_default: ReplayMode = ReplayMode::Tolerant, any();
+        /// Refuse to apply an operation without a plan.
+        require_plan_before_apply: bool = true, any();
+        /// Back up the data that a restore replaces.
+        create_backup_before_restore: bool = true, any();
+    }
+}

@@ -1,0 +1,50 @@
+//! The settings of a configuration as a list, and the check of their ranges.
+
+use crate::config::directories::paths;
+use crate::config::error::ConfigError;
+use crate::config::limit::Limit;
+use crate::config::refusal::refused;
+use crate::config::source::Source;
+use crate::config::unified::UnifiedConfig;
+use crate::config::value::ConfigValue;
+use std::path::Path;
+
+impl UnifiedConfig {
+    /// Every setting with its value, in order. A path that is not set has the value that is derived for it.
+    pub fn settings(&self) -> Vec<(&'static str, ConfigValue)> {
+        let paths = paths(self);
+        let mut all = Vec::new();
+        self.clone().each(|field| {
+            let shown = match (field.rule.limit, paths.get(field.key)) {
+                (Limit::Under(..), Some(path)) => shown(path),
+                _ => field.leaf.shown(),
+            };
+            all.push((field.key, shown));
+        });
+        all
+    }
+
+    /// The value of the setting of this key, as [`UnifiedConfig::settings`] gives it.
+    pub fn setting(&self, key: &str) -> Option<ConfigValue> {
+        self.settings().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
+    }
+
+    /// Checks every value against its range, because code can assign any value to a field. Errors: the first value
+    /// that is outside of its range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let mut wrong = None;
+        self.clone().each(|field| {
+            let value = field.leaf.shown();
+            let derived = matches!(field.rule.limit, Limit::Under(..));
+            let empty = derived && value == ConfigValue::Text(String::new());
+            if wrong.is_none() && (empty || !field.rule.holds(&value) || !field.leaf.read(&value)) {
+                wrong = Some(refused(&field, &value, Source::Config));
+            }
+        });
+        wrong.map_or(Ok(()), Err)
+    }
+}
+
+fn shown(path: &Path) -> ConfigValue {
+    ConfigValue::Text(path.display().to_string())
+}

@@ -1,0 +1,23 @@
+//! Names of environment variables.
+
+/// The beginning of the names of all variables.
+pub const PREFIX: &str = "CONTEXTA_";
+/// Selects the profile.
+pub const PROFILE: &str = "CONTEXTA_PROFILE";
+/// Selects the overlays.
+pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
+/// The workspace; stronger than `CONTEXTA_WORKSPACE_ROOT_PATH`.
+pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
+/// Variables with another purpose than settings: they are ignored without a warning.
+pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
+/// Settings that no variable can set, and the way to set them.
+pub(super) const FIXED: [(&str, &str); 2] = [
+    ("CONTEXTA_CONFIG_VERSION", "write config_version into the configuration file"),
+    ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),
+];
+
+/// The variable that sets the setting of this key, unless none can.
+pub(super) fn variable_of(key: &str) -> Option<String> {
+    let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
+    FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)
+}

@@ -1,0 +1,72 @@
+//! The error of this floor: code, field, message.
+
+use crate::contract::error::code::ErrorCode;
+
+/// The error of a value that breaks a rule of the contract.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", field.as_ref().map(|f| format!("{f}: ")).unwrap_or_default())]
+pub struct ContractError {
+    /// The code of the rule.
+    pub code: ErrorCode,
+    /// The field, if the error is about one.
+    pub field: Option<String>,
+    /// The message.
+    pub message: String,
+}
+
+/// Greatest length of a message. Messages quote values from outside, which can be megabytes long.
+const MESSAGE_BYTES_MAX: usize = 512;
+
+/// Cuts a text to the greatest length of a message, between characters.
+pub(crate) fn bounded(mut text: String) -> String {
+    if text.len() > MESSAGE_BYTES_MAX {
+        let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(cut);
+        text.push('\u{2026}');
+    }
+    text
+}
+
+impl ContractError {
+    /// An error about no field in particular. A long message is cut.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> ContractError {
+        ContractError { code, field: None, message: bounded(message.into()) }
+    }
+
+    /// An error about a field. A long message is cut.
+    pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> ContractError {
+        ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
+    }
+
+    /// Returns the same error with this field, if it has none yet.
+    pub fn at(mut self, field: &str) -> ContractError {
+        self.field.get_or_insert_with(|| field.to_owned());
+        self
+    }
+
+    /// A hint at the way out.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self.code {
+            ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {
+                Some("a ref is kind:value, such as run:project.run or artifact:project.run.key")
+            }
+            ErrorCode::RefValue | ErrorCode::Component => Some(
+                "components are lower-case letters and digits with single dashes between, at most 63 long",
+            ),
+            ErrorCode::MetricKey | ErrorCode::EventKey => {
+                Some("keys are lower-case words of letters, digits, _ and -, joined by . or /")
+            }
+            ErrorCode::Timestamp => Some("write times as 2024-01-31T12:00:00Z"),
+            _ => None,
+        }
+    }
+}
+
+/// The result of a check.
+pub type Result<T> = std::result::Result<T, ContractError>;
+
+impl From<std::convert::Infallible> for ContractError {
+    fn from(never: std::convert::Infallible) -> ContractError {
+        match never {}
+    }
+}

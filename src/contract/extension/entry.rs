@@ -1,0 +1,154 @@
+//! The registration of one namespace.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::extension::namespace::{RESERVED, check_key, check_namespace};
+use crate::contract::extension::ownership::{ExtensionOwner, ExtensionOwnership};
+use crate::contract::extension::target::ExtensionTarget;
+use crate::contract::json::canonical::Canonical;
+use crate::contract::json::value::Value;
+use crate::contract::rules::token::{EXT_KEY, LOWER_SNAKE, OWNER};
+use crate::contract::space::trim;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The registration of one namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExtensionRegistryEntry {
+    pub(super) namespace: String,
+    ownership_class: ExtensionOwnership,
+    pub(super) owner_slug: String,
+    status: String,
+    pub(super) target_models: BTreeSet<ExtensionTarget>,
+    pub(super) readonly_fields: BTreeSet<String>,
+    pub(super) field_specs: Option<BTreeMap<String, String>>,
+    notes: Option<String>,
+}
+
+impl ExtensionRegistryEntry {
+    /// Makes the registration of a namespace with status `active`: its owner, and the models that it is allowed on.
+    pub fn new(
+        namespace: &str,
+        owner: ExtensionOwner,
+        target_models: impl IntoIterator<Item = ExtensionTarget>,
+    ) -> Result<ExtensionRegistryEntry> {
+        let ExtensionOwner { class: ownership_class, slug: owner_slug } = owner;
+        check_namespace(namespace)?;
+        let first = namespace.split('.').next().unwrap_or_default();
+        let allowed = match ownership_class {
+            ExtensionOwnership::Private => !RESERVED.contains(&first),
+            ExtensionOwnership::Core => first == "contexta",
+            class => first == class.as_str(),
+        };
+        if !allowed {
+            let message = format!("{namespace} cannot be a namespace of class {ownership_class}");
+            return Err(ContractError::field(ErrorCode::RegistryNamespace, "namespace", message));
+        }
+        if !OWNER.matches(&owner_slug) {
+            let message = format!("{owner_slug:?} is not an owner: lower-case letters, digits and -");
+            return Err(ContractError::field(ErrorCode::RegistryOwner, "owner_slug", message));
+        }
+        let target_models: BTreeSet<ExtensionTarget> = target_models.into_iter().collect();
+        if target_models.is_empty() {
+            let message = "the list of models is empty; name at least one";
+            return Err(ContractError::field(ErrorCode::RegistryTargets, "target_models", message));
+        }
+        Ok(ExtensionRegistryEntry {
+            namespace: namespace.to_owned(),
+            ownership_class,
+            owner_slug,
+            status: "active".to_owned(),
+            target_models,
+            readonly_fields: BTreeSet::new(),
+            field_specs: None,
+            notes: None,
+        })
+    }
+
+    /// Sets the status: lower-case letters, digits and `_`.
+    pub fn status(mut self, status: &str) -> Result<ExtensionRegistryEntry> {
+        if !LOWER_SNAKE.matches(status) {
+            let message = format!("{status:?} is not a status: lower-case letters, digits and _");
+            return Err(ContractError::field(ErrorCode::RegistryStatus, "status", message));
+        }
+        self.status = status.to_owned();
+        Ok(self)
+    }
+
+    /// Declares all fields: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and `any` are
+    /// checked; other words are documentation.
+    pub fn field_specs(
+        mut self,
+        specs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<ExtensionRegistryEntry> {
+        let fail = |message| ContractError::field(ErrorCode::RegistrySpecs, "field_specs", message);
+        let mut normalized = BTreeMap::new();
+        for (key, spec) in specs {
+            let spec = trim(&spec);
+            if !EXT_KEY.matches(&key) || spec.is_empty() {
+                return Err(fail(format!("{key:?} is not a key with a spec")));
+            }
+            normalized.insert(key, spec.to_owned());
+        }
+        self.field_specs = Some(normalized);
+        self.check_readonly()
+    }
+
+    /// Sets the fields that cannot be changed once they have a value.
+    pub fn readonly_fields(
+        mut self,
+        keys: impl IntoIterator<Item = String>,
+    ) -> Result<ExtensionRegistryEntry> {
+        self.readonly_fields = keys.into_iter().collect();
+        for key in &self.readonly_fields {
+            check_key("readonly_fields", key)?;
+        }
+        self.check_readonly()
+    }
+
+    fn check_readonly(self) -> Result<ExtensionRegistryEntry> {
+        let Some(specs) = &self.field_specs else { return Ok(self) };
+        match self.readonly_fields.iter().find(|key| !specs.contains_key(*key)) {
+            None => Ok(self),
+            Some(key) => {
+                let message = format!("the field specs do not declare {key}");
+                Err(ContractError::field(ErrorCode::RegistryReadonly, "readonly_fields", message))
+            }
+        }
+    }
+
+    /// Adds notes for people; a blank text removes them.
+    pub fn notes(mut self, notes: &str) -> ExtensionRegistryEntry {
+        self.notes = Some(trim(notes).to_owned()).filter(|n| !n.is_empty());
+        self
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The owner.
+    pub fn owner_slug(&self) -> &str {
+        &self.owner_slug
+    }
+
+    /// The class of the owner.
+    pub fn ownership_class(&self) -> ExtensionOwnership {
+        self.ownership_class
+    }
+}
+
+impl Canonical for ExtensionRegistryEntry {
+    fn to_value(&self) -> Value {
+        Value::map([
+            ("namespace", self.namespace.as_str().into()),
+            ("ownership_class", self.ownership_class.into()),
+            ("owner_slug", self.owner_slug.as_str().into()),
+            ("status", self.status.as_str().into()),
+            ("target_models", Value::list(self.target_models.iter().copied())),
+            ("readonly_fields", Value::list(self.readonly_fields.iter().map(String::as_str))),
+            ("field_specs", self.field_specs.clone().map(Value::from).into()),
+            ("notes", self.notes.clone().into()),
+        ])
+    }
+}

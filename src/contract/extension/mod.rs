@@ -1,0 +1,20 @@
+//! Namespaced extra fields on models, and the registry of namespaces: owner, models, declared fields.
+//!
+//! Without a registry only the form of a field set is checked. With one, a field set must be registered for its
+//! model, and its fields must be declared. Private namespaces that are not registered pass with a warning.
+
+pub(crate) mod entry;
+mod entry_reader;
+pub(crate) mod field_set;
+mod field_set_reader;
+pub(crate) mod namespace;
+pub(crate) mod ownership;
+pub(crate) mod registry;
+pub(crate) mod target;
+
+pub use entry::ExtensionRegistryEntry;
+pub use field_set::{ExtensionFieldSet, Readonly};
+pub use namespace::NAMESPACE_LEN_MAX;
+pub use ownership::{ExtensionOwner, ExtensionOwnership};
+pub use registry::{ExtensionRegistry, validate_extension_field_set};
+pub use target::ExtensionTarget;

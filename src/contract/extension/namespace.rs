@@ -1,0 +1,28 @@
+//! Namespaces of extensions, and the keys in them.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::rules::token::{EXT_KEY, EXT_NAMESPACE};
+
+/// Greatest length of a namespace.
+pub const NAMESPACE_LEN_MAX: usize = 128;
+
+/// First segments of namespaces that are not private.
+pub(super) const RESERVED: &[&str] = &["contexta", "compat", "adapter", "bridge", "plugin"];
+
+pub(super) fn check_namespace(text: &str) -> Result<()> {
+    if text.len() <= NAMESPACE_LEN_MAX && text.contains('.') && EXT_NAMESPACE.matches(text) {
+        return Ok(());
+    }
+    let message =
+        format!("{text:?} is not a namespace: two or more dotted lower-case words, at most 128 long");
+    Err(ContractError::field(ErrorCode::ExtensionNamespace, "namespace", message))
+}
+
+pub(super) fn check_key(field: &str, key: &str) -> Result<()> {
+    if EXT_KEY.matches(key) {
+        return Ok(());
+    }
+    let message = format!("{key:?} is not a field key: lower-case letters, digits and _");
+    Err(ContractError::field(ErrorCode::ExtensionFieldKey, field, message))
+}

@@ -1,0 +1,42 @@
+//! Models that extensions may be on.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::words::words;
+
+words! {
+    /// A model that can have extensions.
+    ExtensionTarget, "a target model", ErrorCode::RegistryTargets, {
+        /// A project.
+        Project = "project",
+        /// A run.
+        Run = "run",
+        /// A deployment.
+        DeploymentExecution = "deployment_execution",
+        /// A stage.
+        StageExecution = "stage_execution",
+        /// A batch.
+        BatchExecution = "batch_execution",
+        /// A sample.
+        SampleObservation = "sample_observation",
+        /// An operation.
+        OperationContext = "operation_context",
+        /// An environment snapshot.
+        EnvironmentSnapshot = "environment_snapshot",
+        /// The envelope of a record.
+        RecordEnvelope = "record_envelope",
+        /// The payload of an event; payloads have no extensions so far.
+        EventPayload = "event_payload",
+        /// The payload of a metric.
+        MetricPayload = "metric_payload",
+        /// The payload of a span.
+        TraceSpanPayload = "trace_span_payload",
+        /// The payload of a degraded record.
+        DegradedPayload = "degraded_payload",
+        /// A manifest.
+        ArtifactManifest = "artifact_manifest",
+        /// An edge.
+        LineageEdge = "lineage_edge",
+        /// A provenance record.
+        ProvenanceRecord = "provenance_record",
+    }
+}

@@ -1,0 +1,108 @@
+//! The sum of everything that can be captured.
+
+use crate::contract::error::contract_error::Result;
+use crate::contract::fact::any_record::AnyRecord;
+use crate::contract::fact::draft::RecordDraft;
+use crate::contract::fact::ended::Ended;
+use crate::contract::fact::import::Import;
+use crate::contract::fact::param::Param;
+use crate::contract::models::artifact::ArtifactManifest;
+use crate::contract::models::payload::degraded::DegradedPayload;
+use crate::contract::models::payload::event::EventPayload;
+use crate::contract::models::payload::family::RecordType;
+use crate::contract::models::payload::metric::MetricPayload;
+use crate::contract::models::payload::span::TraceSpanPayload;
+use crate::contract::models::record::observation::Observation;
+use crate::contract::object::Object;
+use crate::contract::refs::typed::{RecordRef, RunRef};
+use crate::contract::rules::valid::Valid;
+use crate::contract::time::Timestamp;
+
+/// A captured fact.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Fact {
+    /// An object, with everything known about it at that time.
+    Object(Object),
+    /// An artifact, and the BLAKE3 digest of its body if the body is in this workspace.
+    Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
+    /// The end of a run, stage, batch or deployment.
+    Ended(Ended),
+    /// A parameter of a run.
+    Param(Param),
+    /// An event.
+    Event(Valid<RecordDraft<EventPayload>>),
+    /// A metric.
+    Metric(Valid<RecordDraft<MetricPayload>>),
+    /// A span.
+    Span(Valid<RecordDraft<TraceSpanPayload>>),
+    /// A degraded marker.
+    Degraded(Valid<RecordDraft<DegradedPayload>>),
+    /// An import; the facts of another store that follow refer to it.
+    Import(Import),
+}
+
+impl<T> From<Valid<T>> for Fact
+where
+    Object: From<Valid<T>>,
+{
+    fn from(model: Valid<T>) -> Fact {
+        Fact::Object(model.into())
+    }
+}
+
+impl Fact {
+    /// The family of a record's fact; `None` if the fact is not a record.
+    pub fn family(&self) -> Option<RecordType> {
+        Some(match self {
+            Fact::Event(_) => RecordType::Event,
+            Fact::Metric(_) => RecordType::Metric,
+            Fact::Span(_) => RecordType::Span,
+            Fact::Degraded(_) => RecordType::Degraded,
+            _ => return None,
+        })
+    }
+
+    /// The observation of a record's fact, and its imported identity.
+    pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
+        Some(match self {
+            Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Metric(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Span(draft) => (&draft.observation, draft.identity.as_ref()),
+            Fact::Degraded(draft) => (&draft.observation, draft.identity.as_ref()),
+            _ => return None,
+        })
+    }
+
+    /// Makes the record, if the fact is one, with its imported identity or else the given one.
+    pub fn into_record(
+        self,
+        identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,
+    ) -> Result<Option<AnyRecord>> {
+        let Some(family) = self.family() else { return Ok(None) };
+        let Some((observation, imported)) = self.observation() else { return Ok(None) };
+        let (record_ref, at) = match imported {
+            Some(identity) => identity.clone(),
+            None => identity(&observation.run_ref, family)?,
+        };
+        Ok(Some(match self {
+            Fact::Event(draft) => AnyRecord::Event(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Metric(draft) => AnyRecord::Metric(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Span(draft) => AnyRecord::Span(Box::new(draft.into_record(record_ref, at)?)),
+            Fact::Degraded(draft) => AnyRecord::Degraded(Box::new(draft.into_record(record_ref, at)?)),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl AnyRecord {
+    /// Makes the fact that carries this record's ref and time of recording.
+    pub fn into_fact(self) -> Result<Fact> {
+        Ok(match self {
+            AnyRecord::Event(record) => Fact::Event(record.into_draft()?),
+            AnyRecord::Metric(record) => Fact::Metric(record.into_draft()?),
+            AnyRecord::Span(record) => Fact::Span(record.into_draft()?),
+            AnyRecord::Degraded(record) => Fact::Degraded(record.into_draft()?),
+        })
+    }
+}

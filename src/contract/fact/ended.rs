@@ -1,0 +1,45 @@
+//! The end of an execution.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::models::lifecycle::RunStatus;
+use crate::contract::refs::stable::StableRef;
+use crate::contract::time::Timestamp;
+
+/// The end of a run, stage, batch or deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    subject: StableRef,
+    status: RunStatus,
+    ended_at: Timestamp,
+}
+
+impl Ended {
+    /// The kinds of refs that have an end.
+    pub const KINDS: &'static [&'static str] = &["run", "stage", "batch", "deployment"];
+
+    /// Makes an end. Errors: refs of this kind have no end, or the status is open.
+    pub fn new(subject: StableRef, status: RunStatus, ended_at: Timestamp) -> Result<Ended> {
+        subject.check_shape()?;
+        if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {
+            let message = format!("{subject} cannot end as {status}");
+            return Err(ContractError::new(ErrorCode::StatusTransition, message));
+        }
+        Ok(Ended { subject, status, ended_at })
+    }
+
+    /// The run, stage, batch or deployment.
+    pub fn subject(&self) -> &StableRef {
+        &self.subject
+    }
+
+    /// The status at the end.
+    pub fn status(&self) -> RunStatus {
+        self.status
+    }
+
+    /// The time of the end.
+    pub fn ended_at(&self) -> Timestamp {
+        self.ended_at
+    }
+}

@@ -1,0 +1,18 @@
+//! The closed sum of everything that can be captured. The log gives a fact its place and time.
+//!
+//! Facts are small: the start of a run is one, its end another, a parameter a third. The state of an object is
+//! derived from all facts about it, so that two processes can capture into one run without knowing of each other.
+
+pub(crate) mod any_record;
+pub(crate) mod captured;
+pub(crate) mod draft;
+pub(crate) mod ended;
+pub(crate) mod import;
+pub(crate) mod param;
+
+pub use any_record::AnyRecord;
+pub use captured::Fact;
+pub use draft::RecordDraft;
+pub use ended::Ended;
+pub use import::{Import, ImportOrigin};
+pub use param::Param;

@@ -1,0 +1,11 @@
+//! Issues of a value: one issue, a report of all issues, and the collector that rules write into.
+
+pub(crate) mod collector;
+pub(crate) mod report;
+pub(crate) mod severity;
+pub(crate) mod validation_issue;
+
+pub use collector::Issues;
+pub use report::ValidationReport;
+pub use severity::Severity;
+pub use validation_issue::ValidationIssue;

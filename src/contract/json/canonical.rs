@@ -1,0 +1,16 @@
+//! Canonical form of a model.
+
+use crate::contract::error::contract_error::Result;
+use crate::contract::json::value::Value;
+use crate::contract::json::write;
+
+/// A type with a canonical JSON form.
+pub trait Canonical {
+    /// Returns the form as a value; absent members may be null.
+    fn to_value(&self) -> Value;
+
+    /// Returns the canonical text. Errors: a number that is not finite.
+    fn to_json(&self) -> Result<String> {
+        write::canonical(&self.to_value())
+    }
+}

@@ -1,0 +1,122 @@
+//! A JSON value.
+
+use crate::contract::json::limits::DIGITS_MAX;
+use std::collections::BTreeMap;
+
+/// The members of an object.
+pub type Members = BTreeMap<String, Value>;
+
+/// A JSON value. Integers and floats stay apart; an integer beyond 64 bits keeps its digits.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Bool(bool),
+    /// An integer of 64 bits.
+    Int(i64),
+    /// A larger integer: an optional minus, then digits without a leading zero.
+    Big(String),
+    /// A number with a fraction or exponent.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// An array.
+    List(Vec<Value>),
+    /// An object.
+    Map(BTreeMap<String, Value>),
+}
+
+impl Value {
+    /// An object of these members.
+    pub fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
+        Value::Map(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    }
+
+    /// A text: the display form of `value`.
+    pub fn text(value: impl ToString) -> Value {
+        Value::Text(value.to_string())
+    }
+
+    /// An array of these values.
+    pub fn list<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Value {
+        Value::List(values.into_iter().map(Into::into).collect())
+    }
+
+    /// Returns the reason why the strict reader could not read the value's JSON text back, if there is one: a number
+    /// that is not finite, digits that are not an integer, or nesting deeper than `depth`.
+    pub fn unwritable(&self, depth: usize) -> Option<&'static str> {
+        let digits = |text: &str| {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            digits.len() <= DIGITS_MAX
+                && digits.bytes().all(|b| b.is_ascii_digit())
+                && digits.bytes().next().is_some_and(|first| first != b'0')
+        };
+        let Some(below) = depth.checked_sub(1) else { return Some("is nested too deeply") };
+        match self {
+            Value::Float(f) if !f.is_finite() => Some("holds a number that is not finite"),
+            Value::Big(text) if !digits(text) => Some("holds digits that are no integer"),
+            Value::List(items) => items.iter().find_map(|item| item.unwritable(below)),
+            Value::Map(members) => members.values().find_map(|member| member.unwritable(below)),
+            _ => None,
+        }
+    }
+
+    /// Counts the values: this one and all in it.
+    pub fn count(&self) -> usize {
+        match self {
+            Value::List(items) => 1 + items.iter().map(Value::count).sum::<usize>(),
+            Value::Map(members) => 1 + members.values().map(Value::count).sum::<usize>(),
+            _ => 1,
+        }
+    }
+
+    /// Leaves out the members of objects that are null, at every depth, as the canonical text does.
+    pub fn drop_nulls(&mut self) {
+        match self {
+            Value::Map(members) => {
+                members.retain(|_, member| *member != Value::Null);
+                members.values_mut().for_each(Value::drop_nulls);
+            }
+            Value::List(items) => items.iter_mut().for_each(Value::drop_nulls),
+            _ => {}
+        }
+    }
+
+    /// The type of the value, in words.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a truth value",
+            Value::Int(_) | Value::Big(_) => "a whole number",
+            Value::Float(_) => "a number",
+            Value::Text(_) => "a text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "an object",
+        }
+    }
+
+    /// A member of an object.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        match self {
+            Value::Map(members) => members.get(key),
+            _ => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items, if it is an array.
+    pub fn as_list(&self) -> Option<&[Value]> {
+        match self {
+            Value::List(items) => Some(items),
+            _ => None,
+        }
+    }
+}

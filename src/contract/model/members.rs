@@ -1,0 +1,60 @@
+//! Reading the members of an object.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::{Members, Value};
+use crate::contract::model::field::Field;
+use crate::contract::rules::object::json_value;
+use crate::contract::version::is_newer;
+
+/// Takes a member. An absent one has the value `absent`; without such a value it is an error.
+pub(crate) fn take<T: Field>(
+    members: &mut Members,
+    name: &'static str,
+    code: ErrorCode,
+    absent: Option<T>,
+    issues: &mut Issues,
+) -> Option<T> {
+    match (members.remove(name), absent) {
+        (Some(value), _) => issues.within(name, |issues| T::read(value, code, issues)),
+        (None, None) => {
+            issues.error(ErrorCode::MissingField, name, format!("the member {name} is missing"));
+            None
+        }
+        (None, absent) => absent,
+    }
+}
+
+/// Tells whether the members have a newer minor version of the schema than this build.
+pub(crate) fn are_newer(members: &Members) -> bool {
+    members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
+}
+
+/// Notes members that this version of the schema does not have; a newer one may have them.
+pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
+    if issues.is_newer() {
+        return;
+    }
+    let is_known = |key: &String| known.iter().any(|names| names.contains(&key.as_str()));
+    let unknown: Vec<&str> = members.keys().filter(|key| !is_known(key)).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        let message = format!("{model} has no member {}", unknown.join(", "));
+        issues.error(ErrorCode::UnknownField, "", message);
+    }
+}
+
+/// Checks the members that a model keeps of a newer minor version: the model must have a newer version, and must not
+/// know them.
+pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
+    if unknown.is_empty() {
+        return;
+    }
+    refuse_unknown(model, unknown, &[], issues);
+    for (name, value) in unknown.iter_mut() {
+        if known.contains(&name.as_str()) {
+            issues.error(ErrorCode::UnknownField, "", format!("{name} is a known member of {model}"));
+        }
+        json_value(issues, name, value);
+    }
+    unknown.retain(|_, value| *value != Value::Null);
+}

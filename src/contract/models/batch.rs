@@ -1,0 +1,51 @@
+//! A batch of a stage.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
+use crate::contract::rules::place::{child_of, own_ref};
+use crate::contract::rules::token::name;
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+
+model! {
+    /// A unit of data that a stage worked through.
+    BatchExecution ("BatchExecution") {
+        /// `batch:P.R.S.B`
+        batch_execution_ref: BatchRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// Its stage.
+        stage_execution_ref: StageRef,
+        /// The last component of its ref.
+        batch_name: String,
+        /// The status.
+        status: RunStatus,
+        /// The start.
+        started_at: Timestamp,
+    } or {
+        /// The end; present if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the batches of the stage.
+        order_index: Option<u64> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(BatchExecution, "BatchExecution", BatchExecution);
+
+impl BatchExecution {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        name(issues, "batch_name", &mut self.batch_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        let stage = &self.stage_execution_ref;
+        child_of(issues, ErrorCode::ContextPrefix, "stage_execution_ref", stage, &self.run_ref);
+        own_ref(issues, "batch_execution_ref", &self.batch_execution_ref, stage, &self.batch_name);
+    }
+}

@@ -1,0 +1,72 @@
+//! A deployment.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::refs::stable::StableRef;
+use crate::contract::refs::typed::{ArtifactRef, DeploymentRef, EnvironmentRef, ProjectRef, RunRef};
+use crate::contract::rules::place::{child_of, own_ref, under};
+use crate::contract::rules::token::name;
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+
+model! {
+    /// A deployment of a result of a project.
+    DeploymentExecution ("DeploymentExecution") {
+        /// `deployment:P.D`
+        deployment_execution_ref: DeploymentRef,
+        /// Its project.
+        project_ref: ProjectRef,
+        /// The last component of its ref.
+        deployment_name: String,
+        /// The status.
+        status: RunStatus,
+        /// The start.
+        started_at: Timestamp,
+    } or {
+        /// The end; present if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the deployments of the project.
+        order_index: Option<u64> = None,
+        /// The run it comes from; of the same project.
+        run_ref: Option<RunRef> = None,
+        /// The deployed artifact; of the same project.
+        artifact_ref: Option<ArtifactRef> = None,
+        /// The environment; of the run if there is one, otherwise of the same project.
+        environment_snapshot_ref: Option<EnvironmentRef> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(DeploymentExecution, "DeploymentExecution", DeploymentExecution);
+
+fn same_project(issues: &mut Issues, field: &str, inner: &StableRef, project: &ProjectRef) {
+    under(issues, ErrorCode::ContextPrefix, field, inner, project);
+}
+
+impl DeploymentExecution {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        const PREFIX: ErrorCode = ErrorCode::ContextPrefix;
+        name(issues, "deployment_name", &mut self.deployment_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        let own = &self.deployment_execution_ref;
+        own_ref(issues, "deployment_execution_ref", own, &self.project_ref, &self.deployment_name);
+        if let Some(run) = &self.run_ref {
+            child_of(issues, PREFIX, "run_ref", run, &self.project_ref);
+        }
+        if let Some(artifact) = &self.artifact_ref {
+            same_project(issues, "artifact_ref", artifact, &self.project_ref);
+        }
+        if let Some(environment) = &self.environment_snapshot_ref {
+            match &self.run_ref {
+                Some(run) => child_of(issues, PREFIX, "environment_snapshot_ref", environment, run),
+                None => same_project(issues, "environment_snapshot_ref", environment, &self.project_ref),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Status of an execution, and the rule between status and end.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::time::Timestamp;
+use crate::contract::words::words;
+
+words! {
+    /// The status of a run, deployment, stage or batch.
+    RunStatus, "a status", ErrorCode::Status, {
+        /// Not ended yet, or its end was never recorded.
+        Open = "open",
+        /// Ended with success.
+        Completed = "completed",
+        /// Ended with failure.
+        Failed = "failed",
+        /// Ended by cancellation.
+        Cancelled = "cancelled",
+    }
+}
+
+/// Checks that an end is present if and only if the status is terminal, and is not before the start.
+pub(super) fn check_lifecycle(
+    issues: &mut Issues,
+    status: RunStatus,
+    started: Timestamp,
+    ended: Option<Timestamp>,
+) {
+    match (status, ended) {
+        (RunStatus::Open, Some(_)) => {
+            issues.error(ErrorCode::StatusTransition, "ended_at", "an open execution has no end");
+        }
+        (RunStatus::Open, None) => {}
+        (status, None) => {
+            let message = format!("an execution that is {status} needs an end");
+            issues.error(ErrorCode::StatusTransition, "ended_at", message);
+        }
+        (_, Some(ended)) if ended < started => {
+            let message = format!("the end {ended} is before the start {started}");
+            issues.error(ErrorCode::ContextTimeOrder, "ended_at", message);
+        }
+        _ => {}
+    }
+}

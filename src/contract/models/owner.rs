@@ -1,0 +1,22 @@
+//! The rule between a sample or operation and its run, stage and batch.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::refs::stable::StableRef;
+use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
+use crate::contract::rules::place::{child_of, own_ref};
+
+/// Checks that the stage is under the run, the batch under the stage, and the own ref under the innermost of them.
+pub(super) fn check_owner(
+    issues: &mut Issues,
+    (field, own, called): (&str, &StableRef, &str),
+    run: &RunRef,
+    stage: &StageRef,
+    batch: Option<&BatchRef>,
+) {
+    child_of(issues, ErrorCode::ContextPrefix, "stage_execution_ref", stage, run);
+    if let Some(batch) = batch {
+        child_of(issues, ErrorCode::ContextPrefix, "batch_execution_ref", batch, stage);
+    }
+    own_ref(issues, field, own, batch.map_or(&**stage, |batch| batch), called);
+}

@@ -1,0 +1,98 @@
+//! The payload of a metric.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Value;
+use crate::contract::model::declare::{model, part};
+use crate::contract::models::payload::family::{Payload, RecordType, check_shapes};
+use crate::contract::models::payload::metric_value::MetricValue;
+use crate::contract::refs::stable::StableRef;
+use crate::contract::rules::text::{optional_text, text_map};
+use crate::contract::rules::token::{DOT_SNAKE, KEY, LOWER_SNAKE, optional_token, token};
+use crate::contract::words::words;
+use std::collections::BTreeMap;
+
+words! {
+    /// The scope of a metric's value.
+    AggregationScope, "an aggregation scope", ErrorCode::Marker, {
+        /// The whole run.
+        Run = "run",
+        /// A stage.
+        Stage = "stage",
+        /// An operation.
+        Operation = "operation",
+        /// One step of training.
+        Step = "step",
+        /// A slice of the data.
+        Slice = "slice",
+    }
+}
+
+model! {
+    /// The payload of a metric.
+    MetricPayload ("MetricPayload") {
+        /// The key of the metric.
+        metric_key: String,
+        /// The number.
+        value: MetricValue,
+        /// The type of the number, such as `int`, `float` or `float64`.
+        value_type: String,
+    } or {
+        /// The step of training, as the user counts it.
+        step: Option<i64> = None,
+        /// The unit.
+        unit: Option<String> = None,
+        /// The scope.
+        aggregation_scope: AggregationScope = AggregationScope::Step,
+        /// The subject.
+        subject_ref: Option<StableRef> = None => RecordRef,
+        /// The slice of the data.
+        slice_ref: Option<String> = None,
+        /// Tags.
+        tags: BTreeMap<String, String> = BTreeMap::new(),
+        /// The way in which the value was summarised.
+        summary_basis: Option<String> = None,
+    }
+}
+
+part!(MetricPayload, "MetricPayload", RecordPayload, warnings);
+
+impl MetricPayload {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        token(issues, "metric_key", &mut self.metric_key, KEY, ErrorCode::MetricKey);
+        let unwritable = match &self.value {
+            MetricValue::Big(digits) => Value::Big(digits.as_ref().to_owned()).unwritable(1).is_some(),
+            _ => false,
+        };
+        if unwritable || !self.value.as_f64().is_finite() {
+            issues.error(ErrorCode::MetricValue, "value", format!("{} is not a finite number", self.value));
+        }
+        token(issues, "value_type", &mut self.value_type, LOWER_SNAKE, ErrorCode::ValueType);
+        optional_text(issues, "unit", &mut self.unit);
+        check_shapes(issues, "subject_ref", &self.subject_ref);
+        optional_token(issues, "slice_ref", &mut self.slice_ref, DOT_SNAKE, ErrorCode::SliceRef);
+        text_map(issues, "tags", &mut self.tags);
+        optional_token(
+            issues,
+            "summary_basis",
+            &mut self.summary_basis,
+            LOWER_SNAKE,
+            ErrorCode::SummaryBasis,
+        );
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        if self.unit.is_none() {
+            issues.warning(ErrorCode::UnitMissing, "unit", "the metric has no unit");
+        }
+        let whole = matches!(self.value, MetricValue::Int(_) | MetricValue::Big(_));
+        if self.value_type.starts_with("int") && !whole {
+            let message = format!("{} is not {}", self.value, self.value_type);
+            issues.warning(ErrorCode::ValueTypeMismatch, "value_type", message);
+        }
+    }
+}
+
+impl Payload for MetricPayload {
+    const RECORD_TYPE: RecordType = RecordType::Metric;
+}

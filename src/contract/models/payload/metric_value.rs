@@ -1,0 +1,133 @@
+//! The number that a metric holds.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::convert::as_written;
+use crate::contract::json::value::Value;
+use crate::contract::json::write;
+use crate::contract::model::field::Field;
+
+/// A measured number.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MetricValue {
+    /// A whole number.
+    Int(i64),
+    /// A finite number.
+    Float(f64),
+    /// A whole number beyond 64 bits: an optional minus, then digits.
+    Big(Box<str>),
+}
+
+impl MetricValue {
+    /// The value as a float; whole numbers beyond 2^53 are rounded. Finite in every valid metric.
+    pub fn as_f64(&self) -> f64 {
+        match self {
+            MetricValue::Int(n) => *n as f64,
+            MetricValue::Float(f) => *f,
+            MetricValue::Big(digits) => digits.parse().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// The type name that capture writes.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            MetricValue::Int(_) | MetricValue::Big(_) => "int",
+            MetricValue::Float(_) => "float",
+        }
+    }
+}
+
+impl std::fmt::Display for MetricValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MetricValue::Int(n) => n.fmt(f),
+            MetricValue::Float(x) => f.write_str(&write::float(*x)),
+            MetricValue::Big(digits) => f.write_str(digits),
+        }
+    }
+}
+
+impl From<MetricValue> for Value {
+    fn from(value: MetricValue) -> Value {
+        match value {
+            MetricValue::Int(n) => Value::Int(n),
+            MetricValue::Float(f) => Value::Float(f),
+            MetricValue::Big(digits) => Value::Big(digits.into()),
+        }
+    }
+}
+
+impl Field for MetricValue {
+    const CODE: ErrorCode = ErrorCode::MetricValue;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<MetricValue> {
+        match value {
+            Value::Int(n) => Some(MetricValue::Int(n)),
+            Value::Float(f) => Some(MetricValue::Float(f)),
+            Value::Big(digits) => Some(MetricValue::Big(digits.into())),
+            Value::Map(_) | Value::List(_) => {
+                let message = "a metric is one number: give each of several its own key, such as loss/train";
+                issues.error(code, "", message);
+                None
+            }
+            other => {
+                issues.error(code, "", format!("{} is not a number", other.type_name()));
+                None
+            }
+        }
+    }
+
+    fn write(&self) -> Value {
+        self.clone().into()
+    }
+}
+
+/// Implements the conversion of every number type without loss.
+macro_rules! metric_values {
+    ($($variant:ident: $($type:ty),*;)*) => {$($(
+        impl From<$type> for MetricValue {
+            fn from(value: $type) -> MetricValue { MetricValue::$variant(value.into()) }
+        }
+    )*)*};
+}
+
+metric_values! {
+    Int: i64, i32, i16, i8, u32, u16, u8;
+    Float: f64;
+}
+
+/// Converts by the shortest decimal digits of the float: 0.64, not 0.6399999856948853. It reads back to the same float.
+impl From<f32> for MetricValue {
+    fn from(value: f32) -> MetricValue {
+        MetricValue::Float(as_written(value))
+    }
+}
+
+/// Implements the conversion of whole numbers that can exceed 63 bits; they keep all digits.
+macro_rules! large_metric_values {
+    ($($type:ty),*) => {$(
+        impl From<$type> for MetricValue {
+            fn from(value: $type) -> MetricValue {
+                i64::try_from(value)
+                    .map_or_else(|_| MetricValue::Big(value.to_string().into()), MetricValue::Int)
+            }
+        }
+    )*};
+}
+
+large_metric_values!(u64, usize, isize);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_precision_number_is_what_its_digits_say() {
+        for (single, double) in [(0.64f32, 0.64), (1e-7, 1e-7), (-0.0, -0.0), (16_777_216.0, 16_777_216.0)] {
+            let value = MetricValue::from(single).as_f64();
+            assert_eq!((value.to_bits(), (value as f32).to_bits()), (f64::to_bits(double), single.to_bits()));
+        }
+        assert!(MetricValue::from(f32::NAN).as_f64().is_nan());
+        assert_eq!(MetricValue::from(u64::MAX).to_string(), u64::MAX.to_string());
+    }
+}

@@ -1,0 +1,22 @@
+//! The origin of a record.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::words::words;
+
+words! {
+    /// The origin of a record.
+    Origin, "an origin marker", ErrorCode::Marker, {
+        /// Captured by the user's code.
+        ExplicitCapture = "explicit_capture",
+        /// Captured by an integration.
+        AssistedCapture = "assisted_capture",
+        /// Captured by a wrapper around the user's program.
+        WrappedCapture = "wrapped_capture",
+        /// Imported from another store.
+        Imported = "imported",
+        /// Inferred.
+        Inferred = "inferred",
+        /// Made by a replay.
+        Replayed = "replayed",
+    }
+}

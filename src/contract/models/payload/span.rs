@@ -1,0 +1,90 @@
+//! The payload of a span.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Members;
+use crate::contract::model::declare::{model, part};
+use crate::contract::models::payload::family::{Payload, RecordType, check_shapes};
+use crate::contract::refs::stable::StableRef;
+use crate::contract::rules::object::json_map;
+use crate::contract::rules::text::{optional_text, text};
+use crate::contract::time::Timestamp;
+use crate::contract::words::words;
+
+words! {
+    /// The outcome of a span.
+    SpanStatus, "a span status", ErrorCode::Marker, {
+        /// Success.
+        Ok = "ok",
+        /// Failure.
+        Error = "error",
+        /// Cancelled.
+        Cancelled = "cancelled",
+        /// Stopped by a time limit.
+        Timeout = "timeout",
+    }
+}
+
+words! {
+    /// The kind of work of a span.
+    SpanKind, "a span kind", ErrorCode::Marker, {
+        /// An operation of the run.
+        Operation = "operation",
+        /// Work within an operation.
+        Internal = "internal",
+        /// Input or output.
+        Io = "io",
+        /// Communication with another machine.
+        Network = "network",
+        /// Another process.
+        Process = "process",
+    }
+}
+
+model! {
+    /// The payload of a span.
+    TraceSpanPayload ("TraceSpanPayload") {
+        /// The id of the span within its trace.
+        span_id: String,
+        /// The id of the trace.
+        trace_id: String,
+        /// The name of the work.
+        span_name: String,
+        /// The start.
+        started_at: Timestamp,
+        /// The end; not before the start.
+        ended_at: Timestamp,
+        /// The outcome.
+        status: SpanStatus,
+        /// The kind of work.
+        span_kind: SpanKind,
+    } or {
+        /// The parent span.
+        parent_span_id: Option<String> = None,
+        /// Other data.
+        attributes: Members = Members::new(),
+        /// Related refs, in order.
+        linked_refs: Vec<StableRef> = Vec::new() => RecordRef,
+    }
+}
+
+part!(TraceSpanPayload, "TraceSpanPayload", RecordPayload);
+
+impl TraceSpanPayload {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        if self.ended_at < self.started_at {
+            let message = format!("the end {} is before the start {}", self.ended_at, self.started_at);
+            issues.error(ErrorCode::RecordTimeOrder, "ended_at", message);
+        }
+        text(issues, "span_id", &mut self.span_id);
+        text(issues, "trace_id", &mut self.trace_id);
+        optional_text(issues, "parent_span_id", &mut self.parent_span_id);
+        text(issues, "span_name", &mut self.span_name);
+        json_map(issues, "attributes", &mut self.attributes);
+        check_shapes(issues, "linked_refs", &self.linked_refs);
+    }
+}
+
+impl Payload for TraceSpanPayload {
+    const RECORD_TYPE: RecordType = RecordType::Span;
+}

@@ -1,0 +1,72 @@
+//! The grounds of a lineage edge.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::refs::stable::StableRef;
+use crate::contract::refs::typed::{ArtifactRef, ProvenanceRef, RelationRef};
+use crate::contract::rules::token::{DOT_TOKEN, optional_token};
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+use crate::contract::words::words;
+
+words! {
+    /// The basis of a provenance record.
+    AssertionMode, "an assertion mode", ErrorCode::Marker, {
+        /// Given by the user.
+        Explicit = "explicit",
+        /// Imported from another store.
+        Imported = "imported",
+        /// Inferred.
+        Inferred = "inferred",
+        /// Made by a replay.
+        Replayed = "replayed",
+    }
+}
+
+model! {
+    /// The grounds of a lineage edge.
+    ProvenanceRecord ("ProvenanceRecord") {
+        /// `provenance:...`
+        provenance_ref: ProvenanceRef,
+        /// The edge.
+        relation_ref: RelationRef,
+        /// The basis.
+        assertion_mode: AssertionMode,
+        /// The time of the assertion.
+        asserted_at: Timestamp,
+    } or {
+        /// The context in which the edge came about.
+        formation_context_ref: Option<StableRef> = None,
+        /// The policy: a token, not a ref.
+        policy_ref: Option<String> = None,
+        /// An artifact with the evidence.
+        evidence_bundle_ref: Option<ArtifactRef> = None => RecordRef,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(ProvenanceRecord, "ProvenanceRecord", ProvenanceRecord, warnings);
+
+impl ProvenanceRecord {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        if let Some(context) = &self.formation_context_ref {
+            issues.take("formation_context_ref", context.check_shape());
+        }
+        optional_token(issues, "policy_ref", &mut self.policy_ref, DOT_TOKEN, ErrorCode::PolicyRef);
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        if self.policy_ref.is_none() {
+            issues.warning(ErrorCode::PolicyMissing, "policy_ref", "no policy is given");
+        }
+        if self.evidence_bundle_ref.is_none() {
+            let message = "no artifact with evidence is given";
+            issues.warning(ErrorCode::EvidenceBundleMissing, "evidence_bundle_ref", message);
+        }
+    }
+}

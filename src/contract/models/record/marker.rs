@@ -1,0 +1,36 @@
+//! Markers of completeness and degradation.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::words::words;
+
+words! {
+    /// Completeness of a record: how many of the expected fields were captured.
+    Completeness, "a completeness marker", ErrorCode::Marker, {
+        /// Every field.
+        Complete = "complete",
+        /// Some fields.
+        Partial = "partial",
+        /// A sample of the data.
+        Sampled = "sampled",
+        /// No field.
+        Absent = "absent",
+        /// Not known.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// A loss on the way to a record.
+    Degradation, "a degradation marker", ErrorCode::Marker, {
+        /// No loss.
+        None = "none",
+        /// A part of the capture failed.
+        PartialFailure = "partial_failure",
+        /// Capture was interrupted.
+        CaptureGap = "capture_gap",
+        /// An import lost data.
+        ImportLoss = "import_loss",
+        /// The record was converted from an older schema.
+        CompatibilityUpgrade = "compatibility_upgrade",
+    }
+}

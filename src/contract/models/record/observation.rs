@@ -1,0 +1,126 @@
+//! Observer, time and run of a record.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::{ExtensionFieldSet, normalize_sets};
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::model;
+use crate::contract::model::members::check_unknown;
+use crate::contract::models::payload::family::RecordType;
+use crate::contract::models::record::correlation::CorrelationRefs;
+use crate::contract::models::record::marker::{Completeness, Degradation};
+use crate::contract::models::record::surroundings::Surroundings;
+use crate::contract::refs::typed::{
+    BatchRef, DeploymentRef, OperationRef, RecordRef, RunRef, SampleRef, StageRef,
+};
+use crate::contract::rules::place::child_of;
+use crate::contract::rules::token::{DOT_TOKEN, token};
+use crate::contract::rules::valid::Rules;
+use crate::contract::rules::version::schema_version;
+use crate::contract::time::Timestamp;
+use crate::contract::version::{SCHEMA_VERSION, is_newer};
+
+model! {
+    /// Observer, time and run of a record: the part of the envelope that exists before the record has its place in
+    /// the log.
+    Observation ("RecordEnvelope") {
+        /// The time of observation.
+        observed_at: Timestamp,
+        /// The observer: a token such as `sdk.rust`.
+        producer_ref: String,
+        /// Its run.
+        run_ref: RunRef,
+    } or {
+        /// The deployment it belongs to; of the same project.
+        deployment_execution_ref: Option<DeploymentRef> = None,
+        /// The stage it belongs to.
+        stage_execution_ref: Option<StageRef> = None,
+        /// The batch it belongs to.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// The sample it belongs to.
+        sample_observation_ref: Option<SampleRef> = None,
+        /// The operation it belongs to.
+        operation_context_ref: Option<OperationRef> = None,
+        /// Names that connect the record with other tools.
+        correlation_refs: CorrelationRefs = CorrelationRefs::default(),
+        /// The completeness.
+        completeness_marker: Completeness = Completeness::Complete,
+        /// The loss on the way, if any.
+        degradation_marker: Degradation = Degradation::None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+/// The name of the envelope, as errors write it.
+pub(super) const ENVELOPE_NAME: &str = "RecordEnvelope";
+
+/// The members of the envelope in JSON.
+const ENVELOPE_MEMBERS: &[&str] = &[
+    "record_ref",
+    "record_type",
+    "recorded_at",
+    "observed_at",
+    "producer_ref",
+    "run_ref",
+    "deployment_execution_ref",
+    "stage_execution_ref",
+    "batch_execution_ref",
+    "sample_observation_ref",
+    "operation_context_ref",
+    "correlation_refs",
+    "completeness_marker",
+    "degradation_marker",
+    "schema_version",
+    "extensions",
+];
+
+impl Observation {
+    pub(crate) fn normalize(&mut self, family: RecordType, issues: &mut Issues) {
+        token(issues, "producer_ref", &mut self.producer_ref, DOT_TOKEN, ErrorCode::Producer);
+        schema_version(issues, &mut self.schema_version);
+        Surroundings {
+            run: &self.run_ref,
+            deployment: &self.deployment_execution_ref,
+            stage: &self.stage_execution_ref,
+            batch: &self.batch_execution_ref,
+            sample: &self.sample_observation_ref,
+            operation: &self.operation_context_ref,
+        }
+        .check(issues, ErrorCode::RecordPrefix, ErrorCode::RecordStage);
+        issues.within("correlation_refs", |issues| self.correlation_refs.normalize(issues));
+        normalize_sets(&mut self.extensions, issues);
+        check_unknown(ENVELOPE_NAME, &mut self.unknown, ENVELOPE_MEMBERS, issues);
+        self.check_markers(family, issues);
+    }
+
+    /// Checks the markers: only a degraded record may be absent, and it needs a degradation.
+    fn check_markers(&self, family: RecordType, issues: &mut Issues) {
+        if family == RecordType::Degraded {
+            if self.degradation_marker == Degradation::None {
+                let message = "a degraded record needs a degradation marker other than none";
+                issues.error(ErrorCode::DegradedGap, "degradation_marker", message);
+            }
+        } else if self.completeness_marker == Completeness::Absent {
+            let message = format!("a record of family {family} cannot be absent");
+            issues.error(ErrorCode::Absent, "completeness_marker", message);
+        }
+    }
+
+    /// Checks the record's own ref and time of recording against the observation.
+    pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
+        if recorded_at < self.observed_at {
+            let message = format!(
+                "the time of recording {recorded_at} is before the time of observation {}",
+                self.observed_at
+            );
+            issues.error(ErrorCode::RecordTimeOrder, "recorded_at", message);
+        }
+        child_of(issues, ErrorCode::RecordPrefix, "record_ref", record_ref, &self.run_ref);
+    }
+
+    pub(crate) fn is_newer(&self) -> bool {
+        is_newer(&self.schema_version)
+    }
+}

@@ -1,0 +1,79 @@
+//! A run.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Members;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::models::param::check_param;
+use crate::contract::refs::typed::{ProjectRef, RunRef};
+use crate::contract::rules::object::json_map;
+use crate::contract::rules::place::child_of;
+use crate::contract::rules::text::{optional_text, text, text_map};
+use crate::contract::space::trim;
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+use std::collections::BTreeMap;
+
+model! {
+    /// One execution of a training or evaluation program.
+    Run ("Run") {
+        /// `run:P.R`
+        run_ref: RunRef,
+        /// Its project.
+        project_ref: ProjectRef,
+        /// The name; several runs can have the same name.
+        name: String,
+        /// The status.
+        status: RunStatus,
+        /// The start.
+        started_at: Timestamp,
+    } or {
+        /// The end; present if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// A description for people.
+        description: Option<String> = None,
+        /// Hyper-parameters: numbers, texts, truth values.
+        params: Members = Members::new() => Mapping; sparse,
+        /// Tags.
+        tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
+        /// Other data.
+        metadata: Members = Members::new(); sparse,
+        /// The revision of the code that ran.
+        code_revision: Option<String> = None,
+        /// The data set, in any form.
+        dataset_ref: Option<String> = None,
+        /// The command line.
+        command: Option<String> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(Run, "Run", Run);
+
+impl Run {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        child_of(issues, ErrorCode::ContextPrefix, "run_ref", &self.run_ref, &self.project_ref);
+        text(issues, "name", &mut self.name);
+        for (field, value) in [
+            ("description", &mut self.description),
+            ("code_revision", &mut self.code_revision),
+            ("dataset_ref", &mut self.dataset_ref),
+            ("command", &mut self.command),
+        ] {
+            optional_text(issues, field, value);
+        }
+        for (key, value) in &self.params {
+            issues.take("", check_param(key, value));
+        }
+        let params = std::mem::take(&mut self.params);
+        self.params = params.into_iter().map(|(key, value)| (trim(&key).to_owned(), value)).collect();
+        text_map(issues, "tags", &mut self.tags);
+        json_map(issues, "metadata", &mut self.metadata);
+    }
+}

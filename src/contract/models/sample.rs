@@ -1,0 +1,51 @@
+//! A sample of a stage or batch.
+
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::owner::check_owner;
+use crate::contract::refs::typed::{BatchRef, RunRef, SampleRef, StageRef};
+use crate::contract::rules::text::optional_text;
+use crate::contract::rules::token::name;
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+
+model! {
+    /// One observed example.
+    SampleObservation ("SampleObservation") {
+        /// `sample:P.R.S[.B].X`
+        sample_observation_ref: SampleRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// Its stage.
+        stage_execution_ref: StageRef,
+        /// The last component of its ref.
+        sample_name: String,
+        /// The time of observation.
+        observed_at: Timestamp,
+    } or {
+        /// Its batch, if its stage has batches.
+        batch_execution_ref: Option<BatchRef> = None,
+        /// The retention class, in the user's terms.
+        retention_class: Option<String> = None,
+        /// The redaction profile, in the user's terms.
+        redaction_profile: Option<String> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(SampleObservation, "SampleObservation", SampleObservation);
+
+impl SampleObservation {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        name(issues, "sample_name", &mut self.sample_name);
+        let own = ("sample_observation_ref", &*self.sample_observation_ref, self.sample_name.as_str());
+        let batch = self.batch_execution_ref.as_ref();
+        check_owner(issues, own, &self.run_ref, &self.stage_execution_ref, batch);
+        optional_text(issues, "retention_class", &mut self.retention_class);
+        optional_text(issues, "redaction_profile", &mut self.redaction_profile);
+    }
+}

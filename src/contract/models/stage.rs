@@ -1,0 +1,46 @@
+//! A stage of a run.
+
+use crate::contract::extension::field_set::ExtensionFieldSet;
+use crate::contract::issue::collector::Issues;
+use crate::contract::model::declare::{model, versioned};
+use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::refs::typed::{RunRef, StageRef};
+use crate::contract::rules::place::own_ref;
+use crate::contract::rules::token::name;
+use crate::contract::time::Timestamp;
+use crate::contract::version::SCHEMA_VERSION;
+
+model! {
+    /// A phase of a run.
+    StageExecution ("StageExecution") {
+        /// `stage:P.R.S`
+        stage_execution_ref: StageRef,
+        /// Its run.
+        run_ref: RunRef,
+        /// The last component of its ref.
+        stage_name: String,
+        /// The status.
+        status: RunStatus,
+        /// The start.
+        started_at: Timestamp,
+    } or {
+        /// The end; present if and only if the status is not open.
+        ended_at: Option<Timestamp> = None,
+        /// Its place among the stages of the run.
+        order_index: Option<u64> = None,
+        /// Version of the schema.
+        schema_version: String = SCHEMA_VERSION.to_owned(),
+        /// Extensions: fields of other namespaces.
+        extensions: Vec<ExtensionFieldSet> = Vec::new(),
+    }
+}
+
+versioned!(StageExecution, "StageExecution", StageExecution);
+
+impl StageExecution {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        name(issues, "stage_name", &mut self.stage_name);
+        check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        own_ref(issues, "stage_execution_ref", &self.stage_execution_ref, &self.run_ref, &self.stage_name);
+    }
+}

@@ -1,0 +1,52 @@
+//! One dotted part of a ref.
+
+/// Greatest length of one component.
+pub const COMPONENT_LEN_MAX: usize = 63;
+
+/// Tells whether `text` can be one dotted part of a ref's value: lower-case letters and digits, joined by single
+/// dashes.
+pub fn is_component(text: &str) -> bool {
+    is_component_bytes(text.as_bytes())
+}
+
+/// Tells whether bytes are a component; a component is ASCII, so bytes suffice and are faster than characters.
+pub(super) fn is_component_bytes(text: &[u8]) -> bool {
+    let mut after_dash = true;
+    let allowed = text.iter().all(|&b| {
+        let dash = b == b'-';
+        let allowed = b.is_ascii_lowercase() || b.is_ascii_digit() || (dash && !after_dash);
+        after_dash = dash;
+        allowed
+    });
+    allowed && !after_dash && text.len() <= COMPONENT_LEN_MAX
+}
+
+/// Makes a ref component of a name: trimmed, in lower case, with single dashes for other characters, cut to `len_max`.
+/// `None` if the name has no ASCII letter or digit.
+pub fn slug(name: &str, len_max: usize) -> Option<String> {
+    let mut out = String::new();
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(len_max.min(COMPONENT_LEN_MAX));
+    let out = out.trim_end_matches('-');
+    (!out.is_empty()).then(|| out.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs_are_components() {
+        assert_eq!(slug(" My  Model_v2! ", 63).unwrap(), "my-model-v2");
+        assert_eq!(slug("Modèle", 63).unwrap(), "mod-le");
+        assert_eq!(slug("日本", 63), None);
+        assert_eq!(slug("abc-def", 4).unwrap(), "abc");
+        assert!(is_component(&slug(&"x-".repeat(90), 63).unwrap()));
+    }
+}

@@ -1,0 +1,17 @@
+//! Typed references: `kind:value`, the value made of dotted components.
+//!
+//! [`StableRef`] is any ref; one newtype per kind ([`RunRef`], [`ArtifactRef`] ...) is a ref whose kind and number of
+//! components are right. Parsing is the only way to get one, so every ref is well formed.
+
+pub(crate) mod component;
+mod field;
+pub(crate) mod stable;
+pub(crate) mod typed;
+
+pub use component::{COMPONENT_LEN_MAX, is_component, slug};
+pub use field::check_field_ref;
+pub use stable::{REF_LEN_MAX, StableRef};
+pub use typed::{
+    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
+    RelationRef, RunRef, SampleRef, StageRef,
+};

@@ -1,0 +1,51 @@
+//! Rules of JSON objects within a model.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::json::limits::{DEPTH_MAX, VALUES_MAX};
+use crate::contract::json::value::Value;
+use crate::contract::space::trim;
+use std::collections::BTreeMap;
+
+/// Greatest depth of a value in a JSON object: the reader's limit, less the levels around the value in a line of
+/// interchange.
+const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
+
+/// Greatest number of values in one member of a JSON object, chosen so that a line with several such members can be
+/// read.
+const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
+
+/// Trims the top-level keys of a JSON object and leaves out members that are null, as the canonical text does, so
+/// that a written object reads back equal. A blank key is an error, and so is a value that could not be read back: a
+/// number that is not finite, or too deep a nesting.
+pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
+    let mut normalized = BTreeMap::new();
+    let mut values = 0;
+    for (key, mut value) in std::mem::take(map) {
+        let k = trim(&key);
+        values += value.count();
+        if values > JSON_VALUES_MAX {
+            let message = format!("holds more than {JSON_VALUES_MAX} values");
+            return issues.error(ErrorCode::ExtensionValue, field, message);
+        }
+        if k.is_empty() {
+            issues.error(ErrorCode::RecordMapping, field, "a key is blank");
+        }
+        json_value(issues, &format!("{field}.{k}"), &mut value);
+        if value != Value::Null {
+            normalized.insert(k.to_owned(), value);
+        }
+    }
+    *map = normalized;
+}
+
+/// Checks a value within a JSON object, or a field of an extension.
+pub(crate) fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
+    if value.count() > JSON_VALUES_MAX {
+        issues.error(ErrorCode::ExtensionValue, field, format!("holds more than {JSON_VALUES_MAX} values"));
+    } else if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
+        issues.error(ErrorCode::ExtensionValue, field, what);
+    } else {
+        value.drop_nulls();
+    }
+}

@@ -1,0 +1,41 @@
+//! Rules between a ref and its parent.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::refs::stable::StableRef;
+
+/// Checks that a ref is directly under its parent: the parent's value, a dot, one component.
+pub(crate) fn child_of(
+    issues: &mut Issues,
+    code: ErrorCode,
+    field: &str,
+    child: &StableRef,
+    parent: &StableRef,
+) {
+    let rest = child.value().strip_prefix(parent.value()).and_then(|rest| rest.strip_prefix('.'));
+    if rest.is_none_or(|rest| rest.contains('.')) {
+        issues.error(code, field, format!("{child} is not directly under {parent}"));
+    }
+}
+
+/// Checks that a ref is under another, at any depth.
+pub(crate) fn under(
+    issues: &mut Issues,
+    code: ErrorCode,
+    field: &str,
+    child: &StableRef,
+    parent: &StableRef,
+) {
+    let rest = child.value().strip_prefix(parent.value());
+    if rest.is_none_or(|rest| !rest.starts_with('.')) {
+        issues.error(code, field, format!("{child} is not under {parent}"));
+    }
+}
+
+/// Checks the own ref of a named object: its owner's value, a dot, its name.
+pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
+    let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
+    if rest != Some(name) {
+        issues.error(ErrorCode::ContextPrefix, field, format!("{own} is not {name:?} under {owner}"));
+    }
+}

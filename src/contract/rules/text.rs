@@ -1,0 +1,51 @@
+//! Rules of texts and maps of texts.
+
+use crate::contract::error::code::ErrorCode;
+use crate::contract::issue::collector::Issues;
+use crate::contract::space::trim;
+use std::collections::BTreeMap;
+
+/// Trims a text in place; a blank one is an error.
+pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
+    let trimmed = trim(value);
+    if trimmed.is_empty() {
+        issues.error(ErrorCode::String, field, "must not be blank");
+    } else if trimmed.len() != value.len() {
+        *value = trimmed.to_owned();
+    }
+}
+
+/// Applies [`text`] to a value that is present.
+pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option<String>) {
+    if let Some(value) = value {
+        text(issues, field, value);
+    }
+}
+
+/// Trims keys and values; blank ones are errors. Of keys that are equal after trimming, the last one is kept.
+pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, String>) {
+    if map.iter().all(|(k, v)| [k, v].iter().all(|t| !t.is_empty() && trim(t).len() == t.len())) {
+        return;
+    }
+    let mut normalized = BTreeMap::new();
+    for (key, value) in std::mem::take(map) {
+        let (k, v) = (trim(&key), trim(&value));
+        if k.is_empty() || v.is_empty() {
+            issues.error(ErrorCode::Mapping, field, format!("the entry {key:?} has a blank key or value"));
+        }
+        normalized.insert(k.to_owned(), v.to_owned());
+    }
+    *map = normalized;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blank_text_is_an_error_of_its_field() {
+        let mut issues = Issues::default();
+        text(&mut issues, "name", &mut " \u{85}".to_owned());
+        assert_eq!(issues.into_result().unwrap_err().field.as_deref(), Some("name"));
+    }
+}

@@ -1,0 +1,48 @@
+//! The type that says that a model's rules hold.
+
+use crate::contract::error::contract_error::Result;
+use crate::contract::issue::collector::Issues;
+use crate::contract::issue::report::ValidationReport;
+use std::ops::Deref;
+
+/// A model with rules between and within its fields.
+pub trait Rules {
+    /// Trims the fields and checks them; every broken rule is noted.
+    fn normalize(&mut self, issues: &mut Issues);
+}
+
+/// A model whose rules hold. It gives read access to the model; [`Valid::into_inner`] returns it for changes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Valid<T>(T);
+
+impl<T: Rules> Valid<T> {
+    /// Checks a model. Errors: the first broken rule.
+    pub fn new(mut model: T) -> Result<Valid<T>> {
+        let mut issues = Issues::default();
+        model.normalize(&mut issues);
+        issues.into_result().map(|()| Valid(model))
+    }
+
+    /// Checks a model. Errors: every broken rule.
+    pub fn check(mut model: T) -> std::result::Result<Valid<T>, ValidationReport> {
+        let mut issues = Issues::default();
+        model.normalize(&mut issues);
+        let report = issues.into_report();
+        if report.is_valid() { Ok(Valid(model)) } else { Err(report) }
+    }
+}
+
+impl<T> Valid<T> {
+    /// Returns the plain model.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Valid<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}

@@ -1,0 +1,36 @@
+//! Versions of the schema: `1.minor.patch`.
+
+use crate::contract::space::trim;
+
+/// The schema version that models of this build carry.
+pub const SCHEMA_VERSION: &str = "1.0.0";
+
+/// Tells whether a version is a newer minor version, which can have unknown members.
+pub fn is_newer(version: &str) -> bool {
+    minor_of(version).is_some_and(|minor| minor > 0)
+}
+
+/// The minor version; `None` if this build cannot read the version.
+pub fn minor_of(version: &str) -> Option<u32> {
+    let mut numbers = trim(version).split('.').map(|n| {
+        let plain = n.bytes().all(|b| b.is_ascii_digit()) && (n == "0" || !n.starts_with('0'));
+        n.parse::<u32>().ok().filter(|_| plain)
+    });
+    let parts = (numbers.next()??, numbers.next()??, numbers.next()??, numbers.next());
+    matches!(parts, (1, _, _, None)).then_some(parts.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_our_major_number_can_be_read() {
+        for (version, minor) in [("1.0.0", Some(0)), (" 1.12.3 ", Some(12)), ("1.0.7", Some(0))] {
+            assert_eq!(minor_of(version), minor, "{version}");
+        }
+        for version in ["", "1", "1.0", "2.0.0", "0.9.0", "1.0.0.0", "1.-1.0", "1.+1.0", "1.01.0", "v1.0.0"] {
+            assert_eq!(minor_of(version), None, "{version}");
+        }
+    }
+}

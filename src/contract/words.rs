@@ -1,0 +1,74 @@
+//! The macro that declares a closed set of words.
+
+/// Declares a closed set of words: variants, their text, parsing, printing.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// Every variant, in order.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// The text form.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        /// Parses the text form; upper and lower case differ.
+        impl std::str::FromStr for $name {
+            type Err = crate::contract::error::contract_error::ContractError;
+
+            fn from_str(text: &str) -> crate::contract::error::contract_error::Result<$name> {
+                match text {
+                    $($text => Ok($name::$variant),)*
+                    _ => {
+                        let allowed = [$($text,)*].join(", ");
+                        let message = format!(concat!("{:?} is not ", $what, "; expected one of {}"), text, allowed);
+                        Err(crate::contract::error::contract_error::ContractError::new($code, message))
+                    }
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl crate::contract::model::field::Field for $name {
+            const CODE: crate::contract::error::code::ErrorCode = $code;
+
+            fn read(
+                value: crate::contract::json::value::Value,
+                _: crate::contract::error::code::ErrorCode,
+                issues: &mut crate::contract::issue::collector::Issues,
+            ) -> Option<$name> {
+                let text = value.as_str().map(crate::contract::space::trim).filter(|text| !text.is_empty());
+                match text {
+                    Some(text) => issues.take("", text.parse()),
+                    None => {
+                        let message = format!(concat!("{} is not ", $what), value.type_name());
+                        issues.error(crate::contract::error::code::ErrorCode::String, "", message);
+                        None
+                    }
+                }
+            }
+
+            fn write(&self) -> crate::contract::json::value::Value {
+                (*self).into()
+            }
+        }
+
+        impl From<$name> for crate::contract::json::value::Value {
+            fn from(word: $name) -> crate::contract::json::value::Value {
+                crate::contract::json::value::Value::from(word.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;

@@ -1,0 +1,406 @@
+//! One frame: one atomic commit of entries, or a mark. Bytes: FORMAT.md, "Frame" and "Rows".
+//!
+//! Invariants:
+//! 1. A frame is atomic: none of its entries is decoded unless both checksums are valid.
+//! 2. Every frame can be decoded without other frames. Repeated content is shared only within a frame.
+//! 3. Decoding takes memory bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
+
+use crate::engine::bytes::{Reader, is_zero, put_varint};
+use crate::engine::checksum::salted_crc32;
+use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
+use crate::engine::entry::{
+    Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+};
+use crate::engine::log::format::limits::{
+    EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
+};
+use crate::engine::log::format::pending::PendingEntries;
+use std::collections::HashMap;
+
+/// The first four bytes of every frame.
+pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
+/// Flags of a frame that holds entries.
+pub const FLAG_ENTRIES: u16 = 0;
+/// Flags of a close mark: the writer ended cleanly here.
+pub const FLAG_CLOSE: u16 = 1;
+/// Flags of a seal: the segment ends here and does not change any more.
+pub const FLAG_SEAL: u16 = 2;
+
+const ROW_BYTES_MIN: usize = 10;
+
+/// The header of a frame, with a valid checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Length of the payload after the header, without padding.
+    pub payload_len: u32,
+    /// Number of entries; 0 for a mark.
+    pub entries: u32,
+    /// The id of the codec of the payload.
+    pub codec: u16,
+    /// One of [`FLAG_ENTRIES`], [`FLAG_CLOSE`], [`FLAG_SEAL`].
+    pub flags: u16,
+    /// The number of the first entry; for a mark, the number of the next entry.
+    pub first: Seq,
+    /// The time of the first entry; for a mark, the time of the last entry before it.
+    pub time: u64,
+    payload_checksum: u32,
+}
+
+impl FrameHeader {
+    /// Decodes and checks a header; `None` if the bytes are not the header of a frame of this segment.
+    pub fn decode(bytes: &[u8], salt: u64) -> Option<FrameHeader> {
+        let bytes = bytes.get(..FRAME_HEADER_LEN)?;
+        let mut reader = Reader::new(bytes);
+        if reader.array::<4>()? != FRAME_MAGIC {
+            return None;
+        }
+        let header = FrameHeader {
+            payload_len: reader.u32()?,
+            entries: reader.u32()?,
+            codec: reader.u16()?,
+            flags: reader.u16()?,
+            first: Seq(reader.u64()?),
+            time: reader.u64()?,
+            payload_checksum: reader.u32()?,
+        };
+        let reserved = reader.take(8)?;
+        let checksum = reader.u32()?;
+        let covered = bytes.get(..FRAME_HEADER_LEN - 4)?;
+        let shape = header.payload_len as usize <= FRAME_PAYLOAD_BYTES_MAX
+            && header.entries as usize <= FRAME_ENTRIES_MAX
+            && (header.entries == 0) == (header.flags != FLAG_ENTRIES)
+            && header.flags <= FLAG_SEAL
+            && header.first.0 > 0
+            && header.first.0.checked_add(u64::from(header.entries)).is_some()
+            && is_zero(reserved);
+        (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
+    }
+
+    /// Returns the number of the last entry; for a mark, of the last entry before it.
+    pub fn last(&self) -> Seq {
+        self.next().previous()
+    }
+
+    /// Returns the number of the entry after this frame.
+    pub fn next(&self) -> Seq {
+        self.first.plus(u64::from(self.entries))
+    }
+
+    /// Returns the length of the whole frame: header, payload and padding.
+    pub fn frame_len(&self) -> u64 {
+        (FRAME_HEADER_LEN as u64 + u64::from(self.payload_len)).next_multiple_of(FRAME_ALIGN)
+    }
+
+    /// Returns true if the checksum of `payload` (the bytes after the header, padding included) is valid.
+    pub fn matches(&self, payload: &[u8], salt: u64) -> bool {
+        let Some((payload, padding)) = payload.split_at_checked(self.payload_len as usize) else {
+            return false;
+        };
+        self.payload_checksum == salted_crc32(salt, &[payload]) && is_zero(padding)
+    }
+}
+
+/// Returns the salt of a frame at `offset` in a segment with this salt. A frame is valid at its own offset only.
+///
+/// Two offsets below 4 GiB differ in at most 32 adjacent bits of the beginning of a CRC-32, which always detects that, so
+/// the checksums of a frame are never valid at another such offset.
+pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
+    segment_salt ^ offset
+}
+
+/// Returns the salt of the checksum of a header. The header holds the checksum of the payload; with the same salt in both, the
+/// salt could cancel out.
+fn header_salt(salt: u64) -> u64 {
+    salt.rotate_left(17)
+}
+
+/// Writes the header into the space at `start`, before the payload, and appends the padding.
+fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
+    let (room, payload) =
+        out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>()).unzip();
+    let payload_checksum = salted_crc32(salt, &[payload.as_deref().unwrap_or_default()]);
+    let mut bytes = Vec::with_capacity(FRAME_HEADER_LEN);
+    bytes.extend_from_slice(&FRAME_MAGIC);
+    bytes.extend_from_slice(&header.payload_len.to_le_bytes());
+    bytes.extend_from_slice(&header.entries.to_le_bytes());
+    bytes.extend_from_slice(&header.codec.to_le_bytes());
+    bytes.extend_from_slice(&header.flags.to_le_bytes());
+    bytes.extend_from_slice(&header.first.0.to_le_bytes());
+    bytes.extend_from_slice(&header.time.to_le_bytes());
+    bytes.extend_from_slice(&payload_checksum.to_le_bytes());
+    bytes.extend_from_slice(&[0; 8]);
+    bytes.extend_from_slice(&salted_crc32(header_salt(salt), &[&bytes]).to_le_bytes());
+    for (to, from) in room.into_iter().flatten().zip(bytes) {
+        *to = from;
+    }
+    // Frames begin at multiples of eight, in the file and in the buffer.
+    let len = out.len() - start;
+    out.resize(start + len.next_multiple_of(FRAME_ALIGN as usize), 0);
+}
+
+/// Appends a mark (close or seal) to `out`.
+pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[u8], salt: u64) {
+    let header = FrameHeader {
+        payload_len: payload.len() as u32,
+        entries: 0,
+        codec: 0,
+        flags,
+        first: next,
+        time,
+        payload_checksum: 0,
+    };
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    out.extend_from_slice(payload);
+    finish_frame(out, start, header, salt);
+}
+
+fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).take_while(|(x, y)| x == y).count() * 8;
+    let rest = |bytes| <[u8]>::get(bytes, words..).unwrap_or_default();
+    words + rest(a).iter().zip(rest(b)).take_while(|(x, y)| x == y).count()
+}
+
+fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
+    let (x, y) = (a.as_rchunks::<8>().1.iter().rev(), b.as_rchunks::<8>().1.iter().rev());
+    let words = x.zip(y).take_while(|(x, y)| x == y).count() * 8;
+    let rest = |bytes: &[u8]| bytes.len() - words;
+    let (a, b) = (a.get(..rest(a)).unwrap_or_default(), b.get(..rest(b)).unwrap_or_default());
+    words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
+}
+
+/// The last payload of each kind in a frame, for the kinds used most recently. An entry of any other kind shares nothing,
+/// which only costs bytes.
+struct Latest<'a> {
+    kinds: Vec<(Kind, &'a [u8])>,
+}
+
+impl<'a> Latest<'a> {
+    const KINDS_MAX: usize = 32;
+
+    /// Sets the last payload of a kind; returns the one before it.
+    fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
+        let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
+            self.kinds.truncate(Latest::KINDS_MAX - 1);
+            self.kinds.insert(0, (kind, payload));
+            return &[];
+        };
+        self.kinds.swap(0, at);
+        match self.kinds.first_mut() {
+            Some(slot) => std::mem::replace(&mut slot.1, payload),
+            None => &[],
+        }
+    }
+}
+
+/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The numbers of
+/// the entries begin with `first`; their times must not descend.
+///
+/// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
+pub fn put_entries(
+    out: &mut Vec<u8>,
+    canonical: &mut Vec<u8>,
+    rows: &PendingEntries,
+    stream: StreamId,
+    first: Seq,
+    salt: u64,
+) {
+    let start = out.len();
+    out.resize(start + FRAME_HEADER_LEN, 0);
+    let mut latest = Latest { kinds: Vec::new() };
+    let first_time = rows.iter().next().map_or(0, |row| row.time);
+    let mut time = first_time;
+    for (row, n) in rows.iter().zip(0u64..) {
+        let stamp = Stamp { time: row.time, stream, seq: first.plus(n) };
+        let payload = row.payload;
+        let head = canonical_head(&stamp, row.kind, row.version, payload.len());
+        let before = if rows.len() > 1 { latest.replace(row.kind, payload) } else { Default::default() };
+        let prefix = shared_prefix(before, payload);
+        let rest = payload.get(prefix..).unwrap_or_default();
+        let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
+        let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
+        // Equal to `entry_checksum`; over one piece it is faster than over two.
+        let from = canonical.len();
+        canonical.extend_from_slice(&head);
+        canonical.extend_from_slice(payload);
+        let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
+        // The checksum precedes its content: a CRC after its own message makes the CRC over both constant.
+        out.extend_from_slice(&checksum.to_le_bytes());
+        put_varint(out, row.time.saturating_sub(time));
+        put_varint(out, u64::from(row.kind.0));
+        put_varint(out, u64::from(row.version.0));
+        put_varint(out, prefix as u64);
+        put_varint(out, suffix as u64);
+        put_varint(out, middle.len() as u64);
+        out.extend_from_slice(middle);
+        time = row.time;
+    }
+    let header = FrameHeader {
+        payload_len: (out.len() - start - FRAME_HEADER_LEN) as u32,
+        entries: rows.len() as u32,
+        codec: CODEC_ROWS,
+        flags: FLAG_ENTRIES,
+        first,
+        time: first_time,
+        payload_checksum: 0,
+    };
+    finish_frame(out, start, header, salt);
+}
+
+/// Decodes the entries of a frame with valid checksums; `None` if the payload does not hold rows of this format, as from a
+/// hostile or newer writer.
+pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Vec<Entry>> {
+    if header.codec != CODEC_ROWS {
+        return None;
+    }
+    let mut reader = Reader::new(payload.get(..header.payload_len as usize)?);
+    let count = header.entries as usize;
+    if count.checked_mul(ROW_BYTES_MIN)? > reader.remaining() {
+        return None;
+    }
+    let mut entries: Vec<Entry> = Vec::with_capacity(count);
+    // The last payload of each kind. Most frames hold one kind, so that the one of the row before is not searched.
+    let mut latest: HashMap<u16, usize> = HashMap::new();
+    let mut row_before: Option<(u16, usize)> = None;
+    let mut expanded = 0usize;
+    let mut time = header.time;
+    for n in 0..count {
+        let checksum = reader.u32()?;
+        time = time.checked_add(reader.varint()?)?;
+        let kind = u16::try_from(reader.varint()?).ok()?;
+        let version = u16::try_from(reader.varint()?).ok()?;
+        let (prefix, suffix, middle) = (reader.length()?, reader.length()?, reader.length_prefixed()?);
+        let at = match row_before.replace((kind, n)) {
+            Some((other, at)) if other != kind => {
+                latest.insert(other, at);
+                latest.get(&kind).copied()
+            }
+            same => same.map(|(_, at)| at),
+        };
+        let before = match at {
+            Some(at) => entries.get(at)?.payload.as_slice(),
+            None => &[],
+        };
+        let len = prefix.checked_add(suffix)?.checked_add(middle.len())?;
+        expanded = expanded.checked_add(len)?;
+        if len > PAYLOAD_BYTES_MAX || expanded > EXPANDED_BYTES_MAX {
+            return None;
+        }
+        let head = before.get(..prefix)?;
+        let tail = before.get(before.len().checked_sub(suffix)?..)?;
+        let payload = [head, middle, tail].concat();
+        let stamp = Stamp { time, stream, seq: header.first.plus(n as u64) };
+        let (kind, version) = (Kind(kind), PayloadVersion(version));
+        if checksum != entry_checksum(&canonical_head(&stamp, kind, version, payload.len()), &payload) {
+            return None;
+        }
+        entries.push(Entry { stamp, kind, version, payload, checksum });
+    }
+    (reader.remaining() == 0).then_some(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::log::format::pending::PendingEntry;
+
+    const STREAM: StreamId = StreamId([3; 16]);
+
+    fn frame(entries: &[(u16, &[u8])], salt: u64) -> Vec<u8> {
+        let mut rows = PendingEntries::new();
+        for ((kind, payload), time) in entries.iter().zip(1000..) {
+            rows.push(PendingEntry { kind: Kind(*kind), version: PayloadVersion(1), time, payload });
+        }
+        let mut out = Vec::new();
+        put_entries(&mut out, &mut Vec::new(), &rows, STREAM, Seq(5), salt);
+        out
+    }
+
+    #[test]
+    fn what_repeats_in_a_frame_is_written_once() {
+        let long = [b'r'; 200];
+        let written: Vec<Vec<u8>> = (0..100u8).map(|n| [&long[..], &[n], &long[..]].concat()).collect();
+        let bytes = frame(&written.iter().map(|p| (1, p.as_slice())).collect::<Vec<_>>(), 7);
+        assert!(bytes.len() < 400 + 100 * 16, "{}", bytes.len());
+        let header = FrameHeader::decode(&bytes, 7).unwrap();
+        let entries = decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM).unwrap();
+        let payloads: Vec<_> = entries.iter().map(|e| e.payload.clone()).collect();
+        assert_eq!(payloads, written);
+        assert_eq!(entries[99].stamp, Stamp { time: 1099, stream: STREAM, seq: Seq(104) });
+        assert_eq!((header.last(), header.next()), (Seq(104), Seq(105)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let bytes = frame(&[(1, b"loss 0.25"), (2, b"accuracy")], 7);
+        for bit in 0..bytes.len() * 8 {
+            let mut bad = bytes.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            let accepted =
+                FrameHeader::decode(&bad, 7).is_some_and(|h| h.matches(&bad[FRAME_HEADER_LEN..], 7));
+            assert!(!accepted, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn more_kinds_than_are_remembered_only_share_less() {
+        let written: Vec<(u16, Vec<u8>)> = (0..400u16).map(|n| (n * 7 % 90, vec![n as u8; 20])).collect();
+        let bytes = frame(&written.iter().map(|(k, p)| (*k, p.as_slice())).collect::<Vec<_>>(), 7);
+        let header = FrameHeader::decode(&bytes, 7).unwrap();
+        let entries = decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM).unwrap();
+        let read: Vec<(u16, Vec<u8>)> = entries.into_iter().map(|e| (e.kind.0, e.payload)).collect();
+        assert_eq!(read, written);
+    }
+
+    #[test]
+    fn frame_of_another_segment_is_rejected() {
+        let bytes = frame(&[(1, b"x")], 7);
+        assert!(FrameHeader::decode(&bytes, 8).is_none());
+    }
+
+    #[test]
+    fn checksums_depend_on_content_and_salt() {
+        let payload_checksum =
+            |text: &[u8]| FrameHeader::decode(&frame(&[(1, text)], 7), 7).unwrap().payload_checksum;
+        let sums: std::collections::BTreeSet<u32> =
+            [&b"hello"[..], b"HELLO", b"xxxxx"].iter().map(|t| payload_checksum(t)).collect();
+        assert_eq!(sums.len(), 3);
+        let mark_checksum = |salt| {
+            let mut out = Vec::new();
+            put_mark(&mut out, FLAG_CLOSE, Seq(2), 9, &[1; 32], salt);
+            out[FRAME_HEADER_LEN - 4..FRAME_HEADER_LEN].to_vec()
+        };
+        assert_ne!(mark_checksum(1), mark_checksum(2));
+    }
+
+    #[test]
+    fn small_frame_that_expands_beyond_the_limit_is_rejected() {
+        // Each row repeats the 4 MiB of the row before: a few bytes a row, gigabytes expanded.
+        let mut rows = Vec::new();
+        let large = vec![1u8; PAYLOAD_BYTES_MAX];
+        let mut stamp = Stamp { time: 1, stream: STREAM, seq: Seq(1) };
+        for n in 0..5000u64 {
+            let head = canonical_head(&stamp, Kind(1), PayloadVersion(1), large.len());
+            let checksum = if n < 4 { entry_checksum(&head, &large) } else { 0 };
+            rows.extend_from_slice(&checksum.to_le_bytes());
+            put_varint(&mut rows, n.min(1));
+            put_varint(&mut rows, 1);
+            put_varint(&mut rows, 1);
+            put_varint(&mut rows, if n == 0 { 0 } else { large.len() as u64 });
+            put_varint(&mut rows, 0);
+            put_varint(&mut rows, if n == 0 { large.len() as u64 } else { 0 });
+            rows.extend_from_slice(if n == 0 { &large } else { &[] });
+            stamp = Stamp { time: stamp.time + 1, seq: stamp.seq.next(), ..stamp };
+        }
+        let header = FrameHeader {
+            payload_len: rows.len() as u32,
+            entries: 5000,
+            codec: CODEC_ROWS,
+            flags: FLAG_ENTRIES,
+            first: Seq(1),
+            time: 1,
+            payload_checksum: 0,
+        };
+        assert_eq!(decode_entries(&header, &rows, STREAM), None);
+    }
+}

@@ -1,0 +1,18 @@
+//! The limits of a frame, shared by encoder, decoder and pending entries.
+
+use crate::engine::codec::PAYLOAD_BYTES_MAX;
+
+/// Length of the header of a frame.
+pub const FRAME_HEADER_LEN: usize = 48;
+/// Alignment of frames: offsets are multiples of it.
+pub const FRAME_ALIGN: u64 = 8;
+/// Greatest length of the payload of a frame.
+pub const FRAME_PAYLOAD_BYTES_MAX: usize = 16 << 20;
+/// Greatest sum of the expanded payloads of the entries of a frame.
+pub const EXPANDED_BYTES_MAX: usize = 16 << 20;
+/// Greatest number of entries in a frame.
+pub const FRAME_ENTRIES_MAX: usize = 1 << 16;
+
+const _: () = assert!((FRAME_HEADER_LEN as u64).is_multiple_of(FRAME_ALIGN));
+const _: () =
+    assert!(PAYLOAD_BYTES_MAX <= EXPANDED_BYTES_MAX && EXPANDED_BYTES_MAX <= FRAME_PAYLOAD_BYTES_MAX);

@@ -1,0 +1,8 @@
+//! Bytes of the log: names of files, segment headers, marks, frames and their entries. No I/O. docs/FORMAT.md.
+
+pub mod frame;
+pub mod header;
+pub mod limits;
+pub mod mark;
+pub mod names;
+pub mod pending;

@@ -1,0 +1,54 @@
+//! The names of the files and directories of a log. No other module formats or parses them.
+
+use crate::engine::entry::{Seq, StreamId};
+use std::path::{Path, PathBuf};
+
+/// Name of the lock file of a stream.
+pub const LOCK_NAME: &str = "lock";
+
+/// Name of the lock file of a stream that must not be continued. A living writer still holds its lock.
+pub const ABANDONED_LOCK_NAME: &str = "left";
+
+const SEGMENT_SUFFIX: &str = ".seg";
+const SEQ_DIGITS: usize = 20;
+
+/// Returns the directory of a stream.
+pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
+    log.join(stream.to_string())
+}
+
+/// Returns the name of the segment that begins with `base`: 20 digits, so that names sort like numbers.
+pub fn segment_name(base: Seq) -> String {
+    format!("{:0width$}{SEGMENT_SUFFIX}", base.0, width = SEQ_DIGITS)
+}
+
+/// Returns the path of a segment.
+pub fn segment_path(log: &Path, stream: StreamId, base: Seq) -> PathBuf {
+    stream_dir(log, stream).join(segment_name(base))
+}
+
+/// Returns the sequence number in the name of a segment; `None` for any other name.
+pub fn parse_segment(name: &str) -> Option<Seq> {
+    let digits = name.strip_suffix(SEGMENT_SUFFIX)?;
+    if digits.len() != SEQ_DIGITS || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|n| *n > 0).map(Seq)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_canonical_name_is_a_segment() {
+        assert_eq!(parse_segment(&segment_name(Seq(7))), Some(Seq(7)));
+        assert_eq!(parse_segment(&segment_name(Seq(u64::MAX))), Some(Seq(u64::MAX)));
+        for bad in
+            ["7.seg", "00000000000000000007", "0000000000000000000x.seg", "99999999999999999999.seg", "lock"]
+        {
+            assert_eq!(parse_segment(bad), None, "{bad}");
+        }
+        assert_eq!(parse_segment("00000000000000000000.seg"), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! Pending entries: encoded entries that are not yet part of a frame.
+
+use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
+use crate::engine::entry::{Event, Kind, PayloadVersion};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
+
+/// Greatest number of bytes of an entry in a frame without its payload: a checksum and six numbers.
+const ENTRY_OVERHEAD_MAX: usize = 64;
+
+/// Capacity reserved for each payload, so that the buffer does not grow with each small write of an encoder.
+const PAYLOAD_BYTES_SMALL: usize = 64;
+
+/// Encoded entries without a stream and a sequence number. Their payloads share one buffer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PendingEntries {
+    payloads: Vec<u8>,
+    heads: Vec<Head>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    kind: Kind,
+    version: PayloadVersion,
+    time: u64,
+    /// End of the payload in the shared buffer.
+    end: usize,
+}
+
+/// One encoded entry without a stream and a sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PendingEntry<'a> {
+    /// The kind of the event.
+    pub kind: Kind,
+    /// The version of the payload.
+    pub version: PayloadVersion,
+    /// The time of its stamp; 0 until the writer assigns one.
+    pub time: u64,
+    /// The encoded event.
+    pub payload: &'a [u8],
+}
+
+impl PendingEntry<'_> {
+    fn check(&self) -> Result<()> {
+        let bytes = self.payload.len();
+        if bytes > PAYLOAD_BYTES_MAX { Err(too_large(self.kind, bytes)) } else { Ok(()) }
+    }
+}
+
+fn too_large(kind: Kind, bytes: usize) -> Error {
+    Error::EntryTooLarge { kind, bytes, limit: PAYLOAD_BYTES_MAX }
+}
+
+impl PendingEntries {
+    /// Creates an empty list.
+    pub fn new() -> PendingEntries {
+        PendingEntries::default()
+    }
+
+    /// Encodes events. Errors: an event cannot be encoded, or is larger than an entry may be.
+    pub fn of<E: Event>(events: &[E]) -> Result<PendingEntries> {
+        let payloads = Vec::with_capacity(events.len().saturating_mul(PAYLOAD_BYTES_SMALL));
+        let mut pending = PendingEntries { payloads, heads: Vec::with_capacity(events.len()) };
+        for event in events {
+            event.encode(&mut pending.payloads).map_err(|source| match source {
+                CodecError::TooLarge { len } => too_large(event.kind(), len),
+                source => Error::Codec { kind: "unwritable", position: None, source },
+            })?;
+            pending.end_entry(event.kind(), event.payload_version(), 0);
+        }
+        Ok(pending)
+    }
+
+    /// Checks that the entries can be committed as one frame. Errors: there are none, one of them is too large, or
+    /// together they are too many or too large.
+    pub(in crate::engine::log) fn check(&self) -> Result<()> {
+        if self.is_empty() {
+            return Err(Error::CommitEmpty);
+        }
+        self.iter().try_for_each(|entry| entry.check())?;
+        if !self.fit_with(&PendingEntries::new()) {
+            return Err(Error::CommitTooLarge {
+                entries: self.len(),
+                entries_max: FRAME_ENTRIES_MAX,
+                bytes: self.frame_len_max(),
+                bytes_max: EXPANDED_BYTES_MAX,
+            });
+        }
+        Ok(())
+    }
+
+    /// Adds an encoded entry.
+    pub fn push(&mut self, entry: PendingEntry<'_>) {
+        self.payloads.extend_from_slice(entry.payload);
+        self.end_entry(entry.kind, entry.version, entry.time);
+    }
+
+    fn end_entry(&mut self, kind: Kind, version: PayloadVersion, time: u64) {
+        self.heads.push(Head { kind, version, time, end: self.payloads.len() });
+    }
+
+    /// Adds the entries of `others` with increasing times: `first`, then one nanosecond more for each.
+    pub fn push_stamped(&mut self, others: &PendingEntries, first: u64) {
+        for (entry, time) in others.iter().zip(first..) {
+            self.push(PendingEntry { time, ..entry });
+        }
+    }
+
+    /// Returns true if these entries and `others` fit one frame together.
+    pub fn fit_with(&self, others: &PendingEntries) -> bool {
+        self.len() + others.len() <= FRAME_ENTRIES_MAX
+            && self.frame_len_max() + others.content_len_max() <= EXPANDED_BYTES_MAX
+    }
+
+    /// Returns an upper bound of the length of a frame with these entries.
+    pub fn frame_len_max(&self) -> usize {
+        FRAME_HEADER_LEN + self.content_len_max()
+    }
+
+    fn content_len_max(&self) -> usize {
+        self.payloads.len() + self.len() * ENTRY_OVERHEAD_MAX
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Returns true if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// Returns the times of the first and of the last entry; zeros if there are none.
+    pub fn times(&self) -> (u64, u64) {
+        let time = |head: Option<&Head>| head.map_or(0, |head| head.time);
+        (time(self.heads.first()), time(self.heads.last()))
+    }
+
+    /// Returns the sum of the lengths of the payloads.
+    pub fn payload_bytes(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Removes all entries.
+    pub fn clear(&mut self) {
+        self.truncate(0);
+    }
+
+    /// Removes all but the first `len` entries.
+    pub fn truncate(&mut self, len: usize) {
+        self.heads.truncate(len);
+        self.payloads.truncate(self.heads.last().map_or(0, |head| head.end));
+    }
+
+    /// Iterates over the entries in order.
+    pub fn iter(&self) -> impl Iterator<Item = PendingEntry<'_>> {
+        let starts = std::iter::once(0).chain(self.heads.iter().map(|head| head.end));
+        self.heads.iter().zip(starts).map(|(head, start)| PendingEntry {
+            kind: head.kind,
+            version: head.version,
+            time: head.time,
+            payload: self.payloads.get(start..head.end).unwrap_or_default(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(payload: &[u8]) -> PendingEntry<'_> {
+        PendingEntry { kind: Kind(7), version: PayloadVersion(1), time: 0, payload }
+    }
+
+    fn entries(count: usize, len: usize) -> PendingEntries {
+        let mut entries = PendingEntries::new();
+        (0..count).for_each(|_| entries.push(entry(&vec![1; len])));
+        entries
+    }
+
+    #[test]
+    fn commit_without_entries_is_refused() {
+        assert!(matches!(PendingEntries::new().check(), Err(Error::CommitEmpty)));
+    }
+
+    #[test]
+    fn entry_over_the_limit_is_refused_with_kind_size_and_limit() {
+        assert!(entries(1, PAYLOAD_BYTES_MAX).check().is_ok());
+        let error = entries(1, PAYLOAD_BYTES_MAX + 1).check().unwrap_err();
+        assert_eq!(error.code(), "entry_too_large");
+        assert_eq!(
+            error.to_string(),
+            "an event of kind 7 takes 4194305 bytes; an entry holds at most 4194304 bytes"
+        );
+        // Entries that are each within their limit are a large commit, not a large entry.
+        assert_eq!(entries(4, PAYLOAD_BYTES_MAX).check().unwrap_err().code(), "commit_too_large");
+    }
+
+    #[test]
+    fn commit_of_as_many_entries_as_a_frame_holds_is_accepted_and_one_more_is_refused() {
+        assert!(entries(FRAME_ENTRIES_MAX, 0).check().is_ok());
+        assert_eq!(entries(FRAME_ENTRIES_MAX + 1, 0).check().unwrap_err().code(), "commit_too_large");
+    }
+
+    #[test]
+    fn commit_of_as_many_bytes_as_a_frame_holds_is_accepted_and_one_more_is_refused() {
+        let room = EXPANDED_BYTES_MAX - FRAME_HEADER_LEN - 5 * ENTRY_OVERHEAD_MAX - 4 * (3 << 20);
+        let mut most = entries(4, 3 << 20);
+        most.push(entry(&vec![1; room]));
+        assert_eq!(most.frame_len_max(), EXPANDED_BYTES_MAX);
+        assert!(most.check().is_ok());
+        let mut more = entries(4, 3 << 20);
+        more.push(entry(&vec![1; room + 1]));
+        let error = more.check().unwrap_err();
+        assert_eq!(error.code(), "commit_too_large");
+        assert!(error.to_string().contains("5 entries and 16777217 bytes"), "{error}");
+    }
+
+    #[test]
+    fn two_lists_fit_together_exactly_if_their_sum_fits() {
+        let (one, two) = (entries(3, 4 << 20), EXPANDED_BYTES_MAX - FRAME_HEADER_LEN - 3 * (4 << 20));
+        let two = two - 4 * ENTRY_OVERHEAD_MAX;
+        assert!(one.fit_with(&entries(1, two)) && entries(1, two).fit_with(&one));
+        assert!(!one.fit_with(&entries(1, two + 1)));
+        assert!(entries(FRAME_ENTRIES_MAX - 1, 0).fit_with(&entries(1, 0)));
+        assert!(!entries(FRAME_ENTRIES_MAX, 0).fit_with(&entries(1, 0)));
+    }
+
+    #[test]
+    fn truncated_list_is_the_list_of_its_first_entries() {
+        let mut all = PendingEntries::new();
+        let mut first = PendingEntries::new();
+        all.push(entry(b"one"));
+        first.push(entry(b"one"));
+        all.push(entry(b"two"));
+        all.truncate(1);
+        assert_eq!(all, first);
+        all.push(entry(b"three"));
+        let payloads: Vec<_> = all.iter().map(|e| e.payload).collect();
+        assert_eq!(payloads, [&b"one"[..], b"three"]);
+    }
+
+    #[test]
+    fn stamped_entries_are_one_nanosecond_apart() {
+        let mut stamped = PendingEntries::new();
+        stamped.push_stamped(&entries(3, 1), 10);
+        assert_eq!(stamped.iter().map(|e| e.time).collect::<Vec<_>>(), [10, 11, 12]);
+        assert_eq!(stamped.times(), (10, 12));
+    }
+}

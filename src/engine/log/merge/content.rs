@@ -1,0 +1,78 @@
+//! The content of files that have the name of a segment.
+//!
+//! A file with a header of another segment, and a creation that was interrupted, hold no entry of the stream. A merge does
+//! not copy them and does not use their names as bounds of segments.
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::header::SegmentHeader;
+use crate::engine::log::format::names;
+use crate::engine::log::merge::sides::{Side, Sides};
+use crate::engine::log::read::directory::{list_segments, read_headers};
+use crate::engine::log::read::source::Source;
+use crate::engine::storage::{File, OpenMode, Storage};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The content of a file, judged by its header area.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// A segment: a whole header names this stream and this first number.
+    Own(Box<SegmentHeader>),
+    /// No header can be read: a damaged segment, or a file of any other kind.
+    Unknown,
+    /// A whole header names another stream or another first number.
+    Foreign,
+    /// The file is empty or holds only zeros: a creation that was interrupted before the header was written.
+    Unfinished,
+}
+
+impl Content {
+    /// Returns whether the file may hold entries of the stream.
+    pub(super) fn is_segment(&self) -> bool {
+        matches!(self, Content::Own(_) | Content::Unknown)
+    }
+}
+
+/// Reads the content of the file that is named as the segment of `stream` that begins with `base`.
+pub(super) fn content_of(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<Content> {
+    let path = names::segment_path(log, stream, base);
+    let wrap = |e| Error::io("read segment", &path, e);
+    let file = storage.open(&path, OpenMode::Read).map_err(wrap)?;
+    let headers = read_headers(file.as_ref(), stream, base).map_err(wrap)?;
+    Ok(match headers.header {
+        Ok(header) if header.stream == stream && header.base == base => Content::Own(Box::new(header)),
+        Ok(_) => Content::Foreign,
+        Err(_) if headers.unfinished && is_zeros(file).map_err(wrap)? => Content::Unfinished,
+        Err(_) => Content::Unknown,
+    })
+}
+
+fn is_zeros(file: Arc<dyn File>) -> io::Result<bool> {
+    Ok(Source::new(file, false)?.first_nonzero(0)?.is_none())
+}
+
+/// Returns the names of a stream's files that are names of segments, ascending; none if the stream does not exist.
+pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
+    match list_segments(storage, log, stream) {
+        Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// Returns the files of a stream that have the name of a segment.
+pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    list_files(sides.storage.as_ref(), sides.log(side), stream)
+}
+
+/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
+pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
+    let mut segments = Vec::new();
+    for base in files_of(sides, side, stream)? {
+        if content_of(sides.storage.as_ref(), sides.log(side), stream, base)?.is_segment() {
+            segments.push(base);
+        }
+    }
+    Ok(segments)
+}

@@ -1,0 +1,255 @@
+//! Segments of the target that are written anew from the entries of both logs.
+
+use crate::engine::chain::Chain;
+use crate::engine::entry::{Entry, Seq, StreamId, canonical_head};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::frame::{FLAG_CLOSE, frame_salt, put_entries, put_mark};
+use crate::engine::log::format::header::SegmentHeader;
+use crate::engine::log::format::limits::FRAME_ENTRIES_MAX;
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::names;
+use crate::engine::log::format::pending::{PendingEntries, PendingEntry};
+use crate::engine::log::merge::end::Lost;
+use crate::engine::log::merge::history::HistoryReader;
+use crate::engine::log::merge::outline::Outline;
+use crate::engine::log::merge::plan::{Action, Plan, Range};
+use crate::engine::log::merge::quarantine::{Quarantined, quarantine_segment};
+use crate::engine::log::merge::sides::Sides;
+use crate::engine::log::merge::staged::{Staged, copy_segment};
+use crate::engine::log::read::source::content_len;
+use crate::engine::storage::OpenMode;
+use std::path::Path;
+
+/// Greatest number of payload bytes of a new frame: enough to share repeated content, few to lose by one flipped bit.
+const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
+/// Least number of frames of a full segment.
+const FRAMES_PER_SEGMENT: u64 = 64;
+/// Greatest number of unreadable bytes that are copied into a new segment, to show that entries are lost. Quarantine holds all
+/// of them.
+const LOST_BYTES_MAX: u64 = 64 << 10;
+
+/// The changes that the application of a plan made.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    pub(super) bytes: u64,
+    pub(super) quarantined: Vec<Quarantined>,
+}
+
+/// The writer of the segments of a plan, from the entries of its parts.
+pub(super) struct Encoder<'a> {
+    sides: &'a Sides<'a>,
+    plan: &'a Plan,
+    quarantine: &'a Path,
+    segment_bytes_max: u64,
+    entries: HistoryReader,
+    upcoming: Option<Entry>,
+    /// The number of the next entry.
+    next: Seq,
+    /// The chain before the next entry, if it is known.
+    chain: Option<Chain>,
+    last_time: u64,
+    previous_salt: u64,
+}
+
+/// A segment being written.
+struct Encoding<'a> {
+    staged: Staged<'a>,
+    salt: u64,
+    run: PendingEntries,
+    run_bytes_max: usize,
+    stream: StreamId,
+    first: Seq,
+}
+
+impl Encoding<'_> {
+    fn len(&self) -> u64 {
+        self.staged.len + self.run.payload_bytes() as u64
+    }
+
+    /// Adds an entry to the current frame if it follows the one before and fits; otherwise begins a frame.
+    fn push(&mut self, entry: &Entry) -> Result<()> {
+        let Entry { stamp, kind, version, payload, .. } = entry;
+        let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
+        let follows = stamp.seq == self.first.plus(self.run.len() as u64) && stamp.time >= self.run.times().1;
+        let full = self.run.payload_bytes() >= self.run_bytes_max || self.run.len() >= FRAME_ENTRIES_MAX;
+        let mut alone = PendingEntries::new();
+        alone.push(row);
+        if !follows || full || !self.run.fit_with(&alone) {
+            self.end_frame()?;
+            self.first = stamp.seq;
+        }
+        self.run.push(row);
+        Ok(())
+    }
+
+    fn end_frame(&mut self) -> Result<()> {
+        if self.run.is_empty() {
+            return Ok(());
+        }
+        let mut frame = Vec::new();
+        put_entries(
+            &mut frame,
+            &mut Vec::new(),
+            &self.run,
+            self.stream,
+            self.first,
+            frame_salt(self.salt, self.staged.len),
+        );
+        self.run.clear();
+        self.staged.write(&frame)
+    }
+}
+
+impl<'a> Encoder<'a> {
+    pub(super) fn new(
+        sides: &'a Sides<'a>,
+        plan: &'a Plan,
+        quarantine: &'a Path,
+        segment_bytes_max: u64,
+    ) -> Result<Encoder<'a>> {
+        let mut entries = HistoryReader::open(sides, &plan.parts)?;
+        let upcoming = entries.next_entry()?;
+        Ok(Encoder {
+            sides,
+            plan,
+            quarantine,
+            segment_bytes_max,
+            entries,
+            upcoming,
+            next: plan.origin.map_or(Seq::FIRST, |origin| origin.first),
+            chain: Some(Chain::from_link(Chain::ORIGIN)),
+            last_time: 0,
+            previous_salt: 0,
+        })
+    }
+
+    pub(super) fn run(mut self, done: &mut Replaced) -> Result<()> {
+        for range in &self.plan.ranges {
+            let header =
+                |outline: &'a Outline| outline.file(range.base).and_then(|file| file.header.as_ref());
+            let headers = (header(&self.plan.target), header(&self.plan.source));
+            if range.base > self.next {
+                self.chain = None;
+            }
+            self.next = self.next.max(range.base);
+            let known = |header: Option<&SegmentHeader>| header.and_then(SegmentHeader::known_chain);
+            // Each segment begins a new piece of the chain.
+            let link = self.chain.as_ref().map(Chain::link);
+            self.chain = link.or(known(headers.0)).or(known(headers.1)).map(Chain::from_link);
+            match range.action {
+                Action::Keep => {
+                    self.skip(range)?;
+                    self.previous_salt = headers.0.map_or(0, |header| header.salt);
+                }
+                Action::Copy => {
+                    self.skip(range)?;
+                    done.bytes += copy_segment(self.sides, self.plan.id, range.base)?;
+                    self.previous_salt = headers.1.map_or(0, |header| header.salt);
+                }
+                Action::Encode => self.encode(range, headers.0.or(headers.1), done)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the next entry of a range as an entry of the planned stream, and continues the chain over it.
+    fn next_entry(&mut self, range: &Range) -> Result<Option<Entry>> {
+        let in_range = |entry: &mut Entry| range.until.is_none_or(|until| entry.stamp.seq < until);
+        let Some(mut entry) = self.upcoming.take_if(in_range) else { return Ok(None) };
+        self.upcoming = self.entries.next_entry()?;
+        entry.stamp.stream = self.plan.id;
+        if entry.stamp.seq != self.next {
+            self.chain = None;
+        }
+        if let Some(chain) = &mut self.chain {
+            let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
+            chain.push(&head);
+            chain.push(&entry.payload);
+        }
+        self.next = entry.stamp.seq.next();
+        self.last_time = entry.stamp.time;
+        Ok(Some(entry))
+    }
+
+    fn skip(&mut self, range: &Range) -> Result<()> {
+        while self.next_entry(range)?.is_some() {}
+        Ok(())
+    }
+
+    fn encode(&mut self, range: &Range, replaced: Option<&SegmentHeader>, done: &mut Replaced) -> Result<()> {
+        let is_last = range.until.is_none();
+        // A file must be replaced by one file, as the links of the chain depend on where segments begin; new entries may fill
+        // several.
+        let may_roll = is_last && replaced.is_none();
+        let mut segment = self.begin(range.base, replaced)?;
+        loop {
+            if may_roll && segment.len() >= self.segment_bytes_max && self.upcoming.is_some() {
+                segment.end_frame()?;
+                done.bytes += segment.staged.publish()?;
+                self.chain = self.chain.take().map(|chain| Chain::from_link(chain.link()));
+                if self.plan.target.strays.contains(&self.next) {
+                    let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
+                    let kept = quarantine_segment(storage, into, self.plan.id, self.next, self.quarantine)?;
+                    done.quarantined.extend(kept);
+                }
+                segment = self.begin(self.next, None)?;
+            }
+            let Some(entry) = self.next_entry(range)? else { break };
+            segment.push(&entry)?;
+        }
+        segment.end_frame()?;
+        if is_last {
+            self.end(&mut segment)?;
+        }
+        done.bytes += segment.staged.publish()?;
+        Ok(())
+    }
+
+    fn begin(&mut self, base: Seq, replaced: Option<&SegmentHeader>) -> Result<Encoding<'a>> {
+        let mut salt = [0u8; 8];
+        let entropy = self.sides.storage.entropy(&mut salt);
+        entropy.map_err(|e| Error::io("read random bytes for", self.sides.into, e))?;
+        let header = SegmentHeader {
+            stream: self.plan.id,
+            home: None,
+            base,
+            chain: self.chain.as_ref().map_or(Chain::ORIGIN, Chain::link),
+            // The header of the next segment may repeat the salt of the replaced one.
+            salt: replaced.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
+            previous_salt: self.previous_salt,
+            time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
+            origin: self.plan.origin,
+            domain: replaced.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
+        };
+        self.previous_salt = header.salt;
+        let mut staged = Staged::new(self.sides, self.plan.id, base)?;
+        staged.write(&header.encode())?;
+        let (run, stream, first) = (PendingEntries::new(), self.plan.id, Seq(0));
+        let run_bytes_max = (self.segment_bytes_max / FRAMES_PER_SEGMENT).min(FRAME_PAYLOAD_MAX) as usize;
+        Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
+    }
+
+    /// Writes the end of the stream: a mark, and unreadable bytes.
+    fn end(&mut self, segment: &mut Encoding<'_>) -> Result<()> {
+        if let Some(next) = self.plan.mark {
+            let chain = self.chain.as_ref().filter(|_| next == self.next);
+            let mark = Mark { chain: chain.map_or(Chain::ORIGIN, Chain::link), seal: None };
+            let mut frame = Vec::new();
+            let salt = frame_salt(segment.salt, segment.staged.len);
+            put_mark(&mut frame, FLAG_CLOSE, next, self.last_time, &mark.encode(), salt);
+            segment.staged.write(&frame)?;
+        }
+        match &self.plan.lost {
+            Some(lost) => self.put_lost(segment, lost),
+            None => Ok(()),
+        }
+    }
+
+    fn put_lost(&self, segment: &mut Encoding<'_>, lost: &Lost) -> Result<()> {
+        let path = names::segment_path(self.sides.log(lost.side), lost.stream, lost.segment);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = self.sides.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        let end = content_len(file.as_ref()).map_err(wrap)?.min(lost.offset + LOST_BYTES_MAX);
+        segment.staged.write_from(&path, file.as_ref(), lost.offset, end)
+    }
+}

@@ -1,0 +1,112 @@
+//! Forks: one stream id with two histories.
+//!
+//! All copies of a stream form a tree that branches where entries with one number differ. The ids depend on the tree alone:
+//! at each branching the history whose first differing entry has the smallest digest keeps the id; each other one gets an
+//! id derived from (old id, number, digest). The rule applies again inside each branch, so that merges in any order lead to
+//! the same ids. docs/design/005-merge-and-forks.md.
+
+use crate::engine::entry::StreamId;
+use crate::engine::error::Result;
+use crate::engine::log::format::header::Origin;
+use crate::engine::log::merge::history::{difference, digests_at};
+use crate::engine::log::merge::report::Fork;
+use crate::engine::log::merge::sides::{Part, Sides};
+use std::collections::BTreeMap;
+
+const STREAM_TAG: &[u8] = b"contexta derived stream 0\0";
+
+/// Returns the id of the stream that branches off at an origin.
+pub fn derived_id(origin: &Origin) -> StreamId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(STREAM_TAG).update(&origin.parent.0).update(&origin.first.0.to_le_bytes());
+    hasher.update(&origin.content.0);
+    let mut id = [0; 16];
+    for (to, from) in id.iter_mut().zip(hasher.finalize().as_bytes()) {
+        *to = *from;
+    }
+    StreamId(id)
+}
+
+/// A planned stream: its id, the parts whose union it is, and the streams that branch off from it.
+#[derive(Debug, Clone)]
+pub(super) struct Branch {
+    pub(super) id: StreamId,
+    pub(super) origin: Option<Origin>,
+    pub(super) parts: Vec<Part>,
+    pub(super) children: Vec<Branch>,
+}
+
+impl Branch {
+    /// Returns the branch under another parent, with the ids of it and its children derived again.
+    fn under(self, parent: StreamId) -> Branch {
+        let Some(origin) = self.origin.map(|origin| Origin { parent, ..origin }) else { return self };
+        let id = derived_id(&origin);
+        let children = self.children.into_iter().map(|child| child.under(id)).collect();
+        Branch { id, origin: Some(origin), parts: self.parts, children }
+    }
+
+    /// Returns the entries of the branch as another copy of `trunk`, for a branch that does not differ from it.
+    fn into_trunk(self, trunk: &Branch) -> Branch {
+        let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
+        Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
+    }
+
+    /// Appends the branch and all below it to `all`, with their depths, each before those that branch off from it.
+    pub(super) fn flatten(mut self, depth: usize, all: &mut Vec<(usize, Branch)>) {
+        let children = std::mem::take(&mut self.children);
+        all.push((depth, self));
+        for child in children {
+            child.flatten(depth + 1, all);
+        }
+    }
+}
+
+/// Unites two trees with one id. Histories that differ get other ids; every fork found is added to `forks`.
+pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
+    let (id, origin) = (a.id, a.origin);
+    let (parts, candidates) = match difference(sides, &a.parts, &b.parts)? {
+        None => ([a.parts, b.parts].concat(), a.children.into_iter().chain(b.children).collect()),
+        Some((first, of_a, of_b)) => {
+            let (keeping, derived_from, content) = if of_a < of_b { (a, b, of_b) } else { (b, a, of_a) };
+            let (before, behind): (Vec<Branch>, Vec<Branch>) = derived_from
+                .children
+                .into_iter()
+                .partition(|child| child.origin.is_none_or(|o| o.first <= first));
+            let fork = Origin { parent: id, first, content };
+            let derived = derived_id(&fork);
+            let kept = keeping.parts.first().map(|part| part.side);
+            forks.extend(kept.map(|kept| Fork { stream: id, first, kept, derived }));
+            let moved = Branch {
+                id: derived,
+                origin: Some(fork),
+                parts: derived_from.parts.iter().filter_map(|part| part.from(first)).collect(),
+                children: behind.into_iter().map(|child| child.under(derived)).collect(),
+            };
+            let common = derived_from.parts.iter().filter_map(|part| part.until(first));
+            let parts = keeping.parts.iter().copied().chain(common).collect();
+            (parts, keeping.children.into_iter().chain(before).chain([moved]).collect::<Vec<_>>())
+        }
+    };
+    let mut children: BTreeMap<StreamId, Branch> = BTreeMap::new();
+    for child in candidates {
+        let child = match children.remove(&child.id) {
+            Some(same) => unite(sides, same, child, forks)?,
+            None => child,
+        };
+        children.insert(child.id, child);
+    }
+    place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
+}
+
+/// Unites with the trunk each child that does not belong beside it: one whose first entry the trunk holds too, as after an
+/// interrupted merge, and one whose first entry has a smaller digest, which therefore keeps the id.
+fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
+    let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
+    let digests = digests_at(sides, &trunk.parts, &firsts)?;
+    let misplaced = |child: &Branch| {
+        child.origin.is_some_and(|o| digests.get(&o.first).is_some_and(|digest| o.content <= *digest))
+    };
+    let Some(at) = trunk.children.iter().position(misplaced) else { return Ok(trunk) };
+    let child = trunk.children.swap_remove(at).into_trunk(&trunk);
+    unite(sides, trunk, child, forks)
+}

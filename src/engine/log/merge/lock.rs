@@ -1,0 +1,69 @@
+//! The lock of a merge, and locks on streams that a merge changes.
+
+use crate::engine::entry::StreamId;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::names;
+use crate::engine::log::merge::quarantine::remove_leftovers;
+use crate::engine::log::merge::sides::Sides;
+use crate::engine::storage::{File, OpenMode, Storage};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The lock file of a merge, in the quarantine directory.
+const LOCK_NAME: &str = "merge.lock";
+
+/// The lock of a merge. It is released when the value is dropped or the process ends.
+#[derive(Debug)]
+#[must_use = "the lock is released when the value is dropped"]
+pub struct MergeLock {
+    _file: Arc<dyn File>,
+}
+
+impl MergeLock {
+    /// Acquires the lock for merges with this quarantine directory, and removes the temporary files of an
+    /// interrupted merge.
+    ///
+    /// Where the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if another
+    /// merge has the lock; the directory could not be written.
+    pub fn acquire(storage: &dyn Storage, quarantine: &Path) -> Result<MergeLock> {
+        storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
+        let path = quarantine.join(LOCK_NAME);
+        let file = storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))?;
+        if matches!(file.try_lock(), Ok(false)) {
+            return Err(Error::MergeBusy { path });
+        }
+        remove_leftovers(storage, quarantine)?;
+        Ok(MergeLock { _file: file })
+    }
+}
+
+/// The lock on a stream of the target, which excludes writers.
+pub(super) enum Hold {
+    /// No writer holds the stream: it has no lock file, or the merge holds the lock.
+    Free { _locks: Vec<Arc<dyn File>> },
+    /// A writer holds the stream, or the file system has no locks.
+    Busy,
+}
+
+impl Hold {
+    /// Tries to lock a stream.
+    pub(super) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
+        let mut locks = Vec::new();
+        // The lock file of a writer whose sync failed has the other name.
+        for name in [names::LOCK_NAME, names::ABANDONED_LOCK_NAME] {
+            let path = names::stream_dir(sides.into, stream).join(name);
+            match sides.storage.open(&path, OpenMode::ReadWrite) {
+                Ok(file) if matches!(file.try_lock(), Ok(true)) => locks.push(file),
+                Ok(_) => return Ok(Hold::Busy),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io("open", &path, e)),
+            }
+        }
+        Ok(Hold::Free { _locks: locks })
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self, Hold::Busy)
+    }
+}

@@ -1,0 +1,29 @@
+//! Merging: the streams of another log are copied into this one. [`merge`] describes the guarantees.
+
+mod apply;
+mod compare;
+mod content;
+mod digest;
+mod encode;
+mod end;
+mod family;
+mod fork;
+mod history;
+mod lock;
+mod merger;
+mod options;
+mod outline;
+mod plan;
+mod quarantine;
+mod report;
+mod sides;
+mod staged;
+
+pub use digest::content_digest;
+pub use fork::derived_id;
+pub use lock::MergeLock;
+pub use merger::{merge, merge_locked};
+pub use options::MergeOptions;
+pub use quarantine::{Quarantined, quarantine};
+pub use report::{Change, Fork, MergeReport, SkipReason, StreamMerge};
+pub use sides::Side;

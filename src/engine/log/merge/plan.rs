@@ -1,0 +1,256 @@
+//! The plan for one stream of the target: segments are kept, copied from the source, or written anew.
+//!
+//! Invariants:
+//! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have it mapped.
+//! 2. A file that replaces another holds every entry of it, except for entries that were written to another stream before.
+//!    Segments begin with the same numbers as before, so that old and new files never overlap after a crash.
+//! 3. Numbers that are known to be missing stay known: by the name of a segment, a mark, or unreadable bytes.
+//! 4. Stray files (with neither a header of their own nor an entry) are no bounds of segments. They stay in the target until
+//!    a segment needs their name, or the end of the stream is removed; then they are copied to quarantine.
+
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::header::Origin;
+use crate::engine::log::format::names;
+use crate::engine::log::merge::content::files_of;
+use crate::engine::log::merge::end::{End, Lost};
+use crate::engine::log::merge::fork::Branch;
+use crate::engine::log::merge::history::HistoryReader;
+use crate::engine::log::merge::outline::{Outline, Tally, damaged_of};
+use crate::engine::log::merge::sides::{Part, Side, Sides};
+use crate::engine::log::read::directory::read_headers;
+use crate::engine::log::read::source::content_len;
+use crate::engine::storage::OpenMode;
+use std::collections::BTreeSet;
+use std::io;
+
+/// The action that a plan takes for a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// The file of the target is kept.
+    Keep,
+    /// The file of the source is copied.
+    Copy,
+    /// A new file is written.
+    Encode,
+}
+
+/// The entries of one planned segment file.
+#[derive(Debug)]
+pub(super) struct Range {
+    pub(super) base: Seq,
+    /// The first number of the next segment.
+    pub(super) until: Option<Seq>,
+    pub(super) action: Action,
+    tally: Tally,
+}
+
+/// The planned changes of one stream of the target.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) id: StreamId,
+    pub(super) origin: Option<Origin>,
+    pub(super) parts: Vec<Part>,
+    /// Segments of the target that are removed: their entries are stored elsewhere.
+    pub(super) remove: Vec<Seq>,
+    /// Removed segments that hold unreadable bytes.
+    pub(super) remove_damaged: Vec<Seq>,
+    pub(super) ranges: Vec<Range>,
+    pub(super) target: Outline,
+    pub(super) source: Outline,
+    /// The next number in the mark at the end, if there is a mark.
+    pub(super) mark: Option<Seq>,
+    /// Unreadable bytes that are copied to the end, so that the loss stays known.
+    pub(super) lost: Option<Lost>,
+    /// Number of entries that the stream of the target did not have.
+    pub(super) added: u64,
+    /// Number of added entries that lie in gaps.
+    pub(super) filled: u64,
+}
+
+impl Plan {
+    /// Plans the changes after which the target holds this branch; `None` if there are none. Only reads.
+    pub(super) fn of(sides: &Sides<'_>, branch: &Branch) -> Result<Option<Plan>> {
+        let Branch { id, origin, parts, .. } = branch;
+        if parts.is_empty() || parts.as_slice() == [Part::whole(Side::Target, *id)] {
+            return Ok(None);
+        }
+        let own = |side| parts.iter().find(move |p| p.side == side && p.stream == *id);
+        let target = Outline::of(sides, own(Side::Target))?;
+        let source = Outline::of(sides, own(Side::Source))?;
+        let end_of_own = own(Side::Target).and_then(|part| part.end);
+        let kept = |base: &Seq| own(Side::Target).is_some() && end_of_own.is_none_or(|end| *base < end);
+        // If the end of the stream is removed, a stray file must not become its last one, which would look like a loss.
+        let is_removed = |base: &Seq| !kept(base) || (end_of_own.is_some() && target.strays.contains(base));
+        let remove: Vec<Seq> = files_of(sides, Side::Target, *id)?.into_iter().filter(is_removed).collect();
+        let mut plan = Plan {
+            id: *id,
+            origin: *origin,
+            parts: parts.clone(),
+            remove_damaged: damaged_of(sides, *id, &remove)?,
+            remove,
+            ranges: Vec::new(),
+            target,
+            source,
+            mark: None,
+            lost: None,
+            added: 0,
+            filled: 0,
+        };
+        plan.target.files.retain(|file| kept(&file.base));
+        plan.target.strays.retain(|base| !plan.remove.contains(base));
+        let source_end = own(Side::Source).and_then(|part| part.end);
+        plan.read(sides, &plan.cuts(source_end))?;
+        let keeps = plan.remove.is_empty() && plan.ranges.iter().all(|r| r.action == Action::Keep);
+        Ok((!keeps).then_some(plan))
+    }
+
+    /// Returns the domain of a new segment: that of the stream's other segments, or `default` if all their headers are lost.
+    pub(super) fn domain(&self, default: Domain) -> Domain {
+        let files = self.target.files.iter().chain(&self.source.files);
+        files.filter_map(|file| file.header.as_ref()).map(|header| header.domain).next().unwrap_or(default)
+    }
+
+    /// Returns true if the plan takes entries from this other stream of the target.
+    pub(super) fn takes_from(&self, stream: StreamId) -> bool {
+        self.id != stream && self.parts.iter().any(|part| (part.side, part.stream) == (Side::Target, stream))
+    }
+
+    /// Returns the numbers at which segments begin: those of the target, and those of the source that no file of the target
+    /// contains.
+    fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
+        let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
+        for file in &self.source.files {
+            let before = self.target.files.iter().filter(|t| t.base < file.base);
+            let free = before.filter_map(|t| t.tally.last).max() < Some(file.base);
+            if free && source_end.is_none_or(|end| file.base < end) {
+                cuts.insert(file.base);
+            }
+        }
+        if let Some(last) = self.target.files.last()
+            && let Some(seq) = last.tally.last
+            && !(last.damaged || last.exceeds_part)
+            && self.source.file(last.base).is_none()
+        {
+            // A file that only the target has stays; new entries go to a segment after it.
+            cuts.insert(seq.next());
+        }
+        cuts
+    }
+
+    /// Reads the entries of the planned stream, and chooses the action for each segment.
+    fn read(&mut self, sides: &Sides<'_>, cuts: &BTreeSet<Seq>) -> Result<()> {
+        let range = |base| Range { base, until: None, action: Action::Encode, tally: Tally::default() };
+        let mut upcoming = cuts.iter().copied().peekable();
+        let mut ranges: Vec<Range> = Vec::new();
+        let target_next = self.target.end.map_or(Seq(0), |end| end.next);
+        let (mut total, mut within) = (0u64, 0u64);
+        let mut reader = HistoryReader::open(sides, &self.parts)?;
+        while let Some(entry) = reader.next_entry()? {
+            let seq = entry.stamp.seq;
+            if ranges.is_empty() && upcoming.peek().is_none_or(|base| *base > seq) {
+                ranges.push(range(self.origin.map_or(seq, |origin| origin.first)));
+            }
+            while let Some(base) = upcoming.next_if(|base| *base <= seq) {
+                ranges.push(range(base));
+            }
+            if let Some(range) = ranges.last_mut() {
+                range.tally.push(&entry);
+            }
+            total += 1;
+            within += u64::from(seq < target_next);
+        }
+        // A file bounds the stream even without entries, as its name shows how far the stream reaches. The cut after the last
+        // file of the target is no file.
+        let is_file = |base: &Seq| self.target.file(*base).is_some() || self.source.file(*base).is_some();
+        ranges.extend(upcoming.filter(is_file).map(range));
+        let bases: Vec<Seq> = ranges.iter().skip(1).map(|range| range.base).collect();
+        for (range, next) in ranges.iter_mut().zip(bases) {
+            range.until = Some(next);
+        }
+        let ends: Vec<End> = reader.ends().copied().collect();
+        let last = ranges.iter().filter_map(|range| range.tally.last).max();
+        let next = ends.iter().map(|end| end.next).max().unwrap_or(Seq(0));
+        let closed = ends.iter().any(|end| end.closed && end.next == next);
+        let beyond = next > last.map_or(Seq::FIRST, Seq::next);
+        self.mark = (closed || beyond).then_some(next);
+        // A commit is atomic: its first entry shows that all of it is present.
+        let is_present = |lost: &Lost| lost.torn && last >= Some(lost.next);
+        // A stray file that stays in the target still shows the loss.
+        let is_shown = |lost: &Lost| {
+            let is_stray = self.target.strays.contains(&lost.segment)
+                && !ranges.iter().any(|range| range.base == lost.segment);
+            is_stray && (lost.side, lost.stream) == (Side::Target, self.id)
+        };
+        let lost = ends.iter().filter_map(|end| end.lost).filter(|lost| !is_present(lost) && !is_shown(lost));
+        let lost: Vec<Lost> = lost.collect();
+        let shows_end = |outline: &Outline| match &outline.end {
+            Some(end) => Ok::<bool, Error>(end.next >= next && covers_losses(sides, end, &lost)?),
+            None => Ok(false),
+        };
+        // Only the last segment of the source is copied, not a stray file after it.
+        let last_base = ranges.last().map(|range| range.base);
+        let lost_of_source = self.source.end.as_ref().and_then(|end| end.lost);
+        let is_copied = lost_of_source.is_none_or(|lost| Some(lost.segment) == last_base);
+        let shows_end = [shows_end(&self.target)?, is_copied && shows_end(&self.source)?];
+        let target_count = self.target.count();
+        self.added = total.saturating_sub(target_count);
+        self.filled = within.saturating_sub(target_count);
+        for range in &mut ranges {
+            range.action = self.action(range, shows_end);
+        }
+        self.lost = lost.first().copied();
+        self.ranges = ranges;
+        Ok(())
+    }
+
+    /// Returns the action for a segment. `shows_end` is true for the target, and for the source, if its stream ends with
+    /// everything that is known of the end in either log.
+    fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
+        let fits = |outline: &Outline, shows_end: bool| {
+            let Some(file) = outline.file(range.base) else { return false };
+            !file.exceeds_part && file.tally.is_equal(&range.tally) && (range.until.is_some() || shows_end)
+        };
+        let [target, source] = shows_end;
+        let readable = |outline: &Outline| outline.file(range.base).is_some_and(|f| f.header.is_some());
+        match () {
+            () if fits(&self.target, target) => Action::Keep,
+            () if fits(&self.source, source) && readable(&self.source) => Action::Copy,
+            () => Action::Encode,
+        }
+    }
+}
+
+/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries: whole frames in the same file up
+/// to after the last unreadable byte of the other copy.
+fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
+    if end.lost.is_some() {
+        return Ok(true);
+    }
+    for lost in all {
+        let ours = salt_and_len(sides, end.side, end.stream, lost.segment)?;
+        let theirs = salt_and_len(sides, lost.side, lost.stream, lost.segment)?;
+        let (Some((ours, _)), Some((theirs, len))) = (ours, theirs) else { return Ok(false) };
+        let reaches = (end.point.segment, end.point.offset) >= (lost.segment, len);
+        if ours != theirs || !reaches {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Returns the salt of a segment and its length without the zeros at its end; `None` if it is missing or its header is
+/// lost.
+fn salt_and_len(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<(u64, u64)>> {
+    let path = names::segment_path(sides.log(side), stream, base);
+    let wrap = |e| Error::io("read segment", &path, e);
+    let file = match sides.storage.open(&path, OpenMode::Read) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(wrap(e)),
+    };
+    let header = read_headers(file.as_ref(), stream, base).map_err(wrap)?.header.ok();
+    let len = content_len(file.as_ref()).map_err(wrap)?;
+    Ok(header.map(|header| (header.salt, len)))
+}

@@ -1,0 +1,114 @@
+//! The report of a merge.
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::log::merge::quarantine::Quarantined;
+use crate::engine::log::merge::sides::Side;
+
+/// The change of one stream of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// The target did not have the stream: its segments were copied, damage included.
+    Copied,
+    /// The target had all entries of the stream.
+    Unchanged,
+    /// The source had the same bytes and more after them, which were copied.
+    Extended,
+    /// The stream was written anew from the entries of both logs.
+    United {
+        /// Number of entries that the target did not have.
+        added: u64,
+        /// Number of added entries that lie in gaps of the target.
+        filled: u64,
+    },
+    /// The entries of the stream are stored under other ids, because a stream that it branches off from was forked at an
+    /// earlier entry.
+    Moved,
+    /// The stream was not merged.
+    Skipped(SkipReason),
+}
+
+/// The reason for which a stream was not merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// A writer holds the stream in the target, or the file system has no locks. A later merge may succeed.
+    Held,
+    /// A segment of the stream has a format that this build cannot read.
+    Newer,
+    /// The source could not be read.
+    Unreadable,
+    /// The chain of streams that the stream branches off from is too long.
+    TooDeep,
+}
+
+impl SkipReason {
+    /// Returns the stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SkipReason::Held => "held_by_a_writer",
+            SkipReason::Newer => "newer_format",
+            SkipReason::Unreadable => "source_unreadable",
+            SkipReason::TooDeep => "forked_too_deep",
+        }
+    }
+}
+
+impl Change {
+    /// Returns the stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Copied => "copied",
+            Change::Unchanged => "unchanged",
+            Change::Extended => "extended",
+            Change::United { .. } => "united",
+            Change::Moved => "moved",
+            Change::Skipped(_) => "skipped",
+        }
+    }
+}
+
+/// The merge of one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamMerge {
+    /// The id of the stream.
+    pub stream: StreamId,
+    /// The change of the stream.
+    pub change: Change,
+    /// Number of bytes written for the stream.
+    pub bytes: u64,
+}
+
+/// A fork: a stream whose copies hold different entries under one sequence number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fork {
+    /// The stream.
+    pub stream: StreamId,
+    /// The first sequence number under which the entries differ.
+    pub first: Seq,
+    /// The log whose entries keep the id from that number on.
+    pub kept: Side,
+    /// The id under which the other entries are stored from that number on.
+    pub derived: StreamId,
+}
+
+/// The report of a merge.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MergeReport {
+    /// Every stream of the source, and every other stream that was written or moved.
+    pub streams: Vec<StreamMerge>,
+    /// Every fork found.
+    pub forks: Vec<Fork>,
+    /// Copies of the damaged segments of the target that were replaced.
+    pub quarantined: Vec<Quarantined>,
+}
+
+impl MergeReport {
+    /// Returns true if no stream of the target changed.
+    pub fn is_unchanged(&self) -> bool {
+        self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))
+    }
+}

@@ -1,0 +1,61 @@
+//! The two logs of a merge, and parts of the streams in them.
+
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::storage::Storage;
+use std::path::Path;
+use std::sync::Arc;
+
+/// One of the two logs of a merge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The log that is changed.
+    Target,
+    /// The log that is copied and only read.
+    Source,
+}
+
+/// Both logs of a merge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) domain: Domain,
+    pub(super) from: &'a Path,
+    pub(super) into: &'a Path,
+}
+
+impl Sides<'_> {
+    pub(super) fn log(&self, side: Side) -> &Path {
+        match side {
+            Side::Target => self.into,
+            Side::Source => self.from,
+        }
+    }
+}
+
+/// The entries of a stream in one log from `first` to before `end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) side: Side,
+    pub(super) stream: StreamId,
+    pub(super) first: Seq,
+    pub(super) end: Option<Seq>,
+}
+
+impl Part {
+    /// Returns the part that is the whole stream.
+    pub(super) fn whole(side: Side, stream: StreamId) -> Part {
+        Part { side, stream, first: Seq::FIRST, end: None }
+    }
+
+    /// Returns the rest of the part from `seq` on, if there is one.
+    pub(super) fn from(&self, seq: Seq) -> Option<Part> {
+        Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
+    }
+
+    /// Returns the beginning of the part up to before `seq`, if there is one.
+    pub(super) fn until(&self, seq: Seq) -> Option<Part> {
+        let end = self.end.map_or(seq, |end| end.min(seq));
+        Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)
+    }
+}

@@ -1,0 +1,128 @@
+//! Files of the target that are written under a temporary name, synced and renamed.
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::names;
+use crate::engine::log::merge::content::{Content, content_of};
+use crate::engine::log::merge::sides::Sides;
+use crate::engine::storage::{File, OpenMode, publish, read_full_at, temporary_path, write_all_at};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const CHUNK: usize = 1 << 20;
+
+/// A file of the target that is being written under a temporary name.
+pub(super) struct Staged<'a> {
+    sides: &'a Sides<'a>,
+    temporary: PathBuf,
+    to: PathBuf,
+    file: Arc<dyn File>,
+    pub(super) len: u64,
+}
+
+impl<'a> Staged<'a> {
+    pub(super) fn new(sides: &'a Sides<'a>, stream: StreamId, base: Seq) -> Result<Staged<'a>> {
+        let dir = names::stream_dir(sides.into, stream);
+        let storage = sides.storage.as_ref();
+        let temporary = temporary_path(storage, &dir, "segment");
+        let temporary = temporary.map_err(|e| Error::io("name a file in", &dir, e))?;
+        let file = storage.open(&temporary, OpenMode::CreateNew);
+        let file = file.map_err(|e| Error::io("create", &temporary, e))?;
+        Ok(Staged { sides, temporary, to: names::segment_path(sides.into, stream, base), file, len: 0 })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = write_all_at(self.file.as_ref(), self.len, bytes);
+        written.map_err(|e| self.abandon("write", e))?;
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Appends bytes of another file.
+    pub(super) fn write_from(&mut self, path: &Path, file: &dyn File, from: u64, end: u64) -> Result<()> {
+        let mut buffer = vec![0u8; CHUNK];
+        let mut at = from;
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(usize::MAX).min(CHUNK);
+            let part = buffer.get_mut(..want).unwrap_or_default();
+            let got = match read_full_at(file, at, part) {
+                Ok(got) => got,
+                Err(e) => {
+                    let _ = self.abandon("read", io::ErrorKind::Other.into());
+                    return Err(Error::io("read segment", path, e));
+                }
+            };
+            if got == 0 {
+                break;
+            }
+            self.write(part.get(..got).unwrap_or_default())?;
+            at += got as u64;
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish(self) -> Result<u64> {
+        let published =
+            self.file.sync().and_then(|()| publish(self.sides.storage.as_ref(), &self.temporary, &self.to));
+        published.map_err(|e| self.abandon("publish", e))?;
+        Ok(self.len)
+    }
+
+    fn abandon(&self, action: &'static str, e: io::Error) -> Error {
+        // Best effort: the next merge removes a leftover.
+        let _ = self.sides.storage.remove_file(&self.temporary);
+        Error::io(action, &self.to, e)
+    }
+}
+
+/// Prepares the directory of a stream: creates it, and removes temporary files of an interrupted merge, unfinished segments,
+/// and the lock file, so that no writer continues the stream.
+pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
+    let dir = names::stream_dir(sides.into, stream);
+    let storage = sides.storage.as_ref();
+    let wrap = |e| Error::io("create", &dir, e);
+    storage.create_dir_all(&dir).map_err(wrap)?;
+    let mut removed = false;
+    for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
+        let leftover = name.name.starts_with("segment-") && name.name.ends_with(".tmp");
+        let lock = [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name.name.as_str());
+        let unfinished = match names::parse_segment(&name.name) {
+            Some(base) if name.is_file => {
+                matches!(content_of(storage, sides.into, stream, base)?, Content::Unfinished)
+            }
+            Some(_) | None => false,
+        };
+        if name.is_file && (leftover || lock || unfinished) {
+            let path = dir.join(&name.name);
+            storage.remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
+            removed = true;
+        }
+    }
+    if removed { storage.sync_dir(&dir).map_err(|e| Error::io("sync", &dir, e)) } else { Ok(()) }
+}
+
+/// Copies a segment file of the source over that of the target. Returns its length.
+pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<u64> {
+    let path = names::segment_path(sides.from, stream, base);
+    let wrap = |e| Error::io("read segment", &path, e);
+    let file = sides.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+    let len = file.len().map_err(wrap)?;
+    let mut staged = Staged::new(sides, stream, base)?;
+    staged.write_from(&path, file.as_ref(), 0, len)?;
+    staged.publish()
+}
+
+/// Removes segments of the target, last first, so that the rest is a shorter stream at any time.
+pub(super) fn remove_segments(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<()> {
+    let storage = sides.storage.as_ref();
+    for base in bases.iter().rev() {
+        let path = names::segment_path(sides.into, stream, *base);
+        match storage.remove_file(&path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", &path, e)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let dir = names::stream_dir(sides.into, stream);
+    storage.sync_dir(&dir).map_err(|e| Error::io("sync", &dir, e))
+}

@@ -1,0 +1,227 @@
+//! The directory of a log: streams, their segments, their locks.
+
+use crate::engine::bytes::is_zero;
+use crate::engine::checksum::salted_crc32;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::header::{
+    FRAMES_AT, HeaderFault, Home, Origin, SECOND_HEADER_AT, SEGMENT_HEADER_LEN, SEGMENT_MAGIC, SegmentHeader,
+};
+use crate::engine::log::format::names;
+use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
+use std::io;
+use std::path::Path;
+
+/// Returns the streams of a log, oldest first: every entry of the directory with the name of a stream, whatever it is, so
+/// that an unreadable directory is reported when it is read. A log whose directory is missing has none.
+pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
+    let names = match storage.list(log) {
+        Ok(names) => names,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("list", log, e)),
+    };
+    Ok(names.iter().filter_map(|n| n.name.parse().ok()).collect())
+}
+
+/// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the name
+/// of a segment, so that one that is no regular file is reported when it is read.
+pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
+    let dir = names::stream_dir(log, stream);
+    let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
+    Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
+}
+
+/// Returns the sum of the lengths of all segments of these streams, for progress. A file without readable metadata counts
+/// as empty.
+pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
+    let mut bytes = 0;
+    for stream in streams {
+        for base in list_segments(storage, log, *stream).unwrap_or_default() {
+            bytes += storage.info(&names::segment_path(log, *stream, base)).map_or(0, |info| info.len);
+        }
+    }
+    bytes
+}
+
+/// Returns true if a writer holds the lock of the stream; false if it does not, or the file system has no locks.
+pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
+    [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
+        let path = names::stream_dir(log, stream).join(name);
+        storage.open(&path, OpenMode::Read).is_ok_and(|file| matches!(file.is_locked(), Ok(true)))
+    })
+}
+
+/// Returns the identity of a directory and of the current boot; `None` if the platform has none.
+pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
+    Some(Home { boot: storage.boot_id()?, place: storage.info(dir).ok()?.place? })
+}
+
+/// The two copies of the header of a segment, with their damage.
+#[derive(Debug)]
+pub struct Headers {
+    /// The header, from a whole copy.
+    pub header: std::result::Result<SegmentHeader, HeaderFault>,
+    /// Offsets and lengths of damaged ranges of the header area, if there is a whole copy.
+    pub damaged: Vec<(u64, u64)>,
+    /// True if the file ends within the area, or the area holds only zeros: a creation that was not finished, or a
+    /// truncated file.
+    pub unfinished: bool,
+    /// True if the file holds only part of the header area of this segment, as after a creation that the end of the process
+    /// or a power cut interrupted. A segment that was truncated later may look the same; only its neighbours show the
+    /// difference.
+    pub may_be_creation: bool,
+}
+
+/// Reads the header area of the segment of `stream` that begins with `base`. Of two different whole copies, the one that names
+/// them is used: the other may be a misdirected write.
+pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<Headers> {
+    let mut area = vec![0u8; FRAMES_AT as usize];
+    let got = read_full_at(file, 0, &mut area)?;
+    area.truncate(got);
+    let copy = |at: u64| {
+        let bytes = area.get(at as usize..).unwrap_or_default();
+        SegmentHeader::decode_one(bytes)
+    };
+    let (first, second) = (copy(0), copy(SECOND_HEADER_AT));
+    let mut damaged = Vec::new();
+    let header_len = SEGMENT_HEADER_LEN as u64;
+    let belongs = |header: &SegmentHeader| header.stream == stream && header.base == base;
+    let header = match (first, second) {
+        (Ok(foreign), Ok(header)) if !belongs(&foreign) && belongs(&header) => {
+            damaged.push((0, header_len));
+            Ok(header)
+        }
+        (Ok(header), other) => {
+            if other.as_ref() != Ok(&header) {
+                damaged.push((SECOND_HEADER_AT, header_len));
+            }
+            Ok(header)
+        }
+        (Err(HeaderFault::Damaged), Ok(header)) => {
+            damaged.push((0, header_len));
+            Ok(header)
+        }
+        (Err(HeaderFault::Damaged), Err(fault)) | (Err(fault), _) => Err(fault),
+    };
+    let between = area.get(SEGMENT_HEADER_LEN..(SECOND_HEADER_AT as usize).min(got)).unwrap_or_default();
+    if let (Ok(_), Some(at)) = (&header, between.iter().position(|b| *b != 0)) {
+        damaged.push((header_len + at as u64, 1));
+    }
+    let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
+    // A creation writes only the area; two whole copies show that the write was complete.
+    let incomplete = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
+    let may_be_creation = incomplete && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
+    Ok(Headers { header, damaged, unfinished, may_be_creation })
+}
+
+/// Returns true if these bytes may result from an interrupted write of a header area: each copy of the header is whole,
+/// incomplete or missing. Missing bytes count as zeros.
+fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
+    area.resize(FRAMES_AT as usize, 0);
+    let (first, rest) = area.split_at(SEGMENT_HEADER_LEN);
+    let (between, second) = rest.split_at(SECOND_HEADER_AT as usize - SEGMENT_HEADER_LEN);
+    let whole = |copy: &[u8]| {
+        let header = SegmentHeader::decode_one(copy);
+        header.is_ok_and(|header| header.stream == stream && header.base == base)
+    };
+    let is_beginning = |copy: &[u8], other: &[u8]| {
+        let written = copy.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
+        if whole(other) {
+            other.starts_with(copy.get(..written).unwrap_or_default())
+        } else {
+            is_beginning_of_header(copy, written, stream, base)
+        }
+    };
+    is_zero(between)
+        && (whole(first) || is_beginning(first, second))
+        && (whole(second) || is_beginning(second, first))
+}
+
+/// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A whole header that
+/// this build cannot read is not.
+fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
+    let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
+    let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
+    let fields: [(usize, &[u8]); 4] =
+        [(0, &SEGMENT_MAGIC), (16, &stream.0), (80, &base.0.to_le_bytes()), (covered.len(), &checksum)];
+    let agrees = |(at, expected): (usize, &[u8])| {
+        let found = copy.get(at..written).unwrap_or_default();
+        found.iter().zip(expected).all(|(found, expected)| found == expected)
+    };
+    *found != checksum && fields.into_iter().all(agrees)
+}
+
+/// Returns [`Headers::may_be_creation`] of this segment.
+pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<bool> {
+    let path = names::segment_path(log, stream, base);
+    let headers = storage
+        .open(&path, OpenMode::Read)
+        .and_then(|file| read_headers(file.as_ref(), stream, base))
+        .map_err(|e| Error::io("read segment", &path, e))?;
+    Ok(headers.may_be_creation)
+}
+
+/// Returns the origin of a stream from its first readable header; `None` if it does not branch off, or no header is
+/// readable.
+pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<Origin>> {
+    Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
+}
+
+/// Checks that `domain` reads every stream of the log, by the first readable header of each. Streams without one, and
+/// streams that cannot be read, pass.
+///
+/// Errors: a stream of another domain or of a newer version; the log's directory cannot be listed.
+pub fn check_domain(storage: &dyn Storage, log: &Path, domain: Domain) -> Result<()> {
+    let streams = list_streams(storage, log)?;
+    streams.into_iter().try_for_each(|stream| check_stream_domain(storage, log, stream, domain))
+}
+
+/// Checks one stream as [`check_domain`] does.
+pub(in crate::engine::log) fn check_stream_domain(
+    storage: &dyn Storage,
+    log: &Path,
+    stream: StreamId,
+    domain: Domain,
+) -> Result<()> {
+    match first_header(storage, log, stream) {
+        Ok(Some(header)) => header.check_domain(domain),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// Returns the first header of the stream's own that can be read.
+fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<SegmentHeader>> {
+    for base in list_segments(storage, log, stream)? {
+        let path = names::segment_path(log, stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = match storage.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(wrap(e)),
+        };
+        if let Ok(header) = read_headers(file.as_ref(), stream, base).map_err(wrap)?.header
+            && header.stream == stream
+            && header.base == base
+        {
+            return Ok(Some(header));
+        }
+    }
+    Ok(None)
+}
+
+/// A point at which the reading of a stream can resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumePoint {
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// Offset in the segment at which the next frame begins.
+    pub offset: u64,
+    /// The number of the next entry.
+    pub next: Seq,
+}
+
+impl ResumePoint {
+    /// The beginning of a stream.
+    pub const START: ResumePoint = ResumePoint { segment: Seq(0), offset: 0, next: Seq::FIRST };
+}

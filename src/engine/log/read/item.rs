@@ -1,0 +1,104 @@
+//! The values that a reader of a stream returns: commits, gaps and findings, and the state of the end of the stream.
+
+use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+
+/// A commit that was read, with its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// Offset at which its frame begins.
+    pub offset: u64,
+    /// Offset at which its frame ends.
+    pub end: u64,
+    /// Its entries, at least one.
+    pub entries: Vec<Entry>,
+}
+
+/// The kind of a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A range of bytes between or after frames holds no frame.
+    Damaged,
+    /// The end of the stream holds part of a frame: a write that a crash interrupted, or damage to the last frame.
+    Torn,
+    /// One of the two copies of the header, or the zeros between them, are damaged. No entry is lost.
+    HeaderCopy,
+    /// Both copies of the header are damaged.
+    HeaderLost,
+    /// The header names another stream than the directory, or another first number than the file name.
+    Foreign,
+    /// The segment was written in a format that this build cannot read.
+    Newer {
+        /// The format version of the segment.
+        version: u16,
+    },
+    /// A frame repeats sequence numbers of an earlier frame.
+    Doubled,
+    /// A whole frame does not hold entries in a format that this build can decode.
+    Unreadable,
+    /// A mark or header disagrees with the chain over the entries before it.
+    ChainBroken,
+    /// A seal disagrees with the bytes or the counts of its segment.
+    SealBroken,
+}
+
+impl FindingKind {
+    /// Returns the stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            FindingKind::Damaged => "damaged",
+            FindingKind::Torn => "torn",
+            FindingKind::HeaderCopy => "header_copy_damaged",
+            FindingKind::HeaderLost => "header_lost",
+            FindingKind::Foreign => "foreign_segment",
+            FindingKind::Newer { .. } => "newer_format",
+            FindingKind::Doubled => "doubled",
+            FindingKind::Unreadable => "unreadable_frame",
+            FindingKind::ChainBroken => "chain_broken",
+            FindingKind::SealBroken => "seal_broken",
+        }
+    }
+}
+
+/// A finding: bytes of the log that are not as they were written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The kind of the finding.
+    pub kind: FindingKind,
+    /// The stream.
+    pub stream: StreamId,
+    /// The segment, by its first sequence number.
+    pub segment: Seq,
+    /// Offset of the first byte in the file of the segment.
+    pub offset: u64,
+    /// Number of bytes.
+    pub len: u64,
+}
+
+/// A value that a reader of a stream returns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// The entries of one frame.
+    Commit(Commit),
+    /// Entries that are missing before the next commit.
+    Gap(Gap),
+    /// Damaged bytes. The sequence numbers lost with them follow as a gap.
+    Finding(Finding),
+}
+
+/// The state of the end of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// The stream ends with a close mark or a seal.
+    Closed,
+    /// The stream ends with a commit, or is empty: its writer is alive, or was killed between commits.
+    Open,
+    /// The stream ends with bytes that are not a whole frame: a write in progress, an interrupted write, or damage.
+    Unfinished {
+        /// Offset of the first of these bytes.
+        offset: u64,
+    },
+}

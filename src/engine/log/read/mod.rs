@@ -1,0 +1,14 @@
+//! Reading of the log: its directory, one stream, many streams in the order of their stamps.
+
+pub mod directory;
+pub(super) mod item;
+pub mod ordered;
+pub(super) mod reader;
+mod resync;
+mod scan;
+pub mod source;
+#[cfg(test)]
+mod sparse;
+
+pub use item::{Commit, Finding, FindingKind, Item, Tail};
+pub use reader::{ScanMode, StreamReader};

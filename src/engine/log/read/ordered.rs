@@ -1,0 +1,137 @@
+//! The reader of many streams in the order of their stamps, in bounded memory.
+//!
+//! A stream is opened when its first entry is next, and dropped at its end: the memory depends on the number of streams that
+//! overlap in time. Entries of one stream are returned in the order of the stream, whatever their times.
+
+use crate::engine::entry::{Entry, Gap, Seq, Stamp, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use crate::engine::storage::Storage;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A value that an ordered reader returns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ordered {
+    /// An entry.
+    Entry(Entry),
+    /// Missing entries of a stream, before its next entry.
+    Gap(Gap),
+}
+
+/// A stream that is being read.
+#[derive(Debug)]
+struct Flow {
+    reader: StreamReader,
+    last: Seq,
+    commit: VecDeque<Entry>,
+}
+
+/// A reader of several streams in the order of their stamps. As an iterator it returns the values of
+/// [`OrderedReader::next_item`].
+#[derive(Debug)]
+pub struct OrderedReader {
+    storage: Arc<dyn Storage>,
+    log: PathBuf,
+    /// Streams that are not open, by the stamp of their first entry, each with the last number to read.
+    waiting: BinaryHeap<Reverse<(Stamp, Seq)>>,
+    /// Open streams by the stamp of their next entry.
+    next: BinaryHeap<Reverse<(Stamp, usize)>>,
+    flows: Vec<Option<Flow>>,
+    gaps: VecDeque<Gap>,
+}
+
+impl Flow {
+    fn open(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, last: Seq) -> Result<Flow> {
+        let reader = StreamReader::open(storage, log, stream, ScanMode::Follow)?;
+        Ok(Flow { reader, last, commit: VecDeque::new() })
+    }
+
+    /// Returns the stamp of the next entry, if there is one; gaps before it are added to `gaps`.
+    fn peek(&mut self, gaps: &mut VecDeque<Gap>) -> Result<Option<Stamp>> {
+        loop {
+            if let Some(entry) = self.commit.front() {
+                return Ok(Some(entry.stamp).filter(|stamp| stamp.seq <= self.last));
+            }
+            match self.reader.next_item()? {
+                Some(Item::Commit(commit)) => self.commit = commit.entries.into(),
+                Some(Item::Gap(gap)) if gap.first <= self.last => gaps.push_back(gap),
+                Some(Item::Gap(_) | Item::Finding(_)) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl OrderedReader {
+    /// Opens a reader of these streams of a log, each up to the entry with this number. Reads the beginning of each.
+    pub fn open(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        streams: impl IntoIterator<Item = (StreamId, Seq)>,
+    ) -> Result<OrderedReader> {
+        let mut waiting = BinaryHeap::new();
+        let mut gaps = VecDeque::new();
+        for (stream, last) in streams {
+            let mut first_gaps = VecDeque::new();
+            match Flow::open(storage, log, stream, last)?.peek(&mut first_gaps)? {
+                // Its gaps are read again when the stream is opened.
+                Some(first) => waiting.push(Reverse((first, last))),
+                None => gaps.extend(first_gaps),
+            }
+        }
+        let (storage, log) = (Arc::clone(storage), log.to_path_buf());
+        Ok(OrderedReader { storage, log, waiting, next: BinaryHeap::new(), flows: Vec::new(), gaps })
+    }
+
+    /// Returns the next value; `None` at the end.
+    pub fn next_item(&mut self) -> Result<Option<Ordered>> {
+        loop {
+            if let Some(gap) = self.gaps.pop_front() {
+                return Ok(Some(Ordered::Gap(gap)));
+            }
+            let upcoming = self.next.peek().map(|Reverse((stamp, _))| *stamp);
+            if let Some(Reverse((first, last))) = self.waiting.peek().copied()
+                && upcoming.is_none_or(|stamp| first <= stamp)
+            {
+                self.waiting.pop();
+                let flow = Flow::open(&self.storage, &self.log, first.stream, last)?;
+                let free = self.flows.iter().position(Option::is_none).unwrap_or(self.flows.len());
+                if free == self.flows.len() {
+                    self.flows.push(None);
+                }
+                self.enqueue(free, flow)?;
+                continue;
+            }
+            let Some(Reverse((_, n))) = self.next.pop() else { return Ok(None) };
+            let Some(mut flow) = self.flows.get_mut(n).and_then(Option::take) else { continue };
+            let entry = flow.commit.pop_front();
+            self.enqueue(n, flow)?;
+            if let Some(entry) = entry {
+                return Ok(Some(Ordered::Entry(entry)));
+            }
+        }
+    }
+
+    /// Adds a stream to the open ones by its next entry, or drops it at its end.
+    fn enqueue(&mut self, n: usize, mut flow: Flow) -> Result<()> {
+        if let Some(stamp) = flow.peek(&mut self.gaps)? {
+            self.next.push(Reverse((stamp, n)));
+            if let Some(slot) = self.flows.get_mut(n) {
+                *slot = Some(flow);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for OrderedReader {
+    type Item = Result<Ordered>;
+
+    fn next(&mut self) -> Option<Result<Ordered>> {
+        self.next_item().transpose()
+    }
+}

@@ -1,0 +1,534 @@
+//! The reader of one stream: commits, gaps and findings in the order of the sequence numbers.
+//!
+//! Invariants:
+//! 1. An entry is returned once, complete, in order, and only if every checksum that covers it is valid.
+//! 2. A [`Gap`] names every sequence number that is missing between two returned entries.
+//! 3. Damage is returned as a value; only an I/O error of the file system is an error.
+//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, as another process may be writing it. Damage
+//!    anywhere is confirmed by a second read.
+//! 5. A segment whose creation was not finished is skipped; [`StreamReader::unfinished_creation`] names it.
+
+use crate::engine::chain::Chain;
+use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
+use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
+use crate::engine::log::read::item::{Commit, Finding, FindingKind, Item, Tail};
+use crate::engine::log::read::scan::{SegmentScan, Step};
+use crate::engine::log::read::source::Source;
+use crate::engine::storage::{File, OpenMode, Storage};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The extent of a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScanMode {
+    /// Reads the entries written so far. An unfinished end is left for a later read.
+    Follow,
+    /// Also checks the chain and the seals, and reports an unfinished end as torn.
+    Full,
+}
+
+/// A reader of one stream.
+#[derive(Debug)]
+pub struct StreamReader {
+    storage: Arc<dyn Storage>,
+    log: PathBuf,
+    stream: StreamId,
+    segments: Vec<Seq>,
+    upcoming: usize,
+    mode: ScanMode,
+    expected: Seq,
+    chain: Option<Chain>,
+    counts: (u64, u64),
+    last_time: u64,
+    scan: Option<SegmentScan>,
+    cause: GapCause,
+    queue: VecDeque<Item>,
+    tail: Tail,
+    sealed: bool,
+    header: Option<SegmentHeader>,
+    end: Option<ResumePoint>,
+    watched: BTreeMap<Seq, Option<Digest>>,
+    /// True until the first segment is opened, if reading begins with the stream.
+    at_start: bool,
+    /// The last segment whose creation was not finished.
+    unfinished_creation: Option<Seq>,
+    /// The domain that every segment must have; `None`: any.
+    domain: Option<Domain>,
+}
+
+impl StreamReader {
+    /// Opens a reader of the whole stream.
+    pub fn open(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        mode: ScanMode,
+    ) -> Result<StreamReader> {
+        StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
+    }
+
+    /// Opens a reader that begins at a point where an earlier reader ended. If its segment is missing, reading begins with
+    /// the next one.
+    pub fn open_at(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        mode: ScanMode,
+        at: ResumePoint,
+    ) -> Result<StreamReader> {
+        let segments = list_segments(storage.as_ref(), log, stream)?;
+        let upcoming = segments.partition_point(|base| *base < at.segment);
+        let mut reader = StreamReader {
+            storage: Arc::clone(storage),
+            log: log.to_path_buf(),
+            stream,
+            segments,
+            upcoming,
+            mode,
+            expected: at.next,
+            chain: (at.next == Seq::FIRST).then(|| Chain::from_link(Chain::ORIGIN)),
+            counts: (0, 0),
+            last_time: 0,
+            scan: None,
+            cause: GapCause::SegmentMissing,
+            queue: VecDeque::new(),
+            tail: Tail::Open,
+            sealed: false,
+            header: None,
+            end: None,
+            watched: BTreeMap::new(),
+            at_start: at == ResumePoint::START,
+            unfinished_creation: None,
+            domain: None,
+        };
+        if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
+            reader.open_segment(Some(at.offset))?;
+        }
+        Ok(reader)
+    }
+
+    /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
+    /// whose header is lost or belongs elsewhere is damage, as without this.
+    pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
+        self.domain = Some(domain);
+        self.header.iter().try_for_each(|header| header.check_domain(domain))?;
+        Ok(self)
+    }
+
+    /// Requests the link after entry `seq`, for [`StreamReader::watched`]. Only a full scan computes it.
+    pub fn watch(&mut self, seq: Seq) {
+        self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
+    }
+
+    /// Returns the link after a watched entry, if the entry was read and no gap lies between it and the header of its
+    /// segment.
+    pub fn watched(&self, seq: Seq) -> Option<Digest> {
+        self.watched.get(&seq).copied().flatten()
+    }
+
+    /// Returns the next item; `None` at the end, which [`StreamReader::tail`] then describes.
+    pub fn next_item(&mut self) -> Result<Option<Item>> {
+        loop {
+            if let Some(item) = self.queue.pop_front() {
+                return Ok(Some(item));
+            }
+            if self.scan.is_none() {
+                if self.upcoming >= self.segments.len() {
+                    return Ok(None);
+                }
+                self.open_segment(None)?;
+                continue;
+            }
+            self.step()?;
+        }
+    }
+
+    /// Returns the state of the end of the stream, after all items were read.
+    pub fn tail(&self) -> Tail {
+        self.tail
+    }
+
+    /// Returns true if the last segment has a seal: its writer had created another one.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is
+    /// skipped. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
+    pub fn unfinished_creation(&self) -> Option<Seq> {
+        self.unfinished_creation
+    }
+
+    /// Restricts the reader to its first segment, as if that were the last one.
+    pub(in crate::engine::log) fn end_behind_first(&mut self) {
+        self.segments.truncate(self.upcoming.saturating_add(1));
+    }
+
+    /// Returns the number of the next entry.
+    pub fn next_seq(&self) -> Seq {
+        self.expected
+    }
+
+    /// Returns the time of the last entry that was read; 0 if there is none.
+    pub fn last_time(&self) -> u64 {
+        self.last_time
+    }
+
+    /// Returns the chain after the last entry, in a full scan and if no gap lies between the entry and the header of its
+    /// segment.
+    pub fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
+    /// Returns the header of the segment that was read last.
+    pub fn header(&self) -> Option<&SegmentHeader> {
+        self.header.as_ref()
+    }
+
+    /// Returns the point at which a later reader continues, after all items were read.
+    pub fn resume_point(&self) -> ResumePoint {
+        let start = ResumePoint { segment: self.expected, offset: 0, next: self.expected };
+        self.end.map_or(start, |end| ResumePoint { next: self.expected, ..end })
+    }
+
+    fn is_last(&self) -> bool {
+        self.upcoming >= self.segments.len()
+    }
+
+    fn record_finding(&mut self, kind: FindingKind, segment: Seq, offset: u64, len: u64) {
+        self.queue.push_back(Item::Finding(Finding { kind, stream: self.stream, segment, offset, len }));
+    }
+
+    /// Records a gap for the numbers before `next` that were not returned.
+    fn record_gap_before(&mut self, next: Seq) {
+        if next > self.expected {
+            let gap = Gap {
+                stream: self.stream,
+                first: self.expected,
+                last: Some(next.previous()),
+                cause: self.cause,
+            };
+            self.queue.push_back(Item::Gap(gap));
+            self.expected = next;
+            self.chain = None;
+        }
+    }
+
+    /// Records a gap without a known end.
+    fn record_unbounded_gap(&mut self) {
+        let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
+        self.queue.push_back(Item::Gap(gap));
+        self.chain = None;
+    }
+
+    fn open_segment(&mut self, offset: Option<u64>) -> Result<()> {
+        let Some(base) = self.segments.get(self.upcoming).copied() else { return Ok(()) };
+        self.upcoming += 1;
+        let path = names::segment_path(&self.log, self.stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = match self.storage.open(&path, OpenMode::Read) {
+            Ok(file) => file,
+            // Deleted since the directory was listed; a later segment or mark shows what is missing.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(wrap(e)),
+        };
+        let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        if headers.may_be_creation && self.is_creation(base)? {
+            // Its writer may have finished it in the meantime.
+            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+            if headers.may_be_creation {
+                self.skip_creation(base);
+                return Ok(());
+            }
+        } else if headers.may_be_creation {
+            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
+        }
+        if std::mem::take(&mut self.at_start) {
+            let origin = match &headers.header {
+                Ok(header) if header.stream == self.stream && header.base == base => header.origin,
+                _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
+            };
+            // Earlier numbers are not missing: they belong to the parent.
+            self.expected = origin.map_or(self.expected, |origin| origin.first);
+        }
+        if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
+            && header.stream == self.stream
+            && header.base == base
+        {
+            header.check_domain(domain)?;
+        }
+        for (at, len) in &headers.damaged {
+            self.record_finding(FindingKind::HeaderCopy, base, *at, *len);
+        }
+        let follow = self.mode == ScanMode::Follow && self.is_last();
+        let header = match headers.header {
+            Ok(header) if header.stream != self.stream || header.base != base => {
+                self.record_finding(FindingKind::Foreign, base, 0, FRAMES_AT);
+                self.skip_segment();
+                return Ok(());
+            }
+            Ok(header) if headers.unfinished && self.is_last() => {
+                self.record_gap_before(header.base);
+                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
+            }
+            Ok(header) => Some(header),
+            Err(HeaderFault::Newer { version }) => {
+                self.record_finding(FindingKind::Newer { version }, base, 0, FRAMES_AT);
+                self.skip_segment();
+                return Ok(());
+            }
+            Err(HeaderFault::Damaged) if headers.unfinished && self.is_last() => {
+                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
+            }
+            Err(HeaderFault::Damaged) => {
+                self.record_finding(FindingKind::HeaderLost, base, 0, FRAMES_AT);
+                None
+            }
+        };
+        let salt = match &header {
+            Some(header) => Some(header.salt),
+            None => self.salt_from_next()?,
+        };
+        let Some(salt) = salt else {
+            self.skip_segment();
+            return Ok(());
+        };
+        if let Some(header) = &header
+            && offset.is_none()
+        {
+            self.record_gap_before(header.base);
+            let known = header.known_chain();
+            if let (Some(chain), Some(known), ScanMode::Full) = (&self.chain, known, self.mode)
+                && chain.link() != known
+            {
+                self.record_finding(FindingKind::ChainBroken, base, 0, FRAMES_AT);
+            }
+            self.chain = known.map(Chain::from_link);
+        } else if header.is_none() && offset.is_none() {
+            // The link in the lost header follows from the entries before it, if none of them is missing.
+            let chain = self.chain.take().filter(|_| self.expected == base);
+            self.chain = chain.map(|chain| Chain::from_link(chain.link()));
+        }
+        // Only a finished segment is mapped, as its file does not change. A full scan reads with pread.
+        let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
+        self.scan = Some(SegmentScan {
+            base,
+            salt,
+            source: Source::new(file, mapped).map_err(wrap)?,
+            offset: offset.unwrap_or(FRAMES_AT),
+            after_mark: false,
+            follow,
+        });
+        self.header = header;
+        self.counts = (0, 0);
+        self.sealed = false;
+        self.cause = GapCause::Damaged;
+        Ok(())
+    }
+
+    /// Returns true if a segment whose file holds part of a header area never held an entry: its numbers were read before it,
+    /// or it is the last one and nothing shows that its creation was finished. A seal would show it, as the segment before
+    /// is sealed after the creation.
+    fn is_creation(&self, base: Seq) -> Result<bool> {
+        if self.expected > base {
+            return Ok(true);
+        }
+        let before = self.upcoming.checked_sub(2).and_then(|before| self.segments.get(before));
+        if !self.is_last() || self.expected != base {
+            return Ok(false);
+        }
+        before.map_or(Ok(true), |before| self.ends_without_seal(*before))
+    }
+
+    /// Returns true if a segment is readable to its end and has no seal.
+    fn ends_without_seal(&self, base: Seq) -> Result<bool> {
+        let at = ResumePoint { segment: base, offset: 0, next: base };
+        let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
+        reader.end_behind_first();
+        while reader.next_item()?.is_some() {}
+        let is_whole = matches!(reader.tail, Tail::Open | Tail::Closed) && reader.end.is_some();
+        Ok(is_whole && !reader.sealed)
+    }
+
+    /// Records that a segment never held an entry. If the segment before it holds its numbers, that one determines the tail.
+    fn skip_creation(&mut self, base: Seq) {
+        self.unfinished_creation = Some(base);
+        if self.expected == base {
+            self.tail = Tail::Unfinished { offset: 0 };
+        }
+    }
+
+    /// Ends the stream at a last segment without a whole header area: its creation is not finished, or its file was
+    /// truncated, so that the number of its entries is unknown.
+    fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
+        self.tail = Tail::Unfinished { offset: 0 };
+        if self.mode == ScanMode::Full {
+            self.record_finding(FindingKind::Torn, base, 0, file.len()?);
+            self.cause = GapCause::Damaged;
+            self.record_unbounded_gap();
+        }
+        Ok(())
+    }
+
+    /// Returns true if the writer uses the next segment: its header area is whole. After a failed creation it is not, and
+    /// the writer continues in this one.
+    fn is_finished(&self) -> Result<bool> {
+        let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
+        let path = names::segment_path(&self.log, self.stream, *next);
+        let Ok(file) = self.storage.open(&path, OpenMode::Read) else { return Ok(false) };
+        let headers = read_headers(file.as_ref(), self.stream, *next);
+        let headers = headers.map_err(|e| Error::io("read segment", &path, e))?;
+        Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
+    }
+
+    /// Returns the salt of this segment from the header of the next one, which repeats it.
+    fn salt_from_next(&self) -> Result<Option<u64>> {
+        let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
+        let path = names::segment_path(&self.log, self.stream, *next);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        let headers = read_headers(file.as_ref(), self.stream, *next).map_err(wrap)?;
+        let next = headers.header.ok().filter(|h| h.stream == self.stream && h.base == *next);
+        Ok(next.map(|h| h.previous_salt))
+    }
+
+    fn skip_segment(&mut self) {
+        self.cause = GapCause::SegmentUnreadable;
+        if self.is_last() {
+            self.tail = Tail::Unfinished { offset: 0 };
+            self.record_unbounded_gap();
+        }
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let Some(scan) = &mut self.scan else { return Ok(()) };
+        let base = scan.base;
+        let (log, stream) = (&self.log, self.stream);
+        // The path is created only for an error, as this runs once for each frame.
+        let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
+        match scan.next_confirmed().map_err(wrap)? {
+            Step::Frame { offset, header, payload } if header.entries == 0 => {
+                self.read_mark(base, offset, &header, &payload)
+            }
+            Step::Frame { offset, header, payload } => {
+                self.read_entries(base, offset, &header, &payload);
+                Ok(())
+            }
+            Step::Damage { offset, end, torn } => {
+                let torn = torn && self.is_last();
+                let kind = if torn { FindingKind::Torn } else { FindingKind::Damaged };
+                self.record_finding(kind, base, offset, end - offset);
+                self.cause = GapCause::Damaged;
+                let at_end = self.scan.as_ref().is_some_and(|s| s.offset >= s.source.file_len());
+                if at_end {
+                    self.end_segment(Tail::Unfinished { offset }, GapCause::Damaged);
+                }
+                if at_end && self.is_last() {
+                    self.record_unbounded_gap();
+                }
+                Ok(())
+            }
+            Step::End { tail } => {
+                self.end_segment(tail, GapCause::SegmentMissing);
+                Ok(())
+            }
+        }
+    }
+
+    fn end_segment(&mut self, tail: Tail, cause: GapCause) {
+        self.tail = tail;
+        self.cause = cause;
+        if let Some(scan) = self.scan.take() {
+            self.end = Some(ResumePoint { segment: scan.base, offset: scan.offset, next: self.expected });
+        }
+    }
+
+    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
+        if header.first < self.expected {
+            self.record_finding(FindingKind::Doubled, base, offset, header.frame_len());
+            return;
+        }
+        self.record_gap_before(header.first);
+        let Some(entries) = decode_entries(header, payload, self.stream) else {
+            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
+            self.record_gap_before(header.next());
+            return;
+        };
+        if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
+            for entry in &entries {
+                let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
+                chain.push(&head);
+                chain.push(&entry.payload);
+                if let Some(link) = self.watched.get_mut(&entry.stamp.seq) {
+                    *link = Some(chain.link());
+                }
+            }
+        }
+        self.expected = header.next();
+        self.last_time = entries.last().map_or(self.last_time, |e| e.stamp.time);
+        self.counts.0 += entries.len() as u64;
+        self.counts.1 += 1;
+        self.queue.push_back(Item::Commit(Commit {
+            segment: base,
+            offset,
+            end: offset + header.frame_len(),
+            entries,
+        }));
+    }
+
+    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
+        let sealed = header.flags == FLAG_SEAL;
+        let Some(mark) = Mark::decode(payload, sealed).filter(|_| header.first >= self.expected) else {
+            let kind =
+                if header.first < self.expected { FindingKind::Doubled } else { FindingKind::Unreadable };
+            self.record_finding(kind, base, offset, header.frame_len());
+            return Ok(());
+        };
+        self.sealed |= sealed;
+        let whole_before = header.first == self.expected;
+        self.record_gap_before(header.first);
+        if self.mode == ScanMode::Follow {
+            return Ok(());
+        }
+        // A merge that wrote this mark after a gap did not know the chain.
+        let known = mark.chain != Chain::ORIGIN;
+        if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
+            self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());
+        }
+        if let (Some(seal), true) = (&mark.seal, whole_before) {
+            let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;
+            if !counted || self.digest_before(base, offset)? != seal.digest {
+                self.record_finding(FindingKind::SealBroken, base, offset, header.frame_len());
+            }
+        }
+        Ok(())
+    }
+
+    fn digest_before(&mut self, base: Seq, end: u64) -> Result<Digest> {
+        let path = names::segment_path(&self.log, self.stream, base);
+        let wrap = |e| Error::io("read segment", &path, e);
+        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
+        let mut source = Source::new(file, false).map_err(wrap)?;
+        let mut hasher = blake3::Hasher::new();
+        let mut at = 0;
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(usize::MAX).min(256 << 10);
+            let bytes = source.bytes(at, want).map_err(wrap)?;
+            if bytes.is_empty() {
+                break;
+            }
+            hasher.update(bytes);
+            at += bytes.len() as u64;
+        }
+        Ok(Digest(*hasher.finalize().as_bytes()))
+    }
+}

@@ -1,0 +1,304 @@
+//! The segment that is being appended to: one write per frame, disk space reserved ahead, the content of its seal.
+//!
+//! Invariants:
+//! 1. A frame is written after whole frames only. After a failed write the file is truncated to its last whole frame;
+//!    until that succeeds, nothing is appended.
+//! 2. After a failed sync nothing is appended or synced again: the content of the disk is unknown.
+//! 3. Disk space is reserved ahead of the writes, in growing steps. The last [`RESERVED`] bytes of it are used only by
+//!    commits that must succeed on a full disk. Where the file system cannot reserve space, files grow by their writes.
+
+use crate::engine::checksum::Digest;
+use crate::engine::entry::Seq;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::frame::frame_salt;
+use crate::engine::log::format::header::{FRAMES_AT, SegmentHeader};
+use crate::engine::log::format::limits::FRAME_HEADER_LEN;
+use crate::engine::log::format::mark::{SEAL_INDEX_MAX, Seal};
+use crate::engine::log::write::group::SyncFailure;
+use crate::engine::storage::{File, read_full_at, write_all_at};
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bytes reserved for commits that must succeed on a full disk, and for the close mark.
+pub(super) const RESERVED: u64 = 4 << 10;
+/// The least and the greatest step in which space is reserved. They are small, as a killed process leaves the space
+/// unused, and readers of a live stream scan it.
+const STEP_MIN: u64 = 16 << 10;
+const STEP_MAX: u64 = 1 << 20;
+/// Least distance in bytes between two frames in the index of a seal.
+const INDEX_STEP: u64 = 64 << 10;
+/// Bytes that are collected before they are hashed: long inputs are hashed several times faster than short ones.
+const HASH_STEP: usize = 128 << 10;
+
+/// The reserved space that a write may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// All but the last [`RESERVED`] bytes.
+    Ordinary,
+    /// All of it.
+    Reserved,
+}
+
+/// The condition of a segment: only a whole one can be appended to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    /// It ends with a whole frame.
+    Whole,
+    /// Part of a frame may follow its last whole one.
+    Ragged,
+    /// A sync of it failed.
+    Latched,
+}
+
+/// A segment that is being appended to.
+#[derive(Debug)]
+pub(super) struct ActiveSegment {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn File>,
+    pub(super) salt: u64,
+    /// End of the last whole frame.
+    pub(super) offset: u64,
+    pub(super) condition: Condition,
+    pub(super) entries: u64,
+    /// Times of the first and of the last entry.
+    pub(super) times: (u64, u64),
+    /// True if a mark follows the last entry, or there is no entry.
+    pub(super) marked: bool,
+    /// Offset up to which the file was synced.
+    pub(super) synced: u64,
+    /// True if other processes may have seen a next segment and mapped this one: then it must not be truncated.
+    pub(super) may_be_mapped: bool,
+    /// True after a failed write was cut off, until a sync.
+    truncation_unsynced: bool,
+    /// Length of the file, up to which disk space is reserved.
+    room: u64,
+    /// False if the file system cannot reserve space.
+    reserves_room: bool,
+    bytes_max: u64,
+    hasher: blake3::Hasher,
+    unhashed: Vec<u8>,
+    frames: u64,
+    index: Vec<(Seq, u64)>,
+}
+
+impl ActiveSegment {
+    /// Creates the state of a new segment that will be rotated at `bytes_max`.
+    pub(super) fn new(
+        path: PathBuf,
+        file: Arc<dyn File>,
+        header: &SegmentHeader,
+        bytes_max: u64,
+    ) -> ActiveSegment {
+        ActiveSegment {
+            path,
+            file,
+            salt: header.salt,
+            offset: FRAMES_AT,
+            condition: Condition::Whole,
+            entries: 0,
+            times: (0, 0),
+            marked: true,
+            synced: FRAMES_AT,
+            may_be_mapped: false,
+            truncation_unsynced: false,
+            room: FRAMES_AT,
+            reserves_room: true,
+            bytes_max,
+            hasher: blake3::Hasher::new(),
+            unhashed: header.encode(),
+            frames: 0,
+            index: Vec::new(),
+        }
+    }
+
+    /// Continues at `offset`; reads the bytes before it again for the running digest.
+    pub(super) fn resume_at(&mut self, offset: u64) -> Result<()> {
+        let wrap = |e| Error::io("read segment", &self.path, e);
+        let mut buffer = vec![0u8; HASH_STEP];
+        let mut at = 0u64;
+        let mut hasher = blake3::Hasher::new();
+        while at < offset {
+            let want = usize::try_from(offset - at).unwrap_or(usize::MAX).min(buffer.len());
+            let part = buffer.get_mut(..want).unwrap_or_default();
+            let got = read_full_at(self.file.as_ref(), at, part).map_err(wrap)?;
+            if got == 0 {
+                break;
+            }
+            hasher.update(part.get(..got).unwrap_or_default());
+            at += got as u64;
+        }
+        self.room = self.file.len().map_err(wrap)?;
+        (self.hasher, self.offset) = (hasher, offset);
+        // The entries may or may not be on disk; a segment without entries was synced when it was created.
+        self.synced = if self.entries > 0 { 0 } else { offset };
+        self.unhashed.clear();
+        Ok(())
+    }
+
+    /// Returns the salt of the next frame.
+    pub(super) fn frame_salt(&self) -> u64 {
+        frame_salt(self.salt, self.offset)
+    }
+
+    /// Reserves disk space for a write of `len` bytes, and [`RESERVED`] bytes after it.
+    pub(super) fn reserve_room(&mut self, len: u64, room: Room) -> Result<()> {
+        let end = self.offset.saturating_add(len);
+        let wanted = end.saturating_add(RESERVED);
+        if wanted <= self.room || !self.reserves_room {
+            return Ok(());
+        }
+        let step = (self.room / 2).clamp(STEP_MIN, STEP_MAX);
+        let ahead = self.room.saturating_add(step).next_multiple_of(STEP_MIN);
+        // Space is reserved only up to the size of the segment: unused space is released at a close, but not at a rotation, when
+        // other processes may have the segment mapped.
+        let mut result = self.grow(wanted.max(ahead.min(self.bytes_max.saturating_add(RESERVED))));
+        if result.is_err() && wanted > self.room {
+            result = self.grow(wanted);
+        }
+        let enough = wanted <= self.room || (room == Room::Reserved && end <= self.room);
+        match result {
+            Err(e) if !enough => Err(Error::io("reserve disk space for segment", &self.path, e)),
+            _ => Ok(()),
+        }
+    }
+
+    fn grow(&mut self, len: u64) -> io::Result<()> {
+        match self.file.allocate(len) {
+            Ok(()) => self.room = len,
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => self.reserves_room = false,
+            Err(e) => {
+                self.room = self.file.len().unwrap_or(self.room);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes whole frames. After an error the file is unchanged, or the segment is ragged.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Err(e) = write_all_at(self.file.as_ref(), self.offset, bytes) {
+            self.condition = Condition::Ragged;
+            // If that fails, it is tried again before the next write.
+            let _ = self.restore();
+            return Err(Error::io("append to segment", &self.path, e));
+        }
+        self.wrote(bytes);
+        Ok(())
+    }
+
+    fn wrote(&mut self, bytes: &[u8]) {
+        self.offset += bytes.len() as u64;
+        self.room = self.room.max(self.offset);
+        self.unhashed.extend_from_slice(bytes);
+        if self.unhashed.len() >= HASH_STEP {
+            self.hasher.update(&self.unhashed);
+            self.unhashed.clear();
+        }
+    }
+
+    /// Truncates a ragged segment to its last whole frame. Errors: it cannot be appended to.
+    pub(super) fn restore(&mut self) -> Result<()> {
+        let wrap = |e| Error::io("truncate segment", &self.path, e);
+        match self.condition {
+            Condition::Whole => return Ok(()),
+            Condition::Ragged if self.may_be_mapped => {
+                return Err(wrap(io::Error::other("another process may have it mapped")));
+            }
+            Condition::Ragged => self.file.set_len(self.offset).map_err(wrap)?,
+            Condition::Latched => return Err(wrap(io::Error::other("a sync of it failed"))),
+        }
+        self.condition = Condition::Whole;
+        self.room = self.offset;
+        self.truncation_unsynced = true;
+        Ok(())
+    }
+
+    /// Makes the truncation of a failed write durable. The disk may already have the whole frame of that write. If a power cut
+    /// then dropped both the truncation and the next write, the frame would be read with numbers that other entries were given.
+    pub(super) fn sync_truncation(&mut self) -> std::result::Result<(), SyncFailure> {
+        if self.truncation_unsynced {
+            self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
+            self.truncation_unsynced = false;
+            self.synced = self.offset;
+        }
+        Ok(())
+    }
+
+    /// Overwrites the header of a frame whose write failed, as the frame may be complete although it was not
+    /// acknowledged.
+    pub(super) fn blank_next_header(&self) -> Result<()> {
+        let blank = [0; FRAME_HEADER_LEN];
+        let written = write_all_at(self.file.as_ref(), self.offset, &blank);
+        written.map_err(|e| Error::io("clear the end of segment", &self.path, e))
+    }
+
+    /// Releases the space after the last frame. Allowed only for the last segment of a stream: other processes may have an
+    /// earlier one mapped.
+    pub(super) fn trim(&mut self) {
+        // If that fails, zeros remain after the last frame; readers accept them.
+        if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
+            self.room = self.offset;
+        }
+    }
+
+    /// Writes whole frames into a segment that is no longer the last; if that fails, writes zeros in their place. The
+    /// segment is not truncated: other processes may have it mapped.
+    pub(super) fn write_or_blank(&self, bytes: &[u8]) {
+        if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
+            let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);
+            let blank = vec![0u8; usize::try_from(written).unwrap_or(0).min(bytes.len())];
+            // If this fails too, the rest of the frame is reported as damage without a lost entry.
+            let _ = write_all_at(self.file.as_ref(), self.offset, &blank);
+        }
+    }
+
+    /// Syncs the file, if something was written since the last sync.
+    pub(super) fn sync(&mut self) -> std::result::Result<(), SyncFailure> {
+        if !self.is_synced() {
+            self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
+            self.truncation_unsynced = false;
+            self.synced = self.offset;
+        }
+        Ok(())
+    }
+
+    /// Returns true if something was written since the last sync, and no sync has failed.
+    pub(super) fn can_be_synced(&self) -> bool {
+        !self.is_synced() && self.condition != Condition::Latched
+    }
+
+    /// Returns true if everything written is on disk.
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced >= self.offset
+    }
+
+    /// Counts a frame with `entries` entries at `offset`.
+    pub(super) fn count(&mut self, seq: Seq, offset: u64, entries: u64, times: (u64, u64)) {
+        if self.entries == 0 {
+            self.times.0 = times.0;
+        }
+        self.times.1 = times.1;
+        self.entries += entries;
+        self.frames += 1;
+        let far = self.index.last().is_none_or(|(_, at)| offset - at >= INDEX_STEP);
+        if far && self.index.len() < SEAL_INDEX_MAX {
+            self.index.push((seq, offset));
+        }
+        self.marked = false;
+    }
+
+    /// Returns the seal for the segment as it is.
+    pub(super) fn seal(&mut self) -> Seal {
+        self.hasher.update(&self.unhashed);
+        self.unhashed.clear();
+        Seal {
+            entries: self.entries,
+            frames: self.frames,
+            bytes: self.offset,
+            times: self.times,
+            digest: Digest(*self.hasher.finalize().as_bytes()),
+            index: std::mem::take(&mut self.index),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The choice of the stream a writer appends to: an idle one that may be continued, or a new one. docs/design/002.
+//!
+//! Invariants:
+//! 1. A stream is continued only if its lock file exists and is free, in the folder and boot it was created in, if its
+//!    last segment is whole and has no seal (another segment followed a seal, and its numbers are used), and if its
+//!    clock is not far ahead of this one. A later segment whose creation was interrupted is removed first.
+//! 2. A stream that cannot be continued for any reason leads to a new stream, never to a failed append.
+
+use crate::engine::chain::{Chain, Head};
+use crate::engine::checksum::Digest;
+use crate::engine::clock::{AHEAD_MAX, Clock};
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::header::{Home, SegmentHeader};
+use crate::engine::log::format::names;
+use crate::engine::log::read::directory::{
+    ResumePoint, check_stream_domain, home_of, list_segments, list_streams, may_be_creation,
+};
+use crate::engine::log::read::item::{Item, Tail};
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
+use crate::engine::log::write::active::ActiveSegment;
+use crate::engine::log::write::create::create_segment;
+use crate::engine::storage::{File, OpenMode, Storage, exists};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Number of the newest streams that are considered for continuation. Older ones are never continued.
+const CANDIDATES_MAX: usize = 8;
+
+/// Number of attempts to lock a new stream while a reader tests its lock.
+const LOCK_TRIES: usize = 1000;
+
+/// The stream that a writer appends to.
+#[derive(Debug)]
+pub(super) struct ActiveStream {
+    pub(super) id: StreamId,
+    pub(super) home: Option<Home>,
+    /// The open lock file; dropping it releases the lock.
+    pub(super) _lock: Arc<dyn File>,
+    pub(super) segment: ActiveSegment,
+    /// The number of the next entry that is written.
+    pub(super) next: Seq,
+    pub(super) chain: Chain,
+    /// True if no sync of its segments failed since this writer claimed it.
+    pub(super) always_synced: bool,
+    /// True if other processes are prevented from continuing it.
+    pub(super) continuation_forbidden: bool,
+}
+
+impl ActiveStream {
+    /// Returns the head of the written entries.
+    pub(super) fn head(&self) -> Head {
+        Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
+    }
+
+    /// Switches to a new segment; returns the old one and the link at its end.
+    pub(super) fn switch_to(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
+        let link = self.chain.link();
+        self.chain = Chain::from_link(link);
+        (std::mem::replace(&mut self.segment, next), link)
+    }
+}
+
+/// A stream whose first segment could not be created. The next attempt uses its folder.
+#[derive(Debug)]
+pub(super) struct BegunStream {
+    id: StreamId,
+    home: Option<Home>,
+    lock: Arc<dyn File>,
+}
+
+/// Claims streams of one log.
+#[derive(Debug)]
+pub(super) struct Claims<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) log: &'a Path,
+    pub(super) domain: Domain,
+    pub(super) segment_bytes_max: u64,
+    /// Streams that must not be continued by this process.
+    pub(super) excluded: &'a [StreamId],
+}
+
+impl Claims<'_> {
+    /// Claims a stream to append to.
+    pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
+        self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
+        let streams = list_streams(self.storage.as_ref(), self.log)?;
+        let newest = streams.into_iter().rev().filter(|s| !self.excluded.contains(s)).take(CANDIDATES_MAX);
+        let newest: Vec<StreamId> = newest.collect();
+        // Nothing is written to a log of another domain.
+        for stream in &newest {
+            check_stream_domain(self.storage.as_ref(), self.log, *stream, self.domain)?;
+        }
+        for stream in newest {
+            if let Ok(Some(active)) = self.try_continue(stream, clock) {
+                return Ok(active);
+            }
+        }
+        self.create_stream(clock, begun)
+    }
+
+    fn try_continue(&self, stream: StreamId, clock: &mut Clock) -> Result<Option<ActiveStream>> {
+        let dir = names::stream_dir(self.log, stream);
+        let Some(home) = home_of(self.storage.as_ref(), &dir) else { return Ok(None) };
+        let lock_path = dir.join(names::LOCK_NAME);
+        let Ok(lock) = self.storage.open(&lock_path, OpenMode::ReadWrite) else { return Ok(None) };
+        if !matches!(lock.try_lock(), Ok(true)) {
+            return Ok(None);
+        }
+        // The holder may have renamed the file after it was opened here.
+        if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
+            return Ok(None);
+        }
+        let mut segments = list_segments(self.storage.as_ref(), self.log, stream)?;
+        let unfinished = self.split_creations(stream, &mut segments)?;
+        let Some(base) = segments.last().copied() else { return Ok(None) };
+        let start = ResumePoint { segment: base, offset: 0, next: base };
+        let mut reader = StreamReader::open_at(self.storage, self.log, stream, ScanMode::Full, start)?;
+        reader.end_behind_first();
+        let mut seen = Vec::new();
+        while let Some(item) = reader.next_item()? {
+            let Item::Commit(commit) = item else { return Ok(None) };
+            if let (Some(first), Some(last)) = (commit.entries.first(), commit.entries.last()) {
+                let times = (first.stamp.time, last.stamp.time);
+                seen.push((first.stamp.seq, commit.offset, commit.entries.len() as u64, times));
+            }
+        }
+        let point = reader.resume_point();
+        let (Some(header), Some(chain)) = (reader.header().cloned(), reader.chain().cloned()) else {
+            return Ok(None);
+        };
+        let last_time = reader.last_time().max(header.time);
+        // All segments of a stream have one domain, so an older version is not continued: a new stream begins.
+        let fits = header.home == Some(home)
+            && header.domain == self.domain
+            && matches!(reader.tail(), Tail::Open | Tail::Closed)
+            && !reader.is_sealed()
+            && point.segment == base
+            // A writer that died in a rotation left a segment that is full; the rotation is done again.
+            && (point.offset < self.segment_bytes_max || !unfinished.is_empty())
+            && unfinished.iter().all(|base| *base <= point.next)
+            && last_time <= self.storage.now().saturating_add(AHEAD_MAX);
+        if !fits {
+            return Ok(None);
+        }
+        for unfinished in &unfinished {
+            // The lock is held, so no other process uses the file. The directory is synced before the first append.
+            let path = names::segment_path(self.log, stream, *unfinished);
+            self.storage.remove_file(&path).map_err(|e| Error::io("remove unfinished segment", &path, e))?;
+        }
+        self.make_names_durable(&dir)?;
+        if let Some(before) = segments.iter().rev().nth(1) {
+            // Its writer may have died before it synced this segment.
+            let path = names::segment_path(self.log, stream, *before);
+            let file = self.storage.open(&path, OpenMode::ReadWrite);
+            file.and_then(|file| file.sync()).map_err(|e| Error::io("sync", &path, e))?;
+        }
+        let path = names::segment_path(self.log, stream, base);
+        let file = self.storage.open(&path, OpenMode::ReadWrite).map_err(|e| Error::io("open", &path, e))?;
+        let mut segment = ActiveSegment::new(path, file, &header, self.segment_bytes_max);
+        for (seq, offset, entries, times) in seen {
+            segment.count(seq, offset, entries, times);
+        }
+        segment.marked = reader.tail() == Tail::Closed || segment.entries == 0;
+        segment.resume_at(point.offset)?;
+        clock.resume(last_time);
+        let (id, home, next) = (stream, Some(home), point.next);
+        Ok(Some(ActiveStream {
+            id,
+            home,
+            _lock: lock,
+            segment,
+            next,
+            chain,
+            always_synced: true,
+            continuation_forbidden: false,
+        }))
+    }
+
+    /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first segment of the
+    /// stream is kept: without its header the home of the stream is unknown.
+    fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
+        let mut unfinished = Vec::new();
+        while let [_, .., last] = segments.as_slice()
+            && may_be_creation(self.storage.as_ref(), self.log, stream, *last)?
+        {
+            unfinished.extend(segments.pop());
+        }
+        Ok(unfinished)
+    }
+
+    /// Syncs the directories: the process that created the stream may have died before it did.
+    fn make_names_durable(&self, dir: &Path) -> Result<()> {
+        for dir in [Some(dir), Some(self.log), self.log.parent()].into_iter().flatten() {
+            if !dir.as_os_str().is_empty() {
+                self.storage.sync_dir(dir).map_err(|e| Error::io("sync", dir, e))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn create_stream(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
+        let stream = match begun.take() {
+            Some(stream) => stream,
+            None => self.begin_stream()?,
+        };
+        let header = SegmentHeader {
+            stream: stream.id,
+            home: stream.home,
+            base: Seq::FIRST,
+            domain: self.domain,
+            origin: None,
+            chain: Chain::ORIGIN,
+            salt: self.salt()?,
+            previous_salt: 0,
+            time: clock.tick(self.storage.now(), 1),
+        };
+        let path = names::segment_path(self.log, stream.id, header.base);
+        let file = match create_segment(self.storage.as_ref(), self.log, &header) {
+            Ok(file) => file,
+            Err(e) => {
+                // The folder is used again: each append to a full disk would create another one.
+                if matches!(exists(self.storage.as_ref(), &path), Ok(false)) {
+                    *begun = Some(stream);
+                }
+                return Err(e);
+            }
+        };
+        Ok(ActiveStream {
+            id: stream.id,
+            home: stream.home,
+            _lock: stream.lock,
+            segment: ActiveSegment::new(path, file, &header, self.segment_bytes_max),
+            next: Seq::FIRST,
+            chain: Chain::from_link(Chain::ORIGIN),
+            always_synced: true,
+            continuation_forbidden: false,
+        })
+    }
+
+    /// Creates folder and lock of a new stream.
+    fn begin_stream(&self) -> Result<BegunStream> {
+        let mut random = [0u8; 10];
+        let entropy = self.storage.entropy(&mut random);
+        entropy.map_err(|e| Error::io("read random bytes for", self.log, e))?;
+        let id = StreamId::new(self.storage.now(), random);
+        let dir = names::stream_dir(self.log, id);
+        self.storage.create_dir_all(&dir).map_err(|e| Error::io("create", &dir, e))?;
+        let lock_path = dir.join(names::LOCK_NAME);
+        let lock = self.storage.open(&lock_path, OpenMode::CreateNew);
+        let lock = lock.map_err(|e| Error::io("create", &lock_path, e))?;
+        let mut locked = lock.try_lock();
+        for _ in 0..LOCK_TRIES {
+            // A reader holds the lock for a moment while it tests whether the stream has a writer.
+            if !matches!(locked, Ok(false)) {
+                break;
+            }
+            std::thread::yield_now();
+            locked = lock.try_lock();
+        }
+        let home = match locked {
+            Ok(true) => home_of(self.storage.as_ref(), &dir),
+            // No locks on this file system: the stream is used by this process only, and never continued.
+            Ok(false) | Err(_) => None,
+        };
+        Ok(BegunStream { id, home, lock })
+    }
+
+    fn salt(&self) -> Result<u64> {
+        let mut salt = [0u8; 8];
+        let entropy = self.storage.entropy(&mut salt);
+        entropy.map_err(|e| Error::io("read random bytes for", self.log, e))?;
+        Ok(u64::from_le_bytes(salt).max(1))
+    }
+
+    /// Returns true if a file with the name of the next segment may exist.
+    pub(super) fn has_next(&self, active: &ActiveStream) -> bool {
+        let path = names::segment_path(self.log, active.id, active.next);
+        !matches!(exists(self.storage.as_ref(), &path), Ok(false))
+    }
+
+    /// Creates the segment after the active one, durably.
+    pub(super) fn create_next(&self, active: &ActiveStream, time: u64) -> Result<ActiveSegment> {
+        let header = SegmentHeader {
+            stream: active.id,
+            home: active.home,
+            base: active.next,
+            domain: self.domain,
+            origin: None,
+            chain: active.chain.link(),
+            salt: self.salt()?,
+            previous_salt: active.segment.salt,
+            time,
+        };
+        let file = create_segment(self.storage.as_ref(), self.log, &header)?;
+        let path = names::segment_path(self.log, active.id, header.base);
+        Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
+    }
+
+    /// Reverts [`Claims::forbid_continuation`]. If the storage refuses, the stream is never continued.
+    pub(super) fn allow_continuation(&self, stream: StreamId) {
+        let dir = names::stream_dir(self.log, stream);
+        let _ = self.storage.rename(&dir.join(names::ABANDONED_LOCK_NAME), &dir.join(names::LOCK_NAME));
+    }
+
+    /// Prevents other processes from continuing the stream. Returns false if the storage refused.
+    pub(super) fn forbid_continuation(&self, stream: StreamId) -> bool {
+        let dir = names::stream_dir(self.log, stream);
+        self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::ABANDONED_LOCK_NAME)).is_ok()
+    }
+}

@@ -1,0 +1,90 @@
+//! The durability of an append, and the possible losses of each level.
+//!
+//! | | a killed process loses | a power cut loses |
+//! |---|---|---|
+//! | `fsync` | nothing acknowledged | nothing acknowledged |
+//! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
+//! | `batched` | entries not yet written: at most [`BatchOptions`] | the same, and what `flush` loses |
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The condition under which an append returns. Its text form is [`Durability::name`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// Buffered in this process and written together with others: at a size, at an age, with the next append of a higher
+    /// durability, at [`crate::engine::log::Log::flush`], and when the log is closed or dropped. Entries not yet
+    /// written are lost when the process dies.
+    Batched,
+    /// Written to the kernel: survives the death of the process, not of the machine.
+    Flush,
+    /// Synced to disk: survives a power cut, if the disk performs syncs.
+    Fsync,
+}
+
+impl Durability {
+    /// Returns the stable lower-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Durability::Batched => "batched",
+            Durability::Flush => "flush",
+            Durability::Fsync => "fsync",
+        }
+    }
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The error of a text that names no durability.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no durability: use `batched`, `flush` or `fsync`")]
+pub struct UnknownDurability {
+    /// The beginning of the text.
+    pub text: String,
+}
+
+impl FromStr for Durability {
+    type Err = UnknownDurability;
+
+    fn from_str(text: &str) -> Result<Durability, UnknownDurability> {
+        let all = [Durability::Batched, Durability::Flush, Durability::Fsync];
+        let found = all.into_iter().find(|durability| durability.name() == text);
+        found.ok_or_else(|| UnknownDurability { text: text.chars().take(200).collect() })
+    }
+}
+
+/// Limits at which batched entries are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchOptions {
+    /// Sum of the payloads in bytes.
+    pub bytes_max: usize,
+    /// Age of the first entry in nanoseconds.
+    pub age_max: u64,
+    /// True if a background thread checks the age; otherwise the next append does.
+    pub in_background: bool,
+}
+
+impl Default for BatchOptions {
+    /// Returns 64 KiB and 200 ms, checked in the background.
+    fn default() -> BatchOptions {
+        BatchOptions { bytes_max: 64 << 10, age_max: 200_000_000, in_background: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durability_is_parsed_from_its_text_form() {
+        for durability in [Durability::Batched, Durability::Flush, Durability::Fsync] {
+            assert_eq!(durability.to_string().parse(), Ok(durability));
+        }
+        let error = "Flush".parse::<Durability>().unwrap_err();
+        assert_eq!(error.to_string(), "`Flush` is no durability: use `batched`, `flush` or `fsync`");
+    }
+}

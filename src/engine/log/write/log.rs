@@ -1,0 +1,236 @@
+//! The log: appending events to the stream of this process.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::{Event, Position, Stamp};
+use crate::engine::error::Result;
+use crate::engine::log::format::frame::{FLAG_CLOSE, put_mark};
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::write::active::{Condition, Room};
+use crate::engine::log::write::claim::ActiveStream;
+use crate::engine::log::write::durability::Durability;
+use crate::engine::log::write::options::LogOptions;
+use crate::engine::log::write::shared::{Shared, State};
+use crate::engine::storage::Storage;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+
+/// An acknowledged commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Committed {
+    /// The stamp of its first entry. Time and number of each further entry are greater by one.
+    pub first: Stamp,
+    /// Number of entries.
+    pub count: u64,
+    /// The durability that the append was acknowledged with.
+    pub durability: Durability,
+}
+
+impl Committed {
+    /// Returns the position of the `n`th entry of the commit, from 0.
+    pub fn position(&self, n: u64) -> Position {
+        Position { stream: self.first.stream, seq: self.first.seq.plus(n) }
+    }
+}
+
+/// A log on disk. It appends to a stream of its own, which it claims or creates at the first append. Threads may share
+/// it.
+#[derive(Debug)]
+pub struct Log {
+    shared: Arc<Shared>,
+}
+
+impl Log {
+    /// Creates a writer for the log in `dir`. Nothing is read or created on disk until the first append.
+    pub fn new(storage: Arc<dyn Storage>, dir: PathBuf, options: LogOptions) -> Log {
+        let state = State { process: storage.process_id(), ..State::default() };
+        let (sync_ended, batch_begun) = (Condvar::new(), Condvar::new());
+        let state = Mutex::new(state);
+        Log { shared: Arc::new(Shared { storage, dir, options, state, sync_ended, batch_begun }) }
+    }
+
+    /// Returns the log's directory.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// Returns the storage of the log.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.shared.storage
+    }
+
+    /// Appends `events` as one commit: a reader sees all of them or none.
+    ///
+    /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share.
+    /// Errors: the events do not fit a commit, or the storage refused. Then none of them is acknowledged, and the log is
+    /// unchanged; after a failed sync the log may still contain them.
+    pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
+        Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
+    }
+
+    /// Appends encoded events as [`Log::append`] does. Their times are assigned here.
+    pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
+        Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
+    }
+
+    /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last one of
+    /// a unit of work. May use the disk space reserved for that. Also returns the head that covers the commit.
+    pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
+        let (done, head) =
+            self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
+        Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
+    }
+
+    /// Appends entries; also returns the head afterwards if reserved space may be used.
+    fn append_pending(
+        &self,
+        entries: &PendingEntries,
+        durability: Durability,
+        room: Room,
+    ) -> Result<(Committed, Option<Head>)> {
+        entries.check()?;
+        let shared = self.shared.as_ref();
+        let mut guard = shared.ready()?;
+        if !guard.batch.entries.fit_with(entries) {
+            shared.write_batch(&mut guard, room)?;
+        }
+        let now = shared.storage.now();
+        let state = &mut *guard;
+        let Some(active) = state.active.as_mut() else { return Err(shared.stream_missing()) };
+        let count = entries.len() as u64;
+        let before = state.batch.entries.len();
+        let seq = active.next.plus(before as u64);
+        let time = state.clock.tick(now, count);
+        let first = Stamp { time, stream: active.id, seq };
+        state.batch.entries.push_stamped(entries, time);
+        let aged = now.abs_diff(state.batch.since) >= shared.options.batch.age_max;
+        let full = state.batch.entries.payload_bytes() >= shared.options.batch.bytes_max;
+        let result = if durability > Durability::Batched || full || (before > 0 && aged) {
+            shared.write_batch(state, room)
+        } else {
+            // A full disk is reported now, not when the batch is written.
+            active.segment.reserve_room(state.batch.entries.frame_len_max() as u64, room)
+        };
+        if let Err(e) = result {
+            state.batch.entries.truncate(before);
+            return Err(e);
+        }
+        if before == 0 && !state.batch.entries.is_empty() {
+            state.batch.since = now;
+            // A process that continued the stream after a kill would assign these numbers again.
+            if let Err(e) = shared.reserve_numbers(state) {
+                state.batch.entries.truncate(before);
+                return Err(e);
+            }
+            self.start_batch_timer(state);
+        }
+        let head = state.active.as_ref().filter(|_| room == Room::Reserved).map(ActiveStream::head);
+        if durability == Durability::Fsync {
+            shared.wait_for_sync(guard)?;
+        }
+        Ok((Committed { first, count, durability }, head))
+    }
+
+    /// Writes the batch: when this returns, its entries survive the death of the process.
+    pub fn flush(&self) -> Result<()> {
+        let mut guard = self.shared.lock();
+        self.shared.write_batch(&mut guard, Room::Ordinary)
+    }
+
+    /// Makes everything appended so far durable. Errors: a sync failed, now or since the last call.
+    pub fn sync(&self) -> Result<()> {
+        let mut guard = self.shared.lock();
+        self.shared.write_batch(&mut guard, Room::Ordinary)?;
+        if guard.active.as_ref().is_some_and(|active| active.segment.can_be_synced()) {
+            self.shared.wait_for_sync(guard)?;
+            guard = self.shared.lock();
+        }
+        guard.unreported_failure.take().map_or(Ok(()), |failure| Err(failure.to_error()))
+    }
+
+    /// Ends the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. A later
+    /// append claims a stream again. Errors: as [`Log::sync`]; if the batch cannot be written, the stream stays open.
+    pub fn close(&self) -> Result<Option<Head>> {
+        let shared = self.shared.as_ref();
+        let mut guard = shared.wait_while_syncing(shared.lock());
+        shared.write_batch(&mut guard, Room::Reserved)?;
+        let state = &mut *guard;
+        let Some(mut active) = state.active.take() else { return Ok(None) };
+        let head = active.head();
+        let link = head.digest;
+        let segment = &mut active.segment;
+        let mut marked = Ok(());
+        if segment.condition != Condition::Latched {
+            let mut synced = segment.sync();
+            // A mark promises that everything before it is on disk.
+            if synced.is_ok() && active.always_synced && !segment.marked && segment.restore().is_ok() {
+                let mark = Mark { chain: link, seal: None };
+                let mut frame = Vec::new();
+                put_mark(
+                    &mut frame,
+                    FLAG_CLOSE,
+                    active.next,
+                    segment.times.1,
+                    &mark.encode(),
+                    segment.frame_salt(),
+                );
+                marked = segment.write(&frame);
+            }
+            if synced.is_ok() {
+                segment.trim();
+                synced = segment.sync();
+            }
+            if synced.is_err() && !active.continuation_forbidden {
+                shared.forbid_continuation(state, active.id);
+            } else if synced.is_ok()
+                && active.continuation_forbidden
+                && active.always_synced
+                && marked.is_ok()
+            {
+                // Every assigned number is in the stream.
+                shared.claims(&[]).allow_continuation(active.id);
+            }
+            shared.finish_sync(state, synced);
+        }
+        marked?;
+        state.unreported_failure.take().map_or(Ok(Some(head)), |failure| Err(failure.to_error()))
+    }
+
+    /// Returns the head of the stream that this process appends to, without the batch; `None` before the first append.
+    pub fn head(&self) -> Option<Head> {
+        self.shared.lock().active.as_ref().map(ActiveStream::head)
+    }
+
+    /// Advances the clock to a time read from another stream. Returns false if it is too far ahead to follow.
+    pub fn observe(&self, time: u64) -> bool {
+        let now = self.shared.storage.now();
+        self.shared.lock().clock.observe(time, now)
+    }
+
+    /// Starts the age limit of a batch that has begun: notifies the background thread, or starts it.
+    fn start_batch_timer(&self, state: &mut State) {
+        if !self.shared.options.batch.in_background {
+            return;
+        }
+        if !state.batch.has_thread {
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new().name("contexta-batch".to_owned());
+            // Without a thread the next append checks the age.
+            state.batch.has_thread = thread.spawn(move || shared.write_aged_batches()).is_ok();
+        }
+        self.shared.batch_begun.notify_one();
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        // A caller that needs the result calls `close`. Readers need no close mark.
+        let _ = self.close();
+        let mut state = self.shared.lock();
+        state.stopping = true;
+        // Releases the lock of a stream that `close` left open.
+        state.active = None;
+        self.shared.batch_begun.notify_all();
+    }
+}

@@ -1,0 +1,14 @@
+//! Appending to the log: the choice of the stream, the open segment, shared syncs, the log itself.
+
+mod active;
+mod claim;
+mod create;
+mod durability;
+mod group;
+mod log;
+mod options;
+mod shared;
+
+pub use durability::{BatchOptions, Durability, UnknownDurability};
+pub use log::{Committed, Log};
+pub use options::LogOptions;

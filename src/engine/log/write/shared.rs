@@ -1,0 +1,348 @@
+//! The state of a log that its threads share, and every change of the stream on disk.
+//!
+//! Invariants:
+//! 1. One writer per stream: the holder of the stream's lock, in the folder and boot it was created in.
+//! 2. An acknowledged commit is a whole frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
+//!    process with its numbers (`Batched`). A number is assigned once.
+//! 3. After an error nothing is appended after bytes that may be part of a frame: the segment is truncated to its last
+//!    whole frame; if that fails, the stream continues in a new segment.
+//! 4. After a failed sync the stream continues in a new segment, and every append that waited for the sync returns the
+//!    error. The stream's lock file is renamed, so that no other process continues it, and it gets no close mark.
+//! 5. Rotation creates the next segment before it seals the old one; on a full disk the old one stays in use.
+//! 6. One sync runs at a time. Commits written while it runs share the next one.
+
+use crate::engine::clock::Clock;
+use crate::engine::entry::StreamId;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::format::frame::{FLAG_SEAL, put_entries, put_mark};
+use crate::engine::log::format::mark::Mark;
+use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::write::active::{ActiveSegment, Condition, Room};
+use crate::engine::log::write::claim::{ActiveStream, BegunStream, Claims};
+use crate::engine::log::write::group::{SyncFailure, SyncGroup};
+use crate::engine::log::write::options::LogOptions;
+use crate::engine::storage::Storage;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The parts of a log that its threads share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) dir: PathBuf,
+    pub(super) options: LogOptions,
+    pub(super) state: Mutex<State>,
+    /// Signalled when a sync has ended.
+    pub(super) sync_ended: Condvar,
+    /// Signalled when a batch has begun, or the log is dropped.
+    pub(super) batch_begun: Condvar,
+}
+/// The state that changes under the lock of a log.
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) clock: Clock,
+    /// The process that owns the stream and the batch.
+    pub(super) process: u32,
+    pub(super) active: Option<ActiveStream>,
+    pub(super) begun: Option<BegunStream>,
+    /// Streams whose lock file should have been renamed and was not: this process must not continue them.
+    pub(super) unmarked: Vec<StreamId>,
+    pub(super) batch: Batch,
+    /// Buffers for the frame that is being written and the canonical bytes of its entries.
+    pub(super) frame: Vec<u8>,
+    pub(super) canonical: Vec<u8>,
+    /// The commits that were written since the last sync began.
+    pub(super) group: SyncGroup,
+    pub(super) syncing: bool,
+    /// A failed sync that no [`Log::sync`] or [`Log::close`] has reported yet.
+    pub(super) unreported_failure: Option<SyncFailure>,
+    pub(super) stopping: bool,
+}
+
+/// Entries that have numbers and are not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) entries: PendingEntries,
+    /// Time of the first append.
+    pub(super) since: u64,
+    /// Number of batches before this one.
+    pub(super) number: u64,
+    pub(super) has_thread: bool,
+}
+
+pub(super) type Guard<'a> = MutexGuard<'a, State>;
+
+impl Shared {
+    /// Locks the state. In a forked child the stream and the batch belong to the parent and are abandoned; closing the
+    /// child's handles does not release the parent's lock.
+    pub(super) fn lock(&self) -> Guard<'_> {
+        let mut guard = self.state.lock().unwrap_or_else(|poisoned: PoisonError<Guard<'_>>| {
+            // A thread panicked during a change: the state of the stream is unknown, so nothing more is written to it.
+            self.state.clear_poison();
+            let mut guard = poisoned.into_inner();
+            guard.abandon_stream();
+            self.sync_ended.notify_all();
+            guard
+        });
+        let process = self.storage.process_id();
+        if guard.process != process {
+            guard.process = process;
+            guard.abandon_stream();
+        }
+        guard
+    }
+
+    /// Locks the state and makes sure that it has a stream that can be appended to.
+    pub(super) fn ready(&self) -> Result<Guard<'_>> {
+        let mut guard = self.lock();
+        loop {
+            let state = &mut *guard;
+            let Some(active) = state.active.as_mut() else {
+                let claims = self.claims(&state.unmarked);
+                state.active = Some(claims.claim(&mut state.clock, &mut state.begun)?);
+                return Ok(guard);
+            };
+            let whole = active.segment.restore().is_ok();
+            let full = active.segment.offset >= self.options.segment_bytes_max && active.segment.entries > 0;
+            if whole && !full {
+                return Ok(guard);
+            }
+            // Commits that wait for a sync of the old segment must not be acknowledged by one of the new.
+            if !state.syncing {
+                if whole {
+                    self.rotate(state)?
+                } else {
+                    self.continue_in_new_segment(state)?
+                }
+                return Ok(guard);
+            }
+            guard = self.wait(guard);
+        }
+    }
+
+    pub(super) fn claims<'a>(&'a self, excluded: &'a [StreamId]) -> Claims<'a> {
+        let LogOptions { domain, segment_bytes_max, .. } = self.options;
+        Claims { storage: &self.storage, log: &self.dir, domain, segment_bytes_max, excluded }
+    }
+
+    pub(super) fn wait<'a>(&'a self, guard: Guard<'a>) -> Guard<'a> {
+        self.sync_ended.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wait_while_syncing<'a>(&'a self, mut guard: Guard<'a>) -> Guard<'a> {
+        while guard.syncing {
+            guard = self.wait(guard);
+        }
+        guard
+    }
+
+    /// Returns the error for a stream that is missing although the state was locked: a fault of the writer.
+    pub(super) fn stream_missing(&self) -> Error {
+        Error::io("append to", &self.dir, io::ErrorKind::Interrupted.into())
+    }
+
+    /// Writes the batch as one frame.
+    pub(super) fn write_batch(&self, state: &mut State, room: Room) -> Result<()> {
+        if state.batch.entries.is_empty() {
+            return Ok(());
+        }
+        if state.active.as_ref().is_some_and(|active| active.segment.condition == Condition::Latched) {
+            self.continue_in_new_segment(state)?;
+        }
+        let Some(active) = state.active.as_mut() else { return Err(self.stream_missing()) };
+        active.segment.restore()?;
+        if let Err(failure) = active.segment.sync_truncation() {
+            let error = failure.to_error();
+            self.latch(state, failure);
+            return Err(error);
+        }
+        let State { active, batch, frame, canonical, .. } = state;
+        let Some(active) = active else { return Err(self.stream_missing()) };
+        let segment = &mut active.segment;
+        frame.clear();
+        canonical.clear();
+        put_entries(frame, canonical, &batch.entries, active.id, active.next, segment.frame_salt());
+        segment.reserve_room(frame.len() as u64, room)?;
+        let offset = segment.offset;
+        segment.write(frame)?;
+        let count = batch.entries.len() as u64;
+        segment.count(active.next, offset, count, batch.entries.times());
+        active.next = active.next.plus(count);
+        active.chain.push(canonical);
+        batch.entries.clear();
+        batch.number += 1;
+        Ok(())
+    }
+
+    /// Waits until everything written so far is on disk, by a sync of another thread or its own.
+    pub(super) fn wait_for_sync<'a>(&'a self, mut guard: Guard<'a>) -> Result<()> {
+        let group = guard.group.clone();
+        loop {
+            if let Some(result) = group.result() {
+                return result;
+            }
+            if guard.syncing {
+                guard = self.wait(guard);
+                continue;
+            }
+            let state = &mut *guard;
+            let Some(active) = state.active.as_ref() else { return Err(self.stream_missing()) };
+            let (file, path) = (Arc::clone(&active.segment.file), active.segment.path.clone());
+            let reached = active.segment.offset;
+            let covered = std::mem::take(&mut state.group);
+            state.syncing = true;
+            drop(guard);
+            let result = file.sync().map_err(|e| SyncFailure::new(&path, &e));
+            guard = self.lock();
+            guard.syncing = false;
+            covered.complete(result.clone());
+            match result {
+                Ok(()) => {
+                    if let Some(active) = guard.active.as_mut().filter(|a| a.segment.path == path) {
+                        active.segment.synced = reached;
+                    }
+                }
+                Err(failure) => self.latch(&mut guard, failure),
+            }
+            self.sync_ended.notify_all();
+        }
+    }
+
+    /// Completes the current group with the result of a sync, and records a failure.
+    pub(super) fn finish_sync(&self, state: &mut State, result: std::result::Result<(), SyncFailure>) {
+        std::mem::take(&mut state.group).complete(result.clone());
+        if let Err(failure) = result {
+            state.unreported_failure = Some(failure);
+            self.mark_unsynced(state);
+        }
+        self.sync_ended.notify_all();
+    }
+
+    /// Handles a failed sync: commits written since it began are in the same segment and fail too; the stream continues
+    /// in another segment.
+    pub(super) fn latch(&self, state: &mut State, failure: SyncFailure) {
+        self.finish_sync(state, Err(failure));
+        let Some(active) = state.active.as_mut() else { return };
+        active.segment.condition = Condition::Latched;
+        // If that fails, the next append tries again.
+        let _ = self.continue_in_new_segment(state);
+    }
+
+    /// Prevents other processes from continuing the stream, as numbers of a batch are assigned that are not in it yet.
+    /// Where that is impossible, the batch is written at once.
+    pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
+        let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
+            return Ok(());
+        };
+        active.continuation_forbidden = self.claims(&[]).forbid_continuation(active.id);
+        if active.continuation_forbidden { Ok(()) } else { self.write_batch(state, Room::Ordinary) }
+    }
+
+    /// Records that a sync of the active stream failed: it gets no close mark, and no process continues it later.
+    pub(super) fn mark_unsynced(&self, state: &mut State) {
+        if let Some(active) = state.active.as_mut().filter(|active| active.always_synced) {
+            active.always_synced = false;
+            let (stream, forbidden) =
+                (active.id, std::mem::replace(&mut active.continuation_forbidden, true));
+            if !forbidden {
+                self.forbid_continuation(state, stream);
+            }
+        }
+    }
+
+    pub(super) fn forbid_continuation(&self, state: &mut State, stream: StreamId) {
+        if !self.claims(&[]).forbid_continuation(stream) {
+            state.unmarked.push(stream);
+        }
+    }
+
+    /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
+    /// stream: the numbers from the file's name on may be used in the old segment.
+    pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
+        let State { active, clock, unmarked, .. } = state;
+        let Some(active) = active else { return Err(self.stream_missing()) };
+        let claims = self.claims(unmarked);
+        let result = claims.create_next(active, clock.tick(self.storage.now(), 1));
+        if let Err(e) = &result {
+            // On a full disk the header is never complete, so that no reader treated the old segment as finished.
+            active.segment.may_be_mapped |= e.code() != "storage_full";
+            if claims.has_next(active) {
+                self.mark_unsynced(state);
+            }
+        }
+        result
+    }
+
+    /// Continues the stream in a new segment. The old one gets no seal: its end may be incomplete.
+    pub(super) fn continue_in_new_segment(&self, state: &mut State) -> Result<()> {
+        if let Some(active) = state.active.as_ref().filter(|a| a.segment.condition == Condition::Ragged) {
+            active.segment.blank_next_header()?;
+        }
+        let next = self.create_next(state)?;
+        let Some(active) = state.active.as_mut() else { return Ok(()) };
+        let (old, _) = active.switch_to(next);
+        if old.condition == Condition::Ragged {
+            let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
+            self.finish_sync(state, synced);
+        }
+        Ok(())
+    }
+
+    /// Creates the next segment, switches to it and seals the old one. If the creation fails, the old one stays in use.
+    /// Errors: the sync of the old segment failed.
+    pub(super) fn rotate(&self, state: &mut State) -> Result<()> {
+        let Ok(next) = self.create_next(state) else {
+            // No space or no permission for another segment: the append to the old one reports the error if it fails
+            // too.
+            return Ok(());
+        };
+        let Some(active) = state.active.as_mut() else { return Ok(()) };
+        let (mut old, link) = active.switch_to(next);
+        let mark = Mark { chain: link, seal: Some(old.seal()) };
+        let mut frame = Vec::new();
+        put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
+        // A segment without a seal is complete too: the next header bounds it.
+        old.write_or_blank(&frame);
+        let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
+        self.finish_sync(state, synced.clone());
+        synced.map_err(|failure| failure.to_error())
+    }
+
+    /// Writes each batch that reaches its age limit, until the log is dropped.
+    pub(super) fn write_aged_batches(&self) {
+        let age_max = Duration::from_nanos(self.options.batch.age_max);
+        let mut guard = self.lock();
+        while !guard.stopping {
+            if guard.batch.entries.is_empty() {
+                guard = self.batch_begun.wait(guard).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (number, begun) = (guard.batch.number, Instant::now());
+            while !guard.stopping && guard.batch.number == number && begun.elapsed() < age_max {
+                let remaining = age_max.saturating_sub(begun.elapsed());
+                let waited = self.batch_begun.wait_timeout(guard, remaining);
+                guard = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if guard.batch.number == number {
+                // After an error the entries stay batched; the next append tries again and reports it.
+                let _ = self.write_batch(&mut guard, Room::Ordinary);
+            }
+        }
+    }
+}
+
+impl State {
+    /// Drops the stream and the batch without writing: they belong to another process, or their state is unknown.
+    pub(super) fn abandon_stream(&mut self) {
+        self.active = None;
+        self.begun = None;
+        self.batch = Batch { has_thread: false, ..Batch::default() };
+        let failure = SyncFailure::new(Path::new(""), &io::ErrorKind::Interrupted.into());
+        std::mem::take(&mut self.group).complete(Err(failure));
+        self.syncing = false;
+        self.unreported_failure = None;
+    }
+}

@@ -1,0 +1,104 @@
+//! Confirming a cursor: does the log still contain the entries that the tables were made from?
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::Item;
+use crate::engine::log::directory::ResumePoint;
+use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
+use crate::engine::projection::log_access::{CommitPlace, LogAccess};
+use crate::engine::projection::moved::is_in_derived_stream;
+use crate::engine::projection::note::RebuildReason;
+
+/// The result of comparing a stream with its cursor.
+pub(super) enum StreamState {
+    /// The stream has not changed since it was read.
+    Unchanged,
+    /// The stream may have new entries, which follow this cursor.
+    Changed(Box<Cursor>),
+    /// The log does not confirm the cursor.
+    Contradicted,
+}
+
+impl LogAccess<'_> {
+    /// Decides whether a stream needs to be read, and whether its cursor is confirmed.
+    pub(super) fn confirm(
+        &self,
+        stream: StreamId,
+        mut cursor: Cursor,
+        listing: &Listing,
+    ) -> Result<StreamState> {
+        let files = listing.seen_from(cursor.resume.segment);
+        let same = files.is_same(&cursor.files);
+        let rebooted = cursor.is_of_another_boot(self.boot);
+        if !rebooted
+            && let (true, true, Some(file)) = (same, cursor.settled, &files.current)
+            && self.storage.now() > file.newest_change().saturating_add(FRESH)
+        {
+            return Ok(StreamState::Unchanged);
+        }
+        if cursor.last.0 == Seq(0) {
+            return Ok(StreamState::Changed(Box::new(Cursor::start())));
+        }
+        let inode = |file: &CurrentFile| file.inode;
+        let appended_at_most = !rebooted
+            && files.earlier == cursor.files.earlier
+            && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
+            // A gap in this segment may have been repaired, which the file's metadata does not show.
+            && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
+            && (same || self.has_appended(stream, &cursor)?);
+        let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
+        if place.is_none() {
+            // The change is more than an append, so the whole stream is read and compared.
+            place = self.confirm_all(stream, &cursor)?;
+        }
+        let Some(place) = place else { return Ok(StreamState::Contradicted) };
+        // Only the confirmed part is relied on; marks and gaps behind the last entry are read again.
+        (cursor.frame, cursor.resume) = (place.frame, place.end);
+        cursor.boot = cursor.boot.filter(|_| !rebooted);
+        cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
+        Ok(StreamState::Changed(Box::new(cursor)))
+    }
+
+    /// Returns the reason for a rebuild after the log did not confirm a cursor with this last entry and checksum.
+    pub(super) fn contradiction(&self, stream: StreamId, last: (Seq, u32)) -> RebuildReason {
+        // An unreadable derived stream does not explain the contradiction; the rebuild reports it as unreadable.
+        let moved = is_in_derived_stream(self.storage, self.log, stream, last).unwrap_or(false);
+        if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
+    }
+
+    /// Returns the frame that the cursor ended with, if it is still at the same place.
+    fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
+        let item = self.reader(stream, cursor.frame)?.next_item()?;
+        let Some(Item::Commit(commit)) = item else { return Ok(None) };
+        Ok(CommitPlace::of(&commit).filter(|place| place.last == cursor.last))
+    }
+
+    /// Returns whether the stream continues after the point at which the cursor resumes.
+    fn has_appended(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
+        let mut reader = self.reader(stream, cursor.resume)?;
+        let item = reader.next_item()?;
+        Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
+    }
+
+    /// Returns the frame that ends with the cursor's last entry, if a complete scan finds it after exactly the gaps of the
+    /// cursor.
+    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
+        let mut reader = self.reader(stream, ResumePoint::START)?;
+        let mut gaps = Vec::new();
+        let known = || cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0);
+        while let Some(item) = reader.next_item()? {
+            match item {
+                Item::Commit(commit) => {
+                    let Some(place) = CommitPlace::of(&commit) else { continue };
+                    if place.last.0 >= cursor.last.0 {
+                        let same = place.last == cursor.last && gaps.iter().eq(known());
+                        return Ok(same.then_some(place));
+                    }
+                }
+                Item::Gap(gap) if gap.last.is_some() => gaps.push(gap),
+                Item::Gap(_) | Item::Finding(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}

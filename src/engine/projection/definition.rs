@@ -1,0 +1,36 @@
+//! The definition of a projection: the tables it fills, and the rows that each entry adds to them.
+
+use crate::engine::entry::{Entry, Event, Kind, Stamp};
+use crate::engine::error::Result;
+use crate::engine::projection::table::TableSpec;
+use crate::engine::projection::tables::Tables;
+
+/// An entry with its decoded event, as a projection receives it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Applied<'a, E> {
+    /// Time and identity of the entry.
+    pub stamp: Stamp,
+    /// The entry as it is stored in the log; the event was decoded from its payload.
+    pub entry: &'a Entry,
+    /// The decoded event.
+    pub event: &'a E,
+}
+
+/// Tables derived from entries.
+///
+/// A projection is pure: the rows it adds follow from the entry alone, never from existing rows, from other entries, or
+/// from the outside.
+pub trait Projection<E: Event>: Send + Sync {
+    /// Returns the name of the projection, unique among the projections of a projector.
+    fn name(&self) -> &'static str;
+    /// Returns the version of the projection. Change it whenever [`Projection::apply`] adds other rows than before; the
+    /// tables are then rebuilt.
+    fn version(&self) -> u32;
+    /// Returns the tables that the projection fills; their names are unique among all projections of a projector.
+    fn tables(&self) -> &'static [TableSpec];
+    /// Returns whether the projection applies entries of this kind.
+    fn wants(&self, kind: Kind) -> bool;
+    /// Adds the rows of one entry to the tables.
+    fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()>;
+}

@@ -1,0 +1,70 @@
+//! The directory of generations: publishing a new one, and setting damaged ones aside.
+
+use crate::engine::checksum::Digest;
+use crate::engine::error::{Error, Result};
+use crate::engine::projection::generation::{Found, Generation, list};
+use crate::engine::projection::opened::Opened;
+use crate::engine::projection::overlay::Spill;
+use crate::engine::projection::site::Site;
+use crate::engine::storage::{OpenMode, exists};
+use std::path::Path;
+
+/// The suffix of generations that were set aside.
+const BAD_SUFFIX: &str = ".bad";
+
+/// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older ones. Returns
+/// `None` if another process is publishing, or if there is no workspace to write to.
+pub(super) fn publish_generation(
+    site: &Site,
+    opened: &Opened,
+    fingerprint: Digest,
+    spill: Option<Spill>,
+) -> Result<Option<Generation>> {
+    let (storage, dir) = (site.storage.as_ref(), site.dir.as_path());
+    let parent = dir.parent().unwrap_or(Path::new(""));
+    if !exists(storage, parent).map_err(|e| Error::io("read the metadata of", parent, e))? {
+        return Ok(None);
+    }
+    storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+    let lock_path = dir.join("lock");
+    let lock = storage.open(&lock_path, OpenMode::Create).map_err(|e| Error::io("open", &lock_path, e))?;
+    let is_locked = match lock.try_lock() {
+        Ok(true) => true,
+        Ok(false) => return Ok(None),
+        // The file system has no locks. Two processes may publish at once, each under a name of its own.
+        Err(_) => false,
+    };
+    let before = list(storage, dir)?;
+    let newest = before.first().map_or(0, |found| found.number);
+    let number = newest.max(opened.number).saturating_add(1);
+    let image = opened.closed_image(spill).map_err(|e| site.unusable(e))?;
+    let path = Generation::write(storage, dir, number, fingerprint, &image)?;
+    for old in before {
+        // Processes that have it open keep it. Where an open file cannot be removed, a later publication removes it.
+        let _ = storage.remove_file(&old.path);
+    }
+    if is_locked {
+        remove_leftovers(site);
+    }
+    Generation::open(storage, &path).map(Some)
+}
+
+/// Removes generations that were set aside, and temporary files of writers that ended early. The lock must be held, so that
+/// no file of a running writer is removed.
+fn remove_leftovers(site: &Site) {
+    for entry in site.storage.list(&site.dir).unwrap_or_default() {
+        if entry.name.ends_with(BAD_SUFFIX) || entry.name.ends_with(".tmp") {
+            let _ = site.storage.remove_file(&site.dir.join(&entry.name));
+        }
+    }
+}
+
+/// Renames all generations, so that no process opens them again.
+pub(super) fn set_aside(site: &Site) {
+    for Found { path, .. } in list(site.storage.as_ref(), &site.dir).unwrap_or_default() {
+        let mut name = path.clone().into_os_string();
+        name.push(BAD_SUFFIX);
+        // In a read-only workspace the name stays, and each process rebuilds the tables for itself.
+        let _ = site.storage.rename(&path, Path::new(&name));
+    }
+}

@@ -1,0 +1,49 @@
+//! Access of a catch-up to the log.
+
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::directory::ResumePoint;
+use crate::engine::log::{Commit, ScanMode, StreamReader};
+use crate::engine::storage::Storage;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The log as it is read during this boot.
+#[derive(Clone, Copy)]
+pub(super) struct LogAccess<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) log: &'a Path,
+    pub(super) domain: Domain,
+    /// The id of this boot; zeros where there are no boot ids.
+    pub(super) boot: [u8; 16],
+}
+
+impl LogAccess<'_> {
+    /// Opens a stream for reading from this point on.
+    pub(super) fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
+        StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
+    }
+}
+
+/// The part of a commit that a cursor records.
+pub(super) struct CommitPlace {
+    /// The point at which the frame begins.
+    pub(super) frame: ResumePoint,
+    /// The point behind the frame.
+    pub(super) end: ResumePoint,
+    /// The last entry and its checksum.
+    pub(super) last: (Seq, u32),
+    /// The time of the last entry.
+    pub(super) time: u64,
+}
+
+impl CommitPlace {
+    /// Returns the place of a commit, or `None` if it has no entries.
+    pub(super) fn of(commit: &Commit) -> Option<CommitPlace> {
+        let (first, last) = commit.entries.first().zip(commit.entries.last())?;
+        let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };
+        let end = ResumePoint { offset: commit.end, next: last.stamp.seq.next(), ..frame };
+        Some(CommitPlace { frame, end, last: (last.stamp.seq, last.checksum), time: last.stamp.time })
+    }
+}

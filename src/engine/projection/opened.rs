@@ -1,0 +1,66 @@
+//! An open database of projections.
+
+use crate::engine::projection::block::BlockSource;
+use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::note::RebuildReason;
+use crate::engine::projection::overlay::{Overlay, Spill};
+use crate::engine::projection::table::RowResult;
+use std::sync::Arc;
+
+/// The cache of a database that is opened only to close it properly.
+const CLOSING_CACHE_BYTES: usize = 1 << 20;
+
+/// A database over a generation, or over nothing, and the state of its tables.
+pub(super) struct Opened {
+    pub(super) database: Arc<redb::Database>,
+    overlay: Overlay,
+    /// The number of the generation that is open, or of the one that was replaced; 0 for none.
+    pub(super) number: u64,
+    /// The number of entries in the published generation; `None` if nothing is published.
+    pub(super) published: Option<u64>,
+    /// The number of entries in the tables.
+    pub(super) applied: u64,
+    /// The latest time of an entry in any stream whose clock is not far ahead.
+    pub(super) latest: u64,
+    /// The reason for the rebuild that the next catch-up completes.
+    pub(super) rebuilt: Option<RebuildReason>,
+    /// The position at which a catch-up ends; `None` for the end of the log.
+    pub(super) until: Option<LogPosition>,
+}
+
+impl Opened {
+    /// Opens the database whose image is `base`, or an empty one.
+    pub(super) fn over(
+        base: Option<Arc<dyn BlockSource>>,
+        cache_bytes: usize,
+        spill: Option<Spill>,
+    ) -> RowResult<Opened> {
+        let overlay = Overlay::new(base, spill);
+        let database =
+            redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(overlay.clone())?;
+        Ok(Opened {
+            database: Arc::new(database),
+            overlay,
+            number: 0,
+            published: None,
+            applied: 0,
+            latest: 0,
+            rebuilt: None,
+            until: None,
+        })
+    }
+
+    /// Returns the image of the database as a clean close would leave it, though views may be open.
+    pub(super) fn closed_image(&self, spill: Option<Spill>) -> RowResult<Overlay> {
+        let mut transaction = self.database.begin_write()?;
+        // Without this, redb would read the whole image when it is opened.
+        transaction.set_quick_repair(true);
+        transaction.commit()?;
+        let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);
+        let closing =
+            redb::Builder::new().set_cache_size(CLOSING_CACHE_BYTES).create_with_backend(image.clone());
+        // redb writes its last page when it is closed.
+        drop(closing?);
+        Ok(image)
+    }
+}

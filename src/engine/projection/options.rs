@@ -1,0 +1,39 @@
+//! Directories and options of a projector.
+
+use crate::engine::domain::Domain;
+use std::path::PathBuf;
+
+/// The directories of a projector.
+#[derive(Debug, Clone)]
+pub struct ProjectorPaths {
+    /// The directory of the log.
+    pub log: PathBuf,
+    /// The directory of the generations.
+    pub generations: PathBuf,
+}
+
+/// Options of a projector.
+#[derive(Debug, Clone)]
+pub struct ProjectorOptions {
+    /// The domain of the log. Reading a log with streams of another domain is an error.
+    pub domain: Domain,
+    /// Permission to write new generations. `false` leaves the directory of generations unchanged.
+    pub publish: bool,
+    /// Memory in bytes that redb may use as a cache.
+    pub cache_bytes: usize,
+    /// Memory in bytes for changes that are not published yet; further changes go to a temporary file in `spill`.
+    pub overlay_bytes_max: usize,
+    /// The directory of that temporary file; `None` keeps all changes in memory.
+    pub spill: Option<PathBuf>,
+}
+
+impl ProjectorOptions {
+    /// Creates options that publish generations, with a cache of 64 MiB and an overlay of 96 MiB in memory.
+    pub fn new(domain: Domain) -> ProjectorOptions {
+        let overlay_bytes_max = 96 << 20;
+        ProjectorOptions { domain, publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
+    }
+}
+
+/// A callback that long work calls repeatedly, with the bytes of the log that were read and with their total.
+pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -1,0 +1,180 @@
+//! The engine's own tables: cursors, the frame index, and counts of entries.
+//!
+//! They are written in the same transaction as the rows of the projections. Bytes: FORMAT.md, "Projection files".
+
+use crate::engine::entry::{Kind, Position, Seq, StreamId};
+use crate::engine::log::directory::ResumePoint;
+use crate::engine::projection::cursor::Cursor;
+use crate::engine::projection::note::Note;
+use crate::engine::projection::table::{Definition, RowResult};
+use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use std::collections::{BTreeMap, HashMap};
+
+/// Cursors: stream -> [`Cursor`].
+const CURSORS: &str = "_cursors";
+/// The frame index, which makes reading single entries faster: stream, first number -> segment, offset.
+const FRAMES: &str = "_frames";
+/// Entries of unknown kinds: kind -> count.
+const UNKNOWN: &str = "_unknown";
+/// Entries whose payload could not be decoded: stream, number -> kind.
+const UNREADABLE: &str = "_unreadable";
+/// The number of entries applied so far, under the empty key.
+const APPLIED: &str = "_applied";
+
+/// The least distance in bytes between two frames of one segment in the frame index.
+const FRAME_INDEX_STEP: u64 = 32 << 10;
+
+type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The position of a frame in the log.
+pub(super) struct FramePlace {
+    pub(super) stream: StreamId,
+    /// The number of the first entry in the frame.
+    pub(super) first: Seq,
+    pub(super) segment: Seq,
+    pub(super) offset: u64,
+}
+
+/// Opens a table, or returns `None` if nothing was ever written to it.
+fn open(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable>> {
+    match transaction.open_table(Definition::new(name)) {
+        Ok(table) => Ok(Some(table)),
+        Err(redb::TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// Reads a count; an absent or malformed one is 0.
+fn count(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> u64 {
+    row.and_then(|row| row.value().first_chunk::<8>().map(|b| u64::from_le_bytes(*b))).unwrap_or(0)
+}
+
+fn position_key(position: Position) -> Vec<u8> {
+    [&position.stream.0[..], &position.seq.0.to_be_bytes()].concat()
+}
+
+/// Returns the cursors of all streams.
+pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<StreamId, Cursor>> {
+    let mut cursors = BTreeMap::new();
+    let Some(table) = open(transaction, CURSORS)? else { return Ok(cursors) };
+    for row in table.iter()? {
+        let (key, value) = row?;
+        let stream = key.value().first_chunk::<16>().map(|id| StreamId(*id));
+        let cursor = stream.and_then(|s| Some((s, Cursor::decode(s, value.value())?)));
+        let (stream, cursor) = cursor.ok_or("a cursor row is malformed")?;
+        cursors.insert(stream, cursor);
+    }
+    Ok(cursors)
+}
+
+/// Returns the number of entries applied so far.
+pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
+    let Some(table) = open(transaction, APPLIED)? else { return Ok(0) };
+    Ok(count(ReadableTable::get(&table, &b""[..])?))
+}
+
+/// Returns the last indexed frame that begins at or before `position`, or the beginning of the stream; `None` if no entry
+/// was ever applied.
+pub(super) fn frame_before(
+    transaction: &ReadTransaction,
+    position: Position,
+) -> RowResult<Option<ResumePoint>> {
+    let Some(table) = open(transaction, FRAMES)? else { return Ok(None) };
+    let (start, end) = (position.stream.0, position_key(position));
+    let Some(row) = ReadableTable::range::<&[u8]>(&table, &start[..]..=end.as_slice())?.next_back() else {
+        return Ok(Some(ResumePoint::START));
+    };
+    let (key, value) = row?;
+    let next = key.value().last_chunk::<8>().map_or(1, |b| u64::from_be_bytes(*b));
+    let place = value.value().split_first_chunk::<8>().zip(value.value().last_chunk::<8>());
+    let ((segment, _), offset) = place.ok_or("a frame index row is malformed")?;
+    Ok(Some(ResumePoint {
+        segment: Seq(u64::from_be_bytes(*segment)),
+        offset: u64::from_be_bytes(*offset),
+        next: Seq(next),
+    }))
+}
+
+/// Returns a note for every unknown kind, and for every entry that could not be decoded.
+pub(super) fn notes(transaction: &ReadTransaction) -> RowResult<Vec<Note>> {
+    let mut notes = Vec::new();
+    if let Some(table) = open(transaction, UNKNOWN)? {
+        for row in table.iter()? {
+            let (key, value) = row?;
+            let kind = key.value().first_chunk::<2>().map_or(0, |b| u16::from_be_bytes(*b));
+            notes.push(Note::UnknownKind { kind: Kind(kind), count: count(Some(value)) });
+        }
+    }
+    if let Some(table) = open(transaction, UNREADABLE)? {
+        for row in table.iter()? {
+            let (key, _) = row?;
+            let parts = key.value().first_chunk::<16>().zip(key.value().last_chunk::<8>());
+            notes.extend(parts.map(|(stream, seq)| Note::UnreadableEntry {
+                position: Position { stream: StreamId(*stream), seq: Seq(u64::from_be_bytes(*seq)) },
+            }));
+        }
+    }
+    Ok(notes)
+}
+
+/// The rows that one step of a catch-up adds to the engine's own tables.
+#[derive(Default)]
+pub(super) struct OwnRows {
+    /// The number of entries applied.
+    pub(super) entries: u64,
+    /// The new cursors of the streams that were read.
+    pub(super) cursors: BTreeMap<StreamId, Cursor>,
+    /// The frames that were read, in order.
+    pub(super) frames: Vec<FramePlace>,
+    /// The number of entries of each unknown kind.
+    pub(super) unknown: HashMap<Kind, u64>,
+    /// The entries that could not be decoded.
+    pub(super) unreadable: Vec<(Position, Kind)>,
+}
+
+impl OwnRows {
+    /// Writes the rows.
+    pub(super) fn write(self, transaction: &WriteTransaction) -> RowResult<()> {
+        let mut table = transaction.open_table(Definition::new(APPLIED))?;
+        let total = count(table.get(&b""[..])?).saturating_add(self.entries);
+        table.insert(&b""[..], &total.to_le_bytes()[..])?;
+        drop(table);
+        let mut table = transaction.open_table(Definition::new(CURSORS))?;
+        for (stream, cursor) in self.cursors {
+            table.insert(&stream.0[..], cursor.encode().as_slice())?;
+        }
+        drop(table);
+        write_frames(transaction, self.frames)?;
+        let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
+        for (kind, entries) in self.unknown {
+            let key = kind.0.to_be_bytes();
+            let total = count(table.get(&key[..])?).saturating_add(entries);
+            table.insert(&key[..], &total.to_le_bytes()[..])?;
+        }
+        drop(table);
+        let mut table = transaction.open_table(Definition::new(UNREADABLE))?;
+        for (position, kind) in self.unreadable {
+            table.insert(position_key(position).as_slice(), &kind.0.to_be_bytes()[..])?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes every frame that is far enough behind the previous one.
+fn write_frames(transaction: &WriteTransaction, frames: Vec<FramePlace>) -> RowResult<()> {
+    let mut table = transaction.open_table(Definition::new(FRAMES))?;
+    let mut last: Option<FramePlace> = None;
+    for frame in frames {
+        let near = last.as_ref().is_some_and(|last| {
+            (last.stream, last.segment) == (frame.stream, frame.segment)
+                && frame.offset.saturating_sub(last.offset) < FRAME_INDEX_STEP
+        });
+        if !near {
+            let key = position_key(Position { stream: frame.stream, seq: frame.first });
+            let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
+            table.insert(key.as_slice(), value.as_slice())?;
+            last = Some(frame);
+        }
+    }
+    Ok(())
+}

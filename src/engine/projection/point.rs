@@ -1,0 +1,92 @@
+//! Points of a series, ordered by event time and then by stamp.
+
+use crate::engine::bytes::{Reader, put_length_prefixed};
+use crate::engine::entry::{STAMP_LEN, Stamp};
+
+/// The sort key of a point within its series: event time, then stamp.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointOrder {
+    /// The time of the event, in a unit that the embedder chooses.
+    pub time: i64,
+    /// The stamp of the entry that added the point.
+    pub stamp: Stamp,
+}
+
+/// The length of a point's order in bytes.
+pub(super) const ORDER_LEN: usize = 8 + STAMP_LEN;
+
+impl PointOrder {
+    /// Returns bytes that sort as the orders do.
+    pub(super) fn to_bytes(self) -> [u8; ORDER_LEN] {
+        let mut out = [0u8; ORDER_LEN];
+        if let Some((time, stamp)) = out.split_first_chunk_mut::<8>() {
+            *time = (self.time as u64 ^ (1 << 63)).to_be_bytes();
+            stamp.copy_from_slice(&self.stamp.to_bytes());
+        }
+        out
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Option<PointOrder> {
+        let time = (u64::from_be_bytes(reader.array()?) ^ (1 << 63)) as i64;
+        Some(PointOrder { time, stamp: Stamp::from_bytes(&reader.array()?) })
+    }
+}
+
+/// A point of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// The sort key of the point.
+    pub order: PointOrder,
+    /// The number by which minimum and maximum are chosen, if the point has one.
+    pub measure: Option<f64>,
+    /// The content of the point, in a form that the embedder chooses.
+    pub value: Vec<u8>,
+}
+
+impl Point {
+    /// Copies `other` into this point, reusing its memory.
+    pub(super) fn assign(&mut self, other: &Point) {
+        (self.order, self.measure) = (other.order, other.measure);
+        self.value.clone_from(&other.value);
+    }
+
+    /// Appends the bytes of the point.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.order.to_bytes());
+        out.push(u8::from(self.measure.is_some()));
+        if let Some(measure) = self.measure {
+            out.extend_from_slice(&measure.to_bits().to_le_bytes());
+        }
+        put_length_prefixed(out, &self.value);
+    }
+
+    /// Reads a point that [`Point::put`] wrote.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Point> {
+        let order = PointOrder::read(reader)?;
+        let measure = match reader.u8()? {
+            0 => None,
+            1 => Some(f64::from_bits(reader.u64()?)),
+            _ => return None,
+        };
+        Some(Point { order, measure, value: reader.length_prefixed()?.to_vec() })
+    }
+
+    /// Decodes the points of a chunk.
+    pub(super) fn decode_chunk(bytes: &[u8]) -> Option<Vec<Point>> {
+        let mut reader = Reader::new(bytes);
+        let mut points = Vec::new();
+        while reader.remaining() > 0 {
+            points.push(Point::read(&mut reader)?);
+        }
+        Some(points)
+    }
+
+    /// Encodes the points of a chunk.
+    pub(super) fn encode_chunk(points: &[Point]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for point in points {
+            point.put(&mut out);
+        }
+        out
+    }
+}

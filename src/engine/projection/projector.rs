@@ -1,0 +1,411 @@
+//! The projector: catches up with the log, opens views, publishes generations, and rebuilds the tables.
+//!
+//! Invariants:
+//! 1. Rows and cursors of a step change in one redb transaction.
+//! 2. A cursor is relied on only after the log confirmed it; otherwise all tables are rebuilt.
+//! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a process
+//!    that acquires the lock at once.
+//! 4. After a damaged or unreadable generation, an error of redb or a panic in redb, the generation is set aside and the
+//!    tables are rebuilt, once; a note of the view names the reason.
+
+use crate::engine::checksum::Digest;
+use crate::engine::domain::Domain;
+use crate::engine::entry::Event;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::list_streams;
+use crate::engine::projection::block::BlockSource;
+use crate::engine::projection::catch_up::{Outcome, catch_up};
+use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::definition::Projection;
+use crate::engine::projection::digest::{TablesDigest, digest};
+use crate::engine::projection::generation::{self, Found, Generation};
+use crate::engine::projection::generation_dir::{publish_generation, set_aside};
+use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
+use crate::engine::projection::opened::Opened;
+use crate::engine::projection::options::{Progress, ProjectorOptions, ProjectorPaths};
+use crate::engine::projection::overlay::Spill;
+use crate::engine::projection::own_tables;
+use crate::engine::projection::site::Site;
+use crate::engine::projection::table::TableSpec;
+use crate::engine::projection::view::View;
+use crate::engine::storage::Storage;
+use redb::ReadableDatabase;
+use std::any::Any;
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
+const LAYOUT_VERSION: u32 = 5;
+
+/// Maintains the projections of one log.
+pub struct Projector<E: Event> {
+    site: Arc<Site>,
+    options: ProjectorOptions,
+    projections: Vec<Box<dyn Projection<E>>>,
+    fingerprint: Digest,
+    /// The name of a projection that breaks a rule, and the rule.
+    misuse: Option<(&'static str, String)>,
+    opened: Mutex<Option<Opened>>,
+}
+
+impl<E: Event> fmt::Debug for Projector<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.projections.iter().map(|p| p.name()).collect();
+        f.debug_struct("Projector").field("log", &self.site.log).field("projections", &names).finish()
+    }
+}
+
+/// An attempt to answer a question that did not succeed.
+enum Failure<F> {
+    /// The tables are damaged: the reason, and the error that the question returned.
+    Damaged(String, F),
+    /// The question failed for another reason.
+    Other(F),
+}
+
+impl<F> Failure<F> {
+    fn into_error(self) -> F {
+        match self {
+            Failure::Damaged(_, error) | Failure::Other(error) => error,
+        }
+    }
+}
+
+impl<F: From<Error>> From<Error> for Failure<F> {
+    fn from(error: Error) -> Failure<F> {
+        match &error {
+            Error::ProjectionUnusable { reason, .. } => Failure::Damaged(reason.clone(), error.into()),
+            _ => Failure::Other(error.into()),
+        }
+    }
+}
+
+impl<E: Event> Projector<E> {
+    /// Creates a projector of these directories. Opens nothing yet.
+    pub fn new(
+        storage: Arc<dyn Storage>,
+        paths: ProjectorPaths,
+        options: ProjectorOptions,
+        projections: Vec<Box<dyn Projection<E>>>,
+    ) -> Projector<E> {
+        let tables = projections.iter().flat_map(|p| p.tables().iter().copied()).collect();
+        Projector {
+            site: Arc::new(Site {
+                storage,
+                domain: options.domain,
+                log: paths.log,
+                dir: paths.generations,
+                tables,
+            }),
+            fingerprint: fingerprint(options.domain, &projections),
+            options,
+            misuse: misuse(&projections),
+            projections,
+            opened: Mutex::new(None),
+        }
+    }
+
+    /// Returns all tables of all projections.
+    pub fn tables(&self) -> &[TableSpec] {
+        &self.site.tables
+    }
+
+    /// Catches up with the log, then asks `question` about one consistent view.
+    ///
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
+    /// not have side effects. The error type is the caller's own.
+    pub fn read<T, F: From<Error>>(
+        &self,
+        question: impl Fn(&View) -> std::result::Result<T, F>,
+    ) -> std::result::Result<T, F> {
+        match self.attempt(&question, None, &|_, _| {}) {
+            Err(Failure::Damaged(reason, _)) => {
+                self.attempt(&question, Some(RebuildReason::Damaged(reason)), &|_, _| {})
+            }
+            other => other,
+        }
+        .map_err(Failure::into_error)
+    }
+
+    /// Catches up with the log, and returns notes about missing entries and about the work that was done.
+    pub fn catch_up(&self) -> Result<Vec<Note>> {
+        self.read(|view| Ok(view.notes().to_vec()))
+    }
+
+    /// Discards the tables and makes them again from the log.
+    pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
+        let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());
+        let notes = self.attempt(&question, Some(RebuildReason::Asked), progress);
+        let notes = notes.map_err(Failure::into_error)?;
+        let entries = notes.iter().find_map(|note| match note {
+            Note::Rebuilt { entries, .. } => Some(*entries),
+            _ => None,
+        });
+        Ok(CatchUp { entries: entries.unwrap_or(0), notes })
+    }
+
+    /// Returns the digest of all tables, after catching up.
+    pub fn digest(&self) -> Result<TablesDigest> {
+        self.read(|view| digest(view, self.tables()))
+    }
+
+    /// Returns the digest of all tables, after catching up, and the position in the log up to which they were made.
+    pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
+        self.read(|view| Ok((digest(view, self.tables())?, view.log_position()?)))
+    }
+
+    /// Returns the digest that a rebuild from the log would give. Changes nothing on disk.
+    pub fn digest_from_scratch(&self, progress: Progress<'_>) -> Result<TablesDigest> {
+        self.digest_until(None, progress)
+    }
+
+    /// Returns the digest that a rebuild from the log up to this position would give, without the entries that were
+    /// appended since. Changes nothing on disk.
+    pub fn digest_from_scratch_until(
+        &self,
+        position: LogPosition,
+        progress: Progress<'_>,
+    ) -> Result<TablesDigest> {
+        self.digest_until(Some(position), progress)
+    }
+
+    fn digest_until(&self, until: Option<LogPosition>, progress: Progress<'_>) -> Result<TablesDigest> {
+        self.check_use()?;
+        let mut opened = self.create(RebuildReason::Asked, 0)?;
+        opened.until = until;
+        self.apply_new(&mut opened, progress)?;
+        digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
+    }
+
+    /// Returns an error for a mistake of the embedder that would otherwise look like an empty or damaged workspace.
+    fn check_use(&self) -> Result<()> {
+        if let Some((projection, reason)) = &self.misuse {
+            return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
+        }
+        let mixed_up = |path: &Path, reason: &str| {
+            Err(Error::DirectoryMixedUp { path: path.to_path_buf(), reason: reason.to_owned() })
+        };
+        let Site { storage, log, dir, .. } = self.site.as_ref();
+        // A directory that cannot be listed is reported when it is read.
+        if generation::list(storage.as_ref(), log).is_ok_and(|found| !found.is_empty()) {
+            return mixed_up(log, "it holds projection files, and should hold the streams of a log");
+        }
+        if list_streams(storage.as_ref(), dir).is_ok_and(|found| !found.is_empty()) {
+            return mixed_up(dir, "it holds streams of a log, and should hold projection files");
+        }
+        Ok(())
+    }
+
+    fn attempt<T, F: From<Error>>(
+        &self,
+        question: &impl Fn(&View) -> std::result::Result<T, F>,
+        rebuild: Option<RebuildReason>,
+        progress: Progress<'_>,
+    ) -> std::result::Result<T, Failure<F>> {
+        // redb panics on some damaged pages. Such a panic is handled as damage, not passed on to the caller.
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let view = self.current_view(rebuild, progress)?;
+            question(&view).map_err(|error| match view.damage() {
+                Some(reason) => Failure::Damaged(reason.to_owned(), error),
+                None => Failure::Other(error),
+            })
+        }));
+        caught.unwrap_or_else(|panic| {
+            let message = panic_message(panic.as_ref());
+            Err(self.site.unusable(format!("a panic: {message}")).into())
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Opened>> {
+        // A panic may leave an inconsistent state; `read` then rebuilds the tables.
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current_view(&self, rebuild: Option<RebuildReason>, progress: Progress<'_>) -> Result<View> {
+        let mut guard = self.lock();
+        if guard.is_none() {
+            self.check_use()?;
+        }
+        let mut opened = match (guard.take(), rebuild) {
+            (opened, Some(reason)) => {
+                let number = opened.map_or(0, |o| o.number);
+                if let RebuildReason::Damaged(_) = reason {
+                    self.set_aside();
+                }
+                self.create(reason, number)?
+            }
+            (Some(opened), None) => opened,
+            (None, None) => self.open()?,
+        };
+        let mut notes = match self.apply_new(&mut opened, progress)? {
+            Outcome::Done(notes) => notes,
+            Outcome::Contradicted(reason) => {
+                opened = self.create(reason, opened.number)?;
+                match self.apply_new(&mut opened, progress)? {
+                    Outcome::Done(notes) => notes,
+                    // Not possible: an empty database has no cursors.
+                    Outcome::Contradicted(_) => Vec::new(),
+                }
+            }
+        };
+        let opened = self.publish(opened, &mut notes)?;
+        let view = View::open(&self.site, &opened, notes);
+        *guard = Some(opened);
+        view
+    }
+
+    fn apply_new(&self, opened: &mut Opened, progress: Progress<'_>) -> Result<Outcome> {
+        catch_up(&self.site, &self.projections, opened, progress)
+    }
+
+    /// Opens the newest generation, or an empty database.
+    fn open(&self) -> Result<Opened> {
+        let Site { storage, dir, .. } = self.site.as_ref();
+        let unreadable = |path: &Path, reason: &dyn fmt::Display| {
+            RebuildReason::Unreadable(format!("{}: {reason}", path.display()))
+        };
+        let generations = match generation::list(storage.as_ref(), dir) {
+            Ok(generations) => generations,
+            Err(Error::Io { source, .. }) => return self.create(unreadable(dir, &source), 0),
+            Err(e) => return Err(e),
+        };
+        let Some(Found { number, path, is_file }) = generations.first() else {
+            return self.create(RebuildReason::Absent, 0);
+        };
+        if !is_file {
+            // Not opened, because opening a pipe may block forever.
+            self.set_aside();
+            return self.create(unreadable(path, &"it is not a regular file"), *number);
+        }
+        let base = match Generation::open(storage.as_ref(), path) {
+            Ok(base) => base,
+            // Another process replaced it after the directory was listed.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return self.create(RebuildReason::Absent, *number);
+            }
+            Err(Error::Io { source, .. }) => {
+                self.set_aside();
+                return self.create(unreadable(path, &source), *number);
+            }
+            Err(e) => return Err(e),
+        };
+        if base.fingerprint() != self.fingerprint {
+            return self.create(RebuildReason::Version, *number);
+        }
+        let mut opened = self.open_over(Some(Arc::new(base)), *number)?;
+        let transaction = opened.database.begin_read().map_err(|e| self.site.unusable(e))?;
+        opened.applied = own_tables::applied(&transaction).map_err(|e| self.site.unusable(e))?;
+        opened.published = Some(opened.applied);
+        Ok(opened)
+    }
+
+    /// Opens an empty database, for a rebuild with this reason.
+    fn create(&self, reason: RebuildReason, number: u64) -> Result<Opened> {
+        let mut opened = self.open_over(None, number)?;
+        opened.rebuilt = Some(reason);
+        Ok(opened)
+    }
+
+    fn open_over(&self, base: Option<Arc<dyn BlockSource>>, number: u64) -> Result<Opened> {
+        let opened = Opened::over(base, self.options.cache_bytes, self.spill());
+        let mut opened = opened.map_err(|e| self.site.unusable(e))?;
+        opened.number = number;
+        Ok(opened)
+    }
+
+    fn spill(&self) -> Option<Spill> {
+        let (storage, bytes_max) = (Arc::clone(&self.site.storage), self.options.overlay_bytes_max);
+        self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
+    }
+
+    /// Publishes a new generation where that saves enough work, and continues with a database over it. Views of the old
+    /// generation keep it open.
+    fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
+        let is_worth_it = match opened.published {
+            None => opened.applied > 0,
+            Some(published) => opened.applied.saturating_sub(published) * 10 > published,
+        };
+        if !is_worth_it || !self.options.publish {
+            return Ok(opened);
+        }
+        let is_requested =
+            notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Asked, .. }));
+        // After success or failure, the next attempt is made when there are more entries to publish.
+        opened.published = Some(opened.applied);
+        match publish_generation(&self.site, &opened, self.fingerprint, self.spill()) {
+            Ok(Some(base)) => {
+                let number = base.number();
+                let mut fresh = self.open_over(Some(Arc::new(base)), number)?;
+                (fresh.published, fresh.applied) = (opened.published, opened.applied);
+                fresh.latest = opened.latest;
+                return Ok(fresh);
+            }
+            Ok(None) if is_requested => {
+                let reason = "another process is publishing a generation".to_owned();
+                notes.push(Note::NotPublished { reason });
+            }
+            Ok(None) => {}
+            // In a read-only workspace this is expected, unless the rebuild was requested.
+            Err(e) if !is_requested && e.code() == "storage_read_only" => {}
+            Err(e) => {
+                let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
+                notes.push(Note::NotPublished { reason: format!("{e}{source}") });
+            }
+        }
+        Ok(opened)
+    }
+
+    fn set_aside(&self) {
+        if self.options.publish {
+            set_aside(&self.site);
+        }
+    }
+}
+
+/// Returns the digest of the layout, the domain, the kinds of entries, and the projections and their versions.
+fn fingerprint<E: Event>(domain: Domain, projections: &[Box<dyn Projection<E>>]) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&LAYOUT_VERSION.to_le_bytes());
+    // A cursor of another domain must not replace the check of the streams.
+    hasher.update(format!("{domain}\0").as_bytes());
+    hasher.update(format!("{:?}", E::KINDS).as_bytes());
+    for projection in projections {
+        hasher.update(format!("{}\0{}\0", projection.name(), projection.version()).as_bytes());
+        for table in projection.tables() {
+            hasher.update(format!("{}\0{:?}\0", table.name, table.kind).as_bytes());
+        }
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// Returns the name of a projection that cannot be registered beside the others, and the rule that it breaks.
+fn misuse<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static str, String)> {
+    let (mut names, mut tables) = (HashSet::new(), HashSet::new());
+    for projection in projections {
+        let name = projection.name();
+        if !names.insert(name) {
+            return Some((name, "a projection of this name is registered already".to_owned()));
+        }
+        for table in projection.tables() {
+            if table.name.starts_with('_') {
+                let reason = format!("the name of table {} begins with _, which is reserved", table.name);
+                return Some((name, reason));
+            }
+            if !tables.insert(table.name) {
+                return Some((name, format!("table {} is declared already", table.name)));
+            }
+        }
+    }
+    None
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    match panic.downcast_ref::<&str>() {
+        Some(message) => message,
+        None => panic.downcast_ref::<String>().map_or("", String::as_str),
+    }
+}

@@ -1,0 +1,101 @@
+//! Registers: the summary of a series, merged from the summaries of its parts in any order.
+
+use crate::engine::bytes::Reader;
+use crate::engine::projection::point::Point;
+use std::cmp::Ordering;
+
+/// The summary of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Register {
+    /// Number of points.
+    pub count: u64,
+    /// The first point in series order.
+    pub first: Point,
+    /// The last point in series order.
+    pub last: Point,
+    /// The point with the smallest measure (the earliest of equals), if any has one.
+    pub min: Option<Point>,
+    /// The point with the greatest measure (the earliest of equals), if any has one.
+    pub max: Option<Point>,
+}
+
+impl Register {
+    /// Creates the summary of one point.
+    pub(super) fn of(point: &Point) -> Register {
+        let extreme = point.measure.filter(|m| !m.is_nan()).map(|_| point.clone());
+        Register { count: 1, first: point.clone(), last: point.clone(), min: extreme.clone(), max: extreme }
+    }
+
+    /// Adds a point: the same as merging the register of that point, with fewer copies.
+    pub(super) fn add(&mut self, point: &Point) {
+        self.count = self.count.saturating_add(1);
+        if point.order < self.first.order {
+            self.first.assign(point);
+        }
+        if point.order > self.last.order {
+            self.last.assign(point);
+        }
+        let Some(measure) = point.measure.filter(|m| !m.is_nan()) else { return };
+        let improves = |extreme: &Option<Point>, wanted: Ordering| {
+            extreme.as_ref().is_none_or(|extreme| {
+                let order = measure.total_cmp(&extreme.measure.unwrap_or_default());
+                order == wanted || (order == Ordering::Equal && point.order < extreme.order)
+            })
+        };
+        for (extreme, wanted) in [(&mut self.min, Ordering::Less), (&mut self.max, Ordering::Greater)] {
+            if improves(&*extreme, wanted) {
+                match extreme {
+                    Some(extreme) => extreme.assign(point),
+                    None => *extreme = Some(point.clone()),
+                }
+            }
+        }
+    }
+
+    /// Adds the points of another register.
+    pub(super) fn merge(&mut self, other: Register) {
+        self.count = self.count.saturating_add(other.count);
+        if other.first.order < self.first.order {
+            self.first = other.first;
+        }
+        if other.last.order > self.last.order {
+            self.last = other.last;
+        }
+        self.min = pick(self.min.take(), other.min, |a, b| a.total_cmp(&b).is_lt());
+        self.max = pick(self.max.take(), other.max, |a, b| a.total_cmp(&b).is_gt());
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = self.count.to_le_bytes().to_vec();
+        self.first.put(&mut out);
+        self.last.put(&mut out);
+        for extreme in [&self.min, &self.max] {
+            out.push(u8::from(extreme.is_some()));
+            if let Some(point) = extreme {
+                point.put(&mut out);
+            }
+        }
+        out
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Option<Register> {
+        let mut reader = Reader::new(bytes);
+        let count = reader.u64()?;
+        let (first, last) = (Point::read(&mut reader)?, Point::read(&mut reader)?);
+        let mut extreme = || match reader.u8()? {
+            0 => Some(None),
+            1 => Point::read(&mut reader).map(Some),
+            _ => None,
+        };
+        let (min, max) = (extreme()?, extreme()?);
+        (reader.remaining() == 0).then_some(Register { count, first, last, min, max })
+    }
+}
+
+/// Returns the better of two extremes; of equals, the earlier point.
+fn pick(a: Option<Point>, b: Option<Point>, better: impl Fn(f64, f64) -> bool) -> Option<Point> {
+    let (Some(a), Some(b)) = (a.clone(), b.clone()) else { return a.or(b) };
+    let (x, y) = (a.measure.unwrap_or_default(), b.measure.unwrap_or_default());
+    let second = better(y, x) || (!better(x, y) && b.order < a.order);
+    Some(if second { b } else { a })
+}

@@ -1,0 +1,143 @@
+//! The new commits of one stream.
+
+use crate::engine::entry::Seq;
+use crate::engine::error::Result;
+use crate::engine::log::directory::is_held;
+use crate::engine::log::{Commit, FindingKind, Item, StreamReader, Tail};
+use crate::engine::projection::cursor::{Cursor, Listing};
+use crate::engine::projection::log_access::{CommitPlace, LogAccess};
+use crate::engine::projection::note::Note;
+
+/// An iterator over the commits of a stream that follow its cursor, in order. Moves the cursor, and ends after the first
+/// error.
+pub(super) struct StreamCommits<'a> {
+    log: LogAccess<'a>,
+    listing: &'a Listing,
+    /// The last entry to read; `None` for the end of the stream.
+    until: Option<Seq>,
+    cursor: Cursor,
+    notes: Vec<Note>,
+    /// `None` before the first commit.
+    reader: Option<StreamReader>,
+    has_open_gap: bool,
+    is_contradicted: bool,
+    has_ended: bool,
+}
+
+impl<'a> StreamCommits<'a> {
+    /// Creates an iterator over the commits that follow `cursor`. `listing`: the files as they were before reading.
+    pub(super) fn new(
+        log: LogAccess<'a>,
+        listing: &'a Listing,
+        mut cursor: Cursor,
+        until: Option<Seq>,
+    ) -> StreamCommits<'a> {
+        // Set again when the end is reached, so that a stream with an error is read again.
+        cursor.settled = false;
+        StreamCommits {
+            log,
+            listing,
+            until,
+            cursor,
+            notes: Vec::new(),
+            reader: None,
+            has_open_gap: false,
+            is_contradicted: false,
+            has_ended: false,
+        }
+    }
+
+    /// Returns the cursor after the last commit.
+    pub(super) fn cursor(&self) -> &Cursor {
+        &self.cursor
+    }
+
+    /// Returns whether the stream contains an entry that the cursor counts as applied.
+    pub(super) fn is_contradicted(&self) -> bool {
+        self.is_contradicted
+    }
+
+    /// Returns the cursor after the last commit, and the notes about the stream without those about the cursor's gaps.
+    pub(super) fn into_parts(self) -> (Cursor, Vec<Note>) {
+        (self.cursor, self.notes)
+    }
+
+    fn read(&mut self) -> Result<Option<Commit>> {
+        let stream = self.listing.stream();
+        let mut reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => self.log.reader(stream, self.cursor.resume)?,
+        };
+        while let Some(item) = reader.next_item()? {
+            match item {
+                Item::Commit(mut commit) => {
+                    let until = self.until;
+                    commit.entries.retain(|entry| until.is_none_or(|until| entry.stamp.seq <= until));
+                    let Some(place) = CommitPlace::of(&commit) else { break };
+                    if place.frame.next <= self.cursor.last.0 {
+                        self.is_contradicted = true;
+                        return Ok(None);
+                    }
+                    let cursor = &mut self.cursor;
+                    (cursor.last, cursor.frame, cursor.resume) = (place.last, place.frame, place.end);
+                    cursor.time = place.time;
+                    cursor.boot = Some(self.log.boot);
+                    self.reader = Some(reader);
+                    return Ok(Some(commit));
+                }
+                Item::Gap(gap) if gap.last.is_some() => self.cursor.gaps.push(gap),
+                Item::Gap(gap) => {
+                    self.has_open_gap = true;
+                    self.notes.push(Note::Gap(gap));
+                }
+                Item::Finding(finding) => {
+                    if let FindingKind::Newer { version } = finding.kind {
+                        self.notes.push(Note::Newer { stream, version });
+                    }
+                }
+            }
+        }
+        self.end(&reader);
+        Ok(None)
+    }
+
+    /// Completes the cursor at the end of the stream.
+    fn end(&mut self, reader: &StreamReader) {
+        let (stream, cursor) = (self.listing.stream(), &mut self.cursor);
+        let end = reader.resume_point();
+        if end.offset > 0 {
+            cursor.resume = end;
+        }
+        cursor.files = self.listing.seen_from(cursor.resume.segment);
+        let is_unfinished = matches!(reader.tail(), Tail::Unfinished { .. });
+        let is_in_creation = reader.unfinished_creation().is_some();
+        if is_unfinished
+            && !self.has_open_gap
+            && !is_in_creation
+            && !is_held(self.log.storage.as_ref(), self.log.log, stream)
+        {
+            self.notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
+        }
+        // An incomplete end is read again every time, until it is repaired or explained.
+        let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
+        cursor.settled = !is_unfinished && !self.has_open_gap && shows_appends;
+        if reader.tail() == Tail::Closed && !reader.is_sealed() {
+            // A close mark is written after all entries before it are durable, so a reboot cannot lose them. A seal is
+            // not.
+            cursor.boot = None;
+        }
+    }
+}
+
+impl Iterator for StreamCommits<'_> {
+    type Item = Result<Commit>;
+
+    fn next(&mut self) -> Option<Result<Commit>> {
+        if self.has_ended {
+            return None;
+        }
+        let commit = self.read().transpose();
+        self.has_ended = !matches!(commit, Some(Ok(_)));
+        commit
+    }
+}

@@ -1,0 +1,62 @@
+//! Names and types of tables, and the keys of their rows.
+
+use redb::TableDefinition;
+use std::error::Error;
+
+/// The type of a table: how its rows are stored and merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TableKind {
+    /// Values by key and stamp.
+    Versions,
+    /// Keys without values.
+    Set,
+    /// Points by key, time and stamp.
+    Series,
+    /// Summaries of series by key.
+    Registers,
+}
+
+/// The name and type of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableSpec {
+    /// The name of the table; names that begin with `_` are reserved for the engine.
+    pub name: &'static str,
+    /// The type of the table.
+    pub kind: TableKind,
+}
+
+impl TableSpec {
+    /// Creates the specification of a table with this name and type.
+    pub const fn new(name: &'static str, kind: TableKind) -> TableSpec {
+        TableSpec { name, kind }
+    }
+}
+
+/// Describes the declaration of a table of this name, for an error message.
+pub(super) fn declaration(table: TableSpec, declared: &[TableSpec]) -> String {
+    match declared.iter().find(|other| other.name == table.name) {
+        Some(other) => format!("it is declared as {:?}", other.kind),
+        None => "no such table is declared".to_owned(),
+    }
+}
+
+/// A table of the database; all tables map bytes to bytes.
+pub(super) type Definition<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+/// A table that is open for reading and writing.
+pub(super) type Handle<'t> = redb::Table<'t, &'static [u8], &'static [u8]>;
+
+/// An error of redb, or the description of a malformed row.
+pub(super) type RowError = Box<dyn Error + Send + Sync>;
+
+/// The result of reading or writing rows.
+pub(super) type RowResult<T> = Result<T, RowError>;
+
+/// Returns the prefix of the rows of one key: the key and a zero byte.
+///
+/// Rows of a longer key seldom begin with it, so reading the rows of a key does not read those of every key that begins
+/// with the same bytes.
+pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
+    [key, &[0]].concat()
+}

@@ -1,0 +1,76 @@
+//! Rows of a versions table: every value that a key had, and the versions that each value replaced.
+
+use crate::engine::bytes::{Reader, put_varint};
+use crate::engine::entry::{STAMP_LEN, Stamp};
+use std::collections::HashSet;
+
+/// A value of a key, and the versions that it replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Time and identity of the entry that set the value.
+    pub stamp: Stamp,
+    /// The stamps of the versions that this one replaces.
+    pub replaces: Vec<Stamp>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl Version {
+    pub(super) fn encode(replaces: &[Stamp], value: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(value.len() + 2 + replaces.len() * STAMP_LEN);
+        put_varint(&mut out, replaces.len() as u64);
+        for stamp in replaces {
+            out.extend_from_slice(&stamp.to_bytes());
+        }
+        out.extend_from_slice(value);
+        out
+    }
+
+    pub(super) fn decode(stamp: Stamp, row: &[u8]) -> Option<Version> {
+        let mut reader = Reader::new(row);
+        let count = reader.length()?;
+        // Checked before memory is reserved for them.
+        if count.checked_mul(STAMP_LEN)? > reader.remaining() {
+            return None;
+        }
+        let mut replaces = Vec::with_capacity(count);
+        for _ in 0..count {
+            replaces.push(Stamp::from_bytes(&reader.array()?));
+        }
+        Some(Version { stamp, replaces, value: reader.take(reader.remaining())?.to_vec() })
+    }
+}
+
+/// The current versions of a key: those that no other version replaces.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Current {
+    /// The current version with the highest stamp.
+    pub version: Version,
+    /// The other current versions, in conflict with the first, by stamp.
+    pub rivals: Vec<Version>,
+}
+
+/// Returns the current versions among all versions of one key, or `None` if there are none.
+pub fn current(versions: Vec<Version>) -> Option<Current> {
+    let replaced: HashSet<Stamp> = versions.iter().flat_map(|v| v.replaces.iter().copied()).collect();
+    let mut open: Vec<Version> = versions.into_iter().filter(|v| !replaced.contains(&v.stamp)).collect();
+    open.sort_by_key(|v| v.stamp);
+    let version = open.pop()?;
+    Some(Current { version, rivals: open })
+}
+
+/// Returns the row key of a version.
+pub(super) fn version_row(fenced: &[u8], stamp: Stamp) -> Vec<u8> {
+    [fenced, &stamp.to_bytes()[..]].concat()
+}
+
+/// Returns whether a row belongs to this fenced key itself, not to a longer key.
+pub(super) fn is_version_row(row: &[u8], fenced: &[u8]) -> bool {
+    row.len() == fenced.len() + STAMP_LEN && row.starts_with(fenced)
+}
+
+/// Splits a row key into key and stamp.
+pub(super) fn split_version_row(row: &[u8]) -> Option<(&[u8], Stamp)> {
+    let (fenced, stamp) = row.split_last_chunk::<STAMP_LEN>()?;
+    Some((fenced.strip_suffix(&[0])?, Stamp::from_bytes(stamp)))
+}

@@ -1,0 +1,162 @@
+//! The interface to the system: files, the file system, clock and entropy.
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The access with which a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Reading. The file must exist.
+    Read,
+    /// Reading and writing. The file must exist.
+    ReadWrite,
+    /// Reading and writing. The file is created, and must not exist.
+    CreateNew,
+    /// Reading and writing. The file is created if it does not exist.
+    Create,
+}
+
+/// The physical identity of a file or directory, by which an original differs from its copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The device (file system) number.
+    pub device: u64,
+    /// The inode number on that device.
+    pub inode: u64,
+    /// Nanoseconds since the epoch at which the inode was created; 0 if the file system does not record it. Inode
+    /// numbers are reused after a deletion; the pair of number and creation time is not.
+    pub born: u64,
+}
+
+/// Metadata of a file or directory, available without opening it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileInfo {
+    /// Length in bytes.
+    pub len: u64,
+    /// True for a directory.
+    pub is_dir: bool,
+    /// True for a regular file. False for directories, devices, pipes and sockets.
+    pub is_file: bool,
+    /// Nanoseconds since the epoch of the last change of the content; 0 if unknown.
+    pub modified: u64,
+    /// Nanoseconds since the epoch of the last change of content or attributes, which no program can set; 0 if
+    /// unknown.
+    pub changed: u64,
+    /// The physical identity, on platforms that have one.
+    pub place: Option<Place>,
+}
+
+/// An entry of a directory. A dangling or circular link is neither a directory nor a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The file name, without its directory.
+    pub name: String,
+    /// True for a directory or a link to one.
+    pub is_dir: bool,
+    /// True for a regular file or a link to one. False for directories, devices, pipes and sockets.
+    pub is_file: bool,
+}
+
+/// The error of opening something other than a regular file: a directory, named pipe, socket or device. Reading from
+/// one of these may block or never end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the path is {kind}, not a regular file")]
+pub struct NotARegularFile {
+    /// The kind of object found, with its article.
+    pub kind: &'static str,
+}
+
+impl NotARegularFile {
+    /// Returns this error as an [`io::Error`] of kind [`io::ErrorKind::InvalidInput`].
+    pub fn error(kind: &'static str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, NotARegularFile { kind })
+    }
+
+    /// Returns true if the error was caused by a path that is not a regular file.
+    pub fn is_cause_of(error: &io::Error) -> bool {
+        let typed = error.get_ref().is_some_and(|inner| inner.is::<NotARegularFile>());
+        typed || error.kind() == io::ErrorKind::IsADirectory
+    }
+}
+
+/// A read-only view of all bytes of a file.
+pub trait Mapping: Debug + Send + Sync {
+    /// Returns the mapped bytes.
+    fn bytes(&self) -> &[u8];
+}
+
+/// An open file. All access is by offset, so threads can share a file without a cursor.
+pub trait File: Debug + Send + Sync {
+    /// Reads up to `out.len()` bytes at `offset`; returns 0 at the end of the file.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
+    /// Writes up to `data.len()` bytes at `offset` and returns the number of bytes written.
+    fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize>;
+    /// Returns the length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Returns true if the file has no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Returns the first offset at or after `offset` that may contain anything other than zeros, or `None` if there
+    /// is none. Everything before it is a hole: it was never written. If the file system cannot report holes, returns
+    /// `offset` itself.
+    fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
+        Ok((offset < self.len()?).then_some(offset))
+    }
+    /// Truncates the file, or extends it with zeros.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes the file at least `len` bytes long and reserves disk space for all of them; new bytes are zeros. After
+    /// [`io::ErrorKind::StorageFull`] the file may have grown by some zeros. [`io::ErrorKind::Unsupported`] means
+    /// that the file system cannot reserve space; the file is unchanged.
+    fn allocate(&self, len: u64) -> io::Result<()>;
+    /// Makes the content of the file durable.
+    fn sync(&self) -> io::Result<()>;
+    /// Acquires the exclusive advisory lock if it is free. The lock is held until the file is dropped or the process
+    /// dies. `Ok(false)` means that another process or file holds it; an error means that locks are not supported.
+    fn try_lock(&self) -> io::Result<bool>;
+    /// Returns true if the exclusive lock is held. The test acquires a shared lock until the file is dropped, so
+    /// concurrent tests do not detect each other.
+    fn is_locked(&self) -> io::Result<bool>;
+    /// Maps the file for reading. Returns `None` where mapping is unsafe or not supported; the caller then reads the
+    /// file. Only for files that are never truncated any more: segments that are followed by another segment.
+    fn map(&self) -> Option<Arc<dyn Mapping>>;
+}
+
+/// The file system, clock, entropy and process of the engine.
+pub trait Storage: Debug + Send + Sync + 'static {
+    /// Opens a regular file without blocking. Anything else is rejected with [`NotARegularFile`].
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
+    /// Creates a directory and its missing parents; each new directory is durable in its parent.
+    fn create_dir_all(&self, path: &Path) -> io::Result<()>;
+    /// Makes the entries of a directory durable.
+    fn sync_dir(&self, path: &Path) -> io::Result<()>;
+    /// Renames a file and replaces an existing one at `to`.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+    /// Returns the entries of a directory, sorted by name.
+    fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Returns the canonical absolute path of an existing `path`, with all links resolved.
+    fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
+    /// Returns the path stored in a symbolic link, unresolved. [`io::ErrorKind::InvalidInput`] means that `path` is
+    /// not a link.
+    fn read_link(&self, _path: &Path) -> io::Result<PathBuf> {
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+    /// Copies the permissions of a file to another one, on platforms that have permissions.
+    fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    /// Returns the metadata of a file or directory.
+    fn info(&self, path: &Path) -> io::Result<FileInfo>;
+    /// Returns the wall clock time in nanoseconds since 1970-01-01T00:00:00Z.
+    fn now(&self) -> u64;
+    /// Fills `out` with random bytes.
+    fn entropy(&self, out: &mut [u8]) -> io::Result<()>;
+    /// Returns the id of the running process. A forked child has its own id.
+    fn process_id(&self) -> u32;
+    /// Returns an id of the current boot of the machine, on platforms that have one.
+    fn boot_id(&self) -> Option<[u8; 16]>;
+}

@@ -1,0 +1,19 @@
+//! Access to the system: every file, directory, lock, clock reading, random byte and process id that the engine
+//! uses goes through [`Storage`].
+//!
+//! There are two implementations: [`os`] for the real system, and `sim` (feature `testing`) for files in memory.
+//! Tests replace nothing above this interface. The traits provide primitive operations; the free functions
+//! ([`publish`], [`temporary_path`], ...) and [`replace`] combine them into durable sequences: write a temporary file,
+//! sync it, rename it, sync the directory.
+
+mod interface;
+mod operations;
+pub mod os;
+pub mod replace;
+mod sequential;
+#[cfg(feature = "testing")]
+pub mod sim;
+
+pub use interface::{DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage};
+pub use operations::{data_end_before, exists, publish, read_full_at, temporary_path, write_all_at};
+pub use sequential::{FileReader, FileWriter};

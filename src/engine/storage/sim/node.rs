@@ -1,0 +1,82 @@
+//! Files and their names on the simulated disk.
+
+use crate::engine::storage::sim::content::Content;
+use crate::engine::storage::sim::plan::Life;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file, independent of its names.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) inode: u64,
+    pub(super) modified: u64,
+    pub(super) changed: u64,
+    pub(super) content: Content,
+    /// The process and the open file that hold the lock. Locks of dead processes are free.
+    pub(super) holder: Option<(Arc<Life>, u64)>,
+    /// True after a failed sync of the file.
+    pub(super) sync_failed: bool,
+}
+
+impl Node {
+    pub(super) fn new(inode: u64, modified: u64, content: Content) -> SharedNode {
+        let node = Node { inode, modified, changed: modified, content, holder: None, sync_failed: false };
+        Arc::new(Mutex::new(node))
+    }
+
+    /// Returns a copy of `node` with the same inode and times and other content.
+    pub(super) fn copy_of(node: &Node, content: Content) -> SharedNode {
+        let copy = Node::new(node.inode, node.modified, content);
+        guard(&copy).changed = node.changed;
+        copy
+    }
+
+    /// Records a change of the content at the time `now`.
+    pub(super) fn touch(&mut self, now: u64) {
+        (self.modified, self.changed) = (now, now);
+    }
+
+    pub(super) fn is_locked(&self) -> bool {
+        self.holder.as_ref().is_some_and(|(life, _)| life.is_alive())
+    }
+}
+
+pub(super) type SharedNode = Arc<Mutex<Node>>;
+pub(super) type Names = BTreeMap<PathBuf, SharedNode>;
+
+/// A change of names that is not durable yet.
+#[derive(Debug, Clone)]
+pub(super) enum NameChange {
+    Create { path: PathBuf, node: SharedNode },
+    Rename { from: PathBuf, to: PathBuf, node: SharedNode },
+    Remove { path: PathBuf },
+}
+
+impl NameChange {
+    pub(super) fn apply(self, names: &mut Names) {
+        match self {
+            NameChange::Create { path, node } => drop(names.insert(path, node)),
+            NameChange::Rename { from, to, node } => {
+                names.remove(&from);
+                names.insert(to, node);
+            }
+            NameChange::Remove { path } => drop(names.remove(&path)),
+        }
+    }
+
+    pub(super) fn paths(&self) -> Vec<&Path> {
+        match self {
+            NameChange::Create { path, .. } | NameChange::Remove { path } => vec![path],
+            NameChange::Rename { from, to, .. } => vec![from, to],
+        }
+    }
+
+    pub(super) fn any_path(&self, holds: impl Fn(&Path) -> bool) -> bool {
+        self.paths().into_iter().any(holds)
+    }
+}
+
+pub(super) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

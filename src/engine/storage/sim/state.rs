@@ -1,0 +1,97 @@
+//! The state of the simulated disk.
+
+use crate::engine::storage::sim::node::{NameChange, Names, SharedNode, guard};
+use crate::engine::storage::sim::plan::Life;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Dir {
+    pub(super) inode: u64,
+    /// Time of the last change of a name in the directory.
+    pub(super) modified: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct DiskState {
+    pub(super) files: Names,
+    pub(super) durable_names: Names,
+    pub(super) unsynced_names: Vec<(u64, NameChange)>,
+    /// Directories are durable once they exist, as `create_dir_all` promises.
+    pub(super) dirs: BTreeMap<PathBuf, Dir>,
+    pub(super) lives: Vec<Weak<Life>>,
+    pub(super) next_inode: u64,
+    pub(super) next_handle: u64,
+    /// Number of changes so far, and the number of the latest one.
+    pub(super) next_order: u64,
+    pub(super) now: u64,
+    pub(super) entropy: u64,
+    pub(super) boot: [u8; 16],
+    pub(super) free_bytes: Option<u64>,
+    pub(super) read_only: bool,
+    pub(super) failing_syncs: bool,
+    pub(super) writes: u64,
+    pub(super) syncs_after_failure: u64,
+    pub(super) boot_id_reads: u64,
+}
+
+impl DiskState {
+    /// Returns the number of a new change and advances the clock.
+    pub(super) fn change(&mut self) -> u64 {
+        self.now += 1;
+        self.next_order += 1;
+        self.next_order
+    }
+
+    pub(super) fn new_inode(&mut self) -> u64 {
+        self.next_inode += 1;
+        self.next_inode
+    }
+
+    pub(super) fn new_dir(&mut self, path: &Path) {
+        let dir = Dir { inode: self.new_inode(), modified: self.now };
+        self.dirs.insert(path.to_path_buf(), dir);
+        self.touch_parent(path);
+    }
+
+    /// Updates the modification time of the parent directory of `path`.
+    pub(super) fn touch_parent(&mut self, path: &Path) {
+        let now = self.now;
+        if let Some(dir) = path.parent().and_then(|parent| self.dirs.get_mut(parent)) {
+            dir.modified = now;
+        }
+    }
+
+    pub(super) fn change_name(&mut self, order: u64, change: NameChange) {
+        for path in change.paths() {
+            self.touch_parent(path);
+        }
+        change.clone().apply(&mut self.files);
+        self.unsynced_names.push((order, change));
+    }
+
+    /// Reserves space for up to `wanted` bytes; returns the number of bytes reserved.
+    pub(super) fn reserve_space(&mut self, wanted: usize) -> usize {
+        let Some(free) = self.free_bytes.as_mut() else { return wanted };
+        let got = wanted.min(usize::try_from(*free).unwrap_or(usize::MAX));
+        *free -= got as u64;
+        got
+    }
+
+    pub(super) fn release_space(&mut self, bytes: usize) {
+        if let Some(free) = self.free_bytes.as_mut() {
+            *free += bytes as u64;
+        }
+    }
+
+    /// Returns every file that has a name now or may have one after a power cut, by inode.
+    pub(super) fn nodes(&self) -> BTreeMap<u64, SharedNode> {
+        let unsynced = self.unsynced_names.iter().filter_map(|(_, change)| match change {
+            NameChange::Create { node, .. } | NameChange::Rename { node, .. } => Some(node),
+            NameChange::Remove { .. } => None,
+        });
+        let nodes = self.files.values().chain(self.durable_names.values()).chain(unsynced);
+        nodes.map(|node| (guard(node).inode, Arc::clone(node))).collect()
+    }
+}

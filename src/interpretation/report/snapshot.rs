@@ -1,0 +1,150 @@
+//! The report on one run.
+
+use crate::interpretation::query::{RunSnapshot, record_line};
+use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
+use crate::store::{Note, RunRow, SeriesRow};
+
+/// Name of the stage of a series outside any stage.
+pub(super) const NO_STAGE: &str = "(run)";
+
+/// Arranges everything known about one run. Equal snapshots give equal reports.
+pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
+    ReportDocument {
+        title: format!("Run Snapshot Report: {}", snapshot.run.run_ref),
+        sections: vec![
+            ReportSection::new("Run Summary", Block::Pairs(run_facts(&snapshot.run))),
+            parameters(&snapshot.run),
+            stages(snapshot),
+            metrics(snapshot),
+            artifacts(snapshot),
+            lineage(snapshot),
+            events(snapshot),
+            environment(snapshot),
+            notes_section(&snapshot.notes),
+        ],
+    }
+}
+
+fn run_facts(run: &RunRow) -> Vec<(String, Cell)> {
+    let mut facts = vec![
+        ("Run".to_owned(), Cell::text(&run.run_ref)),
+        ("Name".to_owned(), Cell::text(&run.name)),
+        ("Project".to_owned(), Cell::text(&run.project_name)),
+        ("Status".to_owned(), Cell::text(run.status)),
+        ("Started".to_owned(), Cell::time(run.started_at)),
+        ("Duration".to_owned(), Cell::duration(run.started_at, run.ended_at)),
+    ];
+    for (name, value) in [
+        ("Description", &run.description),
+        ("Code revision", &run.code_revision),
+        ("Data set", &run.dataset_ref),
+        ("Command", &run.command),
+    ] {
+        facts.extend(value.as_ref().map(|value| (name.to_owned(), Cell::text(value))));
+    }
+    facts.extend(run.tags.iter().map(|(key, value)| (format!("Tag {key}"), Cell::text(value))));
+    facts
+}
+
+fn parameters(run: &RunRow) -> ReportSection {
+    let rows = run.params.iter().map(|(key, value)| vec![Cell::text(key), Cell::text(value)]);
+    ReportSection::table("Parameters", Table::new(&["Parameter", "Value"], rows.collect()), "No parameters.")
+}
+
+fn stages(snapshot: &RunSnapshot) -> ReportSection {
+    let rows = snapshot.stages.iter().map(|stage| {
+        vec![
+            Cell::text(&stage.name),
+            Cell::text(stage.status),
+            Cell::time(stage.started_at),
+            Cell::duration(stage.started_at, stage.ended_at),
+        ]
+    });
+    let table = Table::new(&["Stage", "Status", "Started", "Duration"], rows.collect());
+    ReportSection::table("Stages", table, "No stages.")
+}
+
+fn stage_name(row: &SeriesRow) -> &str {
+    row.stage_ref.as_ref().map_or(NO_STAGE, |stage| stage.last_component())
+}
+
+fn metrics(snapshot: &RunSnapshot) -> ReportSection {
+    let rows = snapshot.metrics.iter().map(|series| {
+        vec![
+            Cell::text(stage_name(series)),
+            Cell::text(&series.metric_key),
+            Cell::Count(series.count),
+            Cell::Measured(series.first.value.clone().into()),
+            Cell::Measured(series.last.value.clone().into()),
+            Cell::Number(series.min),
+            Cell::Number(series.max),
+        ]
+    });
+    let columns = ["Stage", "Metric", "Points", "First", "Last", "Min", "Max"];
+    ReportSection::table("Metrics", Table::new(&columns, rows.collect()), "No metrics.")
+}
+
+fn artifacts(snapshot: &RunSnapshot) -> ReportSection {
+    let rows = snapshot.artifacts.iter().map(|artifact| {
+        let manifest = &artifact.manifest;
+        vec![
+            Cell::text(&manifest.artifact_ref),
+            Cell::text(&manifest.artifact_kind),
+            Cell::optional(manifest.size_bytes.as_ref()),
+            manifest.hash_value.clone().map_or(Cell::Missing, Cell::Digest),
+        ]
+    });
+    let table = Table::new(&["Artifact", "Kind", "Bytes", "SHA-256"], rows.collect());
+    ReportSection::table("Artifacts", table, "No artifacts.")
+}
+
+fn lineage(snapshot: &RunSnapshot) -> ReportSection {
+    let rows = snapshot.relations.iter().map(|edge| {
+        vec![
+            Cell::text(&edge.source_ref),
+            Cell::Text(edge.relation_type.as_str().replace('_', " ")),
+            Cell::text(&edge.target_ref),
+        ]
+    });
+    ReportSection::table(
+        "Lineage",
+        Table::new(&["Source", "Relation", "Target"], rows.collect()),
+        "No lineage.",
+    )
+}
+
+fn events(snapshot: &RunSnapshot) -> ReportSection {
+    let rows = snapshot.records.iter().map(|row| {
+        let line = record_line(&row.record);
+        vec![
+            Cell::Time(line.observed_at),
+            Cell::Text(line.level),
+            Cell::Text(line.key),
+            Cell::Text(line.message),
+        ]
+    });
+    let table = Table::new(&["Observed", "Level", "Key", "Message"], rows.collect()).excerpt(Excerpt::Last);
+    ReportSection::table("Events", table, "No events.")
+}
+
+fn environment(snapshot: &RunSnapshot) -> ReportSection {
+    let mut rows = Vec::new();
+    let mut add = |name: &str, value: &str| rows.push(vec![Cell::text(name), Cell::text(value)]);
+    for row in &snapshot.environments {
+        let environment = &row.snapshot;
+        add("platform", &environment.platform);
+        if let Some(runtime) = &environment.runtime {
+            add(&runtime.name, &runtime.version);
+        }
+        environment.devices.iter().for_each(|device| add("device", &device.name));
+        environment.packages.iter().for_each(|(name, version)| add(name, version));
+        environment.environment_variables.iter().for_each(|(name, value)| add(&format!("${name}"), value));
+    }
+    let table = Table::new(&["Name", "Value"], rows).excerpt(Excerpt::First);
+    ReportSection::table("Environment", table, "No environment snapshot.")
+}
+
+/// Returns the section with the notes of an answer.
+pub(super) fn notes_section(notes: &[Note]) -> ReportSection {
+    ReportSection::new("Completeness Notes", Block::Notes(notes.to_vec()))
+}

@@ -1,0 +1,111 @@
+//! Parses the command line, runs the command and returns its exit code.
+
+use crate::surfaces::cli::args::{
+    Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
+};
+use crate::surfaces::cli::commands;
+use crate::surfaces::cli::failure::{Failure, Outcome};
+use crate::surfaces::cli::output::Output;
+use crate::surfaces::cli::settings;
+use clap::Parser;
+use clap::error::ErrorKind;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the command line and returns the exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = gathered(args);
+    let mut cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(e) => return usage(&e, &args),
+    };
+    let (out, error) = settings::load(&mut cli);
+    if let Some(error) = error {
+        out.failure(&Failure::Client(error.into()));
+        // Unusable settings tell nothing about the state of the workspace.
+        return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
+    }
+    match dispatch(&cli, &out) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            out.failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Moves options that may be repeated to the front. The parser would otherwise drop those before the command if there are
+/// others behind it.
+fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    const REPEATED: [&str; 2] = ["--set", "--overlay"];
+    let mut args = args.into_iter().peekable();
+    let mut front = Vec::from_iter(args.next());
+    let mut rest = Vec::new();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        let has_value = text.contains('=');
+        let value_follows = args.peek().is_some_and(|next| !next.to_string_lossy().starts_with('-'));
+        if text == "--" {
+            rest.push(arg);
+            break;
+        } else if !REPEATED.contains(&name) || !(has_value || value_follows) {
+            rest.push(arg);
+        } else {
+            front.push(arg.clone());
+            front.extend(if has_value { None } else { args.next() });
+        }
+    }
+    front.into_iter().chain(rest).chain(args).collect()
+}
+
+fn dispatch(cli: &Cli, out: &Output) -> Outcome {
+    match &cli.command {
+        Command::Init => commands::init::run(cli, out),
+        Command::Runs(args) => commands::runs::run(cli, args, out),
+        Command::Run(RunCommand::List(args)) => commands::runs::run(cli, args, out),
+        Command::Run(RunCommand::Show(args)) => commands::run_show::run(cli, args, out),
+        Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
+            commands::compare::run(cli, args, out)
+        }
+        Command::Lineage(args) => commands::lineage::run(cli, args, out),
+        Command::Report(ReportCommand::Snapshot(args)) => commands::report::snapshot(cli, args, out),
+        Command::Report(ReportCommand::Compare(args)) => commands::report::compare(cli, args, out),
+        Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
+        Command::Merge(args) => commands::merge::run(cli, args, out),
+        Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
+        Command::Export(ExportCommand::Jsonl(args)) => commands::export::jsonl(cli, args, out),
+        Command::Rebuild => commands::rebuild::run(cli, out),
+        Command::Digest => commands::digest::run(cli, out),
+        Command::Log(LogCommand::Heads) => commands::log::heads(cli, out),
+        Command::Log(LogCommand::Ls) => commands::log::ls(cli, out),
+        Command::Log(LogCommand::Dump(args)) => commands::log::dump(cli, args, out),
+        Command::Config(ConfigCommand::Show(args)) => commands::config::show(cli, args, out),
+        Command::Config(ConfigCommand::Path) => commands::config::path(cli, out),
+        Command::Config(ConfigCommand::Check(args)) => commands::config::check(cli, args, out),
+    }
+}
+
+/// Prints help or version, or reports wrong usage.
+fn usage(e: &clap::Error, args: &[OsString]) -> ExitCode {
+    if matches!(e.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        let _ = e.print();
+        return ExitCode::SUCCESS;
+    }
+    let words: Vec<String> = args.iter().map(|a| a.to_string_lossy().into_owned()).collect();
+    let json =
+        words.windows(2).any(|w| w == ["--format", "json"]) || words.iter().any(|w| w == "--format=json");
+    if json {
+        let message = e.to_string();
+        let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        Output::new(Format::Json, false, false).error(
+            "usage",
+            &first,
+            Some("`contexta --help` lists all commands"),
+        );
+    } else {
+        let _ = e.print();
+    }
+    ExitCode::from(2)
+}

@@ -1,0 +1,80 @@
+//! The outcome of a command, and the errors that end one.
+
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+
+/// The exit code of a command, or the error that ended it.
+pub(super) type Outcome = Result<u8, Failure>;
+
+/// An error that ended a command.
+pub(super) enum Failure {
+    /// The client returned an error.
+    Client(crate::client::Error),
+    /// The result could not be written to standard output.
+    Write(io::Error),
+    /// A file named by the user could not be written.
+    WriteFile(PathBuf, io::Error),
+    /// A file named by the user could not be read.
+    Read(PathBuf, io::Error),
+}
+
+impl From<crate::client::Error> for Failure {
+    fn from(e: crate::client::Error) -> Failure {
+        Failure::Client(e)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(e: io::Error) -> Failure {
+        Failure::Write(e)
+    }
+}
+
+impl Failure {
+    /// Returns `true` if the reader of standard output has closed the pipe, which is no error.
+    pub(super) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Failure::Write(e) if e.kind() == io::ErrorKind::BrokenPipe)
+    }
+
+    /// Returns the stable code.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Failure::Client(e) => e.code(),
+            Failure::Write(_) | Failure::WriteFile(..) => "output_failed",
+            Failure::Read(..) => "input_unreadable",
+        }
+    }
+
+    /// Returns the message, with the messages of all sources.
+    pub(super) fn message(&self) -> String {
+        match self {
+            Failure::Client(e) => chain(e),
+            Failure::Write(e) => format!("cannot write the result: {e}"),
+            Failure::WriteFile(path, e) => format!("cannot write {}: {e}", path.display()),
+            Failure::Read(path, e) => format!("cannot read {}: {e}", path.display()),
+        }
+    }
+
+    /// Returns advice for the user.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Failure::Client(e) => e.hint(),
+            _ => None,
+        }
+    }
+}
+
+/// Returns an error and its sources in one line. A source that the message before it ends with is not repeated.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let message = inner.to_string();
+        if !text.ends_with(&message) {
+            text = format!("{text}: {message}");
+        }
+        source = inner.source();
+    }
+    text
+}

@@ -1,0 +1,20 @@
+//! The document of the digests of all tables.
+
+use crate::client::TablesDigest;
+use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
+
+/// Returns the digest of all tables together, which equal entries make equal, and a table of the digests of each.
+pub(crate) fn digest(digest: &TablesDigest, notes: &[Note]) -> ReportDocument {
+    // Only the digest of all tables is shown in full: it is the one to compare.
+    let all = Block::Pairs(vec![("all tables".to_owned(), Cell::text(digest.digest))]);
+    let rows = digest.tables.iter().map(|(name, digest, rows)| {
+        vec![Cell::text(name), Cell::Digest(digest.to_string()), Cell::Count(*rows)]
+    });
+    let tables = Table::new(&["Table", "Digest", "Rows"], rows.collect());
+    let sections = vec![
+        ReportSection::new("", all),
+        ReportSection::table("Tables", tables, "no tables"),
+        ReportSection::new("Notes", Block::Notes(notes.to_vec())),
+    ];
+    ReportDocument { title: "Digest".to_owned(), sections }
+}

@@ -1,0 +1,22 @@
+//! Documents of the answers that only the command gives. Those on runs and comparisons are built in
+//! `interpretation::report`, because programs get them as well.
+
+mod digest;
+mod import;
+mod lineage;
+mod merge;
+mod rebuild;
+mod run_list;
+mod settings;
+mod streams;
+mod verify;
+
+pub(crate) use digest::digest;
+pub(crate) use import::import;
+pub(crate) use lineage::lineage;
+pub(crate) use merge::merge;
+pub(crate) use rebuild::rebuild;
+pub(crate) use run_list::run_list;
+pub(crate) use settings::{paths, settings};
+pub(crate) use streams::streams;
+pub(crate) use verify::verify;

@@ -1,0 +1,50 @@
+//! The document of a list of runs.
+
+use crate::interpretation::{
+    Block, Cell, ReportDocument, ReportSection, RunList, RunSummary, SeriesRow, Table,
+};
+use crate::surfaces::terminal::short;
+
+/// Parameters and metrics shown of each run.
+const PAIRS_MAX: usize = 6;
+
+/// Returns a table with one row per run.
+pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
+    let columns = ["Run", "Project", "Status", "Started", "Duration", "Parameters", "Last metrics"];
+    let table = Table::new(&columns, answer.runs.iter().map(row).collect());
+    let runs = ReportSection::table("", table, "no runs");
+    let notes = ReportSection::new("Notes", Block::Notes(answer.notes.clone()));
+    ReportDocument { title: "Runs".to_owned(), sections: vec![runs, notes] }
+}
+
+fn row(summary: &RunSummary) -> Vec<Cell> {
+    let run = &summary.run;
+    let metric = |m: &SeriesRow| (series_name(m), short(m.last.value.as_f64()));
+    vec![
+        Cell::text(run.run_ref.last_component()),
+        Cell::text(&run.project_name),
+        Cell::text(run.status),
+        Cell::time(run.started_at),
+        Cell::duration(run.started_at, run.ended_at),
+        pairs(run.params.iter().map(|(key, value)| (key.clone(), value.to_string()))),
+        pairs(summary.metrics.iter().map(metric)),
+    ]
+}
+
+/// Returns `a=1 b=2`, with the number of further pairs at the end.
+fn pairs(items: impl ExactSizeIterator<Item = (String, String)>) -> Cell {
+    let more = items.len().saturating_sub(PAIRS_MAX);
+    let mut texts: Vec<String> = items.take(PAIRS_MAX).map(|(key, value)| format!("{key}={value}")).collect();
+    if more > 0 {
+        texts.push(format!("+{more}"));
+    }
+    if texts.is_empty() { Cell::Missing } else { Cell::Text(texts.join(" ")) }
+}
+
+/// Returns `stage/key`, or `key` for a series outside any stage.
+fn series_name(row: &SeriesRow) -> String {
+    match &row.stage_ref {
+        Some(stage) => format!("{}/{}", stage.last_component(), row.metric_key),
+        None => row.metric_key.clone(),
+    }
+}

@@ -1,3 +1,0 @@
-//! Answers as files of other formats.
-
-pub(crate) mod markdown;

@@ -1,0 +1,126 @@
+//! Renders documents as Markdown: CommonMark with the tables of GitHub.
+
+use crate::interpretation::{Block, Cell, Note, ReportDocument, Table};
+use crate::surfaces::escape::{is_hidden, push_escape};
+use std::fmt::Write as _;
+
+/// Renders a report as Markdown. Text from outside is escaped: it appears as it was written and forms no markup.
+pub fn to_markdown(report: &ReportDocument) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "# {}", inline(&report.title));
+    for section in &report.sections {
+        if !section.title.is_empty() {
+            let _ = writeln!(out, "\n## {}", inline(&section.title));
+        }
+        for block in &section.blocks {
+            out.push('\n');
+            push_block(&mut out, block);
+        }
+    }
+    out
+}
+
+fn push_block(out: &mut String, block: &Block) {
+    match block {
+        Block::Text(text) => {
+            let _ = writeln!(out, "{}", inline(text));
+        }
+        Block::Verdict { verdict, text, .. } => {
+            let _ = writeln!(out, "**{}**: {}", inline(verdict), inline(text));
+        }
+        Block::List(items) => items.iter().for_each(|item| push_item(out, 0, item)),
+        Block::Tree(items) => items.iter().for_each(|item| push_item(out, item.depth, &item.text)),
+        Block::Pairs(pairs) => {
+            let row = |(name, value): &(String, Cell)| vec![Cell::text(name), value.clone()];
+            push_table(out, &Table::new(&["", ""], pairs.iter().map(row).collect()));
+        }
+        Block::Table(table) => push_table(out, table),
+        Block::Notes(notes) if notes.is_empty() => {
+            let _ = writeln!(out, "{NO_NOTES}");
+        }
+        Block::Notes(notes) => notes.iter().for_each(|note| push_item(out, 0, &note_line(note))),
+    }
+}
+
+/// Text in place of an empty list of notes.
+pub(crate) const NO_NOTES: &str = "Nothing is missing.";
+
+/// Returns a note as one line of text.
+pub(crate) fn note_line(note: &Note) -> String {
+    format!("{}: {} ({})", note.severity.as_str(), note.message, note.code)
+}
+
+fn push_item(out: &mut String, depth: usize, text: &str) {
+    let _ = writeln!(out, "{}- {}", "  ".repeat(depth), inline(text));
+}
+
+fn push_table(out: &mut String, table: &Table) {
+    push_row(out, &table.columns);
+    let _ = writeln!(out, "|{}", " --- |".repeat(table.columns.len()));
+    for cells in &table.rows {
+        push_row(out, cells);
+    }
+}
+
+fn push_row(out: &mut String, cells: &[impl ToString]) {
+    let cells: Vec<String> = cells.iter().map(|cell| inline(&cell.to_string())).collect();
+    let _ = writeln!(out, "| {} |", cells.join(" | "));
+}
+
+/// Returns plain text as one line of Markdown: line breaks become spaces, hidden characters become visible escapes, and
+/// characters that could form markup are escaped.
+fn inline(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut word_start = true;
+    for (n, c) in text.char_indices() {
+        let next = text.get(n + c.len_utf8()..).and_then(|rest| rest.chars().next());
+        match c {
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if is_hidden(c) => {
+                // Markdown shows a backslash only if another one precedes it.
+                out.push('\\');
+                push_escape(&mut out, c);
+            }
+            '\\' | '`' | '*' | '[' | ']' | '<' | '>' | '|' | '&' => {
+                out.push('\\');
+                out.push(c);
+            }
+            // An underscore inside a word forms no markup.
+            '_' if word_start || next.is_none_or(|n| !n.is_alphanumeric()) => out.push_str("\\_"),
+            '#' | '+' | '-' | '=' | '~' if n == 0 && text.chars().count() > 1 && c != '-' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+        word_start = !c.is_alphanumeric();
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interpretation::{ReportSection, TreeItem};
+
+    #[test]
+    fn report_becomes_headings_tables_and_lists_and_its_text_forms_no_markup() {
+        let cells = vec![vec![Cell::text("val_loss"), Cell::text("a|b\n<i>")]];
+        let report = ReportDocument {
+            title: "Run: *x*".into(),
+            sections: vec![
+                ReportSection::table("T", Table::new(&["Key", "Value"], cells), "-"),
+                ReportSection::new("P", Block::Pairs(vec![("n".into(), Cell::Number(0.5))])),
+                ReportSection::new("L", Block::List(vec!["_one_".into(), "\u{9b}1m\u{202e}x".into()])),
+                ReportSection::new("R", Block::Tree(vec![TreeItem { depth: 1, text: "leaf".into() }])),
+                ReportSection::table("E", Table::new(&["Key"], vec![]), "none"),
+                ReportSection::new("N", Block::Notes(vec![])),
+            ],
+        };
+        let expected = "# Run: \\*x\\*\n\n## T\n\n| Key | Value |\n| --- | --- |\n| val_loss | a\\|b \\<i\\> |\n\
+                        \n## P\n\n|  |  |\n| --- | --- |\n| n | 0.5 |\n\
+                        \n## L\n\n- \\_one\\_\n- \\\\u009b1m\\\\u202ex\n\
+                        \n## R\n\n  - leaf\n\n## E\n\nnone\n\n## N\n\nNothing is missing.\n";
+        assert_eq!(to_markdown(&report), expected);
+    }
+}
