@@ -7,9 +7,9 @@ use contexta::contract::{
     deserialize_run,
 };
 use contexta::engine::storage::sim::SimDisk;
+use contexta::interchange::jsonl::kinds;
+use contexta::interchange::{Line, LineContent};
 use contexta::recovery::RebuildOptions;
-use contexta::store::interchange::line::kinds;
-use contexta::store::interchange::{Line, LineContent};
 use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource, Options};
 use proptest::prelude::*;
 use proptest::sample::select;

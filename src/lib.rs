@@ -33,6 +33,7 @@
 //! | [`capture`] | run and stage scopes, emissions | Stable |
 //! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
 //! | [`recovery`] | verification, rebuild, merge, listings of the log | Advanced |
+//! | [`interchange`] | import and export in foreign formats: JSON lines | Advanced |
 //! | [`store`] | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!
@@ -54,6 +55,8 @@ pub mod config;
 #[cfg(feature = "ml")]
 pub mod contract;
 pub mod engine;
+#[cfg(feature = "ml")]
+pub mod interchange;
 #[cfg(feature = "ml")]
 pub mod interpretation;
 #[cfg(feature = "ml")]

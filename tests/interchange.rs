@@ -1,4 +1,4 @@
-//! Interchange: the reference's own workspaces in and out, bad lines, second imports, deaths in the middle.
+//! Interchange: workspaces of the Python package contexta 1.0.0, invalid lines, repeated and killed imports.
 
 use crate::support::{TempDir, open_sim, two_runs};
 use contexta::contract::json::read::parse;
@@ -14,7 +14,7 @@ fn reference() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/reference")
 }
 
-/// The workspaces of the reference.
+/// The directory with the workspaces of the Python package contexta 1.0.0.
 const WORKSPACES: [&str; 14] = [
     "case01",
     "case03",
@@ -39,7 +39,7 @@ fn lines_of(name: &str) -> String {
     text
 }
 
-/// The object of a line as it stands there, byte for byte, and the line's kind.
+/// Returns the kind and the unchanged text of the object of each line.
 fn objects(text: &str) -> Vec<(String, String)> {
     let one = |line: &str| {
         let value = parse(line).unwrap();
@@ -93,7 +93,7 @@ fn export_some(contexta: &Contexta, filter: &ExportFilter) -> String {
 }
 
 #[test]
-fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
+fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
     let dir = TempDir::new("golden-reference");
     for name in WORKSPACES {
         let contexta = Contexta::open(dir.path().join(name)).unwrap();
@@ -117,7 +117,7 @@ fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
         assert_eq!(records(&written), records(&original), "{name}");
         same_bodies(&original, &reference().join(name), &written, out.parent().unwrap());
 
-        // Again: nothing changes, neither by these lines nor by those that were written.
+        // A second import changes nothing, neither of these lines nor of the exported ones.
         let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
         let again = [import(), {
             let source = ImportSource::File(&out);
@@ -135,7 +135,7 @@ fn the_references_workspaces_come_in_whole_and_go_out_byte_for_byte() {
     }
 }
 
-/// Every artifact has the same body on both sides.
+/// Asserts that every artifact has the same body in both exports.
 fn same_bodies(one: &str, one_dir: &Path, other: &str, other_dir: &Path) {
     let bodies = |text: &str, dir: &Path| {
         let mut bodies = Vec::new();
@@ -166,7 +166,7 @@ fn metric_line(key: &str, value: &str) -> String {
 }
 
 #[test]
-fn a_bad_line_costs_that_line_and_is_kept_and_said() {
+fn invalid_line_is_refused_saved_and_reported_alone() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let bad = [
@@ -197,13 +197,13 @@ fn a_bad_line_costs_that_line_and_is_kept_and_said() {
     assert_eq!(reasons, expected);
     assert_eq!(report.refused[2].rejection.path, "$.object.payload.value");
 
-    // The lines as they were, and why, beside each other.
+    // The unchanged lines, and the reasons.
     let kept = report.quarantine.clone().unwrap();
     assert_eq!(disk.read(&kept).unwrap(), format!("{}\n", bad.join("\n")).into_bytes());
     let reasons = kept.to_string_lossy().replace(".jsonl", ".reasons.jsonl");
     assert_eq!(disk.read(Path::new(&reasons)).unwrap().iter().filter(|b| **b == b'\n').count(), 5);
 
-    // What runs lost by it is said in them: of what is no JSON, nobody knows whose it was.
+    // Losses are recorded in their runs. The run of a line that is not JSON is unknown.
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     let losses: Vec<&str> = snapshot
         .records
@@ -216,7 +216,7 @@ fn a_bad_line_costs_that_line_and_is_kept_and_said() {
     assert_eq!(losses, ["record_invalid_metric_value", "deserialize_invalid_payload"]);
     assert_eq!(snapshot.metrics[0].count, 5);
 
-    // Again: nothing changes, and the same lines are kept once.
+    // A second import changes nothing, and saves the same lines once.
     let before = contexta.digest().unwrap().0;
     let again = import(&contexta, &text);
     assert_eq!((again.total().new, again.total().unchanged, again.import), (0, 7, None));
@@ -228,7 +228,7 @@ fn a_bad_line_costs_that_line_and_is_kept_and_said() {
 }
 
 #[test]
-fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
+fn strict_import_stops_at_first_refused_line_and_keeps_lines_before() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let text = [PROJECT.to_owned(), run_line("r", ""), "{".to_owned(), metric_line("k", "1.5")].join("\n");
@@ -243,11 +243,11 @@ fn strict_stops_at_the_first_bad_line_and_keeps_what_came_before() {
 }
 
 #[test]
-fn lines_are_taken_as_they_come() {
+fn lines_in_any_order_and_with_blank_lines_are_imported() {
     let good = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")];
     let expected = format!("{}\n", good.join("\n"));
     let mut packed = Vec::new();
-    // Two members, as of two files put together.
+    // A gzip stream with two members, as of two concatenated files.
     for part in [&good[..1], &good[1..]] {
         let mut one = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         one.write_all(format!("{}\n", part.join("\n")).as_bytes()).unwrap();
@@ -267,35 +267,35 @@ fn lines_are_taken_as_they_come() {
         assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
         assert_eq!(export(&contexta), expected, "{what}");
     }
-    // Cut in the middle: what came before the cut is taken over, and the cut is said.
+    // A truncated stream: the lines before the cut are imported, and the cut is reported.
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let cut = &packed[..packed.len() - 20];
     let source = ImportSource::Reader("x", &mut &*cut);
     let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert!(report.total().new >= 1 && report.cut.is_some() && !report.is_complete(), "{report:?}");
-    // An empty input is no error, and no entry.
+    // An empty input is not an error and adds no entry.
     assert_eq!(import(&contexta, "").total().new, 0);
 }
 
 #[test]
-fn a_line_without_end_is_refused_and_the_rest_goes_on() {
+fn too_long_line_is_refused_and_next_line_imported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let long = "x".repeat(17 << 20);
     let report = import(&contexta, &format!("{PROJECT}\n{long}\n{}", run_line("r", "")));
     assert_eq!((report.total().new, report.refused[0].line), (2, 2));
     assert_eq!(report.refused[0].rejection.code, "import_line_too_long");
-    // As much of it is kept as a line can have.
+    // The saved part has the greatest length of a line.
     assert_eq!((disk.read(&report.quarantine.unwrap()).unwrap().len(), report.not_kept), ((16 << 20) + 1, 1));
-    // One that can be read, and is too large for the log.
+    // A valid line that is too large for the log.
     let large = run_line("large", &format!(r#""description":"{}","#, "x".repeat(5 << 20)));
     let report = import(&contexta, &large);
     assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
 }
 
 #[test]
-fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothing_new() {
+fn later_import_replaces_earlier_one_and_repeated_earlier_one_changes_nothing() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let first = format!("{PROJECT}\n{}", run_line("r", r#""description":"one","#));
@@ -306,12 +306,12 @@ fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothin
     let run = contexta.run_snapshot("run:p.r").unwrap().run;
     assert_eq!((run.description.as_deref(), run.conflicts.len()), (Some("two"), 0));
     assert_eq!(export(&contexta), format!("{second}\n"));
-    // Both in one file: the later line counts.
+    // Both lines in one file: the later one is effective.
     let both = [PROJECT.to_owned(), run_line("q", r#""description":"one","#), run_line("q", "")].join("\n");
     let report = import(&contexta, &both);
     assert_eq!((report.total().new, report.total().unchanged), (2, 1));
     let run = contexta.run_snapshot("run:p.q").unwrap().run;
-    // What it leaves out, it takes back.
+    // Attributes that it does not name are removed.
     assert_eq!((run.description, run.conflicts.len()), (None, 0));
     let full = run_line("q", r#""metadata":{"m":1},"newer":1,"params":{"x":1,"y":2},"tags":{"a":"b"},"#);
     let full = full.replace("\"1.0.0\"", "\"1.3.0\"").replace(
@@ -330,7 +330,7 @@ fn a_later_import_replaces_what_an_earlier_one_said_and_an_older_one_says_nothin
 }
 
 #[test]
-fn what_was_captured_here_no_import_takes_back() {
+fn import_does_not_replace_captured_facts() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -340,22 +340,22 @@ fn what_was_captured_here_no_import_takes_back() {
     run.complete().unwrap();
     let (whole, before) = (export(&contexta), contexta.digest().unwrap().0);
     assert_ne!(open, whole);
-    // All of it is here, whoever wrote it down.
+    // The workspace has all of these facts.
     let report = import(&contexta, &whole);
     assert_eq!((report.total().new, report.import), (0, None));
     assert_eq!(contexta.digest().unwrap().0, before);
-    // An older state of the run says nothing new of it.
+    // An older status of the run is ignored.
     let older = import(&contexta, &open);
     assert_eq!((older.total().new, older.warnings["import_older_word"]), (0, 1));
     assert_eq!(export(&contexta), whole);
     assert_eq!(contexta.run_snapshot("r").unwrap().run.conflicts, Vec::<String>::new());
 
-    // A record that says it is one of ours and is not.
+    // A record with the ref of a captured record and other content.
     let forged = whole.lines().find(|l| l.contains("\"metric\"")).unwrap().replace("0.5", "0.6");
     let report = import(&contexta, &forged);
     assert_eq!(report.refused[0].rejection.code, "import_record_conflict");
 
-    // Elsewhere everything comes in, and out again as it was.
+    // Another workspace imports and exports everything unchanged.
     let other = open_sim(&disk, 2, "/other");
     assert_eq!(import(&other, &whole).total().refused, 0);
     assert_eq!(export(&other), whole);
@@ -363,7 +363,7 @@ fn what_was_captured_here_no_import_takes_back() {
 }
 
 #[test]
-fn one_ref_is_one_record() {
+fn other_record_with_same_ref_is_refused() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let one = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
@@ -378,7 +378,7 @@ fn one_ref_is_one_record() {
 }
 
 #[test]
-fn where_a_fact_was_imported_from_is_kept_beside_it() {
+fn imported_fact_has_its_origin() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("k", "1.5")].join("\n");
@@ -408,7 +408,7 @@ fn artifact_line(key: &str, more: &str, body: &str) -> String {
 
 #[cfg(unix)]
 #[test]
-fn bodies_lie_below_their_directory_and_nowhere_else() {
+fn bodies_outside_their_directory_are_refused() {
     let dir = TempDir::new("bodies");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("in/deep")).unwrap();
@@ -447,20 +447,20 @@ fn bodies_lie_below_their_directory_and_nowhere_else() {
     }
     let losses = snapshot.records.iter().filter(|r| matches!(r.record, AnyRecord::Degraded(_))).count();
     assert_eq!(losses, 9);
-    // The missing one turns up: it is taken, and nothing is lost twice.
+    // The missing body is found later: it is stored, and no loss is recorded again.
     std::fs::write(at("in/nothing"), "found").unwrap();
     let source = ImportSource::File(&at("in/lines.jsonl"));
     let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
-    // Without a directory they cannot be found, and what is here stays.
+    // Without a directory bodies cannot be found. Stored bodies stay.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
     assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().any(|a| a.body.is_some()));
 }
 
 #[test]
-fn an_export_can_be_narrowed() {
+fn export_filter_selects_lines() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
@@ -490,7 +490,7 @@ fn an_export_can_be_narrowed() {
 }
 
 #[test]
-fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
+fn records_of_several_processes_are_exported_in_order_of_append() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
     let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
@@ -519,10 +519,10 @@ fn records_of_several_processes_go_out_in_the_order_they_were_appended() {
 }
 
 #[test]
-fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
+fn incomplete_object_is_noted_and_other_objects_exported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
-    // A record of a run whose start was never heard of.
+    // A record of a run without a start.
     import(&contexta, &metric_line("k", "1.5"));
     let mut out = Vec::new();
     let report = contexta.export_jsonl(&mut out, &ExportFilter::default()).unwrap();
@@ -536,9 +536,9 @@ fn what_too_little_is_known_of_is_said_and_the_rest_goes_out() {
 }
 
 #[test]
-fn an_import_that_died_is_finished_by_doing_it_again() {
+fn repeated_import_completes_killed_import() {
     let lines = lines_of("seed-02");
-    // Bodies are not on this disk.
+    // The bodies are not on this disk.
     let text: String = lines.lines().filter(|l| !l.contains("\"body\":")).map(|l| format!("{l}\n")).collect();
     let whole = {
         let disk = SimDisk::new(16);
@@ -570,7 +570,7 @@ fn an_import_that_died_is_finished_by_doing_it_again() {
 }
 
 #[test]
-fn a_newer_version_keeps_what_is_unknown_here() {
+fn unknown_members_of_newer_version_are_kept() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let newer = |line: String| {
@@ -590,7 +590,7 @@ fn a_newer_version_keeps_what_is_unknown_here() {
 }
 
 #[test]
-fn what_errors_quote_is_bounded_and_stops_nothing() {
+fn texts_quoted_by_errors_are_bounded() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let huge = metric_line("huge", "1").replace("\"loss\"", &format!("\"{}\"", "L".repeat(5 << 20)));
@@ -599,17 +599,17 @@ fn what_errors_quote_is_bounded_and_stops_nothing() {
     assert_eq!((report.total().new, report.total().refused), (3, 1));
     assert!(report.refused[0].rejection.message.len() < 600);
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 1);
-    // Kinds that nobody knows are counted as one.
+    // Unknown kinds are counted together.
     let odd: String = (0..50).map(|n| format!("{{\"kind\":\"x{n}\",\"object\":{{}}}}\n")).collect();
     assert_eq!(import(&contexta, &odd).kinds.keys().collect::<Vec<_>>(), ["?"]);
-    // A run that nobody knows is not made up by a line that names it.
+    // A refused line does not create the run that it names.
     let typo = r#"{"kind":"stage","object":{"run_ref":"run:x.y"}}"#;
     assert_eq!(import(&contexta, typo).total().refused, 1);
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
 }
 
 #[test]
-fn records_that_two_workspaces_imported_are_one_after_a_merge() {
+fn record_imported_into_two_workspaces_is_one_after_merge() {
     let disk = SimDisk::new(16);
     let lines: Vec<String> = (0..5).map(|n| metric_line(&format!("k{n}"), &format!("{n}.5"))).collect();
     let text = [PROJECT.to_owned(), run_line("r", ""), lines.join("\n")].join("\n") + "\n";
@@ -627,7 +627,7 @@ fn records_that_two_workspaces_imported_are_one_after_a_merge() {
     };
     check(&one);
     assert_eq!(import(&one, &text).total().new, 0);
-    // The other way round the tables are the same.
+    // A merge in the other direction gives the same tables.
     one.close().unwrap();
     two.merge("/one", MergeSettings::default()).unwrap();
     check(&two);
@@ -635,7 +635,7 @@ fn records_that_two_workspaces_imported_are_one_after_a_merge() {
 }
 
 #[test]
-fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
+fn captured_record_and_its_imported_copy_are_one_after_merge() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
     two_runs(&one);
@@ -650,7 +650,7 @@ fn a_captured_record_and_its_imported_copy_are_one_after_a_merge() {
 }
 
 #[test]
-fn an_older_word_opens_nothing_and_mixes_nothing_up() {
+fn open_status_after_end_is_ignored() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let open = run_line("r", "");
@@ -660,13 +660,13 @@ fn an_older_word_opens_nothing_and_mixes_nothing_up() {
     import(&contexta, &format!("{PROJECT}\n{closed}"));
     import(&contexta, &format!("{PROJECT}\n{open}"));
     assert_eq!(export(&contexta), format!("{PROJECT}\n{closed}\n"));
-    // Nor does it within one file, whatever else it says.
+    // The same holds within one file, whatever the other members are.
     let draft = open.replace("{\"extensions\"", "{\"description\":\"draft\",\"extensions\"");
     let fresh = open_sim(&disk, 2, "/fresh");
     let report = import(&fresh, &format!("{PROJECT}\n{closed}\n{draft}"));
     assert_eq!((report.total().new, report.warnings["import_older_word"]), (2, 1));
     assert_eq!(export(&fresh), format!("{PROJECT}\n{closed}\n"));
-    // The same three words in one import and in three come to the same.
+    // The same three lines have the same result in one import and in three.
     let say = |n: &str| run_line("q", &format!(r#""description":"{n}","#));
     for rounds in [vec![[say("x"), say("y"), say("x")].join("\n")], vec![say("x"), say("y"), say("x")]] {
         let disk = SimDisk::new(16);
@@ -678,7 +678,7 @@ fn an_older_word_opens_nothing_and_mixes_nothing_up() {
 }
 
 #[test]
-fn facts_that_contradict_each_other_are_said_and_not_exported() {
+fn contradictory_object_is_noted_and_not_exported() {
     let disk = SimDisk::new(16);
     let (contexta, other) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/other"));
     let deployment = |run: &str, more: &str| {
@@ -687,7 +687,7 @@ fn facts_that_contradict_each_other_are_said_and_not_exported() {
         )
     };
     import(&contexta, &deployment("a", r#""environment_snapshot_ref":"environment:p.a.k","#));
-    // What two imports said of it in two workspaces, neither knowing of the other.
+    // Two workspaces imported different lines independently.
     import(&other, &deployment("b", ""));
     other.close().unwrap();
     contexta.merge("/other", MergeSettings::default()).unwrap();
@@ -697,7 +697,7 @@ fn facts_that_contradict_each_other_are_said_and_not_exported() {
 }
 
 #[test]
-fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
+fn older_build_keeps_members_of_newer_one() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let newer = PROJECT
@@ -705,11 +705,11 @@ fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
         .replace("project:p", "project:wine")
         .replace("\"tags\":{}", "\"tags\":{},\"zebra\":1");
     import(&contexta, &newer);
-    // This build says of the same project what it knows.
+    // This build records the same project.
     contexta.run("r").run_id("r").start().unwrap().complete().unwrap();
     let project = export(&contexta).lines().next().unwrap().to_owned();
     assert!(project.contains("\"zebra\":1") && project.contains("\"1.7.0\""), "{project}");
-    // Beside envelope and payload as well.
+    // The same holds for members beside envelope and payload.
     let record = metric_line("k", "1.5")
         .replace("\"1.0.0\"", "\"1.7.0\"")
         .replace(",\"payload\"", ",\"newer\":[1],\"payload\"");
@@ -718,9 +718,9 @@ fn an_older_build_does_not_destroy_what_a_newer_one_wrote() {
 }
 
 #[test]
-fn strict_keeps_what_came_before_whatever_the_refusal() {
+fn strict_import_keeps_lines_before_every_type_of_refusal() {
     let long = "x".repeat(17 << 20);
-    // Of a line that names its run, the run says that it was lost.
+    // A refused line that names its run is recorded as a loss of the run.
     for (bad, code, there) in
         [(metric_line("k", "9.5"), "import_record_conflict", 4), (long, "import_line_too_long", 3)]
     {
@@ -731,13 +731,13 @@ fn strict_keeps_what_came_before_whatever_the_refusal() {
         let error = import_with(&contexta, &text, strict).unwrap_err();
         assert!(error.to_string().contains(&format!("line 4 was refused [{code}]")), "{error}");
         assert_eq!(objects(&export(&contexta)).len(), there, "{code}");
-        // What was refused is kept all the same.
+        // The refused line is saved.
         assert!(disk.paths().iter().any(|p| p.to_string_lossy().ends_with(".reasons.jsonl")), "{code}");
     }
 }
 
 #[test]
-fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() {
+fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     let dir = TempDir::new("artifact-again");
     let at = |name: &str| dir.path().join(name);
     let contexta = Options::new(at("w")).project("wine").open().unwrap();
@@ -756,13 +756,13 @@ fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() 
     assert_eq!((report.total().new, report.import), (0, None));
     assert!(!contexta.run_snapshot("r").unwrap().artifacts[0].conflict);
 
-    // Elsewhere: a first manifest with its body, a second one, and the first again without.
+    // Another workspace: a manifest with its body, a second manifest, and the first one again without a body.
     let other = Contexta::open(at("other")).unwrap();
     again(&other, &out);
     let lines = std::fs::read_to_string(&out).unwrap();
     let report = import(&other, &lines.replace("model_bundle", "checkpoint"));
     assert_eq!(report.total().new, 1, "{report:?}");
-    // It claims the same body, and has it.
+    // It has the same hash, and so the same body.
     assert!(other.run_snapshot("run:wine.r").unwrap().artifacts[0].body_present);
     let report = import(&other, &lines);
     assert_eq!(report.total().new, 0, "{report:?}");
@@ -771,7 +771,7 @@ fn an_artifact_captured_here_is_here_and_an_older_manifest_takes_no_body_away() 
 }
 
 #[test]
-fn what_two_imports_lost_is_lost_once() {
+fn loss_of_two_imports_is_recorded_once() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/one"), open_sim(&disk, 2, "/two"));
     let text = [PROJECT.to_owned(), run_line("r", ""), metric_line("bad", "true")].join("\n");
@@ -785,7 +785,7 @@ fn what_two_imports_lost_is_lost_once() {
 }
 
 #[test]
-fn many_words_about_one_thing_cost_no_more_than_many_words() {
+fn many_lines_about_one_object_are_imported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines: Vec<String> = (0..9000).map(|n| run_line("r", &format!(r#""description":"{n}","#))).collect();
@@ -797,7 +797,7 @@ fn many_words_about_one_thing_cost_no_more_than_many_words() {
 }
 
 #[test]
-fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
+fn temporary_files_of_killed_imports_are_removed_and_body_directory_is_required() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let left = Path::new("/w/recovery/quarantine/import-lines-0123456789abcdef.tmp");
@@ -809,7 +809,7 @@ fn what_killed_imports_left_is_swept_and_bodies_need_a_directory() {
 }
 
 #[test]
-fn a_full_disk_is_no_missing_body() {
+fn full_disk_is_not_reported_as_missing_body() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     disk.overwrite(Path::new("/in/body"), vec![7; 1 << 20]);
@@ -829,7 +829,7 @@ fn a_full_disk_is_no_missing_body() {
 }
 
 #[test]
-fn a_line_without_end_takes_no_other_refused_line_with_it() {
+fn input_cut_within_too_long_line_keeps_other_refused_lines() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let report = import(&contexta, &format!("garbage\n{}\nmore garbage", "x".repeat(17 << 20)));
@@ -839,12 +839,12 @@ fn a_line_without_end_takes_no_other_refused_line_with_it() {
     // A byte order mark belongs to the first line only.
     let marked = format!("{PROJECT}\n\u{feff}{}", run_line("r", ""));
     assert_eq!(import(&contexta, &marked).refused[0].line, 2);
-    // A mark of byte order on a line of its own is blank.
+    // A line that contains only a byte order mark is blank.
     assert_eq!(import(&contexta, &format!("\u{feff}\n{PROJECT}")).total().refused, 0);
 }
 
 #[test]
-fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
+fn captured_times_are_kept_and_conflict_is_reported() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -858,7 +858,7 @@ fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
     assert_eq!(after.conflicts, ["ended_at", "status"]);
-    // A second import replaces the first, and still nothing that was captured.
+    // A second import replaces the first one, and no captured fact.
     assert_eq!(import(&contexta, &other.replace("2099", "2098")).total().new, 1);
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
@@ -866,7 +866,7 @@ fn what_was_captured_keeps_its_times_and_the_disagreement_is_named() {
 }
 
 #[test]
-fn what_a_run_lost_is_said_when_the_run_comes_to_be_known() {
+fn loss_is_recorded_when_its_run_becomes_known() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let mut lines = vec![metric_line("bad", "true"), PROJECT.to_owned()];
@@ -881,7 +881,7 @@ fn what_a_run_lost_is_said_when_the_run_comes_to_be_known() {
 }
 
 #[test]
-fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
+fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     let disk = SimDisk::new(16);
     disk.overwrite(Path::new("/in/b"), b"body".to_vec());
     let from = |contexta: &Contexta, lines: &[String]| {
@@ -900,7 +900,7 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     let report = from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat());
     assert_eq!((report.bodies_stored, there(&one)), (1, true), "{report:?}");
     assert_eq!(from(&one, &[run.to_vec(), vec![without.clone(), with.clone()]].concat()).total().new, 0);
-    // Another manifest that claims the same hash has it; one that claims nothing has not.
+    // Another manifest with the same hash keeps the body; one without a hash does not.
     let other = |more: &str| {
         artifact_line("a", more, "b").replace("\"body\":\"b\",", "").replace("model_bundle", "checkpoint")
     };
@@ -911,7 +911,7 @@ fn bodies_follow_their_manifests_within_a_file_and_through_merges() {
     let three = open_sim(&disk, 3, "/three");
     from(&three, &[run.to_vec(), vec![with, other("")]].concat());
     assert!(!there(&three));
-    // The same manifest without its body, imported later elsewhere.
+    // The same manifest without its body is imported later into another workspace.
     let four = open_sim(&disk, 4, "/four");
     from(&four, &[run.to_vec(), vec![without]].concat());
     four.close().unwrap();
@@ -986,7 +986,7 @@ fn failed_exports_leave_no_temporary_files() {
 }
 
 #[test]
-fn exports_remove_temporary_files_of_dead_exports_and_of_no_living_one() {
+fn export_removes_temporary_files_of_killed_exports_only() {
     use contexta::engine::storage::OpenMode;
     use contexta::engine::storage::sim::{Fault, Moment};
     let disk = SimDisk::new(16);
@@ -1001,7 +1001,7 @@ fn exports_remove_temporary_files_of_dead_exports_and_of_no_living_one() {
         left += usize::from(!temporary_files(&disk).is_empty());
         disk.overwrite(Path::new("/out/body-notes.tmp"), b"mine".to_vec());
         disk.overwrite(Path::new("/out/artifacts/other-0123456789abcdef.tmp"), b"mine".to_vec());
-        // Another process is at its own.
+        // Another process is writing its own file.
         let living = disk.process(3);
         let path = Path::new("/out/artifacts/body-00000000000000aa.tmp");
         let file = living.open(path, OpenMode::Create).unwrap();
@@ -1047,9 +1047,9 @@ fn until_is_exclusive_and_since_inclusive() {
 }
 
 #[test]
-fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
+fn line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
     const LIMIT: usize = 16 << 20;
-    // Spaces in the line: the object is small.
+    // The line is long because of spaces. The object is small.
     let padded = |len: usize| {
         let run = run_line("r", "");
         format!("{{{}{}", " ".repeat(len - run.len()), &run[1..])
@@ -1067,7 +1067,7 @@ fn a_line_of_exactly_the_limit_is_accepted_and_one_byte_more_refused() {
 
 #[cfg(unix)]
 #[test]
-fn a_body_in_a_sibling_directory_with_the_same_prefix_is_refused() {
+fn body_in_sibling_directory_with_same_prefix_is_refused() {
     let dir = TempDir::new("bodies-prefix");
     let at = |name: &str| dir.path().join(name);
     std::fs::create_dir_all(at("in")).unwrap();
@@ -1108,7 +1108,7 @@ fn deployment_line(more: &str, status: &str) -> String {
 }
 
 #[test]
-fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
+fn export_of_one_run_contains_its_objects_only() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let (a, b, c) = ("artifact:p.r.a", "artifact:p.s.b", "artifact:p.s.c");
@@ -1127,7 +1127,7 @@ fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
     ];
     lines.extend(edges.iter().map(|(key, source, target)| relation_line(key, source, target)));
     lines.extend(edges.iter().map(|(key, ..)| provenance_line(key)));
-    // A record of a run that nothing else is known of.
+    // A record of a run without attributes.
     lines.push(metric_line("k", "1.5").replace("p.r", "p.z"));
     let report = import(&contexta, &lines.join("\n"));
     assert_eq!((report.total().new, report.refused.len()), (18, 0), "{:?}", report.refused);
@@ -1169,7 +1169,7 @@ fn an_export_of_one_run_has_what_belongs_to_that_run_and_nothing_else() {
 }
 
 #[test]
-fn notes_of_one_code_are_counted_and_only_the_first_listed() {
+fn notes_of_one_code_are_counted_and_first_ones_listed() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines: Vec<String> =
@@ -1181,7 +1181,7 @@ fn notes_of_one_code_are_counted_and_only_the_first_listed() {
 }
 
 #[test]
-fn a_damaged_body_is_named_and_not_exported() {
+fn damaged_body_is_noted_and_not_exported() {
     let disk = SimDisk::new(16);
     let (contexta, _) = with_artifact(&disk, 1);
     let body = disk.paths().into_iter().find(|p| p.starts_with("/w/artifacts/objects")).unwrap();
@@ -1194,7 +1194,7 @@ fn a_damaged_body_is_named_and_not_exported() {
 }
 
 #[test]
-fn a_body_of_another_hash_is_named_with_its_artifact() {
+fn body_with_other_hash_is_reported_with_its_artifact() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     disk.overwrite(Path::new("/in/b"), b"body".to_vec());
@@ -1210,7 +1210,7 @@ fn a_body_of_another_hash_is_named_with_its_artifact() {
 }
 
 #[test]
-fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
+fn lost_body_is_restored_from_the_same_content_only() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let lines = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "b")].join("\n");
@@ -1230,7 +1230,7 @@ fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
     assert!(!row().body_present);
     let report = import_body("another");
     assert_eq!((report.total().new, report.bodies_differing), (0, 1));
-    assert!(report.bodies[0].message.contains("another than the one that was here"));
+    assert!(report.bodies[0].message.contains("differs from the body in this workspace"));
     assert_eq!((row().body, row().body_present), (first.body, false));
     let report = import_body("body");
     assert_eq!((report.total().new, report.bodies_missing, report.bodies_differing), (0, 0, 0));
@@ -1238,7 +1238,7 @@ fn a_lost_body_is_restored_from_the_same_file_and_from_no_other() {
 }
 
 #[test]
-fn a_report_names_a_hundred_refused_lines_and_a_hundred_bodies_and_counts_all() {
+fn report_names_a_hundred_refused_lines_and_bodies_and_counts_all() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let mut lines = vec![PROJECT.to_owned(), run_line("r", "")];
@@ -1251,7 +1251,7 @@ fn a_report_names_a_hundred_refused_lines_and_a_hundred_bodies_and_counts_all() 
 }
 
 #[test]
-fn a_line_refused_twice_is_one_loss() {
+fn line_refused_twice_is_one_loss() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let bad = metric_line("bad", "true");
@@ -1262,7 +1262,7 @@ fn a_line_refused_twice_is_one_loss() {
 }
 
 #[test]
-fn an_open_batch_or_deployment_after_its_end_changes_nothing() {
+fn open_batch_or_deployment_after_its_end_changes_nothing() {
     let batch = |status: &str| {
         format!(
             r#"{{"kind":"batch","object":{{"batch_execution_ref":"batch:p.r.s.b","batch_name":"b","extensions":[],"run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
@@ -1285,7 +1285,7 @@ fn an_open_batch_or_deployment_after_its_end_changes_nothing() {
 }
 
 #[test]
-fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
+fn ref_with_position_of_captured_record_and_other_run_is_free() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("r").run_id("r").start().unwrap();
@@ -1300,7 +1300,7 @@ fn a_ref_with_the_place_of_a_captured_record_but_another_run_is_free() {
 }
 
 #[test]
-fn the_body_of_a_replaced_manifest_is_not_looked_for() {
+fn body_of_replaced_manifest_is_not_searched_for() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let settings = || ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };

@@ -18,6 +18,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("capture", &["contract", "store", "capture"]),
     ("interpretation", &["contract", "store", "interpretation"]),
     ("recovery", &["engine", "contract", "projections", "store", "recovery"]),
+    ("interchange", &["engine", "contract", "store", "interchange"]),
     (
         "client",
         &[
@@ -29,10 +30,11 @@ const FLOORS: &[(&str, &[&str])] = &[
             "capture",
             "interpretation",
             "recovery",
+            "interchange",
             "client",
         ],
     ),
-    ("surfaces", &["contract", "config", "interpretation", "recovery", "client", "surfaces"]),
+    ("surfaces", &["contract", "config", "interpretation", "recovery", "interchange", "client", "surfaces"]),
 ];
 
 /// What may be named only in its home files, and what to use elsewhere.

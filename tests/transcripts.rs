@@ -160,7 +160,7 @@ fn errors_have_codes_hints_and_exit_codes() {
     let line = text(&near.stderr);
     assert_eq!(
         line,
-        "ERROR [query_run_not_found]: no run is called \"goo\" (hint: did you mean run:wine.good?)\n"
+        "ERROR [query_run_not_found]: there is no run \"goo\" (hint: did you mean run:wine.good?)\n"
     );
     assert_eq!(code(&contexta(path, &["--help"])), 0);
     assert_eq!(code(&contexta(path, &["--version"])), 0);

@@ -4,7 +4,7 @@
 use contexta::contract::json::write::canonical;
 use contexta::contract::{Canonical, ExtensionRegistry};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::store::interchange::{Line, LineContent};
+use contexta::interchange::{Line, LineContent};
 use contexta::{ExportFilter, ImportSettings, ImportSource, Options};
 
 pub(crate) fn run(data: &[u8]) {

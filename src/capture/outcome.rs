@@ -2,7 +2,7 @@
 
 use crate::capture::error::Result;
 use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RecordType, RunRef, Valid};
-use crate::store::records::captured_ref;
+use crate::store::record_ref::captured_ref;
 use crate::store::{Durability, Position};
 
 /// The result of capturing a record.

@@ -22,7 +22,7 @@ use crate::recovery::{
     DumpItem, MergeReport, RebuildOptions, RebuildReport, StreamRow, VerifyOptions, VerifyReport, inspect,
     merge, rebuild, verify,
 };
-use crate::store::{Head, Journal, Note, Store};
+use crate::store::{self, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) paths: Paths,
-    journal: Arc<Journal>,
+    pub(super) journal: Arc<Journal>,
     session: Session,
     pub(super) store: Store,
     segment_bytes_max: u64,
@@ -66,9 +66,25 @@ impl Contexta {
         &self.paths
     }
 
-    /// Returns the read side, for queries that have no method here.
+    /// Returns the read side, for queries that have no method here. Captures that are still buffered
+    /// ([`Durability::Batched`](store::Durability)) are not included in its answers.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Answers a question about all captures so far: writes the buffered ones to the log first. Captures made afterwards
+    /// get later times than the entries that the answer is based on. If the buffered captures cannot be written, the answer
+    /// has a note.
+    pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
+    where
+        Error: From<E>,
+    {
+        let flushed = self.journal.flush();
+        let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
+        let answer = question(noted.as_ref().unwrap_or(&self.store));
+        // The notes of the view name streams whose clocks are too far ahead to follow.
+        self.journal.observe(self.store.latest_seen());
+        Ok(answer?)
     }
 
     /// Returns the capture session.
@@ -88,28 +104,28 @@ impl Contexta {
 
     /// Lists all projects.
     pub fn list_projects(&self) -> Result<ProjectList> {
-        Ok(query::list_projects(&self.store)?)
+        self.ask(query::list_projects)
     }
 
     /// Lists all runs, or those of the project with this ref or name.
     pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
-        Ok(query::list_runs(&self.store, project)?)
+        self.ask(|store| query::list_runs(store, project))
     }
 
     /// Returns everything known about one run.
     pub fn run_snapshot(&self, run: &str) -> Result<RunSnapshot> {
-        Ok(query::run_snapshot(&self.store, run)?)
+        self.ask(|store| query::run_snapshot(store, run))
     }
 
     /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only series
     /// of the metric.
     pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
-        Ok(query::step_series(&self.store, run, metric_key, stage)?)
+        self.ask(|store| query::step_series(store, run, metric_key, stage))
     }
 
     /// Compares two runs.
     pub fn compare_runs(&self, left: &str, right: &str) -> Result<RunComparison> {
-        Ok(compare::compare_runs(&self.store, left, right)?)
+        self.ask(|store| compare::compare_runs(store, left, right))
     }
 
     /// Ranks runs by the last value of a metric, the best first. Without runs in the options, those of a project are ranked:
@@ -117,7 +133,7 @@ impl Contexta {
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
         let options = BestRunOptions { project, ..options };
-        Ok(compare::select_best_run(&self.store, metric_key, &options)?)
+        self.ask(|store| compare::select_best_run(store, metric_key, &options))
     }
 
     /// Walks over the lineage of a run, stage or artifact, named by its ref, up to `depth_max` edges far.
@@ -127,7 +143,7 @@ impl Contexta {
         direction: Direction,
         depth_max: usize,
     ) -> Result<LineageTraversal> {
-        Ok(lineage::traverse_lineage(&self.store, subject, direction, depth_max)?)
+        self.ask(|store| lineage::traverse_lineage(store, subject, direction, depth_max))
     }
 
     /// Builds the report on one run.
@@ -142,7 +158,7 @@ impl Contexta {
 
     /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
     pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
-        Ok(verify::verify(&self.storage, &self.paths.log(), &self.store, options)?)
+        self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
     }
 
     /// Discards the projections and derives them from the log again.
@@ -182,8 +198,10 @@ impl Contexta {
 
     /// Returns the digest of all tables, and notes on entries missing in the log. Equal entries give equal digests.
     pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
-        let notes = self.store.read(|view| Ok(view.notes()))?;
-        Ok((self.store.digest()?, notes))
+        self.ask(|store| {
+            let notes = store.read(|view| Ok::<_, store::Error>(view.notes()))?;
+            Ok::<_, store::Error>((store.digest()?, notes))
+        })
     }
 
     /// Lists the streams of the log. Reads the whole log.
@@ -232,7 +250,7 @@ impl Options {
         let capture = self.capture;
         let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
         let session = Session::new(Arc::clone(&journal), capture)?;
-        let store = Store::new(projector, blobs, Arc::clone(&journal));
+        let store = Store::new(projector, blobs);
         Ok(Contexta {
             storage,
             paths,
@@ -243,4 +261,11 @@ impl Options {
             writes: Writes { tables: publish, log, bodies },
         })
     }
+}
+
+/// Returns the note for buffered captures that could not be written to the log.
+fn buffer_not_flushed(e: &store::Error) -> Note {
+    let source = std::error::Error::source(e).map(|source| format!(": {source}")).unwrap_or_default();
+    let message = format!("captures buffered in this process could not be written to the log: {e}{source}");
+    Note::new(Severity::Error, "batch_not_handed_over", message)
 }

@@ -4,6 +4,7 @@ use crate::capture;
 use crate::config::ConfigError;
 use crate::contract;
 use crate::engine;
+use crate::interchange;
 use crate::interpretation;
 use crate::recovery;
 use crate::store;
@@ -50,6 +51,9 @@ pub enum Error {
     /// A check or recovery failed.
     #[error(transparent)]
     Recovery(#[from] recovery::Error),
+    /// An import or export failed.
+    #[error(transparent)]
+    Interchange(#[from] interchange::Error),
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
@@ -67,6 +71,7 @@ impl Error {
             Error::Capture(e) => e.code(),
             Error::Query(e) => e.code(),
             Error::Recovery(e) => e.code(),
+            Error::Interchange(e) => e.code(),
             Error::Engine(e) => e.code(),
         }
     }
@@ -88,6 +93,7 @@ impl Error {
             Error::Capture(e) => e.hint(),
             Error::Query(e) => e.hint(),
             Error::Recovery(e) => e.hint(),
+            Error::Interchange(e) => e.hint(),
             Error::Engine(e) => e.hint().map(str::to_owned),
         }
     }

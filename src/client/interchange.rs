@@ -6,7 +6,11 @@ use crate::contract::ExtensionRegistry;
 use crate::engine::progress::Progress;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{FileReader, FileWriter, OpenMode};
-use crate::store::interchange::{ExportBodies, ExportFilter, ExportReport, ImportOptions, ImportReport};
+use crate::interchange::jsonl;
+use crate::interchange::{
+    ExportBodies, ExportFilter, ExportOptions, ExportReport, ImportOptions, ImportReport, Workspace,
+};
+use crate::store::Store;
 use flate2::Compression;
 use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -165,16 +169,21 @@ impl Contexta {
             quarantine: self.paths.quarantine(),
         };
         let report_bytes = |_| settings.progress.report(count.load(Ordering::Relaxed), total);
-        Ok(match is_gzip {
+        match is_gzip {
             true => {
                 let mut lines = BufReader::with_capacity(BUFFER, MultiGzDecoder::new(whole));
-                self.store.import_jsonl(&mut lines, &options, &report_bytes)?
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &report_bytes))
             }
             false => {
                 let mut lines = whole;
-                self.store.import_jsonl(&mut lines, &options, &report_bytes)?
+                self.ask(|store| jsonl::import(self.workspace(store), &mut lines, &options, &report_bytes))
             }
-        })
+        }
+    }
+
+    /// Returns the workspace for an import or export.
+    fn workspace<'a>(&'a self, store: &'a Store) -> Workspace<'a> {
+        Workspace { store, journal: &self.journal }
     }
 
     /// Removes temporary files of killed imports. The caller holds the lock of imports.
@@ -255,6 +264,7 @@ impl Contexta {
         bodies: Option<&ExportBodies>,
     ) -> Result<ExportReport> {
         let report_entries = |done| settings.progress.report(done, 0);
-        Ok(self.store.export_jsonl(out, &settings.filter, bodies, &report_entries)?)
+        let options = ExportOptions { filter: settings.filter.clone(), bodies: bodies.cloned() };
+        self.ask(|store| jsonl::export(self.workspace(store), out, &options, &report_entries))
     }
 }

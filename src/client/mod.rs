@@ -11,9 +11,7 @@ mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
 pub use crate::engine::projection::digest::TablesDigest;
-#[cfg(feature = "cli")]
-pub(crate) use crate::store::interchange::line::kinds as interchange_kinds;
-pub use crate::store::interchange::{
+pub use crate::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
 pub use error::{Error, Result};

@@ -225,7 +225,7 @@ fn changed<T: PartialEq>(left: &Option<T>, right: &Option<T>) -> Option<bool> {
 
 /// Compares two runs, each named by ref, id or name.
 pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunComparison> {
-    Ok(store.read(|view| {
+    store.read(|view| {
         let (left, right) = (snapshot(view, left)?, snapshot(view, right)?);
         let stages = stage_comparisons(&left, &right);
         let outside = metric_deltas(&left.metrics, &right.metrics, None);
@@ -266,7 +266,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
             right: right.run,
             notes,
         })
-    })?)
+    })
 }
 
 /// Options of a ranking of runs.
@@ -312,7 +312,7 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
             without,
             notes: view.notes(),
         };
-        Ok((best, known))
+        Ok::<_, Error>((best, known))
     })?;
     if best.ranking.is_empty() {
         return Err(Error::MetricNotFound {

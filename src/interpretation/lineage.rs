@@ -90,7 +90,7 @@ pub fn traverse_lineage(
             };
             traversal.notes.push(Note::new(Severity::Info, "lineage_root_has_no_relations", message));
         }
-        Ok((traversal, known))
+        Ok::<_, Error>((traversal, known))
     })?;
     match walked {
         (traversal, true) => Ok(traversal),

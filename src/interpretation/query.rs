@@ -78,12 +78,12 @@ pub struct StepSeries {
 
 /// Lists all projects.
 pub fn list_projects(store: &Store) -> Result<ProjectList> {
-    Ok(store.read(|view| Ok(ProjectList { projects: view.projects()?, notes: view.notes() }))?)
+    store.read(|view| Ok(ProjectList { projects: view.projects()?, notes: view.notes() }))
 }
 
 /// Lists all runs, or those of the project with this ref or name.
 pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
-    Ok(store.read(|view| {
+    store.read(|view| {
         let project = project.map(|asked| view.find_project(asked)).transpose()?;
         let mut runs = Vec::new();
         for run in view.runs(project.as_ref())? {
@@ -92,7 +92,7 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
         let mut notes = view.notes();
         notes.extend(runs.iter().flat_map(|r| run_notes(&r.run)));
         Ok(RunList { runs, notes })
-    })?)
+    })
 }
 
 /// Returns everything known about one run, named by ref, id or name.
@@ -243,7 +243,7 @@ pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&st
                 Some(stage) => format!("{stage}/{}", s.metric_key),
                 None => s.metric_key.clone(),
             };
-            return Ok(Err((run.run_ref.to_string(), all.iter().map(label).collect())));
+            return Ok::<_, Error>(Err((run.run_ref.to_string(), all.iter().map(label).collect())));
         };
         let points = view.series(&run.run_ref, row.stage_ref.as_ref(), metric_key)?;
         Ok(Ok(StepSeries {

@@ -1,13 +1,14 @@
-//! Artifact manifests by ref, and which bodies they refer to.
+//! Artifact manifests by ref, and their references to bodies.
 
 use crate::contract::Fact;
 use crate::engine::Result;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
+use crate::projections::kind;
 use crate::projections::tables::{ARTIFACTS, BODIES};
 
-/// Fills [`ARTIFACTS`] and [`BODIES`].
+/// The projection that fills [`ARTIFACTS`] and [`BODIES`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ArtifactsProjection;
 
@@ -25,7 +26,7 @@ impl Projection<Captured> for ArtifactsProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        kind == entry::ARTIFACT
+        kind == kind::ARTIFACT
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {

@@ -1,126 +1,26 @@
-//! Facts as the engine's events: kind numbers, payload versions, old payloads lifted.
-//!
-//! A kind number is never used again for something else.
-//!
-//! | kind | name | versions | since | payload |
-//! |---|---|---|---|---|
-//! | 1 | project | 1 | 0.1.0 | `ObjectV1` |
-//! | 2 | run | 1 | 0.1.0 | `ObjectV1` |
-//! | 3 | stage | 1 | 0.1.0 | `ObjectV1` |
-//! | 4 | ended | 1 | 0.1.0 | `EndedV1` |
-//! | 5 | param | 1 | 0.1.0 | `ParamV1` |
-//! | 6 | environment | 1 | 0.1.0 | `ObjectV1` |
-//! | 7 | deployment | 1 | 0.1.0 | `ObjectV1` |
-//! | 8 | batch | 1 | 0.1.0 | `ObjectV1` |
-//! | 9 | sample | 1 | 0.1.0 | `ObjectV1` |
-//! | 10 | operation | 1 | 0.1.0 | `ObjectV1` |
-//! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
-//! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
-//! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
-//! | 19 | span | 1 | 0.1.0 | `RecordV1<SpanV1>` |
-//! | 32 | artifact | 1 | 0.1.0 | `ArtifactV1` |
-//! | 33 | relation | 1 | 0.1.0 | `ObjectV1` |
-//! | 34 | provenance | 1 | 0.1.0 | `ObjectV1` |
-//! | 48 | import | 1 | 0.1.0 | `ImportV1` |
+//! Captured facts as the events of the engine.
 
+use crate::contract::Fact;
 use crate::contract::fact::ImportOrigin;
-use crate::contract::{ContractError, Fact, ObjectKind, StableRef};
-use crate::engine::checksum::Digest;
-use crate::engine::codec::{self, CodecError};
-use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Seq, Stamp, StreamId};
-use crate::engine::error::Error;
+use crate::engine::codec::CodecError;
+use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Stamp};
 use crate::engine::projection::Applied;
-use crate::projections::payload::{
-    ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, OriginV1, ParamV1, RecordV1,
-    SpanV1, StampV1,
+use crate::projections::encoding::{Decoded, decode_payload, encode_body, encode_payload};
+use crate::projections::kind::{
+    ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, SPAN, V1, kind_of, object_kind,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use crate::projections::payload::{
+    ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
+};
 
-const V1: PayloadVersion = PayloadVersion(1);
-
-/// Declares the kinds: constant, number, name, and the sort of thing for those that are one.
-macro_rules! kinds {
-    ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $(($object:ident))?;)*) => {
-        $($(#[$doc])* pub(crate) const $kind: Kind = Kind($number);)*
-
-        const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, V1),)*];
-
-        /// The name of a kind; `None` for one this build does not know.
-        pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {
-            match kind { $($kind => Some($name),)* _ => None }
-        }
-
-        /// The kind of an entry for a thing.
-        fn kind_of(object: ObjectKind) -> Kind {
-            match object { $($(ObjectKind::$object => $kind,)?)* }
-        }
-
-        /// The sort of thing that entries of a kind are.
-        pub(super) fn object_kind(kind: Kind) -> Option<ObjectKind> {
-            match kind { $($($kind => Some(ObjectKind::$object),)?)* _ => None }
-        }
-    };
-}
-
-kinds! {
-    /// A project.
-    PROJECT = 1 "project" (Project);
-    /// A run.
-    RUN = 2 "run" (Run);
-    /// A stage.
-    STAGE = 3 "stage" (Stage);
-    /// The end of a run, stage, batch or deployment.
-    ENDED = 4 "ended";
-    /// A parameter.
-    PARAM = 5 "param";
-    /// An environment snapshot.
-    ENVIRONMENT = 6 "environment" (Environment);
-    /// A deployment.
-    DEPLOYMENT = 7 "deployment" (Deployment);
-    /// A batch.
-    BATCH = 8 "batch" (Batch);
-    /// A sample.
-    SAMPLE = 9 "sample" (Sample);
-    /// An operation.
-    OPERATION = 10 "operation" (Operation);
-    /// An event.
-    EVENT = 16 "event";
-    /// A metric.
-    METRIC = 17 "metric";
-    /// A degraded marker.
-    DEGRADED = 18 "degraded";
-    /// A span.
-    SPAN = 19 "span";
-    /// An artifact.
-    ARTIFACT = 32 "artifact";
-    /// A lineage edge.
-    RELATION = 33 "relation" (Relation);
-    /// Why an edge is believed.
-    PROVENANCE = 34 "provenance" (Provenance);
-    /// Where facts of another store were read from.
-    IMPORT = 48 "import";
-}
-
-/// The value of a row that holds the whole fact: kind, payload version and payload of its entry.
-pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
-    let entry = applied.entry;
-    [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
-}
-
-/// A fact that was read and cannot be written.
-pub(super) fn unwritten(applied: &Applied<'_, Captured>, source: CodecError) -> Error {
-    Error::Codec { kind: "unwritable", position: Some(applied.stamp.position()), source }
-}
-
-/// A fact on its way into or out of the log, with the entries whose values it replaces and where it was imported from.
+/// A fact on its way into or out of the log, with the entries whose values it replaces and its origin.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Captured {
-    /// What was said.
+    /// The fact.
     pub(crate) fact: Fact,
-    /// The stamps of the entries that said what no longer holds.
+    /// The stamps of the entries that this fact replaces.
     pub(crate) replaces: Vec<Stamp>,
-    /// Where it stood, if another store said it.
+    /// The import and line of an imported fact.
     pub(crate) origin: Option<ImportOrigin>,
 }
 
@@ -130,25 +30,17 @@ impl From<Fact> for Captured {
     }
 }
 
-fn unwritable(e: ContractError) -> CodecError {
-    CodecError::Encode(e.to_string())
+impl From<Decoded> for Captured {
+    fn from((replaces, origin, fact): Decoded) -> Captured {
+        Captured { fact, replaces, origin }
+    }
 }
 
 impl Event for Captured {
     const KINDS: &'static [(Kind, PayloadVersion)] = KINDS;
 
     fn kind(&self) -> Kind {
-        match &self.fact {
-            Fact::Object(object) => kind_of(object.kind()),
-            Fact::Ended(_) => ENDED,
-            Fact::Param(_) => PARAM,
-            Fact::Event(_) => EVENT,
-            Fact::Metric(_) => METRIC,
-            Fact::Degraded(_) => DEGRADED,
-            Fact::Span(_) => SPAN,
-            Fact::Artifact(..) => ARTIFACT,
-            Fact::Import(_) => IMPORT,
-        }
+        kind_of_fact(&self.fact)
     }
 
     fn payload_version(&self) -> PayloadVersion {
@@ -156,128 +48,62 @@ impl Event for Captured {
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        match &self.fact {
-            Fact::Object(object) => self.write(ObjectV1::of(object).map_err(unwritable)?, out),
-            Fact::Ended(e) => self.write(EndedV1::of(e), out),
-            Fact::Param(p) => self.write(ParamV1::of(p).map_err(unwritable)?, out),
-            Fact::Event(d) => {
-                self.write_record(RecordV1::of(d, EventV1::of(&d.payload).map_err(unwritable)?), out)
-            }
-            Fact::Metric(d) => self.write_record(RecordV1::of(d, MetricV1::of(&d.payload)), out),
-            Fact::Degraded(d) => {
-                self.write_record(RecordV1::of(d, DegradedV1::of(&d.payload).map_err(unwritable)?), out)
-            }
-            Fact::Span(d) => {
-                self.write_record(RecordV1::of(d, SpanV1::of(&d.payload).map_err(unwritable)?), out)
-            }
-            Fact::Artifact(m, body) => self.write(ArtifactV1::of(m, *body).map_err(unwritable)?, out),
-            Fact::Import(i) => self.write(ImportV1::of(i), out),
-        }
+        encode_payload(&self.replaces, self.origin, out, |out| encode_body(&self.fact, out))
     }
 
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Captured>, CodecError> {
-        // A newer payload version of a known kind is as unknown as a new kind.
+        // A newer payload version of a known kind is unknown like a new kind.
         if !Captured::KINDS.contains(&(kind, version)) {
             return Ok(None);
         }
         if let Some(object) = object_kind(kind) {
-            return read(payload, |o: ObjectV1| o.into_fact(object)).map(Some);
+            return decode_payload(payload, |o: ObjectV1| o.into_fact(object)).map(|d| Some(d.into()));
         }
-        let captured = match kind {
-            ENDED => read(payload, EndedV1::into_fact),
-            PARAM => read(payload, ParamV1::into_fact),
-            EVENT => {
-                read(payload, |r: RecordV1<EventV1>| r.into_draft(EventV1::into_payload).map(Fact::Event))
-            }
-            METRIC => {
-                read(payload, |r: RecordV1<MetricV1>| r.into_draft(MetricV1::into_payload).map(Fact::Metric))
-            }
-            SPAN => read(payload, |r: RecordV1<SpanV1>| r.into_draft(SpanV1::into_payload).map(Fact::Span)),
-            DEGRADED => read(payload, |r: RecordV1<DegradedV1>| {
+        let decoded = match kind {
+            ENDED => decode_payload(payload, EndedV1::into_fact),
+            PARAM => decode_payload(payload, ParamV1::into_fact),
+            EVENT => decode_payload(payload, |r: RecordV1<EventV1>| {
+                r.into_draft(EventV1::into_payload).map(Fact::Event)
+            }),
+            METRIC => decode_payload(payload, |r: RecordV1<MetricV1>| {
+                r.into_draft(MetricV1::into_payload).map(Fact::Metric)
+            }),
+            SPAN => decode_payload(payload, |r: RecordV1<SpanV1>| {
+                r.into_draft(SpanV1::into_payload).map(Fact::Span)
+            }),
+            DEGRADED => decode_payload(payload, |r: RecordV1<DegradedV1>| {
                 r.into_draft(DegradedV1::into_payload).map(Fact::Degraded)
             }),
-            ARTIFACT => read(payload, ArtifactV1::into_fact),
-            IMPORT => read(payload, ImportV1::into_fact),
+            ARTIFACT => decode_payload(payload, ArtifactV1::into_fact),
+            IMPORT => decode_payload(payload, ImportV1::into_fact),
             _ => return Ok(None),
         };
-        captured.map(Some)
+        decoded.map(|d| Some(d.into()))
     }
 }
 
-/// The payload that this build writes for what it reads in `payload`, for the fuzz target of payloads, which cannot
-/// name a fact of the log otherwise. `Ok(None)`: a kind or version this build does not know.
-#[cfg(feature = "testing")]
-pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
-    let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };
-    let mut out = Vec::new();
-    captured.encode(&mut out)?;
-    Ok(Some(out))
-}
-
-/// Every payload is three things: what it replaces, where it was imported from, then the fact's own struct.
-fn read<T: DeserializeOwned>(
-    payload: &[u8],
-    into_fact: impl FnOnce(T) -> Result<Fact, ContractError>,
-) -> Result<Captured, CodecError> {
-    let (replaces, origin, body): (Vec<StampV1>, Option<OriginV1>, T) = codec::decode(payload)?;
-    let stamp = |(time, stream, seq)| Stamp { time, stream: StreamId(stream), seq: Seq(seq) };
-    let fact = into_fact(body).map_err(|e| CodecError::Decode(e.to_string()))?;
-    let origin = origin.map(|(import, line)| ImportOrigin { import, line });
-    Ok(Captured { fact, replaces: replaces.into_iter().map(stamp).collect(), origin })
+/// Returns the kind of the entries of a fact.
+pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
+    match fact {
+        Fact::Object(object) => kind_of(object.kind()),
+        Fact::Ended(_) => ENDED,
+        Fact::Param(_) => PARAM,
+        Fact::Event(_) => EVENT,
+        Fact::Metric(_) => METRIC,
+        Fact::Degraded(_) => DEGRADED,
+        Fact::Span(_) => SPAN,
+        Fact::Artifact(..) => ARTIFACT,
+        Fact::Import(_) => IMPORT,
+    }
 }
 
 impl Captured {
-    fn write(&self, body: impl Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        let replaces: Vec<StampV1> = self.replaces.iter().map(|s| (s.time, s.stream.0, s.seq.0)).collect();
-        let origin: Option<OriginV1> = self.origin.map(|o| (o.import, o.line));
-        codec::encode(&(replaces, origin, body), out)
-    }
-
-    fn write_record<P: Serialize>(
-        &self,
-        record: Result<RecordV1<P>, ContractError>,
-        out: &mut Vec<u8>,
-    ) -> Result<(), CodecError> {
-        self.write(record.map_err(unwritable)?, out)
-    }
-
-    /// What tells that this very fact was imported before: its ref, and a digest of what it says. `None`: it did not come
-    /// from another store.
-    pub(crate) fn imported_mark(&self) -> Result<Option<(StableRef, [u8; 16])>, CodecError> {
-        let brought = self.fact.observation().and_then(|(_, identity)| identity);
-        let subject = match (&self.fact, brought, self.origin) {
-            (_, Some((record_ref, _)), _) => record_ref.clone().into(),
-            (Fact::Object(object), _, Some(_)) => object.own_ref().clone(),
-            (Fact::Artifact(manifest, _), _, Some(_)) => manifest.artifact_ref.clone().into(),
-            _ => return Ok(None),
-        };
-        Ok(Some((subject, Captured::said(&self.fact)?)))
-    }
-
-    /// The length of its payload. Errors: it is too large for the log.
-    pub(crate) fn payload_len(&self) -> Result<usize, CodecError> {
-        let mut payload = Vec::new();
-        self.encode(&mut payload).map(|()| payload.len())
-    }
-
-    /// A digest of what a fact says, wherever it comes from; of an artifact, of what its manifest says.
-    pub(crate) fn said(fact: &Fact) -> Result<[u8; 16], CodecError> {
-        let mut payload = Vec::new();
-        let fact = match fact {
-            Fact::Artifact(manifest, _) => Fact::Artifact(manifest.clone(), None),
-            fact => fact.clone(),
-        };
-        Captured::from(fact).encode(&mut payload)?;
-        let Digest(whole) = Digest::of(&payload);
-        Ok(whole.first_chunk().copied().unwrap_or_default())
-    }
-
-    /// The fact of an entry read from the log; `Ok(None)` for a kind this build does not know.
+    /// Reads the fact of an entry; `Ok(None)` for a kind that this build does not know.
     pub(crate) fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
         Captured::decode(entry.kind, entry.version, &entry.payload)
     }
 
-    /// Reads a row's value.
+    /// Reads the value of a row that [`row`] wrote.
     pub(crate) fn from_row(row: &[u8]) -> Option<Captured> {
         let (kind, rest) = row.split_first_chunk::<2>()?;
         let (version, payload) = rest.split_first_chunk::<2>()?;
@@ -286,19 +112,40 @@ impl Captured {
     }
 }
 
+/// Returns the value of a row that holds the whole fact: kind, payload version and payload of its entry.
+pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
+    let entry = applied.entry;
+    [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
+}
+
+/// Decodes a payload and returns the payload that this build encodes for it. For the fuzz target of payloads, which cannot
+/// name [`Captured`]. `Ok(None)` for a kind or version that this build does not know.
+#[cfg(feature = "testing")]
+pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
+    let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };
+    let mut out = Vec::new();
+    captured.encode(&mut out)?;
+    Ok(Some(out))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::fact::{Ended, Import, Param};
     use crate::contract::json::read::parse;
     use crate::contract::model::from_value;
-    use crate::contract::{AnyRecord, Object, RunRef, RunStatus, Timestamp, Value};
+    use crate::contract::{AnyRecord, Object, ObjectKind, RunRef, RunStatus, Timestamp, Value};
+    use crate::engine::codec;
+    use crate::engine::entry::{Seq, StreamId};
+    use crate::projections::encoding::encode_payload;
+    use crate::projections::kind::{PROJECT, RUN, V1, kind_name};
+    use crate::projections::payload::{EventV1, ObjectV1, RecordV1};
 
     fn time() -> Timestamp {
         Timestamp::parse("2024-01-31T12:00:00.000001Z").unwrap()
     }
 
-    /// Envelopes with every member, with few, and of a newer version; payloads likewise.
+    /// Returns the JSON of a record.
     fn record(envelope: &str, payload: &str) -> String {
         format!("{{\"envelope\":{envelope},\"payload\":{payload}}}")
     }
@@ -329,7 +176,7 @@ mod tests {
         Fact::Object(Object::from_value(kind, parse(text).unwrap()).unwrap())
     }
 
-    /// Facts of every kind, with every sort of member filled somewhere.
+    /// Facts of every kind. Every type of member has a value in at least one of them.
     fn some_of_each() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let manifest = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"model_bundle",
@@ -432,11 +279,11 @@ mod tests {
         all
     }
 
-    /// The payloads of these facts, version 1: kind and bytes. These bytes are in logs: they do not change.
+    /// Kind and payload bytes of these facts, version 1. Logs contain these bytes, so they do not change.
     const GOLDEN: &str = include_str!("../../tests/golden/payloads-v1.txt");
 
     #[test]
-    fn the_payload_of_every_kind_is_pinned_and_reads_back() {
+    fn payload_of_every_kind_matches_golden_bytes_and_reads_back() {
         let mut seen = Vec::new();
         for captured in some_of_each() {
             let mut payload = Vec::new();
@@ -450,11 +297,12 @@ mod tests {
     }
 
     #[test]
-    fn a_thing_in_another_form_than_its_models_is_unreadable() {
+    fn object_in_other_form_than_its_model_is_unreadable() {
         let readable = |json: &str| {
             let mut payload = Vec::new();
             let object = ObjectV1::of_text(json);
-            some_of_each()[0].write(object, &mut payload).unwrap();
+            let body = |out: &mut Vec<u8>| codec::encode(&object, out);
+            encode_payload(&[], some_of_each()[0].origin, &mut payload, body).unwrap();
             Captured::decode(PROJECT, V1, &payload).is_ok()
         };
         let text = concat!(
@@ -469,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_fact_replaces_comes_back_and_unknown_kinds_and_versions_are_kept_apart() {
+    fn replaced_stamps_read_back_and_unknown_kinds_and_versions_are_none() {
         let mut param = some_of_each().remove(4);
         param.replaces = vec![Stamp { time: 1, stream: StreamId([2; 16]), seq: Seq(3) }];
         let mut payload = Vec::new();
@@ -481,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn no_damaged_payload_makes_the_reader_panic_or_break_a_rule() {
+    fn flipped_bit_in_payload_is_refused_or_reads_as_valid_fact() {
         for captured in some_of_each() {
             let mut payload = Vec::new();
             captured.encode(&mut payload).unwrap();
@@ -489,7 +337,7 @@ mod tests {
                 let mut bad = payload.clone();
                 bad[bit / 8] ^= 1 << (bit % 8);
                 if let Ok(Some(read)) = Captured::decode(captured.kind(), V1, &bad) {
-                    // What is accepted went through the constructors; it can be written again.
+                    // Accepted facts went through the constructors, so they can be encoded.
                     read.encode(&mut Vec::new()).unwrap();
                 }
             }
@@ -497,8 +345,8 @@ mod tests {
     }
 
     #[test]
-    fn json_in_another_form_than_the_canonical_one_is_unreadable() {
-        // Five bytes a number here, eighteen in canonical form: a row of it would exceed what a payload may be.
+    fn non_canonical_json_is_unreadable() {
+        // Five bytes a number here and eighteen in canonical form, whose row would exceed the limit of a payload.
         let numbers = vec!["1e15"; 300_000].join(",");
         for (text, readable) in [
             (format!("{{\"k\":[{numbers}]}}"), false),
@@ -511,7 +359,8 @@ mod tests {
             let Fact::Event(draft) = &event.fact else { panic!("{event:?}") };
             let written = EventV1::of(&draft.payload).unwrap().with_attributes(text.clone());
             let mut payload = Vec::new();
-            event.write_record(RecordV1::of(draft, written), &mut payload).unwrap();
+            let record = RecordV1::of(draft, written).unwrap();
+            encode_payload(&[], None, &mut payload, |out| codec::encode(&record, out)).unwrap();
             let read = Captured::decode(EVENT, V1, &payload);
             assert_eq!(read.is_ok(), readable, "{} bytes of JSON", text.len());
             if let Ok(Some(read)) = read {

@@ -1,16 +1,19 @@
-//! What came from other stores: each import, and a mark for every fact of it, so that a second import of the same says
-//! nothing twice.
+//! Imports, and a mark for every imported fact, by which a repeated import recognises it.
 
-use crate::contract::Fact;
+use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
 use crate::engine::checksum::hex;
+use crate::engine::codec::CodecError;
 use crate::engine::entry::Kind;
+use crate::engine::error::Error;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
+use crate::projections::encoded::EncodedFact;
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
+use crate::projections::kind;
 use crate::projections::tables::{IMPORTED, IMPORTS};
 
-/// Fills [`IMPORTS`] and [`IMPORTED`].
+/// The projection that fills [`IMPORTS`] and [`IMPORTED`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ImportsProjection;
 
@@ -28,7 +31,7 @@ impl Projection<Captured> for ImportsProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        !matches!(kind, entry::ENDED | entry::PARAM)
+        !matches!(kind, kind::ENDED | kind::PARAM)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
@@ -42,12 +45,34 @@ impl Projection<Captured> for ImportsProjection {
                 &captured.replaces,
                 &entry::row(applied),
             );
-        } else if let Some((subject, digest)) =
-            captured.imported_mark().map_err(|e| entry::unwritten(applied, e))?
-        {
-            let key = keys::imported(&subject, &digest);
-            tables.put_version(IMPORTED, &key, applied.stamp, &[], &[]);
+        } else if let Some(subject) = imported_subject(captured) {
+            let digest = content_digest(captured, &applied.entry.payload).map_err(|source| Error::Codec {
+                kind: "unwritable",
+                position: Some(applied.stamp.position()),
+                source,
+            })?;
+            tables.put_version(IMPORTED, &keys::imported(&subject, &digest), applied.stamp, &[], &[]);
         }
         Ok(())
+    }
+}
+
+/// Returns the ref of an imported fact; `None` for a captured fact.
+fn imported_subject(captured: &Captured) -> Option<StableRef> {
+    let identity = captured.fact.observation().and_then(|(_, identity)| identity);
+    match (&captured.fact, identity, captured.origin) {
+        (_, Some((record_ref, _)), _) => Some(record_ref.clone().into()),
+        (Fact::Object(object), _, Some(_)) => Some(object.own_ref().clone()),
+        (Fact::Artifact(manifest, _), _, Some(_)) => Some(manifest.artifact_ref.clone().into()),
+        _ => None,
+    }
+}
+
+/// Returns the digest of a fact; of an artifact, the digest of its manifest.
+fn content_digest(captured: &Captured, payload: &[u8]) -> std::result::Result<[u8; 16], CodecError> {
+    let encoded = EncodedFact::of_payload(captured, payload)?;
+    match &captured.fact {
+        Fact::Artifact(_, Some(_)) => encoded.without_artifact_body().content_digest(),
+        _ => encoded.content_digest(),
     }
 }

@@ -1,4 +1,4 @@
-//! Lineage edges by ref, and from either end.
+//! Lineage edges by ref and by the refs of their ends.
 
 use crate::contract::{Fact, Object};
 use crate::engine::Result;
@@ -6,9 +6,10 @@ use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
+use crate::projections::kind;
 use crate::projections::tables::{ENDS, RELATIONS};
 
-/// Fills [`RELATIONS`] and [`ENDS`].
+/// The projection that fills [`RELATIONS`] and [`ENDS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LineageProjection;
 
@@ -26,7 +27,7 @@ impl Projection<Captured> for LineageProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        kind == entry::RELATION
+        kind == kind::RELATION
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {

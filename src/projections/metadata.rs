@@ -1,6 +1,8 @@
-//! Projects, runs, deployments, stages, batches: every attribute a fact of its own, so that what two writers say about
-//! different attributes never collides, and what they say about the same one stays visible. Environments, samples,
-//! operations and provenance records are said once, and kept whole.
+//! Attributes of projects, runs, deployments, stages and batches, and whole objects of the other kinds.
+//!
+//! Each attribute has rows of its own. Values that two writers give to different attributes never collide, and different
+//! values of one attribute stay visible. Environments, samples, operations and provenance records are recorded once, so
+//! each has one row with the whole fact.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
@@ -9,24 +11,25 @@ use crate::engine::entry::{Kind, Stamp};
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
+use crate::projections::kind;
 use crate::projections::tables::{FACTS, OBJECTS};
 
-/// Fills [`FACTS`] and [`OBJECTS`].
+/// The projection that fills [`FACTS`] and [`OBJECTS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MetadataProjection;
 
-/// Before the name of a parameter in an attribute's name.
+/// Prefix of attribute names for parameters.
 pub(crate) const PARAM_PREFIX: &str = "param/";
-/// Before the name of a tag in an attribute's name.
+/// Prefix of attribute names for tags.
 pub(crate) const TAG_PREFIX: &str = "tag/";
-/// Before the key of metadata in an attribute's name.
+/// Prefix of attribute names for metadata.
 pub(crate) const METADATA_PREFIX: &str = "meta/";
-/// Before the namespace of an extension in an attribute's name.
+/// Prefix of attribute names for extensions; the namespace follows.
 pub(crate) const EXTENSION_PREFIX: &str = "ext/";
-/// Before the name of a member of a newer version in an attribute's name.
+/// Prefix of attribute names for members of a newer version of the schema.
 pub(crate) const NEWER_PREFIX: &str = "newer/";
 
-/// Whether the things of this kind are kept attribute by attribute.
+/// Returns `true` for kinds of objects that are stored by attribute.
 pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
     matches!(
         kind,
@@ -38,7 +41,7 @@ pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
     )
 }
 
-/// The members of an object that are attributes each: their names begin with the prefix.
+/// Returns the prefix of the attributes of a member that holds several, such as `params`; `None` for other members.
 pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     Some(match member {
         "params" => PARAM_PREFIX,
@@ -49,10 +52,11 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     })
 }
 
-/// Before the value of an attribute that an import said. (White space before JSON says nothing to whoever reads it.)
+/// First byte of the value of an imported attribute: white space, which JSON readers ignore.
 pub(crate) const IMPORTED_MARK: u8 = b' ';
 
-struct Facts<'a, 't> {
+/// The rows of one entry about one object.
+struct AttributeRows<'a, 't> {
     imported: bool,
     subject: &'a StableRef,
     stamp: Stamp,
@@ -60,9 +64,9 @@ struct Facts<'a, 't> {
     tables: &'a mut Tables<'t>,
 }
 
-impl Facts<'_, '_> {
+impl AttributeRows<'_, '_> {
     fn put(&mut self, name: &str, value: &Value) {
-        // Values come from validated models, whose numbers are finite; null says nothing.
+        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent.
         if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
             let key = keys::attribute(self.subject, name);
             let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
@@ -110,8 +114,8 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(kind, entry::ENDED | entry::PARAM)
-            || entry::object_kind(kind).is_some_and(|kind| kind != ObjectKind::Relation)
+        matches!(kind, kind::ENDED | kind::PARAM)
+            || kind::object_kind(kind).is_some_and(|kind| kind != ObjectKind::Relation)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
@@ -119,20 +123,21 @@ impl Projection<Captured> for MetadataProjection {
         let imported = applied.event.origin.is_some();
         match &applied.event.fact {
             Fact::Object(object) if is_by_attribute(object.kind()) => {
-                Facts { imported, subject: object.own_ref(), stamp, replaces, tables }.put_object(object);
+                AttributeRows { imported, subject: object.own_ref(), stamp, replaces, tables }
+                    .put_object(object);
             }
             Fact::Object(object) if object.kind() != ObjectKind::Relation => {
                 let key = object.own_ref().as_str().as_bytes();
                 tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied));
             }
             Fact::Ended(ended) => {
-                let mut facts = Facts { imported, subject: ended.subject(), stamp, replaces, tables };
-                facts.put("status", &ended.status().into());
-                facts.put("ended_at", &Value::text(ended.ended_at()));
+                let mut rows = AttributeRows { imported, subject: ended.subject(), stamp, replaces, tables };
+                rows.put("status", &ended.status().into());
+                rows.put("ended_at", &Value::text(ended.ended_at()));
             }
             Fact::Param(param) => {
-                let mut facts = Facts { imported, subject: param.run_ref(), stamp, replaces, tables };
-                facts.put(&format!("{PARAM_PREFIX}{}", param.key()), param.value());
+                let mut rows = AttributeRows { imported, subject: param.run_ref(), stamp, replaces, tables };
+                rows.put(&format!("{PARAM_PREFIX}{}", param.key()), param.value());
             }
             _ => {}
         }

@@ -1,13 +1,14 @@
-//! Where events, spans and degraded markers stand in the log, by run: positions, no copies.
+//! Positions of events, spans and degraded records in the log, by run. The records are not copied.
 
 use crate::engine::Result;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
-use crate::projections::entry::{self, Captured};
+use crate::projections::entry::Captured;
 use crate::projections::keys;
+use crate::projections::kind;
 use crate::projections::tables::RECORDS;
 
-/// Fills [`RECORDS`].
+/// The projection that fills [`RECORDS`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RecordsProjection;
 
@@ -25,16 +26,17 @@ impl Projection<Captured> for RecordsProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(kind, entry::EVENT | entry::SPAN | entry::DEGRADED)
+        matches!(kind, kind::EVENT | kind::SPAN | kind::DEGRADED)
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         let fact = &applied.event.fact;
-        if let (Some(family), Some((seen, brought))) = (fact.family(), fact.observation()) {
-            let order = PointOrder { time: seen.observed_at.micros(), stamp: applied.stamp };
-            let key = keys::records(&seen.run_ref, family.as_str());
-            // Two imports may bring one record: by its ref they are known as one.
-            let value = brought.map_or_else(Vec::new, |(own, _)| keys::ref_digest(own).to_vec());
+        if let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) {
+            let order = PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp };
+            let key = keys::records(&observation.run_ref, family.as_str());
+            // Two imports may contain the same record. Readers recognise it by the digest of its ref.
+            let value =
+                identity.map_or_else(Vec::new, |(record_ref, _)| keys::ref_digest(record_ref).to_vec());
             tables.add_point(RECORDS, &key, Point { order, measure: None, value });
         }
         Ok(())

@@ -1,11 +1,12 @@
-//! Runs by what people call them: the last component of the ref, and the name.
+//! Runs by name and by the last component of their ref.
 
 use crate::contract::{Fact, Object, RunRef};
 use crate::engine::Result;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
-use crate::projections::entry::{self, Captured};
+use crate::projections::entry::Captured;
 use crate::projections::keys;
+use crate::projections::kind;
 use crate::projections::tables::RUN_NAMES;
 
 /// The projection that fills [`RUN_NAMES`].
@@ -28,13 +29,7 @@ impl Projection<Captured> for RunsProjection {
     fn wants(&self, kind: Kind) -> bool {
         matches!(
             kind,
-            entry::RUN
-                | entry::ENDED
-                | entry::PARAM
-                | entry::EVENT
-                | entry::METRIC
-                | entry::DEGRADED
-                | entry::SPAN
+            kind::RUN | kind::ENDED | kind::PARAM | kind::EVENT | kind::METRIC | kind::DEGRADED | kind::SPAN
         )
     }
 
@@ -52,8 +47,8 @@ impl Projection<Captured> for RunsProjection {
             }
             Fact::Param(param) => put(param.run_ref().last_component(), param.run_ref()),
             fact => {
-                if let Some((seen, _)) = fact.observation() {
-                    put(seen.run_ref.last_component(), &seen.run_ref);
+                if let Some((observation, _)) = fact.observation() {
+                    put(observation.run_ref.last_component(), &observation.run_ref);
                 }
             }
         }

@@ -1,35 +1,36 @@
-//! Metrics as series, by run, stage and key, ordered by when they were observed; and their summaries.
+//! Series of metrics by run, stage and key, ordered by the time of observation, and their summaries.
 //!
-//! A record that several imports brought is one, and several points: a point carries a digest of the ref that its record
-//! brought, and whoever reads a series counts the first of them. The summaries count all; [`BROUGHT`] and
-//! [`BROUGHT_SUMMARIES`] say whether that can be too many.
+//! A record that several imports contain is one record with several points. Its points carry a digest of its ref, and
+//! readers of a series use only the first of them. The summaries count all points; [`IMPORTED_SERIES`] and
+//! [`IMPORTED_SUMMARIES`] tell readers when a summary may count a record twice.
 
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
 use crate::engine::bytes::Reader;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
-use crate::projections::entry::{self, Captured};
+use crate::projections::entry::Captured;
 use crate::projections::keys;
-use crate::projections::tables::{BROUGHT, BROUGHT_SUMMARIES, SERIES, SUMMARIES};
+use crate::projections::kind;
+use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, SERIES, SUMMARIES};
 
-/// Fills [`SERIES`], [`SUMMARIES`], and what stands beside them for imports.
+/// The projection that fills [`SERIES`], [`SUMMARIES`], [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeriesProjection;
 
 const HAS_STEP: u8 = 1;
 const IS_INT: u8 = 2;
 const IS_BIG: u8 = 4;
-const IS_BROUGHT: u8 = 8;
+const HAS_REF: u8 = 8;
 
-/// The value bytes of a point: a byte of flags, the digest of the ref that its record brought, the step if there is one, the
-/// number if it is a whole one: of 64 bits, or its digits. (A float is the point's measure.)
-fn encode(brought: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
+/// Returns the value bytes of a point: a byte of flags, the digest of the ref of an imported record, the step if there is
+/// one, and an integer value (64 bits, or its digits). A float is stored as the measure of the point.
+fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
     let mut out = Vec::with_capacity(32);
     out.push(0u8);
     let mut flags = 0;
-    if let Some(digest) = brought {
-        flags |= IS_BROUGHT;
+    if let Some(digest) = imported_ref {
+        flags |= HAS_REF;
         out.extend_from_slice(&digest);
     }
     if let Some(step) = step {
@@ -53,19 +54,22 @@ fn encode(brought: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> V
     out
 }
 
-/// What a point says.
+/// The decoded value bytes of a point.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    pub(crate) brought: Option<[u8; 8]>,
+    /// Digest of the ref of an imported record.
+    pub(crate) imported_ref: Option<[u8; 8]>,
+    /// The step of training.
     pub(crate) step: Option<i64>,
+    /// The value.
     pub(crate) value: MetricValue,
 }
 
-/// Reads a point.
+/// Decodes the value bytes of a point; `None` if they are malformed.
 pub(crate) fn decode(point: &Point) -> Option<Decoded> {
     let mut reader = Reader::new(&point.value);
     let flags = reader.u8()?;
-    let brought = if flags & IS_BROUGHT != 0 { Some(reader.array::<8>()?) } else { None };
+    let imported_ref = if flags & HAS_REF != 0 { Some(reader.array::<8>()?) } else { None };
     let step = if flags & HAS_STEP != 0 { Some(reader.u64()? as i64) } else { None };
     let value = if flags & IS_INT != 0 {
         MetricValue::Int(reader.u64()? as i64)
@@ -74,7 +78,7 @@ pub(crate) fn decode(point: &Point) -> Option<Decoded> {
     } else {
         MetricValue::Float(point.measure?)
     };
-    Some(Decoded { brought, step, value })
+    Some(Decoded { imported_ref, step, value })
 }
 
 impl Projection<Captured> for SeriesProjection {
@@ -83,34 +87,38 @@ impl Projection<Captured> for SeriesProjection {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[SERIES, SUMMARIES, BROUGHT, BROUGHT_SUMMARIES]
+        &[SERIES, SUMMARIES, IMPORTED_SERIES, IMPORTED_SUMMARIES]
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        kind == entry::METRIC
+        kind == kind::METRIC
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
         if let Fact::Metric(d) = &applied.event.fact {
-            let (seen, brought) = (&d.observation, d.identity.as_ref());
-            let key = keys::series(&seen.run_ref, seen.stage_execution_ref.as_ref(), &d.payload.metric_key);
+            let (observation, identity) = (&d.observation, d.identity.as_ref());
+            let key = keys::series(
+                &observation.run_ref,
+                observation.stage_execution_ref.as_ref(),
+                &d.payload.metric_key,
+            );
             let point = Point {
-                order: PointOrder { time: seen.observed_at.micros(), stamp: applied.stamp },
+                order: PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp },
                 measure: Some(d.payload.value.as_f64()),
                 value: encode(
-                    brought.map(|(own, _)| keys::ref_digest(own)),
+                    identity.map(|(record_ref, _)| keys::ref_digest(record_ref)),
                     d.payload.step,
                     &d.payload.value,
                 ),
             };
-            if brought.is_some() {
+            if identity.is_some() {
                 let import = applied.event.origin.map_or([0; 16], |origin| origin.import);
-                tables.insert(BROUGHT, keys::brought(&key, &import));
-                tables.register(BROUGHT_SUMMARIES, &key, &point);
+                tables.insert(IMPORTED_SERIES, keys::imported_series(&key, &import));
+                tables.register(IMPORTED_SUMMARIES, &key, &point);
             }
             tables.register(SUMMARIES, &key, &point);
             tables.add_point(SERIES, &key, point);

@@ -15,7 +15,7 @@ use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
-use crate::recovery::error::Result;
+use crate::recovery::error::{Error, Result};
 use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -461,7 +461,7 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
                 Err(e) => notes.push(not_checked(&format!("the body {digest}"), &e.into())),
             }
         }
-        Ok((hashed, problems, notes))
+        Ok::<_, Error>((hashed, problems, notes))
     })?;
     report.bodies = bodies;
     report.problems.extend(problems);
@@ -474,7 +474,11 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
 /// even though opening rebuilds them; returns a note if a merge explains the difference.
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
-    for note in store.read(|view| Ok(view.notes()))?.into_iter().filter(|n| n.code == "projections_rebuilt") {
+    for note in store
+        .read(|view| Ok::<_, Error>(view.notes()))?
+        .into_iter()
+        .filter(|n| n.code == "projections_rebuilt")
+    {
         let has_reason =
             |name: &str| note.details.iter().any(|(key, value)| *key == "reason" && value == name);
         for (name, code) in [("damaged", "projections_damaged"), ("history", "log_changed")] {

@@ -1,4 +1,4 @@
-//! Artifacts: manifests, and whether their bodies are there.
+//! Reads of artifacts: manifests, and the state of their bodies.
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
 use crate::engine;
@@ -6,33 +6,34 @@ use crate::engine::checksum::Digest;
 use crate::engine::projection::Version;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
-use crate::store::error::Result;
+use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
 
 /// An artifact.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct ArtifactRow {
-    /// Its manifest.
+    /// The manifest.
     pub manifest: ArtifactManifest,
-    /// The digest of its body, if that lies in this workspace.
+    /// The digest of the body, if this workspace has stored it.
     pub body: Option<Digest>,
-    /// Whether the body is where it should be, with the size it should have. Its content is not read. `false` as well
-    /// where it could not be looked at.
+    /// `true` if the body is stored with the size in the manifest. Its content is not read. `false` also if the file could
+    /// not be examined.
     pub body_present: bool,
-    /// The reason why the body could not be looked at.
+    /// The reason why the file of the body could not be examined.
     pub body_error: Option<String>,
-    /// Whether several manifests claim this ref.
+    /// `true` if different manifests have this ref.
     pub conflict: bool,
 }
 
 impl StoreView<'_> {
-    /// The artifacts of a run, or of all runs, by ref.
+    /// Returns the artifacts of a run, or of all runs, by ref.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
         self.artifact_rows(&prefix)
     }
 
-    /// One artifact.
+    /// Returns one artifact.
     pub fn artifact(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactRow>> {
         let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
         self.artifact_row(versions)
@@ -42,19 +43,19 @@ impl StoreView<'_> {
         let mut rows = Vec::new();
         self.artifacts_each(prefix, |row| {
             rows.push(row);
-            Ok(true)
+            Ok::<_, Error>(true)
         })?;
         Ok(rows)
     }
 
-    /// Calls `f` with every artifact whose ref begins with `prefix`, by ref, until it returns `false`.
-    pub(super) fn artifacts_each(
+    /// Calls `f` with each artifact whose ref begins with `prefix`, by ref, until it returns `false`.
+    pub(crate) fn artifacts_each<E: From<Error>>(
         &self,
         prefix: &[u8],
-        mut f: impl FnMut(ArtifactRow) -> Result<bool>,
-    ) -> Result<()> {
-        for key in self.view.versions(ARTIFACTS, prefix)? {
-            let row = self.artifact_row(key?.versions)?;
+        mut f: impl FnMut(ArtifactRow) -> std::result::Result<bool, E>,
+    ) -> std::result::Result<(), E> {
+        for key in self.view.versions(ARTIFACTS, prefix).map_err(Error::from)? {
+            let row = self.artifact_row(key.map_err(Error::from)?.versions)?;
             if !row.map_or(Ok(true), &mut f)? {
                 break;
             }
@@ -67,11 +68,11 @@ impl StoreView<'_> {
         let mut conflict = false;
         for captured in self.ranked(ARTIFACTS.name, versions)? {
             let Fact::Artifact(manifest, found) = captured.fact else {
-                return Err(self.broken_row(ARTIFACTS.name));
+                return Err(self.malformed_row(ARTIFACTS.name));
             };
             match &mut chosen {
                 None => chosen = Some((*manifest, found.map(Digest))),
-                // Somebody may have imported the same manifest without its body.
+                // An import may contain the same manifest without its body.
                 Some((same, body)) if *same == *manifest => *body = body.or(found.map(Digest)),
                 Some(_) => conflict = true,
             }
@@ -86,8 +87,8 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Tells whether a body still has its digest. Reads all of it, unless it is far larger than every artifact says whose
-    /// body it is, and empty there. Errors: it is missing, or cannot be read.
+    /// Returns `true` if the content of a body has its digest. Reads the whole body, unless it is far larger than all its
+    /// manifests record. Errors: the body is missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
         for row in self.view.keys(BODIES, &digest.0)? {
@@ -98,7 +99,7 @@ impl StoreView<'_> {
             for captured in self.ranked(ARTIFACTS.name, self.view.versions_of(ARTIFACTS, &artifact)?)? {
                 match captured.fact {
                     Fact::Artifact(manifest, Some(body)) if body == digest.0 => {
-                        // Any size is right for an artifact that does not name one.
+                        // A manifest without a size allows any size.
                         sizes.push(manifest.size_bytes.unwrap_or(u64::MAX));
                     }
                     _ => {}
@@ -108,7 +109,7 @@ impl StoreView<'_> {
         Ok(self.blobs.verify(digest, &sizes)?)
     }
 
-    /// The digests of all bodies that artifacts refer to.
+    /// Returns the digests of all bodies that artifacts refer to.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
         for row in self.view.keys(BODIES, &[])? {
@@ -121,7 +122,7 @@ impl StoreView<'_> {
     }
 }
 
-/// An error in one line, with the system's reason.
+/// Returns the message of an error with the reason from the system.
 fn with_source(error: &engine::Error) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())

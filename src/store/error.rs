@@ -1,72 +1,55 @@
-//! What can go wrong in the store.
+//! Errors of the store.
 
 use crate::contract::ContractError;
 use crate::engine;
 
-/// A read or write of the store failed.
+/// An error of a read or write of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] engine::Error),
-    /// A fact is larger than an entry of the log may be.
+    /// A fact exceeds the size limit of an entry of the log.
     #[error("the {what} takes {bytes} bytes; an entry of the log holds at most {limit} bytes")]
     FactTooLarge {
-        /// The kind of fact.
+        /// The kind of the fact.
         what: &'static str,
-        /// Its length in the log.
+        /// The length of its entry in bytes.
         bytes: usize,
-        /// Greatest length of an entry.
+        /// The greatest length of an entry in bytes.
         limit: usize,
     },
-    /// A value breaks a rule.
+    /// A value breaks a rule of the contract.
     #[error(transparent)]
     Contract(#[from] ContractError),
     /// No run has this ref, id or name.
-    #[error("no run is called {asked:?}")]
+    #[error("there is no run {asked:?}")]
     RunNotFound {
-        /// What was asked for.
+        /// The text of the look-up.
         asked: String,
         /// Runs with similar names.
         near: Vec<String>,
     },
     /// Several runs have this id or name.
-    #[error("{asked:?} may mean {}", candidates.join(", "))]
+    #[error("{asked:?} is ambiguous: {}", candidates.join(", "))]
     RunAmbiguous {
-        /// What was asked for.
+        /// The text of the look-up.
         asked: String,
-        /// The refs of all of them.
+        /// The refs of these runs.
         candidates: Vec<String>,
     },
-    /// A line was refused, and the import was to be strict. What came before it was taken over.
-    #[error("line {line} was refused [{code}]: {message}")]
-    ImportRefused {
-        /// The line, from 1.
-        line: u64,
-        /// Why: the code of the reason.
-        code: &'static str,
-        /// Why, in words.
-        message: String,
-        /// Where the line is kept.
-        kept: Option<std::path::PathBuf>,
-    },
-    /// The tables turned out to be damaged in the middle of an export, and were made again.
-    #[error("the tables were damaged and have been made again; the export is not whole")]
-    ExportInterrupted,
-    /// What is exported could not be written.
-    #[error("cannot write the export")]
-    Output(#[source] std::io::Error),
     /// No project has this ref or name.
-    #[error("no project is called {asked:?}")]
+    #[error("there is no project {asked:?}")]
     ProjectNotFound {
-        /// What was asked for.
+        /// The text of the look-up.
         asked: String,
     },
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns the stable code of the error.
+    #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
             Error::Engine(e) => e.code(),
@@ -75,13 +58,11 @@ impl Error {
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
             Error::ProjectNotFound { .. } => "query_project_not_found",
-            Error::ImportRefused { .. } => "import_refused",
-            Error::ExportInterrupted => "export_interrupted",
-            Error::Output(_) => "output_failed",
         }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
+    #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Engine(e) => e.hint().map(str::to_owned),
@@ -92,15 +73,6 @@ impl Error {
             }
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
-            Error::ImportRefused { kept: Some(path), .. } => Some(format!(
-                "the line is kept in {}; without --strict the rest is taken over",
-                path.display()
-            )),
-            Error::ImportRefused { kept: None, .. } => {
-                Some("without --strict the line is kept aside and the rest is taken over".into())
-            }
-            Error::ExportInterrupted => Some("export again".into()),
-            Error::Output(_) => None,
             Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
         }
     }

@@ -1,4 +1,4 @@
-//! The append side: facts into the log, bodies into the object store. Never touches a projection.
+//! The append side of one workspace: facts into the log, bodies into the object store. Never touches a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
 use crate::engine::Error;
@@ -8,24 +8,28 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::Storage;
-use crate::projections::entry::{Captured, kind_name};
+use crate::projections::encoded::EncodedEvent;
+use crate::projections::entry::Captured;
+use crate::projections::kind::kind_name;
 use crate::store::error::{self, Result};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What became of an append.
+/// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
-    /// The stamp of the first fact; the others follow it.
+    /// The stamp of the first fact. The others follow it.
     pub first: Stamp,
-    /// How many.
+    /// The number of facts.
     pub count: u64,
-    /// What is promised about them.
+    /// The durability of the facts.
     pub durability: Durability,
 }
 
 impl Receipt {
-    /// The stamp of the `n`th fact of the append, from 0.
+    /// Returns the stamp of the `n`th fact of the append, from 0.
+    #[must_use]
     pub fn stamp(&self, n: u64) -> Stamp {
         Stamp { time: self.first.time + n, seq: self.first.seq.plus(n), ..self.first }
     }
@@ -37,7 +41,7 @@ impl From<Committed> for Receipt {
     }
 }
 
-/// Appends to one workspace.
+/// The append side of one workspace.
 #[derive(Debug)]
 pub struct Journal {
     log: Log,
@@ -45,7 +49,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// A journal on this log and these bodies.
+    /// Creates a journal on this log and these bodies.
     pub fn new(log: Log, blobs: BlobStore) -> Journal {
         Journal { log, blobs }
     }
@@ -55,7 +59,7 @@ impl Journal {
         self.append_captured(&facts.into_iter().map(Captured::from).collect::<Vec<_>>(), durability)
     }
 
-    /// Appends one fact that replaces what earlier entries said.
+    /// Appends one fact that replaces the facts of earlier entries.
     pub fn append_replacing(
         &self,
         fact: Fact,
@@ -65,62 +69,71 @@ impl Journal {
         self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
     }
 
-    /// Appends, on disk when it returns, what must still be said when the disk is full: that something has ended. The log
-    /// keeps some room back for it. With the head that covers it, to be kept elsewhere.
+    /// Appends facts with [`Durability::Fsync`] that must succeed on a full disk too, such as the end of a run. May use the
+    /// disk space that the log reserves for that. Returns the head that covers them, for a copy outside the workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
     }
 
-    pub(super) fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
+    /// Appends encoded facts as one commit.
+    pub(crate) fn append_encoded(&self, events: &[EncodedEvent], durability: Durability) -> Result<Receipt> {
+        Ok(self.log.append(events, durability).map_err(name_kind)?.into())
+    }
+
+    fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
         Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
     }
 
-    /// Stores the body in `path`, durably, then in one commit the manifest that `describe` makes of it and the facts that
-    /// go with it. On an error after the body was stored, the body is an orphan: space, no lie.
+    /// Stores the body in `path` durably, then appends in one commit the manifest that `describe` makes of it and the facts
+    /// that it adds. After an error in the append, the stored body stays without a manifest and only occupies space.
     pub fn append_artifact(
         &self,
         path: &Path,
         describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
     ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
         let body = self.blobs.ingest_file(path)?;
-        let (manifest, with) = describe(&body)?;
+        let (manifest, more) = describe(&body)?;
         let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
-        facts.extend(with);
+        facts.extend(more);
         Ok((self.append(facts, Durability::Fsync)?, manifest))
     }
 
-    /// Hands over what is batched.
+    /// Writes the facts buffered by [`Durability::Batched`] to the log.
     pub fn flush(&self) -> Result<()> {
         Ok(self.log.flush()?)
     }
 
-    /// Tells the clock of a time read from the log. `false`: it lies too far ahead to follow.
+    /// Moves the clock to a time read from the log, so that facts appended afterwards have a later one. Returns `false` if
+    /// the time is too far ahead, and then leaves the clock unchanged.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }
 
-    /// Makes everything appended so far durable.
+    /// Makes all facts appended so far durable.
     pub fn sync(&self) -> Result<()> {
         Ok(self.log.sync()?)
     }
 
-    /// Ends the own stream with a close mark. A later append goes on.
+    /// Ends the stream of this process with a close mark. A later append continues it.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.log.close()?)
     }
 
-    /// The own stream, and how far it goes.
+    /// Returns the head of the stream of this process; `None` before the first append.
+    #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.log.head()
     }
 
-    /// The bodies.
+    /// Returns the object store with the bodies.
+    #[must_use]
     pub fn blobs(&self) -> &BlobStore {
         &self.blobs
     }
 
-    /// Where the clock, and random bytes, come from.
+    /// Returns the storage, which also is the source of time and random bytes.
+    #[must_use]
     pub fn storage(&self) -> &Arc<dyn Storage> {
         self.log.storage()
     }
@@ -136,7 +149,7 @@ impl Journal {
     }
 }
 
-/// Replaces the number of the kind of an entry that is too large by its name.
+/// Names the kind of fact in the error of an entry that is too large.
 fn name_kind(e: Error) -> error::Error {
     match e {
         Error::EntryTooLarge { kind, bytes, limit } => {
@@ -146,18 +159,18 @@ fn name_kind(e: Error) -> error::Error {
     }
 }
 
-/// What a manifest says of where a body in this workspace lies.
+/// Returns the `location_ref` of a body in this workspace.
 pub fn location_of(body: &BlobInfo) -> String {
     format!("blake3:{}", body.digest)
 }
 
-/// The name of a file as a manifest's attribute, if it has one.
+/// Returns the file name of a path as an attribute of a manifest; `None` for a path without one.
 pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(("file_name".to_owned(), Value::Text(name)))
 }
 
-/// Sixteen hexadecimal digits of the digest of a text: a ref component that follows from what it says.
+/// Returns sixteen hexadecimal digits of the digest of a text, for components of refs.
 pub fn short_digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string().chars().take(16).collect()
 }

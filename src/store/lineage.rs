@@ -1,4 +1,4 @@
-//! Lineage edges, from either end.
+//! Reads of lineage edges.
 
 use crate::contract::{Fact, LineageEdge, Object, RelationRef, StableRef};
 use crate::projections::entry::Captured;
@@ -8,30 +8,30 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
-    /// The edges that have `subject` at one end, by ref.
+    /// Returns the edges that have `subject` at one end, by ref.
     pub fn relations_of(&self, subject: &StableRef) -> Result<Vec<LineageEdge>> {
         let mut refs = Vec::new();
-        for row in self.view.keys(ENDS, &keys::attributes_of(subject))? {
+        for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
             refs.extend(keys::split::<2>(row?.key()).and_then(|[_, r]| RelationRef::parse(r).ok()));
         }
         let mut edges = Vec::new();
         for relation in refs {
-            // An edge may have had this end once, and have another one now.
+            // A later fact may have given the edge another end.
             let edge = self.relation(&relation)?;
             edges.extend(edge.filter(|edge| [&edge.source_ref, &edge.target_ref].contains(&subject)));
         }
         Ok(edges)
     }
 
-    /// One edge.
+    /// Returns one edge.
     pub fn relation(&self, relation: &RelationRef) -> Result<Option<LineageEdge>> {
         let versions = self.view.versions_of(RELATIONS, relation.as_str().as_bytes())?;
-        match self.standing(RELATIONS.name, versions)? {
+        match self.effective(RELATIONS.name, versions)? {
             None => Ok(None),
             Some((Captured { fact: Fact::Object(Object::Relation(edge)), .. }, _)) => {
                 Ok(Some(edge.into_inner()))
             }
-            Some(_) => Err(self.broken_row(RELATIONS.name)),
+            Some(_) => Err(self.malformed_row(RELATIONS.name)),
         }
     }
 }

@@ -1,30 +1,44 @@
-//! Floor 3: typed writes and reads. What goes in is a fact, what comes out is a row; bytes stay below.
+//! Floor 3: typed writes and reads. Facts go in and rows come out; bytes stay below.
 //!
-//! [`Journal`] appends facts and bodies. [`Store`] answers from one consistent [`StoreView`]; each file beside
-//! this one adds the reads of one plane to it. Every view carries [`Note`]s on what it lacks.
+//! [`Journal`] appends facts and bodies. [`Store`] answers questions about one consistent [`StoreView`], whose [`Note`]s
+//! tell which entries are missing.
 //!
 //! Stability: Advanced.
 
 pub mod artifacts;
+mod assembly;
+pub mod attributes;
+mod duplicates;
 pub mod error;
-pub mod interchange;
+mod find;
+pub mod imports;
 pub mod journal;
 pub mod lineage;
+mod log_records;
 pub mod metadata;
 pub mod note;
 pub mod objects;
+pub mod record_ref;
 pub mod records;
+pub mod rows;
 pub mod series;
-pub mod view;
 
+pub mod view;
+pub mod workspace;
+
+pub use crate::contract::Severity;
 pub use crate::engine::chain::Head;
 pub use crate::engine::entry::{Position, Stamp};
 pub use crate::engine::log::Durability;
+pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
 pub use artifacts::ArtifactRow;
+pub use attributes::Attributes;
 pub use error::{Error, Result};
 pub use journal::{Journal, Receipt};
-pub use metadata::{Attributes, EnvironmentRow, ProjectRow, RunRow, StageRow};
-pub use note::{Note, Severity};
+pub(crate) use log_records::LogRecord;
+pub use note::Note;
 pub use records::RecordRow;
+pub use rows::{EnvironmentRow, ProjectRow, RunRow, StageRow};
 pub use series::{SeriesPoint, SeriesRow};
-pub use view::{Store, StoreView};
+pub use view::StoreView;
+pub use workspace::Store;

@@ -1,49 +1,31 @@
-//! Notes: what an answer lacks, or what was done to get it. No answer silently gives less than it should.
+//! Notes on answers: missing entries, and work that was done to answer. No answer is silently incomplete.
 
+use crate::contract::Severity;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
-
-/// How grave a note or finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Something is doubtful or incomplete.
-    Warning,
-    /// Something is wrong or lost.
-    Error,
-}
-
-impl Severity {
-    /// The stable lower-case name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        }
-    }
-}
 
 /// A note on an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Note {
-    /// How grave.
+    /// The severity.
     pub severity: Severity,
     /// A stable code.
     pub code: &'static str,
-    /// In words.
+    /// The message.
     pub message: String,
-    /// The particulars, by name.
+    /// Further values by name.
     pub details: Vec<(&'static str, String)>,
 }
 
 impl Note {
-    /// A note with a code and words.
+    /// Creates a note without details.
+    #[must_use]
     pub fn new(severity: Severity, code: &'static str, message: impl Into<String>) -> Note {
         Note { severity, code, message: message.into(), details: Vec::new() }
     }
 
-    /// The same, with a particular.
+    /// Adds a detail.
+    #[must_use]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Note {
         self.details.push((name, value.to_string()));
         self
@@ -64,19 +46,19 @@ impl From<&EngineNote> for Note {
                     RebuildReason::Divided(_) => "divided",
                 };
                 let (why, severity) = match reason {
-                    RebuildReason::Absent => ("there were none".to_owned(), Severity::Info),
-                    RebuildReason::Asked => ("as asked".to_owned(), Severity::Info),
+                    RebuildReason::Absent => ("there were no tables".to_owned(), Severity::Info),
+                    RebuildReason::Asked => ("as requested".to_owned(), Severity::Info),
                     RebuildReason::Version => {
-                        ("another version made the old ones".to_owned(), Severity::Info)
+                        ("another version of contexta made the old tables".to_owned(), Severity::Info)
                     }
                     RebuildReason::Damaged(what) => {
-                        (format!("the old ones were damaged: {what}"), Severity::Warning)
+                        (format!("the old tables were damaged: {what}"), Severity::Warning)
                     }
                     RebuildReason::Unreadable(what) => {
-                        (format!("the old ones could not be read: {what}"), Severity::Warning)
+                        (format!("the old tables could not be read: {what}"), Severity::Warning)
                     }
                     RebuildReason::History(stream) => {
-                        (format!("the log changed behind them, in stream {stream}"), Severity::Warning)
+                        (format!("stream {stream} of the log was changed"), Severity::Warning)
                     }
                     RebuildReason::Divided(stream) => {
                         let why = format!("a merge moved entries of stream {stream} to a derived stream");
@@ -101,7 +83,7 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::Unfinished { stream, after } => {
                 let message = format!(
-                    "stream {stream} ends in bytes that are no whole entry: an unknown number after {after} may be missing"
+                    "stream {stream} ends in an incomplete entry; an unknown number of entries after {after} may be missing"
                 );
                 Note::new(Severity::Warning, "log_unfinished", message)
                     .with("stream", stream)
@@ -121,13 +103,13 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::ClockAhead { stream, time } => {
                 let message = format!(
-                    "the clock of stream {stream} was far ahead of this machine's: its entries sort behind newer ones"
+                    "the clock of stream {stream} was far ahead of this machine's, so its entries sort after newer ones"
                 );
                 Note::new(Severity::Warning, "clock_ahead", message).with("stream", stream).with("time", time)
             }
             EngineNote::UnknownKind { kind, count } => {
                 let message = format!(
-                    "{count} entries of kind {} are not known to this version; they are kept",
+                    "{count} entries have kind {}, which this version does not know; they stay in the log",
                     kind.0
                 );
                 Note::new(Severity::Warning, "entry_unknown_kind", message)
@@ -136,7 +118,7 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::UnreadableEntry { position } => {
                 let message =
-                    format!("entry {position} is intact, but its content is not what its kind says");
+                    format!("entry {position} is intact, but its payload is not valid for its kind");
                 Note::new(Severity::Error, "entry_unreadable", message).with("position", position)
             }
             EngineNote::NotPublished { reason } => Note::new(

@@ -241,7 +241,7 @@ fn inner(frame: &[u8]) -> Vec<u8> {
 
 // ---- payloads
 
-/// Payloads of every kind, as `src/projections/entry.rs` defines them: kind and bytes.
+/// Payloads of every kind, as `src/projections/kind.rs` lists them: kind and bytes.
 const GOLDEN: &str = include_str!("../golden/payloads-v1.txt");
 
 fn pinned() -> impl Iterator<Item = (u16, Vec<u8>)> {

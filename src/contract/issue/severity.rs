@@ -1,23 +1,27 @@
-//! The severity of an issue.
+//! The severity of an issue, note or finding.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// The severity of an issue.
+/// The severity of an issue, note or finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// The value is usable, but an expected member is missing.
+    /// Information. Issues of validation do not have it.
+    Info,
+    /// The value is usable, or the answer complete enough to use, but something is missing or uncertain.
     Warning,
-    /// The value breaks a rule.
+    /// The value breaks a rule, or data is wrong or lost.
     Error,
 }
 
 impl Severity {
-    /// The text form.
+    /// Returns the stable lower-case name.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Severity::Info => "info",
             Severity::Warning => "warning",
             Severity::Error => "error",
         }
@@ -33,6 +37,7 @@ impl fmt::Display for Severity {
 impl FromStr for Severity {
     type Err = ContractError;
 
+    /// Reads the severity of an issue: `warning` or `error`.
     fn from_str(text: &str) -> Result<Severity> {
         match text {
             "warning" => Ok(Severity::Warning),

@@ -17,12 +17,17 @@ pub struct ValidationIssue {
 }
 
 impl ValidationIssue {
-    /// An issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank.
+    /// An issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank, or the
+    /// severity is `Info`.
     pub fn new(code: ErrorCode, path: &str, message: &str, severity: Severity) -> Result<ValidationIssue> {
         let normalized = |code, field: &str, text: &str| match trim(text) {
             "" => Err(ContractError::field(code, field, "must not be blank")),
             text => Ok(text.to_owned()),
         };
+        if severity == Severity::Info {
+            let message = "an issue has severity warning or error";
+            return Err(ContractError::field(ErrorCode::IssueSeverity, "severity", message));
+        }
         Ok(ValidationIssue {
             code,
             path: normalized(ErrorCode::IssuePath, "path", path)?,

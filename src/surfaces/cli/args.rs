@@ -1,8 +1,8 @@
 //! The arguments of every command.
 
-use crate::client::interchange_kinds;
 use crate::config::LoadedConfig;
 use crate::contract::Timestamp;
+use crate::interchange::jsonl;
 use crate::recovery::Head;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -153,7 +153,7 @@ pub(super) struct ExportJsonlArgs {
     #[arg(long, value_name = "RUN")]
     pub(super) run: Vec<String>,
     /// Export only lines of this kind, such as run or record. May be repeated
-    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(interchange_kinds()))]
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(jsonl::kinds()))]
     pub(super) kind: Vec<String>,
     /// Export only records of this family. May be repeated
     #[arg(long, value_name = "FAMILY", value_parser = ["event", "metric", "span", "degraded"])]

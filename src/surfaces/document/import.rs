@@ -1,6 +1,7 @@
 //! The document of an import.
 
-use crate::client::{ImportReport, interchange_kinds};
+use crate::client::ImportReport;
+use crate::interchange::jsonl;
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 
 /// Name of the kind of a line that has none.
@@ -8,7 +9,7 @@ const NO_KIND: &str = "?";
 
 /// Returns the counts of lines by kind, of bodies, and of warnings.
 pub(crate) fn import(report: &ImportReport) -> ReportDocument {
-    let kinds = interchange_kinds().chain([NO_KIND]).filter_map(|kind| Some((kind, report.kinds.get(kind)?)));
+    let kinds = jsonl::kinds().chain([NO_KIND]).filter_map(|kind| Some((kind, report.kinds.get(kind)?)));
     let rows = kinds.map(|(kind, n)| {
         vec![Cell::text(kind), Cell::Count(n.new), Cell::Count(n.unchanged), Cell::Count(n.refused)]
     });

@@ -1,4 +1,4 @@
-//! What an import could not take over as it was, said as a degraded record of the run it is lost from.
+//! Losses of an import: refused lines and missing or different bodies. Each becomes a degraded record of its run.
 
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
 use crate::contract::models::record::Degradation;
@@ -6,35 +6,42 @@ use crate::contract::{
     Fact, Members, Origin, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value,
 };
 use crate::engine::checksum::Digest;
-use crate::store::interchange::line::Rejection;
+use crate::interchange::jsonl::rejection::Rejection;
 
-/// Who says that something was lost.
+/// The producer of the records of losses.
 const PRODUCER: &str = "contexta.import";
-/// More than what the entry of a loss takes: its texts are bounded.
+/// Upper bound of the entry of a loss, whose texts are bounded.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
-/// Something that could not be taken over as it was.
+/// Something that could not be imported unchanged.
 #[derive(Debug)]
 pub(super) struct Loss {
+    /// The run whose record it becomes.
     pub(super) run: RunRef,
-    /// Whether it is said also where nobody knows of the run.
+    /// `true` if it is recorded even if the workspace does not know the run.
     pub(super) always: bool,
+    /// The issue key.
     pub(super) key: &'static str,
+    /// The severity.
     pub(super) severity: DegradedSeverity,
+    /// The summary.
     pub(super) summary: String,
+    /// The object it is about.
     pub(super) subject: Option<StableRef>,
+    /// Further values by name.
     pub(super) attributes: Members,
-    /// What tells this loss from others of the run.
+    /// Text that distinguishes this loss from other losses of the run.
     pub(super) identity: String,
 }
 
 impl Loss {
-    /// Its ref follows from what was lost: lost again, it is one.
+    /// Returns the ref of its record. It depends on the loss alone, so a repeated loss is one record.
     pub(super) fn record_ref(&self) -> crate::contract::Result<RecordRef> {
         let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
         RecordRef::under(&self.run, &format!("import-{}", digest.get(..16).unwrap_or_default()))
     }
 
+    /// Creates the fact of its record.
     pub(super) fn into_fact(self, at: Timestamp) -> crate::contract::Result<Fact> {
         let identity = Some((self.record_ref()?, at));
         let mut payload =
@@ -49,13 +56,13 @@ impl Loss {
     }
 }
 
-/// Whether a record says that an import lost something.
-pub(super) fn is_loss(fact: Option<&Fact>) -> bool {
-    matches!(fact, Some(Fact::Degraded(draft)) if draft.observation.producer_ref == PRODUCER)
+/// Returns `true` for the record of a loss.
+pub(super) fn is_loss(fact: &Fact) -> bool {
+    matches!(fact, Fact::Degraded(draft) if draft.observation.producer_ref == PRODUCER)
 }
 
-/// That a line was refused, for the run it speaks of.
-pub(super) fn lost_line(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
+/// Creates the loss of a refused line; `None` if the line does not name a run.
+pub(super) fn refused_line_loss(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
     let attributes = [
         ("line", Value::from(number)),
         ("code", rejection.code.into()),
@@ -67,7 +74,7 @@ pub(super) fn lost_line(number: u64, text: &[u8], rejection: &Rejection) -> Opti
         always: false,
         key: "import.line_refused",
         severity: DegradedSeverity::Error,
-        summary: format!("a line was not taken over: {}", rejection.message),
+        summary: format!("a line was not imported: {}", rejection.message),
         subject: None,
         attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
         identity: Digest::of(text).to_string(),

@@ -1,15 +1,17 @@
-//! The files of bodies beside the lines: found below one directory, never outside it.
+//! The files of bodies: found below one directory, never outside it, and stored by digest.
 
 use crate::contract::ArtifactManifest;
 use crate::engine::blob::BlobInfo;
 use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::interchange::error::Result;
+use crate::store::Journal;
 use std::io;
 use std::path::{Component, Path};
 
-/// The file of a body, and why it could not be read.
-pub(super) struct Source {
+/// The file of a body, with the error of the last read.
+struct Source {
     file: FileReader,
-    pub(super) failed: Option<io::Error>,
+    failed: Option<io::Error>,
 }
 
 impl io::Read for Source {
@@ -22,12 +24,8 @@ impl io::Read for Source {
     }
 }
 
-/// The file of a body: below the directory of bodies, links included.
-pub(super) fn find_body(
-    storage: &dyn Storage,
-    dir: Option<&Path>,
-    path: &str,
-) -> std::result::Result<Source, String> {
+/// Opens the file of a body. Links that lead out of the directory of bodies are refused.
+fn open_body(storage: &dyn Storage, dir: Option<&Path>, path: &str) -> std::result::Result<Source, String> {
     let Some(dir) = dir else {
         return Err("no directory with artifact bodies was given; pass `--bodies DIR`".into());
     };
@@ -49,11 +47,30 @@ pub(super) fn find_body(
     Ok(Source { file: FileReader::new(file), failed: None })
 }
 
-/// How a body differs from what its manifest says of it.
-pub(super) fn differs(manifest: &ArtifactManifest, body: &BlobInfo) -> Option<String> {
+/// Stores the file of a body. Inner error: the reason why the file could not be found or read. Outer error: the workspace
+/// cannot be written.
+pub(super) fn store_body(
+    journal: &Journal,
+    dir: Option<&Path>,
+    path: &str,
+) -> Result<std::result::Result<BlobInfo, String>> {
+    let mut source = match open_body(&**journal.storage(), dir, path) {
+        Ok(source) => source,
+        Err(reason) => return Ok(Err(format!("found: {reason}"))),
+    };
+    match (journal.blobs().ingest(&mut source), source.failed.take()) {
+        (Ok(body), _) => Ok(Ok(body)),
+        // The file could not be read. The workspace is not at fault.
+        (Err(_), Some(reason)) => Ok(Err(format!("read: {reason}"))),
+        (Err(e), None) => Err(e.into()),
+    }
+}
+
+/// Returns the difference between a body and its manifest; `None` if there is none.
+pub(super) fn difference(manifest: &ArtifactManifest, body: &BlobInfo) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
-        return Some(format!("{} bytes, not {size}", body.size));
+        return Some(format!("it has {} bytes, not {size}", body.size));
     }
     let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
-    claimed.map(|_| "its SHA-256 is another".to_owned())
+    claimed.map(|_| "its SHA-256 differs".to_owned())
 }

@@ -1,30 +1,31 @@
-//! One line of interchange: read strictly, with the reason where it is refused.
+//! One line of interchange, read strictly.
 
 use crate::contract::error::bounded;
 use crate::contract::json::read::parse;
 use crate::contract::model::Members;
 use crate::contract::validate::check_value;
 use crate::contract::{
-    AnyRecord, ArtifactManifest, Canonical, ContractError, ErrorCode, ExtensionRegistry, Object, ObjectKind,
-    RecordType, RunRef, StableRef, Valid, ValidationReport, Value,
+    AnyRecord, ArtifactManifest, Canonical, ErrorCode, ExtensionRegistry, Object, ObjectKind, RecordType,
+    RunRef, StableRef, Valid, ValidationReport, Value,
 };
+use crate::interchange::jsonl::rejection::Rejection;
 
-/// The word for an artifact's line.
+/// The kind of the lines of artifacts.
 pub const ARTIFACT: &str = "artifact";
-/// The word for a record's line.
+/// The kind of the lines of records.
 pub const RECORD: &str = "record";
 
-/// All words for kinds, in the order in which lines of them are written.
+/// Returns all kinds of lines, in the order in which an export writes them.
 pub fn kinds() -> impl Iterator<Item = &'static str> {
     ObjectKind::ALL.iter().map(|kind| kind.as_str()).chain([ARTIFACT, RECORD])
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LineContent {
-    /// A thing.
+    /// An object of the contract.
     Object(Object),
-    /// An artifact, and the file of its body beside the lines.
+    /// The manifest of an artifact, and the path of the file of its body.
     Artifact(Box<Valid<ArtifactManifest>>, Option<String>),
     /// A record.
     Record(AnyRecord),
@@ -33,59 +34,14 @@ pub enum LineContent {
 /// A line that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    /// What it says.
+    /// The content.
     pub content: LineContent,
-    /// What is usable about it but not as it should be.
+    /// Deviations that do not prevent the import.
     pub warnings: Vec<ErrorCode>,
 }
 
-/// Why a line was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// A stable code: of the contract, or one of this module's that begin with `import_`.
-    pub code: &'static str,
-    /// Where in the line: `$.object.payload.value`.
-    pub path: String,
-    /// In words.
-    pub message: String,
-    /// The run it speaks of, if that much can be read.
-    pub run: Option<RunRef>,
-    /// The word for its kind, if that much can be read.
-    pub kind: Option<String>,
-}
-
-impl Rejection {
-    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Rejection {
-        Rejection { code, path: "$".into(), message: bounded(message.into()), run: None, kind: None }
-    }
-
-    fn of_contract(e: &ContractError) -> Rejection {
-        Rejection::new(e.code.as_str(), e.message.clone())
-    }
-
-    /// The first error of a report, and how many more there are.
-    fn of_report(report: &ValidationReport, prefix: &str) -> Rejection {
-        let mut errors = report.errors();
-        let Some(first) = errors.next() else {
-            return Rejection::new(ErrorCode::ValidationFailed.as_str(), "the object is not valid");
-        };
-        let more = match errors.count() {
-            0 => String::new(),
-            n => format!(" (and {n} more)"),
-        };
-        Rejection {
-            path: first.path().replacen('$', prefix, 1),
-            ..Rejection::new(first.code().as_str(), format!("{}{more}", first.message()))
-        }
-    }
-
-    fn of_kind(self, kind: &str, object: &Value) -> Rejection {
-        Rejection { run: run_in(kind, object), kind: Some(bounded(kind.to_owned())), ..self }
-    }
-}
-
 impl Line {
-    /// Reads a line.
+    /// Reads a line, and checks extensions if there is a registry.
     pub fn parse(
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
@@ -100,14 +56,15 @@ impl Line {
         let invalid = |message: String| Rejection::new("import_invalid_line", message);
         let mut members = match parse(text).map_err(|e| Rejection::of_contract(&e))? {
             Value::Map(members) => members,
-            other => return Err(invalid(format!("{} where an object must stand", other.type_name()))),
+            other => return Err(invalid(format!("the line is {}, not a JSON object", other.type_name()))),
         };
         let kind = match members.remove("kind") {
             Some(Value::Text(kind)) => kind,
-            _ => return Err(invalid("no kind says what the line is".into())),
+            _ => return Err(invalid("the member kind is missing or is not a text".into())),
         };
         let Some(object) = members.remove("object") else {
-            return Err(invalid("there is no object".into()).of_kind(&kind, &Value::Null));
+            let missing = invalid("the member object is missing".into());
+            return Err(Rejection { kind: Some(bounded(kind)), ..missing });
         };
         let run = run_in(&kind, &object);
         let named = |r: Rejection| Rejection { run, kind: Some(bounded(kind.clone())), ..r };
@@ -125,7 +82,7 @@ impl Line {
             None | Some(Value::Null) => None,
             Some(Value::Text(path)) => Some(path),
             Some(other) => {
-                let message = format!("{} where the path of a body must stand", other.type_name());
+                let message = format!("body is {}, not a path", other.type_name());
                 return Err(Rejection {
                     path: "$.body".into(),
                     ..Rejection::new("import_invalid_line", message)
@@ -150,7 +107,7 @@ impl Line {
             }
             _ => {
                 let known: Vec<&str> = kinds().collect();
-                let message = format!("{kind:?} is not a kind: {}", known.join(", "));
+                let message = format!("{kind:?} is not a kind of line; the kinds are {}", known.join(", "));
                 return Err(Rejection {
                     path: "$.kind".into(),
                     ..Rejection::new("import_unknown_kind", message)
@@ -166,12 +123,12 @@ impl Line {
 
 type Checked = (Option<AnyRecord>, ValidationReport);
 
-/// A record says itself of which family it is.
+/// Checks a record. Its own envelope names its family.
 fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
     let Some(family) = family else {
-        let message = "no record_type says of which family the record is";
+        let message = "the record_type of the envelope is missing";
         return Err(at(Rejection::new(ErrorCode::MissingField.as_str(), message)));
     };
     let family = family.parse::<RecordType>().map_err(|e| at(Rejection::of_contract(&e)))?;
@@ -189,7 +146,7 @@ fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<C
     })
 }
 
-/// The run that a refused object speaks of.
+/// Returns the run that a refused object names.
 fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
     let holder = if kind == RECORD { object.get("envelope")? } else { object };
     if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {
@@ -200,7 +157,8 @@ fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
 }
 
 impl LineContent {
-    /// The word for its kind.
+    /// Returns the kind of the line.
+    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             LineContent::Object(object) => object.kind().as_str(),
@@ -209,7 +167,8 @@ impl LineContent {
         }
     }
 
-    /// The ref of what it speaks of.
+    /// Returns the ref of the object, artifact or record.
+    #[must_use]
     pub fn own_ref(&self) -> StableRef {
         match self {
             LineContent::Object(object) => object.own_ref().clone(),
@@ -218,7 +177,8 @@ impl LineContent {
         }
     }
 
-    /// The line's value.
+    /// Returns the whole line as a JSON value.
+    #[must_use]
     pub fn to_value(&self) -> Value {
         let (object, body) = match self {
             LineContent::Object(object) => (object.to_value(), None),
@@ -238,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_line_says_where_and_why() {
+    fn refused_line_has_code_and_path() {
         for (text, code, path) in [
             ("", "deserialize_blank_input", "$"),
             ("{", "deserialize_invalid_json", "$"),
@@ -272,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_run_of_a_refused_line_is_found_where_it_is_named() {
+    fn rejection_names_the_run_of_the_line() {
         let run = |text: &str| refused(text).run.map(|r| r.to_string());
         assert_eq!(run(r#"{"kind":"stage","object":{"run_ref":"run:p.r"}}"#).as_deref(), Some("run:p.r"));
         let record = r#"{"kind":"record","object":{"envelope":{"run_ref":"run:p.r"}}}"#;

@@ -1,39 +1,42 @@
-//! What an import did: counts by kind, what was refused, and where it is kept.
+//! The report of an import: counts by kind, refused lines, and bodies that are missing or differ.
 
 use crate::contract::ArtifactRef;
-use crate::store::interchange::line::Rejection;
-use crate::store::note::Note;
+use crate::interchange::jsonl::rejection::Rejection;
+use crate::store::Note;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// What became of the lines of one kind.
+/// Counts of the lines of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KindCounts {
-    /// Said for the first time here.
+    /// Lines that were imported.
     pub new: u64,
-    /// Here already.
+    /// Lines whose content the workspace had already.
     pub unchanged: u64,
-    /// Refused.
+    /// Lines that were refused.
     pub refused: u64,
 }
 
 /// A line that was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RefusedLine {
-    /// Its number, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
-    /// Why.
+    /// The reason.
     pub rejection: Rejection,
 }
 
-/// A body that is missing, or is not what its manifest records.
+/// A body that is missing or differs from its manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BodyFinding {
-    /// Number of the artifact's line, from 1.
+    /// The number of the artifact's line, from 1.
     pub line: u64,
     /// The artifact.
     pub artifact_ref: ArtifactRef,
-    /// The file of the body, as the line names it.
+    /// The path of the file of the body in the line.
     pub body: String,
     /// `import.body_missing` or `import.body_differs`.
     pub code: &'static str,
@@ -41,41 +44,43 @@ pub struct BodyFinding {
     pub message: String,
 }
 
-/// What an import did.
+/// The result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ImportReport {
-    /// The import's id, if anything was new.
+    /// The id of the import; `None` if nothing was imported.
     pub import: Option<String>,
-    /// What was read.
+    /// The name of the source.
     pub source: String,
-    /// Lines with something in them.
+    /// The number of lines that are not blank.
     pub lines: u64,
-    /// What became of them, by kind; those whose kind cannot be read stand under `?`.
+    /// Counts by kind. Lines whose kind cannot be read have the kind `?`.
     pub kinds: BTreeMap<String, KindCounts>,
-    /// Bodies that were stored.
+    /// The number of bodies that were stored.
     pub bodies_stored: u64,
-    /// Bodies that a line names and that could not be found or read.
+    /// The number of bodies that a line names and that could not be found or read.
     pub bodies_missing: u64,
-    /// Bodies of another size or hash than their manifests say.
+    /// The number of bodies whose size or hash differs from their manifests.
     pub bodies_differing: u64,
     /// The first bodies that are missing or differ.
     pub bodies: Vec<BodyFinding>,
-    /// What is usable but not as it should be: code and how often.
+    /// The number of deviations that did not prevent the import, by code.
     pub warnings: BTreeMap<&'static str, u64>,
     /// The first refused lines.
     pub refused: Vec<RefusedLine>,
-    /// Where all refused lines are kept.
+    /// The file in which all refused lines are saved.
     pub quarantine: Option<PathBuf>,
-    /// Refused lines that are not kept there, or not whole: too long, or too many.
+    /// The number of refused lines that are not saved there, or not whole, because they are too long or too many.
     pub not_kept: u64,
-    /// Why the input ended before its end, if it did.
+    /// The reason why the input could not be read to its end.
     pub cut: Option<String>,
-    /// What stood in the way of knowing everything that is here already.
+    /// Notes about entries of the workspace that could not be read, so that lines may have been imported again.
     pub notes: Vec<Note>,
 }
 
 impl ImportReport {
-    /// `true`: every line and every body was imported or was here already.
+    /// Returns `true` if the workspace has every line and every body.
+    #[must_use]
     pub fn is_complete(&self) -> bool {
         self.total().refused == 0
             && self.bodies_missing == 0
@@ -83,7 +88,8 @@ impl ImportReport {
             && self.cut.is_none()
     }
 
-    /// The sum over all kinds.
+    /// Returns the sum over all kinds.
+    #[must_use]
     pub fn total(&self) -> KindCounts {
         self.kinds.values().fold(KindCounts::default(), |sum, k| KindCounts {
             new: sum.new + k.new,
@@ -92,6 +98,7 @@ impl ImportReport {
         })
     }
 
+    /// Returns the counts of a kind.
     pub(super) fn count(&mut self, kind: &str) -> &mut KindCounts {
         self.kinds.entry(kind.to_owned()).or_default()
     }

@@ -1,35 +1,35 @@
-//! Refused lines, kept aside: the lines as they were, ready to be mended and imported, and why each was refused.
+//! Files with the refused lines of an import: the unchanged lines, for correction and another import, and the reasons.
 //!
-//! The files are named by the digest of the lines: the same lines refused again are kept once.
+//! The names of the files contain the digest of the lines, so lines that are refused again are stored once.
 
 use crate::contract::Value;
 use crate::contract::json::write::canonical;
 use crate::engine::checksum::Digest;
 use crate::engine::error::Error;
 use crate::engine::storage::{File, OpenMode, Storage, publish, temporary_path, write_all_at};
-use crate::store::error::Result;
-use crate::store::interchange::line::Rejection;
+use crate::interchange::error::Result;
+use crate::interchange::jsonl::rejection::Rejection;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Most bytes of refused lines that one import keeps.
-const KEPT_BYTES_MAX: u64 = 256 << 20;
-/// Most bytes of one refused line: what can be a line at all.
-const LINE_KEPT_MAX: u64 = crate::contract::json::read::TEXT_BYTES_MAX as u64;
+/// The greatest number of bytes of refused lines that one import saves.
+const SAVED_BYTES_MAX: u64 = 256 << 20;
+/// The greatest number of bytes of one refused line that are saved.
+const SAVED_LINE_BYTES_MAX: u64 = crate::contract::json::read::TEXT_BYTES_MAX as u64;
 
-/// A file that grows at its end.
+/// A temporary file that is written from its beginning to its end.
 #[derive(Debug)]
-struct Growing {
+struct NewFile {
     path: PathBuf,
     file: Arc<dyn File>,
     len: u64,
 }
 
-impl Growing {
-    fn create(storage: &dyn Storage, dir: &Path, stem: &str) -> Result<Growing> {
+impl NewFile {
+    fn create(storage: &dyn Storage, dir: &Path, stem: &str) -> Result<NewFile> {
         let path = temporary_path(storage, dir, stem).map_err(|e| Error::io("name a file in", dir, e))?;
         let file = storage.open(&path, OpenMode::CreateNew).map_err(|e| Error::io("create", &path, e))?;
-        Ok(Growing { path, file, len: 0 })
+        Ok(NewFile { path, file, len: 0 })
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<()> {
@@ -44,57 +44,62 @@ impl Growing {
     }
 }
 
-/// Refused lines of one import.
+/// The refused lines of one import.
 #[derive(Debug)]
-pub(super) struct Rejects {
+pub(super) struct Quarantine {
     storage: Arc<dyn Storage>,
     dir: PathBuf,
-    lines: Growing,
-    reasons: Growing,
+    lines: NewFile,
+    reasons: NewFile,
     digest: blake3::Hasher,
-    /// Bytes of the line at hand that are kept, and whether some are not.
-    line: u64,
-    cut: bool,
-    not_kept: u64,
+    /// The number of saved bytes of the current line.
+    line_bytes: u64,
+    /// `true` if a part of the current line was not saved.
+    is_truncated: bool,
+    /// The number of lines that were not saved, or not whole.
+    incomplete: u64,
 }
 
-impl Rejects {
-    pub(super) fn create(storage: &Arc<dyn Storage>, dir: &Path) -> Result<Rejects> {
+impl Quarantine {
+    /// Creates temporary files in `dir`.
+    pub(super) fn create(storage: &Arc<dyn Storage>, dir: &Path) -> Result<Quarantine> {
         storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
-        Ok(Rejects {
+        Ok(Quarantine {
             storage: Arc::clone(storage),
             dir: dir.to_path_buf(),
-            lines: Growing::create(storage.as_ref(), dir, "import-lines")?,
-            reasons: Growing::create(storage.as_ref(), dir, "import-reasons")?,
+            lines: NewFile::create(storage.as_ref(), dir, "import-lines")?,
+            reasons: NewFile::create(storage.as_ref(), dir, "import-reasons")?,
             digest: blake3::Hasher::new(),
-            line: 0,
-            cut: false,
-            not_kept: 0,
+            line_bytes: 0,
+            is_truncated: false,
+            incomplete: 0,
         })
     }
 
-    /// Part of a refused line, or all of it. What is too much is not kept.
+    /// Saves a part of a refused line, as far as the limits allow.
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
-        let room = LINE_KEPT_MAX.saturating_sub(self.line).min(KEPT_BYTES_MAX.saturating_sub(self.lines.len));
-        let kept = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
-        self.cut |= kept.len() < bytes.len();
-        self.line += kept.len() as u64;
-        self.lines.push(kept)
+        let room = SAVED_LINE_BYTES_MAX
+            .saturating_sub(self.line_bytes)
+            .min(SAVED_BYTES_MAX.saturating_sub(self.lines.len));
+        let saved = bytes.get(..usize::try_from(room).unwrap_or(usize::MAX)).unwrap_or(bytes);
+        self.is_truncated |= saved.len() < bytes.len();
+        self.line_bytes += saved.len() as u64;
+        self.lines.push(saved)
     }
 
-    /// How many lines are not kept, or not whole.
-    pub(super) fn not_kept(&self) -> u64 {
-        self.not_kept
+    /// Returns the number of lines that were not saved, or not whole.
+    pub(super) fn incomplete(&self) -> u64 {
+        self.incomplete
     }
 
-    /// The end of a refused line, and why it was refused.
+    /// Ends a refused line, and saves the reason.
     pub(super) fn end_line(&mut self, number: u64, rejection: &Rejection) -> Result<()> {
         self.digest.update(b"\n");
         self.lines.push(b"\n")?;
-        self.not_kept += u64::from(self.cut);
-        (self.line, self.cut) = (0, false);
-        if self.reasons.len > KEPT_BYTES_MAX {
+        self.incomplete += u64::from(self.is_truncated);
+        (self.line_bytes, self.is_truncated) = (0, false);
+        if self.reasons.len > SAVED_BYTES_MAX {
             return Ok(());
         }
         let mut reason = canonical(&reason(number, rejection))?;
@@ -102,7 +107,7 @@ impl Rejects {
         self.reasons.push(reason.as_bytes())
     }
 
-    /// Gives both files their names, durably; that of the lines.
+    /// Gives both files their names durably. Returns the path of the lines.
     pub(super) fn finish(self) -> Result<PathBuf> {
         let digest = Digest(*self.digest.finalize().as_bytes()).to_string();
         let stem = digest.get(..16).unwrap_or_default();

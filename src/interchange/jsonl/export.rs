@@ -1,0 +1,258 @@
+//! Export of JSON lines: the effective state of every object, and every record, streamed.
+//!
+//! Objects come by kind and ref, so that an object precedes the objects that refer to it. Records come in the order in which
+//! they were appended to any stream. The report names objects that cannot be exported, such as a run whose start is lost.
+
+use crate::contract::json::write::canonical;
+use crate::contract::{ArtifactManifest, Object, ObjectKind, Value};
+use crate::engine::checksum::Digest;
+use crate::engine::error::Error as EngineError;
+use crate::engine::storage::read_full_at;
+use crate::engine::storage::replace::{FileReplacement, remove_stale};
+use crate::interchange::error::{Error, Result};
+use crate::interchange::jsonl::export_report::ExportReport;
+use crate::interchange::jsonl::filter::{ExportFilter, Selection};
+use crate::interchange::jsonl::line::{ARTIFACT, LineContent, RECORD};
+use crate::interchange::workspace::Workspace;
+use crate::store::{ArtifactRow, Journal, LogRecord, Note, Severity, StoreView};
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// The number of bytes copied at a time.
+const CHUNK: usize = 1 << 20;
+/// The number of entries between two calls of the progress function.
+const PROGRESS_ENTRIES: u64 = 4096;
+/// The beginning of the names of temporary files for bodies.
+const TEMPORARY_STEM: &str = "body";
+
+/// Options of an export.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// The part of the workspace that is exported.
+    pub filter: ExportFilter,
+    /// The directory that bodies are copied to; `None` to leave them out.
+    pub bodies: Option<ExportBodies>,
+}
+
+/// The directory that bodies are copied to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportBodies {
+    /// The directory.
+    pub dir: PathBuf,
+    /// Prefix of the file names in the lines: the path from the directory of the lines to `dir`, such as `artifacts/`.
+    pub prefix: String,
+}
+
+/// Exports JSON lines. Memory depends on the number of runs and streams, and not on that of other objects and of records.
+///
+/// `progress` is called with the number of entries of the log that were read. Errors: the workspace cannot be read, `out` or
+/// the bodies cannot be written, or [`Error::Interrupted`].
+pub fn export(
+    workspace: Workspace<'_>,
+    out: &mut dyn Write,
+    options: &ExportOptions,
+    progress: &dyn Fn(u64),
+) -> Result<ExportReport> {
+    let Workspace { store, journal } = workspace;
+    if let Some(bodies) = &options.bodies {
+        remove_stale(journal.storage().as_ref(), &bodies.dir, TEMPORARY_STEM);
+    }
+    let out = RefCell::new(out);
+    let is_started = Cell::new(false);
+    store.read(|view| {
+        // The store asks again after a rebuild, but lines that were written cannot be taken back.
+        if is_started.replace(true) {
+            return Err(Error::Interrupted);
+        }
+        let mut export = Export {
+            journal,
+            view,
+            selection: Selection::new(view, &options.filter)?,
+            bodies: options.bodies.as_ref(),
+            out: &mut **out.borrow_mut(),
+            report: ExportReport::default(),
+        };
+        export.objects()?;
+        export.artifacts()?;
+        export.records(progress)?;
+        export.out.flush().map_err(Error::Output)?;
+        for note in view.notes() {
+            export.report.note(note);
+        }
+        Ok(export.report)
+    })
+}
+
+/// An export in progress.
+struct Export<'a> {
+    journal: &'a Journal,
+    view: &'a StoreView<'a>,
+    selection: Selection<'a>,
+    bodies: Option<&'a ExportBodies>,
+    out: &'a mut dyn Write,
+    report: ExportReport,
+}
+
+impl Export<'_> {
+    fn line(&mut self, content: &LineContent) -> Result<()> {
+        self.write(content.kind(), &content.to_value())
+    }
+
+    fn write(&mut self, kind: &'static str, line: &Value) -> Result<()> {
+        let mut text = canonical(line)?;
+        text.push('\n');
+        self.out.write_all(text.as_bytes()).map_err(Error::Output)?;
+        *self.report.kinds.entry(kind).or_default() += 1;
+        Ok(())
+    }
+
+    fn objects(&mut self) -> Result<()> {
+        let view = self.view;
+        for kind in ObjectKind::ALL.iter().copied().filter(|kind| *kind != ObjectKind::Provenance) {
+            if self.selection.wants_kind(kind.as_str()) {
+                view.objects(kind, &format!("{}:", kind.ref_kind()), |item| {
+                    match item {
+                        Ok(object) if self.selection.wants_object(&object) => {
+                            self.line(&LineContent::Object(object))?;
+                        }
+                        Ok(_) => {}
+                        Err(note) => self.report.note(note),
+                    }
+                    Ok::<_, Error>(true)
+                })?;
+            }
+        }
+        self.runs_without_start()?;
+        if !self.selection.wants_kind(ObjectKind::Provenance.as_str()) {
+            return Ok(());
+        }
+        view.objects(ObjectKind::Provenance, "provenance:", |item| {
+            let wanted = match &item {
+                Ok(Object::Provenance(p)) if !self.selection.is_everything() => {
+                    view.relation(&p.relation_ref)?.is_some_and(|edge| self.selection.wants_edge(&edge))
+                }
+                _ => true,
+            };
+            match item {
+                Ok(object) if wanted => self.line(&LineContent::Object(object))?,
+                Ok(_) => {}
+                Err(note) => self.report.note(note),
+            }
+            Ok(true)
+        })
+    }
+
+    /// Notes the runs that have records and no attributes.
+    fn runs_without_start(&mut self) -> Result<()> {
+        if !self.selection.wants_kind(ObjectKind::Run.as_str()) {
+            return Ok(());
+        }
+        for run in self.view.runs_without_facts()? {
+            if self.selection.wants_run(&run) {
+                let message =
+                    format!("required attributes are missing of {run}: its start is not in the log");
+                self.report
+                    .note(Note::new(Severity::Warning, "object_incomplete", message).with("subject", &run));
+            }
+        }
+        Ok(())
+    }
+
+    fn artifacts(&mut self) -> Result<()> {
+        if !self.selection.wants_kind(ARTIFACT) {
+            return Ok(());
+        }
+        self.view.artifacts_each(b"artifact:", |row| {
+            if self.selection.wants_run(&row.manifest.run_ref) {
+                let body = self.body(&row)?;
+                let manifest = crate::contract::Valid::new(row.manifest)?;
+                self.line(&LineContent::Artifact(Box::new(manifest), body))?;
+            }
+            Ok(true)
+        })
+    }
+
+    /// Copies a body. Returns the path for the line of its artifact.
+    fn body(&mut self, row: &ArtifactRow) -> Result<Option<String>> {
+        let (Some(bodies), Some(digest)) = (self.bodies, &row.body) else { return Ok(None) };
+        let name = body_name(&row.manifest, digest);
+        if self.copy_body(digest, &bodies.dir, &name)? {
+            self.report.bodies += 1;
+            return Ok(Some(format!("{}{name}", bodies.prefix)));
+        }
+        self.report.bodies_missing += 1;
+        let own = &row.manifest.artifact_ref;
+        let message = format!("the body of {own} is missing or damaged");
+        self.report.note(Note::new(Severity::Error, "artifact_body_missing", message).with("artifact", own));
+        Ok(None)
+    }
+
+    /// Copies a body into a file. Returns `false` if the body is missing or does not have its digest.
+    fn copy_body(&self, digest: &Digest, dir: &Path, name: &str) -> Result<bool> {
+        let storage = self.journal.storage();
+        let blobs = self.journal.blobs();
+        let target = dir.join(name);
+        let source = match blobs.open(digest) {
+            Ok(source) => source,
+            Err(EngineError::BodyMissing { .. }) => return Ok(false),
+            Err(e) => return Err(e.into()),
+        };
+        let fail = |action, path: &Path, e| EngineError::io(action, path, e);
+        storage.create_dir_all(dir).map_err(|e| fail("create", dir, e))?;
+        let mut copy = FileReplacement::in_dir(storage, dir, name, TEMPORARY_STEM)
+            .map_err(|e| fail("create", &target, e))?;
+        let mut hasher = blake3::Hasher::new();
+        let mut buffer = vec![0u8; CHUNK];
+        let mut at = 0u64;
+        loop {
+            let got = read_full_at(source.as_ref(), at, &mut buffer)
+                .map_err(|e| fail("read", &blobs.path(digest), e))?;
+            let part = buffer.get(..got).unwrap_or_default();
+            if part.is_empty() {
+                break;
+            }
+            hasher.update(part);
+            copy.write_all(part).map_err(|e| fail("write", &target, e))?;
+            at += got as u64;
+        }
+        let same = Digest(*hasher.finalize().as_bytes()) == *digest;
+        if same {
+            copy.publish().map_err(|e| fail("publish", &target, e))?;
+        }
+        Ok(same)
+    }
+
+    fn records(&mut self, progress: &dyn Fn(u64)) -> Result<()> {
+        if !self.selection.wants_kind(RECORD) {
+            return Ok(());
+        }
+        let mut entries = 0u64;
+        for item in self.view.log_records()? {
+            let item = item?;
+            entries += 1;
+            if entries.is_multiple_of(PROGRESS_ENTRIES) {
+                progress(entries);
+            }
+            if let Some(LogRecord { record, stamp, is_imported }) = item
+                && self.selection.wants_record(&record)
+                && (!is_imported || self.view.is_effective(&record.envelope().record_ref, stamp)?)
+            {
+                self.line(&LineContent::Record(record))?;
+            }
+        }
+        progress(entries);
+        Ok(())
+    }
+}
+
+/// Returns the file name for a body: a part of its digest, which makes it unique, and the name in its manifest.
+fn body_name(manifest: &ArtifactManifest, digest: &Digest) -> String {
+    const NAME_LEN_MAX: usize = 80;
+    let named = manifest.attributes.get("file_name").and_then(Value::as_str);
+    let name = named.or_else(|| manifest.location_ref.rsplit(['/', '\\']).next()).unwrap_or_default();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') { c } else { '-' };
+    let name: String = name.chars().map(plain).take(NAME_LEN_MAX).collect();
+    let digest = digest.to_string();
+    format!("{}-{name}", digest.get(..16).unwrap_or_default()).trim_end_matches(['-', '.']).to_owned()
+}

@@ -1,0 +1,100 @@
+//! The part of a workspace that is exported.
+
+use crate::contract::{AnyRecord, LineageEdge, Object, RecordType, RunRef, StableRef, Timestamp};
+use crate::interchange::error::Result;
+use crate::store::StoreView;
+use std::collections::BTreeSet;
+
+/// The part of a workspace that is exported. The default is everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExportFilter {
+    /// Exports this project only, given by ref or name.
+    pub project: Option<String>,
+    /// Exports these runs only, given by ref, id or name, and their projects.
+    pub runs: Vec<String>,
+    /// Exports lines of these kinds only (`run`, `record`, ...).
+    pub kinds: Vec<String>,
+    /// Exports records of these families only.
+    pub record_types: Vec<RecordType>,
+    /// Exports records observed at or after this time only.
+    pub since: Option<Timestamp>,
+    /// Exports records observed before this time only.
+    pub until: Option<Timestamp>,
+}
+
+/// An [`ExportFilter`] whose project and runs are looked up.
+pub(super) struct Selection<'a> {
+    filter: &'a ExportFilter,
+    project: Option<StableRef>,
+    runs: BTreeSet<RunRef>,
+}
+
+impl<'a> Selection<'a> {
+    /// Looks up the project and the runs of a filter.
+    pub(super) fn new(view: &StoreView<'_>, filter: &'a ExportFilter) -> Result<Selection<'a>> {
+        let project = filter.project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
+        let runs = filter.runs.iter().map(|asked| Ok(view.find_run(asked)?.run_ref));
+        Ok(Selection { filter, project: project.map(StableRef::from), runs: runs.collect::<Result<_>>()? })
+    }
+
+    /// Returns `true` if lines of this kind are exported.
+    pub(super) fn wants_kind(&self, kind: &str) -> bool {
+        self.filter.kinds.is_empty() || self.filter.kinds.iter().any(|wanted| wanted == kind)
+    }
+
+    /// Returns `true` if this run is exported.
+    pub(super) fn wants_run(&self, run: &RunRef) -> bool {
+        (self.runs.is_empty() || self.runs.contains(run))
+            && self.project.as_ref().is_none_or(|project| in_project(run, project))
+    }
+
+    /// Returns `true` if the object with this ref is exported. Of refs outside any run, the projects of the runs are.
+    fn wants_ref(&self, any: &StableRef) -> bool {
+        match any.run() {
+            Some(run) => self.wants_run(&run),
+            None => {
+                self.project.as_ref().is_none_or(|project| in_project(any, project))
+                    && (self.runs.is_empty()
+                        || any.kind() == "project" && self.runs.iter().any(|run| in_project(run, any)))
+            }
+        }
+    }
+
+    /// Returns `true` if neither projects nor runs are filtered.
+    pub(super) fn is_everything(&self) -> bool {
+        self.runs.is_empty() && self.project.is_none()
+    }
+
+    /// Returns `true` if this object is exported.
+    pub(super) fn wants_object(&self, object: &Object) -> bool {
+        match object {
+            Object::Deployment(deployment) => match &deployment.run_ref {
+                Some(run) => self.wants_run(run),
+                None => self.runs.is_empty() && self.wants_ref(&deployment.project_ref),
+            },
+            Object::Relation(edge) => self.wants_edge(edge),
+            Object::Provenance(_) => true,
+            object => self.wants_ref(object.own_ref()),
+        }
+    }
+
+    /// Returns `true` if an edge is exported: one of its ends is. Its own ref does not matter.
+    pub(super) fn wants_edge(&self, edge: &LineageEdge) -> bool {
+        self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
+    }
+
+    /// Returns `true` if this record is exported.
+    pub(super) fn wants_record(&self, record: &AnyRecord) -> bool {
+        let observation = &record.envelope().observation;
+        self.wants_run(&observation.run_ref)
+            && (self.filter.record_types.is_empty()
+                || self.filter.record_types.contains(&record.record_type()))
+            && self.filter.since.is_none_or(|since| observation.observed_at >= since)
+            && self.filter.until.is_none_or(|until| observation.observed_at < until)
+    }
+}
+
+/// Returns `true` if the first component of a ref is the project's.
+fn in_project(any: &StableRef, project: &StableRef) -> bool {
+    any.components().next() == project.components().next()
+}

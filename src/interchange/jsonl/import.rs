@@ -1,0 +1,587 @@
+//! Import of JSON lines: streamed, with each line checked on its own, so that an invalid line affects no other line.
+//!
+//! An import is a union. Content that the workspace already has, captured or imported, stays as it is, so importing the
+//! same lines again changes nothing and completes an import that was killed. A later import replaces the facts of earlier
+//! imports about an object. No import replaces captured facts. The entry of each imported fact contains its origin (import
+//! and line). Losses become degraded records of the run that they belong to.
+
+use crate::contract::error::bounded;
+use crate::contract::fact::{Import, ImportOrigin};
+use crate::contract::models::payload::DegradedSeverity;
+use crate::contract::{ArtifactManifest, ExtensionRegistry, Fact, RecordRef, Timestamp, Valid, Value};
+use crate::engine::checksum::{Digest, hex};
+use crate::engine::codec::PAYLOAD_BYTES_MAX;
+use crate::engine::parallel;
+use crate::interchange::error::{Error, Result};
+use crate::interchange::jsonl::bodies::{difference, store_body};
+use crate::interchange::jsonl::candidate::{Candidate, Item};
+use crate::interchange::jsonl::existing::{Existing, existing};
+use crate::interchange::jsonl::input::{LINE_BYTES_MAX, Lines, NextLine, is_blank, without_bom};
+use crate::interchange::jsonl::line::{Line, kinds};
+use crate::interchange::jsonl::loss::{LOSS_BYTES_MAX, Loss, refused_line_loss};
+use crate::interchange::jsonl::quarantine::Quarantine;
+use crate::interchange::jsonl::rejection::Rejection;
+use crate::interchange::jsonl::report::{BodyFinding, ImportReport, RefusedLine};
+use crate::interchange::jsonl::round::Round;
+use crate::interchange::workspace::Workspace;
+use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView};
+use std::io::{self, BufRead};
+use std::path::PathBuf;
+
+/// The greatest number of lines in a round.
+const ROUND_LINES: usize = 4096;
+/// The number of bytes of lines from which on a round is complete.
+const ROUND_BYTES: usize = 4 << 20;
+/// The kind of lines whose kind cannot be read.
+const UNKNOWN_KIND: &str = "?";
+/// The approximate length of a small entry.
+const SMALL_ENTRY_BYTES: usize = 256;
+/// The greatest length of a stamp in a payload.
+const STAMP_BYTES_MAX: usize = 40;
+/// The greatest number of losses that wait for their runs.
+const DEFERRED_LOSSES_MAX: usize = 4096;
+/// The greatest number of refused lines, and of bodies, in a report.
+const REPORTED_MAX: usize = 100;
+/// The code of a body that cannot be found or read.
+const BODY_MISSING: &str = "import.body_missing";
+/// The code of a body whose size or hash differs from its manifest.
+const BODY_DIFFERS: &str = "import.body_differs";
+
+/// Options of an import.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The name of the source: a file name, or `-`.
+    pub source: String,
+    /// The directory of the bodies; `None` if there is none.
+    pub bodies: Option<PathBuf>,
+    /// Stops at the first line that is refused. The lines before it stay imported.
+    pub strict: bool,
+    /// The registry to check extensions with.
+    pub registry: Option<ExtensionRegistry>,
+    /// The directory for refused lines.
+    pub quarantine: PathBuf,
+}
+
+/// A line that was read, and the candidate for the import or the reason for its refusal.
+struct ParsedLine {
+    number: u64,
+    text: Vec<u8>,
+    parsed: std::result::Result<Candidate, Box<Rejection>>,
+}
+
+/// Imports JSON lines, in memory that does not depend on their number. The imported facts are on disk afterwards.
+///
+/// `progress` is called with the number of lines read. Errors: the workspace cannot be read or written, or, with
+/// [`ImportOptions::strict`], a line was refused. Lines before the error stay imported, and a repeated import continues.
+pub fn import(
+    workspace: Workspace<'_>,
+    input: &mut dyn BufRead,
+    options: &ImportOptions,
+    progress: &dyn Fn(u64),
+) -> Result<ImportReport> {
+    let started_at = Timestamp::from_nanos(workspace.journal.storage().now());
+    let report = ImportReport { source: options.source.clone(), ..ImportReport::default() };
+    let mut importer = Importer {
+        workspace,
+        options,
+        started_at,
+        import: None,
+        report,
+        quarantine: None,
+        deferred: Vec::new(),
+    };
+    let done = importer.run(&mut Lines::new(input), progress);
+    // Refused lines of standard input exist nowhere else, so they are saved after any error.
+    let saved = importer.save_refused_lines();
+    // Facts that were appended before an error stay, so they are made durable too.
+    let synced = workspace.journal.sync();
+    match done {
+        Err(Error::Refused { line, code, message, .. }) => {
+            saved?;
+            synced?;
+            let saved = importer.report.quarantine;
+            return Err(Error::Refused { line, code, message, saved });
+        }
+        done => done?,
+    }
+    saved?;
+    synced?;
+    Ok(importer.report)
+}
+
+struct Importer<'a> {
+    workspace: Workspace<'a>,
+    options: &'a ImportOptions,
+    started_at: Timestamp,
+    import: Option<[u8; 16]>,
+    report: ImportReport,
+    quarantine: Option<Quarantine>,
+    /// Losses of runs that the workspace does not know yet.
+    deferred: Vec<Loss>,
+}
+
+/// Lines that are checked together.
+struct Batch {
+    lines: Vec<(u64, Vec<u8>)>,
+    /// The beginning of a line behind them that is too long.
+    too_long: Option<Vec<u8>>,
+    /// `true` at the end of the input.
+    is_last: bool,
+}
+
+impl Importer<'_> {
+    fn run(&mut self, input: &mut Lines<'_>, progress: &dyn Fn(u64)) -> Result<()> {
+        loop {
+            let Batch { lines, too_long, mut is_last } = self.read_batch(input);
+            // The lines before a line that is too long are imported before its rest is read.
+            self.import_round(lines)?;
+            if let Some(begin) = too_long {
+                is_last |= !self.refuse_too_long(input, &begin)?;
+            }
+            progress(input.number());
+            if is_last {
+                return self.append_deferred_losses();
+            }
+        }
+    }
+
+    fn read_batch(&mut self, input: &mut Lines<'_>) -> Batch {
+        let mut batch = Batch { lines: Vec::new(), too_long: None, is_last: false };
+        let mut bytes = 0;
+        while !batch.is_last
+            && batch.too_long.is_none()
+            && batch.lines.len() < ROUND_LINES
+            && bytes < ROUND_BYTES
+        {
+            match input.next_line() {
+                Ok(NextLine::Line(text)) if is_blank(without_bom(input.number(), &text)) => {}
+                Ok(NextLine::Line(text)) => {
+                    bytes += text.len();
+                    batch.lines.push((input.number(), text));
+                }
+                Ok(NextLine::TooLong(begin)) => batch.too_long = Some(begin),
+                Ok(NextLine::End) => batch.is_last = true,
+                Err(e) => {
+                    self.report_cut(input.number(), &e);
+                    batch.is_last = true;
+                }
+            }
+        }
+        batch
+    }
+
+    /// Reports that the input cannot be read further. The lines before are imported.
+    fn report_cut(&mut self, number: u64, e: &io::Error) {
+        self.report.cut = Some(format!("in line {number}: {e}"));
+    }
+
+    /// Saves a line that is too long while it is read to its end. Returns `false` if the input ends within it.
+    fn refuse_too_long(&mut self, input: &mut Lines<'_>, begin: &[u8]) -> Result<bool> {
+        self.quarantine()?.push_bytes(begin)?;
+        let number = input.number();
+        loop {
+            match input.rest_part() {
+                Ok((part, is_end)) => {
+                    self.quarantine()?.push_bytes(&part)?;
+                    if is_end {
+                        let message = format!("the line is longer than {LINE_BYTES_MAX} bytes");
+                        self.finish_refused(number, Rejection::new("import_line_too_long", message))?;
+                        return Ok(true);
+                    }
+                }
+                Err(e) => {
+                    self.report_cut(number, &e);
+                    let rejection = Rejection::new("import_input_cut", "the input ends within the line");
+                    self.finish_refused(number, rejection)?;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    fn quarantine(&mut self) -> Result<&mut Quarantine> {
+        let quarantine = match self.quarantine.take() {
+            Some(quarantine) => quarantine,
+            None => Quarantine::create(self.workspace.journal.storage(), &self.options.quarantine)?,
+        };
+        Ok(self.quarantine.insert(quarantine))
+    }
+
+    fn save_refused_lines(&mut self) -> Result<()> {
+        if let Some(quarantine) = self.quarantine.take() {
+            self.report.not_kept = quarantine.incomplete();
+            self.report.quarantine = Some(quarantine.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Refuses a line whose bytes are already in the quarantine.
+    fn finish_refused(&mut self, number: u64, rejection: Rejection) -> Result<()> {
+        self.quarantine()?.end_line(number, &rejection)?;
+        self.report.lines += 1;
+        let is_kind = |kind: &&str| kinds().any(|known| known == *kind);
+        self.report.count(rejection.kind.as_deref().filter(is_kind).unwrap_or(UNKNOWN_KIND)).refused += 1;
+        if self.options.strict {
+            let message = format!("{} at {}", rejection.message, rejection.path);
+            return Err(Error::Refused { line: number, code: rejection.code, message, saved: None });
+        }
+        if self.report.refused.len() < REPORTED_MAX {
+            self.report.refused.push(RefusedLine { line: number, rejection });
+        }
+        Ok(())
+    }
+
+    /// Refuses a line. With [`ImportOptions::strict`] the facts of the lines before it are appended first.
+    fn refuse(&mut self, number: u64, text: &[u8], rejection: Rejection, round: &mut Round) -> Result<()> {
+        round.losses.extend(refused_line_loss(number, text, &rejection));
+        if self.options.strict {
+            self.commit(round)?;
+        }
+        self.quarantine()?.push_bytes(text)?;
+        self.finish_refused(number, rejection)
+    }
+
+    /// Reads the workspace, including the facts that this process has buffered. Facts appended afterwards get later times
+    /// than the entries of the view.
+    fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
+        let Workspace { store, journal } = self.workspace;
+        journal.flush()?;
+        let answer = store.read(question);
+        // The notes of the view name streams whose clocks are too far ahead to follow.
+        journal.observe(store.latest_seen());
+        answer
+    }
+
+    /// Checks some lines, and appends their facts that are new.
+    fn import_round(&mut self, lines: Vec<(u64, Vec<u8>)>) -> Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let registry = self.options.registry.as_ref();
+        let parse = |(number, text): (u64, Vec<u8>)| {
+            let parsed = Line::parse(without_bom(number, &text), registry).and_then(Candidate::new);
+            ParsedLine { number, text, parsed }
+        };
+        let lines: Vec<ParsedLine> = parallel::map(lines, parse);
+        let valid: Vec<&Candidate> = lines.iter().filter_map(|line| line.parsed.as_ref().ok()).collect();
+        let (mut known, imported, notes) = self.read(|view| {
+            let imported = valid.iter().map(|c| Ok(view.was_imported(&c.subject, &c.digest)?));
+            Ok((existing(view, &valid)?, imported.collect::<Result<Vec<bool>>>()?, view.notes()))
+        })?;
+        for note in notes {
+            if !self.report.notes.iter().any(|n| n.code == note.code) {
+                self.report.notes.push(note);
+            }
+        }
+        let mut round = Round::default();
+        let mut imported = imported.into_iter();
+        for ParsedLine { number, text, parsed } in lines {
+            match parsed {
+                Ok(candidate) => {
+                    let was_imported = imported.next().unwrap_or(false);
+                    let existing = known.entry(candidate.subject.clone()).or_default();
+                    match self.import_line(number, candidate, existing, was_imported, &mut round)? {
+                        None => {}
+                        Some(rejection) => self.refuse(number, &text, rejection, &mut round)?,
+                    }
+                }
+                Err(rejection) => self.refuse(number, &text, *rejection, &mut round)?,
+            }
+        }
+        self.commit(&mut round)
+    }
+
+    /// Imports one valid line if its content is new. Returns the reason if it has to be refused.
+    fn import_line(
+        &mut self,
+        number: u64,
+        candidate: Candidate,
+        existing: &mut Existing,
+        was_imported: bool,
+        round: &mut Round,
+    ) -> Result<Option<Rejection>> {
+        let Candidate { kind, subject, warnings, digest, encoded, len, item } = candidate;
+        round.runs.extend(subject.run());
+        let seen = round.seen.get(&subject);
+        let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
+        // Lines of this round come after all facts of the view.
+        let is_current = seen.is_none() && existing.encoded.as_ref() == Some(&encoded);
+        // The ref of a loss identifies it. Its record may differ in the time of the import.
+        let is_known_loss = existing.record_exists && item.is_loss();
+        let ref_is_used = existing.record_exists || seen.is_some();
+        if item.is_record() && ref_is_used && !is_repeated && !is_current && !is_known_loss {
+            return Ok(Some(Rejection {
+                path: "$.object.envelope.record_ref".into(),
+                kind: Some(kind.to_owned()),
+                run: subject.run(),
+                ..Rejection::new("import_record_conflict", format!("another record has the ref {subject}"))
+            }));
+        }
+        for warning in warnings {
+            *self.report.warnings.entry(warning.as_str()).or_default() += 1;
+        }
+        // An open status is older than the end that the workspace has.
+        let is_older = existing.is_ended && item.is_open();
+        if is_older && !is_repeated && !is_current {
+            *self.report.warnings.entry("import_older_word").or_default() += 1;
+        }
+        let mut is_unchanged = is_repeated || is_current || is_known_loss || is_older;
+        let is_ended = item.is_ended();
+        let fact = match item {
+            Item::Artifact(manifest, path) => {
+                let artifact =
+                    ArtifactLine { number, manifest: &manifest, path: path.as_deref(), is_unchanged };
+                let body = self.import_body(&artifact, existing, round)?;
+                // A body may be found for a manifest that was imported without one.
+                let known_body = existing.artifact.as_ref().and_then(|row| row.body).map(|digest| digest.0);
+                is_unchanged &= body.is_none() || body == known_body;
+                if !is_unchanged {
+                    // For the next line about this artifact.
+                    existing.artifact = Some(ArtifactRow {
+                        manifest: manifest.into_inner(),
+                        body: body.map(Digest),
+                        body_present: body.is_some(),
+                        body_error: None,
+                        conflict: false,
+                    });
+                }
+                match body {
+                    Some(digest) => encoded.with_artifact_body(&digest),
+                    None => encoded,
+                }
+            }
+            Item::Object(..) | Item::Record { .. } => encoded,
+        };
+        if is_unchanged {
+            self.report.lines += 1;
+            self.report.count(kind).unchanged += 1;
+            return Ok(None);
+        }
+        let replaces_len = (existing.replaceable.len() + 1) * STAMP_BYTES_MAX;
+        if len + replaces_len > PAYLOAD_BYTES_MAX {
+            let message = format!(
+                "an object of {len} bytes that replaces {} facts is too large for the log",
+                existing.replaceable.len()
+            );
+            let rejection = Rejection::new("import_object_too_large", message);
+            return Ok(Some(Rejection { kind: Some(kind.to_owned()), ..rejection }));
+        }
+        self.report.lines += 1;
+        let mut replaces = std::mem::take(&mut existing.replaceable);
+        existing.is_ended |= is_ended;
+        if round.seen.get(&subject).is_some_and(|seen| seen.stamp.is_none()) {
+            // The fact of an earlier line of this round has to have a stamp before it can be replaced.
+            self.commit(round)?;
+        }
+        let seen = round.seen.entry(subject.clone()).or_default();
+        replaces.extend(seen.stamp.take());
+        seen.digests.push(digest);
+        let import = self.import_id(round)?;
+        let origin = Some(ImportOrigin { import, line: number });
+        round.push(EncodedEvent { fact, replaces, origin }, len, Some(subject));
+        self.report.count(kind).new += 1;
+        if round.is_full() {
+            self.commit(round)?;
+        }
+        Ok(None)
+    }
+
+    /// Returns the id of this import. The first call adds the entry of the import, before the facts that name it.
+    fn import_id(&mut self, round: &mut Round) -> Result<[u8; 16]> {
+        if let Some(id) = self.import {
+            return Ok(id);
+        }
+        let mut id = [0; 16];
+        self.workspace.journal.entropy(&mut id)?;
+        let fact = EncodedFact::new(&Fact::Import(Import {
+            id,
+            source: self.options.source.clone(),
+            format: "jsonl".to_owned(),
+            started_at: self.started_at,
+        }))?;
+        round.push(EncodedEvent { fact, replaces: Vec::new(), origin: None }, SMALL_ENTRY_BYTES, None);
+        self.import = Some(id);
+        self.report.import = Some(hex(&id));
+        Ok(id)
+    }
+
+    /// Appends the pending facts together with their losses, so that a crash preserves both or neither.
+    fn commit(&mut self, round: &mut Round) -> Result<()> {
+        self.add_losses(round)?;
+        let (pending, subjects) = round.take_pending();
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let receipt = self.workspace.journal.append_encoded(&pending, Durability::Flush)?;
+        round.appended(subjects, &receipt);
+        Ok(())
+    }
+
+    /// Adds the records of losses that are not recorded yet and whose runs are known. Others are deferred.
+    fn add_losses(&mut self, round: &mut Round) -> Result<()> {
+        let losses = std::mem::take(&mut round.losses);
+        if losses.is_empty() {
+            return Ok(());
+        }
+        // The ref of a run may leave no room for the ref of the record. The line is in the quarantine in any case.
+        let refs: Vec<Option<RecordRef>> = losses.iter().map(|loss| loss.record_ref().ok()).collect();
+        let runs = &round.runs;
+        let decisions = self.read(|view| {
+            let decide = |(loss, record_ref): (&Loss, &Option<RecordRef>)| {
+                let Some(record_ref) = record_ref else { return Ok(Decision::Discard) };
+                if view.first_imported(record_ref)?.is_some() {
+                    return Ok(Decision::Discard);
+                }
+                let is_known = loss.always || runs.contains(&loss.run) || view.knows_run(&loss.run)?;
+                Ok(if is_known { Decision::Record } else { Decision::Defer })
+            };
+            losses.iter().zip(&refs).map(decide).collect::<Result<Vec<Decision>>>()
+        })?;
+        for ((loss, record_ref), decision) in losses.into_iter().zip(refs).zip(decisions) {
+            if decision == Decision::Defer && self.deferred.len() < DEFERRED_LOSSES_MAX {
+                self.deferred.push(loss);
+                continue;
+            }
+            let Some(record_ref) = record_ref.filter(|_| decision == Decision::Record) else { continue };
+            if !round.recorded_losses.insert(record_ref) {
+                continue;
+            }
+            let import = self.import_id(round)?;
+            let fact = EncodedFact::new(&loss.into_fact(self.started_at)?)?;
+            // The attributes of the record contain the number of the line.
+            let origin = Some(ImportOrigin { import, line: 0 });
+            round.push(EncodedEvent { fact, replaces: Vec::new(), origin }, LOSS_BYTES_MAX, None);
+        }
+        Ok(())
+    }
+
+    /// Records the losses of runs that later lines have made known.
+    fn append_deferred_losses(&mut self) -> Result<()> {
+        let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
+        self.commit(&mut round)?;
+        self.deferred.clear();
+        Ok(())
+    }
+
+    /// Returns the digest of the body of an artifact: of the file that the line names, or of the body that the workspace
+    /// has. Errors: the workspace cannot be written.
+    fn import_body(
+        &mut self,
+        line: &ArtifactLine<'_>,
+        existing: &Existing,
+        round: &mut Round,
+    ) -> Result<Option<[u8; 32]>> {
+        let manifest = line.manifest;
+        let row = existing.artifact.as_ref();
+        let is_effective = row.is_some_and(|row| row.manifest == **manifest);
+        let stored = row
+            .filter(|row| is_effective && row.body_present)
+            .and_then(|row| row.body)
+            .map(|digest| digest.0);
+        // A manifest with the hash and size of the effective one has the same body.
+        let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
+        let same_claims =
+            row.filter(|row| manifest.hash_value.is_some() && claims(&row.manifest) == claims(manifest));
+        let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
+        // The body of a manifest that another one has replaced is not needed.
+        let is_replaced = line.is_unchanged && !is_effective;
+        let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
+        let Some(path) = path else { return Ok(inherited) };
+        let shown = bounded(path.to_owned());
+        let body = match store_body(self.workspace.journal, self.options.bodies.as_deref(), path)? {
+            Ok(body) => body,
+            Err(reason) => {
+                self.report.bodies_missing += 1;
+                let summary = bounded(format!("the body of {} could not be {reason}", manifest.artifact_ref));
+                self.report_body(line, &shown, BODY_MISSING, &summary);
+                let attributes = vec![("body", Value::from(shown))];
+                round.losses.push(line.loss(
+                    path,
+                    (BODY_MISSING, DegradedSeverity::Error),
+                    summary,
+                    attributes,
+                ));
+                return Ok(inherited);
+            }
+        };
+        let known = row.filter(|_| is_effective).and_then(|row| row.body);
+        self.report.bodies_stored += u64::from(known != Some(body.digest));
+        let replaced = known
+            .filter(|known| *known != body.digest)
+            .map(|_| "it differs from the body in this workspace".to_owned());
+        if let Some(reason) = difference(manifest, &body).or(replaced) {
+            self.report.bodies_differing += 1;
+            let summary =
+                format!("the body of {} differs from its manifest: {reason}", manifest.artifact_ref);
+            self.report_body(line, &shown, BODY_DIFFERS, &summary);
+            let attributes = vec![
+                ("size_bytes", Value::from(body.size)),
+                ("sha256", Value::from(body.sha256.as_str())),
+                ("body", Value::from(shown)),
+            ];
+            round.losses.push(line.loss(
+                path,
+                (BODY_DIFFERS, DegradedSeverity::Warning),
+                summary,
+                attributes,
+            ));
+        }
+        // An effective manifest keeps its body, even if the file of the body is missing in the workspace.
+        Ok(Some(known.unwrap_or(body.digest).0))
+    }
+
+    /// Names a body in the report. Each repeated import does so again, because it is incomplete for the same reason.
+    fn report_body(&mut self, line: &ArtifactLine<'_>, body: &str, code: &'static str, message: &str) {
+        if self.report.bodies.len() < REPORTED_MAX {
+            self.report.bodies.push(BodyFinding {
+                line: line.number,
+                artifact_ref: line.manifest.artifact_ref.clone(),
+                body: body.to_owned(),
+                code,
+                message: message.to_owned(),
+            });
+        }
+    }
+}
+
+/// The treatment of a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    /// Its record is appended.
+    Record,
+    /// It waits until the workspace knows its run.
+    Defer,
+    /// It is recorded already, or cannot be.
+    Discard,
+}
+
+/// The line of an artifact.
+struct ArtifactLine<'a> {
+    number: u64,
+    manifest: &'a Valid<ArtifactManifest>,
+    path: Option<&'a str>,
+    /// `true` if the workspace has the manifest already.
+    is_unchanged: bool,
+}
+
+impl ArtifactLine<'_> {
+    /// Creates the loss of its body.
+    fn loss(
+        &self,
+        path: &str,
+        (key, severity): (&'static str, DegradedSeverity),
+        summary: String,
+        attributes: Vec<(&str, Value)>,
+    ) -> Loss {
+        Loss {
+            run: self.manifest.run_ref.clone(),
+            always: true,
+            key,
+            severity,
+            summary,
+            subject: Some((&self.manifest.artifact_ref).into()),
+            attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
+            identity: format!("{} {path}", self.manifest.artifact_ref),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Lines of an input, read in bounded memory.
+
+use std::io::{self, BufRead};
+
+/// The greatest length of a line in bytes. Longer lines are refused and not held in memory.
+pub(super) const LINE_BYTES_MAX: usize = crate::contract::json::read::TEXT_BYTES_MAX;
+
+/// The next line of an input.
+pub(super) enum NextLine {
+    /// A whole line, without its line feed.
+    Line(Vec<u8>),
+    /// The beginning of a line that is longer than [`LINE_BYTES_MAX`]. [`Lines::rest_part`] returns its rest.
+    TooLong(Vec<u8>),
+    /// The end of the input.
+    End,
+}
+
+/// A reader of the lines of an input.
+pub(super) struct Lines<'a> {
+    input: &'a mut dyn BufRead,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(input: &'a mut dyn BufRead) -> Lines<'a> {
+        Lines { input, number: 0 }
+    }
+
+    /// Returns the number of the line that was read last, from 1; after an error, the number of the incomplete line.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Reads the next line.
+    pub(super) fn next_line(&mut self) -> io::Result<NextLine> {
+        let mut line = Vec::new();
+        let mut begun = false;
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => {
+                    self.number += u64::from(!begun);
+                    return Err(e);
+                }
+            };
+            if available.is_empty() && !begun {
+                return Ok(NextLine::End);
+            }
+            self.number += u64::from(!begun);
+            begun = true;
+            let (part, used, ended) = line_part(available);
+            line.extend_from_slice(part);
+            if line.len() > LINE_BYTES_MAX {
+                // The line feed stays in the input, so that `rest_part` finds the end of the line.
+                let used = part.len();
+                self.input.consume(used);
+                return Ok(NextLine::TooLong(line));
+            }
+            self.input.consume(used);
+            if ended {
+                return Ok(NextLine::Line(line));
+            }
+        }
+    }
+
+    /// Reads a part of the rest of a line that is too long, and `true` if the line ends with it.
+    pub(super) fn rest_part(&mut self) -> io::Result<(Vec<u8>, bool)> {
+        loop {
+            let available = match self.input.fill_buf() {
+                Ok(available) => available,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            };
+            let (part, used, ended) = line_part(available);
+            let part = part.to_vec();
+            self.input.consume(used);
+            return Ok((part, ended));
+        }
+    }
+}
+
+/// Returns the part of the buffered bytes that belongs to the line, the number of bytes including the line feed, and `true`
+/// if the line ends with them.
+fn line_part(available: &[u8]) -> (&[u8], usize, bool) {
+    match available.iter().position(|b| *b == b'\n') {
+        Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
+        None => (available, available.len(), available.is_empty()),
+    }
+}
+
+/// Returns `true` for a line without content.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(u8::is_ascii_whitespace)
+}
+
+/// Removes a byte order mark from the first line.
+pub(super) fn without_bom(number: u64, text: &[u8]) -> &[u8] {
+    match text.strip_prefix("\u{feff}".as_bytes()) {
+        Some(rest) if number == 1 => rest,
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_of_exactly_the_limit_is_whole_and_longer_line_is_too_long() {
+        for (len, whole) in [(LINE_BYTES_MAX, true), (LINE_BYTES_MAX + 1, false)] {
+            let mut text = vec![b'x'; len];
+            text.extend_from_slice(b"\nnext");
+            let mut input = &text[..];
+            let mut lines = Lines::new(&mut input);
+            match lines.next_line().unwrap() {
+                NextLine::Line(line) => assert!(whole && line.len() == len),
+                NextLine::TooLong(_) => {
+                    assert!(!whole);
+                    while !lines.rest_part().unwrap().1 {}
+                }
+                NextLine::End => panic!("the input has lines"),
+            }
+            assert!(matches!(lines.next_line().unwrap(), NextLine::Line(line) if line == b"next"));
+            assert_eq!(lines.number(), 2);
+            assert!(matches!(lines.next_line().unwrap(), NextLine::End));
+        }
+    }
+}

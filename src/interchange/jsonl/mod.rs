@@ -1,0 +1,28 @@
+//! A workspace as JSON lines: one canonical object in each line, for import and export.
+//!
+//! A line is `{"kind": ..., "object": ...}`. The line of an artifact may name the file of its body as `body`. Objects come
+//! before the objects that refer to them, and records in the order in which they were appended. docs/INTERCHANGE.md
+//! describes the form.
+
+mod bodies;
+mod candidate;
+mod existing;
+pub mod export;
+pub mod export_report;
+pub mod filter;
+pub mod import;
+mod input;
+pub mod line;
+mod loss;
+mod quarantine;
+pub mod rejection;
+pub mod report;
+mod round;
+
+pub use export::{ExportBodies, ExportOptions, export};
+pub use export_report::ExportReport;
+pub use filter::ExportFilter;
+pub use import::{ImportOptions, import};
+pub use line::{Line, LineContent, kinds};
+pub use rejection::Rejection;
+pub use report::{BodyFinding, ImportReport, KindCounts, RefusedLine};

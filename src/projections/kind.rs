@@ -1,0 +1,94 @@
+//! Kinds of entries: numbers, names, payload versions.
+//!
+//! A kind number is never used again for something else.
+//!
+//! | kind | name | versions | since | payload |
+//! |---|---|---|---|---|
+//! | 1 | project | 1 | 0.1.0 | `ObjectV1` |
+//! | 2 | run | 1 | 0.1.0 | `ObjectV1` |
+//! | 3 | stage | 1 | 0.1.0 | `ObjectV1` |
+//! | 4 | ended | 1 | 0.1.0 | `EndedV1` |
+//! | 5 | param | 1 | 0.1.0 | `ParamV1` |
+//! | 6 | environment | 1 | 0.1.0 | `ObjectV1` |
+//! | 7 | deployment | 1 | 0.1.0 | `ObjectV1` |
+//! | 8 | batch | 1 | 0.1.0 | `ObjectV1` |
+//! | 9 | sample | 1 | 0.1.0 | `ObjectV1` |
+//! | 10 | operation | 1 | 0.1.0 | `ObjectV1` |
+//! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
+//! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
+//! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
+//! | 19 | span | 1 | 0.1.0 | `RecordV1<SpanV1>` |
+//! | 32 | artifact | 1 | 0.1.0 | `ArtifactV1` |
+//! | 33 | relation | 1 | 0.1.0 | `ObjectV1` |
+//! | 34 | provenance | 1 | 0.1.0 | `ObjectV1` |
+//! | 48 | import | 1 | 0.1.0 | `ImportV1` |
+
+use crate::contract::ObjectKind;
+use crate::engine::entry::{Kind, PayloadVersion};
+
+/// The first version of a payload.
+pub(super) const V1: PayloadVersion = PayloadVersion(1);
+
+/// Declares the kinds: constant, number, name, and the kind of object for kinds of objects.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $(($object:ident))?;)*) => {
+        $($(#[$doc])* pub(crate) const $kind: Kind = Kind($number);)*
+
+        /// All kinds that this build reads, with the highest version of the payload.
+        pub(super) const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, V1),)*];
+
+        /// Returns the name of a kind; `None` for a kind that this build does not know.
+        pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {
+            match kind { $($kind => Some($name),)* _ => None }
+        }
+
+        /// Returns the kind of the entries of an object.
+        pub(super) fn kind_of(object: ObjectKind) -> Kind {
+            match object { $($(ObjectKind::$object => $kind,)?)* }
+        }
+
+        /// Returns the kind of object of an entry; `None` for entries of other facts.
+        pub(super) fn object_kind(kind: Kind) -> Option<ObjectKind> {
+            match kind { $($($kind => Some(ObjectKind::$object),)?)* _ => None }
+        }
+    };
+}
+
+kinds! {
+    /// A project.
+    PROJECT = 1 "project" (Project);
+    /// A run.
+    RUN = 2 "run" (Run);
+    /// A stage.
+    STAGE = 3 "stage" (Stage);
+    /// The end of a run, stage, batch or deployment.
+    ENDED = 4 "ended";
+    /// A parameter.
+    PARAM = 5 "param";
+    /// An environment snapshot.
+    ENVIRONMENT = 6 "environment" (Environment);
+    /// A deployment.
+    DEPLOYMENT = 7 "deployment" (Deployment);
+    /// A batch.
+    BATCH = 8 "batch" (Batch);
+    /// A sample.
+    SAMPLE = 9 "sample" (Sample);
+    /// An operation.
+    OPERATION = 10 "operation" (Operation);
+    /// An event.
+    EVENT = 16 "event";
+    /// A metric.
+    METRIC = 17 "metric";
+    /// A degraded record.
+    DEGRADED = 18 "degraded";
+    /// A span.
+    SPAN = 19 "span";
+    /// An artifact.
+    ARTIFACT = 32 "artifact";
+    /// A lineage edge.
+    RELATION = 33 "relation" (Relation);
+    /// A provenance record: the evidence for a lineage edge.
+    PROVENANCE = 34 "provenance" (Provenance);
+    /// An import of facts.
+    IMPORT = 48 "import";
+}

@@ -1,0 +1,68 @@
+//! Conversions between values of the contract and the plain types of payloads.
+
+use crate::contract::json::{read, write};
+use crate::contract::{Canonical, ContractError, ErrorCode, Members, StableRef, Timestamp, Value};
+
+pub(super) type Result<T> = std::result::Result<T, ContractError>;
+
+/// Returns the error of a payload that this build does not write.
+pub(super) fn broken(message: String) -> ContractError {
+    ContractError::new(ErrorCode::JsonSyntax, message)
+}
+
+/// Reads a time.
+pub(super) fn time(micros: i64) -> Result<Timestamp> {
+    Timestamp::from_micros(micros)
+        .ok_or_else(|| broken(format!("{micros} microseconds are outside the range of times")))
+}
+
+/// Returns the canonical text of a map; the empty text for an empty map.
+pub(super) fn json_text(map: &Members) -> Result<String> {
+    if map.is_empty() {
+        return Ok(String::new());
+    }
+    write::canonical(&Value::Map(map.clone()))
+}
+
+/// Reads a JSON text in its canonical form. Other forms are refused: they may be shorter than the canonical one, so that
+/// the row of the fact would exceed the limit of a payload.
+pub(super) fn canonical(text: &str) -> Result<Value> {
+    let value = read::parse(text)?;
+    if write::canonical(&value)? == text {
+        Ok(value)
+    } else {
+        Err(broken("not in the canonical form".into()))
+    }
+}
+/// Reads the text that [`json_text`] writes.
+pub(super) fn json_map(text: &str) -> Result<Members> {
+    if text.is_empty() {
+        return Ok(Members::new());
+    }
+    match canonical(text)? {
+        Value::Map(map) => Ok(map),
+        _ => Err(broken("not a JSON object".into())),
+    }
+}
+
+/// Fails for a text that is not the canonical text of the model read from it.
+pub(super) fn check_form(model: &impl Canonical, text: &str) -> Result<()> {
+    if model.to_json()? == text { Ok(()) } else { Err(broken("not in the form of its model".into())) }
+}
+
+/// Reads an optional ref.
+pub(super) fn optional<R: TryFrom<StableRef, Error: Into<ContractError>>>(
+    text: &Option<String>,
+) -> Result<Option<R>> {
+    text.as_deref().map(parse).transpose()
+}
+
+/// Reads a ref.
+pub(super) fn parse<R: TryFrom<StableRef, Error: Into<ContractError>>>(text: &str) -> Result<R> {
+    StableRef::parse(text)?.try_into().map_err(Into::into)
+}
+
+/// Returns the text of an optional ref.
+pub(super) fn text_of<R: std::ops::Deref<Target = StableRef>>(r: &Option<R>) -> Option<String> {
+    r.as_ref().map(|r| r.as_str().to_owned())
+}

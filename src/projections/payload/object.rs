@@ -1,0 +1,156 @@
+//! Payloads of objects, ends, parameters, artifacts and imports.
+
+use crate::contract::fact::{Ended, Import, Param};
+use crate::contract::model::{Model, from_value};
+use crate::contract::{
+    ArtifactManifest, Canonical, Fact, Object, ObjectKind, RunStatus, StableRef, Valid, Value,
+};
+use crate::projections::payload::codes::Code;
+use crate::projections::payload::convert::{Result, broken, canonical, check_form, parse, time};
+use serde::{Deserialize, Serialize};
+
+/// The value of a parameter.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) enum ParamValueV1 {
+    Int(i64),
+    Float(f64),
+    Text(String),
+    Bool(bool),
+    Big(String),
+}
+
+impl From<ParamValueV1> for Value {
+    fn from(n: ParamValueV1) -> Value {
+        match n {
+            ParamValueV1::Int(n) => Value::Int(n),
+            ParamValueV1::Float(f) => Value::Float(f),
+            ParamValueV1::Text(t) => Value::Text(t),
+            ParamValueV1::Bool(b) => Value::Bool(b),
+            ParamValueV1::Big(digits) => Value::Big(digits),
+        }
+    }
+}
+
+/// A thing of the contract.
+/// Returns the payload form of a parameter's value; `None` for a list, a map or null.
+fn param_value(value: &Value) -> Option<ParamValueV1> {
+    Some(match value {
+        Value::Bool(b) => ParamValueV1::Bool(*b),
+        Value::Int(n) => ParamValueV1::Int(*n),
+        Value::Float(f) => ParamValueV1::Float(*f),
+        Value::Text(t) => ParamValueV1::Text(t.clone()),
+        Value::Big(digits) => ParamValueV1::Big(digits.clone()),
+        _ => return None,
+    })
+}
+
+/// An object of the contract: its canonical JSON text.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct ObjectV1 {
+    json: String,
+}
+
+/// The end of a run, stage, batch or deployment.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct EndedV1 {
+    subject: String,
+    status: u8,
+    ended_at: i64,
+}
+
+/// A parameter of a run.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct ParamV1 {
+    run_ref: String,
+    key: String,
+    value: ParamValueV1,
+}
+
+/// An artifact: the canonical JSON text of its manifest, and the digest of its body in this workspace.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct ArtifactV1 {
+    json: String,
+    body: Option<[u8; 32]>,
+}
+
+/// An import.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct ImportV1 {
+    id: [u8; 16],
+    source: String,
+    format: String,
+    started_at: i64,
+}
+
+impl ObjectV1 {
+    pub(in crate::projections) fn of(object: &Object) -> Result<ObjectV1> {
+        Ok(ObjectV1 { json: object.to_json()? })
+    }
+
+    pub(in crate::projections) fn into_fact(self, kind: ObjectKind) -> Result<Fact> {
+        let object = Object::from_value(kind, canonical(&self.json)?)?;
+        check_form(&object, &self.json)?;
+        Ok(Fact::Object(object))
+    }
+}
+
+impl EndedV1 {
+    pub(in crate::projections) fn of(e: &Ended) -> EndedV1 {
+        EndedV1 {
+            subject: e.subject().to_string(),
+            status: e.status().byte(),
+            ended_at: e.ended_at().micros(),
+        }
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        let (subject, status) = (StableRef::parse(&self.subject)?, RunStatus::of(self.status)?);
+        Ok(Fact::Ended(Ended::new(subject, status, time(self.ended_at)?)?))
+    }
+}
+
+impl ParamV1 {
+    pub(in crate::projections) fn of(p: &Param) -> Result<ParamV1> {
+        let value = param_value(p.value()).ok_or_else(|| broken("not the value of a parameter".into()))?;
+        Ok(ParamV1 { run_ref: p.run_ref().to_string(), key: p.key().to_owned(), value })
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        Ok(Fact::Param(Param::new(parse(&self.run_ref)?, &self.key, self.value.into())?))
+    }
+}
+
+impl ImportV1 {
+    pub(in crate::projections) fn of(i: &Import) -> ImportV1 {
+        ImportV1 {
+            id: i.id,
+            source: i.source.clone(),
+            format: i.format.clone(),
+            started_at: i.started_at.micros(),
+        }
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        let started_at = time(self.started_at)?;
+        Ok(Fact::Import(Import { id: self.id, source: self.source, format: self.format, started_at }))
+    }
+}
+impl ArtifactV1 {
+    pub(in crate::projections) fn of(m: &ArtifactManifest, body: Option<[u8; 32]>) -> Result<ArtifactV1> {
+        Ok(ArtifactV1 { json: m.to_json()?, body })
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        let manifest: Valid<ArtifactManifest> = from_value(canonical(&self.json)?)
+            .map_err(|report| broken(format!("{} of {}", report.issues().len(), ArtifactManifest::NAME)))?;
+        check_form(&*manifest, &self.json)?;
+        Ok(Fact::Artifact(Box::new(manifest), self.body))
+    }
+}
+#[cfg(test)]
+impl ObjectV1 {
+    /// Returns a payload with any text, as another writer could write it.
+    pub(in crate::projections) fn of_text(json: &str) -> ObjectV1 {
+        ObjectV1 { json: json.to_owned() }
+    }
+}

@@ -1,0 +1,156 @@
+//! Attributes of one object, resolved from the versions that facts recorded.
+//!
+//! The value of an attribute is a version that no other version replaces: a captured one before an imported one, then the
+//! one with the highest stamp. A closed status takes precedence over an open one. Of times of beginning the earliest is
+//! effective, of times of ending the latest. An attribute whose versions disagree is named in [`Attributes::conflicts`].
+
+use crate::contract::json::read;
+use crate::contract::rules::minor_of;
+use crate::contract::{RunStatus, Timestamp, Value};
+use crate::engine::entry::Stamp;
+use crate::engine::projection::{Version, current};
+use crate::projections::metadata::{IMPORTED_MARK, TAG_PREFIX};
+use std::collections::{BTreeMap, HashSet};
+
+/// All recorded versions of the attributes of one object, by name.
+#[derive(Debug, Default)]
+pub(super) struct AttributeVersions(BTreeMap<String, Vec<Version>>);
+
+/// Returns `true` for a version that an import recorded.
+fn is_imported(version: &Version) -> bool {
+    version.value.first() == Some(&IMPORTED_MARK)
+}
+
+impl AttributeVersions {
+    /// Adds the versions of one attribute.
+    pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
+        self.0.insert(name.to_owned(), versions);
+    }
+
+    /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so the
+    /// replaced entries lose all their attributes, including those that the line does not name.
+    fn replaced_by_imports(&self) -> HashSet<Stamp> {
+        let imported = self.0.values().flatten().filter(|version| is_imported(version));
+        imported.flat_map(|version| version.replaces.iter().copied()).collect()
+    }
+
+    /// Returns the effective value of each attribute; `None` if a version is malformed.
+    pub(super) fn resolve(self) -> Option<Attributes> {
+        let replaced = self.replaced_by_imports();
+        let mut attributes = Attributes::default();
+        for (name, mut versions) in self.0 {
+            versions.retain(|version| !replaced.contains(&version.stamp));
+            if !versions.is_empty() {
+                attributes.add(&name, versions)?;
+            }
+        }
+        Some(attributes)
+    }
+
+    /// Returns the stamps of the entries with effective or conflicting values.
+    pub(super) fn stamps(self) -> Vec<Stamp> {
+        let replaced = self.replaced_by_imports();
+        let unreplaced = self.0.into_values().filter_map(current);
+        let stamps =
+            unreplaced.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
+        stamps.filter(|stamp| !replaced.contains(stamp)).collect()
+    }
+}
+
+/// The effective attributes of one object.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Attributes {
+    values: BTreeMap<String, Value>,
+    /// Names of attributes whose versions disagree.
+    pub conflicts: Vec<String>,
+}
+
+impl Attributes {
+    /// Returns the values by name.
+    pub(super) fn into_values(self) -> BTreeMap<String, Value> {
+        self.values
+    }
+
+    /// Returns the value of an attribute.
+    pub(super) fn value(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
+    /// Resolves one attribute; `None` if one of its versions is malformed.
+    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
+        let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
+        let chosen = current(versions)?;
+        // The newest first, and captured versions before imported ones.
+        let mut ranked: Vec<&Version> =
+            [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
+        ranked.sort_by_key(|version| is_imported(version));
+        // Thousands of processes may have recorded the same value, so equal values are parsed once.
+        let mut seen: HashSet<&[u8]> = HashSet::new();
+        let mut distinct: Vec<Value> = Vec::new();
+        let mut captured = 0;
+        for version in ranked {
+            if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
+                distinct.push(read(version)?);
+                captured += usize::from(!is_imported(version));
+            }
+        }
+        // The rules below choose among captured values. A different imported value is only reported as a conflict.
+        if captured > 0 && captured < distinct.len() && name != "schema_version" {
+            self.conflicts.push(name.to_owned());
+            distinct.truncate(captured);
+        }
+        if name == "status" || name == "ended_at" {
+            // An open status is older than any end, which later entries record.
+            let open = Value::text(RunStatus::Open);
+            if distinct.iter().any(|value| *value != open) {
+                distinct.retain(|value| *value != open);
+            }
+        }
+        // Several processes may record one object. It begins with the first of them and ends with the last.
+        if matches!(name, "created_at" | "started_at" | "ended_at") {
+            let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
+            let time = if name == "ended_at" { times.max() } else { times.min() };
+            self.values.insert(name.to_owned(), Value::text(time?));
+            return Some(());
+        }
+        // Builds of several versions may record one object. Values of an older minor version are valid in a newer one.
+        if name == "schema_version" {
+            let minor = |v: &Value| v.as_str().and_then(minor_of);
+            distinct.sort_by_key(|v| std::cmp::Reverse(minor(v)));
+            distinct.truncate(1);
+        }
+        if distinct.len() > 1 && self.conflicts.last().is_none_or(|last| last != name) {
+            self.conflicts.push(name.to_owned());
+        }
+        self.values.insert(name.to_owned(), distinct.into_iter().next()?);
+        Some(())
+    }
+
+    /// Returns a text attribute.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.values.get(name)?.as_str().map(str::to_owned)
+    }
+
+    /// Returns a time attribute.
+    pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
+        self.values.get(name)?.as_str()?.parse().ok()
+    }
+
+    /// Returns the attributes with a prefix, by the rest of their names.
+    pub(super) fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Value> {
+        let named =
+            |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
+        self.values.iter().filter_map(named).collect()
+    }
+
+    /// Returns the tags.
+    pub(super) fn tags(&self) -> BTreeMap<String, String> {
+        let text = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+        self.with_prefix(TAG_PREFIX).into_iter().filter_map(text).collect()
+    }
+
+    /// Returns the status; open if none was recorded.
+    pub(super) fn status(&self) -> RunStatus {
+        self.text("status").and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
+    }
+}

@@ -1,0 +1,38 @@
+//! Records that are in the log more than once, because several imports contain them.
+
+use crate::contract::{RecordType, RunRef};
+use crate::engine::entry::Stamp;
+use crate::projections::keys;
+use crate::store::error::Result;
+use crate::store::record_ref::captured_ref;
+use std::collections::HashMap;
+
+/// Keeps one of the points or positions of each record: the captured one, or else the first imported one.
+///
+/// `identity` returns the stamp of an item and the digest of the ref of an imported record, or `None` if the item is
+/// malformed. `Ok(None)`: an item is malformed.
+pub(super) fn without_duplicates<T>(
+    run: &RunRef,
+    family: RecordType,
+    items: Vec<T>,
+    identity: impl Fn(&T) -> Option<(Stamp, Option<[u8; 8]>)>,
+) -> Result<Option<Vec<T>>> {
+    let Some(all) = items.iter().map(&identity).collect::<Option<Vec<_>>>() else { return Ok(None) };
+    if all.iter().all(|(_, imported_ref)| imported_ref.is_none()) {
+        return Ok(Some(items));
+    }
+    let mut best: HashMap<[u8; 8], (bool, Stamp)> = HashMap::new();
+    let mut ranks = Vec::with_capacity(all.len());
+    for (stamp, imported_ref) in all {
+        let digest = match imported_ref {
+            Some(digest) => digest,
+            None => keys::ref_digest(&captured_ref(run, family, stamp.position())?),
+        };
+        let rank = (imported_ref.is_some(), stamp);
+        let least = best.entry(digest).or_insert(rank);
+        *least = rank.min(*least);
+        ranks.push((digest, rank));
+    }
+    let kept = ranks.iter().map(|(digest, rank)| best.get(digest) == Some(rank));
+    Ok(Some(items.into_iter().zip(kept).filter_map(|(item, kept)| kept.then_some(item)).collect()))
+}

@@ -1,0 +1,50 @@
+//! Look-ups of runs by ref, id or name.
+
+use crate::contract::RunRef;
+use crate::store::error::{Error, Result};
+use crate::store::rows::RunRow;
+use crate::store::view::StoreView;
+
+impl StoreView<'_> {
+    /// Returns the run that `asked` names: by its ref, its id (the last component of the ref), or a name that no other run
+    /// has.
+    pub fn find_run(&self, asked: &str) -> Result<RunRow> {
+        let asked = crate::contract::rules::trim(asked);
+        if asked.contains(':') {
+            let run = RunRef::parse(asked)?;
+            return match self.run(&run)? {
+                Some(row) => Ok(row),
+                None => Err(self.not_found(asked)?),
+            };
+        }
+        let rows = self.runs_called(asked)?;
+        for matches in [
+            (|row: &RunRow, asked: &str| row.run_ref.last_component() == asked) as fn(&RunRow, &str) -> bool,
+            |row, asked| row.run_ref.value() == asked,
+            |row, asked| row.name == asked,
+        ] {
+            let mut found: Vec<&RunRow> = rows.iter().filter(|row| matches(row, asked)).collect();
+            match (found.pop(), found.is_empty()) {
+                (Some(row), true) => return Ok(row.clone()),
+                (Some(row), false) => {
+                    let all = found.into_iter().chain([row]).map(|r| r.run_ref.to_string()).collect();
+                    return Err(Error::RunAmbiguous { asked: asked.to_owned(), candidates: all });
+                }
+                (None, _) => {}
+            }
+        }
+        Err(self.not_found(asked)?)
+    }
+
+    /// Returns the error for a run that does not exist, with similar runs.
+    fn not_found(&self, asked: &str) -> Result<Error> {
+        let id = asked.rsplit(['.', ':']).next().unwrap_or(asked).to_lowercase();
+        let similar = |row: &RunRow| {
+            let own = row.run_ref.last_component();
+            !id.is_empty() && (own.contains(&id) || id.contains(own) || row.name.to_lowercase().contains(&id))
+        };
+        let rows = self.runs(None)?;
+        let near = rows.iter().filter(|r| similar(r)).take(3).map(|r| r.run_ref.to_string()).collect();
+        Ok(Error::RunNotFound { asked: asked.to_owned(), near })
+    }
+}

@@ -1,0 +1,105 @@
+//! Imports, and the facts that came from them.
+
+use crate::contract::fact::{Import, ImportOrigin};
+use crate::contract::{Fact, RecordRef, StableRef};
+use crate::engine::checksum::hex;
+use crate::engine::entry::{Entry, Position, Stamp};
+use crate::engine::projection::{Version, current};
+use crate::projections::entry::Captured;
+use crate::projections::keys;
+use crate::projections::tables::{ARTIFACTS, IMPORTED, IMPORTS, OBJECTS, RELATIONS};
+use crate::store::error::Result;
+use crate::store::record_ref::position_of;
+use crate::store::view::StoreView;
+
+impl StoreView<'_> {
+    /// Returns the stamps of all facts about an object or artifact that no other fact replaces.
+    fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
+        let mut stamps = Vec::new();
+        let mut add = |versions: Vec<Version>| {
+            let chosen = current(versions);
+            stamps.extend(
+                chosen.into_iter().flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|v| v.stamp),
+            );
+        };
+        for table in [OBJECTS, RELATIONS, ARTIFACTS] {
+            add(self.view.versions_of(table, own.as_str().as_bytes())?);
+        }
+        stamps.extend(self.attribute_versions(own)?.stamps());
+        stamps.sort();
+        stamps.dedup();
+        Ok(stamps)
+    }
+
+    /// Returns the stamps of the imported facts about an object or artifact that no other fact replaces. A later import
+    /// replaces these.
+    pub(crate) fn imported_stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
+        let stamps = self.stamps_of(own)?;
+        let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
+        let facts = self.facts_at(&positions)?;
+        let imported = |(stamp, fact): (Stamp, Option<(Entry, Captured)>)| {
+            fact.filter(|(_, captured)| captured.origin.is_some()).map(|_| stamp)
+        };
+        Ok(stamps.into_iter().zip(facts).filter_map(imported).collect())
+    }
+
+    /// Returns `true` if a fact with this ref and digest was imported before.
+    pub(crate) fn was_imported(&self, own: &StableRef, digest: &[u8; 16]) -> Result<bool> {
+        Ok(!self.view.versions_of(IMPORTED, &keys::imported(own, digest))?.is_empty())
+    }
+
+    /// Returns the stamp of the first imported fact with this ref. Of imported records with one ref, the first is effective.
+    pub(crate) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
+        let mut first: Option<Stamp> = None;
+        for key in self.view.versions(IMPORTED, &keys::of_ref(own))? {
+            let least = key?.versions.iter().map(|v| v.stamp).min();
+            first = first.into_iter().chain(least).min();
+        }
+        Ok(first)
+    }
+
+    /// Returns `true` if an imported record is the effective one with its ref: it was imported first, and no captured record
+    /// has the ref.
+    pub(crate) fn is_effective(&self, own: &RecordRef, stamp: Stamp) -> Result<bool> {
+        let any = StableRef::from(own);
+        if self.first_imported(&any)?.is_some_and(|first| first < stamp) {
+            return Ok(false);
+        }
+        let Some((_, position)) = position_of(own) else { return Ok(true) };
+        if !self.view.has_reached(position)? {
+            return Ok(true);
+        }
+        let captured = self.records_at(&[position])?.into_iter().flatten().next();
+        Ok(captured.is_none_or(|record| record.envelope().record_ref != *own))
+    }
+
+    /// Returns all imports by id.
+    pub fn imports(&self) -> Result<Vec<Import>> {
+        let mut imports = Vec::new();
+        for key in self.view.versions(IMPORTS, &[])? {
+            let captured = current(key?.versions).and_then(|c| Captured::from_row(&c.version.value));
+            if let Some(Fact::Import(import)) = captured.map(|c| c.fact) {
+                imports.push(import);
+            }
+        }
+        Ok(imports)
+    }
+
+    /// Returns the origins of the imported facts about an object or artifact, in the order of their stamps. The import is
+    /// `None` if its entry is missing in the log. Origins of records are not indexed.
+    pub fn origins(&self, own: &StableRef) -> Result<Vec<(ImportOrigin, Option<Import>)>> {
+        let positions: Vec<Position> = self.stamps_of(own)?.iter().map(Stamp::position).collect();
+        let facts = self.facts_at(&positions)?;
+        let mut origins = Vec::new();
+        for origin in facts.into_iter().flatten().filter_map(|(_, captured)| captured.origin) {
+            let versions = self.view.versions_of(IMPORTS, hex(&origin.import).as_bytes())?;
+            let captured = current(versions).and_then(|c| Captured::from_row(&c.version.value));
+            let import = match captured.map(|c| c.fact) {
+                Some(Fact::Import(import)) => Some(import),
+                _ => None,
+            };
+            origins.push((origin, import));
+        }
+        Ok(origins)
+    }
+}

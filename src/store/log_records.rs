@@ -1,0 +1,58 @@
+//! All records in the order in which they were appended, read from the log.
+
+use crate::contract::AnyRecord;
+use crate::engine::entry::Stamp;
+use crate::engine::log::ordered::{Ordered, OrderedReader};
+use crate::projections::entry::Captured;
+use crate::store::error::Result;
+use crate::store::record_ref::record_at;
+use crate::store::view::StoreView;
+
+/// A record and the stamp of its entry.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LogRecord {
+    /// The record.
+    pub(crate) record: AnyRecord,
+    /// The stamp of its entry.
+    pub(crate) stamp: Stamp,
+    /// `true` if the record came from an import.
+    pub(crate) is_imported: bool,
+}
+
+/// An iterator over the readable entries of a view, in the order of their stamps. It yields `None` for an entry that is
+/// not a record. Gaps and unreadable entries are left out: the notes of the view name them.
+#[derive(Debug)]
+pub(crate) struct LogRecords {
+    reader: OrderedReader,
+}
+
+impl StoreView<'_> {
+    /// Returns an iterator over all records, whatever stream they are in.
+    pub(crate) fn log_records(&self) -> Result<LogRecords> {
+        Ok(LogRecords { reader: self.view.scan()? })
+    }
+}
+
+impl LogRecords {
+    fn read(&mut self) -> Result<Option<Option<LogRecord>>> {
+        loop {
+            let entry = match self.reader.next_item()? {
+                None => return Ok(None),
+                Some(Ordered::Gap(_)) => continue,
+                Some(Ordered::Entry(entry)) => entry,
+            };
+            let Ok(Some(captured)) = Captured::of_entry(&entry) else { return Ok(Some(None)) };
+            let is_imported = captured.fact.observation().is_some_and(|(_, identity)| identity.is_some());
+            let record = record_at(captured.fact, entry.stamp)?;
+            return Ok(Some(record.map(|record| LogRecord { record, stamp: entry.stamp, is_imported })));
+        }
+    }
+}
+
+impl Iterator for LogRecords {
+    type Item = Result<Option<LogRecord>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}

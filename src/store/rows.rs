@@ -1,0 +1,128 @@
+//! Rows of projects, runs, stages and environments.
+
+use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
+use crate::projections::metadata::PARAM_PREFIX;
+use crate::store::attributes::Attributes;
+use std::collections::BTreeMap;
+
+/// A project.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ProjectRow {
+    /// The ref.
+    pub project_ref: ProjectRef,
+    /// The name; the last component of the ref if no name was recorded.
+    pub name: String,
+    /// The time of the first entry about it.
+    pub created_at: Option<Timestamp>,
+    /// The description.
+    pub description: Option<String>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+    /// Names of attributes whose recorded values disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct RunRow {
+    /// The ref.
+    pub run_ref: RunRef,
+    /// The ref of the project.
+    pub project_ref: ProjectRef,
+    /// The name of the project.
+    pub project_name: String,
+    /// The name; the last component of the ref if the start is not in the log.
+    pub name: String,
+    /// The status.
+    pub status: RunStatus,
+    /// The time of the start; `None` if the start is not in the log.
+    pub started_at: Option<Timestamp>,
+    /// The time of the end.
+    pub ended_at: Option<Timestamp>,
+    /// The description.
+    pub description: Option<String>,
+    /// The parameters.
+    pub params: BTreeMap<String, Value>,
+    /// The tags.
+    pub tags: BTreeMap<String, String>,
+    /// The revision of the code.
+    pub code_revision: Option<String>,
+    /// The ref of the data set.
+    pub dataset_ref: Option<String>,
+    /// The command line.
+    pub command: Option<String>,
+    /// Names of attributes whose recorded values disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// A stage of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct StageRow {
+    /// The ref.
+    pub stage_ref: StageRef,
+    /// The name: the last component of the ref.
+    pub name: String,
+    /// The status.
+    pub status: RunStatus,
+    /// The time of the start.
+    pub started_at: Option<Timestamp>,
+    /// The time of the end.
+    pub ended_at: Option<Timestamp>,
+    /// The position among the stages of the run.
+    pub order_index: Option<u64>,
+    /// Names of attributes whose recorded values disagree.
+    pub conflicts: Vec<String>,
+}
+
+/// An environment snapshot of a run.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EnvironmentRow {
+    /// The snapshot.
+    pub snapshot: EnvironmentSnapshot,
+}
+
+/// Returns the project in the ref of a run.
+pub(super) fn project_of(run: &RunRef) -> Option<ProjectRef> {
+    ProjectRef::of(run.components().next()?).ok()
+}
+
+/// Creates the row of a project.
+pub(super) fn project_row(project_ref: ProjectRef, attributes: &Attributes) -> ProjectRow {
+    ProjectRow {
+        name: attributes.text("name").unwrap_or_else(|| project_ref.value().to_owned()),
+        project_ref,
+        created_at: attributes.time("created_at"),
+        description: attributes.text("description"),
+        tags: attributes.tags(),
+        conflicts: attributes.conflicts.clone(),
+    }
+}
+
+/// Creates the row of a run.
+pub(super) fn run_row(
+    run_ref: RunRef,
+    project_ref: ProjectRef,
+    project_name: String,
+    attributes: Attributes,
+) -> RunRow {
+    RunRow {
+        name: attributes.text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
+        run_ref,
+        project_ref,
+        project_name,
+        status: attributes.status(),
+        started_at: attributes.time("started_at"),
+        ended_at: attributes.time("ended_at"),
+        description: attributes.text("description"),
+        params: attributes.with_prefix(PARAM_PREFIX),
+        tags: attributes.tags(),
+        code_revision: attributes.text("code_revision"),
+        dataset_ref: attributes.text("dataset_ref"),
+        command: attributes.text("command"),
+        conflicts: attributes.conflicts,
+    }
+}

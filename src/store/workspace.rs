@@ -1,0 +1,103 @@
+//! The read side of one workspace.
+
+use crate::engine;
+use crate::engine::blob::BlobStore;
+use crate::engine::projection::digest::TablesDigest;
+use crate::engine::projection::{CatchUp, LogPosition, Progress, Projector};
+use crate::projections::entry::Captured;
+use crate::store::error::{Error, Result};
+use crate::store::note::Note;
+use crate::store::view::StoreView;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The tables and bodies of one workspace. Clones share them.
+///
+/// A read covers the entries that are in the log. Captures that this process has buffered
+/// ([`Durability::Batched`](crate::store::Durability)) are not among them until [`Journal::flush`](crate::store::Journal::flush).
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+    /// Notes that every view gets besides its own.
+    notes: Vec<Note>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    projector: Projector<Captured>,
+    blobs: BlobStore,
+    latest: AtomicU64,
+}
+
+/// The caller's error of a read, as the projector needs it.
+struct CallerError<E>(E);
+
+impl<E: From<Error>> From<engine::Error> for CallerError<E> {
+    fn from(e: engine::Error) -> CallerError<E> {
+        CallerError(E::from(Error::Engine(e)))
+    }
+}
+
+impl Store {
+    /// Creates a store on these projections and bodies.
+    pub(crate) fn new(projector: Projector<Captured>, blobs: BlobStore) -> Store {
+        let latest = AtomicU64::new(0);
+        Store { shared: Arc::new(Shared { projector, blobs, latest }), notes: Vec::new() }
+    }
+
+    /// Returns a store whose views have one more note.
+    #[must_use]
+    pub fn with_note(&self, note: Note) -> Store {
+        let mut store = self.clone();
+        store.notes.push(note);
+        store
+    }
+
+    /// Returns the latest time of an entry that a read of this store has seen, or 0 if there was none. Clocks that are far
+    /// ahead of this machine's are left out. [`Journal::observe`](crate::store::Journal::observe) makes later captures sort
+    /// behind it.
+    #[must_use]
+    pub fn latest_seen(&self) -> u64 {
+        self.shared.latest.load(Ordering::Relaxed)
+    }
+
+    /// Catches up with the log, then asks `question` about one consistent view.
+    ///
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
+    /// not have side effects.
+    pub fn read<T, E: From<Error>>(
+        &self,
+        question: impl Fn(&StoreView<'_>) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let shared = &self.shared;
+        let answer = shared.projector.read(|view| {
+            shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
+            question(&StoreView::new(view, &shared.blobs, &self.notes)).map_err(CallerError)
+        });
+        answer.map_err(|CallerError(e)| e)
+    }
+
+    /// Discards the tables and makes them again from the log.
+    pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
+        Ok(self.shared.projector.rebuild(progress)?)
+    }
+
+    /// Returns the digest of all tables, after catching up.
+    pub fn digest(&self) -> Result<TablesDigest> {
+        Ok(self.shared.projector.digest()?)
+    }
+
+    /// Returns the digest of all tables, after catching up, and the position in the log up to which they were made.
+    pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
+        Ok(self.shared.projector.digest_with_position()?)
+    }
+
+    /// Returns the digest that a rebuild from the log up to this position would give. Changes nothing on disk.
+    pub fn digest_from_scratch_until(
+        &self,
+        position: LogPosition,
+        progress: Progress<'_>,
+    ) -> Result<TablesDigest> {
+        Ok(self.shared.projector.digest_from_scratch_until(position, progress)?)
+    }
+}
