@@ -148,13 +148,14 @@ mod tests {
         assert_eq!(with, EncodedFact::new(&fact(Some([7; 32]))).unwrap());
         assert_eq!(with.clone().without_artifact_body(), without);
 
-        let origin = Some(ImportOrigin { import: [9; 16], line: 3 });
+        let import = ImportOrigin { import: [9; 16], line: 3 };
+        let origin = Some(import);
         let captured = Captured { origin, ..Captured::from(fact(Some([7; 32]))) };
         let (mut expected, mut encoded) = (Vec::new(), Vec::new());
         captured.encode(&mut expected).unwrap();
         EncodedEvent { fact: with.clone(), replaces: Vec::new(), origin }.encode(&mut encoded).unwrap();
         assert_eq!(encoded, expected);
-        assert_eq!(with.payload_len(origin.unwrap()).unwrap(), expected.len());
+        assert_eq!(with.payload_len(import).unwrap(), expected.len());
         assert_eq!(EncodedFact::of_payload(&captured, &expected).unwrap(), with);
     }
 }

@@ -33,14 +33,13 @@ impl StoreView<'_> {
         match table_of(kind) {
             Some(table) => {
                 for key in self.view.versions(table, prefix.as_bytes()).map_err(Error::from)? {
-                    match self.effective(table.name, key.map_err(Error::from)?.versions)? {
-                        Some((Captured { fact: Fact::Object(object), .. }, _)) => {
-                            if !f(Ok(object))? {
-                                return Ok(());
-                            }
-                        }
-                        None => {}
-                        Some(_) => return Err(self.malformed_row(table.name).into()),
+                    let effective = self.effective(table.name, key.map_err(Error::from)?.versions)?;
+                    let Some((Captured { fact, .. }, _)) = effective else { continue };
+                    let Fact::Object(object) = fact else {
+                        return Err(self.malformed_row(table.name).into());
+                    };
+                    if !f(Ok(object))? {
+                        return Ok(());
                     }
                 }
             }

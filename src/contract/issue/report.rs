@@ -107,6 +107,8 @@ mod tests {
         let blank = |path, message| ValidationIssue::new(ErrorCode::String, path, message, Severity::Error);
         assert_eq!(blank(" ", "m").unwrap_err().code.as_str(), "validation_issue_invalid_path");
         assert_eq!(blank("$", "").unwrap_err().code.as_str(), "validation_issue_invalid_message");
+        let info = ValidationIssue::new(ErrorCode::String, "$.a", "m", Severity::Info);
+        assert_eq!(info.unwrap_err().code.as_str(), "validation_issue_invalid_severity");
         assert_eq!("bad".parse::<Severity>().unwrap_err().code.as_str(), "validation_issue_invalid_severity");
     }
 }
