@@ -19,7 +19,7 @@ pub struct EventEmission {
 }
 
 impl EventEmission {
-    /// An event of level `info`.
+    /// Creates an event of level `info`.
     pub fn new(key: &str, message: &str) -> EventEmission {
         EventEmission {
             key: key.to_owned(),
@@ -62,7 +62,7 @@ pub struct MetricEmission {
 }
 
 impl MetricEmission {
-    /// A metric without step, unit or tags.
+    /// Creates a metric without step, unit or tags.
     pub fn new(key: &str, value: impl Into<MetricValue>) -> MetricEmission {
         MetricEmission {
             key: key.to_owned(),

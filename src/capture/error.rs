@@ -44,7 +44,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns a stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Contract(e) => e.code.as_str(),
@@ -56,7 +56,7 @@ impl Error {
         }
     }
 
-    /// A hint at the way out.
+    /// Returns a hint at the way out.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Contract(e) => e.hint().map(str::to_owned),

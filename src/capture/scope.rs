@@ -26,7 +26,7 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// An open scope.
+    /// Creates an open scope.
     pub(super) fn new(
         session: Session,
         run: RunRef,
@@ -77,7 +77,7 @@ impl Scope {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// The status of a scope that is dropped: the one that was asked for, or else the default.
+    /// Returns the status of a scope that is dropped: the requested status, or else the default.
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }
@@ -188,7 +188,7 @@ impl Scope {
     }
 }
 
-/// The status of a scope that is dropped without an end.
+/// Returns the status of a scope that is dropped without an end.
 fn default_end() -> RunStatus {
     if std::thread::panicking() { RunStatus::Failed } else { RunStatus::Cancelled }
 }

@@ -14,12 +14,12 @@ use std::path::Path;
 macro_rules! capture_methods {
     ($($scope:ident),*) => {$(
         impl $scope {
-            /// The start.
+            /// Returns the start.
             pub fn started_at(&self) -> Timestamp {
                 self.inner.scope.started_at
             }
 
-            /// The status.
+            /// Returns the status.
             pub fn status(&self) -> RunStatus {
                 *self.inner.scope.status()
             }

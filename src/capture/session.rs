@@ -62,7 +62,7 @@ pub(super) struct SessionInner {
 }
 
 impl Session {
-    /// A session on this journal. Errors: the project's name cannot become a ref.
+    /// Creates a session on this journal. Errors: the project's name cannot become a ref.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
         let unusable = || Error::UnusableName { name: options.project.clone() };
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
@@ -70,7 +70,7 @@ impl Session {
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
-    /// The project.
+    /// Returns the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
     }
@@ -94,7 +94,7 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
+    /// Returns random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
     pub(super) fn suffix(&self) -> Result<String> {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut random = [0u8; 8];

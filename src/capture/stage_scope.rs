@@ -42,12 +42,12 @@ impl RunScope {
 }
 
 impl StageScope {
-    /// The ref.
+    /// Returns the ref.
     pub fn stage_ref(&self) -> Result<StageRef> {
         Ok(self.inner.scope.subject().try_into()?)
     }
 
-    /// The run it belongs to.
+    /// Returns the run that the stage belongs to.
     pub fn run(&self) -> &RunScope {
         &self.inner.run
     }

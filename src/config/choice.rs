@@ -27,7 +27,7 @@ macro_rules! choices {
                 /// Every variant, in order.
                 pub const ALL: &[$name] = &[$($name::$variant,)*];
 
-                /// The text form.
+                /// Returns the text form.
                 pub fn as_str(self) -> &'static str {
                     match self { $($name::$variant => $word,)* }
                 }

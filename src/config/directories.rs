@@ -53,7 +53,7 @@ impl UnifiedConfig {
     }
 }
 
-/// The path of every setting that is one, by key; derived where it is not set.
+/// Returns the path of every setting that is a path, by key; an unset path is derived.
 pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     let mut paths: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
     config.clone().each(|field| {
@@ -70,7 +70,7 @@ pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     paths
 }
 
-/// The path of this name under `above`; without a name, the same path.
+/// Returns the path of this name under `above`; without a name, `above` itself.
 fn join(above: &Path, name: &str) -> PathBuf {
     if name.is_empty() { above.to_path_buf() } else { above.join(name) }
 }

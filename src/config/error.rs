@@ -94,7 +94,7 @@ fn place(at: Option<(u64, u64)>) -> String {
 }
 
 impl ConfigError {
-    /// A stable name of the error.
+    /// Returns a stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
             ConfigError::InvalidValue { code, .. } => code,
@@ -109,7 +109,7 @@ impl ConfigError {
         }
     }
 
-    /// A hint at the way out.
+    /// Returns a hint at the way out.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::InvalidValue { key, source_of, .. } => Some(match source_of {
@@ -138,7 +138,7 @@ impl ConfigError {
         }
     }
 
-    /// The setting that the error is about, if it is about one.
+    /// Returns the key of the setting that the error concerns, if it concerns a single one.
     pub fn key(&self) -> Option<&str> {
         match self {
             ConfigError::InvalidValue { key, .. } | ConfigError::UnknownField { key, .. } => Some(key),
@@ -168,7 +168,7 @@ pub enum ConfigWarning {
 }
 
 impl ConfigWarning {
-    /// A stable name of the warning.
+    /// Returns a stable name of the warning.
     pub fn code(&self) -> &'static str {
         match self {
             ConfigWarning::UnknownVariable { .. } => "unknown_config_variable",
@@ -176,7 +176,7 @@ impl ConfigWarning {
         }
     }
 
-    /// The warning in words.
+    /// Returns the message of the warning.
     pub fn message(&self) -> String {
         match self {
             ConfigWarning::UnknownVariable { name, nearest } => {

@@ -30,7 +30,7 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// The format that the extension of a file name stands for.
+    /// Returns the format that the extension of a file name denotes.
     pub fn of(path: &Path) -> Option<FileFormat> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(FileFormat::Toml),
@@ -139,7 +139,7 @@ fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
     })
 }
 
-/// Line and column of an offset in a text, both from 1.
+/// Returns line and column of an offset in a text, both from 1.
 fn place(text: &str, offset: usize) -> (u64, u64) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() as u64 + 1;

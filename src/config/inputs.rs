@@ -49,7 +49,7 @@ impl From<ConfigValue> for ConfigInput {
 }
 
 impl LoadInputs {
-    /// The defaults and the environment.
+    /// Creates inputs that consist of the defaults and the environment.
     pub fn new() -> LoadInputs {
         LoadInputs::default()
     }
@@ -72,7 +72,8 @@ impl LoadInputs {
         self
     }
 
-    /// Without a file: reads `contexta.toml` in the workspace if it exists; by default it is not looked for.
+    /// Reads `contexta.toml` in the workspace if it exists and no other file is given; by default it is not searched
+    /// for.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
@@ -136,7 +137,7 @@ impl LoadInputs {
         self
     }
 
-    /// The variables that settings are read from.
+    /// Returns the variables that settings are read from.
     pub(super) fn variables(&self) -> Environment {
         match (self.use_env.unwrap_or(true), &self.environment) {
             (true, Some(given)) => given.clone(),

@@ -32,7 +32,7 @@ pub struct Key {
     pub only: Option<&'static str>,
 }
 
-/// Every setting, in order.
+/// Returns every setting, in order.
 pub fn keys() -> &'static [Key] {
     static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         let defaults = UnifiedConfig::default().settings();

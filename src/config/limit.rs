@@ -38,7 +38,7 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// The same rule with the code of the store that the setting belongs to.
+    /// Returns the same rule with the code of the store that the setting belongs to.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }
@@ -58,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// The limit in words, to follow the words of the type.
+    /// Describes the limit, as text that follows the description of the type.
     pub(super) fn words(&self) -> Option<String> {
         match self.limit {
             Limit::Any | Limit::Under(..) => None,
@@ -88,7 +88,7 @@ pub(super) const fn int(min: i128, max: i128) -> Rule {
     Rule::new(Limit::Int(min, max))
 }
 
-/// The rule of a path that is derived while it is not set.
+/// Returns the rule of a path that is derived while it is not set.
 pub(super) const fn under(key: &'static str, name: &'static str) -> Rule {
     Rule::new(Limit::Under(key, name))
 }

@@ -29,7 +29,7 @@ pub struct LoadedConfig {
 pub(super) type Sources = BTreeMap<&'static str, Source>;
 
 impl LoadedConfig {
-    /// The source of the value of this key.
+    /// Returns the source of the value of this key.
     pub fn source(&self, key: &str) -> &Source {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
@@ -51,7 +51,7 @@ pub struct CheckedConfig {
 }
 
 impl CheckedConfig {
-    /// The settings, or the first problem.
+    /// Returns the settings, or the first problem.
     pub fn into_result(self) -> Result<LoadedConfig, ConfigError> {
         match self.problems.into_iter().next() {
             Some(first) => Err(first),

@@ -60,7 +60,8 @@ impl Reader<'_> {
     }
 }
 
-/// The error that a setting is unknown. A section with a single member is named with that member, as it was written.
+/// Returns the error for an unknown setting. A section with a single member is named with that member, as it was
+/// written.
 fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
     while let ConfigValue::Map(members) = tree
         && members.len() == 1

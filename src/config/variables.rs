@@ -16,7 +16,7 @@ pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),
 ];
 
-/// The variable that sets the setting of this key, unless none can.
+/// Returns the variable that sets the setting of this key; `None` if no variable can.
 pub(super) fn variable_of(key: &str) -> Option<String> {
     let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
     FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)

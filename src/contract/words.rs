@@ -12,7 +12,7 @@ macro_rules! words {
             /// Every variant, in order.
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
-            /// The text form.
+            /// Returns the text form.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }

@@ -176,7 +176,7 @@ mod tests {
         Fact::Object(Object::from_value(kind, parse(text).unwrap()).unwrap())
     }
 
-    /// Facts of every kind. Every type of member has a value in at least one of them.
+    /// Returns facts of every kind. Every type of member has a value in at least one of them.
     fn some_of_each() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let manifest = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"model_bundle",

@@ -12,7 +12,7 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
 
-            /// The code as text.
+            /// Returns the code as text.
             pub fn as_str(self) -> &'static str {
                 match self { $(ErrorCode::$name => $text,)* }
             }
@@ -226,7 +226,7 @@ pub enum ErrorClass {
 }
 
 impl ErrorCode {
-    /// The class of the error.
+    /// Returns the class of the error.
     pub fn class(self) -> ErrorClass {
         match self {
             ErrorCode::ExtensionDuplicate | ErrorCode::ExtensionConflict | ErrorCode::RegistryDuplicate => {

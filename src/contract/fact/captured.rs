@@ -52,7 +52,7 @@ where
 }
 
 impl Fact {
-    /// The family of a record's fact; `None` if the fact is not a record.
+    /// Returns the family of a record's fact; `None` if the fact is not a record.
     pub fn family(&self) -> Option<RecordType> {
         Some(match self {
             Fact::Event(_) => RecordType::Event,
@@ -63,7 +63,7 @@ impl Fact {
         })
     }
 
-    /// The observation of a record's fact, and its imported identity.
+    /// Returns the observation of a record's fact, and its imported identity.
     pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
         Some(match self {
             Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),

@@ -16,12 +16,12 @@ pub struct ValidationReport {
 }
 
 impl ValidationReport {
-    /// A report without issues.
+    /// Creates a report without issues.
     pub fn ok() -> ValidationReport {
         ValidationReport::default()
     }
 
-    /// A report of these issues.
+    /// Creates a report of these issues.
     pub fn from_issues(issues: impl IntoIterator<Item = ValidationIssue>) -> ValidationReport {
         ValidationReport { issues: issues.into_iter().collect() }
     }
@@ -41,17 +41,17 @@ impl ValidationReport {
         self.errors().next().is_none()
     }
 
-    /// All issues.
+    /// Returns all issues.
     pub fn issues(&self) -> &[ValidationIssue] {
         &self.issues
     }
 
-    /// The issues that break a rule.
+    /// Returns the issues that break a rule.
     pub fn errors(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Error)
     }
 
-    /// The issues that are warnings.
+    /// Returns the issues that are warnings.
     pub fn warnings(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Warning)
     }

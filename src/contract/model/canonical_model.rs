@@ -37,7 +37,7 @@ pub trait Model: Rules + Canonical + Sized {
     /// Notes warnings about members that are usable but incomplete, also of an invalid model.
     fn warn(&self, _issues: &mut Issues) {}
 
-    /// The extension field sets of the model.
+    /// Returns the extension field sets of the model.
     fn extensions(&self) -> &[ExtensionFieldSet] {
         &[]
     }

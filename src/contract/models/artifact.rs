@@ -114,7 +114,7 @@ impl ArtifactManifest {
         }
     }
 
-    /// The SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
+    /// Returns the SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
     pub fn sha256(&self) -> Option<String> {
         let claimed = self.hash_value.as_deref()?;
         let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);

@@ -23,17 +23,17 @@ macro_rules! ref_types {
                 StableRef::parse(text)?.try_into()
             }
 
-            /// The ref with this value.
+            /// Creates the ref with this value.
             pub fn of(value: &str) -> Result<$name> {
                 $name::parse(&format!("{}:{value}", $kind))
             }
 
-            /// The ref under `parent` with this last component.
+            /// Creates the ref under `parent` with this last component.
             pub fn under(parent: &StableRef, component: &str) -> Result<$name> {
                 $name::of(&format!("{}.{component}", parent.value()))
             }
 
-            /// The ref without its type.
+            /// Returns the ref without its type.
             pub fn into_stable(self) -> StableRef {
                 self.0
             }
@@ -142,7 +142,7 @@ ref_types! {
 }
 
 impl StableRef {
-    /// The run that the ref belongs to: the ref itself, or the run of the first two components for a kind that
+    /// Returns the run that the ref belongs to: the ref itself, or the run of the first two components for a kind that
     /// belongs to a run.
     pub fn run(&self) -> Option<RunRef> {
         if !matches!(

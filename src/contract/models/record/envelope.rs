@@ -30,7 +30,7 @@ pub struct RecordEnvelope {
 impl RecordEnvelope {
     const OWN: &'static [&'static str] = &["record_ref", "record_type", "recorded_at"];
 
-    /// An envelope for a record of this family.
+    /// Creates an envelope for a record of this family.
     pub fn new(
         record_ref: RecordRef,
         record_type: RecordType,

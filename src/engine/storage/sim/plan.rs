@@ -71,7 +71,7 @@ pub(super) enum Extent {
 }
 
 impl Extent {
-    /// Number of bytes that are read or written of `len` requested bytes.
+    /// Returns the number of bytes that are read or written of `len` requested bytes.
     pub(super) fn of(self, len: usize) -> usize {
         match self {
             Extent::Whole => len,
