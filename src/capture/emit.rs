@@ -7,7 +7,7 @@ use crate::contract::{
 };
 use std::collections::BTreeMap;
 
-/// Something happened.
+/// An event of user code.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct EventEmission {
@@ -49,7 +49,7 @@ impl EventEmission {
     }
 }
 
-/// Something was measured.
+/// A metric of user code.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct MetricEmission {
@@ -103,9 +103,9 @@ impl MetricEmission {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Emission {
-    /// Something happened.
+    /// An event.
     Event(EventEmission),
-    /// Something was measured.
+    /// A metric.
     Metric(MetricEmission),
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Scope {
     pub(super) stage: Option<StageRef>,
     pub(super) started_at: Timestamp,
     pub(super) status: Mutex<RunStatus>,
-    /// The status that was asked for and could not be recorded.
+    /// The requested status, if it could not be recorded.
     pub(super) asked: Mutex<Option<RunStatus>>,
 }
 
@@ -60,7 +60,7 @@ impl Scope {
         Surroundings { run: &self.run, stage: self.stage.as_ref(), producer }
     }
 
-    /// Makes the fact that the scope ended, unless it has ended before.
+    /// Creates the fact of the scope's end, unless the scope has ended before.
     pub(super) fn end(&self, status: RunStatus, at: Timestamp) -> Option<Fact> {
         let mut current = self.status();
         if *current != RunStatus::Open {

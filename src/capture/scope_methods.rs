@@ -44,7 +44,7 @@ macro_rules! capture_methods {
                 self.inner.scope.emit_one(emission.into())
             }
 
-            /// Captures several in one commit: all of them or none.
+            /// Captures several events and metrics in one commit: all of them or none.
             pub fn emit_all<E: Into<Emission>>(
                 &self,
                 emissions: impl IntoIterator<Item = E>,

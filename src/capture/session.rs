@@ -19,15 +19,15 @@ pub struct CaptureOptions {
     pub durability: Durability,
     /// Names of the environment variables that may be captured; none by default.
     pub environment_variables: Vec<String>,
-    /// Record the code revision of the repository that contains the current directory.
+    /// `true` to record the code revision of the repository that contains the current directory.
     pub code_revision: bool,
-    /// Record the environment of a run.
+    /// `true` to record the environment of a run.
     pub environment: bool,
-    /// Record packages and their versions in the environment.
+    /// `true` to record packages and their versions in the environment.
     pub packages: bool,
-    /// Refuse captures.
+    /// `true` to refuse captures.
     pub records_read_only: bool,
-    /// Refuse registration of artifacts.
+    /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
 }
 
@@ -47,7 +47,7 @@ impl Default for CaptureOptions {
     }
 }
 
-/// Captures into one workspace. Cheap to clone; clones are the same session.
+/// A session that captures into one workspace. It is cheap to clone; clones are the same session.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) inner: Arc<SessionInner>,
@@ -81,7 +81,7 @@ impl SessionInner {
         Timestamp::from_nanos(self.journal.storage().now())
     }
 
-    /// Makes the fact that the project exists, unless this session has recorded it before.
+    /// Creates the fact of the project, unless this session has recorded it before.
     pub(super) fn project_fact(&self, at: Timestamp) -> Result<Option<Fact>> {
         if self.project_recorded.load(Ordering::Relaxed) {
             return Ok(None);

@@ -91,16 +91,16 @@ choices! {
     }
     /// Treatment of data that breaks a rule.
     Strictness {
-        /// It is refused.
+        /// The data is refused.
         Strict = "strict",
-        /// It is kept, with a note.
+        /// The data is kept, with a note.
         Lenient = "lenient",
     }
     /// Treatment of a capture that a sink refuses.
     DispatchFailureMode {
         /// The call returns an error.
         Raise = "raise",
-        /// It is stored, to be delivered later.
+        /// The capture is stored, to be delivered later.
         Outbox = "outbox",
     }
     /// Durability of a captured event or metric when the call returns.
@@ -174,7 +174,7 @@ choices! {
         Normal = "normal",
         /// As `normal`, with details of how an answer was computed.
         Debug = "debug",
-        /// As `debug`, with everything that can be evidence.
+        /// As `debug`, with all possible evidence.
         Forensic = "forensic",
     }
     /// Removal of artifact bodies without a reference.

@@ -1,9 +1,9 @@
-//! Settings that nothing reads yet: they are checked and shown, and change nothing.
+//! Settings without an effect so far: they are checked and shown, but no code uses their values.
 
 use crate::config::error::ConfigWarning;
 use crate::config::source::Source;
 
-/// The keys of settings without an effect. A test holds that nothing else is missing from the list, and nothing too many.
+/// The keys of settings without an effect. A test checks that the list is complete and contains no other key.
 const WITHOUT_EFFECT: &[&str] = &[
     "workspace.exports_path",
     "workspace.cache_path",

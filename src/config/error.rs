@@ -16,7 +16,7 @@ pub enum ConfigError {
         key: String,
         /// The value, in JSON.
         value: String,
-        /// The expected values, in words.
+        /// Description of the expected values.
         expected: String,
         /// The source of the value.
         source_of: Source,
@@ -54,7 +54,7 @@ pub enum ConfigError {
     /// A patch that is not a tree of settings, or a `--set` that is not `key=value`.
     #[error("{what}")]
     InvalidInput {
-        /// The fault, in words.
+        /// Description of the fault.
         what: String,
     },
     /// A missing configuration file.
@@ -68,7 +68,7 @@ pub enum ConfigError {
     FileUnreadable {
         /// The file.
         path: PathBuf,
-        /// The cause, in words.
+        /// Description of the cause.
         why: String,
     },
     /// A file with an unknown extension.
@@ -84,7 +84,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line and column, both from 1, if they are known.
         at: Option<(u64, u64)>,
-        /// The cause, in words.
+        /// Description of the cause.
         why: String,
     },
 }
@@ -109,7 +109,7 @@ impl ConfigError {
         }
     }
 
-    /// Returns a hint at the way out.
+    /// Returns a hint on how to resolve the error.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::InvalidValue { key, source_of, .. } => Some(match source_of {

@@ -12,10 +12,10 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-/// Longer files are refused.
+/// The greatest length of a file in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Deeper trees are refused; settings need four levels.
+/// The greatest depth of a tree; settings need four levels.
 const DEPTH_MAX: usize = 32;
 
 /// The format of a file.

@@ -177,7 +177,7 @@ impl Leaf for Vec<String> {
 
 impl<T: Leaf + Default> Leaf for Option<T> {
     fn read(&mut self, value: &ConfigValue) -> bool {
-        // TOML has no null; `none` stands for it.
+        // TOML has no null; `none` replaces it.
         if value.is_nothing() {
             *self = None;
             return true;

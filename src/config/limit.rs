@@ -10,7 +10,7 @@ pub(super) const INVALID_VALUE: &str = "invalid_config_value";
 pub(super) enum Limit {
     /// No condition.
     Any,
-    /// Not only white space.
+    /// A text with a character other than white space.
     Filled,
     /// An integer of this range, both ends included.
     Int(i128, i128),

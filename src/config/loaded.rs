@@ -40,7 +40,7 @@ impl LoadedConfig {
     }
 }
 
-/// Settings as far as they can be used, and everything that is wrong with them.
+/// The usable settings, and all problems that were found.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {

@@ -2,7 +2,7 @@
 
 use strsim::osa_distance;
 
-/// Longer names are not compared: no known name is as long, and the comparison would cost too much.
+/// The greatest length of a name that is compared. No known name is longer, and a comparison would cost too much.
 const NAME_LEN_MAX: usize = 96;
 
 /// Least length of a name that is compared with the beginning of others.

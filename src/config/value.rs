@@ -33,8 +33,8 @@ impl ConfigValue {
         key.rsplit('.').fold(value.into(), nest)
     }
 
-    /// Reads the text of a variable or of `--set`. `null` and `none` are no value; a text that begins with `"`, `[`
-    /// or `{` is JSON if it can be; any other text is read by the setting as its own type.
+    /// Reads the text of a variable or of `--set`. `null` and `none` denote the absence of a value. A text that begins
+    /// with `"`, `[` or `{` is parsed as JSON if it is valid JSON. The setting converts any other text to its own type.
     pub(super) fn of_text(text: &str) -> ConfigValue {
         let text = text.trim();
         if is_nothing(text) {
@@ -75,7 +75,7 @@ impl ConfigValue {
     }
 }
 
-/// Tells whether a text stands for no value.
+/// Tells whether a text denotes the absence of a value.
 fn is_nothing(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none")
 }

@@ -2,9 +2,9 @@
 
 /// The beginning of the names of all variables.
 pub const PREFIX: &str = "CONTEXTA_";
-/// Selects the profile.
+/// The variable that selects the profile.
 pub const PROFILE: &str = "CONTEXTA_PROFILE";
-/// Selects the overlays.
+/// The variable that selects the overlays.
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The workspace; stronger than `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";

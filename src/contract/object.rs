@@ -46,7 +46,7 @@ macro_rules! objects {
                 match self { $(ObjectKind::$variant => $kind,)* }
             }
 
-            /// Returns the members that this version of the schema knows.
+            /// Returns the members that this version of the schema defines.
             pub(crate) fn known(self) -> &'static [&'static str] {
                 match self { $(ObjectKind::$variant => $model::KNOWN,)* }
             }

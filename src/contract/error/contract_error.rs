@@ -44,7 +44,7 @@ impl ContractError {
         self
     }
 
-    /// Returns a hint at the way out.
+    /// Returns a hint on how to resolve the error.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code {
             ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {

@@ -75,7 +75,7 @@ impl ExtensionRegistryEntry {
     }
 
     /// Declares all fields: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and `any` are
-    /// checked; other words are documentation.
+    /// checked; other type names are documentation only.
     pub fn field_specs(
         mut self,
         specs: impl IntoIterator<Item = (String, String)>,

@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Treatment of read-only fields in a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readonly {
-    /// A change of one is a conflict.
+    /// A change of a read-only field is a conflict.
     Kept,
-    /// They are changed like any other field.
+    /// Read-only fields are changed like any other field.
     Overridden,
 }
 

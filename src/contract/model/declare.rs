@@ -32,7 +32,7 @@ macro_rules! model {
                 }
             }
 
-            /// The members that this version knows.
+            /// The members that this version defines.
             pub(crate) const KNOWN: &'static [&'static str] = &[$(stringify!($need),)* $(stringify!($may),)*];
 
             /// Takes the known members; the others remain.

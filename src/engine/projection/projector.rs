@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
 const LAYOUT_VERSION: u32 = 5;
 
-/// Maintains the projections of one log.
+/// The projector of one log, which maintains its projections.
 pub struct Projector<E: Event> {
     site: Arc<Site>,
     options: ProjectorOptions,

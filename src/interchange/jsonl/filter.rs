@@ -5,7 +5,7 @@ use crate::interchange::error::Result;
 use crate::store::StoreView;
 use std::collections::BTreeSet;
 
-/// The part of a workspace that is exported. The default is everything.
+/// The part of a workspace that is exported. The default is the whole workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportFilter {
     /// Exports this project only, given by ref or name.

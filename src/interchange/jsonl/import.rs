@@ -116,7 +116,7 @@ struct Importer<'a> {
     import: Option<[u8; 16]>,
     report: ImportReport,
     quarantine: Option<Quarantine>,
-    /// Losses of runs that the workspace does not know yet.
+    /// Losses of runs that are not in the workspace yet.
     deferred: Vec<Loss>,
 }
 
@@ -547,11 +547,11 @@ impl Importer<'_> {
 /// The treatment of a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// Its record is appended.
+    /// The record of the loss is appended.
     Record,
-    /// It waits until the workspace knows its run.
+    /// The record waits until its run is in the workspace.
     Defer,
-    /// It is recorded already, or cannot be.
+    /// The loss is recorded already, or cannot be recorded.
     Discard,
 }
 

@@ -31,8 +31,7 @@ impl From<ParamValueV1> for Value {
     }
 }
 
-/// Converts the value of a parameter to its stored form; `None` if a parameter cannot have such a value. Returns the
-/// payload form of a parameter's value; `None` for a list, a map or null.
+/// Returns the payload form of a parameter's value; `None` for a list, a map or null.
 fn param_value(value: &Value) -> Option<ParamValueV1> {
     Some(match value {
         Value::Bool(b) => ParamValueV1::Bool(*b),

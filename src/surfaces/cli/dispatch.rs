@@ -22,7 +22,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
         out.failure(&Failure::Client(error.into()));
-        // Unusable settings tell nothing about the state of the workspace.
+        // If the settings are unusable, the state of the workspace is unknown.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
     match dispatch(&cli, &out) {

@@ -254,7 +254,7 @@ impl Output {
     }
 }
 
-/// Returns `true` for a note that is written to a terminal. An empty section of an answer is no news there.
+/// Returns `true` for a note that is written to a terminal. A note on an empty section of an answer is left out.
 fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }

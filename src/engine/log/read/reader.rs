@@ -129,8 +129,8 @@ impl StreamReader {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// Returns the link after a watched entry, if the entry was read and no gap lies between it and the header of its
-    /// segment.
+    /// Returns the link after a watched entry, if the entry was read and there is no gap between it and the header of
+    /// its segment.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
@@ -183,8 +183,8 @@ impl StreamReader {
         self.last_time
     }
 
-    /// Returns the chain after the last entry, in a full scan and if no gap lies between the entry and the header of its
-    /// segment.
+    /// Returns the chain after the last entry, in a full scan and if there is no gap between the entry and the header
+    /// of its segment.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }

@@ -43,11 +43,11 @@ pub(super) enum Room {
 /// The condition of a segment: only a whole one can be appended to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It ends with a whole frame.
+    /// The segment ends with a whole frame.
     Whole,
     /// Part of a frame may follow its last whole one.
     Ragged,
-    /// A sync of it failed.
+    /// A sync of the segment failed.
     Latched,
 }
 

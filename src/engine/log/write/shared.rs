@@ -232,7 +232,7 @@ impl Shared {
     }
 
     /// Prevents other processes from continuing the stream, as numbers of a batch are assigned that are not in it yet.
-    /// Where that is impossible, the batch is written at once.
+    /// If that is impossible, the batch is written at once.
     pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());
