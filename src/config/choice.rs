@@ -73,9 +73,9 @@ macro_rules! choices {
 choices! {
     /// A named set of settings that others are applied over.
     Profile {
-        /// For work on one machine: the defaults.
+        /// The defaults, for work on one machine.
         Local = "local",
-        /// For tests: a separate workspace, no environment snapshot, no code revision, no pages.
+        /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no pages.
         Test = "test",
     }
     /// A named set of settings that is applied over a profile. Several are applied in this order.
@@ -84,7 +84,7 @@ choices! {
         Debug = "debug",
         /// All messages and evidence; cache and exports are kept without a limit of age.
         Forensic = "forensic",
-        /// For build machines: JSON output, no colours, no server, no retries.
+        /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
         /// No changes on disk.
         Readonly = "readonly",
@@ -179,7 +179,7 @@ choices! {
     }
     /// Removal of artifact bodies without a reference.
     ArtifactRetentionMode {
-        /// By the user only.
+        /// Bodies are removed by the user only.
         Manual = "manual",
         /// A plan is made, and the user applies it.
         Planned = "planned",
@@ -190,7 +190,7 @@ choices! {
     RedactionMode {
         /// Redact values with names that look like secrets.
         SafeDefault = "safe_default",
-        /// Redact those, and every environment variable that is not on the allow list.
+        /// Redact these values, and every environment variable that is not on the allow list.
         Strict = "strict",
         /// No redaction.
         Off = "off",

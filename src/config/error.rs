@@ -153,14 +153,14 @@ impl ConfigError {
 pub enum ConfigWarning {
     /// A variable that begins with `CONTEXTA_` and is not known.
     UnknownVariable {
-        /// Its name.
+        /// The name.
         name: String,
         /// The known variable that is most similar.
         nearest: Option<String>,
     },
     /// A setting without an effect was set.
     NoEffect {
-        /// Its key.
+        /// The key.
         key: &'static str,
         /// The source that set it.
         source_of: Source,

@@ -20,7 +20,7 @@ pub(super) enum Limit {
     Float(f64, f64),
     /// Exactly one ASCII character.
     OneAscii,
-    /// This value and no other, for a setting that has several values in the Python package contexta 1.0.0.
+    /// The only allowed value, for a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
     /// A path that is derived while it is not set: the setting of this key, and this name under it.
     Under(&'static str, &'static str),

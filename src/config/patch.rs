@@ -1,4 +1,4 @@
-//! Taking a tree of settings apart into settings by key, and problems.
+//! The division of a tree of settings into settings by key, and problems.
 
 use crate::config::error::ConfigError;
 use crate::config::key::keys;

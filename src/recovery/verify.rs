@@ -77,7 +77,7 @@ pub struct Problem {
     pub stream: Option<StreamId>,
     /// The segment, by its first sequence number.
     pub segment: Option<Seq>,
-    /// Its offset in the file of the segment.
+    /// The offset in the file of the segment.
     pub offset: Option<u64>,
     /// Number of bytes affected.
     pub len: Option<u64>,
@@ -91,7 +91,7 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReport {
-    /// Its id.
+    /// The id.
     pub stream: StreamId,
     /// Number of segments.
     pub segments: usize,

@@ -1,4 +1,4 @@
-//! Renders documents as terminal text: aligned columns, wrapped to the width of the terminal.
+//! The rendering of documents as terminal text: aligned columns, wrapped to the width of the terminal.
 //!
 //! Titles of documents and notes are left out: the command line names the answer, and notes go to standard error.
 

@@ -40,7 +40,7 @@ model! {
         created_at: Timestamp,
         /// The producer: a token such as `sdk.rust`.
         producer_ref: String,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
         /// The location of the body: `blake3:<digest>` in this workspace, or any text from an import.
         location_ref: String,

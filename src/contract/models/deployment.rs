@@ -17,7 +17,7 @@ model! {
     DeploymentExecution ("DeploymentExecution") {
         /// `deployment:P.D`
         deployment_execution_ref: DeploymentRef,
-        /// Its project.
+        /// The project.
         project_ref: ProjectRef,
         /// The last component of its ref.
         deployment_name: String,
@@ -28,7 +28,7 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// Its place among the deployments of the project.
+        /// The place among the deployments of the project.
         order_index: Option<u64> = None,
         /// The run it comes from; of the same project.
         run_ref: Option<RunRef> = None,

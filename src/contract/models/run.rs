@@ -21,7 +21,7 @@ model! {
     Run ("Run") {
         /// `run:P.R`
         run_ref: RunRef,
-        /// Its project.
+        /// The project.
         project_ref: ProjectRef,
         /// The name; several runs can have the same name.
         name: String,

@@ -8,17 +8,17 @@ use std::collections::BTreeSet;
 /// The part of a workspace that is exported. The default is the whole workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportFilter {
-    /// Exports this project only, given by ref or name.
+    /// The project to export, by ref or name; `None` for all projects.
     pub project: Option<String>,
-    /// Exports these runs only, given by ref, id or name, and their projects.
+    /// The runs to export with their projects, by ref, id or name; empty for all runs.
     pub runs: Vec<String>,
-    /// Exports lines of these kinds only (`run`, `record`, ...).
+    /// The kinds of lines to export (`run`, `record`, ...); empty for all kinds.
     pub kinds: Vec<String>,
-    /// Exports records of these families only.
+    /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// Exports records observed at or after this time only.
+    /// The earliest time of observation of an exported record.
     pub since: Option<Timestamp>,
-    /// Exports records observed before this time only.
+    /// The time before which exported records were observed.
     pub until: Option<Timestamp>,
 }
 

@@ -54,7 +54,7 @@ pub struct ImportOptions {
     pub source: String,
     /// The directory of the bodies; `None` if there is none.
     pub bodies: Option<PathBuf>,
-    /// Stops at the first line that is refused. The lines before it stay imported.
+    /// `true` to stop at the first refused line. The lines before it stay imported.
     pub strict: bool,
     /// The registry to check extensions with.
     pub registry: Option<ExtensionRegistry>,

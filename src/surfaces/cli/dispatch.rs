@@ -1,4 +1,4 @@
-//! Parses the command line, runs the command and returns its exit code.
+//! The execution of a command line: parsing, running the command, its exit code.
 
 use crate::surfaces::cli::args::{
     Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,

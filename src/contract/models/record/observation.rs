@@ -27,7 +27,7 @@ model! {
         observed_at: Timestamp,
         /// The observer: a token such as `sdk.rust`.
         producer_ref: String,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
     } or {
         /// The deployment it belongs to; of the same project.

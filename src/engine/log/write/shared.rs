@@ -34,9 +34,9 @@ pub(super) struct Shared {
     pub(super) dir: PathBuf,
     pub(super) options: LogOptions,
     pub(super) state: Mutex<State>,
-    /// Signalled when a sync has ended.
+    /// A signal that a sync has ended.
     pub(super) sync_ended: Condvar,
-    /// Signalled when a batch has begun, or the log is dropped.
+    /// A signal that a batch has begun, or that the log is dropped.
     pub(super) batch_begun: Condvar,
 }
 /// The state that changes under the lock of a log.
