@@ -235,7 +235,7 @@ impl Contexta {
         Ok(report)
     }
 
-    /// Exports to a file, with compression if its name asks for it.
+    /// Exports to a file, compressed with gzip if its name ends in `.gz`.
     fn export_packed(
         &self,
         out: &mut dyn Write,

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
 
-/// Environment variables as they were handed in: those of contexta, and the home directory.
+/// The environment variables that settings use: those of contexta, and the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,

@@ -24,7 +24,7 @@ pub struct LoadInputs {
     pub(super) base: Option<PathBuf>,
 }
 
-/// Settings handed in by code or on the command line.
+/// Settings passed by code or on the command line.
 #[derive(Debug, Clone)]
 pub(super) enum Given {
     Config(Box<UnifiedConfig>),
@@ -122,9 +122,9 @@ impl LoadInputs {
     }
 
     /// Uses or ignores environment variables. By default they are used, and
-    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of
-    /// the process is not read at all; of variables that were handed in, only the home directory is used, for paths
-    /// that begin with `~`.
+    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of the
+    /// process is not read at all; of variables that were passed, only the home directory is used, for paths that begin
+    /// with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self

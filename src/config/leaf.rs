@@ -3,9 +3,9 @@
 use crate::config::value::ConfigValue;
 use std::path::PathBuf;
 
-/// The type of a setting: reads a value, shows itself as one, describes the values that it takes.
+/// The type of a setting, with its conversions from and to a value.
 pub(super) trait Leaf {
-    /// Takes the value; `false` if it is not of this type.
+    /// Sets the setting to the value. Returns `false` if the value is not of this type.
     fn read(&mut self, value: &ConfigValue) -> bool;
     /// Returns the setting as a value.
     fn shown(&self) -> ConfigValue;

@@ -213,7 +213,7 @@ impl Loading {
         }
     }
 
-    /// Puts the settings into the configuration, each checked.
+    /// Checks the settings and applies them to the configuration.
     pub(super) fn apply(&mut self, mut settings: Settings, source: &Source) {
         let Loading { loaded: LoadedConfig { config, sources, places, .. }, problems } = self;
         config.each(|field| {

@@ -1,4 +1,4 @@
-//! A value of a setting as files, variables and code give it.
+//! A value of a setting, as read from files, variables and code.
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;

@@ -45,15 +45,15 @@ model! {
         /// The location of the body: `blake3:<digest>` in this workspace, or any text from an import.
         location_ref: String,
     } or {
-        /// The deployment it belongs to; of the same project.
+        /// The deployment that the artifact belongs to, in the same project.
         deployment_execution_ref: Option<DeploymentRef> = None,
-        /// The stage it belongs to.
+        /// The stage that the artifact belongs to.
         stage_execution_ref: Option<StageRef> = None,
-        /// The batch it belongs to.
+        /// The batch that the artifact belongs to.
         batch_execution_ref: Option<BatchRef> = None,
-        /// The sample it belongs to.
+        /// The sample that the artifact belongs to.
         sample_observation_ref: Option<SampleRef> = None,
-        /// The operation it belongs to.
+        /// The operation that the artifact belongs to.
         operation_context_ref: Option<OperationRef> = None,
         /// SHA-256 of the body: 64 lower-case hexadecimal digits when captured here.
         hash_value: Option<String> = None,

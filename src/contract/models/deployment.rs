@@ -30,9 +30,9 @@ model! {
         ended_at: Option<Timestamp> = None,
         /// The place among the deployments of the project.
         order_index: Option<u64> = None,
-        /// The run it comes from; of the same project.
+        /// The run that the deployed result comes from, in the same project.
         run_ref: Option<RunRef> = None,
-        /// The deployed artifact; of the same project.
+        /// The deployed artifact, in the same project.
         artifact_ref: Option<ArtifactRef> = None,
         /// The environment; of the run if there is one, otherwise of the same project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,

@@ -114,10 +114,10 @@ impl<E: Event> Projector<E> {
         &self.site.tables
     }
 
-    /// Catches up with the log, then asks `question` about one consistent view.
+    /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
-    /// not have side effects. The error type is the caller's own.
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
+    /// must not have side effects. The error type is the caller's own.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,

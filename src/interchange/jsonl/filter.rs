@@ -48,7 +48,8 @@ impl<'a> Selection<'a> {
             && self.project.as_ref().is_none_or(|project| in_project(run, project))
     }
 
-    /// Returns `true` if the object with this ref is exported. Of refs outside any run, the projects of the runs are.
+    /// Returns `true` if the object with this ref is exported. With a selection of runs, the only exported refs outside
+    /// any run are the projects of these runs.
     fn wants_ref(&self, any: &StableRef) -> bool {
         match any.run() {
             Some(run) => self.wants_run(&run),
@@ -78,7 +79,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns `true` if an edge is exported: one of its ends is. Its own ref does not matter.
+    /// Returns `true` if an edge is exported, which is the case if one of its ends is exported.
     pub(super) fn wants_edge(&self, edge: &LineageEdge) -> bool {
         self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
     }

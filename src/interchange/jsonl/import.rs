@@ -455,7 +455,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Records the losses of runs that later lines have made known.
+    /// Records the deferred losses whose runs later lines have imported.
     fn append_deferred_losses(&mut self) -> Result<()> {
         let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
         self.commit(&mut round)?;

@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use terminal_size::terminal_size;
 
-/// Settings without an effect that are named one by one.
+/// The greatest number of settings without an effect that are named individually.
 const NO_EFFECT_MAX: usize = 5;
 
 /// The destination and the form of the output.

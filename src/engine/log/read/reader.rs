@@ -117,7 +117,7 @@ impl StreamReader {
     }
 
     /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
-    /// whose header is lost or belongs elsewhere is damage, as without this.
+    /// whose header is lost or belongs elsewhere is reported as damage, as by an unrestricted reader.
     pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
         self.domain = Some(domain);
         self.header.iter().try_for_each(|header| header.check_domain(domain))?;
