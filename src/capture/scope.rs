@@ -126,7 +126,7 @@ impl Scope {
         Ok(edge.into_inner())
     }
 
-    /// Makes an edge with a ref derived from its content, so that the same edge captured twice is one.
+    /// Makes an edge with a ref derived from its content, so that an edge that is captured twice is one edge.
     fn edge(
         &self,
         source: StableRef,

@@ -52,8 +52,8 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
     Ok(())
 }
 
-/// Reports whether the paths belong to a workspace. A directory `log` is no proof (`/var` has one): the other
-/// directories must exist beside it, or it must contain only streams.
+/// Reports whether the paths belong to a workspace. A directory `log` alone is not sufficient (`/var/log` exists too):
+/// the other directories must exist beside it, or it must contain only streams.
 fn is_workspace(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
     let log = paths.log();
     if !exists(storage, &log)? || !storage.info(&log)?.is_dir {

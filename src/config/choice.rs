@@ -127,9 +127,9 @@ choices! {
         None = "none",
         /// Compare with the stored digest.
         Stored = "stored",
-        /// Compare with the digest of its manifest, if that has one.
+        /// Compare with the digest in its manifest, if the manifest has a digest.
         ManifestIfAvailable = "manifest_if_available",
-        /// Compare with the digest of its manifest, which must have one.
+        /// Compare with the digest in its manifest, which must have a digest.
         Strict = "strict",
     }
     /// Value that represents a series.

@@ -32,7 +32,7 @@ pub struct Directories {
 }
 
 impl UnifiedConfig {
-    /// Derives every directory that is `None` from the one above it.
+    /// Derives every directory that is `None` from the setting above it, up to the root of the workspace.
     pub fn directories(&self) -> Directories {
         let root = &self.workspace.root_path;
         let under = |set: &Option<PathBuf>, name: &str| set.clone().unwrap_or_else(|| root.join(name));

@@ -79,8 +79,9 @@ impl LoadInputs {
         self
     }
 
-    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]).
-    /// Applied last, over all other sources; of several, and of [`LoadInputs::set`], the later one is stronger.
+    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). It
+    /// is applied after all other sources. Of several calls of this method and of [`LoadInputs::set`], the later call
+    /// is stronger.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
         self

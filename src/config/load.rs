@@ -1,4 +1,4 @@
-//! Loading settings from all their sources; later ones are stronger.
+//! The loading of settings from all sources; later sources are stronger.
 //!
 //! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 the arguments for project name and workspace, 7 whole
 //! configurations, patches and `--set`, in the order in which they were given. Each layer is checked, even where a

@@ -18,7 +18,7 @@ pub enum ConfigValue {
     Int(i128),
     /// Any other number.
     Float(f64),
-    /// A text; numbers and truth values may be written as one.
+    /// A text. Numbers and truth values may also be written as texts.
     Text(String),
     /// A list.
     List(Vec<ConfigValue>),
@@ -141,7 +141,7 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 Ok(ConfigValue::Int(v))
             }
             fn visit_u128<E>(self, v: u128) -> Result<ConfigValue, E> {
-                // Beyond every range: any number as large is refused alike.
+                // The value is beyond the range of every setting, so any number of this size is refused.
                 Ok(ConfigValue::Int(i128::try_from(v).unwrap_or(i128::MAX)))
             }
             fn visit_f64<E>(self, v: f64) -> Result<ConfigValue, E> {

@@ -80,7 +80,7 @@ fn push_block(out: &mut String, block: &Block, style: Style) {
         Block::Text(text) => push_text(out, text, 0, style),
         Block::Verdict { is_good, verdict, text } => {
             let paint = if *is_good { Paint::Green } else { Paint::Red };
-            // Wrapping comes first: it would count the characters of a colour.
+            // Text is wrapped before it is coloured, because wrapping counts the characters of a colour code.
             let mut lines = String::new();
             push_text(&mut lines, &format!("{verdict}: {text}"), 0, style);
             let verdict = one_line(verdict);

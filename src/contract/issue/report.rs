@@ -56,7 +56,7 @@ impl ValidationReport {
         self.issues.iter().filter(|i| i.severity == Severity::Warning)
     }
 
-    /// Returns an error that names every issue that is an error, if there is one.
+    /// Returns `Ok` if no issue has severity `error`, and otherwise an error that names all such issues.
     pub fn raise_for_errors(&self) -> Result<()> {
         let mut text = String::new();
         for issue in self.errors() {

@@ -320,7 +320,7 @@ impl Importer<'_> {
         for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        // An open status is older than the end that the workspace has.
+        // An open status is ignored if the workspace has recorded an end, because it is older than the end.
         let is_older = existing.is_ended && item.is_open();
         if is_older && !is_repeated && !is_current {
             *self.report.warnings.entry("import_older_word").or_default() += 1;

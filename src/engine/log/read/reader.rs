@@ -157,7 +157,7 @@ impl StreamReader {
         self.tail
     }
 
-    /// Returns true if the last segment has a seal: its writer had created another one.
+    /// Returns true if the last segment has a seal, which shows that its writer had created another segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
