@@ -21,11 +21,11 @@ const DEPTH_MAX: usize = 32;
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
-    /// `.toml`
+    /// TOML, with the extension `.toml`.
     Toml,
-    /// `.yaml`, `.yml`
+    /// YAML, with the extension `.yaml` or `.yml`.
     Yaml,
-    /// `.json`
+    /// JSON, with the extension `.json`.
     Json,
 }
 

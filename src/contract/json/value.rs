@@ -9,9 +9,9 @@ pub type Members = BTreeMap<String, Value>;
 /// A JSON value. Integers and floats stay apart; an integer beyond 64 bits keeps its digits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`
+    /// The value `null`.
     Null,
-    /// `true`, `false`
+    /// A truth value, `true` or `false`.
     Bool(bool),
     /// An integer of 64 bits.
     Int(i64),

@@ -32,7 +32,7 @@ pub const ARTIFACT_KINDS: &[&str] = &[
 model! {
     /// The description of an artifact and the location of its body.
     ArtifactManifest ("ArtifactManifest") {
-        /// `artifact:P.R.K`
+        /// The ref, `artifact:P.R.K`.
         artifact_ref: ArtifactRef,
         /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,

@@ -15,7 +15,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A deployment of a result of a project.
     DeploymentExecution ("DeploymentExecution") {
-        /// `deployment:P.D`
+        /// The ref, `deployment:P.D`.
         deployment_execution_ref: DeploymentRef,
         /// The project.
         project_ref: ProjectRef,

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 model! {
     /// The environment of a run.
     EnvironmentSnapshot ("EnvironmentSnapshot") {
-        /// `environment:P.R.K`
+        /// The ref, `environment:P.R.K`.
         environment_snapshot_ref: EnvironmentRef,
         /// The run.
         run_ref: RunRef,

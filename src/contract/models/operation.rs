@@ -12,7 +12,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// One operation within a stage or batch.
     OperationContext ("OperationContext") {
-        /// `op:P.R.S[.B].O`
+        /// The ref, `op:P.R.S[.B].O`.
         operation_context_ref: OperationRef,
         /// The run.
         run_ref: RunRef,

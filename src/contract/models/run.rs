@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 model! {
     /// One execution of a training or evaluation program.
     Run ("Run") {
-        /// `run:P.R`
+        /// The ref, `run:P.R`.
         run_ref: RunRef,
         /// The project.
         project_ref: ProjectRef,

@@ -13,7 +13,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// One observed example.
     SampleObservation ("SampleObservation") {
-        /// `sample:P.R.S[.B].X`
+        /// The ref, `sample:P.R.S[.B].X`.
         sample_observation_ref: SampleRef,
         /// The run.
         run_ref: RunRef,

@@ -115,29 +115,29 @@ macro_rules! ref_types {
 }
 
 ref_types! {
-    /// `project:P`
+    /// A reference `project:P`.
     ProjectRef = "project";
-    /// `run:P.R`
+    /// A reference `run:P.R`.
     RunRef = "run";
-    /// `deployment:P.D`
+    /// A reference `deployment:P.D`.
     DeploymentRef = "deployment";
-    /// `stage:P.R.S`
+    /// A reference `stage:P.R.S`.
     StageRef = "stage";
-    /// `batch:P.R.S.B`
+    /// A reference `batch:P.R.S.B`.
     BatchRef = "batch";
-    /// `sample:P.R.S[.B].X`
+    /// A reference `sample:P.R.S[.B].X`.
     SampleRef = "sample";
-    /// `op:P.R.S[.B].O`
+    /// A reference `op:P.R.S[.B].O`.
     OperationRef = "op";
-    /// `record:P.R.K`
+    /// A reference `record:P.R.K`.
     RecordRef = "record";
-    /// `artifact:P.R.K`
+    /// A reference `artifact:P.R.K`.
     ArtifactRef = "artifact";
-    /// `environment:P.R.K`
+    /// A reference `environment:P.R.K`.
     EnvironmentRef = "environment";
-    /// `relation:...`, of any number of components.
+    /// A reference `relation:...`, of any number of components.
     RelationRef = "relation";
-    /// `provenance:...`, of any number of components.
+    /// A reference `provenance:...`, of any number of components.
     ProvenanceRef = "provenance";
 }
 

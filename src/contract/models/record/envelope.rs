@@ -17,7 +17,7 @@ use crate::contract::time::Timestamp;
 /// The envelope of a record: the observation, and the record's own ref and time of recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordEnvelope {
-    /// `record:P.R.K`
+    /// The ref, `record:P.R.K`.
     pub record_ref: RecordRef,
     /// The family of the payload.
     pub record_type: RecordType,

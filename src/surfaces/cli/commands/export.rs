@@ -1,4 +1,4 @@
-//! `contexta export jsonl`
+//! The command `contexta export jsonl`.
 
 use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport, ExportSettings};
 use crate::recovery::Progress;

@@ -1,4 +1,4 @@
-//! `contexta import jsonl`
+//! The command `contexta import jsonl`.
 
 use crate::client::{Error, ImportReport, ImportSettings, ImportSource, Options};
 use crate::contract::ExtensionRegistry;
