@@ -22,7 +22,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
         out.failure(&Failure::Client(error.into()));
-        // If the settings are unusable, the state of the workspace is unknown.
+        // With unusable settings the workspace is not checked: exit code 3 of `verify`.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
     match dispatch(&cli, &out) {
