@@ -16,7 +16,8 @@ pub struct ArtifactRegistration {
 }
 
 impl ArtifactRegistration {
-    /// A file that the run produced, such as a `model_bundle`: recorded with the relation `produced_by`.
+    /// Describes a file that the run produced, such as a `model_bundle`. It is recorded with the relation
+    /// `produced_by`.
     pub fn output(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration {
             kind: kind.to_owned(),
@@ -27,7 +28,7 @@ impl ArtifactRegistration {
         }
     }
 
-    /// A file that the run reads, such as a `dataset_snapshot`: recorded with the relation `used`.
+    /// Describes a file that the run reads, such as a `dataset_snapshot`. It is recorded with the relation `used`.
     pub fn input(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
     }

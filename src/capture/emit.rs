@@ -7,7 +7,7 @@ use crate::contract::{
 };
 use std::collections::BTreeMap;
 
-/// Something happened.
+/// An event of user code.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct EventEmission {
@@ -19,7 +19,7 @@ pub struct EventEmission {
 }
 
 impl EventEmission {
-    /// An event of level `info`.
+    /// Creates an event of level `info`.
     pub fn new(key: &str, message: &str) -> EventEmission {
         EventEmission {
             key: key.to_owned(),
@@ -49,7 +49,7 @@ impl EventEmission {
     }
 }
 
-/// Something was measured.
+/// A metric of user code.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct MetricEmission {
@@ -62,7 +62,7 @@ pub struct MetricEmission {
 }
 
 impl MetricEmission {
-    /// A metric without step, unit or tags.
+    /// Creates a metric without step, unit or tags.
     pub fn new(key: &str, value: impl Into<MetricValue>) -> MetricEmission {
         MetricEmission {
             key: key.to_owned(),
@@ -103,9 +103,9 @@ impl MetricEmission {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Emission {
-    /// Something happened.
+    /// An event.
     Event(EventEmission),
-    /// Something was measured.
+    /// A metric.
     Metric(MetricEmission),
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Operating system, its release where known, machine, and cores.
+/// Returns the operating system, its release where known, machine, and cores.
 pub(super) fn platform() -> String {
     let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -16,13 +16,13 @@ pub(super) fn platform() -> String {
     format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
 }
 
-/// The values of the variables on the list that are set, are text, and are not blank.
+/// Returns the values of the variables on the list that are set, are text, and are not blank.
 pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
     let value = |name: &String| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
     allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-/// The commit that is checked out in the repository around the current directory, if there is one.
+/// Returns the commit that is checked out in the repository around the current directory, if there is one.
 pub(super) fn code_revision() -> Option<String> {
     revision_at(&std::env::current_dir().ok()?)
 }

@@ -3,7 +3,7 @@
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// A capture failed; nothing of it is in the log.
+/// The error of a failed capture. No part of the capture is in the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,7 +16,7 @@ pub enum Error {
     /// The scope has ended.
     #[error("{scope} has already ended with status {status}")]
     ScopeClosed {
-        /// Its run or stage.
+        /// The ref of the run or stage.
         scope: StableRef,
         /// The status.
         status: RunStatus,
@@ -44,7 +44,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// A stable name of the error.
+    /// Returns a stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Contract(e) => e.code.as_str(),
@@ -56,7 +56,7 @@ impl Error {
         }
     }
 
-    /// A hint at the way out.
+    /// Returns a hint on how to resolve the error.
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Contract(e) => e.hint().map(str::to_owned),

@@ -38,7 +38,7 @@ pub struct RegisteredArtifact {
 }
 
 impl RegisteredArtifact {
-    /// The artifact's ref.
+    /// Returns the artifact's ref.
     pub fn artifact_ref(&self) -> &ArtifactRef {
         &self.manifest.artifact_ref
     }

@@ -1,4 +1,4 @@
-//! Describing and starting a run.
+//! The description and the start of a run.
 
 use crate::capture::environment;
 use crate::capture::error::{Error, Result};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Greatest length of a name that leaves room for a generated suffix and its dash in a component of 63 characters.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
-/// A run about to start.
+/// The description of a run that has not started.
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct RunBuilder {

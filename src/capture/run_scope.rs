@@ -31,7 +31,7 @@ impl RunScope {
         RunScope { inner: Arc::new(RunInner { scope, children }) }
     }
 
-    /// The ref.
+    /// Returns the ref.
     pub fn run_ref(&self) -> &RunRef {
         &self.inner.scope.run
     }

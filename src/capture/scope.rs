@@ -21,12 +21,12 @@ pub(super) struct Scope {
     pub(super) stage: Option<StageRef>,
     pub(super) started_at: Timestamp,
     pub(super) status: Mutex<RunStatus>,
-    /// The status that was asked for and could not be recorded.
+    /// The requested status, if it could not be recorded.
     pub(super) asked: Mutex<Option<RunStatus>>,
 }
 
 impl Scope {
-    /// An open scope.
+    /// Creates an open scope.
     pub(super) fn new(
         session: Session,
         run: RunRef,
@@ -60,7 +60,7 @@ impl Scope {
         Surroundings { run: &self.run, stage: self.stage.as_ref(), producer }
     }
 
-    /// Makes the fact that the scope ended, unless it has ended before.
+    /// Creates the fact of the scope's end, unless the scope has ended before.
     pub(super) fn end(&self, status: RunStatus, at: Timestamp) -> Option<Fact> {
         let mut current = self.status();
         if *current != RunStatus::Open {
@@ -77,7 +77,7 @@ impl Scope {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// The status of a scope that is dropped: the one that was asked for, or else the default.
+    /// Returns the status of a scope that is dropped: the requested status, or else the default.
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }
@@ -126,7 +126,7 @@ impl Scope {
         Ok(edge.into_inner())
     }
 
-    /// Makes an edge with a ref derived from its content, so that the same edge captured twice is one.
+    /// Makes an edge with a ref derived from its content, so that an edge that is captured twice is one edge.
     fn edge(
         &self,
         source: StableRef,
@@ -188,7 +188,7 @@ impl Scope {
     }
 }
 
-/// The status of a scope that is dropped without an end.
+/// Returns the status of a scope that is dropped without an end.
 fn default_end() -> RunStatus {
     if std::thread::panicking() { RunStatus::Failed } else { RunStatus::Cancelled }
 }

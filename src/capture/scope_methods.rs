@@ -14,12 +14,12 @@ use std::path::Path;
 macro_rules! capture_methods {
     ($($scope:ident),*) => {$(
         impl $scope {
-            /// The start.
+            /// Returns the start.
             pub fn started_at(&self) -> Timestamp {
                 self.inner.scope.started_at
             }
 
-            /// The status.
+            /// Returns the status.
             pub fn status(&self) -> RunStatus {
                 *self.inner.scope.status()
             }
@@ -44,7 +44,7 @@ macro_rules! capture_methods {
                 self.inner.scope.emit_one(emission.into())
             }
 
-            /// Captures several in one commit: all of them or none.
+            /// Captures several events and metrics in one commit: all of them or none.
             pub fn emit_all<E: Into<Emission>>(
                 &self,
                 emissions: impl IntoIterator<Item = E>,

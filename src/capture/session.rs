@@ -19,15 +19,15 @@ pub struct CaptureOptions {
     pub durability: Durability,
     /// Names of the environment variables that may be captured; none by default.
     pub environment_variables: Vec<String>,
-    /// Record the code revision of the repository that contains the current directory.
+    /// `true` to record the code revision of the repository that contains the current directory.
     pub code_revision: bool,
-    /// Record the environment of a run.
+    /// `true` to record the environment of a run.
     pub environment: bool,
-    /// Record packages and their versions in the environment.
+    /// `true` to record packages and their versions in the environment.
     pub packages: bool,
-    /// Refuse captures.
+    /// `true` to refuse captures.
     pub records_read_only: bool,
-    /// Refuse registration of artifacts.
+    /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
 }
 
@@ -47,7 +47,7 @@ impl Default for CaptureOptions {
     }
 }
 
-/// Captures into one workspace. Cheap to clone; clones are the same session.
+/// A session that captures into one workspace. It is cheap to clone; clones are the same session.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) inner: Arc<SessionInner>,
@@ -62,7 +62,7 @@ pub(super) struct SessionInner {
 }
 
 impl Session {
-    /// A session on this journal. Errors: the project's name cannot become a ref.
+    /// Creates a session on this journal. Errors: the project's name cannot become a ref.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
         let unusable = || Error::UnusableName { name: options.project.clone() };
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
@@ -70,7 +70,7 @@ impl Session {
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
-    /// The project.
+    /// Returns the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
     }
@@ -81,7 +81,7 @@ impl SessionInner {
         Timestamp::from_nanos(self.journal.storage().now())
     }
 
-    /// Makes the fact that the project exists, unless this session has recorded it before.
+    /// Creates the fact of the project, unless this session has recorded it before.
     pub(super) fn project_fact(&self, at: Timestamp) -> Result<Option<Fact>> {
         if self.project_recorded.load(Ordering::Relaxed) {
             return Ok(None);
@@ -94,7 +94,7 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
+    /// Returns random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
     pub(super) fn suffix(&self) -> Result<String> {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut random = [0u8; 8];

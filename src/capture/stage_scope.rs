@@ -15,8 +15,8 @@ pub struct StageScope {
 }
 
 impl RunScope {
-    /// Starts a stage. A name that was used before in this run gets a number: `train`, `train-2`.
-    /// On disk when this returns.
+    /// Starts a stage. A name that was used before in this run gets a number: `train`, `train-2`. The stage is on disk
+    /// when this returns.
     pub fn stage(&self, name: &str) -> Result<StageScope> {
         let scope = &self.inner.scope;
         scope.check_open()?;
@@ -42,12 +42,12 @@ impl RunScope {
 }
 
 impl StageScope {
-    /// The ref.
+    /// Returns the ref.
     pub fn stage_ref(&self) -> Result<StageRef> {
         Ok(self.inner.scope.subject().try_into()?)
     }
 
-    /// The run it belongs to.
+    /// Returns the run that the stage belongs to.
     pub fn run(&self) -> &RunScope {
         &self.inner.run
     }

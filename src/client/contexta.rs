@@ -51,7 +51,7 @@ struct Writes {
 
 impl Contexta {
     /// Opens the workspace at `path`, or creates it if the path does not exist. Opening changes nothing in an existing
-    /// workspace, so that one on a read-only disk can be opened and queried.
+    /// workspace, so that a workspace on a read-only disk can be opened and queried.
     pub fn open(path: impl AsRef<Path>) -> Result<Contexta> {
         Options::new(path).open()
     }
@@ -72,9 +72,9 @@ impl Contexta {
         &self.store
     }
 
-    /// Answers a question about all captures so far: writes the buffered ones to the log first. Captures made afterwards
-    /// get later times than the entries that the answer is based on. If the buffered captures cannot be written, the answer
-    /// has a note.
+    /// Answers a question about all captures so far: writes the buffered captures to the log first. Captures made
+    /// afterwards get later times than the entries that the answer is based on. If the buffered captures cannot be
+    /// written, the answer has a note.
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
     where
         Error: From<E>,

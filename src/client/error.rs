@@ -11,7 +11,7 @@ use crate::store;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// An operation on a workspace failed. [`Error::code`] is stable; the sources have the details.
+/// The error of an operation on a workspace. [`Error::code`] is stable; the sources have the details.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

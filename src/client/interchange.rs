@@ -76,9 +76,9 @@ pub enum BodiesTarget {
     /// The directory `artifacts` beside the file, where an import finds them. An export to a writer, device or pipe has none.
     #[default]
     BesideFile,
-    /// This directory. An import needs its path.
+    /// The directory of this path. An import needs the path.
     Dir(PathBuf),
-    /// None: bodies are not exported.
+    /// No place: bodies are not exported.
     LeftOut,
 }
 
@@ -235,7 +235,7 @@ impl Contexta {
         Ok(report)
     }
 
-    /// Exports to a file, with compression if its name asks for it.
+    /// Exports to a file, compressed with gzip if its name ends in `.gz`.
     fn export_packed(
         &self,
         out: &mut dyn Write,

@@ -11,7 +11,7 @@ use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Options of an open workspace. `open` opens it.
+/// Options of an open workspace. `Options::open` opens the workspace.
 #[derive(Debug, Clone)]
 #[must_use = "the options open nothing until `open` is called"]
 pub struct Options {

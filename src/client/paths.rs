@@ -53,8 +53,8 @@ impl Paths {
         self.artifacts.join("objects")
     }
 
-    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with its tables in
-    /// memory, and the next one to open derives them again.
+    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with its
+    /// tables in memory, and the next process that opens the workspace derives them again.
     pub fn projections(&self) -> PathBuf {
         self.projections.clone()
     }

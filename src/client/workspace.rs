@@ -16,8 +16,8 @@ pub(super) struct Create {
     pub(super) tables: bool,
 }
 
-/// Checks that the paths belong to a workspace, or creates one if `create` allows it and the paths hold nothing else.
-/// Several processes may do so at once, and each completes a workspace that another one left incomplete.
+/// Checks that the paths belong to a workspace, or creates one if `create` allows it and the paths contain no other
+/// files. Several processes may do so at once, and each completes a workspace that another one left incomplete.
 pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("inspect", root, e);
@@ -52,8 +52,8 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
     Ok(())
 }
 
-/// Reports whether the paths belong to a workspace. A directory `log` is no proof (`/var` has one): the other directories
-/// must exist beside it, or it must contain nothing but streams.
+/// Reports whether the paths belong to a workspace. A directory `log` alone is not sufficient (`/var/log` exists too):
+/// the other directories must exist beside it, or it must contain only streams.
 fn is_workspace(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
     let log = paths.log();
     if !exists(storage, &log)? || !storage.info(&log)?.is_dir {

@@ -27,7 +27,7 @@ macro_rules! choices {
                 /// Every variant, in order.
                 pub const ALL: &[$name] = &[$($name::$variant,)*];
 
-                /// The text form.
+                /// Returns the text form.
                 pub fn as_str(self) -> &'static str {
                     match self { $($name::$variant => $word,)* }
                 }
@@ -73,9 +73,9 @@ macro_rules! choices {
 choices! {
     /// A named set of settings that others are applied over.
     Profile {
-        /// For work on one machine: the defaults.
+        /// The defaults, for work on one machine.
         Local = "local",
-        /// For tests: a separate workspace, no environment snapshot, no code revision, no pages.
+        /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no pages.
         Test = "test",
     }
     /// A named set of settings that is applied over a profile. Several are applied in this order.
@@ -84,23 +84,23 @@ choices! {
         Debug = "debug",
         /// All messages and evidence; cache and exports are kept without a limit of age.
         Forensic = "forensic",
-        /// For build machines: JSON output, no colours, no server, no retries.
+        /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
         /// No changes on disk.
         Readonly = "readonly",
     }
     /// Treatment of data that breaks a rule.
     Strictness {
-        /// It is refused.
+        /// The data is refused.
         Strict = "strict",
-        /// It is kept, with a note.
+        /// The data is kept, with a note.
         Lenient = "lenient",
     }
     /// Treatment of a capture that a sink refuses.
     DispatchFailureMode {
         /// The call returns an error.
         Raise = "raise",
-        /// It is stored, to be delivered later.
+        /// The capture is stored, to be delivered later.
         Outbox = "outbox",
     }
     /// Durability of a captured event or metric when the call returns.
@@ -127,9 +127,9 @@ choices! {
         None = "none",
         /// Compare with the stored digest.
         Stored = "stored",
-        /// Compare with the digest of its manifest, if that has one.
+        /// Compare with the digest in its manifest, if the manifest has a digest.
         ManifestIfAvailable = "manifest_if_available",
-        /// Compare with the digest of its manifest, which must have one.
+        /// Compare with the digest in its manifest, which must have a digest.
         Strict = "strict",
     }
     /// Value that represents a series.
@@ -174,12 +174,12 @@ choices! {
         Normal = "normal",
         /// As `normal`, with details of how an answer was computed.
         Debug = "debug",
-        /// As `debug`, with everything that can be evidence.
+        /// As `debug`, with all possible evidence.
         Forensic = "forensic",
     }
     /// Removal of artifact bodies without a reference.
     ArtifactRetentionMode {
-        /// By the user only.
+        /// Bodies are removed by the user only.
         Manual = "manual",
         /// A plan is made, and the user applies it.
         Planned = "planned",
@@ -190,7 +190,7 @@ choices! {
     RedactionMode {
         /// Redact values with names that look like secrets.
         SafeDefault = "safe_default",
-        /// Redact those, and every environment variable that is not on the allow list.
+        /// Redact these values, and every environment variable that is not on the allow list.
         Strict = "strict",
         /// No redaction.
         Off = "off",

@@ -32,7 +32,7 @@ pub struct Directories {
 }
 
 impl UnifiedConfig {
-    /// Derives every directory that is `None` from the one above it.
+    /// Derives every directory that is `None` from the setting above it, up to the root of the workspace.
     pub fn directories(&self) -> Directories {
         let root = &self.workspace.root_path;
         let under = |set: &Option<PathBuf>, name: &str| set.clone().unwrap_or_else(|| root.join(name));
@@ -53,7 +53,7 @@ impl UnifiedConfig {
     }
 }
 
-/// The path of every setting that is one, by key; derived where it is not set.
+/// Returns the path of every setting that is a path, by key; an unset path is derived.
 pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     let mut paths: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
     config.clone().each(|field| {
@@ -70,7 +70,7 @@ pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     paths
 }
 
-/// The path of this name under `above`; without a name, the same path.
+/// Returns the path of this name under `above`; without a name, `above` itself.
 fn join(above: &Path, name: &str) -> PathBuf {
     if name.is_empty() { above.to_path_buf() } else { above.join(name) }
 }

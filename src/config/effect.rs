@@ -1,9 +1,9 @@
-//! Settings that nothing reads yet: they are checked and shown, and change nothing.
+//! Settings without an effect so far: they are checked and shown, but no code uses their values.
 
 use crate::config::error::ConfigWarning;
 use crate::config::source::Source;
 
-/// The keys of settings without an effect. A test holds that nothing else is missing from the list, and nothing too many.
+/// The keys of settings without an effect. A test checks that the list is complete and contains no other key.
 const WITHOUT_EFFECT: &[&str] = &[
     "workspace.exports_path",
     "workspace.cache_path",
@@ -65,18 +65,18 @@ const WITHOUT_EFFECT: &[&str] = &[
     "security.allow_unredacted_local_exports",
 ];
 
-/// The keys of all settings that have no effect yet.
+/// Returns the keys of all settings that have no effect yet.
 pub fn keys_without_effect() -> &'static [&'static str] {
     WITHOUT_EFFECT
 }
 
-/// `false`: the setting of this key is checked and shown, and changes nothing yet.
+/// Returns `false` if the setting of this key is checked and shown, but has no effect yet.
 pub fn has_effect(key: &str) -> bool {
     !WITHOUT_EFFECT.contains(&key)
 }
 
-/// One warning for each setting without an effect that somebody set: a file, a variable, a patch or an argument. Profiles and
-/// overlays come with the program.
+/// Returns one warning for each setting without an effect that a file, a variable, a patch or an argument set. Profiles
+/// and overlays cause no warning, because they are part of the program.
 pub(super) fn warnings<'a>(
     sources: impl IntoIterator<Item = (&'a &'static str, &'a Source)>,
 ) -> impl Iterator<Item = ConfigWarning> {

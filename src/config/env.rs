@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
 
-/// Environment variables as they were handed in: those of contexta, and the home directory.
+/// The environment variables that settings use: those of contexta, and the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -32,18 +32,18 @@ impl Environment {
         own
     }
 
-    /// The same environment without settings.
+    /// Returns the same environment without settings.
     pub(super) fn only_home(&self) -> Environment {
         Environment { home: self.home.clone(), ..Environment::default() }
     }
 
-    /// The value of the variable, unless it is blank.
+    /// Returns the value of the variable, unless it is blank.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
         let blank = |value: &OsString| value.to_str().is_some_and(|text| text.trim().is_empty());
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// The settings among the variables, in the order of keys: key, variable, value.
+    /// Returns the settings among the variables, in the order of keys: key, variable, value.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
         keys().iter().filter_map(|key| {
             let name = key.variable.as_deref()?;
@@ -51,7 +51,7 @@ impl Environment {
         })
     }
 
-    /// Errors and warnings for variables that are not settings.
+    /// Returns errors and warnings for variables that are not settings.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());

@@ -16,7 +16,7 @@ pub enum ConfigError {
         key: String,
         /// The value, in JSON.
         value: String,
-        /// The expected values, in words.
+        /// Description of the expected values.
         expected: String,
         /// The source of the value.
         source_of: Source,
@@ -54,7 +54,7 @@ pub enum ConfigError {
     /// A patch that is not a tree of settings, or a `--set` that is not `key=value`.
     #[error("{what}")]
     InvalidInput {
-        /// The fault, in words.
+        /// Description of the fault.
         what: String,
     },
     /// A missing configuration file.
@@ -68,7 +68,7 @@ pub enum ConfigError {
     FileUnreadable {
         /// The file.
         path: PathBuf,
-        /// The cause, in words.
+        /// Description of the cause.
         why: String,
     },
     /// A file with an unknown extension.
@@ -84,7 +84,7 @@ pub enum ConfigError {
         path: PathBuf,
         /// Line and column, both from 1, if they are known.
         at: Option<(u64, u64)>,
-        /// The cause, in words.
+        /// Description of the cause.
         why: String,
     },
 }
@@ -94,7 +94,7 @@ fn place(at: Option<(u64, u64)>) -> String {
 }
 
 impl ConfigError {
-    /// A stable name of the error.
+    /// Returns a stable name of the error.
     pub fn code(&self) -> &'static str {
         match self {
             ConfigError::InvalidValue { code, .. } => code,
@@ -109,7 +109,7 @@ impl ConfigError {
         }
     }
 
-    /// A hint at the way out.
+    /// Returns a hint on how to resolve the error.
     pub fn hint(&self) -> Option<String> {
         match self {
             ConfigError::InvalidValue { key, source_of, .. } => Some(match source_of {
@@ -138,7 +138,7 @@ impl ConfigError {
         }
     }
 
-    /// The setting that the error is about, if it is about one.
+    /// Returns the key of the setting that the error concerns, if it concerns a single one.
     pub fn key(&self) -> Option<&str> {
         match self {
             ConfigError::InvalidValue { key, .. } | ConfigError::UnknownField { key, .. } => Some(key),
@@ -153,14 +153,14 @@ impl ConfigError {
 pub enum ConfigWarning {
     /// A variable that begins with `CONTEXTA_` and is not known.
     UnknownVariable {
-        /// Its name.
+        /// The name.
         name: String,
         /// The known variable that is most similar.
         nearest: Option<String>,
     },
     /// A setting without an effect was set.
     NoEffect {
-        /// Its key.
+        /// The key.
         key: &'static str,
         /// The source that set it.
         source_of: Source,
@@ -168,7 +168,7 @@ pub enum ConfigWarning {
 }
 
 impl ConfigWarning {
-    /// A stable name of the warning.
+    /// Returns a stable name of the warning.
     pub fn code(&self) -> &'static str {
         match self {
             ConfigWarning::UnknownVariable { .. } => "unknown_config_variable",
@@ -176,7 +176,7 @@ impl ConfigWarning {
         }
     }
 
-    /// The warning in words.
+    /// Returns the message of the warning.
     pub fn message(&self) -> String {
         match self {
             ConfigWarning::UnknownVariable { name, nearest } => {

@@ -12,25 +12,25 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-/// Longer files are refused.
+/// The greatest length of a file in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// Deeper trees are refused; settings need four levels.
+/// The greatest depth of a tree; settings need four levels.
 const DEPTH_MAX: usize = 32;
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
-    /// `.toml`
+    /// TOML, with the extension `.toml`.
     Toml,
-    /// `.yaml`, `.yml`
+    /// YAML, with the extension `.yaml` or `.yml`.
     Yaml,
-    /// `.json`
+    /// JSON, with the extension `.json`.
     Json,
 }
 
 impl FileFormat {
-    /// The format that the extension of a file name stands for.
+    /// Returns the format that the extension of a file name denotes.
     pub fn of(path: &Path) -> Option<FileFormat> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(FileFormat::Toml),
@@ -139,7 +139,7 @@ fn yaml(text: &str) -> Result<ConfigValue, (Option<(u64, u64)>, String)> {
     })
 }
 
-/// Line and column of an offset in a text, both from 1.
+/// Returns line and column of an offset in a text, both from 1.
 fn place(text: &str, offset: usize) -> (u64, u64) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() as u64 + 1;

@@ -24,7 +24,7 @@ pub struct LoadInputs {
     pub(super) base: Option<PathBuf>,
 }
 
-/// Settings handed in by code or on the command line.
+/// Settings passed by code or on the command line.
 #[derive(Debug, Clone)]
 pub(super) enum Given {
     Config(Box<UnifiedConfig>),
@@ -49,7 +49,7 @@ impl From<ConfigValue> for ConfigInput {
 }
 
 impl LoadInputs {
-    /// The defaults and the environment.
+    /// Creates inputs that consist of the defaults and the environment.
     pub fn new() -> LoadInputs {
         LoadInputs::default()
     }
@@ -72,14 +72,16 @@ impl LoadInputs {
         self
     }
 
-    /// Without a file: reads `contexta.toml` in the workspace if it exists; by default it is not looked for.
+    /// Reads `contexta.toml` in the workspace if it exists and no other file is given; by default it is not searched
+    /// for.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
-    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]).
-    /// Applied last, over all other sources; of several, and of [`LoadInputs::set`], the later one is stronger.
+    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). It
+    /// is applied after all other sources. Of several calls of this method and of [`LoadInputs::set`], the later call
+    /// is stronger.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
         self
@@ -121,9 +123,9 @@ impl LoadInputs {
     }
 
     /// Uses or ignores environment variables. By default they are used, and
-    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of
-    /// the process is not read at all; of variables that were handed in, only the home directory is used, for paths
-    /// that begin with `~`.
+    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of the
+    /// process is not read at all; of variables that were passed, only the home directory is used, for paths that begin
+    /// with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self
@@ -136,7 +138,7 @@ impl LoadInputs {
         self
     }
 
-    /// The variables that settings are read from.
+    /// Returns the variables that settings are read from.
     pub(super) fn variables(&self) -> Environment {
         match (self.use_env.unwrap_or(true), &self.environment) {
             (true, Some(given)) => given.clone(),

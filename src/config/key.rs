@@ -12,11 +12,11 @@ use std::sync::LazyLock;
 pub struct Key {
     /// The dotted name.
     pub name: &'static str,
-    /// The environment variable that sets it, if one can.
+    /// The environment variable of the setting; `None` if no variable can set it.
     pub variable: Option<String>,
-    /// The values that it takes, in words.
+    /// Description of the values that the setting takes.
     pub takes: String,
-    /// The range of values, in words.
+    /// Description of the range of values.
     pub range: Option<String>,
     /// The default; for a derived path, relative to the current directory.
     pub default: ConfigValue,
@@ -28,11 +28,11 @@ pub struct Key {
     pub derived_from: Option<&'static str>,
     /// True for a directory or file.
     pub is_path: bool,
-    /// The only value that it takes.
+    /// The only value that the setting takes.
     pub only: Option<&'static str>,
 }
 
-/// Every setting, in order.
+/// Returns every setting, in order.
 pub fn keys() -> &'static [Key] {
     static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         let defaults = UnifiedConfig::default().settings();

@@ -3,13 +3,13 @@
 use crate::config::value::ConfigValue;
 use std::path::PathBuf;
 
-/// The type of a setting: reads a value, shows itself as one, describes the values that it takes.
+/// The type of a setting, with its conversions from and to a value.
 pub(super) trait Leaf {
-    /// Takes the value; `false` if it is not of this type.
+    /// Sets the setting to the value. Returns `false` if the value is not of this type.
     fn read(&mut self, value: &ConfigValue) -> bool;
-    /// The setting as a value.
+    /// Returns the setting as a value.
     fn shown(&self) -> ConfigValue;
-    /// The values that it takes, in words.
+    /// Describes the values that the setting takes.
     fn kind(&self) -> String;
     /// Tells whether the setting can be switched off.
     fn nullable(&self) -> bool {
@@ -19,7 +19,7 @@ pub(super) trait Leaf {
     fn is_path(&self) -> bool {
         false
     }
-    /// The path, if the setting is one and is set.
+    /// Returns the path, if the setting is a path and is set.
     fn path(&mut self) -> Option<&mut PathBuf> {
         None
     }
@@ -48,7 +48,7 @@ impl Leaf for bool {
     }
 }
 
-/// The digits of a number as text, without the single `_` that may separate digits.
+/// Returns the digits of a number as text, without the single `_` that may separate digits.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let between = |n: usize| {
@@ -177,7 +177,7 @@ impl Leaf for Vec<String> {
 
 impl<T: Leaf + Default> Leaf for Option<T> {
     fn read(&mut self, value: &ConfigValue) -> bool {
-        // TOML has no null; `none` stands for it.
+        // TOML has no null; `none` replaces it.
         if value.is_nothing() {
             *self = None;
             return true;

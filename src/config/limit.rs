@@ -10,7 +10,7 @@ pub(super) const INVALID_VALUE: &str = "invalid_config_value";
 pub(super) enum Limit {
     /// No condition.
     Any,
-    /// Not only white space.
+    /// A text with a character other than white space.
     Filled,
     /// An integer of this range, both ends included.
     Int(i128, i128),
@@ -20,7 +20,7 @@ pub(super) enum Limit {
     Float(f64, f64),
     /// Exactly one ASCII character.
     OneAscii,
-    /// This value and no other, for a setting that has several values in the Python package contexta 1.0.0.
+    /// The only allowed value, for a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
     /// A path that is derived while it is not set: the setting of this key, and this name under it.
     Under(&'static str, &'static str),
@@ -38,7 +38,7 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// The same rule with the code of the store that the setting belongs to.
+    /// Returns the same rule with the code of the store that the setting belongs to.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }
@@ -58,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// The limit in words, to follow the words of the type.
+    /// Describes the limit, as text that follows the description of the type.
     pub(super) fn words(&self) -> Option<String> {
         match self.limit {
             Limit::Any | Limit::Under(..) => None,
@@ -88,7 +88,7 @@ pub(super) const fn int(min: i128, max: i128) -> Rule {
     Rule::new(Limit::Int(min, max))
 }
 
-/// The rule of a path that is derived while it is not set.
+/// Returns the rule of a path that is derived while it is not set.
 pub(super) const fn under(key: &'static str, name: &'static str) -> Rule {
     Rule::new(Limit::Under(key, name))
 }

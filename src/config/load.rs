@@ -1,4 +1,4 @@
-//! Loading settings from all their sources; later ones are stronger.
+//! The loading of settings from all sources; later sources are stronger.
 //!
 //! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 the arguments for project name and workspace, 7 whole
 //! configurations, patches and `--set`, in the order in which they were given. Each layer is checked, even where a
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub const FILE_NAME: &str = "contexta.toml";
 
 impl LoadedConfig {
-    /// Returns these settings with a patch applied. Paths derived from one that it changes are derived anew.
+    /// Returns these settings with a patch applied. Paths that are derived from a changed path are derived again.
     pub fn patched(&self, tree: ConfigValue) -> Result<LoadedConfig, ConfigError> {
         let mut loading = Loading::new(self.clone());
         loading.apply_given(&Given::Tree(tree));
@@ -61,7 +61,7 @@ pub fn make_local_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigErro
 }
 
 /// Loads the settings of profile `test`, with all other inputs. Environment variables are ignored unless
-/// [`LoadInputs::use_env`] asks for them, so that tests are the same everywhere.
+/// [`LoadInputs::use_env`] enables them, so that tests behave the same on every machine.
 pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&inputs.clone().use_env(inputs.use_env.unwrap_or(false)).profile("test"))
 }

@@ -29,7 +29,7 @@ pub struct LoadedConfig {
 pub(super) type Sources = BTreeMap<&'static str, Source>;
 
 impl LoadedConfig {
-    /// The source of the value of this key.
+    /// Returns the source of the value of this key.
     pub fn source(&self, key: &str) -> &Source {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
@@ -40,7 +40,7 @@ impl LoadedConfig {
     }
 }
 
-/// Settings as far as they can be used, and everything that is wrong with them.
+/// The usable settings, and all problems that were found.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {
@@ -51,7 +51,7 @@ pub struct CheckedConfig {
 }
 
 impl CheckedConfig {
-    /// The settings, or the first problem.
+    /// Returns the settings, or the first problem.
     pub fn into_result(self) -> Result<LoadedConfig, ConfigError> {
         match self.problems.into_iter().next() {
             Some(first) => Err(first),

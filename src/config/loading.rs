@@ -98,7 +98,7 @@ impl Loading {
         self.loaded.overlays = chosen;
     }
 
-    /// The profile or overlay of this name; an unknown one is a problem.
+    /// Returns the profile or overlay of this name; an unknown name is recorded as a problem.
     fn selected<T: FromStr + std::fmt::Display>(
         &mut self,
         what: &'static str,
@@ -213,7 +213,7 @@ impl Loading {
         }
     }
 
-    /// Puts the settings into the configuration, each checked.
+    /// Checks the settings and applies them to the configuration.
     pub(super) fn apply(&mut self, mut settings: Settings, source: &Source) {
         let Loading { loaded: LoadedConfig { config, sources, places, .. }, problems } = self;
         config.each(|field| {
@@ -282,7 +282,8 @@ impl Loading {
     }
 }
 
-/// The texts of a selector in a file: `None` if it is neither a text nor a list of texts, `Some(None)` if it is null.
+/// Returns the texts of a selector in a file: `None` if it is neither a text nor a list of texts, `Some(None)` if it is
+/// null.
 fn texts_of(value: ConfigValue) -> Option<Option<Vec<String>>> {
     match value {
         ConfigValue::Null => Some(None),

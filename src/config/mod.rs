@@ -36,8 +36,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`load_config`] makes one from all sources. It reads the environment of the process unless it is given another one
-//! or told to ignore it:
+//! [`load_config`] builds a configuration from all sources. It reads the environment of the process, unless the inputs
+//! contain another environment or disable environment variables:
 //!
 //! ```
 //! use contexta::config::{ConfigValue, LoadInputs, Source, load_config};

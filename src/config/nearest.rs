@@ -2,14 +2,14 @@
 
 use strsim::osa_distance;
 
-/// Longer names are not compared: no known name is as long, and the comparison would cost too much.
+/// The greatest length of a name that is compared. No known name is longer, and a comparison would cost too much.
 const NAME_LEN_MAX: usize = 96;
 
 /// Least length of a name that is compared with the beginning of others.
 const BEGINNING_MIN: usize = 4;
 
-/// The candidate that is most similar to `name`, if one is similar. The last part of a dotted name is compared as well:
-/// `durability_mode` is similar to `records.durability_mode`.
+/// Returns the candidate that is most similar to `name`, or `None` if no candidate is similar. The last part of a
+/// dotted name is compared as well: `durability_mode` is similar to `records.durability_mode`.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > NAME_LEN_MAX {
         return None;

@@ -1,4 +1,4 @@
-//! Taking a tree of settings apart into settings by key, and problems.
+//! The division of a tree of settings into settings by key, and problems.
 
 use crate::config::error::ConfigError;
 use crate::config::key::keys;
@@ -60,7 +60,8 @@ impl Reader<'_> {
     }
 }
 
-/// The error that a setting is unknown. A section with a single member is named with that member, as it was written.
+/// Returns the error for an unknown setting. A section with a single member is named with that member, as it was
+/// written.
 fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
     while let ConfigValue::Map(members) = tree
         && members.len() == 1

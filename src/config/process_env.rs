@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-/// The variables of this process.
+/// Returns the variables of this process.
 pub(super) fn variables() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
 }

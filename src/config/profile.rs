@@ -5,7 +5,7 @@ use crate::config::value::ConfigValue;
 
 type Settings = Vec<(&'static str, ConfigValue)>;
 
-/// The settings that a profile changes.
+/// Returns the settings that a profile changes.
 pub(super) fn of_profile(profile: Profile) -> Settings {
     match profile {
         Profile::Local => Vec::new(),
@@ -25,7 +25,7 @@ pub(super) fn of_profile(profile: Profile) -> Settings {
     }
 }
 
-/// The settings that an overlay changes.
+/// Returns the settings that an overlay changes.
 pub(super) fn of_overlay(overlay: Overlay) -> Settings {
     match overlay {
         Overlay::Debug => vec![
@@ -55,7 +55,7 @@ pub(super) fn of_overlay(overlay: Overlay) -> Settings {
     }
 }
 
-/// The items of a comma-separated list, trimmed, without blank ones.
+/// Returns the items of a comma-separated list, trimmed, without blank ones.
 pub(super) fn words(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! Values as errors quote them.
+//! The quotation of values in errors.
 
 use crate::config::value::ConfigValue;
 

@@ -7,7 +7,7 @@ use crate::config::quote::quoted;
 use crate::config::source::Source;
 use crate::config::value::ConfigValue;
 
-/// The error that the setting does not take the value.
+/// Returns the error for a value that the setting does not take.
 pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
     // The code of a store is for values of the right type that it would refuse.
     let number = match value {

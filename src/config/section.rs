@@ -45,7 +45,7 @@ macro_rules! sections {
 }
 pub(super) use sections;
 
-/// The texts as a list of owned ones.
+/// Returns the texts as owned strings.
 pub(super) fn texts(items: &[&str]) -> Vec<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
 }

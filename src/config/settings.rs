@@ -10,7 +10,7 @@ use crate::config::value::ConfigValue;
 use std::path::Path;
 
 impl UnifiedConfig {
-    /// Every setting with its value, in order. A path that is not set has the value that is derived for it.
+    /// Returns every setting with its value, in order. A path that is not set has the value that is derived for it.
     pub fn settings(&self) -> Vec<(&'static str, ConfigValue)> {
         let paths = paths(self);
         let mut all = Vec::new();
@@ -24,7 +24,7 @@ impl UnifiedConfig {
         all
     }
 
-    /// The value of the setting of this key, as [`UnifiedConfig::settings`] gives it.
+    /// Returns the value of the setting of this key, as [`UnifiedConfig::settings`] gives it.
     pub fn setting(&self, key: &str) -> Option<ConfigValue> {
         self.settings().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }

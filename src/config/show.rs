@@ -5,7 +5,7 @@ use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
 
 impl UnifiedConfig {
-    /// Writes all settings as TOML. Loaded again, they are the same; a path that is not UTF-8 is the exception. A
+    /// Writes all settings as TOML. Loading the text gives the same settings, except for paths that are not UTF-8. A
     /// path that is derived is written as a comment, so that it stays derived.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();

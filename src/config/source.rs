@@ -20,13 +20,13 @@ pub enum Source {
     File(PathBuf),
     /// An environment variable.
     Variable(String),
-    /// A patch handed in by code.
+    /// A patch passed by code.
     Patch,
-    /// A whole configuration handed in by code.
+    /// A whole configuration passed by code.
     Config,
     /// `key=value` on the command line.
     Set,
-    /// An argument of its own: workspace, project name, profile or overlays.
+    /// A separate argument: workspace, project name, profile or overlays.
     Argument(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! A value of a setting as files, variables and code give it.
+//! A value of a setting, as read from files, variables and code.
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ pub enum ConfigValue {
     Int(i128),
     /// Any other number.
     Float(f64),
-    /// A text; numbers and truth values may be written as one.
+    /// A text. Numbers and truth values may also be written as texts.
     Text(String),
     /// A list.
     List(Vec<ConfigValue>),
@@ -33,8 +33,8 @@ impl ConfigValue {
         key.rsplit('.').fold(value.into(), nest)
     }
 
-    /// Reads the text of a variable or of `--set`. `null` and `none` are no value; a text that begins with `"`, `[`
-    /// or `{` is JSON if it can be; any other text is read by the setting as its own type.
+    /// Reads the text of a variable or of `--set`. `null` and `none` denote the absence of a value. A text that begins
+    /// with `"`, `[` or `{` is parsed as JSON if it is valid JSON. The setting converts any other text to its own type.
     pub(super) fn of_text(text: &str) -> ConfigValue {
         let text = text.trim();
         if is_nothing(text) {
@@ -75,7 +75,7 @@ impl ConfigValue {
     }
 }
 
-/// Tells whether a text stands for no value.
+/// Tells whether a text denotes the absence of a value.
 fn is_nothing(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none")
 }
@@ -141,7 +141,7 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 Ok(ConfigValue::Int(v))
             }
             fn visit_u128<E>(self, v: u128) -> Result<ConfigValue, E> {
-                // Beyond every range: any number as large is refused alike.
+                // The value is beyond the range of every setting, so any number of this size is refused.
                 Ok(ConfigValue::Int(i128::try_from(v).unwrap_or(i128::MAX)))
             }
             fn visit_f64<E>(self, v: f64) -> Result<ConfigValue, E> {

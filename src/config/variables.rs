@@ -2,9 +2,9 @@
 
 /// The beginning of the names of all variables.
 pub const PREFIX: &str = "CONTEXTA_";
-/// Selects the profile.
+/// The variable that selects the profile.
 pub const PROFILE: &str = "CONTEXTA_PROFILE";
-/// Selects the overlays.
+/// The variable that selects the overlays.
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The workspace; stronger than `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
@@ -16,7 +16,7 @@ pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),
 ];
 
-/// The variable that sets the setting of this key, unless none can.
+/// Returns the variable that sets the setting of this key; `None` if no variable can.
 pub(super) fn variable_of(key: &str) -> Option<String> {
     let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
     FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)

@@ -36,22 +36,22 @@ macro_rules! objects {
             /// Every kind, in the order of interchange: an object comes before those that refer to it.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
-            /// The text form in interchange.
+            /// Returns the text form in interchange.
             pub fn as_str(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $word,)* }
             }
 
-            /// The kind of the refs of these objects.
+            /// Returns the kind of the refs of these objects.
             pub fn ref_kind(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $kind,)* }
             }
 
-            /// The members that this version of the schema knows.
+            /// Returns the members that this version of the schema defines.
             pub(crate) fn known(self) -> &'static [&'static str] {
                 match self { $(ObjectKind::$variant => $model::KNOWN,)* }
             }
 
-            /// The member that holds the object's own ref.
+            /// Returns the member that holds the object's own ref.
             pub fn ref_member(self) -> &'static str {
                 match self { $(ObjectKind::$variant => stringify!($own),)* }
             }
@@ -83,12 +83,12 @@ macro_rules! objects {
         pub enum Object { $($(#[$doc])* $variant(Box<Valid<$model>>),)* }
 
         impl Object {
-            /// The kind of the object.
+            /// Returns the kind of the object.
             pub fn kind(&self) -> ObjectKind {
                 match self { $(Object::$variant(_) => ObjectKind::$variant,)* }
             }
 
-            /// The object's own ref.
+            /// Returns the object's own ref.
             pub fn own_ref(&self) -> &StableRef {
                 match self { $(Object::$variant(model) => &model.$own,)* }
             }

@@ -20,22 +20,22 @@ const MICROS_MIN: i64 = -62_135_596_800_000_000;
 const MICROS_MAX: i64 = 253_402_300_799_999_999;
 
 impl Timestamp {
-    /// An instant by its microseconds since the epoch; `None` outside the years 1 to 9999.
+    /// Creates an instant from its microseconds since the epoch; `None` outside the years 1 to 9999.
     pub fn from_micros(micros: i64) -> Option<Timestamp> {
         (MICROS_MIN..=MICROS_MAX).contains(&micros).then_some(Timestamp(micros))
     }
 
-    /// The instant at a number of nanoseconds since the epoch, cut to microseconds and to the year 9999.
+    /// Returns the instant at a number of nanoseconds since the epoch, cut to microseconds and to the year 9999.
     pub fn from_nanos(nanos: u64) -> Timestamp {
         Timestamp(i64::try_from(nanos / 1000).unwrap_or(MICROS_MAX).min(MICROS_MAX))
     }
 
-    /// Microseconds since the epoch.
+    /// Returns the microseconds since the epoch.
     pub fn micros(self) -> i64 {
         self.0
     }
 
-    /// Microseconds from `earlier` to here.
+    /// Returns the microseconds from `earlier` to this instant.
     pub fn micros_since(self, earlier: Timestamp) -> i64 {
         self.0 - earlier.0
     }

@@ -1,6 +1,6 @@
-//! The macro that declares a closed set of words.
+//! The macro that declares an enum with a text form for each variant.
 
-/// Declares a closed set of words: variants, their text, parsing, printing.
+/// Declares an enum with a text form for each variant, and its parsing and printing.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -12,7 +12,7 @@ macro_rules! words {
             /// Every variant, in order.
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
-            /// The text form.
+            /// Returns the text form.
             pub fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }

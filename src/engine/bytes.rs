@@ -1,7 +1,7 @@
 //! Bounds-checked reading and writing of little-endian bytes. No function panics on any input; a read past the end returns
 //! `None`.
 
-/// Reads values from the front of a byte slice.
+/// A reader of values from the front of a byte slice.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],

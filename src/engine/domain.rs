@@ -8,8 +8,8 @@ pub const DOMAIN_NAME_LEN_MAX: usize = 32;
 
 /// A name and a version for the set of kinds and payloads that an embedder stores in its log.
 ///
-/// The name tells the logs of different programs apart. The version is raised when a build before it must not read or
-/// continue what is written now. Text form: `name/version`.
+/// The name tells the logs of different programs apart. The version is raised when older builds must not read or
+/// continue newer logs. Text form: `name/version`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Domain {
     /// The name, followed by zeros.

@@ -171,11 +171,11 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn payload_version(&self) -> PayloadVersion;
     /// Appends the payload to `out`. For serde types, call [`crate::engine::codec::encode`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// All kinds that [`Event::decode`] knows, with the highest version of their payloads. Tables that were made by a build
-    /// with other kinds are rebuilt.
+    /// All kinds that [`Event::decode`] supports, with the highest version of their payloads. Tables that were made by
+    /// a build with other kinds are rebuilt.
     const KINDS: &'static [(Kind, PayloadVersion)];
     /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)` for a
-    /// kind that this build does not know; such entries are preserved, counted and reported.
+    /// kind unknown to this build; such entries are preserved, counted and reported.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
 }
 

@@ -65,7 +65,7 @@ pub enum Error {
     /// The entry was never written to the log, or is damaged.
     #[error("entry {position} is not readable in the log")]
     EntryMissing {
-        /// Its identity.
+        /// The identity.
         position: Position,
     },
     /// A projection file, or the database in it, is damaged. A rebuild repairs it.

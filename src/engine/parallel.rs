@@ -1,6 +1,6 @@
 //! Parallel work over a list, on a pool of threads that is created at first use.
 //!
-//! Where threads cannot be started (a limit on processes, a sandbox), all work runs on the calling thread.
+//! If threads cannot be started (a limit on processes, a sandbox), all work runs on the calling thread.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};

@@ -41,7 +41,7 @@ pub struct RunComparison {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ParamDelta {
-    /// Its name.
+    /// The name.
     pub key: String,
     /// The value in the left run.
     pub left: Option<Value>,
@@ -69,11 +69,11 @@ pub struct MetricDelta {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StageComparison {
-    /// Its name.
+    /// The name.
     pub stage_name: String,
-    /// Its ref and status in the left run.
+    /// The ref and status of the stage in the left run.
     pub left: Option<(StageRef, RunStatus)>,
-    /// Its ref and status in the right run.
+    /// The ref and status of the stage in the right run.
     pub right: Option<(StageRef, RunStatus)>,
     /// Metrics that differ, ordered by key.
     pub metric_deltas: Vec<MetricDelta>,

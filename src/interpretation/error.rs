@@ -3,7 +3,7 @@
 use crate::contract::ContractError;
 use crate::store;
 
-/// A query failed.
+/// The error of a query.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -12,9 +12,9 @@ use std::collections::{BTreeSet, VecDeque};
 /// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// To the origins.
+    /// The direction to the origins.
     Upstream,
-    /// To the results.
+    /// The direction to the results.
     Downstream,
     /// Both directions, each from the root.
     Both,

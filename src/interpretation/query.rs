@@ -24,7 +24,7 @@ pub struct ProjectList {
 pub struct RunSummary {
     /// The run.
     pub run: RunRow,
-    /// Its series, ordered by stage and key.
+    /// The series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
 }
 
@@ -44,15 +44,15 @@ pub struct RunList {
 pub struct RunSnapshot {
     /// The run.
     pub run: RunRow,
-    /// Its stages, in their order.
+    /// The stages, in their order.
     pub stages: Vec<StageRow>,
-    /// Its environment snapshots.
+    /// The environment snapshots.
     pub environments: Vec<EnvironmentRow>,
-    /// Its series, ordered by stage and key.
+    /// The series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
-    /// Its events, spans and degraded markers, ordered by time of observation.
+    /// The events, spans and degraded markers, ordered by time of observation.
     pub records: Vec<RecordRow>,
-    /// Its artifacts, ordered by ref.
+    /// The artifacts, ordered by ref.
     pub artifacts: Vec<ArtifactRow>,
     /// The lineage edges at the run, its stages or its artifacts, ordered by ref.
     pub relations: Vec<LineageEdge>,
@@ -194,11 +194,11 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
 pub struct RecordLine {
     /// Time of its observation.
     pub observed_at: Timestamp,
-    /// Its level or status.
+    /// The level or status.
     pub level: String,
-    /// Its key or name.
+    /// The key or name.
     pub key: String,
-    /// Its message or value.
+    /// The message or value.
     pub message: String,
 }
 

@@ -98,7 +98,7 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
 }
 
 impl Captured {
-    /// Reads the fact of an entry; `Ok(None)` for a kind that this build does not know.
+    /// Reads the fact of an entry; `Ok(None)` for a kind unknown to this build.
     pub(crate) fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
         Captured::decode(entry.kind, entry.version, &entry.payload)
     }
@@ -119,7 +119,7 @@ pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
 }
 
 /// Decodes a payload and returns the payload that this build encodes for it. For the fuzz target of payloads, which cannot
-/// name [`Captured`]. `Ok(None)` for a kind or version that this build does not know.
+/// name [`Captured`]. `Ok(None)` for a kind or version unknown to this build.
 #[cfg(feature = "testing")]
 pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
     let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };
@@ -176,7 +176,7 @@ mod tests {
         Fact::Object(Object::from_value(kind, parse(text).unwrap()).unwrap())
     }
 
-    /// Facts of every kind. Every type of member has a value in at least one of them.
+    /// Returns facts of every kind. Every type of member has a value in at least one of them.
     fn some_of_each() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let manifest = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"model_bundle",

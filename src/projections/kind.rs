@@ -37,7 +37,7 @@ macro_rules! kinds {
         /// All kinds that this build reads, with the highest version of the payload.
         pub(super) const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, V1),)*];
 
-        /// Returns the name of a kind; `None` for a kind that this build does not know.
+        /// Returns the name of a kind; `None` for a kind unknown to this build.
         pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {
             match kind { $($kind => Some($name),)* _ => None }
         }

@@ -33,9 +33,9 @@ pub struct SegmentRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamRow {
-    /// Its id.
+    /// The id.
     pub stream: StreamId,
-    /// Its segments.
+    /// The segments.
     pub segments: Vec<SegmentRow>,
     /// Number of readable entries.
     pub entries: u64,
@@ -57,7 +57,7 @@ pub struct StreamRow {
 pub struct DumpedEntry {
     /// The stream.
     pub stream: StreamId,
-    /// Its sequence number.
+    /// The sequence number.
     pub seq: Seq,
     /// Time of its append.
     pub time: Timestamp,
@@ -65,7 +65,7 @@ pub struct DumpedEntry {
     pub kind: String,
     /// The id of the import and the line, for an imported entry. The entry of the import has its source.
     pub origin: Option<(String, u64)>,
-    /// Its content as JSON; `None` if it is unreadable or of an unknown kind.
+    /// The content as JSON; `None` if it is unreadable or of an unknown kind.
     pub object: Option<Value>,
     /// Length of its payload.
     pub bytes: usize,

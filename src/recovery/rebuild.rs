@@ -41,7 +41,7 @@ pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildRepo
     });
     let mut notes: Vec<Note> = done.notes.iter().map(Note::from).collect();
     for note in notes.iter_mut().filter(|note| note.code == NOT_SAVED) {
-        // A query works without saved tables; a rebuild without them has not done its job.
+        // A query needs no saved tables, but the purpose of a rebuild is to save them.
         note.severity = Severity::Error;
     }
     Ok(RebuildReport { entries: done.entries, digest, notes, not_saved })

@@ -77,7 +77,7 @@ pub struct Problem {
     pub stream: Option<StreamId>,
     /// The segment, by its first sequence number.
     pub segment: Option<Seq>,
-    /// Its offset in the file of the segment.
+    /// The offset in the file of the segment.
     pub offset: Option<u64>,
     /// Number of bytes affected.
     pub len: Option<u64>,
@@ -91,7 +91,7 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReport {
-    /// Its id.
+    /// The id.
     pub stream: StreamId,
     /// Number of segments.
     pub segments: usize,
@@ -109,14 +109,14 @@ pub struct StreamReport {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProjectionState {
-    /// They are equal.
+    /// The projections equal the rebuild.
     Match,
-    /// They differ.
+    /// The projections differ from the rebuild.
     Mismatch {
         /// The tables that differ.
         tables: Vec<String>,
     },
-    /// They were not compared.
+    /// The projections were not compared.
     Skipped,
 }
 
@@ -378,7 +378,8 @@ fn compare_head(
     }
 }
 
-/// Pairs damaged bytes with the entries lost by them: a gap that follows a finding belongs to it.
+/// The problems of a stream, which pair damaged bytes with the entries lost by them: a gap that follows a finding
+/// belongs to it.
 struct Problems {
     stream: StreamId,
     open: Vec<Finding>,

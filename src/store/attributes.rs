@@ -1,8 +1,9 @@
 //! Attributes of one object, resolved from the versions that facts recorded.
 //!
-//! The value of an attribute is a version that no other version replaces: a captured one before an imported one, then the
-//! one with the highest stamp. A closed status takes precedence over an open one. Of times of beginning the earliest is
-//! effective, of times of ending the latest. An attribute whose versions disagree is named in [`Attributes::conflicts`].
+//! The value of an attribute is a version that no other version replaces: captured versions take precedence over
+//! imported versions, then the highest stamp decides. A closed status takes precedence over an open one. Of times of
+//! beginning the earliest is effective, of times of ending the latest. An attribute whose versions disagree is named in
+//! [`Attributes::conflicts`].
 
 use crate::contract::json::read;
 use crate::contract::rules::minor_of;
@@ -100,13 +101,13 @@ impl Attributes {
             distinct.truncate(captured);
         }
         if name == "status" || name == "ended_at" {
-            // An open status is older than any end, which later entries record.
+            // An open status is ignored beside a terminal status, because the end was recorded later.
             let open = Value::text(RunStatus::Open);
             if distinct.iter().any(|value| *value != open) {
                 distinct.retain(|value| *value != open);
             }
         }
-        // Several processes may record one object. It begins with the first of them and ends with the last.
+        // Several processes may record one object: the earliest start and the latest end are effective.
         if matches!(name, "created_at" | "started_at" | "ended_at") {
             let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
             let time = if name == "ended_at" { times.max() } else { times.min() };

@@ -7,7 +7,7 @@ use crate::store::error::Result;
 use crate::store::record_ref::captured_ref;
 use std::collections::HashMap;
 
-/// Keeps one of the points or positions of each record: the captured one, or else the first imported one.
+/// Keeps one of the points or positions of each record: the captured item, or else the first imported item.
 ///
 /// `identity` returns the stamp of an item and the digest of the ref of an imported record, or `None` if the item is
 /// malformed. `Ok(None)`: an item is malformed.

@@ -1,4 +1,4 @@
-//! Floor 3: typed writes and reads. Facts go in and rows come out; bytes stay below.
+//! Floor 3: typed writes and reads. Callers append facts and read rows; lower floors encode them as bytes.
 //!
 //! [`Journal`] appends facts and bodies. [`Store`] answers questions about one consistent [`StoreView`], whose [`Note`]s
 //! tell which entries are missing.

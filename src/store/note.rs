@@ -1,4 +1,4 @@
-//! Notes on answers: missing entries, and work that was done to answer. No answer is silently incomplete.
+//! Notes on answers: missing entries, and work that was done to answer. Every incomplete answer has a note.
 
 use crate::contract::Severity;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone)]
 pub struct Store {
     shared: Arc<Shared>,
-    /// Notes that every view gets besides its own.
+    /// Notes that are added to the notes of every view.
     notes: Vec<Note>,
 }
 
@@ -29,7 +29,7 @@ struct Shared {
     latest: AtomicU64,
 }
 
-/// The caller's error of a read, as the projector needs it.
+/// The error of a caller's question, in the form that the projector requires.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<engine::Error> for CallerError<E> {
@@ -61,10 +61,10 @@ impl Store {
         self.shared.latest.load(Ordering::Relaxed)
     }
 
-    /// Catches up with the log, then asks `question` about one consistent view.
+    /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
-    /// not have side effects.
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
+    /// must not have side effects.
     pub fn read<T, E: From<Error>>(
         &self,
         question: impl Fn(&StoreView<'_>) -> std::result::Result<T, E>,

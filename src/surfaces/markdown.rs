@@ -1,4 +1,4 @@
-//! Renders documents as Markdown: CommonMark with the tables of GitHub.
+//! The rendering of documents as Markdown: CommonMark with the tables of GitHub.
 
 use crate::interpretation::{Block, Cell, Note, ReportDocument, Table};
 use crate::surfaces::escape::{is_hidden, push_escape};

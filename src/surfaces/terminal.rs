@@ -1,4 +1,4 @@
-//! Renders documents as terminal text: aligned columns, wrapped to the width of the terminal.
+//! The rendering of documents as terminal text: aligned columns, wrapped to the width of the terminal.
 //!
 //! Titles of documents and notes are left out: the command line names the answer, and notes go to standard error.
 
@@ -80,7 +80,7 @@ fn push_block(out: &mut String, block: &Block, style: Style) {
         Block::Text(text) => push_text(out, text, 0, style),
         Block::Verdict { is_good, verdict, text } => {
             let paint = if *is_good { Paint::Green } else { Paint::Red };
-            // Wrapping comes first: it would count the characters of a colour.
+            // Text is wrapped before it is coloured, because wrapping counts the characters of a colour code.
             let mut lines = String::new();
             push_text(&mut lines, &format!("{verdict}: {text}"), 0, style);
             let verdict = one_line(verdict);

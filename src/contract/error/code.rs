@@ -12,7 +12,7 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
 
-            /// The code as text.
+            /// Returns the code as text.
             pub fn as_str(self) -> &'static str {
                 match self { $(ErrorCode::$name => $text,)* }
             }
@@ -27,7 +27,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Not of the form `kind:value`.
+    /// A text that is not of the form `kind:value`.
     RefText = "stable_ref_invalid_text";
     /// The kind is not a lower-case word.
     RefKind = "stable_ref_invalid_kind";
@@ -47,17 +47,17 @@ codes! {
     String = "context_invalid_string";
     /// A name that must be a ref component is not.
     Component = "context_invalid_component";
-    /// Not a time in canonical form.
+    /// A value that is not a time in canonical form.
     Timestamp = "context_invalid_timestamp";
     /// A map with a blank key or value, or not a map of texts.
     Mapping = "context_invalid_mapping";
-    /// Not a status.
+    /// A value that is not a status.
     Status = "context_invalid_status";
     /// An end without a terminal status, or a terminal status without an end.
     StatusTransition = "context_invalid_status_transition";
     /// An end before the start.
     ContextTimeOrder = "context_invalid_time_order";
-    /// Not a whole number from zero on.
+    /// A value that is not a whole number from zero on.
     OrderIndex = "context_invalid_order_index";
     /// A ref that is not under its parent's.
     ContextPrefix = "context_ref_prefix_mismatch";
@@ -67,35 +67,35 @@ codes! {
     RecordPrefix = "record_ref_prefix_mismatch";
     /// A batch, sample or operation without its stage.
     RecordStage = "record_missing_stage_context";
-    /// Not one of the words allowed here.
+    /// A value that is not in the closed set of the field.
     Marker = "record_invalid_marker";
     /// A value that is not a text in place of a ref.
     RecordRef = "record_invalid_ref";
-    /// Not a producer token.
+    /// A value that is not a producer token.
     Producer = "record_invalid_producer_ref";
-    /// Not an event key.
+    /// A value that is not an event key.
     EventKey = "record_invalid_event_key";
-    /// Not a metric key.
+    /// A value that is not a metric key.
     MetricKey = "record_invalid_metric_key";
-    /// Not a finite number.
+    /// A value that is not a finite number.
     MetricValue = "record_invalid_metric_value";
-    /// Not a step: a whole number of 64 bits.
+    /// A value that is not a step (a whole number of 64 bits).
     MetricStep = "record_invalid_metric_step";
-    /// Not a value type.
+    /// A value that is not a value type.
     ValueType = "record_invalid_value_type";
-    /// Not a slice ref.
+    /// A value that is not a slice ref.
     SliceRef = "record_invalid_slice_ref";
-    /// Not a summary basis.
+    /// A value that is not a summary basis.
     SummaryBasis = "record_invalid_summary_basis";
-    /// Not an issue key.
+    /// A value that is not an issue key.
     IssueKey = "record_invalid_issue_key";
     /// A map that is not a JSON object of the allowed shape.
     RecordMapping = "record_invalid_mapping";
-    /// Not an object of correlation refs.
+    /// A value that is not an object of correlation refs.
     CorrelationRefs = "record_invalid_correlation_refs";
-    /// Not an envelope.
+    /// A value that is not an envelope.
     Envelope = "record_invalid_envelope";
-    /// Not the payload of a record.
+    /// A value that is not the payload of a record.
     RecordPayload = "record_invalid_payload";
     /// An envelope of another family than its payload.
     RecordTypeMismatch = "record_type_mismatch";
@@ -103,23 +103,23 @@ codes! {
     Absent = "record_absent_not_allowed";
     /// A degraded record without a degradation.
     DegradedGap = "record_degraded_requires_gap";
-    /// Not an artifact kind.
+    /// A value that is not an artifact kind.
     ArtifactKind = "artifact_invalid_artifact_kind";
-    /// Not a producer token.
+    /// A value that is not a producer token.
     ArtifactProducer = "artifact_invalid_producer_ref";
-    /// Not a number of bytes.
+    /// A value that is not a number of bytes.
     SizeBytes = "artifact_invalid_size_bytes";
     /// An artifact ref outside its run.
     ArtifactPrefix = "artifact_ref_prefix_mismatch";
     /// A batch, sample or operation without its stage.
     ArtifactStage = "artifact_missing_stage_context";
-    /// An edge from a thing to itself.
+    /// An edge from an object to itself.
     SelfRelation = "lineage_self_relation";
-    /// Not a policy token.
+    /// A value that is not a policy token.
     PolicyRef = "lineage_invalid_policy_ref";
-    /// Not a namespace of at least two dotted words.
+    /// A value that is not a namespace of at least two dotted words.
     ExtensionNamespace = "extension_invalid_namespace";
-    /// Not a field key: lower-case letters, digits, `_`.
+    /// A value that is not a field key (lower-case letters, digits, `_`).
     ExtensionFieldKey = "extension_invalid_field_key";
     /// Fields that are not an object.
     ExtensionFields = "extension_invalid_fields";
@@ -133,13 +133,13 @@ codes! {
     ExtensionDuplicate = "extension_duplicate_namespace";
     /// A change of a read-only field.
     ExtensionConflict = "extension_readonly_conflict";
-    /// Not an ownership class.
+    /// A value that is not an ownership class.
     RegistryOwnership = "extension_registry_invalid_ownership";
     /// A namespace that its ownership class does not allow.
     RegistryNamespace = "extension_registry_invalid_namespace";
-    /// Not an owner: lower-case letters, digits, `-`.
+    /// A value that is not an owner (lower-case letters, digits, `-`).
     RegistryOwner = "extension_registry_invalid_owner";
-    /// Not a status word.
+    /// A value that is not a status.
     RegistryStatus = "extension_registry_invalid_status";
     /// No target models, or an unknown one.
     RegistryTargets = "extension_registry_invalid_target_models";
@@ -159,7 +159,7 @@ codes! {
     IssuePath = "validation_issue_invalid_path";
     /// A blank message of an issue.
     IssueMessage = "validation_issue_invalid_message";
-    /// Not a severity.
+    /// A value that is not a severity.
     IssueSeverity = "validation_issue_invalid_severity";
     /// A schema version that this build cannot read.
     SchemaVersion = "schema.version_mismatch";
@@ -195,9 +195,9 @@ codes! {
     EvidenceBundleMissing = "provenance.evidence_bundle_ref_missing";
     /// A number that JSON cannot hold.
     JsonFloat = "serialization_invalid_float";
-    /// Only white space.
+    /// A text of white space only.
     JsonBlank = "deserialize_blank_input";
-    /// Not JSON.
+    /// A text that is not JSON.
     JsonSyntax = "deserialize_invalid_json";
     /// JSON of another shape than expected.
     JsonShape = "deserialize_invalid_shape";
@@ -226,7 +226,7 @@ pub enum ErrorClass {
 }
 
 impl ErrorCode {
-    /// The class of the error.
+    /// Returns the class of the error.
     pub fn class(self) -> ErrorClass {
         match self {
             ErrorCode::ExtensionDuplicate | ErrorCode::ExtensionConflict | ErrorCode::RegistryDuplicate => {

@@ -28,12 +28,12 @@ pub(crate) fn bounded(mut text: String) -> String {
 }
 
 impl ContractError {
-    /// An error about no field in particular. A long message is cut.
+    /// Creates an error that concerns no particular field. A long message is cut.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> ContractError {
         ContractError { code, field: None, message: bounded(message.into()) }
     }
 
-    /// An error about a field. A long message is cut.
+    /// Creates an error that concerns a field. A long message is cut.
     pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> ContractError {
         ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
     }
@@ -44,7 +44,7 @@ impl ContractError {
         self
     }
 
-    /// A hint at the way out.
+    /// Returns a hint on how to resolve the error.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code {
             ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {

@@ -75,7 +75,7 @@ impl ExtensionRegistryEntry {
     }
 
     /// Declares all fields: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and `any` are
-    /// checked; other words are documentation.
+    /// checked; other type names are documentation only.
     pub fn field_specs(
         mut self,
         specs: impl IntoIterator<Item = (String, String)>,
@@ -122,17 +122,17 @@ impl ExtensionRegistryEntry {
         self
     }
 
-    /// The namespace.
+    /// Returns the namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// The owner.
+    /// Returns the owner.
     pub fn owner_slug(&self) -> &str {
         &self.owner_slug
     }
 
-    /// The class of the owner.
+    /// Returns the class of the owner.
     pub fn ownership_class(&self) -> ExtensionOwnership {
         self.ownership_class
     }

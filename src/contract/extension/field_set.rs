@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Treatment of read-only fields in a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readonly {
-    /// A change of one is a conflict.
+    /// A change of a read-only field is a conflict.
     Kept,
-    /// They are changed like any other field.
+    /// Read-only fields are changed like any other field.
     Overridden,
 }
 
@@ -29,7 +29,7 @@ pub struct ExtensionFieldSet {
 }
 
 impl ExtensionFieldSet {
-    /// A set of fields, some of them read-only. Errors: the first broken rule.
+    /// Creates a set of fields, some of them read-only. Errors: the first broken rule.
     pub fn new(
         namespace: &str,
         fields: impl IntoIterator<Item = (String, Value)>,
@@ -88,22 +88,22 @@ impl ExtensionFieldSet {
     pub(super) const NAME: &'static str = "ExtensionFieldSet";
     pub(super) const KNOWN: &'static [&'static str] = &["namespace", "fields", "readonly_fields"];
 
-    /// The namespace.
+    /// Returns the namespace.
     pub fn namespace(&self) -> &str {
         &self.namespace
     }
 
-    /// All fields by key.
+    /// Returns all fields by key.
     pub fn fields(&self) -> &BTreeMap<String, Value> {
         &self.fields
     }
 
-    /// One field.
+    /// Returns the value of one field.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.fields.get(key)
     }
 
-    /// The keys of read-only fields.
+    /// Returns the keys of read-only fields.
     pub fn readonly_fields(&self) -> &BTreeSet<String> {
         &self.readonly_fields
     }

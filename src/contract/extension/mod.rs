@@ -1,6 +1,6 @@
 //! Namespaced extra fields on models, and the registry of namespaces: owner, models, declared fields.
 //!
-//! Without a registry only the form of a field set is checked. With one, a field set must be registered for its
+//! Without a registry only the form of a field set is checked. With a registry, a field set must be registered for its
 //! model, and its fields must be declared. Private namespaces that are not registered pass with a warning.
 
 pub(crate) mod entry;

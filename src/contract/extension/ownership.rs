@@ -31,7 +31,7 @@ pub struct ExtensionOwner {
 }
 
 impl ExtensionOwner {
-    /// An owner of this class and name.
+    /// Creates an owner of this class and name.
     pub fn new(class: ExtensionOwnership, slug: &str) -> ExtensionOwner {
         ExtensionOwner { class, slug: slug.to_owned() }
     }

@@ -40,18 +40,18 @@ impl ExtensionRegistry {
         }
     }
 
-    /// All entries by namespace.
+    /// Returns all entries by namespace.
     pub fn entries(&self) -> impl Iterator<Item = &ExtensionRegistryEntry> {
         self.entries.values()
     }
 
-    /// The entry of a namespace. Errors: the text is not a namespace.
+    /// Returns the entry of a namespace. Errors: the text is not a namespace.
     pub fn get(&self, namespace: &str) -> Result<Option<&ExtensionRegistryEntry>> {
         check_namespace(namespace)?;
         Ok(self.entries.get(namespace))
     }
 
-    /// The entry of a namespace. Errors: it is not registered.
+    /// Returns the entry of a namespace. Errors: it is not registered.
     pub fn require(&self, namespace: &str) -> Result<&ExtensionRegistryEntry> {
         self.get(namespace)?.ok_or_else(|| {
             let message = format!("{namespace} is not registered");
@@ -69,7 +69,7 @@ impl ExtensionRegistry {
         Ok(self)
     }
 
-    /// The owner of a namespace.
+    /// Returns the owner of a namespace.
     pub fn owner_for(&self, namespace: &str) -> Option<&str> {
         self.entries.get(namespace).map(|e| e.owner_slug.as_str())
     }

@@ -38,12 +38,12 @@ macro_rules! each_family {
 }
 
 impl AnyRecord {
-    /// The envelope.
+    /// Returns the envelope.
     pub fn envelope(&self) -> &RecordEnvelope {
         each_family!(self, record => &record.envelope)
     }
 
-    /// The family.
+    /// Returns the family.
     pub fn record_type(&self) -> RecordType {
         self.envelope().record_type
     }

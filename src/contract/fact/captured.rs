@@ -1,4 +1,4 @@
-//! The sum of everything that can be captured.
+//! The sum type of all facts that can be captured.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::fact::any_record::AnyRecord;
@@ -22,7 +22,7 @@ use crate::contract::time::Timestamp;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Fact {
-    /// An object, with everything known about it at that time.
+    /// An object, with the members that were known at the time of capture.
     Object(Object),
     /// An artifact, and the BLAKE3 digest of its body if the body is in this workspace.
     Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
@@ -52,7 +52,7 @@ where
 }
 
 impl Fact {
-    /// The family of a record's fact; `None` if the fact is not a record.
+    /// Returns the family of a record's fact; `None` if the fact is not a record.
     pub fn family(&self) -> Option<RecordType> {
         Some(match self {
             Fact::Event(_) => RecordType::Event,
@@ -63,7 +63,7 @@ impl Fact {
         })
     }
 
-    /// The observation of a record's fact, and its imported identity.
+    /// Returns the observation of a record's fact, and its imported identity.
     pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
         Some(match self {
             Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),

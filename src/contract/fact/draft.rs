@@ -27,7 +27,7 @@ pub struct RecordDraft<P> {
 }
 
 impl<P> RecordDraft<P> {
-    /// A draft in a run and an optional stage, marked complete and not degraded.
+    /// Creates a draft in a run and an optional stage, marked complete and not degraded.
     pub fn new(
         run_ref: RunRef,
         stage: Option<StageRef>,

@@ -28,17 +28,17 @@ impl Ended {
         Ok(Ended { subject, status, ended_at })
     }
 
-    /// The run, stage, batch or deployment.
+    /// Returns the run, stage, batch or deployment.
     pub fn subject(&self) -> &StableRef {
         &self.subject
     }
 
-    /// The status at the end.
+    /// Returns the status at the end.
     pub fn status(&self) -> RunStatus {
         self.status
     }
 
-    /// The time of the end.
+    /// Returns the time of the end.
     pub fn ended_at(&self) -> Timestamp {
         self.ended_at
     }

@@ -21,17 +21,17 @@ impl Param {
         Ok(Param { run_ref, key: trim(key).to_owned(), value })
     }
 
-    /// The run.
+    /// Returns the run.
     pub fn run_ref(&self) -> &RunRef {
         &self.run_ref
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// A number, a text or a truth value.
+    /// Returns the value: a number, a text or a truth value.
     pub fn value(&self) -> &Value {
         &self.value
     }

@@ -14,7 +14,7 @@ enum Step {
     Index(usize),
 }
 
-/// Collects issues while rules visit a value. Paths are built only for issues.
+/// The collector of issues while rules visit a value. Paths are built only for issues.
 #[derive(Debug, Default)]
 pub struct Issues {
     at: Vec<Step>,
@@ -44,7 +44,7 @@ impl Issues {
         self.list.push(ValidationIssue { code, path, message: bounded(message), severity });
     }
 
-    /// Adds an error; an empty `field` stands for the current value itself.
+    /// Adds an error; an empty `field` denotes the current value itself.
     pub fn error(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
         self.push(Severity::Error, code, field, message.into());
     }

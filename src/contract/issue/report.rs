@@ -16,12 +16,12 @@ pub struct ValidationReport {
 }
 
 impl ValidationReport {
-    /// A report without issues.
+    /// Creates a report without issues.
     pub fn ok() -> ValidationReport {
         ValidationReport::default()
     }
 
-    /// A report of these issues.
+    /// Creates a report of these issues.
     pub fn from_issues(issues: impl IntoIterator<Item = ValidationIssue>) -> ValidationReport {
         ValidationReport { issues: issues.into_iter().collect() }
     }
@@ -41,22 +41,22 @@ impl ValidationReport {
         self.errors().next().is_none()
     }
 
-    /// All issues.
+    /// Returns all issues.
     pub fn issues(&self) -> &[ValidationIssue] {
         &self.issues
     }
 
-    /// The issues that break a rule.
+    /// Returns the issues that break a rule.
     pub fn errors(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Error)
     }
 
-    /// The issues that are warnings.
+    /// Returns the issues that are warnings.
     pub fn warnings(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Warning)
     }
 
-    /// Returns an error that names every issue that is an error, if there is one.
+    /// Returns `Ok` if no issue has severity `error`, and otherwise an error that names all such issues.
     pub fn raise_for_errors(&self) -> Result<()> {
         let mut text = String::new();
         for issue in self.errors() {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 pub enum Severity {
     /// Information. Issues of validation do not have it.
     Info,
-    /// The value is usable, or the answer complete enough to use, but something is missing or uncertain.
+    /// The value or answer is usable, but a part of it is missing or uncertain.
     Warning,
     /// The value breaks a rule, or data is wrong or lost.
     Error,

@@ -17,8 +17,8 @@ pub struct ValidationIssue {
 }
 
 impl ValidationIssue {
-    /// An issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank, or the
-    /// severity is `Info`.
+    /// Creates an issue at a path such as `$.payload.unit`; `$` is the whole value. Errors: path or message is blank,
+    /// or the severity is `Info`.
     pub fn new(code: ErrorCode, path: &str, message: &str, severity: Severity) -> Result<ValidationIssue> {
         let normalized = |code, field: &str, text: &str| match trim(text) {
             "" => Err(ContractError::field(code, field, "must not be blank")),
@@ -36,22 +36,22 @@ impl ValidationIssue {
         })
     }
 
-    /// The code of the rule.
+    /// Returns the code of the rule.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The path: `$`, then `.member` and `[index]` steps.
+    /// Returns the path: `$`, then `.member` and `[index]` steps.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The message.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The severity.
+    /// Returns the severity.
     pub fn severity(&self) -> Severity {
         self.severity
     }

@@ -9,9 +9,9 @@ pub type Members = BTreeMap<String, Value>;
 /// A JSON value. Integers and floats stay apart; an integer beyond 64 bits keeps its digits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `null`
+    /// The value `null`.
     Null,
-    /// `true`, `false`
+    /// A truth value, `true` or `false`.
     Bool(bool),
     /// An integer of 64 bits.
     Int(i64),
@@ -28,17 +28,17 @@ pub enum Value {
 }
 
 impl Value {
-    /// An object of these members.
+    /// Creates an object of these members.
     pub fn map<const N: usize>(members: [(&str, Value); N]) -> Value {
         Value::Map(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
     }
 
-    /// A text: the display form of `value`.
+    /// Creates a text, the display form of `value`.
     pub fn text(value: impl ToString) -> Value {
         Value::Text(value.to_string())
     }
 
-    /// An array of these values.
+    /// Creates an array of these values.
     pub fn list<T: Into<Value>>(values: impl IntoIterator<Item = T>) -> Value {
         Value::List(values.into_iter().map(Into::into).collect())
     }
@@ -83,7 +83,7 @@ impl Value {
         }
     }
 
-    /// The type of the value, in words.
+    /// Returns the name of the value's type, for messages.
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Null => "null",
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// A member of an object.
+    /// Returns a member of an object.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
             Value::Map(members) => members.get(key),
@@ -104,7 +104,7 @@ impl Value {
         }
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if the value is a text.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::Text(text) => Some(text),
@@ -112,7 +112,7 @@ impl Value {
         }
     }
 
-    /// The items, if it is an array.
+    /// Returns the items, if the value is an array.
     pub fn as_list(&self) -> Option<&[Value]> {
         match self {
             Value::List(items) => Some(items),

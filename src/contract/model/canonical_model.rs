@@ -11,15 +11,15 @@ use crate::contract::rules::valid::{Rules, Valid};
 
 /// A canonical model.
 pub trait Model: Rules + Canonical + Sized {
-    /// The model's name, as errors write it.
+    /// The model's name in errors.
     const NAME: &'static str;
     /// The target of its extensions; `None` if it has no extensions.
     const TARGET: Option<ExtensionTarget> = None;
     /// The path of its extensions.
     const EXTENSIONS_AT: &'static str = "$.extensions";
 
-    /// Reads the object. Every invalid member is noted; with an error there is no model. The rules between members
-    /// are not checked here.
+    /// Reads the object. An issue is added for every invalid member; after an error the result is `None`. The rules
+    /// between members are not checked here.
     fn from_members(members: Members, issues: &mut Issues) -> Option<Self>;
 
     /// Reads the object from a value.
@@ -34,10 +34,10 @@ pub trait Model: Rules + Canonical + Sized {
         }
     }
 
-    /// Notes warnings about members that are usable but incomplete, also of an invalid model.
+    /// Adds warnings about members that are usable but incomplete, even for an invalid model.
     fn warn(&self, _issues: &mut Issues) {}
 
-    /// The extension field sets of the model.
+    /// Returns the extension field sets of the model.
     fn extensions(&self) -> &[ExtensionFieldSet] {
         &[]
     }

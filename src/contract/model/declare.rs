@@ -22,7 +22,8 @@ macro_rules! model {
         }
 
         impl $name {
-            /// A model with these fields and defaults for all others. [`crate::contract::Valid::new`] checks it.
+            /// Creates a model with these fields and defaults for all others. [`crate::contract::Valid::new`] checks
+            /// it.
             pub fn new($($need: impl Into<$nty>),*) -> $name {
                 $name {
                     $($need: $need.into(),)*
@@ -31,7 +32,7 @@ macro_rules! model {
                 }
             }
 
-            /// The members that this version knows.
+            /// The members that this version defines.
             pub(crate) const KNOWN: &'static [&'static str] = &[$(stringify!($need),)* $(stringify!($may),)*];
 
             /// Takes the known members; the others remain.

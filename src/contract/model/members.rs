@@ -30,7 +30,8 @@ pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Notes members that this version of the schema does not have; a newer one may have them.
+/// Adds an issue for each member that this version of the schema does not define, unless the object has a newer
+/// version.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;
@@ -43,8 +44,8 @@ pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], 
     }
 }
 
-/// Checks the members that a model keeps of a newer minor version: the model must have a newer version, and must not
-/// know them.
+/// Checks the members of a newer minor version that a model keeps: the model must have a newer version, and the members
+/// must be unknown to this version.
 pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
     if unknown.is_empty() {
         return;

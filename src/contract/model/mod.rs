@@ -2,7 +2,7 @@
 //! and its strict reader.
 //!
 //! A field's type has its form in JSON (`Field`); the rules between fields are each model's own
-//! ([`crate::contract::rules::Rules`]). Reading notes every member that is wrong, not only the first.
+//! ([`crate::contract::rules::Rules`]). Reading reports every invalid member, not only the first.
 
 pub(crate) mod canonical_model;
 pub(crate) mod declare;

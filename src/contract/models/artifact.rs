@@ -32,7 +32,7 @@ pub const ARTIFACT_KINDS: &[&str] = &[
 model! {
     /// The description of an artifact and the location of its body.
     ArtifactManifest ("ArtifactManifest") {
-        /// `artifact:P.R.K`
+        /// The ref, `artifact:P.R.K`.
         artifact_ref: ArtifactRef,
         /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,
@@ -40,20 +40,20 @@ model! {
         created_at: Timestamp,
         /// The producer: a token such as `sdk.rust`.
         producer_ref: String,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
         /// The location of the body: `blake3:<digest>` in this workspace, or any text from an import.
         location_ref: String,
     } or {
-        /// The deployment it belongs to; of the same project.
+        /// The deployment that the artifact belongs to, in the same project.
         deployment_execution_ref: Option<DeploymentRef> = None,
-        /// The stage it belongs to.
+        /// The stage that the artifact belongs to.
         stage_execution_ref: Option<StageRef> = None,
-        /// The batch it belongs to.
+        /// The batch that the artifact belongs to.
         batch_execution_ref: Option<BatchRef> = None,
-        /// The sample it belongs to.
+        /// The sample that the artifact belongs to.
         sample_observation_ref: Option<SampleRef> = None,
-        /// The operation it belongs to.
+        /// The operation that the artifact belongs to.
         operation_context_ref: Option<OperationRef> = None,
         /// SHA-256 of the body: 64 lower-case hexadecimal digits when captured here.
         hash_value: Option<String> = None,
@@ -114,7 +114,7 @@ impl ArtifactManifest {
         }
     }
 
-    /// The SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
+    /// Returns the SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
     pub fn sha256(&self) -> Option<String> {
         let claimed = self.hash_value.as_deref()?;
         let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);

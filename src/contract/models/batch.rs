@@ -14,11 +14,11 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A unit of data that a stage worked through.
     BatchExecution ("BatchExecution") {
-        /// `batch:P.R.S.B`
+        /// The ref, `batch:P.R.S.B`.
         batch_execution_ref: BatchRef,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
-        /// Its stage.
+        /// The stage.
         stage_execution_ref: StageRef,
         /// The last component of its ref.
         batch_name: String,
@@ -29,7 +29,7 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// Its place among the batches of the stage.
+        /// The place among the batches of the stage.
         order_index: Option<u64> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

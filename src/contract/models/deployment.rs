@@ -15,9 +15,9 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A deployment of a result of a project.
     DeploymentExecution ("DeploymentExecution") {
-        /// `deployment:P.D`
+        /// The ref, `deployment:P.D`.
         deployment_execution_ref: DeploymentRef,
-        /// Its project.
+        /// The project.
         project_ref: ProjectRef,
         /// The last component of its ref.
         deployment_name: String,
@@ -28,11 +28,11 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// Its place among the deployments of the project.
+        /// The place among the deployments of the project.
         order_index: Option<u64> = None,
-        /// The run it comes from; of the same project.
+        /// The run that the deployed result comes from, in the same project.
         run_ref: Option<RunRef> = None,
-        /// The deployed artifact; of the same project.
+        /// The deployed artifact, in the same project.
         artifact_ref: Option<ArtifactRef> = None,
         /// The environment; of the run if there is one, otherwise of the same project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,

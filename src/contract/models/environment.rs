@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 model! {
     /// The environment of a run.
     EnvironmentSnapshot ("EnvironmentSnapshot") {
-        /// `environment:P.R.K`
+        /// The ref, `environment:P.R.K`.
         environment_snapshot_ref: EnvironmentRef,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
         /// The time of the snapshot.
         captured_at: Timestamp,
@@ -44,9 +44,9 @@ model! {
 model! {
     /// A language runtime.
     Runtime ("Runtime") {
-        /// Its name, such as `rust`.
+        /// The name, such as `rust`.
         name: String,
-        /// Its version.
+        /// The version.
         version: String,
     } or {}
 }
@@ -54,10 +54,10 @@ model! {
 model! {
     /// An accelerator.
     Device ("Device") {
-        /// Its name, as its driver gives it.
+        /// The name, as its driver gives it.
         name: String,
     } or {
-        /// Its memory in bytes.
+        /// The memory in bytes.
         memory_bytes: Option<u64> = None => SizeBytes,
         /// The version of its driver.
         driver: Option<String> = None,

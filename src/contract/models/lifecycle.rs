@@ -8,13 +8,13 @@ use crate::contract::words::words;
 words! {
     /// The status of a run, deployment, stage or batch.
     RunStatus, "a status", ErrorCode::Status, {
-        /// Not ended yet, or its end was never recorded.
+        /// The execution has not ended, or its end was not recorded.
         Open = "open",
-        /// Ended with success.
+        /// The execution ended with success.
         Completed = "completed",
-        /// Ended with failure.
+        /// The execution ended with failure.
         Failed = "failed",
-        /// Ended by cancellation.
+        /// The execution was cancelled.
         Cancelled = "cancelled",
     }
 }

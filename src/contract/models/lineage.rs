@@ -75,7 +75,7 @@ words! {
 model! {
     /// An edge of the lineage graph.
     LineageEdge ("LineageEdge") {
-        /// `relation:...`
+        /// The ref, `relation:...`.
         relation_ref: RelationRef,
         /// The relation.
         relation_type: RelationType,

@@ -12,18 +12,18 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// One operation within a stage or batch.
     OperationContext ("OperationContext") {
-        /// `op:P.R.S[.B].O`
+        /// The ref, `op:P.R.S[.B].O`.
         operation_context_ref: OperationRef,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
-        /// Its stage.
+        /// The stage.
         stage_execution_ref: StageRef,
         /// The last component of its ref.
         operation_name: String,
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// Its batch, if its stage has batches.
+        /// The batch, if its stage has batches.
         batch_execution_ref: Option<BatchRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 model! {
     /// A named collection of runs.
     Project ("Project") {
-        /// `project:P`
+        /// The ref, `project:P`.
         project_ref: ProjectRef,
         /// The name.
         name: String,

@@ -28,7 +28,7 @@ words! {
 model! {
     /// The grounds of a lineage edge.
     ProvenanceRecord ("ProvenanceRecord") {
-        /// `provenance:...`
+        /// The ref, `provenance:...`.
         provenance_ref: ProvenanceRef,
         /// The edge.
         relation_ref: RelationRef,

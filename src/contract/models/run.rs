@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 model! {
     /// One execution of a training or evaluation program.
     Run ("Run") {
-        /// `run:P.R`
+        /// The ref, `run:P.R`.
         run_ref: RunRef,
-        /// Its project.
+        /// The project.
         project_ref: ProjectRef,
         /// The name; several runs can have the same name.
         name: String,

@@ -13,18 +13,18 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// One observed example.
     SampleObservation ("SampleObservation") {
-        /// `sample:P.R.S[.B].X`
+        /// The ref, `sample:P.R.S[.B].X`.
         sample_observation_ref: SampleRef,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
-        /// Its stage.
+        /// The stage.
         stage_execution_ref: StageRef,
         /// The last component of its ref.
         sample_name: String,
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// Its batch, if its stage has batches.
+        /// The batch, if its stage has batches.
         batch_execution_ref: Option<BatchRef> = None,
         /// The retention class, in the user's terms.
         retention_class: Option<String> = None,

@@ -13,9 +13,9 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A phase of a run.
     StageExecution ("StageExecution") {
-        /// `stage:P.R.S`
+        /// The ref, `stage:P.R.S`.
         stage_execution_ref: StageRef,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
         /// The last component of its ref.
         stage_name: String,
@@ -26,7 +26,7 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// Its place among the stages of the run.
+        /// The place among the stages of the run.
         order_index: Option<u64> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -16,7 +16,7 @@ pub struct StableRef {
     colon: usize,
 }
 
-/// Least and greatest number of components of the refs of a kind, if the kind has a fixed shape.
+/// Returns the least and the greatest number of components of the refs of a kind, if the kind has a fixed shape.
 pub(super) fn shape(kind: &str) -> Option<(usize, usize)> {
     Some(match kind {
         "project" => (1, 1),
@@ -62,27 +62,27 @@ impl StableRef {
         Ok(StableRef { text, colon })
     }
 
-    /// The kind.
+    /// Returns the kind.
     pub fn kind(&self) -> &str {
         self.text.get(..self.colon).unwrap_or_default()
     }
 
-    /// The value, without the kind.
+    /// Returns the value, without the kind.
     pub fn value(&self) -> &str {
         self.text.get(self.colon + 1..).unwrap_or_default()
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The dotted parts of the value.
+    /// Returns the dotted parts of the value.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.value().split('.')
     }
 
-    /// The last dotted part: the name of the object.
+    /// Returns the last dotted part: the name of the object.
     pub fn last_component(&self) -> &str {
         self.components().next_back().unwrap_or_default()
     }

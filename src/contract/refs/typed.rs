@@ -23,17 +23,17 @@ macro_rules! ref_types {
                 StableRef::parse(text)?.try_into()
             }
 
-            /// The ref with this value.
+            /// Creates the ref with this value.
             pub fn of(value: &str) -> Result<$name> {
                 $name::parse(&format!("{}:{value}", $kind))
             }
 
-            /// The ref under `parent` with this last component.
+            /// Creates the ref under `parent` with this last component.
             pub fn under(parent: &StableRef, component: &str) -> Result<$name> {
                 $name::of(&format!("{}.{component}", parent.value()))
             }
 
-            /// The ref without its type.
+            /// Returns the ref without its type.
             pub fn into_stable(self) -> StableRef {
                 self.0
             }
@@ -115,34 +115,34 @@ macro_rules! ref_types {
 }
 
 ref_types! {
-    /// `project:P`
+    /// A reference `project:P`.
     ProjectRef = "project";
-    /// `run:P.R`
+    /// A reference `run:P.R`.
     RunRef = "run";
-    /// `deployment:P.D`
+    /// A reference `deployment:P.D`.
     DeploymentRef = "deployment";
-    /// `stage:P.R.S`
+    /// A reference `stage:P.R.S`.
     StageRef = "stage";
-    /// `batch:P.R.S.B`
+    /// A reference `batch:P.R.S.B`.
     BatchRef = "batch";
-    /// `sample:P.R.S[.B].X`
+    /// A reference `sample:P.R.S[.B].X`.
     SampleRef = "sample";
-    /// `op:P.R.S[.B].O`
+    /// A reference `op:P.R.S[.B].O`.
     OperationRef = "op";
-    /// `record:P.R.K`
+    /// A reference `record:P.R.K`.
     RecordRef = "record";
-    /// `artifact:P.R.K`
+    /// A reference `artifact:P.R.K`.
     ArtifactRef = "artifact";
-    /// `environment:P.R.K`
+    /// A reference `environment:P.R.K`.
     EnvironmentRef = "environment";
-    /// `relation:...`, of any number of components.
+    /// A reference `relation:...`, of any number of components.
     RelationRef = "relation";
-    /// `provenance:...`, of any number of components.
+    /// A reference `provenance:...`, of any number of components.
     ProvenanceRef = "provenance";
 }
 
 impl StableRef {
-    /// The run that the ref belongs to: the ref itself, or the run of the first two components for a kind that
+    /// Returns the run that the ref belongs to: the ref itself, or the run of the first two components for a kind that
     /// belongs to a run.
     pub fn run(&self) -> Option<RunRef> {
         if !matches!(

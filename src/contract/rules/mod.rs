@@ -1,4 +1,4 @@
-//! Rules that many models share, and the type that says that a model's rules hold.
+//! Rules that many models share, and the type of a model whose rules hold.
 
 pub(crate) mod object;
 pub(crate) mod place;

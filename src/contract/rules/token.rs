@@ -30,25 +30,25 @@ fn key(b: u8) -> bool {
     snake(b) || b == b'-'
 }
 
-/// `loss`, `val_loss`, `train/loss`, `dataset.loaded`: keys of metrics and events.
+/// Keys of metrics and events, such as `loss`, `val_loss`, `train/loss` or `dataset.loaded`.
 pub(crate) const KEY: Token = Token { first: lower, rest: key, joins: b"./" };
 
-/// `contexta.quickstart`: producers.
+/// Producers, such as `contexta.quickstart`.
 pub(crate) const DOT_TOKEN: Token = Token { first: lower, rest: kebab, joins: b"." };
 
-/// `model_bundle`: artifact kinds, value types.
+/// Artifact kinds and value types, such as `model_bundle`.
 pub(crate) const LOWER_SNAKE: Token = Token { first: lower, rest: snake, joins: b"" };
 
-/// `acme.quality`: namespaces of extensions; two words at least.
+/// Namespaces of extensions, such as `acme.quality`; they have at least two parts.
 pub(crate) const EXT_NAMESPACE: Token = DOT_TOKEN;
 
-/// `reviewed_by`: fields of extensions.
+/// Fields of extensions, such as `reviewed_by`.
 pub(crate) const EXT_KEY: Token = LOWER_SNAKE;
 
-/// `acme-labs`: owners of namespaces.
+/// Owners of namespaces, such as `acme-labs`.
 pub(crate) const OWNER: Token = Token { first: lower, rest: kebab, joins: b"" };
 
-/// `metric.non_finite`: issue keys, slices.
+/// Issue keys and slices, such as `metric.non_finite`.
 pub(crate) const DOT_SNAKE: Token = Token { first: lower, rest: snake, joins: b"." };
 
 impl Token {

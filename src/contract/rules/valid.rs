@@ -1,4 +1,4 @@
-//! The type that says that a model's rules hold.
+//! The type of a model whose rules hold.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::issue::collector::Issues;
@@ -7,7 +7,7 @@ use std::ops::Deref;
 
 /// A model with rules between and within its fields.
 pub trait Rules {
-    /// Trims the fields and checks them; every broken rule is noted.
+    /// Trims the fields and checks them; an issue is added for every broken rule.
     fn normalize(&mut self, issues: &mut Issues);
 }
 

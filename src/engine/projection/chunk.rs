@@ -45,7 +45,7 @@ pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point
 struct ChunkPlace {
     /// The key of its row, if the chunk exists already.
     row: Option<Vec<u8>>,
-    /// Its points.
+    /// The points.
     points: Vec<Point>,
     /// The first point of the next chunk.
     next: Option<[u8; ORDER_LEN]>,

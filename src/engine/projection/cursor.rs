@@ -4,10 +4,10 @@
 //! entry, and the metadata of the files before it must be unchanged. A cursor that the log does not confirm (a shorter
 //! stream, other entries, a new or repaired gap before it) leads to a rebuild.
 //!
-//! The metadata of files tells an append from other changes, but not from both together: damage before the cursor in the
-//! segment that is being appended to is found only by a full scan or a rebuild. And a power cut may remove unsynced entries
-//! that were already applied, and leave the metadata unchanged; therefore entries that were read during another boot are
-//! read once more.
+//! The metadata of files distinguishes an append from other changes, but does not show a change that is followed by an
+//! append: damage before the cursor in the segment that is being appended to is found only by a full scan or a rebuild.
+//! And a power cut may remove unsynced entries that were already applied, and leave the metadata unchanged; therefore
+//! entries that were read during another boot are read once more.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
@@ -45,8 +45,8 @@ pub struct Cursor {
     /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open gap), they
     /// are read again next time even if their metadata is unchanged.
     pub is_complete: bool,
-    /// The boot during which entries were last read, zeros where there are no boot ids; `None` if a reboot cannot have lost
-    /// any of them.
+    /// The boot during which entries were last read, zeros on platforms without boot ids; `None` if a reboot cannot
+    /// have lost any of them.
     pub boot: Option<[u8; 16]>,
 }
 
@@ -72,7 +72,7 @@ pub struct CurrentFile {
     pub modified: u64,
     /// The time of the last change of content or attributes, which no program can set; 0 if unknown.
     pub changed: u64,
-    /// The inode, which tells an appended file from a replaced one; 0 where there are no inodes.
+    /// The inode, which distinguishes an appended file from a replaced one; 0 on platforms without inodes.
     pub inode: u64,
 }
 

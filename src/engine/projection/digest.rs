@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub struct TablesDigest {
     /// The digest of all tables.
     pub digest: Digest,
-    /// For each table, by name: its digest and its number of rows (for a series table, of points).
+    /// The name, the digest and the number of rows (for a series table, of points) of each table, by name.
     pub tables: Vec<(String, Digest, u64)>,
 }
 

@@ -1,5 +1,5 @@
-//! Generation files: immutable images of the projections' database, with a checksum per block.
-//! Bytes: FORMAT.md, "Projection files". Why not redb's own file: docs/design/001-generation-files.md.
+//! Generation files: immutable images of the projections' database, with a checksum per block. Bytes: FORMAT.md,
+//! "Projection files". docs/design/001-generation-files.md gives the reasons for not using redb's own file.
 //!
 //! Write order: temporary file, sync, rename, sync of the directory. So a generation under its final name is complete.
 //! Generations may be deleted at any time.

@@ -15,7 +15,7 @@ pub(super) struct LogAccess<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
     pub(super) log: &'a Path,
     pub(super) domain: Domain,
-    /// The id of this boot; zeros where there are no boot ids.
+    /// The id of this boot; zeros on platforms without boot ids.
     pub(super) boot: [u8; 16],
 }
 

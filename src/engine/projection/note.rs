@@ -64,7 +64,7 @@ pub enum Note {
         /// The time of its last entry.
         time: u64,
     },
-    /// Entries of a kind that this build does not know; they are not in the tables.
+    /// Entries of a kind unknown to this build; they are not in the tables.
     UnknownKind {
         /// The kind.
         kind: Kind,

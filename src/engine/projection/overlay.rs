@@ -57,7 +57,7 @@ struct Pages {
 #[derive(Debug)]
 enum Page {
     Memory(Box<Block>),
-    /// In the temporary file, at the offset of the block, with this checksum.
+    /// A block in the temporary file, at its offset, with this checksum.
     Spilled(u32),
 }
 

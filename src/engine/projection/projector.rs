@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
 const LAYOUT_VERSION: u32 = 5;
 
-/// Maintains the projections of one log.
+/// The projector of one log, which maintains its projections.
 pub struct Projector<E: Event> {
     site: Arc<Site>,
     options: ProjectorOptions,
@@ -114,10 +114,10 @@ impl<E: Event> Projector<E> {
         &self.site.tables
     }
 
-    /// Catches up with the log, then asks `question` about one consistent view.
+    /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is asked again, so it must
-    /// not have side effects. The error type is the caller's own.
+    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
+    /// must not have side effects. The error type is the caller's own.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,

@@ -1,5 +1,5 @@
-//! The four convergent table types. Their logical content depends on which entries were applied, not on when: rows are
-//! only ever added, and the "current", "first" and "last" values are chosen by stamps.
+//! The four convergent table types. Their logical content depends on the set of applied entries, not on their order:
+//! rows are only added, and the "current", "first" and "last" values are chosen by stamps.
 //!
 //! | type | row | read as |
 //! |---|---|---|

@@ -13,7 +13,7 @@ use std::collections::btree_map;
 pub struct KeyVersions {
     /// The key.
     pub key: Vec<u8>,
-    /// Its versions, oldest first.
+    /// The versions, oldest first.
     pub versions: Vec<Version>,
 }
 

@@ -73,8 +73,8 @@ impl View {
         &self.notes
     }
 
-    /// Records that the tables are damaged, and returns the error for it. For callers that find a row malformed: after the
-    /// question has failed, the projector rebuilds the tables and asks it again.
+    /// Records that the tables are damaged, and returns the error for it. For callers that find a row malformed: after
+    /// the question has failed, the projector rebuilds the tables and calls the question again.
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
         self.damage.record(reason)

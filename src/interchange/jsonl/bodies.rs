@@ -60,7 +60,7 @@ pub(super) fn store_body(
     };
     match (journal.blobs().ingest(&mut source), source.failed.take()) {
         (Ok(body), _) => Ok(Ok(body)),
-        // The file could not be read. The workspace is not at fault.
+        // The file could not be read. This is no error of the workspace.
         (Err(_), Some(reason)) => Ok(Err(format!("read: {reason}"))),
         (Err(e), None) => Err(e.into()),
     }

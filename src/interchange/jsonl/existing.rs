@@ -1,4 +1,4 @@
-//! The state of the workspace about the objects, artifacts and records of some lines.
+//! The state of the objects, artifacts and records of some lines in the workspace.
 
 use crate::contract::{RecordRef, RunStatus, StableRef};
 use crate::engine::entry::{Position, Stamp};
@@ -8,7 +8,7 @@ use crate::store::record_ref::position_of;
 use crate::store::{ArtifactRow, EncodedFact, StoreView};
 use std::collections::HashMap;
 
-/// The state of the workspace about one object, artifact or record.
+/// The state of one object, artifact or record in the workspace.
 #[derive(Debug, Default)]
 pub(super) struct Existing {
     /// The effective object or manifest, or the captured record.

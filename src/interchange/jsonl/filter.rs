@@ -5,20 +5,20 @@ use crate::interchange::error::Result;
 use crate::store::StoreView;
 use std::collections::BTreeSet;
 
-/// The part of a workspace that is exported. The default is everything.
+/// The part of a workspace that is exported. The default is the whole workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportFilter {
-    /// Exports this project only, given by ref or name.
+    /// The project to export, by ref or name; `None` for all projects.
     pub project: Option<String>,
-    /// Exports these runs only, given by ref, id or name, and their projects.
+    /// The runs to export with their projects, by ref, id or name; empty for all runs.
     pub runs: Vec<String>,
-    /// Exports lines of these kinds only (`run`, `record`, ...).
+    /// The kinds of lines to export (`run`, `record`, ...); empty for all kinds.
     pub kinds: Vec<String>,
-    /// Exports records of these families only.
+    /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// Exports records observed at or after this time only.
+    /// The earliest time of observation of an exported record.
     pub since: Option<Timestamp>,
-    /// Exports records observed before this time only.
+    /// The time before which exported records were observed.
     pub until: Option<Timestamp>,
 }
 
@@ -48,7 +48,8 @@ impl<'a> Selection<'a> {
             && self.project.as_ref().is_none_or(|project| in_project(run, project))
     }
 
-    /// Returns `true` if the object with this ref is exported. Of refs outside any run, the projects of the runs are.
+    /// Returns `true` if the object with this ref is exported. With a selection of runs, the only exported refs outside
+    /// any run are the projects of these runs.
     fn wants_ref(&self, any: &StableRef) -> bool {
         match any.run() {
             Some(run) => self.wants_run(&run),
@@ -78,7 +79,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns `true` if an edge is exported: one of its ends is. Its own ref does not matter.
+    /// Returns `true` if an edge is exported, which is the case if one of its ends is exported.
     pub(super) fn wants_edge(&self, edge: &LineageEdge) -> bool {
         self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
     }

@@ -54,7 +54,7 @@ pub struct ImportOptions {
     pub source: String,
     /// The directory of the bodies; `None` if there is none.
     pub bodies: Option<PathBuf>,
-    /// Stops at the first line that is refused. The lines before it stay imported.
+    /// `true` to stop at the first refused line. The lines before it stay imported.
     pub strict: bool,
     /// The registry to check extensions with.
     pub registry: Option<ExtensionRegistry>,
@@ -116,7 +116,7 @@ struct Importer<'a> {
     import: Option<[u8; 16]>,
     report: ImportReport,
     quarantine: Option<Quarantine>,
-    /// Losses of runs that the workspace does not know yet.
+    /// Losses of runs that are not in the workspace yet.
     deferred: Vec<Loss>,
 }
 
@@ -320,7 +320,7 @@ impl Importer<'_> {
         for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        // An open status is older than the end that the workspace has.
+        // An open status is ignored if the workspace has recorded an end, because it is older than the end.
         let is_older = existing.is_ended && item.is_open();
         if is_older && !is_repeated && !is_current {
             *self.report.warnings.entry("import_older_word").or_default() += 1;
@@ -455,7 +455,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Records the losses of runs that later lines have made known.
+    /// Records the deferred losses whose runs later lines have imported.
     fn append_deferred_losses(&mut self) -> Result<()> {
         let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
         self.commit(&mut round)?;
@@ -547,11 +547,11 @@ impl Importer<'_> {
 /// The treatment of a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// Its record is appended.
+    /// The record of the loss is appended.
     Record,
-    /// It waits until the workspace knows its run.
+    /// The record waits until its run is in the workspace.
     Defer,
-    /// It is recorded already, or cannot be.
+    /// The loss is recorded already, or cannot be recorded.
     Discard,
 }
 

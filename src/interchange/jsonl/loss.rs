@@ -13,12 +13,12 @@ const PRODUCER: &str = "contexta.import";
 /// Upper bound of the entry of a loss, whose texts are bounded.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
-/// Something that could not be imported unchanged.
+/// A line or body that could not be imported unchanged.
 #[derive(Debug)]
 pub(super) struct Loss {
-    /// The run whose record it becomes.
+    /// The run that the degraded record belongs to.
     pub(super) run: RunRef,
-    /// `true` if it is recorded even if the workspace does not know the run.
+    /// `true` if the loss is recorded even if the run is not in the workspace.
     pub(super) always: bool,
     /// The issue key.
     pub(super) key: &'static str,
@@ -26,7 +26,7 @@ pub(super) struct Loss {
     pub(super) severity: DegradedSeverity,
     /// The summary.
     pub(super) summary: String,
-    /// The object it is about.
+    /// The object that the loss concerns.
     pub(super) subject: Option<StableRef>,
     /// Further values by name.
     pub(super) attributes: Members,

@@ -107,7 +107,7 @@ impl Quarantine {
         self.reasons.push(reason.as_bytes())
     }
 
-    /// Gives both files their names durably. Returns the path of the lines.
+    /// Renames both files to their final names durably. Returns the path of the lines.
     pub(super) fn finish(self) -> Result<PathBuf> {
         let digest = Digest(*self.digest.finalize().as_bytes()).to_string();
         let stem = digest.get(..16).unwrap_or_default();

@@ -31,7 +31,7 @@ pub enum Block {
     Text(String),
     /// The result of a check.
     Verdict {
-        /// `true` if the check found nothing wrong.
+        /// `true` if the check found no problem.
         is_good: bool,
         /// The result in one word.
         verdict: String,
@@ -90,7 +90,7 @@ pub enum Cell {
     Missing,
     /// Text.
     Text(String),
-    /// A count of things.
+    /// A count.
     Count(u64),
     /// A measured number.
     Number(f64),

@@ -31,7 +31,6 @@ impl From<ParamValueV1> for Value {
     }
 }
 
-/// A thing of the contract.
 /// Returns the payload form of a parameter's value; `None` for a list, a map or null.
 fn param_value(value: &Value) -> Option<ParamValueV1> {
     Some(match value {

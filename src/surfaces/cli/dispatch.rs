@@ -1,4 +1,4 @@
-//! Parses the command line, runs the command and returns its exit code.
+//! The execution of a command line: parsing, running the command, its exit code.
 
 use crate::surfaces::cli::args::{
     Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
@@ -22,7 +22,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
         out.failure(&Failure::Client(error.into()));
-        // Unusable settings tell nothing about the state of the workspace.
+        // With unusable settings the workspace is not checked: exit code 3 of `verify`.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
     match dispatch(&cli, &out) {

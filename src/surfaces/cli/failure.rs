@@ -1,4 +1,4 @@
-//! The outcome of a command, and the errors that end one.
+//! The outcome of a command, and the errors that end a command.
 
 use std::error::Error;
 use std::io;

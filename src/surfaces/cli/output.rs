@@ -14,7 +14,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use terminal_size::terminal_size;
 
-/// Settings without an effect that are named one by one.
+/// The greatest number of settings without an effect that are named individually.
 const NO_EFFECT_MAX: usize = 5;
 
 /// The destination and the form of the output.
@@ -254,7 +254,7 @@ impl Output {
     }
 }
 
-/// Returns `true` for a note that is written to a terminal. An empty section of an answer is no news there.
+/// Returns `true` for a note that is written to a terminal. A note on an empty section of an answer is left out.
 fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }

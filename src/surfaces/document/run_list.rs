@@ -5,7 +5,7 @@ use crate::interpretation::{
 };
 use crate::surfaces::terminal::short;
 
-/// Parameters and metrics shown of each run.
+/// The greatest number of parameters, and of metrics, that are shown for each run.
 const PAIRS_MAX: usize = 6;
 
 /// Returns a table with one row per run.

@@ -45,14 +45,14 @@ model! {
     DegradedPayload ("DegradedPayload") {
         /// The key of the issue.
         issue_key: String,
-        /// What it is about.
+        /// The category of the degradation.
         category: DegradedCategory,
         /// The severity.
         severity: DegradedSeverity,
         /// A description for people.
         summary: String,
     } or {
-        /// What it is about.
+        /// The subject.
         subject_ref: Option<StableRef> = None => RecordRef,
         /// The origin.
         origin_marker: Origin = Origin::ExplicitCapture,

@@ -19,7 +19,7 @@ pub enum MetricValue {
 }
 
 impl MetricValue {
-    /// The value as a float; whole numbers beyond 2^53 are rounded. Finite in every valid metric.
+    /// Returns the value as a float; whole numbers beyond 2^53 are rounded. Finite in every valid metric.
     pub fn as_f64(&self) -> f64 {
         match self {
             MetricValue::Int(n) => *n as f64,
@@ -28,7 +28,7 @@ impl MetricValue {
         }
     }
 
-    /// The type name that capture writes.
+    /// Returns the type name that capture writes.
     pub fn type_name(&self) -> &'static str {
         match self {
             MetricValue::Int(_) | MetricValue::Big(_) => "int",

@@ -17,7 +17,7 @@ use crate::contract::time::Timestamp;
 /// The envelope of a record: the observation, and the record's own ref and time of recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordEnvelope {
-    /// `record:P.R.K`
+    /// The ref, `record:P.R.K`.
     pub record_ref: RecordRef,
     /// The family of the payload.
     pub record_type: RecordType,
@@ -30,7 +30,7 @@ pub struct RecordEnvelope {
 impl RecordEnvelope {
     const OWN: &'static [&'static str] = &["record_ref", "record_type", "recorded_at"];
 
-    /// An envelope for a record of this family.
+    /// Creates an envelope for a record of this family.
     pub fn new(
         record_ref: RecordRef,
         record_type: RecordType,

@@ -6,21 +6,21 @@ use crate::contract::words::words;
 words! {
     /// Completeness of a record: how many of the expected fields were captured.
     Completeness, "a completeness marker", ErrorCode::Marker, {
-        /// Every field.
+        /// Every field was captured.
         Complete = "complete",
-        /// Some fields.
+        /// Some fields were captured.
         Partial = "partial",
-        /// A sample of the data.
+        /// A sample of the data was captured.
         Sampled = "sampled",
-        /// No field.
+        /// No field was captured.
         Absent = "absent",
-        /// Not known.
+        /// The completeness is not known.
         Unknown = "unknown",
     }
 }
 
 words! {
-    /// A loss on the way to a record.
+    /// A loss of data in the capture, import or conversion of a record.
     Degradation, "a degradation marker", ErrorCode::Marker, {
         /// No loss.
         None = "none",

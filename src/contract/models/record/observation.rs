@@ -27,24 +27,24 @@ model! {
         observed_at: Timestamp,
         /// The observer: a token such as `sdk.rust`.
         producer_ref: String,
-        /// Its run.
+        /// The run.
         run_ref: RunRef,
     } or {
-        /// The deployment it belongs to; of the same project.
+        /// The deployment that the record belongs to, in the same project.
         deployment_execution_ref: Option<DeploymentRef> = None,
-        /// The stage it belongs to.
+        /// The stage that the record belongs to.
         stage_execution_ref: Option<StageRef> = None,
-        /// The batch it belongs to.
+        /// The batch that the record belongs to.
         batch_execution_ref: Option<BatchRef> = None,
-        /// The sample it belongs to.
+        /// The sample that the record belongs to.
         sample_observation_ref: Option<SampleRef> = None,
-        /// The operation it belongs to.
+        /// The operation that the record belongs to.
         operation_context_ref: Option<OperationRef> = None,
         /// Names that connect the record with other tools.
         correlation_refs: CorrelationRefs = CorrelationRefs::default(),
         /// The completeness.
         completeness_marker: Completeness = Completeness::Complete,
-        /// The loss on the way, if any.
+        /// The loss of data, if any.
         degradation_marker: Degradation = Degradation::None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -42,7 +42,7 @@ pub type DegradedRecord = Record<DegradedPayload>;
 impl<P> Record<P> {
     pub(crate) const KNOWN: &'static [&'static str] = &["envelope", "payload"];
 
-    /// A record of these parts. [`crate::contract::Valid::new`] checks it.
+    /// Creates a record of these parts. [`crate::contract::Valid::new`] checks it.
     pub fn new(envelope: RecordEnvelope, payload: P) -> Record<P> {
         Record { envelope, payload, unknown: Members::new() }
     }

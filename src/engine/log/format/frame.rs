@@ -169,8 +169,8 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// The last payload of each kind in a frame, for the kinds used most recently. An entry of any other kind shares nothing,
-/// which only costs bytes.
+/// The last payload of each kind in a frame, for the kinds used most recently. An entry of any other kind shares no
+/// content with an earlier one, and takes more bytes.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }

@@ -1,7 +1,7 @@
 //! The header of a segment, which is written twice. Bytes: FORMAT.md, "Segment".
 //!
-//! The two copies of the header lie in different 4 KiB blocks, so that one damaged block does not lose the segment. The salt
-//! is part of the checksums of every frame, and is repeated in the header of the next segment.
+//! The two copies of the header are in different 4 KiB blocks, so that one damaged block does not lose the segment. The
+//! salt is part of the checksums of every frame, and is repeated in the header of the next segment.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::chain::Chain;

@@ -113,7 +113,7 @@ impl Families {
 }
 
 /// Returns true if a log has the stream: in the source only segments count, in the target every file that has the name
-/// of a segment, as it may be in the way of one.
+/// of a segment, as the name may be needed for a segment.
 fn is_present(sides: &Sides<'_>, side: Side, id: StreamId) -> Result<bool> {
     let files = files_of(sides, side, id)?;
     if side == Side::Target {

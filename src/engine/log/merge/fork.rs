@@ -98,8 +98,9 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
 }
 
-/// Unites with the trunk each child that does not belong beside it: one whose first entry the trunk holds too, as after an
-/// interrupted merge, and one whose first entry has a smaller digest, which therefore keeps the id.
+/// Unites the trunk with each child that must not be a branch of its own: a child whose first entry is in the trunk
+/// too, as after an interrupted merge, and a child whose first entry has a smaller digest and which therefore keeps the
+/// id.
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

@@ -24,8 +24,8 @@ impl MergeLock {
     /// Acquires the lock for merges with this quarantine directory, and removes the temporary files of an
     /// interrupted merge.
     ///
-    /// Where the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if another
-    /// merge has the lock; the directory could not be written.
+    /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if
+    /// another merge has the lock; the directory could not be written.
     pub fn acquire(storage: &dyn Storage, quarantine: &Path) -> Result<MergeLock> {
         storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
         let path = quarantine.join(LOCK_NAME);

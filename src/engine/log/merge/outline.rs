@@ -46,7 +46,7 @@ pub(super) struct FileOutline {
 /// A stream, as a full scan reads it.
 #[derive(Debug)]
 pub(super) struct Outline {
-    /// Its segments: the files with a header of their own, or with entries.
+    /// The segments: the files with a header of their own, or with entries.
     pub(super) files: Vec<FileOutline>,
     /// The other files that have the name of a segment, without unfinished ones.
     pub(super) strays: BTreeSet<Seq>,

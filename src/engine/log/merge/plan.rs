@@ -65,7 +65,7 @@ pub(super) struct Plan {
     pub(super) lost: Option<Lost>,
     /// Number of entries that the stream of the target did not have.
     pub(super) added: u64,
-    /// Number of added entries that lie in gaps.
+    /// Number of added entries that fill gaps.
     pub(super) filled: u64,
 }
 

@@ -179,7 +179,7 @@ impl Range<'_> {
             publish(storage, &temporary, to)
         });
         if written.is_err() {
-            // Best effort: a leftover is only space.
+            // Best effort: a leftover only takes space.
             let _ = storage.remove_file(&temporary);
         }
         written

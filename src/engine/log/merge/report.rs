@@ -18,7 +18,7 @@ pub enum Change {
     United {
         /// Number of entries that the target did not have.
         added: u64,
-        /// Number of added entries that lie in gaps of the target.
+        /// Number of added entries that fill gaps of the target.
         filled: u64,
     },
     /// The entries of the stream are stored under other ids, because a stream that it branches off from was forked at an

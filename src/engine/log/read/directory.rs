@@ -24,8 +24,8 @@ pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> 
     Ok(names.iter().filter_map(|n| n.name.parse().ok()).collect())
 }
 
-/// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the name
-/// of a segment, so that one that is no regular file is reported when it is read.
+/// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the
+/// name of a segment, so that an entry that is no regular file is reported when it is read.
 pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;

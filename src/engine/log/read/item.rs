@@ -11,7 +11,7 @@ pub struct Commit {
     pub offset: u64,
     /// Offset at which its frame ends.
     pub end: u64,
-    /// Its entries, at least one.
+    /// The entries, at least one.
     pub entries: Vec<Entry>,
 }
 

@@ -117,7 +117,7 @@ impl StreamReader {
     }
 
     /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
-    /// whose header is lost or belongs elsewhere is damage, as without this.
+    /// whose header is lost or belongs elsewhere is reported as damage, as by an unrestricted reader.
     pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
         self.domain = Some(domain);
         self.header.iter().try_for_each(|header| header.check_domain(domain))?;
@@ -129,8 +129,8 @@ impl StreamReader {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// Returns the link after a watched entry, if the entry was read and no gap lies between it and the header of its
-    /// segment.
+    /// Returns the link after a watched entry, if the entry was read and there is no gap between it and the header of
+    /// its segment.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
@@ -157,7 +157,7 @@ impl StreamReader {
         self.tail
     }
 
-    /// Returns true if the last segment has a seal: its writer had created another one.
+    /// Returns true if the last segment has a seal, which shows that its writer had created another segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
@@ -183,8 +183,8 @@ impl StreamReader {
         self.last_time
     }
 
-    /// Returns the chain after the last entry, in a full scan and if no gap lies between the entry and the header of its
-    /// segment.
+    /// Returns the chain after the last entry, in a full scan and if there is no gap between the entry and the header
+    /// of its segment.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }

@@ -40,14 +40,14 @@ pub(super) enum Room {
     Reserved,
 }
 
-/// The condition of a segment: only a whole one can be appended to.
+/// The condition of a segment: only a whole segment can be appended to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// It ends with a whole frame.
+    /// The segment ends with a whole frame.
     Whole,
-    /// Part of a frame may follow its last whole one.
+    /// Part of a frame may follow the last whole frame.
     Ragged,
-    /// A sync of it failed.
+    /// A sync of the segment failed.
     Latched,
 }
 
@@ -67,7 +67,7 @@ pub(super) struct ActiveSegment {
     pub(super) marked: bool,
     /// Offset up to which the file was synced.
     pub(super) synced: u64,
-    /// True if other processes may have seen a next segment and mapped this one: then it must not be truncated.
+    /// True if other processes may have seen a next segment and mapped this segment, which must then not be truncated.
     pub(super) may_be_mapped: bool,
     /// True after a failed write was cut off, until a sync.
     truncation_unsynced: bool,

@@ -70,7 +70,7 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// Claims streams of one log.
+/// The claims of streams in one log.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,

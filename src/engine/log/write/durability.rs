@@ -12,13 +12,13 @@ use std::str::FromStr;
 /// The condition under which an append returns. Its text form is [`Durability::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
-    /// Buffered in this process and written together with others: at a size, at an age, with the next append of a higher
-    /// durability, at [`crate::engine::log::Log::flush`], and when the log is closed or dropped. Entries not yet
-    /// written are lost when the process dies.
+    /// The entries are buffered in this process and written together with others: at a size, at an age, with the next
+    /// append of a higher durability, at [`crate::engine::log::Log::flush`], and when the log is closed or dropped.
+    /// Entries not yet written are lost when the process dies.
     Batched,
-    /// Written to the kernel: survives the death of the process, not of the machine.
+    /// The entries are written to the kernel: they survive the death of the process, not of the machine.
     Flush,
-    /// Synced to disk: survives a power cut, if the disk performs syncs.
+    /// The entries are synced to disk: they survive a power cut, if the disk performs syncs.
     Fsync,
 }
 

@@ -163,7 +163,7 @@ impl Log {
         let mut marked = Ok(());
         if segment.condition != Condition::Latched {
             let mut synced = segment.sync();
-            // A mark promises that everything before it is on disk.
+            // A mark is written only after all entries before it are on disk.
             if synced.is_ok() && active.always_synced && !segment.marked && segment.restore().is_ok() {
                 let mark = Mark { chain: link, seal: None };
                 let mut frame = Vec::new();

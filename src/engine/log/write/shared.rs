@@ -34,9 +34,9 @@ pub(super) struct Shared {
     pub(super) dir: PathBuf,
     pub(super) options: LogOptions,
     pub(super) state: Mutex<State>,
-    /// Signalled when a sync has ended.
+    /// A signal that a sync has ended.
     pub(super) sync_ended: Condvar,
-    /// Signalled when a batch has begun, or the log is dropped.
+    /// A signal that a batch has begun, or that the log is dropped.
     pub(super) batch_begun: Condvar,
 }
 /// The state that changes under the lock of a log.
@@ -232,7 +232,7 @@ impl Shared {
     }
 
     /// Prevents other processes from continuing the stream, as numbers of a batch are assigned that are not in it yet.
-    /// Where that is impossible, the batch is written at once.
+    /// If that is impossible, the batch is written at once.
     pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());

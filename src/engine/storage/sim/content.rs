@@ -15,7 +15,7 @@ enum Change {
 pub(super) struct Content {
     seen: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
-    /// Each with its place among all changes of the disk, oldest first.
+    /// The pending changes, oldest first, each with its place among all changes of the disk.
     unsynced: Vec<(u64, Change)>,
 }
 

@@ -125,8 +125,8 @@ impl SimDisk {
         contents.sum::<usize>() + state.unsynced_names.len()
     }
 
-    /// Returns the number of syncs of files after a failed sync of the same file. Such a sync proves nothing, because
-    /// the data of the failed one may be lost.
+    /// Returns the number of syncs of files after a failed sync of the same file. Such a sync does not show that all
+    /// data is durable, because the data of the failed sync may be lost.
     pub fn syncs_after_failure(&self) -> u64 {
         guard(&self.state).syncs_after_failure
     }

@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 /// An operation of a process, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {
-    /// Counts all operations.
+    /// The operation with this number among all operations.
     Operation(u64),
-    /// Counts the operations that change the content of the disk or its durability: writes, new lengths, creations,
-    /// renames, removals and syncs.
+    /// The operation with this number among those that change the content of the disk or its durability: writes, new
+    /// lengths, creations, renames, removals and syncs.
     Change(u64),
 }
 
@@ -71,7 +71,7 @@ pub(super) enum Extent {
 }
 
 impl Extent {
-    /// Number of bytes that are read or written of `len` requested bytes.
+    /// Returns the number of bytes that are read or written of `len` requested bytes.
     pub(super) fn of(self, len: usize) -> usize {
         match self {
             Extent::Whole => len,

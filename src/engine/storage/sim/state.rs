@@ -18,7 +18,7 @@ pub(super) struct DiskState {
     pub(super) files: Names,
     pub(super) durable_names: Names,
     pub(super) unsynced_names: Vec<(u64, NameChange)>,
-    /// Directories are durable once they exist, as `create_dir_all` promises.
+    /// The directories. They are durable once they exist, as `create_dir_all` guarantees.
     pub(super) dirs: BTreeMap<PathBuf, Dir>,
     pub(super) lives: Vec<Weak<Life>>,
     pub(super) next_inode: u64,

@@ -26,7 +26,7 @@ pub(super) enum Part {
     Whole,
 }
 
-/// Selects the surviving part of each change.
+/// The selector of the surviving part of each change.
 pub(super) struct Selection {
     survival: Survival,
     /// The first change that does not survive a [`Survival::First`] completely.

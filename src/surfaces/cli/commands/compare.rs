@@ -1,4 +1,4 @@
-//! `contexta compare`
+//! The command `contexta compare`.
 
 use crate::interpretation::report::comparison_report;
 use crate::surfaces::cli::args::{Cli, CompareArgs};

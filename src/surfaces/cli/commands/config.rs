@@ -1,4 +1,4 @@
-//! `contexta config show`, `contexta config path`, `contexta config check`. These commands open no workspace.
+//! The commands `contexta config show`, `contexta config path` and `contexta config check`. They open no workspace.
 
 use crate::config::{ConfigError, ConfigValue, ConfigWarning, LoadedConfig, check_config, has_effect, keys};
 use crate::contract::Value;

@@ -1,4 +1,4 @@
-//! `contexta digest`
+//! The command `contexta digest`.
 
 use crate::surfaces::cli::args::Cli;
 use crate::surfaces::cli::failure::Outcome;

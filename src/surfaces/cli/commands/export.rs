@@ -1,4 +1,4 @@
-//! `contexta export jsonl`
+//! The command `contexta export jsonl`.
 
 use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport, ExportSettings};
 use crate::recovery::Progress;
@@ -35,14 +35,14 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     };
     bar.finish_and_clear();
     let report = match report {
-        // A reader may stop early. A directory of bodies would be incomplete, however.
+        // A closed pipe is no error, unless a directory of bodies would be incomplete.
         Err(e) if to_file.is_none() && args.bodies.is_none() && is_closed_pipe(&e) => return Ok(0),
         report => report?,
     };
     out.notes(&report.notes);
     match to_file {
         Some(_) if out.is_json() => out.json(&wire::export(&report))?,
-        // Standard output has the lines.
+        // Standard output has the exported lines, so the report goes to standard error.
         None if out.is_json() => out.json_aside(&wire::export(&report)),
         _ => out.done(&summary(&report)),
     }

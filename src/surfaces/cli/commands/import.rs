@@ -1,4 +1,4 @@
-//! `contexta import jsonl`
+//! The command `contexta import jsonl`.
 
 use crate::client::{Error, ImportReport, ImportSettings, ImportSource, Options};
 use crate::contract::ExtensionRegistry;
@@ -43,7 +43,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     Ok(u8::from(!report.is_complete()))
 }
 
-/// Refused lines, and bodies, that are named on a terminal.
+/// The greatest number of refused lines, and of bodies, that are named on a terminal.
 const NAMED_MAX: usize = 10;
 
 /// Writes the reasons for which the import is incomplete to standard error.

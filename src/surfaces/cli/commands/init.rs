@@ -1,4 +1,4 @@
-//! `contexta init`
+//! The command `contexta init`.
 
 use crate::client::{Error, Options};
 use crate::contract::Value;

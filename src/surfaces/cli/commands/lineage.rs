@@ -1,4 +1,4 @@
-//! `contexta lineage`
+//! The command `contexta lineage`.
 
 use crate::interpretation::Direction;
 use crate::surfaces::cli::args::{Cli, LineageArgs, Way};

@@ -1,4 +1,4 @@
-//! `contexta log ls`, `contexta log heads`, `contexta log dump`
+//! The commands `contexta log ls`, `contexta log heads` and `contexta log dump`.
 
 use crate::contract::json::write::canonical;
 use crate::recovery::{DumpItem, DumpedEntry, Outcome as Verdict, Progress, VerifyOptions};

@@ -1,4 +1,4 @@
-//! `contexta merge`
+//! The command `contexta merge`.
 
 use crate::client::{MergeSettings, Options};
 use crate::recovery::Progress;

@@ -1,4 +1,4 @@
-//! `contexta rebuild`
+//! The command `contexta rebuild`.
 
 use crate::recovery::rebuild::NOT_SAVED;
 use crate::recovery::{Progress, RebuildOptions};

@@ -1,4 +1,4 @@
-//! `contexta report snapshot`, `contexta report compare`
+//! The commands `contexta report snapshot` and `contexta report compare`.
 
 use crate::interpretation::ReportDocument;
 use crate::interpretation::report::{comparison_report, snapshot_report};

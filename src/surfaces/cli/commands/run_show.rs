@@ -1,4 +1,4 @@
-//! `contexta run show`
+//! The command `contexta run show`.
 
 use crate::interpretation::report::snapshot_report;
 use crate::surfaces::cli::args::{Cli, RunArgs};

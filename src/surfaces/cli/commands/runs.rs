@@ -1,4 +1,4 @@
-//! `contexta runs`, `contexta run list`
+//! The commands `contexta runs` and `contexta run list`.
 
 use crate::surfaces::cli::args::{Cli, RunsArgs};
 use crate::surfaces::cli::failure::Outcome;

@@ -1,4 +1,4 @@
-//! `contexta verify`
+//! The command `contexta verify`.
 
 use crate::client::{Options, Result};
 use crate::recovery::{Outcome as Verdict, Progress, VerifyOptions};
