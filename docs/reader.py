@@ -467,7 +467,8 @@ class StreamReader:
             return True
         if not is_last or self.expected != base:
             return False
-        return n == 0 or self.ends_without_seal(self.bases[n - 1])
+        # The first segment of a derived stream is renamed into place by a merge, complete.
+        return base == 1 if n == 0 else self.ends_without_seal(self.bases[n - 1])
 
     def ends_without_seal(self, base):
         alone = StreamReader(self.directory, self.name, [base], False, lambda **_: None)

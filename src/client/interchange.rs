@@ -27,7 +27,7 @@ const TEMPORARY_STEM: &str = "export";
 pub enum ImportSource<'a> {
     /// A file. Bodies are read from its directory, unless the settings name another one.
     File(&'a Path),
-    /// A reader, with a name for messages. Bodies are read only if the settings name a directory.
+    /// A reader, and the name of the source for messages. Bodies are imported only if [`ImportSettings::bodies`] is set.
     Reader(&'a str, &'a mut dyn Read),
 }
 

@@ -34,9 +34,7 @@ pub fn merge(
     bodies: (&BlobStore, &BlobStore),
     progress: Progress<'_>,
 ) -> Result<MergeReport> {
-    // Nothing is written to a workspace of another domain, not even the lock.
-    logs.check_domains(storage.as_ref())?;
-    let lock = MergeLock::acquire(storage.as_ref(), &logs.quarantine)?;
+    let lock = MergeLock::acquire(storage.as_ref(), logs)?;
     let (from, into) = bodies;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
     for digest in from.list()? {

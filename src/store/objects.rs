@@ -12,7 +12,7 @@ use crate::store::error::{Error, Result};
 use crate::store::note::Note;
 use crate::store::view::StoreView;
 
-/// Returns the table with the whole objects of a kind; `None` for kinds that are stored by attribute.
+/// Returns the table of a kind whose objects are stored as one row each; `None` for kinds stored as one row per attribute.
 fn table_of(kind: ObjectKind) -> Option<TableSpec> {
     match kind {
         kind if is_by_attribute(kind) => None,

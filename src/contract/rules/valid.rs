@@ -23,7 +23,7 @@ impl<T: Rules> Valid<T> {
         issues.into_result().map(|()| Valid(model))
     }
 
-    /// Checks a model. Errors: every broken rule.
+    /// Checks a model. The error reports every rule that the model violates.
     pub fn check(mut model: T) -> std::result::Result<Valid<T>, ValidationReport> {
         let mut issues = Issues::default();
         model.normalize(&mut issues);

@@ -80,8 +80,8 @@ impl LogAccess<'_> {
         Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
     }
 
-    /// Returns the frame that ends with the cursor's last entry, if a complete scan finds it after exactly the gaps of the
-    /// cursor.
+    /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is missing, or if
+    /// the gaps before it differ from those of the cursor.
     fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps = Vec::new();

@@ -25,8 +25,8 @@ pub struct Place {
     pub device: u64,
     /// The inode number on that device.
     pub inode: u64,
-    /// Nanoseconds since the epoch at which the inode was created; 0 if the file system does not record it. Inode
-    /// numbers are reused after a deletion; the pair of number and creation time is not.
+    /// Nanoseconds since the epoch at which the inode was created; 0 if the file system does not record it. An
+    /// inode number can be reused after a deletion, but then its creation time differs.
     pub born: u64,
 }
 

@@ -5,7 +5,7 @@ use crate::contract::{Timestamp, Value};
 use crate::store::Note;
 use std::fmt;
 
-/// An answer arranged for reading. Renderers turn it into Markdown or terminal text.
+/// An answer as a document of sections without markup. Renderers turn it into Markdown or terminal text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportDocument {
     /// The title; may be empty.

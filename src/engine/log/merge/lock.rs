@@ -3,11 +3,11 @@
 use crate::engine::entry::StreamId;
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::names;
+use crate::engine::log::merge::options::MergeOptions;
 use crate::engine::log::merge::quarantine::remove_leftovers;
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::storage::{File, OpenMode, Storage};
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The lock file of a merge, in the quarantine directory.
@@ -21,12 +21,15 @@ pub struct MergeLock {
 }
 
 impl MergeLock {
-    /// Acquires the lock for merges with this quarantine directory, and removes the temporary files of an
-    /// interrupted merge.
+    /// Checks the domain of both logs, acquires the lock for merges with this quarantine directory, and removes the temporary
+    /// files of an interrupted merge.
     ///
-    /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::MergeBusy`] if
-    /// another merge has the lock; the directory could not be written.
-    pub fn acquire(storage: &dyn Storage, quarantine: &Path) -> Result<MergeLock> {
+    /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::ForeignDomain`] if one
+    /// of the logs has a stream of another domain, before anything is written; [`Error::MergeBusy`] if another merge
+    /// has the lock; the directory could not be written.
+    pub fn acquire(storage: &dyn Storage, options: &MergeOptions) -> Result<MergeLock> {
+        options.check_domains(storage)?;
+        let quarantine = options.quarantine.as_path();
         storage.create_dir_all(quarantine).map_err(|e| Error::io("create", quarantine, e))?;
         let path = quarantine.join(LOCK_NAME);
         let file = storage.open(&path, OpenMode::Create).map_err(|e| Error::io("open", &path, e))?;

@@ -47,19 +47,16 @@ pub fn merge(
     options: &MergeOptions,
     progress: Progress<'_>,
 ) -> Result<MergeReport> {
-    // Nothing is written to a log of another domain, not even the lock.
-    options.check_domains(storage.as_ref())?;
-    merge_locked(&MergeLock::acquire(storage.as_ref(), &options.quarantine)?, storage, options, progress)
+    merge_locked(&MergeLock::acquire(storage.as_ref(), options)?, storage, options, progress)
 }
 
-/// Merges as [`merge`] does, under a lock that the caller has acquired.
+/// Merges as [`merge`] does, under the lock that the caller has acquired with the same options.
 pub fn merge_locked(
     _lock: &MergeLock,
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
     progress: Progress<'_>,
 ) -> Result<MergeReport> {
-    options.check_domains(storage.as_ref())?;
     let sides = Sides { storage, domain: options.domain, from: &options.from, into: &options.into };
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
     let streams = list_streams(storage.as_ref(), &options.from)?;

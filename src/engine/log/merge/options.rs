@@ -34,7 +34,7 @@ impl MergeOptions {
     }
 
     /// Checks the domain of both logs.
-    pub(crate) fn check_domains(&self, storage: &dyn Storage) -> Result<()> {
+    pub(super) fn check_domains(&self, storage: &dyn Storage) -> Result<()> {
         [&self.from, &self.into].into_iter().try_for_each(|log| check_domain(storage, log, self.domain))
     }
 }
