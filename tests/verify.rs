@@ -103,6 +103,24 @@ fn append_during_any_operation_of_verify_is_not_reported_as_damage() {
 }
 
 #[test]
+fn frame_that_is_being_written_leaves_the_head_of_the_entries_before_it() {
+    let disk = base_disk();
+    let writing = small(disk.process(3)).unwrap();
+    let run = writing.run("live").start().unwrap();
+    run.event("first", "f").unwrap();
+    let path = segments(&disk, "/x/w").pop().unwrap();
+    let expected = verified(disk.process(4), "/x/w", LOG_ONLY).streams;
+    let mut bytes = disk.read(&path).unwrap();
+    bytes.extend([1; 12]);
+    disk.overwrite(&path, bytes);
+    let report = verified(disk.process(4), "/x/w", LOG_ONLY);
+    assert_eq!((report.outcome, codes(&report)), (Outcome::Whole, Vec::new()), "{:?}", report.problems);
+    assert_eq!(report.notes.iter().map(|note| note.code).collect::<Vec<_>>(), ["stream_in_flight"]);
+    assert!(expected.iter().all(|stream| stream.head.is_some()), "{expected:?}");
+    assert_eq!(report.streams, expected);
+}
+
+#[test]
 fn append_during_any_operation_of_a_listing_or_dump_is_not_reported_as_damage() {
     with_appends_at_every_operation(|process, at| {
         let checked = Options::new("/x/w").storage(process).read_only().open().unwrap();

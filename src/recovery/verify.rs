@@ -97,7 +97,8 @@ pub struct StreamReport {
     pub segments: usize,
     /// Number of intact entries.
     pub entries: u64,
-    /// The last entry and the digest over all entries; `None` if a gap leaves the digest unknown.
+    /// The last intact entry and the digest over all entries up to it; `None` if a gap before it leaves the digest
+    /// unknown.
     pub head: Option<Head>,
     /// `true` if a writer has it open.
     pub live: bool,

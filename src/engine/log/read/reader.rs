@@ -223,11 +223,10 @@ impl StreamReader {
         }
     }
 
-    /// Records a gap without a known end.
+    /// Records the gap at the end of the stream. The chain remains that of the entries before it.
     fn record_unbounded_gap(&mut self) {
         let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
         self.queue.push_back(Item::Gap(gap));
-        self.chain = None;
     }
 
     fn open_segment(&mut self, offset: Option<u64>) -> Result<()> {
