@@ -2,15 +2,13 @@
 //!
 //! Write order: temporary file, sync, rename, sync of the directory. So a body under its final name is complete. The entry
 //! that refers to a body is appended afterwards, so that every reference in the log has its body; a crash between the two
-//! leaves a body without a reference, which only occupies space. SHA-256 is computed in the same pass, for exchange with
-//! other tools.
+//! leaves a body without a reference, which only occupies space.
 
-use crate::engine::checksum::{Digest, hex};
+use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{
     File, FileReader, NotARegularFile, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at,
 };
-use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,14 +18,12 @@ const CHUNK: usize = 1 << 20;
 /// The least length of a hole behind the expected size from which a body counts as damaged without being hashed.
 const HOLE_MIN: u64 = 1 << 30;
 
-/// Digests and size of a stored body.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The digest and size of a stored body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BlobInfo {
     /// The BLAKE3 digest of the content, which names the body.
     pub digest: Digest,
-    /// The SHA-256 digest of the content, as 64 lower-case hexadecimal digits.
-    pub sha256: String,
     /// The length in bytes.
     pub size: u64,
 }
@@ -68,12 +64,6 @@ impl BlobStore {
         result
     }
 
-    /// Stores the content of a file. The file is not changed.
-    pub fn ingest_file(&self, path: &Path) -> Result<BlobInfo> {
-        let file = self.storage.open(path, OpenMode::Read).map_err(|e| Error::io("read", path, e))?;
-        self.ingest(&mut FileReader::new(file))
-    }
-
     /// Copies a body from another store durably. Returns `false` if the body in the other store is damaged; it is then not
     /// stored. An existing body of the same length is not replaced, and not read.
     pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
@@ -110,7 +100,7 @@ impl BlobStore {
             move |e: io::Error| Error::io(action, &path, e)
         };
         let file = self.storage.open(temporary, OpenMode::CreateNew).map_err(wrap("create", temporary))?;
-        let (mut blake, mut sha) = (blake3::Hasher::new(), Sha256::new());
+        let mut hasher = blake3::Hasher::new();
         let mut size = 0u64;
         let mut buffer = vec![0u8; CHUNK];
         loop {
@@ -121,13 +111,12 @@ impl BlobStore {
                 Err(e) => return Err(Error::io("read the content for", temporary, e)),
             };
             let part = buffer.get(..got).unwrap_or_default();
-            blake.update(part);
-            sha.update(part);
+            hasher.update(part);
             write_all_at(file.as_ref(), size, part).map_err(wrap("write", temporary))?;
             size += got as u64;
         }
-        let digest = Digest(*blake.finalize().as_bytes());
-        let info = BlobInfo { digest, sha256: hex(&sha.finalize()), size };
+        let digest = Digest(*hasher.finalize().as_bytes());
+        let info = BlobInfo { digest, size };
         let path = self.path(&digest);
         // A body that cannot be read is replaced like a damaged one.
         if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)

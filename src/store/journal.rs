@@ -1,16 +1,17 @@
 //! The append side of one workspace: facts into the log, bodies into the object store. Never touches a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
-use crate::engine::Error;
-use crate::engine::blob::{BlobInfo, BlobStore};
+use crate::engine::{self, Error};
+use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Committed, Durability, Log};
-use crate::engine::storage::Storage;
+use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
+use crate::store::body::{StoredBody, store_body};
 use crate::store::error::{self, Result};
 use std::path::Path;
 use std::sync::Arc;
@@ -90,13 +91,19 @@ impl Journal {
     pub fn append_artifact(
         &self,
         path: &Path,
-        describe: impl FnOnce(&BlobInfo) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
+        describe: impl FnOnce(&StoredBody) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
     ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
-        let body = self.blobs.ingest_file(path)?;
+        let body = self.store_file(path)?;
         let (manifest, more) = describe(&body)?;
         let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
         facts.extend(more);
         Ok((self.append(facts, Durability::Fsync)?, manifest))
+    }
+
+    fn store_file(&self, path: &Path) -> engine::Result<StoredBody> {
+        let file = self.storage().open(path, OpenMode::Read);
+        let file = file.map_err(|e| engine::Error::io("read", path, e))?;
+        store_body(&self.blobs, &mut FileReader::new(file))
     }
 
     /// Writes the facts buffered by [`Durability::Batched`] to the log.
@@ -160,7 +167,7 @@ fn name_kind(e: Error) -> error::Error {
 }
 
 /// Returns the `location_ref` of a body in this workspace.
-pub fn location_of(body: &BlobInfo) -> String {
+pub fn location_of(body: &StoredBody) -> String {
     format!("blake3:{}", body.digest)
 }
 

@@ -8,6 +8,7 @@
 pub mod artifacts;
 mod assembly;
 pub mod attributes;
+pub mod body;
 mod duplicates;
 pub mod error;
 mod find;
@@ -22,7 +23,6 @@ pub mod record_ref;
 pub mod records;
 pub mod rows;
 pub mod series;
-
 pub mod view;
 pub mod workspace;
 
@@ -33,6 +33,7 @@ pub use crate::engine::log::Durability;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
 pub use artifacts::ArtifactRow;
 pub use attributes::Attributes;
+pub use body::StoredBody;
 pub use error::{Error, Result};
 pub use journal::{Journal, Receipt};
 pub(crate) use log_records::LogRecord;

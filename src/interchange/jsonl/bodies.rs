@@ -1,10 +1,10 @@
 //! The files of bodies: found below one directory, never outside it, and stored by digest.
 
 use crate::contract::ArtifactManifest;
-use crate::engine::blob::BlobInfo;
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::interchange::error::Result;
 use crate::store::Journal;
+use crate::store::body::{self, StoredBody};
 use std::io;
 use std::path::{Component, Path};
 
@@ -53,12 +53,12 @@ pub(super) fn store_body(
     journal: &Journal,
     dir: Option<&Path>,
     path: &str,
-) -> Result<std::result::Result<BlobInfo, String>> {
+) -> Result<std::result::Result<StoredBody, String>> {
     let mut source = match open_body(&**journal.storage(), dir, path) {
         Ok(source) => source,
         Err(reason) => return Ok(Err(format!("found: {reason}"))),
     };
-    match (journal.blobs().ingest(&mut source), source.failed.take()) {
+    match (body::store_body(journal.blobs(), &mut source), source.failed.take()) {
         (Ok(body), _) => Ok(Ok(body)),
         // The file could not be read. This is no error of the workspace.
         (Err(_), Some(reason)) => Ok(Err(format!("read: {reason}"))),
@@ -67,7 +67,7 @@ pub(super) fn store_body(
 }
 
 /// Returns the difference between a body and its manifest; `None` if there is none.
-pub(super) fn difference(manifest: &ArtifactManifest, body: &BlobInfo) -> Option<String> {
+pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
         return Some(format!("it has {} bytes, not {size}", body.size));
     }

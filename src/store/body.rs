@@ -1,0 +1,41 @@
+//! Bodies of artifacts: stored under their BLAKE3 digest. The SHA-256 digest, which manifests state for exchange with other
+//! tools, is computed in the same pass.
+
+use crate::engine;
+use crate::engine::blob::BlobStore;
+use crate::engine::checksum::{Digest, hex};
+use sha2::{Digest as _, Sha256};
+use std::io::{self, Read};
+
+/// The digests and size of a stored body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredBody {
+    /// The BLAKE3 digest of the content, which names the body in the object store.
+    pub digest: Digest,
+    /// The SHA-256 digest of the content, as 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// The length in bytes.
+    pub size: u64,
+}
+
+/// Stores the bytes of `content` durably, in constant memory, as [`BlobStore::ingest`] does.
+pub(crate) fn store_body(blobs: &BlobStore, content: &mut dyn Read) -> engine::Result<StoredBody> {
+    let mut hashed = Sha256Reader { content, hasher: Sha256::new() };
+    let info = blobs.ingest(&mut hashed)?;
+    Ok(StoredBody { digest: info.digest, sha256: hex(&hashed.hasher.finalize()), size: info.size })
+}
+
+/// A reader that computes the SHA-256 digest of all bytes that it returns.
+struct Sha256Reader<'a> {
+    content: &'a mut dyn Read,
+    hasher: Sha256,
+}
+
+impl Read for Sha256Reader<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(out)?;
+        self.hasher.update(out.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
