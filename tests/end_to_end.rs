@@ -124,6 +124,60 @@ fn runs_with_equal_names_are_distinct_and_names_need_no_letters() {
     assert_eq!(names, ["epoch", "epoch-2", "epoch-3"]);
 }
 
+/// The beginning of an id or name selects a run; an exact id or name takes precedence.
+#[test]
+fn beginning_of_an_id_or_name_selects_a_run_if_it_is_unique() {
+    let disk = SimDisk::new(7);
+    let contexta = open_sim(&disk, 1, "/w");
+    for (name, id) in [("Größe 1", "a1"), ("other", "a12"), ("other", "b-27"), ("zero\0tail", "d4")] {
+        contexta.run(name).run_id(id).start().unwrap().complete().unwrap();
+    }
+    let found = |asked: &str| {
+        let found = contexta.store().read(|view| view.find_run(asked));
+        found.map(|run| run.run_ref.last_component().to_owned())
+    };
+    for (asked, id) in
+        [("a1", "a1"), ("a12", "a12"), ("b", "b-27"), ("Grö", "a1"), ("d", "d4"), ("zer", "d4")]
+    {
+        assert_eq!(found(asked).unwrap(), id, "{asked}");
+    }
+    for asked in ["a", "other", "ot"] {
+        let error = found(asked).unwrap_err();
+        assert_eq!(error.code(), "query_run_ambiguous", "{asked}: {error}");
+    }
+    assert!(found("other").unwrap_err().to_string().ends_with("run:wine.a12, run:wine.b-27"));
+    for asked in ["", " ", "27", "x"] {
+        assert_eq!(found(asked).unwrap_err().code(), "query_run_not_found", "{asked:?}");
+    }
+}
+
+/// A question about one run reads the same rows whatever the number of other runs, processes and imports.
+#[test]
+fn question_about_one_run_reads_no_rows_of_other_runs() {
+    let cost = |others: u32| {
+        let disk = SimDisk::new(8);
+        for process in 0..others {
+            let contexta = open_sim(&disk, 10 + process, "/w");
+            let run = contexta.run("other").run_id(&format!("other-{process}")).start().unwrap();
+            run.metric("loss", 0.5).unwrap();
+            run.complete().unwrap();
+        }
+        let contexta = open_sim(&disk, 1, "/w");
+        let run = contexta.run("asked").run_id("id").start().unwrap();
+        run.metric("loss", 0.25).unwrap();
+        run.complete().unwrap();
+        let rows = |asked: &str| {
+            let read = contexta.store().read(|view| {
+                assert_eq!(view.find_run(asked)?.project_name, "wine");
+                Ok::<_, contexta::store::Error>(view.rows_read())
+            });
+            read.unwrap()
+        };
+        [rows("id"), rows("asked"), rows("ask"), rows("run:wine.id"), rows("wine.id")]
+    };
+    assert_eq!(cost(2), cost(60));
+}
+
 #[test]
 fn nan_and_infinite_metrics_become_degraded_markers() {
     let disk = SimDisk::new(4);

@@ -156,11 +156,11 @@ fn errors_have_codes_hints_and_exit_codes() {
     std::fs::write(path.join("other/file"), "x").unwrap();
     assert_eq!(error(path, &["--workspace", "other", "init"], 1), "workspace_invalid");
 
-    let near = contexta(path, &["run", "show", "goo"]);
+    let near = contexta(path, &["run", "show", "ood"]);
     let line = text(&near.stderr);
     assert_eq!(
         line,
-        "ERROR [query_run_not_found]: there is no run \"goo\" (hint: did you mean run:wine.good?)\n"
+        "ERROR [query_run_not_found]: there is no run \"ood\" (hint: did you mean run:wine.good?)\n"
     );
     assert_eq!(code(&contexta(path, &["--help"])), 0);
     assert_eq!(code(&contexta(path, &["--version"])), 0);

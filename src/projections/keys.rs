@@ -34,6 +34,13 @@ pub(crate) fn runs_named(text: &str) -> Vec<u8> {
     join(&[text.as_bytes(), b""])
 }
 
+/// Splits the key of a run by name; `None` if it ends in no ref of a run. A name may contain zero bytes.
+pub(crate) fn named_run(key: &[u8]) -> Option<(&str, RunRef)> {
+    let at = key.iter().rposition(|byte| *byte == 0)?;
+    let (name, run) = (key.get(..at)?, key.get(at + 1..)?);
+    Some((std::str::from_utf8(name).ok()?, RunRef::parse(std::str::from_utf8(run).ok()?).ok()?))
+}
+
 /// Returns the key of a family of records of a run.
 pub(crate) fn records(run: &RunRef, family: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), family.as_bytes()])

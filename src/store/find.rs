@@ -1,15 +1,21 @@
-//! Look-ups of runs by ref, id or name.
+//! Look-ups of runs by ref, id, name, or the beginning of an id or name.
 
 use crate::contract::RunRef;
 use crate::store::error::{Error, Result};
 use crate::store::rows::RunRow;
 use crate::store::view::StoreView;
 
+/// The greatest number of runs that an error names.
+const CANDIDATES_MAX: usize = 10;
+
 impl StoreView<'_> {
-    /// Returns the run that `asked` names: by its ref, its id (the last component of the ref), or a name that no other run
-    /// has.
+    /// Returns the run that `asked` names: by its ref, its id (the last component of the ref), a name that no other run has,
+    /// or the beginning of the id or name of one run only.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
+        if asked.is_empty() {
+            return Err(Error::RunNotFound { asked: asked.to_owned(), near: Vec::new() });
+        }
         if asked.contains(':') {
             let run = RunRef::parse(asked)?;
             return match self.run(&run)? {
@@ -33,18 +39,25 @@ impl StoreView<'_> {
                 (None, _) => {}
             }
         }
-        Err(self.not_found(asked)?)
+        let mut rows = self.runs_beginning_with(asked, CANDIDATES_MAX)?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            (Some(row), false) => {
+                let all = rows.into_iter().chain([row]).map(|r| r.run_ref.to_string()).collect();
+                Err(Error::RunAmbiguous { asked: asked.to_owned(), candidates: all })
+            }
+            (None, _) => Err(self.not_found(asked)?),
+        }
     }
 
     /// Returns the error for a run that does not exist, with similar runs.
     fn not_found(&self, asked: &str) -> Result<Error> {
         let id = asked.rsplit(['.', ':']).next().unwrap_or(asked).to_lowercase();
-        let similar = |row: &RunRow| {
-            let own = row.run_ref.last_component();
-            !id.is_empty() && (own.contains(&id) || id.contains(own) || row.name.to_lowercase().contains(&id))
+        let similar = |known: &str| {
+            let known = known.to_lowercase();
+            !id.is_empty() && (known.contains(&id) || (!known.is_empty() && id.contains(&known)))
         };
-        let rows = self.runs(None)?;
-        let near = rows.iter().filter(|r| similar(r)).take(3).map(|r| r.run_ref.to_string()).collect();
+        let near = self.runs_with_names(similar, 3)?.iter().map(RunRef::to_string).collect();
         Ok(Error::RunNotFound { asked: asked.to_owned(), near })
     }
 }

@@ -1,13 +1,13 @@
 //! The append side of one workspace: facts into the log, bodies into the object store. Never touches a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
-use crate::engine::{self, Error};
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::engine::{self, Error};
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;

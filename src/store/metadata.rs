@@ -2,7 +2,7 @@
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::KeyVersions;
-use crate::projections::tables::{FACTS, RUN_NAMES};
+use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::{Error, Result};
@@ -62,10 +62,27 @@ impl StoreView<'_> {
 
     /// Returns the project with this ref or name.
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
+        if let Ok(project) = ProjectRef::parse(asked)
+            && self.knows_project(&project)?
+        {
+            return Ok(project);
+        }
         let projects = self.projects()?;
         let found = projects.iter().find(|p| p.project_ref.as_str() == asked || p.name == asked);
         let found = found.or_else(|| projects.iter().find(|p| p.project_ref.value() == asked));
         found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
+    }
+
+    fn knows_project(&self, project: &ProjectRef) -> Result<bool> {
+        let runs = keys::under("run", project);
+        let sources = [(FACTS, keys::of_ref(project)), (FACTS, runs.clone())];
+        let by_records = [tables::SUMMARIES, tables::RECORDS].map(|table| (table, runs.clone()));
+        for (table, prefix) in sources.iter().chain(&by_records) {
+            if self.view.rows(*table, prefix)?.next().transpose()?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns `true` if any fact is about the run.
@@ -139,9 +156,20 @@ impl StoreView<'_> {
         self.attribute_versions(subject)?.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
-    /// Returns the name of a project; the last component of its ref if no name was recorded.
+    /// Returns the name of a project; the last component of its ref if no name was recorded. Every process records its
+    /// project, so only the newest record is read, unless an import recorded the project too.
     fn project_name(&self, project: &ProjectRef) -> Result<String> {
-        Ok(self.attributes(project)?.text("name").unwrap_or_else(|| project.value().to_owned()))
+        let imported = self.view.rows(IMPORTED, &keys::of_ref(project))?.next().transpose()?.is_some();
+        let attributes = if imported {
+            self.attributes(project)?
+        } else {
+            let mut name = AttributeVersions::default();
+            // Only an import replaces versions, so the newest version is effective here.
+            let newest = self.view.newest_version(FACTS, &keys::attribute(project, "name"))?;
+            name.add("name", newest.into_iter().collect());
+            name.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?
+        };
+        Ok(attributes.text("name").unwrap_or_else(|| project.value().to_owned()))
     }
 
     /// Returns one run. Reads the rows of this run and of its project only.
@@ -167,6 +195,50 @@ impl StoreView<'_> {
         }
         // `text` may be a ref without its kind.
         refs.extend(RunRef::of(text));
+        self.rows_of(&refs)
+    }
+
+    /// Returns the runs whose current name or last component of the ref begins with `text`, at most `limit` of them, in the
+    /// order of [`StoreView::runs`].
+    pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
+        let mut found = BTreeMap::new();
+        for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
+            let Some((_, run)) = keys::named_run(row?.key()) else { continue };
+            if found.contains_key(&run) {
+                continue;
+            }
+            let Some(row) = self.run(&run)? else { continue };
+            if row.name.starts_with(text) || run.last_component().starts_with(text) {
+                found.insert(run, row);
+            }
+            if found.len() == limit {
+                break;
+            }
+        }
+        let mut rows: Vec<RunRow> = found.into_values().collect();
+        rows.sort_by(in_listing_order);
+        Ok(rows)
+    }
+
+    /// Returns the first `limit` runs with a current or former name, or a last component of the ref, that `wanted` accepts.
+    /// Reads the names of all runs and nothing else of them.
+    pub(super) fn runs_with_names(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+        limit: usize,
+    ) -> Result<BTreeSet<RunRef>> {
+        let mut found = BTreeSet::new();
+        for row in self.view.keys(RUN_NAMES, &[])? {
+            let row = row?;
+            found.extend(keys::named_run(row.key()).filter(|(name, _)| wanted(name)).map(|(_, run)| run));
+            if found.len() == limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    fn rows_of(&self, refs: &BTreeSet<RunRef>) -> Result<Vec<RunRow>> {
         let rows = refs.iter().filter_map(|run| self.run(run).transpose());
         let mut rows = rows.collect::<Result<Vec<RunRow>>>()?;
         rows.sort_by(in_listing_order);

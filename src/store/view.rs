@@ -27,6 +27,12 @@ impl<'a> StoreView<'a> {
         self.view.notes().iter().map(Note::from).chain(self.notes.iter().cloned()).collect()
     }
 
+    /// Returns the number of table rows that were read from this view so far: the cost of its questions.
+    #[must_use]
+    pub fn rows_read(&self) -> u64 {
+        self.view.rows_read()
+    }
+
     /// Reads facts by their positions in the log, in the order of `positions`; `None` for an unreadable one.
     pub(super) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
         let entries = self.view.entries(positions)?;

@@ -5,9 +5,10 @@ use crate::engine::projection::damage::Damage;
 use std::fmt;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 type Guard = redb::OwnedAccessGuard<&'static [u8]>;
-type Range = redb::OwnedRange<&'static [u8], &'static [u8]>;
+pub(super) type Range = redb::OwnedRange<&'static [u8], &'static [u8]>;
 
 /// A row of a table. Key and value are borrowed from the page they were read from.
 pub struct Row<'v> {
@@ -41,12 +42,14 @@ pub struct Rows<'v> {
     /// `None` for an empty table, and after an error.
     range: Option<Range>,
     damage: &'v Damage,
+    /// The number of rows that were read from the view.
+    read: &'v AtomicU64,
 }
 
 impl<'v> Rows<'v> {
     /// Creates an iterator over the rows of `range`.
-    pub(super) fn new(range: Option<Range>, damage: &'v Damage) -> Rows<'v> {
-        Rows { range, damage }
+    pub(super) fn new(range: Option<Range>, damage: &'v Damage, read: &'v AtomicU64) -> Rows<'v> {
+        Rows { range, damage, read }
     }
 
     /// Ends the iterator because of a malformed row, and returns the error for it.
@@ -56,14 +59,27 @@ impl<'v> Rows<'v> {
     }
 }
 
+impl<'v> Rows<'v> {
+    fn item(&mut self, row: std::result::Result<(Guard, Guard), redb::StorageError>) -> Result<Row<'v>> {
+        let (key, value) = row.map_err(|e| self.fail(e))?;
+        self.read.fetch_add(1, Ordering::Relaxed);
+        Ok(Row { key, value, view: PhantomData })
+    }
+}
+
 impl<'v> Iterator for Rows<'v> {
     type Item = Result<Row<'v>>;
 
     fn next(&mut self) -> Option<Result<Row<'v>>> {
-        match self.range.as_mut()?.next()? {
-            Ok((key, value)) => Some(Ok(Row { key, value, view: PhantomData })),
-            Err(e) => Some(Err(self.fail(e))),
-        }
+        let row = self.range.as_mut()?.next()?;
+        Some(self.item(row))
+    }
+}
+
+impl DoubleEndedIterator for Rows<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.range.as_mut()?.next_back()?;
+        Some(self.item(row))
     }
 }
 

@@ -98,6 +98,7 @@ mod tests {
     use crate::engine::projection::version::version_row;
     use redb::ReadableDatabase;
     use redb::backends::InMemoryBackend;
+    use std::sync::atomic::AtomicU64;
 
     fn database(rows: &[(&[u8], u64, Vec<u8>)]) -> redb::Database {
         let database = redb::Builder::new().create_with_backend(InMemoryBackend::new()).unwrap();
@@ -113,9 +114,10 @@ mod tests {
     }
 
     fn items(database: &redb::Database, damage: &Damage) -> Vec<Result<(Vec<u8>, usize)>> {
+        let read = AtomicU64::new(0);
         let transaction = database.begin_read().unwrap();
         let table = transaction.open_table(Definition::new("versions")).unwrap();
-        let rows = Rows::new(Some(table.range_owned::<&[u8]>(..).unwrap()), damage);
+        let rows = Rows::new(Some(table.range_owned::<&[u8]>(..).unwrap()), damage, &read);
         VersionsByKey::new(rows).map(|item| item.map(|key| (key.key, key.versions.len()))).collect()
     }
 

@@ -10,7 +10,7 @@ use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::register_rows::Registers;
-use crate::engine::projection::rows::Rows;
+use crate::engine::projection::rows::{Range, Row, Rows};
 use crate::engine::projection::series_rows::{Chunks, Series};
 use crate::engine::projection::site::Site;
 use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
@@ -21,6 +21,7 @@ use std::fmt::Display;
 use std::io;
 use std::ops::Bound;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of the tables, with notes about its completeness.
 ///
@@ -34,6 +35,7 @@ pub struct View {
     latest: u64,
     notes: Vec<Note>,
     damage: Damage,
+    rows_read: AtomicU64,
 }
 
 /// Returns the end of the range of byte strings that begin with `prefix`.
@@ -59,6 +61,7 @@ impl View {
             latest: opened.latest,
             notes,
             damage: Damage::none(site.dir.clone()),
+            rows_read: AtomicU64::new(0),
         })
     }
 
@@ -78,6 +81,11 @@ impl View {
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
         self.damage.record(reason)
+    }
+
+    /// Returns the number of rows that were read from this view so far: the cost of its questions.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.load(Ordering::Relaxed)
     }
 
     /// Returns the first damage that was found in reading this view.
@@ -112,13 +120,17 @@ impl View {
         self.check_declared(table)?;
         let opened = match self.transaction.open_table(Definition::new(table.name)) {
             Ok(opened) => opened,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Rows::new(None, &self.damage)),
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(self.iterate(None)),
             Err(e) => return Err(self.damage.record(e)),
         };
         let end = prefix_end(prefix);
         let bounds = (Bound::Included(start.max(prefix)), end.as_ref().map(Vec::as_slice));
         let range = opened.range_owned::<&[u8]>(bounds).map_err(|e| self.damage.record(e))?;
-        Ok(Rows::new(Some(range), &self.damage))
+        Ok(self.iterate(Some(range)))
+    }
+
+    fn iterate(&self, range: Option<Range>) -> Rows<'_> {
+        Rows::new(range, &self.damage, &self.rows_read)
     }
 
     fn rows_of_kind(&self, table: TableSpec, kind: TableKind, prefix: &[u8]) -> Result<Rows<'_>> {
@@ -143,13 +155,30 @@ impl View {
         for row in self.rows_of_kind(table, TableKind::Versions, &fenced)? {
             let row = row?;
             if is_version_row(row.key(), &fenced) {
-                let version = split_version_row(row.key())
-                    .and_then(|(_, stamp)| Version::decode(stamp, row.value()))
-                    .ok_or_else(|| self.damaged("a versions row is malformed"))?;
-                versions.push(version);
+                versions.push(self.version(&row)?);
             }
         }
         Ok(versions)
+    }
+
+    /// Returns the version of one key with the highest stamp; `None` if the key has no version. Reads one row, however many
+    /// versions the key has. Another version may replace the returned one: see [`current`](super::current).
+    pub fn newest_version(&self, table: TableSpec, key: &[u8]) -> Result<Option<Version>> {
+        let fenced = fenced(key);
+        // Rows of longer keys that begin with this key and a zero byte may lie between and behind the rows of this key.
+        for row in self.rows_of_kind(table, TableKind::Versions, &fenced)?.rev() {
+            let row = row?;
+            if is_version_row(row.key(), &fenced) {
+                return self.version(&row).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn version(&self, row: &Row<'_>) -> Result<Version> {
+        split_version_row(row.key())
+            .and_then(|(_, stamp)| Version::decode(stamp, row.value()))
+            .ok_or_else(|| self.damaged("a versions row is malformed"))
     }
 
     /// Returns the points of one series, in order.
