@@ -207,7 +207,7 @@ proptest! {
     }
 }
 
-// ---- a log that changes behind the cursor
+// ---- a log that changes between two reads
 
 /// Changes of a log between two reads.
 #[derive(Debug, Clone)]

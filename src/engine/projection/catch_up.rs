@@ -216,7 +216,8 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
         notes.extend(own_tables::notes(&transaction).map_err(|e| site.unusable(e))?);
         if site.storage.now().saturating_sub(self.started) > PUBLISH_AFTER {
-            // Without a published state, the tables are published again, so other processes need not repeat the work.
+            // If entries were applied or read again, the tables count as unpublished. They are then published, so that
+            // other processes need not repeat the work.
             opened.published = opened.published.filter(|_| applied == 0 && !self.has_reread);
         }
         Ok(Outcome::Done(notes))

@@ -37,7 +37,7 @@ pub struct Generation {
     sums: Vec<u32>,
 }
 
-/// A generation in a directory, identified by its name.
+/// A directory entry that has the name of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// The number in the name; it increases from generation to generation.

@@ -133,7 +133,7 @@ impl Pages {
                 let path = temporary_path(spill.storage.as_ref(), &spill.dir, "overlay")?;
                 let file = spill.storage.open(&path, OpenMode::CreateNew)?;
                 // No other process needs the name of the file. If an open file cannot be removed, a later publication
-                // does.
+                // removes it.
                 let _ = spill.storage.remove_file(&path);
                 Arc::clone(self.file.insert(file))
             }

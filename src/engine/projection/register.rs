@@ -13,9 +13,11 @@ pub struct Register {
     pub first: Point,
     /// The last point in series order.
     pub last: Point,
-    /// The point with the smallest measure, or the earliest of several such points; `None` if no point has a measure.
+    /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
+    /// if no point has a measure.
     pub min: Option<Point>,
-    /// The point with the greatest measure, or the earliest of several such points; `None` if no point has a measure.
+    /// The point with the greatest measure, or the earliest of several such points. A NaN counts as no measure; `None`
+    /// if no point has a measure.
     pub max: Option<Point>,
 }
 

@@ -219,7 +219,7 @@ pub fn put_entries(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
-        // Equal to `entry_checksum`; over one piece it is faster than over two.
+        // The result equals `entry_checksum`. A checksum over one slice is computed faster than over two.
         let from = canonical.len();
         canonical.extend_from_slice(&head);
         canonical.extend_from_slice(payload);

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) const WINDOW: usize = 256 << 10;
-/// Number of zeros that are read before the file system is asked for the next data. Short runs of zeros are always
-/// read, so the result then does not depend on the answer of the file system.
+/// Number of zeros that are read before the file system is asked for the next data. Shorter sequences of zeros are
+/// read, so that results do not depend on the answer of the file system.
 pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 
 /// The bytes of a segment file: mapped, or read in windows.
