@@ -1,5 +1,5 @@
-//! Appending compared with the bare minimum: the same events encoded and checksummed, the same number of bytes, the
-//! same system calls.
+//! Appending compared with a bare loop, which encodes and checksums the same events, and writes the same number of
+//! bytes with the same system calls.
 //!
 //! `cargo bench --bench append`; the table at the end shows the ratios. See docs/PERFORMANCE.md.
 
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 const BATCH_ENTRIES: usize = 3000;
 const WRITE_BYTES: usize = 64 << 10;
 
-/// A log that has its stream already.
+/// Creates a log that has already created its stream.
 fn log_in(dir: &Path) -> Log {
     let _ = std::fs::remove_dir_all(dir);
     let log =
@@ -58,7 +58,7 @@ impl Bare {
         self.at += bytes.len() as u64;
     }
 
-    /// Checksums and writes the content of `frame`, extended to the `len` bytes that the engine writes for it.
+    /// Checksums and writes the content of `frame`, extended to `len` bytes: the number that the engine writes for it.
     fn write_frame(&mut self, frame: &mut Vec<u8>, len: usize) {
         frame.resize(len, 0);
         black_box(salted_crc32(self.at, &[frame]));
@@ -178,7 +178,7 @@ fn group(table: &mut Table) {
         bare: median(times.iter().map(|(one, _)| *one).collect()),
         ratio: median(times.iter().map(|(one, all)| one.as_secs_f64() / all.as_secs_f64()).collect()),
     };
-    ratio.put(table, "fsync, 16 threads beside one (a commit)", commits as u64, Some(6.0));
+    ratio.put(table, "fsync, 16 threads against one (a commit)", commits as u64, Some(6.0));
 }
 
 /// The encoding alone, for analysis.

@@ -1,4 +1,4 @@
-//! Scanning a log with all checks, compared with checksumming the same bytes in pieces of the same size.
+//! Scanning a log with all checks, compared with a bare loop that checksums the same bytes in pieces of the same size.
 //!
 //! `cargo bench --bench scan`; the table at the end shows the ratios. See docs/PERFORMANCE.md.
 
@@ -50,7 +50,7 @@ fn scan(storage: &Arc<dyn Storage>, dir: &Path, stream: StreamId, mode: ScanMode
     (begun.elapsed(), entries)
 }
 
-/// Reads the files as the reader does and passes on pieces of the length of a frame.
+/// Reads the files as the reader does, and passes pieces with the length of a frame to `f`.
 fn pieces(storage: &Arc<dyn Storage>, files: &[PathBuf], len: usize, mut f: impl FnMut(&[u8])) -> Duration {
     let begun = Instant::now();
     for path in files {
@@ -103,16 +103,11 @@ fn main() {
         };
         let target = (mode == ScanMode::Follow).then_some(0.6);
         let found = interleaved(rounds, ours, frames);
-        found.put(
-            &mut table,
-            &format!("{name} beside the frames' checksums (an entry)"),
-            entries as u64,
-            target,
-        );
+        found.put(&mut table, &format!("{name}, against frame checksums (an entry)"), entries as u64, target);
         let found = interleaved(rounds, ours, all);
         found.put(
             &mut table,
-            &format!("{name} beside the entries' as well (an entry)"),
+            &format!("{name}, against frame and entry checksums (an entry)"),
             entries as u64,
             None,
         );

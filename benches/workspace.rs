@@ -1,4 +1,5 @@
-//! A whole workspace: the first answer after opening, many retired streams, a rebuild in bounded memory.
+//! A whole workspace: the first query after opening, many streams whose writers have ended, a rebuild in bounded
+//! memory.
 //!
 //! `cargo bench --bench workspace`; `-- --full` also creates 10,000 retired streams and merges them. See
 //! docs/PERFORMANCE.md.
@@ -51,9 +52,9 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Opens the workspace anew each time and lists its runs.
+/// Measures the first query of a newly opened workspace: a list of the runs.
 fn first_answer(table: &mut Table, what: &str, workspace: &Path, runs: usize) {
-    // The tables are built and published; files that changed a moment ago would be examined more closely.
+    // Builds and publishes the tables, then waits: the projector examines recently changed files more closely.
     assert_eq!(open(workspace).list_runs(None).unwrap().runs.len(), runs);
     std::thread::sleep(sized(Duration::from_millis(2500), Duration::ZERO));
     open(workspace).list_runs(None).unwrap();
@@ -108,7 +109,7 @@ fn retired(table: &mut Table, streams: usize) {
         capture_run(&contexta, 100);
         let head = contexta.close().unwrap().unwrap();
         drop(contexta);
-        // The next writer would continue this stream.
+        // Without a lock file, no later writer continues this stream.
         std::fs::remove_file(stream_dir(&log, head.stream).join(LOCK_NAME)).unwrap();
     }
     assert_eq!(list_streams(storage.as_ref(), &log).unwrap().len(), streams);
@@ -168,7 +169,7 @@ fn rebuild(table: &mut Table) {
     assert!(entries >= points as f64);
     let what = format!("rebuild of {entries} entries");
     table.row([&what, &format!("{:.0}/s", entries / seconds), "", "", ""], None);
-    let texts = ["memory of that rebuild, at its peak", &format!("{peak:.0} MiB"), "", "", "<= 512 MiB"];
+    let texts = ["peak memory of the rebuild", &format!("{peak:.0} MiB"), "", "", "<= 512 MiB"];
     table.row(texts, Some(peak <= REBUILD_MIB_MAX));
 }
 

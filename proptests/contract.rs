@@ -486,7 +486,7 @@ proptest! {
     fn arbitrary_json_is_read_or_rejected(
         value in json(), line in any_line(), at in any::<prop::sample::Index>(), kind in select(kinds().collect::<Vec<_>>()),
     ) {
-        // An arbitrary value in place of an object, and in place of any member of a valid one.
+        // An arbitrary value in place of an object, and in place of any member of a valid object.
         let _ = Line::parse(canonical(&Value::map([("kind", kind.into()), ("object", value.clone())])).unwrap().as_bytes(), None);
         let text = canonical(&value).unwrap();
         let _ = (deserialize_run(&text, None), deserialize_metric_record(&text, None), ExtensionRegistry::from_json(&text));

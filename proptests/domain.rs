@@ -1,5 +1,5 @@
-//! A toy domain for the property tests of the engine: things with values, tags and measures; projections that use all
-//! four types of tables; a plain-map oracle of those tables; workspaces on a simulated disk.
+//! A toy domain for the property tests of the engine: keys with values, tags and measures; projections that use all
+//! four types of tables; an oracle that computes the tables as plain maps; workspaces on a simulated disk.
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The configuration for `count` cases with a fixed seed. `PROPTEST_RNG_SEED` selects another seed, and
-/// `PROPTEST_CASES` scales the number of cases (its default, 256, stands for `count`). Failures become tests and are
+/// `PROPTEST_CASES` scales the number of cases (256, its default, gives `count` cases). Failures become tests and are
 /// not stored in files.
 pub(crate) fn cases(count: u32) -> Config {
     let given = Config::default();
@@ -372,8 +372,8 @@ pub(crate) struct Frame {
 }
 
 impl Scan {
-    /// Reads a stream to its end and checks the promises of every reading: sequence numbers ascend, and every number
-    /// that is passed over is part of exactly one gap at that position.
+    /// Reads a stream to its end and checks what every reader guarantees: sequence numbers ascend, and every skipped
+    /// number is part of exactly one gap at its position.
     pub(crate) fn of(storage: &Arc<dyn Storage>, log: &Path, stream: StreamId, mode: ScanMode) -> Scan {
         let mut reader = StreamReader::open(storage, log, stream, mode).unwrap();
         let (mut entries, mut gaps, mut findings, mut frames) =
@@ -426,7 +426,7 @@ impl Scan {
     }
 }
 
-// ---- what happens
+// ---- events and acknowledged appends
 
 /// Keys that are prefixes of each other, and keys that contain the bytes of times and stamps.
 pub(crate) fn key() -> impl Strategy<Value = Vec<u8>> {
@@ -452,7 +452,7 @@ pub(crate) fn measure() -> impl Strategy<Value = Option<f64>> {
     ]
 }
 
-/// An event; [`Writer::append`] determines the values that a put replaces.
+/// An event; [`Acknowledgements::append`] determines the values that a put replaces.
 pub(crate) fn event() -> impl Strategy<Value = Toy> {
     prop_oneof![
         3 => (key(), any::<u16>(), any::<bool>()).prop_map(|(key, value, replace)| {

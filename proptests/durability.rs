@@ -17,7 +17,7 @@ fn tag(n: u32) -> Vec<Toy> {
     vec![Toy::Tag { key: n.to_le_bytes().to_vec() }]
 }
 
-/// The tags found by a scan of all streams, by number.
+/// The tags that a scan of all streams finds, as numbers.
 fn tags(workspace: &Workspace) -> BTreeSet<u32> {
     let streams = workspace.streams().into_iter();
     let entries = streams.flat_map(|stream| workspace.scan(stream, ScanMode::Full).entries);
@@ -33,7 +33,7 @@ fn batch_is_written_at_its_size_at_its_age_and_before_higher_durability() {
     for n in 0..40 {
         let done = log.append(&tag(n), Durability::Batched).unwrap();
         assert_eq!(done.durability, Durability::Batched);
-        // Its sequence number is known at once.
+        // The sequence number of a batched entry is known at once.
         assert_eq!(done.first.seq.0, u64::from(n) + 1);
         seen.push(tags(&workspace).len());
     }
@@ -227,8 +227,8 @@ fn stream_with_clock_far_ahead_is_not_continued_and_slightly_ahead_is() {
     assert!(fourth > third);
 }
 
-/// The time of a file is as coarse as the clock tick of the kernel, and its length is constant while reserved space
-/// remains.
+/// The change time of a file is as coarse as the clock tick of the kernel, and the length of the file is constant while
+/// reserved space remains.
 #[test]
 fn append_in_the_clock_tick_of_the_last_read_is_seen_by_the_next_read() {
     let workspace = Workspace::new(9, 1 << 20);
@@ -243,7 +243,8 @@ fn append_in_the_clock_tick_of_the_last_read_is_seen_by_the_next_read() {
     assert_eq!(seen.text(), workspace.plain_tables().text());
 }
 
-/// A writer continues after a failed sync. Its stream may not be continued by others, but it still has a writer.
+/// A writer continues after a failed sync. Other processes must not continue the stream, but the stream still has a
+/// writer.
 #[test]
 fn merge_skips_stream_of_running_writer_after_failed_sync() {
     let workspace = Workspace::new(10, 5_000);
@@ -273,7 +274,7 @@ fn merge_skips_stream_of_running_writer_after_failed_sync() {
     assert!((0..7).all(|n| kept.contains(&n)), "{kept:?} after {report:?}");
 }
 
-/// The sequence number was returned to a caller and must not identify another entry.
+/// The sequence number of a batched entry was returned to a caller and must not identify another entry.
 #[test]
 fn sequence_number_of_a_batched_entry_is_not_reused_after_a_kill() {
     let workspace = Workspace::new(11, 1 << 20);
@@ -285,7 +286,7 @@ fn sequence_number_of_a_batched_entry_is_not_reused_after_a_kill() {
     assert_ne!(acked, other, "one number with two entries");
 }
 
-/// A batch has its numbers when a sync fails, and the creation of the next segment fails too.
+/// The entries of a batch have sequence numbers when a sync fails, and the creation of the next segment fails too.
 #[test]
 fn batch_is_written_after_a_concurrent_sync_failed() {
     let workspace = Workspace::new(12, 1 << 20);
@@ -357,7 +358,7 @@ fn seal_read_before_its_sync_does_not_prove_durability() {
     }
 }
 
-/// A process with planned faults, and a log of it.
+/// A process with planned faults, and a log that uses it.
 fn faulty(workspace: &Workspace, id: u32) -> (Arc<SimProcess>, Arc<Log>) {
     let process = workspace.disk.spawn(id);
     let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
@@ -414,8 +415,8 @@ fn sync_covers_entries_appended_during_another_sync() {
     assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1, 2]));
 }
 
-/// A commit is written after the sync of another thread took effect and before that thread returns; it waits for a
-/// sync of its own.
+/// A commit is written after the sync of another thread took effect and before that thread returns; the commit waits
+/// for another sync.
 #[test]
 fn commit_written_during_a_sync_is_not_acknowledged_by_that_sync() {
     let workspace = Workspace::new(43, 1 << 20);
@@ -775,7 +776,7 @@ fn batch_that_would_exceed_a_frame_is_written_before_the_next_append() {
 fn batch_of_exactly_the_maximum_size_is_written() {
     for (len, written) in [(197, false), (198, true)] {
         let workspace = Workspace::new(42, 1 << 20);
-        // Two bytes larger in the log; a batch has 200 entries.
+        // The event is two bytes larger in the log; a batch has 200 entries.
         let event = Toy::Tag { key: vec![1; len] };
         workspace.log(1).append(std::slice::from_ref(&event), Durability::Flush).unwrap();
         let log = workspace.log(2);
@@ -933,7 +934,7 @@ impl Lacking {
     }
 }
 
-/// A process that changes its id, as a fork does. Its files remain open in the parent.
+/// A process that changes its id, like a child after fork(2). Its files remain open in the parent.
 #[derive(Debug)]
 struct Forking {
     inner: Arc<dyn Storage>,

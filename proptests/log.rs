@@ -207,10 +207,10 @@ impl Built {
                 assert!(scan.gaps.iter().all(|g| g.last.is_some()), "{}", context());
                 continue;
             }
-            // Only zeros follow the last frame and mark, so that nothing can be lost.
+            // Only zeros follow the last frame or mark, so nothing can be lost.
             let whole_end = ends(truth, base).into_iter().any(|end| end == cut) || cut >= self.end_of(stream);
             if cut < FRAMES_AT && self.bases[&stream].len() == 1 {
-                // An unfinished creation has the same bytes; no seal before it proves otherwise.
+                // An unfinished creation has the same bytes; there is no earlier segment whose seal proves otherwise.
                 assert!(matches!(scan.tail, Tail::Unfinished { offset: 0 }), "{}", context());
                 assert!(scan.findings.is_empty() && scan.gaps.is_empty(), "{}", context());
                 continue;
@@ -238,7 +238,7 @@ fn holds(frame: &Frame, seq: Seq) -> bool {
     (frame.seqs.0..=frame.seqs.1).contains(&seq)
 }
 
-/// The lengths to which a segment may be truncated without a trace.
+/// The lengths to which a segment may be truncated without any sign that entries are missing.
 fn ends(truth: &Scan, base: Seq) -> Vec<u64> {
     let frames = truth.frames.iter().filter(|f| f.segment == base).map(|f| f.bytes.1);
     std::iter::once(FRAMES_AT).chain(frames).collect()
@@ -341,8 +341,8 @@ proptest! {
         }
     }
 
-    /// Several kinds of damage at once: entries that are read are true, and missing ones are named; how many remain
-    /// is not checked.
+    /// Several kinds of damage at once: entries that are read equal the written ones, and missing entries are named.
+    /// The number of entries that remain is not checked.
     #[test]
     fn no_wrong_entry_is_read_after_any_damage(
         recipe in recipe(3, 14),
@@ -408,7 +408,7 @@ impl Harm {
             f(&mut bytes);
             disk.overwrite(path, bytes);
         };
-        // Half of the positions are behind the headers, among the frames.
+        // Half of the positions are after the headers, among the frames.
         let place = |at: &prop::sample::Index, bytes: &[u8]| {
             let n = at.index(usize::MAX);
             let from = if n.is_multiple_of(2) { (FRAMES_AT as usize).min(bytes.len()) } else { 0 };
@@ -535,7 +535,7 @@ impl Side {
 
 const PROCESSES: usize = 3;
 
-/// True if a close reported an earlier failed sync.
+/// Accepts the error of a close that reports an earlier failed sync.
 fn reported_failed_sync(e: contexta::engine::Error) -> contexta::engine::Result<Option<Head>> {
     if matches!(&e, contexta::engine::Error::Io { action: "sync segment", .. }) { Ok(None) } else { Err(e) }
 }
@@ -890,8 +890,8 @@ fn rotation_removes_no_existing_file() {
     assert_eq!(workspace.scan(stream, ScanMode::Full).entries.len(), 29);
 }
 
-/// Headers that claim more than the file holds cost no more than the size of the file: a small file is searched to
-/// its end.
+/// The search counts only bytes that exist, so headers that claim more bytes than the file holds do not end it: a small
+/// file is searched to its end.
 #[test]
 fn frames_after_many_false_headers_are_found() {
     let workspace = Workspace::new(3, 1 << 20);

@@ -63,8 +63,8 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
     merge(storage, &options, Progress::none())
 }
 
-/// Merges and checks the promises of every merge: the source is unchanged, a second merge does nothing, and every
-/// entry readable in either log is readable.
+/// Merges and checks what every merge guarantees: the source is unchanged, a second merge does nothing, and every entry
+/// that is readable in either log is readable in the target.
 fn merged(from: &Workspace, into: &Workspace) -> MergeReport {
     let before = segments(from);
     let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
@@ -122,7 +122,7 @@ fn tables(workspace: &Workspace) -> Digest {
     workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
 }
 
-/// Merges all into an empty workspace, in this order.
+/// Merges all workspaces into an empty one, in this order.
 fn merged_all(workspaces: &[&Workspace], root: &str) -> Workspace {
     let into = at(workspaces[0], root);
     for from in workspaces {
@@ -283,7 +283,7 @@ enum Harm {
     Cut(prop::sample::Index, prop::sample::Index),
     Remove(prop::sample::Index),
     Zeros(prop::sample::Index, prop::sample::Index),
-    /// Space reserved behind the last frame.
+    /// Space reserved after the last frame.
     Room(prop::sample::Index),
 }
 
@@ -330,8 +330,8 @@ fn harmed(workspace: &Workspace, harm: &Harm) {
     workspace.disk.overwrite(path, bytes);
 }
 
-/// The known extent of the streams of a workspace: the number before which everything is read or named as missing,
-/// and true if an unknown number of entries is missing at the end.
+/// Returns the known extent of each stream of a workspace: the sequence number before which every entry is read or
+/// named as missing, and true if an unknown number of entries is missing at the end.
 fn known(workspace: &Workspace) -> BTreeMap<StreamId, (Seq, bool)> {
     let of = |s: StreamId| {
         let scan = workspace.scan(s, ScanMode::Full);
@@ -397,7 +397,7 @@ proptest! {
         }
     }
 
-    /// Forked and damaged copies: with a gap at the fork the names may depend on the order, but no entry is lost.
+    /// Forked and damaged copies: with a gap at the fork, the stream ids may depend on the order, but no entry is lost.
     #[test]
     fn merge_of_damaged_forks_loses_no_entry(
         steps in prop::collection::vec(step(), 4..16),
@@ -537,8 +537,8 @@ fn lost_first_header_of_a_derived_stream_hides_no_entry() {
     }
 }
 
-/// The trunk lost everything from the fork on, and a copy of the branch is merged under the id of the trunk: it
-/// appears once.
+/// The trunk lost everything from the fork on, and a copy of the branch is merged under the id of the trunk: the
+/// entries of the branch appear once.
 #[test]
 fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
     let copies = forked();
@@ -710,7 +710,7 @@ fn stream_held_by_a_writer_is_skipped_and_reported() {
     assert!(segments(&workspace) == before);
     // An older copy adds nothing.
     assert_eq!(merge_on(&storage, mine, &workspace).unwrap().streams[0].change, Change::Unchanged);
-    // Its writer continues unaffected.
+    // The writer of the target continues unaffected.
     append(&log, [100]);
     workspace.kill(log);
     merged(from, &workspace);
@@ -792,7 +792,7 @@ fn pairs() -> Vec<(Workspace, Workspace)> {
     ]
 }
 
-/// Runs a merge with a fault at each of its operations, and a second one after each.
+/// Runs a merge with a fault at each of its operations, and after each of them a second merge.
 fn interrupted(fault: fn() -> Fault, step: u64) {
     for (from, into) in pairs() {
         let expected = into.copy_to("/expected");
@@ -888,7 +888,7 @@ fn scan_detects_an_additional_entry() {
     assert_eq!(scan.entries.len(), contents(&copies[0]).len());
 }
 
-/// Also if only zeros of the last frame are damaged: its padding or the end of a payload.
+/// This also holds if only zeros of the last frame are damaged: the padding or the end of a payload.
 #[test]
 fn flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_copy() {
     for n in 0..6u8 {
@@ -938,7 +938,7 @@ fn shorter_copy_of_a_middle_segment_is_extended_in_either_direction() {
         target.segments().iter().skip(n + 1).for_each(|path| target.disk.remove_tree(path));
         merged(&source, &target);
         assert_eq!(named(&target), named(&sound), "segment {n}");
-        // The target has them, and the source ends with the longer one.
+        // The target has more segments after the shorter one, and the source ends with the longer one.
         let (source, target) = (sound.copy_to("/source2"), shorten("/target2"));
         source.segments().iter().skip(n + 1).for_each(|path| source.disk.remove_tree(path));
         merged(&source, &target);
@@ -1097,7 +1097,7 @@ fn free_names(workspace: &Workspace, stream: StreamId) -> Vec<u64> {
     (2..next + 2).filter(|base| !taken.contains(base)).collect()
 }
 
-/// The chain value after the last entry.
+/// The link of the chain after the last entry.
 fn head(workspace: &Workspace, stream: StreamId, last: Seq) -> Option<Digest> {
     let storage = workspace.disk.process(99);
     let mut reader = StreamReader::open(&storage, &workspace.log_dir(), stream, ScanMode::Full).unwrap();
@@ -1113,7 +1113,7 @@ fn check_harmless(sound: &Workspace, workspace: &Workspace, stray: u64) {
     assert_eq!(scan.entries, expected.entries, "stray at {stray}");
     let others = scan.findings.iter().filter(|f| (f.segment.0, f.kind) != (stray, FindingKind::Foreign));
     assert_eq!(others.count(), 0, "stray at {stray}: {scan:#?}");
-    // After the last segment, a foreign file may be the rest of one.
+    // After the last segment, a foreign file may be the rest of a segment.
     let last_segment = sound.segments().last().map(|p| base_of(p)).unwrap();
     assert!(scan.gaps.is_empty() || stray > last_segment, "stray at {stray}: {scan:#?}");
     let last = expected.entries.last().unwrap().stamp.seq;

@@ -1,5 +1,5 @@
-//! Properties of projections: the tables follow from the entries alone, whatever the order and place in which they
-//! were built and whatever happened to the log or to the generations in between.
+//! Properties of projections: the content of the tables depends on the entries alone, in whatever order and place the
+//! tables were built, and whatever happened to the log or to the generations in between.
 
 use crate::domain::{
     Acknowledgements, PlainTables, Toy, Workspace, cases, domain, durability, event, events,
@@ -34,7 +34,8 @@ fn from_scratch(workspace: &Workspace) -> Digest {
     workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
 }
 
-/// Compares the tables with those of a rebuild and those of the oracle, and looks entries up by their stamps.
+/// Compares the tables with the tables of a rebuild and with those of the oracle, and looks up entries by their
+/// positions.
 fn check(workspace: &Workspace, projector: &Projector<Toy>) {
     assert_eq!(digest_of(projector), from_scratch(workspace), "tables and rebuild differ");
     check_plain(projector, &workspace.plain_tables());
@@ -64,7 +65,7 @@ fn gaps_of(projector: &Projector<Toy>) -> Vec<Gap> {
     gaps
 }
 
-/// Asserts that the notes name exactly the gaps that a reading of the log finds.
+/// Asserts that the notes name exactly the gaps that a scan of the log finds.
 fn check_notes(workspace: &Workspace, projector: &Projector<Toy>) {
     let truth: Vec<Gap> =
         workspace.streams().into_iter().flat_map(|s| workspace.scan(s, ScanMode::Follow).gaps).collect();
@@ -206,7 +207,7 @@ proptest! {
     }
 }
 
-// ---- a log that changes behind the cursor
+// ---- a log that changes between two reads
 
 /// Changes of a log between two reads.
 #[derive(Debug, Clone)]
@@ -249,8 +250,8 @@ fn run_turns(turns: &[Turn]) {
             }
             Turn::Close { writer } => drop(logs[*writer].take()),
             Turn::Harm(harm) => {
-                // The writers are gone, a damaged stream is not continued, and all readers have read to its end: an
-                // append may hide damage before the cursor, as `cursor` documents.
+                // The writers have ended, a damaged stream is not continued, and all readers have read to the end of
+                // it: a later append could hide damage to entries that are already applied, as `cursor` documents.
                 logs.iter_mut().for_each(|log| drop(log.take()));
                 workspace.disk.reboot();
                 readers[0].rebuild(&|_, _| {}).unwrap();
@@ -322,7 +323,7 @@ fn file_change() -> impl Strategy<Value = FileChange> {
     ]
 }
 
-/// Published generations, and those of a workspace with another history.
+/// Published generations, and the generations of a workspace with another history.
 #[derive(Default)]
 struct Archive {
     older: Vec<Vec<u8>>,
@@ -448,7 +449,7 @@ fn append_during_any_operation_of_a_reader_is_read() {
     }
 }
 
-/// An I/O error is not damage: the answer is an error or has a note, and the next answer is complete.
+/// An I/O error is not damage: the read returns an error or a view with a note, and the next read is complete.
 #[test]
 fn failure_of_any_operation_of_a_reader_is_reported_and_temporary() {
     for at in 0.. {
@@ -641,7 +642,7 @@ fn entries_after_zeros_in_the_last_segment_are_read() {
     assert_eq!(workspace.scan(workspace.streams()[0], ScanMode::Follow).entries.len(), 4);
 }
 
-/// The rows of a series lie between the chunks of another series whose key is a prefix of its key.
+/// The rows of one series are between the chunks of another series, whose key is a prefix of the key of the first.
 #[test]
 fn digest_of_interleaved_series_does_not_depend_on_their_chunks() {
     let workspace = Workspace::new(5, 1 << 20);
@@ -721,7 +722,7 @@ fn unchanged_stream_is_not_listed_and_changed_one_is_read() {
         reader.catch_up().unwrap();
         process.operations() - before
     };
-    // The list of streams, the file, its directory; the directory of generations is not accessed.
+    // The list of streams, the segment file, the directory of the stream; the directory of generations is not accessed.
     assert!(operations(&reader) <= 4, "{} operations for an unchanged stream", operations(&reader));
     // A segment that grows, then a second segment, then a removed one.
     append_tags(&log, 40..43);
@@ -786,7 +787,8 @@ fn partial_frame_at_the_end_is_noted_by_every_read() {
 
 #[test]
 fn segment_overwritten_with_equal_length_and_modification_time_is_read_again() {
-    // One segment, which is examined without a listing, and several, of which an earlier one is overwritten.
+    // One segment, which is examined without listing the directory, and several, of which an earlier one is
+    // overwritten.
     for segment_bytes_max in [1 << 20, SMALL] {
         let workspace = Workspace::new(5, segment_bytes_max);
         let log = workspace.log(1);
@@ -820,7 +822,7 @@ fn boot_id_is_read_once_per_catch_up() {
 
 // ---- mistakes of the embedder
 
-/// A projection with one set, with a name, a declared table and the table that it uses.
+/// A projection whose name, declared tables and writes may break the rules.
 struct Misfit {
     name: &'static str,
     tables: &'static [TableSpec],
@@ -936,7 +938,7 @@ fn swapped_directories_are_an_error() {
         let storage = workspace.disk.process(2);
         Projector::<Toy>::new(storage, paths, ProjectorOptions::new(domain()), Vec::new())
     };
-    // Once before there are projection files, and once afterwards.
+    // Once before projection files exist, and once afterwards.
     for _ in 0..2 {
         let error = exchanged(&workspace).catch_up().unwrap_err();
         assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");

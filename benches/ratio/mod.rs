@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Returns true if everything runs once with small sizes, as a test.
+/// Returns true if the benchmark runs as a test: once, with small sizes.
 pub(crate) fn is_test() -> bool {
     let mut args = std::env::args();
     // Cargo passes `--bench` for measurements.
@@ -12,7 +12,7 @@ pub(crate) fn is_test() -> bool {
     !measures || std::env::args().any(|arg| arg == "--test")
 }
 
-/// `full` for measurements, `small` in a test.
+/// Returns `full` for measurements, and `small` in a test.
 pub(crate) fn sized<T>(full: T, small: T) -> T {
     if is_test() { small } else { full }
 }
@@ -40,7 +40,7 @@ impl Drop for Scratch {
     }
 }
 
-/// The median.
+/// Returns the median of `values`.
 pub(crate) fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap());
     *values.get(values.len() / 2).unwrap()
@@ -59,7 +59,7 @@ impl Table {
         Table { title: title.to_owned(), rows: vec![head] }
     }
 
-    /// Adds a row; `is_met` is `None` if there is no target.
+    /// Adds a row. `is_met` states whether the target is met; `None` if there is no target.
     pub(crate) fn row(&mut self, texts: [&str; 5], is_met: Option<bool>) {
         let [what, ours, bare, ratio, target] = texts.map(str::to_owned);
         let verdict = match is_met {

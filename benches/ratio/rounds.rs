@@ -1,6 +1,6 @@
 //! The engine compared with a bare loop: alternating rounds of the two, and the median of their ratios.
 //!
-//! Disturbances of a noisy machine mostly affect both rounds of a pair, so ratios are stable when times are not.
+//! Other load on the machine mostly affects both rounds of a pair, so the ratios vary less than the times.
 
 use crate::ratio::{Table, median};
 use std::time::Duration;
@@ -10,12 +10,12 @@ use std::time::Duration;
 pub(crate) struct Ratio {
     pub(crate) ours: Duration,
     pub(crate) bare: Duration,
-    /// Throughput of the engine divided by that of the bare loop.
+    /// Throughput of the engine divided by the throughput of the bare loop.
     pub(crate) ratio: f64,
 }
 
-/// Runs both `rounds` times, alternating the order. The closures return the measured time, so that preparation is
-/// excluded. The first round is a warm-up.
+/// Runs both closures `rounds` times, alternating their order. The closures return the measured time, so that
+/// preparation is excluded. The first round is a warm-up.
 pub(crate) fn interleaved(
     rounds: usize,
     mut ours: impl FnMut() -> Duration,
@@ -42,7 +42,7 @@ pub(crate) fn interleaved(
 }
 
 impl Ratio {
-    /// Adds a row of times for each of `count` units, with a ratio that should be at least `target`.
+    /// Adds a row with the times per unit, for `count` units, and with the ratio, which should be at least `target`.
     pub(crate) fn put(self, table: &mut Table, what: &str, count: u64, target: Option<f64>) {
         let each = |time: Duration| {
             let nanos = time.as_nanos() as f64 / count as f64;

@@ -48,7 +48,7 @@ pub(crate) fn run(data: &[u8]) {
         again.expect("printed settings load").config == loaded.config,
         "printed settings differ from the loaded ones"
     );
-    // As `--set` does, section by section.
+    // Sets the settings section by section, as `--set` does.
     let ConfigValue::Map(sections) = tree else { return };
     let assign = |(name, value): (&String, &ConfigValue)| format!("{name}={}", value.to_json());
     let set = sections.iter().map(assign).fold(inputs, |inputs, assignment| inputs.set(&assignment));

@@ -1,4 +1,4 @@
-//! The row of a cursor from arbitrary bytes: an accepted row is written as a row of the same cursor.
+//! The row of a cursor from arbitrary bytes: the cursor of an accepted row is written as an equal row.
 
 use contexta::engine::entry::StreamId;
 use contexta::engine::projection::cursor::Cursor;

@@ -1,5 +1,5 @@
-//! A frame from arbitrary bytes: its entries as an independent decoder reads them, or nothing. The bytes are tried
-//! unchanged, and again with all checksums corrected, so that the code after the checksums is reached.
+//! A frame from arbitrary bytes: the decoder returns the same entries as an independent decoder, or none. The bytes are
+//! tried unchanged, and again with all checksums corrected, so that the code after the checksums is reached.
 
 use contexta::engine::bytes::Reader;
 use contexta::engine::checksum::salted_crc32;
@@ -31,7 +31,7 @@ fn check(bytes: &[u8]) {
     assert!(header.next() > header.last() || header.entries == 0);
     let payload = bytes.get(FRAME_HEADER_LEN..).unwrap_or_default();
     if header.matches(payload, SALT) {
-        // The padding may have any length here, but must be zeros.
+        // The padding may have any length in this model, but must consist of zeros.
         assert!(payload.get(header.payload_len as usize..).is_some_and(|p| p.iter().all(|b| *b == 0)));
     }
     let read = decode_entries(&header, payload, STREAM);
@@ -44,7 +44,7 @@ fn check(bytes: &[u8]) {
     if entries.is_empty() || sum > 1 << 20 {
         return;
     }
-    // The entries are written again with other intervals of numbers and times, and read back.
+    // The entries are written again with other sequence numbers and times, and read back.
     let mut rows = PendingEntries::new();
     for (e, time) in entries.iter().zip(1000..) {
         rows.push(pending::PendingEntry { kind: e.kind, version: e.version, time, payload: &e.payload });
@@ -64,7 +64,7 @@ fn check(bytes: &[u8]) {
     }
 }
 
-/// The entries of a frame according to FORMAT.md, "Rows". Shares only the varints with the decoder.
+/// Returns the entries of a frame according to FORMAT.md, "Rows". Shares only the code for varints with the decoder.
 fn model(header: &FrameHeader, payload: &[u8]) -> Option<Vec<Entry>> {
     let payload = payload.get(..header.payload_len as usize)?;
     if header.codec != 1 {
@@ -161,8 +161,8 @@ pub(crate) fn mend_checksums(
     true
 }
 
-/// The positions and correct values of the row checksums. Stops at the first invalid row, and before hostile rows
-/// become expensive.
+/// Returns the positions and correct values of the row checksums. Stops at the first invalid row, and before hostile
+/// rows become expensive.
 fn row_checksums(payload: &[u8], stream: StreamId, seq: u64, mut time: u64) -> Vec<(usize, u32)> {
     let mut rest = Reader::new(payload);
     let (mut sums, mut before) = (Vec::new(), HashMap::<u16, Vec<u8>>::new());

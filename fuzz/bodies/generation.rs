@@ -1,5 +1,5 @@
-//! A generation file of hostile bytes: no block differs from the written one, and no answer is wrong. A projector
-//! over the file answers like one that builds its tables from the log.
+//! A generation file of hostile bytes: no returned block differs from the written block, and no answer is wrong. A
+//! projector over the file gives the same answers as a projector that builds its tables from the log.
 //!
 //! The first byte controls the rest. Bit 0: the rest is the whole file; otherwise it is a list of changes to a valid
 //! file, each a u32 (its two upper bits select the region of the file), a length, and that number of bytes. Bit 1:
@@ -55,7 +55,8 @@ pub(crate) fn run(data: &[u8]) {
     assert_eq!(answer, good.digest, "a wrong answer");
 }
 
-/// Every returned block is the one in the file, and the one that was written if the file started as a valid one.
+/// Asserts that every returned block equals the block in the file. If the file was made from a valid one, the block
+/// also equals the written block.
 fn blocks(storage: &dyn Storage, good: &Good, file: &[u8]) {
     let Ok(generation) = Generation::open(storage, &good.path) else {
         assert!(file != good.generation, "a valid generation was rejected");

@@ -1,5 +1,6 @@
-//! A line of interchange, or a registry of extensions, from arbitrary bytes: rejected with a reason, or read into a
-//! value with one text, which reads back to it. An import of the line exports the same text.
+//! A line of interchange, or a registry of extensions, from arbitrary bytes. The bytes are rejected with a reason, or
+//! read into a value with one text form, which reads back to the same value. After an import of the line, an export has
+//! the same text.
 
 use contexta::contract::json::write::canonical;
 use contexta::contract::{Canonical, ExtensionRegistry};

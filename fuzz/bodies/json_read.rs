@@ -1,5 +1,5 @@
-//! JSON from arbitrary text: an accepted value is within the limits and has one canonical text, which reads back to
-//! it.
+//! JSON from arbitrary text: an accepted value is within the limits and has one canonical text, which reads back to the
+//! same value.
 
 use contexta::contract::Value;
 use contexta::contract::json::read::{DEPTH_MAX, parse};
@@ -19,7 +19,7 @@ pub(crate) fn run(data: &[u8]) {
     assert_eq!(pretty(&back).expect("finite"), indented);
     assert_eq!(canonical(&back).expect("finite"), written);
     assert!(back == value, "indented text differs");
-    // White space around and between tokens changes nothing; a second value does.
+    // White space around the value changes nothing; a second value is an error.
     assert!(parse(&format!(" \t\r\n{text} \n")).is_ok_and(|v| v == value));
     assert!(parse(&format!("{text} 0")).is_err());
 }

@@ -1,5 +1,6 @@
-//! Payloads of every kind from arbitrary bytes: a fact that can be written again and displayed, or an unreadable
-//! entry; entries beside it stay readable. The first byte selects the kind, the rest is the payload.
+//! Payloads of every kind from arbitrary bytes: each is a fact that can be written again and displayed, or an
+//! unreadable entry. The entries before and after it stay readable. The first byte selects the kind, the rest is the
+//! payload.
 
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Kind, PayloadVersion};

@@ -42,7 +42,7 @@ fn stable(text: &str) {
     assert_eq!(format!("{}:{}", parsed.kind(), parsed.value()), text);
     assert!(text.len() <= REF_LEN_MAX && parsed.components().all(is_component));
     assert_eq!(parsed.components().next_back(), Some(parsed.last_component()));
-    // A typed ref is the same ref with that kind; at most one type accepts it.
+    // At most one of the typed refs accepts the text, and it equals the untyped ref.
     let typed = [
         ProjectRef::parse(text).map(StableRef::from),
         RunRef::parse(text).map(StableRef::from),

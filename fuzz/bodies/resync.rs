@@ -1,5 +1,5 @@
-//! A whole segment file of hostile bytes, read in both modes: exactly the commits that a slow search finds, in order,
-//! and every number that is passed over is part of exactly one gap at that position.
+//! A whole segment file of hostile bytes, read in both scan modes. The reader returns exactly the commits that a slow
+//! search finds, in order, and every skipped sequence number is part of exactly one gap at its position.
 //!
 //! The first byte controls the rest. Bit 0: checksums at possible positions of frames are corrected. Bit 1: another
 //! segment follows. Bit 2: the bytes are the whole file and not only the part after the header.
@@ -77,8 +77,8 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
     }
 }
 
-/// Corrects the checksums of everything that begins with the magic of a frame at a multiple of eight, except where
-/// the reserved bytes are not zero, so that some frames stay invalid.
+/// Corrects the checksums at every multiple of eight where the magic of a frame begins. Where the reserved bytes are
+/// not zero, the checksums are left, so that some frames stay invalid.
 fn mend(file: &mut [u8]) {
     let mut at = FRAMES_AT as usize;
     while at + FRAME_HEADER_LEN <= file.len() {
@@ -107,7 +107,7 @@ struct Read {
     resume: ResumePoint,
 }
 
-/// Reads everything and checks the promises of every reading.
+/// Reads everything and checks what a reader guarantees for any bytes.
 fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint) -> Read {
     let mut reader = StreamReader::open_at(storage, log, STREAM, mode, at).expect("the directory lists");
     let (mut entries, mut expected, mut open): (Vec<Entry>, Seq, Option<Gap>) = (Vec::new(), at.next, None);
@@ -137,7 +137,7 @@ fn read(storage: &Arc<dyn Storage>, log: &Path, mode: ScanMode, at: ResumePoint)
     Read { entries, next: expected, resume: reader.resume_point() }
 }
 
-/// The entries of a segment and the number after them, found by trying every position in order.
+/// Returns the entries of a segment and the sequence number after them, found by trying every position in order.
 fn search(file: &[u8]) -> (Vec<Entry>, Seq) {
     let (mut entries, mut next) = (Vec::new(), Seq::FIRST);
     let mut at = FRAMES_AT as usize;
@@ -170,9 +170,9 @@ fn whole(file: &[u8], at: usize) -> Option<(FrameHeader, &[u8])> {
     header.matches(payload, salt).then(|| (header, &payload[..header.payload_len as usize]))
 }
 
-/// The next complete frame after `at`, within the bytes that candidates may have.
+/// Returns the next complete frame after `at`. The total length of the candidates that are tried is limited.
 fn later(file: &[u8], at: usize) -> Option<usize> {
-    // Zeros are skipped before the search begins, so they cost nothing; no candidate lies in them.
+    // Zeros are skipped before the search begins, so they do not count towards the limit; they contain no candidate.
     let mut left = 64u64 << 20;
     for at in (at + 8..file.len()).step_by(8) {
         let Some(header) = FrameHeader::decode(&file[at..], frame_salt(SALT, at as u64)) else { continue };

@@ -57,7 +57,7 @@ fn area(bytes: &[u8]) {
     let copies = [0, SECOND_HEADER_AT as usize]
         .map(|at| SegmentHeader::decode_one(area.get(at..).unwrap_or_default()));
     let [first, second] = &copies;
-    // The expected identity is that of the second copy, so that the first copy may have another one.
+    // The expected identity is that of the second copy, so that the first copy may have another identity.
     let place = |header: &SegmentHeader| (header.stream, header.base);
     let here = second.as_ref().or(first.as_ref()).map_or((StreamId([3; 16]), Seq::FIRST), place);
     let headers = read_headers(file.as_ref(), here.0, here.1).expect("the simulated disk reads");

@@ -126,7 +126,7 @@ fn missing_duplicate_and_foreign_segments_are_reported() {
                 disk.remove_tree(&segment.path);
                 truth.check_missing(&known.workspace, segment.base);
                 known.restore(segment);
-                // With a name of its own: between two other segments, and after the last.
+                // Under a new name: between two other segments, and after the last one.
                 for base in [segment.base.next(), Seq(100_000)] {
                     let path = names::segment_path(&known.workspace.log_dir(), truth.stream, base);
                     if disk.read(&path).is_none() {
@@ -136,7 +136,7 @@ fn missing_duplicate_and_foreign_segments_are_reported() {
                         disk.remove_tree(&path);
                     }
                 }
-                // In place of another segment: one of the same stream, of another stream, of another workspace.
+                // In place of another segment: of the same stream, of another stream, or of another workspace.
                 let others = known.streams.iter().chain(&elsewhere.streams).flat_map(|t| &t.segments);
                 for other in others.filter(|other| other.path != segment.path || other.bytes != segment.bytes)
                 {

@@ -18,16 +18,16 @@ pub(crate) fn killed_at(seed: u64, script: &[Step], change: u64) -> Machine {
     machine
 }
 
-/// The outcomes of a killed process: only the kill, or also a power cut with each kind of survival.
+/// The events after which a killed process is recovered: no further event, or a power cut with each kind of survival.
 pub(crate) fn futures(dice: &mut Dice, unsynced: usize) -> Vec<Option<Survival>> {
     let front = Survival::First(dice.below(unsynced + 1));
     let some = Survival::Subset(dice.next());
     vec![None, Some(Survival::Dropped), Some(Survival::Kept), Some(front), Some(some)]
 }
 
-/// The disk after this outcome.
+/// Returns the machine with the disk after this event.
 pub(crate) fn apply_outcome(machine: &mut Machine, future: Option<Survival>) -> Result<Machine, String> {
-    // All entries that are visible now count as seen.
+    // All entries that are visible now count as seen by a reader.
     machine.records.check_log(&machine.workspace, Breakdown::Kill)?;
     let workspace = Workspace { disk: machine.workspace.disk.fork(), ..machine.workspace.clone() };
     if let Some(survival) = future {
@@ -39,7 +39,7 @@ pub(crate) fn apply_outcome(machine: &mut Machine, future: Option<Survival>) -> 
     Ok(after)
 }
 
-/// The next process continues, and all promises are checked.
+/// Lets the next process continue, and checks all guarantees.
 pub(crate) fn recover_and_check(mut after: Machine) -> Result<(), String> {
     for step in aftermath() {
         after.step(step).map_err(|e| format!("{step:?} after it: {e}"))?;

@@ -14,7 +14,7 @@ pub(crate) struct Shape {
     pub(crate) seed: u64,
     pub(crate) streams: usize,
     pub(crate) segment_bytes: u64,
-    /// The minimum total length of its segments.
+    /// The minimum total length of the segments of the log.
     pub(crate) bytes: usize,
     /// The minimum length of a tag and the range of lengths above it.
     pub(crate) tags: (usize, usize),
@@ -55,7 +55,7 @@ pub(crate) struct KnownLog {
     pub(crate) streams: Vec<Truth>,
 }
 
-/// Zeros behind the last frame of a segment, as a killed writer leaves them after reserving space.
+/// The number of zeros after the last frame of a segment, as a killed writer leaves them after reserving space.
 const ZEROS_KEPT: usize = 48;
 
 /// The end of the frames of a segment, and the marks among them.
@@ -154,7 +154,8 @@ impl Truth {
         }
     }
 
-    /// Every entry that is read is true. The scan itself checks that missing numbers are named.
+    /// Checks that every entry that is read equals the written one. The scan itself checks that gaps name missing
+    /// numbers.
     pub(crate) fn check_nothing_wrong(&self, workspace: &Workspace, context: &dyn Fn() -> String) {
         for mode in [ScanMode::Full, ScanMode::Follow] {
             for entry in workspace.scan(self.stream, mode).entries {
@@ -164,7 +165,7 @@ impl Truth {
         }
     }
 
-    /// One segment is missing: exactly its numbers are reported if another segment follows.
+    /// Checks a log with one missing segment: exactly its sequence numbers are reported if another segment follows.
     pub(crate) fn check_missing(&self, workspace: &Workspace, base: Seq) {
         let at = self.segments.iter().position(|s| s.base == base).unwrap();
         let numbers = self.segments.get(at + 1).map(|next| (base.0, next.base.0 - 1));
@@ -200,7 +201,7 @@ struct Remaining {
     frames: Vec<Frame>,
     /// The missing ranges that are bounded by something intact.
     missing: Vec<(u64, u64)>,
-    /// The number after the last entry of which intact data gives evidence.
+    /// The sequence number after the last entry that intact data shows to have existed.
     next: Seq,
     /// True if entries at and after `next` are lost.
     lost_end: bool,
@@ -220,7 +221,7 @@ impl Remaining {
         let header_len = SEGMENT_HEADER_LEN as u64;
         let copies =
             |n| same(n, (0, header_len)) || same(n, (SECOND_HEADER_AT, SECOND_HEADER_AT + header_len));
-        // A segment without a header is readable with the salt that the next header repeats.
+        // A segment without a header is readable with the salt that the header of the next segment repeats.
         let exists = |n: usize| now[n].is_some();
         let next_existing = |n: usize| (n + 1..now.len()).find(|n| exists(*n));
         let readable =

@@ -22,7 +22,7 @@ enum Trouble {
     HalfAndRepairFails,
     /// The operation takes full effect and returns an error.
     ErrorAfter(io::ErrorKind),
-    /// Like `ErrorAfter`, and the next operation, which should undo the effect, fails without one.
+    /// Like `ErrorAfter`, and the next operation, which should undo the effect, fails without an effect.
     ErrorAfterAndUndoFails,
     Short,
 }
@@ -74,7 +74,7 @@ fn check_trouble(seed: u64, script: &[Step], at: u64, trouble: Trouble) -> Resul
         let Err(e) = result else { continue };
         let of_a_sync = e.contains("sync segment");
         if reported_failed_sync && of_a_sync && matches!(step, Step::Sync | Step::Close) {
-            // Entries that were flushed before the failed sync are not durable, and this is the first sync to report
+            // Entries that were flushed before the failed sync are not durable, and this sync is the first that reports
             // it.
             reported_failed_sync = false;
             continue;
@@ -89,15 +89,15 @@ fn check_trouble(seed: u64, script: &[Step], at: u64, trouble: Trouble) -> Resul
             return Err(format!("{step:?} gave {e}, and the log has changed"));
         }
     }
-    // A process that can neither sync a stream nor remove its lock cannot warn others; the promises hold
-    // nevertheless.
+    // Checked for repairable faults only: a process that can neither sync a stream nor rename its lock file cannot
+    // prevent other processes from syncing the stream again.
     if trouble.is_repairable() && machine.workspace.disk.syncs_after_failure() > 0 {
         return Err("a file was synced again after its sync had failed".to_owned());
     }
     let reached = machine.process.operations() > at;
     for future in [Some(Survival::Dropped), Some(Survival::Subset(at)), None] {
         let after = apply_outcome(&mut machine, future).map_err(|e| format!("then {future:?}: {e}"))?;
-        // The further run depends on the state that the operation left more than on the operation.
+        // The further course depends mostly on the state that the operation left, so not every operation is tried.
         if at.is_multiple_of(5) {
             recover_and_check(after).map_err(|e| format!("then {future:?}: {e}"))?;
         }

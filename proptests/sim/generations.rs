@@ -56,7 +56,7 @@ impl Published {
         self.workspace.disk.overwrite(&self.path, self.bytes.clone());
     }
 
-    /// A new process answers correctly, and if it may publish, the next one does too.
+    /// Checks that a new process answers correctly and, if it may publish, that the next process does too.
     fn check(&self, publish: bool, context: &dyn Fn() -> String) {
         for process in [10, 11].into_iter().take(if publish { 2 } else { 1 }) {
             let tables = self.workspace.projector(process, publish).read(PlainTables::read);

@@ -21,7 +21,7 @@ pub(crate) enum Step {
     Close,
     /// Drops the log; the next append claims a stream again.
     Reopen,
-    /// Catches up, and publishes if there is enough that is new.
+    /// Catches up, and publishes if there are enough new entries.
     Read,
     /// Drops the tables from memory.
     Restart,
@@ -58,7 +58,7 @@ pub(crate) fn aftermath() -> Vec<Step> {
     steps
 }
 
-/// The event between the acknowledgement and the check.
+/// The failure between the acknowledgement and the check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Breakdown {
     /// Processes were killed: entries acknowledged as flushed are present.
@@ -70,7 +70,7 @@ pub(crate) enum Breakdown {
 /// All attempted, acknowledged and seen entries.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Records {
-    /// The attempted commits by number; every event contains its commit and its position in it.
+    /// The attempted commits by number. Every event contains the number of its commit and its position in the commit.
     tried: Vec<Vec<Toy>>,
     flushed: BTreeMap<Position, (Stamp, Toy)>,
     durable: BTreeSet<Position>,
@@ -79,7 +79,7 @@ pub(crate) struct Records {
     cut: bool,
 }
 
-/// An event that contains its commit and its position in it.
+/// Returns an event that contains the number of its commit and its position in the commit.
 fn event(commit: usize, place: usize) -> Toy {
     let id = [&(commit as u32).to_be_bytes()[..], &[place as u8]].concat();
     match (commit + place) % 3 {
@@ -106,7 +106,8 @@ fn id_of(event: &Toy) -> (usize, usize) {
 }
 
 impl Records {
-    /// Appends the next commit and records its promise; `own` receives the entries acknowledged by this log.
+    /// Appends the next commit and records its acknowledged durability; `own` receives the entries acknowledged by this
+    /// log.
     pub(crate) fn append(
         &mut self,
         log: &Log,
@@ -141,7 +142,7 @@ impl Records {
         &self.seen
     }
 
-    /// Checks that every commit in the log was attempted, is complete, present once and has one position, and that
+    /// Checks that every commit in the log was attempted, is complete, and is present once, at one position, and that
     /// acknowledged entries are present.
     pub(crate) fn check_log(&mut self, workspace: &Workspace, breakdown: Breakdown) -> Result<(), String> {
         self.cut |= breakdown == Breakdown::PowerCut;
@@ -193,7 +194,7 @@ impl Records {
             }
         }
         if breakdown == Breakdown::PowerCut {
-            // Lost entries stay lost, and the remaining ones are on the disk.
+            // Lost entries stay lost, and the remaining entries are on the disk.
             self.flushed.retain(|position, _| entries.contains_key(position));
             self.durable.extend(entries.into_keys());
         }
@@ -201,7 +202,7 @@ impl Records {
     }
 }
 
-/// Compares the tables with those of a rebuild and those of the oracle.
+/// Compares the tables with the tables of a rebuild and with those of the oracle.
 pub(crate) fn check_tables(workspace: &Workspace, projector: &Projector<Toy>) -> Result<(), String> {
     let ask = projector.read(PlainTables::read_with_notes);
     let (tables, notes) = ask.map_err(|e| format!("{e:?}"))?;

@@ -1,4 +1,4 @@
-//! Seeds: those that a test runs with, and values drawn from a seed.
+//! The seeds that a test runs with, and the values that are drawn from a seed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -1,6 +1,5 @@
-//! Every truncation: for each length of a segment, everything before the cut is read and the rest is named where
-//! something bounds it.
-//! anything bounds it.
+//! Every truncation: for each length of a segment, everything before the cut is read. The rest is reported as missing
+//! if a later segment or mark bounds it.
 
 use crate::sim::damage::{KnownLog, Shape, short};
 use crate::sim::seeds::for_each_seed;

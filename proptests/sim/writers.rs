@@ -1,6 +1,6 @@
-//! Many writers on one seed: processes that append, close, are killed and restart, copies of workspaces, readers,
-//! power cuts, jumps of the clock. 100,000 steps, in episodes, against plain maps. Further actions are new variants
-//! of [`Turn`].
+//! Many writers: processes that append, close, are killed and restart, copies of workspaces, readers, power cuts, jumps
+//! of the clock. 100,000 steps from one seed, in episodes, are compared with plain maps. To add an action, add a
+//! variant to [`Turn`].
 
 use crate::domain::{PlainTables, Toy, Workspace};
 use crate::sim::machine::{Breakdown, Records, check_tables};
@@ -234,8 +234,8 @@ impl World {
         self.compare_meanings()
     }
 
-    /// The streams of a workspace arrive elsewhere in any order, segment by segment, with reads in between: the
-    /// tables are the same.
+    /// Checks that the tables are the same if the streams of a workspace arrive in another workspace in any order,
+    /// segment by segment, with reads in between.
     fn check_arrival(&self, dice: &mut Dice) -> Result<(), String> {
         let here = &self.sides[dice.below(self.sides.len())].workspace;
         let elsewhere = Workspace { root: PathBuf::from("/elsewhere"), ..here.clone() };

@@ -1,8 +1,9 @@
 //! The store of bodies: files `objects/ab/cdef...`, named by the BLAKE3 digest of their content.
 //!
-//! Write order: temporary file, sync, rename, sync of the directory. So a body under its final name is complete. The entry
-//! that refers to a body is appended afterwards, so that every reference in the log has its body; a crash between the two
-//! leaves a body without a reference, which only occupies space.
+//! A body is written to a temporary file, which is synced and renamed; then the directory is synced. A body under its
+//! final name is therefore complete. The caller appends the entry that refers to a body after the body is stored, so
+//! every reference in the log has its body. A crash before the append leaves a body without a reference, which only
+//! occupies space.
 
 use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
@@ -15,7 +16,8 @@ use std::sync::Arc;
 
 /// The number of bytes that are read or written at once.
 const CHUNK: usize = 1 << 20;
-/// The least length of a hole behind the expected size from which a body counts as damaged without being hashed.
+/// The minimum length in bytes of a hole after the expected size. A body with such a hole counts as damaged and is not
+/// hashed.
 const HOLE_MIN: u64 = 1 << 30;
 
 /// The digest and size of a stored body.
@@ -49,8 +51,8 @@ impl BlobStore {
         self.objects.join(shard).join(rest)
     }
 
-    /// Stores the bytes of `content` durably, in constant memory. An undamaged body with the same content is not replaced.
-    /// After an error the temporary file is removed, if possible.
+    /// Stores the bytes of `content` durably, in constant memory. An undamaged body with the same content is not
+    /// replaced. After an error the temporary file is removed, if possible.
     pub fn ingest(&self, content: &mut dyn Read) -> Result<BlobInfo> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
@@ -64,8 +66,8 @@ impl BlobStore {
         result
     }
 
-    /// Copies a body from another store durably. Returns `false` if the body in the other store is damaged; it is then not
-    /// stored. An existing body of the same length is not replaced, and not read.
+    /// Copies a body from another store durably. Returns `false` if the body in the other store is damaged; it is then
+    /// not stored. An existing body of the same length is not replaced, and not read.
     pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
         if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
             return Ok(true);
@@ -122,7 +124,7 @@ impl BlobStore {
         if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)
             && self.verify(&digest, &[size]).unwrap_or(false)
         {
-            // The process that stored it may not have synced the directories yet.
+            // The process that stored the body may not have synced the directories yet.
             if let Some(shard) = path.parent() {
                 self.storage.sync_dir(shard).map_err(wrap("sync", shard))?;
                 self.storage.sync_dir(&self.objects).map_err(wrap("sync", &self.objects))?;
@@ -138,8 +140,8 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// Returns the size of a body, or `None` if it does not exist. Fails if its metadata cannot be read, or if it is not a
-    /// regular file.
+    /// Returns the size of a body, or `None` if it does not exist. Fails if its metadata cannot be read, or if it is
+    /// not a regular file.
     pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.path(digest);
         match self.storage.info(&path) {
@@ -162,10 +164,10 @@ impl BlobStore {
         })
     }
 
-    /// Returns whether the content of a body has its digest.
+    /// Returns whether the content of a body matches the digest.
     ///
-    /// `sizes`: the sizes that are recorded for the body. The whole content is read, except for a body with a large hole
-    /// behind the greatest of these sizes, which is damaged.
+    /// `sizes` holds the sizes that are recorded for the body. A body with a hole of 1 GiB after the greatest of these
+    /// sizes counts as damaged without being read; any other body is read completely.
     pub fn verify(&self, digest: &Digest, sizes: &[u64]) -> Result<bool> {
         let file = self.open(digest)?;
         let wrap = |e| Error::io("read", &self.path(digest), e);
@@ -188,9 +190,9 @@ impl BlobStore {
     }
 }
 
-/// Returns whether a file has a hole behind its expected size that would take long to read.
+/// Returns whether a file has a hole of at least [`HOLE_MIN`] bytes after its expected size.
 fn has_large_hole(file: &dyn File, size: u64) -> io::Result<bool> {
-    // File systems store data in blocks, so the data behind the expected size may belong to its last block.
+    // File systems store data in blocks, so data after the expected size may belong to the last block of the content.
     let from = size.saturating_add(CHUNK as u64);
     let hole_end = from.saturating_add(HOLE_MIN);
     Ok(file.len()? >= hole_end && file.next_data(from)?.is_none_or(|at| at >= hole_end))
@@ -310,7 +312,8 @@ mod tests {
             replaced += u64::from(store(&process).ingest(&mut &b"body"[..]).is_ok());
             assert!(store(&disk.spawn(3)).verify(&Digest::of(b"body"), &[]).unwrap());
         }
-        // Its size, the opening, its length, and three reads, two of them at its end.
+        // Six operations read the existing body: its size, its opening, its length, and three reads, two of them at its
+        // end.
         assert_eq!(replaced, 6);
     }
 

@@ -1,5 +1,5 @@
-//! Bounds-checked reading and writing of little-endian bytes. No function panics on any input; a read past the end returns
-//! `None`.
+//! Bounds-checked reading and writing of little-endian bytes. No function panics on any input; a read past the end
+//! returns `None`.
 
 /// A reader of values from the front of a byte slice.
 #[derive(Debug, Clone)]
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         self.varint().and_then(|v| usize::try_from(v).ok())
     }
 
-    /// Reads a length and that number of bytes.
+    /// Reads an LEB128 length and as many bytes as it states.
     pub fn length_prefixed(&mut self) -> Option<&'a [u8]> {
         let n = self.length()?;
         self.take(n)
@@ -90,7 +90,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-/// Appends the length of `bytes` and the bytes.
+/// Appends the length of `bytes` as an LEB128 integer, then the bytes.
 pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     put_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);

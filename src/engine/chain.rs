@@ -1,10 +1,10 @@
 //! The chain: a running digest over the entries of a stream.
 //!
-//! Each segment continues the chain: the *link* after an entry is BLAKE3(link in the segment's header, canonical bytes of all
-//! entries of the segment up to this one); before the first entry of a stream the link is all zeros. The chain covers
-//! entries, not frames, and any segment can be checked from its header on, without the segments before it. A *head* is the
-//! link after the last known entry; a head that is stored outside the log shows later whether the stream still begins with
-//! the same entries. The reasons for one piece per segment: docs/design/003.
+//! Each segment continues the chain. The *link* after an entry is BLAKE3(link in the segment's header, canonical bytes
+//! of all entries of the segment up to and including that entry); before the first entry of a stream the link is all
+//! zeros. The chain covers entries, not frames. Each segment can be checked from its header on, without the segments
+//! before it; docs/design/003 gives the reasons for this. A [`Head`] that is saved outside the log shows later whether
+//! the stream still begins with the same entries.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
@@ -15,7 +15,7 @@ use std::str::FromStr;
 /// The number of bytes that are buffered before they are hashed: hashing many bytes at once is several times faster.
 const BUFFERED_MAX: usize = 32 << 10;
 
-/// The running digest after an entry, to be continued with the next.
+/// The running digest over the entries of one segment, which are added in order.
 #[derive(Debug, Clone)]
 pub struct Chain {
     start: Digest,
@@ -60,9 +60,9 @@ impl Chain {
 pub struct Head {
     /// The stream.
     pub stream: StreamId,
-    /// The number of its last entry; 0 for none.
+    /// The sequence number of the last entry; 0 if the stream has no entry.
     pub seq: Seq,
-    /// The link after that entry.
+    /// The link of the chain after the last entry.
     pub digest: Digest,
 }
 

@@ -1,5 +1,5 @@
-//! Checksums and digests. CRC-32 (IEEE, as in zlib) detects accidental changes of small pieces. It is salted, so that bytes
-//! from another place are detected as well. BLAKE3 identifies content.
+//! Checksums and digests. CRC-32 (IEEE, as in zlib) detects accidental changes of small pieces. The CRC-32 is salted:
+//! bytes that were written for another place fail the check as well. BLAKE3 identifies content.
 
 use crate::engine::text_form::ParseError;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    /// The checksum of eight zero bytes, with which most calls begin.
+    /// The checksum of eight zero bytes, which most calls use as the initial value.
     const NO_SALT: u32 = 0x6522_df69;
     let mut hasher = crc32fast::Hasher::new_with_initial(if salt == 0 { NO_SALT } else { 0 });
     if salt != 0 {

@@ -1,15 +1,16 @@
-//! A hybrid logical clock: wall time that never decreases within a stream.
+//! A hybrid logical clock: wall time that strictly increases within a stream.
 //!
 //! Invariants:
-//! 1. Every tick is greater than all earlier ticks and than all observed times (within the bound).
-//! 2. A time of another stream advances the clock at most [`AHEAD_MAX`] past the wall clock. A later time is reported to the
-//!    caller, so that one host with a wrong clock cannot advance the clocks of all others.
+//! 1. Every tick is greater than all earlier ticks, and greater than all observed times that were not ignored.
+//! 2. [`Clock::observe`] ignores a time that is more than [`AHEAD_MAX`] past the wall clock, and returns `false`. One
+//!    host with a wrong clock therefore cannot advance the clocks of the others.
 //!
-//! After Kulkarni et al., "Logical Physical Clocks" (2014). The logical counter is part of the nanoseconds, because a writer
-//! ticks less often than once in a nanosecond.
+//! After Kulkarni et al., "Logical Physical Clocks" (2014), but without a separate logical counter: a tick that would
+//! repeat a time is one nanosecond later instead. This is enough, because a writer ticks less often than once per
+//! nanosecond.
 
-/// The greatest distance in nanoseconds by which a time of another stream may advance the clock past the wall clock: one
-/// minute.
+/// The greatest distance in nanoseconds by which a time of another stream may advance the clock past the wall clock:
+/// one minute.
 pub const AHEAD_MAX: u64 = 60_000_000_000;
 
 /// The clock of one log.
@@ -24,19 +25,22 @@ impl Clock {
         Clock::default()
     }
 
-    /// Returns the first of `count` consecutive ticks.
+    /// Returns the first of `count` consecutive ticks. `now` is the wall clock time. All times are nanoseconds since
+    /// the epoch.
     pub fn tick(&mut self, now: u64, count: u64) -> u64 {
         let first = now.max(self.last.saturating_add(1));
         self.last = first.saturating_add(count.saturating_sub(1));
         first
     }
 
-    /// Observes a time of the clock's own stream. The clock follows it even if it is far ahead of the wall clock.
+    /// Observes a time of the clock's own stream. Later ticks are greater, even if the time is far ahead of the wall
+    /// clock.
     pub fn resume(&mut self, last: u64) {
         self.last = self.last.max(last);
     }
 
-    /// Observes a time of another stream. Returns `false` if the time is beyond the bound and was ignored.
+    /// Observes a time of another stream. Returns `false` and ignores the time if it is more than [`AHEAD_MAX`] past
+    /// `now`, the wall clock time.
     #[must_use]
     pub fn observe(&mut self, time: u64, now: u64) -> bool {
         if time > now.saturating_add(AHEAD_MAX) {

@@ -1,9 +1,9 @@
 //! Encoding of events as payload bytes, and decoding. No other file uses `bincode`.
 //!
 //! Profile: `bincode` 2.0.1, `config::standard()` (little-endian, variable-length integers) with a limit. FORMAT.md,
-//! "Payload", contains golden bytes. Every frame contains the codec id, so another codec can be introduced without changing
-//! the meaning of entries. The profile is not self-describing: encoded types must not flatten or skip fields, or call
-//! `deserialize_any`.
+//! "Payload", contains golden bytes. Every frame contains the codec id, so another codec can be introduced without
+//! changing the meaning of entries. The profile is not self-describing: encoded types must not flatten or skip fields,
+//! or call `deserialize_any`.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,20 +11,20 @@ use serde::de::DeserializeOwned;
 /// The greatest length of a payload: 4 MiB. Larger content is stored as a body.
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
-/// The codec id of frames with rows of entries that are encoded with this profile.
+/// The codec id of frames whose entries are stored as rows and whose payloads have this profile.
 pub const CODEC_ROWS: u16 = 1;
 
 /// An error in encoding or decoding a payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {
-    /// The event is too large, or the profile cannot encode its type.
+    /// The profile cannot encode the type of the event.
     #[error("cannot encode the event: {0}")]
     Encode(String),
     /// The event is larger than [`PAYLOAD_BYTES_MAX`].
     #[error("an event of {len} bytes exceeds the limit of {PAYLOAD_BYTES_MAX} bytes")]
     TooLarge {
-        /// The length of its payload in bytes.
+        /// The length of the event's payload in bytes.
         len: usize,
     },
     /// The bytes are not a payload of the requested type.
@@ -33,7 +33,7 @@ pub enum CodecError {
     /// The payload is followed by other bytes.
     #[error("the payload is followed by {count} other bytes")]
     TrailingBytes {
-        /// The number of other bytes.
+        /// The number of bytes after the payload.
         count: usize,
     },
 }
@@ -60,7 +60,7 @@ pub fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecErr
     }
 }
 
-/// Decodes a payload. Bytes behind it are an error.
+/// Decodes a payload. Trailing bytes are an error.
 pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, CodecError> {
     let (value, used) = bincode::serde::decode_from_slice(payload, profile())
         .map_err(|e| CodecError::Decode(e.to_string()))?;

@@ -1,15 +1,16 @@
-//! The id of an embedder's domain. Every segment header carries it: FORMAT.md, "Segment".
+//! The domain of an embedder: name and version of its event types. Every segment header contains it (FORMAT.md,
+//! "Segment").
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Greatest length of a domain's name, in bytes.
+/// The maximum length of a domain's name, in bytes.
 pub const DOMAIN_NAME_LEN_MAX: usize = 32;
 
 /// A name and a version for the set of kinds and payloads that an embedder stores in its log.
 ///
-/// The name tells the logs of different programs apart. The version is raised when older builds must not read or
-/// continue newer logs. Text form: `name/version`.
+/// The name distinguishes the logs of different programs. The embedder raises the version when older builds must not
+/// read or continue newer logs. The text form is `name/version`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Domain {
     /// The name, followed by zeros.
@@ -24,13 +25,13 @@ pub enum InvalidDomain {
     /// The name is empty or too long.
     #[error("a domain's name has 1 to 32 bytes, not {len}")]
     NameLength {
-        /// Length of the name in bytes.
+        /// The length of the name in bytes.
         len: usize,
     },
     /// The name contains a byte other than a-z, 0-9, `.`, `_` and `-`.
     #[error("a domain's name consists of a-z, 0-9, `.`, `_` and `-`; byte {byte:#04x} is none of them")]
     NameByte {
-        /// The first such byte.
+        /// The first byte that is not allowed.
         byte: u8,
     },
     /// The text is not a name, a slash and a version.
@@ -69,18 +70,19 @@ impl Domain {
         self.version
     }
 
-    /// Returns true if a program of this domain may read what `found` wrote: the name is the same, and the version is
-    /// not newer.
+    /// Returns true if a program of this domain may read a log of the domain `found`: the names are equal, and the
+    /// version of `found` is not newer.
     pub fn reads(&self, found: Domain) -> bool {
         self.name == found.name && found.version <= self.version
     }
 
-    /// Returns the name as a segment header stores it, followed by zeros.
+    /// Returns the name as a segment header stores it: followed by zeros.
     pub(crate) fn name_bytes(&self) -> &[u8; DOMAIN_NAME_LEN_MAX] {
         &self.name
     }
 
-    /// Reads what a segment header stores. Returns `None` if the name is not a legal one followed by zeros.
+    /// Creates a domain from the fields of a segment header. Returns `None` if `name` is not a valid name followed by
+    /// zeros.
     pub(crate) fn from_bytes(version: u32, name: &[u8; DOMAIN_NAME_LEN_MAX]) -> Option<Domain> {
         let len = name.iter().rposition(|byte| *byte != 0)? + 1;
         let text = std::str::from_utf8(name.get(..len)?).ok()?;

@@ -1,7 +1,7 @@
 //! Entries of the log, and their identities.
 //!
-//! The identity of an entry is its stream and its number in the stream. Copies of a log, merges and re-encodings preserve
-//! it; byte offsets may change.
+//! The identity of an entry is its stream and its sequence number. Copies of a log, merges and re-encodings preserve
+//! the identity; byte offsets may change.
 
 use crate::engine::checksum::{hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
@@ -16,8 +16,8 @@ use std::str::FromStr;
 pub struct StreamId(pub [u8; 16]);
 
 impl StreamId {
-    /// Creates an id, a UUID of version 7, from the time in nanoseconds since the epoch and ten random bytes. Six of the random
-    /// bits are replaced by version and variant.
+    /// Creates an id, a UUID of version 7, from the time in nanoseconds since the epoch and ten random bytes. Six of
+    /// the random bits are replaced by version and variant.
     pub fn new(now: u64, random: [u8; 10]) -> StreamId {
         let id = uuid::Builder::from_unix_timestamp_millis(now / 1_000_000, &random);
         StreamId(id.into_uuid().into_bytes())
@@ -46,12 +46,12 @@ impl fmt::Debug for StreamId {
     }
 }
 
-/// The number of an entry in its stream: 1, 2, 3, ... without gaps.
+/// A sequence number: the number of an entry in its stream. A writer assigns 1, 2, 3, ...
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The number of a stream's first entry.
+    /// The first sequence number of a stream that does not branch off from another one.
     pub const FIRST: Seq = Seq(1);
 
     /// Returns the number after this one.
@@ -64,7 +64,7 @@ impl Seq {
         Seq(self.0.saturating_add(n))
     }
 
-    /// Returns the number before this one; 0 before the first.
+    /// Returns the number before this one; 0 for the number 1 and for 0.
     pub fn previous(self) -> Seq {
         Seq(self.0.saturating_sub(1))
     }
@@ -90,9 +90,9 @@ impl FromStr for Seq {
 /// The identity of an entry. Its text form is `stream:sequence`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
-    /// The stream that the entry was appended to.
+    /// The stream that the entry belongs to.
     pub stream: StreamId,
-    /// The number of the entry in the stream.
+    /// The sequence number of the entry.
     pub seq: Seq,
 }
 
@@ -114,14 +114,14 @@ impl FromStr for Position {
     }
 }
 
-/// The sort key of an entry among the entries of all streams: time, then identity.
+/// The sort key of an entry among the entries of all streams: time, then stream, then sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp {
     /// Hybrid logical time: nanoseconds since the epoch, strictly increasing within a stream.
     pub time: u64,
-    /// The stream.
+    /// The stream that the entry belongs to.
     pub stream: StreamId,
-    /// The number of the entry in the stream.
+    /// The sequence number of the entry.
     pub seq: Seq,
 }
 
@@ -134,7 +134,7 @@ impl Stamp {
         Position { stream: self.stream, seq: self.seq }
     }
 
-    /// Encodes the stamp in bytes that sort as stamps do.
+    /// Encodes the stamp. The bytes of two stamps compare like the stamps.
     pub fn to_bytes(&self) -> [u8; STAMP_LEN] {
         // Encoded as four integers, because this runs for every point that is read or written.
         let stream = u128::from_be_bytes(self.stream.0);
@@ -174,8 +174,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// All kinds that [`Event::decode`] supports, with the highest version of their payloads. Tables that were made by
     /// a build with other kinds are rebuilt.
     const KINDS: &'static [(Kind, PayloadVersion)];
-    /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)` for a
-    /// kind unknown to this build; such entries are preserved, counted and reported.
+    /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)`
+    /// for a kind unknown to this build; such entries are preserved, counted and reported.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
 }
 
@@ -215,11 +215,12 @@ pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// The bytes at their place are not a valid frame.
+    /// The bytes in place of the entries are not a valid frame.
     Damaged,
     /// The segment with the entries does not exist.
     SegmentMissing,
-    /// The segment with the entries cannot be read (both headers damaged, of another stream, or of a newer format).
+    /// The segment with the entries cannot be read: both headers are damaged, name another stream, or have a newer
+    /// format.
     SegmentUnreadable,
 }
 
@@ -243,22 +244,30 @@ impl fmt::Display for GapCause {
 /// Entries that are known to be missing. A reader returns a gap in place of the entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gap {
-    /// The stream.
+    /// The stream of the missing entries.
     pub stream: StreamId,
-    /// The first missing number.
+    /// The first missing sequence number.
     pub first: Seq,
-    /// The last missing number; `None` if an unknown number of entries, possibly none, is missing from `first` on.
+    /// The last missing sequence number; `None` if an unknown number of entries, possibly none, is missing from `first`
+    /// on.
     pub last: Option<Seq>,
-    /// The cause.
+    /// The reason why the entries are missing.
     pub cause: GapCause,
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.last {
-            Some(last) if last == self.first => write!(f, "stream {} sequence {}", self.stream, last),
-            Some(last) => write!(f, "stream {} sequences {} to {}", self.stream, self.first, last),
-            None => write!(f, "stream {} an unknown number after {}", self.stream, self.first.previous()),
+            Some(last) if last == self.first => write!(f, "stream {}, sequence number {}", self.stream, last),
+            Some(last) => write!(f, "stream {}, sequence numbers {} to {}", self.stream, self.first, last),
+            None => {
+                write!(
+                    f,
+                    "stream {}, an unknown number of entries after {}",
+                    self.stream,
+                    self.first.previous()
+                )
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Errors of the engine, in three classes: mistakes of the caller, damaged data, and failures of the environment.
 //!
-//! An error ends an operation. Damage that is found while a log is read does not: a reader returns it as a value
-//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues, so that one damaged frame never hides the others.
+//! An error ends an operation. A reader that finds damage in a log does not fail: it returns the damage as a value
+//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues. One damaged frame therefore never hides the
+//! others.
 
 use crate::engine::codec::CodecError;
 use crate::engine::domain::Domain;
@@ -17,7 +18,8 @@ pub enum Error {
     /// The file system returned an error.
     #[error("cannot {action} {path}")]
     Io {
-        /// The operation, as a verb. Operations that begin with `read`, `list` and `look at` change nothing; all others write.
+        /// The operation, as a verb. `list`, `look at` and every text that begins with `read` change nothing; all
+        /// others write.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -27,7 +29,7 @@ pub enum Error {
     /// An event cannot be encoded, or the payload of an entry cannot be decoded.
     #[error("{kind} event{}", at_entry(position.as_ref()))]
     Codec {
-        /// `unwritable` or `unreadable`.
+        /// `unwritable` if encoding failed, `unreadable` if decoding failed.
         kind: &'static str,
         /// The identity of the entry, if it is in the log.
         position: Option<Position>,
@@ -42,9 +44,9 @@ pub enum Error {
     EntryTooLarge {
         /// The kind of the event.
         kind: Kind,
-        /// The length of its payload.
+        /// The length of the event's payload in bytes.
         bytes: usize,
-        /// The greatest length of a payload.
+        /// The maximum length of a payload in bytes.
         limit: usize,
     },
     /// A commit has more entries or bytes than a frame can contain, though each entry is within its own limit.
@@ -55,25 +57,25 @@ pub enum Error {
     CommitTooLarge {
         /// The number of entries.
         entries: usize,
-        /// The greatest number of entries in one commit.
+        /// The maximum number of entries in one commit.
         entries_max: usize,
-        /// The sum of the payload lengths, with the greatest overhead that each entry may have.
+        /// The sum of the payload lengths in bytes, plus the maximum overhead of each entry and of the frame.
         bytes: usize,
-        /// The greatest number of bytes in one commit, with the same overhead.
+        /// The maximum of `bytes` for one commit.
         bytes_max: usize,
     },
     /// The entry was never written to the log, or is damaged.
     #[error("entry {position} is not readable in the log")]
     EntryMissing {
-        /// The identity.
+        /// The identity of the entry.
         position: Position,
     },
-    /// A projection file, or the database in it, is damaged. A rebuild repairs it.
+    /// A projection file, or the database in it, is damaged. A rebuild replaces it.
     #[error("the projections in {path} cannot be used: {reason}")]
     ProjectionUnusable {
         /// The file, or the directory of generations.
         path: PathBuf,
-        /// The damage that was found.
+        /// The damage that was found, as message text.
         reason: String,
     },
     /// A projection failed to apply an entry, which is an error in the projection, not in the data.
@@ -97,16 +99,16 @@ pub enum Error {
     ProjectionMisused {
         /// The name of the projection.
         projection: &'static str,
-        /// The rule that it breaks.
+        /// The rule that the projection breaks, as message text.
         reason: String,
     },
-    /// The requested table is not declared by any projection, or is declared with another type, which is an error in the
-    /// embedder's code, not in the data.
+    /// The requested table is not declared by any projection, or is declared with another type, which is an error in
+    /// the embedder's code, not in the data.
     #[error("table {table} cannot be read: {reason}")]
     TableUnknown {
         /// The name of the requested table.
         table: String,
-        /// The difference from the declared tables.
+        /// The difference between the request and the declared tables, as message text.
         reason: String,
     },
     /// A directory contains the files of another part of the workspace.
@@ -117,14 +119,14 @@ pub enum Error {
         /// The files that were found, and the files that were expected.
         reason: String,
     },
-    /// The log contains a stream of another domain, or of a newer version of this one. Nothing was written.
+    /// The log contains a stream of another domain, or of a newer version of the expected domain. Nothing was written.
     #[error("stream {stream} {}", foreign_domain(expected, found))]
     ForeignDomain {
         /// The domain that the log was opened with.
         expected: Domain,
         /// The domain in the header of a segment.
         found: Domain,
-        /// The stream of that segment.
+        /// The stream of the segment.
         stream: StreamId,
     },
     /// A body does not exist in the store.
@@ -180,7 +182,7 @@ impl Error {
                 "use the program and version that wrote this log, or choose another directory; nothing was written",
             ),
             "storage_read_only" => {
-                Some("reading needs no write access; to capture, make the workspace writable")
+                Some("reading needs no write access; to append, make the directory writable")
             }
             "storage_permission_denied" => {
                 Some("grant read permission for the file and for all directories above it")
@@ -189,18 +191,18 @@ impl Error {
                 Some("move the file or directory at this path away, or give the path of a regular file")
             }
             "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
-            "storage_full" => Some("free disk space; entries that were already captured are not lost"),
+            "storage_full" => Some("free disk space; entries that are already in the log are not lost"),
             "storage_not_found" => Some("check the path"),
-            "entry_missing" | "entry_unreadable" => Some("run `contexta verify` to list the damaged entries"),
-            "projection_unusable" => {
-                Some("run `contexta rebuild` to make the projections again from the log")
+            "entry_missing" | "entry_unreadable" => Some("verify the log to list all damaged entries"),
+            "projection_unusable" => Some("rebuild the projections from the log"),
+            "storage_io" => {
+                Some("check the path and its parent directories; if they are right, check the disk")
             }
-            "storage_io" => Some("check the path, and that all of its parents are directories"),
-            "entry_too_large" => Some("store large content as an artifact, and refer to the artifact"),
+            "entry_too_large" => Some("store large content as a body, and refer to the body in the event"),
             "commit_empty" => Some("append at least one event"),
             "commit_too_large" => Some("append the events in several commits"),
-            "merge_busy" => Some("wait until the other merge has ended, and merge again"),
-            "artifact_body_missing" => Some("run `contexta verify` to list all missing bodies"),
+            "merge_busy" => Some("wait until the other merge has ended, then merge again"),
+            "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,
         }
     }
@@ -211,7 +213,7 @@ fn at_entry(position: Option<&Position>) -> String {
     position.map(|position| format!(" at entry {position}")).unwrap_or_default()
 }
 
-/// Returns whether an operation of an I/O error only reads.
+/// Returns whether the action of an [`Error::Io`] only reads.
 fn is_read(action: &str) -> bool {
     matches!(action, "list" | "look at") || action.starts_with("read")
 }

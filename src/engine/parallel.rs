@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::sync::OnceLock;
 
-/// The least number of items for which other threads are used.
+/// The minimum number of items for which the pool is used.
 const ITEMS_MIN: usize = 32;
 
 /// Applies `f` to every item, on all cores if possible. The results are in the order of the items.

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// The receiver of the progress of a long operation. The default ignores it.
+/// The receiver of the progress of a long operation. The default receiver ignores all reports.
 #[derive(Clone, Copy, Default)]
 pub struct Progress<'a> {
     receiver: Option<&'a (dyn Fn(u64, u64) + Sync)>,
 }
 
 impl<'a> Progress<'a> {
-    /// Creates a progress that nothing receives.
+    /// Creates a receiver that ignores all reports.
     #[must_use]
     pub const fn none() -> Progress<'a> {
         Progress { receiver: None }
     }
 
-    /// Creates a progress that calls `receiver` with the amount done so far and the total. The unit depends on the
-    /// operation. Any thread may make the call.
+    /// Creates a receiver that passes the amount done so far and the total to the function `receiver`. The unit depends
+    /// on the operation. The function may be called on any thread.
     #[must_use]
     pub const fn new(receiver: &'a (dyn Fn(u64, u64) + Sync)) -> Progress<'a> {
         Progress { receiver: Some(receiver) }

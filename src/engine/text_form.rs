@@ -1,16 +1,16 @@
-//! Text forms of ids, numbers and digests.
+//! The error of parsing the text form of an id, number or digest.
 
-/// The greatest number of characters of a text that an error quotes.
+/// The maximum number of characters of a text that an error quotes.
 const QUOTED_MAX: usize = 200;
 
-/// A text that is not the text form of the requested type.
+/// The error of parsing a text that does not have the form of the requested type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
 #[non_exhaustive]
 pub struct ParseError {
-    /// The beginning of the text.
+    /// The first 200 characters of the text.
     pub text: String,
-    /// The description of the expected text form, with an article.
+    /// The expected text form, as message text: `a sequence number of decimal digits`.
     pub expected: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! The log: a directory of streams, each a chain of segments, each a run of frames.
+//! The log: a directory of streams. A stream is a chain of segments, and a segment is a sequence of frames.
 //!
 //! ```text
 //! log/<stream>/lock                       held by the stream's one writer
@@ -9,7 +9,7 @@
 //! [`ordered::OrderedReader`] reads many streams in the order of their stamps. [`merge::merge`] copies the streams of
 //! another log. docs/FORMAT.md specifies the bytes.
 //!
-//! Storeys, lowest first; each imports only the ones before it:
+//! Layers, lowest first. Each layer imports only the layers before it in this list:
 //!
 //! ```text
 //! format   bytes only: names, frames, segment headers, marks

@@ -11,7 +11,7 @@ pub type Block = [u8; BLOCK_LEN];
 
 /// A database image that is read block by block.
 pub trait BlockSource: Debug + Send + Sync {
-    /// Returns the length of the image in bytes; the last block is filled up with zeros.
+    /// Returns the length of the image in bytes. The last block is filled up with zeros.
     fn image_len(&self) -> u64;
     /// Reads the block with this number, counted from 0.
     fn block(&self, number: u64, out: &mut Block) -> io::Result<()>;

@@ -1,4 +1,5 @@
-//! Catching up: the streams that changed are confirmed, and their new entries are applied.
+//! The catch-up: the cursors of the streams that changed are confirmed, and the new entries of these streams are
+//! applied.
 //!
 //! Entries are read and applied in steps of bounded size; the rows and cursors of a step change in one transaction.
 
@@ -19,7 +20,7 @@ use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
 use redb::ReadableDatabase;
 
-/// The duration in nanoseconds from which the result of a catch-up is worth publishing.
+/// The duration in nanoseconds of a catch-up above which its result is worth publishing.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.
@@ -113,7 +114,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         self.finish()
     }
 
-    /// Catches up with one stream. Returns a reason if the log does not confirm the cursor.
+    /// Catches up with one stream. Returns the reason for a rebuild if the log does not confirm the cursor.
     fn catch_up_stream(&mut self, stream: StreamId, cursor: Cursor) -> Result<Option<RebuildReason>> {
         if self.is_unchanged_for_long(stream, &cursor) {
             self.add_stream_notes(stream, &cursor);
@@ -138,7 +139,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         Ok(None)
     }
 
-    /// Returns whether a stream of one segment is unchanged, by its metadata and without listing it.
+    /// Returns whether a stream of one segment is unchanged, by its metadata and without listing its directory.
     fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
         let since = self.started.saturating_sub(FRESH);
         let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
@@ -215,7 +216,8 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
         notes.extend(own_tables::notes(&transaction).map_err(|e| site.unusable(e))?);
         if site.storage.now().saturating_sub(self.started) > PUBLISH_AFTER {
-            // Published again, so that other processes need not repeat the work.
+            // If entries were applied or read again, the tables count as unpublished. They are then published, so that
+            // other processes need not repeat the work.
             opened.published = opened.published.filter(|_| applied == 0 && !self.has_reread);
         }
         Ok(Outcome::Done(notes))

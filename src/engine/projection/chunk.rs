@@ -5,7 +5,7 @@ use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
 
-/// The greatest number of points in one chunk; a full chunk is split in two.
+/// The maximum number of points in one chunk. A chunk that would exceed it is split.
 const CHUNK_POINTS_MAX: usize = 256;
 
 /// A row of the table with its key, as a range of redb yields it.
@@ -28,7 +28,7 @@ pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point
         if let Some(old) = place.row {
             table.remove(old.as_slice())?;
         }
-        // A single overfull chunk is halved; a bulk of new points fills chunks.
+        // Points for up to two chunks are divided into halves; more points fill chunks completely.
         let halved = chunk.len().div_ceil(CHUNK_POINTS_MAX) == 2;
         let size = if halved { chunk.len().div_ceil(2) } else { CHUNK_POINTS_MAX };
         for piece in chunk.chunks(size) {
@@ -43,15 +43,16 @@ pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point
 
 /// The chunk that a point is merged into.
 struct ChunkPlace {
-    /// The key of its row, if the chunk exists already.
+    /// The row key of the chunk, if the chunk exists.
     row: Option<Vec<u8>>,
-    /// The points.
+    /// The points of the chunk.
     points: Vec<Point>,
-    /// The first point of the next chunk.
+    /// The order of the first point of the next chunk, encoded.
     next: Option<[u8; ORDER_LEN]>,
 }
 
-/// Finds the last chunk that begins at or before `order`, or else the first chunk, or else none.
+/// Finds the last chunk of the series that begins at or before `order`. If there is none, returns the first chunk; for
+/// a series without chunks, a new one.
 fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<ChunkPlace> {
     let at = [key, &order.to_bytes()].concat();
     let end = [key, &[0xff; ORDER_LEN]].concat();
@@ -74,7 +75,7 @@ fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<Ch
     })
 }
 
-/// Returns whether a row belongs to this fenced key itself, not to a longer key.
+/// Returns whether a row belongs to the fenced key itself, not to a longer key.
 pub(super) fn is_series_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + ORDER_LEN && row.starts_with(fenced)
 }

@@ -1,4 +1,4 @@
-//! Confirmation of cursors: a comparison of the log with the entries that the tables were made from.
+//! The confirmation of cursors: the log is compared with the entries that the tables were made from.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
@@ -13,7 +13,7 @@ use crate::engine::projection::note::RebuildReason;
 pub(super) enum StreamState {
     /// The stream has not changed since it was read.
     Unchanged,
-    /// The stream may have new entries, which follow this cursor.
+    /// The stream may have new entries after this cursor.
     Changed(Box<Cursor>),
     /// The log does not confirm the cursor.
     Contradicted,
@@ -43,7 +43,7 @@ impl LogAccess<'_> {
         let appended_at_most = !rebooted
             && files.earlier == cursor.files.earlier
             && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
-            // A gap in this segment may have been repaired, which the file's metadata does not show.
+            // A gap in this segment may have been repaired; the metadata of the file does not show that.
             && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
             && (same || self.has_appended(stream, &cursor)?);
         let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
@@ -52,7 +52,7 @@ impl LogAccess<'_> {
             place = self.confirm_all(stream, &cursor)?;
         }
         let Some(place) = place else { return Ok(StreamState::Contradicted) };
-        // Only the confirmed part is relied on; marks and gaps behind the last entry are read again.
+        // Only the confirmed part is used; marks and gaps after the last entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
@@ -66,7 +66,7 @@ impl LogAccess<'_> {
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the frame that the cursor ended with, if it is still at the same place.
+    /// Returns the frame that the cursor ended with, if it is still at the same place and ends with the same entry.
     fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let item = self.reader(stream, cursor.frame)?.next_item()?;
         let Some(Item::Commit(commit)) = item else { return Ok(None) };
@@ -80,8 +80,8 @@ impl LogAccess<'_> {
         Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
     }
 
-    /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is missing, or if
-    /// the gaps before it differ from those of the cursor.
+    /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is
+    /// missing, or if the gaps before it differ from those of the cursor.
     fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps = Vec::new();

@@ -1,13 +1,14 @@
 //! Cursors: the progress of the projections in each stream, stored in the same transaction as the rows.
 //!
-//! A cursor is confirmed before it is relied on: the frame it ended with must still be in the log with the same last
-//! entry, and the metadata of the files before it must be unchanged. A cursor that the log does not confirm (a shorter
-//! stream, other entries, a new or repaired gap before it) leads to a rebuild.
+//! A cursor is used only after the log has confirmed it: the frame that the cursor ended with is still in the log with
+//! the same last entry, and either the metadata of earlier files is unchanged or the gaps before the frame are the
+//! same. A cursor that the log does not confirm (a shorter stream, other entries, a new or repaired gap) leads to a
+//! rebuild.
 //!
 //! The metadata of files distinguishes an append from other changes, but does not show a change that is followed by an
-//! append: damage before the cursor in the segment that is being appended to is found only by a full scan or a rebuild.
-//! And a power cut may remove unsynced entries that were already applied, and leave the metadata unchanged; therefore
-//! entries that were read during another boot are read once more.
+//! append: only a full scan or a rebuild finds damage to entries that are already applied in the segment that a writer
+//! appends to. A power cut may remove unsynced entries that are already applied, and leave the metadata unchanged;
+//! therefore entries that were read during another boot are read once more.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
@@ -20,21 +21,21 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The age in nanoseconds up to which a change time does not exclude a later change: file systems record times coarsely,
-/// and an append into preallocated space does not change the length.
+/// The age in nanoseconds above which a change time excludes a later change with the same time: file systems record
+/// times coarsely, and an append into preallocated space does not change the length.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
-/// A position in the log: the number of the last entry in each stream.
+/// A position in the log: the sequence number of the last entry in each stream.
 pub type LogPosition = BTreeMap<StreamId, Seq>;
 
 /// The progress of the projections in one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The last entry applied, and its checksum; `Seq(0)` before the first.
+    /// The last entry applied, and its checksum; `Seq(0)` before the first entry.
     pub last: (Seq, u32),
-    /// The time of that entry.
+    /// The time of the last entry applied, in nanoseconds since the epoch.
     pub time: u64,
-    /// The point at which the frame with that entry begins.
+    /// The point at which the frame of the last entry applied begins.
     pub frame: ResumePoint,
     /// The point at which reading resumes.
     pub resume: ResumePoint,
@@ -42,24 +43,26 @@ pub struct Cursor {
     pub files: Files,
     /// The gaps before the cursor.
     pub gaps: Vec<Gap>,
-    /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open gap), they
-    /// are read again next time even if their metadata is unchanged.
+    /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open
+    /// gap), the files are read again next time, even if their metadata is unchanged.
     pub is_complete: bool,
     /// The boot during which entries were last read, zeros on platforms without boot ids; `None` if a reboot cannot
-    /// have lost any of them.
+    /// have lost applied entries.
     pub boot: Option<[u8; 16]>,
 }
 
 /// The metadata of a stream's files, relative to the segment with the resume point.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// The modification time of the stream's directory, which changes with its names; 0 if unknown.
+    /// The modification time of the stream's directory, which changes when a name in the directory changes; 0 if
+    /// unknown.
     pub names: u64,
-    /// The digest of number, length and both change times of the segments before the one with the resume point.
+    /// The digest over first sequence number, length and both change times of the segments before the one with the
+    /// resume point.
     pub earlier: Digest,
     /// The segment with the resume point, if it existed.
     pub current: Option<CurrentFile>,
-    /// The number of segments after that one.
+    /// The number of segments after the segment with the resume point.
     pub later: u64,
 }
 
@@ -68,16 +71,17 @@ pub struct Files {
 pub struct CurrentFile {
     /// The length in bytes.
     pub len: u64,
-    /// The time of the last change of the content.
+    /// The time of the last change of the content, in nanoseconds since the epoch; 0 if unknown.
     pub modified: u64,
-    /// The time of the last change of content or attributes, which no program can set; 0 if unknown.
+    /// The time of the last change of content or attributes; 0 if unknown. Programs can set `modified`, but not this
+    /// time.
     pub changed: u64,
     /// The inode, which distinguishes an appended file from a replaced one; 0 on platforms without inodes.
     pub inode: u64,
 }
 
-/// The metadata of a stream's segments at one moment. Read before the segments, so that a change during the reading is
-/// visible afterwards.
+/// The metadata of a stream's segments at one moment. The metadata is read before the segments, so that it shows a
+/// change that happens while the segments are read.
 #[derive(Debug)]
 pub struct Listing {
     stream: StreamId,
@@ -97,7 +101,7 @@ impl Listing {
                 .map_err(|e| Error::io("read the metadata of", &path, e))
         };
         let at = storage.now();
-        // A recent change may be followed by another one with the same time.
+        // After a recent change, another one may follow with the same time.
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
         let segments = list_segments(storage, log, stream)?.into_iter().map(info).collect::<Result<_>>()?;
@@ -109,8 +113,8 @@ impl Listing {
         self.stream
     }
 
-    /// Returns whether an append at `end` in the current file is certain to change its metadata: its length, or a change
-    /// time.
+    /// Returns whether an append at `end` in the current file is certain to change the metadata of the file: the
+    /// length, or a change time.
     pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
         files
             .current
@@ -147,13 +151,14 @@ impl Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
     }
 
-    /// Returns whether the segments have the same metadata as `then`.
+    /// Returns whether the segments have the same metadata as in `then`.
     pub fn is_same(&self, then: &Files) -> bool {
         (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
-    /// Returns whether a stream consists of one segment with unchanged metadata, from two metadata reads and without listing
-    /// the directory; for streams that are no longer written. Files that changed after `since` count as changed.
+    /// Returns whether a stream still consists of one segment with the same metadata. Makes two metadata reads and does
+    /// not list the directory, for streams that are no longer written. A file that changed after `since` counts as
+    /// changed.
     pub fn is_single_and_unchanged(
         &self,
         storage: &dyn Storage,
@@ -172,7 +177,7 @@ impl Files {
     }
 }
 
-/// Returns the digest of no segments.
+/// Returns the value of [`Files::earlier`] if there is no earlier segment.
 fn none_earlier() -> Digest {
     Digest::of(b"")
 }
@@ -218,8 +223,8 @@ impl Cursor {
         }
     }
 
-    /// Returns whether entries were read from the log during another boot than the `current` one, so that a reboot may
-    /// have lost them.
+    /// Returns whether entries were read from the log during another boot than `current`. A reboot may have lost such
+    /// entries.
     pub fn is_of_another_boot(&self, current: [u8; 16]) -> bool {
         self.boot.is_some_and(|boot| boot != current)
     }

@@ -1,12 +1,12 @@
-//! Damage that reading a view has found.
+//! Damage that is found while a view is read.
 
 use crate::engine::error::Error;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// The first damage that reading a view has found. The projector rebuilds the tables because of it, whatever type of error
-/// the caller makes of it.
+/// The first damage that was found while a view was read. The projector then rebuilds the tables, even if the caller
+/// returns an error of another type.
 #[derive(Debug)]
 pub(super) struct Damage {
     path: PathBuf,
@@ -14,7 +14,7 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    /// Creates the record of a view of the generations in `path`, without damage.
+    /// Creates the state of a view of the generations in `path` before any damage is found.
     pub(super) fn none(path: PathBuf) -> Damage {
         Damage { path, reason: OnceLock::new() }
     }

@@ -1,4 +1,4 @@
-//! The definition of a projection: the tables it fills, and the rows that each entry adds to them.
+//! The definition of a projection: the tables that it fills, and the rows that each entry adds to them.
 
 use crate::engine::entry::{Entry, Event, Kind, Stamp};
 use crate::engine::error::Result;
@@ -19,8 +19,8 @@ pub struct Applied<'a, E> {
 
 /// Tables derived from entries.
 ///
-/// A projection is pure: the rows it adds follow from the entry alone, never from existing rows, from other entries, or
-/// from the outside.
+/// A projection is pure: the rows that it adds for an entry depend on this entry alone, never on existing rows, on
+/// other entries, or on anything outside the log.
 pub trait Projection<E: Event>: Send + Sync {
     /// Returns the name of the projection, unique among the projections of a projector.
     fn name(&self) -> &'static str;

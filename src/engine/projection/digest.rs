@@ -1,8 +1,8 @@
-//! The digest of all tables: equal entries give equal digests, in whichever order they were applied.
+//! The digest of all tables: equal entries give equal digests, in whichever order the entries were applied.
 //!
-//! BLAKE3 over, for each projection table by name: the name, then each logical row in key order. A row of a series
-//! table is a series: its key, and the digest of its points one by one. Cursors, the frame index and the borders of
-//! chunks are left out.
+//! The digest is BLAKE3 over name, number of rows and digest of each table, in the order of the names. The digest of a
+//! table covers its rows in key order. A row of a series table is a whole series: its key, and the digest over its
+//! points one by one. Cursors, the frame index and the borders of chunks do not influence the digest.
 
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;
@@ -12,7 +12,7 @@ use crate::engine::projection::table::{TableKind, TableSpec};
 use crate::engine::projection::view::View;
 use std::collections::BTreeMap;
 
-/// The digest of several tables, and the digest of each.
+/// The digest over several tables, and the digest of each table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TablesDigest {
     /// The digest of all tables.
@@ -118,8 +118,8 @@ impl OpenSeries {
 
 /// Computes the digest of each series.
 ///
-/// The rows of a series whose key begins with the key of another series are found between the chunks of that one, so all
-/// series whose keys the row begins with are open at the same time.
+/// If the key of a series begins with the key of another series, its rows may be between the chunks of the other
+/// series. Therefore all series whose keys are a prefix of the current row are open at the same time.
 fn series_digests(view: &View, table: TableSpec) -> Result<BTreeMap<Vec<u8>, SeriesDigest>> {
     let mut done = BTreeMap::new();
     let mut open: Vec<OpenSeries> = Vec::new();

@@ -1,8 +1,8 @@
 //! Generation files: immutable images of the projections' database, with a checksum per block. Bytes: FORMAT.md,
 //! "Projection files". docs/design/001-generation-files.md gives the reasons for not using redb's own file.
 //!
-//! Write order: temporary file, sync, rename, sync of the directory. So a generation under its final name is complete.
-//! Generations may be deleted at any time.
+//! A generation is written to a temporary file, which is synced and renamed; then the directory is synced. A generation
+//! under its final name is therefore complete. Generations may be deleted at any time.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::{Digest, hex, parse_hex, salted_crc32};
@@ -37,7 +37,7 @@ pub struct Generation {
     sums: Vec<u32>,
 }
 
-/// The name of a generation in a directory.
+/// A directory entry that has the name of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
     /// The number in the name; it increases from generation to generation.
@@ -80,16 +80,17 @@ impl Generation {
         let unusable =
             |reason: &str| Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.into() };
         let header =
-            block.get(..got).and_then(Header::decode).ok_or_else(|| unusable("its header is damaged"))?;
+            block.get(..got).and_then(Header::decode).ok_or_else(|| unusable("the header is damaged"))?;
         let blocks = header.image_len.div_ceil(BLOCK_LEN as u64);
         let table_at = (blocks + 1) * BLOCK_LEN as u64;
         if file.len().map_err(wrap)? != table_at + blocks * 4 {
-            return Err(unusable("its length does not match its header"));
+            return Err(unusable("the length of the file does not match the header"));
         }
-        let mut table = vec![0u8; usize::try_from(blocks * 4).map_err(|_| unusable("it is too large"))?];
+        let mut table =
+            vec![0u8; usize::try_from(blocks * 4).map_err(|_| unusable("the file is too large"))?];
         let got = read_full_at(file.as_ref(), table_at, &mut table).map_err(wrap)?;
         if got != table.len() || salted_crc32(header.salt, &[&table]) != header.table_checksum {
-            return Err(unusable("its table of checksums is damaged"));
+            return Err(unusable("the table of checksums is damaged"));
         }
         let sums =
             table.chunks_exact(4).filter_map(|c| c.first_chunk()).map(|c| u32::from_le_bytes(*c)).collect();
@@ -163,7 +164,7 @@ impl Generation {
         Ok(path)
     }
 
-    /// Reads one block and checks it.
+    /// Reads one block and verifies its checksum.
     pub fn block(&self, number: u64, out: &mut Block) -> io::Result<()> {
         let got = read_full_at(self.file.as_ref(), (number + 1) * BLOCK_LEN as u64, out)?;
         let sum = usize::try_from(number).ok().and_then(|n| self.sums.get(n));
@@ -179,7 +180,7 @@ impl Generation {
         self.number
     }
 
-    /// Returns the fingerprint of the projections that made the generation, and of their versions.
+    /// Returns the fingerprint of the projections that made the generation, which covers their versions.
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
     }

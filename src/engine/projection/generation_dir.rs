@@ -13,7 +13,7 @@ use std::path::Path;
 const BAD_SUFFIX: &str = ".bad";
 
 /// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older ones. Returns
-/// `None` if another process is publishing, or if there is no workspace to write to.
+/// `None` if another process is publishing, or if the parent of the directory of generations does not exist.
 pub(super) fn publish_generation(
     site: &Site,
     opened: &Opened,
@@ -40,7 +40,8 @@ pub(super) fn publish_generation(
     let image = opened.closed_image(spill).map_err(|e| site.unusable(e))?;
     let path = Generation::write(storage, dir, number, fingerprint, &image)?;
     for old in before {
-        // Processes that have it open keep it. Where an open file cannot be removed, a later publication removes it.
+        // Processes that have the old generation open can still read it. If an open file cannot be removed, a later
+        // publication removes it.
         let _ = storage.remove_file(&old.path);
     }
     if is_locked {
@@ -49,8 +50,8 @@ pub(super) fn publish_generation(
     Generation::open(storage, &path).map(Some)
 }
 
-/// Removes generations that were set aside, and temporary files of writers that ended early. The lock must be held, so that
-/// no file of a running writer is removed.
+/// Removes generations that were set aside, and temporary files of writers that ended early. The lock must be held, so
+/// that no file of a running writer is removed.
 fn remove_leftovers(site: &Site) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
         if entry.name.ends_with(BAD_SUFFIX) || entry.name.ends_with(".tmp") {
@@ -64,7 +65,7 @@ pub(super) fn set_aside(site: &Site) {
     for Found { path, .. } in list(site.storage.as_ref(), &site.dir).unwrap_or_default() {
         let mut name = path.clone().into_os_string();
         name.push(BAD_SUFFIX);
-        // In a read-only workspace the name stays, and each process rebuilds the tables for itself.
+        // In a read-only directory the name stays, and each process rebuilds the tables for itself.
         let _ = site.storage.rename(&path, Path::new(&name));
     }
 }

@@ -1,4 +1,4 @@
-//! Access of a catch-up to the log.
+//! The access of a catch-up to the log.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
@@ -20,7 +20,7 @@ pub(super) struct LogAccess<'a> {
 }
 
 impl LogAccess<'_> {
-    /// Opens a stream for reading from this point on.
+    /// Opens a reader of a stream that begins at the point `at`.
     pub(super) fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
         StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
     }
@@ -30,9 +30,9 @@ impl LogAccess<'_> {
 pub(super) struct CommitPlace {
     /// The point at which the frame begins.
     pub(super) frame: ResumePoint,
-    /// The point behind the frame.
+    /// The point after the frame.
     pub(super) end: ResumePoint,
-    /// The last entry and its checksum.
+    /// The sequence number of the last entry, and its checksum.
     pub(super) last: (Seq, u32),
     /// The time of the last entry.
     pub(super) time: u64,

@@ -1,19 +1,19 @@
-//! Tables derived from the log: made by applying entries, discarded and rebuilt at any time.
+//! Tables derived from the log. They are made by applying entries, and can be discarded and rebuilt at any time.
 //!
 //! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The [`Projector`] stores all
 //! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the rows,
-//! publishes immutable generation files, and rebuilds the tables when the log does not confirm a cursor. A [`View`] is one
-//! consistent read. *Same entries, same tables*: the table types in [`tables`] do not depend on the order in which entries
-//! are applied.
+//! publishes immutable generation files, and rebuilds the tables when the log does not confirm a cursor. A [`View`] is
+//! one consistent read. The same entries always give the same tables: the content of the table types in [`tables`] does
+//! not depend on the order in which entries are applied.
 //!
-//! Files, lowest first; each imports only files above it:
+//! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage              values
 //! chunk, register, cursor, moved, generation, overlay, site        rows, files, and images of files
 //! tables, definition, own_tables, opened                           writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
-//! generation_dir, projector                                        publishing, and the whole
+//! generation_dir, projector                                        publishing, and the projector
 //! ```
 
 pub mod block;

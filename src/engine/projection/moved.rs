@@ -1,4 +1,4 @@
-//! Search for entries that a merge moved to a derived stream.
+//! The lookup of entries that a merge moved to a derived stream.
 
 use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head, entry_checksum};
 use crate::engine::error::Result;
@@ -8,9 +8,9 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Returns whether the entry that had this number and checksum in `stream` is in a derived stream.
+/// Returns whether the entry that had this sequence number and checksum in `stream` is now in a derived stream.
 ///
-/// The checksum of an entry covers the id of its stream, so it is computed here with the old id.
+/// The checksum of an entry covers the id of its stream, so the checksum is computed with the old id.
 pub(super) fn is_in_derived_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,

@@ -8,17 +8,18 @@ use crate::engine::entry::{Gap, Kind, Position, Seq, StreamId};
 pub enum RebuildReason {
     /// There was no generation.
     Absent,
-    /// The caller requested it.
+    /// The caller requested the rebuild.
     Asked,
-    /// The generation was made by other projections, or by other versions of them.
+    /// The generation was made by other projections, or by other versions of the projections.
     Version,
     /// The generation or the database in it is damaged.
     Damaged(String),
     /// The generation, or the directory of generations, could not be read.
     Unreadable(String),
-    /// The log is not the one that the generation was made from, or entries before the cursor changed.
+    /// The generation was made from another log, or entries of this stream that it was made from have changed in the
+    /// log since.
     History(StreamId),
-    /// A merge divided a forked stream: entries that the generation was made from are now in a derived stream.
+    /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
 }
 
@@ -39,7 +40,7 @@ pub enum Note {
     Unfinished {
         /// The stream.
         stream: StreamId,
-        /// The last entry before those bytes.
+        /// The last entry before the incomplete frame.
         after: Seq,
     },
     /// A segment was written in a newer format, which this build cannot read.
@@ -49,26 +50,26 @@ pub enum Note {
         /// The format version of the segment.
         version: u16,
     },
-    /// A stream could not be read this time.
+    /// A stream could not be read during this catch-up.
     StreamUnreadable {
         /// The stream.
         stream: StreamId,
         /// The error of the file system.
         reason: String,
     },
-    /// The clock of a stream's writer was far ahead of this machine's, so its entries sort after newer entries of other
-    /// streams.
+    /// The clock of a stream's writer was far ahead of this machine's clock. The entries of the stream therefore sort
+    /// after newer entries of other streams.
     ClockAhead {
         /// The stream.
         stream: StreamId,
-        /// The time of its last entry.
+        /// The time of the stream's last entry, in nanoseconds since the epoch.
         time: u64,
     },
     /// Entries of a kind unknown to this build; they are not in the tables.
     UnknownKind {
         /// The kind.
         kind: Kind,
-        /// Their number.
+        /// The number of these entries.
         count: u64,
     },
     /// An entry whose payload could not be decoded; it is not in the tables.

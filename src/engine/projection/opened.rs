@@ -7,14 +7,14 @@ use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::table::RowResult;
 use std::sync::Arc;
 
-/// The cache of a database that is opened only to close it properly.
+/// The size in bytes of the cache of a database that is opened only to close it properly.
 const CLOSING_CACHE_BYTES: usize = 1 << 20;
 
-/// A database over a generation, or over nothing, and the state of its tables.
+/// A database over a generation or over an empty image, and the state of its tables.
 pub(super) struct Opened {
     pub(super) database: Arc<redb::Database>,
     overlay: Overlay,
-    /// The number of the generation that is open, or of the one that was replaced; 0 for none.
+    /// The number of the generation that is open, or of the generation that a rebuild replaces; 0 for none.
     pub(super) number: u64,
     /// The number of entries in the published generation; `None` if nothing is published.
     pub(super) published: Option<u64>,
@@ -50,10 +50,10 @@ impl Opened {
         })
     }
 
-    /// Returns the image of the database as a clean close would leave it, though views may be open.
+    /// Returns the image that a clean close of the database would leave. Views may be open meanwhile.
     pub(super) fn closed_image(&self, spill: Option<Spill>) -> RowResult<Overlay> {
         let mut transaction = self.database.begin_write()?;
-        // Without this, redb would read the whole image when it is opened.
+        // Without this setting, redb would read the whole image when it opens it.
         transaction.set_quick_repair(true);
         transaction.commit()?;
         let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);

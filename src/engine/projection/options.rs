@@ -17,13 +17,13 @@ pub struct ProjectorPaths {
 pub struct ProjectorOptions {
     /// The domain of the log. Reading a log with streams of another domain is an error.
     pub domain: Domain,
-    /// Permission to write new generations. `false` leaves the directory of generations unchanged.
+    /// True if new generations are written; false leaves the directory of generations unchanged.
     pub publish: bool,
     /// Memory in bytes that redb may use as a cache.
     pub cache_bytes: usize,
     /// Memory in bytes for changes that are not published yet; further changes go to a temporary file in `spill`.
     pub overlay_bytes_max: usize,
-    /// The directory of that temporary file; `None` keeps all changes in memory.
+    /// The directory of the temporary file for further changes; `None` keeps all changes in memory.
     pub spill: Option<PathBuf>,
 }
 
@@ -35,5 +35,5 @@ impl ProjectorOptions {
     }
 }
 
-/// A callback that long work calls repeatedly, with the bytes of the log that were read and with their total.
+/// A callback that a long operation calls repeatedly with the number of bytes of the log that were read, and the total.
 pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -1,10 +1,10 @@
-//! The storage of redb over an immutable base. Blocks of the base are read and checked; changed blocks are kept in memory,
-//! and above a limit in a temporary file.
+//! The storage of redb over an immutable base. Blocks of the base are read and checked; changed blocks are kept in
+//! memory, or above a limit in a temporary file.
 //!
-//! An overlay never writes to its base. Several processes have the same generation open, each under its own overlay;
-//! dropping the overlay discards the changes. Invariants:
+//! An overlay never writes to its base. Several processes can have the same generation open, each under its own
+//! overlay; dropping the overlay discards the changes. Invariants:
 //! 1. A block that is read from the temporary file is the block that was written: its checksum is kept in memory.
-//! 2. Where no temporary file can be made, blocks stay in memory.
+//! 2. If no temporary file can be created or written, changed blocks stay in memory.
 
 use crate::engine::checksum::salted_crc32;
 use crate::engine::projection::block::{BLOCK_LEN, Block, BlockSource};
@@ -22,7 +22,7 @@ pub struct Spill {
     pub storage: Arc<dyn Storage>,
     /// The directory of the temporary file.
     pub dir: PathBuf,
-    /// The greatest number of bytes of blocks in memory.
+    /// The maximum number of bytes of changed blocks in memory.
     pub bytes_max: usize,
 }
 
@@ -43,7 +43,7 @@ struct Inner {
 #[derive(Debug)]
 struct Pages {
     len: u64,
-    /// The number of base blocks that are still visible. Blocks behind them read as zeros, because the image was once
+    /// The number of base blocks that are still visible. Later blocks read as zeros, because the image was once
     /// truncated to this length.
     base_blocks: u64,
     changed: HashMap<u64, Page>,
@@ -57,7 +57,7 @@ struct Pages {
 #[derive(Debug)]
 enum Page {
     Memory(Box<Block>),
-    /// A block in the temporary file, at its offset, with this checksum.
+    /// A block in the temporary file, at the same offset as in the image, with this checksum.
     Spilled(u32),
 }
 
@@ -91,7 +91,8 @@ impl Overlay {
         Ok(())
     }
 
-    /// Returns a block in memory, to be changed; with its content, or zeros if all of it will be overwritten.
+    /// Returns a block in memory that is about to be changed. It has its current content, or zeros if `is_overwritten`
+    /// is true.
     fn resident<'a>(
         &self,
         pages: &'a mut Pages,
@@ -131,7 +132,8 @@ impl Pages {
                 spill.storage.create_dir_all(&spill.dir)?;
                 let path = temporary_path(spill.storage.as_ref(), &spill.dir, "overlay")?;
                 let file = spill.storage.open(&path, OpenMode::CreateNew)?;
-                // No other process needs its name. Where an open file cannot be removed, a later publication removes it.
+                // No other process needs the name of the file. If an open file cannot be removed, a later publication
+                // removes it.
                 let _ = spill.storage.remove_file(&path);
                 Arc::clone(self.file.insert(file))
             }
@@ -175,7 +177,7 @@ struct Part {
     number: u64,
     /// The first byte in the block.
     start: usize,
-    /// The bytes in the buffer of the read or write.
+    /// The range of the bytes in the buffer of the read or write.
     range: Range<usize>,
 }
 

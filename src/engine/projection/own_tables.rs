@@ -12,16 +12,16 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Cursors: stream -> [`Cursor`].
 const CURSORS: &str = "_cursors";
-/// The frame index, which makes reading single entries faster: stream, first number -> segment, offset.
+/// The frame index, which makes reading single entries faster: stream, first sequence number -> segment, offset.
 const FRAMES: &str = "_frames";
 /// Entries of unknown kinds: kind -> count.
 const UNKNOWN: &str = "_unknown";
-/// Entries whose payload could not be decoded: stream, number -> kind.
+/// Entries whose payload could not be decoded: stream, sequence number -> kind.
 const UNREADABLE: &str = "_unreadable";
 /// The number of entries applied so far, under the empty key.
 const APPLIED: &str = "_applied";
 
-/// The least distance in bytes between two frames of one segment in the frame index.
+/// The minimum distance in bytes between two frames of one segment in the frame index.
 const FRAME_INDEX_STEP: u64 = 32 << 10;
 
 type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -29,7 +29,7 @@ type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 /// The position of a frame in the log.
 pub(super) struct FramePlace {
     pub(super) stream: StreamId,
-    /// The number of the first entry in the frame.
+    /// The sequence number of the first entry in the frame.
     pub(super) first: Seq,
     pub(super) segment: Seq,
     pub(super) offset: u64,
@@ -44,7 +44,7 @@ fn open(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable
     }
 }
 
-/// Reads a count; an absent or malformed one is 0.
+/// Reads a count; an absent or malformed row counts as 0.
 fn count(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> u64 {
     row.and_then(|row| row.value().first_chunk::<8>().map(|b| u64::from_le_bytes(*b))).unwrap_or(0)
 }
@@ -73,8 +73,8 @@ pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
     Ok(count(ReadableTable::get(&table, &b""[..])?))
 }
 
-/// Returns the last indexed frame that begins at or before `position`, or the beginning of the stream; `None` if no entry
-/// was ever applied.
+/// Returns the last indexed frame that begins at or before `position`, or the beginning of the stream; `None` if no
+/// entry was ever applied.
 pub(super) fn frame_before(
     transaction: &ReadTransaction,
     position: Position,
@@ -160,7 +160,8 @@ impl OwnRows {
     }
 }
 
-/// Writes every frame that is far enough behind the previous one.
+/// Writes the first of the frames in each segment, and each frame at least [`FRAME_INDEX_STEP`] after the last one
+/// written.
 fn write_frames(transaction: &WriteTransaction, frames: Vec<FramePlace>) -> RowResult<()> {
     let mut table = transaction.open_table(Definition::new(FRAMES))?;
     let mut last: Option<FramePlace> = None;

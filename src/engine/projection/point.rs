@@ -16,7 +16,7 @@ pub struct PointOrder {
 pub(super) const ORDER_LEN: usize = 8 + STAMP_LEN;
 
 impl PointOrder {
-    /// Returns bytes that sort as the orders do.
+    /// Encodes the order. The bytes of two orders compare like the orders.
     pub(super) fn to_bytes(self) -> [u8; ORDER_LEN] {
         let mut out = [0u8; ORDER_LEN];
         if let Some((time, stamp)) = out.split_first_chunk_mut::<8>() {
@@ -37,7 +37,7 @@ impl PointOrder {
 pub struct Point {
     /// The sort key of the point.
     pub order: PointOrder,
-    /// The number by which minimum and maximum are chosen, if the point has one.
+    /// The number by which the minimum and maximum of a register are chosen, if the point has one.
     pub measure: Option<f64>,
     /// The content of the point, in a form that the embedder chooses.
     pub value: Vec<u8>,

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! 1. Rows and cursors of a step change in one redb transaction.
-//! 2. A cursor is relied on only after the log confirmed it; otherwise all tables are rebuilt.
-//! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a process
-//!    that acquires the lock at once.
-//! 4. After a damaged or unreadable generation, an error of redb or a panic in redb, the generation is set aside and the
+//! 2. A cursor is used only after the log has confirmed it; otherwise all tables are rebuilt.
+//! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
+//!    process that acquires the lock at once.
+//! 4. If a generation is damaged or unreadable, or redb returns an error or panics, the generation is set aside and the
 //!    tables are rebuilt, once; a note of the view names the reason.
 
 use crate::engine::checksum::Digest;
@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The version of the engine's own tables and of the rows of the table types. Tables of another version are rebuilt.
 const LAYOUT_VERSION: u32 = 5;
 
-/// The projector of one log, which maintains its projections.
+/// The projector of one log, which maintains the tables of the projections.
 pub struct Projector<E: Event> {
     site: Arc<Site>,
     options: ProjectorOptions,
@@ -59,7 +59,7 @@ impl<E: Event> fmt::Debug for Projector<E> {
     }
 }
 
-/// An attempt to answer a question that did not succeed.
+/// A failed attempt to answer a question.
 enum Failure<F> {
     /// The tables are damaged: the reason, and the error that the question returned.
     Damaged(String, F),
@@ -85,7 +85,7 @@ impl<F: From<Error>> From<Error> for Failure<F> {
 }
 
 impl<E: Event> Projector<E> {
-    /// Creates a projector of these directories. Opens nothing yet.
+    /// Creates a projector. Nothing is opened until the first read.
     pub fn new(
         storage: Arc<dyn Storage>,
         paths: ProjectorPaths,
@@ -116,8 +116,8 @@ impl<E: Event> Projector<E> {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
-    /// must not have side effects. The error type is the caller's own.
+    /// If the question fails because the tables are damaged, the tables are rebuilt and the question is called again.
+    /// The question must therefore have no side effects. `F` is the error type of the caller.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
@@ -136,7 +136,7 @@ impl<E: Event> Projector<E> {
         self.read(|view| Ok(view.notes().to_vec()))
     }
 
-    /// Discards the tables and makes them again from the log.
+    /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());
         let notes = self.attempt(&question, Some(RebuildReason::Asked), progress);
@@ -153,7 +153,8 @@ impl<E: Event> Projector<E> {
         self.read(|view| digest(view, self.tables()))
     }
 
-    /// Returns the digest of all tables, after catching up, and the position in the log up to which they were made.
+    /// Returns the digest of all tables, after catching up, and the position in the log up to which the tables were
+    /// made.
     pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
         self.read(|view| Ok((digest(view, self.tables())?, view.log_position()?)))
     }
@@ -163,8 +164,8 @@ impl<E: Event> Projector<E> {
         self.digest_until(None, progress)
     }
 
-    /// Returns the digest that a rebuild from the log up to this position would give, without the entries that were
-    /// appended since. Changes nothing on disk.
+    /// Returns the digest that a rebuild from the log up to `position` would give, without the entries that were
+    /// appended later. Changes nothing on disk.
     pub fn digest_from_scratch_until(
         &self,
         position: LogPosition,
@@ -277,13 +278,13 @@ impl<E: Event> Projector<E> {
             return self.create(RebuildReason::Absent, 0);
         };
         if !is_file {
-            // Not opened, because opening a pipe may block forever.
+            // The file is not opened, because opening a pipe may block forever.
             self.set_aside();
             return self.create(unreadable(path, &"it is not a regular file"), *number);
         }
         let base = match Generation::open(storage.as_ref(), path) {
             Ok(base) => base,
-            // Another process replaced it after the directory was listed.
+            // Another process replaced the generation after the directory was listed.
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return self.create(RebuildReason::Absent, *number);
             }
@@ -322,8 +323,8 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation where that saves enough work, and continues with a database over it. Views of the old
-    /// generation keep it open.
+    /// Publishes a new generation if that saves enough work, and returns a database over the new generation. Views of
+    /// the old generation keep it open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         let is_worth_it = match opened.published {
             None => opened.applied > 0,
@@ -349,7 +350,7 @@ impl<E: Event> Projector<E> {
                 notes.push(Note::NotPublished { reason });
             }
             Ok(None) => {}
-            // In a read-only workspace this is expected, unless the rebuild was requested.
+            // In a read-only directory this error is expected, unless the rebuild was requested.
             Err(e) if !is_requested && e.code() == "storage_read_only" => {}
             Err(e) => {
                 let source = std::error::Error::source(&e).map(|s| format!(": {s}")).unwrap_or_default();
@@ -370,7 +371,7 @@ impl<E: Event> Projector<E> {
 fn fingerprint<E: Event>(domain: Domain, projections: &[Box<dyn Projection<E>>]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&LAYOUT_VERSION.to_le_bytes());
-    // A cursor of another domain must not replace the check of the streams.
+    // Tables of another domain must not be used: the domain of streams that have not changed is not checked again.
     hasher.update(format!("{domain}\0").as_bytes());
     hasher.update(format!("{:?}", E::KINDS).as_bytes());
     for projection in projections {
@@ -382,7 +383,7 @@ fn fingerprint<E: Event>(domain: Domain, projections: &[Box<dyn Projection<E>>])
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// Returns the name of a projection that cannot be registered beside the others, and the rule that it breaks.
+/// Returns the name of the first projection that cannot be registered with the others, and the rule that it breaks.
 fn misuse<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static str, String)> {
     let (mut names, mut tables) = (HashSet::new(), HashSet::new());
     for projection in projections {

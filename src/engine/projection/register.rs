@@ -13,9 +13,11 @@ pub struct Register {
     pub first: Point,
     /// The last point in series order.
     pub last: Point,
-    /// The point with the smallest measure (the earliest of equals), if any has one.
+    /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
+    /// if no point has a measure.
     pub min: Option<Point>,
-    /// The point with the greatest measure (the earliest of equals), if any has one.
+    /// The point with the greatest measure, or the earliest of several such points. A NaN counts as no measure; `None`
+    /// if no point has a measure.
     pub max: Option<Point>,
 }
 
@@ -26,7 +28,7 @@ impl Register {
         Register { count: 1, first: point.clone(), last: point.clone(), min: extreme.clone(), max: extreme }
     }
 
-    /// Adds a point: the same as merging the register of that point, with fewer copies.
+    /// Adds a point. The result is the same as after merging a register of this point, with fewer copies of memory.
     pub(super) fn add(&mut self, point: &Point) {
         self.count = self.count.saturating_add(1);
         if point.order < self.first.order {
@@ -92,7 +94,7 @@ impl Register {
     }
 }
 
-/// Returns the better of two extremes; of equals, the earlier point.
+/// Returns the better of two extremes, or the earlier point if both are equal.
 fn pick(a: Option<Point>, b: Option<Point>, better: impl Fn(f64, f64) -> bool) -> Option<Point> {
     let (Some(a), Some(b)) = (a.clone(), b.clone()) else { return a.or(b) };
     let (x, y) = (a.measure.unwrap_or_default(), b.measure.unwrap_or_default());

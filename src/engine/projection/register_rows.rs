@@ -1,4 +1,4 @@
-//! Reading a registers table.
+//! Iterators over a registers table.
 
 use crate::engine::error::Result;
 use crate::engine::projection::register::Register;

@@ -1,4 +1,4 @@
-//! Rows of a table in the order of their keys.
+//! The rows of a table in the order of their keys.
 
 use crate::engine::error::Result;
 use crate::engine::projection::damage::Damage;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 type Guard = redb::OwnedAccessGuard<&'static [u8]>;
 pub(super) type Range = redb::OwnedRange<&'static [u8], &'static [u8]>;
 
-/// A row of a table. Key and value are borrowed from the page they were read from.
+/// A row of a table. Key and value are borrowed from the page from which they were read.
 pub struct Row<'v> {
     key: Guard,
     value: Guard,
@@ -52,7 +52,7 @@ impl<'v> Rows<'v> {
         Rows { range, damage, read }
     }
 
-    /// Ends the iterator because of a malformed row, and returns the error for it.
+    /// Ends the iterator because of a malformed or unreadable row, and returns the error.
     pub(super) fn fail(&mut self, reason: impl Display) -> crate::engine::error::Error {
         self.range = None;
         self.damage.record(reason)

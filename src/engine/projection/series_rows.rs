@@ -1,4 +1,4 @@
-//! Reading series tables: chunks, and the points of one series.
+//! Iterators over a series table: chunks, and the points of one series.
 
 use crate::engine::error::Result;
 use crate::engine::projection::chunk::{is_series_row, series_key};
@@ -89,7 +89,7 @@ impl Iterator for Series<'_> {
 
     fn next(&mut self) -> Option<Result<Point>> {
         loop {
-            // Chunks of a series do not overlap, so their points are in order as well.
+            // The chunks of a series do not overlap, so the points of successive chunks are in order.
             if let Some(point) = self.chunk.next() {
                 return Some(Ok(point));
             }

@@ -1,4 +1,4 @@
-//! The place of a projector: storage, directories and tables, shared by the projector and its views.
+//! The storage, directories and tables that a projector shares with its views.
 
 use crate::engine::domain::Domain;
 use crate::engine::error::Error;
@@ -8,7 +8,8 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The place of a projector.
+/// The parts that a projector works with: storage, domain, the directories of the log and of the generations, and the
+/// tables.
 #[derive(Debug)]
 pub(super) struct Site {
     /// The storage of both directories.

@@ -1,4 +1,4 @@
-//! A step of a catch-up: entries of bounded size that are applied in one transaction.
+//! A step of a catch-up: a limited number of entries that are applied in one transaction.
 
 use crate::engine::entry::{Entry, Event, Seq, StreamId};
 use crate::engine::error::Result;
@@ -10,9 +10,9 @@ use crate::engine::projection::own_tables::{FramePlace, OwnRows};
 use crate::engine::projection::site::Site;
 use crate::engine::projection::tables::Tables;
 
-/// The greatest number of entries in a step, exceeded by at most one commit.
+/// The maximum number of entries in a step, exceeded by at most one commit.
 const STEP_ENTRIES: usize = 50_000;
-/// The greatest number of payload bytes in a step, exceeded by at most one commit.
+/// The maximum number of payload bytes in a step, exceeded by at most one commit.
 const STEP_BYTES: usize = 32 << 20;
 
 /// Entries that were read and are not applied yet.
@@ -38,7 +38,7 @@ impl Step {
         self.rows.cursors.insert(stream, cursor);
     }
 
-    /// Returns whether the step has reached its greatest size.
+    /// Returns whether the step has reached its maximum size.
     pub(super) fn is_full(&self) -> bool {
         self.entries.len() >= STEP_ENTRIES || self.bytes >= STEP_BYTES
     }

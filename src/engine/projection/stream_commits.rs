@@ -8,7 +8,7 @@ use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::Note;
 
-/// An iterator over the commits of a stream that follow its cursor, in order. Moves the cursor, and ends after the first
+/// An iterator over the commits of a stream after the cursor, in order. It moves the cursor, and ends after the first
 /// error.
 pub(super) struct StreamCommits<'a> {
     log: LogAccess<'a>,
@@ -25,14 +25,14 @@ pub(super) struct StreamCommits<'a> {
 }
 
 impl<'a> StreamCommits<'a> {
-    /// Creates an iterator over the commits that follow `cursor`. `listing`: the files as they were before reading.
+    /// Creates an iterator over the commits after `cursor`. `listing` is the state of the files before reading.
     pub(super) fn new(
         log: LogAccess<'a>,
         listing: &'a Listing,
         mut cursor: Cursor,
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
-        // Set again when the end is reached, so that a stream with an error is read again.
+        // The flag is set only when the end is reached, so a stream with an error is read again.
         cursor.is_complete = false;
         StreamCommits {
             log,
@@ -52,12 +52,12 @@ impl<'a> StreamCommits<'a> {
         &self.cursor
     }
 
-    /// Returns whether the stream contains an entry that the cursor counts as applied.
+    /// Returns whether a commit after the cursor contains an entry that the cursor counts as applied.
     pub(super) fn is_contradicted(&self) -> bool {
         self.is_contradicted
     }
 
-    /// Returns the cursor after the last commit, and the notes about the stream without those about the cursor's gaps.
+    /// Returns the cursor after the last commit, and the notes about the stream except for the gaps in the cursor.
     pub(super) fn into_parts(self) -> (Cursor, Vec<Note>) {
         (self.cursor, self.notes)
     }
@@ -118,12 +118,13 @@ impl<'a> StreamCommits<'a> {
         {
             self.notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
         }
-        // An incomplete end is read again every time, until it is repaired or explained.
+        // An incomplete end is read again every time, until it is repaired or later bytes show which entries are
+        // missing.
         let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
         cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
         if reader.tail() == Tail::Closed && !reader.is_sealed() {
-            // A close mark is written after all entries before it are durable, so a reboot cannot lose them. A seal is
-            // not.
+            // A close mark is written only after all entries before it are durable, so a reboot cannot lose them. A
+            // seal may be written earlier.
             cursor.boot = None;
         }
     }

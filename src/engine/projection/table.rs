@@ -33,11 +33,11 @@ impl TableSpec {
     }
 }
 
-/// Describes the declaration of a table of this name, for an error message.
+/// Returns a description of the declared table with the name of `table`, for an error message.
 pub(super) fn declaration(table: TableSpec, declared: &[TableSpec]) -> String {
     match declared.iter().find(|other| other.name == table.name) {
-        Some(other) => format!("it is declared as {:?}", other.kind),
-        None => "no such table is declared".to_owned(),
+        Some(other) => format!("the table is declared as {:?}", other.kind),
+        None => "no table of this name is declared".to_owned(),
     }
 }
 
@@ -55,8 +55,8 @@ pub(super) type RowResult<T> = Result<T, RowError>;
 
 /// Returns the prefix of the rows of one key: the key and a zero byte.
 ///
-/// Rows of a longer key seldom begin with it, so reading the rows of a key does not read those of every key that begins
-/// with the same bytes.
+/// The rows of a longer key rarely begin with this prefix. Reading the rows of one key therefore does not read the rows
+/// of all keys that begin with the same bytes.
 pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }

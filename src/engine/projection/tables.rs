@@ -25,13 +25,13 @@ use std::path::Path;
 pub struct Tables<'a> {
     transaction: &'a WriteTransaction,
     path: &'a Path,
-    /// The name of the projection that writes at present, and the tables it declares.
+    /// The name of the projection that writes at present, and the tables that it declares.
     writer: (&'static str, &'static [TableSpec]),
-    /// The error for the first write to a table that the projection does not declare with that type.
+    /// The first misuse: a write to a table that the projection does not declare, or declares with another type.
     misuse: Option<Error>,
     versions: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
     sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
-    // By table, then by key, so that a key is copied only when it is new.
+    // Maps by table, then by key: with a pair of both as the key, each lookup would copy the key.
     points: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<Point>>>,
     registers: BTreeMap<&'static str, BTreeMap<Vec<u8>, Register>>,
 }
@@ -56,12 +56,12 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Sets the projection that writes from now on, and the tables it declares.
+    /// Sets the projection that writes from now on, and the tables that it declares.
     pub(super) fn set_writer(&mut self, projection: &'static str, tables: &'static [TableSpec]) {
         self.writer = (projection, tables);
     }
 
-    /// Returns whether the current projection declares this table with this type; if not, `flush` fails.
+    /// Returns whether the current projection declares the table with the type `kind`. If it does not, `flush` fails.
     fn may_write(&mut self, table: TableSpec, kind: TableKind) -> bool {
         let (projection, tables) = self.writer;
         let declared = table.kind == kind && tables.contains(&table);
@@ -171,8 +171,8 @@ impl<'a> Tables<'a> {
         Ok(())
     }
 
-    /// Returns the handle of a table, opening it if necessary. Closes the previous handle first, because redb refuses to
-    /// open a table twice.
+    /// Returns the handle of a table, opening it if necessary. Closes the previous handle first, because redb refuses
+    /// to open a table twice.
     fn switch<'h>(
         &self,
         handle: &'h mut Option<(&'static str, Handle<'a>)>,

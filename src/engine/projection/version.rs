@@ -9,7 +9,7 @@ use std::collections::HashSet;
 pub struct Version {
     /// Time and identity of the entry that set the value.
     pub stamp: Stamp,
-    /// The stamps of the versions that this one replaces.
+    /// The stamps of the versions that this version replaces.
     pub replaces: Vec<Stamp>,
     /// The value.
     pub value: Vec<u8>,
@@ -29,7 +29,7 @@ impl Version {
     pub(super) fn decode(stamp: Stamp, row: &[u8]) -> Option<Version> {
         let mut reader = Reader::new(row);
         let count = reader.length()?;
-        // Checked before memory is reserved for them.
+        // The count is checked before memory is reserved for the stamps.
         if count.checked_mul(STAMP_LEN)? > reader.remaining() {
             return None;
         }
@@ -46,7 +46,7 @@ impl Version {
 pub struct Current {
     /// The current version with the highest stamp.
     pub version: Version,
-    /// The other current versions, in conflict with the first, by stamp.
+    /// The other current versions, which conflict with `version`, in ascending order of their stamps.
     pub rivals: Vec<Version>,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn version_row(fenced: &[u8], stamp: Stamp) -> Vec<u8> {
     [fenced, &stamp.to_bytes()[..]].concat()
 }
 
-/// Returns whether a row belongs to this fenced key itself, not to a longer key.
+/// Returns whether a row belongs to the fenced key itself, not to a longer key.
 pub(super) fn is_version_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + STAMP_LEN && row.starts_with(fenced)
 }

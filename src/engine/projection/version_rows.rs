@@ -1,4 +1,4 @@
-//! Reading a versions table: keys with all their versions.
+//! Iterators over a versions table: keys with all their versions.
 
 use crate::engine::error::Result;
 use crate::engine::projection::rows::{Row, Rows};
@@ -19,16 +19,16 @@ pub struct KeyVersions {
 
 /// An iterator over the keys of a versions table with all their versions. It ends after the first error.
 ///
-/// Only keys that begin with the same key are held at a time. The rows of a key are contiguous, except that a longer key
-/// which continues with the zero byte of the fence sorts between two of its stamps. So the rows of a key and of such longer
-/// keys are collected until a row of another key follows.
+/// The rows of a key are contiguous, with one exception: rows of a longer key that continues with a zero byte, as a
+/// fenced key does, may be between them. The rows of a key and of such longer keys are therefore collected until a row
+/// of another key follows. Only these keys are in memory.
 #[derive(Debug)]
 #[must_use]
 pub struct VersionsByKey<'v> {
     rows: Rows<'v>,
     /// The keys that are being collected.
     family: BTreeMap<Vec<u8>, Vec<Version>>,
-    /// The shortest key of the family, fenced.
+    /// The shortest key of `family`, fenced.
     shortest: Option<Vec<u8>>,
     /// The keys that are complete.
     complete: btree_map::IntoIter<Vec<u8>, Vec<Version>>,

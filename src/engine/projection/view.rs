@@ -1,4 +1,4 @@
-//! A consistent read of all tables, and of the entries they were made from.
+//! A consistent read of all tables, and of the entries that the tables were made from.
 
 use crate::engine::entry::{Entry, Position, Seq};
 use crate::engine::error::{Error, Result};
@@ -25,11 +25,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of the tables, with notes about its completeness.
 ///
-/// Reading returns iterators that hold a bounded part of a table. An error is an item of the iterator, and its last one.
+/// The tables are read through iterators, which hold a bounded part of a table. After an error, an iterator ends.
 #[derive(Debug)]
 pub struct View {
     transaction: ReadTransaction,
-    // Declared after the transaction, so that it is dropped after it.
+    // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
     site: Arc<Site>,
     latest: u64,
@@ -65,8 +65,9 @@ impl View {
         })
     }
 
-    /// Returns the latest time of an entry in any stream whose clock is not far ahead of this machine's, or 0 if there is no
-    /// entry. Pass it to [`crate::engine::log::Log::observe`], so that entries appended afterwards have a later time.
+    /// Returns the latest time of an entry, or 0 if there is no entry. Streams whose last time is far ahead of this
+    /// machine's clock are ignored. Pass the result to [`crate::engine::log::Log::observe`], so that entries appended
+    /// afterwards have a later time.
     pub fn latest(&self) -> u64 {
         self.latest
     }
@@ -76,8 +77,8 @@ impl View {
         &self.notes
     }
 
-    /// Records that the tables are damaged, and returns the error for it. For callers that find a row malformed: after
-    /// the question has failed, the projector rebuilds the tables and calls the question again.
+    /// Records that the tables are damaged, and returns an error. A question that finds a malformed row calls this
+    /// function and fails; the projector then rebuilds the tables and calls the question again.
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
         self.damage.record(reason)
@@ -88,12 +89,12 @@ impl View {
         self.rows_read.load(Ordering::Relaxed)
     }
 
-    /// Returns the first damage that was found in reading this view.
+    /// Returns the first damage that was found while this view was read.
     pub(super) fn damage(&self) -> Option<&str> {
         self.damage.reason()
     }
 
-    /// Returns an error for a table that no projection declares with this type.
+    /// Returns an error if no projection declares the table with the type `kind`.
     fn check(&self, table: TableSpec, kind: TableKind) -> Result<()> {
         if table.kind != kind && self.site.tables.contains(&table) {
             let reason = format!("it holds {:?} rows, and {kind:?} rows were requested", table.kind);
@@ -143,7 +144,8 @@ impl View {
         self.rows_of_kind(table, TableKind::Set, prefix)
     }
 
-    /// Returns the keys of a versions table that begin with `prefix`, each with all its versions, in the order of their rows.
+    /// Returns the keys of a versions table that begin with `prefix`, each with all its versions, in the order of the
+    /// rows.
     pub fn versions(&self, table: TableSpec, prefix: &[u8]) -> Result<VersionsByKey<'_>> {
         Ok(VersionsByKey::new(self.rows_of_kind(table, TableKind::Versions, prefix)?))
     }
@@ -187,7 +189,7 @@ impl View {
         Ok(Series::new(self.rows_of_kind(table, TableKind::Series, &fenced)?, fenced))
     }
 
-    /// Returns the chunks of the series whose keys begin with `prefix`, in the order of their rows.
+    /// Returns the chunks of all series whose keys begin with `prefix`, in the order of the rows.
     pub fn chunks(&self, table: TableSpec, prefix: &[u8]) -> Result<Chunks<'_>> {
         Ok(Chunks::new(self.rows_of_kind(table, TableKind::Series, prefix)?))
     }
@@ -197,7 +199,8 @@ impl View {
         Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, prefix)?))
     }
 
-    /// Returns whether the view includes the entry at this position, or would if the entry were not missing.
+    /// Returns whether the view was made from the log up to `position` or beyond. The entry at `position` may be
+    /// missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
     }
@@ -217,7 +220,7 @@ impl View {
     ///
     /// Entries of one frame are read together.
     pub fn entries(&self, positions: &[Position]) -> Result<Vec<Option<Entry>>> {
-        /// The greatest distance between two entries that are read with the same reader.
+        /// The maximum distance, in sequence numbers, between two entries that are read with the same reader.
         const NEAR: u64 = 4096;
         let mut sorted: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
         sorted.sort();

@@ -18,7 +18,7 @@ pub enum OpenMode {
     Create,
 }
 
-/// The physical identity of a file or directory, by which an original differs from its copy.
+/// The physical identity of a file or directory. A copy has another identity than the original.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The device (file system) number.
@@ -41,8 +41,8 @@ pub struct FileInfo {
     pub is_file: bool,
     /// Nanoseconds since the epoch of the last change of the content; 0 if unknown.
     pub modified: u64,
-    /// Nanoseconds since the epoch of the last change of content or attributes, which no program can set; 0 if
-    /// unknown.
+    /// Nanoseconds since the epoch of the last change of content or attributes; 0 if unknown. Programs can set
+    /// `modified`, but not this time.
     pub changed: u64,
     /// The physical identity, on platforms that have one.
     pub place: Option<Place>,
@@ -64,7 +64,7 @@ pub struct DirEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the path is {kind}, not a regular file")]
 pub struct NotARegularFile {
-    /// The kind of object found, with its article.
+    /// The kind of object that was found, as message text: `a directory`, `a named pipe`.
     pub kind: &'static str,
 }
 
@@ -99,9 +99,9 @@ pub trait File: Debug + Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Returns the first offset at or after `offset` that may contain anything other than zeros, or `None` if there
-    /// is none. Everything before it is a hole: it was never written. If the file system cannot report holes, returns
-    /// `offset` itself.
+    /// Returns the first offset at or after `offset` that may contain anything other than zeros, or `None` if there is
+    /// none. The bytes from `offset` to the returned offset are a hole: they were never written. If the file system
+    /// cannot report holes, `offset` itself is returned.
     fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
         Ok((offset < self.len()?).then_some(offset))
     }
@@ -114,25 +114,27 @@ pub trait File: Debug + Send + Sync {
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
     /// Acquires the exclusive advisory lock if it is free. The lock is held until the file is dropped or the process
-    /// dies. `Ok(false)` means that another process or file holds it; an error means that locks are not supported.
+    /// dies. `Ok(false)` means that another process or another open file holds the lock; an error means that locks are
+    /// not supported.
     fn try_lock(&self) -> io::Result<bool>;
     /// Returns true if the exclusive lock is held. The test acquires a shared lock until the file is dropped, so
     /// concurrent tests do not detect each other.
     fn is_locked(&self) -> io::Result<bool>;
     /// Maps the file for reading. Returns `None` where mapping is unsafe or not supported; the caller then reads the
-    /// file. Only for files that are never truncated any more: segments that are followed by another segment.
+    /// file. The caller must not map a file that may still be truncated: only segments that are followed by another
+    /// segment are mapped.
     fn map(&self) -> Option<Arc<dyn Mapping>>;
 }
 
 /// The file system, clock, entropy and process of the engine.
 pub trait Storage: Debug + Send + Sync + 'static {
-    /// Opens a regular file without blocking. Anything else is rejected with [`NotARegularFile`].
+    /// Opens a regular file without blocking. Any other object is rejected with [`NotARegularFile`].
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
     /// Creates a directory and its missing parents; each new directory is durable in its parent.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
     /// Makes the entries of a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Renames a file and replaces an existing one at `to`.
+    /// Renames a file. An existing file at `to` is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove_file(&self, path: &Path) -> io::Result<()>;

@@ -2,7 +2,7 @@
 //! uses goes through [`Storage`].
 //!
 //! There are two implementations: [`os`] for the real system, and `sim` (feature `testing`) for files in memory.
-//! Tests replace nothing above this interface. The traits provide primitive operations; the free functions
+//! Tests substitute this interface only. The traits provide primitive operations; the free functions
 //! ([`publish`], [`temporary_path`], ...) and [`replace`] combine them into durable sequences: write a temporary file,
 //! sync it, rename it, sync the directory.
 

@@ -18,7 +18,7 @@ pub fn read_full_at(file: &dyn File, offset: u64, out: &mut [u8]) -> io::Result<
     Ok(done)
 }
 
-/// Writes all of `data` at `offset`. After an error, an unknown part of it is written.
+/// Writes all of `data` at `offset`. After an error, an unknown part of `data` is written.
 pub fn write_all_at(file: &dyn File, offset: u64, data: &[u8]) -> io::Result<()> {
     let mut done = 0;
     while let Some(rest) = data.get(done..).filter(|rest| !rest.is_empty()) {
@@ -32,10 +32,11 @@ pub fn write_all_at(file: &dyn File, offset: u64, data: &[u8]) -> io::Result<()>
     Ok(())
 }
 
-/// Returns the end of the last data before `end`; everything between it and `end` is a hole. Returns 0 if nothing was
-/// written before `end`. Calls [`File::next_data`] at most a few dozen times, whatever the size of the file.
+/// Returns the offset at which the last data before `end` ends; the bytes from there to `end` are a hole. Returns 0 if
+/// nothing was written before `end`. Calls [`File::next_data`] at most a few dozen times, whatever the size of the
+/// file.
 pub fn data_end_before(file: &dyn File, end: u64) -> io::Result<u64> {
-    // Binary search: data exists between an offset and `end` for small offsets only.
+    // Binary search for the least offset from which on there is no data before `end`.
     let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -56,7 +57,7 @@ pub fn publish(storage: &dyn Storage, from: &Path, to: &Path) -> io::Result<()> 
     }
 }
 
-/// Returns a path that no other file has: `dir/<stem>-<16 random hex digits>.tmp`.
+/// Returns the path for a new temporary file: `dir/<stem>-<16 random hex digits>.tmp`.
 pub fn temporary_path(storage: &dyn Storage, dir: &Path, stem: &str) -> io::Result<PathBuf> {
     let mut random = [0u8; 8];
     storage.entropy(&mut random)?;

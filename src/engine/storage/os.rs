@@ -124,7 +124,7 @@ mod mapping {
         // the mapped inode. Files on network file systems, where another host may truncate them, are not mapped
         // (`mounts::is_local`). A user may still change a finished segment in place while it is read: the decoders
         // validate a copy of the bytes, so the change appears as a failed checksum. Truncating the file raises
-        // SIGBUS, which is documented.
+        // SIGBUS, as RELIABILITY.md states.
         unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
     }
 }
@@ -153,7 +153,8 @@ mod mounts {
         (((dev >> 8) & 0xfff) | ((dev >> 32) & !0xfff), (dev & 0xff) | ((dev >> 12) & !0xff))
     }
 
-    /// Lines are `id parent major:minor root mountpoint options.. - fstype source superoptions` (proc(5)).
+    /// Returns the device numbers of the local file systems in a table of mounts. Its lines are
+    /// `id parent major:minor root mountpoint options.. - fstype source superoptions` (proc(5)).
     fn parse(mountinfo: &str) -> HashSet<(u64, u64)> {
         let mut devices = HashSet::new();
         for line in mountinfo.lines() {
@@ -227,7 +228,8 @@ mod holes {
     use std::fs;
     use std::io;
 
-    /// Moves the cursor of the open file. Nothing else uses the cursor, because all access is by offset.
+    /// Finds the next data with `lseek`, which moves the position of the open file. No other code uses the position,
+    /// because all access is by offset.
     pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>> {
         match seek(file, SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at.max(offset))),
@@ -262,7 +264,7 @@ mod opening {
     /// Opens a file without blocking on a pipe and without acquiring a controlling terminal.
     pub(super) fn file(options: &fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
         match with(options, OFlags::NONBLOCK | OFlags::NOCTTY, path) {
-            // A file server has lent the file to a client (a lease, see fcntl(2)) and recovers it within seconds.
+            // A file server holds a lease on the file (fcntl(2)). A blocking open waits a few seconds for its release.
             Err(e) if e.kind() == io::ErrorKind::WouldBlock && fs::metadata(path)?.is_file() => {
                 with(options, OFlags::NOCTTY, path)
             }

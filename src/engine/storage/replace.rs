@@ -19,8 +19,8 @@ const LINKS_MAX: usize = 40;
 /// Maximum number of attempts to create a temporary file that is not removed concurrently by another process.
 const ATTEMPTS_MAX: usize = 8;
 
-/// New content of a file. [`FileReplacement::publish`] gives it the name of the target; if it is dropped before, it
-/// is removed and the target is unchanged.
+/// New content of a file. [`FileReplacement::publish`] gives it the name of the target. If the value is dropped without
+/// `publish`, the temporary file is removed and the target is unchanged.
 #[derive(Debug)]
 pub struct FileReplacement {
     storage: Arc<dyn Storage>,
@@ -40,7 +40,8 @@ impl FileReplacement {
         FileReplacement::begin(storage, target, stem)
     }
 
-    /// Begins to replace the file `name` in the existing directory `dir`; a link is replaced itself.
+    /// Begins to replace the file `name` in the existing directory `dir`. If `name` is a link, the link is replaced,
+    /// not the file that it points to.
     pub fn in_dir(
         storage: &Arc<dyn Storage>,
         dir: &Path,
@@ -80,7 +81,7 @@ impl FileReplacement {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "other processes keep removing the temporary file"))
     }
 
-    /// Locks the temporary file. Returns false if another process considered it stale and removes it.
+    /// Locks the temporary file. Returns false if another process considers the file stale and removes it.
     fn is_owned(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Ok(true) => exists(self.storage.as_ref(), &self.temporary),
@@ -132,8 +133,8 @@ pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
             continue;
         }
         let path = dir.join(&entry.name);
-        // The open file holds the lock until the file is removed. A process that created it concurrently fails to
-        // lock it and uses another name.
+        // The open file holds a shared lock until the file is removed. A process that has just created the file then
+        // fails to lock it and uses another name.
         if let Ok(file) = storage.open(&path, OpenMode::Read)
             && matches!(file.is_locked(), Ok(false))
         {
@@ -148,7 +149,7 @@ fn is_temporary(name: &str, stem: &str) -> bool {
     digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Returns the directory of a path; for a bare file name, the current directory.
+/// Returns the parent directory of a path; for a bare file name, the current directory.
 fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. A frame is atomic: none of its entries is decoded unless both checksums are valid.
 //! 2. Every frame can be decoded without other frames. Repeated content is shared only within a frame.
-//! 3. Decoding takes memory bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
+//! 3. The memory for decoding is bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
 
 use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
@@ -21,7 +21,7 @@ use std::collections::HashMap;
 pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
 /// Flags of a frame that holds entries.
 pub const FLAG_ENTRIES: u16 = 0;
-/// Flags of a close mark: the writer ended cleanly here.
+/// Flags of a close mark: the writer closed the stream here.
 pub const FLAG_CLOSE: u16 = 1;
 /// Flags of a seal: the segment ends here and does not change any more.
 pub const FLAG_SEAL: u16 = 2;
@@ -31,7 +31,7 @@ const ROW_BYTES_MIN: usize = 10;
 /// The header of a frame, with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
-    /// Length of the payload after the header, without padding.
+    /// Length in bytes of the payload after the header, without padding.
     pub payload_len: u32,
     /// Number of entries; 0 for a mark.
     pub entries: u32,
@@ -39,7 +39,7 @@ pub struct FrameHeader {
     pub codec: u16,
     /// One of [`FLAG_ENTRIES`], [`FLAG_CLOSE`], [`FLAG_SEAL`].
     pub flags: u16,
-    /// The number of the first entry; for a mark, the number of the next entry.
+    /// The sequence number of the first entry; for a mark, the sequence number of the next entry.
     pub first: Seq,
     /// The time of the first entry; for a mark, the time of the last entry before it.
     pub time: u64,
@@ -76,17 +76,17 @@ impl FrameHeader {
         (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
     }
 
-    /// Returns the number of the last entry; for a mark, of the last entry before it.
+    /// Returns the sequence number of the last entry; for a mark, of the last entry before the mark.
     pub fn last(&self) -> Seq {
         self.next().previous()
     }
 
-    /// Returns the number of the entry after this frame.
+    /// Returns the sequence number of the next entry after this frame.
     pub fn next(&self) -> Seq {
         self.first.plus(u64::from(self.entries))
     }
 
-    /// Returns the length of the whole frame: header, payload and padding.
+    /// Returns the length of the frame in bytes: header, payload and padding.
     pub fn frame_len(&self) -> u64 {
         (FRAME_HEADER_LEN as u64 + u64::from(self.payload_len)).next_multiple_of(FRAME_ALIGN)
     }
@@ -102,14 +102,14 @@ impl FrameHeader {
 
 /// Returns the salt of a frame at `offset` in a segment with this salt. A frame is valid at its own offset only.
 ///
-/// Two offsets below 4 GiB differ in at most 32 adjacent bits of the beginning of a CRC-32, which always detects that, so
-/// the checksums of a frame are never valid at another such offset.
+/// A CRC-32 detects every difference within 32 adjacent bits, and the salts for two offsets below 4 GiB differ in the
+/// lower 32 bits only. The checksums of a frame are therefore never valid at another such offset.
 pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
     segment_salt ^ offset
 }
 
-/// Returns the salt of the checksum of a header. The header holds the checksum of the payload; with the same salt in both, the
-/// salt could cancel out.
+/// Returns the salt of the header checksum. It differs from the salt of the payload checksum: the header contains the
+/// payload checksum, so equal salts could cancel each other out.
 fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(17)
 }
@@ -169,8 +169,8 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// The last payload of each kind in a frame, for the kinds used most recently. An entry of any other kind shares no
-/// content with an earlier one, and takes more bytes.
+/// The last payload of each kind in a frame, for the kinds used most recently. The next entry of any other kind is
+/// encoded without shared content, and takes more bytes.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }
@@ -178,7 +178,7 @@ struct Latest<'a> {
 impl<'a> Latest<'a> {
     const KINDS_MAX: usize = 32;
 
-    /// Sets the last payload of a kind; returns the one before it.
+    /// Sets the last payload of a kind; returns the previous one, or no bytes if there is none.
     fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
         let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
             self.kinds.truncate(Latest::KINDS_MAX - 1);
@@ -193,8 +193,8 @@ impl<'a> Latest<'a> {
     }
 }
 
-/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The numbers of
-/// the entries begin with `first`; their times must not descend.
+/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The
+/// numbers of the entries begin with `first`; their times must not descend.
 ///
 /// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
 pub fn put_entries(
@@ -219,12 +219,12 @@ pub fn put_entries(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
-        // Equal to `entry_checksum`; over one piece it is faster than over two.
+        // The result equals `entry_checksum`. A checksum over one slice is computed faster than over two.
         let from = canonical.len();
         canonical.extend_from_slice(&head);
         canonical.extend_from_slice(payload);
         let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // The checksum precedes its content: a CRC after its own message makes the CRC over both constant.
+        // The checksum precedes the content that it covers: the CRC of a message followed by its own CRC is constant.
         out.extend_from_slice(&checksum.to_le_bytes());
         put_varint(out, row.time.saturating_sub(time));
         put_varint(out, u64::from(row.kind.0));
@@ -247,8 +247,8 @@ pub fn put_entries(
     finish_frame(out, start, header, salt);
 }
 
-/// Decodes the entries of a frame with valid checksums; `None` if the payload does not hold rows of this format, as from a
-/// hostile or newer writer.
+/// Decodes the entries of a frame with valid checksums. Returns `None` if the payload does not consist of rows of this
+/// format, for example because the writer was newer or the file is hostile.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Vec<Entry>> {
     if header.codec != CODEC_ROWS {
         return None;
@@ -259,7 +259,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
-    // The last payload of each kind. Most frames hold one kind, so that the one of the row before is not searched.
+    // The last payload of each kind, without the row before: most frames hold one kind, and need no search in the map.
     let mut latest: HashMap<u16, usize> = HashMap::new();
     let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;

@@ -1,7 +1,7 @@
 //! The header of a segment, which is written twice. Bytes: FORMAT.md, "Segment".
 //!
-//! The two copies of the header are in different 4 KiB blocks, so that one damaged block does not lose the segment. The
-//! salt is part of the checksums of every frame, and is repeated in the header of the next segment.
+//! The two copies of the header are in different 4 KiB blocks: one damaged block does not make the segment unreadable.
+//! The salt is part of the checksums of every frame, and is repeated in the header of the next segment.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::chain::Chain;
@@ -17,21 +17,22 @@ pub const SEGMENT_MAGIC: [u8; 8] = *b"CTXASEG\0";
 pub const FORMAT_VERSION: u16 = 0;
 /// The oldest format version whose readers can read the segments of this build.
 pub const READER_VERSION: u16 = 0;
-/// Length of one copy of the header.
+/// Length of one copy of the header in bytes.
 pub const SEGMENT_HEADER_LEN: usize = 256;
 /// Offset of the second copy of the header.
 pub const SECOND_HEADER_AT: u64 = 4096;
 /// Offset of the first frame.
 pub const FRAMES_AT: u64 = SECOND_HEADER_AT + SEGMENT_HEADER_LEN as u64;
 
-/// Length of an origin: parent, first and content digest.
+/// Length of an encoded origin in bytes: parent, first and content digest.
 const ORIGIN_LEN: usize = 16 + 8 + 32;
-/// Offset of the domain in a header, behind the origin.
+/// Offset of the domain in a header, after the origin.
 const DOMAIN_AT: usize = 208;
 
 const HEADER_SALT: u64 = u64::from_le_bytes(SEGMENT_MAGIC);
 
-/// The directory and the boot of a machine in which a stream was created. A stream is continued only there.
+/// The directory in which a stream was created, and the boot of the machine at that time. A writer continues a stream
+/// only in the same directory and during the same boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Home {
     /// The boot during which the stream was created.
@@ -43,11 +44,11 @@ pub struct Home {
 /// The origin of a stream that a merge derived from a fork. FORMAT.md, "Forks".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
-    /// The stream that it branches off from.
+    /// The stream from which the derived stream branches off.
     pub parent: StreamId,
-    /// The number of its first entry; earlier entries are in the parent.
+    /// The sequence number of the first entry of the derived stream; earlier entries are in the parent.
     pub first: Seq,
-    /// The [`crate::engine::log::merge::content_digest`] of that entry.
+    /// The [`crate::engine::log::merge::content_digest`] of the first entry of the derived stream.
     pub content: Digest,
 }
 
@@ -58,23 +59,25 @@ pub struct SegmentHeader {
     pub stream: StreamId,
     /// The home in which the stream may be continued; `None` if it must not be continued.
     pub home: Option<Home>,
-    /// The number of the first entry of the segment.
+    /// The sequence number of the first entry of the segment.
     pub base: Seq,
-    /// The link before the first entry. Zeros in a later segment than the first of the stream: the link is unknown.
+    /// The link of the chain before the first entry of the segment. Zeros in any segment but the first of the stream
+    /// mean that the link is unknown.
     pub chain: Digest,
     /// The salt of the checksums of the frames.
     pub salt: u64,
-    /// The salt of the previous segment; 0 in the first.
+    /// The salt of the previous segment; 0 in the first segment of a stream.
     pub previous_salt: u64,
     /// Creation time in nanoseconds since the Unix epoch.
     pub time: u64,
-    /// The origin of the stream; `None` for a stream that does not branch off and begins with 1.
+    /// The origin of the stream; `None` for a stream that does not branch off. Such a stream begins with sequence
+    /// number 1.
     pub origin: Option<Origin>,
-    /// The domain of its entries.
+    /// The domain of the entries.
     pub domain: Domain,
 }
 
-/// The reason for which a header was rejected.
+/// The reason why a header was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeaderFault {
     /// The checksum or a field is invalid, or the file is too short.
@@ -87,12 +90,13 @@ pub enum HeaderFault {
 }
 
 impl SegmentHeader {
-    /// Returns the number of the first entry of the stream.
+    /// Returns the sequence number of the first entry of the stream.
     pub fn stream_first(&self) -> Seq {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// Returns the link before the first entry, if it is known. A merge does not know it after a gap.
+    /// Returns the link of the chain before the first entry of the segment, if it is known. A merge that writes a
+    /// segment after a gap does not know the link.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }

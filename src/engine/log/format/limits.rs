@@ -2,15 +2,15 @@
 
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 
-/// Length of the header of a frame.
+/// Length of the header of a frame in bytes.
 pub const FRAME_HEADER_LEN: usize = 48;
-/// Alignment of frames: offsets are multiples of it.
+/// Alignment of frames in bytes: the offset of every frame is a multiple of this number.
 pub const FRAME_ALIGN: u64 = 8;
-/// Greatest length of the payload of a frame.
+/// Maximum length of the payload of a frame in bytes.
 pub const FRAME_PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Greatest sum of the expanded payloads of the entries of a frame.
+/// Maximum sum of the lengths of the decoded entry payloads of a frame in bytes.
 pub const EXPANDED_BYTES_MAX: usize = 16 << 20;
-/// Greatest number of entries in a frame.
+/// Maximum number of entries in a frame.
 pub const FRAME_ENTRIES_MAX: usize = 1 << 16;
 
 const _: () = assert!((FRAME_HEADER_LEN as u64).is_multiple_of(FRAME_ALIGN));

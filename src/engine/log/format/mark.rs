@@ -1,36 +1,38 @@
-//! Marks: the close mark of a writer that ended cleanly, and the seal of a complete segment. Bytes: FORMAT.md, "Segment".
+//! Marks: the close mark of a writer that closed its stream, and the seal of a finished segment. Bytes: FORMAT.md,
+//! "Segment".
 
 use crate::engine::bytes::Reader;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
 
-/// A mark at the end of a writer or a segment. A seal also describes the segment.
+/// A close mark or a seal. A seal also describes its segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The link after the last entry before the mark.
+    /// The link of the chain after the last entry before the mark.
     pub chain: Digest,
-    /// The seal; `None` in a close mark.
+    /// The description of the segment; `None` in a close mark.
     pub seal: Option<Seal>,
 }
 
-/// The description of a complete segment.
+/// The description of a finished segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seal {
-    /// Number of entries.
+    /// Number of entries in the segment.
     pub entries: u64,
-    /// Number of frames with entries.
+    /// Number of frames with entries in the segment.
     pub frames: u64,
     /// Offset of the frame of the seal: the number of bytes that `digest` covers.
     pub bytes: u64,
-    /// Times of the first and of the last entry.
+    /// Times of the first and of the last entry, in nanoseconds since the epoch.
     pub times: (u64, u64),
     /// BLAKE3 digest of all bytes before the frame of the seal.
     pub digest: Digest,
-    /// First number and offset of some frames, ascending, for reading from a number on.
+    /// For some frames, in ascending order: first sequence number and offset. A reader can start at each of these
+    /// frames.
     pub index: Vec<(Seq, u64)>,
 }
 
-/// Greatest number of frames in the index of a seal.
+/// Maximum number of frames in the index of a seal.
 pub const SEAL_INDEX_MAX: usize = 1 << 16;
 
 impl Mark {

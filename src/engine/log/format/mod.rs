@@ -1,4 +1,5 @@
-//! Bytes of the log: names of files, segment headers, marks, frames and their entries. No I/O. docs/FORMAT.md.
+//! Bytes of the log: names of files, segment headers, marks, frames and their entries. No I/O. docs/FORMAT.md specifies
+//! them.
 
 pub mod frame;
 pub mod header;

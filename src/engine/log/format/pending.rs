@@ -5,10 +5,10 @@ use crate::engine::entry::{Event, Kind, PayloadVersion};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN};
 
-/// Greatest number of bytes of an entry in a frame without its payload: a checksum and six numbers.
+/// Maximum number of bytes that an entry takes in a frame in addition to its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;
 
-/// Capacity reserved for each payload, so that the buffer does not grow with each small write of an encoder.
+/// Capacity in bytes that is reserved for each payload, so that small writes of an encoder rarely grow the buffer.
 const PAYLOAD_BYTES_SMALL: usize = 64;
 
 /// Encoded entries without a stream and a sequence number. Their payloads share one buffer.
@@ -34,7 +34,7 @@ pub struct PendingEntry<'a> {
     pub kind: Kind,
     /// The version of the payload.
     pub version: PayloadVersion,
-    /// The time of its stamp; 0 until the writer assigns one.
+    /// The time of the entry's stamp in nanoseconds since the epoch; 0 until the writer assigns a time.
     pub time: u64,
     /// The encoded event.
     pub payload: &'a [u8],
@@ -57,7 +57,7 @@ impl PendingEntries {
         PendingEntries::default()
     }
 
-    /// Encodes events. Errors: an event cannot be encoded, or is larger than an entry may be.
+    /// Encodes events. Returns an error if an event cannot be encoded or exceeds the maximum length of a payload.
     pub fn of<E: Event>(events: &[E]) -> Result<PendingEntries> {
         let payloads = Vec::with_capacity(events.len().saturating_mul(PAYLOAD_BYTES_SMALL));
         let mut pending = PendingEntries { payloads, heads: Vec::with_capacity(events.len()) };
@@ -71,8 +71,8 @@ impl PendingEntries {
         Ok(pending)
     }
 
-    /// Checks that the entries can be committed as one frame. Errors: there are none, one of them is too large, or
-    /// together they are too many or too large.
+    /// Checks that the entries can be committed as one frame. Returns an error if there is no entry, if an entry is too
+    /// large, or if the entries together are too many or too large.
     pub(in crate::engine::log) fn check(&self) -> Result<()> {
         if self.is_empty() {
             return Err(Error::CommitEmpty);
@@ -106,13 +106,13 @@ impl PendingEntries {
         }
     }
 
-    /// Returns true if these entries and `others` fit one frame together.
+    /// Returns true if these entries and `others` together fit into one frame.
     pub fn fit_with(&self, others: &PendingEntries) -> bool {
         self.len() + others.len() <= FRAME_ENTRIES_MAX
             && self.frame_len_max() + others.content_len_max() <= EXPANDED_BYTES_MAX
     }
 
-    /// Returns an upper bound of the length of a frame with these entries.
+    /// Returns an upper bound of the length in bytes of a frame with these entries.
     pub fn frame_len_max(&self) -> usize {
         FRAME_HEADER_LEN + self.content_len_max()
     }
@@ -137,7 +137,7 @@ impl PendingEntries {
         (time(self.heads.first()), time(self.heads.last()))
     }
 
-    /// Returns the sum of the lengths of the payloads.
+    /// Returns the sum of the lengths of the payloads in bytes.
     pub fn payload_bytes(&self) -> usize {
         self.payloads.len()
     }

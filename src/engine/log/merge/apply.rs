@@ -1,5 +1,5 @@
-//! The application of a plan to one stream of the target: files are written under temporary names, synced and renamed, in the
-//! order of their numbers.
+//! The application of a plan to one stream of the target: files are written under temporary names, synced and renamed,
+//! in the order of their sequence numbers.
 
 use crate::engine::entry::Seq;
 use crate::engine::error::Result;
@@ -10,7 +10,7 @@ use crate::engine::log::merge::sides::Sides;
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
 use std::path::Path;
 
-/// Applies a plan. After an interruption, a new plan leads to the same entries.
+/// Applies a plan. If the application is interrupted, the next merge makes a new plan that leads to the same entries.
 pub(super) fn apply(
     sides: &Sides<'_>,
     plan: &Plan,

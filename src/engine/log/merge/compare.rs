@@ -26,8 +26,8 @@ pub(super) enum Comparison {
     Different,
 }
 
-/// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and unfinished files
-/// make no difference.
+/// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and
+/// unfinished files are ignored.
 pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Comparison> {
     let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
     let comparison = compare_files(sides, stream, &files.0, &files.1)?;
@@ -62,8 +62,8 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the target's file of a segment to the source's: the greater one holds all frames of the other. `None` if neither
-/// does, or the bytes do not show it.
+/// Compares the file of a segment in the target with the file in the source. The greater file holds all frames of the
+/// other one. `None` means that neither does, or that the bytes do not show it.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);
@@ -87,8 +87,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
         }
         break;
     }
-    // The files differ here, or one of them ends. All frames of the shorter one must end before: its zeros from here on may
-    // belong to a frame.
+    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: its
+    // zeros from `at` on may belong to a frame.
     let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
     let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
     let all_before =
@@ -104,7 +104,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
     })
 }
 
-/// Returns the end of the frames of the last segment of a stream; `None` if other bytes than zeros follow them.
+/// Returns the offset at which the last frame of the last segment of a stream ends; `None` if `base` is not the last
+/// segment, or if bytes other than zeros follow the frame.
 fn frames_end(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<u64>> {
     let at = ResumePoint { segment: base, offset: 0, next: base };
     let mut reader = StreamReader::open_at(sides.storage, sides.log(side), stream, ScanMode::Full, at)?;

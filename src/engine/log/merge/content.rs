@@ -1,7 +1,7 @@
 //! The content of files that have the name of a segment.
 //!
-//! A file with a header of another segment, and a creation that was interrupted, hold no entry of the stream. A merge does
-//! not copy them and does not use their names as bounds of segments.
+//! A file with the header of another segment, and a file whose creation was interrupted, hold no entry of the stream. A
+//! merge does not copy such files, and does not conclude from their names where a segment ends.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -18,13 +18,14 @@ use std::sync::Arc;
 /// The content of a file, judged by its header area.
 #[derive(Debug)]
 pub(super) enum Content {
-    /// A segment: a whole header names this stream and this first number.
+    /// A segment of the stream: an undamaged header names the stream and the first sequence number in the name of the
+    /// file.
     Own(Box<SegmentHeader>),
     /// No header can be read: a damaged segment, or a file of any other kind.
     Unknown,
-    /// A whole header names another stream or another first number.
+    /// An undamaged header names another stream or another first sequence number.
     Foreign,
-    /// The file is empty or holds only zeros: a creation that was interrupted before the header was written.
+    /// The file is empty or holds only zeros: its creation was interrupted before the header was written.
     Unfinished,
 }
 
@@ -35,7 +36,7 @@ impl Content {
     }
 }
 
-/// Reads the content of the file that is named as the segment of `stream` that begins with `base`.
+/// Reads the content of the file with the name of the segment of `stream` that begins with `base`.
 pub(super) fn content_of(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<Content> {
     let path = names::segment_path(log, stream, base);
     let wrap = |e| Error::io("read segment", &path, e);
@@ -53,7 +54,7 @@ fn is_zeros(file: Arc<dyn File>) -> io::Result<bool> {
     Ok(Source::new(file, false)?.first_nonzero(0)?.is_none())
 }
 
-/// Returns the names of a stream's files that are names of segments, ascending; none if the stream does not exist.
+/// Returns the sequence numbers in the names of a stream's segment files, ascending; none if the stream does not exist.
 pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     match list_segments(storage, log, stream) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -61,7 +62,7 @@ pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) ->
     }
 }
 
-/// Returns the files of a stream that have the name of a segment.
+/// Returns the files of a stream that have the name of a segment, by the sequence number in the name.
 pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     list_files(sides.storage.as_ref(), sides.log(side), stream)
 }

@@ -5,7 +5,8 @@ use crate::engine::entry::Entry;
 
 const CONTENT_TAG: &[u8] = b"contexta entry content 0\0";
 
-/// Returns the digest of an entry over number, time, kind, version and payload. It does not depend on the stream.
+/// Returns the digest over sequence number, time, kind, version and payload of an entry. It does not depend on the
+/// stream.
 pub fn content_digest(entry: &Entry) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(CONTENT_TAG);

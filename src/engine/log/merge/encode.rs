@@ -20,12 +20,13 @@ use crate::engine::log::read::source::content_len;
 use crate::engine::storage::OpenMode;
 use std::path::Path;
 
-/// Greatest number of payload bytes of a new frame: enough to share repeated content, few to lose by one flipped bit.
+/// Maximum number of payload bytes of a new frame: large enough to share repeated content, small enough to limit the
+/// loss by one flipped bit.
 const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
-/// Least number of frames of a full segment.
+/// Minimum number of frames of a full segment.
 const FRAMES_PER_SEGMENT: u64 = 64;
-/// Greatest number of unreadable bytes that are copied into a new segment, to show that entries are lost. Quarantine holds all
-/// of them.
+/// Maximum number of unreadable bytes that are copied into a new segment to show that entries are lost. The quarantine
+/// holds all unreadable bytes.
 const LOST_BYTES_MAX: u64 = 64 << 10;
 
 /// The changes that the application of a plan made.
@@ -35,7 +36,7 @@ pub(super) struct Replaced {
     pub(super) quarantined: Vec<Quarantined>,
 }
 
-/// The writer of the segments of a plan, from the entries of its parts.
+/// The writer of the planned segments, from the entries of the parts of the plan.
 pub(super) struct Encoder<'a> {
     sides: &'a Sides<'a>,
     plan: &'a Plan,
@@ -43,9 +44,9 @@ pub(super) struct Encoder<'a> {
     segment_bytes_max: u64,
     entries: HistoryReader,
     upcoming: Option<Entry>,
-    /// The number of the next entry.
+    /// The sequence number of the next entry.
     next: Seq,
-    /// The chain before the next entry, if it is known.
+    /// The chain over the entries before the next one, if it is known.
     chain: Option<Chain>,
     last_time: u64,
     previous_salt: u64,
@@ -66,7 +67,7 @@ impl Encoding<'_> {
         self.staged.len + self.run.payload_bytes() as u64
     }
 
-    /// Adds an entry to the current frame if it follows the one before and fits; otherwise begins a frame.
+    /// Adds an entry to the current frame if it follows the last entry of the frame and fits; otherwise begins a frame.
     fn push(&mut self, entry: &Entry) -> Result<()> {
         let Entry { stamp, kind, version, payload, .. } = entry;
         let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
@@ -178,8 +179,8 @@ impl<'a> Encoder<'a> {
 
     fn encode(&mut self, range: &Range, replaced: Option<&SegmentHeader>, done: &mut Replaced) -> Result<()> {
         let is_last = range.until.is_none();
-        // A file must be replaced by one file, as the links of the chain depend on where segments begin; new entries may fill
-        // several.
+        // An existing file must be replaced by one file, because the links of the chain depend on where segments begin.
+        // New entries may fill several files.
         let may_roll = is_last && replaced.is_none();
         let mut segment = self.begin(range.base, replaced)?;
         loop {
@@ -214,7 +215,7 @@ impl<'a> Encoder<'a> {
             home: None,
             base,
             chain: self.chain.as_ref().map_or(Chain::ORIGIN, Chain::link),
-            // The header of the next segment may repeat the salt of the replaced one.
+            // The header of the next segment may repeat the salt of the replaced segment.
             salt: replaced.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
             previous_salt: self.previous_salt,
             time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),

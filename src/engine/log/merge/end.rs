@@ -15,7 +15,7 @@ pub(super) struct Lost {
     pub(super) offset: u64,
     /// True if the bytes look like one commit that a crash interrupted.
     pub(super) torn: bool,
-    /// The number of the first entry that the bytes may have held.
+    /// The sequence number of the first entry that the bytes may have held.
     pub(super) next: Seq,
 }
 
@@ -24,16 +24,16 @@ pub(super) struct Lost {
 pub(super) struct End {
     pub(super) side: Side,
     pub(super) stream: StreamId,
-    /// The number after the last entry that was read or is known to be missing.
+    /// The sequence number after the last entry that was read or is known to be missing.
     pub(super) next: Seq,
-    /// True if a mark confirms it.
+    /// True if the stream ends with a close mark or a seal.
     pub(super) closed: bool,
     pub(super) lost: Option<Lost>,
     /// The point after the last whole frame.
     pub(super) point: ResumePoint,
 }
 
-/// A record of the unreadable bytes at the end of a stream that is being read.
+/// The observer that finds unreadable bytes at the end of a stream while the stream is read.
 #[derive(Debug)]
 pub(super) struct EndWatch {
     side: Side,
@@ -47,11 +47,11 @@ impl EndWatch {
         EndWatch { side, stream, last_finding: None, lost: None }
     }
 
-    /// Takes account of the next item of the stream.
+    /// Observes the next item of the stream.
     pub(super) fn observe(&mut self, item: &Item) {
         match item {
-            // A foreign file is not part of the stream, and a segment with an unfinished header never held an entry: earlier
-            // damage decides.
+            // A foreign file is not part of the stream, and a segment with an unfinished header never held an entry. A
+            // loss at the end is therefore the loss by earlier damage.
             Item::Finding(f) if f.kind == FindingKind::Foreign => {}
             Item::Finding(f) if f.kind == FindingKind::Torn && f.offset == 0 => {}
             Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),
@@ -68,7 +68,7 @@ impl EndWatch {
         self.lost = Some(Lost { side, stream, segment, offset, torn, next });
     }
 
-    /// Returns the end of the stream, after `reader` has returned every item.
+    /// Returns the end of the stream. Call it only after `reader` has returned its last item.
     pub(super) fn end(&self, reader: &StreamReader) -> End {
         End {
             side: self.side,

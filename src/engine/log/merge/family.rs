@@ -9,7 +9,7 @@ use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::{list_segments, list_streams, origin_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Greatest depth of forks of forks. No ordinary use reaches it.
+/// Maximum depth of forks of forks. Ordinary use does not reach this depth.
 const DEPTH_MAX: usize = 64;
 
 /// A family: a stream, and the streams that branch off from it.
@@ -31,7 +31,7 @@ impl Family {
 }
 
 impl Family {
-    /// Returns the streams of one side as a tree. A missing parent is a branch without parts.
+    /// Returns the streams of one log as a tree. A parent that the log does not have becomes a branch without parts.
     pub(super) fn tree(&self, side: Side) -> Option<Branch> {
         let ids = if side == Side::Target { &self.target } else { &self.source };
         let mut children: BTreeMap<StreamId, BTreeSet<StreamId>> = BTreeMap::new();
@@ -59,7 +59,8 @@ impl Family {
 /// The families that have streams in the source.
 #[derive(Debug, Default)]
 pub(super) struct Families {
-    /// The families, by the id of the stream that all others in them branch off from, oldest first.
+    /// The families, sorted by the id of the root: the stream from which all others in the family branch off. Oldest
+    /// first.
     pub(super) families: Vec<Family>,
     /// Streams of the source whose directory cannot be listed.
     pub(super) unreadable: Vec<StreamId>,
@@ -89,7 +90,7 @@ impl Families {
                     Err(Error::Io { .. }) if side == Side::Source => None,
                     origin => origin?,
                 };
-                // The id of a derived stream follows from its origin; any other origin is damaged and ignored.
+                // The id of a derived stream follows from its origin. An origin that does not match the id is ignored.
                 origins.extend(origin.filter(|o| derived_id(o) == *id).map(|o| (*id, o)));
             }
         }
@@ -112,8 +113,8 @@ impl Families {
     }
 }
 
-/// Returns true if a log has the stream: in the source only segments count, in the target every file that has the name
-/// of a segment, as the name may be needed for a segment.
+/// Returns true if a log has the stream. In the source only segments count. In the target every file with the name of a
+/// segment counts, because a new segment may need the name.
 fn is_present(sides: &Sides<'_>, side: Side, id: StreamId) -> Result<bool> {
     let files = files_of(sides, side, id)?;
     if side == Side::Target {

@@ -1,9 +1,9 @@
 //! Forks: one stream id with two histories.
 //!
-//! All copies of a stream form a tree that branches where entries with one number differ. The ids depend on the tree alone:
-//! at each branching the history whose first differing entry has the smallest digest keeps the id; each other one gets an
-//! id derived from (old id, number, digest). The rule applies again inside each branch, so that merges in any order lead to
-//! the same ids. docs/design/005-merge-and-forks.md.
+//! All copies of a stream form a tree, which branches where entries with the same sequence number differ. The ids
+//! depend on the tree alone: at each branching, the history whose first differing entry has the smallest digest keeps
+//! the id, and every other history gets an id derived from (old id, sequence number, digest). The rule applies again
+//! inside each branch, so merges in any order lead to the same ids. docs/design/005-merge-and-forks.md.
 
 use crate::engine::entry::StreamId;
 use crate::engine::error::Result;
@@ -37,7 +37,7 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    /// Returns the branch under another parent, with the ids of it and its children derived again.
+    /// Returns the branch under another parent. The ids of the branch and its children are derived again.
     fn under(self, parent: StreamId) -> Branch {
         let Some(origin) = self.origin.map(|origin| Origin { parent, ..origin }) else { return self };
         let id = derived_id(&origin);
@@ -45,13 +45,14 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns the entries of the branch as another copy of `trunk`, for a branch that does not differ from it.
+    /// Returns the branch as another copy of `trunk`: with its id and origin, so that both can be united.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
         Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
     }
 
-    /// Appends the branch and all below it to `all`, with their depths, each before those that branch off from it.
+    /// Appends the branch and its descendants with their depths to `all`, each before the streams that branch off from
+    /// it.
     pub(super) fn flatten(mut self, depth: usize, all: &mut Vec<(usize, Branch)>) {
         let children = std::mem::take(&mut self.children);
         all.push((depth, self));
@@ -61,7 +62,8 @@ impl Branch {
     }
 }
 
-/// Unites two trees with one id. Histories that differ get other ids; every fork found is added to `forks`.
+/// Unites two trees whose roots have the same id. If the histories differ, one of them gets a derived id. Every fork
+/// that is found is added to `forks`.
 pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let (id, origin) = (a.id, a.origin);
     let (parts, candidates) = match difference(sides, &a.parts, &b.parts)? {
@@ -98,9 +100,9 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
 }
 
-/// Unites the trunk with each child that must not be a branch of its own: a child whose first entry is in the trunk
-/// too, as after an interrupted merge, and a child whose first entry has a smaller digest and which therefore keeps the
-/// id.
+/// Unites the trunk with each child that must not be a separate branch: a child whose first entry is also in the trunk
+/// (after an interrupted merge), and a child whose first entry has a smaller digest than the entry of the trunk. Such a
+/// child keeps the id.
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

@@ -37,8 +37,8 @@ impl PartReader {
         })
     }
 
-    /// Returns the point at which reading begins: the segment that holds the first entry of the part. Only a file with a
-    /// header of its own is certain to begin with the entry in its name.
+    /// Returns the point at which reading begins: the segment that holds the first entry of the part. Only a file whose
+    /// header names the segment is certain to begin with the sequence number in its name.
     fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
         let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
         if part.first == Seq::FIRST {
@@ -72,7 +72,7 @@ impl PartReader {
     }
 }
 
-/// A reader of the union of some parts without differences between them.
+/// A reader of the union of parts that hold no different entries with the same sequence number.
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,
@@ -84,7 +84,7 @@ impl HistoryReader {
         Ok(HistoryReader { parts })
     }
 
-    /// Returns the next entry of the union. The stream in its stamp is that of one of the parts.
+    /// Returns the next entry of the union. Its stamp contains the stream of one of the parts.
     pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
         for part in &mut self.parts {
             part.fill()?;
@@ -100,18 +100,18 @@ impl HistoryReader {
         Ok(found)
     }
 
-    /// Returns the ends of the parts that reach the end of their stream, after every entry was read.
+    /// Returns the ends of those parts that reach the end of their stream. Call it only after every entry was read.
     pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
         self.parts.iter().filter_map(|part| part.end.as_ref())
     }
 }
 
-/// Returns true if two entries with one number are equal apart from their streams.
+/// Returns true if two entries with the same sequence number are equal apart from their streams.
 fn is_equal(a: &Entry, b: &Entry) -> bool {
     (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
 }
 
-/// Returns the first number under which two histories hold different entries, and the digests of both entries.
+/// Returns the first sequence number under which two histories hold different entries, and the digests of both entries.
 pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Option<(Seq, Digest, Digest)>> {
     let (mut a, mut b) = (HistoryReader::open(sides, a)?, HistoryReader::open(sides, b)?);
     let (mut x, mut y) = (a.next_entry()?, b.next_entry()?);
@@ -130,7 +130,7 @@ pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Op
     Ok(None)
 }
 
-/// Returns the digests of the entries with these numbers, for those that can be read.
+/// Returns the digests of those entries with the sequence numbers `seqs` that can be read.
 pub(super) fn digests_at(
     sides: &Sides<'_>,
     parts: &[Part],

@@ -1,4 +1,4 @@
-//! The lock of a merge, and locks on streams that a merge changes.
+//! The lock of a merge, and the locks on the streams that the merge changes.
 
 use crate::engine::entry::StreamId;
 use crate::engine::error::{Error, Result};
@@ -21,12 +21,12 @@ pub struct MergeLock {
 }
 
 impl MergeLock {
-    /// Checks the domain of both logs, acquires the lock for merges with this quarantine directory, and removes the temporary
-    /// files of an interrupted merge.
+    /// Checks the domain of both logs, acquires the lock for merges with this quarantine directory, and removes the
+    /// temporary files of an interrupted merge.
     ///
-    /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::ForeignDomain`] if one
-    /// of the logs has a stream of another domain, before anything is written; [`Error::MergeBusy`] if another merge
-    /// has the lock; the directory could not be written.
+    /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::ForeignDomain`] if
+    /// one of the logs has a stream of another domain; nothing is written in this case. [`Error::MergeBusy`] if another
+    /// merge holds the lock. [`Error::Io`] if the quarantine directory cannot be written.
     pub fn acquire(storage: &dyn Storage, options: &MergeOptions) -> Result<MergeLock> {
         options.check_domains(storage)?;
         let quarantine = options.quarantine.as_path();
@@ -53,7 +53,7 @@ impl Hold {
     /// Tries to lock a stream.
     pub(super) fn of(sides: &Sides<'_>, stream: StreamId) -> Result<Hold> {
         let mut locks = Vec::new();
-        // The lock file of a writer whose sync failed has the other name.
+        // A writer that prevents other processes from continuing its stream renames the lock file to the second name.
         for name in [names::LOCK_NAME, names::ABANDONED_LOCK_NAME] {
             let path = names::stream_dir(sides.into, stream).join(name);
             match sides.storage.open(&path, OpenMode::ReadWrite) {

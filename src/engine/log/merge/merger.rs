@@ -6,7 +6,8 @@
 //! 3. The result does not depend on the order in which logs are merged: (stream, sequence number) identifies an entry,
 //!    and a stream with two histories is forked by a rule that depends on the entries alone
 //!    ([`crate::engine::log::merge::derived_id`]).
-//! 4. Every entry that can be read in either log can be read in the target. Entries known to be missing stay known.
+//! 4. Every entry that can be read in either log can be read in the target. Entries that are known to be missing in
+//!    both logs are still known to be missing.
 //!
 //! A merge does not copy the bodies that entries refer to; the caller copies them first. Projections detect the new
 //! entries at their next read. docs/design/005-merge-and-forks.md.
@@ -34,14 +35,14 @@ use crate::engine::storage::{OpenMode, Storage};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Merges a log into another. `progress` receives the bytes of the source that are done, and all of them.
+/// Merges a log into another. `progress` receives the number of processed bytes of the source, and the total.
 ///
 /// Durability: every change in the report is on disk. Cost: streams that both logs have are compared byte by byte;
-/// streams that only the source has are copied; streams that differ are decoded about three times. Constant memory for
-/// each stream. A stream of the source that cannot be read is skipped.
-/// Errors: the target could not be read or written; streams that were merged before the error stay merged.
-/// [`Error::MergeBusy`]: another merge with the same quarantine directory is running. [`Error::ForeignDomain`]: one of the logs
-/// has a stream of another domain; nothing was written.
+/// streams that only the source has are copied; streams that differ are decoded about three times. The memory per
+/// stream is constant. A stream of the source that cannot be read is skipped. Errors: the target could not be read or
+/// written; streams that were merged before the error stay merged. [`Error::MergeBusy`]: another merge with the same
+/// quarantine directory is running. [`Error::ForeignDomain`]: one of the logs has a stream of another domain; nothing
+/// was written.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
@@ -50,7 +51,7 @@ pub fn merge(
     merge_locked(&MergeLock::acquire(storage.as_ref(), options)?, storage, options, progress)
 }
 
-/// Merges as [`merge`] does, under the lock that the caller has acquired with the same options.
+/// Merges as [`merge`] does, under the lock that the caller has acquired with the same options before.
 pub fn merge_locked(
     _lock: &MergeLock,
     storage: &Arc<dyn Storage>,
@@ -123,7 +124,8 @@ impl Merger<'_> {
         self.unite(family)
     }
 
-    /// Copies the segments that the target does not have, and its last one, of which it may have only the beginning.
+    /// Copies the segments that the target does not have, and the last segment of the target, because the target may
+    /// have only the beginning of it.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
@@ -146,7 +148,7 @@ impl Merger<'_> {
         match compare(&self.sides, id)? {
             _ if lock.is_busy() => self.skip(family, SkipReason::Held),
             Comparison::SourceHasAll => self.copy(id, Change::Extended)?,
-            // Its writer appended between the first comparison and the lock.
+            // The writer of the stream appended between the first comparison and the lock.
             Comparison::TargetHasAll | Comparison::Different => self.unite(family)?,
         }
         Ok(())
@@ -177,7 +179,8 @@ impl Merger<'_> {
         let remaining: BTreeSet<StreamId> =
             branches.iter().filter(|(_, b)| !b.parts.is_empty()).map(|(_, b)| b.id).collect();
         let replaced: Vec<StreamId> = family.target.difference(&remaining).copied().collect();
-        // Entries only move to deeper branches: these are written before the entries are removed from the others.
+        // Entries move to deeper branches only. Deeper branches are written first, before the entries are removed
+        // elsewhere.
         branches.sort_by_key(|(depth, branch)| (std::cmp::Reverse(*depth), branch.id));
         let mut plans = Vec::new();
         for (_, branch) in &branches {
@@ -190,7 +193,8 @@ impl Merger<'_> {
         let mut replaced: Vec<StreamId> = replaced;
         replaced.sort_by_key(|id| std::cmp::Reverse(family.line(*id).len()));
         for (n, plan) in plans.iter().enumerate() {
-            // A replaced stream that branches off from this one is removed before the entries that its origin names.
+            // A replaced stream that branches off from the planned one is removed before the plan removes the entries
+            // before its origin.
             let pending = plans.get(n..).unwrap_or_default();
             let is_written = |id: &StreamId| !pending.iter().any(|plan| plan.takes_from(*id));
             for id in replaced.extract_if(.., |id| family.line(*id).contains(&plan.id) && is_written(id)) {
@@ -218,7 +222,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Removes a stream of the target whose entries are stored durably under other ids. Its empty directory stays.
+    /// Removes a stream of the target whose entries are stored durably under other ids. The empty directory stays.
     fn remove(&mut self, id: StreamId) -> Result<()> {
         prepare(&self.sides, id)?;
         let bases = files_of(&self.sides, Side::Target, id)?;

@@ -6,7 +6,7 @@ use crate::engine::log::read::directory::check_domain;
 use crate::engine::storage::Storage;
 use std::path::{Path, PathBuf};
 
-/// The logs to merge, and where damaged segments are copied.
+/// The logs to merge, and the options of the merge.
 #[derive(Debug, Clone)]
 pub struct MergeOptions {
     /// The domain of both logs.
@@ -17,7 +17,7 @@ pub struct MergeOptions {
     pub into: PathBuf,
     /// The directory for copies of damaged segments that are replaced.
     pub quarantine: PathBuf,
-    /// The approximate greatest size of a new segment in bytes.
+    /// The approximate maximum size of a new segment in bytes.
     pub segment_bytes_max: u64,
 }
 

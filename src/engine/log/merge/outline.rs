@@ -1,4 +1,4 @@
-//! The segments of a stream as a full scan finds them.
+//! The segments of a stream, as a full scan finds them.
 
 use crate::engine::entry::{Entry, Seq, StreamId};
 use crate::engine::error::Result;
@@ -46,9 +46,9 @@ pub(super) struct FileOutline {
 /// A stream, as a full scan reads it.
 #[derive(Debug)]
 pub(super) struct Outline {
-    /// The segments: the files with a header of their own, or with entries.
+    /// The segments: the files whose header names the segment in the file name, and files with entries.
     pub(super) files: Vec<FileOutline>,
-    /// The other files that have the name of a segment, without unfinished ones.
+    /// The other files that have the name of a segment, except files whose creation was interrupted.
     pub(super) strays: BTreeSet<Seq>,
     pub(super) end: Option<End>,
 }
@@ -111,7 +111,7 @@ impl Outline {
     }
 }
 
-/// Returns the segments among `bases` of a stream of the target that hold unreadable bytes.
+/// Returns those segments in `bases`, of a stream of the target, that hold unreadable bytes.
 pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
     let mut damaged = BTreeSet::new();
     if !bases.is_empty() {

@@ -2,11 +2,14 @@
 //!
 //! Invariants:
 //! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have it mapped.
-//! 2. A file that replaces another holds every entry of it, except for entries that were written to another stream before.
-//!    Segments begin with the same numbers as before, so that old and new files never overlap after a crash.
-//! 3. Numbers that are known to be missing stay known: by the name of a segment, a mark, or unreadable bytes.
-//! 4. Stray files (with neither a header of their own nor an entry) are no bounds of segments. They stay in the target until
-//!    a segment needs their name, or the end of the stream is removed; then they are copied to quarantine.
+//! 2. A new file holds every entry of the file that it replaces, except for entries that were written to another stream
+//!    before. Segments begin with the same sequence numbers as before, so old and new files never overlap after a
+//!    crash.
+//! 3. Entries that are known to be missing stay known to be missing: the name of a segment, a mark, or unreadable bytes
+//!    show it.
+//! 4. Stray files (with neither a header that names the segment nor an entry) do not show where a segment ends. They
+//!    stay in the target until a segment needs their name, or the end of the stream is removed; then they are copied to
+//!    quarantine.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
@@ -40,7 +43,7 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) base: Seq,
-    /// The first number of the next segment.
+    /// The first sequence number of the next segment.
     pub(super) until: Option<Seq>,
     pub(super) action: Action,
     tally: Tally,
@@ -59,7 +62,7 @@ pub(super) struct Plan {
     pub(super) ranges: Vec<Range>,
     pub(super) target: Outline,
     pub(super) source: Outline,
-    /// The next number in the mark at the end, if there is a mark.
+    /// The sequence number of the next entry in the mark at the end, if a mark is written.
     pub(super) mark: Option<Seq>,
     /// Unreadable bytes that are copied to the end, so that the loss stays known.
     pub(super) lost: Option<Lost>,
@@ -70,7 +73,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Plans the changes after which the target holds this branch; `None` if there are none. Only reads.
+    /// Plans the changes after which the target holds this branch; `None` if no change is needed. Writes nothing.
     pub(super) fn of(sides: &Sides<'_>, branch: &Branch) -> Result<Option<Plan>> {
         let Branch { id, origin, parts, .. } = branch;
         if parts.is_empty() || parts.as_slice() == [Part::whole(Side::Target, *id)] {
@@ -81,7 +84,7 @@ impl Plan {
         let source = Outline::of(sides, own(Side::Source))?;
         let end_of_own = own(Side::Target).and_then(|part| part.end);
         let kept = |base: &Seq| own(Side::Target).is_some() && end_of_own.is_none_or(|end| *base < end);
-        // If the end of the stream is removed, a stray file must not become its last one, which would look like a loss.
+        // If the end of the stream is removed, a stray file must not become the last file: it would look like a loss.
         let is_removed = |base: &Seq| !kept(base) || (end_of_own.is_some() && target.strays.contains(base));
         let remove: Vec<Seq> = files_of(sides, Side::Target, *id)?.into_iter().filter(is_removed).collect();
         let mut plan = Plan {
@@ -106,19 +109,20 @@ impl Plan {
         Ok((!keeps).then_some(plan))
     }
 
-    /// Returns the domain of a new segment: that of the stream's other segments, or `default` if all their headers are lost.
+    /// Returns the domain of a new segment: the domain of the stream's other segments, or `default` if all their
+    /// headers are damaged.
     pub(super) fn domain(&self, default: Domain) -> Domain {
         let files = self.target.files.iter().chain(&self.source.files);
         files.filter_map(|file| file.header.as_ref()).map(|header| header.domain).next().unwrap_or(default)
     }
 
-    /// Returns true if the plan takes entries from this other stream of the target.
+    /// Returns true if the plan takes entries from `stream` of the target and `stream` is not the planned stream.
     pub(super) fn takes_from(&self, stream: StreamId) -> bool {
         self.id != stream && self.parts.iter().any(|part| (part.side, part.stream) == (Side::Target, stream))
     }
 
-    /// Returns the numbers at which segments begin: those of the target, and those of the source that no file of the target
-    /// contains.
+    /// Returns the sequence numbers at which segments begin: those of the target, and those of the source that no file
+    /// of the target contains.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {
@@ -161,8 +165,8 @@ impl Plan {
             total += 1;
             within += u64::from(seq < target_next);
         }
-        // A file bounds the stream even without entries, as its name shows how far the stream reaches. The cut after the last
-        // file of the target is no file.
+        // A file without entries counts too, because its name shows how far the stream reaches. The cut after the last
+        // file of the target does not count: there is no file.
         let is_file = |base: &Seq| self.target.file(*base).is_some() || self.source.file(*base).is_some();
         ranges.extend(upcoming.filter(is_file).map(range));
         let bases: Vec<Seq> = ranges.iter().skip(1).map(|range| range.base).collect();
@@ -205,8 +209,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Returns the action for a segment. `shows_end` is true for the target, and for the source, if its stream ends with
-    /// everything that is known of the end in either log.
+    /// Returns the action for a segment. `shows_end` holds a value for the target and one for the source: true if the
+    /// stream in that log shows everything that is known in either log about the end of the stream.
     fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
         let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };
@@ -222,8 +226,8 @@ impl Plan {
     }
 }
 
-/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries: whole frames in the same file up
-/// to after the last unreadable byte of the other copy.
+/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. It holds them if its
+/// whole frames in the same file reach at least to the last unreadable byte of the other copy.
 fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);
@@ -240,8 +244,8 @@ fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     Ok(true)
 }
 
-/// Returns the salt of a segment and its length without the zeros at its end; `None` if it is missing or its header is
-/// lost.
+/// Returns the salt of a segment and its length in bytes without the zeros at its end; `None` if the segment is missing
+/// or its header is damaged.
 fn salt_and_len(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<(u64, u64)>> {
     let path = names::segment_path(sides.log(side), stream, base);
     let wrap = |e| Error::io("read segment", &path, e);

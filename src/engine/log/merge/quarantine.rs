@@ -1,6 +1,7 @@
 //! Quarantine: copies of the unreadable bytes of a log, for later analysis.
 //!
-//! Nothing is removed from the log. A copy under its final name is complete and on disk. The same bytes are copied once.
+//! Nothing is removed from the log. A copy under its final name is complete and on disk. The same bytes are copied
+//! once.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
@@ -25,13 +26,13 @@ pub struct Quarantined {
     pub stream: StreamId,
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Offset of the bytes in the file of the segment.
+    /// Offset in the segment at which the copied bytes begin.
     pub offset: u64,
-    /// Number of bytes.
+    /// Number of copied bytes.
     pub len: u64,
 }
 
-/// Returns true if a finding concerns bytes that hold unreadable content.
+/// Returns true if the bytes of a finding of this kind are copied to quarantine.
 pub(super) fn is_damage(kind: FindingKind) -> bool {
     match kind {
         FindingKind::Damaged
@@ -49,9 +50,9 @@ pub(super) fn is_damage(kind: FindingKind) -> bool {
 
 /// Copies every damaged range of a stream into `dir`, as `<stream>-<segment>-<offset>-<length>.bytes`, durably.
 ///
-/// Copied are ranges that are damaged, torn, duplicate or unreadable, and the whole file of a segment whose header is lost or
-/// names another segment. A repeated call copies nothing. Cost: a full scan of the stream, in constant memory. Errors: a file
-/// could not be read or written; earlier copies stay.
+/// Ranges that are damaged, torn, duplicate or unreadable are copied, and the whole file of a segment whose header is
+/// damaged or names another segment. A repeated call copies nothing. Cost: a full scan of the stream, in constant
+/// memory. Errors: a file could not be read or written; earlier copies stay.
 pub fn quarantine(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -115,7 +116,7 @@ fn quarantine_finding(
     let mut copy = dir.join(format!("{stem}.bytes"));
     let mut present = holds(storage, &copy, &range)?;
     if present == Some(false) {
-        // The same range was damaged before, with other content.
+        // A copy of the same range with other content exists from an earlier damage.
         let digest = range.digest().map_err(wrap)?.to_string();
         copy = dir.join(format!("{stem}-{}.bytes", digest.get(..16).unwrap_or_default()));
         present = holds(storage, &copy, &range)?;
@@ -126,7 +127,7 @@ fn quarantine_finding(
     Ok(Some(Quarantined { path: copy, stream, segment, offset, len }))
 }
 
-/// Returns true if a file holds exactly these bytes; `None` if it does not exist.
+/// Returns true if a file holds exactly the bytes of `range`; `None` if the file does not exist.
 fn holds(storage: &dyn Storage, path: &Path, range: &Range<'_>) -> Result<Option<bool>> {
     let wrap = |e| Error::io("read", path, e);
     let file = match storage.open(path, OpenMode::Read) {
@@ -179,7 +180,7 @@ impl Range<'_> {
             publish(storage, &temporary, to)
         });
         if written.is_err() {
-            // Best effort: a leftover only takes space.
+            // An error is ignored: a leftover file only takes space.
             let _ = storage.remove_file(&temporary);
         }
         written

@@ -12,7 +12,7 @@ pub enum Change {
     Copied,
     /// The target had all entries of the stream.
     Unchanged,
-    /// The source had the same bytes and more after them, which were copied.
+    /// The source had the bytes of the target and further bytes, which were copied.
     Extended,
     /// The stream was written anew from the entries of both logs.
     United {
@@ -21,14 +21,14 @@ pub enum Change {
         /// Number of added entries that fill gaps of the target.
         filled: u64,
     },
-    /// The entries of the stream are stored under other ids, because a stream that it branches off from was forked at an
-    /// earlier entry.
+    /// The entries of the stream are stored under other ids, because an ancestor of the stream was forked at an earlier
+    /// entry.
     Moved,
     /// The stream was not merged.
     Skipped(SkipReason),
 }
 
-/// The reason for which a stream was not merged.
+/// The reason why a stream was not merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -36,9 +36,9 @@ pub enum SkipReason {
     Held,
     /// A segment of the stream has a format that this build cannot read.
     Newer,
-    /// The source could not be read.
+    /// The stream could not be read in the source.
     Unreadable,
-    /// The chain of streams that the stream branches off from is too long.
+    /// The stream has too many ancestors (streams that it branches off from, directly or indirectly).
     TooDeep,
 }
 
@@ -84,13 +84,13 @@ pub struct StreamMerge {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fork {
-    /// The stream.
+    /// The id of the stream whose copies differ.
     pub stream: StreamId,
     /// The first sequence number under which the entries differ.
     pub first: Seq,
-    /// The log whose entries keep the id from that number on.
+    /// The log whose entries keep the id from `first` on.
     pub kept: Side,
-    /// The id under which the other entries are stored from that number on.
+    /// The new stream id of the entries of the other log from `first` on.
     pub derived: StreamId,
 }
 
@@ -100,7 +100,7 @@ pub struct Fork {
 pub struct MergeReport {
     /// Every stream of the source, and every other stream that was written or moved.
     pub streams: Vec<StreamMerge>,
-    /// Every fork found.
+    /// Every fork that was found.
     pub forks: Vec<Fork>,
     /// Copies of the damaged segments of the target that were replaced.
     pub quarantined: Vec<Quarantined>,

@@ -33,7 +33,7 @@ impl Sides<'_> {
     }
 }
 
-/// The entries of a stream in one log from `first` to before `end`.
+/// The entries of a stream in one log with sequence numbers from `first` on and less than `end`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) side: Side,
@@ -53,7 +53,7 @@ impl Part {
         Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
     }
 
-    /// Returns the beginning of the part up to before `seq`, if there is one.
+    /// Returns the beginning of the part: its entries before `seq`, if there are any.
     pub(super) fn until(&self, seq: Seq) -> Option<Part> {
         let end = self.end.map_or(seq, |end| end.min(seq));
         Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)

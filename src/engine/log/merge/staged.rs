@@ -70,14 +70,14 @@ impl<'a> Staged<'a> {
     }
 
     fn abandon(&self, action: &'static str, e: io::Error) -> Error {
-        // Best effort: the next merge removes a leftover.
+        // An error is ignored: the next merge removes a leftover file.
         let _ = self.sides.storage.remove_file(&self.temporary);
         Error::io(action, &self.to, e)
     }
 }
 
-/// Prepares the directory of a stream: creates it, and removes temporary files of an interrupted merge, unfinished segments,
-/// and the lock file, so that no writer continues the stream.
+/// Prepares the directory of a stream of the target: creates the directory, and removes temporary files of an
+/// interrupted merge, unfinished segments, and the lock file. Without a lock file, no writer continues the stream.
 pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let dir = names::stream_dir(sides.into, stream);
     let storage = sides.storage.as_ref();
@@ -102,7 +102,7 @@ pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     if removed { storage.sync_dir(&dir).map_err(|e| Error::io("sync", &dir, e)) } else { Ok(()) }
 }
 
-/// Copies a segment file of the source over that of the target. Returns its length.
+/// Copies a segment file of the source to the target and replaces an existing file. Returns the length in bytes.
 pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<u64> {
     let path = names::segment_path(sides.from, stream, base);
     let wrap = |e| Error::io("read segment", &path, e);
@@ -113,7 +113,7 @@ pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Re
     staged.publish()
 }
 
-/// Removes segments of the target, last first, so that the rest is a shorter stream at any time.
+/// Removes segments of the target, the last one first: at any time the remaining segments form a shorter stream.
 pub(super) fn remove_segments(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<()> {
     let storage = sides.storage.as_ref();
     for base in bases.iter().rev() {

@@ -1,4 +1,4 @@
-//! The directory of a log: streams, their segments, their locks.
+//! The directory of a log: streams, segments, segment headers and locks.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::checksum::salted_crc32;
@@ -13,8 +13,8 @@ use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
 use std::path::Path;
 
-/// Returns the streams of a log, oldest first: every entry of the directory with the name of a stream, whatever it is, so
-/// that an unreadable directory is reported when it is read. A log whose directory is missing has none.
+/// Returns the streams of a log, oldest first. Every directory entry whose name is a stream id counts, even if it is
+/// not a directory: reading such a stream then reports the problem. A log whose directory is missing has no streams.
 pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
     let names = match storage.list(log) {
         Ok(names) => names,
@@ -24,16 +24,16 @@ pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> 
     Ok(names.iter().filter_map(|n| n.name.parse().ok()).collect())
 }
 
-/// Returns the first sequence numbers of the segments of a stream, ascending: of every entry of the directory with the
-/// name of a segment, so that an entry that is no regular file is reported when it is read.
+/// Returns the first sequence numbers of the segments of a stream, ascending. Every directory entry with the name of a
+/// segment counts, even if it is not a regular file: reading such a segment then reports the problem.
 pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     let dir = names::stream_dir(log, stream);
     let entries = storage.list(&dir).map_err(|e| Error::io("list", &dir, e))?;
     Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
-/// Returns the sum of the lengths of all segments of these streams, for progress. A file without readable metadata counts
-/// as empty.
+/// Returns the total length in bytes of all segments of these streams, for progress reports. A file without readable
+/// metadata counts as empty.
 pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
     let mut bytes = 0;
     for stream in streams {
@@ -44,7 +44,7 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
     bytes
 }
 
-/// Returns true if a writer holds the lock of the stream; false if it does not, or the file system has no locks.
+/// Returns true if a writer holds the lock of the stream; false if no writer does, or if the file system has no locks.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
         let path = names::stream_dir(log, stream).join(name);
@@ -52,29 +52,29 @@ pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     })
 }
 
-/// Returns the identity of a directory and of the current boot; `None` if the platform has none.
+/// Returns the identity of a directory and the id of the current boot; `None` if the platform does not provide both.
 pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
     Some(Home { boot: storage.boot_id()?, place: storage.info(dir).ok()?.place? })
 }
 
-/// The two copies of the header of a segment, with their damage.
+/// The result of reading the two copies of the header of a segment.
 #[derive(Debug)]
 pub struct Headers {
-    /// The header, from a whole copy.
+    /// The header, from an undamaged copy.
     pub header: std::result::Result<SegmentHeader, HeaderFault>,
-    /// Offsets and lengths of damaged ranges of the header area, if there is a whole copy.
+    /// Offsets and lengths of damaged ranges of the header area, if at least one copy is undamaged.
     pub damaged: Vec<(u64, u64)>,
-    /// True if the file ends within the area, or the area holds only zeros: a creation that was not finished, or a
-    /// truncated file.
+    /// True if the file ends within the header area, or the area holds only zeros: the creation of the segment was not
+    /// finished, or the file was truncated.
     pub unfinished: bool,
-    /// True if the file holds only part of the header area of this segment, as after a creation that the end of the process
-    /// or a power cut interrupted. A segment that was truncated later may look the same; only its neighbours show the
-    /// difference.
+    /// True if the file holds only part of the header area of this segment, as after the end of the process or a power
+    /// cut during the creation. A segment that was truncated later may look the same; only the segments before and
+    /// after it show the difference.
     pub may_be_creation: bool,
 }
 
-/// Reads the header area of the segment of `stream` that begins with `base`. Of two different whole copies, the one that names
-/// them is used: the other may be a misdirected write.
+/// Reads the header area of the segment of `stream` that begins with `base`. If both copies are undamaged but differ,
+/// the copy that names `stream` and `base` is used: the other copy may come from a misdirected write.
 pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<Headers> {
     let mut area = vec![0u8; FRAMES_AT as usize];
     let got = read_full_at(file, 0, &mut area)?;
@@ -109,7 +109,7 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
         damaged.push((header_len + at as u64, 1));
     }
     let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
-    // A creation writes only the area; two whole copies show that the write was complete.
+    // Creating a segment writes only the header area; two undamaged copies show that the write was complete.
     let incomplete = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
     let may_be_creation = incomplete && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
     Ok(Headers { header, damaged, unfinished, may_be_creation })
@@ -138,8 +138,8 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
         && (whole(second) || is_beginning(second, first))
 }
 
-/// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A whole header that
-/// this build cannot read is not.
+/// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A complete
+/// header that this build cannot read does not count.
 fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
     let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
     let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
@@ -162,16 +162,17 @@ pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base
     Ok(headers.may_be_creation)
 }
 
-/// Returns the origin of a stream from its first readable header; `None` if it does not branch off, or no header is
-/// readable.
+/// Returns the origin of a stream from its first readable header; `None` if the stream does not branch off or has no
+/// readable header.
 pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<Origin>> {
     Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
 }
 
-/// Checks that `domain` reads every stream of the log, by the first readable header of each. Streams without one, and
-/// streams that cannot be read, pass.
+/// Checks that a program of `domain` may read every stream of the log, by the first readable header of each stream.
+/// Streams without a readable header, and streams that cannot be read, are accepted.
 ///
-/// Errors: a stream of another domain or of a newer version; the log's directory cannot be listed.
+/// Errors: a stream belongs to another domain or to a newer version of `domain`; the directory of the log cannot be
+/// listed.
 pub fn check_domain(storage: &dyn Storage, log: &Path, domain: Domain) -> Result<()> {
     let streams = list_streams(storage, log)?;
     streams.into_iter().try_for_each(|stream| check_stream_domain(storage, log, stream, domain))
@@ -190,7 +191,7 @@ pub(in crate::engine::log) fn check_stream_domain(
     }
 }
 
-/// Returns the first header of the stream's own that can be read.
+/// Returns the header of the first segment whose header is readable and names the stream and the segment.
 fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<SegmentHeader>> {
     for base in list_segments(storage, log, stream)? {
         let path = names::segment_path(log, stream, base);
@@ -210,14 +211,14 @@ fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<O
     Ok(None)
 }
 
-/// A point at which the reading of a stream can resume.
+/// A point at which a reader of a stream can begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResumePoint {
     /// The segment, by its first sequence number.
     pub segment: Seq,
     /// Offset in the segment at which the next frame begins.
     pub offset: u64,
-    /// The number of the next entry.
+    /// The sequence number of the next entry.
     pub next: Seq,
 }
 

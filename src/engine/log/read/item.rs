@@ -1,15 +1,15 @@
-//! The values that a reader of a stream returns: commits, gaps and findings, and the state of the end of the stream.
+//! The values that a reader of a stream returns: commits, gaps, findings, and the state of the end of the stream.
 
 use crate::engine::entry::{Entry, Gap, Seq, StreamId};
 
-/// A commit that was read, with its place in the log.
+/// A commit that was read from a stream, with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Offset at which its frame begins.
+    /// Offset in the segment at which the frame of the commit begins.
     pub offset: u64,
-    /// Offset at which its frame ends.
+    /// Offset in the segment at which the frame of the commit ends.
     pub end: u64,
     /// The entries, at least one.
     pub entries: Vec<Entry>,
@@ -19,7 +19,7 @@ pub struct Commit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
-    /// A range of bytes between or after frames holds no frame.
+    /// A range of bytes between or after frames is not a frame.
     Damaged,
     /// The end of the stream holds part of a frame: a write that a crash interrupted, or damage to the last frame.
     Torn,
@@ -36,9 +36,9 @@ pub enum FindingKind {
     },
     /// A frame repeats sequence numbers of an earlier frame.
     Doubled,
-    /// A whole frame does not hold entries in a format that this build can decode.
+    /// The checksums of a frame are valid, but this build cannot decode its content.
     Unreadable,
-    /// A mark or header disagrees with the chain over the entries before it.
+    /// The link in a mark or a segment header differs from the chain over the entries before.
     ChainBroken,
     /// A seal disagrees with the bytes or the counts of its segment.
     SealBroken,
@@ -62,7 +62,7 @@ impl FindingKind {
     }
 }
 
-/// A finding: bytes of the log that are not as they were written.
+/// A finding: a range of bytes of the log that is damaged, or that this build cannot read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -72,9 +72,9 @@ pub struct Finding {
     pub stream: StreamId,
     /// The segment, by its first sequence number.
     pub segment: Seq,
-    /// Offset of the first byte in the file of the segment.
+    /// Offset in the segment at which the range begins.
     pub offset: u64,
-    /// Number of bytes.
+    /// Length of the range in bytes.
     pub len: u64,
 }
 
@@ -83,9 +83,9 @@ pub struct Finding {
 pub enum Item {
     /// The entries of one frame.
     Commit(Commit),
-    /// Entries that are missing before the next commit.
+    /// Entries that are missing before the next commit or at the end of the stream.
     Gap(Gap),
-    /// Damaged bytes. The sequence numbers lost with them follow as a gap.
+    /// A fault in bytes. If entries were lost with the bytes, a gap with their sequence numbers follows.
     Finding(Finding),
 }
 
@@ -98,7 +98,7 @@ pub enum Tail {
     Open,
     /// The stream ends with bytes that are not a whole frame: a write in progress, an interrupted write, or damage.
     Unfinished {
-        /// Offset of the first of these bytes.
+        /// Offset in the last segment at which these bytes begin.
         offset: u64,
     },
 }

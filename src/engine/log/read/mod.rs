@@ -1,4 +1,4 @@
-//! Reading of the log: its directory, one stream, many streams in the order of their stamps.
+//! Readers of the log: of its directory, of one stream, and of many streams in the order of their stamps.
 
 pub mod directory;
 pub(super) mod item;

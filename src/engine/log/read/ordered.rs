@@ -1,7 +1,8 @@
 //! The reader of many streams in the order of their stamps, in bounded memory.
 //!
-//! A stream is opened when its first entry is next, and dropped at its end: the memory depends on the number of streams that
-//! overlap in time. Entries of one stream are returned in the order of the stream, whatever their times.
+//! A stream is opened when its first entry is the next one to return, and dropped at its end: the memory depends on the
+//! number of streams that overlap in time. Entries of one stream are returned in the order of the stream, whatever
+//! their times are.
 
 use crate::engine::entry::{Entry, Gap, Seq, Stamp, StreamId};
 use crate::engine::error::Result;
@@ -36,9 +37,10 @@ struct Flow {
 pub struct OrderedReader {
     storage: Arc<dyn Storage>,
     log: PathBuf,
-    /// Streams that are not open, by the stamp of their first entry, each with the last number to read.
+    /// The streams that are not open, sorted by the stamp of the first entry, each with the last sequence number to
+    /// read.
     waiting: BinaryHeap<Reverse<(Stamp, Seq)>>,
-    /// Open streams by the stamp of their next entry.
+    /// The open streams, sorted by the stamp of the next entry, each as an index in `flows`.
     next: BinaryHeap<Reverse<(Stamp, usize)>>,
     flows: Vec<Option<Flow>>,
     gaps: VecDeque<Gap>,
@@ -67,7 +69,8 @@ impl Flow {
 }
 
 impl OrderedReader {
-    /// Opens a reader of these streams of a log, each up to the entry with this number. Reads the beginning of each.
+    /// Opens a reader of some streams of a log. Each stream is read up to and including the given sequence number.
+    /// Reads the beginning of each stream.
     pub fn open(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -78,7 +81,7 @@ impl OrderedReader {
         for (stream, last) in streams {
             let mut first_gaps = VecDeque::new();
             match Flow::open(storage, log, stream, last)?.peek(&mut first_gaps)? {
-                // Its gaps are read again when the stream is opened.
+                // The gaps before the first entry are read again when the stream is opened.
                 Some(first) => waiting.push(Reverse((first, last))),
                 None => gaps.extend(first_gaps),
             }
@@ -116,7 +119,7 @@ impl OrderedReader {
         }
     }
 
-    /// Adds a stream to the open ones by its next entry, or drops it at its end.
+    /// Adds a stream to the open streams, or drops the stream if it has no further entry.
     fn enqueue(&mut self, n: usize, mut flow: Flow) -> Result<()> {
         if let Some(stamp) = flow.peek(&mut self.gaps)? {
             self.next.push(Reverse((stamp, n)));

@@ -4,8 +4,8 @@
 //! 1. An entry is returned once, complete, in order, and only if every checksum that covers it is valid.
 //! 2. A [`Gap`] names every sequence number that is missing between two returned entries.
 //! 3. Damage is returned as a value; only an I/O error of the file system is an error.
-//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, as another process may be writing it. Damage
-//!    anywhere is confirmed by a second read.
+//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, because another process may be writing there.
+//!    In both modes, damage is confirmed by a second read.
 //! 5. A segment whose creation was not finished is skipped; [`StreamReader::unfinished_creation`] names it.
 
 use crate::engine::chain::Chain;
@@ -61,7 +61,7 @@ pub struct StreamReader {
     at_start: bool,
     /// The last segment whose creation was not finished.
     unfinished_creation: Option<Seq>,
-    /// The domain that every segment must have; `None`: any.
+    /// The domain of the program that reads the stream; `None` if segments of every domain are read.
     domain: Option<Domain>,
 }
 
@@ -76,8 +76,8 @@ impl StreamReader {
         StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
     }
 
-    /// Opens a reader that begins at a point where an earlier reader ended. If its segment is missing, reading begins with
-    /// the next one.
+    /// Opens a reader that begins at a point where an earlier reader ended. If the segment of that point is missing,
+    /// reading begins with the next segment.
     pub fn open_at(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -116,21 +116,22 @@ impl StreamReader {
         Ok(reader)
     }
 
-    /// Restricts the reader to one domain: a segment of another domain, or of a newer version, is an error. A segment
-    /// whose header is lost or belongs elsewhere is reported as damage, as by an unrestricted reader.
+    /// Restricts the reader to one domain: a segment of another domain, or of a newer version of `domain`, is an error.
+    /// A segment whose header is damaged or names another segment is still reported as damage.
     pub fn of_domain(mut self, domain: Domain) -> Result<StreamReader> {
         self.domain = Some(domain);
         self.header.iter().try_for_each(|header| header.check_domain(domain))?;
         Ok(self)
     }
 
-    /// Requests the link after entry `seq`, for [`StreamReader::watched`]. Only a full scan computes it.
+    /// Requests the link of the chain after entry `seq`, which [`StreamReader::watched`] returns. Only a full scan
+    /// computes links.
     pub fn watch(&mut self, seq: Seq) {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// Returns the link after a watched entry, if the entry was read and there is no gap between it and the header of
-    /// its segment.
+    /// Returns the link of the chain after a watched entry, if the entry was read and no entry between the header of
+    /// its segment and this entry is missing.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
@@ -152,28 +153,30 @@ impl StreamReader {
         }
     }
 
-    /// Returns the state of the end of the stream, after all items were read.
+    /// Returns the state of the end of the stream. Call it only after all items were read.
     pub fn tail(&self) -> Tail {
         self.tail
     }
 
-    /// Returns true if the last segment has a seal, which shows that its writer had created another segment.
+    /// Returns true if the segment that was read last has a seal. A seal shows that the writer had created another
+    /// segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
 
-    /// Returns the segment whose creation was not finished, if the stream has one: it never held an entry, and is
-    /// skipped. At the end of a stream the tail is [`Tail::Unfinished`], as a writer may be creating it.
+    /// Returns the segment whose creation was not finished, if the stream has one. The segment never held an entry and
+    /// is skipped. If the stream would continue in it, the tail is [`Tail::Unfinished`], because a writer may be
+    /// creating it.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
     }
 
-    /// Restricts the reader to its first segment, as if that were the last one.
+    /// Ends the stream after the segment that the reader begins with.
     pub(in crate::engine::log) fn end_behind_first(&mut self) {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
 
-    /// Returns the number of the next entry.
+    /// Returns the sequence number of the next entry.
     pub fn next_seq(&self) -> Seq {
         self.expected
     }
@@ -183,18 +186,18 @@ impl StreamReader {
         self.last_time
     }
 
-    /// Returns the chain after the last entry, in a full scan and if there is no gap between the entry and the header
-    /// of its segment.
+    /// Returns the chain after the last entry that was read. `None` if the scan is not full, if entries between that
+    /// entry and the header of its segment are missing, or if the header does not state the link.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }
 
-    /// Returns the header of the segment that was read last.
+    /// Returns the header of the segment that was read last; `None` if that header is damaged.
     pub fn header(&self) -> Option<&SegmentHeader> {
         self.header.as_ref()
     }
 
-    /// Returns the point at which a later reader continues, after all items were read.
+    /// Returns the point at which a later reader continues. Call it only after all items were read.
     pub fn resume_point(&self) -> ResumePoint {
         let start = ResumePoint { segment: self.expected, offset: 0, next: self.expected };
         self.end.map_or(start, |end| ResumePoint { next: self.expected, ..end })
@@ -208,7 +211,7 @@ impl StreamReader {
         self.queue.push_back(Item::Finding(Finding { kind, stream: self.stream, segment, offset, len }));
     }
 
-    /// Records a gap for the numbers before `next` that were not returned.
+    /// Records a gap for the sequence numbers before `next` that were not read.
     fn record_gap_before(&mut self, next: Seq) {
         if next > self.expected {
             let gap = Gap {
@@ -223,7 +226,7 @@ impl StreamReader {
         }
     }
 
-    /// Records the gap at the end of the stream. The chain remains that of the entries before it.
+    /// Records a gap of unknown length at the end of the stream. The chain still covers the entries before the gap.
     fn record_unbounded_gap(&mut self) {
         let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
         self.queue.push_back(Item::Gap(gap));
@@ -236,13 +239,14 @@ impl StreamReader {
         let wrap = |e| Error::io("read segment", &path, e);
         let file = match self.storage.open(&path, OpenMode::Read) {
             Ok(file) => file,
-            // Deleted since the directory was listed; a later segment or mark shows what is missing.
+            // The segment was deleted after the directory was listed. A later segment or mark shows which entries are
+            // missing.
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(wrap(e)),
         };
         let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
         if headers.may_be_creation && self.is_creation(base)? {
-            // Its writer may have finished it in the meantime.
+            // The writer may have finished the creation in the meantime.
             headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
             if headers.may_be_creation {
                 self.skip_creation(base);
@@ -256,7 +260,7 @@ impl StreamReader {
                 Ok(header) if header.stream == self.stream && header.base == base => header.origin,
                 _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
             };
-            // Earlier numbers are not missing: they belong to the parent.
+            // Entries with earlier numbers are not missing: they belong to the parent.
             self.expected = origin.map_or(self.expected, |origin| origin.first);
         }
         if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
@@ -313,11 +317,11 @@ impl StreamReader {
             }
             self.chain = known.map(Chain::from_link);
         } else if header.is_none() && offset.is_none() {
-            // The link in the lost header follows from the entries before it, if none of them is missing.
+            // If no entry before the damaged header is missing, the link in the header is the link after those entries.
             let chain = self.chain.take().filter(|_| self.expected == base);
             self.chain = chain.map(|chain| Chain::from_link(chain.link()));
         }
-        // Only a finished segment is mapped, as its file does not change. A full scan reads with pread.
+        // Only a finished segment is mapped, because its file is never truncated. A full scan reads with pread.
         let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
         self.scan = Some(SegmentScan {
             base,
@@ -334,9 +338,9 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if a segment whose file holds part of a header area never held an entry: its numbers were read before it,
-    /// or it is the last one and nothing shows that its creation was finished. A seal would show it, as the segment before
-    /// is sealed after the creation.
+    /// Returns true if a segment whose file holds only part of a header area never held an entry: its sequence numbers
+    /// were read from earlier segments, or it is the last segment and the segment before it has no seal. A writer seals
+    /// a segment only after it has created the next one.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
             return Ok(true);
@@ -348,7 +352,7 @@ impl StreamReader {
         before.map_or(Ok(true), |before| self.ends_without_seal(*before))
     }
 
-    /// Returns true if a segment is readable to its end and has no seal.
+    /// Returns true if the segment that begins with `base` is readable to its end and has no seal.
     fn ends_without_seal(&self, base: Seq) -> Result<bool> {
         let at = ResumePoint { segment: base, offset: 0, next: base };
         let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
@@ -358,7 +362,8 @@ impl StreamReader {
         Ok(is_whole && !reader.sealed)
     }
 
-    /// Records that a segment never held an entry. If the segment before it holds its numbers, that one determines the tail.
+    /// Records that a segment never held an entry. If an earlier segment holds its sequence numbers, the earlier
+    /// segment determines the tail.
     fn skip_creation(&mut self, base: Seq) {
         self.unfinished_creation = Some(base);
         if self.expected == base {
@@ -366,8 +371,8 @@ impl StreamReader {
         }
     }
 
-    /// Ends the stream at a last segment without a whole header area: its creation is not finished, or its file was
-    /// truncated, so that the number of its entries is unknown.
+    /// Ends the stream at a last segment without a complete header area: the creation of the segment is not finished,
+    /// or the file was truncated. The number of its entries is therefore unknown.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {
@@ -378,8 +383,8 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the writer uses the next segment: its header area is whole. After a failed creation it is not, and
-    /// the writer continues in this one.
+    /// Returns true if the current segment is finished: the header area of the next segment is complete. If the
+    /// creation of the next segment failed, the writer continues in the current one.
     fn is_finished(&self) -> Result<bool> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -389,7 +394,7 @@ impl StreamReader {
         Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
     }
 
-    /// Returns the salt of this segment from the header of the next one, which repeats it.
+    /// Returns the salt of the current segment from the header of the next segment, which repeats it.
     fn salt_from_next(&self) -> Result<Option<u64>> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -412,7 +417,7 @@ impl StreamReader {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
         let (log, stream) = (&self.log, self.stream);
-        // The path is created only for an error, as this runs once for each frame.
+        // The path is created only for an error, because this function runs once for each frame.
         let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
         match scan.next_confirmed().map_err(wrap)? {
             Step::Frame { offset, header, payload } if header.entries == 0 => {
@@ -498,7 +503,7 @@ impl StreamReader {
         if self.mode == ScanMode::Follow {
             return Ok(());
         }
-        // A merge that wrote this mark after a gap did not know the chain.
+        // Zeros mean that a merge wrote this mark after a gap and did not know the link.
         let known = mark.chain != Chain::ORIGIN;
         if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
             self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());

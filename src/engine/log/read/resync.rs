@@ -1,8 +1,9 @@
 //! Resynchronisation: the search for the next whole frame after damage.
 //!
-//! At every 8-byte boundary magic, header checksum and payload checksum are checked. The salt excludes frames of a log that
-//! is stored *inside* a payload. A hostile file may hold many headers that claim large payloads: the number of bytes that
-//! are checksummed is bounded, and beyond the bound the rest of the segment is damaged.
+//! The search checks magic, header checksum and payload checksum at every 8-byte boundary. Frames of another log that
+//! is stored *inside* a payload are rejected, because their salt differs. A hostile file may contain many headers that
+//! claim large payloads; the number of checksummed bytes is therefore bounded, and when the bound is reached, the rest
+//! of the segment counts as damaged.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::log::format::frame::{FRAME_MAGIC, FrameHeader, frame_salt};
@@ -10,7 +11,7 @@ use crate::engine::log::format::limits::{FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_PA
 use crate::engine::log::read::source::{Source, ZEROS_READ_MAX};
 use std::io;
 
-/// Greatest number of bytes of candidate frames that one search checksums.
+/// Maximum number of bytes of candidate frames that one search checksums.
 const CANDIDATE_BYTES_MAX: u64 = 4 * FRAME_PAYLOAD_BYTES_MAX as u64;
 
 /// Returns the offset of the next whole frame at or after `from`.
@@ -50,7 +51,7 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
     }
 }
 
-/// Returns true if the whole frame with this header is at `at`.
+/// Returns true if the payload after this header at `at` is complete and its checksum is valid.
 pub(super) fn is_whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {
     let len = header.frame_len() as usize - FRAME_HEADER_LEN;
     let payload = source.bytes(at + FRAME_HEADER_LEN as u64, len)?;

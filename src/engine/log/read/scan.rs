@@ -9,7 +9,7 @@ use crate::engine::log::read::resync::{is_whole, next_frame};
 use crate::engine::log::read::source::Source;
 use std::io;
 
-/// Greatest number of times that damaged bytes are read again while they differ each time.
+/// Maximum number of rereads of damaged bytes. Rereading stops earlier if two reads in a row find the same damage.
 const REREADS_MAX: usize = 8;
 
 pub(super) enum Step {
@@ -53,8 +53,8 @@ impl SegmentScan {
         self.damage(offset, offset, header)
     }
 
-    /// Returns the next step; damage only if a second read of the bytes has the same result, as another process may be
-    /// writing them.
+    /// Returns the next step. Damaged bytes may be a write in progress by another process, so they are read again until
+    /// two reads agree, at most [`REREADS_MAX`] times.
     pub(super) fn next_confirmed(&mut self) -> io::Result<Step> {
         let (offset, after_mark) = (self.offset, self.after_mark);
         let mut step = self.next()?;
@@ -74,7 +74,7 @@ impl SegmentScan {
         Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
     }
 
-    /// Returns the step for bytes at `offset` that are no frame: searches for the next frame from `search` on.
+    /// Returns the step for bytes at `offset` that are not a frame. The search for the next frame begins at `search`.
     fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
         let search = search - search % 8;
         let from = if search == offset { offset + 8 } else { search };
@@ -92,8 +92,8 @@ impl SegmentScan {
         Ok(Step::Damage { offset, end, torn })
     }
 
-    /// Returns true if bytes look like the beginning of one frame, followed by zeros or the end of the file, as a crash
-    /// leaves them. Damage may look the same; in both cases the entries of the frame are reported as missing.
+    /// Returns true if the bytes look as a crash leaves them: the beginning of one frame, followed by zeros or the end
+    /// of the file. Damage may look the same; in both cases the entries of the frame are reported as missing.
     fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
         let frame_end = match header {
             Some(header) => offset + header.frame_len(),

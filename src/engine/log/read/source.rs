@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) const WINDOW: usize = 256 << 10;
-/// Number of zeros that are read before the file system is asked for the next data. Segments of ordinary size are read
-/// completely, so that no result depends on its answer.
+/// Number of zeros that are read before the file system is asked for the next data. Shorter sequences of zeros are
+/// read, so that results do not depend on the answer of the file system.
 pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 
 /// The bytes of a segment file: mapped, or read in windows.
@@ -20,7 +20,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens the bytes of `file` at its current length. `mapped` requests a mapping, where that is possible.
+    /// Opens the bytes of `file` at its current length. If `mapped` is true, the file is mapped where that is possible.
     pub fn new(file: Arc<dyn File>, mapped: bool) -> io::Result<Source> {
         let map = if mapped { file.map() } else { None };
         let len = match &map {
@@ -30,12 +30,12 @@ impl Source {
         Ok(Source { file, map, len, window: Vec::new(), start: 0 })
     }
 
-    /// Returns the length of the file when it was opened or last refreshed.
+    /// Returns the length in bytes that the file had when it was opened or last refreshed.
     pub fn file_len(&self) -> u64 {
         self.len
     }
 
-    /// Discards the window and reads the length again, for a file that another process may be writing.
+    /// Discards the window and reads the length again, because another process may be writing the file.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.window.clear();
         if self.map.is_none() {
@@ -68,14 +68,15 @@ impl Source {
         Ok(self.window.get(start..end).unwrap_or_default())
     }
 
-    /// Returns the bytes at `offset` that are in the window, and at least `min` of them; fewer only at the end of the file.
+    /// Returns the bytes from `offset` to the end of the window, at least `min` of them; fewer only at the end of the
+    /// file.
     pub(super) fn buffered(&mut self, offset: u64, min: usize) -> io::Result<&[u8]> {
         let end = self.start + self.window.len() as u64;
         let there = if offset >= self.start { end.saturating_sub(offset) as usize } else { 0 };
         self.bytes(offset, if there >= min && self.map.is_none() { there } else { WINDOW })
     }
 
-    /// Returns the first offset at or after `from` that may hold other bytes than zeros; holes are skipped.
+    /// Returns the first offset at or after `from` that is not in a hole of the file.
     pub(super) fn next_data(&self, from: u64) -> io::Result<Option<u64>> {
         Ok(self.file.next_data(from)?.filter(|at| *at < self.len))
     }

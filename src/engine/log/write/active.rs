@@ -1,11 +1,13 @@
-//! The segment that is being appended to: one write per frame, disk space reserved ahead, the content of its seal.
+//! The segment that a writer appends to: it writes each frame with one write, reserves disk space ahead, and collects
+//! the content of the seal.
 //!
 //! Invariants:
 //! 1. A frame is written after whole frames only. After a failed write the file is truncated to its last whole frame;
 //!    until that succeeds, nothing is appended.
 //! 2. After a failed sync nothing is appended or synced again: the content of the disk is unknown.
-//! 3. Disk space is reserved ahead of the writes, in growing steps. The last [`RESERVED`] bytes of it are used only by
-//!    commits that must succeed on a full disk. Where the file system cannot reserve space, files grow by their writes.
+//! 3. Disk space is reserved ahead of the writes, in growing steps. Only commits that must succeed on a full disk use
+//!    the last [`RESERVED`] bytes of the reserved space. If the file system cannot reserve space, each write extends
+//!    the file.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
@@ -22,11 +24,11 @@ use std::sync::Arc;
 
 /// Bytes reserved for commits that must succeed on a full disk, and for the close mark.
 pub(super) const RESERVED: u64 = 4 << 10;
-/// The least and the greatest step in which space is reserved. They are small, as a killed process leaves the space
-/// unused, and readers of a live stream scan it.
+/// The minimum and maximum step in bytes in which space is reserved. The steps are small because a killed process
+/// leaves the space unused, and because readers of an active stream scan the space.
 const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
-/// Least distance in bytes between two frames in the index of a seal.
+/// Minimum distance in bytes between two frames in the index of a seal.
 const INDEX_STEP: u64 = 64 << 10;
 /// Bytes that are collected before they are hashed: long inputs are hashed several times faster than short ones.
 const HASH_STEP: usize = 128 << 10;
@@ -34,9 +36,9 @@ const HASH_STEP: usize = 128 << 10;
 /// The reserved space that a write may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// All but the last [`RESERVED`] bytes.
+    /// All reserved space but the last [`RESERVED`] bytes.
     Ordinary,
-    /// All of it.
+    /// All reserved space.
     Reserved,
 }
 
@@ -69,7 +71,7 @@ pub(super) struct ActiveSegment {
     pub(super) synced: u64,
     /// True if other processes may have seen a next segment and mapped this segment, which must then not be truncated.
     pub(super) may_be_mapped: bool,
-    /// True after a failed write was cut off, until a sync.
+    /// True from the truncation after a failed write until the next sync.
     truncation_unsynced: bool,
     /// Length of the file, up to which disk space is reserved.
     room: u64,
@@ -83,7 +85,7 @@ pub(super) struct ActiveSegment {
 }
 
 impl ActiveSegment {
-    /// Creates the state of a new segment that will be rotated at `bytes_max`.
+    /// Creates the state of a new segment. The writer begins the next segment when this one reaches `bytes_max` bytes.
     pub(super) fn new(
         path: PathBuf,
         file: Arc<dyn File>,
@@ -112,7 +114,7 @@ impl ActiveSegment {
         }
     }
 
-    /// Continues at `offset`; reads the bytes before it again for the running digest.
+    /// Continues the segment at `offset`. Reads the bytes before `offset` again to compute the running digest.
     pub(super) fn resume_at(&mut self, offset: u64) -> Result<()> {
         let wrap = |e| Error::io("read segment", &self.path, e);
         let mut buffer = vec![0u8; HASH_STEP];
@@ -150,8 +152,8 @@ impl ActiveSegment {
         }
         let step = (self.room / 2).clamp(STEP_MIN, STEP_MAX);
         let ahead = self.room.saturating_add(step).next_multiple_of(STEP_MIN);
-        // Space is reserved only up to the size of the segment: unused space is released at a close, but not at a rotation, when
-        // other processes may have the segment mapped.
+        // Space is reserved only up to the size of the segment: unused space is released at a close, but not at a
+        // rotation, when other processes may have the segment mapped.
         let mut result = self.grow(wanted.max(ahead.min(self.bytes_max.saturating_add(RESERVED))));
         if result.is_err() && wanted > self.room {
             result = self.grow(wanted);
@@ -179,7 +181,7 @@ impl ActiveSegment {
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if let Err(e) = write_all_at(self.file.as_ref(), self.offset, bytes) {
             self.condition = Condition::Ragged;
-            // If that fails, it is tried again before the next write.
+            // If the truncation fails, it is tried again before the next write.
             let _ = self.restore();
             return Err(Error::io("append to segment", &self.path, e));
         }
@@ -197,16 +199,16 @@ impl ActiveSegment {
         }
     }
 
-    /// Truncates a ragged segment to its last whole frame. Errors: it cannot be appended to.
+    /// Truncates a ragged segment to its last whole frame. An error means that the segment cannot be appended to.
     pub(super) fn restore(&mut self) -> Result<()> {
         let wrap = |e| Error::io("truncate segment", &self.path, e);
         match self.condition {
             Condition::Whole => return Ok(()),
             Condition::Ragged if self.may_be_mapped => {
-                return Err(wrap(io::Error::other("another process may have it mapped")));
+                return Err(wrap(io::Error::other("another process may have the segment mapped")));
             }
             Condition::Ragged => self.file.set_len(self.offset).map_err(wrap)?,
-            Condition::Latched => return Err(wrap(io::Error::other("a sync of it failed"))),
+            Condition::Latched => return Err(wrap(io::Error::other("a sync of the segment failed"))),
         }
         self.condition = Condition::Whole;
         self.room = self.offset;
@@ -214,8 +216,9 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Makes the truncation of a failed write durable. The disk may already have the whole frame of that write. If a power cut
-    /// then dropped both the truncation and the next write, the frame would be read with numbers that other entries were given.
+    /// Makes the truncation after a failed write durable. The disk may already hold the complete frame of the failed
+    /// write. If a power cut lost both the truncation and the next write, readers would return that frame, although its
+    /// sequence numbers were assigned to other entries.
     pub(super) fn sync_truncation(&mut self) -> std::result::Result<(), SyncFailure> {
         if self.truncation_unsynced {
             self.file.sync().map_err(|e| SyncFailure::new(&self.path, &e))?;
@@ -225,7 +228,7 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Overwrites the header of a frame whose write failed, as the frame may be complete although it was not
+    /// Overwrites the header of a frame whose write failed, because the frame may be complete although it was not
     /// acknowledged.
     pub(super) fn blank_next_header(&self) -> Result<()> {
         let blank = [0; FRAME_HEADER_LEN];
@@ -233,22 +236,22 @@ impl ActiveSegment {
         written.map_err(|e| Error::io("clear the end of segment", &self.path, e))
     }
 
-    /// Releases the space after the last frame. Allowed only for the last segment of a stream: other processes may have an
-    /// earlier one mapped.
+    /// Releases the space after the last frame. Allowed only for the last segment of a stream: other processes may have
+    /// earlier segments mapped.
     pub(super) fn trim(&mut self) {
-        // If that fails, zeros remain after the last frame; readers accept them.
+        // If the truncation fails, zeros remain after the last frame; readers accept them.
         if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
             self.room = self.offset;
         }
     }
 
-    /// Writes whole frames into a segment that is no longer the last; if that fails, writes zeros in their place. The
-    /// segment is not truncated: other processes may have it mapped.
+    /// Writes whole frames into a segment that is no longer the last one; after a failure, writes zeros in their place.
+    /// The segment is not truncated, because other processes may have it mapped.
     pub(super) fn write_or_blank(&self, bytes: &[u8]) {
         if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
             let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);
             let blank = vec![0u8; usize::try_from(written).unwrap_or(0).min(bytes.len())];
-            // If this fails too, the rest of the frame is reported as damage without a lost entry.
+            // If this write fails too, the rest of the frame is reported as damage without a lost entry.
             let _ = write_all_at(self.file.as_ref(), self.offset, &blank);
         }
     }
@@ -288,7 +291,7 @@ impl ActiveSegment {
         self.marked = false;
     }
 
-    /// Returns the seal for the segment as it is.
+    /// Returns the seal for the current content of the segment.
     pub(super) fn seal(&mut self) -> Seal {
         self.hasher.update(&self.unhashed);
         self.unhashed.clear();

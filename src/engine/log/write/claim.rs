@@ -1,10 +1,13 @@
-//! The choice of the stream a writer appends to: an idle one that may be continued, or a new one. docs/design/002.
+//! The choice of the stream that a writer appends to: an existing stream without a writer, or a new one.
+//! docs/design/002.
 //!
 //! Invariants:
-//! 1. A stream is continued only if its lock file exists and is free, in the folder and boot it was created in, if its
-//!    last segment is whole and has no seal (another segment followed a seal, and its numbers are used), and if its
-//!    clock is not far ahead of this one. A later segment whose creation was interrupted is removed first.
-//! 2. A stream that cannot be continued for any reason leads to a new stream, never to a failed append.
+//! 1. A stream is continued only if its lock file exists and is free, if it is in the directory and the boot in which
+//!    it was created, if its last segment is whole and has no seal (a seal shows that another segment followed, whose
+//!    numbers are used), and if its last time is not far ahead of this machine's clock. A later segment whose creation
+//!    was interrupted is removed first.
+//! 2. If a stream cannot be continued, the writer creates a new stream. The append fails only if the log belongs to
+//!    another domain or the new stream cannot be created.
 
 use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;
@@ -25,7 +28,7 @@ use crate::engine::storage::{File, OpenMode, Storage, exists};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Number of the newest streams that are considered for continuation. Older ones are never continued.
+/// Number of streams that are considered for continuation, newest first. Older streams are never continued.
 const CANDIDATES_MAX: usize = 8;
 
 /// Number of attempts to lock a new stream while a reader tests its lock.
@@ -39,12 +42,12 @@ pub(super) struct ActiveStream {
     /// The open lock file; dropping it releases the lock.
     pub(super) _lock: Arc<dyn File>,
     pub(super) segment: ActiveSegment,
-    /// The number of the next entry that is written.
+    /// The sequence number of the next entry that is written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
-    /// True if no sync of its segments failed since this writer claimed it.
+    /// True if no sync of a segment of the stream failed since this writer claimed the stream.
     pub(super) always_synced: bool,
-    /// True if other processes are prevented from continuing it.
+    /// True if other processes are prevented from continuing the stream.
     pub(super) continuation_forbidden: bool,
 }
 
@@ -54,7 +57,7 @@ impl ActiveStream {
         Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
     }
 
-    /// Switches to a new segment; returns the old one and the link at its end.
+    /// Switches to a new segment. Returns the old segment and the link of the chain at its end.
     pub(super) fn switch_to(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
         let link = self.chain.link();
         self.chain = Chain::from_link(link);
@@ -62,7 +65,7 @@ impl ActiveStream {
     }
 }
 
-/// A stream whose first segment could not be created. The next attempt uses its folder.
+/// A stream whose first segment could not be created. The next attempt uses the directory of this stream.
 #[derive(Debug)]
 pub(super) struct BegunStream {
     id: StreamId,
@@ -70,7 +73,7 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// The claims of streams in one log.
+/// The log, and the conditions under which a writer claims a stream in it.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -108,7 +111,7 @@ impl Claims<'_> {
         if !matches!(lock.try_lock(), Ok(true)) {
             return Ok(None);
         }
-        // The holder may have renamed the file after it was opened here.
+        // The holder of the lock may have renamed the lock file after this process opened it.
         if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
             return Ok(None);
         }
@@ -131,13 +134,14 @@ impl Claims<'_> {
             return Ok(None);
         };
         let last_time = reader.last_time().max(header.time);
-        // All segments of a stream have one domain, so an older version is not continued: a new stream begins.
+        // All segments of a stream have one domain, so a stream of an older version is not continued: a new stream
+        // begins.
         let fits = header.home == Some(home)
             && header.domain == self.domain
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
             && !reader.is_sealed()
             && point.segment == base
-            // A writer that died in a rotation left a segment that is full; the rotation is done again.
+            // A writer that died while it created the next segment left a full one; the creation is repeated.
             && (point.offset < self.segment_bytes_max || !unfinished.is_empty())
             && unfinished.iter().all(|base| *base <= point.next)
             && last_time <= self.storage.now().saturating_add(AHEAD_MAX);
@@ -151,7 +155,7 @@ impl Claims<'_> {
         }
         self.make_names_durable(&dir)?;
         if let Some(before) = segments.iter().rev().nth(1) {
-            // Its writer may have died before it synced this segment.
+            // The previous writer may have died before it synced this segment.
             let path = names::segment_path(self.log, stream, *before);
             let file = self.storage.open(&path, OpenMode::ReadWrite);
             file.and_then(|file| file.sync()).map_err(|e| Error::io("sync", &path, e))?;
@@ -178,8 +182,8 @@ impl Claims<'_> {
         }))
     }
 
-    /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first segment of the
-    /// stream is kept: without its header the home of the stream is unknown.
+    /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first
+    /// segment of the stream is kept: without its header the home of the stream is unknown.
     fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
         let mut unfinished = Vec::new();
         while let [_, .., last] = segments.as_slice()
@@ -190,7 +194,7 @@ impl Claims<'_> {
         Ok(unfinished)
     }
 
-    /// Syncs the directories: the process that created the stream may have died before it did.
+    /// Syncs the directories, because the process that created the stream may have died before it synced them.
     fn make_names_durable(&self, dir: &Path) -> Result<()> {
         for dir in [Some(dir), Some(self.log), self.log.parent()].into_iter().flatten() {
             if !dir.as_os_str().is_empty() {
@@ -220,7 +224,7 @@ impl Claims<'_> {
         let file = match create_segment(self.storage.as_ref(), self.log, &header) {
             Ok(file) => file,
             Err(e) => {
-                // The folder is used again: each append to a full disk would create another one.
+                // The directory is used again; otherwise each append to a full disk would create another directory.
                 if matches!(exists(self.storage.as_ref(), &path), Ok(false)) {
                     *begun = Some(stream);
                 }
@@ -239,7 +243,7 @@ impl Claims<'_> {
         })
     }
 
-    /// Creates folder and lock of a new stream.
+    /// Creates the directory and the lock file of a new stream.
     fn begin_stream(&self) -> Result<BegunStream> {
         let mut random = [0u8; 10];
         let entropy = self.storage.entropy(&mut random);
@@ -298,13 +302,13 @@ impl Claims<'_> {
         Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
     }
 
-    /// Reverts [`Claims::forbid_continuation`]. If the storage refuses, the stream is never continued.
+    /// Reverts [`Claims::forbid_continuation`]. If the storage returns an error, the stream is never continued.
     pub(super) fn allow_continuation(&self, stream: StreamId) {
         let dir = names::stream_dir(self.log, stream);
         let _ = self.storage.rename(&dir.join(names::ABANDONED_LOCK_NAME), &dir.join(names::LOCK_NAME));
     }
 
-    /// Prevents other processes from continuing the stream. Returns false if the storage refused.
+    /// Prevents other processes from continuing the stream. Returns false if the lock file cannot be renamed.
     pub(super) fn forbid_continuation(&self, stream: StreamId) -> bool {
         let dir = names::stream_dir(self.log, stream);
         self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::ABANDONED_LOCK_NAME)).is_ok()

@@ -35,9 +35,9 @@ pub(super) fn create_segment(
     match written {
         Ok(()) => Ok(file),
         Err(e) => {
-            // An incomplete segment holds no entry and would look like a torn end. It is truncated first: if the removal
-            // fails, the file is an unfinished creation. With a readable header that was not synced, another writer
-            // would continue it.
+            // An incomplete segment holds no entry and would look like a torn end. It is truncated first: if the
+            // removal fails, the file is an unfinished creation. With a readable header that was not synced, another
+            // writer would continue it.
             let _ = file.set_len(0);
             let _ = storage.remove_file(&path);
             Err(wrap(e))

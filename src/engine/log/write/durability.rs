@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `fsync` | nothing acknowledged | nothing acknowledged |
 //! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
-//! | `batched` | entries not yet written: at most [`BatchOptions`] | the same, and what `flush` loses |
+//! | `batched` | entries not yet written, which [`BatchOptions`] limits | the same, and the loss of `flush` |
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use std::str::FromStr;
 /// The condition under which an append returns. Its text form is [`Durability::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
-    /// The entries are buffered in this process and written together with others: at a size, at an age, with the next
-    /// append of a higher durability, at [`crate::engine::log::Log::flush`], and when the log is closed or dropped.
-    /// Entries not yet written are lost when the process dies.
+    /// The entries are buffered in this process. They are written when the batch reaches a limit of [`BatchOptions`],
+    /// with the next append of a higher durability, by [`crate::engine::log::Log::flush`], and when the log is closed
+    /// or dropped. Entries not yet written are lost when the process dies.
     Batched,
-    /// The entries are written to the kernel: they survive the death of the process, not of the machine.
+    /// The entries are written to the kernel: they survive the death of the process, but not a crash of the machine.
     Flush,
     /// The entries are synced to disk: they survive a power cut, if the disk performs syncs.
     Fsync,
@@ -39,11 +39,11 @@ impl fmt::Display for Durability {
     }
 }
 
-/// The error of a text that names no durability.
+/// The error of parsing a text that is not the name of a durability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no durability: use `batched`, `flush` or `fsync`")]
+#[error("`{text}` is not a durability: use `batched`, `flush` or `fsync`")]
 pub struct UnknownDurability {
-    /// The beginning of the text.
+    /// The first 200 characters of the text.
     pub text: String,
 }
 
@@ -60,11 +60,11 @@ impl FromStr for Durability {
 /// Limits at which batched entries are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchOptions {
-    /// Sum of the payloads in bytes.
+    /// The sum of the payload lengths, in bytes, at which the batch is written.
     pub bytes_max: usize,
-    /// Age of the first entry in nanoseconds.
+    /// The age of the first entry, in nanoseconds, at which the batch is written.
     pub age_max: u64,
-    /// True if a background thread checks the age; otherwise the next append does.
+    /// True if a background thread checks the age; if false, only the next append checks it.
     pub in_background: bool,
 }
 
@@ -85,6 +85,6 @@ mod tests {
             assert_eq!(durability.to_string().parse(), Ok(durability));
         }
         let error = "Flush".parse::<Durability>().unwrap_err();
-        assert_eq!(error.to_string(), "`Flush` is no durability: use `batched`, `flush` or `fsync`");
+        assert_eq!(error.to_string(), "`Flush` is not a durability: use `batched`, `flush` or `fsync`");
     }
 }

@@ -19,9 +19,9 @@ use std::sync::{Arc, Condvar, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed {
-    /// The stamp of its first entry. Time and number of each further entry are greater by one.
+    /// The stamp of the first entry. Time and sequence number of each further entry are one greater than those before.
     pub first: Stamp,
-    /// Number of entries.
+    /// Number of entries in the commit.
     pub count: u64,
     /// The durability that the append was acknowledged with.
     pub durability: Durability,
@@ -34,8 +34,8 @@ impl Committed {
     }
 }
 
-/// A log on disk. It appends to a stream of its own, which it claims or creates at the first append. Threads may share
-/// it.
+/// A writer of a log on disk. It appends to its own stream, which it claims or creates at the first append. Threads may
+/// share a writer.
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -62,27 +62,28 @@ impl Log {
 
     /// Appends `events` as one commit: a reader sees all of them or none.
     ///
-    /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share.
-    /// Errors: the events do not fit a commit, or the storage refused. Then none of them is acknowledged, and the log is
-    /// unchanged; after a failed sync the log may still contain them.
+    /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share. Errors: an
+    /// event cannot be encoded, the events do not fit into one commit, or the storage returns an error. After an error
+    /// no event is acknowledged, and the log is unchanged; only after a failed sync may the log contain the events.
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
         Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
     }
 
-    /// Appends encoded events as [`Log::append`] does. Their times are assigned here.
+    /// Appends encoded events as [`Log::append`] does. Assigns new times to the entries.
     pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
         Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
     }
 
-    /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last one of
-    /// a unit of work. May use the disk space reserved for that. Also returns the head that covers the commit.
+    /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last commit
+    /// of a unit of work. May use the disk space that is reserved for such commits. Also returns the head after the
+    /// commit.
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let (done, head) =
             self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
-    /// Appends entries; also returns the head afterwards if reserved space may be used.
+    /// Appends entries. Also returns the head after them if `room` is [`Room::Reserved`].
     fn append_pending(
         &self,
         entries: &PendingEntries,
@@ -118,7 +119,8 @@ impl Log {
         }
         if before == 0 && !state.batch.entries.is_empty() {
             state.batch.since = now;
-            // A process that continued the stream after a kill would assign these numbers again.
+            // If this process were killed, a process that continued the stream would assign these sequence numbers
+            // again.
             if let Err(e) = shared.reserve_numbers(state) {
                 state.batch.entries.truncate(before);
                 return Err(e);
@@ -132,7 +134,7 @@ impl Log {
         Ok((Committed { first, count, durability }, head))
     }
 
-    /// Writes the batch: when this returns, its entries survive the death of the process.
+    /// Writes the batch. When the call returns, the entries of the batch survive the death of the process.
     pub fn flush(&self) -> Result<()> {
         let mut guard = self.shared.lock();
         self.shared.write_batch(&mut guard, Room::Ordinary)
@@ -149,8 +151,9 @@ impl Log {
         guard.unreported_failure.take().map_or(Ok(()), |failure| Err(failure.to_error()))
     }
 
-    /// Ends the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. A later
-    /// append claims a stream again. Errors: as [`Log::sync`]; if the batch cannot be written, the stream stays open.
+    /// Closes the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. Returns
+    /// the head; `None` if no stream is open. A later append claims a stream again. Errors: as for [`Log::sync`]; if
+    /// the batch cannot be written, the stream stays open.
     pub fn close(&self) -> Result<Option<Head>> {
         let shared = self.shared.as_ref();
         let mut guard = shared.wait_while_syncing(shared.lock());
@@ -188,7 +191,7 @@ impl Log {
                 && active.always_synced
                 && marked.is_ok()
             {
-                // Every assigned number is in the stream.
+                // Every assigned sequence number is in the stream.
                 shared.claims(&[]).allow_continuation(active.id);
             }
             shared.finish_sync(state, synced);
@@ -197,18 +200,19 @@ impl Log {
         state.unreported_failure.take().map_or(Ok(Some(head)), |failure| Err(failure.to_error()))
     }
 
-    /// Returns the head of the stream that this process appends to, without the batch; `None` before the first append.
+    /// Returns the head of the stream that this process appends to, without the batch; `None` if no stream is open.
     pub fn head(&self) -> Option<Head> {
         self.shared.lock().active.as_ref().map(ActiveStream::head)
     }
 
-    /// Advances the clock to a time read from another stream. Returns false if it is too far ahead to follow.
+    /// Advances the clock to a time that was read from another stream. Returns false and ignores the time if it is too
+    /// far ahead of the wall clock ([`crate::engine::clock::AHEAD_MAX`]).
     pub fn observe(&self, time: u64) -> bool {
         let now = self.shared.storage.now();
         self.shared.lock().clock.observe(time, now)
     }
 
-    /// Starts the age limit of a batch that has begun: notifies the background thread, or starts it.
+    /// Starts the timer of a new batch: notifies the background thread, or starts the thread if it does not run yet.
     fn start_batch_timer(&self, state: &mut State) {
         if !self.shared.options.batch.in_background {
             return;

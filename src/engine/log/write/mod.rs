@@ -1,4 +1,4 @@
-//! Appending to the log: the choice of the stream, the open segment, shared syncs, the log itself.
+//! Appending to the log: the choice of the stream, the active segment, syncs that threads share, and the log itself.
 
 mod active;
 mod claim;

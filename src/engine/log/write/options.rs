@@ -8,7 +8,7 @@ use crate::engine::log::write::durability::BatchOptions;
 pub struct LogOptions {
     /// The domain of the events. The first append fails if the log has streams of another domain.
     pub domain: Domain,
-    /// The size at which a segment is sealed and the next one begun.
+    /// The size in bytes at which a segment is sealed and the next one is begun.
     pub segment_bytes_max: u64,
     /// Limits at which batched entries are written.
     pub batch: BatchOptions,

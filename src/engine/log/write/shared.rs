@@ -1,14 +1,16 @@
 //! The state of a log that its threads share, and every change of the stream on disk.
 //!
 //! Invariants:
-//! 1. One writer per stream: the holder of the stream's lock, in the folder and boot it was created in.
+//! 1. A stream has one writer: the process that holds the stream's lock, in the directory and the boot in which the
+//!    stream was created.
 //! 2. An acknowledged commit is a whole frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
-//!    process with its numbers (`Batched`). A number is assigned once.
+//!    process with its sequence numbers (`Batched`). A sequence number is assigned once.
 //! 3. After an error nothing is appended after bytes that may be part of a frame: the segment is truncated to its last
 //!    whole frame; if that fails, the stream continues in a new segment.
 //! 4. After a failed sync the stream continues in a new segment, and every append that waited for the sync returns the
-//!    error. The stream's lock file is renamed, so that no other process continues it, and it gets no close mark.
-//! 5. Rotation creates the next segment before it seals the old one; on a full disk the old one stays in use.
+//!    error. The stream's lock file is renamed, so no other process continues the stream, and the stream gets no close
+//!    mark.
+//! 5. Rotation creates the next segment before it seals the old one. On a full disk the old segment stays in use.
 //! 6. One sync runs at a time. Commits written while it runs share the next one.
 
 use crate::engine::clock::Clock;
@@ -39,8 +41,8 @@ pub(super) struct Shared {
     /// A signal that a batch has begun, or that the log is dropped.
     pub(super) batch_begun: Condvar,
 }
-/// The state that changes under the lock of a log.
 
+/// The state that changes under the lock of a log.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) clock: Clock,
@@ -48,7 +50,7 @@ pub(super) struct State {
     pub(super) process: u32,
     pub(super) active: Option<ActiveStream>,
     pub(super) begun: Option<BegunStream>,
-    /// Streams whose lock file should have been renamed and was not: this process must not continue them.
+    /// Streams whose lock file could not be renamed. This process must not continue them.
     pub(super) unmarked: Vec<StreamId>,
     pub(super) batch: Batch,
     /// Buffers for the frame that is being written and the canonical bytes of its entries.
@@ -62,11 +64,11 @@ pub(super) struct State {
     pub(super) stopping: bool,
 }
 
-/// Entries that have numbers and are not written yet.
+/// Entries that have sequence numbers and are not written yet.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) entries: PendingEntries,
-    /// Time of the first append.
+    /// Wall clock time of the first append, in nanoseconds since the epoch.
     pub(super) since: u64,
     /// Number of batches before this one.
     pub(super) number: u64,
@@ -76,8 +78,8 @@ pub(super) struct Batch {
 pub(super) type Guard<'a> = MutexGuard<'a, State>;
 
 impl Shared {
-    /// Locks the state. In a forked child the stream and the batch belong to the parent and are abandoned; closing the
-    /// child's handles does not release the parent's lock.
+    /// Locks the state. In a child process after `fork`, the stream and the batch belong to the parent process and are
+    /// abandoned; closing the files in the child does not release the lock of the parent.
     pub(super) fn lock(&self) -> Guard<'_> {
         let mut guard = self.state.lock().unwrap_or_else(|poisoned: PoisonError<Guard<'_>>| {
             // A thread panicked during a change: the state of the stream is unknown, so nothing more is written to it.
@@ -110,7 +112,7 @@ impl Shared {
             if whole && !full {
                 return Ok(guard);
             }
-            // Commits that wait for a sync of the old segment must not be acknowledged by one of the new.
+            // A sync of the new segment must not acknowledge commits that wait for a sync of the old one.
             if !state.syncing {
                 if whole {
                     self.rotate(state)?
@@ -139,7 +141,8 @@ impl Shared {
         guard
     }
 
-    /// Returns the error for a stream that is missing although the state was locked: a fault of the writer.
+    /// Returns the error for a stream that was abandoned during an operation, for example after a panic of another
+    /// thread.
     pub(super) fn stream_missing(&self) -> Error {
         Error::io("append to", &self.dir, io::ErrorKind::Interrupted.into())
     }
@@ -177,7 +180,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits until everything written so far is on disk, by a sync of another thread or its own.
+    /// Waits until everything written so far is on disk. This thread or another one performs the sync.
     pub(super) fn wait_for_sync<'a>(&'a self, mut guard: Guard<'a>) -> Result<()> {
         let group = guard.group.clone();
         loop {
@@ -221,18 +224,18 @@ impl Shared {
         self.sync_ended.notify_all();
     }
 
-    /// Handles a failed sync: commits written since it began are in the same segment and fail too; the stream continues
-    /// in another segment.
+    /// Handles a failed sync: commits that were written after the sync began are in the same segment and fail too. The
+    /// stream continues in another segment.
     pub(super) fn latch(&self, state: &mut State, failure: SyncFailure) {
         self.finish_sync(state, Err(failure));
         let Some(active) = state.active.as_mut() else { return };
         active.segment.condition = Condition::Latched;
-        // If that fails, the next append tries again.
+        // If the new segment cannot be created, the next append tries again.
         let _ = self.continue_in_new_segment(state);
     }
 
-    /// Prevents other processes from continuing the stream, as numbers of a batch are assigned that are not in it yet.
-    /// If that is impossible, the batch is written at once.
+    /// Prevents other processes from continuing the stream while entries of a batch have sequence numbers but are not
+    /// in the stream yet. If that is impossible, the batch is written at once.
     pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());
@@ -241,7 +244,8 @@ impl Shared {
         if active.continuation_forbidden { Ok(()) } else { self.write_batch(state, Room::Ordinary) }
     }
 
-    /// Records that a sync of the active stream failed: it gets no close mark, and no process continues it later.
+    /// Records that a sync of the active stream failed: the stream gets no close mark, and no process continues it
+    /// later.
     pub(super) fn mark_unsynced(&self, state: &mut State) {
         if let Some(active) = state.active.as_mut().filter(|active| active.always_synced) {
             active.always_synced = false;
@@ -260,14 +264,14 @@ impl Shared {
     }
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
-    /// stream: the numbers from the file's name on may be used in the old segment.
+    /// stream, because the old segment may then use the sequence numbers from the number in the file's name on.
     pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };
         let claims = self.claims(unmarked);
         let result = claims.create_next(active, clock.tick(self.storage.now(), 1));
         if let Err(e) = &result {
-            // On a full disk the header is never complete, so that no reader treated the old segment as finished.
+            // On a full disk the header is never complete, so no reader has treated the old segment as finished.
             active.segment.may_be_mapped |= e.code() != "storage_full";
             if claims.has_next(active) {
                 self.mark_unsynced(state);
@@ -276,7 +280,7 @@ impl Shared {
         result
     }
 
-    /// Continues the stream in a new segment. The old one gets no seal: its end may be incomplete.
+    /// Continues the stream in a new segment. The old segment gets no seal, because its end may be incomplete.
     pub(super) fn continue_in_new_segment(&self, state: &mut State) -> Result<()> {
         if let Some(active) = state.active.as_ref().filter(|a| a.segment.condition == Condition::Ragged) {
             active.segment.blank_next_header()?;
@@ -291,12 +295,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Creates the next segment, switches to it and seals the old one. If the creation fails, the old one stays in use.
-    /// Errors: the sync of the old segment failed.
+    /// Creates the next segment, switches to it and seals the old one. If the creation fails, the old segment stays in
+    /// use. Errors: the sync of the old segment failed.
     pub(super) fn rotate(&self, state: &mut State) -> Result<()> {
         let Ok(next) = self.create_next(state) else {
-            // No space or no permission for another segment: the append to the old one reports the error if it fails
-            // too.
+            // No space or no permission for another segment. If the append to the old segment fails too, it reports the
+            // error.
             return Ok(());
         };
         let Some(active) = state.active.as_mut() else { return Ok(()) };
@@ -304,7 +308,7 @@ impl Shared {
         let mark = Mark { chain: link, seal: Some(old.seal()) };
         let mut frame = Vec::new();
         put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
-        // A segment without a seal is complete too: the next header bounds it.
+        // A segment without a seal is complete too: the header of the next segment shows where it ends.
         old.write_or_blank(&frame);
         let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
         self.finish_sync(state, synced.clone());
@@ -327,7 +331,7 @@ impl Shared {
                 guard = waited.unwrap_or_else(PoisonError::into_inner).0;
             }
             if guard.batch.number == number {
-                // After an error the entries stay batched; the next append tries again and reports it.
+                // After an error the entries stay in the batch; the next append tries again and reports the error.
                 let _ = self.write_batch(&mut guard, Room::Ordinary);
             }
         }

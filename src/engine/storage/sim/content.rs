@@ -15,7 +15,7 @@ enum Change {
 pub(super) struct Content {
     seen: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
-    /// The pending changes, oldest first, each with its place among all changes of the disk.
+    /// The pending changes, oldest first, each with its number among all changes of the disk.
     unsynced: Vec<(u64, Change)>,
 }
 
@@ -71,7 +71,7 @@ impl Content {
         self.unsynced.clear();
     }
 
-    /// Returns the places of the pending changes among all changes of the disk.
+    /// Returns the numbers of the pending changes among all changes of the disk.
     pub(super) fn orders(&self) -> impl Iterator<Item = u64> {
         self.unsynced.iter().map(|(order, _)| *order)
     }

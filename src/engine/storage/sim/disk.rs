@@ -24,8 +24,8 @@ impl SimDisk {
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Kills every process with this id: completed operations remain, its locks are released, and its later operations
-    /// have no effect.
+    /// Kills every process with this id. Its completed operations remain, its locks are released, and its later
+    /// operations have no effect.
     pub fn kill(&self, id: u32) {
         let lives: Vec<Arc<Life>> = guard(&self.state).lives.iter().filter_map(Weak::upgrade).collect();
         lives.iter().filter(|life| life.id == id).for_each(|life| life.end());
@@ -79,7 +79,8 @@ impl SimDisk {
         }
     }
 
-    /// Cuts the power: kills all processes, keeps the unsynced changes that `survival` selects, and changes the boot id.
+    /// Cuts the power: kills all processes, keeps the unsynced changes that `survival` selects, and changes the boot
+    /// id.
     pub fn crash(&self, survival: Survival) {
         let mut state = guard(&self.state);
         state.lives.drain(..).filter_map(|life| life.upgrade()).for_each(|life| life.end());
@@ -141,12 +142,12 @@ impl SimDisk {
         guard(&self.state).free_bytes = free;
     }
 
-    /// Makes every change fail with "permission denied", or stops that.
+    /// Makes every change fail with "permission denied" from now on, or succeed again if `on` is false.
     pub fn set_read_only(&self, on: bool) {
         guard(&self.state).read_only = on;
     }
 
-    /// Makes every sync of a file fail, or stops that.
+    /// Makes every sync of a file fail from now on, or succeed again if `on` is false.
     pub fn set_failing_syncs(&self, on: bool) {
         guard(&self.state).failing_syncs = on;
     }
@@ -163,8 +164,8 @@ impl SimDisk {
         Some(data)
     }
 
-    /// Replaces the content of a file durably, creating file and directories as needed, as a program other than the
-    /// engine would.
+    /// Replaces the content of a file durably, like a program other than the engine. Missing files and directories are
+    /// created.
     pub fn overwrite(&self, path: &Path, data: Vec<u8>) {
         let mut state = guard(&self.state);
         state.now += 1;
@@ -213,7 +214,7 @@ impl SimDisk {
         state.touch_parent(path);
     }
 
-    /// Copies a directory tree as `cp -r` does: with new inodes and without locks.
+    /// Copies the files of a directory tree as `cp -r` does: with new inodes and without locks.
     pub fn copy_tree(&self, from: &Path, to: &Path) {
         let copied: Vec<(PathBuf, Vec<u8>)> = self
             .paths()

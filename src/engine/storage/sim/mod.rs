@@ -1,5 +1,5 @@
-//! Simulated storage in memory, for tests: a disk shared by several processes, each with its own id, a clock that
-//! moves with changes and on request, and seeded entropy.
+//! Simulated storage in memory, for tests: a disk that several processes with different ids share, a clock that
+//! advances with each change and on request, and seeded random bytes.
 //!
 //! A [`SimProcess`] is the view of one process on a [`SimDisk`]. Faults of a process are planned for single operations
 //! ([`SimProcess::plan`]); faults of the machine, and changes of files from outside, are methods of the disk. The disk

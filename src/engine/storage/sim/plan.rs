@@ -14,15 +14,15 @@ pub enum Moment {
     Change(u64),
 }
 
-/// The outcome of a planned operation, in place of success.
+/// The fault that happens at a planned operation.
 pub enum Fault {
     /// Runs a closure before the operation takes effect. Then the operation is performed.
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// Performs the operation, then runs a closure before the caller sees the result.
     Afterwards(Box<dyn FnOnce() + Send>),
-    /// Fails with this kind of error and without an effect. As on Linux, a failed sync loses its data: the data
-    /// counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other
-    /// operations succeed, because the standard library repeats them.
+    /// Fails with this kind of error and without an effect. As on Linux, the data of a failed sync is lost: it counts
+    /// as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other operations
+    /// succeed, because the standard library repeats them.
     Error(io::ErrorKind),
     /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
     /// renamed, the data is durable.
@@ -81,7 +81,7 @@ impl Extent {
     }
 }
 
-/// The state of one process: its counters, its planned faults, and whether it is alive.
+/// The state of one process: its counters, its planned faults, and a flag that is false after its death.
 #[derive(Debug)]
 pub(super) struct Life {
     pub(super) id: u32,
@@ -136,7 +136,7 @@ impl Life {
         planned.iter().position(now).map(|at| planned.remove(at).1)
     }
 
-    /// Counts an operation and performs it with `act`, as the planned fault permits. `act` must release all locks
+    /// Counts an operation and performs it with `act`, unless a planned fault prevents it. `act` must release all locks
     /// before it returns, because planned closures use the disk.
     pub(super) fn perform<T>(
         &self,

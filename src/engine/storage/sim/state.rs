@@ -23,7 +23,7 @@ pub(super) struct DiskState {
     pub(super) lives: Vec<Weak<Life>>,
     pub(super) next_inode: u64,
     pub(super) next_handle: u64,
-    /// Number of changes so far, and the number of the latest one.
+    /// The number of changes so far, which is also the number of the latest change.
     pub(super) next_order: u64,
     pub(super) now: u64,
     pub(super) entropy: u64,

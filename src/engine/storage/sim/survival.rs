@@ -7,11 +7,11 @@ pub(super) const SECTOR: usize = 512;
 /// in the order in which they were made. Synced changes always survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Survival {
-    /// None of them.
+    /// No unsynced change.
     Dropped,
-    /// All of them.
+    /// All unsynced changes.
     Kept,
-    /// The first N, and the front half of the next one if it is a write.
+    /// The first N unsynced changes, and the front half of the next one if it is a write.
     First(usize),
     /// A pseudo-random subset determined by the seed: of each write all sectors, some, or none.
     Subset(u64),
@@ -35,7 +35,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Creates the selection; `orders` holds the places of all unsynced changes, in any order.
+    /// Creates the selection; `orders` holds the numbers of all unsynced changes, in any order.
     pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Selection {
         orders.sort_unstable();
         let (ends_at, seed) = match survival {
