@@ -1,11 +1,11 @@
 //! Read-only check of log, bodies and projections.
 //!
-//! The check reads every segment to the end of its file and checks all frames, the chain over the entries, marks and seals. It
-//! hashes every body that an artifact refers to, and compares the digest of the projections with that of a rebuild up to the
-//! same position in the log.
+//! The check reads every segment to the end of its file and checks all frames, the chain over the entries, marks and
+//! seals. It hashes every body that an artifact refers to, and compares the digest of the projections with that of a
+//! rebuild up to the same position in the log.
 //!
-//! Other processes may write to the workspace meanwhile: damage in a stream that has a writer is reported only if a second read
-//! confirms it, and the unfinished end of such a stream is a note.
+//! Other processes may write to the workspace meanwhile: damage in a stream that has a writer is reported only if a
+//! second read confirms it, and the unfinished end of such a stream is a note.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
@@ -32,7 +32,8 @@ pub struct VerifyOptions<'a> {
     pub bodies: bool,
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
-    /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as long.
+    /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as
+    /// long.
     pub heads: Vec<Head>,
     /// Receiver of the bytes of log that are done, and of their total.
     pub progress: Progress<'a>,
@@ -324,8 +325,9 @@ fn scan_stream(
     let closed = reader.tail() == Tail::Closed;
     if !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
         let after = reader.next_seq().previous();
-        let message =
-            format!("stream {stream} was not closed: entries after {after} may be lost without a trace");
+        let message = format!(
+            "stream {stream} has no close mark: if entries after {after} were lost, this check cannot detect it"
+        );
         note("stream_not_closed", message);
     }
     let mut confirmed = 0;
@@ -472,8 +474,8 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     Ok(all)
 }
 
-/// Opens the projections. Returns a problem if the stored ones were damaged or contained entries that the log no longer has,
-/// even though opening rebuilds them; returns a note if a merge explains the difference.
+/// Opens the projections. Returns a problem if the stored ones were damaged or contained entries that the log no longer
+/// has, even though opening rebuilds them; returns a note if a merge explains the difference.
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     for note in store

@@ -1,13 +1,13 @@
 //! The append side of one workspace: facts into the log, bodies into the object store. Never touches a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
-use crate::engine::{self, Error};
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Stamp;
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
+use crate::engine::{self, Error};
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
@@ -70,8 +70,9 @@ impl Journal {
         self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
     }
 
-    /// Appends facts with [`Durability::Fsync`] that must succeed on a full disk too, such as the end of a run. May use the
-    /// disk space that the log reserves for that. Returns the head that covers them, for a copy outside the workspace.
+    /// Appends facts with [`Durability::Fsync`] that must succeed on a full disk too, such as the end of a run. May use
+    /// the disk space that the log reserves for that. Returns the head that covers them, for a copy outside the
+    /// workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
@@ -86,8 +87,9 @@ impl Journal {
         Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
     }
 
-    /// Stores the body in `path` durably, then appends in one commit the manifest that `describe` makes of it and the facts
-    /// that it adds. After an error in the append, the stored body stays without a manifest and only occupies space.
+    /// Stores the body in `path` durably, then appends in one commit the manifest that `describe` makes of it and the
+    /// facts that it adds. After an error in the append, the stored body stays without a manifest and only occupies
+    /// space.
     pub fn append_artifact(
         &self,
         path: &Path,
@@ -111,8 +113,8 @@ impl Journal {
         Ok(self.log.flush()?)
     }
 
-    /// Moves the clock to a time read from the log, so that facts appended afterwards have a later one. Returns `false` if
-    /// the time is too far ahead, and then leaves the clock unchanged.
+    /// Moves the clock to a time read from the log, so that facts appended afterwards have a later one. Returns `false`
+    /// if the time is too far ahead, and then leaves the clock unchanged.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }

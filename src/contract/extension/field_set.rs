@@ -148,7 +148,8 @@ impl ExtensionFieldSet {
         if touched.is_empty() || readonly == Readonly::Overridden {
             return Ok(());
         }
-        let message = format!("{} of {} cannot be changed: read-only", touched.join(", "), self.namespace);
+        let (namespace, fields) = (&self.namespace, touched.join(", "));
+        let message = format!("read-only fields of namespace {namespace} cannot be changed: {fields}");
         Err(ContractError::field(ErrorCode::ExtensionConflict, "fields", message))
     }
 }
