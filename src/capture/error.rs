@@ -64,7 +64,7 @@ impl Error {
             Error::ScopeClosed { .. } => {
                 Some("capture before complete() or fail(), or open another scope".into())
             }
-            Error::UnusableName { .. } => Some("use some ASCII letters or digits in the name".into()),
+            Error::UnusableName { .. } => Some("use at least one ASCII letter or digit in the name".into()),
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))

@@ -61,7 +61,8 @@ pub struct MetricDelta {
     pub right_value: Option<f64>,
     /// The right value minus the left one; `None` if one is missing or the result is not finite.
     pub delta: Option<f64>,
-    /// The right value divided by the left one; `None` if one is missing, the left one is 0, or the result is not finite.
+    /// The right value divided by the left one; `None` if one is missing, the left one is 0, or the result is not
+    /// finite.
     pub change_ratio: Option<f64>,
 }
 
@@ -246,7 +247,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
         let mut notes = view.notes();
         for stage in stages.iter().filter(|s| s.left.is_some() != s.right.is_some()) {
             let side = if stage.left.is_some() { "left" } else { "right" };
-            let message = format!("only the {side} run has a stage {}", stage.stage_name);
+            let message = format!("only the {side} run has a stage {:?}", stage.stage_name);
             notes.push(
                 Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name),
             );
@@ -278,8 +279,8 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
 pub struct BestRunOptions {
     /// The runs to rank, each by ref, id or name. If empty, all runs of `project` are ranked.
     pub runs: Vec<String>,
-    /// The project whose runs are ranked if `runs` is empty, by ref or name. `None`: [`select_best_run`] ranks the runs of
-    /// all projects, `Contexta::select_best_run` those of the project of the session.
+    /// The project whose runs are ranked if `runs` is empty, by ref or name. `None`: [`select_best_run`] ranks the runs
+    /// of all projects, `Contexta::select_best_run` those of the project of the session.
     pub project: Option<String>,
     /// The stage of the metric; `None` for a metric outside any stage.
     pub stage_name: Option<String>,

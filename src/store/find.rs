@@ -1,4 +1,4 @@
-//! Look-ups of runs by ref, id or name.
+//! Lookup of runs by ref, id or name.
 
 use crate::contract::RunRef;
 use crate::store::error::{Error, Result};
@@ -6,8 +6,8 @@ use crate::store::rows::RunRow;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
-    /// Returns the run that `asked` names: by its ref, its id (the last component of the ref), or a name that no other run
-    /// has.
+    /// Returns the run that `asked` names: by the run's ref, its id (the last component of the ref), or a name that no
+    /// other run has.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.contains(':') {
@@ -36,7 +36,7 @@ impl StoreView<'_> {
         Err(self.not_found(asked)?)
     }
 
-    /// Returns the error for a run that does not exist, with similar runs.
+    /// Returns the error for a run that does not exist, with runs that have similar names.
     fn not_found(&self, asked: &str) -> Result<Error> {
         let id = asked.rsplit(['.', ':']).next().unwrap_or(asked).to_lowercase();
         let similar = |row: &RunRow| {
