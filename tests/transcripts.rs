@@ -245,7 +245,7 @@ fn merge_copies_runs_and_bodies_and_a_second_merge_changes_nothing() {
     let digest = |workspace| json(path, &["--workspace", workspace, "digest"]).get("digest").cloned();
     assert_eq!(digest("here"), digest(".contexta"));
     let shown = text(&contexta(path, &["merge", "here"]).stdout);
-    assert!(shown.starts_with("0 streams copied, 0 changed, "), "{shown}");
+    assert!(shown.starts_with("streams: 0 copied, 0 changed, "), "{shown}");
     assert_eq!(error(path, &["merge", "nowhere"], 1), "workspace_not_found");
 }
 

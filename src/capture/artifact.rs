@@ -16,8 +16,8 @@ pub struct ArtifactRegistration {
 }
 
 impl ArtifactRegistration {
-    /// Describes a file that the run produced, such as a `model_bundle`. The artifact is recorded with the relation
-    /// `produced_by`.
+    /// Describes a file that the run or stage produced, such as a `model_bundle`. The relation `produced_by` is
+    /// recorded.
     pub fn output(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration {
             kind: kind.to_owned(),
@@ -28,7 +28,7 @@ impl ArtifactRegistration {
         }
     }
 
-    /// Describes a file that the run reads, such as a `dataset_snapshot`. The run is recorded with the relation `used`.
+    /// Describes a file that the run or stage reads, such as a `dataset_snapshot`. The relation `used` is recorded.
     pub fn input(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
     }

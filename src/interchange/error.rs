@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The workspace could not be read or written.
+    /// The store failed: the workspace could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A line was refused in a strict import. The lines before it were imported.

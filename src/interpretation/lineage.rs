@@ -62,7 +62,7 @@ pub struct LineageTraversal {
     pub notes: Vec<Note>,
 }
 
-/// Walks from the ref `subject` along at most `depth_max` edges.
+/// Walks from the ref `subject` to all refs at a distance of at most `depth_max` edges.
 pub fn traverse_lineage(
     store: &Store,
     subject: &str,

@@ -109,7 +109,8 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::UnknownKind { kind, count } => {
                 let message = format!(
-                    "entries of kind {} are ignored, because this version does not know it (entries: {count}); they stay in the log",
+                    "entries of kind {} are ignored, because this version does not know it (entries: {count}); \
+                     they stay in the log",
                     kind.0
                 );
                 Note::new(Severity::Warning, "entry_unknown_kind", message)
