@@ -184,7 +184,8 @@ fn unfinished_creation_of_first_segment_is_a_note_and_not_damage() {
         assert!(has_note(&report, "segment_unfinished"), "{context}: {:?}", report.notes);
         let list = small(disk.process(3)).unwrap().list_runs(None).unwrap();
         assert!(list.notes.iter().all(|n| n.code != "log_unfinished"), "{context}: {:?}", list.notes);
-        // No header records the first sequence number of a new segment.
+        // No header records the directory and boot in which the stream may be continued, so the next writer starts another
+        // stream.
         long_run(disk.process(4), "next", 1).unwrap();
         let report = verified(disk.process(5), "/x/w", VerifyOptions::default());
         assert_eq!((report.outcome, report.streams.len()), (Outcome::Whole, 2), "{context}");
