@@ -1,8 +1,8 @@
 //! A tour of contexta on real data: a classifier of good red wines.
 //!
-//! Trains six models of the linfa crates on the UCI wine-quality data set and captures the runs into `.contexta/` in the
-//! current directory. Selects the best run, compares it with others, and follows the lineage of its model. Finally it
-//! deletes all derived tables and shows that a rebuild gives the same answers. Each execution adds six runs.
+//! Trains six models of the linfa crates on the UCI wine-quality data set and captures the runs into `.contexta/` in
+//! the current directory. Selects the best run, compares it with others, and follows the lineage of its model. Finally
+//! it deletes all derived tables and shows that a rebuild gives the same digest. Each execution adds six runs.
 
 #![expect(clippy::print_stdout, reason = "the output of an example is for the person who runs it")]
 
@@ -25,7 +25,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 const WORKSPACE: &str = ".contexta";
 const PROJECT: &str = "wine-quality";
 const PACKAGES: [&str; 5] = ["linfa", "linfa-datasets", "linfa-ftrl", "linfa-logistic", "linfa-trees"];
-/// Passes of FTRL over the training data.
+/// The number of passes of FTRL over the training data.
 const EPOCHS: usize = 5;
 
 fn main() -> Result<()> {
@@ -76,7 +76,8 @@ struct Data {
 }
 
 impl Data {
-    /// A wine of quality 7 or more is good. Three quarters of the wines are training data, the others validation data.
+    /// Loads the data set. A wine of quality 7 or more is good. Three quarters of the wines are training data, the
+    /// others validation data.
     fn load(scratch: Scratch) -> Result<Data> {
         let wines = linfa_datasets::winequality();
         let features = wines.feature_names().to_vec();
@@ -89,13 +90,13 @@ impl Data {
         }
         fs::write(scratch.0.join("winequality-red.csv"), csv)?;
 
-        // The generator that linfa-ftrl seeds with 42.
+        // Shuffle with the random generator that linfa-ftrl seeds with 42.
         let mut random = Ftrl::<f64>::params().check()?.rng().clone();
         let (mut train, mut validation) =
             wines.map_targets(|q| *q > 6).shuffle(&mut random).split_with_ratio(0.75);
         let columns = train.records.columns_mut().into_iter().zip(validation.records.columns_mut());
-        // Each feature in units of its spread. All densities are close to 1 and stay so: FTRL has no intercept, and
-        // they serve as one.
+        // Standardise each feature except the density. All densities are close to 1, and FTRL, which has no intercept,
+        // uses them as a substitute.
         for ((mut column, mut other), _) in columns.zip(&features).filter(|(_, name)| *name != "density") {
             let (mean, spread) = (column.mean().unwrap_or_default(), column.std(0.0));
             column.mapv_inplace(|x| (x - mean) / spread);
@@ -128,11 +129,11 @@ impl Drop for Scratch {
 struct Fitted {
     csv: String,
     confusion: ConfusionMatrix<bool>,
-    /// The predicted probabilities; a tree has none.
+    /// The predicted probabilities; `None` for a tree, which predicts none.
     probabilities: Option<Vec<Pr>>,
 }
 
-/// Trains in steps of 64 wines and captures the loss on all training data after each step.
+/// Trains FTRL in steps of 64 wines and captures the loss on all training data after each step.
 fn fit_ftrl(data: &Data, stage: &StageScope, alpha: f64, l1: f64) -> Result<Fitted> {
     let params = Ftrl::params().alpha(alpha).beta(1.0).l1_ratio(l1).l2_ratio(0.0);
     let (train, validation) = (data.train.targets.to_vec(), data.validation.targets.to_vec());
@@ -157,7 +158,7 @@ fn fit_ftrl(data: &Data, stage: &StageScope, alpha: f64, l1: f64) -> Result<Fitt
 fn fit_logistic(data: &Data, alpha: f64) -> Result<Fitted> {
     let model = LogisticRegression::default().alpha(alpha).fit(&data.train)?;
     let mut csv = weights_csv(data, model.params().iter())?;
-    // Positive is the class that most wines have, and that is: not good.
+    // The positive class of the model is the more frequent one: not good.
     writeln!(csv, "intercept,{}\npositive,{}", model.intercept(), model.labels().pos.class)?;
     let bad = model.predict_probabilities(data.validation.records());
     Ok(Fitted {
@@ -199,7 +200,7 @@ fn capture(data: &Data, run: RunBuilder, fit: impl Fn(&StageScope) -> Result<Fit
         run = run.package(package, locked_version(package));
     }
     let run = run.start()?;
-    // The same bytes in every run: the body is stored once.
+    // The bytes are the same in every run, so the body is stored once.
     let csv = data.scratch.0.join("winequality-red.csv");
     let dataset = run.register(ArtifactRegistration::input("dataset_snapshot", csv))?;
     let (train, validation) = (data.train.nsamples(), data.validation.nsamples());
@@ -230,16 +231,16 @@ fn capture(data: &Data, run: RunBuilder, fit: impl Fn(&StageScope) -> Result<Fit
     let head = run.complete()?;
 
     println!("{}", run.run_ref());
-    // A head that is saved elsewhere lets `contexta verify --head` check that no entry up to here was lost.
+    // If the head is saved elsewhere, `contexta verify --head` can check later that no entry up to here was lost.
     println!("  head {head}");
-    // A model that predicts no good wine has no f1: the run records a degraded marker and continues.
+    // A model that predicts no good wine has no f1 score: the run captures a degraded record and continues.
     for what in captured.iter().filter_map(|result| result.degraded.as_ref()) {
         println!("  {what}");
     }
     Ok(run.run_ref().clone())
 }
 
-/// Returns the versions of the dependencies in the lock file.
+/// Returns the versions of the dependencies, read from the lock file.
 fn locked_version(package: &str) -> &'static str {
     let lock = include_str!("../Cargo.lock");
     let found = lock.split_once(&format!("name = \"{package}\"\nversion = \""));
@@ -253,7 +254,7 @@ fn rustc_version() -> String {
 
 // ---- questions
 
-/// Prints the runs of this execution with parameters and last values.
+/// Prints the runs of this execution with their parameters and the last values of their metrics.
 fn list(contexta: &Contexta, runs: &[RunRef]) -> Result<()> {
     const METRICS: [&str; 5] = ["train_loss", "validation_loss", "accuracy", "f1", "roc_auc"];
     heading("Runs");
@@ -316,7 +317,7 @@ fn compare(contexta: &Contexta, left: &RunRef, right: &RunRef) -> Result<()> {
     Ok(())
 }
 
-/// Prints the origins of the best model and the results of the data set.
+/// Prints what the best model was made from, and what was made from the data set.
 fn lineage(contexta: &Contexta, best: &RunRef) -> Result<ArtifactRef> {
     heading("Lineage of the best model");
     let artifacts = contexta.run_snapshot(best.as_str())?.artifacts;
@@ -353,14 +354,14 @@ fn report(contexta: &Contexta, best: &RunRef, worst: &RunRef) -> Result<()> {
     Ok(())
 }
 
-/// Deletes the derived tables and compares the digest of rebuilt ones.
+/// Deletes the derived tables, and compares the digest of the rebuilt tables with that of the deleted ones.
 fn rebuild(contexta: Contexta) -> Result<()> {
     heading("Tables deleted and rebuilt");
     let (before, _) = contexta.digest()?;
     let tables = contexta.paths().projections();
-    // An open workspace continues with its tables in memory; a new one has to rebuild them.
+    // The open workspace would continue with its tables in memory; a workspace that is opened now has to rebuild them.
     drop(contexta);
-    // Gone already is as good.
+    // An error is ignored, because the directory may be missing already.
     if let Err(e) = fs::remove_dir_all(&tables)
         && tables.exists()
     {

@@ -1,8 +1,8 @@
-//! The engine under another domain: thermometers in cold rooms.
+//! The engine with another domain: thermometers in cold rooms.
 //!
 //! This program has no machine learning in it and uses only `contexta::engine`. The domain defines an event type
-//! and a projection. The engine provides appends by several writers, tables derived from the log, and the same tables
-//! after they were deleted.
+//! and a projection. The engine provides appends by several writers, tables derived from the log, and a rebuild of
+//! deleted tables.
 //!
 //! Run it with `cargo run --release --example second_domain`.
 
@@ -26,8 +26,8 @@ use std::path::Path;
 /// The events of this domain.
 #[derive(Serialize, Deserialize)]
 enum ColdRoom {
-    /// A thermometer was placed in a room. The entry replaces an earlier placement. Two placements of which neither
-    /// replaces the other are in conflict, and a reader sees both.
+    /// A thermometer was placed in a room. The entry replaces an earlier placement. If two placements do not replace
+    /// each other, they are in conflict, and a reader sees both.
     Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
     /// A temperature reading.
     Measured { sensor: String, minute: i64, celsius: f64 },
@@ -58,17 +58,17 @@ impl Event for ColdRoom {
     fn decode(kind: Kind, _version: PayloadVersion, payload: &[u8]) -> Result<Option<ColdRoom>, CodecError> {
         match kind {
             PLACED | MEASURED => codec::decode(payload).map(Some),
-            // A kind of a later version of this program: its entries stay in the log and are counted.
+            // A kind that only a later version of this program knows. The engine ignores and counts its entries.
             _ => Ok(None),
         }
     }
 }
 
-/// Sensor -> the rooms in which it was placed.
+/// Sensor -> the rooms in which the sensor was placed.
 const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
 /// The temperatures of each sensor, by minute.
 const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
-/// Sensor -> the number of its temperatures, and the first, last, minimum and maximum.
+/// Sensor -> the number of its readings, and the first, last, least and greatest temperature.
 const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
 
 struct Sensors;
@@ -107,7 +107,7 @@ impl Projection<ColdRoom> for Sensors {
     }
 }
 
-/// The id of this domain, stored in every segment. Logs of other programs are rejected.
+/// The domain of this program. Every segment contains it, and logs of other domains are rejected.
 const DOMAIN: Domain = match Domain::new("cold-rooms", 1) {
     Ok(domain) => domain,
     Err(_) => panic!("the name of the domain is invalid"),
@@ -134,7 +134,7 @@ fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
         .collect()
 }
 
-/// Two writers append like two processes: each to its own stream, without waiting for the other.
+/// Appends with two writers. Like two processes, each writes to a stream of its own, without waiting for the other.
 fn write(dir: &Path) -> engine::Result<()> {
     let (one, other) = (log(dir), log(dir));
     let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
@@ -155,7 +155,7 @@ fn lines(view: &View) -> engine::Result<Vec<String>> {
             (String::from_utf8_lossy(&sensor), String::from_utf8_lossy(&placement.version.value));
         let points = view.series(TEMPERATURES, &sensor)?.collect::<engine::Result<Vec<Point>>>()?;
         let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
-        // A prefix read: another sensor's name may begin with this one's, so the key is compared.
+        // This reads by prefix. The name of another sensor may begin with the name of this one, so the key is compared.
         for row in view.registers(SUMMARIES, &sensor)? {
             let row = row?;
             if row.key() == sensor {

@@ -849,7 +849,7 @@ fn empty_append_and_oversized_event_have_distinct_errors() {
         assert_eq!(error.code(), "entry_too_large");
         let text = error.to_string();
         assert!(["kind 2", "5000006 bytes", "4194304"].iter().all(|part| text.contains(part)), "{text}");
-        assert!(error.hint().unwrap().contains("artifact"));
+        assert!(error.hint().unwrap().contains("body"));
         let many = vec![Toy::Tag { key: vec![1; 4_000_000] }; 5];
         assert_eq!(log.append(&many, durability).unwrap_err().code(), "commit_too_large");
     }

@@ -1,8 +1,9 @@
-//! An event-sourced append-log engine with derived projections, and local-first ML observability on it.
+//! An append-log engine with derived tables, and a local experiment tracker for machine learning that is built on it.
 //!
-//! Every capture is an immutable entry in a checksummed log. Runs, metrics and lineage are tables derived from the log, and can
-//! be derived again at any time. A killed process loses no acknowledged capture, parallel jobs never wait for each other, and
-//! damage affects only the damaged bytes and is reported.
+//! Every capture is an immutable entry in a log with checksums. Runs, metrics and lineage are read from tables that are
+//! derived from the log and can be derived again at any time. A killed process loses no capture that was acknowledged
+//! with durability `flush` or `fsync`, parallel jobs never wait for each other, and damage is reported and affects at
+//! most the entries of the damaged appends.
 //!
 //! ```
 //! # fn main() -> Result<(), contexta::Error> {
@@ -42,7 +43,7 @@
 //! | none (`default-features = false`) | [`engine`] alone |
 //! | `ml` | every other module of the table |
 //! | `cli` (default) | the command `contexta`, and `ml` |
-//! | `testing` | storage in memory, for tests |
+//! | `testing` | a simulated storage, for tests |
 //!
 //! The format of the files is version 0: it may still change.
 

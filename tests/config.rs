@@ -8,7 +8,7 @@ use contexta::config::{
 };
 use std::path::{Path, PathBuf};
 
-/// The variables of the reference, without their prefix.
+/// The environment variables of the Python package contexta 1.0.0, without their prefix.
 const VARIABLES: &str = "\
     PROJECT_NAME WORKSPACE_ROOT_PATH WORKSPACE_METADATA_PATH WORKSPACE_RECORDS_PATH \
     WORKSPACE_ARTIFACTS_PATH WORKSPACE_REPORTS_PATH WORKSPACE_EXPORTS_PATH WORKSPACE_CACHE_PATH \
@@ -46,7 +46,7 @@ const VARIABLES: &str = "\
 
 const BASE: &str = "/base";
 
-/// No environment, unless a test hands one in.
+/// Inputs without an environment. A test can add one.
 fn hermetic() -> LoadInputs {
     LoadInputs::new().environment([] as [(&str, &str); 0])
 }
@@ -55,7 +55,7 @@ fn inputs() -> LoadInputs {
     hermetic().base_dir(BASE)
 }
 
-/// Two values that the setting takes; the same one twice where it takes no other.
+/// Returns two values that the setting accepts; the same value twice if it accepts only one.
 pub(crate) fn samples(key: &Key) -> [ConfigValue; 2] {
     let range = key.range.as_deref().unwrap_or_default();
     let numbers: Vec<i64> = range.split(' ').filter_map(|word| word.parse().ok()).collect();
@@ -81,7 +81,7 @@ fn value(loaded: &LoadedConfig, key: &str) -> ConfigValue {
     loaded.config.setting(key).unwrap()
 }
 
-/// A file of each format in which only this setting is set.
+/// Returns one file of each format that sets only this setting.
 fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
     let json = ConfigValue::at(key, value.clone()).to_json();
     let in_toml = if *value == ConfigValue::Null { "\"none\"".to_owned() } else { value.to_json() };
@@ -137,7 +137,7 @@ fn every_setting_has_the_same_value_from_every_source_and_a_later_source_is_stro
                 let by_file = load_config(&inputs().file(&file)).unwrap();
                 assert_eq!(by_file.config, patched.config, "{name}: {}", file.display());
                 assert_eq!(by_file.source(name), &Source::File(file.clone()), "{name}");
-                // Each source over the one before it.
+                // Each source overrides the one before it.
                 let over = inputs().file(&file);
                 let strongest = load_config(&over.clone().set(&set(strong))).unwrap();
                 assert_eq!(value(&strongest, name), *strong, "{name}: --set over file");
@@ -181,7 +181,7 @@ fn profiles_and_overlays_are_patches_in_a_fixed_order() {
     assert_eq!(test.config.directories().log, Path::new("/base/.contexta-test/log"));
     assert!(!test.config.capture.capture_code_revision && !test.config.surfaces.html.enabled);
     assert_eq!(load_profile(" test ", &inputs()).unwrap().config, test.config);
-    // Named in any order, more than once, with blanks.
+    // The overlays are named in any order, repeatedly, and with blanks.
     let all = inputs().overlays(&["readonly", " ci", "", "forensic", "ci", "debug"]);
     let all = load_config(&all).unwrap();
     assert_eq!(all.overlays, [Overlay::Debug, Overlay::Forensic, Overlay::Ci, Overlay::Readonly]);
@@ -210,7 +210,7 @@ fn selectors_are_replaced_as_a_whole_by_stronger_ones() {
     assert_eq!(load_config(&local.profile("test")).unwrap().config.project_name, "test");
     assert_eq!(overlays(&both.clone().overlays(&[] as &[&str])), []);
     assert_eq!(overlays(&file("overlays = []\nprofile = \"local\"")), []);
-    // A profile's name can be set; that does not apply the profile.
+    // Setting `profile_name` does not apply the profile.
     let renamed = load_config(&inputs().set("profile_name=test")).unwrap();
     assert_eq!(renamed.config.project_name, "default");
 }
@@ -223,7 +223,7 @@ fn paths_follow_from_those_above_them_unless_they_are_set() {
     let apart = load_config(&inputs().set("workspace.metadata_path=/fast").workspace("/w")).unwrap();
     assert_eq!(apart.config.directories().tables, Path::new("/fast"));
     assert_eq!(apart.config.directories().backups, Path::new("/w/recovery/backups"));
-    // A value that equals the derived one stays; null makes it derived again.
+    // A set value that equals the derived value remains set. Null makes the setting derived again.
     let pinned = load_config(&inputs().set("workspace.records_path=.contexta/log")).unwrap();
     let elsewhere = pinned.patched(ConfigValue::at("workspace.root_path", "/w")).unwrap();
     assert_eq!(elsewhere.config.directories().log, Path::new("/base/.contexta/log"));
@@ -234,7 +234,7 @@ fn paths_follow_from_those_above_them_unless_they_are_set() {
     }
     let named = elsewhere.patched(ConfigValue::at("workspace.records_path", "./none")).unwrap();
     assert_eq!(named.config.directories().log, Path::new("/base/none"));
-    // `~`, `.` and nothing; links and `..` are the system's.
+    // `~`, `.` and an empty path are resolved. Links and `..` remain for the operating system.
     let home = |text: &str| {
         inputs().environment([("HOME", "/home/ada")]).set(&format!("workspace.root_path={text}"))
     };
@@ -260,7 +260,7 @@ fn the_workspace_comes_from_the_strongest_source() {
     assert_eq!(root(both()), Path::new("/base/alias"));
     assert_eq!(root(both().set("workspace.root_path=set")), Path::new("/base/set"));
     assert_eq!(root(both().workspace("argument")), Path::new("/base/argument"));
-    // Patches and `--set` are applied last, over everything.
+    // Patches and `--set` are applied last and override everything.
     assert_eq!(root(both().set("workspace.root_path=set").workspace("argument")), Path::new("/base/set"));
 }
 
@@ -304,7 +304,7 @@ fn a_whole_configuration_replaces_every_setting() {
     assert_eq!(loaded.config.directories().log, Path::new("/base/w/log"), "derived from its own root");
     assert_eq!(loaded.source("records.root_path"), &Source::Derived("workspace.records_path"));
     assert_eq!(loaded.source("records.read_only"), &Source::Config);
-    // Of several, the later one is stronger.
+    // A later patch overrides an earlier one.
     let patched = over().config(whole.clone()).set("records.read_only=true");
     assert!(load_config(&patched).unwrap().config.records.read_only);
     for make in [make_local_config, make_test_config] {
@@ -338,7 +338,7 @@ fn the_environment_is_used_or_ignored_as_asked() {
 
 #[test]
 fn without_a_given_environment_the_one_of_the_process_is_read() {
-    // Cargo sets HOME for tests where the user has one; another variable cannot be set without `unsafe`.
+    // HOME is the only variable that can be expected here; setting another variable needs `unsafe`.
     let Some(home) = std::env::var_os("HOME").filter(|home| !home.is_empty()) else { return };
     let inputs = LoadInputs::new().base_dir(BASE).set("workspace.root_path=~/w");
     let loaded = load_config(&inputs).unwrap();
@@ -357,7 +357,7 @@ fn sections_are_literals_over_their_defaults() {
     assert_eq!(config.setting("records.root_path"), Some("w/log".into()), "shown as derived");
     assert_eq!(config.setting("recovery.backup_root"), Some("w/recovery/backups".into()));
     config.check().unwrap();
-    // Shown as TOML, derived paths are comments: loaded elsewhere, they are derived again.
+    // In TOML, derived paths are comments, so that they are derived again when the file is loaded elsewhere.
     assert!(config.to_toml().contains("\n# root_path = \"w/log\"\n"), "{}", config.to_toml());
 }
 
@@ -390,12 +390,12 @@ fn a_file_in_the_workspace_is_found_and_speaks_for_that_workspace() {
     write("workspace.root_path = '../other'");
     let error = load_config(&inputs).unwrap_err();
     assert_eq!((error.code(), error.key()), ("invalid_config_value", Some("workspace.root_path")));
-    // A profile that the file selects leaves the workspace where the file lies.
+    // A profile that the file selects does not move the workspace that contains the file.
     write("profile = 'test'");
     let loaded = load_config(&hermetic().base_dir(dir.path()).set("workspace.root_path=w").discover(true));
     let loaded = loaded.unwrap();
     assert_eq!((loaded.config.project_name.as_str(), &loaded.config.workspace.root_path), ("test", &root));
-    // A file that is named is the only one.
+    // If a file is named, no other file is read.
     std::fs::write(dir.path().join("named.toml"), "").unwrap();
     let named = load_config(&inputs.clone().file("named.toml")).unwrap();
     assert_eq!(
@@ -542,7 +542,7 @@ fn every_refusal_has_its_code() {
     }
 }
 
-/// Ten to the eighth items, by aliases.
+/// Returns YAML that expands to 10^8 items by aliases.
 fn bomb() -> String {
     let mut text = "a0: &a0 [x]\n".to_owned();
     for n in 1..9 {
@@ -570,7 +570,7 @@ fn every_problem_is_told_up_to_a_bound() {
             "invalid_config_input"
         ]
     );
-    // What was refused changed nothing.
+    // Refused patches changed nothing.
     assert_eq!(checked.loaded.config, load_config(&inputs()).unwrap().config);
     let many: String = (0..20_000).map(|n| format!("unknown{n} = 1\n")).collect();
     std::fs::write(dir.path().join("a.toml"), many).unwrap();
@@ -594,7 +594,7 @@ fn mistyped_names_are_answered_with_the_nearest() {
     };
     let expected = [unknown("CONTEXTA_", None), unknown(names[0], Some("CONTEXTA_RECORDS_DURABILITY_MODE"))];
     assert_eq!(loaded.warnings, expected);
-    // Blank sets nothing and is no mistake where the name is known.
+    // A blank variable sets nothing. If its name is known, it causes no warning.
     let blank = load_config(&inputs().environment([("CONTEXTA_PROJECT_NAME", "  ")])).unwrap();
     assert_eq!(blank.config.project_name, "default");
 }

@@ -13,7 +13,7 @@ type Said = (i32, String, String);
 
 fn run(dir: &Path, variables: &[(&str, &str)], args: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_contexta"));
-    // Whoever runs the tests may have set some.
+    // The environment in which the tests run may contain such variables.
     for key in keys() {
         command.env_remove(key.variable.as_deref().unwrap_or("CONTEXTA_PROFILE"));
     }
@@ -70,7 +70,7 @@ fn values_are_shown_with_their_sources_and_nothing_is_created() {
     let warnings = fact(&answer, &["warnings"]).as_list().unwrap();
     assert_eq!(fact(&warnings[0], &["code"]).as_str(), Some("unknown_config_variable"));
     assert_eq!(warnings.len(), 1);
-    // On both sides of the command, and in both forms.
+    // Options are given before and after the command, and in both forms.
     let args = [
         "--set",
         "project_name=a",
@@ -122,7 +122,7 @@ fn check_tells_everything_that_is_wrong() {
     let problems = fact(&answer, &["problems"]).as_list().unwrap();
     assert_eq!(fact(&problems[1], &["key"]).as_str(), Some("records.durability_mode"));
     assert_eq!(fact(&answer, &["ok"]), &Value::Bool(false));
-    // The same by every way to name a file; a warning fails only a strict check.
+    // Every way to name a file gives the same result. A warning fails only a strict check.
     assert_eq!(run(path, &[], &["--config", "a.toml", "config", "check"]).0, 1);
     let typo = [("CONTEXTA_TYPO", "1")];
     assert_eq!(run(path, &typo, &["config", "check"]).0, 0);
@@ -242,13 +242,13 @@ fn settings_without_effect_are_marked_and_warned_of() {
     let warnings = json(&run(path, &[], &args));
     let warning = &fact(&warnings, &["warnings"]).as_list().unwrap()[0];
     assert_eq!(fact(warning, &["key"]).as_str(), Some("interpretation.search.default_limit"));
-    // A file with every setting is warned of in a few lines.
+    // A file that sets every setting causes only a few lines of warnings.
     std::fs::write(path.join("all.toml"), run(path, &[], &["config", "show", "--toml"]).1).unwrap();
     let all = run(path, &[], &["--config", "all.toml", "runs"]).2;
     assert_eq!(all.lines().count(), 6, "{all}");
-    // Derived paths are comments in the file, so it does not set them.
+    // Derived paths are comments in the file, so the file does not set them.
     let derived =
         keys_without_effect().iter().filter(|key| key.ends_with("_path") || key.ends_with("_root")).count();
     let more = keys_without_effect().len() - derived - 5;
-    assert!(all.ends_with(&format!("warning: {more} more settings have no effect yet; `contexta config show` marks them [config_no_effect]\n")), "{all}");
+    assert!(all.ends_with(&format!("warning: further settings without an effect: {more}; `contexta config show` marks them [config_no_effect]\n")), "{all}");
 }

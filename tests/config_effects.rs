@@ -1,4 +1,4 @@
-//! Every setting has an effect: who reads it, what it does, and the table of docs/CONFIGURATION.md.
+//! The effect of every setting: the code that reads it, its behaviour, and the table of docs/CONFIGURATION.md.
 
 use crate::support::{TempDir, two_runs};
 use contexta::config::{
@@ -39,8 +39,8 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("recovery.restore_staging_root", "restore_staging"),
 ];
 
-/// Tells whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting that is derived
-/// from it. Code that uses a setting spells it so: from a variable `config`, in full.
+/// Tells whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting
+/// that is derived from this key. Code that uses a setting must spell the key in full, from a variable `config`.
 fn is_read(key: &Key, code: &str) -> bool {
     let directory = DIRECTORIES.iter().find(|(name, _)| *name == key.name);
     let name = match directory {
@@ -51,7 +51,7 @@ fn is_read(key: &Key, code: &str) -> bool {
         let behind = code[at + name.len()..].chars().next();
         !behind.is_some_and(|c| c.is_alphanumeric() || c == '_')
     });
-    // A setting that takes one value has its effect when it is refused any other.
+    // The effect of a setting with a single value is that other values are refused.
     named || key.only.is_some() || keys().iter().any(|k| k.derived_from == Some(key.name) && is_read(k, code))
 }
 
@@ -86,19 +86,19 @@ fn setting_what_has_no_effect_gives_a_warning_once() {
     let by_set = inputs().set("security.redaction_mode=strict");
     assert_eq!(warned(&by_set), warning(Source::Set));
     let name = "CONTEXTA_SECURITY_REDACTION_MODE";
-    // The default is no exception: it would promise what nothing does yet.
+    // Setting the default causes a warning too, because the value has no effect either.
     let by_variable = inputs().environment([(name, "safe_default")]);
     assert_eq!(warned(&by_variable), warning(Source::Variable(name.to_owned())));
     let dir = TempDir::new("effects-warning");
     let file = dir.path().join("a.toml");
     fs::write(&file, "security.redaction_mode = 'off'\n").unwrap();
     assert_eq!(warned(&inputs().file(&file)), warning(Source::File(file.clone())));
-    // Of several sources the one that counts is named.
+    // Of several sources, the warning names the one whose value is effective.
     assert_eq!(
         warned(&by_variable.clone().file(&file).set("security.redaction_mode=off")),
         warning(Source::Set)
     );
-    // Profiles and overlays come with the program.
+    // Profiles and overlays are part of the program and cause no warning.
     assert_eq!(warned(&inputs().profile("test").overlays(&["ci", "forensic"])), []);
     assert_eq!(warned(&inputs().set("records.durability_mode=fsync")), []);
     let patched = load_config(&by_set).unwrap();
@@ -141,7 +141,7 @@ fn table() -> String {
     text
 }
 
-// ---- what they do
+// ---- behaviour
 
 fn config(root: &Path, sets: &[&str]) -> UnifiedConfig {
     let inputs = LoadInputs::new().use_env(false).base_dir(root).workspace("w").set("project_name=wine");
@@ -152,7 +152,7 @@ fn open(root: &Path, sets: &[&str]) -> contexta::Result<Contexta> {
     Options::from_config(&config(root, sets))?.open()
 }
 
-/// Every file and directory with its length and when it was changed.
+/// Returns every file and directory with its length and the time of its last change.
 fn listing(dir: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
     let mut found = Vec::new();
     let mut left = vec![dir.to_path_buf()];
@@ -194,7 +194,7 @@ fn directories_lie_where_they_are_set() {
         at("w/bodies/objects").is_dir() && at("w/bodies/staging").is_dir() && at("w/out/reports").is_dir()
     );
     assert!(!at("w/log").exists() && !at("w/projections").exists() && !at("w/artifacts").exists());
-    // Again, and with one directory elsewhere: that is no workspace then.
+    // The same settings find the workspace again. With another directory in place of the log it is not a workspace.
     assert_eq!(open(dir.path(), &sets).unwrap().list_runs(None).unwrap().runs.len(), 3);
     fs::create_dir_all(at("foreign/dir")).unwrap();
     let foreign = open(dir.path(), &["workspace.records_path=foreign"]).unwrap_err();
@@ -224,7 +224,7 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
     let missing = Options::from_config(&elsewhere).unwrap().open().map(drop).unwrap_err();
     assert_eq!(missing.code(), "workspace_not_found");
     assert!(!dir.path().join("new").exists());
-    // One by one.
+    // Each setting separately.
     let contexta = open(dir.path(), &["artifacts.read_only=true"]).unwrap();
     let run = contexta.run("x").start().unwrap();
     let refused = run.register_artifact("model_bundle", dir.path().join("any")).map(drop).unwrap_err();
@@ -259,7 +259,7 @@ fn a_missing_workspace_is_made_only_where_settings_let_it() {
     let refused = open(dir.path(), &["workspace.create_missing_dirs=false"]).map(drop).unwrap_err();
     assert_eq!(refused.code(), "workspace_not_found");
     assert!(!dir.path().join("w").exists());
-    // Settings may lie there first.
+    // The configuration file may exist before the workspace.
     fs::create_dir(dir.path().join("w")).unwrap();
     fs::write(dir.path().join("w/contexta.toml"), "").unwrap();
     open(dir.path(), &[]).unwrap();
@@ -285,7 +285,7 @@ fn a_run_says_of_itself_what_settings_let_it() {
     assert!(of(&["capture.capture_environment_snapshot=no"]).0.environments.is_empty());
     assert!(of(&["capture.capture_installed_packages=no"]).0.environments[0].snapshot.packages.is_empty());
     assert_eq!(of(&["capture.capture_code_revision=no"]).0.run.code_revision, None);
-    // Set for every test by cargo.
+    // Cargo sets this variable for every test.
     let (allowed, _) = of(&["security.environment_variable_allowlist=CARGO_PKG_NAME"]);
     assert_eq!(allowed.environments[0].snapshot.environment_variables.len(), 1);
     assert_eq!(of(&["records.durability_mode=fsync"]).1, "fsync");

@@ -1,5 +1,5 @@
-//! Every code of the contract is provoked by input alone, through the public API. The reference's codes that cannot occur
-//! here stand in docs/DEVIATIONS.md.
+//! Every error code of the contract can be caused by input through the public API. docs/DEVIATIONS.md lists the codes
+//! of the Python package contexta 1.0.0 that cannot occur here.
 
 use contexta::contract::json::read::parse;
 use contexta::contract::refs::check_field_ref;
@@ -18,7 +18,7 @@ const ARTIFACT: &str = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"chec
 const RELATION: &str = r#"{"relation_ref":"relation:x","relation_type":"used","source_ref":"run:p.r","target_ref":"artifact:p.r.a","recorded_at":"2024-01-01T00:00:00Z","origin_marker":"explicit","confidence_marker":"high","evidence_refs":["run:p.r"]}"#;
 const PROVENANCE: &str = r#"{"provenance_ref":"provenance:x","relation_ref":"relation:x","assertion_mode":"explicit","asserted_at":"2024-01-01T00:00:00Z","policy_ref":"a","evidence_bundle_ref":"artifact:p.r.a"}"#;
 
-/// `base` with some members changed, or taken out where the change is null.
+/// Returns `base` with some members changed, or removed if the change is null.
 fn with(base: &str, changes: &str) -> String {
     let (Value::Map(mut members), Value::Map(changes)) = (parse(base).unwrap(), parse(changes).unwrap())
     else {
@@ -30,7 +30,7 @@ fn with(base: &str, changes: &str) -> String {
             value => drop(members.insert(name, value)),
         }
     }
-    // With its nulls, so that they can be asked about.
+    // Nulls are kept, so that the tests can check them.
     contexta::contract::json::write::pretty(&Value::Map(members)).unwrap()
 }
 
@@ -39,7 +39,7 @@ fn record(family: &str, envelope: &str, payload: &str, changes: &str) -> String 
     format!("{{\"envelope\":{envelope},\"payload\":{}}}", with(payload, changes))
 }
 
-/// All codes that reading and validating a text gives.
+/// Returns all codes that reading and validating a text gives.
 fn codes<M: Model + Clone>(text: &str, registry: Option<&ExtensionRegistry>) -> Vec<ErrorCode> {
     let mut codes = Vec::new();
     codes.extend(validate::deserialize::<M>(text, registry).err().map(|e| e.code));
@@ -267,9 +267,9 @@ fn the_references_codes_occur_or_the_deviations_say_why_not() {
     let deviations =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/DEVIATIONS.md")).unwrap();
     let cannot = deviations.split("## Codes of the Python package that cannot occur").nth(1).unwrap();
-    // The first column names codes, the second says why.
+    // The first column has codes, the second reasons.
     let cannot: Vec<&str> = cannot.lines().filter_map(|row| row.split('|').nth(1)).collect();
-    // Section 12 of the reference's contract.
+    // The codes of the Python package contexta 1.0.0.
     let codes = "stable_ref_invalid_text stable_ref_invalid_kind stable_ref_invalid_value stable_ref_too_long \
         stable_ref_invalid_shape stable_ref_kind_mismatch stable_ref_unknown_field context_invalid_ref \
         context_invalid_string context_invalid_component context_invalid_timestamp context_invalid_mapping \
@@ -323,12 +323,12 @@ fn a_report_names_everything_that_is_wrong_not_only_the_first() {
         ("schema.version_mismatch", "$.schema_version"),
     ];
     assert_eq!(issues, expected);
-    // Members that cannot be read are named together as well, and before the rules between them.
+    // Issues of members that cannot be read are reported together, before those of rules between members.
     let text = with(RUN, r#"{"run_ref":5,"status":"odd","started_at":"never","colour":1}"#);
     let (_, report) = validate::check_value::<Run>(parse(&text).unwrap(), None);
     let paths: Vec<&str> = report.issues().iter().map(ValidationIssue::path).collect();
     assert_eq!(paths, ["$", "$.run_ref", "$.status", "$.started_at"]);
-    // In records the paths lead through envelope and payload.
+    // In records, paths begin with the envelope or the payload.
     let text = record("metric", r#"{"producer_ref":"A","extensions":[5]}"#, METRIC, r#"{"value":"x"}"#);
     let (_, report) = validate::check_value::<MetricRecord>(parse(&text).unwrap(), None);
     let paths: Vec<&str> = report.issues().iter().map(ValidationIssue::path).collect();

@@ -558,7 +558,7 @@ fn saved_head_detects_losses_that_the_log_does_not_show() {
     let other = verify(&[Head { digest: second.digest, ..first }]);
     assert_eq!((other.outcome, other.problems[0].code), (Outcome::Damaged, "head_differs"));
 
-    // Cut exactly behind the first run: nothing in the log shows the loss.
+    // A cut exactly after the first run: nothing in the log shows the loss.
     let cut = disk.read(&segment).unwrap()[..end].to_vec();
     disk.overwrite(&segment, cut);
     assert_eq!(verify(&[first]).outcome, Outcome::Whole);
@@ -566,7 +566,7 @@ fn saved_head_detects_losses_that_the_log_does_not_show() {
     assert_eq!((lost.outcome, lost.heads, lost.problems.len()), (Outcome::Damaged, 1, 1));
     assert_eq!(lost.problems[0].lost, Some((first.seq.next(), Some(second.seq))));
 
-    // Torn: the head bounds the unknown loss.
+    // An incomplete frame: with the head, the number of lost entries is known.
     let torn = disk.read(&segment).unwrap()[..end - 9].to_vec();
     disk.overwrite(&segment, torn);
     let unknown = verify(&[]).problems[0].lost.unwrap();
@@ -638,7 +638,7 @@ fn capture_after_a_query_has_a_later_time() {
     let times: Vec<_> = heads.iter().map(|row| row.last_time.unwrap()).collect();
     let own = heads.iter().position(|row| row.stream == behind.close().unwrap().unwrap().stream).unwrap();
     assert_eq!(times.iter().max(), Some(&times[own]), "{times:?}");
-    // The clock follows half a minute, but not an hour, which is reported.
+    // The clock is advanced by half a minute, but not by an hour. A note reports the hour.
     disk.advance(-3_600_000_000_000);
     let list = open_sim(&disk, 3, "/w").list_runs(None).unwrap();
     assert!(list.notes.iter().any(|n| n.code == "clock_ahead"), "{:?}", list.notes);
@@ -691,14 +691,14 @@ fn new_workspace_is_opened_by_several_processes_and_after_an_interrupted_creatio
         thread.join().unwrap();
     }
     assert_eq!(Contexta::open(&path).unwrap().list_runs(None).unwrap().runs.len(), 8);
-    // The state after an interrupted creation, or one by an older build.
+    // The state after an interrupted creation of a workspace, or after creation by an older build.
     for begun in ["artifacts/objects", "projections", "artifacts", "log"] {
         let half = dir.path().join("half");
         std::fs::create_dir_all(half.join(begun)).unwrap();
         Contexta::open(&half).unwrap().run("a").start().unwrap().complete().unwrap();
         std::fs::remove_dir_all(&half).unwrap();
     }
-    // A directory `log` alone makes no workspace.
+    // A directory with only a directory `log` is not a workspace.
     let var = dir.path().join("var");
     std::fs::create_dir_all(var.join("log/apt")).unwrap();
     assert_eq!(Contexta::open(&var).unwrap_err().code(), "workspace_invalid");
@@ -722,7 +722,7 @@ fn entry_that_readers_would_refuse_is_not_acknowledged() {
             Err(e) => assert_eq!(e.code(), "extension_invalid_value"),
         }
     }
-    // More values than readers accept, in few bytes.
+    // More values than readers accept, in a few bytes.
     let many = EventEmission::new("many", "x").attribute("list", Value::List(vec![Value::Int(0); 1_100_000]));
     assert_eq!(run.emit(many).unwrap_err().code(), "extension_invalid_value");
     for digits in ["abc", "", "-", "01", "1e5"] {

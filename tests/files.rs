@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Longer than any command takes, even on a busy machine.
+/// A time that no command needs, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs a command; a command that hangs is a failure.
@@ -36,14 +36,14 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The exit code and the answer of a command.
+/// Returns the exit code and the answer of a command.
 fn json(dir: &Path, args: &[&str]) -> (i32, Value) {
     let output = contexta(dir, &[args, &["--format", "json"]].concat());
     let answer = parse(&text(&output.stdout));
     (output.status.code().unwrap(), answer.unwrap_or_else(|e| panic!("{args:?}: {e}, {output:?}")))
 }
 
-/// The codes of the notes of an answer.
+/// Returns the codes of the notes of an answer.
 fn notes(answer: &Value) -> Vec<String> {
     let notes = answer.get("notes").and_then(Value::as_list).unwrap_or_default();
     notes.iter().filter_map(|note| note.get("code").and_then(Value::as_str).map(str::to_owned)).collect()
@@ -61,7 +61,7 @@ fn run_count(dir: &Path) -> usize {
     answer.get("runs").and_then(Value::as_list).unwrap().len()
 }
 
-/// A workspace with two runs, closed, in `.contexta`.
+/// Creates a workspace with two runs in `.contexta`, and closes it.
 fn workspace(name: &str) -> TempDir {
     let dir = TempDir::new(name);
     let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
@@ -70,7 +70,7 @@ fn workspace(name: &str) -> TempDir {
     dir
 }
 
-/// The only entry of a directory whose name satisfies `is`.
+/// Returns the path of the only entry of a directory whose name satisfies `is`.
 fn only(dir: &Path, is: impl Fn(&str) -> bool) -> PathBuf {
     let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let found: Vec<PathBuf> = paths.filter(|p| is(p.file_name().unwrap().to_str().unwrap())).collect();
@@ -91,7 +91,7 @@ fn replace_with_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
-/// A workspace with a run `one` that has an artifact, and the path of the body of the artifact.
+/// Creates a workspace with a run `one` that has an artifact. Also returns the path of the artifact's body.
 fn workspace_with_body(name: &str) -> (TempDir, PathBuf) {
     let dir = workspace(name);
     let file = dir.path().join("model.bin");
@@ -304,7 +304,7 @@ fn sparse_segment_followed_by_another_is_read_up_to_its_last_data() {
     let writer = Options::from_config(&config).unwrap().open().unwrap();
     let run = writer.run("long").run_id("long").start().unwrap();
     for n in 0..1500u32 {
-        // Digests have nothing in common, so frames are as long as their text.
+        // Digests have no common parts, so frames are at least as long as their texts.
         run.event("noise", blake3::hash(&n.to_le_bytes()).to_hex().as_str()).unwrap();
     }
     run.complete().unwrap();

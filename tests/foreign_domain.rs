@@ -20,7 +20,7 @@ use contexta::{ImportSettings, ImportSource, MergeSettings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// An event that is common to all domains here.
+/// The event type of all domains in this file.
 struct Job;
 
 impl Event for Job {
@@ -76,7 +76,8 @@ fn log(disk: &SimDisk, process: u32, domain: Domain) -> Log {
     Log::new(disk.process(process), PathBuf::from("/w/log"), options)
 }
 
-/// Appends some entries, over several segments, to a stream that is closed or left open; returns its id.
+/// Appends some entries, in several segments, to a new stream, which is closed afterwards or left open. Returns the
+/// stream's id.
 fn write(disk: &SimDisk, process: u32, domain: Domain, closed: bool) -> StreamId {
     let log = log(disk, process, domain);
     let mut stream = None;
@@ -139,7 +140,7 @@ fn newer_version_is_rejected_and_older_one_is_read_and_gets_a_new_stream() {
     let disk = SimDisk::new(2);
     let old = write(&disk, 1, jobs(1), true);
     applied(&projector(&disk, 1, jobs(1))).unwrap();
-    // The same process continues a stream of its own version.
+    // A process of the same version continues the stream.
     assert_eq!(write(&disk, 1, jobs(1), true), old);
     let new = write(&disk, 2, jobs(2), true);
     assert_ne!(old, new);
@@ -197,7 +198,7 @@ fn lost_header_is_damage_and_not_a_foreign_domain() {
     let first = list_segments(storage.as_ref(), "/w/log".as_ref(), stream).unwrap()[0];
     let path = segment_path("/w/log".as_ref(), stream, first);
     let mut bytes = disk.read(&path).unwrap();
-    // The names of the domain in both copies.
+    // The name of the domain is in both copies of the header.
     for copy in [0, SECOND_HEADER_AT as usize] {
         bytes[copy + 212] ^= 1;
     }

@@ -1,6 +1,6 @@
-//! The fuzz bodies in every test run: each body over its seeds and over some thousands of mutations of them, always
-//! the same ones. The seeds are generated here (`CONTEXTA_WRITE_GOLDEN=1` writes them); files that a fuzzer found are
-//! stored beside them. See docs/FUZZING.md.
+//! The fuzz targets as a test: each target runs on its seed inputs and on some thousands of mutations of them, always
+//! the same ones. The seed inputs are generated here (`CONTEXTA_WRITE_GOLDEN=1` writes them); files that a fuzzer found
+//! are stored beside them. See docs/FUZZING.md.
 
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;
@@ -28,14 +28,14 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// Maximum length of a mutated seed.
+/// The greatest length of a mutated seed input.
 const SAMPLE_BYTES_MAX: usize = 16 << 10;
 
 fn corpus(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
 }
 
-/// Runs `body` over every file of the corpus of the target and over a number of mutations of each.
+/// Runs the code of a target, `body`, on every file of the target's corpus and on a number of mutations of each file.
 fn check(target: &str, changes: u64, body: fn(&[u8])) {
     let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for entry in std::fs::read_dir(corpus(target)).unwrap() {
@@ -64,7 +64,7 @@ fn run(target: &str, name: &str, change: &str, sample: &[u8], body: fn(&[u8])) {
     }
 }
 
-/// Random numbers that depend on target, seed and change.
+/// Random numbers that depend on target, seed input and number of the mutation.
 struct Random(blake3::OutputReader);
 
 /// Numbers that are likely to exceed limits of decoders.
@@ -84,7 +84,7 @@ impl Random {
         (u64::from_le_bytes(bytes) % n.max(1) as u64) as usize
     }
 
-    /// One to four changes of `seed`.
+    /// Returns `seed` with one to four changes.
     fn changed(&mut self, seed: &[u8], others: &[&[u8]]) -> Vec<u8> {
         let mut out = seed.to_vec();
         for _ in 0..=self.below(4) {

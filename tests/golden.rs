@@ -1,4 +1,4 @@
-//! Golden files of format version 0: they are written again and compared byte for byte, and read by this build.
+//! Golden files of format version 0. Tests write them again and compare the bytes, and read them with this build.
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
@@ -9,7 +9,7 @@ use contexta::engine::log::{Item, ScanMode, StreamReader, Tail};
 use contexta::engine::storage::sim::SimDisk;
 use std::path::{Path, PathBuf};
 
-/// An event without a domain meaning.
+/// An event that means nothing.
 #[derive(Debug, Clone, PartialEq)]
 struct Line(String);
 
@@ -77,7 +77,7 @@ fn same_entries_are_written_as_the_golden_bytes() {
             std::fs::write(&path, &bytes[..end.next_multiple_of(8)]).unwrap();
         }
         let mut golden = std::fs::read(&path).unwrap();
-        // A segment keeps its reserved space behind the seal.
+        // A segment has reserved space after the seal.
         golden.resize(bytes.len().max(golden.len()), 0);
         let first = bytes.iter().zip(&golden).position(|(a, b)| a != b);
         assert_eq!((first, bytes.len()), (None, golden.len()), "{name} differs from the golden file");
@@ -88,7 +88,7 @@ fn same_entries_are_written_as_the_golden_bytes() {
 fn golden_files_are_read_as_the_written_entries() {
     let disk = SimDisk::new(42);
     write(&disk);
-    // The names of the streams follow from the seed; the bytes are those of the files.
+    // The names of the streams depend on the seed, and the bytes must be those of the files.
     for path in disk.paths().iter().filter(|p| p.extension().is_some_and(|e| e == "seg")) {
         disk.overwrite(path, std::fs::read(golden_dir().join(path.file_name().unwrap())).unwrap());
     }
@@ -113,7 +113,7 @@ fn golden_files_are_read_as_the_written_entries() {
     assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
 }
 
-/// The file that docs/FORMAT.md, section 17, explains byte by byte.
+/// The file whose bytes docs/FORMAT.md, section 17, explains.
 fn worked_example() -> Vec<u8> {
     #[derive(Debug)]
     struct Hello;

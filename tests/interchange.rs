@@ -117,7 +117,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         assert_eq!(records(&written), records(&original), "{name}");
         same_bodies(&original, &reference().join(name), &written, out.parent().unwrap());
 
-        // A second import changes nothing, neither of these lines nor of the exported ones.
+        // Importing these lines or the exported lines a second time changes nothing.
         let (before, head) = (contexta.digest().unwrap().0, contexta.close().unwrap());
         let again = [import(), {
             let source = ImportSource::File(&out);
@@ -197,13 +197,13 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     assert_eq!(reasons, expected);
     assert_eq!(report.refused[2].rejection.path, "$.object.payload.value");
 
-    // The unchanged lines, and the reasons.
+    // Both the unchanged lines and the reasons are saved.
     let kept = report.quarantine.clone().unwrap();
     assert_eq!(disk.read(&kept).unwrap(), format!("{}\n", bad.join("\n")).into_bytes());
     let reasons = kept.to_string_lossy().replace(".jsonl", ".reasons.jsonl");
     assert_eq!(disk.read(Path::new(&reasons)).unwrap().iter().filter(|b| **b == b'\n').count(), 5);
 
-    // Losses are recorded in their runs. The run of a line that is not JSON is unknown.
+    // Losses are recorded in the runs that the lines name. The run of a line that is not JSON is unknown.
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     let losses: Vec<&str> = snapshot
         .records
@@ -267,7 +267,7 @@ fn lines_in_any_order_and_with_blank_lines_are_imported() {
         assert_eq!((report.lines, report.total().new, report.cut.clone()), (3, 3, None), "{what}");
         assert_eq!(export(&contexta), expected, "{what}");
     }
-    // A truncated stream: the lines before the cut are imported, and the cut is reported.
+    // A truncated input: the lines before the cut are imported, and the cut is reported.
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
     let cut = &packed[..packed.len() - 20];
@@ -311,7 +311,7 @@ fn later_import_replaces_earlier_one_and_repeated_earlier_one_changes_nothing() 
     let report = import(&contexta, &both);
     assert_eq!((report.total().new, report.total().unchanged), (2, 1));
     let run = contexta.run_snapshot("run:p.q").unwrap().run;
-    // Attributes that it does not name are removed.
+    // Attributes that the later line does not contain are removed.
     assert_eq!((run.description, run.conflicts.len()), (None, 0));
     let full = run_line("q", r#""metadata":{"m":1},"newer":1,"params":{"x":1,"y":2},"tags":{"a":"b"},"#);
     let full = full.replace("\"1.0.0\"", "\"1.3.0\"").replace(
@@ -453,7 +453,7 @@ fn bodies_outside_their_directory_are_refused() {
     let report = contexta.import_jsonl(source, ImportSettings::default()).unwrap();
     assert_eq!((report.total().new, report.bodies_stored), (1, 1), "{report:?}");
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().records.len(), 9);
-    // Without a directory bodies cannot be found. Stored bodies stay.
+    // Without a directory, bodies cannot be found. Stored bodies remain.
     let again = import(&contexta, &lines.join("\n"));
     assert_eq!(again.total().new, 0);
     assert!(contexta.run_snapshot("run:p.r").unwrap().artifacts.iter().any(|a| a.body.is_some()));
@@ -538,7 +538,7 @@ fn incomplete_object_is_noted_and_other_objects_exported() {
 #[test]
 fn repeated_import_completes_killed_import() {
     let lines = lines_of("seed-02");
-    // The bodies are not on this disk.
+    // The bodies are not on the disk of this workspace.
     let text: String = lines.lines().filter(|l| !l.contains("\"body\":")).map(|l| format!("{l}\n")).collect();
     let whole = {
         let disk = SimDisk::new(16);
@@ -660,7 +660,7 @@ fn open_status_after_end_is_ignored() {
     import(&contexta, &format!("{PROJECT}\n{closed}"));
     import(&contexta, &format!("{PROJECT}\n{open}"));
     assert_eq!(export(&contexta), format!("{PROJECT}\n{closed}\n"));
-    // The same holds within one file, whatever the other members are.
+    // The same is true within one file, whatever the other members are.
     let draft = open.replace("{\"extensions\"", "{\"description\":\"draft\",\"extensions\"");
     let fresh = open_sim(&disk, 2, "/fresh");
     let report = import(&fresh, &format!("{PROJECT}\n{closed}\n{draft}"));
@@ -709,7 +709,7 @@ fn older_build_keeps_members_of_newer_one() {
     contexta.run("r").run_id("r").start().unwrap().complete().unwrap();
     let project = export(&contexta).lines().next().unwrap().to_owned();
     assert!(project.contains("\"zebra\":1") && project.contains("\"1.7.0\""), "{project}");
-    // The same holds for members beside envelope and payload.
+    // The same is true for members beside envelope and payload.
     let record = metric_line("k", "1.5")
         .replace("\"1.0.0\"", "\"1.7.0\"")
         .replace(",\"payload\"", ",\"newer\":[1],\"payload\"");
@@ -720,7 +720,7 @@ fn older_build_keeps_members_of_newer_one() {
 #[test]
 fn strict_import_keeps_lines_before_every_type_of_refusal() {
     let long = "x".repeat(17 << 20);
-    // A refused line that names its run is recorded as a loss of the run.
+    // A refused line that names a run is recorded as a loss of this run.
     for (bad, code, there) in
         [(metric_line("k", "9.5"), "import_record_conflict", 4), (long, "import_line_too_long", 3)]
     {
@@ -762,7 +762,7 @@ fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     let lines = std::fs::read_to_string(&out).unwrap();
     let report = import(&other, &lines.replace("model_bundle", "checkpoint"));
     assert_eq!(report.total().new, 1, "{report:?}");
-    // It has the same hash, and so the same body.
+    // The second manifest has the same hash, and therefore the same body.
     assert!(other.run_snapshot("run:wine.r").unwrap().artifacts[0].body_present);
     let report = import(&other, &lines);
     assert_eq!(report.total().new, 0, "{report:?}");
@@ -858,7 +858,7 @@ fn captured_times_are_kept_and_conflict_is_reported() {
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
     assert_eq!(after.conflicts, ["ended_at", "status"]);
-    // A second import replaces the first one, and no captured fact.
+    // A second import replaces the facts of the first one, but no captured fact.
     assert_eq!(import(&contexta, &other.replace("2099", "2098")).total().new, 1);
     let after = contexta.run_snapshot("r").unwrap().run;
     assert_eq!((after.status, after.ended_at), (before.status, before.ended_at));
@@ -920,7 +920,7 @@ fn bodies_stay_with_their_manifests_within_a_file_and_after_merges() {
     assert!(artifact.body_present && !artifact.conflict);
 }
 
-/// A workspace on a simulated disk with one artifact, and its process.
+/// A simulated process, and a workspace with one artifact on its disk.
 fn with_artifact(
     disk: &SimDisk,
     process: u32,

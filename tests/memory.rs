@@ -1,4 +1,4 @@
-//! Decoding uses bounded memory for any bytes: every decoder of outside bytes has a stated limit, and a counting
+//! Decoding uses bounded memory for any input. Every decoder of bytes from outside has a stated limit, and a counting
 //! allocator checks the limits with hostile lengths, counts and nesting. docs/FUZZING.md lists the limits.
 #![expect(unsafe_code, reason = "a global allocator cannot be written without unsafe code")]
 #![expect(
@@ -44,30 +44,30 @@ use std::sync::{Mutex, PoisonError};
 
 // ---- the limits
 
-/// Memory beside that of the decoder: error messages, and concurrent work of the test runner.
+/// Memory in addition to that of the decoder: for error messages, and for concurrent work of the test runner.
 const SLACK: usize = 64 << 10;
-/// The entries of a frame: their payloads, and for each entry itself and its kind.
+/// Memory for the entries of a frame: the payloads, and for each entry the entry itself and its kind.
 const FRAME_CAP: usize = EXPANDED_BYTES_MAX + FRAME_ENTRIES_MAX * (size_of::<Entry>() + 64) + SLACK;
-/// Reading a stream: the window around one frame, a copy of its payload, its entries.
+/// Memory for reading a stream: the window around one frame, a copy of the frame's payload, and the entries.
 const READER_CAP: usize = 2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_CAP + (1 << 20);
-/// A header area, once.
+/// Memory for one header area.
 const HEADERS_CAP: usize = FRAMES_AT as usize + SLACK;
-/// A mark, per byte.
+/// Memory for each byte of a mark.
 const MARK_FACTOR: usize = 2;
-/// A JSON text, per byte: an object with one member has five bytes and takes a node of a tree.
+/// Memory for each byte of a JSON text: an object with one member has five bytes and needs a node of a tree.
 const JSON_FACTOR: usize = 150;
-/// A ref, per byte: an error quotes the text.
+/// Memory for each byte of a ref: an error quotes the text.
 const REF_FACTOR: usize = 24;
-/// A payload, read and written again: the memory that its counts may reserve before any of it is read, and a factor
-/// per byte (JSON in a payload exists twice at that time).
+/// Memory for reading a payload and writing it again: the memory that counts in the payload may reserve before any item
+/// is read, and memory for each byte (the JSON in a payload exists twice at that time).
 const PAYLOAD_CAP: usize = (2 << 20) + SLACK;
 const PAYLOAD_FACTOR: usize = 300;
-/// A configuration file, per byte; the repetitions by aliases in YAML have a limit of their own.
+/// Memory for each byte of a configuration file. Another limit bounds the expansion of aliases in YAML.
 const CONFIG_FACTOR: usize = 150;
 const CONFIG_CAP: usize = (4 << 20) + SLACK;
-/// The row of a cursor, per byte.
+/// Memory for each byte of the row of a cursor.
 const CURSOR_FACTOR: usize = 64;
-/// Opening a generation and reading its blocks: two blocks, and the checksums for the length of the file.
+/// Memory for opening a generation and reading its blocks: two blocks, and the checksums of the file.
 const fn generation_cap(file_len: usize) -> usize {
     2 * BLOCK_LEN + file_len / 128 + SLACK
 }
@@ -152,7 +152,7 @@ fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
         let last = before.remove(kind).unwrap_or_default();
         let front = last.get(..*prefix).unwrap_or_default();
         let back = last.len().checked_sub(*suffix).and_then(|at| last.get(at..)).unwrap_or_default();
-        // Counts over every limit are not generated here either.
+        // A count that exceeds every limit is not generated here.
         let fits = front.len() + back.len() + middle.len() <= PAYLOAD_BYTES_MAX;
         let whole = if fits { [front, middle, back].concat() } else { last.clone() };
         let stamp = Stamp { time: 1 + n, stream: STREAM, seq: Seq(1 + n) };
@@ -180,7 +180,7 @@ fn frame(entries: usize, rows: &[(u16, usize, usize, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// Frames that claim as much as possible, with their expected results.
+/// Frames that claim as much memory as possible, with the expected results.
 fn hostile_frames() -> Vec<(&'static str, Vec<u8>, bool)> {
     let doubling: Vec<(u16, usize, usize, &[u8])> = std::iter::once((1, 0, 0, &[7u8; 64][..]))
         .chain((0..40).map(|n| (1, 64 << n.min(30), 64 << n.min(30), &[][..])))
@@ -213,7 +213,7 @@ fn decoding_of_frames_uses_bounded_memory() {
     }
 }
 
-/// Sets the checksums of a frame to those of its position in a segment.
+/// Sets the checksums of a frame to those that are correct for its position in a segment.
 fn place(frame: &mut [u8], offset: u64) {
     let Some((head, payload)) = frame.split_first_chunk_mut::<FRAME_HEADER_LEN>() else { return };
     let salt = frame_salt(SALT, offset);
@@ -244,7 +244,7 @@ fn reader_uses_the_memory_of_one_frame() {
     claims[44..48].copy_from_slice(&checksum.to_le_bytes());
     let log = Path::new("/log");
     for (what, bytes, readable) in hostile_frames() {
-        // Twice a claim of 16 MiB that the file does not hold, the frame three times, and damage between them.
+        // Two claims of 16 MiB that the file does not contain, the frame three times, and damage between them.
         let mut file = header.encode();
         for part in [&claims, &claims, &bytes, &vec![0xa5; 24], &bytes, &bytes] {
             let mut part = part.clone();
@@ -293,7 +293,7 @@ fn headers_and_marks_use_memory_proportional_to_length() {
 fn cursor_uses_memory_proportional_to_its_row() {
     let _alone = alone();
     let whole = Cursor::start().encode();
-    // A flag and the id of a boot follow the gaps.
+    // A flag and the boot id follow the gaps.
     let (front, boot) = whole.split_at(whole.len() - 17);
     let mut row = front.to_vec();
     row.pop();
@@ -488,7 +488,7 @@ fn generation_uses_memory_proportional_to_its_file() {
 
 // ---- interchange
 
-/// Lines of metrics that are generated while they are read; every tenth is rejected.
+/// Generates lines of metrics while they are read. An import rejects every tenth line.
 struct Lines {
     next: u64,
     count: u64,
@@ -523,7 +523,7 @@ impl std::io::Read for Lines {
     }
 }
 
-/// The peak memory of importing this number of lines, and of exporting them.
+/// Returns the peak memory of importing this number of lines, and that of exporting them.
 fn interchange_takes(count: u64) -> (usize, usize) {
     use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource};
     let dir = std::env::temp_dir().join(format!("contexta-memory-{count}-{}", std::process::id()));
@@ -557,8 +557,8 @@ fn import_and_export_use_the_same_memory_for_few_and_many_lines() {
     let _alone = alone();
     let (few, many) = (interchange_takes(20_000), interchange_takes(80_000));
     println!("20,000 lines: {few:?} bytes, 80,000 lines: {many:?}");
-    // The pages of the tables are cached up to a limit, which takes about 440 bytes a line here. An import or export that held the
-    // lines as well would need several hundred bytes more for each.
+    // The pages of the tables are cached up to a limit, which takes about 440 bytes a line here. An import or export
+    // that held the lines as well would need several hundred bytes more for each.
     const GROWTH_A_LINE_MAX: usize = 512;
     let growth = |few: usize, many: usize| many.saturating_sub(few) / 60_000;
     assert!(growth(few.0, many.0) < GROWTH_A_LINE_MAX, "importing: {few:?} {many:?}");

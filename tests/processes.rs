@@ -1,5 +1,6 @@
-//! Real processes: writers that are killed repeatedly beside readers and rebuilds. Every acknowledged entry is
-//! present once, with its acknowledged number; no reader sees a partial commit; the tables equal those of a rebuild.
+//! Real processes: writers that are killed repeatedly, with concurrent readers and rebuilds. Every acknowledged entry
+//! is present exactly once, with the sequence number that was acknowledged; no reader sees a partial commit; the tables
+//! equal those of a rebuild.
 //!
 //! The writers are this binary, started again for one of the tests `child_*`, which otherwise do nothing. A writer
 //! stores its acknowledgements in a file of its own after each call has returned. It runs until its standard input
@@ -40,23 +41,23 @@ fn domain() -> Domain {
 }
 
 const WRITERS: u8 = 8;
-/// Minimum number of entries that each writer appends over all its lives.
+/// The minimum number of entries that each writer appends, all its processes together.
 const ENTRIES: u64 = 100_000;
-/// Maximum number, so that a fast machine does not fill the disk.
+/// The maximum number of these entries, so that a fast machine does not fill the disk.
 const ENTRIES_MAX: u64 = 400_000;
 const KILLS: u32 = 200;
 const KILL_EVERY: Duration = Duration::from_millis(100);
-/// Minimum number of queries and rebuilds, however slow the machine is.
+/// The minimum number of queries and rebuilds, however slow the machine is.
 const QUESTIONS_MIN: u32 = 5;
 const REBUILDS_MIN: u32 = 2;
-/// A small size, so that writers are also killed during a rotation.
+/// The greatest size of a segment: small, so that writers are also killed while they start a new segment.
 const SEGMENT_BYTES_MAX: u64 = 1 << 20;
 
-/// The environment variable that gives a child its directory, writer, life and number of entries:
-/// `dir|writer|life|min|max`.
+/// The environment variable with the parameters of a child: directory, writer, number of this process of the writer,
+/// and least and greatest number of entries, as `dir|writer|life|min|max`.
 const ROLE: &str = "CONTEXTA_TEST_WRITER";
 
-// ---- the toy domain
+// ---- the domain
 
 /// An entry that names its commit: the writer, its number, and the number of entries in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,7 +133,7 @@ fn projector(dir: &Path) -> Projector<Piece> {
     Projector::new(OsStorage::shared(), paths, options, projections)
 }
 
-/// The number of entries that a view of the tables counts.
+/// Returns the number of entries that a view of the tables counts.
 fn counted(projector: &Projector<Piece>) -> u64 {
     let sum = |view: &contexta::engine::projection::View| {
         let mut sum = 0;
@@ -151,7 +152,7 @@ fn counted(projector: &Projector<Piece>) -> u64 {
 struct Ack {
     commit: u32,
     size: u32,
-    /// Entries acknowledged in this life so far.
+    /// The number of entries that this process of the writer has been acknowledged so far.
     total: u64,
     first: Position,
 }
@@ -184,20 +185,20 @@ fn ack_path(dir: &Path, writer: u8, life: u32) -> PathBuf {
     dir.join("acks").join(format!("{writer}-{life}"))
 }
 
-/// All acknowledgements of one life. The last record may be incomplete.
+/// Returns all acknowledgements of one process of a writer. The last record of the file may be incomplete.
 fn acks(dir: &Path, writer: u8, life: u32) -> Vec<Ack> {
     let bytes = fs::read(ack_path(dir, writer, life)).unwrap_or_default();
     bytes.chunks_exact(ACK_LEN).map(Ack::from_bytes).collect()
 }
 
-/// The number of entries acknowledged to a writer over all its lives.
+/// Returns the number of entries that were acknowledged to all processes of a writer.
 fn acknowledged(dir: &Path, writer: u8, lives: u32) -> u64 {
     (0..lives).map(|life| acks(dir, writer, life).last().map_or(0, |ack| ack.total)).sum()
 }
 
 // ---- the children
 
-/// The parameters from the parent; `None` in an ordinary test run.
+/// Returns the parameters from the parent process; `None` in an ordinary test run.
 fn role() -> Option<(PathBuf, u8, u32, u64, u64)> {
     let role = std::env::var(ROLE).ok()?;
     let parts: Vec<&str> = role.split('|').collect();
@@ -215,7 +216,7 @@ fn spawn(test: &str, dir: &Path, writer: u8, life: u32, least: u64, most: u64) -
         .unwrap()
 }
 
-/// Becomes true when standard input ends.
+/// Returns a flag that becomes true when standard input ends.
 fn end_of_input() -> Arc<(Mutex<bool>, Condvar)> {
     let ended = Arc::new((Mutex::new(false), Condvar::new()));
     let told = Arc::clone(&ended);
@@ -295,7 +296,7 @@ impl Drop for TempDir {
     }
 }
 
-/// The writers, each in its present life.
+/// The running processes of the writers.
 struct Writers<'a> {
     dir: &'a Path,
     test: &'static str,
@@ -311,7 +312,7 @@ impl Writers<'_> {
         Writers { dir, test, least, most, living, lives: vec![1; usize::from(count)] }
     }
 
-    /// Kills one writer and restarts it for the rest of its entries.
+    /// Kills the process of one writer and starts another one for the remaining entries.
     fn kill(&mut self, writer: u8) {
         let at = usize::from(writer);
         let child = &mut self.living[at];
@@ -337,7 +338,7 @@ impl Writers<'_> {
                 other => panic!("a reader failed: {other:?}"),
             }
             next += KILL_EVERY;
-            // The order varies, so that lives are short and long.
+            // The order varies, so that some processes live short and others long.
             self.kill(((n * 5 + n / count * 3) % count) as u8);
         }
     }
@@ -369,7 +370,7 @@ impl Stop {
         self.changed.notify_all();
     }
 
-    /// Waits a short time for the end; returns true if it has come.
+    /// Waits a short time for the end. Returns `true` if the end has come.
     fn wait(&self) -> bool {
         let guard = self.over.lock().unwrap();
         *self.changed.wait_timeout_while(guard, Duration::from_millis(40), |over| !*over).unwrap().0
@@ -395,7 +396,8 @@ impl Drop for Failing {
     }
 }
 
-/// The result of reading each stream: the checksums of its entries in order, and the position at which to continue.
+/// The state of reading each stream: the checksums of the entries so far, in order, and the position at which to
+/// continue.
 #[derive(Default)]
 struct Seen {
     streams: BTreeMap<StreamId, (ResumePoint, Vec<u32>)>,
@@ -438,7 +440,7 @@ fn piece(entry: &Entry) -> Piece {
     Piece::decode(entry.kind, entry.version, &entry.payload).unwrap().unwrap()
 }
 
-/// Returns the entries of exactly one commit, all of them.
+/// Asserts that these entries are exactly one whole commit.
 fn whole(pieces: &[Piece]) {
     let first = pieces[0];
     assert_eq!(first.size as usize, pieces.len(), "a partial commit: {first:?}");
@@ -471,7 +473,7 @@ fn acknowledged_commits_of_killed_writers_are_present_once_and_complete() {
                 }
             }
         });
-        // Entries acknowledged before a query are in its answer; no writer has 300 lives.
+        // Entries that were acknowledged before a query are in its answer. No writer has 300 processes.
         let before = move || (0..WRITERS).map(|w| acknowledged(dir, w, 300)).sum::<u64>();
         let asking = scope.spawn(move || {
             let _guard = two;
@@ -632,7 +634,7 @@ fn child_steps() {
     run.complete().unwrap();
 }
 
-/// Both writers append during each verification; none of it is reported as damage.
+/// Both writers append during each verification, and nothing is reported as damage.
 #[test]
 fn verify_beside_running_writers_finds_no_damage() {
     const VERIFIES: u64 = 40;
@@ -664,7 +666,7 @@ fn verify_beside_running_writers_finds_no_damage() {
     assert!(report.entries() > 2 * VERIFIES * POINTS, "{}", report.entries());
 }
 
-/// The number of points of a run: the steps from 0 on, each once, with the recorded value.
+/// Returns the number of points of a run. Checks that the steps are 0, 1, 2, ..., each once, with the recorded value.
 fn steps(contexta: &Contexta, run: &str) -> u64 {
     let points = match contexta.step_series(run, "loss", None) {
         Ok(series) => series.points,

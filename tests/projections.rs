@@ -32,7 +32,7 @@ fn directory_or_pipe_in_place_of_a_generation_is_set_aside() {
         assert_eq!(list.runs.len(), 2);
         let note = list.notes.iter().find(|note| note.code == "projections_rebuilt").unwrap();
         assert!(note.details.contains(&("reason", "unreadable".to_owned())), "{note:?}");
-        // The next process finds a generation again.
+        // The next process finds a published generation again.
         let list = open().list_runs(None).unwrap();
         assert!((list.runs.len(), list.notes.len()) == (2, 0), "{:?}", list.notes);
         assert!(generations(temp.path()).iter().all(|path| path.is_file()));

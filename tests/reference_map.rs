@@ -1,4 +1,5 @@
-//! docs/REFERENCE-MAP.md: every public name of the reference is in it; what it maps to is there, is called, and answers.
+//! Checks docs/REFERENCE-MAP.md: every public name of the Python package contexta 1.0.0 is in it, and maps to a name of
+//! this library that can be called and gives the expected answer.
 
 use contexta::config::{
     AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy, ConfigValue,
@@ -12,7 +13,7 @@ use contexta::contract::json::write::canonical;
 use contexta::contract::*;
 use std::collections::BTreeSet;
 
-/// One call of every mapped name, with what it must answer.
+/// Calls every mapped name and checks the answer.
 macro_rules! calls {
     ($($path:literal => $check:expr;)*) => { vec![$(($path, $check as fn() -> bool)),*] };
 }
@@ -118,14 +119,15 @@ fn extension() -> ExtensionFieldSet {
     ExtensionFieldSet::new("acme.x", [("a".to_owned(), 1.into())], []).unwrap()
 }
 
-/// A model is valid, and one change of it is not.
+/// Asserts that a model is valid, and that a changed model is not.
 fn is_checked<M: Rules + Clone>(model: M, broken: impl Fn(&mut M)) -> bool {
     let mut other = model.clone();
     broken(&mut other);
     Valid::new(model).is_ok() && Valid::new(other).is_err()
 }
 
-/// A model reads back from its text, from its value and from itself; a member more is refused.
+/// Asserts that a model can be read from its text, from its value and from itself, and that an additional member is
+/// refused.
 fn reads<M: Model + Clone + PartialEq + std::fmt::Debug>(
     model: M,
     read: impl Fn(ModelInput<'_, M>) -> Result<Valid<M>>,
@@ -142,7 +144,7 @@ fn reads<M: Model + Clone + PartialEq + std::fmt::Debug>(
         && read(more.into()).is_err()
 }
 
-/// A good model has no error, a broken one has.
+/// Asserts that validation finds no error in a valid model, and an error in an invalid one.
 fn validates<M: Clone>(model: M, check: impl Fn(&M) -> ValidationReport, broken: impl Fn(&mut M)) -> bool {
     let mut other = model.clone();
     broken(&mut other);
@@ -403,7 +405,8 @@ fn calls() -> Vec<Call> {
     }
 }
 
-/// The rows of the document: a name of the Python package, and its path or `planned`.
+/// Returns the rows of the document: a name of the Python package, and the path of the name that it maps to, or
+/// `planned`.
 fn rows() -> Vec<(String, String)> {
     let text =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/REFERENCE-MAP.md")).unwrap();
@@ -434,7 +437,7 @@ fn every_name_of_the_reference_is_in_the_document_once() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), count, "a name twice");
-    // Of the groups that are here: all of them.
+    // Every name of the listed groups must be in the document.
     let contract = "Project Run DeploymentExecution StageExecution BatchExecution SampleObservation OperationContext \
         EnvironmentSnapshot RecordEnvelope CorrelationRefs StructuredEventRecord MetricRecord TraceSpanRecord \
         DegradedRecord ArtifactManifest LineageEdge ProvenanceRecord ExtensionFieldSet ExtensionRegistry StableRef \

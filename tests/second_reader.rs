@@ -1,4 +1,4 @@
-//! The second reader, docs/reader.py, which was written from docs/FORMAT.md alone: it must find the same entries and
+//! The independent reader docs/reader.py, which was written from docs/FORMAT.md alone, must find the same entries and
 //! the same lost ranges as `StreamReader`, in intact and in damaged logs.
 
 use crate::support::TempDir;
@@ -20,13 +20,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-/// Number of damaged logs that are compared.
+/// The number of damaged logs that are compared.
 const VARIANTS: u64 = 200;
 
-/// Files of a log by their path below the log's directory.
+/// The files of a log, by path relative to the log's directory.
 type Files = BTreeMap<PathBuf, Vec<u8>>;
 
-/// A text of one of several kinds.
+/// A text, as an event of one of several kinds.
 struct Text(u16, String);
 
 impl Event for Text {
@@ -49,7 +49,7 @@ impl Event for Text {
     }
 }
 
-/// Numbers that follow from a seed (splitmix64).
+/// Pseudo-random numbers from a seed (splitmix64).
 struct Random(u64);
 
 impl Random {
@@ -91,7 +91,7 @@ fn files(disk: &SimDisk, log: &Path) -> Files {
     disk.paths().into_iter().filter_map(below).collect()
 }
 
-/// A log with several streams: closed, killed and continued ones, with seals, and both sides of a fork.
+/// Creates a log with several streams: closed, killed and continued streams, with seals, and both sides of a fork.
 fn sample(seed: u64) -> Files {
     let (disk, mut random) = (SimDisk::new(seed), Random(seed));
     let [log, other] = ["/w/log", "/other/log"].map(Path::new);
@@ -120,7 +120,7 @@ fn sample(seed: u64) -> Files {
     files(&disk, log)
 }
 
-/// One to three changes to the segments of a log.
+/// Makes one to three changes to the segments of a log.
 fn damage(files: &mut Files, random: &mut Random) {
     for _ in 0..=random.below(3) {
         let names: Vec<PathBuf> =
@@ -144,7 +144,7 @@ fn damage(files: &mut Files, random: &mut Random) {
                 files.remove(name);
             }
             7 => {
-                // Another segment, or its frames only, at this position.
+                // Another segment, or only its frames, at this position.
                 let from = files[&names[random.below(names.len())]].clone();
                 let start = [0, FRAMES_AT as usize][random.below(2)].min(from.len());
                 let bytes = files.get_mut(name).unwrap();
@@ -170,7 +170,7 @@ fn write(files: &Files, dir: &Path) {
     }
 }
 
-/// Facts about one stream in a form common to both readers.
+/// Facts about one stream, in a form that both readers can produce.
 #[derive(Debug, Default, PartialEq)]
 struct Stream {
     entries: Vec<String>,
@@ -294,7 +294,7 @@ fn both_readers_agree_on_intact_logs_with_chain_and_seals() {
 fn both_readers_notice_a_broken_chain_and_a_broken_seal() {
     let dir = TempDir::new("second-reader-digests");
     let mut whole = sample(2);
-    // First segments, so that a seal follows, and second segments, whose header continues the chain.
+    // First segments, which end in a seal, and second segments, whose header continues the chain.
     let (mut zeros, mut chains) = (0, 0);
     for bytes in whole.values_mut().filter(|bytes| bytes.len() > FRAMES_AT as usize) {
         let header = SegmentHeader::decode_one(bytes).unwrap();

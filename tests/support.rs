@@ -33,7 +33,7 @@ pub(crate) fn open_sim(disk: &SimDisk, process: u32, path: &str) -> Contexta {
     options.open().unwrap()
 }
 
-/// Two finished runs with parameters, stages, series, events.
+/// Captures two finished runs with parameters, stages, series and events.
 pub(crate) fn two_runs(contexta: &Contexta) {
     for (id, alpha, last) in [("good", 0.1, 0.2), ("bad", 0.9, 0.7)] {
         let run = contexta.run(id).run_id(id).param("alpha", alpha).param("depth", 3i64).start().unwrap();

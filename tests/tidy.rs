@@ -1,4 +1,5 @@
-//! Holds the architecture: who imports whom, what is named only in its home, no forgotten file.
+//! Checks the architecture: imports between modules, names that may be used in certain files only, and source files
+//! that no module includes.
 
 mod language;
 mod modules;
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Floor by floor: a module and the modules whose paths it may write.
+/// The modules, floor by floor, and for each module the modules that it may import.
 const FLOORS: &[(&str, &[&str])] = &[
     ("engine", &["engine"]),
     ("contract", &["contract"]),
@@ -37,7 +38,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("surfaces", &["contract", "config", "interpretation", "recovery", "interchange", "client", "surfaces"]),
 ];
 
-/// What may be named only in its home files, and what to use elsewhere.
+/// Names that may be used in certain files only, and what other files must use.
 const HOMES: &[(&str, &[&str], &str)] = &[
     ("redb", &["src/engine/projection/"], "the tables and views of engine::projection"),
     ("bincode", &["src/engine/codec.rs"], "engine::codec"),
@@ -72,7 +73,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ("unsafe ", &["src/engine/storage/os.rs"], "safe code"),
 ];
 
-/// A line without its strings and comments, and without spaces around `::`.
+/// Returns a line without strings and comments, and without spaces around `::`.
 fn code_of(line: &str) -> String {
     let mut code = String::new();
     let mut chars = line.chars().peekable();
@@ -80,7 +81,7 @@ fn code_of(line: &str) -> String {
     while let Some(c) = chars.next() {
         match c {
             '\\' if in_string => drop(chars.next()),
-            // A quote as a character is none that opens a string.
+            // A quote in a character literal does not begin a string.
             '"' if !code.ends_with('\'') && !code.ends_with("b'") => in_string = !in_string,
             '/' if !in_string && chars.peek() == Some(&'/') => break,
             c if !in_string => code.push(c),
@@ -90,7 +91,8 @@ fn code_of(line: &str) -> String {
     code.replace(" ::", "::").replace(":: ", "::")
 }
 
-/// The source without its test modules, strings and comments. A test module ends at the brace that stands as far in as it.
+/// Returns the source without test modules, strings and comments. A test module ends at the brace with the same indent
+/// as its first line.
 fn code_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut all = text.lines().enumerate().peekable();
@@ -111,11 +113,11 @@ fn code_lines(text: &str) -> Vec<(usize, String)> {
     lines
 }
 
-/// The first segment of every `crate::` path in a line.
+/// Returns the first segment of every `crate::` path in a line.
 fn crate_paths(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (at, _) in line.match_indices("crate::") {
-        // `$crate::` and `pub(crate)` are no paths of ours.
+        // `$crate::` and `pub(crate)` are not imports.
         if line[..at].ends_with('$') || line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
             continue;
         }
@@ -126,7 +128,7 @@ fn crate_paths(line: &str) -> Vec<String> {
     found
 }
 
-/// All rules that the text of one file under `src/` breaks.
+/// Returns all rules that the text of one file under `src/` breaks.
 fn check(path: &str, text: &str) -> Vec<String> {
     let mut broken = Vec::new();
     if !text.starts_with("//!") {
@@ -161,7 +163,7 @@ fn check(path: &str, text: &str) -> Vec<String> {
             let open_end = word.ends_with(letter);
             let named = line.match_indices(word).any(|(at, _)| {
                 let behind = &line[at + word.len()..];
-                // `client::contexta::` is a module of this crate.
+                // `client::contexta::` is a path to a module of this crate.
                 let inner = *word == "contexta::" && line[..at].ends_with("::");
                 !(line[..at].ends_with(letter) || open_end && behind.starts_with(letter) || inner)
             });
@@ -194,7 +196,7 @@ fn relative(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/")
 }
 
-/// The files that `mod` lines reach from `file`, itself included. `main.rs`, `lib.rs` and `mod.rs` have their
+/// Returns the files that `mod` lines reach from `file`, including `file`. `main.rs`, `lib.rs` and `mod.rs` have their
 /// modules beside them, other files in a folder of their name.
 fn reached(file: &Path, found: &mut BTreeSet<PathBuf>) {
     let Ok(text) = fs::read_to_string(file) else { return };
@@ -237,7 +239,7 @@ fn sources() -> Sources {
     files.iter().map(|file| (name(file), fs::read_to_string(file).unwrap())).collect()
 }
 
-/// Each circle as a text: its imports, one a line.
+/// Returns each import cycle as a text with one import on each line.
 fn described_circles(sources: &Sources) -> Vec<String> {
     let describe = |circle: Vec<modules::Import>| {
         let mut edges: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
@@ -261,11 +263,11 @@ fn files_form_no_import_circle() {
     assert!(circles.is_empty(), "{} circles of files:\n{}", circles.len(), circles.join("\n"));
 }
 
-/// The storeys of the log, lowest first: each imports only itself and those before it.
+/// The layers of the log, lowest first. Each imports only itself and the layers before it.
 const LOG_STOREYS: [&str; 4] =
     ["engine/log/format/", "engine/log/read/", "engine/log/write/", "engine/log/merge/"];
 
-/// Each import of a file of the log from a higher storey.
+/// Returns each import of a file of the log from a higher layer.
 fn upward_imports(sources: &Sources) -> Vec<String> {
     let storey = |file: &str| LOG_STOREYS.iter().position(|folder| file.starts_with(folder));
     let is_upward = |import: &modules::Import| {

@@ -240,12 +240,12 @@ fn merge_copies_runs_and_bodies_and_a_second_merge_changes_nothing() {
     let verified = json(path, &["--workspace", "here", "verify"]);
     assert_eq!(verified.get("outcome").and_then(Value::as_str), Some("whole"));
     assert_eq!(verified.get("bodies"), Some(&Value::Int(1)));
-    // After a merge in the other direction both have equal tables.
+    // After a merge in the other direction, both workspaces have equal tables.
     json(path, &["merge", "here"]);
     let digest = |workspace| json(path, &["--workspace", workspace, "digest"]).get("digest").cloned();
     assert_eq!(digest("here"), digest(".contexta"));
     let shown = text(&contexta(path, &["merge", "here"]).stdout);
-    assert!(shown.starts_with("0 streams copied, 0 changed, "), "{shown}");
+    assert!(shown.starts_with("streams: 0 copied, 0 changed, "), "{shown}");
     assert_eq!(error(path, &["merge", "nowhere"], 1), "workspace_not_found");
 }
 
@@ -369,7 +369,7 @@ fn written_files_keep_their_mode_and_a_read_only_file_is_refused() {
         assert_eq!((mode("private"), mode("link")), (0o640, 0o640), "{args:?}");
         assert_eq!(code(&contexta(path, &[args, &["fresh"]].concat())), 0);
         assert_eq!(mode("fresh"), mode("usual"), "{args:?}");
-        // The superuser may write everything.
+        // The superuser can write every file, so this cannot be tested.
         std::fs::set_permissions(path.join("private"), PermissionsExt::from_mode(0o440)).unwrap();
         if std::fs::OpenOptions::new().write(true).open(path.join("private")).is_err() {
             assert_eq!(code(&contexta(path, &[args, &["link"]].concat())), 1, "{args:?}");
@@ -452,7 +452,7 @@ fn a_closed_pipe_ends_every_command_quietly() {
         (&["log", "dump", "--format", "json"], 0),
         (&["log", "heads"], 0),
         (&["config", "show"], 0),
-        // The exit code of these does not depend on a reader.
+        // The exit code of these commands does not depend on the reader of their output.
         (&["import", "jsonl", "bad.jsonl"], 1),
         (&["config", "check", "missing.toml"], 1),
     ];
@@ -473,7 +473,7 @@ fn a_closed_pipe_ends_every_command_quietly() {
     }
 }
 
-/// Characters that move the cursor, change the direction of text or end a line.
+/// Characters that control a terminal, change the direction of text or end a line.
 const HIDDEN: &str = "\u{1b}\u{7f}\u{85}\u{9b}\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2028}\u{2029}\u{2066}\u{2067}\u{2068}\u{2069}";
 
 #[test]
@@ -524,7 +524,7 @@ fn text_from_the_log_reaches_no_output_with_hidden_characters() {
         }
     }
     assert!(shown >= 12, "escapes are visible in {shown} answers");
-    // A program that parses the JSON gets the original text.
+    // A program that parses the JSON reads the original text.
     let runs = json(path, &["runs"]);
     let first = &runs.get("runs").and_then(Value::as_list).unwrap()[0];
     assert_eq!(first.get("name").and_then(Value::as_str), Some(hidden.as_str()));

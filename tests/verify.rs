@@ -1,5 +1,5 @@
-//! Verification: beside a running writer, after a kill during the creation of a segment, after a merge that split a
-//! fork, and of entries that were replaced by others with valid checksums.
+//! Tests of verification: while a writer is running, after a kill during the creation of a segment, after a merge that
+//! split a fork, and of entries that were replaced by other entries with valid checksums.
 
 use crate::support::{open_sim, two_runs};
 use contexta::config::{LoadInputs, load_config};
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 const LOG_ONLY: VerifyOptions<'static> =
     VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
-/// A message so long that two of them do not fit into one segment of [`small`] workspaces.
+/// A message so long that two such messages do not fit into one segment of a [`small`] workspace.
 const LONG: usize = 40_000;
 
 /// Opens the workspace `/x/w` with the smallest permitted segments.
@@ -58,9 +58,9 @@ fn segments(disk: &SimDisk, workspace: &str) -> Vec<PathBuf> {
     disk.paths().into_iter().filter(is_segment).collect()
 }
 
-// ---- beside a running writer
+// ---- while a writer is running
 
-/// A workspace with two finished runs and a published generation.
+/// Creates a workspace with two finished runs and a published generation.
 fn base_disk() -> SimDisk {
     let disk = SimDisk::new(30);
     long_run(disk.process(1), "before", 0).unwrap();
@@ -68,10 +68,10 @@ fn base_disk() -> SimDisk {
     disk
 }
 
-/// Calls `read` with processes that are interrupted by an append at each of their operations in turn.
+/// Calls `read` repeatedly. In each call another operation of the reading process is interrupted by an append.
 fn with_appends_at_every_operation(read: impl Fn(Arc<dyn Storage>, u64)) {
     let base = base_disk();
-    // Within the existing segment, and beyond its end into a new one.
+    // The append is within the existing segment, or starts a new segment.
     for len in [20, LONG] {
         for at in 0.. {
             let disk = base.fork();
@@ -135,13 +135,13 @@ fn append_during_any_operation_of_a_listing_or_dump_is_not_reported_as_damage() 
 
 // ---- unfinished creations of segments
 
-/// The first bytes of the segment that a writer of the stream at `dir` would create.
+/// Returns the first bytes of the segment that a writer of the stream at `dir` would create.
 fn header_area(disk: &SimDisk, path: &Path, base: Seq) -> Vec<u8> {
     let header = SegmentHeader::decode_one(&disk.read(path).unwrap()).unwrap();
     SegmentHeader { base, previous_salt: header.salt, salt: 77, ..header }.encode()
 }
 
-/// Contents of a file after a kill or power cut during the creation of a segment.
+/// Returns the possible contents of a file after a kill or power failure during the creation of a segment.
 fn unfinished_forms(area: &[u8]) -> Vec<Vec<u8>> {
     let with = |at: usize, len: usize, bytes: &[u8]| {
         let mut form = vec![0; len];
@@ -150,14 +150,14 @@ fn unfinished_forms(area: &[u8]) -> Vec<Vec<u8>> {
     };
     let mut forms: Vec<Vec<u8>> =
         [0, 1, 100, 256, 2176, 4096, 4097, 4351].map(|cut| area[..cut].to_vec()).into();
-    // Some sectors of a write reached the disk, others did not.
+    // Some sectors of a write are on disk, and others are not.
     forms.extend([with(0, 512, b""), with(0, area.len(), b""), with(0, area.len(), &area[..512])]);
     forms.push(with(4096, area.len(), &area[4096..]));
     forms
 }
 
-/// A workspace whose only stream ends in a segment without seal and close mark; the path of the segment, and the next
-/// sequence number.
+/// Creates a workspace whose only stream ends in a segment without seal and close mark. Also returns the path of the
+/// segment, and the next sequence number.
 fn killed_in_one_segment() -> (SimDisk, PathBuf, Seq) {
     let disk = SimDisk::new(31);
     let contexta = small(disk.process(1)).unwrap();
@@ -184,7 +184,8 @@ fn unfinished_creation_of_first_segment_is_a_note_and_not_damage() {
         assert!(has_note(&report, "segment_unfinished"), "{context}: {:?}", report.notes);
         let list = small(disk.process(3)).unwrap().list_runs(None).unwrap();
         assert!(list.notes.iter().all(|n| n.code != "log_unfinished"), "{context}: {:?}", list.notes);
-        // No header records where the stream may be continued.
+        // No header records the directory and boot in which the stream may be continued, so the next writer starts another
+        // stream.
         long_run(disk.process(4), "next", 1).unwrap();
         let report = verified(disk.process(5), "/x/w", VerifyOptions::default());
         assert_eq!((report.outcome, report.streams.len()), (Outcome::Whole, 2), "{context}");
@@ -230,7 +231,7 @@ fn last_segment_truncated_in_its_header_area_after_sealed_segment_is_damage() {
         let report = verified(disk.process(2), "/x/w", LOG_ONLY);
         assert_eq!(report.outcome, Outcome::Damaged, "{} bytes", form.len());
         let is_open = report.problems.iter().filter_map(|p| p.lost).any(|(_, last)| last.is_none());
-        // A file of the length of the area with one valid copy of its header ends where entries would begin.
+        // A file of the length of the header area, with one valid copy of the header, ends where entries would begin.
         let has_end = form.len() as u64 == FRAMES_AT && form.iter().any(|b| *b != 0);
         assert_eq!(is_open, !has_end, "{} bytes: {:?}", form.len(), report.problems);
     }
@@ -245,7 +246,7 @@ fn last_segment_with_other_bytes_than_a_header_is_damage() {
     forms[1][500] = 1;
     forms[2][3] ^= 1;
     forms[2][4097] ^= 1;
-    // A missing header although frames follow it.
+    // A header is missing, although frames follow it.
     forms[3] = vec![0; area.len() + 100];
     *forms[3].last_mut().unwrap() = 1;
     for (n, form) in forms.into_iter().enumerate() {
@@ -255,15 +256,15 @@ fn last_segment_with_other_bytes_than_a_header_is_damage() {
     }
 }
 
-/// A writer is killed at any change, and so is the one that continues: no header of a segment counts as damaged, and
-/// no recorded entry is lost.
+/// A writer is killed at any change on disk, and so is the writer that continues the stream: no header of a segment is
+/// reported as damaged, and no recorded entry is lost.
 #[test]
 fn kill_at_any_change_leaves_no_damaged_header() {
     let base = SimDisk::new(33);
     drop(small(base.process(9)).unwrap());
     let check = |disk: &SimDisk, context: &str| {
         let report = verified(disk.process(5), "/x/w", LOG_ONLY);
-        // A partial frame at the end of a segment is reported; it may belong to an append that was not acknowledged.
+        // A partial frame at the end of a segment is reported. It may belong to an append that was not acknowledged.
         let in_frames = report.problems.iter().all(|p| p.offset.is_some_and(|offset| offset >= FRAMES_AT));
         assert!(in_frames, "{context}: {:?}", report.problems);
         report
@@ -294,7 +295,7 @@ fn kill_at_any_change_leaves_no_damaged_header() {
             let last = check(&disk, &context);
             if process.is_alive() {
                 done.unwrap();
-                // A stream whose writer was killed in a rotation was continued.
+                // The stream of a writer that was killed while it started a new segment was continued.
                 let begun = before.streams[0].entries == 0;
                 assert_eq!(last.streams.len(), if begun { 2 } else { 1 }, "{context}");
                 assert_eq!(has_note(&last, "segment_unfinished"), begun, "{context}");
@@ -307,8 +308,8 @@ fn kill_at_any_change_leaves_no_damaged_header() {
 
 // ---- merges
 
-/// Two workspaces with two histories of one stream, each with published tables, are merged into each other: whichever
-/// side keeps the id of the stream, the tables of the other side are explained by a note.
+/// Two workspaces with two histories of one stream, each with published tables, are merged into each other. Whichever
+/// side keeps the id of the stream, a note explains the tables of the other side.
 #[test]
 fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
     let disk = SimDisk::new(34);
@@ -332,7 +333,7 @@ fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
         let report = verified(disk.process(6), into, VerifyOptions::default());
         assert_eq!(report.outcome, Outcome::Whole, "{into}: {:?}", report.problems);
         explained += u32::from(has_note(&report, "projections_rebuilt"));
-        // A stream that lost entries is still damaged, although another one branches off from it.
+        // A stream that lost entries is still damaged, although a merge derived another stream from it.
         open_sim(&disk, 7, into).list_runs(None).unwrap();
         let trunk = segments(&disk, into).into_iter().find(|p| stream_of(p) == stream_of(&segment)).unwrap();
         let bytes = disk.read(&trunk).unwrap();
@@ -345,7 +346,7 @@ fn tables_from_before_a_merge_that_split_a_fork_are_not_damage() {
 
 // ---- the chain
 
-/// Replaces text in an entry by other text of the same length and corrects all checksums over it.
+/// Replaces text in an entry by other text of the same length, and corrects all checksums of the changed bytes.
 fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
     let mut bytes = disk.read(path).unwrap();
     let segment = SegmentHeader::decode_one(&bytes).unwrap();
@@ -378,13 +379,13 @@ fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
     disk.overwrite(path, bytes);
 }
 
-/// Code, segment and offset of each problem.
+/// Returns the code, segment and offset of each problem.
 fn places(report: &VerifyReport) -> Vec<(&'static str, u64, u64)> {
     let problem = |p: &contexta::recovery::Problem| (p.code, p.segment.unwrap().0, p.offset.unwrap());
     report.problems.iter().map(problem).collect()
 }
 
-/// The offset of the last frame in a segment, which is a mark.
+/// Returns the offset of the last frame in a segment, which is a mark.
 fn last_mark(disk: &SimDisk, path: &Path) -> u64 {
     let bytes = disk.read(path).unwrap();
     let salt = SegmentHeader::decode_one(&bytes).unwrap().salt;
@@ -448,7 +449,7 @@ fn segment_with_lost_headers_continues_the_chain() {
         bytes[4096] ^= 1;
         disk.overwrite(path, bytes);
         let report = verified(disk.process(2), "/x/w", LOG_ONLY);
-        // The seal covers the header too.
+        // The digest of the seal includes the header.
         assert_eq!(codes(&report), ["header_lost", "seal_broken"], "{}", path.display());
         assert!(report.problems.iter().all(|p| p.lost.is_none()), "{:?}", report.problems);
         assert!(report.streams[0].head.is_some());

@@ -1,10 +1,10 @@
-//! Registration of an artifact: file, kind, relation to the run.
+//! The description of an artifact to register: file, kind, relation to the run.
 
 use crate::contract::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// A file to be stored with its run.
+/// A file to store as an artifact of a run.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct ArtifactRegistration {
@@ -16,8 +16,8 @@ pub struct ArtifactRegistration {
 }
 
 impl ArtifactRegistration {
-    /// Describes a file that the run produced, such as a `model_bundle`. It is recorded with the relation
-    /// `produced_by`.
+    /// Describes a file that the run or stage produced, such as a `model_bundle`. The relation `produced_by` is
+    /// recorded.
     pub fn output(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration {
             kind: kind.to_owned(),
@@ -28,12 +28,12 @@ impl ArtifactRegistration {
         }
     }
 
-    /// Describes a file that the run reads, such as a `dataset_snapshot`. It is recorded with the relation `used`.
+    /// Describes a file that the run or stage reads, such as a `dataset_snapshot`. The relation `used` is recorded.
     pub fn input(kind: &str, path: impl AsRef<Path>) -> ArtifactRegistration {
         ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
     }
 
-    /// Sets the last component of the ref; by default it is made from the file's name.
+    /// Sets the last component of the artifact's ref. By default it is made from the file's name.
     pub fn key(mut self, key: &str) -> ArtifactRegistration {
         self.key = Some(key.to_owned());
         self

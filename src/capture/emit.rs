@@ -1,4 +1,4 @@
-//! Emissions: events and metrics of user code, before a scope adds producer, scope and time.
+//! Emissions: events and metrics of user code, before a scope adds producer, run, stage and time.
 
 use crate::contract::{
     AggregationScope, Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, EventLevel,
@@ -74,19 +74,20 @@ impl MetricEmission {
         }
     }
 
-    /// Sets the step of training.
+    /// Sets the number of the training step.
     pub fn step(mut self, step: i64) -> MetricEmission {
         self.step = Some(step);
         self
     }
 
-    /// Sets the unit.
+    /// Sets the unit of the value.
     pub fn unit(mut self, unit: &str) -> MetricEmission {
         self.unit = Some(unit.to_owned());
         self
     }
 
-    /// Sets the scope; by default a step if one is given, else the stage or run that captures it.
+    /// Sets the scope that the value describes. By default this is the step if a step is given, otherwise the stage or
+    /// run that captures the metric.
     pub fn scope(mut self, scope: AggregationScope) -> MetricEmission {
         self.scope = Some(scope);
         self
@@ -121,7 +122,7 @@ impl From<MetricEmission> for Emission {
     }
 }
 
-/// Producer and scope of a capture.
+/// The producer, run and stage of a capture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) run: &'a RunRef,
@@ -142,18 +143,18 @@ impl Surroundings<'_> {
     }
 }
 
-/// A fact ready for the log.
+/// A fact that is ready for the log.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) fact: Fact,
     /// The family of the record.
     pub(super) family: RecordType,
-    /// The loss, if the value could not be captured itself.
+    /// A description of the loss, if the value could not be captured.
     pub(super) degraded: Option<String>,
 }
 
 impl Emission {
-    /// Adds producer, scope and time, and checks all rules.
+    /// Adds producer, run, stage and time, and checks all rules.
     pub(super) fn prepare(
         self,
         around: Surroundings<'_>,
@@ -207,7 +208,7 @@ fn prepare_metric(
     Ok(Prepared { fact, family: RecordType::Metric, degraded: None })
 }
 
-/// Prepares a NaN or infinity as a degraded marker, because JSON has no form for them.
+/// Prepares a degraded record in place of a metric that is NaN or infinite, because JSON has no form for such numbers.
 fn prepare_non_finite(
     m: MetricEmission,
     around: Surroundings<'_>,
@@ -216,7 +217,7 @@ fn prepare_non_finite(
     let value = m.value.to_string();
     let step = m.step.map_or_else(String::new, |step| format!(" at step {step}"));
     let summary = format!("metric {} was {value}{step}", m.key);
-    // The rules of a metric apply to its degraded marker as well.
+    // The other fields must obey the rules of a metric.
     let checked = MetricEmission { value: MetricValue::Int(0), ..m.clone() };
     prepare_metric(checked, around, at)?;
     let mut attributes = BTreeMap::from([

@@ -1,13 +1,13 @@
 //! The environment of the process: platform, code revision, and the environment variables on the allow list.
 //!
-//! Best effort: values that cannot be found are left out and never stop a run. No other part of the environment is
+//! Values that cannot be found are left out and never stop a run. No other part of the environment is
 //! read.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Returns the operating system, its release where known, machine, and cores.
+/// Returns the operating system, its release if known, the machine, and the number of cores.
 pub(super) fn platform() -> String {
     let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -22,12 +22,12 @@ pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
     allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-/// Returns the commit that is checked out in the repository around the current directory, if there is one.
+/// Returns the commit that is checked out in the repository that contains the current directory, if there is one.
 pub(super) fn code_revision() -> Option<String> {
     revision_at(&std::env::current_dir().ok()?)
 }
 
-/// Reads git's files as gitrepository-layout(5) describes them; no program is run.
+/// Reads the files of git that gitrepository-layout(5) describes, without running a program.
 fn revision_at(dir: &Path) -> Option<String> {
     let dot_git = dir.ancestors().map(|d| d.join(".git")).find(|p| p.exists())?;
     let git = if dot_git.is_file() {

@@ -3,7 +3,7 @@
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// The error of a failed capture. No part of the capture is in the log.
+/// The error of a failed capture. No entry of the capture is in the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,12 +16,12 @@ pub enum Error {
     /// The scope has ended.
     #[error("{scope} has already ended with status {status}")]
     ScopeClosed {
-        /// The ref of the run or stage.
+        /// The ref of the run or stage that has ended.
         scope: StableRef,
-        /// The status.
+        /// The status with which the run or stage ended.
         status: RunStatus,
     },
-    /// A name without an ASCII letter or digit.
+    /// A name has no ASCII letter or digit.
     #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
     UnusableName {
         /// The name.
@@ -30,7 +30,7 @@ pub enum Error {
     /// The workspace is read-only.
     #[error("the workspace is read-only: {what} cannot be written")]
     ReadOnly {
-        /// The data that would be written.
+        /// The data that cannot be written.
         what: &'static str,
     },
     /// The file of an artifact is missing or is not a regular file.
@@ -38,7 +38,7 @@ pub enum Error {
     Source {
         /// The file.
         path: std::path::PathBuf,
-        /// The fault.
+        /// The fault, as the end of the message.
         what: &'static str,
     },
 }
@@ -64,9 +64,10 @@ impl Error {
             Error::ScopeClosed { .. } => {
                 Some("capture before complete() or fail(), or open another scope".into())
             }
-            Error::UnusableName { .. } => Some("use some ASCII letters or digits in the name".into()),
+            Error::UnusableName { .. } => Some("use at least one ASCII letter or digit in the name".into()),
             Error::ReadOnly { .. } => {
-                Some("leave out the overlay `readonly`, or set `read_only` to false".into())
+                let settings = "`records.read_only` and `artifacts.read_only`";
+                Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
             }
             Error::Source { .. } => Some("give the path of an existing file".into()),
         }

@@ -11,17 +11,18 @@ use crate::store::{Durability, Position};
 pub struct CaptureResult {
     pub(super) run: RunRef,
     pub(super) family: RecordType,
-    /// The position in the log: the identity of the record.
+    /// The position of the record in the log, which identifies the record.
     pub position: Position,
-    /// The durability of the record.
+    /// The durability that the append of the record guaranteed.
     pub durability: Durability,
-    /// The loss, if the value could not be captured itself: a metric that is not finite becomes a degraded marker.
+    /// A description of the loss, if the value could not be captured: a metric that is not finite is captured as a
+    /// degraded record.
     pub degraded: Option<String>,
 }
 
 impl CaptureResult {
-    /// Makes the record's ref from its position in the log. It is not made in advance, because a training loop seldom
-    /// needs it. Errors: with the run's ref it would exceed the greatest length of a ref.
+    /// Returns the record's ref, computed from the position in the log. Errors: the ref of the run is so long that the
+    /// record's ref would exceed the greatest length of a ref.
     pub fn record_ref(&self) -> Result<RecordRef> {
         Ok(captured_ref(&self.run, self.family, self.position)?)
     }
@@ -31,9 +32,9 @@ impl CaptureResult {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RegisteredArtifact {
-    /// The recorded manifest: ref, size, SHA-256.
+    /// The recorded manifest, with the artifact's ref, size and SHA-256 digest.
     pub manifest: Valid<ArtifactManifest>,
-    /// The durability of manifest and body.
+    /// The durability of both manifest and body.
     pub durability: Durability,
 }
 

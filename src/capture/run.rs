@@ -12,7 +12,7 @@ use crate::contract::{
 use crate::store::Durability;
 use std::collections::BTreeMap;
 
-/// Greatest length of a name that leaves room for a generated suffix and its dash in a component of 63 characters.
+/// The greatest length of a name in a component of 63 characters that has room for a dash and a generated suffix.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
@@ -58,8 +58,8 @@ impl RunBuilder {
         }
     }
 
-    /// Sets the last component of the run's ref. By default it is made from the name and a random suffix, so that
-    /// runs of the same name in several processes stay separate. Two runs with the same id are one run.
+    /// Sets the id: the last component of the run's ref. By default it is made from the name and a random suffix, so
+    /// that runs of the same name in several processes stay separate. Two runs with the same id are one run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
         self.run_id = Some(id.to_owned());
         self
@@ -83,25 +83,26 @@ impl RunBuilder {
         self
     }
 
-    /// Adds other data: a number, a text, a list, an object.
+    /// Adds other data: a number, a text, a truth value, a list or an object.
     pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.metadata.insert(key.to_owned(), value.into());
         self
     }
 
-    /// Sets the revision of the code; by default that of the repository that contains the current directory.
+    /// Sets the revision of the code. By default it is the checked-out commit of the repository that contains the
+    /// current directory.
     pub fn code_revision(mut self, revision: &str) -> RunBuilder {
         self.code_revision = Some(revision.to_owned());
         self
     }
 
-    /// Sets the data set that the run is trained or evaluated on.
+    /// Sets a free-text reference to the data set that the run is trained or evaluated on, such as a path or URL.
     pub fn dataset_ref(mut self, dataset: &str) -> RunBuilder {
         self.dataset_ref = Some(dataset.to_owned());
         self
     }
 
-    /// Sets the command line. It is never taken from the process, because it can contain secrets.
+    /// Sets the command line. It is never read from the process, because it can contain secrets.
     pub fn command(mut self, command: &str) -> RunBuilder {
         self.command = Some(command.to_owned());
         self
@@ -119,8 +120,8 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run: project, run and environment snapshot are one commit, on disk when this returns. Errors: a
-    /// value breaks a rule, or the workspace cannot be written.
+    /// Starts the run. Project, run and environment snapshot are appended in one commit, which is on disk when this
+    /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
         // Every capture needs a run, so refusing the run refuses all captures.

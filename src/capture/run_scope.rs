@@ -1,7 +1,7 @@
-//! The handle of a running run.
+//! [`RunScope`], the handle of a running run.
 //!
-//! A scope ends by `complete`, `fail` or `cancel`. A scope that is dropped without an end is recorded as failed if
-//! its thread is panicking, otherwise as cancelled. The end of a run ends its open stages with it.
+//! `complete`, `fail` and `cancel` end a scope. A scope that is dropped without such a call is recorded as failed if
+//! the thread is panicking, otherwise as cancelled. The end of a run ends its open stages with the same status.
 
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::Scope;
@@ -12,14 +12,15 @@ use crate::store::{Head, Stamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// A running run. Clones are handles of the same run; dropping the last one ends the run if it is still open.
+/// The handle of a running run. Clones are handles of the same run; dropping the last one ends the run if it is still
+/// open.
 #[derive(Debug, Clone)]
 pub struct RunScope {
     pub(super) inner: Arc<RunInner>,
 }
 
 impl RunScope {
-    /// Makes a scope; `params` has the entry that set each parameter.
+    /// Creates a scope. `params` maps each parameter to the stamp of the entry that set it.
     pub(super) fn new(
         session: Session,
         run: RunRef,
@@ -31,12 +32,12 @@ impl RunScope {
         RunScope { inner: Arc::new(RunInner { scope, children }) }
     }
 
-    /// Returns the ref.
+    /// Returns the ref of the run.
     pub fn run_ref(&self) -> &RunRef {
         &self.inner.scope.run
     }
 
-    /// Sets a parameter. A second value set through the same run handle replaces the first.
+    /// Sets a parameter. A second value that handles of the same scope set replaces the first one.
     pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         let scope = &self.inner.scope;
         scope.check_open()?;
@@ -51,9 +52,9 @@ impl RunScope {
         Ok(())
     }
 
-    /// Marks the run and its open stages as completed. The end is on disk when this returns, even if the disk is full
-    /// except for the reserved space. The returned head, stored elsewhere, later proves that the log is complete
-    /// (`contexta verify --head`).
+    /// Marks the run and its open stages as completed. The end is on disk when this returns, even if the disk has no
+    /// space left but the space that the log reserves. Save the returned head elsewhere to prove later that no entry
+    /// was lost (`contexta verify --head`).
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }
@@ -93,7 +94,7 @@ impl RunInner {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the run and the stages still open, in one commit.
+    /// Ends the run and its open stages in one commit.
     fn end(&self, status: RunStatus) -> Result<Head> {
         let inner = &self.scope.session.inner;
         let now = inner.now();
@@ -117,14 +118,14 @@ impl RunInner {
 
 impl Drop for RunInner {
     fn drop(&mut self) {
-        // An error cannot be returned here; the run then stays open in the log, as after a kill.
+        // An error cannot be returned here. After an error the run stays open in the log, as after a kill.
         if self.scope.check_open().is_ok() {
             let _ = self.end(self.scope.status_when_dropped());
         }
     }
 }
 
-/// Makes a name unique by appending a number if it was used before.
+/// Returns the name, with a number appended if it is in `used`. Adds the result to `used`.
 pub(super) fn numbered(name: &str, used: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut n = 1u64;

@@ -1,4 +1,4 @@
-//! The common part of run and stage scopes.
+//! The common state of run scopes and stage scopes.
 
 use crate::capture::artifact::ArtifactRegistration;
 use crate::capture::emit::{Emission, Surroundings};
@@ -13,7 +13,7 @@ use crate::contract::{
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The common part of run and stage scopes.
+/// The common state of a run scope or a stage scope.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) session: Session,
@@ -21,7 +21,7 @@ pub(super) struct Scope {
     pub(super) stage: Option<StageRef>,
     pub(super) started_at: Timestamp,
     pub(super) status: Mutex<RunStatus>,
-    /// The requested status, if it could not be recorded.
+    /// The status of an end that could not be recorded.
     pub(super) asked: Mutex<Option<RunStatus>>,
 }
 
@@ -60,7 +60,7 @@ impl Scope {
         Surroundings { run: &self.run, stage: self.stage.as_ref(), producer }
     }
 
-    /// Creates the fact of the scope's end, unless the scope has ended before.
+    /// Marks the scope as ended and creates the fact of its end; `None` if the scope has ended before.
     pub(super) fn end(&self, status: RunStatus, at: Timestamp) -> Option<Fact> {
         let mut current = self.status();
         if *current != RunStatus::Open {
@@ -71,13 +71,13 @@ impl Scope {
         Some(Fact::Ended(ended))
     }
 
-    /// Reverts an end that could not be recorded, so that it can be tried again.
+    /// Reverts an end that could not be recorded, so that the caller can try again.
     pub(super) fn reopen(&self) {
         let status = std::mem::replace(&mut *self.status(), RunStatus::Open);
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Returns the status of a scope that is dropped: the requested status, or else the default.
+    /// Returns the status for a scope that is dropped: that of an end that could not be recorded, or else the default.
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }
@@ -126,7 +126,8 @@ impl Scope {
         Ok(edge.into_inner())
     }
 
-    /// Makes an edge with a ref derived from its content, so that an edge that is captured twice is one edge.
+    /// Creates an edge. Its ref is derived from source, relation and target, so that an edge that is captured twice is
+    /// one edge.
     fn edge(
         &self,
         source: StableRef,

@@ -1,4 +1,4 @@
-//! The methods of both run and stage scopes.
+//! The methods that run scopes and stage scopes have in common.
 
 use crate::capture::artifact::ArtifactRegistration;
 use crate::capture::emit::{Emission, EventEmission, MetricEmission};
@@ -10,11 +10,11 @@ use crate::contract::refs::slug;
 use crate::contract::{LineageEdge, MetricValue, RelationType, RunStatus, StableRef, Timestamp};
 use std::path::Path;
 
-/// Implements the methods of both scopes.
+/// Implements the common methods for each type of scope.
 macro_rules! capture_methods {
     ($($scope:ident),*) => {$(
         impl $scope {
-            /// Returns the start.
+            /// Returns the time of the start.
             pub fn started_at(&self) -> Timestamp {
                 self.inner.scope.started_at
             }
@@ -34,7 +34,7 @@ macro_rules! capture_methods {
                 self.emit(MetricEmission::new(key, value))
             }
 
-            /// Captures a metric at a step of training.
+            /// Captures a metric of a training step.
             pub fn metric_at(&self, key: &str, step: i64, value: impl Into<MetricValue>) -> Result<CaptureResult> {
                 self.emit(MetricEmission::new(key, value).step(step))
             }
@@ -52,14 +52,14 @@ macro_rules! capture_methods {
                 self.inner.scope.emit(emissions.into_iter().map(Into::into).collect())
             }
 
-            /// Stores a file that the run produced, under the name of the file. For other options, see
+            /// Stores a file that the run produced, as an artifact with the name of the file. For other options, see
             /// [`ArtifactRegistration`] and [`Self::register`].
             pub fn register_artifact(&self, kind: &str, path: impl AsRef<Path>) -> Result<RegisteredArtifact> {
                 self.register(ArtifactRegistration::output(kind, path))
             }
 
-            /// Stores a file and records its relation to this scope. Body and manifest are on disk when this returns.
-            /// The body is copied in constant memory; the same content is stored once.
+            /// Stores a file as an artifact and records its relation to this scope. Body and manifest are on disk when
+            /// this returns. The file is copied in constant memory. Equal content is stored once.
             pub fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
                 self.inner.scope.check_open()?;
                 let key = match &what.key {
@@ -76,7 +76,7 @@ macro_rules! capture_methods {
                 self.inner.scope.register(what, key)
             }
 
-            /// Records a relation between two objects.
+            /// Records a lineage edge between two objects.
             pub fn relate(
                 &self,
                 source: impl Into<StableRef>,

@@ -1,4 +1,4 @@
-//! A session: one process capturing into one workspace, for one project.
+//! A session: one process that captures into one workspace, for one project.
 
 use crate::capture::error::{Error, Result};
 use crate::contract::refs::slug;
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Options of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaptureOptions {
-    /// The project's name.
+    /// The name of the project.
     pub project: String,
-    /// The producer of records: a token such as `sdk.rust`.
+    /// The name of the program that produces the records: a token such as `sdk.rust`.
     pub producer: String,
-    /// The durability of a captured event or metric when the call returns. Starts and ends of scopes and artifacts
-    /// are always `Fsync`.
+    /// The durability of a captured event or metric when the call returns. Artifacts, and starts and ends of scopes,
+    /// always have `Fsync`.
     pub durability: Durability,
     /// Names of the environment variables that may be captured; none by default.
     pub environment_variables: Vec<String>,
     /// `true` to record the code revision of the repository that contains the current directory.
     pub code_revision: bool,
-    /// `true` to record the environment of a run.
+    /// `true` to record an environment snapshot for each run.
     pub environment: bool,
-    /// `true` to record packages and their versions in the environment.
+    /// `true` to include packages and their versions in the environment snapshot.
     pub packages: bool,
-    /// `true` to refuse captures.
+    /// `true` to refuse all captures.
     pub records_read_only: bool,
     /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
@@ -62,7 +62,7 @@ pub(super) struct SessionInner {
 }
 
 impl Session {
-    /// Creates a session on this journal. Errors: the project's name cannot become a ref.
+    /// Creates a session that captures into this journal. Errors: no ref can be made from the project's name.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
         let unusable = || Error::UnusableName { name: options.project.clone() };
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
@@ -70,7 +70,7 @@ impl Session {
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
-    /// Returns the project.
+    /// Returns the ref of the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
     }
@@ -81,7 +81,7 @@ impl SessionInner {
         Timestamp::from_nanos(self.journal.storage().now())
     }
 
-    /// Creates the fact of the project, unless this session has recorded it before.
+    /// Creates the fact of the project; `None` if this session has recorded the project before.
     pub(super) fn project_fact(&self, at: Timestamp) -> Result<Option<Fact>> {
         if self.project_recorded.load(Ordering::Relaxed) {
             return Ok(None);
@@ -94,7 +94,8 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Returns random lower-case letters and digits (Crockford's alphabet, five bits each), to tell names apart.
+    /// Returns eight random lower-case letters and digits (Crockford's alphabet, five bits each), to make a name
+    /// unique.
     pub(super) fn suffix(&self) -> Result<String> {
         const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut random = [0u8; 8];

@@ -1,4 +1,4 @@
-//! The handle of a running stage.
+//! [`StageScope`], the handle of a running stage.
 
 use crate::capture::error::{Error, Result};
 use crate::capture::run_scope::{RunInner, RunScope, numbered};
@@ -8,7 +8,8 @@ use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
 use crate::store::{Durability, Head};
 use std::sync::Arc;
 
-/// A running stage of a run. Clones are handles of the same stage.
+/// The handle of a running stage. Clones are handles of the same stage; dropping the last one ends the stage if it is
+/// still open.
 #[derive(Debug, Clone)]
 pub struct StageScope {
     pub(super) inner: Arc<StageInner>,
@@ -42,7 +43,7 @@ impl RunScope {
 }
 
 impl StageScope {
-    /// Returns the ref.
+    /// Returns the ref of the stage.
     pub fn stage_ref(&self) -> Result<StageRef> {
         Ok(self.inner.scope.subject().try_into()?)
     }
@@ -52,7 +53,7 @@ impl StageScope {
         &self.inner.run
     }
 
-    /// Marks the stage as completed. The end is on disk when this returns.
+    /// Marks the stage as completed. The end is on disk when this returns; [`RunScope::complete`] describes the head.
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }

@@ -1,4 +1,4 @@
-//! [`Contexta`]: one open workspace. The only file in which the parts of the product are put together.
+//! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
 use crate::capture::{RunBuilder, Session};
 use crate::client::error::{Error, Result, engine_io};
@@ -26,10 +26,10 @@ use crate::store::{self, Head, Journal, Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
-/// One open workspace: captures runs, answers queries, checks and recovers.
+/// An open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 ///
-/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous beginning of its
-/// id. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
+/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous beginning
+/// of its id. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
 #[derive(Debug)]
 pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
@@ -50,13 +50,13 @@ struct Writes {
 }
 
 impl Contexta {
-    /// Opens the workspace at `path`, or creates it if the path does not exist. Opening changes nothing in an existing
-    /// workspace, so that a workspace on a read-only disk can be opened and queried.
+    /// Opens the workspace at `path`, or creates it if the path does not exist. Opening an existing workspace changes
+    /// nothing in it, so that a workspace on a read-only disk can be opened and queried.
     pub fn open(path: impl AsRef<Path>) -> Result<Contexta> {
         Options::new(path).open()
     }
 
-    /// Opens an existing workspace.
+    /// Opens an existing workspace. Errors: there is no workspace at `path`.
     pub fn open_existing(path: impl AsRef<Path>) -> Result<Contexta> {
         Options::new(path).must_exist().open()
     }
@@ -66,13 +66,13 @@ impl Contexta {
         &self.paths
     }
 
-    /// Returns the read side, for queries that have no method here. Captures that are still buffered
-    /// ([`Durability::Batched`](store::Durability)) are not included in its answers.
+    /// Returns the read side, for queries that have no method here. Its answers do not include captures that are still
+    /// buffered ([`Durability::Batched`](store::Durability)).
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Answers a question about all captures so far: writes the buffered captures to the log first. Captures made
+    /// Answers a question about all captures so far: writes buffered captures to the log first. Captures made
     /// afterwards get later times than the entries that the answer is based on. If the buffered captures cannot be
     /// written, the answer has a note.
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
@@ -97,7 +97,8 @@ impl Contexta {
         self.session.run(name)
     }
 
-    /// Closes the stream of this workspace with a synced close mark and returns its head. A later capture opens a new one.
+    /// Closes the stream of this process with a close mark, which is on disk when this returns, and returns the
+    /// stream's head; `None` if no stream is open. A later capture claims a stream again.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.journal.close()?)
     }
@@ -107,7 +108,7 @@ impl Contexta {
         self.ask(query::list_projects)
     }
 
-    /// Lists all runs, or those of the project with this ref or name.
+    /// Lists all runs, or the runs of the project with this ref or name.
     pub fn list_runs(&self, project: Option<&str>) -> Result<RunList> {
         self.ask(|store| query::list_runs(store, project))
     }
@@ -117,8 +118,8 @@ impl Contexta {
         self.ask(|store| query::run_snapshot(store, run))
     }
 
-    /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only series
-    /// of the metric.
+    /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only
+    /// series of the metric.
     pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
         self.ask(|store| query::step_series(store, run, metric_key, stage))
     }
@@ -128,15 +129,15 @@ impl Contexta {
         self.ask(|store| compare::compare_runs(store, left, right))
     }
 
-    /// Ranks runs by the last value of a metric, the best first. Without runs in the options, those of a project are ranked:
-    /// the one in the options, or else the project of this session.
+    /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of a project are
+    /// ranked: the project in the options, or else that of this session.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
         let options = BestRunOptions { project, ..options };
         self.ask(|store| compare::select_best_run(store, metric_key, &options))
     }
 
-    /// Walks over the lineage of a run, stage or artifact, named by its ref, up to `depth_max` edges far.
+    /// Walks from the ref of a run, stage or artifact to all refs at a distance of at most `depth_max` lineage edges.
     pub fn traverse_lineage(
         &self,
         subject: &str,
@@ -161,7 +162,7 @@ impl Contexta {
         self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
     }
 
-    /// Discards the projections and derives them from the log again.
+    /// Discards the projections and derives them from the log again. No captured data is lost.
     pub fn rebuild(&self, options: RebuildOptions<'_>) -> Result<RebuildReport> {
         if !self.writes.tables {
             return Err(Error::ReadOnly { what: "the tables" });
@@ -181,8 +182,8 @@ impl Contexta {
         Ok(())
     }
 
-    /// Copies bodies and streams of the workspace at `from` into this one. The other workspace is only read. A second merge of
-    /// the same workspace changes nothing.
+    /// Copies bodies and streams of the workspace at `from` into this one. The other workspace is only read. A second
+    /// merge of the same workspace has no effect.
     pub fn merge(&self, from: impl AsRef<Path>, settings: MergeSettings<'_>) -> Result<MergeReport> {
         self.check_writes()?;
         let other = Paths::new(from.as_ref());
@@ -196,7 +197,8 @@ impl Contexta {
         Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
     }
 
-    /// Returns the digest of all tables, and notes on entries missing in the log. Equal entries give equal digests.
+    /// Returns the digest of all tables, and notes on entries that are missing in the log. Equal entries give equal
+    /// digests.
     pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
         self.ask(|store| {
             let notes = store.read(|view| Ok::<_, store::Error>(view.notes()))?;
@@ -209,8 +211,8 @@ impl Contexta {
         Ok(inspect::list(&self.storage, &self.paths.log())?)
     }
 
-    /// Returns all readable entries of the log, stream by stream, and a note for every gap. `stream` selects one stream by its
-    /// id or an unambiguous beginning of it.
+    /// Returns all readable entries of the log, stream by stream, and a note for every gap. `stream` selects one stream
+    /// by its id or an unambiguous beginning of it.
     pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
         let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
         Ok(items.map(|item| item.map_err(Error::from)))
@@ -220,7 +222,7 @@ impl Contexta {
 /// Options of [`Contexta::merge`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct MergeSettings<'a> {
-    /// Receiver of the bytes of the other log that are done, and of their total.
+    /// The receiver of progress: bytes of the other log that are merged, and their total.
     pub progress: Progress<'a>,
 }
 

@@ -15,13 +15,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The path does not exist.
+    /// There is no workspace at the path.
     #[error("there is no workspace at {path}")]
     WorkspaceNotFound {
         /// The path.
         path: PathBuf,
     },
-    /// The path exists, but is no workspace.
+    /// The path exists, but is not a workspace.
     #[error("{path} is not a workspace")]
     NotAWorkspace {
         /// The path.
@@ -30,7 +30,7 @@ pub enum Error {
     /// Another import into the same workspace is running.
     #[error("another import is running: {path} is locked")]
     ImportBusy {
-        /// The lock.
+        /// The path of the lock file.
         path: PathBuf,
     },
     /// The operation would modify a part of the workspace that is read-only.
@@ -78,16 +78,22 @@ impl Error {
 
     /// Returns advice for the user.
     pub fn hint(&self) -> Option<String> {
+        if let Some(hint) = product_hint(self.code()) {
+            return Some(hint.to_owned());
+        }
         match self {
-            Error::WorkspaceNotFound { .. } => {
-                Some("`contexta init` creates one; `--workspace PATH` names another".into())
-            }
-            Error::NotAWorkspace { .. } => {
-                Some("a workspace has a directory `log`; name another path, or one that is empty or does not exist".into())
-            }
+            Error::WorkspaceNotFound { .. } => Some(
+                "create it with `contexta init`, or name an existing workspace with `--workspace PATH`"
+                    .into(),
+            ),
+            Error::NotAWorkspace { .. } => Some(
+                "a workspace contains a directory `log`; to create one, give an empty or missing directory"
+                    .into(),
+            ),
             Error::ImportBusy { .. } => Some("import again when the other import has ended".into()),
             Error::ReadOnly { .. } => {
-                Some("leave out the overlay `readonly`, or set `read_only` to false".into())
+                let settings = "`records.read_only`, `artifacts.read_only` and `metadata.read_only`";
+                Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
             }
             Error::Config(e) => e.hint(),
             Error::Capture(e) => e.hint(),
@@ -97,6 +103,19 @@ impl Error {
             Error::Engine(e) => e.hint().map(str::to_owned),
         }
     }
+}
+
+/// Returns the hint for an error of the engine that a command or a feature of the product cures. The engine's own hints
+/// name neither.
+fn product_hint(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "entry_missing" | "entry_unreadable" => "run `contexta verify` to list the damaged entries",
+        "projection_unusable" => "run `contexta rebuild` to rebuild the projections from the log",
+        "artifact_body_missing" => "run `contexta verify` to list all missing bodies",
+        "entry_too_large" => "store large content as an artifact, and refer to the artifact",
+        "storage_read_only" => "reading needs no write access; to capture, make the workspace writable",
+        _ => return None,
+    })
 }
 
 impl From<store::Error> for Error {
@@ -114,7 +133,7 @@ impl From<contract::ContractError> for Error {
 /// The result of an operation of the client.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Returns the error of a failed operation on a file.
+/// Returns the error for a failed operation on a file.
 pub(super) fn engine_io(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::Engine(engine::Error::Io { action, path: path.to_path_buf(), source })
 }

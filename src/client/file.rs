@@ -1,14 +1,15 @@
-//! Small files named by the user.
+//! Writing of small files that the user named.
 
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Prefix of the names of temporary files.
+/// The prefix of the names of temporary files.
 const TEMPORARY_STEM: &str = "contexta-output";
 
-/// Replaces or creates a file, completely or not at all. A link is followed; an existing file keeps its permissions.
+/// Replaces or creates a file, completely or not at all. If the path is a link, its target is written. An existing file
+/// keeps its permissions.
 pub(crate) fn write_file(path: &Path, content: &[u8]) -> io::Result<()> {
     let storage = OsStorage::shared();
     let mut file = FileReplacement::create(&storage, path, TEMPORARY_STEM)?;

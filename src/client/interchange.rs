@@ -1,4 +1,4 @@
-//! Import and export of interchange files, with compression.
+//! Import and export of interchange files, plain or compressed.
 
 use crate::client::contexta::Contexta;
 use crate::client::error::{Error, Result, engine_io};
@@ -18,16 +18,17 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Size of the buffers for reading and writing.
+/// The size of the buffers for reading and writing, in bytes.
 const BUFFER: usize = 256 << 10;
-/// Prefix of the names of temporary files for lines.
+/// The prefix of the names of temporary files for lines.
 const TEMPORARY_STEM: &str = "export";
 
-/// The source of an import of JSON lines, plain or compressed with gzip. The name of a file does not matter.
+/// The source of an import of JSON lines, plain or compressed with gzip. Compression is recognised by the content, not
+/// by the name.
 pub enum ImportSource<'a> {
-    /// A file. Bodies are read from its directory, unless the settings name another one.
+    /// A file. Bodies are read from the directory of the file, unless [`ImportSettings::bodies`] names another one.
     File(&'a Path),
-    /// A reader, and the name of the source for messages. Bodies are imported only if [`ImportSettings::bodies`] is set.
+    /// A name of the source, for messages, and a reader. Bodies are imported only if [`ImportSettings::bodies`] is set.
     Reader(&'a str, &'a mut dyn Read),
 }
 
@@ -43,24 +44,24 @@ impl std::fmt::Debug for ImportSource<'_> {
 /// Options of [`Contexta::import_jsonl`].
 #[derive(Debug, Clone, Default)]
 pub struct ImportSettings<'a> {
-    /// The directory of the bodies.
+    /// The directory with the files of bodies; `None` for the default that [`ImportSource`] describes.
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first refused line; `false` to write it to the quarantine and continue.
     pub strict: bool,
-    /// The registry that extensions are checked by.
+    /// The registry that extensions are checked against; without one, only the form of extensions is checked.
     pub registry: Option<ExtensionRegistry>,
-    /// Receiver of the bytes that are read, and of the length of the file (0 for a reader).
+    /// The receiver of progress: bytes that are read, and the length of the file (0 for a reader).
     pub progress: Progress<'a>,
 }
 
 /// Options of [`Contexta::export_jsonl`] and [`Contexta::export_jsonl_file`].
 #[derive(Debug, Clone, Default)]
 pub struct ExportSettings<'a> {
-    /// The entries to export; by default all.
+    /// The part of the workspace to export; by default everything.
     pub filter: ExportFilter,
-    /// The place of the bodies.
+    /// The destination of the bodies.
     pub bodies: BodiesTarget,
-    /// Receiver of the number of entries that are read; the total is not known and reported as 0.
+    /// The receiver of progress: entries that are read. The total is not known and reported as 0.
     pub progress: Progress<'a>,
 }
 
@@ -70,20 +71,22 @@ impl From<&ExportFilter> for ExportSettings<'_> {
     }
 }
 
-/// The place of bodies in an export.
+/// The destination of the bodies in an export.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum BodiesTarget {
-    /// The directory `artifacts` beside the file, where an import finds them. An export to a writer, device or pipe has none.
+    /// The directory `artifacts` beside the file, where an import finds the bodies. An export to a writer, device or
+    /// pipe exports no bodies.
     #[default]
     BesideFile,
-    /// The directory of this path. An import needs the path.
+    /// The directory at this path. The path has to be passed to an import as well.
     Dir(PathBuf),
-    /// No place: bodies are not exported.
+    /// None: bodies are not exported.
     LeftOut,
 }
 
 impl BodiesTarget {
-    /// Returns the directory and the prefix of bodies. `dir` is the directory of the exported file.
+    /// Returns the directory for bodies, and the prefix of their paths in lines. `dir` is the directory of the exported
+    /// file.
     fn with_dir(&self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {
@@ -95,7 +98,7 @@ impl BodiesTarget {
     }
 }
 
-/// A reader that counts its bytes.
+/// A reader that counts the bytes it has returned.
 struct Counted<'a> {
     inner: &'a mut dyn Read,
     count: &'a AtomicU64,
@@ -110,17 +113,17 @@ impl Read for Counted<'_> {
 }
 
 impl Contexta {
-    /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are written
-    /// to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced when this
-    /// returns.
+    /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are
+    /// written to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced
+    /// when this returns.
     pub fn import_jsonl(
         &self,
         source: ImportSource<'_>,
         settings: ImportSettings<'_>,
     ) -> Result<ImportReport> {
         self.check_writes()?;
-        // An import looks up existing records before it appends: two at once would append the same records twice. On a file
-        // system without locks the user has to prevent that.
+        // An import looks up existing records before it appends. Two imports at the same time would append the same
+        // records twice. On a file system without locks, the user has to prevent this.
         let lock = self.paths.import_lock();
         let held = self
             .storage
@@ -155,7 +158,7 @@ impl Contexta {
         };
         let count = AtomicU64::new(0);
         let mut raw = BufReader::with_capacity(BUFFER, Counted { inner: input, count: &count });
-        // The first two bytes identify compressed input; a pipe may deliver them one by one.
+        // The first two bytes identify compressed input. A pipe may deliver them one at a time.
         let mut begin = Vec::new();
         let read = raw.by_ref().take(2).read_to_end(&mut begin);
         read.map_err(|e| engine_io("read", Path::new(&name), e))?;
@@ -186,20 +189,20 @@ impl Contexta {
         Workspace { store, journal: &self.journal }
     }
 
-    /// Removes temporary files of killed imports. The caller holds the lock of imports.
+    /// Removes temporary files of imports that were killed. The caller must hold the lock of imports.
     fn sweep_quarantine(&self) {
         let dir = self.paths.quarantine();
         for entry in self.storage.list(&dir).unwrap_or_default() {
             let is_temporary =
                 ["import-lines-", "import-reasons-"].iter().any(|begin| entry.name.starts_with(begin));
             if entry.is_file && is_temporary && entry.name.ends_with(".tmp") {
-                // Best effort: a remaining file only takes space.
+                // An error is ignored: a remaining file only occupies space.
                 let _ = self.storage.remove_file(&dir.join(&entry.name));
             }
         }
     }
 
-    /// Exports JSON lines (docs/INTERCHANGE.md) to a writer. Bodies are exported only to [`BodiesTarget::Dir`].
+    /// Exports JSON lines (docs/INTERCHANGE.md) to a writer. Bodies are exported only with [`BodiesTarget::Dir`].
     pub fn export_jsonl<'s>(
         &self,
         out: &mut dyn Write,
@@ -210,9 +213,9 @@ impl Contexta {
         self.export_lines(&mut out, &settings, settings.bodies.with_dir(None).as_ref())
     }
 
-    /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines are
-    /// compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an existing
-    /// file keeps its permissions.
+    /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines
+    /// are compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an
+    /// existing file keeps its permissions.
     pub fn export_jsonl_file<'s>(
         &self,
         path: &Path,
@@ -235,7 +238,7 @@ impl Contexta {
         Ok(report)
     }
 
-    /// Exports to a file, compressed with gzip if its name ends in `.gz`.
+    /// Exports to a file, compressed with gzip if the name of the file ends in `.gz`.
     fn export_packed(
         &self,
         out: &mut dyn Write,

@@ -1,4 +1,4 @@
-//! Floor 6: [`Contexta`], one open workspace: captures runs, answers queries, checks and recovers.
+//! Floor 6: [`Contexta`], an open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 
 mod contexta;
 mod error;

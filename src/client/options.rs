@@ -1,4 +1,4 @@
-//! [`Options`]: the options of an open workspace, set in code or taken from the settings.
+//! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
 use crate::capture::CaptureOptions;
 use crate::client::error::Result;
@@ -11,15 +11,15 @@ use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Options of an open workspace. `Options::open` opens the workspace.
+/// The options for opening a workspace. `Options::open` opens it.
 #[derive(Debug, Clone)]
 #[must_use = "the options open nothing until `open` is called"]
 pub struct Options {
     pub(super) paths: Paths,
     pub(super) create: bool,
-    /// `true` if tables are written to disk; `false` if they exist in memory only.
+    /// `true` to write tables to disk; `false` to have them in memory only.
     pub(super) publish: bool,
-    /// `true` if a missing directory of the tables is created.
+    /// `true` to create the directory of the tables if it is missing.
     pub(super) create_tables: bool,
     pub(super) projections: Option<PathBuf>,
     pub(super) temporary: Option<PathBuf>,
@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the options of the workspace at this path, which is created if the path does not exist.
+    /// Returns options for the workspace at this path. `open` creates the workspace if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
         Options {
             paths: Paths::new(workspace.as_ref()),
@@ -44,7 +44,8 @@ impl Options {
         }
     }
 
-    /// Returns the options that the settings describe. A value outside its range is an error; only code can have set it.
+    /// Returns the options that the settings describe. Errors: a value is outside its range, which is possible if code
+    /// assigned it.
     pub fn from_config(config: &UnifiedConfig) -> Result<Options> {
         config.check()?;
         let durability = match config.records.durability_mode {
@@ -85,13 +86,14 @@ impl Options {
         self
     }
 
-    /// Sets the token of the capturing program, such as `sdk.rust`.
+    /// Sets the name of the program that produces the records: a token such as `sdk.rust`.
     pub fn producer(mut self, token: &str) -> Options {
         self.capture.producer = token.to_owned();
         self
     }
 
-    /// Sets the durability of events and metrics when their capture returns; by default [`Durability::Flush`].
+    /// Sets the durability of events and metrics when the call that captures them returns; by default
+    /// [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
         self
@@ -103,7 +105,8 @@ impl Options {
         self
     }
 
-    /// Turns the detection of the code revision, in the repository around the current directory, on or off; by default on.
+    /// Turns on or off the detection of the code revision, in the repository that contains the current directory; by
+    /// default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
         self
@@ -130,21 +133,22 @@ impl Options {
         self
     }
 
-    /// Stores the projections in this directory instead of the workspace, such as on a local disk for a workspace on a network
-    /// drive. Projections are derived from the log and can be deleted. Each workspace needs a directory of its own.
+    /// Stores the projections in this directory instead of the workspace: for example on a local disk, if the workspace
+    /// is on a network drive. Projections are derived from the log and can be deleted. Each workspace needs its own
+    /// directory.
     pub fn projections_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.projections = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Sets the directory of a temporary file for tables that do not fit in memory, if the workspace is read-only. By default
-    /// such tables use memory. A workspace that is not read-only has this file beside its projections.
+    /// Sets the directory for a temporary file that contains tables which exceed the memory limit, if the tables of the
+    /// workspace are read-only. By default these tables stay in memory. Otherwise the file is beside the projections.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self
     }
 
-    /// Replaces the file system, for tests.
+    /// Replaces the file system with another storage, for tests.
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> Options {
         self.storage = Some(storage);
         self

@@ -15,7 +15,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Returns the usual layout under `root`.
+    /// Returns the default layout under `root`.
     pub fn new(root: &Path) -> Paths {
         Paths {
             root: root.to_path_buf(),
@@ -43,23 +43,24 @@ impl Paths {
         &self.root
     }
 
-    /// Returns the directory of the log: streams of segments. Everything but bodies is derived from it.
+    /// Returns the directory of the log, with one directory for each stream. Everything but the bodies is derived from
+    /// the log.
     pub fn log(&self) -> PathBuf {
         self.log.clone()
     }
 
-    /// Returns the directory of the bodies of artifacts, named by digest.
+    /// Returns the directory of the bodies of artifacts. The name of a file is the digest of the body.
     pub fn objects(&self) -> PathBuf {
         self.artifacts.join("objects")
     }
 
-    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with its
+    /// Returns the directory of the projections. It can be deleted at any time: an open workspace continues with the
     /// tables in memory, and the next process that opens the workspace derives them again.
     pub fn projections(&self) -> PathBuf {
         self.projections.clone()
     }
 
-    /// Returns the directory of files that recovery and imports write.
+    /// Returns the directory of files that recovery, merges and imports write.
     pub fn recovery(&self) -> PathBuf {
         self.root.join("recovery")
     }
@@ -69,8 +70,8 @@ impl Paths {
         self.recovery().join("import.lock")
     }
 
-    /// Returns the directory of bodies that are being copied. It is on the same file system as the bodies, because a complete
-    /// file is moved by renaming.
+    /// Returns the directory of bodies that are being copied. It is on the same file system as the bodies, because a
+    /// complete file is moved by renaming.
     pub fn staging(&self) -> PathBuf {
         if self.artifacts == self.root.join("artifacts") {
             self.recovery().join("staging")
@@ -79,7 +80,7 @@ impl Paths {
         }
     }
 
-    /// Returns the directory of copies of damaged bytes that were replaced.
+    /// Returns the directory for copies of damaged bytes and for refused lines of imports.
     pub fn quarantine(&self) -> PathBuf {
         self.recovery().join("quarantine")
     }
@@ -89,12 +90,12 @@ impl Paths {
         self.reports.clone()
     }
 
-    /// Returns the directories of a new workspace. The log comes first: its existence makes a directory a workspace.
+    /// Returns the directories of a new workspace. The log comes first, because a directory with a log is a workspace.
     pub(crate) fn all(&self) -> [PathBuf; 4] {
         [self.log(), self.objects(), self.projections(), self.reports()]
     }
 
-    /// Returns the names of directories directly in a workspace.
+    /// Returns the names of the directories that may be directly in a workspace.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
         let configured = self.all().into_iter().filter_map(|dir| {

@@ -10,27 +10,28 @@ use std::io;
 /// The directories that may be created if they do not exist.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Create {
-    /// The workspace itself.
+    /// `true` to create a missing workspace.
     pub(super) workspace: bool,
-    /// The directory of the projections.
+    /// `true` to create a missing directory of the projections.
     pub(super) tables: bool,
 }
 
 /// Checks that the paths belong to a workspace, or creates one if `create` allows it and the paths contain no other
-/// files. Several processes may do so at once, and each completes a workspace that another one left incomplete.
+/// files. Several processes may create a workspace at the same time; each completes a workspace that another one left
+/// incomplete.
 pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("inspect", root, e);
     if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
-    // The place of the log, in the workspace or named by the settings, is occupied by something else.
+    // Something else is at the path of the log, which is in the workspace or named by the settings.
     if exists(storage, &paths.log()).map_err(wrap)? {
         return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
     }
     if exists(storage, root).map_err(wrap)? {
         let names = paths.names();
-        // The configuration file may be older than the workspace.
+        // The configuration file may exist before the workspace.
         let is_own = |entry: &DirEntry| match entry.is_dir {
             true => names.contains(&entry.name),
             false => entry.name == config::FILE_NAME,

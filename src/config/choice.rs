@@ -24,7 +24,7 @@ macro_rules! choices {
             pub enum $name { $($(#[$vdoc])* $variant,)* }
 
             impl $name {
-                /// Every variant, in order.
+                /// All variants, in the order of their declaration.
                 pub const ALL: &[$name] = &[$($name::$variant,)*];
 
                 /// Returns the text form.
@@ -71,48 +71,49 @@ macro_rules! choices {
 }
 
 choices! {
-    /// A named set of settings that others are applied over.
+    /// A named set of settings: the base that overlays and all other sources are applied over.
     Profile {
         /// The defaults, for work on one machine.
         Local = "local",
         /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no pages.
         Test = "test",
     }
-    /// A named set of settings that is applied over a profile. Several are applied in this order.
+    /// A named set of settings that is applied over a profile. Several overlays are applied in the order of the
+    /// variants.
     Overlay {
         /// More messages, and evidence in reports.
         Debug = "debug",
-        /// All messages and evidence; cache and exports are kept without a limit of age.
+        /// All messages and evidence; cached files and exports have no maximum age.
         Forensic = "forensic",
         /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
         /// No changes on disk.
         Readonly = "readonly",
     }
-    /// Treatment of data that breaks a rule.
+    /// The action if data breaks a rule.
     Strictness {
         /// The data is refused.
         Strict = "strict",
         /// The data is kept, with a note.
         Lenient = "lenient",
     }
-    /// Treatment of a capture that a sink refuses.
+    /// The action if a capture cannot be delivered to a sink, a receiver of captured records.
     DispatchFailureMode {
         /// The call returns an error.
         Raise = "raise",
-        /// The capture is stored, to be delivered later.
+        /// The capture is stored and delivered later.
         Outbox = "outbox",
     }
-    /// Durability of a captured event or metric when the call returns.
+    /// The durability of a captured event or metric when the call returns.
     DurabilityMode {
         /// Written to the kernel: survives the death of the process.
         Flush = "flush",
         /// Synchronised to disk: survives the loss of power.
         Fsync = "fsync",
-        /// Buffered in the process and written together with others.
+        /// Buffered in the process and written later, together with others: lost if the process is killed.
         Batched = "batched",
     }
-    /// Transfer of an artifact body into the workspace.
+    /// The method by which an artifact body is added to the workspace.
     IngestMode {
         /// Copy the file.
         Copy = "copy",
@@ -121,18 +122,18 @@ choices! {
         /// Take over a file that is already in the store's staging directory.
         Adopt = "adopt",
     }
-    /// Check of an artifact body when it is read.
+    /// The digest that an artifact body is compared with when it is read.
     ArtifactVerificationMode {
-        /// No check.
+        /// None: the body is not checked.
         None = "none",
-        /// Compare with the stored digest.
+        /// The digest under which the body is stored.
         Stored = "stored",
-        /// Compare with the digest in its manifest, if the manifest has a digest.
+        /// The digest in the artifact's manifest, if the manifest has one.
         ManifestIfAvailable = "manifest_if_available",
-        /// Compare with the digest in its manifest, which must have a digest.
+        /// The digest in the artifact's manifest; a manifest without a digest is an error.
         Strict = "strict",
     }
-    /// Value that represents a series.
+    /// The value that represents a metric series.
     MetricSelection {
         /// The last value.
         Latest = "latest",
@@ -143,7 +144,7 @@ choices! {
         /// The mean of all values.
         Mean = "mean",
     }
-    /// Severity of a finding.
+    /// The severity of a note or alert.
     SeverityLevel {
         /// Information.
         Info = "info",
@@ -152,21 +153,21 @@ choices! {
         /// A problem.
         Error = "error",
     }
-    /// Treatment of records that a replay cannot deliver.
+    /// The action if a replay cannot deliver a record.
     ReplayMode {
         /// The replay stops.
         Strict = "strict",
-        /// The replay continues and reports them.
+        /// The replay continues and reports the record.
         Tolerant = "tolerant",
     }
-    /// Format of results.
+    /// The format of results.
     OutputFormat {
         /// Text for people.
         Text = "text",
         /// JSON for programs.
         Json = "json",
     }
-    /// Amount of messages on standard error.
+    /// The amount of detail in messages on standard error.
     CliVerbosity {
         /// Errors only.
         Quiet = "quiet",
@@ -177,22 +178,22 @@ choices! {
         /// As `debug`, with all possible evidence.
         Forensic = "forensic",
     }
-    /// Removal of artifact bodies without a reference.
+    /// The removal of artifact bodies that no manifest refers to.
     ArtifactRetentionMode {
-        /// Bodies are removed by the user only.
+        /// Only the user removes bodies.
         Manual = "manual",
-        /// A plan is made, and the user applies it.
+        /// A plan of removals is made, and the user applies it.
         Planned = "planned",
-        /// A plan is made and applied.
+        /// A plan of removals is made and applied.
         Enforced = "enforced",
     }
-    /// Redaction of values before they are recorded.
+    /// The values that are redacted before they are recorded.
     RedactionMode {
-        /// Redact values with names that look like secrets.
+        /// Values whose names contain one of the texts in `security.secret_key_patterns`.
         SafeDefault = "safe_default",
-        /// Redact these values, and every environment variable that is not on the allow list.
+        /// The same values, and every environment variable that is not on the allow list.
         Strict = "strict",
-        /// No redaction.
+        /// None.
         Off = "off",
     }
 }

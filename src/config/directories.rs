@@ -1,11 +1,11 @@
-//! Directories of a configuration: those that are set, and those that are derived from others.
+//! Directories of a configuration: those that are set, and those that are derived from other directories.
 
 use crate::config::limit::Limit;
 use crate::config::unified::UnifiedConfig;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The directories that a configuration describes, each set or derived. Made by [`UnifiedConfig::directories`].
+/// The directories that a configuration describes, each set or derived. [`UnifiedConfig::directories`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Directories {
@@ -21,9 +21,9 @@ pub struct Directories {
     pub reports: PathBuf,
     /// Exports: `workspace.exports_path`.
     pub exports: PathBuf,
-    /// Files that can be made again: `workspace.cache_path`.
+    /// Cached files, which can be recreated: `workspace.cache_path`.
     pub cache: PathBuf,
-    /// Records that could not be delivered yet: `recovery.outbox_root`.
+    /// Records that could not be delivered to a sink yet: `recovery.outbox_root`.
     pub outbox: PathBuf,
     /// Backups: `recovery.backup_root`.
     pub backups: PathBuf,
@@ -32,7 +32,8 @@ pub struct Directories {
 }
 
 impl UnifiedConfig {
-    /// Derives every directory that is `None` from the setting above it, up to the root of the workspace.
+    /// Returns every directory. One that is `None` is derived from its parent setting, in the end from the workspace's
+    /// root.
     pub fn directories(&self) -> Directories {
         let root = &self.workspace.root_path;
         let under = |set: &Option<PathBuf>, name: &str| set.clone().unwrap_or_else(|| root.join(name));

@@ -1,9 +1,9 @@
-//! Settings without an effect so far: they are checked and shown, but no code uses their values.
+//! Settings that have no effect yet: they are checked and shown, but no code uses their values.
 
 use crate::config::error::ConfigWarning;
 use crate::config::source::Source;
 
-/// The keys of settings without an effect. A test checks that the list is complete and contains no other key.
+/// The keys of settings without an effect. A test checks that the list contains exactly these keys.
 const WITHOUT_EFFECT: &[&str] = &[
     "workspace.exports_path",
     "workspace.cache_path",

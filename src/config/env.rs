@@ -1,4 +1,4 @@
-//! Environment variables: the settings among them, and those that are not settings.
+//! Environment variables: those that are settings, and others whose names begin with `CONTEXTA_`.
 
 use crate::config::error::{ConfigError, ConfigWarning};
 use crate::config::key::keys;
@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
 
-/// The environment variables that settings use: those of contexta, and the home directory.
+/// The environment variables that the configuration uses: those with the prefix `CONTEXTA_`, and the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -32,7 +32,7 @@ impl Environment {
         own
     }
 
-    /// Returns the same environment without settings.
+    /// Returns an environment with the home directory only.
     pub(super) fn only_home(&self) -> Environment {
         Environment { home: self.home.clone(), ..Environment::default() }
     }
@@ -43,7 +43,7 @@ impl Environment {
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// Returns the settings among the variables, in the order of keys: key, variable, value.
+    /// Returns the variables that are settings, in the order of the keys: key, name of the variable, value.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
         keys().iter().filter_map(|key| {
             let name = key.variable.as_deref()?;
@@ -51,7 +51,7 @@ impl Environment {
         })
     }
 
-    /// Returns errors and warnings for variables that are not settings.
+    /// Returns errors for variables that cannot be set, and warnings for unknown variables.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());

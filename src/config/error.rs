@@ -48,22 +48,22 @@ pub enum ConfigError {
     NonOverridable {
         /// The variable.
         name: String,
-        /// The way to set it.
+        /// The way to set the setting.
         instead: &'static str,
     },
-    /// A patch that is not a tree of settings, or a `--set` that is not `key=value`.
+    /// A patch that is not a tree of settings, or an argument of `--set` that is not `key=value`.
     #[error("{what}")]
     InvalidInput {
         /// Description of the fault.
         what: String,
     },
-    /// A missing configuration file.
+    /// A configuration file that does not exist.
     #[error("the configuration file {path} does not exist")]
     FileNotFound {
         /// The file.
         path: PathBuf,
     },
-    /// A file that cannot be read.
+    /// A configuration file that cannot be read.
     #[error("the configuration file {path} cannot be read: {why}")]
     FileUnreadable {
         /// The file.
@@ -71,13 +71,13 @@ pub enum ConfigError {
         /// Description of the cause.
         why: String,
     },
-    /// A file with an unknown extension.
+    /// A configuration file with an unknown extension.
     #[error("the configuration file {path} has an unknown format")]
     UnsupportedFile {
         /// The file.
         path: PathBuf,
     },
-    /// A file that is not valid in the format of its extension.
+    /// A configuration file that is not valid in the format of its extension.
     #[error("the configuration file {path}{} is invalid: {why}", place(*.at))]
     InvalidFile {
         /// The file.
@@ -116,24 +116,37 @@ impl ConfigError {
                 Source::Set | Source::Patch | Source::Argument(_) => {
                     "`contexta config show` lists all settings and their sources".into()
                 }
-                place => format!("change {key} in the {place}"),
+                Source::File(path) => format!("change {key} in the file {}", path.display()),
+                Source::Variable(name) => format!("change the environment variable {name}"),
+                Source::Overlay(overlay) => {
+                    format!("leave out the overlay {overlay}, or override {key} with --set")
+                }
+                Source::Profile(profile) => {
+                    format!("select another profile than {profile}, or override {key} with --set")
+                }
+                Source::Config => format!("change {key} in the configuration that the program passes"),
+                Source::Default => format!("set {key} to another value"),
+                Source::Derived(from) => format!("set {key}, or change {from}"),
             }),
             ConfigError::UnknownField { nearest, .. } => Some(match nearest {
                 Some(nearest) => format!("did you mean {nearest}?"),
                 None => "`contexta config show` lists all settings".into(),
             }),
-            ConfigError::InvalidSelector { allowed, .. } => Some(format!("known are {allowed}")),
+            ConfigError::InvalidSelector { allowed, .. } => Some(format!("choose one of: {allowed}")),
             ConfigError::NonOverridable { name, .. } => Some(format!("unset {name}")),
-            ConfigError::InvalidInput { .. } => {
-                Some("write it as key=value, such as records.durability_mode=fsync".into())
-            }
+            ConfigError::InvalidInput { .. } => Some(
+                "write a setting as key=value, such as records.durability_mode=fsync; a patch is a map"
+                    .into(),
+            ),
             ConfigError::FileNotFound { .. } => {
-                Some("a relative path starts from the current directory".into())
+                Some("check the path; relative paths are resolved against the current directory".into())
             }
             ConfigError::FileUnreadable { .. } => Some("name a readable file of at most 1 MiB".into()),
-            ConfigError::UnsupportedFile { .. } => Some("name it .toml, .yaml, .yml or .json".into()),
+            ConfigError::UnsupportedFile { .. } => {
+                Some("give the file the extension .toml, .yaml, .yml or .json".into())
+            }
             ConfigError::InvalidFile { .. } => {
-                Some("`contexta config check FILE` lists everything that is wrong with a file".into())
+                Some("`contexta config check FILE` lists every problem of a configuration file".into())
             }
         }
     }

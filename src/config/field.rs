@@ -1,9 +1,9 @@
-//! One setting of a configuration, while all of them are visited.
+//! The view of one setting that `UnifiedConfig::each` passes to its visitor.
 
 use crate::config::leaf::Leaf;
 use crate::config::limit::Rule;
 
-/// One setting of a configuration, while all of them are visited.
+/// The view of one setting that `UnifiedConfig::each` passes to its visitor.
 pub(super) struct Field<'a> {
     pub(super) key: &'static str,
     pub(super) doc: &'static str,

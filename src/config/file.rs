@@ -1,8 +1,8 @@
-//! Configuration files: TOML, YAML or JSON, by the extension of their name. The only file of this folder that reads
-//! the disk.
+//! Configuration files in TOML, YAML or JSON; the extension of the name selects the format. No other source file of
+//! this folder reads the disk.
 //!
-//! Reading is bounded in size, in nesting, and in what YAML's aliases can repeat. A repeated key is refused, a byte
-//! order mark is skipped.
+//! Limits bound the length of a file, its nesting, and the expansion of YAML aliases. A repeated key is an error, and a
+//! byte order mark is skipped.
 
 use crate::config::error::ConfigError;
 use crate::config::quote::short;
@@ -104,7 +104,7 @@ pub fn parse(
     }?;
     match tree {
         ConfigValue::Map(members) if depth_fits(members.values(), DEPTH_MAX) => Ok(members),
-        ConfigValue::Map(_) => Err(invalid(None, format!("nested more than {DEPTH_MAX} deep"))),
+        ConfigValue::Map(_) => Err(invalid(None, format!("nested more than {DEPTH_MAX} levels deep"))),
         // A YAML file of comments only.
         ConfigValue::Null if format == FileFormat::Yaml => Ok(BTreeMap::new()),
         _ => Err(invalid(

@@ -1,4 +1,4 @@
-//! Inputs of loading: the sources of settings.
+//! The sources of settings that a caller chooses for loading.
 
 use crate::config::env::Environment;
 use crate::config::process_env;
@@ -7,7 +7,7 @@ use crate::config::value::ConfigValue;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The sources of settings. Without any, [`load_config`](crate::config::load_config) uses the defaults and the
+/// The sources of settings. If none is given, [`load_config`](crate::config::load_config) uses the defaults and the
 /// environment of the process.
 #[derive(Debug, Clone, Default)]
 #[must_use]
@@ -49,69 +49,69 @@ impl From<ConfigValue> for ConfigInput {
 }
 
 impl LoadInputs {
-    /// Creates inputs that consist of the defaults and the environment.
+    /// Creates inputs with no source but the defaults and the environment.
     pub fn new() -> LoadInputs {
         LoadInputs::default()
     }
 
-    /// Selects the profile; stronger than the selection by file or environment.
+    /// Selects the profile. This overrides the selection by file or environment.
     pub fn profile(mut self, name: &str) -> LoadInputs {
         self.profile = Some(name.to_owned());
         self
     }
 
-    /// Selects the overlays; they replace those of file and environment. An empty list switches those off.
+    /// Selects the overlays. They replace the overlays that file or environment select; an empty list selects none.
     pub fn overlays(mut self, names: &[impl AsRef<str>]) -> LoadInputs {
         self.overlays = Some(names.iter().map(|name| name.as_ref().to_owned()).collect());
         self
     }
 
-    /// Reads this configuration file.
+    /// Adds this configuration file.
     pub fn file(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.file = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Reads `contexta.toml` in the workspace if it exists and no other file is given; by default it is not searched
-    /// for.
+    /// Adds the file `contexta.toml` in the workspace, if it exists and no other file is given. By default it is not
+    /// read.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
     /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). It
-    /// is applied after all other sources. Of several calls of this method and of [`LoadInputs::set`], the later call
-    /// is stronger.
+    /// overrides all other sources. Of several calls of this method and of [`LoadInputs::set`], a later call overrides
+    /// earlier ones.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
         self
     }
 
-    /// Adds a tree of settings; the same as [`LoadInputs::config`] with a tree.
+    /// Adds a tree of settings, like [`LoadInputs::config`] with a tree.
     pub fn patch(self, tree: ConfigValue) -> LoadInputs {
         self.config(tree)
     }
 
-    /// Adds a setting as text, `key=value`; as strong as [`LoadInputs::config`].
+    /// Adds a setting as text, `key=value`. It has the same precedence as [`LoadInputs::config`].
     pub fn set(mut self, assignment: &str) -> LoadInputs {
         self.given.push(Given::Text(assignment.to_owned()));
         self
     }
 
-    /// Sets the project's name; stronger than profile, file and environment.
+    /// Sets the project's name. This overrides profile, file and environment.
     pub fn project_name(mut self, name: &str) -> LoadInputs {
         self.project_name = Some(name.to_owned());
         self
     }
 
-    /// Sets the workspace; stronger than profile, file and environment.
+    /// Sets the workspace. This overrides profile, file and environment.
     pub fn workspace(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.workspace = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Takes these variables in place of the environment of the process. Only `CONTEXTA_*` and the home directory are
-    /// used.
+    /// Uses these variables in place of the environment of the process. Only `CONTEXTA_*` and the home directory are
+    /// read.
     pub fn environment<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> LoadInputs
     where
         K: Into<OsString>,
@@ -124,21 +124,21 @@ impl LoadInputs {
 
     /// Uses or ignores environment variables. By default they are used, and
     /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of the
-    /// process is not read at all; of variables that were passed, only the home directory is used, for paths that begin
-    /// with `~`.
+    /// process is not read at all, and of variables that were passed only the home directory is used, for paths that
+    /// begin with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self
     }
 
-    /// Sets the directory that relative paths start from; by default the current directory. Relative paths in a
-    /// `contexta.toml` found in a workspace start from that workspace.
+    /// Sets the directory that relative paths are relative to; by default the current directory. Relative paths in a
+    /// `contexta.toml` that was found in a workspace are relative to that workspace.
     pub fn base_dir(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.base = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Returns the variables that settings are read from.
+    /// Returns the environment variables that settings are read from.
     pub(super) fn variables(&self) -> Environment {
         match (self.use_env.unwrap_or(true), &self.environment) {
             (true, Some(given)) => given.clone(),

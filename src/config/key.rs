@@ -18,9 +18,9 @@ pub struct Key {
     pub takes: String,
     /// Description of the range of values.
     pub range: Option<String>,
-    /// The default; for a derived path, relative to the current directory.
+    /// The default. A derived path is relative to the current directory.
     pub default: ConfigValue,
-    /// The purpose.
+    /// The purpose of the setting.
     pub doc: &'static str,
     /// True for an optional setting, and for a path that is derived while it is not set.
     pub nullable: bool,
@@ -28,11 +28,11 @@ pub struct Key {
     pub derived_from: Option<&'static str>,
     /// True for a directory or file.
     pub is_path: bool,
-    /// The only value that the setting takes.
+    /// The only value that the setting takes; `None` if it takes several.
     pub only: Option<&'static str>,
 }
 
-/// Returns every setting, in order.
+/// Returns every setting, in the order of the configuration reference.
 pub fn keys() -> &'static [Key] {
     static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         let defaults = UnifiedConfig::default().settings();

@@ -11,7 +11,7 @@ pub(super) trait Leaf {
     fn shown(&self) -> ConfigValue;
     /// Describes the values that the setting takes.
     fn kind(&self) -> String;
-    /// Tells whether the setting can be switched off.
+    /// Returns `true` if the setting accepts `none`, because it is an `Option`.
     fn nullable(&self) -> bool {
         false
     }

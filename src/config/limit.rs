@@ -2,7 +2,7 @@
 
 use crate::config::value::ConfigValue;
 
-/// The code of a value that a setting does not take.
+/// The error code for a value that a setting does not take.
 pub(super) const INVALID_VALUE: &str = "invalid_config_value";
 
 /// A condition on a value beyond its type.
@@ -12,21 +12,21 @@ pub(super) enum Limit {
     Any,
     /// A text with a character other than white space.
     Filled,
-    /// An integer of this range, both ends included.
+    /// An integer in this range, both ends included.
     Int(i128, i128),
-    /// A number above the first, up to the second.
+    /// A number greater than the first number and at most the second.
     Above(f64, f64),
-    /// A number of this range, both ends included.
+    /// A number in this range, both ends included.
     Float(f64, f64),
     /// Exactly one ASCII character.
     OneAscii,
-    /// The only allowed value, for a setting that has several values in the Python package contexta 1.0.0.
+    /// The only allowed value of a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
-    /// A path that is derived while it is not set: the setting of this key, and this name under it.
+    /// A path that, if it is not set, is derived: the path in the setting of this key, joined with this name.
     Under(&'static str, &'static str),
 }
 
-/// A limit, and the code of a value outside of it.
+/// A limit, and the error code for a value outside of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rule {
     pub(super) limit: Limit,
@@ -38,7 +38,7 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// Returns the same rule with the code of the store that the setting belongs to.
+    /// Returns the same rule with another error code: that of the store that the setting belongs to.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }
@@ -88,7 +88,7 @@ pub(super) const fn int(min: i128, max: i128) -> Rule {
     Rule::new(Limit::Int(min, max))
 }
 
-/// Returns the rule of a path that is derived while it is not set.
+/// Returns the rule of a path that is derived if it is not set.
 pub(super) const fn under(key: &'static str, name: &'static str) -> Rule {
     Rule::new(Limit::Under(key, name))
 }

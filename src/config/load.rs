@@ -1,8 +1,8 @@
-//! The loading of settings from all sources; later sources are stronger.
+//! Loading of settings from all sources. A later source overrides earlier ones.
 //!
 //! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 the arguments for project name and workspace, 7 whole
-//! configurations, patches and `--set`, in the order in which they were given. Each layer is checked, even where a
-//! stronger one replaces its value.
+//! configurations, patches and `--set`, in the order in which they were given. Each source is checked, even where a
+//! later one overrides its value.
 
 use crate::config::env::Environment;
 use crate::config::error::ConfigError;
@@ -28,12 +28,12 @@ impl LoadedConfig {
     }
 }
 
-/// Loads settings. Errors: the first problem. Reads at most one file; creates nothing.
+/// Loads settings. Reads at most one file and creates nothing. Errors: the first problem.
 pub fn load_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     check_config(inputs).into_result()
 }
 
-/// Loads settings and reports every problem.
+/// Loads settings and returns every problem.
 pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     let environment = inputs.variables();
     let load = |file, within| load(inputs, &environment, Origin { file, within });
@@ -50,30 +50,30 @@ pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     without
 }
 
-/// Loads the settings of a profile, without file and environment.
+/// Loads the settings of a profile. Of the inputs, files and environment variables are ignored.
 pub fn load_profile(name: &str, inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&LoadInputs { file: None, discover: false, ..inputs.clone() }.use_env(false).profile(name))
 }
 
-/// Loads the settings of profile `local`, with all other inputs.
+/// Loads settings from all inputs, with the profile `local`.
 pub fn make_local_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&inputs.clone().profile("local"))
 }
 
-/// Loads the settings of profile `test`, with all other inputs. Environment variables are ignored unless
+/// Loads settings from all inputs, with the profile `test`. Environment variables are ignored unless
 /// [`LoadInputs::use_env`] enables them, so that tests behave the same on every machine.
 pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&inputs.clone().use_env(inputs.use_env.unwrap_or(false)).profile("test"))
 }
 
-/// The configuration file, and the workspace that it was found in.
+/// The configuration file, and the workspace that it was found in, if it was not named by the caller.
 #[derive(Debug, Clone, Copy)]
 struct Origin<'a> {
     file: Option<&'a Path>,
     within: Option<&'a Path>,
 }
 
-/// Applies all layers.
+/// Applies all sources.
 fn load(inputs: &LoadInputs, environment: &Environment, origin: Origin<'_>) -> CheckedConfig {
     let places = Places { base: inputs.base.clone(), home: environment.home.clone().map(PathBuf::from) };
     let absolute = |path: &Path| places.absolute(path).unwrap_or_else(|| path.to_path_buf());

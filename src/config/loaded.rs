@@ -14,13 +14,13 @@ use std::path::PathBuf;
 pub struct LoadedConfig {
     /// The settings; every path that is set is absolute.
     pub config: UnifiedConfig,
-    /// Settings that may be mistakes.
+    /// Warnings about settings that can be used, but may be mistakes.
     pub warnings: Vec<ConfigWarning>,
     /// The overlays that were applied, in order.
     pub overlays: Vec<Overlay>,
-    /// The file that was read.
+    /// The configuration file that was read.
     pub file: Option<PathBuf>,
-    /// The file that would have been read if it existed.
+    /// The configuration file that was looked for and does not exist.
     pub looked_for: Option<PathBuf>,
     pub(super) sources: Sources,
     pub(super) places: Places,
@@ -34,19 +34,19 @@ impl LoadedConfig {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
 
-    /// Tells whether a source set the value: it is neither a default nor derived.
+    /// Returns `true` if a source set the value, so that it is neither a default nor derived.
     pub fn is_set(&self, key: &str) -> bool {
         !matches!(self.source(key), Source::Default | Source::Derived(_))
     }
 }
 
-/// The usable settings, and all problems that were found.
+/// The valid settings, and all problems that were found.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {
-    /// The settings without the values that were refused.
+    /// The settings, with the values of weaker sources in place of refused values.
     pub loaded: LoadedConfig,
-    /// The problems, in the order of the sources; at most a hundred.
+    /// The problems, in the order of the sources; at most 100.
     pub problems: Vec<ConfigError>,
 }
 

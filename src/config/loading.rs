@@ -1,4 +1,4 @@
-//! The layers of settings, applied one over the other.
+//! Settings while sources are applied one over the other.
 
 use crate::config::choice::{Overlay, Profile};
 use crate::config::effect;
@@ -25,10 +25,10 @@ const ROOT: &str = "workspace.root_path";
 /// The key of the project's name.
 pub(super) const NAME: &str = "project_name";
 
-/// The expected value in place of a path that begins with `~`.
+/// The expected value in the error for a path that begins with `~` while the home directory is not known.
 const HOMELESS: &str = "a path; `~` needs the home directory in the environment";
 
-/// Settings while layers are applied.
+/// The settings and problems while sources are applied.
 #[derive(Debug)]
 pub(super) struct Loading {
     loaded: LoadedConfig,
@@ -123,7 +123,7 @@ impl Loading {
         let source = Source::File(path);
         let mut settings = settings(ConfigValue::Map(tree), &source, &mut self.problems);
         let Some(root) = within else { return self.apply(settings, &source) };
-        // Its paths start from its own directory, so that they do not depend on the current directory.
+        // Paths in the file are relative to its directory, so that they do not depend on the current directory.
         let places = Places { base: Some(root.to_path_buf()), ..self.loaded.places.clone() };
         let own = std::mem::replace(&mut self.loaded.places, places);
         if let Some(value) = settings.remove(ROOT) {
@@ -185,7 +185,7 @@ impl Loading {
         self.apply(settings, &source);
     }
 
-    /// Replaces every setting. Relative paths start where those of all other sources start.
+    /// Replaces every setting. Relative paths are relative to the same directory as those of other sources.
     fn apply_config(&mut self, config: &UnifiedConfig) {
         if let Err(problem) = config.check() {
             return self.problem(problem);
@@ -227,7 +227,7 @@ impl Loading {
                 }
             }
             if good {
-                // A path that is switched off is derived again. A directory named `none` is written `./none`.
+                // A path that is set to none is derived again. A directory named `none` is written `./none`.
                 match field.leaf.path().is_none() && matches!(field.rule.limit, Limit::Under(..)) {
                     true => drop(sources.remove(field.key)),
                     false => drop(sources.insert(field.key, source.clone())),
@@ -270,7 +270,7 @@ impl Loading {
 
     pub(super) fn finish(mut self) -> CheckedConfig {
         let LoadedConfig { config, sources, warnings, .. } = &mut self.loaded;
-        // A patch finishes loading a second time.
+        // `LoadedConfig::patched` calls this a second time.
         warnings.retain(|warning| !matches!(warning, ConfigWarning::NoEffect { .. }));
         warnings.extend(effect::warnings(&*sources));
         config.each(|field| {

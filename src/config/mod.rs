@@ -1,4 +1,4 @@
-//! Floor 1: settings: their names, their values, their sources.
+//! Floor 1: settings, with their names, values and sources.
 //!
 //! ```text
 //! defaults -> profile -> overlays -> file -> environment -> arguments -> configuration, patches, --set     later wins
@@ -7,11 +7,11 @@
 //!                   UnifiedConfig, and for each key the source of its value
 //! ```
 //!
-//! *Key*: the dotted name of a setting, such as `records.durability_mode`. *Patch*: a tree of some settings. *Layer*: a
-//! patch with its source. *Derived*: a directory that follows from another one while it is not set.
+//! *Key*: the dotted name of a setting, such as `records.durability_mode`. *Patch*: a tree of some settings. *Derived*:
+//! the path of a directory that is not set, computed from the path of another directory.
 //!
-//! A configuration is written in code as a literal over the defaults. A directory that is `None` is derived when the
-//! configuration is used, so setting the root of the workspace moves everything in it:
+//! In code, a configuration is a struct literal that overrides defaults. A directory that is `None` is derived when the
+//! configuration is used, so setting the root of the workspace moves all its directories:
 //!
 //! ```
 //! use contexta::config::{UnifiedConfig, WorkspaceConfig};
@@ -59,9 +59,9 @@
 //! ```
 //!
 //! `sections/` and `unified.rs` list every setting once; keys, variables, defaults, ranges and the table of
-//! docs/CONFIGURATION.md follow from them. This floor does not know who uses the settings. It reads the environment
-//! in one file (`process_env.rs`) and the disk in one (`file.rs`). Text from outside never panics; every refusal has
-//! a code and names key and source.
+//! docs/CONFIGURATION.md are derived from them. This floor does not know who uses the settings. It reads the
+//! environment in one file (`process_env.rs`) and the disk in one (`file.rs`). Text from outside never causes a panic.
+//! Every error has a code, and names the key and the source of a refused value.
 //!
 //! Stability: Stable.
 

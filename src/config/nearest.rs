@@ -2,10 +2,11 @@
 
 use strsim::osa_distance;
 
-/// The greatest length of a name that is compared. No known name is longer, and a comparison would cost too much.
+/// The greatest length of a name that is compared with the known names. These are shorter, and comparing a long name is
+/// slow.
 const NAME_LEN_MAX: usize = 96;
 
-/// Least length of a name that is compared with the beginning of others.
+/// The least length of a name that is compared with the beginnings of the known names.
 const BEGINNING_MIN: usize = 4;
 
 /// Returns the candidate that is most similar to `name`, or `None` if no candidate is similar. The last part of a
@@ -18,7 +19,7 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     let own = last(name);
     let scored = candidates.into_iter().filter_map(|candidate| {
         let whole = osa_distance(name, candidate);
-        // A match of the last part counts as one change more: the section is wrong or missing.
+        // A match of the last part alone counts as one more change, because the section is wrong or missing.
         let end = osa_distance(&own, &last(candidate)).saturating_add(1);
         let fits = |d: usize, len: usize| d <= (len / 4).max(1);
         let whole = fits(whole, name.len()).then_some(whole);

@@ -1,4 +1,4 @@
-//! The division of a tree of settings into settings by key, and problems.
+//! Conversion of a tree of settings into a map from key to value.
 
 use crate::config::error::ConfigError;
 use crate::config::key::keys;
@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 /// Settings by key.
 pub(super) type Settings = BTreeMap<&'static str, ConfigValue>;
 
-/// Greatest number of problems that are reported at once; a hostile file could hold any number.
+/// The greatest number of problems that are reported at once. A hostile file could contain any number of them.
 pub(super) const PROBLEMS_MAX: usize = 100;
 
-/// Returns the settings that the tree sets. Unknown names, and values in place of sections, become problems.
+/// Returns the settings that the tree sets. Adds a problem for each unknown name, and for each value in place of a
+/// section.
 pub(super) fn settings(tree: ConfigValue, source: &Source, problems: &mut Vec<ConfigError>) -> Settings {
     let mut reader = Reader { source, found: Settings::new(), problems };
     reader.take(String::new(), tree);
@@ -60,8 +61,8 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the error for an unknown setting. A section with a single member is named with that member, as it was
-/// written.
+/// Returns the error for an unknown setting. While the value is a section with a single member, the name of the member
+/// is appended to the key.
 fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
     while let ConfigValue::Map(members) = tree
         && members.len() == 1

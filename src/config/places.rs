@@ -1,8 +1,8 @@
-//! Starting points of relative paths.
+//! Directories that paths in settings are relative to.
 
 use std::path::{Path, PathBuf};
 
-/// The directory that relative paths start from, and the home directory.
+/// The directory that relative paths are resolved against, and the home directory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     pub(super) base: Option<PathBuf>,
@@ -10,8 +10,8 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Makes a path absolute. Links and `..` are left to the operating system, because only it can resolve them.
-    /// `None` if the path begins with `~` and the home directory is not known.
+    /// Makes a path absolute. Links and `..` remain in the path, because only the operating system can resolve them.
+    /// Returns `None` if the path begins with `~` and the home directory is not known.
     pub(super) fn absolute(&self, path: &Path) -> Option<PathBuf> {
         let path = match path.strip_prefix("~") {
             Ok(rest) => self.home.as_ref()?.join(rest),

@@ -1,4 +1,4 @@
-//! The environment of this process. The only file of the library's settings that reads it.
+//! The environment of this process. No other source file of the configuration reads it.
 
 use std::ffi::OsString;
 

@@ -1,20 +1,22 @@
-//! The quotation of values in errors.
+//! Quoting of values in error messages.
 
 use crate::config::value::ConfigValue;
 
-/// Longest value that an error quotes.
+/// The greatest number of characters of a value that an error message quotes.
 pub(super) const QUOTED_CHARS_MAX: usize = 80;
 
-/// Quotes a value in at most one line.
+/// Returns a value as at most one line of text.
 pub(super) fn quoted(value: &ConfigValue) -> String {
     match value {
-        ConfigValue::List(items) if items.len() > QUOTED_CHARS_MAX => format!("a list of {}", items.len()),
+        ConfigValue::List(items) if items.len() > QUOTED_CHARS_MAX => {
+            format!("a list of {} items", items.len())
+        }
         ConfigValue::Map(_) => "a section".to_owned(),
         value => short(&value.to_json()),
     }
 }
 
-/// Cuts a text to the length that an error quotes.
+/// Cuts a text to [`QUOTED_CHARS_MAX`] characters.
 pub(super) fn short(text: &str) -> String {
     match text.char_indices().nth(QUOTED_CHARS_MAX) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),

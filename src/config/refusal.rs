@@ -9,7 +9,7 @@ use crate::config::value::ConfigValue;
 
 /// Returns the error for a value that the setting does not take.
 pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
-    // The code of a store is for values of the right type that it would refuse.
+    // The error code of a store is used for values of the right type only. Others have the general code.
     let number = match value {
         ConfigValue::Int(_) => true,
         ConfigValue::Text(text) => text.trim().parse::<i128>().is_ok(),

@@ -10,7 +10,8 @@ use crate::config::value::ConfigValue;
 use std::path::Path;
 
 impl UnifiedConfig {
-    /// Returns every setting with its value, in order. A path that is not set has the value that is derived for it.
+    /// Returns every setting with its value, in the order of the configuration reference. A path that is not set has
+    /// the value that is derived for it.
     pub fn settings(&self) -> Vec<(&'static str, ConfigValue)> {
         let paths = paths(self);
         let mut all = Vec::new();

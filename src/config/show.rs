@@ -5,7 +5,7 @@ use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
 
 impl UnifiedConfig {
-    /// Writes all settings as TOML. Loading the text gives the same settings, except for paths that are not UTF-8. A
+    /// Returns all settings as TOML. Loading the text gives the same settings, except for paths that are not UTF-8. A
     /// path that is derived is written as a comment, so that it stays derived.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
@@ -23,7 +23,7 @@ impl UnifiedConfig {
         text
     }
 
-    /// Tells for every setting, in order, whether it has a value.
+    /// Returns for every setting, in order, `true` if it has a value.
     fn set_values(&self) -> Vec<bool> {
         let mut set = Vec::new();
         self.clone().each(|field| set.push(field.leaf.shown() != ConfigValue::Null));

@@ -1,16 +1,16 @@
-//! The source of a value.
+//! The source of the value of a setting.
 
 use crate::config::choice::{Overlay, Profile};
 use std::fmt;
 use std::path::PathBuf;
 
-/// The source of a value.
+/// The source of the value of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
     /// The default.
     Default,
-    /// Derived from the setting of this key.
+    /// No source set the path: it is derived from the setting of this key.
     Derived(&'static str),
     /// A profile.
     Profile(Profile),
@@ -20,7 +20,7 @@ pub enum Source {
     File(PathBuf),
     /// An environment variable.
     Variable(String),
-    /// A patch passed by code.
+    /// A tree of some settings, passed by code.
     Patch,
     /// A whole configuration passed by code.
     Config,

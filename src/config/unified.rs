@@ -23,7 +23,7 @@ sections! {
         config_version: String = "1".to_owned(), only("1");
         /// Profile that the settings are based on.
         profile_name: Profile = Profile::Local, any();
-        /// Project that runs belong to.
+        /// Name of the project that new runs belong to.
         project_name: String = "default".to_owned(), filled();
     }
     {
@@ -53,7 +53,7 @@ sections! {
 }
 
 impl UnifiedConfig {
-    /// Calls `f` with every setting, in order.
+    /// Calls `f` with every setting, in the order of the configuration reference.
     pub(super) fn each(&mut self, mut f: impl FnMut(Field<'_>)) {
         self.walk(&mut f);
     }

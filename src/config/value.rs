@@ -4,13 +4,13 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The key that TOML's reader gives to a date.
+/// The key under which the TOML parser passes on a date.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
-/// A tree of values, as in files and patches. A repeated key is refused while it is read.
+/// A tree of values, as in files and patches. Deserialization refuses a repeated key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
-    /// No value: the setting is switched off or derived.
+    /// No value: disables an optional setting, or resets a path to its derived value.
     Null,
     /// A truth value.
     Bool(bool),
@@ -22,7 +22,7 @@ pub enum ConfigValue {
     Text(String),
     /// A list.
     List(Vec<ConfigValue>),
-    /// Settings by name.
+    /// Settings and sections by name.
     Map(BTreeMap<String, ConfigValue>),
 }
 
@@ -44,7 +44,7 @@ impl ConfigValue {
         json.unwrap_or_else(|| ConfigValue::Text(text.to_owned()))
     }
 
-    /// Tells whether the value switches an optional setting off.
+    /// Returns `true` for a value that disables an optional setting: null, or the text `null` or `none`.
     pub(super) fn is_nothing(&self) -> bool {
         match self {
             ConfigValue::Null => true,

@@ -6,17 +6,17 @@ pub const PREFIX: &str = "CONTEXTA_";
 pub const PROFILE: &str = "CONTEXTA_PROFILE";
 /// The variable that selects the overlays.
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
-/// The workspace; stronger than `CONTEXTA_WORKSPACE_ROOT_PATH`.
+/// The variable that sets the workspace. It overrides `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Variables with another purpose than settings: they are ignored without a warning.
+/// Variables that are not settings but have another purpose. They cause no warning.
 pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
-/// Settings that no variable can set, and the way to set them.
+/// Variables that cannot be used, and the way to set their settings instead.
 pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_CONFIG_VERSION", "write config_version into the configuration file"),
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),
 ];
 
-/// Returns the variable that sets the setting of this key; `None` if no variable can.
+/// Returns the name of the variable for the setting of this key; `None` if no variable can set it.
 pub(super) fn variable_of(key: &str) -> Option<String> {
     let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
     FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)

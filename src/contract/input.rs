@@ -1,11 +1,11 @@
-//! Input of the `deserialize_*` functions.
+//! The input of the `deserialize_*` functions.
 
 use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::json::value::Value;
 use crate::contract::model::canonical_model::Model;
 use crate::contract::refs::stable::StableRef;
 
-/// Input of the `deserialize_*` functions: JSON text, a JSON value, or a model.
+/// The input of the `deserialize_*` functions: JSON text, a JSON value, or a model.
 ///
 /// ```
 /// use contexta::contract::json::read::parse;
@@ -22,9 +22,9 @@ use crate::contract::refs::stable::StableRef;
 pub enum ModelInput<'a, M> {
     /// JSON text.
     Text(&'a str),
-    /// A JSON value that was parsed before.
+    /// A JSON value that is already parsed.
     Value(Value),
-    /// A model that was built before; its rules are checked.
+    /// A model. Only its rules are checked.
     Model(M),
 }
 

@@ -1,8 +1,9 @@
 //! Floor 1: the vocabulary of facts: typed references, canonical models and their rules, facts, canonical JSON.
 //!
-//! Pure values: this floor uses no disk, clock or engine. A model is a plain struct; a [`Valid`] one is a model whose
-//! rules hold, and its constructor is the only way to get one. [`model`] declares models, `models/` contains them and
-//! the rules between their fields, [`validate`] reads and checks them by name.
+//! This floor uses no disk, clock or engine. A model is a plain struct; [`Valid`] contains a model whose
+//! rules hold, and only its constructors can create one. [`model`] has the macros that declare models, `models/` has
+//! the models and the rules between their fields, and [`validate`] has one function per model for reading and one for
+//! checking.
 //!
 //! Stability: Stable.
 

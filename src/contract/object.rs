@@ -1,5 +1,5 @@
-//! The objects of the contract that have a ref of their own and no body, as one closed sum: log, tables and
-//! interchange treat them alike.
+//! The sum type of all models that have a ref of their own, except artifacts and records. Log, tables and
+//! interchange handle these models in the same way.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -23,8 +23,8 @@ use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares the sum: variant, model, the field that holds its own ref, that ref's kind, and the text form in
-/// interchange.
+/// Declares the sum type. Each line has the variant, the model, the model's field with its own ref, the kind of this
+/// ref, and the text form in interchange.
 macro_rules! objects {
     ($($(#[$doc:meta])* $variant:ident($model:ident) $own:ident $kind:literal $word:literal;)*) => {
         /// The kind of an [`Object`].
@@ -33,7 +33,7 @@ macro_rules! objects {
         pub enum ObjectKind { $($(#[$doc])* $variant,)* }
 
         impl ObjectKind {
-            /// Every kind, in the order of interchange: an object comes before those that refer to it.
+            /// Every kind, in the order of interchange: an object comes before the objects that refer to it.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
             /// Returns the text form in interchange.
@@ -41,17 +41,17 @@ macro_rules! objects {
                 match self { $(ObjectKind::$variant => $word,)* }
             }
 
-            /// Returns the kind of the refs of these objects.
+            /// Returns the kind of ref that objects of this kind have.
             pub fn ref_kind(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $kind,)* }
             }
 
-            /// Returns the members that this version of the schema defines.
+            /// Returns the members that this version of the schema defines for objects of this kind.
             pub(crate) fn known(self) -> &'static [&'static str] {
                 match self { $(ObjectKind::$variant => $model::KNOWN,)* }
             }
 
-            /// Returns the member that holds the object's own ref.
+            /// Returns the name of the member with the object's own ref.
             pub fn ref_member(self) -> &'static str {
                 match self { $(ObjectKind::$variant => stringify!($own),)* }
             }
@@ -93,7 +93,7 @@ macro_rules! objects {
                 match self { $(Object::$variant(model) => &model.$own,)* }
             }
 
-            /// Returns every issue of an object in a JSON value, and the object if none of them is an error.
+            /// Checks an object in a JSON value. Returns all its issues, and the object if no issue is an error.
             pub fn check_value(
                 kind: ObjectKind,
                 value: Value,
@@ -137,9 +137,9 @@ objects! {
     Sample(SampleObservation) sample_observation_ref "sample" "sample";
     /// An operation.
     Operation(OperationContext) operation_context_ref "op" "operation";
-    /// An edge.
+    /// An edge of the lineage graph.
     Relation(LineageEdge) relation_ref "relation" "relation";
-    /// A provenance record.
+    /// A provenance record: the grounds of a lineage edge.
     Provenance(ProvenanceRecord) provenance_ref "provenance" "provenance";
 }
 

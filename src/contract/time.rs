@@ -1,7 +1,7 @@
 //! Instants and their text form: `YYYY-MM-DDTHH:MM:SS[.ffffff]Z`.
 //!
-//! Instants are ordered by time. (The Python package contexta 1.0.0 compares texts, where a whole second sorts after
-//! its own fractions.)
+//! Instants are ordered by time. (The Python package contexta 1.0.0 compares texts, so that a whole second sorts after
+//! times within that second.)
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -25,7 +25,8 @@ impl Timestamp {
         (MICROS_MIN..=MICROS_MAX).contains(&micros).then_some(Timestamp(micros))
     }
 
-    /// Returns the instant at a number of nanoseconds since the epoch, cut to microseconds and to the year 9999.
+    /// Creates an instant from nanoseconds since the epoch. Fractions of microseconds are cut off, and a time after the
+    /// year 9999 becomes the end of that year.
     pub fn from_nanos(nanos: u64) -> Timestamp {
         Timestamp(i64::try_from(nanos / 1000).unwrap_or(MICROS_MAX).min(MICROS_MAX))
     }
@@ -40,8 +41,8 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
-    /// Parses an RFC 3339 time: `2024-01-31T12:00:00Z`, with a fraction of any number of digits (cut after six), `Z`
-    /// or an offset such as `+09:00`; `t`, `z` and a space between date and time are accepted too.
+    /// Parses an RFC 3339 time such as `2024-01-31T12:00:00Z`: with a fraction of any number of digits (cut after six),
+    /// `Z` or an offset such as `+09:00`. `z`, and `t` or a space between date and time, are accepted too.
     pub fn parse(text: &str) -> Result<Timestamp> {
         Timestamp::parse_inner(text).ok_or_else(|| {
             ContractError::new(
@@ -53,7 +54,7 @@ impl Timestamp {
 
     fn parse_inner(text: &str) -> Option<Timestamp> {
         let (whole, rest) = text.split_at_checked(19)?;
-        // chrono accepts other widths.
+        // chrono accepts numbers with fewer digits.
         let shape = whole.bytes().enumerate().all(|(n, b)| match n {
             4 | 7 => b == b'-',
             10 => matches!(b, b'T' | b't' | b' '),
@@ -81,7 +82,7 @@ impl Timestamp {
     }
 }
 
-/// Parses `Z`, `z` or `+hh:mm`: the seconds that local time is ahead of UTC.
+/// Parses `Z`, `z`, `+hh:mm` or `-hh:mm`. Returns the number of seconds by which local time is ahead of UTC.
 fn offset_seconds(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") {
         return Some(0);
@@ -101,7 +102,7 @@ fn offset_seconds(zone: &str) -> Option<i64> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Within the years 1 to 9999 no step can overflow.
+        // No operation can overflow within the years 1 to 9999.
         let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(self.0);
         let micros = self.0.rem_euclid(1_000_000);
         write!(f, "{}", time.format("%Y-%m-%dT%H:%M:%S"))?;

@@ -1,4 +1,4 @@
-//! Checking and reading models: `validate_*` returns every issue of a model, `deserialize_*` reads one strictly.
+//! Checking and reading models: `validate_*` returns every issue of a model, `deserialize_*` reads a model strictly.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -35,8 +35,8 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::valid::Valid;
 use crate::contract::space::trim;
 
-/// Returns every issue of a model: broken rules first, then warnings, then the registry's issues with its extensions.
-/// Without a registry only the form of extensions is checked.
+/// Returns every issue of a model: first broken rules, then warnings, then the issues that the registry finds in
+/// extensions. Without a registry, only the form of extensions is checked.
 pub fn validate<M: Model + Clone>(model: &M, registry: Option<&ExtensionRegistry>) -> ValidationReport {
     let mut issues = Issues::default();
     let mut normalized = model.clone();
@@ -53,7 +53,7 @@ fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -
     ValidationReport::merge(model.extensions().iter().enumerate().map(check))
 }
 
-/// Returns every issue of a model in a JSON value, and the model if none of them is an error.
+/// Checks a model in a JSON value. Returns all its issues, and the model if no issue is an error.
 pub fn check_value<M: Model + Clone>(
     value: Value,
     registry: Option<&ExtensionRegistry>,
@@ -67,9 +67,9 @@ pub fn check_value<M: Model + Clone>(
     }
 }
 
-/// Reads a model from JSON text or a JSON value, or checks one that was built before. Without a registry extensions
-/// are accepted as they are. Errors: an empty text, invalid JSON, an unknown or missing member, a broken rule (the
-/// first of them), or `validation_failed` with every issue that the registry finds.
+/// Reads a model from JSON text or a JSON value, or checks a given model. Without a registry, extensions
+/// are accepted without a check of their fields. Errors: an empty text, invalid JSON, an unknown or missing member, the
+/// first broken rule, or `validation_failed` with every issue that the registry finds.
 pub fn deserialize<'a, M: Model + Clone>(
     data: impl Into<ModelInput<'a, M>>,
     registry: Option<&ExtensionRegistry>,
@@ -95,15 +95,15 @@ pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// Returns the canonical JSON value of a model: the members that [`to_json`] writes, without those that are null.
+/// Returns the canonical JSON value of a model, without the members that are null: those that [`to_json`] writes.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
     value.drop_nulls();
     value
 }
 
-/// Reads a ref from its text, from a JSON text of it, or from a JSON value. Errors: `deserialize_invalid_ref` for
-/// text that is not a ref.
+/// Reads a ref from its text, from its text as a JSON string, or from a JSON value. Errors: `deserialize_invalid_ref`
+/// for text that is not a ref.
 pub fn deserialize_stable_ref<'a>(data: impl Into<ModelInput<'a, StableRef>>) -> Result<StableRef> {
     let parsed = match data.into() {
         ModelInput::Model(any) => return Ok(any),
@@ -121,7 +121,7 @@ pub fn deserialize_stable_ref<'a>(data: impl Into<ModelInput<'a, StableRef>>) ->
     StableRef::parse(text).map_err(|e| ContractError::new(ErrorCode::DeserializeRef, e.message))
 }
 
-/// Reads an extension field set from JSON text or a JSON value. A set that was built before is returned as it is.
+/// Reads an extension field set from JSON text or a JSON value. A given set is returned unchanged.
 pub fn deserialize_extension_field_set<'a>(
     data: impl Into<ModelInput<'a, ExtensionFieldSet>>,
 ) -> Result<ExtensionFieldSet> {
@@ -132,7 +132,7 @@ pub fn deserialize_extension_field_set<'a>(
     }
 }
 
-/// The functions by name, two for each model.
+/// Declares two functions for each model: `validate_*` and `deserialize_*`.
 macro_rules! functions {
     ($($model:ident: $validate:ident, $deserialize:ident;)*) => {$(
         #[doc = concat!("Returns every issue of a [`", stringify!($model), "`]; see [`validate`].")]
@@ -169,7 +169,7 @@ functions! {
     ProvenanceRecord: validate_provenance_record, deserialize_provenance_record;
 }
 
-/// Functions for the parts that have no version of their own.
+/// Declares `deserialize_*` for the parts of models that have no schema version of their own.
 macro_rules! parts {
     ($($model:ident: $deserialize:ident;)*) => {$(
         #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]

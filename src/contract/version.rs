@@ -2,10 +2,10 @@
 
 use crate::contract::space::trim;
 
-/// The schema version that models of this build carry.
+/// The schema version of models that this build creates.
 pub const SCHEMA_VERSION: &str = "1.0.0";
 
-/// Tells whether a version is a newer minor version, which can have unknown members.
+/// Tells whether a version is a newer minor version than [`SCHEMA_VERSION`]. Its models can have unknown members.
 pub fn is_newer(version: &str) -> bool {
     minor_of(version).is_some_and(|minor| minor > 0)
 }

@@ -1,6 +1,6 @@
 //! The macro that declares an enum with a text form for each variant.
 
-/// Declares an enum with a text form for each variant, and its parsing and printing.
+/// Declares an enum with a text form for each variant, and implements its parsing and printing.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
@@ -9,7 +9,7 @@ macro_rules! words {
         pub enum $name { $($(#[$vdoc])* $variant,)* }
 
         impl $name {
-            /// Every variant, in order.
+            /// All variants, in the order of their declaration.
             pub const ALL: &'static [$name] = &[$($name::$variant,)*];
 
             /// Returns the text form.
@@ -18,7 +18,7 @@ macro_rules! words {
             }
         }
 
-        /// Parses the text form; upper and lower case differ.
+        /// Parses the text form. It is case-sensitive.
         impl std::str::FromStr for $name {
             type Err = crate::contract::error::contract_error::ContractError;
 

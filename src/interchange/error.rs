@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The workspace could not be read or written.
+    /// The store failed: the workspace could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
     /// A line was refused in a strict import. The lines before it were imported.
@@ -25,7 +25,7 @@ pub enum Error {
         /// The file in which the line was saved.
         saved: Option<PathBuf>,
     },
-    /// The tables were found damaged during an export, and were rebuilt.
+    /// An export found damaged tables, which were then rebuilt.
     #[error("the tables were damaged and have been rebuilt; the export is incomplete")]
     Interrupted,
     /// The output of an export could not be written.
@@ -51,11 +51,11 @@ impl Error {
         match self {
             Error::Store(e) => e.hint(),
             Error::Refused { saved: Some(path), .. } => Some(format!(
-                "the line is saved in {}; without --strict the other lines are imported",
+                "correct the line, which is saved in {}, or import without --strict to skip it and import the others",
                 path.display()
             )),
             Error::Refused { saved: None, .. } => {
-                Some("without --strict the line is saved and the other lines are imported".into())
+                Some("import without --strict to save this line for correction and import the others".into())
             }
             Error::Interrupted => Some("export again".into()),
             Error::Output(_) => None,

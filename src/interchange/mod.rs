@@ -1,4 +1,4 @@
-//! Floor 5: workspaces in foreign formats. One folder per format.
+//! Floor 5: import and export of workspaces in other formats. Each format has a folder.
 //!
 //! [`jsonl`] reads and writes JSON lines (docs/INTERCHANGE.md).
 //!

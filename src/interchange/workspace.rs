@@ -1,4 +1,4 @@
-//! The workspace that an import writes and an export reads.
+//! The workspace that an import writes to, or that an export reads.
 
 use crate::store::{Journal, Store};
 

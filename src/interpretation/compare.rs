@@ -1,7 +1,7 @@
 //! Comparison of two runs, and ranking of several.
 //!
-//! A series is represented by its last point. Stages with the same name are compared with each other, and so are the series
-//! outside any stage. `delta` is right minus left, `change_ratio` right divided by left.
+//! A series is represented by its last point. Stages with the same name are compared with each other, and so are the
+//! series outside any stage. `delta` is right minus left, `change_ratio` right divided by left.
 
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
@@ -17,7 +17,7 @@ pub struct RunComparison {
     pub left: RunRow,
     /// The right run.
     pub right: RunRow,
-    /// A summary in one sentence.
+    /// A summary in one line.
     pub summary: String,
     /// Parameters that differ, ordered by name.
     pub params: Vec<ParamDelta>,
@@ -25,7 +25,7 @@ pub struct RunComparison {
     pub metric_deltas: Vec<MetricDelta>,
     /// All stages of both runs, ordered by name.
     pub stages: Vec<StageComparison>,
-    /// Kinds of artifacts that differ.
+    /// Kinds of artifacts whose artifacts differ, ordered by kind.
     pub artifact_changes: Vec<ArtifactChange>,
     /// `true` if the code revisions differ; `None` if one of them is unknown.
     pub code_revision_changed: Option<bool>,
@@ -43,57 +43,59 @@ pub struct RunComparison {
 pub struct ParamDelta {
     /// The name.
     pub key: String,
-    /// The value in the left run.
+    /// The value in the left run; `None` if that run does not have the parameter.
     pub left: Option<Value>,
-    /// The value in the right run.
+    /// The value in the right run; `None` if that run does not have the parameter.
     pub right: Option<Value>,
 }
 
-/// A metric in both runs.
+/// A metric that differs between the two runs, or that only one of them has.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct MetricDelta {
     /// The key of the metric.
     pub metric_key: String,
-    /// The last value in the left run.
+    /// The last value in the left run; `None` if that run does not have the metric.
     pub left_value: Option<f64>,
-    /// The last value in the right run.
+    /// The last value in the right run; `None` if that run does not have the metric.
     pub right_value: Option<f64>,
-    /// Right minus left.
+    /// The right value minus the left one; `None` if one is missing or the result is not finite.
     pub delta: Option<f64>,
-    /// Right divided by left; `None` if left is zero.
+    /// The right value divided by the left one; `None` if one is missing, the left one is 0, or the result is not
+    /// finite.
     pub change_ratio: Option<f64>,
 }
 
-/// A stage in both runs.
+/// A stage of one or both runs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StageComparison {
     /// The name.
     pub stage_name: String,
-    /// The ref and status of the stage in the left run.
+    /// The ref and status of the stage in the left run; `None` if that run does not have the stage.
     pub left: Option<(StageRef, RunStatus)>,
-    /// The ref and status of the stage in the right run.
+    /// The ref and status of the stage in the right run; `None` if that run does not have the stage.
     pub right: Option<(StageRef, RunStatus)>,
-    /// Metrics that differ, ordered by key.
+    /// Metrics of the stage that differ, ordered by key.
     pub metric_deltas: Vec<MetricDelta>,
 }
 
-/// A kind of artifact that differs.
+/// A kind of artifact whose artifacts differ between the two runs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactChange {
     /// The kind.
     pub artifact_kind: String,
-    /// `added`, `removed`, `changed`, or `ambiguous` if a run has several artifacts of the kind.
+    /// `added` if only the right run has the kind, `removed` if only the left run has it, `changed`, or `ambiguous` if
+    /// a run has several artifacts of the kind.
     pub change: &'static str,
-    /// The first artifact in the left run.
+    /// The first artifact of the kind in the left run; `None` if that run has none.
     pub left_ref: Option<ArtifactRef>,
-    /// The first artifact in the right run.
+    /// The first artifact of the kind in the right run; `None` if that run has none.
     pub right_ref: Option<ArtifactRef>,
 }
 
-/// The direction in which a metric is better.
+/// The kind of values of a metric that are better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Goal {
     /// A greater value is better, such as an accuracy.
@@ -111,9 +113,10 @@ pub struct BestRun {
     pub metric_key: String,
     /// The stage of the metric; `None` outside any stage.
     pub stage_name: Option<String>,
-    /// The direction in which the metric is better.
+    /// The kind of values that are better: greater or smaller ones.
     pub goal: Goal,
-    /// The runs that have the metric, the best first. Of equal runs the earlier comes first.
+    /// The runs that have the metric, the best first. Of runs with equal values, the one that started earlier comes
+    /// first.
     pub ranking: Vec<RankedRun>,
     /// The runs that do not have the metric.
     pub without: Vec<RunRef>,
@@ -135,7 +138,7 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics of one stage, or outside any stage, that differ.
+/// Returns the metrics that differ, of one stage, or outside any stage if `stage` is `None`.
 fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
     let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
         let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;
@@ -233,21 +236,23 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
         let artifact_changes = artifact_changes(&left.artifacts, &right.artifacts);
         let deltas = outside.len() + stages.iter().map(|s| s.metric_deltas.len()).sum::<usize>();
         let summary = format!(
-            "Compared {} and {}: {} parameters differ, {} stages, {} metrics differ, {} kinds of artifacts differ.",
+            "Compared {} and {}. Stages: {}. Differences: parameters {}, metrics {}, kinds of artifacts {}.",
             left.run.run_ref.last_component(),
             right.run.run_ref.last_component(),
-            params.len(),
             stages.len(),
+            params.len(),
             deltas,
             artifact_changes.len()
         );
         let mut notes = view.notes();
         for stage in stages.iter().filter(|s| s.left.is_some() != s.right.is_some()) {
             let side = if stage.left.is_some() { "left" } else { "right" };
-            let message = format!("only the {side} run has a stage {}", stage.stage_name);
-            notes.push(Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name));
+            let message = format!("only the {side} run has a stage {:?}", stage.stage_name);
+            notes.push(
+                Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name),
+            );
         }
-        // Notes of a snapshot that are not notes of the whole view.
+        // Notes of the snapshots that the whole view does not have already.
         for (side, snapshot) in [("left", &left), ("right", &right)] {
             for note in snapshot.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>() {
                 notes.push(note.with("side", side));
@@ -272,17 +277,18 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
 /// Options of a ranking of runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BestRunOptions {
-    /// The runs to rank, each by ref, id or name. If empty, all runs of the project are ranked.
+    /// The runs to rank, each by ref, id or name. If empty, all runs of `project` are ranked.
     pub runs: Vec<String>,
-    /// The project, by ref or name; `None` for the project of the session.
+    /// The project whose runs are ranked if `runs` is empty, by ref or name. `None`: [`select_best_run`] ranks the runs
+    /// of all projects, `Contexta::select_best_run` those of the project of the session.
     pub project: Option<String>,
     /// The stage of the metric; `None` for a metric outside any stage.
     pub stage_name: Option<String>,
-    /// The direction in which the metric is better.
+    /// The kind of values that are better: greater or smaller ones.
     pub goal: Goal,
 }
 
-/// Ranks runs by the last value of a metric. Equal values are ranked by start.
+/// Ranks runs by the last value of a metric. Runs with equal values are ranked by their start.
 pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
     let BestRunOptions { runs, project, stage_name, goal } = options;
     let (stage_name, goal) = (stage_name.as_deref(), *goal);

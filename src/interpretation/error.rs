@@ -10,14 +10,14 @@ pub enum Error {
     /// The store failed, or does not have the requested object.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// No series of this metric exists.
+    /// There is no series of this metric in the run or stage.
     #[error("{run} has no metric {metric_key:?}{}", stage.as_ref().map(|s| format!(" in stage {s:?}")).unwrap_or_default())]
     MetricNotFound {
-        /// The run, or a phrase for several runs.
+        /// The ref of the run, or a phrase for several runs, for the message.
         run: String,
         /// The metric.
         metric_key: String,
-        /// The requested stage.
+        /// The requested stage, if any.
         stage: Option<String>,
         /// The existing metrics.
         known: Vec<String>,

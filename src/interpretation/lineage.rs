@@ -1,8 +1,9 @@
-//! Walks over the lineage graph: the origins of an object, and its results.
+//! Walks over the lineage graph: to the objects that an object was made from, and to the objects that were made from
+//! it.
 //!
-//! The type of an edge decides its orientation, not the order of its refs: the origin is the target for `produced_by`, `used`,
-//! `derived_from` and similar types, and the source for `consumed_by`. A stage is part of its run: a walk that reaches a stage
-//! continues at the run, and one that starts at a run includes its stages.
+//! The type of an edge decides which of its refs is the origin: the target for `produced_by`, `used`,
+//! `derived_from` and similar types, and the source for `consumed_by`. A stage is part of its run: a walk that reaches
+//! a stage continues at the run, and a walk that starts at a run includes the run's stages.
 
 use crate::contract::{ArtifactRef, LineageEdge, RunRef, StableRef};
 use crate::interpretation::error::{Error, Result};
@@ -12,9 +13,9 @@ use std::collections::{BTreeSet, VecDeque};
 /// The direction of a walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// The direction to the origins.
+    /// To the objects that the root was made from.
     Upstream,
-    /// The direction to the results.
+    /// To the objects that were made from the root.
     Downstream,
     /// Both directions, each from the root.
     Both,
@@ -39,11 +40,11 @@ pub struct LineageStep {
     pub edge: Option<LineageEdge>,
     /// The direction of the step; never `Both`.
     pub direction: Direction,
-    /// Number of edges between the step and the root.
+    /// The number of edges between the root and the start of the step.
     pub depth: usize,
-    /// The start of the step.
+    /// The ref at the start of the step.
     pub from: StableRef,
-    /// The end of the step.
+    /// The ref at the end of the step.
     pub to: StableRef,
 }
 
@@ -51,17 +52,17 @@ pub struct LineageStep {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LineageTraversal {
-    /// The start of the walk.
+    /// The ref at which the walk starts.
     pub root: StableRef,
-    /// The steps: upstream before downstream, nearest first.
+    /// The steps: upstream before downstream, and the nearest to the root first.
     pub steps: Vec<LineageStep>,
-    /// All refs reached, the root first.
+    /// All refs that the walk reached, the root first.
     pub visited: Vec<StableRef>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
 }
 
-/// Walks from the ref `subject`, up to `depth_max` edges far.
+/// Walks from the ref `subject` to all refs at a distance of at most `depth_max` edges.
 pub fn traverse_lineage(
     store: &Store,
     subject: &str,
@@ -124,7 +125,7 @@ fn walk(
         }
         for place in same_place(view, &at, &mut seen)? {
             let steps = edge_steps(view, &place, way, depth)?;
-            // A step between a run and its stage is shown only if the walk continues behind it.
+            // A step from a run to its stage is shown only if the walk continues from the stage.
             if place != at && (at.kind() == "stage" || !steps.is_empty()) {
                 traversal.reach(&place);
                 let (from, to) = (at.clone(), place.clone());
@@ -150,7 +151,7 @@ impl LineageTraversal {
     }
 }
 
-/// Returns the edges that continue from `place`, oriented by their types.
+/// Returns the steps from `place` along edges in direction `way`.
 fn edge_steps(
     view: &StoreView<'_>,
     place: &StableRef,
@@ -176,7 +177,8 @@ fn edge_steps(
     Ok(steps)
 }
 
-/// Returns a ref together with those that count as the same place: for a stage its run, for a run its stages.
+/// Returns a ref, and the refs not in `seen` from which the walk continues as well: for a stage its run, for a run its
+/// stages.
 fn same_place(
     view: &StoreView<'_>,
     at: &StableRef,

@@ -1,4 +1,4 @@
-//! Floor 5: the read side. Queries return plain data; this module writes no data and produces no markup.
+//! Floor 5: queries. They return plain data; this module writes no data and produces no markup.
 //!
 //! Every answer has notes on missing data.
 //!

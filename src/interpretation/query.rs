@@ -18,7 +18,7 @@ pub struct ProjectList {
     pub notes: Vec<Note>,
 }
 
-/// A run in a list, with a summary of its metrics.
+/// A run in a list, with summaries of its metrics.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct RunSummary {
@@ -44,17 +44,17 @@ pub struct RunList {
 pub struct RunSnapshot {
     /// The run.
     pub run: RunRow,
-    /// The stages, in their order.
+    /// The stages, ordered by order index, start and ref.
     pub stages: Vec<StageRow>,
     /// The environment snapshots.
     pub environments: Vec<EnvironmentRow>,
     /// The series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
-    /// The events, spans and degraded markers, ordered by time of observation.
+    /// The events, spans and degraded records, ordered by time of observation.
     pub records: Vec<RecordRow>,
     /// The artifacts, ordered by ref.
     pub artifacts: Vec<ArtifactRow>,
-    /// The lineage edges at the run, its stages or its artifacts, ordered by ref.
+    /// The lineage edges with the run, a stage or an artifact of it as source or target, ordered by ref.
     pub relations: Vec<LineageEdge>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -81,7 +81,7 @@ pub fn list_projects(store: &Store) -> Result<ProjectList> {
     store.read(|view| Ok(ProjectList { projects: view.projects()?, notes: view.notes() }))
 }
 
-/// Lists all runs, or those of the project with this ref or name.
+/// Lists all runs, or the runs of the project with this ref or name.
 pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     store.read(|view| {
         let project = project.map(|asked| view.find_project(asked)).transpose()?;
@@ -95,7 +95,7 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     })
 }
 
-/// Returns everything known about one run, named by ref, id or name.
+/// Returns everything known about one run, which is named by ref, id or name.
 pub fn run_snapshot(store: &Store, run: &str) -> Result<RunSnapshot> {
     Ok(store.read(|view| snapshot(view, run))?)
 }
@@ -192,9 +192,9 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordLine {
-    /// Time of its observation.
+    /// The time of observation.
     pub observed_at: Timestamp,
-    /// The level or status.
+    /// The level, severity or status.
     pub level: String,
     /// The key or name.
     pub key: String,
@@ -202,7 +202,7 @@ pub struct RecordLine {
     pub message: String,
 }
 
-/// Returns a record as one line of a table.
+/// Converts a record to one line of a table.
 pub fn record_line(record: &AnyRecord) -> RecordLine {
     let (level, key, message) = match record {
         AnyRecord::Event(e) => (e.payload.level.to_string(), &e.payload.event_key, e.payload.message.clone()),
@@ -222,8 +222,8 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
     row.record.envelope().observation.stage_execution_ref.as_ref()
 }
 
-/// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only series of
-/// the metric.
+/// Returns the points of one metric of a run. If `stage` is `None`, these are the points outside any stage, or else
+/// those of the only series of the metric.
 pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
     let found = store.read(|view| {
         let run = view.find_run(run)?;

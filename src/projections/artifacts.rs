@@ -1,4 +1,4 @@
-//! Artifact manifests by ref, and their references to bodies.
+//! Artifact manifests by ref, and the bodies that they refer to.
 
 use crate::contract::Fact;
 use crate::engine::Result;

@@ -1,4 +1,4 @@
-//! Facts whose body is encoded once, for comparison, size limits and the log.
+//! Facts that are encoded once: for comparison, for size limits and for the log.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{ArtifactManifest, Fact, Object};
@@ -11,7 +11,7 @@ use crate::projections::encoding::{
 use crate::projections::entry::{Captured, kind_of_fact};
 use crate::projections::kind::{ARTIFACT, KINDS, V1, kind_of};
 
-/// A fact with its encoded body. Equal facts have equal bytes.
+/// An encoded fact, without the header of the payload. Equal facts have equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedFact {
     kind: Kind,
@@ -40,7 +40,7 @@ impl EncodedFact {
         Ok(EncodedFact { kind: ARTIFACT, body })
     }
 
-    /// Copies the encoded body from the payload of the entry of a fact.
+    /// Copies the encoded fact from the payload of its entry.
     pub(super) fn of_payload(captured: &Captured, payload: &[u8]) -> Result<EncodedFact, CodecError> {
         let mut header = Vec::new();
         encode_header(&captured.replaces, captured.origin, &mut header)?;
@@ -48,7 +48,7 @@ impl EncodedFact {
         Ok(EncodedFact { kind: kind_of_fact(&captured.fact), body })
     }
 
-    /// Sets the digest of the body of an artifact that was encoded without one.
+    /// Adds the digest of the artifact's body to an artifact that was encoded without a digest.
     pub(crate) fn with_artifact_body(mut self, digest: &[u8; 32]) -> EncodedFact {
         debug_assert!(self.kind == ARTIFACT && self.body.last() == Some(&0));
         // The payload of an artifact ends in its optional digest: 0, or 1 and the digest.
@@ -58,7 +58,7 @@ impl EncodedFact {
         self
     }
 
-    /// Removes the digest of the body of an artifact.
+    /// Removes the digest of the artifact's body.
     pub(super) fn without_artifact_body(mut self) -> EncodedFact {
         debug_assert!(self.kind == ARTIFACT);
         self.body.truncate(self.body.len().saturating_sub(33));
@@ -66,7 +66,7 @@ impl EncodedFact {
         self
     }
 
-    /// Returns a digest of the fact alone, without the entries it replaces and its origin.
+    /// Returns a digest of the fact alone. The replaced entries and the origin have no influence on it.
     pub(crate) fn content_digest(&self) -> Result<[u8; 16], CodecError> {
         let mut payload = Vec::new();
         encode_payload(&[], None, &mut payload, |out| {
@@ -77,8 +77,8 @@ impl EncodedFact {
         Ok(whole.first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the length of the payload with this origin and without replaced entries. Fails if it exceeds the limit of a
-    /// payload.
+    /// Returns the length of the payload with this origin and without replaced entries. Errors: the length exceeds the
+    /// limit of a payload.
     pub(crate) fn payload_len(&self, origin: ImportOrigin) -> Result<usize, CodecError> {
         let mut header = Vec::new();
         encode_header(&[], Some(origin), &mut header)?;
@@ -89,14 +89,14 @@ impl EncodedFact {
     }
 }
 
-/// An encoded fact as an event of the engine, with the entries that it replaces and its origin.
+/// An encoded fact as an event of the engine, with the fact's origin and the entries that it replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedEvent {
     /// The fact.
     pub(crate) fact: EncodedFact,
     /// The stamps of the entries that this fact replaces.
     pub(crate) replaces: Vec<Stamp>,
-    /// The import and line of an imported fact.
+    /// The import and the line of an imported fact; `None` for a captured one.
     pub(crate) origin: Option<ImportOrigin>,
 }
 

@@ -1,4 +1,4 @@
-//! Payload bytes of facts: a header with the replaced entries and the origin, then the body with the fact.
+//! Payload bytes of facts: a header with the replaced entries and the origin, then the encoded fact.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{ArtifactManifest, ContractError, Fact, Object};
@@ -12,14 +12,15 @@ use serde::de::DeserializeOwned;
 
 /// The stamp of a replaced entry: time, stream, sequence number.
 type StampV1 = (u64, [u8; 16], u64);
-/// The place of an imported fact in its source: id of the import, line.
+/// The origin of an imported fact: id of the import, number of the line.
 type OriginV1 = ([u8; 16], u64);
 
 fn unwritable(e: ContractError) -> CodecError {
     CodecError::Encode(e.to_string())
 }
 
-/// Appends a payload: the header, then the bytes that `encode_body` appends. On an error `out` is unchanged.
+/// Appends a payload to `out`: the header, then the bytes that `encode_body` appends. After an error, `out` is
+/// unchanged.
 pub(super) fn encode_payload(
     replaces: &[Stamp],
     origin: Option<ImportOrigin>,
@@ -45,7 +46,7 @@ pub(super) fn encode_payload(
     result
 }
 
-/// Appends the header of a payload.
+/// Appends the header of a payload to `out`.
 pub(super) fn encode_header(
     replaces: &[Stamp],
     origin: Option<ImportOrigin>,
@@ -56,7 +57,7 @@ pub(super) fn encode_header(
     codec::encode(&(replaces, origin), out)
 }
 
-/// Appends the body of a payload.
+/// Appends an encoded fact to `out`.
 pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecError> {
     match fact {
         Fact::Object(object) => encode_object(object, out),
@@ -73,12 +74,12 @@ pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecErr
     }
 }
 
-/// Appends the body of the payload of an object.
+/// Appends an encoded object to `out`.
 pub(super) fn encode_object(object: &Object, out: &mut Vec<u8>) -> Result<(), CodecError> {
     codec::encode(&ObjectV1::of(object).map_err(unwritable)?, out)
 }
 
-/// Appends the body of the payload of an artifact.
+/// Appends an encoded artifact to `out`. `body` is the digest of the artifact's body.
 pub(super) fn encode_artifact(
     manifest: &ArtifactManifest,
     body: Option<[u8; 32]>,
@@ -94,10 +95,10 @@ fn encode_record<P: Serialize>(
     codec::encode(&record.map_err(unwritable)?, out)
 }
 
-/// The header and the fact of a payload.
+/// The content of a payload: replaced entries, origin, fact.
 pub(super) type Decoded = (Vec<Stamp>, Option<ImportOrigin>, Fact);
 
-/// Reads a payload whose body is a `T`.
+/// Decodes a payload whose fact is encoded as a `T`.
 pub(super) fn decode_payload<T: DeserializeOwned>(
     payload: &[u8],
     into_fact: impl FnOnce(T) -> Result<Fact, ContractError>,

@@ -1,4 +1,4 @@
-//! Captured facts as the events of the engine.
+//! Facts as events of the engine.
 
 use crate::contract::Fact;
 use crate::contract::fact::ImportOrigin;
@@ -13,14 +13,14 @@ use crate::projections::payload::{
     ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
 };
 
-/// A fact on its way into or out of the log, with the entries whose values it replaces and its origin.
+/// A fact as an event of the engine, with the fact's origin and the entries that it replaces.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Captured {
     /// The fact.
     pub(crate) fact: Fact,
     /// The stamps of the entries that this fact replaces.
     pub(crate) replaces: Vec<Stamp>,
-    /// The import and line of an imported fact.
+    /// The import and the line of an imported fact; `None` for a captured one.
     pub(crate) origin: Option<ImportOrigin>,
 }
 
@@ -52,7 +52,7 @@ impl Event for Captured {
     }
 
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Captured>, CodecError> {
-        // A newer payload version of a known kind is unknown like a new kind.
+        // A newer payload version of a known kind is treated like an unknown kind.
         if !Captured::KINDS.contains(&(kind, version)) {
             return Ok(None);
         }
@@ -82,7 +82,7 @@ impl Event for Captured {
     }
 }
 
-/// Returns the kind of the entries of a fact.
+/// Returns the kind of the entry of a fact.
 pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
     match fact {
         Fact::Object(object) => kind_of(object.kind()),
@@ -98,12 +98,12 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
 }
 
 impl Captured {
-    /// Reads the fact of an entry; `Ok(None)` for a kind unknown to this build.
+    /// Decodes the fact of an entry; `Ok(None)` for a kind or payload version that this build does not know.
     pub(crate) fn of_entry(entry: &Entry) -> Result<Option<Captured>, CodecError> {
         Captured::decode(entry.kind, entry.version, &entry.payload)
     }
 
-    /// Reads the value of a row that [`row`] wrote.
+    /// Decodes the value of a row that [`row`] encoded; `None` if it is malformed.
     pub(crate) fn from_row(row: &[u8]) -> Option<Captured> {
         let (kind, rest) = row.split_first_chunk::<2>()?;
         let (version, payload) = rest.split_first_chunk::<2>()?;
@@ -112,14 +112,14 @@ impl Captured {
     }
 }
 
-/// Returns the value of a row that holds the whole fact: kind, payload version and payload of its entry.
+/// Returns the value of a row with a whole fact: kind, payload version and payload of the fact's entry.
 pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
     let entry = applied.entry;
     [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
 }
 
-/// Decodes a payload and returns the payload that this build encodes for it. For the fuzz target of payloads, which cannot
-/// name [`Captured`]. `Ok(None)` for a kind or version unknown to this build.
+/// Decodes a payload and encodes the result again. For the fuzz target of payloads, which cannot
+/// name [`Captured`]. Returns `Ok(None)` for a kind or version that this build does not know.
 #[cfg(feature = "testing")]
 pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
     let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Imports, and a mark for every imported fact, by which a repeated import recognises it.
+//! Imports, and the digest of every imported fact, by which a repeated import recognises the fact.
 
 use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
@@ -57,7 +57,7 @@ impl Projection<Captured> for ImportsProjection {
     }
 }
 
-/// Returns the ref of an imported fact; `None` for a captured fact.
+/// Returns the ref of the object, artifact or record that an imported fact is about; `None` for a captured fact.
 fn imported_subject(captured: &Captured) -> Option<StableRef> {
     let identity = captured.fact.observation().and_then(|(_, identity)| identity);
     match (&captured.fact, identity, captured.origin) {
@@ -68,7 +68,7 @@ fn imported_subject(captured: &Captured) -> Option<StableRef> {
     }
 }
 
-/// Returns the digest of a fact; of an artifact, the digest of its manifest.
+/// Returns the digest of a fact. That of an artifact does not include the digest of the artifact's body.
 fn content_digest(captured: &Captured, payload: &[u8]) -> std::result::Result<[u8; 16], CodecError> {
     let encoded = EncodedFact::of_payload(captured, payload)?;
     match &captured.fact {

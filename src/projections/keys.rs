@@ -1,5 +1,5 @@
-//! Key bytes of rows. Parts are joined by a zero byte. Refs, metric keys and all parts but the last contain none, so a ref
-//! and a zero byte are a prefix of exactly the keys of that ref.
+//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs, metric keys and all parts but the last
+//! contain no zero byte, so a ref followed by a zero byte is a prefix of exactly the keys that begin with this ref.
 
 use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
@@ -41,7 +41,7 @@ pub(crate) fn named_run(key: &[u8]) -> Option<(&str, RunRef)> {
     Some((std::str::from_utf8(name).ok()?, RunRef::parse(std::str::from_utf8(run).ok()?).ok()?))
 }
 
-/// Returns the key of a family of records of a run.
+/// Returns the key of the records of one family of a run.
 pub(crate) fn records(run: &RunRef, family: &str) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), family.as_bytes()])
 }
@@ -57,23 +57,24 @@ pub(crate) fn series_of(run: &RunRef) -> Vec<u8> {
     join(&[run.as_str().as_bytes(), b""])
 }
 
-/// Returns the key of an imported fact: the ref of its object or record, and its digest.
+/// Returns the key of an imported fact: the ref that the fact is about, and the digest of the fact.
 pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), digest])
 }
 
-/// Returns the key of an import that contains points of a series.
+/// Returns the key of one import that contains points of a series.
 pub(crate) fn imported_series(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
     join(&[series, import])
 }
 
-/// Returns eight bytes of the digest of a record's ref, which points and positions of imported records carry.
+/// Returns eight bytes of the digest of a record's ref. The points and positions of imported records contain them.
 pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
     let Digest(whole) = Digest::of(record.as_str().as_bytes());
     whole.first_chunk().copied().unwrap_or_default()
 }
 
-/// Splits a key into at most `N` parts; the last part is the rest of the key.
+/// Splits a key into `N` parts; the last part is the rest of the key. Returns `None` for a key with fewer parts or
+/// parts that are not text.
 pub(crate) fn split<const N: usize>(key: &[u8]) -> Option<[&str; N]> {
     let mut parts = key.splitn(N, |b| *b == 0);
     let mut out = [""; N];

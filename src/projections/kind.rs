@@ -1,6 +1,6 @@
-//! Kinds of entries: numbers, names, payload versions.
+//! Kinds of entries, with their numbers, names and payload versions.
 //!
-//! A kind number is never used again for something else.
+//! The number of a kind is never used for another kind.
 //!
 //! | kind | name | versions | since | payload |
 //! |---|---|---|---|---|
@@ -34,20 +34,20 @@ macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $(($object:ident))?;)*) => {
         $($(#[$doc])* pub(crate) const $kind: Kind = Kind($number);)*
 
-        /// All kinds that this build reads, with the highest version of the payload.
+        /// All kinds that this build reads, with the highest payload version that it reads.
         pub(super) const KINDS: &[(Kind, PayloadVersion)] = &[$(($kind, V1),)*];
 
-        /// Returns the name of a kind; `None` for a kind unknown to this build.
+        /// Returns the name of a kind; `None` for a kind that this build does not know.
         pub(crate) fn kind_name(kind: Kind) -> Option<&'static str> {
             match kind { $($kind => Some($name),)* _ => None }
         }
 
-        /// Returns the kind of the entries of an object.
+        /// Returns the kind of the entries of objects of this kind.
         pub(super) fn kind_of(object: ObjectKind) -> Kind {
             match object { $($(ObjectKind::$object => $kind,)?)* }
         }
 
-        /// Returns the kind of object of an entry; `None` for entries of other facts.
+        /// Returns the kind of the object in entries of this kind; `None` for entries of facts that are not objects.
         pub(super) fn object_kind(kind: Kind) -> Option<ObjectKind> {
             match kind { $($($kind => Some(ObjectKind::$object),)?)* _ => None }
         }
@@ -87,7 +87,7 @@ kinds! {
     ARTIFACT = 32 "artifact";
     /// A lineage edge.
     RELATION = 33 "relation" (Relation);
-    /// A provenance record: the evidence for a lineage edge.
+    /// A provenance record: the grounds of a lineage edge.
     PROVENANCE = 34 "provenance" (Provenance);
     /// An import of facts.
     IMPORT = 48 "import";

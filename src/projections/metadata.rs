@@ -1,8 +1,8 @@
 //! Attributes of projects, runs, deployments, stages and batches, and whole objects of the other kinds.
 //!
-//! Each attribute has rows of its own. Values that two writers give to different attributes never collide, and different
-//! values of one attribute stay visible. Environments, samples, operations and provenance records are recorded once, so
-//! each has one row with the whole fact.
+//! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict, and
+//! different values of one attribute are all kept. Environments, samples, operations and provenance records are
+//! recorded once, so each of them has one row with the whole fact.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
@@ -18,18 +18,18 @@ use crate::projections::tables::{FACTS, OBJECTS};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MetadataProjection;
 
-/// Prefix of attribute names for parameters.
+/// The prefix of the attribute names of parameters.
 pub(crate) const PARAM_PREFIX: &str = "param/";
-/// Prefix of attribute names for tags.
+/// The prefix of the attribute names of tags.
 pub(crate) const TAG_PREFIX: &str = "tag/";
-/// Prefix of attribute names for metadata.
+/// The prefix of the attribute names of metadata.
 pub(crate) const METADATA_PREFIX: &str = "meta/";
-/// Prefix of attribute names for extensions; the namespace follows.
+/// The prefix of the attribute names of extensions. The namespace follows it.
 pub(crate) const EXTENSION_PREFIX: &str = "ext/";
-/// Prefix of attribute names for members of a newer version of the schema.
+/// The prefix of the attribute names of members that only a newer version of the schema defines.
 pub(crate) const NEWER_PREFIX: &str = "newer/";
 
-/// Returns `true` for kinds of objects that are stored by attribute.
+/// Returns `true` for kinds of objects that have one row for each attribute.
 pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
     matches!(
         kind,
@@ -41,7 +41,8 @@ pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
     )
 }
 
-/// Returns the prefix of the attributes of a member that holds several, such as `params`; `None` for other members.
+/// Returns the prefix of the attributes of a member that contains several attributes, such as `params`; `None` for
+/// other members.
 pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     Some(match member {
         "params" => PARAM_PREFIX,
@@ -52,10 +53,10 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     })
 }
 
-/// First byte of the value of an imported attribute: white space, which JSON readers ignore.
+/// The first byte of the value of an imported attribute: white space, which JSON readers ignore.
 pub(crate) const IMPORTED_MARK: u8 = b' ';
 
-/// The rows of one entry about one object.
+/// Adds the rows of one entry about one object.
 struct AttributeRows<'a, 't> {
     imported: bool,
     subject: &'a StableRef,

@@ -1,4 +1,4 @@
-//! Positions of events, spans and degraded records in the log, by run. The records are not copied.
+//! Positions of events, spans and degraded records in the log, by run. The records themselves are not copied.
 
 use crate::engine::Result;
 use crate::engine::entry::Kind;
@@ -34,7 +34,7 @@ impl Projection<Captured> for RecordsProjection {
         if let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) {
             let order = PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp };
             let key = keys::records(&observation.run_ref, family.as_str());
-            // Two imports may contain the same record. Readers recognise it by the digest of its ref.
+            // Two imports may contain the same record. Readers recognise the duplicate by the digest of the ref.
             let value =
                 identity.map_or_else(Vec::new, |(record_ref, _)| keys::ref_digest(record_ref).to_vec());
             tables.add_point(RECORDS, &key, Point { order, measure: None, value });

@@ -1,4 +1,4 @@
-//! Runs by name and by the last component of their ref.
+//! Runs by name, and by the last component of the run's ref.
 
 use crate::contract::{Fact, Object, RunRef};
 use crate::engine::Result;

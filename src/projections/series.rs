@@ -1,8 +1,9 @@
-//! Series of metrics by run, stage and key, ordered by the time of observation, and their summaries.
+//! Metric series by run, stage and key, and summaries of these series. The points of a series are ordered by time of
+//! observation.
 //!
-//! A record that several imports contain is one record with several points. Its points carry a digest of its ref, and
-//! readers of a series use only the first of them. The summaries count all points; [`IMPORTED_SERIES`] and
-//! [`IMPORTED_SUMMARIES`] tell readers when a summary may count a record twice.
+//! A record that several imports contain has several points. Each of these points contains a digest of the record's
+//! ref, and readers of a series use only the first. The summaries count all points; with [`IMPORTED_SERIES`] and
+//! [`IMPORTED_SUMMARIES`] readers find summaries that may count a record twice.
 
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
@@ -23,8 +24,8 @@ const IS_INT: u8 = 2;
 const IS_BIG: u8 = 4;
 const HAS_REF: u8 = 8;
 
-/// Returns the value bytes of a point: a byte of flags, the digest of the ref of an imported record, the step if there is
-/// one, and an integer value (64 bits, or its digits). A float is stored as the measure of the point.
+/// Encodes the value bytes of a point: a byte of flags, the digest of the ref of an imported record, the step if there
+/// is one, and an integer value (64 bits, or its digits). A float is stored as the measure of the point.
 fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
     let mut out = Vec::with_capacity(32);
     out.push(0u8);
@@ -57,7 +58,7 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue)
 /// The decoded value bytes of a point.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// Digest of the ref of an imported record.
+    /// The digest of the ref of an imported record; `None` for a captured one.
     pub(crate) imported_ref: Option<[u8; 8]>,
     /// The step of training.
     pub(crate) step: Option<i64>,

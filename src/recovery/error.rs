@@ -1,4 +1,4 @@
-//! The errors of checks and recovery. Damage that a check finds is part of its report, not an error.
+//! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes it.
 
 use crate::engine;
 use crate::store;
@@ -13,10 +13,10 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// No stream has this id.
+    /// No stream has this id, or several ids begin with it.
     #[error("the log has no stream {asked:?}")]
     StreamNotFound {
-        /// The requested id.
+        /// The requested id, or the beginning of an id.
         asked: String,
     },
 }

@@ -21,11 +21,11 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentRow {
-    /// The first sequence number it can hold.
+    /// The first sequence number of the segment.
     pub base: Seq,
-    /// Length of its file.
+    /// The length of the segment's file in bytes.
     pub bytes: u64,
-    /// Time of its creation; `None` if its header is lost.
+    /// The time of creation; `None` if the header of the segment is damaged.
     pub created: Option<Timestamp>,
 }
 
@@ -37,15 +37,15 @@ pub struct StreamRow {
     pub stream: StreamId,
     /// The segments.
     pub segments: Vec<SegmentRow>,
-    /// Number of readable entries.
+    /// The number of readable entries.
     pub entries: u64,
-    /// The number of the last readable entry; 0 for none.
+    /// The sequence number of the last readable entry; 0 if there is none.
     pub last: Seq,
-    /// Time of that entry.
+    /// The time of the last readable entry.
     pub last_time: Option<Timestamp>,
-    /// `true` if a writer has it open.
+    /// `true` if a writer has the stream open.
     pub live: bool,
-    /// `true` if its last writer closed it.
+    /// `true` if the stream ends in a close mark.
     pub closed: bool,
     /// Notes on missing entries.
     pub notes: Vec<Note>,
@@ -59,19 +59,20 @@ pub struct DumpedEntry {
     pub stream: StreamId,
     /// The sequence number.
     pub seq: Seq,
-    /// Time of its append.
+    /// The time of the append.
     pub time: Timestamp,
-    /// The name of its kind, or the number of an unknown kind.
+    /// The name of the entry's kind, or the number of an unknown kind.
     pub kind: String,
-    /// The id of the import and the line, for an imported entry. The entry of the import has its source.
+    /// For an imported entry, the id of the import and the number of the line. The entry of the import names the
+    /// source.
     pub origin: Option<(String, u64)>,
-    /// The content as JSON; `None` if it is unreadable or of an unknown kind.
+    /// The content as JSON; `None` if the payload is unreadable or of an unknown kind.
     pub object: Option<Value>,
-    /// Length of its payload.
+    /// The length of the payload in bytes.
     pub bytes: usize,
 }
 
-/// Lists all streams. Reads the whole log. A stream that cannot be read has a row with a note.
+/// Lists all streams. Reads the whole log. The row of a stream that cannot be read has a note.
 pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
     let mut rows = Vec::new();
     for stream in list_streams(storage.as_ref(), log)? {
@@ -93,7 +94,7 @@ pub fn list(storage: &Arc<dyn Storage>, log: &Path) -> Result<Vec<StreamRow>> {
     Ok(rows)
 }
 
-/// Reads a stream into its row.
+/// Reads a stream and fills in its row.
 fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::Result<()> {
     let stream = row.stream;
     for base in list_segments(storage.as_ref(), log, stream)? {
@@ -122,7 +123,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// Returns a note on a stream that the file system cannot read, or any other error.
+/// Returns a note if the error is that of the file system, because the stream cannot be read, and otherwise the error.
 fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     match &error {
         engine::Error::Io { source, .. } => {
@@ -133,8 +134,8 @@ fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     }
 }
 
-/// Returns all readable entries of the log in order, stream by stream, and a note for every gap and every stream that cannot
-/// be read. `asked` selects one stream by its id or an unambiguous beginning of it.
+/// Returns all readable entries of the log, stream by stream, and a note for every gap and every stream that cannot be
+/// read. `asked` selects one stream by its id or an unambiguous beginning of the id.
 pub fn dump(storage: &Arc<dyn Storage>, log: &Path, asked: Option<&str>) -> Result<LogDump> {
     let mut streams = list_streams(storage.as_ref(), log)?;
     if let Some(asked) = asked {
@@ -162,7 +163,7 @@ pub enum DumpItem {
     Note(Note),
 }
 
-/// An iterator over the entries of the log. It holds the entries of one commit in memory, and ends after an error.
+/// An iterator over the entries of the log. It has the entries of one commit in memory, and ends after an error.
 #[derive(Debug)]
 pub struct LogDump {
     storage: Arc<dyn Storage>,
@@ -170,7 +171,7 @@ pub struct LogDump {
     streams: std::vec::IntoIter<StreamId>,
     /// The stream that is being read, with its reader.
     reader: Option<(StreamId, StreamReader)>,
-    /// The remaining entries of the last commit.
+    /// The remaining entries of the commit that was read last.
     entries: std::vec::IntoIter<Entry>,
 }
 
@@ -235,7 +236,7 @@ fn dumped(entry: &Entry) -> DumpedEntry {
     }
 }
 
-/// Returns a fact as JSON. A captured record has the ref and time that follow from its place in the log.
+/// Returns a fact as JSON. A captured record gets its ref and time of recording from the stamp of its entry.
 fn object(fact: Fact, entry: &Entry) -> Value {
     match fact {
         Fact::Object(object) => object.to_value(),

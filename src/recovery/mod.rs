@@ -1,7 +1,8 @@
 //! Floor 5: checks and recovery of a workspace.
 //!
-//! [`verify`] checks log, projections and bodies without changing anything; [`rebuild`] derives the projections from the log
-//! again; [`inspect`] lists the content of the log; [`merge`] copies the streams and bodies of another workspace.
+//! [`verify`] checks log, projections and bodies without changing anything, [`rebuild`] derives the projections from
+//! the log again, [`inspect`] lists the content of the log, and [`merge`] copies the streams and bodies of another
+//! workspace.
 //!
 //! Stability: Advanced.
 

@@ -1,4 +1,4 @@
-//! Rebuild of the projections from the log.
+//! A rebuild of the projections from the log.
 
 use crate::engine::checksum::Digest;
 use crate::engine::progress::Progress;
@@ -6,13 +6,13 @@ use crate::engine::projection::Note as EngineNote;
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity, Store};
 
-/// The code of the note on tables that could not be saved.
+/// The code of the note that the tables could not be saved.
 pub(crate) const NOT_SAVED: &str = "projections_not_saved";
 
 /// Options of a rebuild.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RebuildOptions<'a> {
-    /// Receiver of the bytes of log that are done, and of their total.
+    /// The receiver of progress: bytes of the log that are read, and their total.
     pub progress: Progress<'a>,
 }
 
@@ -20,18 +20,19 @@ pub struct RebuildOptions<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RebuildReport {
-    /// Number of entries applied.
+    /// The number of entries from which the tables were derived.
     pub entries: u64,
-    /// The digest of the tables afterwards.
+    /// The digest of the rebuilt tables.
     pub digest: Digest,
-    /// Notes on entries missing in the log, and on the tables.
+    /// Notes on entries that are missing in the log, and on the tables.
     pub notes: Vec<Note>,
-    /// The reason why the new tables could not be saved. `None` if they are saved, or if the workspace keeps none on disk.
+    /// The reason why the new tables could not be saved; `None` if they are saved, or if the workspace has no tables on
+    /// disk.
     pub not_saved: Option<String>,
 }
 
-/// Discards the projections and derives them from the log again. No captured data is lost. Tables that cannot be saved are no
-/// error, but are named in the report: this process has them in memory and answers queries from them.
+/// Discards the projections and derives them from the log again. No captured data is lost. If the new tables cannot be
+/// saved, that is not an error but part of the report: this process has the tables in memory and uses them for queries.
 pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildReport> {
     let done = store.rebuild(&|done, total| options.progress.report(done, total))?;
     let digest = store.digest()?.digest;

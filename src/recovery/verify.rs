@@ -1,11 +1,11 @@
-//! Read-only check of log, bodies and projections.
+//! A read-only check of log, bodies and projections.
 //!
-//! The check reads every segment to the end of its file and checks all frames, the chain over the entries, marks and seals. It
-//! hashes every body that an artifact refers to, and compares the digest of the projections with that of a rebuild up to the
-//! same position in the log.
+//! The check reads every segment to the end of its file and checks all frames, the chain over the entries, marks and
+//! seals. It hashes every body that an artifact refers to, and compares the digest of the projections with the digest
+//! of a rebuild up to the same position in the log.
 //!
-//! Other processes may write to the workspace meanwhile: damage in a stream that has a writer is reported only if a second read
-//! confirms it, and the unfinished end of such a stream is a note.
+//! Other processes may write to the workspace during the check. Damage in a stream that has a writer is therefore
+//! reported only if three reads find damage, and a note reports the unfinished end of such a stream.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Gap, Seq, StreamId};
@@ -20,9 +20,11 @@ use crate::store::{Note, Severity, Store};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Number of reads of a stream that has a writer and shows damage.
+/// The greatest number of reads of a stream that has a writer and seems to be damaged: the writer may be in the middle
+/// of a write.
 const READS_MAX: usize = 3;
-/// Number of comparisons of projections that differ: a merge may change streams between the two digests.
+/// The greatest number of comparisons of the projections with a rebuild: a merge may change streams between the two
+/// digests.
 const COMPARISONS_MAX: usize = 2;
 
 /// Options of a check.
@@ -32,9 +34,10 @@ pub struct VerifyOptions<'a> {
     pub bodies: bool,
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
-    /// Heads that were saved outside the workspace. Their streams must begin with the same entries and be at least as long.
+    /// Heads that were saved outside the workspace. The check confirms that each stream still contains exactly the
+    /// entries up to its head.
     pub heads: Vec<Head>,
-    /// Receiver of the bytes of log that are done, and of their total.
+    /// The receiver of progress: bytes of the log that are checked, and their total.
     pub progress: Progress<'a>,
 }
 
@@ -48,7 +51,7 @@ impl Default for VerifyOptions<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// Everything checked is intact.
+    /// Everything that was checked is intact.
     Whole,
     /// Something is damaged or missing.
     Damaged,
@@ -67,7 +70,7 @@ impl Outcome {
     }
 }
 
-/// Damage, and the entries lost by it.
+/// One damage, and the entries that are lost because of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -77,13 +80,14 @@ pub struct Problem {
     pub stream: Option<StreamId>,
     /// The segment, by its first sequence number.
     pub segment: Option<Seq>,
-    /// The offset in the file of the segment.
+    /// The offset of the damage in the file of the segment.
     pub offset: Option<u64>,
-    /// Number of bytes affected.
+    /// The number of damaged bytes.
     pub len: Option<u64>,
-    /// The first and the last entry lost. The last is unknown at the end of a stream.
+    /// The sequence numbers of the first and the last lost entry. The last is `None` at the end of a stream, where it
+    /// is not known.
     pub lost: Option<(Seq, Option<Seq>)>,
-    /// A description.
+    /// A description for people.
     pub message: String,
 }
 
@@ -93,16 +97,16 @@ pub struct Problem {
 pub struct StreamReport {
     /// The id.
     pub stream: StreamId,
-    /// Number of segments.
+    /// The number of segments.
     pub segments: usize,
-    /// Number of intact entries.
+    /// The number of intact entries.
     pub entries: u64,
-    /// The last intact entry and the digest over all entries up to it; `None` if a gap before it leaves the digest
-    /// unknown.
+    /// The last intact entry and the chain digest up to that entry; `None` if the digest is not known, because of a
+    /// gap.
     pub head: Option<Head>,
-    /// `true` if a writer has it open.
+    /// `true` if a writer has the stream open.
     pub live: bool,
-    /// `true` if its last writer closed it.
+    /// `true` if the stream ends in a close mark.
     pub closed: bool,
 }
 
@@ -114,7 +118,7 @@ pub enum ProjectionState {
     Match,
     /// The projections differ from the rebuild.
     Mismatch {
-        /// The tables that differ.
+        /// The names of the tables that differ.
         tables: Vec<String>,
     },
     /// The projections were not compared.
@@ -129,13 +133,13 @@ pub struct VerifyReport {
     pub outcome: Outcome,
     /// The result for every stream.
     pub streams: Vec<StreamReport>,
-    /// All damage.
+    /// All damage that was found.
     pub problems: Vec<Problem>,
     /// Notes on parts that could not be checked, and on streams in use.
     pub notes: Vec<Note>,
-    /// Number of bodies hashed.
+    /// The number of bodies that were hashed.
     pub bodies: u64,
-    /// Number of confirmed heads.
+    /// The number of heads in [`VerifyOptions::heads`] that were confirmed.
     pub heads: u64,
     /// The result of the comparison of the projections.
     pub projections: ProjectionState,
@@ -148,7 +152,7 @@ impl VerifyReport {
     }
 }
 
-/// Checks a workspace without changing it. `store` must not publish.
+/// Checks a workspace without changing it. `store` must be one that writes no tables to disk.
 pub fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -170,7 +174,7 @@ pub fn verify(
     let mut unchecked = false;
     for head in options.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err()) {
         let message =
-            format!("stream {} is not in the log; its head counts {} entries", head.stream, head.seq);
+            format!("stream {} is not in the log; its saved head is at entry {}", head.stream, head.seq);
         let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
         let stream = Some(head.stream);
         report.problems.push(Problem { stream, lost, ..Problem::outside_log("stream_missing", message) });
@@ -188,7 +192,8 @@ pub fn verify(
             report.notes.push(not_checked(&format!("stream {stream}"), &e).with("stream", stream));
         }
     }
-    // The tables may contain entries of a stream that is unreadable now: a rebuild without them would differ.
+    // The tables may contain entries of a stream that is unreadable now. A rebuild does not have these and would
+    // differ.
     let compare = options.projections && !unchecked;
     if options.bodies || options.projections {
         match open_projections(store) {
@@ -243,7 +248,7 @@ struct StreamScan {
     stream: StreamReport,
     problems: Vec<Problem>,
     notes: Vec<Note>,
-    /// Number of heads that the stream confirmed.
+    /// The number of heads that the stream confirmed.
     heads: u64,
 }
 
@@ -276,7 +281,7 @@ fn scan_stream(
     heads: &[Head],
     advance: &mut dyn FnMut(u64),
 ) -> Result<StreamScan> {
-    // Queried before and after the read: a writer that exists at either time may have written in between.
+    // Queried before and after the read, because a writer that exists at either time may have written during the read.
     let live_before = is_held(storage.as_ref(), log, stream);
     let segments = list_segments(storage.as_ref(), log, stream)?.len();
     let mut reader = StreamReader::open(storage, log, stream, ScanMode::Full)?.of_domain(DOMAIN)?;
@@ -309,7 +314,7 @@ fn scan_stream(
         notes.push(Note::new(Severity::Info, code, message).with("stream", stream));
     };
     if live && matches!(reader.tail(), Tail::Unfinished { .. }) {
-        // The end of a stream with a writer is incomplete, not lost.
+        // An incomplete end of a stream with a writer is a write in progress, not a loss.
         let in_flight = |p: &Problem| {
             matches!(p.code, "torn" | "damaged") && p.lost.is_some_and(|(_, last)| last.is_none())
         };
@@ -317,15 +322,16 @@ fn scan_stream(
         note("stream_in_flight", format!("stream {stream} is being written; its end was not checked"));
     } else if let Some(segment) = reader.unfinished_creation() {
         let message = format!(
-            "segment {segment} of stream {stream} holds no entry: its writer ended while it created the file"
+            "segment {segment} of stream {stream} has no entry: its writer ended while it created the file"
         );
         note("segment_unfinished", message);
     }
     let closed = reader.tail() == Tail::Closed;
     if !live && entries > 0 && matches!(reader.tail(), Tail::Open) {
         let after = reader.next_seq().previous();
-        let message =
-            format!("stream {stream} was not closed: entries after {after} may be lost without a trace");
+        let message = format!(
+            "stream {stream} has no close mark: if entries after {after} were lost, this check cannot detect it"
+        );
         note("stream_not_closed", message);
     }
     let mut confirmed = 0;
@@ -349,14 +355,16 @@ fn compare_head(
     let stream = head.stream;
     if reader.next_seq() <= head.seq {
         let lost = Some((reader.next_seq(), Some(head.seq)));
-        // The head bounds a loss at the end of the stream.
+        // The head tells the last entry of a loss at the end of the stream.
         let open = problems.found.iter_mut().filter(|p| matches!(p.lost, Some((_, None))));
         if let Some(problem) = open.last() {
             problem.lost = lost;
             return;
         }
-        let message =
-            format!("stream {stream} had entries up to {}: lost {} to {0}", head.seq, reader.next_seq());
+        let (first, last) = (reader.next_seq(), head.seq);
+        let message = format!(
+            "entries {first} to {last} of stream {stream} are lost: the saved head is at entry {last}"
+        );
         problems.add("entries_missing", None, None, message);
         if let Some(problem) = problems.found.last_mut() {
             problem.lost = lost;
@@ -366,12 +374,13 @@ fn compare_head(
     match reader.watched(head.seq) {
         Some(link) if link == head.digest => *confirmed += 1,
         Some(_) => {
-            let message = format!("stream {stream} does not begin with the {} entries of the head", head.seq);
+            let message =
+                format!("the entries of stream {stream} up to {} differ from the saved head", head.seq);
             problems.add("head_differs", None, None, message);
         }
         None => {
             let message = format!(
-                "the head at {} of stream {stream} could not be checked: entries before it are missing",
+                "the saved head at entry {} of stream {stream} could not be checked: earlier entries are missing",
                 head.seq
             );
             notes.push(Note::new(Severity::Warning, "head_unchecked", message).with("stream", stream));
@@ -379,8 +388,8 @@ fn compare_head(
     }
 }
 
-/// The problems of a stream, which pair damaged bytes with the entries lost by them: a gap that follows a finding
-/// belongs to it.
+/// Collects the problems of a stream. A gap that follows a finding is reported as the entries that are lost because of
+/// the finding.
 struct Problems {
     stream: StreamId,
     open: Vec<Finding>,
@@ -409,8 +418,7 @@ impl Problems {
     fn close(&mut self) {
         for f in std::mem::take(&mut self.open) {
             let kind = f.kind.name().replace('_', " ");
-            let message =
-                format!("{kind} at offset {} of segment {}; no entry is lost by it", f.offset, f.segment);
+            let message = format!("{kind} at offset {} of segment {}; no entry is lost", f.offset, f.segment);
             self.add(f.kind.name(), Some((f.segment, f.offset, f.len)), None, message);
         }
     }
@@ -437,13 +445,13 @@ impl Problems {
 }
 
 impl Problem {
-    /// Returns damage outside the log.
+    /// Creates a problem for damage outside the log.
     fn outside_log(code: &'static str, message: String) -> Problem {
         Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }
 }
 
-/// Hashes every body. Returns `false` if some could not be read; a note names each of them.
+/// Hashes every body. Returns `false` if at least one body could not be read; a note names each of these.
 fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     let (bodies, problems, notes) = store.read(|view| {
         let (mut hashed, mut problems, mut notes) = (0u64, Vec::new(), Vec::new());
@@ -459,7 +467,7 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
                     let message = format!("the body {digest} is missing");
                     problems.push(Problem::outside_log("artifact_body_missing", message));
                 }
-                // An unreadable body does not prevent the check of the others.
+                // An unreadable body does not prevent the check of the other bodies.
                 Err(e) => notes.push(not_checked(&format!("the body {digest}"), &e.into())),
             }
         }
@@ -472,8 +480,8 @@ fn verify_bodies(store: &Store, report: &mut VerifyReport) -> Result<bool> {
     Ok(all)
 }
 
-/// Opens the projections. Returns a problem if the stored ones were damaged or contained entries that the log no longer has,
-/// even though opening rebuilds them; returns a note if a merge explains the difference.
+/// Opens the projections, which rebuilds unusable tables. Returns a problem if the tables on disk were damaged, or
+/// contained entries that the log no longer has; returns a note if a merge explains the difference.
 fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     let (mut problems, mut notes) = (Vec::new(), Vec::new());
     for note in store
@@ -495,7 +503,7 @@ fn open_projections(store: &Store) -> Result<(Vec<Problem>, Vec<Note>)> {
     Ok((problems, notes))
 }
 
-/// Compares the projections with a rebuild from the log up to the position that they have reached.
+/// Compares the projections with a rebuild from the log up to the position that the projections have reached.
 fn compare_projections(store: &Store) -> Result<ProjectionState> {
     let mut tables = Vec::new();
     for _ in 0..COMPARISONS_MAX {

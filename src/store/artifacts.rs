@@ -15,25 +15,25 @@ use crate::store::view::StoreView;
 pub struct ArtifactRow {
     /// The manifest.
     pub manifest: ArtifactManifest,
-    /// The digest of the body, if this workspace has stored it.
+    /// The BLAKE3 digest of the body; `None` if the body was never stored in this workspace.
     pub body: Option<Digest>,
-    /// `true` if the body is stored with the size in the manifest. Its content is not read. `false` also if the file could
-    /// not be examined.
+    /// `true` if the file of the body exists and has the size in the manifest. The content is not read. Also `false` if
+    /// the file could not be examined, see `body_error`.
     pub body_present: bool,
     /// The reason why the file of the body could not be examined.
     pub body_error: Option<String>,
-    /// `true` if different manifests have this ref.
+    /// `true` if facts with different manifests have this ref.
     pub conflict: bool,
 }
 
 impl StoreView<'_> {
-    /// Returns the artifacts of a run, or of all runs, by ref.
+    /// Returns the artifacts of a run, or of all runs, ordered by ref.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
         self.artifact_rows(&prefix)
     }
 
-    /// Returns one artifact.
+    /// Returns the artifact with this ref.
     pub fn artifact(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactRow>> {
         let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
         self.artifact_row(versions)
@@ -48,7 +48,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Calls `f` with each artifact whose ref begins with `prefix`, by ref, until it returns `false`.
+    /// Calls `f` with each artifact whose ref begins with `prefix`, in the order of refs, until `f` returns `false`.
     pub(crate) fn artifacts_each<E: From<Error>>(
         &self,
         prefix: &[u8],
@@ -87,8 +87,8 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Returns `true` if the content of a body has its digest. Reads the whole body, unless it is far larger than all its
-    /// manifests record. Errors: the body is missing or cannot be read.
+    /// Returns `true` if the content of a body matches its digest. Reads the whole body, unless it is far larger than
+    /// the sizes in all manifests that refer to it. Errors: the body is missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
         for row in self.view.keys(BODIES, &digest.0)? {
@@ -122,7 +122,7 @@ impl StoreView<'_> {
     }
 }
 
-/// Returns the message of an error with the reason from the system.
+/// Returns the message of an error, followed by the reason that the operating system gave.
 fn with_source(error: &engine::Error) -> String {
     let source = std::error::Error::source(error).map(|source| format!(": {source}"));
     format!("{error}{}", source.unwrap_or_default())

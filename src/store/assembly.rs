@@ -1,4 +1,4 @@
-//! Objects of the contract, assembled from their attributes.
+//! Assembly of objects of the contract from their attributes.
 
 use crate::contract::{ErrorCode, Members, Object, ObjectKind, RunStatus, Severity, StableRef, Value};
 use crate::projections::metadata::{
@@ -7,7 +7,8 @@ use crate::projections::metadata::{
 use crate::store::attributes::Attributes;
 use crate::store::note::Note;
 
-/// Assembles an object from its attributes, or returns a note about the attribute that is missing or wrong.
+/// Assembles an object from its attributes. Returns a note if a required attribute is missing, or if attributes
+/// contradict each other.
 pub(super) fn object_of(
     kind: ObjectKind,
     own: StableRef,
@@ -38,19 +39,15 @@ pub(super) fn object_of(
     }
     members.extend(plain);
     if members.get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str()) {
-        // A later import has replaced the status of an ended object.
+        // A later import can replace the status of an ended object with an open one.
         members.remove("ended_at");
     }
     members.insert("extensions".into(), Value::List(sets));
     members.insert(kind.ref_member().to_owned(), Value::from(own.as_str()));
     Object::from_value(kind, Value::Map(members)).map_err(|e| {
         let (severity, code, what) = match e.code {
-            ErrorCode::MissingField => {
-                (Severity::Warning, "object_incomplete", "required attributes are missing of")
-            }
-            _ => {
-                (Severity::Error, "object_contradictory", "the recorded attributes contradict each other of")
-            }
+            ErrorCode::MissingField => (Severity::Warning, "object_incomplete", "missing attributes of"),
+            _ => (Severity::Error, "object_contradictory", "contradictory attributes of"),
         };
         Note::new(severity, code, format!("{what} {own}: {e}")).with("subject", own)
     })

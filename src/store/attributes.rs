@@ -1,9 +1,9 @@
 //! Attributes of one object, resolved from the versions that facts recorded.
 //!
-//! The value of an attribute is a version that no other version replaces: captured versions take precedence over
-//! imported versions, then the highest stamp decides. A closed status takes precedence over an open one. Of times of
-//! beginning the earliest is effective, of times of ending the latest. An attribute whose versions disagree is named in
-//! [`Attributes::conflicts`].
+//! Several facts can record versions of one attribute. A version that another one replaces is ignored. Of the others,
+//! captured versions take precedence over imported ones, then the highest stamp decides. Exceptions: a terminal status
+//! takes precedence over an open one, and the earliest start or creation and the latest end are effective.
+//! [`Attributes::conflicts`] names attributes with different versions.
 
 use crate::contract::json::read;
 use crate::contract::rules::minor_of;
@@ -28,8 +28,8 @@ impl AttributeVersions {
         self.0.insert(name.to_owned(), versions);
     }
 
-    /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so the
-    /// replaced entries lose all their attributes, including those that the line does not name.
+    /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
+    /// attributes of a replaced entry are ignored, including those that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
         let imported = self.0.values().flatten().filter(|version| is_imported(version));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
@@ -48,7 +48,7 @@ impl AttributeVersions {
         Some(attributes)
     }
 
-    /// Returns the stamps of the entries with effective or conflicting values.
+    /// Returns the stamps of the entries with effective or conflicting versions.
     pub(super) fn stamps(self) -> Vec<Stamp> {
         let replaced = self.replaced_by_imports();
         let unreplaced = self.0.into_values().filter_map(current);
@@ -62,7 +62,7 @@ impl AttributeVersions {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attributes {
     values: BTreeMap<String, Value>,
-    /// Names of attributes whose versions disagree.
+    /// The names of attributes that have different versions.
     pub conflicts: Vec<String>,
 }
 
@@ -77,11 +77,11 @@ impl Attributes {
         self.values.get(name)
     }
 
-    /// Resolves one attribute; `None` if one of its versions is malformed.
+    /// Resolves the versions of one attribute; `None` if one of them is malformed.
     fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
-        // The newest first, and captured versions before imported ones.
+        // Captured versions come before imported ones, then newer ones before older ones.
         let mut ranked: Vec<&Version> =
             [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
         ranked.sort_by_key(|version| is_imported(version));
@@ -114,7 +114,8 @@ impl Attributes {
             self.values.insert(name.to_owned(), Value::text(time?));
             return Some(());
         }
-        // Builds of several versions may record one object. Values of an older minor version are valid in a newer one.
+        // Programs with different versions of the schema may record one object. The values are valid in the newest
+        // minor version.
         if name == "schema_version" {
             let minor = |v: &Value| v.as_str().and_then(minor_of);
             distinct.sort_by_key(|v| std::cmp::Reverse(minor(v)));

@@ -1,5 +1,5 @@
-//! Bodies of artifacts: stored under their BLAKE3 digest. The SHA-256 digest, which manifests state for exchange with other
-//! tools, is computed in the same pass.
+//! Bodies of artifacts, stored under their BLAKE3 digest. The SHA-256 digest, which manifests contain for exchange with
+//! other tools, is computed in the same pass.
 
 use crate::engine;
 use crate::engine::blob::BlobStore;
@@ -19,7 +19,7 @@ pub struct StoredBody {
     pub size: u64,
 }
 
-/// Stores the bytes of `content` durably, in constant memory, as [`BlobStore::ingest`] does.
+/// Stores the bytes of `content` durably and in constant memory, with [`BlobStore::ingest`].
 pub(crate) fn store_body(blobs: &BlobStore, content: &mut dyn Read) -> engine::Result<StoredBody> {
     let mut hashed = Sha256Reader { content, hasher: Sha256::new() };
     let info = blobs.ingest(&mut hashed)?;

@@ -1,4 +1,4 @@
-//! Records that are in the log more than once, because several imports contain them.
+//! Removal of duplicates of records that are in the log several times, because several imports contain them.
 
 use crate::contract::{RecordType, RunRef};
 use crate::engine::entry::Stamp;
@@ -7,10 +7,11 @@ use crate::store::error::Result;
 use crate::store::record_ref::captured_ref;
 use std::collections::HashMap;
 
-/// Keeps one of the points or positions of each record: the captured item, or else the first imported item.
+/// Keeps one item (a point or a position) of each record: the captured item, otherwise the imported item with the
+/// lowest stamp.
 ///
-/// `identity` returns the stamp of an item and the digest of the ref of an imported record, or `None` if the item is
-/// malformed. `Ok(None)`: an item is malformed.
+/// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. It returns
+/// `None` for a malformed item; the result is then `Ok(None)`.
 pub(super) fn without_duplicates<T>(
     run: &RunRef,
     family: RecordType,

@@ -26,7 +26,7 @@ pub enum Error {
     /// No run has this ref, id or name.
     #[error("there is no run {asked:?}")]
     RunNotFound {
-        /// The text of the look-up.
+        /// The text that was looked up.
         asked: String,
         /// Runs with similar names.
         near: Vec<String>,
@@ -34,7 +34,7 @@ pub enum Error {
     /// Several runs have this id or name.
     #[error("{asked:?} is ambiguous: {}", candidates.join(", "))]
     RunAmbiguous {
-        /// The text of the look-up.
+        /// The text that was looked up.
         asked: String,
         /// The refs of these runs.
         candidates: Vec<String>,
@@ -42,7 +42,7 @@ pub enum Error {
     /// No project has this ref or name.
     #[error("there is no project {asked:?}")]
     ProjectNotFound {
-        /// The text of the look-up.
+        /// The text that was looked up.
         asked: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Look-ups of runs by ref, id, name, or the beginning of an id or name.
+//! Lookup of runs by ref, id, name, or the beginning of an id or name.
 
 use crate::contract::RunRef;
 use crate::store::error::{Error, Result};
@@ -9,7 +9,7 @@ use crate::store::view::StoreView;
 const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
-    /// Returns the run that `asked` names: by its ref, its id (the last component of the ref), a name that no other run has,
+    /// Returns the run that `asked` names: by the run's ref, its id (the last component of the ref), a name that no other run has,
     /// or the beginning of the id or name of one run only.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
@@ -50,7 +50,7 @@ impl StoreView<'_> {
         }
     }
 
-    /// Returns the error for a run that does not exist, with similar runs.
+    /// Returns the error for a run that does not exist, with runs that have similar names.
     fn not_found(&self, asked: &str) -> Result<Error> {
         let id = asked.rsplit(['.', ':']).next().unwrap_or(asked).to_lowercase();
         let similar = |known: &str| {

@@ -1,4 +1,4 @@
-//! Imports, and the facts that came from them.
+//! Reads of imports, and of the facts that were imported.
 
 use crate::contract::fact::{Import, ImportOrigin};
 use crate::contract::{Fact, RecordRef, StableRef};
@@ -31,8 +31,8 @@ impl StoreView<'_> {
         Ok(stamps)
     }
 
-    /// Returns the stamps of the imported facts about an object or artifact that no other fact replaces. A later import
-    /// replaces these.
+    /// Returns the stamps of those imported facts about an object or artifact that no other fact replaces. A later
+    /// import replaces these facts.
     pub(crate) fn imported_stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
         let stamps = self.stamps_of(own)?;
         let positions: Vec<Position> = stamps.iter().map(Stamp::position).collect();
@@ -43,12 +43,13 @@ impl StoreView<'_> {
         Ok(stamps.into_iter().zip(facts).filter_map(imported).collect())
     }
 
-    /// Returns `true` if a fact with this ref and digest was imported before.
+    /// Returns `true` if a fact about this ref with this digest has been imported.
     pub(crate) fn was_imported(&self, own: &StableRef, digest: &[u8; 16]) -> Result<bool> {
         Ok(!self.view.versions_of(IMPORTED, &keys::imported(own, digest))?.is_empty())
     }
 
-    /// Returns the stamp of the first imported fact with this ref. Of imported records with one ref, the first is effective.
+    /// Returns the stamp of the first imported fact about this ref. Of several imported records with the same ref, the
+    /// first is effective.
     pub(crate) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
         let mut first: Option<Stamp> = None;
         for key in self.view.versions(IMPORTED, &keys::of_ref(own))? {
@@ -58,8 +59,8 @@ impl StoreView<'_> {
         Ok(first)
     }
 
-    /// Returns `true` if an imported record is the effective one with its ref: it was imported first, and no captured record
-    /// has the ref.
+    /// Returns `true` if the imported record with this ref and stamp is effective: of the records with this ref it was
+    /// imported first, and no captured record has the ref.
     pub(crate) fn is_effective(&self, own: &RecordRef, stamp: Stamp) -> Result<bool> {
         let any = StableRef::from(own);
         if self.first_imported(&any)?.is_some_and(|first| first < stamp) {
@@ -73,7 +74,7 @@ impl StoreView<'_> {
         Ok(captured.is_none_or(|record| record.envelope().record_ref != *own))
     }
 
-    /// Returns all imports by id.
+    /// Returns all imports, ordered by id.
     pub fn imports(&self) -> Result<Vec<Import>> {
         let mut imports = Vec::new();
         for key in self.view.versions(IMPORTS, &[])? {
@@ -85,8 +86,8 @@ impl StoreView<'_> {
         Ok(imports)
     }
 
-    /// Returns the origins of the imported facts about an object or artifact, in the order of their stamps. The import is
-    /// `None` if its entry is missing in the log. Origins of records are not indexed.
+    /// Returns the origins of the imported facts about an object or artifact, in the order of the facts' stamps. The
+    /// import is `None` if its entry is missing in the log. Origins of records are not indexed.
     pub fn origins(&self, own: &StableRef) -> Result<Vec<(ImportOrigin, Option<Import>)>> {
         let positions: Vec<Position> = self.stamps_of(own)?.iter().map(Stamp::position).collect();
         let facts = self.facts_at(&positions)?;

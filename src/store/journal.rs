@@ -1,4 +1,4 @@
-//! The append side of one workspace: facts into the log, bodies into the object store. Never touches a projection.
+//! The append side of one workspace: appends facts to the log and stores bodies. It never reads or writes a projection.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
 use crate::engine::blob::BlobStore;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The stamp of the first fact. The others follow it.
+    /// The stamp of the first fact. The stamps of the other facts follow it.
     pub first: Stamp,
     /// The number of facts.
     pub count: u64,
@@ -55,7 +55,7 @@ impl Journal {
         Journal { log, blobs }
     }
 
-    /// Appends facts as one commit: all of them or none. Durability and cost: [`Log::append`].
+    /// Appends facts as one commit: all of them or none. [`Log::append`] describes durability and cost.
     pub fn append(&self, facts: Vec<Fact>, durability: Durability) -> Result<Receipt> {
         self.append_captured(&facts.into_iter().map(Captured::from).collect::<Vec<_>>(), durability)
     }
@@ -70,8 +70,9 @@ impl Journal {
         self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
     }
 
-    /// Appends facts with [`Durability::Fsync`] that must succeed on a full disk too, such as the end of a run. May use the
-    /// disk space that the log reserves for that. Returns the head that covers them, for a copy outside the workspace.
+    /// Appends facts with [`Durability::Fsync`], for facts that must be stored even on a full disk, such as the end of
+    /// a run. May use the disk space that the log reserves for this purpose. Returns the head of the stream after the
+    /// facts, which can be saved outside the workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
@@ -86,8 +87,9 @@ impl Journal {
         Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
     }
 
-    /// Stores the body in `path` durably, then appends in one commit the manifest that `describe` makes of it and the facts
-    /// that it adds. After an error in the append, the stored body stays without a manifest and only occupies space.
+    /// Stores the file at `path` durably as a body, then appends in one commit the manifest and the other facts that
+    /// `describe` returns for the body. If the append fails, the stored body remains without a manifest and only
+    /// occupies space.
     pub fn append_artifact(
         &self,
         path: &Path,
@@ -111,8 +113,8 @@ impl Journal {
         Ok(self.log.flush()?)
     }
 
-    /// Moves the clock to a time read from the log, so that facts appended afterwards have a later one. Returns `false` if
-    /// the time is too far ahead, and then leaves the clock unchanged.
+    /// Moves the clock to at least a time that was read from the log, so that facts appended afterwards have later
+    /// times. Returns `false` if the time is too far ahead, and then leaves the clock unchanged.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }
@@ -122,7 +124,8 @@ impl Journal {
         Ok(self.log.sync()?)
     }
 
-    /// Ends the stream of this process with a close mark. A later append continues it.
+    /// Ends the stream of this process with a close mark and returns the stream's head; `None` if no stream is open. A
+    /// later append claims a stream again.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.log.close()?)
     }
@@ -139,7 +142,7 @@ impl Journal {
         &self.blobs
     }
 
-    /// Returns the storage, which also is the source of time and random bytes.
+    /// Returns the storage, which is also the source of time and random bytes.
     #[must_use]
     pub fn storage(&self) -> &Arc<dyn Storage> {
         self.log.storage()
@@ -156,7 +159,7 @@ impl Journal {
     }
 }
 
-/// Names the kind of fact in the error of an entry that is too large.
+/// Converts an error of the engine. The error for an entry that is too large gets the name of the kind of fact.
 fn name_kind(e: Error) -> error::Error {
     match e {
         Error::EntryTooLarge { kind, bytes, limit } => {
@@ -171,13 +174,13 @@ pub fn location_of(body: &StoredBody) -> String {
     format!("blake3:{}", body.digest)
 }
 
-/// Returns the file name of a path as an attribute of a manifest; `None` for a path without one.
+/// Returns the file name in a path, as an attribute of a manifest; `None` for a path without a file name.
 pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(("file_name".to_owned(), Value::Text(name)))
 }
 
-/// Returns sixteen hexadecimal digits of the digest of a text, for components of refs.
+/// Returns the first 16 hexadecimal digits of the digest of a text, for use in a component of a ref.
 pub fn short_digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string().chars().take(16).collect()
 }

@@ -8,7 +8,7 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
-    /// Returns the edges that have `subject` at one end, by ref.
+    /// Returns the edges whose source or target is `subject`, ordered by ref.
     pub fn relations_of(&self, subject: &StableRef) -> Result<Vec<LineageEdge>> {
         let mut refs = Vec::new();
         for row in self.view.keys(ENDS, &keys::of_ref(subject))? {
@@ -16,14 +16,14 @@ impl StoreView<'_> {
         }
         let mut edges = Vec::new();
         for relation in refs {
-            // A later fact may have given the edge another end.
+            // A later fact about the edge may have another source or target.
             let edge = self.relation(&relation)?;
             edges.extend(edge.filter(|edge| [&edge.source_ref, &edge.target_ref].contains(&subject)));
         }
         Ok(edges)
     }
 
-    /// Returns one edge.
+    /// Returns the edge with this ref.
     pub fn relation(&self, relation: &RelationRef) -> Result<Option<LineageEdge>> {
         let versions = self.view.versions_of(RELATIONS, relation.as_str().as_bytes())?;
         match self.effective(RELATIONS.name, versions)? {

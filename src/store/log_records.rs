@@ -1,4 +1,4 @@
-//! All records in the order in which they were appended, read from the log.
+//! All records, read from the log in the order of their stamps.
 
 use crate::contract::AnyRecord;
 use crate::engine::entry::Stamp;
@@ -15,19 +15,19 @@ pub(crate) struct LogRecord {
     pub(crate) record: AnyRecord,
     /// The stamp of its entry.
     pub(crate) stamp: Stamp,
-    /// `true` if the record came from an import.
+    /// `true` if the record was imported.
     pub(crate) is_imported: bool,
 }
 
-/// An iterator over the readable entries of a view, in the order of their stamps. It yields `None` for an entry that is
-/// not a record. Gaps and unreadable entries are left out: the notes of the view name them.
+/// An iterator over the readable entries of a view, in the order of their stamps. Its item is `None` for an entry that
+/// is not a record. Gaps and unreadable entries are left out: the notes of the view name them.
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,
 }
 
 impl StoreView<'_> {
-    /// Returns an iterator over all records, whatever stream they are in.
+    /// Returns an iterator over the records of all streams.
     pub(crate) fn log_records(&self) -> Result<LogRecords> {
         Ok(LogRecords { reader: self.view.scan()? })
     }

@@ -11,7 +11,7 @@ use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl StoreView<'_> {
-    /// Returns the attributes of all objects whose ref begins with `prefix`, by ref.
+    /// Returns the attributes of all objects whose ref begins with `prefix`, as a map from ref to attributes.
     fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
         let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
         let mut malformed = false;
@@ -44,7 +44,7 @@ impl StoreView<'_> {
         if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(attributes) }
     }
 
-    /// Returns all projects by ref, including those that only the refs of their runs name.
+    /// Returns all projects, ordered by ref, including projects that only the refs of runs contain.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         let mut rows = BTreeMap::new();
         for (subject, attributes) in self.objects_with_prefix(b"project:")? {
@@ -90,7 +90,7 @@ impl StoreView<'_> {
         Ok(self.run_refs(&keys::of_ref(run))?.contains(run))
     }
 
-    /// Returns the runs with records and without attributes.
+    /// Returns the runs that have records and no attributes, because their start is not in the log.
     pub(crate) fn runs_without_facts(&self) -> Result<Vec<RunRef>> {
         let mut runs = Vec::new();
         for run in self.run_refs(b"run:")? {
@@ -102,7 +102,7 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the refs of all runs that any fact is about.
+    /// Returns the refs of all runs with facts whose ref begins with `prefix`.
     pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
         let mut add = |key: &[u8]| {
@@ -125,7 +125,7 @@ impl StoreView<'_> {
         Ok(refs)
     }
 
-    /// Returns all runs, or those of a project, by project, start and ref.
+    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
         let prefix = project.map_or_else(|| b"run:".to_vec(), |p| keys::under("run", p));
         self.run_rows(&prefix)
@@ -151,7 +151,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the attributes of one object; none if no fact is about it.
+    /// Returns the attributes of one object; an empty set if no fact is about the object.
     fn attributes(&self, subject: &StableRef) -> Result<Attributes> {
         self.attribute_versions(subject)?.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
     }
@@ -172,7 +172,7 @@ impl StoreView<'_> {
         Ok(attributes.text("name").unwrap_or_else(|| project.value().to_owned()))
     }
 
-    /// Returns one run. Reads the rows of this run and of its project only.
+    /// Returns one run; `None` if no fact is about it. Reads only rows of this run and of its project.
     pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
         let Some(project_ref) = project_of(run) else { return Ok(None) };
         if !self.knows_run(run)? {
@@ -182,15 +182,16 @@ impl StoreView<'_> {
         Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
     }
 
-    /// Returns the runs that `text` may name: by a current or former name, by the last component of the ref, or by the ref
-    /// without its kind. They have the order of [`StoreView::runs`].
+    /// Returns the runs that `text` may name: by a current or former name, by the last component of the run's ref, or
+    /// by the ref without its kind. The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
         let prefix = keys::runs_named(text);
         let mut refs = BTreeSet::new();
         for row in self.view.keys(RUN_NAMES, &prefix)? {
             let row = row?;
             let run = row.key().get(prefix.len()..).and_then(|run| std::str::from_utf8(run).ok());
-            // The key of a longer name that contains a zero byte begins like this one, and its rest is not a ref.
+            // The key of a longer name with a zero byte can begin with `prefix` as well. The rest of such a key is not
+            // a ref.
             refs.extend(run.and_then(|run| RunRef::parse(run).ok()));
         }
         // `text` may be a ref without its kind.
@@ -245,7 +246,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the stages of a run by order index, start and ref. Stages without an order index come last.
+    /// Returns the stages of a run, ordered by order index, start and ref. Stages without an order index come last.
     pub fn stages(&self, run: &RunRef) -> Result<Vec<StageRow>> {
         let mut rows = Vec::new();
         for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
@@ -270,7 +271,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the environment snapshots of a run by time and ref.
+    /// Returns the environment snapshots of a run, ordered by time and ref.
     pub fn environments(&self, run: &RunRef) -> Result<Vec<EnvironmentRow>> {
         let mut rows = Vec::new();
         let prefix = keys::under("environment", run);

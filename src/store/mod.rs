@@ -1,7 +1,8 @@
-//! Floor 3: typed writes and reads. Callers append facts and read rows; lower floors encode them as bytes.
+//! Floor 3: typed writes and reads of one workspace. Callers append facts and read rows; lower floors encode facts as
+//! bytes.
 //!
-//! [`Journal`] appends facts and bodies. [`Store`] answers questions about one consistent [`StoreView`], whose [`Note`]s
-//! tell which entries are missing.
+//! [`Journal`] appends facts and bodies. [`Store`] answers questions about one consistent [`StoreView`], whose
+//! [`Note`]s report missing entries.
 //!
 //! Stability: Advanced.
 

@@ -1,9 +1,9 @@
-//! Notes on answers: missing entries, and work that was done to answer. Every incomplete answer has a note.
+//! Notes on answers: about missing entries, and about rebuilds. Every incomplete answer has a note.
 
 use crate::contract::Severity;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
 
-/// A note on an answer.
+/// A remark that comes with an answer and reports missing or unusual data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
@@ -65,7 +65,7 @@ impl From<&EngineNote> for Note {
                         (why, Severity::Info)
                     }
                 };
-                let message = format!("projections rebuilt from the log, {entries} entries: {why}");
+                let message = format!("projections rebuilt from the log (entries: {entries}): {why}");
                 Note::new(severity, "projections_rebuilt", message)
                     .with("entries", entries)
                     .with("reason", name)
@@ -109,7 +109,8 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::UnknownKind { kind, count } => {
                 let message = format!(
-                    "{count} entries have kind {}, which this version does not know; they stay in the log",
+                    "entries of kind {} are ignored, because this version does not know it (entries: {count}); \
+                     they stay in the log",
                     kind.0
                 );
                 Note::new(Severity::Warning, "entry_unknown_kind", message)

@@ -12,7 +12,8 @@ use crate::store::error::{Error, Result};
 use crate::store::note::Note;
 use crate::store::view::StoreView;
 
-/// Returns the table of a kind whose objects are stored as one row each; `None` for kinds stored as one row per attribute.
+/// Returns the table of a kind whose objects are stored as one row each; `None` for kinds stored as one row per
+/// attribute.
 fn table_of(kind: ObjectKind) -> Option<TableSpec> {
     match kind {
         kind if is_by_attribute(kind) => None,
@@ -22,8 +23,9 @@ fn table_of(kind: ObjectKind) -> Option<TableSpec> {
 }
 
 impl StoreView<'_> {
-    /// Calls `f` with each object of a kind whose ref begins with `prefix` (`run:p.`), by ref, until it returns `false`;
-    /// with a note for an object whose attributes are incomplete.
+    /// Calls `f` with each object of a kind whose ref begins with `prefix`, such as `run:p.`, in the order of refs,
+    /// until `f` returns `false`. For an object whose attributes are incomplete or contradictory, the argument of `f`
+    /// is a note.
     pub fn objects<E: From<Error>>(
         &self,
         kind: ObjectKind,
@@ -72,7 +74,7 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Returns one object; `None` if no fact is about it or its attributes are incomplete.
+    /// Returns one object; `None` if no fact is about it, or if a required attribute is missing.
     pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
         let Some(table) = table_of(kind) else {
             return match self.attribute_versions(own)?.resolve() {

@@ -1,4 +1,4 @@
-//! Refs of captured records: they name the position of the record in the log.
+//! Refs of captured records. Such a ref contains the position of the record in the log.
 
 use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
 use crate::engine::entry::{Position, Stamp};
@@ -8,7 +8,7 @@ pub fn captured_ref(run: &RunRef, family: RecordType, at: Position) -> crate::co
     RecordRef::under(run, &format!("{family}-{}-{}", at.stream, at.seq))
 }
 
-/// Returns the position in the ref of a captured record; `None` for other refs.
+/// Returns the family and the position in the ref of a captured record; `None` for other refs.
 pub(crate) fn position_of(record_ref: &RecordRef) -> Option<(RecordType, Position)> {
     let mut parts = record_ref.last_component().split('-');
     let (family, stream, seq) = (parts.next()?, parts.next()?, parts.next()?);
@@ -17,8 +17,8 @@ pub(crate) fn position_of(record_ref: &RecordRef) -> Option<(RecordType, Positio
     family.parse().ok().filter(|_| plain).map(|family| (family, position))
 }
 
-/// Returns the record of a fact with the given stamp; `None` for facts that are not records. A captured record gets its ref
-/// from its position, and an imported record keeps its own.
+/// Returns the record of a fact whose entry has this stamp; `None` for facts that are not records. A captured record
+/// gets its ref from the position, and an imported record keeps its own ref.
 pub(crate) fn record_at(fact: Fact, stamp: Stamp) -> crate::contract::Result<Option<AnyRecord>> {
     let recorded_at = Timestamp::from_nanos(stamp.time);
     fact.into_record(|run, family| Ok((captured_ref(run, family, stamp.position())?, recorded_at)))

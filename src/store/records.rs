@@ -1,4 +1,4 @@
-//! Reads of events, spans and degraded records, from the log by their positions.
+//! Reads of events, spans and degraded records. The tables have their positions, and the log has the records.
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity};
 use crate::engine;
@@ -19,12 +19,13 @@ use crate::store::view::StoreView;
 pub struct RecordRow {
     /// The record.
     pub record: AnyRecord,
-    /// The position.
+    /// The position of the record's entry in the log.
     pub position: Position,
 }
 
 impl StoreView<'_> {
-    /// Reads the records at these positions of the log, in their order; `None` for an unreadable entry or another fact.
+    /// Reads the records at these positions of the log, in the order of `positions`; `None` for an unreadable entry or
+    /// a fact that is not a record.
     pub(crate) fn records_at(&self, positions: &[Position]) -> Result<Vec<Option<AnyRecord>>> {
         let record = |found: Option<(Entry, Captured)>| match found {
             Some((entry, captured)) => Ok(record_at(captured.fact, entry.stamp)?),
@@ -33,8 +34,8 @@ impl StoreView<'_> {
         self.facts_at(positions)?.into_iter().map(record).collect()
     }
 
-    /// Returns the events, spans and degraded records of a run by time of observation, and a note for each record that the
-    /// tables list and that cannot be read from the log.
+    /// Returns the events, spans and degraded records of a run, ordered by time of observation, and a note for each
+    /// record that the tables list and that cannot be read from the log.
     pub fn records(&self, run: &RunRef) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {

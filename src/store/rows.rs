@@ -13,13 +13,13 @@ pub struct ProjectRow {
     pub project_ref: ProjectRef,
     /// The name; the last component of the ref if no name was recorded.
     pub name: String,
-    /// The time of the first entry about it.
+    /// The time of creation; `None` if no fact about the project is in the log.
     pub created_at: Option<Timestamp>,
     /// The description.
     pub description: Option<String>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
-    /// Names of attributes whose recorded values disagree.
+    /// The names of attributes for which different values were recorded.
     pub conflicts: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub struct RunRow {
     pub dataset_ref: Option<String>,
     /// The command line.
     pub command: Option<String>,
-    /// Names of attributes whose recorded values disagree.
+    /// The names of attributes for which different values were recorded.
     pub conflicts: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ pub struct StageRow {
     pub ended_at: Option<Timestamp>,
     /// The position among the stages of the run.
     pub order_index: Option<u64>,
-    /// Names of attributes whose recorded values disagree.
+    /// The names of attributes for which different values were recorded.
     pub conflicts: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub struct EnvironmentRow {
     pub snapshot: EnvironmentSnapshot,
 }
 
-/// Returns the project in the ref of a run.
+/// Returns the project that the ref of a run contains.
 pub(super) fn project_of(run: &RunRef) -> Option<ProjectRef> {
     ProjectRef::of(run.components().next()?).ok()
 }

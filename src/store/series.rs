@@ -10,7 +10,7 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 use std::collections::HashMap;
 
-/// One point of a series.
+/// One point of a metric series.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SeriesPoint {
@@ -22,7 +22,7 @@ pub struct SeriesPoint {
     pub value: MetricValue,
 }
 
-/// The summary of a series.
+/// The summary of a metric series.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct SeriesRow {
@@ -49,7 +49,8 @@ fn point(p: &Point) -> Option<SeriesPoint> {
 }
 
 impl StoreView<'_> {
-    /// Returns the summaries of the series of a run, by stage and key. Series outside any stage come first.
+    /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
+    /// first.
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
         let prefix = keys::series_of(run);
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
@@ -86,7 +87,8 @@ impl StoreView<'_> {
                     max: value(&register.max),
                 })
             });
-            // One import contains each record once. It may repeat records that were captured here or that another import contains.
+            // One import contains each record once, but may repeat records that were captured here or that another
+            // import contains.
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
@@ -113,7 +115,7 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the points of one series by time of observation.
+    /// Returns the points of one series, ordered by time of observation.
     pub fn series(
         &self,
         run: &RunRef,

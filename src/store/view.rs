@@ -16,12 +16,13 @@ pub struct StoreView<'a> {
 }
 
 impl<'a> StoreView<'a> {
-    /// Creates a view of these tables and bodies. `notes` are added to the notes of `view`.
+    /// Creates a view of these tables and bodies. [`StoreView::notes`] returns `notes` after the notes of `view`.
     pub(super) fn new(view: &'a View, blobs: &'a BlobStore, notes: &'a [Note]) -> StoreView<'a> {
         StoreView { view, blobs, notes }
     }
 
-    /// Returns notes about entries that this view does not include, and about the work that was done to make it.
+    /// Returns notes about entries that this view does not include, and about a rebuild that was needed to create the
+    /// view.
     #[must_use]
     pub fn notes(&self) -> Vec<Note> {
         self.view.notes().iter().map(Note::from).chain(self.notes.iter().cloned()).collect()
@@ -33,7 +34,7 @@ impl<'a> StoreView<'a> {
         self.view.rows_read()
     }
 
-    /// Reads facts by their positions in the log, in the order of `positions`; `None` for an unreadable one.
+    /// Reads the facts at these positions in the log, in the order of `positions`; `None` for an unreadable entry.
     pub(super) fn facts_at(&self, positions: &[Position]) -> Result<Vec<Option<(Entry, Captured)>>> {
         let entries = self.view.entries(positions)?;
         let decode = |entry: Entry| {
@@ -43,8 +44,8 @@ impl<'a> StoreView<'a> {
         Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
     }
 
-    /// Returns the effective fact among the versions of a row with whole facts, and whether another version disagrees with
-    /// it. Captured facts take precedence over imported ones, then later ones over earlier ones.
+    /// Returns the effective fact of a row that contains whole facts, and `true` if another version of the row has a
+    /// different fact. Captured facts take precedence over imported ones, then later ones over earlier ones.
     pub(super) fn effective(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
         let mut facts = self.ranked(table, versions)?.into_iter();
         let Some(chosen) = facts.next() else { return Ok(None) };
@@ -52,7 +53,7 @@ impl<'a> StoreView<'a> {
         Ok(Some((chosen, conflict)))
     }
 
-    /// Returns the facts of a row that no other fact replaces, in the order of their precedence: captured facts before
+    /// Returns the facts of a row that no other fact replaces, in the order of precedence: captured facts before
     /// imported ones, then later ones before earlier ones.
     pub(super) fn ranked(&self, table: &str, versions: Vec<Version>) -> Result<Vec<Captured>> {
         let Some(Current { version, rivals }) = current(versions) else { return Ok(Vec::new()) };
@@ -63,7 +64,7 @@ impl<'a> StoreView<'a> {
         Ok(facts)
     }
 
-    /// Returns the error of a row that this build does not write. The tables are rebuilt because of it.
+    /// Returns the error for a row that this build would not write. The error makes the store rebuild the tables.
     pub(super) fn malformed_row(&self, table: &str) -> Error {
         Error::Engine(self.view.damaged(format!("a row of table {table} is malformed")))
     }

@@ -11,10 +11,11 @@ use crate::store::view::StoreView;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The tables and bodies of one workspace. Clones share them.
+/// The tables and bodies of one workspace. Clones share both.
 ///
-/// A read covers the entries that are in the log. Captures that this process has buffered
-/// ([`Durability::Batched`](crate::store::Durability)) are not among them until [`Journal::flush`](crate::store::Journal::flush).
+/// Reads see the entries that are in the log. They do not see captures that this process has buffered
+/// ([`Durability::Batched`](crate::store::Durability)), until [`Journal::flush`](crate::store::Journal::flush) writes
+/// these to the log.
 #[derive(Debug, Clone)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -29,7 +30,7 @@ struct Shared {
     latest: AtomicU64,
 }
 
-/// The error of a caller's question, in the form that the projector requires.
+/// The error of a caller's question, as the type that the projector requires.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<engine::Error> for CallerError<E> {
@@ -53,9 +54,9 @@ impl Store {
         store
     }
 
-    /// Returns the latest time of an entry that a read of this store has seen, or 0 if there was none. Clocks that are far
-    /// ahead of this machine's are left out. [`Journal::observe`](crate::store::Journal::observe) makes later captures sort
-    /// behind it.
+    /// Returns the latest entry time that a read of this store has seen, or 0. Times far ahead of this machine's clock
+    /// are ignored. Pass the result to [`Journal::observe`](crate::store::Journal::observe), so that later captures
+    /// sort after those entries.
     #[must_use]
     pub fn latest_seen(&self) -> u64 {
         self.shared.latest.load(Ordering::Relaxed)
@@ -77,7 +78,7 @@ impl Store {
         answer.map_err(|CallerError(e)| e)
     }
 
-    /// Discards the tables and makes them again from the log.
+    /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         Ok(self.shared.projector.rebuild(progress)?)
     }
@@ -87,12 +88,13 @@ impl Store {
         Ok(self.shared.projector.digest()?)
     }
 
-    /// Returns the digest of all tables, after catching up, and the position in the log up to which they were made.
+    /// Returns the digest of all tables, after catching up, and the position in the log that the tables have reached.
     pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
         Ok(self.shared.projector.digest_with_position()?)
     }
 
-    /// Returns the digest that a rebuild from the log up to this position would give. Changes nothing on disk.
+    /// Returns the digest that the tables have after a rebuild from the log up to this position. Changes nothing on
+    /// disk.
     pub fn digest_from_scratch_until(
         &self,
         position: LogPosition,

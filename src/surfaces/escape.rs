@@ -1,19 +1,21 @@
-//! Escapes of hidden characters: those that move the cursor of a terminal, change the direction of text, or end a line.
+//! Escapes for hidden characters: characters that control a terminal, change the direction of text, or end a line.
 
 use std::fmt::Write as _;
 
-/// Returns `true` for control characters (C0, DEL, C1), marks of text direction, and the separators of lines and paragraphs.
+/// Returns `true` for control characters (C0, DEL, C1), marks of text direction, and the separators of lines and
+/// paragraphs.
 pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Appends the visible escape of a hidden character, such as `\u202e`. All of them have four hexadecimal digits.
+/// Appends the visible escape of a hidden character, such as `\u202e`. Every escape has four hexadecimal digits.
 pub(crate) fn push_escape(out: &mut String, c: char) {
     let _ = write!(out, "\\u{:04x}", u32::from(c));
 }
 
-/// Returns text as one line for a terminal: line ends and tabs become spaces, hidden characters visible escapes.
+/// Returns text as one line for a terminal: line ends and tabs become spaces, other hidden characters become visible
+/// escapes.
 #[cfg(feature = "cli")]
 pub(crate) fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -27,8 +29,8 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
-/// Escapes every hidden character in the strings of a JSON or TOML document, which has the same meaning afterwards. The only
-/// hidden characters between strings are line ends.
+/// Escapes every hidden character in the strings of a JSON or TOML document, which has the same meaning afterwards. The
+/// only hidden characters between strings are line ends.
 #[cfg(feature = "cli")]
 pub(crate) fn document(text: String) -> String {
     if !text.contains(|c| c != '\n' && is_hidden(c)) {

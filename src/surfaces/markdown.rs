@@ -1,10 +1,10 @@
-//! The rendering of documents as Markdown: CommonMark with the tables of GitHub.
+//! Rendering of documents as Markdown: CommonMark with the tables of GitHub.
 
 use crate::interpretation::{Block, Cell, Note, ReportDocument, Table};
 use crate::surfaces::escape::{is_hidden, push_escape};
 use std::fmt::Write as _;
 
-/// Renders a report as Markdown. Text from outside is escaped: it appears as it was written and forms no markup.
+/// Renders a report as Markdown. Text from outside is escaped, so that it is shown unchanged and forms no markup.
 pub fn to_markdown(report: &ReportDocument) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "# {}", inline(&report.title));
@@ -42,7 +42,7 @@ fn push_block(out: &mut String, block: &Block) {
     }
 }
 
-/// Text in place of an empty list of notes.
+/// The text in place of an empty list of notes.
 pub(crate) const NO_NOTES: &str = "Nothing is missing.";
 
 /// Returns a note as one line of text.

@@ -1,6 +1,7 @@
-//! Floor 7: the outer edge. Arranges answers as documents, renders them as terminal text or Markdown, and writes JSON.
+//! Floor 7: the user interface. Converts answers to documents, renders them as terminal text or Markdown, and writes
+//! JSON.
 //!
-//! Surfaces use the client and recovery only; they never open a file of a workspace.
+//! Surfaces never open a file of a workspace; they use the client.
 
 #[cfg(feature = "cli")]
 pub(crate) mod cli;

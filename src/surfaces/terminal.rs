@@ -1,6 +1,7 @@
-//! The rendering of documents as terminal text: aligned columns, wrapped to the width of the terminal.
+//! Rendering of documents as terminal text, with aligned columns and lines wrapped to the width of the terminal.
 //!
-//! Titles of documents and notes are left out: the command line names the answer, and notes go to standard error.
+//! The title of a document is left out, because the command line tells it. Notes are left out, because they are written
+//! to standard error.
 
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};
@@ -8,19 +9,19 @@ use crate::interpretation::{Block, Cell, Excerpt, ReportDocument, Table};
 use crate::surfaces::escape::one_line;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Rows of an abridged table.
+/// The greatest number of rows of an abridged table.
 const EXCERPT_ROWS: usize = 20;
-/// Spaces between two columns.
+/// The number of spaces between two columns.
 const GAP: usize = 2;
-/// Width to which a column may be narrowed.
+/// The width to which a column may be narrowed.
 const COLUMN_WIDTH_MIN: usize = 8;
-/// Hexadecimal digits shown of a digest.
+/// The number of hexadecimal digits of a digest that are shown.
 const DIGEST_DIGITS: usize = 16;
 
 /// Properties of the terminal that is written to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Style {
-    /// Width in columns; `None` if lines may have any length.
+    /// The width in columns; `None` if lines may have any length.
     pub(crate) width: Option<usize>,
     /// `true` if the text may have colours.
     pub(crate) color: bool,
@@ -37,7 +38,7 @@ pub(crate) enum Paint {
 }
 
 impl Style {
-    /// Returns the text in a colour, or unchanged if the terminal has none.
+    /// Returns the text in a colour or weight, or unchanged if colours are off.
     pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
         let code = match paint {
             _ if !self.color => return text.to_owned(),
@@ -51,7 +52,7 @@ impl Style {
     }
 }
 
-/// Renders a document. Text from outside has visible escapes in place of hidden characters.
+/// Renders a document. Hidden characters in text from outside become visible escapes.
 pub(crate) fn render(document: &ReportDocument, style: Style) -> String {
     let mut out = String::new();
     for section in &document.sections {
@@ -100,7 +101,7 @@ fn push_block(out: &mut String, block: &Block, style: Style) {
     }
 }
 
-/// Appends text, each line indented, continuation lines a little more.
+/// Appends text with an indent. Continuation lines of indented text have a larger indent.
 fn push_text(out: &mut String, text: &str, indent: usize, style: Style) {
     let width = style.width.map_or(usize::MAX, |width| width.saturating_sub(indent).max(COLUMN_WIDTH_MIN));
     for (n, line) in wrapped(&one_line(text), width).iter().enumerate() {
@@ -119,7 +120,7 @@ fn push_table(out: &mut String, table: &Table, style: Style) {
         _ => (0, table.rows.len() - skipped),
     };
     if skipped > 0 && from > 0 {
-        push_line(out, &format!("({skipped} earlier rows are not shown)"));
+        push_line(out, &format!("(earlier rows that are not shown: {skipped})"));
     }
     let shown = table.rows.iter().skip(from).take(up_to - from);
     let rows: Vec<Vec<String>> = shown.map(|row| row.iter().map(cell_text).collect()).collect();
@@ -128,11 +129,11 @@ fn push_table(out: &mut String, table: &Table, style: Style) {
     let rigid: Vec<bool> = (0..columns.len()).map(is_rigid).collect();
     push_columns(out, &Columns { headings: Some(&columns), rows: &rows, rigid: &rigid }, style);
     if skipped > 0 && from == 0 {
-        push_line(out, &format!("({skipped} more rows are not shown)"));
+        push_line(out, &format!("(further rows that are not shown: {skipped})"));
     }
 }
 
-/// The texts of a table.
+/// The cells of a table, as text.
 struct Columns<'a> {
     headings: Option<&'a [String]>,
     rows: &'a [Vec<String>],
@@ -140,7 +141,8 @@ struct Columns<'a> {
     rigid: &'a [bool],
 }
 
-/// Appends rows with aligned columns. If they are too wide for the terminal, the widest columns that are not rigid are wrapped.
+/// Appends rows with aligned columns. If they are too wide for the terminal, the widest columns that are not rigid are
+/// wrapped.
 fn push_columns(out: &mut String, columns: &Columns<'_>, style: Style) {
     let Columns { headings, rows, rigid } = *columns;
     let count = rows.iter().map(Vec::len).chain(headings.map(<[String]>::len)).max().unwrap_or(0);
@@ -189,7 +191,7 @@ fn row_lines(row: &[String], widths: &[usize]) -> Vec<String> {
     (0..height).map(line).collect()
 }
 
-/// Divides a text into lines of at most `width` columns, between words where possible.
+/// Divides a text into lines of at most `width` columns, if possible between words.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     if text.width() <= width {
         return vec![text.to_owned()];
@@ -299,8 +301,8 @@ mod tests {
         let rows: Vec<Vec<Cell>> = (0..25).map(|n| vec![Cell::Count(n)]).collect();
         let of = |excerpt| rendered(Block::Table(Table::new(&["N"], rows.clone()).excerpt(excerpt)), None);
         assert!(of(Excerpt::First).starts_with("N\n0\n"));
-        assert!(of(Excerpt::First).ends_with("\n19\n(5 more rows are not shown)\n"));
-        assert!(of(Excerpt::Last).starts_with("(5 earlier rows are not shown)\nN\n5\n"));
+        assert!(of(Excerpt::First).ends_with("\n19\n(further rows that are not shown: 5)\n"));
+        assert!(of(Excerpt::Last).starts_with("(earlier rows that are not shown: 5)\nN\n5\n"));
         assert_eq!(of(Excerpt::All).lines().count(), 26);
     }
 

@@ -1,4 +1,5 @@
-//! The JSON form of every answer. Keys are sorted, absent values are null; members are only ever added.
+//! The JSON form of every answer. Keys are sorted, and absent values are null. New versions add members, but never
+//! remove them.
 
 use crate::client::{ExportReport, ImportReport, TablesDigest};
 use crate::contract::{Canonical, Value};
@@ -21,12 +22,12 @@ fn text<T: ToString>(value: &Option<T>) -> Value {
     value.as_ref().map_or(Value::Null, |v| Value::Text(v.to_string()))
 }
 
-/// Returns a number. One that is not finite has no JSON form and becomes null.
+/// Returns a number. A number that is not finite has no JSON form and becomes null.
 fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).into()
 }
 
-/// Returns an object with further members.
+/// Returns the object `value` with further members.
 fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
     match value {
         Value::Map(mut members) => {

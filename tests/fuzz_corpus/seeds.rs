@@ -1,4 +1,4 @@
-//! The seeds: valid samples of each kind; hostile lengths, counts and nesting; truncated and hostile ones with
+//! The seed inputs: valid samples of each kind; hostile lengths, counts and nesting; truncated and hostile samples with
 //! correct checksums.
 
 use super::generation::{MEND_HEADER, MEND_TABLE, WHOLE_FILE as WHOLE_GENERATION};
@@ -19,7 +19,7 @@ use contexta::engine::storage::Place;
 
 type Seed = (&'static str, &'static str, Vec<u8>);
 
-/// Target, name, bytes.
+/// A seed input: target, name, bytes.
 pub(crate) fn all() -> Vec<Seed> {
     [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs(), lines()]
         .concat()
@@ -59,7 +59,7 @@ fn seal() -> Mark {
     Mark { seal: Some(seal), ..close() }
 }
 
-/// A frame of the given rows with correct checksums: step, prefix, suffix, middle, all of kind 1.
+/// Returns a frame of these rows with correct checksums: step, prefix, suffix, middle, all of kind 1.
 fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
     let mut head = vec![0; FRAME_HEADER_LEN];
     head[8..12].copy_from_slice(&entries.to_le_bytes());
@@ -75,7 +75,7 @@ fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
     head
 }
 
-/// Rows that each contain the previous row twice: a few bytes per row, and twice the expanded size each time.
+/// Rows that each contain the previous row twice: a few bytes per row, and each time twice the expanded size.
 fn doubling() -> Vec<u8> {
     let mut all: Vec<(u64, u64, u64, &[u8])> = vec![(0, 0, 0, b"sixteen bytes...")];
     all.extend((0..30).map(|n| (1, 16 << n, 16 << n, &b""[..])));
@@ -132,7 +132,7 @@ fn home() -> SegmentHeader {
     }
 }
 
-/// A header area with some changed bytes, and corrected checksums of the given copies.
+/// Returns a header area with some changed bytes, and corrected checksums of the given copies.
 fn area(changes: &[(usize, u8)], right: &[usize]) -> Vec<u8> {
     let mut bytes = home().encode();
     for (at, byte) in changes {
@@ -185,7 +185,7 @@ fn files() -> Vec<Seed> {
     let file = |flags: u8, parts: &[&[u8]]| {
         let mut file = vec![flags];
         for part in parts {
-            // A frame is valid at its own position only.
+            // A frame is valid only at its own position.
             let mut part = part.to_vec();
             let salt = frame_salt(frame::SALT, FRAMES_AT + file.len() as u64 - 1);
             if part.starts_with(b"CxF1") && part.len() >= FRAME_HEADER_LEN {
@@ -241,7 +241,7 @@ fn inner(frame: &[u8]) -> Vec<u8> {
 
 // ---- payloads
 
-/// Payloads of every kind, as `src/projections/kind.rs` lists them: kind and bytes.
+/// Returns payloads of every kind that `src/projections/kind.rs` lists: kind and bytes.
 const GOLDEN: &str = include_str!("../golden/payloads-v1.txt");
 
 fn pinned() -> impl Iterator<Item = (u16, Vec<u8>)> {
@@ -275,7 +275,7 @@ const KIND_NAMES: [&str; 19] = [
     "import",
 ];
 
-/// The golden payload of a kind.
+/// Returns the golden payload of a kind.
 pub(crate) fn golden(kind: u16) -> Vec<u8> {
     pinned().find(|(k, _)| *k == kind).unwrap().1
 }
@@ -285,7 +285,7 @@ fn sample(kind: u16, payload: &[u8]) -> Vec<u8> {
     [&[first], payload].concat()
 }
 
-/// The golden event with other attributes.
+/// Returns the golden event with other attributes.
 pub(crate) fn event_with(attributes: &str) -> Vec<u8> {
     let golden = golden(16);
     let old = b"\x0c{\"k\":[null]}";
@@ -303,7 +303,7 @@ pub(crate) fn event_with(attributes: &str) -> Vec<u8> {
     out
 }
 
-/// The golden degraded marker with another ref of its own.
+/// Returns the golden degraded record with another ref.
 fn degraded_with(record: &[u8; 12]) -> Vec<u8> {
     let mut out = golden(18);
     let at = out.windows(12).position(|w| w == b"record:p.r.k").unwrap();
@@ -364,7 +364,8 @@ fn json() -> Vec<Seed> {
     ]
 }
 
-/// Lines of interchange: one of each kind from workspaces of the Python package contexta 1.0.0, and invalid lines.
+/// Returns lines of interchange: one of each kind from workspaces of the Python package contexta 1.0.0, and invalid
+/// lines.
 fn lines() -> Vec<Seed> {
     let line = |name, text: &str| ("interchange_line", name, text.as_bytes().to_vec());
     const PROJECT: &str = r#"{"kind":"project","object":{"created_at":"2024-12-06T08:00:00Z","extensions":[{"fields":{"a":[null,1.5]},"namespace":"acme.x","readonly_fields":["a"]}],"name":"P","project_ref":"project:p","schema_version":"1.0.0","tags":{"team":"core"}}}"#;

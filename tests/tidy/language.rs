@@ -1,15 +1,16 @@
-//! The language of documentation: forbidden openings, internal process words, public items without documentation.
+//! Checks the language of documentation: forbidden openings, internal process words, public items without
+//! documentation.
 
 use crate::tidy::modules::{attributes_of, is_test, line_of};
 use syn::visit::{self, Visit};
 
-/// Words that a doc comment does not begin with: its first sentence names its subject.
+/// Words that a doc comment must not begin with, because the first sentence must name its subject.
 const OPENINGS: [&str; 6] = ["What", "How", "Where", "Whether", "Who", "That"];
 
-/// Words of the work on the project, which are no words of the product.
+/// Words about the work on the project. They must not occur in the product.
 const PROCESS_WORDS: [&str; 4] = ["reviewer", "cold reading", "adversary", "fresh eyes"];
 
-/// Words of the work when a number follows.
+/// Words that are about the work on the project if a number follows them.
 const NUMBERED_WORDS: [&str; 3] = ["part", "issue", "session"];
 
 /// Returns the rules of language that a Rust file breaks.
@@ -72,7 +73,7 @@ impl Docs<'_> {
     }
 }
 
-/// The line and the text of a doc attribute.
+/// Returns the line and the text of a doc attribute.
 fn doc_text(attribute: &syn::Attribute) -> Option<(usize, String)> {
     let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
     let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &pair.value else { return None };
@@ -91,7 +92,7 @@ impl<'ast> Visit<'ast> for Docs<'_> {
             syn::Item::Struct(i) => self.check_public(&i.vis, attributes, &i.ident),
             syn::Item::Trait(i) => self.check_public(&i.vis, attributes, &i.ident),
             syn::Item::Type(i) => self.check_public(&i.vis, attributes, &i.ident),
-            // A file's module is documented by its header.
+            // The module of a file is documented by the header of the file.
             syn::Item::Mod(i) if is_test(&i.attrs) => {
                 let library = std::mem::replace(&mut self.is_library, false);
                 visit::visit_item(self, item);

@@ -1,9 +1,9 @@
-//! The modules of a crate as `syn` reads them, and the file that defines what a path names.
+//! The modules of a crate as `syn` reads them, and the resolution of paths to the files that define the named items.
 
 use std::collections::{BTreeMap, BTreeSet};
 use syn::visit::{self, Visit};
 
-/// The text of each source file, by its path below `src/`.
+/// The text of each source file, by the path below `src/`.
 pub(super) type Sources = BTreeMap<String, String>;
 
 /// One module: a file, or a `mod name { .. }` inside one.
@@ -27,13 +27,13 @@ struct Use {
     name: Option<String>,
 }
 
-/// All modules of a crate without those that only tests have.
+/// All modules of a crate, except modules that exist in test builds only.
 #[derive(Debug, Default)]
 pub(super) struct Crate {
     modules: Vec<Module>,
 }
 
-/// One import: a file names something that another file defines.
+/// One import: a file names an item that another file defines.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Import {
     pub(super) from: String,
@@ -44,7 +44,7 @@ pub(super) struct Import {
 
 enum Found {
     Module(usize),
-    /// Something defined in the file of this module.
+    /// An item that is defined in the file of this module.
     Item(usize),
 }
 
@@ -62,7 +62,7 @@ pub(super) fn line_of(span: proc_macro2::Span) -> usize {
 }
 
 impl Crate {
-    /// Reads a crate whose root is `lib.rs`. Panics with file and line where a file is no Rust.
+    /// Reads a crate whose root is `lib.rs`. Panics with file and line if a file is not valid Rust.
     pub(super) fn read(sources: &Sources) -> Crate {
         let mut all = Crate::default();
         all.read_file(sources, "lib.rs", None);
@@ -118,7 +118,7 @@ impl Crate {
         at
     }
 
-    /// The file of `mod name;` in module `at`.
+    /// Returns the file of `mod name;` in module `at`.
     fn file_of_child(&self, sources: &Sources, at: usize, name: &str) -> String {
         let file = &self.modules[at].file;
         let (dir, stem) = file.rsplit_once('/').unwrap_or(("", file));
@@ -170,8 +170,8 @@ impl Crate {
         })
     }
 
-    /// Returns every import of one file from another. A path through re-exports counts as one from the file that defines the
-    /// name; a `use` of a folder's module alone is none.
+    /// Returns every import of one file from another. A path through re-exports counts as an import from the file that
+    /// defines the name. A `use` of only the module of a folder does not count.
     pub(super) fn imports(&self) -> BTreeSet<Import> {
         let mut imports = BTreeSet::new();
         for (at, module) in self.modules.iter().enumerate() {
@@ -197,7 +197,7 @@ impl Crate {
     }
 }
 
-/// Returns the imports that lie on a circle, one group for each set of files that import each other.
+/// Returns the imports that are part of a cycle, one group for each set of files that import each other.
 pub(super) fn circles(imports: &BTreeSet<Import>) -> Vec<Vec<Import>> {
     let mut next: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for import in imports {
@@ -228,7 +228,7 @@ pub(super) fn circles(imports: &BTreeSet<Import>) -> Vec<Vec<Import>> {
     groups.into_values().collect()
 }
 
-/// The paths in code, those inside the arguments of macros included.
+/// The paths in code, including those in the arguments of macros.
 #[derive(Default)]
 struct Paths {
     found: Vec<(usize, Vec<String>)>,

@@ -7,23 +7,23 @@ use crate::config::section::sections;
 sections! {
     /// Capture of facts.
     "capture." CaptureConfig {
-        /// Name of the producer of records: lower-case words joined by dots.
+        /// Name of the program that produces the records: lower-case words joined by dots.
         producer_ref: String = "sdk.rust".to_owned(), filled();
-        /// Record the environment of a run.
+        /// Record the environment of a run: platform, runtime, packages, environment variables on the allow list.
         capture_environment_snapshot: bool = true, any();
-        /// Record packages and their versions in the environment.
+        /// Include packages and their versions in the recorded environment.
         capture_installed_packages: bool = true, any();
         /// Record the code revision of the repository that contains the current directory.
         capture_code_revision: bool = true, any();
         /// Record the settings that a run was captured with.
         capture_config_snapshot: bool = true, any();
-        /// Number of retries for a sink that fails.
+        /// Number of times that a failed delivery of a record to a sink (a receiver of captured records) is retried.
         retry_attempts: u32 = 0, int(0, 100);
-        /// Seconds between retries.
+        /// Seconds between two attempts to deliver a record.
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
-        /// Treatment of a record that a sink still refuses after its retries.
+        /// Action if a record cannot be delivered to a sink after all retries.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();
-        /// Record a degraded marker when some sinks fail.
+        /// If some but not all sinks fail, capture a degraded record that states the missing data.
         write_degraded_marker_on_partial_failure: bool = true, any();
     }
 }

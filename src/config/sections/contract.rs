@@ -9,11 +9,11 @@ sections! {
     "contract." ContractConfig {
         /// Version of the schema of captured facts.
         schema_version: String = "1.0.0".to_owned(), only("1.0.0");
-        /// Treatment of a fact that breaks a rule.
+        /// Action if a fact breaks a rule.
         validation_mode: Strictness = Strictness::Strict, any();
-        /// Treatment of facts with another version of the schema.
+        /// Action if a fact has another version of the schema.
         compatibility_mode: Strictness = Strictness::Strict, any();
-        /// Write the same fact as the same text every time.
+        /// Write equal facts as identical JSON.
         deterministic_serialization: bool = true, only("true");
     }
 }

@@ -11,11 +11,12 @@ sections! {
         storage_adapter: String = "redb".to_owned(), only("redb").coded("metadata_store_invalid_adapter");
         /// Directory of the tables.
         database_path: Option<PathBuf> = None, under("workspace.metadata_path", "");
-        /// Create that directory if it is missing; without it the tables are kept in memory.
+        /// Create `metadata.database_path` if it is missing. If false and the directory is missing, the tables are kept
+        /// in memory.
         auto_create: bool = true, any();
-        /// Leave the tables on disk unchanged.
+        /// Never write tables to disk.
         read_only: bool = false, any();
-        /// Rebuild tables of an older version automatically.
+        /// Automatically rebuild tables that an older version of contexta wrote.
         auto_migrate: bool = false, any();
     }
 }

@@ -14,13 +14,13 @@ sections! {
         max_segment_bytes: u64 = 64 << 20, int(64 << 10, 1 << 30).coded("record_store_invalid_config");
         /// Durability of a captured event or metric when the call returns.
         durability_mode: DurabilityMode = DurabilityMode::Flush, any();
-        /// Layout of the log.
+        /// Layout of the log in its directory.
         layout_mode: String = "segments".to_owned(), only("segments").coded("record_store_invalid_layout_mode");
-        /// Version of the layout.
+        /// Version of the layout of the log.
         layout_version: String = "1".to_owned(), only("1").coded("record_store_invalid_config");
-        /// Find records by index.
+        /// Use indexes to find records.
         enable_indexes: bool = true, any();
-        /// Refuse captures.
+        /// Refuse to capture new data.
         read_only: bool = false, any();
     }
 }

@@ -10,15 +10,15 @@ const ROOT: &str = "workspace.root_path";
 sections! {
     /// Backup, restore and replay.
     "recovery." RecoveryConfig {
-        /// Directory for records that could not be delivered yet.
+        /// Directory for records that could not be delivered to a sink yet.
         outbox_root: Option<PathBuf> = None, under(ROOT, "recovery/outbox");
-        /// Directory for backups that are given no other path.
+        /// Default directory for backups.
         backup_root: Option<PathBuf> = None, under(ROOT, "recovery/backups");
         /// Directory in which a restore is prepared.
         restore_staging_root: Option<PathBuf> = None, under(ROOT, "recovery/staging");
-        /// Treatment of records that a replay cannot deliver.
+        /// Action if a replay cannot deliver a record.
         replay_mode_default: ReplayMode = ReplayMode::Tolerant, any();
-        /// Refuse to apply an operation without a plan.
+        /// Require a plan before a backup, restore or replay is applied.
         require_plan_before_apply: bool = true, any();
         /// Back up the data that a restore replaces.
         create_backup_before_restore: bool = true, any();

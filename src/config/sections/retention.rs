@@ -15,9 +15,9 @@ sections! {
         report_ttl_days: Option<u64> = None, int(0, DAYS_MAX);
         /// Age in days at which exports may be deleted.
         export_ttl_days: Option<u64> = None, int(0, DAYS_MAX);
-        /// Removal of bodies without a reference.
+        /// Removal of bodies that no manifest refers to.
         artifact_retention_mode: ArtifactRetentionMode = ArtifactRetentionMode::Manual, any();
-        /// Allow compaction of records.
+        /// Allow the compaction of the log.
         records_compaction_enabled: bool = false, any();
     }
 }

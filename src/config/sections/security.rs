@@ -7,15 +7,15 @@ use crate::config::section::{sections, texts};
 sections! {
     /// Redaction of secrets.
     "security." SecurityConfig {
-        /// Redaction of values before they are recorded.
+        /// Values that are redacted before they are recorded.
         redaction_mode: RedactionMode = RedactionMode::SafeDefault, any();
         /// Names of environment variables that a run may record.
         environment_variable_allowlist: Vec<String> = Vec::new(), any();
-        /// Parts of names that mark a secret.
+        /// Texts that mark a value as secret if its name contains one of them.
         secret_key_patterns: Vec<String> = texts(&["token", "secret", "password", "passwd", "key"]), any();
-        /// Allow secrets in exports on this machine.
+        /// Allow unredacted values in exports to local files.
         allow_unredacted_local_exports: bool = false, any();
-        /// Encryption of data; not available.
+        /// Provider of encryption; not available.
         encryption_provider: Option<String> = None, only("null");
     }
 }

@@ -24,7 +24,7 @@ sections! {
     "surfaces.cli." CliConfig {
         /// Format of results if `--format` is not given.
         default_output_format: OutputFormat = OutputFormat::Text, any();
-        /// Amount of messages on standard error.
+        /// Amount of detail in messages on standard error.
         verbosity: CliVerbosity = CliVerbosity::Normal, any();
         /// Use colours on a terminal.
         color: bool = true, any();
@@ -32,13 +32,13 @@ sections! {
 
     /// The HTTP server.
     "surfaces.http." HttpConfig {
-        /// Enable the server.
+        /// Enable the HTTP server.
         enabled: bool = false, any();
-        /// Address to listen on.
+        /// Address that the HTTP server listens on.
         host: String = "127.0.0.1".to_owned(), filled();
-        /// Port to listen on.
+        /// Port that the HTTP server listens on.
         port: u16 = 8765, int(1, 65_535);
-        /// Open a browser.
+        /// Open a browser when the HTTP server starts.
         open_browser: bool = false, any();
     }
 
@@ -46,7 +46,7 @@ sections! {
     "surfaces.html." HtmlConfig {
         /// Enable HTML pages.
         enabled: bool = true, any();
-        /// Include charts in the page itself.
+        /// Include charts in the HTML page itself, not as separate files.
         inline_charts: bool = true, any();
     }
 
@@ -60,7 +60,7 @@ sections! {
     "surfaces.export." ExportSurfaceConfig {
         /// Separator between the cells of a CSV file.
         csv_delimiter: String = ",".to_owned(), Rule::new(Limit::OneAscii);
-        /// Include charts in an exported page itself.
+        /// Include charts in an exported HTML page itself, not as separate files.
         html_inline_charts: bool = true, any();
         /// Include notes on missing data in exports.
         include_completeness_notes: bool = true, any();

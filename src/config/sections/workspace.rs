@@ -11,17 +11,17 @@ sections! {
     "workspace." WorkspaceConfig {
         /// Root directory of the workspace.
         root_path: PathBuf = PathBuf::from(".contexta"), any();
-        /// Directory for derived data.
+        /// Directory for the tables that are derived from the log.
         metadata_path: Option<PathBuf> = None, under(ROOT, "projections");
         /// Directory for the log.
         records_path: Option<PathBuf> = None, under(ROOT, "log");
         /// Directory for artifact bodies.
         artifacts_path: Option<PathBuf> = None, under(ROOT, "artifacts");
-        /// Directory for reports that are given no other path.
+        /// Default directory for reports.
         reports_path: Option<PathBuf> = None, under(ROOT, "reports");
-        /// Directory for exports that are given no other path.
+        /// Default directory for exports.
         exports_path: Option<PathBuf> = None, under(ROOT, "exports");
-        /// Directory for files that can be made again.
+        /// Directory for cached files, which can be recreated.
         cache_path: Option<PathBuf> = None, under(ROOT, "cache");
         /// Create the workspace if it does not exist.
         create_missing_dirs: bool = true, any();

@@ -1,15 +1,15 @@
-//! The stable codes of this floor, and the classes of errors.
+//! The stable error codes of the contract, and the classes of errors.
 
-/// Declares the codes of this floor: variant and stable text.
+/// Declares the codes: variant and stable text.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// A stable code of this floor.
+        /// A stable error code of the contract.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum ErrorCode { $($(#[$doc])* $name,)* }
 
         impl ErrorCode {
-            /// Every code.
+            /// All codes, in the order of their declaration.
             pub const ALL: &'static [ErrorCode] = &[$(ErrorCode::$name,)*];
 
             /// Returns the code as text.
@@ -29,27 +29,27 @@ macro_rules! codes {
 codes! {
     /// A text that is not of the form `kind:value`.
     RefText = "stable_ref_invalid_text";
-    /// The kind is not a lower-case word.
+    /// A ref whose kind is not a lower-case word.
     RefKind = "stable_ref_invalid_kind";
-    /// The value is not made of dotted lower-case components.
+    /// A ref whose value does not consist of lower-case components joined by dots.
     RefValue = "stable_ref_invalid_value";
-    /// The whole text is too long.
+    /// A ref that is too long.
     RefTooLong = "stable_ref_too_long";
-    /// The wrong number of components for the kind.
+    /// A ref with another number of components than its kind requires.
     RefShape = "stable_ref_invalid_shape";
     /// A ref of another kind than expected.
     RefKindMismatch = "stable_ref_kind_mismatch";
-    /// An unknown name of a field that holds a ref.
+    /// A name that is not the name of a field for a ref.
     RefUnknownField = "stable_ref_unknown_field";
-    /// A value that is not a text in place of a ref.
+    /// A field for a ref with a value that is not a text.
     Ref = "context_invalid_ref";
     /// A value that is not a text, or is blank.
     String = "context_invalid_string";
-    /// A name that must be a ref component is not.
+    /// A name that is not a valid component of a ref.
     Component = "context_invalid_component";
-    /// A value that is not a time in canonical form.
+    /// A value that is not an RFC 3339 time.
     Timestamp = "context_invalid_timestamp";
-    /// A map with a blank key or value, or not a map of texts.
+    /// A map of texts with a blank key or value or with a value that is not a text, or an invalid parameter.
     Mapping = "context_invalid_mapping";
     /// A value that is not a status.
     Status = "context_invalid_status";
@@ -57,39 +57,39 @@ codes! {
     StatusTransition = "context_invalid_status_transition";
     /// An end before the start.
     ContextTimeOrder = "context_invalid_time_order";
-    /// A value that is not a whole number from zero on.
+    /// A value that is not a whole number of at least 0.
     OrderIndex = "context_invalid_order_index";
-    /// A ref that is not under its parent's.
+    /// A ref that is not under its parent's ref, or does not end in the name of its object.
     ContextPrefix = "context_ref_prefix_mismatch";
-    /// A record observed after it was recorded, or a span that ends before it starts.
+    /// A record that was recorded before it was observed, or a span that ends before it starts.
     RecordTimeOrder = "record_invalid_time_order";
     /// A record whose refs belong to different runs or stages.
     RecordPrefix = "record_ref_prefix_mismatch";
-    /// A batch, sample or operation without its stage.
+    /// A record with a batch, sample or operation and without a stage.
     RecordStage = "record_missing_stage_context";
-    /// A value that is not in the closed set of the field.
+    /// A value that is not one of the values that the field allows.
     Marker = "record_invalid_marker";
-    /// A value that is not a text in place of a ref.
+    /// A field of a record for a ref, with a value that is not a text.
     RecordRef = "record_invalid_ref";
-    /// A value that is not a producer token.
+    /// A producer of a record that is not a token such as `sdk.rust`.
     Producer = "record_invalid_producer_ref";
-    /// A value that is not an event key.
+    /// A value that is not an event key such as `dataset.loaded`.
     EventKey = "record_invalid_event_key";
-    /// A value that is not a metric key.
+    /// A value that is not a metric key such as `train/loss`.
     MetricKey = "record_invalid_metric_key";
     /// A value that is not a finite number.
     MetricValue = "record_invalid_metric_value";
     /// A value that is not a step (a whole number of 64 bits).
     MetricStep = "record_invalid_metric_step";
-    /// A value that is not a value type.
+    /// The type of a metric value that is not a lower-case word such as `float`.
     ValueType = "record_invalid_value_type";
-    /// A value that is not a slice ref.
+    /// The name of a slice of data that does not consist of lower-case words joined by dots.
     SliceRef = "record_invalid_slice_ref";
-    /// A value that is not a summary basis.
+    /// A summary basis (the way in which a metric value was summarised) that is not a lower-case word.
     SummaryBasis = "record_invalid_summary_basis";
-    /// A value that is not an issue key.
+    /// The key of a degraded record that does not consist of lower-case words joined by dots.
     IssueKey = "record_invalid_issue_key";
-    /// A map that is not a JSON object of the allowed shape.
+    /// A value that is not a JSON object, or an object with a blank key.
     RecordMapping = "record_invalid_mapping";
     /// A value that is not an object of correlation refs.
     CorrelationRefs = "record_invalid_correlation_refs";
@@ -97,41 +97,41 @@ codes! {
     Envelope = "record_invalid_envelope";
     /// A value that is not the payload of a record.
     RecordPayload = "record_invalid_payload";
-    /// An envelope of another family than its payload.
+    /// An envelope of another family than the payload of the record.
     RecordTypeMismatch = "record_type_mismatch";
-    /// An event, metric or span marked absent.
+    /// An event, metric or span with completeness `absent`.
     Absent = "record_absent_not_allowed";
-    /// A degraded record without a degradation.
+    /// A degraded record with degradation marker `none`.
     DegradedGap = "record_degraded_requires_gap";
-    /// A value that is not an artifact kind.
+    /// An artifact kind that is not a lower-case word such as `model_bundle`.
     ArtifactKind = "artifact_invalid_artifact_kind";
-    /// A value that is not a producer token.
+    /// A producer of an artifact that is not a token such as `sdk.rust`.
     ArtifactProducer = "artifact_invalid_producer_ref";
     /// A value that is not a number of bytes.
     SizeBytes = "artifact_invalid_size_bytes";
-    /// An artifact ref outside its run.
+    /// A manifest whose refs belong to different runs or stages.
     ArtifactPrefix = "artifact_ref_prefix_mismatch";
-    /// A batch, sample or operation without its stage.
+    /// A manifest with a batch, sample or operation and without a stage.
     ArtifactStage = "artifact_missing_stage_context";
-    /// An edge from an object to itself.
+    /// A lineage edge from an object to itself.
     SelfRelation = "lineage_self_relation";
-    /// A value that is not a policy token.
+    /// A policy that is not a token such as `team.policy`.
     PolicyRef = "lineage_invalid_policy_ref";
     /// A value that is not a namespace of at least two dotted words.
     ExtensionNamespace = "extension_invalid_namespace";
     /// A value that is not a field key (lower-case letters, digits, `_`).
     ExtensionFieldKey = "extension_invalid_field_key";
-    /// Fields that are not an object.
+    /// Fields of an extension that are not an object.
     ExtensionFields = "extension_invalid_fields";
-    /// A field set without fields.
+    /// An extension field set without fields.
     ExtensionEmpty = "extension_empty_fields";
-    /// A value that JSON cannot hold.
+    /// A value that cannot be written as JSON and read back.
     ExtensionValue = "extension_invalid_value";
-    /// A read-only name that is not a field.
+    /// A name in the list of read-only fields that is not a field of the set.
     ExtensionReadonly = "extension_invalid_readonly_fields";
-    /// One namespace twice in one object.
+    /// Two extension field sets of one object with the same namespace.
     ExtensionDuplicate = "extension_duplicate_namespace";
-    /// A change of a read-only field.
+    /// A change of a read-only field of an extension.
     ExtensionConflict = "extension_readonly_conflict";
     /// A value that is not an ownership class.
     RegistryOwnership = "extension_registry_invalid_ownership";
@@ -139,43 +139,43 @@ codes! {
     RegistryNamespace = "extension_registry_invalid_namespace";
     /// A value that is not an owner (lower-case letters, digits, `-`).
     RegistryOwner = "extension_registry_invalid_owner";
-    /// A value that is not a status.
+    /// The status of a registry entry that is not a lower-case word.
     RegistryStatus = "extension_registry_invalid_status";
-    /// No target models, or an unknown one.
+    /// A registry entry with no target model or an unknown one.
     RegistryTargets = "extension_registry_invalid_target_models";
-    /// A read-only name that the field specs do not declare.
+    /// A name in the list of read-only fields of a registry entry that its field specs do not declare.
     RegistryReadonly = "extension_registry_invalid_readonly_fields";
-    /// Field specs with a bad key or a blank text.
+    /// Field specs of a registry entry with an invalid key or a blank type.
     RegistrySpecs = "extension_registry_invalid_field_specs";
-    /// A namespace that is not registered for this model.
+    /// A namespace that is not registered for the model that it is used on.
     RegistryTargetMismatch = "extension_registry_target_model_mismatch";
-    /// One namespace twice in one registry.
+    /// Two entries of a registry with the same namespace.
     RegistryDuplicate = "extension_registry_duplicate_namespace";
     /// A namespace that is not registered.
     RegistryMissing = "extension_registry_missing_namespace";
-    /// A validation report with errors.
+    /// Several errors: those of a validation report.
     ValidationFailed = "validation_failed";
-    /// A blank path of an issue.
+    /// A validation issue with a blank path.
     IssuePath = "validation_issue_invalid_path";
-    /// A blank message of an issue.
+    /// A validation issue with a blank message.
     IssueMessage = "validation_issue_invalid_message";
-    /// A value that is not a severity.
+    /// A validation issue whose severity is not `warning` or `error`.
     IssueSeverity = "validation_issue_invalid_severity";
     /// A schema version that this build cannot read.
     SchemaVersion = "schema.version_mismatch";
-    /// A newer minor version of the schema; unknown members are kept.
+    /// A newer minor version of the schema (a warning). Unknown members are kept.
     SchemaNewer = "schema.version_newer";
     /// An extension with a namespace that is not in the registry.
     NamespaceUnregistered = "extension.namespace_unregistered";
-    /// An extension on a model that the registry does not allow it on.
+    /// An extension on a model on which its registry entry does not allow it.
     TargetMismatch = "extension.target_model_mismatch";
-    /// An extension field that is not declared.
+    /// An extension field that the registry entry of its namespace does not declare.
     FieldUndeclared = "extension.field_undeclared";
-    /// An extension field of another type than its declaration.
+    /// An extension field whose value has another type than the registry entry declares.
     FieldType = "extension.field_type_mismatch";
     /// A metric without a unit.
     UnitMissing = "metric.unit_missing";
-    /// A value type that does not fit the value.
+    /// A metric whose value type does not fit the value.
     ValueTypeMismatch = "metric.value_type_mismatch";
     /// A manifest without the hash of its body.
     HashMissing = "artifact.hash_value_missing";
@@ -183,31 +183,31 @@ codes! {
     HashFormat = "artifact.hash_value_unrecognised";
     /// A manifest without the size of its body.
     SizeMissing = "artifact.size_bytes_missing";
-    /// An artifact kind outside the advisory list.
+    /// An artifact kind that is not one of the known kinds.
     KindUnknown = "artifact.artifact_kind_unknown";
-    /// An edge without evidence.
+    /// A lineage edge without evidence.
     EvidenceMissing = "lineage.evidence_refs_missing";
-    /// An edge of low confidence without evidence.
+    /// A lineage edge with low confidence and without evidence.
     LowConfidence = "lineage.low_confidence_without_provenance";
     /// A provenance record without a policy.
     PolicyMissing = "provenance.policy_ref_missing";
     /// A provenance record without an evidence bundle.
     EvidenceBundleMissing = "provenance.evidence_bundle_ref_missing";
-    /// A number that JSON cannot hold.
+    /// A number that JSON cannot represent: NaN or infinity.
     JsonFloat = "serialization_invalid_float";
     /// A text of white space only.
     JsonBlank = "deserialize_blank_input";
     /// A text that is not JSON.
     JsonSyntax = "deserialize_invalid_json";
-    /// JSON of another shape than expected.
+    /// JSON of another type or shape than expected.
     JsonShape = "deserialize_invalid_shape";
     /// A member that this version of the schema does not have.
     UnknownField = "deserialize_unknown_field";
-    /// A required member is missing.
+    /// An object without a required member.
     MissingField = "deserialize_invalid_payload";
     /// A text that is not a ref.
     DeserializeRef = "deserialize_invalid_ref";
-    /// JSON, but nested too deeply or too large.
+    /// JSON that is nested too deeply or is too large.
     JsonTooLarge = "deserialize_too_large";
 }
 
@@ -215,11 +215,11 @@ codes! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorClass {
-    /// A value breaks a rule.
+    /// A value that breaks a rule.
     Validation,
-    /// Two items that exclude each other.
+    /// A duplicate, or a forbidden change of an existing value.
     Conflict,
-    /// A requested item does not exist.
+    /// A requested item that does not exist.
     NotFound,
     /// A text that cannot be read as the expected object, or an object that cannot be written as text.
     Serialization,

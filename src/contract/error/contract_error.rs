@@ -1,4 +1,4 @@
-//! The error of this floor: code, field, message.
+//! The error of the contract: code, field, message.
 
 use crate::contract::error::code::ErrorCode;
 
@@ -8,16 +8,16 @@ use crate::contract::error::code::ErrorCode;
 pub struct ContractError {
     /// The code of the rule.
     pub code: ErrorCode,
-    /// The field, if the error is about one.
+    /// The path of the field, if the error concerns a single field.
     pub field: Option<String>,
     /// The message.
     pub message: String,
 }
 
-/// Greatest length of a message. Messages quote values from outside, which can be megabytes long.
+/// The greatest length of a message in bytes. Messages quote values from outside, which can be megabytes long.
 const MESSAGE_BYTES_MAX: usize = 512;
 
-/// Cuts a text to the greatest length of a message, between characters.
+/// Cuts a text between two characters to at most [`MESSAGE_BYTES_MAX`].
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES_MAX {
         let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -28,17 +28,17 @@ pub(crate) fn bounded(mut text: String) -> String {
 }
 
 impl ContractError {
-    /// Creates an error that concerns no particular field. A long message is cut.
+    /// Creates an error that concerns no particular field. A message that is too long is cut.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> ContractError {
         ContractError { code, field: None, message: bounded(message.into()) }
     }
 
-    /// Creates an error that concerns a field. A long message is cut.
+    /// Creates an error that concerns a field. A message that is too long is cut.
     pub fn field(code: ErrorCode, field: &str, message: impl Into<String>) -> ContractError {
         ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
     }
 
-    /// Returns the same error with this field, if it has none yet.
+    /// Returns the same error with this field, if the error has no field yet.
     pub fn at(mut self, field: &str) -> ContractError {
         self.field.get_or_insert_with(|| field.to_owned());
         self
@@ -51,7 +51,7 @@ impl ContractError {
                 Some("a ref is kind:value, such as run:project.run or artifact:project.run.key")
             }
             ErrorCode::RefValue | ErrorCode::Component => Some(
-                "components are lower-case letters and digits with single dashes between, at most 63 long",
+                "a component has lower-case letters and digits, with single dashes between them, at most 63 characters",
             ),
             ErrorCode::MetricKey | ErrorCode::EventKey => {
                 Some("keys are lower-case words of letters, digits, _ and -, joined by . or /")

@@ -1,4 +1,4 @@
-//! The registration of one namespace.
+//! The entry of one namespace in the registry of extensions.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -11,7 +11,7 @@ use crate::contract::rules::token::{EXT_KEY, LOWER_SNAKE, OWNER};
 use crate::contract::space::trim;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The registration of one namespace.
+/// The entry of one namespace in the registry of extensions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionRegistryEntry {
     pub(super) namespace: String,
@@ -25,7 +25,7 @@ pub struct ExtensionRegistryEntry {
 }
 
 impl ExtensionRegistryEntry {
-    /// Makes the registration of a namespace with status `active`: its owner, and the models that it is allowed on.
+    /// Creates an entry with status `active`: a namespace, its owner, and the models on which the namespace is allowed.
     pub fn new(
         namespace: &str,
         owner: ExtensionOwner,
@@ -44,7 +44,8 @@ impl ExtensionRegistryEntry {
             return Err(ContractError::field(ErrorCode::RegistryNamespace, "namespace", message));
         }
         if !OWNER.matches(&owner_slug) {
-            let message = format!("{owner_slug:?} is not an owner: lower-case letters, digits and -");
+            let message =
+                format!("{owner_slug:?} is not an owner; expected lower-case letters, digits and -");
             return Err(ContractError::field(ErrorCode::RegistryOwner, "owner_slug", message));
         }
         let target_models: BTreeSet<ExtensionTarget> = target_models.into_iter().collect();
@@ -67,15 +68,15 @@ impl ExtensionRegistryEntry {
     /// Sets the status: lower-case letters, digits and `_`.
     pub fn status(mut self, status: &str) -> Result<ExtensionRegistryEntry> {
         if !LOWER_SNAKE.matches(status) {
-            let message = format!("{status:?} is not a status: lower-case letters, digits and _");
+            let message = format!("{status:?} is not a status; expected lower-case letters, digits and _");
             return Err(ContractError::field(ErrorCode::RegistryStatus, "status", message));
         }
         self.status = status.to_owned();
         Ok(self)
     }
 
-    /// Declares all fields: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and `any` are
-    /// checked; other type names are documentation only.
+    /// Declares all fields of the namespace: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and
+    /// `any` are checked; other type names are documentation only.
     pub fn field_specs(
         mut self,
         specs: impl IntoIterator<Item = (String, String)>,
@@ -85,7 +86,7 @@ impl ExtensionRegistryEntry {
         for (key, spec) in specs {
             let spec = trim(&spec);
             if !EXT_KEY.matches(&key) || spec.is_empty() {
-                return Err(fail(format!("{key:?} is not a key with a spec")));
+                return Err(fail(format!("the key {key:?} is invalid, or its type is blank")));
             }
             normalized.insert(key, spec.to_owned());
         }
@@ -93,7 +94,7 @@ impl ExtensionRegistryEntry {
         self.check_readonly()
     }
 
-    /// Sets the fields that cannot be changed once they have a value.
+    /// Sets the fields that cannot be changed after they have a value.
     pub fn readonly_fields(
         mut self,
         keys: impl IntoIterator<Item = String>,
@@ -127,7 +128,7 @@ impl ExtensionRegistryEntry {
         &self.namespace
     }
 
-    /// Returns the owner.
+    /// Returns the name of the owner.
     pub fn owner_slug(&self) -> &str {
         &self.owner_slug
     }

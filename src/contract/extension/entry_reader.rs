@@ -10,7 +10,7 @@ use crate::contract::json::value::Value;
 use crate::contract::model::members::refuse_unknown;
 
 impl ExtensionRegistryEntry {
-    /// Reads an entry from its object.
+    /// Reads an entry from a JSON object.
     pub fn from_value(value: &Value) -> Result<ExtensionRegistryEntry> {
         let shape = |message: String| ContractError::new(ErrorCode::JsonShape, message);
         let Value::Map(members) = value else {

@@ -1,4 +1,4 @@
-//! Fields under one namespace.
+//! A field set: the extension fields of a model that belong to one namespace.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -10,16 +10,16 @@ use crate::contract::model::members::{check_unknown, refuse_unknown};
 use crate::contract::rules::object::json_value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Treatment of read-only fields in a change.
+/// The effect of a change on read-only fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readonly {
-    /// A change of a read-only field is a conflict.
+    /// A change of a read-only field is an error.
     Kept,
     /// Read-only fields are changed like any other field.
     Overridden,
 }
 
-/// Fields under one namespace.
+/// The extension fields of a model that belong to one namespace.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExtensionFieldSet {
     pub(super) namespace: String,
@@ -46,7 +46,7 @@ impl ExtensionFieldSet {
         issues.into_result().map(|()| set)
     }
 
-    /// Returns the changed set if its rules hold. Members of a newer version are kept.
+    /// Returns the set, after a change, if its rules hold. Members of a newer version of the schema are kept.
     fn checked(mut self) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         issues.with_newer(!self.unknown.is_empty(), |issues| self.normalize(issues));
@@ -59,10 +59,10 @@ impl ExtensionFieldSet {
             issues.take("", check_key("fields", key));
             json_value(issues, &format!("fields.{key}"), value);
         }
-        // The canonical text has no nulls, so a null would not be read back.
+        // The canonical text contains no nulls, so a null would be missing after a round trip.
         self.fields.retain(|_, value| *value != Value::Null);
         if self.fields.is_empty() {
-            issues.error(ErrorCode::ExtensionEmpty, "fields", "must hold a field");
+            issues.error(ErrorCode::ExtensionEmpty, "fields", "must have at least one field");
         }
         for key in &self.readonly_fields {
             issues.take("", check_key("readonly_fields", key));
@@ -108,7 +108,7 @@ impl ExtensionFieldSet {
         &self.readonly_fields
     }
 
-    /// Returns the set with more read-only fields. Errors: one of them is not a field.
+    /// Returns the set with more read-only fields. Errors: one of the keys is not a field of the set.
     pub fn with_readonly(&self, keys: impl IntoIterator<Item = String>) -> Result<ExtensionFieldSet> {
         let mut changed = self.clone();
         changed.readonly_fields.extend(keys);
@@ -128,8 +128,8 @@ impl ExtensionFieldSet {
         changed.checked()
     }
 
-    /// Returns the set without these fields; unknown ones are ignored. Errors: as [`ExtensionFieldSet::merge`], or no
-    /// field would remain.
+    /// Returns the set without these fields. Keys without a field are ignored. Errors: as [`ExtensionFieldSet::merge`],
+    /// or no field would remain.
     pub fn without(&self, keys: &[&str], readonly: Readonly) -> Result<ExtensionFieldSet> {
         for key in keys {
             check_key("fields", key)?;
@@ -148,7 +148,8 @@ impl ExtensionFieldSet {
         if touched.is_empty() || readonly == Readonly::Overridden {
             return Ok(());
         }
-        let message = format!("{} of {} cannot be changed: read-only", touched.join(", "), self.namespace);
+        let (namespace, fields) = (&self.namespace, touched.join(", "));
+        let message = format!("read-only fields of namespace {namespace} cannot be changed: {fields}");
         Err(ContractError::field(ErrorCode::ExtensionConflict, "fields", message))
     }
 }

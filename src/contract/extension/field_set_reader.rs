@@ -78,7 +78,7 @@ impl ExtensionFieldSet {
             unknown: members,
         })
         .map(|mut set| {
-            // A model checks its sets as well; this check is for a set on its own.
+            // A model checks its own sets as well. This check is for a set that is read without a model.
             set.normalize(issues);
             set
         })

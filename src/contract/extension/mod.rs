@@ -1,7 +1,8 @@
-//! Namespaced extra fields on models, and the registry of namespaces: owner, models, declared fields.
+//! Extensions: additional fields of models, grouped by namespace, and the registry of namespaces.
 //!
-//! Without a registry only the form of a field set is checked. With a registry, a field set must be registered for its
-//! model, and its fields must be declared. Private namespaces that are not registered pass with a warning.
+//! Without a registry, only the form of a field set is checked. With a registry, the namespace of a field set must be
+//! registered for the model, and the fields must be declared. A private namespace that is not registered causes a
+//! warning only.
 
 pub(crate) mod entry;
 mod entry_reader;

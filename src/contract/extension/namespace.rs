@@ -1,21 +1,22 @@
-//! Namespaces of extensions, and the keys in them.
+//! Checks of the namespaces of extensions, and of field keys.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::rules::token::{EXT_KEY, EXT_NAMESPACE};
 
-/// Greatest length of a namespace.
+/// The greatest length of a namespace in bytes.
 pub const NAMESPACE_LEN_MAX: usize = 128;
 
-/// First segments of namespaces that are not private.
+/// First words of namespaces that are not private.
 pub(super) const RESERVED: &[&str] = &["contexta", "compat", "adapter", "bridge", "plugin"];
 
 pub(super) fn check_namespace(text: &str) -> Result<()> {
     if text.len() <= NAMESPACE_LEN_MAX && text.contains('.') && EXT_NAMESPACE.matches(text) {
         return Ok(());
     }
-    let message =
-        format!("{text:?} is not a namespace: two or more dotted lower-case words, at most 128 long");
+    let message = format!(
+        "{text:?} is not a namespace; expected lower-case words joined by dots, at most 128 characters"
+    );
     Err(ContractError::field(ErrorCode::ExtensionNamespace, "namespace", message))
 }
 
@@ -23,6 +24,6 @@ pub(super) fn check_key(field: &str, key: &str) -> Result<()> {
     if EXT_KEY.matches(key) {
         return Ok(());
     }
-    let message = format!("{key:?} is not a field key: lower-case letters, digits and _");
+    let message = format!("{key:?} is not a field key; expected lower-case letters, digits and _");
     Err(ContractError::field(ErrorCode::ExtensionFieldKey, field, message))
 }

@@ -6,17 +6,17 @@ use crate::contract::words::words;
 words! {
     /// The class of the owner of a namespace.
     ExtensionOwnership, "an ownership class", ErrorCode::RegistryOwnership, {
-        /// contexta itself: `contexta.`
+        /// contexta itself. Its namespaces begin with `contexta.`
         Core = "core",
-        /// A compatibility layer for older data: `compat.`
+        /// A compatibility layer for older data. Its namespaces begin with `compat.`
         Compat = "compat",
-        /// An adapter to another tool: `adapter.`
+        /// An adapter to another tool. Its namespaces begin with `adapter.`
         Adapter = "adapter",
-        /// A bridge between tools: `bridge.`
+        /// A bridge between tools. Its namespaces begin with `bridge.`
         Bridge = "bridge",
-        /// A plugin: `plugin.`
+        /// A plugin. Its namespaces begin with `plugin.`
         Plugin = "plugin",
-        /// Any other owner: no reserved first segment.
+        /// Any other owner. Its namespaces begin with none of these words.
         Private = "private",
     }
 }
@@ -24,7 +24,7 @@ words! {
 /// The owner of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionOwner {
-    /// The class of the owner, which decides the first segment of the namespace.
+    /// The class of the owner, which decides the first word of the namespace.
     pub class: ExtensionOwnership,
     /// The name of the owner: lower-case letters, digits and `-`.
     pub slug: String,

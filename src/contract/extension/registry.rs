@@ -1,4 +1,4 @@
-//! The registry of namespaces.
+//! The registry of extension namespaces.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -13,14 +13,14 @@ use crate::contract::json::read::parse_for;
 use crate::contract::json::value::Value;
 use std::collections::BTreeMap;
 
-/// The registered namespaces and their owners. Immutable: registering returns a new registry.
+/// The entries of all registered namespaces.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtensionRegistry {
     entries: BTreeMap<String, ExtensionRegistryEntry>,
 }
 
 impl ExtensionRegistry {
-    /// Makes a registry of these entries. Errors: a repeated namespace.
+    /// Creates a registry of these entries. Errors: two entries have the same namespace.
     pub fn new(entries: impl IntoIterator<Item = ExtensionRegistryEntry>) -> Result<ExtensionRegistry> {
         entries.into_iter().try_fold(ExtensionRegistry::default(), |registry, e| registry.register(e))
     }
@@ -51,7 +51,7 @@ impl ExtensionRegistry {
         Ok(self.entries.get(namespace))
     }
 
-    /// Returns the entry of a namespace. Errors: it is not registered.
+    /// Returns the entry of a namespace. Errors: the text is not a namespace, or the namespace is not registered.
     pub fn require(&self, namespace: &str) -> Result<&ExtensionRegistryEntry> {
         self.get(namespace)?.ok_or_else(|| {
             let message = format!("{namespace} is not registered");
@@ -59,7 +59,7 @@ impl ExtensionRegistry {
         })
     }
 
-    /// Returns the registry with one more entry. Errors: its namespace is registered already.
+    /// Returns the registry with one more entry. Errors: the namespace of the entry is registered already.
     pub fn register(mut self, entry: ExtensionRegistryEntry) -> Result<ExtensionRegistry> {
         if self.entries.contains_key(&entry.namespace) {
             let message = format!("{} is registered already", entry.namespace);
@@ -69,18 +69,18 @@ impl ExtensionRegistry {
         Ok(self)
     }
 
-    /// Returns the owner of a namespace.
+    /// Returns the name of the owner of a namespace; `None` if the namespace is not registered.
     pub fn owner_for(&self, namespace: &str) -> Option<&str> {
         self.entries.get(namespace).map(|e| e.owner_slug.as_str())
     }
 
-    /// Tells whether a namespace is allowed on a model; `false` if it is not registered.
+    /// Tells whether a namespace is allowed on a model. A namespace that is not registered is not allowed.
     pub fn allows_target_model(&self, namespace: &str, target: ExtensionTarget) -> bool {
         self.entries.get(namespace).is_some_and(|e| e.target_models.contains(&target))
     }
 
-    /// Returns the field set with the read-only fields of its entry. Errors: the namespace is not registered or not
-    /// allowed on this model, or a read-only field is missing.
+    /// Returns the field set with the read-only fields of its registry entry. Errors: the namespace is not registered
+    /// or not allowed on this model, or a read-only field is missing.
     pub fn resolve(&self, set: &ExtensionFieldSet, target: ExtensionTarget) -> Result<ExtensionFieldSet> {
         let entry = self.require(&set.namespace)?;
         if !entry.target_models.contains(&target) {
@@ -90,8 +90,8 @@ impl ExtensionRegistry {
         set.with_readonly(entry.readonly_fields.iter().cloned())
     }
 
-    /// Returns the field sets of one model, sorted and resolved. Errors: as [`ExtensionRegistry::resolve`], or a
-    /// repeated namespace.
+    /// Returns the field sets of one model, sorted by namespace and resolved. Errors: as
+    /// [`ExtensionRegistry::resolve`], or a repeated namespace.
     pub fn normalize(
         &self,
         sets: &[ExtensionFieldSet],
@@ -121,16 +121,18 @@ impl ExtensionRegistry {
             issues.error(ErrorCode::TargetMismatch, "namespace", message);
         }
         for key in entry.readonly_fields.iter().filter(|key| !set.fields.contains_key(*key)) {
-            let message = format!("the readonly field {key} is missing");
+            let message = format!("the read-only field {key} is missing");
             issues.error(ErrorCode::ExtensionReadonly, "readonly_fields", message);
         }
         for (key, value) in &set.fields {
             let Some(specs) = &entry.field_specs else { break };
             let at = format!("fields.{key}");
             match specs.get(key) {
-                None => issues.error(ErrorCode::FieldUndeclared, &at, "its namespace does not declare it"),
+                None => {
+                    issues.error(ErrorCode::FieldUndeclared, &at, "the namespace does not declare this field")
+                }
                 Some(spec) if !fits(spec, value) => {
-                    let message = format!("{} where {spec} is declared", value.type_name());
+                    let message = format!("expected {spec} as declared, found {}", value.type_name());
                     issues.error(ErrorCode::FieldType, &at, message);
                 }
                 Some(_) => {}
@@ -140,7 +142,7 @@ impl ExtensionRegistry {
     }
 }
 
-/// Tells whether a value has the declared type. A declaration that is not a type name fits every value.
+/// Tells whether a value has the declared type. Every value fits a declaration that is not the name of a type.
 fn fits(spec: &str, value: &Value) -> bool {
     match spec {
         "text" => matches!(value, Value::Text(_)),
@@ -159,7 +161,7 @@ impl Canonical for ExtensionRegistry {
     }
 }
 
-/// Returns every issue of a field set on a model; without a registry there is none.
+/// Returns every issue that the registry finds in a field set on a model; none without a registry.
 pub fn validate_extension_field_set(
     set: &ExtensionFieldSet,
     target: ExtensionTarget,

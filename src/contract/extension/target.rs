@@ -1,4 +1,4 @@
-//! Models that extensions may be on.
+//! Models that can have extensions.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
@@ -24,7 +24,7 @@ words! {
         EnvironmentSnapshot = "environment_snapshot",
         /// The envelope of a record.
         RecordEnvelope = "record_envelope",
-        /// The payload of an event; payloads have no extensions so far.
+        /// The payload of an event. Payloads have no extensions yet.
         EventPayload = "event_payload",
         /// The payload of a metric.
         MetricPayload = "metric_payload",
@@ -32,9 +32,9 @@ words! {
         TraceSpanPayload = "trace_span_payload",
         /// The payload of a degraded record.
         DegradedPayload = "degraded_payload",
-        /// A manifest.
+        /// The manifest of an artifact.
         ArtifactManifest = "artifact_manifest",
-        /// An edge.
+        /// An edge of the lineage graph.
         LineageEdge = "lineage_edge",
         /// A provenance record.
         ProvenanceRecord = "provenance_record",

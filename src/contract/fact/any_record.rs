@@ -21,7 +21,7 @@ pub enum AnyRecord {
     Metric(Box<Valid<Record<MetricPayload>>>),
     /// A span.
     Span(Box<Valid<Record<TraceSpanPayload>>>),
-    /// A degraded marker.
+    /// A degraded record: a record of missing or doubtful data.
     Degraded(Box<Valid<Record<DegradedPayload>>>),
 }
 

@@ -36,9 +36,9 @@ pub enum Fact {
     Metric(Valid<RecordDraft<MetricPayload>>),
     /// A span.
     Span(Valid<RecordDraft<TraceSpanPayload>>),
-    /// A degraded marker.
+    /// A degraded record: a record of missing or doubtful data.
     Degraded(Valid<RecordDraft<DegradedPayload>>),
-    /// An import; the facts of another store that follow refer to it.
+    /// The start of an import. The imported facts are appended after it and refer to it.
     Import(Import),
 }
 
@@ -52,7 +52,7 @@ where
 }
 
 impl Fact {
-    /// Returns the family of a record's fact; `None` if the fact is not a record.
+    /// Returns the family of the record; `None` if the fact is not a record.
     pub fn family(&self) -> Option<RecordType> {
         Some(match self {
             Fact::Event(_) => RecordType::Event,
@@ -63,7 +63,8 @@ impl Fact {
         })
     }
 
-    /// Returns the observation of a record's fact, and its imported identity.
+    /// Returns the observation of the record, and its ref and time of recording if it was imported; `None` if the fact
+    /// is not a record.
     pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
         Some(match self {
             Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),
@@ -74,7 +75,8 @@ impl Fact {
         })
     }
 
-    /// Makes the record, if the fact is one, with its imported identity or else the given one.
+    /// Creates the record, if the fact is one. `identity` returns the ref and time of recording of a record that was
+    /// not imported.
     pub fn into_record(
         self,
         identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,
@@ -96,7 +98,7 @@ impl Fact {
 }
 
 impl AnyRecord {
-    /// Makes the fact that carries this record's ref and time of recording.
+    /// Creates a fact that contains this record's ref and time of recording, as the fact of an imported record does.
     pub fn into_fact(self) -> Result<Fact> {
         Ok(match self {
             AnyRecord::Event(record) => Fact::Event(record.into_draft()?),

@@ -1,4 +1,4 @@
-//! A record before it has its place in the log.
+//! A record before it has a position in the log.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::issue::collector::Issues;
@@ -12,22 +12,22 @@ use crate::contract::refs::typed::{RecordRef, RunRef, StageRef};
 use crate::contract::rules::valid::{Rules, Valid};
 use crate::contract::time::Timestamp;
 
-/// A record before it has its place in the log. A captured record gets its ref and time of recording from the log; an
+/// A record before it has a position in the log. A captured record gets its ref and time of recording from the log; an
 /// imported one has its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordDraft<P> {
-    /// The ref and time of recording of an imported record.
+    /// The ref and time of recording of an imported record; `None` for a captured record.
     pub identity: Option<(RecordRef, Timestamp)>,
-    /// The observer, time and run.
+    /// The producer, time and context of the record.
     pub observation: Observation,
     /// The payload.
     pub payload: P,
-    /// Members of a newer minor version of the schema beside envelope and payload.
+    /// Members of a newer minor version of the schema that are beside envelope and payload.
     pub unknown: Members,
 }
 
 impl<P> RecordDraft<P> {
-    /// Creates a draft in a run and an optional stage, marked complete and not degraded.
+    /// Creates the draft of a record in a run and an optional stage, marked as complete and without loss of data.
     pub fn new(
         run_ref: RunRef,
         stage: Option<StageRef>,
@@ -45,7 +45,7 @@ impl<P: Payload> Rules for RecordDraft<P> {
     fn normalize(&mut self, issues: &mut Issues) {
         issues.with_newer(self.observation.is_newer(), |issues| {
             if let Some((record_ref, recorded_at)) = &self.identity {
-                // Otherwise the draft would be accepted, and the record made from it refused later.
+                // Without this check the draft would be valid, but the record created from it would not.
                 self.observation.check_identity(record_ref, *recorded_at, issues);
             }
             self.observation.normalize(P::RECORD_TYPE, issues);
@@ -56,8 +56,9 @@ impl<P: Payload> Rules for RecordDraft<P> {
 }
 
 impl<P: Payload> Valid<RecordDraft<P>> {
-    /// Makes the record, with its imported identity or else the given one. The time of recording of a captured record
-    /// is at least the time of observation, because the two can be from different clocks.
+    /// Creates the record. An imported draft keeps its own ref and time of recording; a captured one gets the
+    /// arguments, and its time of recording is at least its time of observation, because the two can be from different
+    /// clocks.
     pub fn into_record(self, record_ref: RecordRef, recorded_at: Timestamp) -> Result<Valid<Record<P>>> {
         let draft = self.into_inner();
         let (record_ref, recorded_at) =
@@ -71,7 +72,7 @@ impl<P: Payload> Valid<RecordDraft<P>> {
 }
 
 impl<P: Payload> Valid<Record<P>> {
-    /// Makes the draft that carries this record's ref and time of recording.
+    /// Creates a draft that contains this record's ref and time of recording, as the draft of an imported record does.
     pub fn into_draft(self) -> Result<Valid<RecordDraft<P>>> {
         let Record { envelope, payload, unknown } = self.into_inner();
         let identity = Some((envelope.record_ref, envelope.recorded_at));

@@ -15,20 +15,20 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// The kinds of refs that have an end.
+    /// The ref kinds of objects that have an end.
     pub const KINDS: &'static [&'static str] = &["run", "stage", "batch", "deployment"];
 
-    /// Makes an end. Errors: refs of this kind have no end, or the status is open.
+    /// Creates the end of `subject`. Errors: objects of this kind have no end, or the status is open.
     pub fn new(subject: StableRef, status: RunStatus, ended_at: Timestamp) -> Result<Ended> {
         subject.check_shape()?;
         if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {
-            let message = format!("{subject} cannot end as {status}");
+            let message = format!("{subject} cannot end with status {status}");
             return Err(ContractError::new(ErrorCode::StatusTransition, message));
         }
         Ok(Ended { subject, status, ended_at })
     }
 
-    /// Returns the run, stage, batch or deployment.
+    /// Returns the ref of the run, stage, batch or deployment that ended.
     pub fn subject(&self) -> &StableRef {
         &self.subject
     }

@@ -1,11 +1,11 @@
-//! The import that facts of another store came with.
+//! An import, and the origin of an imported fact.
 
 use crate::contract::time::Timestamp;
 
-/// One import of facts from another store. It is recorded before them.
+/// One import of facts from another store. It is recorded before the imported facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// A random id; the facts of the import refer to it.
+    /// A random id. The facts of the import refer to it.
     pub id: [u8; 16],
     /// The source: the name of a file, or `-` for standard input.
     pub source: String,
@@ -15,11 +15,11 @@ pub struct Import {
     pub started_at: Timestamp,
 }
 
-/// The source line of an imported fact.
+/// The import and the line from which a fact was imported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ImportOrigin {
     /// The id of the [`Import`].
     pub import: [u8; 16],
-    /// The line number, from 1.
+    /// The number of the line, from 1.
     pub line: u64,
 }

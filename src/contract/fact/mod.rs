@@ -1,7 +1,7 @@
-//! Facts: the closed sum type of all captured data. The log assigns position and time to a fact.
+//! Facts: the sum type of all data that can be captured. The log assigns position and time to a fact.
 //!
-//! Facts are small: the start of a run is one, its end another, a parameter a third. The state of an object is derived
-//! from all facts about it, so that two processes can capture into one run independently.
+//! Facts are small: the start of a run is one fact, the end of the run another, and a parameter a third. The state of
+//! an object is derived from all facts about it, so that two processes can capture into one run independently.
 
 pub(crate) mod any_record;
 pub(crate) mod captured;

@@ -15,7 +15,7 @@ pub struct Param {
 }
 
 impl Param {
-    /// Makes a parameter. Errors: the name is blank, or the value has the wrong type.
+    /// Creates a parameter. Errors: the name is blank, or the value is not a finite number, a text or a truth value.
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
         check_param(key, &value)?;
         Ok(Param { run_ref, key: trim(key).to_owned(), value })

@@ -1,4 +1,4 @@
-//! The collector that rules write issues into.
+//! The collector to which rules add issues.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{Result, bounded};
@@ -7,14 +7,14 @@ use crate::contract::issue::severity::Severity;
 use crate::contract::issue::validation_issue::ValidationIssue;
 use std::fmt::Write as _;
 
-/// A step into a value.
+/// A step of a path: from a value to a part of the value.
 #[derive(Debug, Clone)]
 enum Step {
     Member(&'static str),
     Index(usize),
 }
 
-/// The collector of issues while rules visit a value. Paths are built only for issues.
+/// Collects issues while rules visit a value. The text of a path is built only for an issue.
 #[derive(Debug, Default)]
 pub struct Issues {
     at: Vec<Step>,
@@ -44,17 +44,17 @@ impl Issues {
         self.list.push(ValidationIssue { code, path, message: bounded(message), severity });
     }
 
-    /// Adds an error; an empty `field` denotes the current value itself.
+    /// Adds an error about a field of the current value; an empty `field` denotes the current value itself.
     pub fn error(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
         self.push(Severity::Error, code, field, message.into());
     }
 
-    /// Adds a warning.
+    /// Adds a warning about a field of the current value.
     pub fn warning(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
         self.push(Severity::Warning, code, field, message.into());
     }
 
-    /// Adds the error of a check, if it failed.
+    /// Returns the value of a successful check, or adds the error of a failed one.
     pub fn take<T>(&mut self, field: &str, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -70,12 +70,12 @@ impl Issues {
         }
     }
 
-    /// Enters a member.
+    /// Calls `look` with the member of this name as the current value.
     pub(crate) fn within<T>(&mut self, name: &'static str, look: impl FnOnce(&mut Issues) -> T) -> T {
         self.step(Step::Member(name), look)
     }
 
-    /// Enters an item of a list.
+    /// Calls `look` with the item of a list as the current value.
     pub(crate) fn at_index<T>(&mut self, index: usize, look: impl FnOnce(&mut Issues) -> T) -> T {
         self.step(Step::Index(index), look)
     }
@@ -87,7 +87,7 @@ impl Issues {
         out
     }
 
-    /// Enters an object of this or of a newer minor version of the schema.
+    /// Calls `look` for an object of a newer minor version of the schema (`newer`), or of this version.
     pub(crate) fn with_newer<T>(&mut self, newer: bool, look: impl FnOnce(&mut Issues) -> T) -> T {
         let before = std::mem::replace(&mut self.newer, newer);
         let out = look(self);
@@ -103,7 +103,7 @@ impl Issues {
         self.list.iter().any(|i| i.severity == Severity::Error)
     }
 
-    /// Returns the first error, if there is one.
+    /// Returns the first error as `Err`, or `Ok` if there are only warnings.
     pub(crate) fn into_result(self) -> Result<()> {
         match self.list.into_iter().find(|i| i.severity == Severity::Error) {
             Some(issue) => Err(issue.into()),

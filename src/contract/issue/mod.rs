@@ -1,4 +1,4 @@
-//! Issues of a value: one issue, a report of all issues, and the collector that rules write into.
+//! Issues of a value: one issue, a report of all issues, and the collector to which rules add issues.
 
 pub(crate) mod collector;
 pub(crate) mod report;

@@ -8,7 +8,7 @@ use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::Value;
 use std::fmt::Write as _;
 
-/// All issues of one value, in the order of its rules.
+/// All issues of one value, in the order in which the rules were checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use]
 pub struct ValidationReport {
@@ -31,12 +31,13 @@ impl ValidationReport {
         ValidationReport { issues: reports.into_iter().flat_map(|r| r.issues).collect() }
     }
 
-    /// Returns the report with paths from the value that contains this one under `prefix`, such as `$.envelope`.
+    /// Returns the report on a part of a value as a report on the whole value: every path begins with `prefix`, the
+    /// path of the part, such as `$.envelope`.
     pub fn under(self, prefix: &str) -> ValidationReport {
         ValidationReport { issues: self.issues.into_iter().map(|i| i.under(prefix)).collect() }
     }
 
-    /// Tells whether no issue is an error; there may be warnings.
+    /// Returns `true` if no issue is an error. There may be warnings.
     pub fn is_valid(&self) -> bool {
         self.errors().next().is_none()
     }
@@ -46,7 +47,7 @@ impl ValidationReport {
         &self.issues
     }
 
-    /// Returns the issues that break a rule.
+    /// Returns the issues that are errors.
     pub fn errors(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Error)
     }

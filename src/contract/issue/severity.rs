@@ -1,14 +1,14 @@
-//! The severity of an issue, note or finding.
+//! The severity of an issue or note.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use std::fmt;
 use std::str::FromStr;
 
-/// The severity of an issue, note or finding.
+/// The severity of an issue or note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Information. Issues of validation do not have it.
+    /// Information. Issues of validation never have this severity.
     Info,
     /// The value or answer is usable, but a part of it is missing or uncertain.
     Warning,

@@ -1,4 +1,4 @@
-//! Canonical form of a model.
+//! The canonical JSON form of a model.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::json::value::Value;
@@ -6,7 +6,7 @@ use crate::contract::json::write;
 
 /// A type with a canonical JSON form.
 pub trait Canonical {
-    /// Returns the form as a value; absent members may be null.
+    /// Returns the canonical form as a value. Absent members may be null.
     fn to_value(&self) -> Value;
 
     /// Returns the canonical text. Errors: a number that is not finite.

@@ -9,7 +9,7 @@ impl From<bool> for Value {
     }
 }
 
-/// Number types that an integer or float holds without loss.
+/// Implements the conversion from number types that [`Value::Int`] or [`Value::Float`] represents exactly.
 macro_rules! number_values {
     ($($variant:ident: $($type:ty),*;)*) => {$($(
         impl From<$type> for Value {
@@ -23,14 +23,15 @@ number_values! {
     Float: f64;
 }
 
-/// Converts by the shortest decimal digits of the float: 0.1, not 0.10000000149011612. It reads back to the same float.
+/// Converts the shortest decimal text of the float: 0.1, not 0.10000000149011612. As an `f32`, the result is the same
+/// number.
 impl From<f32> for Value {
     fn from(v: f32) -> Value {
         Value::Float(as_written(v))
     }
 }
 
-/// Returns the number that the shortest decimal digits of a single-precision float represent.
+/// Converts an `f32` to the `f64` with the same shortest decimal text: 0.1, not 0.10000000149011612.
 pub(crate) fn as_written(v: f32) -> f64 {
     if v.is_finite() { v.to_string().parse().unwrap_or(f64::from(v)) } else { f64::from(v) }
 }

@@ -1,11 +1,11 @@
-//! Bounds of JSON text.
+//! Limits of JSON text.
 
-/// Greatest depth of nesting.
+/// The greatest depth of nesting.
 pub const DEPTH_MAX: usize = 64;
-/// Greatest length of a text, in bytes: 16 MiB.
+/// The greatest length of a text in bytes: 16 MiB.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
-/// Greatest number of values in one text, each list, object and member counted. Bounds the memory that a short text
-/// of many empty lists could take.
+/// The greatest number of values in one text. Each list, each object, and each value in them counts. Limits the memory
+/// that a short text of many empty lists could use.
 pub const VALUES_MAX: usize = 1 << 20;
-/// Greatest number of digits of an integer.
+/// The greatest number of digits of an integer.
 pub const DIGITS_MAX: usize = 4300;

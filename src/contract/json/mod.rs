@@ -1,8 +1,8 @@
 //! JSON values, their canonical text, and a strict reader.
 //!
-//! Canonical text is the text that the Python package contexta 1.0.0 writes: keys in code point order, members that
-//! are null left out, no spaces, integers of any size, floats in the shortest form that reads back, in Python's
-//! style.
+//! The canonical text is the text that the Python package contexta 1.0.0 writes: keys in the order of code points,
+//! members that are null left out, no spaces, integers of any size, and floats in the shortest form that reads back as
+//! the same number, in Python's style.
 
 pub(crate) mod canonical;
 pub(crate) mod convert;

@@ -1,4 +1,5 @@
-//! A strict reader: one value, no repeated keys, no lone surrogates, bounded depth and size.
+//! A strict JSON reader. It accepts exactly one value, without repeated keys or unpaired surrogates, of limited depth
+//! and size.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -8,7 +9,7 @@ use std::collections::BTreeMap;
 
 pub use crate::contract::json::limits::{DEPTH_MAX, DIGITS_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 
-/// Reads exactly one JSON value (RFC 8259), with white space around it.
+/// Reads exactly one JSON value (RFC 8259). White space around the value is allowed.
 pub fn parse(text: &str) -> Result<Value> {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("{} bytes of JSON exceed the limit of {TEXT_BYTES_MAX}", text.len());
@@ -23,11 +24,11 @@ pub fn parse(text: &str) -> Result<Value> {
     parser.spaces();
     match parser.peek() {
         None => Ok(value),
-        Some(_) => Err(parser.fail("something follows the value")),
+        Some(_) => Err(parser.fail("unexpected text after the value")),
     }
 }
 
-/// Parses the text of a model; `name` is the model's name in errors.
+/// Parses the JSON text of a model; `name` is the name of the model in errors.
 pub(crate) fn parse_for(name: &str, text: &str) -> Result<Value> {
     if trim(text).is_empty() {
         return Err(ContractError::new(ErrorCode::JsonBlank, format!("the text is empty; expected {name}")));
@@ -73,7 +74,7 @@ impl<'a> Parser<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Value> {
         if depth > DEPTH_MAX {
-            let message = format!("nested more than {DEPTH_MAX} deep");
+            let message = format!("nested more than {DEPTH_MAX} levels deep");
             return Err(ContractError::new(ErrorCode::JsonTooLarge, message));
         }
         self.values += 1;
@@ -128,7 +129,7 @@ impl<'a> Parser<'a> {
             let key = self.string()?;
             self.spaces();
             if !self.eat(b':') {
-                return Err(self.fail("expected : behind a key"));
+                return Err(self.fail("expected : after a key"));
             }
             self.spaces();
             let value = self.value(depth + 1)?;
@@ -153,7 +154,7 @@ impl<'a> Parser<'a> {
             while self.peek().is_some_and(|b| b != b'"' && b != b'\\' && b >= b' ') {
                 self.at += 1;
             }
-            // Quote, backslash and controls are ASCII, so the cut is between characters.
+            // Quotes, backslashes and control characters are ASCII, so both positions are between characters.
             out.push_str(self.text.get(start..self.at).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
@@ -227,7 +228,7 @@ impl<'a> Parser<'a> {
         if self.eat(b'.') {
             float = true;
             if self.digits() == 0 {
-                return Err(self.fail("a number without digits behind the point"));
+                return Err(self.fail("a number without digits after the decimal point"));
             }
         }
         if let Some(b'e' | b'E') = self.peek() {

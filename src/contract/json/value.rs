@@ -3,10 +3,10 @@
 use crate::contract::json::limits::DIGITS_MAX;
 use std::collections::BTreeMap;
 
-/// The members of an object.
+/// The members of an object, by name.
 pub type Members = BTreeMap<String, Value>;
 
-/// A JSON value. Integers and floats stay apart; an integer beyond 64 bits keeps its digits.
+/// A JSON value. Integers and floats are different variants, and an integer beyond 64 bits keeps all digits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// The value `null`.
@@ -15,7 +15,7 @@ pub enum Value {
     Bool(bool),
     /// An integer of 64 bits.
     Int(i64),
-    /// A larger integer: an optional minus, then digits without a leading zero.
+    /// An integer beyond 64 bits: an optional minus sign, then digits without a leading zero.
     Big(String),
     /// A number with a fraction or exponent.
     Float(f64),
@@ -33,7 +33,7 @@ impl Value {
         Value::Map(members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
     }
 
-    /// Creates a text, the display form of `value`.
+    /// Creates a text from the display form of `value`.
     pub fn text(value: impl ToString) -> Value {
         Value::Text(value.to_string())
     }
@@ -43,7 +43,7 @@ impl Value {
         Value::List(values.into_iter().map(Into::into).collect())
     }
 
-    /// Returns the reason why the strict reader could not read the value's JSON text back, if there is one: a number
+    /// Returns the reason why the strict reader would refuse the value's JSON text, if there is one: a number
     /// that is not finite, digits that are not an integer, or nesting deeper than `depth`.
     pub fn unwritable(&self, depth: usize) -> Option<&'static str> {
         let digits = |text: &str| {
@@ -54,15 +54,15 @@ impl Value {
         };
         let Some(below) = depth.checked_sub(1) else { return Some("is nested too deeply") };
         match self {
-            Value::Float(f) if !f.is_finite() => Some("holds a number that is not finite"),
-            Value::Big(text) if !digits(text) => Some("holds digits that are no integer"),
+            Value::Float(f) if !f.is_finite() => Some("contains a number that is not finite"),
+            Value::Big(text) if !digits(text) => Some("contains digits that are not an integer"),
             Value::List(items) => items.iter().find_map(|item| item.unwritable(below)),
             Value::Map(members) => members.values().find_map(|member| member.unwritable(below)),
             _ => None,
         }
     }
 
-    /// Counts the values: this one and all in it.
+    /// Returns the number of values: this value and all values in it.
     pub fn count(&self) -> usize {
         match self {
             Value::List(items) => 1 + items.iter().map(Value::count).sum::<usize>(),
@@ -71,7 +71,7 @@ impl Value {
         }
     }
 
-    /// Leaves out the members of objects that are null, at every depth, as the canonical text does.
+    /// Removes the members of objects that are null, at every depth, because the canonical text does not contain them.
     pub fn drop_nulls(&mut self) {
         match self {
             Value::Map(members) => {
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// Returns a member of an object.
+    /// Returns a member, if the value is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
             Value::Map(members) => members.get(key),

@@ -1,4 +1,4 @@
-//! Writing JSON: canonical (compact, nulls of objects left out) and for people (indented, nulls kept).
+//! Writing of JSON: canonical text (compact, without members that are null) and text for people (indented, with nulls).
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -98,9 +98,9 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Returns a finite number in the shortest form that reads back, as Python's `repr` writes it: plain digits for
-/// decimal exponents from -4 to 15, else scientific with a sign and at least two digits of exponent; a whole number
-/// keeps `.0`.
+/// Returns a number in the shortest form that reads back as the same number, as Python's `repr` writes it: plain digits
+/// for decimal exponents from -4 to 15, otherwise scientific notation with a sign and at least two digits in the
+/// exponent. A whole number ends in `.0`.
 pub fn float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
@@ -108,7 +108,7 @@ pub fn float(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
-    // Rust's shortest digits and exponent, such as `1.25e-7`.
+    // The shortest digits with an exponent, such as `1.25e-7`.
     let scientific = format!("{value:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);

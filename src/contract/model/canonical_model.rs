@@ -11,18 +11,18 @@ use crate::contract::rules::valid::{Rules, Valid};
 
 /// A canonical model.
 pub trait Model: Rules + Canonical + Sized {
-    /// The model's name in errors.
+    /// The name of the model in errors.
     const NAME: &'static str;
-    /// The target of its extensions; `None` if it has no extensions.
+    /// The name by which the extension registry refers to this model; `None` if the model has no extensions.
     const TARGET: Option<ExtensionTarget> = None;
-    /// The path of its extensions.
+    /// The path of the model's extensions.
     const EXTENSIONS_AT: &'static str = "$.extensions";
 
-    /// Reads the object. An issue is added for every invalid member; after an error the result is `None`. The rules
-    /// between members are not checked here.
+    /// Reads the model from the members of its object. Adds an issue for every invalid member; returns `None` after an
+    /// error. The rules between members are not checked here.
     fn from_members(members: Members, issues: &mut Issues) -> Option<Self>;
 
-    /// Reads the object from a value.
+    /// Reads the model from a value.
     fn from_value(value: Value, issues: &mut Issues) -> Option<Self> {
         match value {
             Value::Map(members) => Self::from_members(members, issues),
@@ -34,7 +34,8 @@ pub trait Model: Rules + Canonical + Sized {
         }
     }
 
-    /// Adds warnings about members that are usable but incomplete, even for an invalid model.
+    /// Adds warnings about missing or unusual members that do not make the model invalid. Also called for an invalid
+    /// model.
     fn warn(&self, _issues: &mut Issues) {}
 
     /// Returns the extension field sets of the model.
@@ -43,7 +44,7 @@ pub trait Model: Rules + Canonical + Sized {
     }
 }
 
-/// Reads a model from a value. Errors: every issue.
+/// Reads a model from a value and checks its rules. Errors: every issue.
 pub fn from_value<M: Model>(value: Value) -> std::result::Result<Valid<M>, ValidationReport> {
     let mut issues = Issues::default();
     match M::from_value(value, &mut issues) {

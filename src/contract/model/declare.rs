@@ -1,8 +1,8 @@
-//! Macros that declare a model once: struct, canonical JSON, strict reader.
+//! Macros that declare a model. One declaration generates the struct, its canonical JSON and its strict reader.
 
-/// Declares a model once: required fields, then fields with a default (`=`). `=> Code` is the code for a value of the
-/// wrong type if the type's own does not fit; `; sparse` leaves an empty value out of the canonical text, for fields
-/// that the objects of the Python package contexta 1.0.0 do not have.
+/// Declares a model: required fields, then fields with a default (`=`). `=> Code` is the error code for a value of the
+/// wrong type, in place of the general code of the field's type. `; sparse` leaves an empty value out of the canonical
+/// text, for fields that the objects of the Python package contexta 1.0.0 do not have.
 macro_rules! model {
     (
         $(#[$doc:meta])*
@@ -17,13 +17,13 @@ macro_rules! model {
         pub struct $name {
             $($(#[$ndoc])* pub $need: $nty,)*
             $($(#[$mdoc])* pub $may: $mty,)*
-            /// Members of a newer minor version of the schema, kept as they are.
+            /// Members of a newer minor version of the schema, unchanged.
             pub unknown: $crate::contract::json::value::Members,
         }
 
         impl $name {
-            /// Creates a model with these fields and defaults for all others. [`crate::contract::Valid::new`] checks
-            /// it.
+            /// Creates a model with these fields, and defaults for all others. [`crate::contract::Valid::new`] checks
+            /// the model.
             pub fn new($($need: impl Into<$nty>),*) -> $name {
                 $name {
                     $($need: $need.into(),)*
@@ -32,10 +32,10 @@ macro_rules! model {
                 }
             }
 
-            /// The members that this version defines.
+            /// The names of the members that this version of the schema defines.
             pub(crate) const KNOWN: &'static [&'static str] = &[$(stringify!($need),)* $(stringify!($may),)*];
 
-            /// Takes the known members; the others remain.
+            /// Removes the known members and creates the model from them. Unknown members remain.
             pub(crate) fn take_members(
                 members: &mut $crate::contract::json::value::Members,
                 issues: &mut $crate::contract::issue::collector::Issues,
@@ -52,7 +52,7 @@ macro_rules! model {
                 Some($name { $($need: $need?,)* $($may: $may?,)* unknown: Default::default() })
             }
 
-            /// Puts all members; absent ones are null.
+            /// Inserts all members of the model. The value of an absent member is null.
             pub(crate) fn put_members(&self, members: &mut $crate::contract::json::value::Members) {
                 use $crate::contract::model::field::Field;
                 members.extend(self.unknown.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -98,7 +98,7 @@ macro_rules! write_of {
 
 pub(crate) use write_of;
 
-/// Implements a model with a schema version and extensions.
+/// Implements [`Model`](crate::contract::Model) for a model with a schema version and extensions.
 macro_rules! versioned {
     ($name:ident, $text:literal, $target:ident $(, $warns:ident)?) => {
         impl $crate::contract::model::canonical_model::Model for $name {
@@ -143,7 +143,7 @@ macro_rules! versioned {
 
 pub(crate) use versioned;
 
-/// Implements a part of another model, with that model's version.
+/// Implements [`Model`](crate::contract::Model) for a part of another model, which has the version of that model.
 macro_rules! part {
     ($name:ident, $text:literal, $code:ident $(, $warns:ident)?) => {
         impl $crate::contract::model::canonical_model::Model for $name {

@@ -1,4 +1,4 @@
-//! A field's form in JSON.
+//! The JSON forms of the types of fields.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -7,18 +7,18 @@ use crate::contract::space::trim;
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The JSON form of a field's type.
+/// The type of a field, with its JSON form.
 pub(crate) trait Field: Sized {
-    /// The code for a value that is not of this type, unless the field has another one.
+    /// The error code for a value that is not of this type. A field may declare another code.
     const CODE: ErrorCode;
 
-    /// Reads the value; `None` after an error was noted.
+    /// Reads the value. Returns `None` after it has added an error to `issues`.
     fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<Self>;
 
-    /// Returns the value; null is left out.
+    /// Returns the JSON value. A null is left out of the canonical text.
     fn write(&self) -> Value;
 
-    /// Returns the value as [`Field::write`] does, but null for an empty one: for fields that the objects of the Python
+    /// Returns the JSON value, but null for an empty list or object. For fields that the objects of the Python
     /// package contexta 1.0.0 do not have.
     fn write_sparse(&self) -> Value {
         match self.write() {

@@ -1,4 +1,4 @@
-//! Reading the members of an object.
+//! Reading of the members of an object.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -7,7 +7,7 @@ use crate::contract::model::field::Field;
 use crate::contract::rules::object::json_value;
 use crate::contract::version::is_newer;
 
-/// Takes a member. An absent one has the value `absent`; without such a value it is an error.
+/// Removes a member and reads its value. An absent member has the value `absent`; if that is `None`, it is an error.
 pub(crate) fn take<T: Field>(
     members: &mut Members,
     name: &'static str,
@@ -25,12 +25,12 @@ pub(crate) fn take<T: Field>(
     }
 }
 
-/// Tells whether the members have a newer minor version of the schema than this build.
+/// Tells whether the members are of a newer minor version of the schema than that of this build.
 pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Adds an issue for each member that this version of the schema does not define, unless the object has a newer
+/// Adds an error that names all members that this version of the schema does not define, unless the object has a newer
 /// version.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
@@ -44,8 +44,8 @@ pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], 
     }
 }
 
-/// Checks the members of a newer minor version that a model keeps: the model must have a newer version, and the members
-/// must be unknown to this version.
+/// Checks the unknown members of a model. The model must be of a newer minor version of the schema, and this version
+/// must not define the members. Removes nulls from them.
 pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
     if unknown.is_empty() {
         return;

@@ -1,7 +1,7 @@
-//! Parts that all models have in common: one declaration of fields, from which follow the struct, its canonical JSON
-//! and its strict reader.
+//! The common parts of all models. A model is declared once; the struct, its canonical JSON and its strict reader are
+//! generated from the declaration.
 //!
-//! A field's type has its form in JSON (`Field`); the rules between fields are each model's own
+//! The type of a field defines its JSON form (`Field`). Each model implements the rules between its fields
 //! ([`crate::contract::rules::Rules`]). Reading reports every invalid member, not only the first.
 
 pub(crate) mod canonical_model;

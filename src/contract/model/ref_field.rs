@@ -1,4 +1,4 @@
-//! Refs as fields of models.
+//! The JSON form of refs in the fields of models.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::Result;
@@ -11,7 +11,7 @@ use crate::contract::refs::typed::{
     RelationRef, RunRef, SampleRef, StageRef,
 };
 
-/// Reads a ref in a field: a text of the right shape and kind.
+/// Reads a ref. The value must be the text of a ref, which `into` converts to the type of the field.
 pub(crate) fn read_ref<R>(
     value: &Value,
     code: ErrorCode,

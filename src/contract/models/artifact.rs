@@ -16,7 +16,7 @@ use crate::contract::rules::token::{DOT_TOKEN, LOWER_SNAKE, token};
 use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
-/// The known artifact kinds; others are allowed.
+/// The known artifact kinds. Others are allowed, with a warning.
 pub const ARTIFACT_KINDS: &[&str] = &[
     "dataset_snapshot",
     "feature_set",
@@ -38,11 +38,12 @@ model! {
         artifact_kind: String,
         /// The time of creation.
         created_at: Timestamp,
-        /// The producer: a token such as `sdk.rust`.
+        /// The program that created the artifact: a token such as `sdk.rust`.
         producer_ref: String,
-        /// The run.
+        /// The run that the artifact belongs to.
         run_ref: RunRef,
-        /// The location of the body: `blake3:<digest>` in this workspace, or any text from an import.
+        /// The location of the body: `blake3:<digest>` for a body that was captured in a workspace, or any text from an
+        /// import.
         location_ref: String,
     } or {
         /// The deployment that the artifact belongs to, in the same project.
@@ -55,9 +56,10 @@ model! {
         sample_observation_ref: Option<SampleRef> = None,
         /// The operation that the artifact belongs to.
         operation_context_ref: Option<OperationRef> = None,
-        /// SHA-256 of the body: 64 lower-case hexadecimal digits when captured here.
+        /// The SHA-256 digest of the body. Capture writes 64 lower-case hexadecimal digits; an import can have another
+        /// text.
         hash_value: Option<String> = None,
-        /// Length of the body in bytes.
+        /// The length of the body in bytes.
         size_bytes: Option<u64> = None => SizeBytes,
         /// Other data.
         attributes: Members = Members::new(),
@@ -114,7 +116,8 @@ impl ArtifactManifest {
         }
     }
 
-    /// Returns the SHA-256 in the manifest, in lower-case digits: with or without the prefix `sha256:`.
+    /// Returns the SHA-256 digest of [`hash_value`](ArtifactManifest::hash_value) in lower-case digits, without a
+    /// prefix `sha256:`; `None` if `hash_value` is not such a digest.
     pub fn sha256(&self) -> Option<String> {
         let claimed = self.hash_value.as_deref()?;
         let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);

@@ -12,7 +12,7 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// A unit of data that a stage worked through.
+    /// A unit of data that a stage processed.
     BatchExecution ("BatchExecution") {
         /// The ref, `batch:P.R.S.B`.
         batch_execution_ref: BatchRef,
@@ -20,7 +20,7 @@ model! {
         run_ref: RunRef,
         /// The stage.
         stage_execution_ref: StageRef,
-        /// The last component of its ref.
+        /// The name of the batch: the last component of `batch_execution_ref`.
         batch_name: String,
         /// The status.
         status: RunStatus,
@@ -29,7 +29,7 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// The place among the batches of the stage.
+        /// The position among the batches of the stage.
         order_index: Option<u64> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

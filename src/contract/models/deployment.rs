@@ -13,13 +13,13 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// A deployment of a result of a project.
+    /// A deployment of an artifact of a project.
     DeploymentExecution ("DeploymentExecution") {
         /// The ref, `deployment:P.D`.
         deployment_execution_ref: DeploymentRef,
         /// The project.
         project_ref: ProjectRef,
-        /// The last component of its ref.
+        /// The name of the deployment: the last component of `deployment_execution_ref`.
         deployment_name: String,
         /// The status.
         status: RunStatus,
@@ -28,13 +28,13 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// The place among the deployments of the project.
+        /// The position among the deployments of the project.
         order_index: Option<u64> = None,
-        /// The run that the deployed result comes from, in the same project.
+        /// The run that produced the deployed artifact, in the same project.
         run_ref: Option<RunRef> = None,
         /// The deployed artifact, in the same project.
         artifact_ref: Option<ArtifactRef> = None,
-        /// The environment; of the run if there is one, otherwise of the same project.
+        /// The environment snapshot: one of `run_ref` if that is set, otherwise one of any run of the project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -28,9 +28,9 @@ model! {
         python_version: Option<String> = None,
         /// The language runtime, such as `rust`, and its version.
         runtime: Option<Runtime> = None,
-        /// Packages by name.
+        /// Versions of packages, by the package's name.
         packages: BTreeMap<String, String> = BTreeMap::new(),
-        /// Environment variables on the allow list.
+        /// Values of the environment variables on the allow list, by the variable's name.
         environment_variables: BTreeMap<String, String> = BTreeMap::new(),
         /// Accelerators, such as GPUs.
         devices: Vec<Device> = Vec::new(); sparse,
@@ -54,12 +54,12 @@ model! {
 model! {
     /// An accelerator.
     Device ("Device") {
-        /// The name, as its driver gives it.
+        /// The name that the driver of the device reports.
         name: String,
     } or {
         /// The memory in bytes.
         memory_bytes: Option<u64> = None => SizeBytes,
-        /// The version of its driver.
+        /// The version of the device's driver.
         driver: Option<String> = None,
     }
 }

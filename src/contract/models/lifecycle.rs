@@ -1,4 +1,4 @@
-//! Status of an execution, and the rule between status and end.
+//! The status of an execution, and the rule that connects status and end.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -19,7 +19,7 @@ words! {
     }
 }
 
-/// Checks that an end is present if and only if the status is terminal, and is not before the start.
+/// Checks that an end time is present if and only if the status is terminal, and that it is not before the start.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,
@@ -28,11 +28,15 @@ pub(super) fn check_lifecycle(
 ) {
     match (status, ended) {
         (RunStatus::Open, Some(_)) => {
-            issues.error(ErrorCode::StatusTransition, "ended_at", "an open execution has no end");
+            issues.error(
+                ErrorCode::StatusTransition,
+                "ended_at",
+                "an open execution must not have an end time",
+            );
         }
         (RunStatus::Open, None) => {}
         (status, None) => {
-            let message = format!("an execution that is {status} needs an end");
+            let message = format!("an execution with status {status} must have an end time");
             issues.error(ErrorCode::StatusTransition, "ended_at", message);
         }
         (_, Some(ended)) if ended < started => {

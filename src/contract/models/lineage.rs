@@ -37,21 +37,21 @@ words! {
 }
 
 impl RelationType {
-    /// Tells whether the target existed first, so that data flows from target to source. Only `consumed_by` flows the
-    /// other way.
+    /// Tells whether data flows from the target to the source, because the target existed first. Only for `consumed_by`
+    /// data flows from the source to the target.
     pub fn target_is_origin(self) -> bool {
         self != RelationType::ConsumedBy
     }
 }
 
 words! {
-    /// The origin of the edge.
+    /// The origin of an edge.
     LineageOrigin, "an origin of lineage", ErrorCode::Marker, {
         /// Given by the user.
         Explicit = "explicit",
         /// Imported from another store.
         Imported = "imported",
-        /// Inferred.
+        /// Inferred by a program.
         Inferred = "inferred",
         /// Made by a replay.
         Replayed = "replayed",
@@ -59,7 +59,7 @@ words! {
 }
 
 words! {
-    /// The confidence.
+    /// The confidence in an edge.
     Confidence, "a confidence", ErrorCode::Marker, {
         /// Certain.
         High = "high",
@@ -77,7 +77,7 @@ model! {
     LineageEdge ("LineageEdge") {
         /// The ref, `relation:...`.
         relation_ref: RelationRef,
-        /// The relation.
+        /// The relation between source and target.
         relation_type: RelationType,
         /// The source.
         source_ref: StableRef,
@@ -87,12 +87,12 @@ model! {
         recorded_at: Timestamp,
         /// The origin of the edge.
         origin_marker: LineageOrigin,
-        /// The confidence.
+        /// The confidence in the edge.
         confidence_marker: Confidence,
     } or {
-        /// The operation in which it came about.
+        /// The operation in which the edge was created.
         operation_context_ref: Option<OperationRef> = None,
-        /// The evidence, in order.
+        /// Refs of the evidence for the edge, in order.
         evidence_refs: Vec<StableRef> = Vec::new() => RecordRef,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

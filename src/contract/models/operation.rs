@@ -18,12 +18,12 @@ model! {
         run_ref: RunRef,
         /// The stage.
         stage_execution_ref: StageRef,
-        /// The last component of its ref.
+        /// The name of the operation: the last component of `operation_context_ref`.
         operation_name: String,
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// The batch, if its stage has batches.
+        /// The batch, if the operation belongs to one.
         batch_execution_ref: Option<BatchRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -1,4 +1,4 @@
-//! The rule between a sample or operation and its run, stage and batch.
+//! The rule between the ref of a sample or operation and the refs of its run, stage and batch.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,8 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
 use crate::contract::rules::place::{child_of, own_ref};
 
-/// Checks that the stage is under the run, the batch under the stage, and the own ref under the innermost of them.
+/// Checks that the stage is under the run, the batch under the stage, and the object's own ref under the batch if there
+/// is one, otherwise under the stage.
 pub(super) fn check_owner(
     issues: &mut Issues,
     (field, own, called): (&str, &StableRef, &str),

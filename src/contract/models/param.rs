@@ -1,11 +1,11 @@
-//! The rule of a parameter.
+//! The rule for a parameter of a run.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 
-/// Checks that a parameter has a name and is a finite number, a text or a truth value.
+/// Checks that a parameter has a name, and that its value is a finite number, a text or a truth value.
 pub fn check_param(key: &str, value: &Value) -> Result<()> {
     if trim(key).is_empty() {
         return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));

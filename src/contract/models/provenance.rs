@@ -12,13 +12,13 @@ use crate::contract::version::SCHEMA_VERSION;
 use crate::contract::words::words;
 
 words! {
-    /// The basis of a provenance record.
+    /// The way in which a lineage edge was asserted.
     AssertionMode, "an assertion mode", ErrorCode::Marker, {
         /// Given by the user.
         Explicit = "explicit",
         /// Imported from another store.
         Imported = "imported",
-        /// Inferred.
+        /// Inferred by a program.
         Inferred = "inferred",
         /// Made by a replay.
         Replayed = "replayed",
@@ -30,16 +30,16 @@ model! {
     ProvenanceRecord ("ProvenanceRecord") {
         /// The ref, `provenance:...`.
         provenance_ref: ProvenanceRef,
-        /// The edge.
+        /// The lineage edge.
         relation_ref: RelationRef,
-        /// The basis.
+        /// The way in which the edge was asserted.
         assertion_mode: AssertionMode,
         /// The time of the assertion.
         asserted_at: Timestamp,
     } or {
-        /// The context in which the edge came about.
+        /// The object in whose context the edge was created.
         formation_context_ref: Option<StableRef> = None,
-        /// The policy: a token, not a ref.
+        /// The policy by which the edge was asserted: a token, not a ref.
         policy_ref: Option<String> = None,
         /// An artifact with the evidence.
         evidence_bundle_ref: Option<ArtifactRef> = None => RecordRef,

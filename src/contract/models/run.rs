@@ -42,7 +42,7 @@ model! {
         metadata: Members = Members::new(); sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,
-        /// The data set, in any form.
+        /// A free-text reference to the data set, such as a path, URL or digest.
         dataset_ref: Option<String> = None,
         /// The command line.
         command: Option<String> = None,

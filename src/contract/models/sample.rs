@@ -11,7 +11,7 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// One observed example.
+    /// One observed example of the data.
     SampleObservation ("SampleObservation") {
         /// The ref, `sample:P.R.S[.B].X`.
         sample_observation_ref: SampleRef,
@@ -19,16 +19,16 @@ model! {
         run_ref: RunRef,
         /// The stage.
         stage_execution_ref: StageRef,
-        /// The last component of its ref.
+        /// The name of the sample: the last component of `sample_observation_ref`.
         sample_name: String,
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// The batch, if its stage has batches.
+        /// The batch, if the sample belongs to one.
         batch_execution_ref: Option<BatchRef> = None,
-        /// The retention class, in the user's terms.
+        /// The name of the retention class. Free text, which contexta does not interpret.
         retention_class: Option<String> = None,
-        /// The redaction profile, in the user's terms.
+        /// The name of the redaction profile. Free text, which contexta does not interpret.
         redaction_profile: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -17,7 +17,7 @@ model! {
         stage_execution_ref: StageRef,
         /// The run.
         run_ref: RunRef,
-        /// The last component of its ref.
+        /// The name of the stage: the last component of `stage_execution_ref`.
         stage_name: String,
         /// The status.
         status: RunStatus,
@@ -26,7 +26,7 @@ model! {
     } or {
         /// The end; present if and only if the status is not open.
         ended_at: Option<Timestamp> = None,
-        /// The place among the stages of the run.
+        /// The position among the stages of the run.
         order_index: Option<u64> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

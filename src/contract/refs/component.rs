@@ -1,15 +1,16 @@
-//! One dotted part of a ref.
+//! A component of a ref: one of the parts that dots separate.
 
-/// Greatest length of one component.
+/// The greatest length of a component.
 pub const COMPONENT_LEN_MAX: usize = 63;
 
-/// Tells whether `text` can be one dotted part of a ref's value: lower-case letters and digits, joined by single
-/// dashes.
+/// Tells whether `text` is a component: lower-case letters and digits, joined by single dashes, of at most
+/// [`COMPONENT_LEN_MAX`] characters.
 pub fn is_component(text: &str) -> bool {
     is_component_bytes(text.as_bytes())
 }
 
-/// Tells whether bytes are a component; a component is ASCII, so bytes suffice and are faster than characters.
+/// Tells whether the bytes are a component. Components are ASCII, and comparing bytes is faster than comparing
+/// characters.
 pub(super) fn is_component_bytes(text: &[u8]) -> bool {
     let mut after_dash = true;
     let allowed = text.iter().all(|&b| {
@@ -21,8 +22,8 @@ pub(super) fn is_component_bytes(text: &[u8]) -> bool {
     allowed && !after_dash && text.len() <= COMPONENT_LEN_MAX
 }
 
-/// Makes a ref component of a name: trimmed, in lower case, with single dashes for other characters, cut to `len_max`.
-/// `None` if the name has no ASCII letter or digit.
+/// Converts a name to a component: lower case, with single dashes in place of other characters, of at most `len_max`
+/// characters. Returns `None` if the name has no ASCII letter or digit.
 pub fn slug(name: &str, len_max: usize) -> Option<String> {
     let mut out = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {

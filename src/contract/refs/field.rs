@@ -1,11 +1,11 @@
-//! Refs in well-known fields.
+//! The check of refs in fields with a known name.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::refs::stable::{StableRef, shape};
 
-/// Checks that a ref fits a well-known field, such as `run_ref`: it has the field's kind and the shape of its kind.
-/// `subject_ref` may be of any kind that has a shape.
+/// Checks that a ref fits a field with a known name, such as `run_ref`: it must have the field's kind, and the number
+/// of components of that kind. `subject_ref` accepts every kind that has a fixed number of components.
 pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
     let kinds: &[&str] = match field_name {
         "project_ref" => &["project"],

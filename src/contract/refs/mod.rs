@@ -1,7 +1,7 @@
-//! Typed references: `kind:value`, the value made of dotted components.
+//! Refs: typed references of the form `kind:value`. The value consists of components joined by dots.
 //!
 //! [`StableRef`] is any ref; one newtype per kind ([`RunRef`], [`ArtifactRef`] ...) is a ref whose kind and number of
-//! components are right. Parsing is the only way to get one, so every ref is well formed.
+//! components are right. Refs are created only by parsing, so every ref is well formed.
 
 pub(crate) mod component;
 mod field;

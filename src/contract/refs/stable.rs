@@ -1,4 +1,4 @@
-//! A reference of any kind: `kind:value`.
+//! A ref of any kind: `kind:value`.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -6,17 +6,17 @@ use crate::contract::refs::component::is_component_bytes;
 use std::fmt;
 use std::str::FromStr;
 
-/// Greatest length of a ref's text.
+/// The greatest length of a ref.
 pub const REF_LEN_MAX: usize = 255;
 
-/// A reference of any kind.
+/// A ref of any kind: `kind:value`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StableRef {
     text: String,
     colon: usize,
 }
 
-/// Returns the least and the greatest number of components of the refs of a kind, if the kind has a fixed shape.
+/// Returns the least and the greatest number of components of refs of a kind; `None` if the kind allows any number.
 pub(super) fn shape(kind: &str) -> Option<(usize, usize)> {
     Some(match kind {
         "project" => (1, 1),
@@ -29,12 +29,12 @@ pub(super) fn shape(kind: &str) -> Option<(usize, usize)> {
 }
 
 impl StableRef {
-    /// Parses the text form. Nothing is trimmed or changed.
+    /// Parses the text form. The text is not trimmed or changed.
     pub fn parse(text: &str) -> Result<StableRef> {
         StableRef::from_text(text.to_owned())
     }
 
-    /// Parses an owned text, without copying it.
+    /// Parses an owned text without a copy.
     pub(crate) fn from_text(text: String) -> Result<StableRef> {
         // Projections parse a ref for each entry, so this compares bytes: a well-formed ref is ASCII.
         let split = text.bytes().position(|b| b == b':').and_then(|at| text.split_at_checked(at));
@@ -51,7 +51,7 @@ impl StableRef {
             return Err(ContractError::new(ErrorCode::RefKind, format!("{kind:?} is not a kind of ref")));
         }
         if !plain {
-            let message = format!("{value:?} is not a dotted value of lower-case components");
+            let message = format!("{value:?} does not consist of lower-case components joined by dots");
             return Err(ContractError::new(ErrorCode::RefValue, message));
         }
         if text.len() > REF_LEN_MAX {
@@ -77,17 +77,17 @@ impl StableRef {
         &self.text
     }
 
-    /// Returns the dotted parts of the value.
+    /// Returns the components of the value.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
         self.value().split('.')
     }
 
-    /// Returns the last dotted part: the name of the object.
+    /// Returns the last component of the value: the name of the object.
     pub fn last_component(&self) -> &str {
         self.components().next_back().unwrap_or_default()
     }
 
-    /// Checks the number of components, for kinds with a fixed number.
+    /// Checks the number of components, for kinds that do not allow any number.
     pub fn check_shape(&self) -> Result<()> {
         let count = self.value().bytes().filter(|b| *b == b'.').count() + 1;
         match shape(self.kind()) {

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
 
-/// Declares one newtype per kind, with parsing and printing.
+/// Declares one newtype per kind of ref, and implements its parsing and printing.
 macro_rules! ref_types {
     ($($(#[$doc:meta])* $name:ident = $kind:literal;)*) => {$(
         $(#[$doc])*
@@ -23,12 +23,12 @@ macro_rules! ref_types {
                 StableRef::parse(text)?.try_into()
             }
 
-            /// Creates the ref with this value.
+            /// Creates the ref of this kind with this value.
             pub fn of(value: &str) -> Result<$name> {
                 $name::parse(&format!("{}:{value}", $kind))
             }
 
-            /// Creates the ref under `parent` with this last component.
+            /// Creates the ref of this kind whose value is the value of `parent`, a dot and `component`.
             pub fn under(parent: &StableRef, component: &str) -> Result<$name> {
                 $name::of(&format!("{}.{component}", parent.value()))
             }
@@ -48,8 +48,8 @@ macro_rules! ref_types {
                     let message = format!("{any} is a {}, not a {}", any.kind(), $kind);
                     return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
                 }
-                // As the own ref of a snapshot it has three components; the Python package accepts any number
-                // elsewhere.
+                // The kind has no fixed number of components, because the Python package contexta 1.0.0 accepts any
+                // number in a `StableRef`. The ref of a snapshot has three.
                 if $kind == "environment" && any.components().count() != 3 {
                     let message = format!("{any} is not of the form environment:project.run.key");
                     return Err(ContractError::new(ErrorCode::RefShape, message));
@@ -142,8 +142,8 @@ ref_types! {
 }
 
 impl StableRef {
-    /// Returns the run that the ref belongs to: the ref itself, or the run of the first two components for a kind that
-    /// belongs to a run.
+    /// Returns the run that the ref belongs to, for a run and for kinds of objects that belong to a run. The run
+    /// consists of the first two components.
     pub fn run(&self) -> Option<RunRef> {
         if !matches!(
             self.kind(),

@@ -1,4 +1,4 @@
-//! Rules that many models share, and the type of a model whose rules hold.
+//! Rules that several models share, and the type of a model whose rules hold.
 
 pub(crate) mod object;
 pub(crate) mod place;

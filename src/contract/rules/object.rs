@@ -1,4 +1,4 @@
-//! Rules of JSON objects within a model.
+//! Rules for JSON objects in the fields of models.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -7,17 +7,17 @@ use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 use std::collections::BTreeMap;
 
-/// Greatest depth of a value in a JSON object: the reader's limit, less the levels around the value in a line of
+/// The greatest depth of a value in a JSON object: the reader's limit minus the levels around the value in a line of
 /// interchange.
 const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 
-/// Greatest number of values in one member of a JSON object, chosen so that a line with several such members can be
-/// read.
+/// The greatest number of values in one field of a model. It is small enough that a line with several such fields can
+/// be read.
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
-/// Trims the top-level keys of a JSON object and leaves out members that are null, as the canonical text does, so
-/// that a written object reads back equal. A blank key is an error, and so is a value that could not be read back: a
-/// number that is not finite, or too deep a nesting.
+/// Trims the top-level keys of a JSON object, and removes members that are null. The canonical text does not contain
+/// nulls, so an object without them is equal after a round trip. Errors: a blank key, or a value that could not be read
+/// back, because it contains a number that is not finite, is nested too deeply, or is too large.
 pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut normalized = BTreeMap::new();
     let mut values = 0;
@@ -25,7 +25,7 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
         let k = trim(&key);
         values += value.count();
         if values > JSON_VALUES_MAX {
-            let message = format!("holds more than {JSON_VALUES_MAX} values");
+            let message = format!("contains more than {JSON_VALUES_MAX} values");
             return issues.error(ErrorCode::ExtensionValue, field, message);
         }
         if k.is_empty() {
@@ -39,10 +39,14 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
     *map = normalized;
 }
 
-/// Checks a value within a JSON object, or a field of an extension.
+/// Checks a value in a JSON object, or the value of an extension field, and removes nulls from it.
 pub(crate) fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
     if value.count() > JSON_VALUES_MAX {
-        issues.error(ErrorCode::ExtensionValue, field, format!("holds more than {JSON_VALUES_MAX} values"));
+        issues.error(
+            ErrorCode::ExtensionValue,
+            field,
+            format!("contains more than {JSON_VALUES_MAX} values"),
+        );
     } else if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
         issues.error(ErrorCode::ExtensionValue, field, what);
     } else {

@@ -1,10 +1,10 @@
-//! Rules between a ref and its parent.
+//! Rules between a ref and the ref of its parent.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
 use crate::contract::refs::stable::StableRef;
 
-/// Checks that a ref is directly under its parent: the parent's value, a dot, one component.
+/// Checks that a ref is directly under its parent: its value is the parent's value, a dot and one component.
 pub(crate) fn child_of(
     issues: &mut Issues,
     code: ErrorCode,
@@ -18,7 +18,7 @@ pub(crate) fn child_of(
     }
 }
 
-/// Checks that a ref is under another, at any depth.
+/// Checks that a ref is under another one, at any depth: its value begins with the value of `parent` and a dot.
 pub(crate) fn under(
     issues: &mut Issues,
     code: ErrorCode,
@@ -32,7 +32,7 @@ pub(crate) fn under(
     }
 }
 
-/// Checks the own ref of a named object: its owner's value, a dot, its name.
+/// Checks the own ref of a named object: its value must be the owner's value, a dot and the object's name.
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
     if rest != Some(name) {

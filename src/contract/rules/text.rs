@@ -1,11 +1,11 @@
-//! Rules of texts and maps of texts.
+//! Rules for texts and maps of texts.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
 use crate::contract::space::trim;
 use std::collections::BTreeMap;
 
-/// Trims a text in place; a blank one is an error.
+/// Trims a text in place. A blank text is an error.
 pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
     let trimmed = trim(value);
     if trimmed.is_empty() {
@@ -15,14 +15,15 @@ pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
     }
 }
 
-/// Applies [`text`] to a value that is present.
+/// Applies [`text`] to the value, if there is one.
 pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option<String>) {
     if let Some(value) = value {
         text(issues, field, value);
     }
 }
 
-/// Trims keys and values; blank ones are errors. Of keys that are equal after trimming, the last one is kept.
+/// Trims keys and values. A blank key or value is an error. Of keys that are equal after trimming, the last one is
+/// kept.
 pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, String>) {
     if map.iter().all(|(k, v)| [k, v].iter().all(|t| !t.is_empty() && trim(t).len() == t.len())) {
         return;

@@ -1,4 +1,4 @@
-//! Tokens: texts of a fixed pattern.
+//! Tokens: texts that must match a pattern.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,8 @@ use crate::contract::refs::component::is_component;
 use crate::contract::rules::text::text;
 use crate::contract::space::trim;
 
-/// The pattern of an ASCII token: first character, other characters, and joins between words.
+/// The pattern of an ASCII token of one or more words: the first character of a word, its other characters, and the
+/// characters that may join words.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Token {
     first: fn(u8) -> bool,
@@ -30,29 +31,30 @@ fn key(b: u8) -> bool {
     snake(b) || b == b'-'
 }
 
-/// Keys of metrics and events, such as `loss`, `val_loss`, `train/loss` or `dataset.loaded`.
+/// The pattern of metric and event keys, such as `loss`, `val_loss`, `train/loss` or `dataset.loaded`.
 pub(crate) const KEY: Token = Token { first: lower, rest: key, joins: b"./" };
 
-/// Producers, such as `contexta.quickstart`.
+/// The pattern of producers, such as `contexta.quickstart`.
 pub(crate) const DOT_TOKEN: Token = Token { first: lower, rest: kebab, joins: b"." };
 
-/// Artifact kinds and value types, such as `model_bundle`.
+/// The pattern of artifact kinds and value types, such as `model_bundle`.
 pub(crate) const LOWER_SNAKE: Token = Token { first: lower, rest: snake, joins: b"" };
 
-/// Namespaces of extensions, such as `acme.quality`; they have at least two parts.
+/// The pattern of extension namespaces, such as `acme.quality`. A separate check requires at least two words.
 pub(crate) const EXT_NAMESPACE: Token = DOT_TOKEN;
 
-/// Fields of extensions, such as `reviewed_by`.
+/// The pattern of extension field keys, such as `reviewed_by`.
 pub(crate) const EXT_KEY: Token = LOWER_SNAKE;
 
-/// Owners of namespaces, such as `acme-labs`.
+/// The pattern of owners of namespaces, such as `acme-labs`.
 pub(crate) const OWNER: Token = Token { first: lower, rest: kebab, joins: b"" };
 
-/// Issue keys and slices, such as `metric.non_finite`.
+/// The pattern of issue keys and of slices of data, such as `metric.non_finite`.
 pub(crate) const DOT_SNAKE: Token = Token { first: lower, rest: snake, joins: b"." };
 
 impl Token {
-    /// Tells whether `text` has this pattern. After a join, a word of a key may also begin with a digit.
+    /// Tells whether `text` matches the pattern. In the pattern [`KEY`], words after the first may also begin with a
+    /// digit.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let mut at_start = true;
         let mut first_word = true;
@@ -75,7 +77,7 @@ impl Token {
     }
 }
 
-/// Trims a text in place; one without this pattern is an error.
+/// Trims a text in place. A text that does not match the pattern is an error.
 pub(crate) fn token(issues: &mut Issues, field: &str, value: &mut String, pattern: Token, code: ErrorCode) {
     if trim(value).is_empty() {
         return issues.error(ErrorCode::String, field, "must not be blank");
@@ -86,7 +88,7 @@ pub(crate) fn token(issues: &mut Issues, field: &str, value: &mut String, patter
     }
 }
 
-/// Applies [`token`] to a value that is present.
+/// Applies [`token`] to the value, if there is one.
 pub(crate) fn optional_token(
     issues: &mut Issues,
     field: &str,
@@ -99,15 +101,16 @@ pub(crate) fn optional_token(
     }
 }
 
-/// Checks a name that is one component of a ref.
+/// Trims a name in place, and checks that it is a valid component of a ref.
 pub(crate) fn name(issues: &mut Issues, field: &str, value: &mut String) {
     if trim(value).is_empty() {
         return issues.error(ErrorCode::String, field, "must not be blank");
     }
     text(issues, field, value);
     if !is_component(value) {
-        let message =
-            format!("{value:?} is not a component of a ref: lower-case letters and digits, joined by dashes");
+        let message = format!(
+            "{value:?} is not a component of a ref; expected lower-case letters and digits, joined by dashes"
+        );
         issues.error(ErrorCode::Component, field, message);
     }
 }

@@ -7,11 +7,12 @@ use std::ops::Deref;
 
 /// A model with rules between and within its fields.
 pub trait Rules {
-    /// Trims the fields and checks them; an issue is added for every broken rule.
+    /// Trims the fields and checks them. Adds an issue for every broken rule.
     fn normalize(&mut self, issues: &mut Issues);
 }
 
-/// A model whose rules hold. It gives read access to the model; [`Valid::into_inner`] returns it for changes.
+/// A model whose rules hold. The model can only be read; [`Valid::into_inner`] returns the plain model, which can be
+/// changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Valid<T>(T);
 
@@ -23,7 +24,7 @@ impl<T: Rules> Valid<T> {
         issues.into_result().map(|()| Valid(model))
     }
 
-    /// Checks a model. The error reports every rule that the model violates.
+    /// Checks a model. Errors: every broken rule.
     pub fn check(mut model: T) -> std::result::Result<Valid<T>, ValidationReport> {
         let mut issues = Issues::default();
         model.normalize(&mut issues);

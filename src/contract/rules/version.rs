@@ -1,4 +1,4 @@
-//! The rule of the schema version.
+//! The rule for the schema version.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,7 @@ use crate::contract::rules::text::text;
 use crate::contract::space::trim;
 use crate::contract::version::{SCHEMA_VERSION, is_newer, minor_of};
 
-/// Checks the version of the schema: `1.minor.patch`.
+/// Checks that the version of the schema has the form `1.minor.patch`. A newer minor version is a warning.
 pub(crate) fn schema_version(issues: &mut Issues, value: &mut String) {
     const FIELD: &str = "schema_version";
     if value == SCHEMA_VERSION {

@@ -1,4 +1,4 @@
-//! The files of bodies: found below one directory, never outside it, and stored by digest.
+//! The files of bodies that an import stores. They must be below one directory, also after links are followed.
 
 use crate::contract::ArtifactManifest;
 use crate::engine::storage::{FileReader, OpenMode, Storage};
@@ -8,7 +8,7 @@ use crate::store::body::{self, StoredBody};
 use std::io;
 use std::path::{Component, Path};
 
-/// The file of a body, with the error of the last read.
+/// The open file of a body, and the error of a failed read.
 struct Source {
     file: FileReader,
     failed: Option<io::Error>,
@@ -47,8 +47,8 @@ fn open_body(storage: &dyn Storage, dir: Option<&Path>, path: &str) -> std::resu
     Ok(Source { file: FileReader::new(file), failed: None })
 }
 
-/// Stores the file of a body. Inner error: the reason why the file could not be found or read. Outer error: the workspace
-/// cannot be written.
+/// Stores the file of a body. The inner error is the reason for which the file could not be found or read; the outer
+/// error means that the workspace cannot be written.
 pub(super) fn store_body(
     journal: &Journal,
     dir: Option<&Path>,
@@ -60,7 +60,7 @@ pub(super) fn store_body(
     };
     match (body::store_body(journal.blobs(), &mut source), source.failed.take()) {
         (Ok(body), _) => Ok(Ok(body)),
-        // The file could not be read. This is no error of the workspace.
+        // The file could not be read. This is not an error of the workspace.
         (Err(_), Some(reason)) => Ok(Err(format!("read: {reason}"))),
         (Err(e), None) => Err(e.into()),
     }
@@ -69,7 +69,7 @@ pub(super) fn store_body(
 /// Returns the difference between a body and its manifest; `None` if there is none.
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
-        return Some(format!("it has {} bytes, not {size}", body.size));
+        return Some(format!("its size in bytes is {}, not {size}", body.size));
     }
     let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
     claimed.map(|_| "its SHA-256 differs".to_owned())

@@ -1,4 +1,4 @@
-//! Valid lines, encoded once: for the comparison with the workspace, for the size limit, and for the log.
+//! Valid lines, which are encoded once: for the comparison with the workspace, for the size limit, and for the log.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{
@@ -10,7 +10,8 @@ use crate::interchange::jsonl::loss::is_loss;
 use crate::interchange::jsonl::rejection::Rejection;
 use crate::store::EncodedFact;
 
-/// The greatest payload of an object: the limit of the log, less the room that an import needs for origin and body digest.
+/// The greatest payload of an object: the limit of the log minus the space that an import needs for origin and body
+/// digest.
 const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 
 /// A valid line that may be imported.
@@ -21,33 +22,33 @@ pub(super) struct Candidate {
     pub(super) subject: StableRef,
     /// Deviations that do not prevent the import.
     pub(super) warnings: Vec<ErrorCode>,
-    /// The digest of the content, by which a repeated line is recognised; of an artifact, of its manifest.
+    /// The digest of the content (for an artifact, of the manifest), by which a repeated line is recognised.
     pub(super) digest: [u8; 16],
-    /// The encoded fact; of an artifact, without the digest of its body.
+    /// The encoded fact; for an artifact, without the digest of the body.
     pub(super) encoded: EncodedFact,
-    /// The length of the payload without replaced stamps.
+    /// The length of the payload without the stamps of replaced facts.
     pub(super) len: usize,
-    /// Properties of the object, artifact or record that decide about the import.
+    /// The properties of the object, artifact or record on which the import depends.
     pub(super) item: Item,
 }
 
-/// Properties of a line that decide about its import.
+/// The properties of a line on which its import depends.
 pub(super) enum Item {
-    /// An object, with its status if its kind has one.
+    /// An object, with its status if objects of its kind have one.
     Object(ObjectKind, Option<RunStatus>),
-    /// An artifact, with the path of the file of its body.
+    /// An artifact, with the path of the body's file.
     Artifact(Box<Valid<ArtifactManifest>>, Option<String>),
     /// A record.
     Record {
         /// The ref of the record.
         record_ref: RecordRef,
-        /// `true` for a degraded record that an import appended about its own losses.
+        /// `true` for a degraded record that an import created for a loss.
         is_loss: bool,
     },
 }
 
 impl Candidate {
-    /// Encodes a line. Fails if the log cannot store it.
+    /// Encodes a line. Errors: the log cannot store the fact.
     pub(super) fn new(line: Line) -> Result<Candidate, Box<Rejection>> {
         let Line { content, warnings } = line;
         let subject = content.own_ref();
@@ -94,7 +95,7 @@ fn too_large(len: usize) -> Rejection {
     Rejection::new("import_object_too_large", format!("an object of {len} bytes is too large for the log"))
 }
 
-/// Returns the status of an object whose kind has one.
+/// Returns the status of an object; `None` if objects of its kind have none.
 pub(super) fn status_of(object: &Object) -> Option<RunStatus> {
     Some(match object {
         Object::Run(run) => run.status,
@@ -121,7 +122,7 @@ impl Item {
         matches!(self, Item::Record { .. })
     }
 
-    /// Returns `true` for a degraded record that an import appended about its own losses.
+    /// Returns `true` for a degraded record that an import created for a loss.
     pub(super) fn is_loss(&self) -> bool {
         matches!(self, Item::Record { is_loss: true, .. })
     }

@@ -1,4 +1,4 @@
-//! The state of the objects, artifacts and records of some lines in the workspace.
+//! The state that objects, artifacts and records of imported lines have in the workspace.
 
 use crate::contract::{RecordRef, RunStatus, StableRef};
 use crate::engine::entry::{Position, Stamp};
@@ -8,22 +8,22 @@ use crate::store::record_ref::position_of;
 use crate::store::{ArtifactRow, EncodedFact, StoreView};
 use std::collections::HashMap;
 
-/// The state of one object, artifact or record in the workspace.
+/// The state that one object, artifact or record has in the workspace.
 #[derive(Debug, Default)]
 pub(super) struct Existing {
     /// The effective object or manifest, or the captured record.
     pub(super) encoded: Option<EncodedFact>,
-    /// The imported facts that a later import replaces.
+    /// The stamps of imported facts that this import replaces if the line differs.
     pub(super) replaceable: Vec<Stamp>,
-    /// `true` if the object has ended.
+    /// `true` if the object has a terminal status.
     pub(super) is_ended: bool,
-    /// The artifact.
+    /// The artifact, if the workspace has one with this ref.
     pub(super) artifact: Option<ArtifactRow>,
-    /// `true` if a record has this ref, whatever its content.
+    /// `true` if the workspace has a record with this ref, whatever the content of the record.
     pub(super) record_exists: bool,
 }
 
-/// Looks up the objects, artifacts and records of some lines, each once.
+/// Looks up the objects, artifacts and records of some lines. Each ref is looked up once.
 pub(super) fn existing(
     view: &StoreView<'_>,
     candidates: &[&Candidate],

@@ -1,7 +1,8 @@
-//! Export of JSON lines: the effective state of every object, and every record, streamed.
+//! Export of JSON lines: the effective state of every object, and every record. Lines are written one by one.
 //!
-//! Objects come by kind and ref, so that an object precedes the objects that refer to it. Records come in the order in which
-//! they were appended to any stream. The report names objects that cannot be exported, such as a run whose start is lost.
+//! Objects are sorted by kind and ref; an object precedes the objects that refer to it. Records are in the order of
+//! their stamps, whatever their streams. The report names objects that cannot be exported, such as a run whose start is
+//! lost.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{ArtifactManifest, Object, ObjectKind, Value};
@@ -19,11 +20,11 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The number of bytes copied at a time.
+/// The number of bytes of a body that are copied at once.
 const CHUNK: usize = 1 << 20;
 /// The number of entries between two calls of the progress function.
 const PROGRESS_ENTRIES: u64 = 4096;
-/// The beginning of the names of temporary files for bodies.
+/// The prefix of the names of temporary files for bodies.
 const TEMPORARY_STEM: &str = "body";
 
 /// Options of an export.
@@ -31,7 +32,7 @@ const TEMPORARY_STEM: &str = "body";
 pub struct ExportOptions {
     /// The part of the workspace that is exported.
     pub filter: ExportFilter,
-    /// The directory that bodies are copied to; `None` to leave them out.
+    /// The directory that bodies are copied to; `None` to export no bodies.
     pub bodies: Option<ExportBodies>,
 }
 
@@ -40,14 +41,16 @@ pub struct ExportOptions {
 pub struct ExportBodies {
     /// The directory.
     pub dir: PathBuf,
-    /// Prefix of the file names in the lines: the path from the directory of the lines to `dir`, such as `artifacts/`.
+    /// The prefix of the paths of bodies in lines: the path from the directory of the file with the lines to `dir`,
+    /// such as `artifacts/`.
     pub prefix: String,
 }
 
-/// Exports JSON lines. Memory depends on the number of runs and streams, and not on that of other objects and of records.
+/// Exports JSON lines. Memory use depends on the number of runs and streams, but not on the number of other objects and
+/// records.
 ///
-/// `progress` is called with the number of entries of the log that were read. Errors: the workspace cannot be read, `out` or
-/// the bodies cannot be written, or [`Error::Interrupted`].
+/// `progress` is called with the number of entries of the log that were read. Errors: the workspace cannot be read,
+/// `out` or the bodies cannot be written, or [`Error::Interrupted`].
 pub fn export(
     workspace: Workspace<'_>,
     out: &mut dyn Write,
@@ -61,7 +64,8 @@ pub fn export(
     let out = RefCell::new(out);
     let is_started = Cell::new(false);
     store.read(|view| {
-        // The store asks again after a rebuild, but lines that were written cannot be taken back.
+        // The store repeats the question after a rebuild of damaged tables, but written lines cannot be removed from
+        // the output.
         if is_started.replace(true) {
             return Err(Error::Interrupted);
         }
@@ -143,15 +147,14 @@ impl Export<'_> {
         })
     }
 
-    /// Notes the runs that have records and no attributes.
+    /// Adds a note for each run that has records and no attributes.
     fn runs_without_start(&mut self) -> Result<()> {
         if !self.selection.wants_kind(ObjectKind::Run.as_str()) {
             return Ok(());
         }
         for run in self.view.runs_without_facts()? {
             if self.selection.wants_run(&run) {
-                let message =
-                    format!("required attributes are missing of {run}: its start is not in the log");
+                let message = format!("missing attributes of {run}: the start of the run is not in the log");
                 self.report
                     .note(Note::new(Severity::Warning, "object_incomplete", message).with("subject", &run));
             }
@@ -173,7 +176,8 @@ impl Export<'_> {
         })
     }
 
-    /// Copies a body. Returns the path for the line of its artifact.
+    /// Copies the body of an artifact. Returns the path of the copy for the artifact's line; `None` if there is no
+    /// copy.
     fn body(&mut self, row: &ArtifactRow) -> Result<Option<String>> {
         let (Some(bodies), Some(digest)) = (self.bodies, &row.body) else { return Ok(None) };
         let name = body_name(&row.manifest, digest);
@@ -188,7 +192,7 @@ impl Export<'_> {
         Ok(None)
     }
 
-    /// Copies a body into a file. Returns `false` if the body is missing or does not have its digest.
+    /// Copies a body into a file. Returns `false` if the body is missing or does not match its digest.
     fn copy_body(&self, digest: &Digest, dir: &Path, name: &str) -> Result<bool> {
         let storage = self.journal.storage();
         let blobs = self.journal.blobs();
@@ -246,7 +250,8 @@ impl Export<'_> {
     }
 }
 
-/// Returns the file name for a body: a part of its digest, which makes it unique, and the name in its manifest.
+/// Returns the file name for the copy of a body: a part of the digest, which makes the name unique, and the file name
+/// in the manifest.
 fn body_name(manifest: &ArtifactManifest, digest: &Digest) -> String {
     const NAME_LEN_MAX: usize = 80;
     let named = manifest.attributes.get("file_name").and_then(Value::as_str);

@@ -10,15 +10,15 @@ const NOTES_MAX: u64 = 20;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportReport {
-    /// The number of lines by kind.
+    /// The number of exported lines, by kind.
     pub kinds: BTreeMap<&'static str, u64>,
     /// The number of bodies that were copied.
     pub bodies: u64,
-    /// The number of bodies that are missing in the workspace or damaged.
+    /// The number of bodies that were not copied, because the workspace does not have them or they are damaged.
     pub bodies_missing: u64,
-    /// Notes about objects that could not be exported, and about missing entries.
+    /// Notes on objects that could not be exported, and on missing entries.
     pub notes: Vec<Note>,
-    /// The number of notes by code. `notes` contains the first of each code only.
+    /// The number of notes, by code. The field `notes` contains at most 20 notes of each code.
     pub note_counts: BTreeMap<&'static str, u64>,
 }
 

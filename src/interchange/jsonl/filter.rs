@@ -1,28 +1,28 @@
-//! The part of a workspace that is exported.
+//! The filter of an export: the part of a workspace that is exported.
 
 use crate::contract::{AnyRecord, LineageEdge, Object, RecordType, RunRef, StableRef, Timestamp};
 use crate::interchange::error::Result;
 use crate::store::StoreView;
 use std::collections::BTreeSet;
 
-/// The part of a workspace that is exported. The default is the whole workspace.
+/// The filter of an export: the part of a workspace that is exported. The default is the whole workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExportFilter {
     /// The project to export, by ref or name; `None` for all projects.
     pub project: Option<String>,
-    /// The runs to export with their projects, by ref, id or name; empty for all runs.
+    /// The runs to export, together with their projects, by ref, id or name; empty for all runs.
     pub runs: Vec<String>,
-    /// The kinds of lines to export (`run`, `record`, ...); empty for all kinds.
+    /// The kinds of lines to export, such as `run` or `record`; empty for all kinds.
     pub kinds: Vec<String>,
     /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// The earliest time of observation of an exported record.
+    /// The time from which on records are exported, by time of observation. Other kinds of lines are not affected.
     pub since: Option<Timestamp>,
-    /// The time before which exported records were observed.
+    /// The time before which records are exported, by time of observation. Other kinds of lines are not affected.
     pub until: Option<Timestamp>,
 }
 
-/// An [`ExportFilter`] whose project and runs are looked up.
+/// An [`ExportFilter`] with the refs of its project and runs.
 pub(super) struct Selection<'a> {
     filter: &'a ExportFilter,
     project: Option<StableRef>,
@@ -48,8 +48,8 @@ impl<'a> Selection<'a> {
             && self.project.as_ref().is_none_or(|project| in_project(run, project))
     }
 
-    /// Returns `true` if the object with this ref is exported. With a selection of runs, the only exported refs outside
-    /// any run are the projects of these runs.
+    /// Returns `true` if the object with this ref is exported. If runs are selected, the only exported refs outside
+    /// any run are those of the projects of these runs.
     fn wants_ref(&self, any: &StableRef) -> bool {
         match any.run() {
             Some(run) => self.wants_run(&run),
@@ -61,7 +61,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns `true` if neither projects nor runs are filtered.
+    /// Returns `true` if the filter selects neither a project nor runs.
     pub(super) fn is_everything(&self) -> bool {
         self.runs.is_empty() && self.project.is_none()
     }
@@ -79,7 +79,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns `true` if an edge is exported, which is the case if one of its ends is exported.
+    /// Returns `true` if an edge is exported, because its source or target is exported.
     pub(super) fn wants_edge(&self, edge: &LineageEdge) -> bool {
         self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
     }
@@ -95,7 +95,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Returns `true` if the first component of a ref is the project's.
+/// Returns `true` if a ref belongs to the project: their first components are equal.
 fn in_project(any: &StableRef, project: &StableRef) -> bool {
     any.components().next() == project.components().next()
 }

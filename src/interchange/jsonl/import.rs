@@ -1,9 +1,9 @@
-//! Import of JSON lines: streamed, with each line checked on its own, so that an invalid line affects no other line.
+//! Import of JSON lines. Each line is checked on its own, so that an invalid line affects no other line.
 //!
-//! An import is a union. Content that the workspace already has, captured or imported, stays as it is, so importing the
-//! same lines again changes nothing and completes an import that was killed. A later import replaces the facts of earlier
-//! imports about an object. No import replaces captured facts. The entry of each imported fact contains its origin (import
-//! and line). Losses become degraded records of the run that they belong to.
+//! An import adds the content that the workspace does not have. Importing the same lines again therefore changes
+//! nothing, and completes an import that was killed. A later import replaces the facts of earlier imports about an
+//! object, but no import replaces captured facts. The entry of each imported fact contains the fact's origin (import
+//! and line). Each lost line or body is recorded as a degraded record of the run that it belongs to.
 
 use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
@@ -28,19 +28,19 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The greatest number of lines in a round.
+/// The greatest number of lines in a round: lines that are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
-/// The number of bytes of lines from which on a round is complete.
+/// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
-/// The kind of lines whose kind cannot be read.
+/// The kind under which lines are counted whose kind cannot be read.
 const UNKNOWN_KIND: &str = "?";
 /// The approximate length of a small entry.
 const SMALL_ENTRY_BYTES: usize = 256;
-/// The greatest length of a stamp in a payload.
+/// The greatest length of an encoded stamp in a payload, in bytes.
 const STAMP_BYTES_MAX: usize = 40;
-/// The greatest number of losses that wait for their runs.
+/// The greatest number of losses that are kept until the line of their run is imported.
 const DEFERRED_LOSSES_MAX: usize = 4096;
-/// The greatest number of refused lines, and of bodies, in a report.
+/// The greatest number of refused lines in a report, and of missing or different bodies.
 const REPORTED_MAX: usize = 100;
 /// The code of a body that cannot be found or read.
 const BODY_MISSING: &str = "import.body_missing";
@@ -52,27 +52,29 @@ const BODY_DIFFERS: &str = "import.body_differs";
 pub struct ImportOptions {
     /// The name of the source: a file name, or `-`.
     pub source: String,
-    /// The directory of the bodies; `None` if there is none.
+    /// The directory of the files with bodies; `None` if no bodies are imported.
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first refused line. The lines before it stay imported.
     pub strict: bool,
     /// The registry to check extensions with.
     pub registry: Option<ExtensionRegistry>,
-    /// The directory for refused lines.
+    /// The directory for the files with refused lines.
     pub quarantine: PathBuf,
 }
 
-/// A line that was read, and the candidate for the import or the reason for its refusal.
+/// A line, and the candidate for the import or the reason for the refusal.
 struct ParsedLine {
     number: u64,
     text: Vec<u8>,
     parsed: std::result::Result<Candidate, Box<Rejection>>,
 }
 
-/// Imports JSON lines, in memory that does not depend on their number. The imported facts are on disk afterwards.
+/// Imports JSON lines. Memory use does not depend on the number of lines. The imported facts are on disk when this
+/// returns.
 ///
 /// `progress` is called with the number of lines read. Errors: the workspace cannot be read or written, or, with
-/// [`ImportOptions::strict`], a line was refused. Lines before the error stay imported, and a repeated import continues.
+/// [`ImportOptions::strict`], a line was refused. Lines before the error stay imported, and a repeated import
+/// continues.
 pub fn import(
     workspace: Workspace<'_>,
     input: &mut dyn BufRead,
@@ -91,9 +93,9 @@ pub fn import(
         deferred: Vec::new(),
     };
     let done = importer.run(&mut Lines::new(input), progress);
-    // Refused lines of standard input exist nowhere else, so they are saved after any error.
+    // Refused lines of standard input exist nowhere else, so they are saved even after an error.
     let saved = importer.save_refused_lines();
-    // Facts that were appended before an error stay, so they are made durable too.
+    // Facts that were appended before an error remain, so they are made durable too.
     let synced = workspace.journal.sync();
     match done {
         Err(Error::Refused { line, code, message, .. }) => {
@@ -123,7 +125,7 @@ struct Importer<'a> {
 /// Lines that are checked together.
 struct Batch {
     lines: Vec<(u64, Vec<u8>)>,
-    /// The beginning of a line behind them that is too long.
+    /// The beginning of a line after these lines that is too long.
     too_long: Option<Vec<u8>>,
     /// `true` at the end of the input.
     is_last: bool,
@@ -170,12 +172,12 @@ impl Importer<'_> {
         batch
     }
 
-    /// Reports that the input cannot be read further. The lines before are imported.
+    /// Notes in the report that the input cannot be read further. The lines before this one are imported.
     fn report_cut(&mut self, number: u64, e: &io::Error) {
         self.report.cut = Some(format!("in line {number}: {e}"));
     }
 
-    /// Saves a line that is too long while it is read to its end. Returns `false` if the input ends within it.
+    /// Saves a line that is too long while reading it to its end. Returns `false` if the input ends within the line.
     fn refuse_too_long(&mut self, input: &mut Lines<'_>, begin: &[u8]) -> Result<bool> {
         self.quarantine()?.push_bytes(begin)?;
         let number = input.number();
@@ -215,7 +217,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Refuses a line whose bytes are already in the quarantine.
+    /// Finishes the refusal of a line whose bytes are already in the quarantine.
     fn finish_refused(&mut self, number: u64, rejection: Rejection) -> Result<()> {
         self.quarantine()?.end_line(number, &rejection)?;
         self.report.lines += 1;
@@ -231,7 +233,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Refuses a line. With [`ImportOptions::strict`] the facts of the lines before it are appended first.
+    /// Refuses a line. With [`ImportOptions::strict`], the facts of the lines before it are appended first.
     fn refuse(&mut self, number: u64, text: &[u8], rejection: Rejection, round: &mut Round) -> Result<()> {
         round.losses.extend(refused_line_loss(number, text, &rejection));
         if self.options.strict {
@@ -241,8 +243,8 @@ impl Importer<'_> {
         self.finish_refused(number, rejection)
     }
 
-    /// Reads the workspace, including the facts that this process has buffered. Facts appended afterwards get later times
-    /// than the entries of the view.
+    /// Reads the workspace, including the facts that this process has buffered. Facts appended afterwards get later
+    /// times than the entries of the view.
     fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
         let Workspace { store, journal } = self.workspace;
         journal.flush()?;
@@ -252,7 +254,7 @@ impl Importer<'_> {
         answer
     }
 
-    /// Checks some lines, and appends their facts that are new.
+    /// Checks some lines, and appends the facts that are new.
     fn import_round(&mut self, lines: Vec<(u64, Vec<u8>)>) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -291,7 +293,7 @@ impl Importer<'_> {
         self.commit(&mut round)
     }
 
-    /// Imports one valid line if its content is new. Returns the reason if it has to be refused.
+    /// Imports one valid line if its content is new. Returns a rejection if the line has to be refused.
     fn import_line(
         &mut self,
         number: u64,
@@ -304,9 +306,10 @@ impl Importer<'_> {
         round.runs.extend(subject.run());
         let seen = round.seen.get(&subject);
         let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
-        // Lines of this round come after all facts of the view.
+        // An earlier line of this round about the same object is newer than all facts of the view.
         let is_current = seen.is_none() && existing.encoded.as_ref() == Some(&encoded);
-        // The ref of a loss identifies it. Its record may differ in the time of the import.
+        // The ref of a degraded record for a loss identifies the loss. The record itself may differ in the time of the
+        // import.
         let is_known_loss = existing.record_exists && item.is_loss();
         let ref_is_used = existing.record_exists || seen.is_some();
         if item.is_record() && ref_is_used && !is_repeated && !is_current && !is_known_loss {
@@ -320,7 +323,8 @@ impl Importer<'_> {
         for warning in warnings {
             *self.report.warnings.entry(warning.as_str()).or_default() += 1;
         }
-        // An open status is ignored if the workspace has recorded an end, because it is older than the end.
+        // An open status is ignored if the workspace has recorded an end, because the open status must be older than
+        // the end.
         let is_older = existing.is_ended && item.is_open();
         if is_older && !is_repeated && !is_current {
             *self.report.warnings.entry("import_older_word").or_default() += 1;
@@ -332,7 +336,7 @@ impl Importer<'_> {
                 let artifact =
                     ArtifactLine { number, manifest: &manifest, path: path.as_deref(), is_unchanged };
                 let body = self.import_body(&artifact, existing, round)?;
-                // A body may be found for a manifest that was imported without one.
+                // The body may be found now for a manifest that was imported without a body.
                 let known_body = existing.artifact.as_ref().and_then(|row| row.body).map(|digest| digest.0);
                 is_unchanged &= body.is_none() || body == known_body;
                 if !is_unchanged {
@@ -360,7 +364,7 @@ impl Importer<'_> {
         let replaces_len = (existing.replaceable.len() + 1) * STAMP_BYTES_MAX;
         if len + replaces_len > PAYLOAD_BYTES_MAX {
             let message = format!(
-                "an object of {len} bytes that replaces {} facts is too large for the log",
+                "an object of {len} bytes is too large for the log (number of facts that it replaces: {})",
                 existing.replaceable.len()
             );
             let rejection = Rejection::new("import_object_too_large", message);
@@ -386,7 +390,7 @@ impl Importer<'_> {
         Ok(None)
     }
 
-    /// Returns the id of this import. The first call adds the entry of the import, before the facts that name it.
+    /// Returns the id of this import. The first call adds the fact of the import, before the facts that refer to it.
     fn import_id(&mut self, round: &mut Round) -> Result<[u8; 16]> {
         if let Some(id) = self.import {
             return Ok(id);
@@ -405,7 +409,8 @@ impl Importer<'_> {
         Ok(id)
     }
 
-    /// Appends the pending facts together with their losses, so that a crash preserves both or neither.
+    /// Appends the pending facts and the degraded records for losses in one commit, so that a crash preserves both or
+    /// neither.
     fn commit(&mut self, round: &mut Round) -> Result<()> {
         self.add_losses(round)?;
         let (pending, subjects) = round.take_pending();
@@ -417,13 +422,15 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Adds the records of losses that are not recorded yet and whose runs are known. Others are deferred.
+    /// Adds degraded records for losses that are not recorded yet and whose runs are in the workspace. Other losses are
+    /// deferred.
     fn add_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {
             return Ok(());
         }
-        // The ref of a run may leave no room for the ref of the record. The line is in the quarantine in any case.
+        // The ref of a run may be too long to be a prefix of the record's ref. The line is in the quarantine in any
+        // case.
         let refs: Vec<Option<RecordRef>> = losses.iter().map(|loss| loss.record_ref().ok()).collect();
         let runs = &round.runs;
         let decisions = self.read(|view| {
@@ -448,14 +455,14 @@ impl Importer<'_> {
             }
             let import = self.import_id(round)?;
             let fact = EncodedFact::new(&loss.into_fact(self.started_at)?)?;
-            // The attributes of the record contain the number of the line.
+            // Line 0: the attributes of the record contain the number of the line.
             let origin = Some(ImportOrigin { import, line: 0 });
             round.push(EncodedEvent { fact, replaces: Vec::new(), origin }, LOSS_BYTES_MAX, None);
         }
         Ok(())
     }
 
-    /// Records the deferred losses whose runs later lines have imported.
+    /// Records the deferred losses whose runs were imported by later lines.
     fn append_deferred_losses(&mut self) -> Result<()> {
         let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
         self.commit(&mut round)?;
@@ -463,8 +470,8 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Returns the digest of the body of an artifact: of the file that the line names, or of the body that the workspace
-    /// has. Errors: the workspace cannot be written.
+    /// Returns the digest of the body of an artifact: of the file that the line names, or of the body that the
+    /// workspace has. Errors: the workspace cannot be written.
     fn import_body(
         &mut self,
         line: &ArtifactLine<'_>,
@@ -478,12 +485,12 @@ impl Importer<'_> {
             .filter(|row| is_effective && row.body_present)
             .and_then(|row| row.body)
             .map(|digest| digest.0);
-        // A manifest with the hash and size of the effective one has the same body.
+        // A manifest with the hash and size of the effective manifest has the same body.
         let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
         let same_claims =
             row.filter(|row| manifest.hash_value.is_some() && claims(&row.manifest) == claims(manifest));
         let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
-        // The body of a manifest that another one has replaced is not needed.
+        // The body of a manifest that another manifest has replaced is not needed.
         let is_replaced = line.is_unchanged && !is_effective;
         let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
         let Some(path) = path else { return Ok(inherited) };
@@ -530,7 +537,7 @@ impl Importer<'_> {
         Ok(Some(known.unwrap_or(body.digest).0))
     }
 
-    /// Names a body in the report. Each repeated import does so again, because it is incomplete for the same reason.
+    /// Adds a body to the report. A repeated import adds it again, because it is incomplete for the same reason.
     fn report_body(&mut self, line: &ArtifactLine<'_>, body: &str, code: &'static str, message: &str) {
         if self.report.bodies.len() < REPORTED_MAX {
             self.report.bodies.push(BodyFinding {
@@ -544,14 +551,14 @@ impl Importer<'_> {
     }
 }
 
-/// The treatment of a loss.
+/// The action for a loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Decision {
-    /// The record of the loss is appended.
+    /// Append the degraded record.
     Record,
-    /// The record waits until its run is in the workspace.
+    /// Keep the loss until the line of its run is imported.
     Defer,
-    /// The loss is recorded already, or cannot be recorded.
+    /// Do nothing: the loss is already recorded, or cannot be recorded.
     Discard,
 }
 
@@ -560,12 +567,12 @@ struct ArtifactLine<'a> {
     number: u64,
     manifest: &'a Valid<ArtifactManifest>,
     path: Option<&'a str>,
-    /// `true` if the workspace has the manifest already.
+    /// `true` if the workspace already has the manifest.
     is_unchanged: bool,
 }
 
 impl ArtifactLine<'_> {
-    /// Creates the loss of its body.
+    /// Creates the loss of the artifact's body.
     fn loss(
         &self,
         path: &str,

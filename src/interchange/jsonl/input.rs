@@ -1,15 +1,16 @@
-//! Lines of an input, read in bounded memory.
+//! A reader of the lines of an input, in bounded memory.
 
 use std::io::{self, BufRead};
 
-/// The greatest length of a line in bytes. Longer lines are refused and not held in memory.
+/// The greatest length of a line in bytes. Longer lines are refused, and only parts of them are in memory.
 pub(super) const LINE_BYTES_MAX: usize = crate::contract::json::read::TEXT_BYTES_MAX;
 
 /// The next line of an input.
 pub(super) enum NextLine {
     /// A whole line, without its line feed.
     Line(Vec<u8>),
-    /// The beginning of a line that is longer than [`LINE_BYTES_MAX`]. [`Lines::rest_part`] returns its rest.
+    /// The beginning of a line that is longer than [`LINE_BYTES_MAX`]. [`Lines::rest_part`] returns the rest of the
+    /// line.
     TooLong(Vec<u8>),
     /// The end of the input.
     End,
@@ -26,7 +27,7 @@ impl<'a> Lines<'a> {
         Lines { input, number: 0 }
     }
 
-    /// Returns the number of the line that was read last, from 1; after an error, the number of the incomplete line.
+    /// Returns the number, from 1, of the line that was read last; after an error, that of the incomplete line.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -64,7 +65,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Reads a part of the rest of a line that is too long, and `true` if the line ends with it.
+    /// Reads a part of the rest of a line that is too long. Returns the part, and `true` if the line ends with it.
     pub(super) fn rest_part(&mut self) -> io::Result<(Vec<u8>, bool)> {
         loop {
             let available = match self.input.fill_buf() {
@@ -80,8 +81,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Returns the part of the buffered bytes that belongs to the line, the number of bytes including the line feed, and `true`
-/// if the line ends with them.
+/// Returns the part of the buffered bytes that belongs to the current line, the number of these bytes including the
+/// line feed, and `true` if the line ends with them.
 fn line_part(available: &[u8]) -> (&[u8], usize, bool) {
     match available.iter().position(|b| *b == b'\n') {
         Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),

@@ -1,4 +1,4 @@
-//! One line of interchange, read strictly.
+//! One line of JSON lines, and its strict reader.
 
 use crate::contract::error::bounded;
 use crate::contract::json::read::parse;
@@ -25,13 +25,13 @@ pub fn kinds() -> impl Iterator<Item = &'static str> {
 pub enum LineContent {
     /// An object of the contract.
     Object(Object),
-    /// The manifest of an artifact, and the path of the file of its body.
+    /// The manifest of an artifact, and the path of the body's file.
     Artifact(Box<Valid<ArtifactManifest>>, Option<String>),
     /// A record.
     Record(AnyRecord),
 }
 
-/// A line that was read.
+/// A valid line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// The content.
@@ -41,7 +41,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Reads a line, and checks extensions if there is a registry.
+    /// Reads a line strictly. With a registry, extensions are checked as well.
     pub fn parse(
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
@@ -123,7 +123,7 @@ impl Line {
 
 type Checked = (Option<AnyRecord>, ValidationReport);
 
-/// Checks a record. Its own envelope names its family.
+/// Checks a record. The record's envelope contains its family.
 fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
@@ -146,7 +146,7 @@ fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<C
     })
 }
 
-/// Returns the run that a refused object names.
+/// Returns the run that an object of this kind of line names, as far as it can be read.
 fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
     let holder = if kind == RECORD { object.get("envelope")? } else { object };
     if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {

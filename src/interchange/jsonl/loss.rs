@@ -1,4 +1,5 @@
-//! Losses of an import: refused lines and missing or different bodies. Each becomes a degraded record of its run.
+//! Losses of an import: refused lines, missing bodies, and bodies that differ from their manifests. Each loss is
+//! recorded as a degraded record of the run that the line or body belongs to.
 
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
 use crate::contract::models::record::Degradation;
@@ -7,10 +8,9 @@ use crate::contract::{
 };
 use crate::engine::checksum::Digest;
 use crate::interchange::jsonl::rejection::Rejection;
-
-/// The producer of the records of losses.
+/// The producer of the degraded records.
 const PRODUCER: &str = "contexta.import";
-/// Upper bound of the entry of a loss, whose texts are bounded.
+/// An upper bound of the size of the entry of a loss. The texts in it are bounded.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
 /// A line or body that could not be imported unchanged.
@@ -18,30 +18,31 @@ pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 pub(super) struct Loss {
     /// The run that the degraded record belongs to.
     pub(super) run: RunRef,
-    /// `true` if the loss is recorded even if the run is not in the workspace.
+    /// `true` to record the loss even if the run is not in the workspace.
     pub(super) always: bool,
-    /// The issue key.
+    /// The issue key of the degraded record.
     pub(super) key: &'static str,
-    /// The severity.
+    /// The severity of the degraded record.
     pub(super) severity: DegradedSeverity,
-    /// The summary.
+    /// The summary of the degraded record.
     pub(super) summary: String,
     /// The object that the loss concerns.
     pub(super) subject: Option<StableRef>,
-    /// Further values by name.
+    /// The attributes of the degraded record.
     pub(super) attributes: Members,
-    /// Text that distinguishes this loss from other losses of the run.
+    /// A text that distinguishes this loss from other losses of the run.
     pub(super) identity: String,
 }
 
 impl Loss {
-    /// Returns the ref of its record. It depends on the loss alone, so a repeated loss is one record.
+    /// Returns the ref of the degraded record. The ref depends on the loss alone, so a repeated loss is the same
+    /// record.
     pub(super) fn record_ref(&self) -> crate::contract::Result<RecordRef> {
         let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
         RecordRef::under(&self.run, &format!("import-{}", digest.get(..16).unwrap_or_default()))
     }
 
-    /// Creates the fact of its record.
+    /// Creates the fact of the degraded record.
     pub(super) fn into_fact(self, at: Timestamp) -> crate::contract::Result<Fact> {
         let identity = Some((self.record_ref()?, at));
         let mut payload =
@@ -56,7 +57,7 @@ impl Loss {
     }
 }
 
-/// Returns `true` for the record of a loss.
+/// Returns `true` for a degraded record that an import created for a loss.
 pub(super) fn is_loss(fact: &Fact) -> bool {
     matches!(fact, Fact::Degraded(draft) if draft.observation.producer_ref == PRODUCER)
 }

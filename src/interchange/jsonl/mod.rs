@@ -1,8 +1,8 @@
 //! A workspace as JSON lines: one canonical object in each line, for import and export.
 //!
-//! A line is `{"kind": ..., "object": ...}`. The line of an artifact may name the file of its body as `body`. Objects come
-//! before the objects that refer to them, and records in the order in which they were appended. docs/INTERCHANGE.md
-//! describes the form.
+//! A line is `{"kind": ..., "object": ...}`. The line of an artifact may have a third member, `body`, with the path of
+//! the file of the artifact's body. An object comes before the objects that refer to it, and records come in the order
+//! of their stamps. docs/INTERCHANGE.md describes the format.
 
 mod bodies;
 mod candidate;

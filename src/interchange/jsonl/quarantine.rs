@@ -1,6 +1,8 @@
-//! Files with the refused lines of an import: the unchanged lines, for correction and another import, and the reasons.
+//! The two files for the refused lines of an import: the unchanged lines, for correction and another import, and the
+//! reasons.
 //!
-//! The names of the files contain the digest of the lines, so lines that are refused again are stored once.
+//! The names of the files contain the digest of the lines, so the same refused lines of a repeated import are stored
+//! once.
 
 use crate::contract::Value;
 use crate::contract::json::write::canonical;
@@ -54,9 +56,9 @@ pub(super) struct Quarantine {
     digest: blake3::Hasher,
     /// The number of saved bytes of the current line.
     line_bytes: u64,
-    /// `true` if a part of the current line was not saved.
+    /// `true` if a part of the current line was left out.
     is_truncated: bool,
-    /// The number of lines that were not saved, or not whole.
+    /// The number of lines that are shortened or left out.
     incomplete: u64,
 }
 
@@ -76,7 +78,7 @@ impl Quarantine {
         })
     }
 
-    /// Saves a part of a refused line, as far as the limits allow.
+    /// Saves a part of a refused line. Bytes beyond the limits are left out.
     pub(super) fn push_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         self.digest.update(bytes);
         let room = SAVED_LINE_BYTES_MAX
@@ -88,12 +90,12 @@ impl Quarantine {
         self.lines.push(saved)
     }
 
-    /// Returns the number of lines that were not saved, or not whole.
+    /// Returns the number of lines that are shortened or left out.
     pub(super) fn incomplete(&self) -> u64 {
         self.incomplete
     }
 
-    /// Ends a refused line, and saves the reason.
+    /// Ends a refused line, and saves the reason of the refusal.
     pub(super) fn end_line(&mut self, number: u64, rejection: &Rejection) -> Result<()> {
         self.digest.update(b"\n");
         self.lines.push(b"\n")?;
@@ -107,7 +109,7 @@ impl Quarantine {
         self.reasons.push(reason.as_bytes())
     }
 
-    /// Renames both files to their final names durably. Returns the path of the lines.
+    /// Renames both files to their final names durably. Returns the path of the file with the lines.
     pub(super) fn finish(self) -> Result<PathBuf> {
         let digest = Digest(*self.digest.finalize().as_bytes()).to_string();
         let stem = digest.get(..16).unwrap_or_default();

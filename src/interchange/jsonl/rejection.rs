@@ -1,21 +1,21 @@
-//! Reasons why lines are refused.
+//! The reason for which a line is refused.
 
 use crate::contract::error::bounded;
 use crate::contract::{ContractError, ErrorCode, RunRef, ValidationReport};
 
-/// The reason why a line was refused.
+/// The reason for which a line was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rejection {
-    /// The stable code: of the contract, or of imports, which begins with `import_`.
+    /// The stable code: an error code of the contract, or a code of imports, which begins with `import_`.
     pub code: &'static str,
-    /// The place in the line, such as `$.object.payload.value`.
+    /// The path of the faulty value in the line, such as `$.object.payload.value`.
     pub path: String,
     /// The message.
     pub message: String,
-    /// The run that the line names, if that much can be read.
+    /// The run that the line names, if it can be read.
     pub run: Option<RunRef>,
-    /// The kind of the line, if that much can be read.
+    /// The kind of the line, if it can be read.
     pub kind: Option<String>,
 }
 
@@ -25,13 +25,13 @@ impl Rejection {
         Rejection { code, path: "$".into(), message: bounded(message.into()), run: None, kind: None }
     }
 
-    /// Creates the rejection for an error of the contract.
+    /// Creates the rejection of a whole line because of an error of the contract.
     pub(super) fn of_contract(e: &ContractError) -> Rejection {
         Rejection::new(e.code.as_str(), e.message.clone())
     }
 
-    /// Creates the rejection for a report: the first error, and the number of the others. `prefix` is the path of the value
-    /// in the line.
+    /// Creates the rejection for a validation report: the first error, and the number of further errors. `prefix` is
+    /// the path, in the line, of the value that was validated.
     pub(super) fn of_report(report: &ValidationReport, prefix: &str) -> Rejection {
         let mut errors = report.errors();
         let Some(first) = errors.next() else {

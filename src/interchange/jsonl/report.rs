@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct KindCounts {
     /// Lines that were imported.
     pub new: u64,
-    /// Lines whose content the workspace had already.
+    /// Lines whose content the workspace already had.
     pub unchanged: u64,
     /// Lines that were refused.
     pub refused: u64,
@@ -24,7 +24,7 @@ pub struct KindCounts {
 pub struct RefusedLine {
     /// The number of the line, from 1.
     pub line: u64,
-    /// The reason.
+    /// The reason for the refusal.
     pub rejection: Rejection,
 }
 
@@ -32,15 +32,15 @@ pub struct RefusedLine {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyFinding {
-    /// The number of the artifact's line, from 1.
+    /// The number of the line of the artifact, from 1.
     pub line: u64,
     /// The artifact.
     pub artifact_ref: ArtifactRef,
-    /// The path of the file of the body in the line.
+    /// The path of the body's file, as the line names it.
     pub body: String,
     /// `import.body_missing` or `import.body_differs`.
     pub code: &'static str,
-    /// The cause.
+    /// A description of the cause.
     pub message: String,
 }
 
@@ -54,32 +54,33 @@ pub struct ImportReport {
     pub source: String,
     /// The number of lines that are not blank.
     pub lines: u64,
-    /// Counts by kind. Lines whose kind cannot be read have the kind `?`.
+    /// Counts of lines, by kind. Lines whose kind cannot be read are counted under `?`.
     pub kinds: BTreeMap<String, KindCounts>,
     /// The number of bodies that were stored.
     pub bodies_stored: u64,
-    /// The number of bodies that a line names and that could not be found or read.
+    /// The number of bodies that lines name and that could not be found or read.
     pub bodies_missing: u64,
-    /// The number of bodies whose size or hash differs from their manifests.
+    /// The number of bodies whose size or hash differs from the manifest.
     pub bodies_differing: u64,
-    /// The first bodies that are missing or differ.
+    /// The first 100 bodies that are missing or differ.
     pub bodies: Vec<BodyFinding>,
     /// The number of deviations that did not prevent the import, by code.
     pub warnings: BTreeMap<&'static str, u64>,
-    /// The first refused lines.
+    /// The first 100 refused lines.
     pub refused: Vec<RefusedLine>,
-    /// The file in which all refused lines are saved.
+    /// The file in which the refused lines are saved.
     pub quarantine: Option<PathBuf>,
-    /// The number of refused lines that are not saved there, or not whole, because they are too long or too many.
+    /// The number of refused lines that are shortened or left out in that file, because they are too long or too many.
     pub not_kept: u64,
-    /// The reason why the input could not be read to its end.
+    /// The reason for which the input could not be read to its end; `None` if it was.
     pub cut: Option<String>,
-    /// Notes about entries of the workspace that could not be read, so that lines may have been imported again.
+    /// Notes on entries of the workspace that could not be read. Because of these, lines may have been imported a
+    /// second time.
     pub notes: Vec<Note>,
 }
 
 impl ImportReport {
-    /// Returns `true` if the workspace has every line and every body.
+    /// Returns `true` if the workspace has the content of every line, and every body.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.total().refused == 0
@@ -98,7 +99,7 @@ impl ImportReport {
         })
     }
 
-    /// Returns the counts of a kind.
+    /// Returns the counts of a kind, to be increased.
     pub(super) fn count(&mut self, kind: &str) -> &mut KindCounts {
         self.kinds.entry(kind.to_owned()).or_default()
     }

@@ -1,4 +1,4 @@
-//! The lines that are checked against one view of the workspace, and the facts that they add.
+//! A round of an import: lines that are compared with one view of the workspace, and the facts that they add.
 
 use crate::contract::{RecordRef, RunRef, StableRef};
 use crate::engine::entry::Stamp;
@@ -6,17 +6,17 @@ use crate::interchange::jsonl::loss::{LOSS_BYTES_MAX, Loss};
 use crate::store::{EncodedEvent, Receipt};
 use std::collections::{HashMap, HashSet};
 
-/// The number of entries from which on a commit is appended.
+/// The number of pending entries at which a commit is appended.
 const COMMIT_ENTRIES: usize = 512;
-/// The number of bytes of payloads from which on a commit is appended.
+/// The number of bytes of pending payloads at which a commit is appended.
 const COMMIT_BYTES: usize = 1 << 20;
 
-/// The lines of a round about one object, artifact or record.
+/// The imported lines of a round about one object, artifact or record.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// The digests of all of them.
+    /// The digests of the contents of these lines.
     pub(super) digests: Vec<[u8; 16]>,
-    /// The stamp of the last appended fact.
+    /// The stamp of the last fact, if it is appended.
     pub(super) stamp: Option<Stamp>,
 }
 
@@ -25,21 +25,21 @@ pub(super) struct Seen {
 pub(super) struct Round {
     /// Facts that are not appended yet.
     pending: Vec<EncodedEvent>,
-    /// The refs that the pending facts are about.
+    /// For each pending fact, the ref that it is about.
     subjects: Vec<Option<StableRef>>,
     bytes: usize,
-    /// The imported lines, by ref.
+    /// The imported lines, by the ref that they are about.
     pub(super) seen: HashMap<StableRef, Seen>,
-    /// Losses that are not recorded yet.
+    /// Lost lines and bodies for which no degraded record is pending or appended yet.
     pub(super) losses: Vec<Loss>,
-    /// The refs of the recorded losses.
+    /// The refs of the degraded records that this round has added for lost lines and bodies.
     pub(super) recorded_losses: HashSet<RecordRef>,
-    /// The runs of valid lines.
+    /// The runs that the valid lines belong to.
     pub(super) runs: HashSet<RunRef>,
 }
 
 impl Round {
-    /// Creates a round that only records losses.
+    /// Creates a round that only adds degraded records for these losses.
     pub(super) fn with_losses(losses: Vec<Loss>) -> Round {
         Round { losses, ..Round::default() }
     }
@@ -57,13 +57,13 @@ impl Round {
         self.pending.len() + losses >= COMMIT_ENTRIES || self.bytes + losses * LOSS_BYTES_MAX >= COMMIT_BYTES
     }
 
-    /// Removes the pending facts, and returns them with the refs that they are about.
+    /// Removes and returns the pending facts, and the refs that they are about.
     pub(super) fn take_pending(&mut self) -> (Vec<EncodedEvent>, Vec<Option<StableRef>>) {
         self.bytes = 0;
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.subjects))
     }
 
-    /// Records the stamps of appended facts.
+    /// Notes the stamps of facts that were appended.
     pub(super) fn appended(&mut self, subjects: Vec<Option<StableRef>>, receipt: &Receipt) {
         for (n, subject) in (0..).zip(subjects) {
             if let Some(seen) = subject.and_then(|subject| self.seen.get_mut(&subject)) {

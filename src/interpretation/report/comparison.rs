@@ -5,7 +5,7 @@ use crate::interpretation::compare::{MetricDelta, RunComparison};
 use crate::interpretation::report::model::{Block, Cell, ReportDocument, ReportSection, Table};
 use crate::interpretation::report::snapshot::{NO_STAGE, notes_section};
 
-/// Arranges the comparison of two runs. Equal comparisons give equal reports.
+/// Builds the report on the comparison of two runs. Equal comparisons give equal reports.
 pub fn comparison_report(comparison: &RunComparison) -> ReportDocument {
     let (left, right) = (&comparison.left.run_ref, &comparison.right.run_ref);
     ReportDocument {

@@ -1,4 +1,4 @@
-//! Reports: answers arranged for reading, as sections of text and tables. Surfaces render them.
+//! Reports: answers as documents of sections with text and tables. Surfaces render the documents.
 
 pub mod comparison;
 pub mod model;

@@ -5,7 +5,7 @@ use crate::contract::{Timestamp, Value};
 use crate::store::Note;
 use std::fmt;
 
-/// An answer as a document of sections without markup. Renderers turn it into Markdown or terminal text.
+/// An answer as a document of sections without markup. Surfaces render it as Markdown or terminal text.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportDocument {
     /// The title; may be empty.
@@ -35,25 +35,25 @@ pub enum Block {
         is_good: bool,
         /// The result in one word.
         verdict: String,
-        /// The rest of the sentence.
+        /// Details of the result.
         text: String,
     },
     /// A list of short texts.
     List(Vec<String>),
-    /// A tree, in the order in which it is read.
+    /// A tree: its items, each before the items below it.
     Tree(Vec<TreeItem>),
     /// Named values.
     Pairs(Vec<(String, Cell)>),
     /// A table.
     Table(Table),
-    /// The notes of the answer. The command writes them to standard error, not with the rest of the answer.
+    /// The notes of the answer. The command line writes them to standard error, not with the rest of the answer.
     Notes(Vec<Note>),
 }
 
 /// One line of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeItem {
-    /// Distance from the root.
+    /// The distance from the root.
     pub depth: usize,
     /// The text of the line.
     pub text: String,
@@ -82,7 +82,7 @@ pub enum Excerpt {
     Last,
 }
 
-/// One value in a table or list of named values. `Display` gives it in full; a terminal may show fewer digits.
+/// One value in a table or in a list of named values. `Display` writes all digits; a terminal may show fewer.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Cell {
@@ -92,7 +92,7 @@ pub enum Cell {
     Text(String),
     /// A count.
     Count(u64),
-    /// A measured number.
+    /// A floating-point number.
     Number(f64),
     /// A measured value, which may be an integer of any size.
     Measured(Value),
@@ -100,7 +100,7 @@ pub enum Cell {
     Time(Timestamp),
     /// A duration in microseconds.
     Duration(i64),
-    /// A digest in hexadecimal digits.
+    /// A digest, as hexadecimal digits.
     Digest(String),
 }
 
@@ -139,7 +139,7 @@ impl Cell {
         time.map_or(Cell::Missing, Cell::Time)
     }
 
-    /// Returns the time between two points, or [`Cell::Missing`] if one of them is unknown.
+    /// Returns a cell with the time between start and end, or [`Cell::Missing`] if one of them is unknown.
     pub fn duration(started: Option<Timestamp>, ended: Option<Timestamp>) -> Cell {
         match (started, ended) {
             (Some(started), Some(ended)) => Cell::Duration(ended.micros_since(started)),

@@ -4,10 +4,10 @@ use crate::interpretation::query::{RunSnapshot, record_line};
 use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
 use crate::store::{Note, RunRow, SeriesRow};
 
-/// Name of the stage of a series outside any stage.
+/// The text in place of a stage's name for a series outside any stage.
 pub(super) const NO_STAGE: &str = "(run)";
 
-/// Arranges everything known about one run. Equal snapshots give equal reports.
+/// Builds the report on everything known about one run. Equal snapshots give equal reports.
 pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
     ReportDocument {
         title: format!("Run Snapshot Report: {}", snapshot.run.run_ref),

@@ -1,6 +1,6 @@
-//! Closed sets of the contract as one byte: the index of a value in its set.
+//! Codes of the contract's enums, one byte each: the index of a value among all values of the enum.
 //!
-//! These numbers are in the payloads of logs. New values are appended to a set, and no value is moved.
+//! The codes are in the payloads of logs. New values are therefore added at the end of an enum, and no value is moved.
 
 use crate::contract::{
     AggregationScope, Completeness, Degradation, DegradedCategory, DegradedSeverity, EventLevel, Origin,
@@ -16,20 +16,23 @@ macro_rules! codes {
     )*};
 }
 
-/// A value of a closed set that payloads store as its index in the set.
+/// An enum whose values are stored in payloads as one byte: the index of the value in [`Code::all`].
 pub(super) trait Code: Copy + PartialEq + 'static {
-    /// Returns all values of the set.
+    /// Returns all values of the enum, in the order of their codes.
     fn all() -> &'static [Self];
 
-    /// Returns the number of this value.
+    /// Returns the code of this value.
     fn byte(self) -> u8 {
         Self::all().iter().position(|value| *value == self).unwrap_or(0) as u8
     }
 
-    /// Returns the value with this number.
+    /// Returns the value with this code.
     fn of(byte: u8) -> Result<Self> {
         let value = Self::all().get(usize::from(byte)).copied();
-        value.ok_or_else(|| broken(format!("{byte} is not the number of a value of its set")))
+        value.ok_or_else(|| {
+            let set = std::any::type_name::<Self>().rsplit("::").next().unwrap_or_default();
+            broken(format!("{byte} is not a known code of {set}"))
+        })
     }
 }
 

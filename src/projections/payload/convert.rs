@@ -5,12 +5,12 @@ use crate::contract::{Canonical, ContractError, ErrorCode, Members, StableRef, T
 
 pub(super) type Result<T> = std::result::Result<T, ContractError>;
 
-/// Returns the error of a payload that this build does not write.
+/// Returns the error for a payload that no build of this version writes.
 pub(super) fn broken(message: String) -> ContractError {
     ContractError::new(ErrorCode::JsonSyntax, message)
 }
 
-/// Reads a time.
+/// Converts microseconds since the epoch to a time.
 pub(super) fn time(micros: i64) -> Result<Timestamp> {
     Timestamp::from_micros(micros)
         .ok_or_else(|| broken(format!("{micros} microseconds are outside the range of times")))
@@ -24,14 +24,14 @@ pub(super) fn json_text(map: &Members) -> Result<String> {
     write::canonical(&Value::Map(map.clone()))
 }
 
-/// Reads a JSON text in its canonical form. Other forms are refused: they may be shorter than the canonical one, so that
-/// the row of the fact would exceed the limit of a payload.
+/// Reads a canonical JSON text. Other texts are refused: they may be shorter than the canonical text, so that
+/// the canonical text could exceed the limit of a payload.
 pub(super) fn canonical(text: &str) -> Result<Value> {
     let value = read::parse(text)?;
     if write::canonical(&value)? == text {
         Ok(value)
     } else {
-        Err(broken("not in the canonical form".into()))
+        Err(broken("the JSON text is not in canonical form".into()))
     }
 }
 /// Reads the text that [`json_text`] writes.
@@ -45,7 +45,7 @@ pub(super) fn json_map(text: &str) -> Result<Members> {
     }
 }
 
-/// Fails for a text that is not the canonical text of the model read from it.
+/// Checks that `text` is the canonical text of `model`, which was read from it.
 pub(super) fn check_form(model: &impl Canonical, text: &str) -> Result<()> {
     if model.to_json()? == text { Ok(()) } else { Err(broken("not in the form of its model".into())) }
 }

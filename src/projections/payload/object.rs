@@ -43,7 +43,7 @@ fn param_value(value: &Value) -> Option<ParamValueV1> {
     })
 }
 
-/// An object of the contract: its canonical JSON text.
+/// An object of the contract, as its canonical JSON text.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct ObjectV1 {
     json: String,
@@ -65,7 +65,8 @@ pub(in crate::projections) struct ParamV1 {
     value: ParamValueV1,
 }
 
-/// An artifact: the canonical JSON text of its manifest, and the digest of its body in this workspace.
+/// An artifact: the canonical JSON text of its manifest, and the BLAKE3 digest of its body if the workspace has the
+/// body.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct ArtifactV1 {
     json: String,
@@ -110,7 +111,8 @@ impl EndedV1 {
 
 impl ParamV1 {
     pub(in crate::projections) fn of(p: &Param) -> Result<ParamV1> {
-        let value = param_value(p.value()).ok_or_else(|| broken("not the value of a parameter".into()))?;
+        let value =
+            param_value(p.value()).ok_or_else(|| broken("not a valid value of a parameter".into()))?;
         Ok(ParamV1 { run_ref: p.run_ref().to_string(), key: p.key().to_owned(), value })
     }
 
@@ -141,7 +143,7 @@ impl ArtifactV1 {
 
     pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
         let manifest: Valid<ArtifactManifest> = from_value(canonical(&self.json)?)
-            .map_err(|report| broken(format!("{} of {}", report.issues().len(), ArtifactManifest::NAME)))?;
+            .map_err(|_| broken(format!("{} breaks a rule", ArtifactManifest::NAME)))?;
         check_form(&*manifest, &self.json)?;
         Ok(Fact::Artifact(Box::new(manifest), self.body))
     }

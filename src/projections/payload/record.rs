@@ -1,4 +1,4 @@
-//! The payload of records: the members of the envelope as plain fields, and the family's own payload.
+//! The payload of records: the members of the envelope as plain fields, and the payload of the record's family.
 
 use crate::contract::{
     Canonical, Completeness, CorrelationRefs, Degradation, DegradedPayload, EventPayload, ExtensionFieldSet,
@@ -25,7 +25,7 @@ pub(in crate::projections) struct RecordV1<P> {
     session_id: Option<String>,
     completeness: u8,
     degradation: u8,
-    /// Members that most records do not have, as a JSON object; empty if there are none.
+    /// The text of a JSON object with the members that most records do not have; empty if there are none.
     rest: String,
     payload: P,
     observed_at: i64,
@@ -35,13 +35,13 @@ pub(in crate::projections) struct RecordV1<P> {
 mod rest {
     pub(super) const SCHEMA_VERSION: &str = "schema_version";
     pub(super) const EXTENSIONS: &str = "extensions";
-    /// Members of a newer version of the schema, by the object that holds them.
+    /// Members that only a newer version of the schema defines: one name for each object that can have such members.
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";
     pub(super) const RECORD: &str = "record";
 }
-/// Returns the text of [`RecordV1::rest`].
+/// Builds the value of [`RecordV1::rest`]: the rarely used members of `draft`, as JSON text.
 fn rest_of<P: Unknown>(draft: &RecordDraft<P>) -> Result<String> {
     let observation = &draft.observation;
     let mut members = Members::new();
@@ -109,7 +109,7 @@ impl<W> RecordV1<W> {
         let mut payload = payload(self.payload)?;
         let mut rest = json_map(&self.rest)?;
         let mut unknown = Members::new();
-        // Read first: the version decides how the other members are read.
+        // The version is read first, because it decides how the other members are read.
         match rest.remove(rest::SCHEMA_VERSION) {
             Some(Value::Text(version)) => seen.schema_version = version,
             None => {}
@@ -129,7 +129,7 @@ impl<W> RecordV1<W> {
             }
         }
         let draft = Valid::new(RecordDraft { identity, observation: seen, payload, unknown })?;
-        // Another form may be shorter than the one that this build writes.
+        // Another form may be shorter than the form that this build writes.
         match rest_of(&draft)? == self.rest {
             true => Ok(draft),
             false => Err(broken("not in the form of its model".into())),
@@ -137,7 +137,7 @@ impl<W> RecordV1<W> {
     }
 }
 
-/// A payload that keeps the members of a newer version of the schema.
+/// A payload that keeps members of a newer version of the schema.
 pub(in crate::projections) trait Unknown {
     fn unknown(&self) -> &Members;
     fn put_unknown(&mut self, members: Members);

@@ -21,10 +21,10 @@ pub(super) struct Cli {
     /// Profile of settings: local, test
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) profile: Option<String>,
-    /// Overlay on the profile: debug, forensic, ci, readonly. May be repeated
+    /// Named settings to apply over the profile: debug, forensic, ci, readonly. May be repeated
     #[arg(long, global = true, value_name = "NAME")]
     pub(super) overlay: Vec<String>,
-    /// One setting; `contexta config show` lists them. May be repeated
+    /// Value of one setting; `contexta config show` lists all keys. May be repeated
     #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
     /// Format of results and errors [default: text]
@@ -33,7 +33,7 @@ pub(super) struct Cli {
     /// Write no notes and no progress to standard error
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
-    /// The settings, once they are loaded from all sources.
+    /// The settings from all sources; the defaults until they are loaded.
     #[arg(skip)]
     pub(super) loaded: LoadedConfig,
     #[command(subcommand)]
@@ -53,47 +53,49 @@ pub(super) enum Format {
 pub(super) enum Command {
     /// Create an empty workspace
     Init,
-    /// List runs with their parameters and last metrics
+    /// List runs with their parameters and the last value of each metric
     Runs(RunsArgs),
     /// List, show or compare runs
     #[command(subcommand)]
     Run(RunCommand),
     /// Compare two runs
     Compare(CompareArgs),
-    /// Show the origins and results of a run, stage or artifact
+    /// Show what a run, stage or artifact was made from, and what was made from it
     Lineage(LineageArgs),
     /// Write a report as Markdown
     #[command(subcommand)]
     Report(ReportCommand),
-    /// Check log, bodies and projections without changing them. Exit code 0: whole, 1: damaged, 3: could not check
+    /// Check log, bodies and projections without changing them. Exit code 0: no damage, 1: damage found, 3: the check
+    /// could not be completed
     Verify(VerifyArgs),
-    /// Copy everything from another workspace, which is only read. A second merge changes nothing
+    /// Copy everything from another workspace into this one. The other workspace is not changed; repeating the merge
+    /// has no effect
     Merge(MergeArgs),
-    /// Import records of another store
+    /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),
-    /// Export all or some records for another store
+    /// Export objects and records, all or selected ones
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Derive the projections from the log again
+    /// Rebuild the projections from the log
     Rebuild,
     /// Print the digest of all tables. Equal entries give equal digests
     Digest,
     /// List streams, heads or entries of the log
     #[command(subcommand)]
     Log(LogCommand),
-    /// Show or check the settings. Creates nothing
+    /// Show or check the settings, without creating a workspace
     #[command(subcommand)]
     Config(ConfigCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RunCommand {
-    /// List runs (as `runs`)
+    /// List runs. Same as `contexta runs`
     List(RunsArgs),
     /// Show everything about one run
     Show(RunArgs),
-    /// Compare two runs (as `compare`)
+    /// Compare two runs. Same as `contexta compare`
     Compare(CompareArgs),
 }
 
@@ -108,14 +110,14 @@ pub(super) enum ReportCommand {
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
     /// Import JSON lines: one canonical object per line, plain or gzip. Refused lines are reported and written to the
-    /// quarantine; a second import changes nothing. Exit code 0: everything imported, 1: a line refused, a body missing or
-    /// different from its manifest, or the input incomplete
+    /// quarantine; repeating the import has no effect. Exit code 0: everything is imported, 1: a line was refused, a
+    /// body is missing or differs from its manifest, or the input is incomplete
     Jsonl(ImportJsonlArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ExportCommand {
-    /// Export JSON lines: one canonical object per line, as `import jsonl` reads them
+    /// Export JSON lines: one canonical object per line, in the form that `import jsonl` reads
     Jsonl(ExportJsonlArgs),
 }
 
@@ -130,7 +132,7 @@ pub(super) struct ImportJsonlArgs {
     /// Stop at the first refused line. The lines before it remain imported
     #[arg(long)]
     pub(super) strict: bool,
-    /// Registry to check extensions by: a JSON list of entries
+    /// Extension registry to check the imported extensions against: a JSON list of entries
     #[arg(long, value_name = "FILE")]
     pub(super) registry: Option<PathBuf>,
 }
@@ -149,19 +151,19 @@ pub(super) struct ExportJsonlArgs {
     /// Export only this project
     #[arg(long, value_name = "NAME")]
     pub(super) project: Option<String>,
-    /// Export only this run, with its project. May be repeated
+    /// Export only this run and its project. May be repeated
     #[arg(long, value_name = "RUN")]
     pub(super) run: Vec<String>,
     /// Export only lines of this kind, such as run or record. May be repeated
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(jsonl::kinds()))]
     pub(super) kind: Vec<String>,
-    /// Export only records of this family. May be repeated
-    #[arg(long, value_name = "FAMILY", value_parser = ["event", "metric", "span", "degraded"])]
+    /// Export only records of this type; other kinds of lines are not affected. May be repeated
+    #[arg(long, value_name = "TYPE", value_parser = ["event", "metric", "span", "degraded"])]
     pub(super) record_type: Vec<String>,
-    /// Export only records observed at or after this time, such as 2024-01-31T12:00:00Z
+    /// Leave out records observed before this time, such as 2024-01-31T12:00:00Z; other kinds of lines are not affected
     #[arg(long, value_name = "TIME")]
     pub(super) since: Option<Timestamp>,
-    /// Export only records observed before this time
+    /// Leave out records observed at or after this time; other kinds of lines are not affected
     #[arg(long, value_name = "TIME")]
     pub(super) until: Option<Timestamp>,
 }
@@ -170,8 +172,8 @@ pub(super) struct ExportJsonlArgs {
 pub(super) enum LogCommand {
     /// List streams and segments
     Ls,
-    /// Print the head of each stream: its last entry and the digest of all its entries, one per line. Save heads elsewhere;
-    /// `verify --head` then detects lost entries. Exit code 1: a stream is damaged
+    /// Print the head of each stream: its last entry and the digest of all its entries, one per line. Save heads
+    /// elsewhere; `verify --head` then detects lost entries. Exit code 1: a stream is damaged
     Heads,
     /// Print all entries in log order; with `--format json` one object per line
     Dump(DumpArgs),
@@ -181,7 +183,7 @@ pub(super) enum LogCommand {
 pub(super) enum ConfigCommand {
     /// Show every setting with its value and source
     Show(ConfigShowArgs),
-    /// Show the workspace, the configuration file and all directories
+    /// Show the paths of the workspace, the configuration file and all directories
     Path,
     /// Report all problems of the settings. Exit code 1: there are problems
     Check(ConfigCheckArgs),
@@ -192,14 +194,14 @@ pub(super) struct ConfigShowArgs {
     /// Show only settings that differ from their defaults
     #[arg(long)]
     pub(super) changed: bool,
-    /// Print a TOML file with the same settings
+    /// Print all settings as a TOML configuration file
     #[arg(long, conflicts_with = "changed")]
     pub(super) toml: bool,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigCheckArgs {
-    /// Configuration file, as with --config
+    /// Configuration file to check, in place of the one of --config
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Treat warnings as problems
@@ -236,21 +238,21 @@ pub(super) struct LineageArgs {
     /// Ref of a run, stage or artifact, such as artifact:project.run.model
     #[arg(value_name = "REF")]
     pub(super) subject: String,
-    /// Direction of the walk
+    /// Direction in which to follow lineage
     #[arg(long, value_enum, default_value_t = Way::Both)]
     pub(super) direction: Way,
-    /// Greatest distance, in edges
+    /// Greatest number of edges to follow from REF
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub(super) depth: usize,
 }
 
-/// The direction of a walk.
+/// The direction in which lineage is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Way {
-    /// To the origins
+    /// Objects that REF was made from
     #[value(alias = "inbound")]
     Upstream,
-    /// To the results
+    /// Objects that were made from REF
     #[value(alias = "outbound")]
     Downstream,
     /// Both directions
@@ -283,7 +285,8 @@ pub(super) struct VerifyArgs {
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,
-    /// Saved head (STREAM:SEQUENCE:DIGEST): its stream must begin with the same entries. May be repeated
+    /// Head saved earlier (STREAM:SEQUENCE:DIGEST). Check that the stream still contains exactly the entries up to it.
+    /// May be repeated
     #[arg(long, value_name = "HEAD")]
     pub(super) head: Vec<Head>,
 }

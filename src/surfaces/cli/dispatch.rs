@@ -22,7 +22,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
         out.failure(&Failure::Client(error.into()));
-        // With unusable settings the workspace is not checked: exit code 3 of `verify`.
+        // With unusable settings, `verify` cannot check the workspace: exit code 3.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
     match dispatch(&cli, &out) {
@@ -35,8 +35,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Moves options that may be repeated to the front. The parser would otherwise drop those before the command if there are
-/// others behind it.
+/// Moves options that may be repeated to the front. Otherwise the parser drops those before the command if there are
+/// some after the command.
 fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     const REPEATED: [&str; 2] = ["--set", "--overlay"];
     let mut args = args.into_iter().peekable();

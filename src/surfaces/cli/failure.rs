@@ -65,7 +65,8 @@ impl Failure {
     }
 }
 
-/// Returns an error and its sources in one line. A source that the message before it ends with is not repeated.
+/// Returns the messages of an error and its sources in one line. A source is left out if the message before it ends
+/// with the same text.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -29,7 +29,7 @@ impl Output {
     pub(super) fn new(format: Format, quiet: bool, color: bool) -> Output {
         let color = color && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
         let is_terminal = io::stdout().is_terminal();
-        // Lines in a pipe or file have any length: programs read them.
+        // Lines in a pipe or file may have any length, because programs read them.
         let width = terminal_size().filter(|_| is_terminal).map(|(width, _)| usize::from(width.0));
         Output {
             format,
@@ -66,7 +66,8 @@ impl Output {
         self.text(&render(&document, self.results))
     }
 
-    /// Writes lines of text. A closed pipe is no error: the exit code of a command does not depend on the reader.
+    /// Writes lines of text. A closed pipe is not an error, because the exit code of a command does not depend on the
+    /// reader.
     pub(super) fn text(&self, text: &str) -> io::Result<()> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = io::stdout().lock();
@@ -84,7 +85,7 @@ impl Output {
 
     /// Returns one JSON document as text without hidden characters.
     pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
-        // Only a number that is not finite has no JSON form, and answers contain none.
+        // This cannot fail: only a number that is not finite has no JSON form, and answers contain no such number.
         Ok(escape::document(pretty(value).map_err(io::Error::other)?))
     }
 
@@ -93,7 +94,7 @@ impl Output {
         writeln!(out, "{}", escape::document(canonical(value).map_err(io::Error::other)?))
     }
 
-    /// Writes the notes of an answer. The JSON form of an answer contains them.
+    /// Writes the notes of an answer to standard error, unless the output is JSON, which contains them.
     pub(super) fn notes(&self, notes: &[Note]) {
         if self.quiet || self.is_json() {
             return;
@@ -109,7 +110,7 @@ impl Output {
         }
     }
 
-    /// Writes the warnings about the settings.
+    /// Writes the warnings about the settings to standard error.
     pub(super) fn warnings(&self, warnings: &[ConfigWarning]) {
         if self.quiet || self.is_json() {
             return;
@@ -127,7 +128,7 @@ impl Output {
         if without_effect > NO_EFFECT_MAX {
             let more = without_effect - NO_EFFECT_MAX;
             let message =
-                format!("{more} more settings have no effect yet; `contexta config show` marks them");
+                format!("further settings without an effect: {more}; `contexta config show` marks them");
             self.warning(&message, "config_no_effect");
         }
     }
@@ -137,7 +138,7 @@ impl Output {
         let _ = writeln!(io::stderr(), "{label}: {} [{code}]", plain(message));
     }
 
-    /// Writes a message about a completed step.
+    /// Writes a message about a completed step to standard error.
     pub(super) fn done(&self, message: &str) {
         if !self.quiet && !self.is_json() {
             let _ = writeln!(io::stderr(), "{}", plain(message));
@@ -176,7 +177,7 @@ impl Output {
         bar
     }
 
-    /// Returns a counter of entries, for an operation of unknown length.
+    /// Returns a progress display that counts entries, for an operation of unknown length.
     pub(super) fn counter(&self, operation: &'static str) -> ProgressBar {
         let bar = self.bar(operation);
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {human_pos} entries ({per_sec})") {
@@ -198,8 +199,8 @@ impl Output {
         }
     }
 
-    /// Opens an input that can only be read from the front: standard input, a pipe or a device. Returns `None` for a regular
-    /// file.
+    /// Opens an input that can only be read sequentially: standard input, a pipe or a device. Returns `None` for a
+    /// regular file.
     pub(super) fn open_stream(&self, path: &Path) -> Result<Option<Box<dyn Read>>, Failure> {
         if path.as_os_str() == "-" {
             return Ok(Some(Box::new(io::stdin().lock())));
@@ -215,8 +216,8 @@ impl Output {
         Ok(Some(Box::new(std::fs::File::open(path).map_err(failed)?)))
     }
 
-    /// Opens an output that can only be written from the front: a pipe or a device. Returns `None` for a regular file, and for a
-    /// path where no file exists.
+    /// Opens an output that can only be written sequentially: a pipe or a device. Returns `None` for a regular file,
+    /// and for a path at which no file exists.
     pub(super) fn create_stream(&self, path: &Path) -> Result<Option<Box<dyn Write>>, Failure> {
         let failed = |e| Failure::WriteFile(path.to_path_buf(), e);
         match std::fs::metadata(path) {
@@ -254,17 +255,17 @@ impl Output {
     }
 }
 
-/// Returns `true` for a note that is written to a terminal. A note on an empty section of an answer is left out.
+/// Returns `true` for a note that is written as text. A note that a section of an answer is empty is left out.
 fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }
 
-/// Returns text from outside as one line for a terminal, with visible escapes in place of hidden characters.
+/// Returns text from outside as one line for a terminal. Hidden characters become visible escapes.
 pub(super) fn plain(text: &str) -> String {
     escape::one_line(text)
 }
 
-/// Returns a receiver of progress that moves a bar.
+/// Returns a receiver of progress that moves a progress bar.
 pub(super) fn mover(bar: &ProgressBar) -> impl Fn(u64, u64) + Sync {
     |done, total| {
         if total > 0 {

@@ -5,8 +5,8 @@ use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
 use crate::surfaces::cli::output::Output;
 use std::path::Path;
 
-/// Loads the settings into `cli` and writes their warnings. Returns the output that they describe, and the error if they cannot
-/// be used. `config check` loads its settings itself.
+/// Loads the settings into `cli` and writes warnings about them. Returns the output that the settings describe, and the
+/// error if they cannot be used. The command `config check` loads its settings itself.
 pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
     let loaded = load_config(&inputs(cli, None));
@@ -32,7 +32,7 @@ pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     (out, error)
 }
 
-/// Returns all sources of settings. `file` takes the place of `--config`.
+/// Returns all sources of settings. `file` replaces the file of `--config`.
 pub(super) fn inputs(cli: &Cli, file: Option<&Path>) -> LoadInputs {
     let mut inputs = LoadInputs::new().discover(true).environment(std::env::vars_os());
     if let Ok(dir) = std::env::current_dir() {

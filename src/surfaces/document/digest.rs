@@ -3,9 +3,9 @@
 use crate::client::TablesDigest;
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 
-/// Returns the digest of all tables together, which equal entries make equal, and a table of the digests of each.
+/// Returns a document with the digest of all tables together, and a table with the digest of each table.
 pub(crate) fn digest(digest: &TablesDigest, notes: &[Note]) -> ReportDocument {
-    // Only the digest of all tables is shown in full: it is the one to compare.
+    // Only the digest of all tables is shown in full, because it is the one that users compare.
     let all = Block::Pairs(vec![("all tables".to_owned(), Cell::text(digest.digest))]);
     let rows = digest.tables.iter().map(|(name, digest, rows)| {
         vec![Cell::text(name), Cell::Digest(digest.to_string()), Cell::Count(*rows)]

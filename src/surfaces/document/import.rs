@@ -4,10 +4,10 @@ use crate::client::ImportReport;
 use crate::interchange::jsonl;
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 
-/// Name of the kind of a line that has none.
+/// The kind under which lines are counted whose kind cannot be read.
 const NO_KIND: &str = "?";
 
-/// Returns the counts of lines by kind, of bodies, and of warnings.
+/// Returns a document with the counts of lines by kind, of bodies, and of warnings.
 pub(crate) fn import(report: &ImportReport) -> ReportDocument {
     let kinds = jsonl::kinds().chain([NO_KIND]).filter_map(|kind| Some((kind, report.kinds.get(kind)?)));
     let rows = kinds.map(|(kind, n)| {

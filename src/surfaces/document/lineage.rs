@@ -4,7 +4,7 @@ use crate::interpretation::{
     Block, Direction, LineageStep, LineageTraversal, ReportDocument, ReportSection, TreeItem,
 };
 
-/// Returns the edges of each direction as a tree, indented by their distance from the root.
+/// Returns a document with the steps in each direction as a list, indented by their distance from the root.
 pub(crate) fn lineage(answer: &LineageTraversal) -> ReportDocument {
     let mut sections = vec![ReportSection::new("", Block::Text(answer.root.to_string()))];
     for (direction, title) in [(Direction::Upstream, "Upstream"), (Direction::Downstream, "Downstream")] {

@@ -4,7 +4,7 @@ use crate::interpretation::{Block, ReportDocument, ReportSection};
 use crate::recovery::MergeReport;
 use crate::recovery::merge::Change;
 
-/// Returns the numbers of streams and bodies in one sentence.
+/// Returns a document with the numbers of streams and bodies in one line.
 pub(crate) fn merge(report: &MergeReport) -> ReportDocument {
     let (mut copied, mut changed, mut unchanged, mut skipped) = (0, 0, 0, 0);
     for stream in &report.log.streams {
@@ -16,7 +16,7 @@ pub(crate) fn merge(report: &MergeReport) -> ReportDocument {
         }
     }
     let text = format!(
-        "{copied} streams copied, {changed} changed, {unchanged} unchanged, {skipped} skipped; {} bodies copied",
+        "streams: {copied} copied, {changed} changed, {unchanged} unchanged, {skipped} skipped; bodies: {} copied",
         report.bodies
     );
     let result = ReportSection::new("", Block::Text(text));

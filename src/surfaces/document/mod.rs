@@ -1,5 +1,5 @@
-//! Documents of the answers that only the command gives. Those on runs and comparisons are built in
-//! `interpretation::report`, because programs get them as well.
+//! Documents of answers that only the command line gives. The documents on runs and comparisons are built in
+//! `interpretation::report`, because the library offers them as well.
 
 mod digest;
 mod import;

@@ -4,11 +4,12 @@ use crate::interpretation::{Block, ReportDocument, ReportSection};
 use crate::recovery::RebuildReport;
 use crate::recovery::rebuild::NOT_SAVED;
 
-/// Returns the number of entries and the digest of the new tables.
+/// Returns a document with the number of entries and the digest of the new tables.
 pub(crate) fn rebuild(report: &RebuildReport) -> ReportDocument {
-    let lines = vec![format!("rebuilt from {} entries", report.entries), format!("digest {}", report.digest)];
+    let entries = format!("rebuilt from the log, entries: {}", report.entries);
+    let lines = vec![entries, format!("digest {}", report.digest)];
     let result = ReportSection::new("", Block::List(lines));
-    // The first repeats the result, the second is reported as an error.
+    // The first note repeats the result, and the second is reported as an error.
     let is_repeated = |code: &str| matches!(code, "projections_rebuilt" | NOT_SAVED);
     let notes = report.notes.iter().filter(|note| !is_repeated(note.code)).cloned().collect();
     let notes = ReportSection::new("Notes", Block::Notes(notes));

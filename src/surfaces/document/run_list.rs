@@ -8,7 +8,7 @@ use crate::surfaces::terminal::short;
 /// The greatest number of parameters, and of metrics, that are shown for each run.
 const PAIRS_MAX: usize = 6;
 
-/// Returns a table with one row per run.
+/// Returns a document with a table that has one row per run.
 pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
     let columns = ["Run", "Project", "Status", "Started", "Duration", "Parameters", "Last metrics"];
     let table = Table::new(&columns, answer.runs.iter().map(row).collect());
@@ -31,7 +31,7 @@ fn row(summary: &RunSummary) -> Vec<Cell> {
     ]
 }
 
-/// Returns `a=1 b=2`, with the number of further pairs at the end.
+/// Returns pairs as one cell, such as `a=1 b=2 +3`, which ends in the number of pairs that are left out.
 fn pairs(items: impl ExactSizeIterator<Item = (String, String)>) -> Cell {
     let more = items.len().saturating_sub(PAIRS_MAX);
     let mut texts: Vec<String> = items.take(PAIRS_MAX).map(|(key, value)| format!("{key}={value}")).collect();

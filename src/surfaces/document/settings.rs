@@ -1,9 +1,9 @@
-//! The documents of the settings and of the directories they name.
+//! The documents of the settings and of the directories that they name.
 
 use crate::config::{ConfigValue, LoadedConfig, has_effect, keys};
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 
-/// Returns a table of the settings that `is_shown` accepts, with their sources.
+/// Returns a document with a table of the settings that `is_shown` accepts, with their sources.
 pub(crate) fn settings(loaded: &LoadedConfig, is_shown: impl Fn(&str) -> bool) -> ReportDocument {
     let row = |(key, value): (&str, ConfigValue)| {
         let effect = if has_effect(key) { "" } else { "no effect yet" };
@@ -15,7 +15,8 @@ pub(crate) fn settings(loaded: &LoadedConfig, is_shown: impl Fn(&str) -> bool) -
     ReportDocument { title: "Settings".to_owned(), sections: vec![section] }
 }
 
-/// Returns the workspace, the configuration file and every directory of the settings.
+/// Returns a document with the paths of the workspace, of the configuration file and of every directory of the
+/// settings.
 pub(crate) fn paths(loaded: &LoadedConfig) -> ReportDocument {
     let file = match (&loaded.file, &loaded.looked_for) {
         (Some(path), _) => path.display().to_string(),

@@ -3,7 +3,7 @@
 use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Table};
 use crate::recovery::StreamRow;
 
-/// Returns a table with one row per stream.
+/// Returns a document with a table that has one row per stream.
 pub(crate) fn streams(rows: &[StreamRow]) -> ReportDocument {
     let columns = ["Stream", "Entries", "Last", "Last time", "Segments", "Bytes", "State"];
     let table = Table::new(&columns, rows.iter().map(row).collect());

@@ -3,7 +3,7 @@
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 use crate::recovery::{Outcome, Problem, ProjectionState, VerifyReport};
 
-/// Returns the verdict, and a table of all problems if there are any.
+/// Returns a document with the verdict, and a table of all problems if there are any.
 pub(crate) fn verify(report: &VerifyReport) -> ReportDocument {
     let verdict = Block::Verdict {
         is_good: report.outcome == Outcome::Whole,
@@ -32,14 +32,14 @@ fn summary(report: &VerifyReport) -> String {
         n => format!("{n} heads confirmed, "),
     };
     let (entries, streams, bodies) = (report.entries(), report.streams.len(), report.bodies);
-    format!("{entries} entries in {streams} streams, {bodies} bodies, {heads}{projections}")
+    format!("entries: {entries}, streams: {streams}, bodies: {bodies}, {heads}{projections}")
 }
 
 fn row(problem: &Problem) -> Vec<Cell> {
     let lost = problem.lost.map(|(first, last)| match last {
         Some(last) if last == first => first.to_string(),
         Some(last) => format!("{first} to {last}"),
-        None => format!("unknown number after {}", first.previous()),
+        None => format!("an unknown number after {}", first.previous()),
     });
     vec![
         Cell::text(problem.code),

@@ -1,4 +1,4 @@
-//! The payload of a degraded record.
+//! The payload of a degraded record: a record of missing or doubtful data.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -13,25 +13,25 @@ use crate::contract::rules::token::{DOT_SNAKE, token};
 use crate::contract::words::words;
 
 words! {
-    /// The category of a degraded record.
+    /// The operation that caused or found a problem with data.
     DegradedCategory, "a degraded category", ErrorCode::Marker, {
-        /// Capture.
+        /// The problem arose during a capture.
         Capture = "capture",
-        /// The store.
+        /// The problem arose in the store.
         Store = "store",
-        /// An import.
+        /// The problem arose during an import.
         Import = "import",
-        /// An old or new schema.
+        /// The problem is caused by an older or newer version of the schema.
         Compatibility = "compatibility",
-        /// A verification.
+        /// A verification found the problem.
         Verification = "verification",
-        /// A recovery.
+        /// The problem arose during a recovery.
         Recovery = "recovery",
     }
 }
 
 words! {
-    /// The severity of a degradation.
+    /// The severity of a problem with data.
     DegradedSeverity, "a degraded severity", ErrorCode::Marker, {
         /// Data is doubtful.
         Warning = "warning",
@@ -41,20 +41,20 @@ words! {
 }
 
 model! {
-    /// The payload of a degraded record.
+    /// The payload of a degraded record: a record of missing or doubtful data.
     DegradedPayload ("DegradedPayload") {
-        /// The key of the issue.
+        /// The key of the problem, such as `metric.non_finite`.
         issue_key: String,
-        /// The category of the degradation.
+        /// The operation that caused or found the problem.
         category: DegradedCategory,
-        /// The severity.
+        /// The severity of the problem.
         severity: DegradedSeverity,
-        /// A description for people.
+        /// A description of the problem for people.
         summary: String,
     } or {
-        /// The subject.
+        /// The object that the problem concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
-        /// The origin.
+        /// The origin of the record.
         origin_marker: Origin = Origin::ExplicitCapture,
         /// Other data.
         attributes: Members = Members::new(),

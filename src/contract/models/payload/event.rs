@@ -24,7 +24,7 @@ words! {
         Warning = "warning",
         /// A failure.
         Error = "error",
-        /// A failure of the whole.
+        /// A failure that stops the program.
         Critical = "critical",
     }
 }
@@ -32,20 +32,20 @@ words! {
 model! {
     /// The payload of an event.
     EventPayload ("StructuredEventPayload") {
-        /// The key of the event.
+        /// The key of the event, such as `dataset.loaded`.
         event_key: String,
         /// The level.
         level: EventLevel,
         /// A description for people.
         message: String,
     } or {
-        /// The subject.
+        /// The object that the event concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
         /// Other data.
         attributes: Members = Members::new(),
         /// Tags.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
-        /// The origin.
+        /// The origin of the record.
         origin_marker: Origin = Origin::ExplicitCapture,
     }
 }

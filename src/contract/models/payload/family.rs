@@ -1,4 +1,4 @@
-//! The families of records.
+//! The families of records, one for each type of payload.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -7,26 +7,26 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::words::words;
 
 words! {
-    /// The families of records.
+    /// The family of a record, which is the type of its payload.
     RecordType, "a record type", ErrorCode::Marker, {
         /// An event.
         Event = "event",
         /// A metric.
         Metric = "metric",
-        /// A marker of missing or doubtful data.
+        /// A degraded record: a record of missing or doubtful data.
         Degraded = "degraded",
         /// A span of time.
         Span = "span",
     }
 }
 
-/// A payload of one family.
+/// The payload of the records of one family.
 pub trait Payload: Model {
     /// The family.
     const RECORD_TYPE: RecordType;
 }
 
-/// Checks the shape of refs: a ref made in code can have any shape, one in a record has the shape of its kind.
+/// Checks that each ref has the number of components of its kind. A ref that was created in code can have any number.
 pub(super) fn check_shapes<'a>(
     issues: &mut Issues,
     field: &str,

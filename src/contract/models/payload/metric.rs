@@ -13,7 +13,7 @@ use crate::contract::words::words;
 use std::collections::BTreeMap;
 
 words! {
-    /// The scope of a metric's value.
+    /// The scope that the value of a metric describes.
     AggregationScope, "an aggregation scope", ErrorCode::Marker, {
         /// The whole run.
         Run = "run",
@@ -31,22 +31,22 @@ words! {
 model! {
     /// The payload of a metric.
     MetricPayload ("MetricPayload") {
-        /// The key of the metric.
+        /// The key of the metric, such as `loss` or `train/loss`.
         metric_key: String,
-        /// The number.
+        /// The measured number.
         value: MetricValue,
         /// The type of the number, such as `int`, `float` or `float64`.
         value_type: String,
     } or {
-        /// The step of training, as the user counts it.
+        /// The number of the training step. The user decides what a step is.
         step: Option<i64> = None,
-        /// The unit.
+        /// The unit of the value.
         unit: Option<String> = None,
-        /// The scope.
+        /// The scope that the value describes.
         aggregation_scope: AggregationScope = AggregationScope::Step,
-        /// The subject.
+        /// The object that the metric concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
-        /// The slice of the data.
+        /// The name of the slice of the data that the value describes.
         slice_ref: Option<String> = None,
         /// Tags.
         tags: BTreeMap<String, String> = BTreeMap::new(),

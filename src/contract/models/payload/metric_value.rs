@@ -1,4 +1,4 @@
-//! The number that a metric holds.
+//! The value of a metric.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -12,14 +12,15 @@ use crate::contract::model::field::Field;
 pub enum MetricValue {
     /// A whole number.
     Int(i64),
-    /// A finite number.
+    /// A floating-point number.
     Float(f64),
     /// A whole number beyond 64 bits: an optional minus, then digits.
     Big(Box<str>),
 }
 
 impl MetricValue {
-    /// Returns the value as a float; whole numbers beyond 2^53 are rounded. Finite in every valid metric.
+    /// Returns the value as a float. Whole numbers beyond 2^53 are rounded. The result is finite for every valid
+    /// metric.
     pub fn as_f64(&self) -> f64 {
         match self {
             MetricValue::Int(n) => *n as f64,
@@ -28,7 +29,7 @@ impl MetricValue {
         }
     }
 
-    /// Returns the type name that capture writes.
+    /// Returns the type name that capture writes as `value_type`.
     pub fn type_name(&self) -> &'static str {
         match self {
             MetricValue::Int(_) | MetricValue::Big(_) => "int",
@@ -82,7 +83,7 @@ impl Field for MetricValue {
     }
 }
 
-/// Implements the conversion of every number type without loss.
+/// Implements the conversion from number types that [`MetricValue::Int`] or [`MetricValue::Float`] represents exactly.
 macro_rules! metric_values {
     ($($variant:ident: $($type:ty),*;)*) => {$($(
         impl From<$type> for MetricValue {
@@ -96,14 +97,15 @@ metric_values! {
     Float: f64;
 }
 
-/// Converts by the shortest decimal digits of the float: 0.64, not 0.6399999856948853. It reads back to the same float.
+/// Converts the shortest decimal text of the float: 0.64, not 0.6399999856948853. As an `f32`, the result is the same
+/// number.
 impl From<f32> for MetricValue {
     fn from(value: f32) -> MetricValue {
         MetricValue::Float(as_written(value))
     }
 }
 
-/// Implements the conversion of whole numbers that can exceed 63 bits; they keep all digits.
+/// Implements the conversion from whole numbers that can exceed 63 bits, without loss of digits.
 macro_rules! large_metric_values {
     ($($type:ty),*) => {$(
         impl From<$type> for MetricValue {

@@ -1,4 +1,4 @@
-//! The payload of a record: four families, and the number that a metric holds.
+//! The payloads of the four families of records, and the value of a metric.
 
 pub(crate) mod degraded;
 pub(crate) mod event;

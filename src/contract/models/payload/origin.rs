@@ -8,13 +8,13 @@ words! {
     Origin, "an origin marker", ErrorCode::Marker, {
         /// Captured by the user's code.
         ExplicitCapture = "explicit_capture",
-        /// Captured by an integration.
+        /// Captured by an integration with another library.
         AssistedCapture = "assisted_capture",
         /// Captured by a wrapper around the user's program.
         WrappedCapture = "wrapped_capture",
         /// Imported from another store.
         Imported = "imported",
-        /// Inferred.
+        /// Inferred by a program.
         Inferred = "inferred",
         /// Made by a replay.
         Replayed = "replayed",

@@ -1,4 +1,4 @@
-//! The payload of a span.
+//! The payload of a span: one piece of work with a start and an end.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -36,7 +36,7 @@ words! {
         Io = "io",
         /// Communication with another machine.
         Network = "network",
-        /// Another process.
+        /// Work of another process.
         Process = "process",
     }
 }
@@ -48,7 +48,7 @@ model! {
         span_id: String,
         /// The id of the trace.
         trace_id: String,
-        /// The name of the work.
+        /// The name of the work that the span measures.
         span_name: String,
         /// The start.
         started_at: Timestamp,
@@ -59,11 +59,11 @@ model! {
         /// The kind of work.
         span_kind: SpanKind,
     } or {
-        /// The parent span.
+        /// The id of the parent span.
         parent_span_id: Option<String> = None,
         /// Other data.
         attributes: Members = Members::new(),
-        /// Related refs, in order.
+        /// Refs of related objects, in order.
         linked_refs: Vec<StableRef> = Vec::new() => RecordRef,
     }
 }

@@ -1,15 +1,15 @@
-//! Ties of a record to other tools.
+//! Ids that connect a record with traces and sessions of other tools.
 
 use crate::contract::issue::collector::Issues;
 use crate::contract::model::declare::{model, part};
 use crate::contract::rules::text::optional_text;
 
 model! {
-    /// Names that connect a record with traces and sessions of other tools.
+    /// Ids that connect a record with traces and sessions of other tools.
     CorrelationRefs ("CorrelationRefs") {} or {
-        /// A trace.
+        /// The id of a trace.
         trace_id: Option<String> = None,
-        /// A session.
+        /// The id of a session.
         session_id: Option<String> = None,
     }
 }

@@ -1,4 +1,4 @@
-//! The envelope of a record.
+//! The envelope of a record: everything but the payload.
 
 use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::extension::target::ExtensionTarget;
@@ -30,7 +30,7 @@ pub struct RecordEnvelope {
 impl RecordEnvelope {
     const OWN: &'static [&'static str] = &["record_ref", "record_type", "recorded_at"];
 
-    /// Creates an envelope for a record of this family.
+    /// Creates an envelope from its parts.
     pub fn new(
         record_ref: RecordRef,
         record_type: RecordType,

@@ -1,4 +1,4 @@
-//! Markers of completeness and degradation.
+//! Markers in the envelope of a record: its completeness, and a loss of data.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
@@ -20,9 +20,9 @@ words! {
 }
 
 words! {
-    /// A loss of data in the capture, import or conversion of a record.
+    /// The kind of data loss in the capture, import or conversion of a record.
     Degradation, "a degradation marker", ErrorCode::Marker, {
-        /// No loss.
+        /// No loss of data.
         None = "none",
         /// A part of the capture failed.
         PartialFailure = "partial_failure",

@@ -1,4 +1,4 @@
-//! Records: events, metrics, spans, degraded markers, each an envelope and a payload.
+//! Records: events, metrics, spans and degraded records, each an envelope and a payload.
 
 pub(crate) mod correlation;
 pub(crate) mod envelope;

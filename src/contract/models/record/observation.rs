@@ -1,4 +1,4 @@
-//! Observer, time and run of a record.
+//! The producer, time and context of a record.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::{ExtensionFieldSet, normalize_sets};
@@ -20,14 +20,14 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::{SCHEMA_VERSION, is_newer};
 
 model! {
-    /// Observer, time and run of a record: the part of the envelope that exists before the record has its place in
-    /// the log.
+    /// The producer, time and context of a record: the part of the envelope that is known before the record has a
+    /// position in the log.
     Observation ("RecordEnvelope") {
         /// The time of observation.
         observed_at: Timestamp,
-        /// The observer: a token such as `sdk.rust`.
+        /// The program that produced the record: a token such as `sdk.rust`.
         producer_ref: String,
-        /// The run.
+        /// The run that the record belongs to.
         run_ref: RunRef,
     } or {
         /// The deployment that the record belongs to, in the same project.
@@ -40,11 +40,11 @@ model! {
         sample_observation_ref: Option<SampleRef> = None,
         /// The operation that the record belongs to.
         operation_context_ref: Option<OperationRef> = None,
-        /// Names that connect the record with other tools.
+        /// Ids that connect the record with traces and sessions of other tools.
         correlation_refs: CorrelationRefs = CorrelationRefs::default(),
-        /// The completeness.
+        /// The completeness of the record.
         completeness_marker: Completeness = Completeness::Complete,
-        /// The loss of data, if any.
+        /// The kind of data loss, if any.
         degradation_marker: Degradation = Degradation::None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
@@ -53,7 +53,7 @@ model! {
     }
 }
 
-/// The name of the envelope, as errors write it.
+/// The name of the envelope in errors.
 pub(super) const ENVELOPE_NAME: &str = "RecordEnvelope";
 
 /// The members of the envelope in JSON.
@@ -95,7 +95,8 @@ impl Observation {
         self.check_markers(family, issues);
     }
 
-    /// Checks the markers: only a degraded record may be absent, and it needs a degradation.
+    /// Checks the markers: only a degraded record may have completeness `absent`, and it must have a degradation marker
+    /// other than `none`.
     fn check_markers(&self, family: RecordType, issues: &mut Issues) {
         if family == RecordType::Degraded {
             if self.degradation_marker == Degradation::None {

@@ -1,4 +1,4 @@
-//! The refs that observation and manifest share.
+//! The refs of the context that both records and artifact manifests have.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,7 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, DeploymentRef, OperationRef, RunRef, SampleRef, StageRef};
 use crate::contract::rules::place::{child_of, under};
 
-/// The refs that observation and manifest share.
+/// The refs of the context that both records and artifact manifests have.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) run: &'a RunRef,
@@ -18,8 +18,9 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Checks the refs: deployment in the run's project, stage under the run; batch, sample and operation need their
-    /// stage and are under it and under the batch.
+    /// Checks the refs. The deployment must be in the run's project, and the stage under the run. Batch, sample and
+    /// operation need a stage and must be under it; sample and operation must also be directly under the batch, if
+    /// there is one.
     pub(crate) fn check(&self, issues: &mut Issues, prefix: ErrorCode, missing: ErrorCode) {
         if let Some(deployment) = self.deployment
             && deployment.components().next() != self.run.components().next()

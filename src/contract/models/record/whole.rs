@@ -1,4 +1,4 @@
-//! A record: envelope and payload.
+//! A whole record: envelope and payload.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -36,13 +36,13 @@ pub type MetricRecord = Record<MetricPayload>;
 /// A record of a span.
 pub type TraceSpanRecord = Record<TraceSpanPayload>;
 
-/// A record of a degradation.
+/// A record of missing or doubtful data.
 pub type DegradedRecord = Record<DegradedPayload>;
 
 impl<P> Record<P> {
     pub(crate) const KNOWN: &'static [&'static str] = &["envelope", "payload"];
 
-    /// Creates a record of these parts. [`crate::contract::Valid::new`] checks it.
+    /// Creates a record of these parts. [`crate::contract::Valid::new`] checks the record.
     pub fn new(envelope: RecordEnvelope, payload: P) -> Record<P> {
         Record { envelope, payload, unknown: Members::new() }
     }

@@ -35,7 +35,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     };
     bar.finish_and_clear();
     let report = match report {
-        // A closed pipe is no error, unless a directory of bodies would be incomplete.
+        // A closed pipe is not an error, unless it makes a directory of bodies incomplete.
         Err(e) if to_file.is_none() && args.bodies.is_none() && is_closed_pipe(&e) => return Ok(0),
         report => report?,
     };
@@ -65,5 +65,5 @@ fn summary(report: &ExportReport) -> String {
     let lines: u64 = report.kinds.values().sum();
     let kinds: Vec<String> = report.kinds.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
     let kinds = if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) };
-    format!("{lines} lines{kinds}, {} bodies, {} missing", report.bodies, report.bodies_missing)
+    format!("lines: {lines}{kinds}; bodies: {} copied, {} missing", report.bodies, report.bodies_missing)
 }

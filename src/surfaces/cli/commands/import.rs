@@ -17,7 +17,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         }
         None => None,
     };
-    // The input is opened first: a mistake in its name creates no workspace.
+    // The input is opened first, so that a mistake in its name does not create a workspace.
     let stream = out.open_stream(&args.file)?;
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
     let bar = out.bar("importing");
@@ -43,7 +43,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     Ok(u8::from(!report.is_complete()))
 }
 
-/// The greatest number of refused lines, and of bodies, that are named on a terminal.
+/// The greatest number of refused lines, and of missing or different bodies, that are named individually.
 const NAMED_MAX: usize = 10;
 
 /// Writes the reasons for which the import is incomplete to standard error.
@@ -55,10 +55,10 @@ fn explain(report: &ImportReport, out: &Output) {
     }
     let more = report.total().refused.saturating_sub(NAMED_MAX as u64);
     if let Some(path) = &report.quarantine {
-        let others = if more > 0 { format!("{more} more lines refused; ") } else { String::new() };
+        let others = if more > 0 { format!("further refused lines: {more}; ") } else { String::new() };
         let cut = match report.not_kept {
             0 => String::new(),
-            n => format!("; {n} of them are shortened or left out, because they are too long or too many"),
+            n => format!("; shortened or left out, because they are too long or too many: {n}"),
         };
         let path = path.display();
         out.done(&format!("{others}the refused lines are in {path}, the reasons in the file beside it{cut}"));
@@ -68,14 +68,14 @@ fn explain(report: &ImportReport, out: &Output) {
     }
     if let Some(why) = &report.cut {
         let message = format!("the input ends early, {why}");
-        out.error("import_input_cut", &message, Some("the lines before its end are imported"));
+        out.error("import_input_cut", &message, Some("the lines before the end of the input are imported"));
     }
     if !report.is_complete() {
         out.done(&reasons(report));
     }
 }
 
-/// Returns the reasons for exit code 1, with their numbers.
+/// Returns the reasons for exit code 1, each with a count.
 fn reasons(report: &ImportReport) -> String {
     let count =
         |n: u64, one: &str, more: &str| (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { more }));

@@ -29,15 +29,15 @@ pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
     bar.finish_and_clear();
     let report = report?;
     out.notes(&report.notes);
-    // A stream has no head behind a gap.
+    // A stream with a gap has no head.
     let heads: Vec<String> = report.streams.iter().filter_map(|s| s.head).map(|h| h.to_string()).collect();
     if out.is_json() {
         out.json(&wire::heads(&heads, &report))?;
     } else {
-        // Not a document: a head is one line, whatever the width of the terminal.
+        // The heads are not a document, because a head must be one line whatever the width of the terminal.
         out.text(&heads.iter().map(|head| format!("{head}\n")).collect::<String>())?;
         for problem in &report.problems {
-            out.error(problem.code, &problem.message, Some("`contexta verify` describes it in full"));
+            out.error(problem.code, &problem.message, Some("`contexta verify` lists all damage"));
         }
     }
     Ok(u8::from(report.outcome != Verdict::Whole))

@@ -20,7 +20,8 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let Some(reason) = &report.not_saved else { return Ok(0) };
     if !out.is_json() {
         let message = format!("the rebuilt projections could not be saved: {reason}");
-        let hint = "free space in the directory of the projections or repair it, then rebuild again; until then every command rebuilds them";
+        let hint = "free disk space, or make the directory of the projections writable, then run `contexta rebuild`; \
+                    until then every command rebuilds the projections itself";
         out.error(NOT_SAVED, &message, Some(hint));
     }
     Ok(1)
