@@ -157,7 +157,7 @@ fn threads_share_syncs_and_each_receives_a_failure() {
         let kept = tags(&workspace);
         assert!(acked.iter().all(|n| kept.contains(n)), "operation {at}: {acked:?} but {kept:?}");
         assert!(
-            acked.len() >= 20 - 4 || !process.came_past_plans(),
+            acked.len() >= 20 - 4 || !process.has_passed_plans(),
             "operation {at}: one failure, {} acked",
             acked.len()
         );
@@ -302,7 +302,7 @@ fn batch_is_written_after_a_concurrent_sync_failed() {
     // Change 0 is the write of the frame, change 1 the sync.
     process.plan(Moment::Change(process.changes() + 1), Fault::Meanwhile(Box::new(meanwhile)));
     log.append(&tag(3), Durability::Fsync).unwrap_err();
-    assert!(process.came_past_plans());
+    assert!(process.has_passed_plans());
     workspace.disk.set_failing_syncs(false);
     // The disk has recovered. A sync or close that reports success has written the batch.
     let flushed = log.flush();
@@ -410,7 +410,7 @@ fn sync_covers_entries_appended_during_another_sync() {
     // Change 0 is the write of the frame, change 1 the sync.
     plan(&process, 1, Fault::Afterwards(Box::new(appends)));
     log.append(&tag(2), Durability::Fsync).unwrap();
-    assert!(process.came_past_plans());
+    assert!(process.has_passed_plans());
     log.sync().unwrap();
     assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1, 2]));
 }
@@ -511,7 +511,7 @@ fn frame_written_completely_by_a_failed_write_is_not_in_the_log() {
     plan(&process, 2, other());
     log.append(&tag(1), Durability::Flush).unwrap_err();
     let done = log.append(&tag(2), Durability::Flush).unwrap();
-    assert!(process.came_past_plans());
+    assert!(process.has_passed_plans());
     assert_eq!((done.first.seq.0, workspace.segments().len()), (2, 2));
     let old = workspace.disk.read(&workspace.segments()[0]).unwrap();
     let whole_frames = old.windows(4).filter(|bytes| *bytes == b"CxF1").count();
@@ -634,7 +634,7 @@ fn stream_with_failed_rename_of_lock_file_is_not_continued_by_the_same_process()
     plan(&process, 1, other());
     plan(&process, 2, other());
     log.append(&tag(1), Durability::Fsync).unwrap_err();
-    assert!(process.came_past_plans());
+    assert!(process.has_passed_plans());
     log.close().unwrap_err();
     assert_ne!(log.append(&tag(2), Durability::Flush).unwrap().first.stream, first);
 }

@@ -789,7 +789,7 @@ fn kill_at_any_operation_tears_at_most_the_end() {
             side.check(true);
             assert!(side.append(0, &tag(99), durability));
             side.check(true);
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }
@@ -813,7 +813,7 @@ fn failure_of_any_operation_loses_no_acknowledged_entry() {
             let _ = log.close();
             drop(log);
             Side { workspace, first: 0, logs: vec![], acked }.check(true);
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }

@@ -7,7 +7,7 @@ use contexta::engine::checksum::Digest;
 use contexta::engine::entry::{Entry, Position, Seq, StreamId};
 use contexta::engine::log::header::{FRAMES_AT, Origin};
 use contexta::engine::log::merge::quarantine;
-use contexta::engine::log::merge::{Change, MergeOptions, MergeReport, Side, SkipReason, merge};
+use contexta::engine::log::merge::{Change, LogMerge, MergeOptions, Side, SkipReason, merge};
 use contexta::engine::log::merge::{content_digest, derived_id};
 use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
@@ -52,7 +52,7 @@ fn at(workspace: &Workspace, root: &str) -> Workspace {
     Workspace { root: PathBuf::from(root), ..workspace.clone() }
 }
 
-fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<MergeReport> {
+fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<LogMerge> {
     let mut options = MergeOptions::new(
         crate::domain::domain(),
         &from.log_dir(),
@@ -65,7 +65,7 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
 
 /// Merges and checks what every merge guarantees: the source is unchanged, a second merge does nothing, and every entry
 /// that is readable in either log is readable in the target.
-fn merged(from: &Workspace, into: &Workspace) -> MergeReport {
+fn merged(from: &Workspace, into: &Workspace) -> LogMerge {
     let before = segments(from);
     let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
     let storage = into.disk.process(50);
@@ -119,7 +119,7 @@ fn contents(workspace: &Workspace) -> BTreeSet<Content> {
 }
 
 fn tables(workspace: &Workspace) -> Digest {
-    workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
+    workspace.projector(77, false).digest_from_scratch(Progress::none()).unwrap().digest
 }
 
 /// Merges all workspaces into an empty one, in this order.
@@ -803,13 +803,13 @@ fn interrupted(fault: fn() -> Fault, step: u64) {
             let process = target.disk.spawn(51);
             process.plan(Moment::Operation(n), fault());
             let outcome = merge_on(&(process.clone() as Arc<dyn Storage>), &from, &target);
-            assert!(outcome.is_err() || named(&target) == named(&expected) || process.came_past_plans());
+            assert!(outcome.is_err() || named(&target) == named(&expected) || process.has_passed_plans());
             let lost: Vec<Content> = before.difference(&contents(&target)).cloned().collect();
             assert!(lost.is_empty(), "operation {n} of {}: {lost:?}", from.root.display());
             merged(&from, &target);
             assert_eq!(named(&target), named(&expected), "operation {n} of {}", from.root.display());
             target.disk.remove_tree(&target.root);
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }
@@ -869,7 +869,7 @@ fn power_cut_during_a_merge_loses_nothing() {
             assert!(contents(&into).is_superset(&before), "operation {n} of pair {pair}");
             merged(&from, &into);
             assert_eq!(named(&into), named(&expected), "operation {n} of pair {pair}");
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }

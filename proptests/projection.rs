@@ -10,6 +10,7 @@ use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
 use contexta::engine::error::Error;
 use contexta::engine::log::header::FRAMES_AT;
 use contexta::engine::log::{Durability, Log, ScanMode};
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::{
     Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, RebuildReason,
     TableKind, TableSpec, Tables,
@@ -31,7 +32,7 @@ fn digest_of(projector: &Projector<Toy>) -> Digest {
 }
 
 fn from_scratch(workspace: &Workspace) -> Digest {
-    workspace.projector(77, false).digest_from_scratch(&|_, _| {}).unwrap().digest
+    workspace.projector(77, false).digest_from_scratch(Progress::none()).unwrap().digest
 }
 
 /// Compares the tables with the tables of a rebuild and with those of the oracle, and looks up entries by their
@@ -126,7 +127,7 @@ fn perform(acts: &[Act], order: &[Index]) {
             Act::Kill { writer } => logs[*writer].take().into_iter().for_each(|log| workspace.kill(log)),
             Act::Read { reader } => check_plain(&readers[*reader], &acked.plain_tables()),
             Act::Restart { reader: n } => readers[*n] = reader(*n),
-            Act::Rebuild { reader } => drop(readers[*reader].rebuild(&|_, _| {}).unwrap()),
+            Act::Rebuild { reader } => drop(readers[*reader].rebuild(Progress::none()).unwrap()),
             Act::Wait => workspace.disk.advance(LONG),
             Act::Reboot => {
                 logs.iter_mut().filter_map(Option::take).for_each(|log| workspace.kill(log));
@@ -254,7 +255,7 @@ fn run_turns(turns: &[Turn]) {
                 // it: a later append could hide damage to entries that are already applied, as `cursor` documents.
                 logs.iter_mut().for_each(|log| drop(log.take()));
                 workspace.disk.reboot();
-                readers[0].rebuild(&|_, _| {}).unwrap();
+                readers[0].rebuild(Progress::none()).unwrap();
                 readers.iter().for_each(|reader| drop(reader.catch_up().unwrap()));
                 harmed.get_or_insert_with(|| workspace.copy_to("/backup"));
                 harm.inflict(&workspace);
@@ -440,7 +441,7 @@ fn append_during_any_operation_of_a_reader_is_read() {
                 reader.catch_up().unwrap();
                 workspace.disk.advance(LONG);
             }
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
             check(&workspace, &reader);
@@ -464,9 +465,9 @@ fn failure_of_any_operation_of_a_reader_is_reported_and_temporary() {
         process.plan(Moment::Operation(at), Fault::Error(io::ErrorKind::Other));
         let reader = workspace.projector_on(process.clone(), true);
         for round in 0..2 {
-            let before = process.came_past_plans();
+            let before = process.has_passed_plans();
             let answer = reader.read(PlainTables::read_with_notes);
-            let failed = !before && process.came_past_plans();
+            let failed = !before && process.has_passed_plans();
             if let Ok((tables, notes)) = answer {
                 let whole = tables == workspace.plain_tables();
                 let noted = notes.iter().any(|n| matches!(n, Note::StreamUnreadable { .. }));
@@ -481,7 +482,7 @@ fn failure_of_any_operation_of_a_reader_is_reported_and_temporary() {
                 workspace.disk.advance(LONG);
             }
         }
-        if !process.came_past_plans() {
+        if !process.has_passed_plans() {
             break;
         }
         check(&workspace, &reader);
@@ -505,7 +506,7 @@ fn kill_of_a_reader_at_any_operation_has_no_effect_on_the_next() {
         let _ = dying.catch_up();
         drop(dying);
         check(&workspace, &workspace.projector(4, true));
-        if !process.came_past_plans() {
+        if !process.has_passed_plans() {
             break;
         }
     }
@@ -757,7 +758,7 @@ fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {
             let _ = reader.catch_up();
             workspace.disk.advance(LONG);
         }
-        if !process.came_past_plans() {
+        if !process.has_passed_plans() {
             break;
         }
         check(&workspace, &reader);
@@ -893,8 +894,8 @@ fn duplicate_projection_or_table_is_rejected_at_first_use() {
         let projector = misfits(&workspace, vec![first, second]);
         for result in [
             projector.catch_up().map(|_| ()),
-            projector.digest_from_scratch(&|_, _| {}).map(|_| ()),
-            projector.rebuild(&|_, _| {}).map(|_| ()),
+            projector.digest_from_scratch(Progress::none()).map(|_| ()),
+            projector.rebuild(Progress::none()).map(|_| ()),
         ] {
             assert!(matches!(result, Err(Error::ProjectionMisused { .. })), "{result:?}");
         }
@@ -942,7 +943,7 @@ fn swapped_directories_are_an_error() {
     for _ in 0..2 {
         let error = exchanged(&workspace).catch_up().unwrap_err();
         assert!(matches!(error, Error::DirectoryMixedUp { .. }), "{error:?}");
-        assert!(exchanged(&workspace).digest_from_scratch(&|_, _| {}).is_err());
+        assert!(exchanged(&workspace).digest_from_scratch(Progress::none()).is_err());
         workspace.projector(3, true).catch_up().unwrap();
         assert!(!workspace.generations().is_empty());
     }

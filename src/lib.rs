@@ -88,6 +88,8 @@ pub use recovery::{
     VerifyOptions, VerifyReport,
 };
 #[cfg(feature = "ml")]
+pub use surfaces::answer::Answer;
+#[cfg(feature = "ml")]
 pub use surfaces::markdown::to_markdown;
 
 #[cfg(all(feature = "ml", feature = "testing"))]

@@ -124,6 +124,26 @@ fn runs_with_equal_names_are_distinct_and_names_need_no_letters() {
     assert_eq!(names, ["epoch", "epoch-2", "epoch-3"]);
 }
 
+#[test]
+fn answers_have_a_json_form_with_their_notes() {
+    use contexta::Answer as _;
+    let disk = SimDisk::new(6);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    let value = contexta.step_series("good", "accuracy", None).unwrap().to_value();
+    let points = [("value", Value::from(0.8)), ("step", Value::Null)];
+    let Some(Value::List(list)) = value.get("points") else { panic!("{value:?}") };
+    for (member, expected) in points {
+        assert_eq!(list[0].get(member), Some(&expected), "{member}");
+    }
+    let json = contexta.select_best_run("accuracy", BestRunOptions::default()).unwrap().to_json().unwrap();
+    for part in ["\"goal\": \"maximize\"", "\"run_id\": \"run:wine.", "\"value\": 0.8", "\"notes\": []"] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    let json = contexta.list_projects().unwrap().to_json().unwrap();
+    assert!(json.contains("\"project_ref\": \"project:wine\""), "{json}");
+}
+
 /// The beginning of an id or name selects a run; an exact id or name takes precedence.
 #[test]
 fn beginning_of_an_id_or_name_selects_a_run_if_it_is_unique() {
@@ -146,6 +166,8 @@ fn beginning_of_an_id_or_name_selects_a_run_if_it_is_unique() {
         assert_eq!(error.code(), "query_run_ambiguous", "{asked}: {error}");
     }
     assert!(found("other").unwrap_err().to_string().ends_with("run:wine.a12, run:wine.b-27"));
+    let by_ref = contexta::contract::RunRef::parse("run:wine.a12").unwrap();
+    assert_eq!(contexta.run_snapshot(&by_ref).unwrap().run.run_ref, by_ref);
     for asked in ["", " ", "27", "x"] {
         assert_eq!(found(asked).unwrap_err().code(), "query_run_not_found", "{asked:?}");
     }

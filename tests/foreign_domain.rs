@@ -125,7 +125,7 @@ fn appends_and_reads_of_another_domain_fail_and_write_nothing() {
         let other = Domain::new("other", 7).unwrap();
         is_foreign(log(&disk, 2, other).append(&[Job], Durability::Fsync), other, jobs(1), stream);
         is_foreign(applied(&projector(&disk, 2, other)), other, jobs(1), stream);
-        is_foreign(projector(&disk, 2, other).rebuild(&|_, _| {}), other, jobs(1), stream);
+        is_foreign(projector(&disk, 2, other).rebuild(Progress::none()), other, jobs(1), stream);
         assert_eq!(files(&disk), before);
         let error = applied(&projector(&disk, 2, other)).unwrap_err();
         assert_eq!(error.code(), "foreign_domain");

@@ -961,7 +961,7 @@ fn failed_exports_leave_no_temporary_files() {
         process
             .plan(Moment::Change(process.changes() + change), Fault::Error(std::io::ErrorKind::StorageFull));
         let done = export_to_out(&contexta);
-        if !process.came_past_plans() {
+        if !process.has_passed_plans() {
             done.unwrap();
             break;
         }

@@ -18,6 +18,7 @@ use contexta::engine::domain::Domain;
 use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq, StreamId};
 use contexta::engine::log::directory::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::{
     Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, TableKind,
     TableSpec, Tables,
@@ -491,7 +492,7 @@ fn acknowledged_commits_of_killed_writers_are_present_once_and_complete() {
             let (projector, mut rebuilt) = (projector(dir), 0);
             while !stop.wait() || rebuilt < REBUILDS_MIN {
                 let told = before();
-                let entries = projector.rebuild(&|_, _| {}).unwrap().entries;
+                let entries = projector.rebuild(Progress::none()).unwrap().entries;
                 assert!(entries >= told, "{told} entries were acknowledged, a rebuild finds {entries}");
                 rebuilt += 1;
             }
@@ -559,7 +560,7 @@ fn check_tables(dir: &Path, lives: &[u32]) {
     }
     let projector = projector(dir);
     let digest = projector.digest().unwrap();
-    assert_eq!(digest, projector.digest_from_scratch(&|_, _| {}).unwrap(), "tables and rebuild differ");
+    assert_eq!(digest, projector.digest_from_scratch(Progress::none()).unwrap(), "tables and rebuild differ");
     assert_eq!(counted(&projector), entries);
     let told: u64 = (0..).zip(lives).map(|(w, lives)| acknowledged(dir, w, *lives)).sum();
     assert!(entries >= told);

@@ -86,7 +86,7 @@ fn with_appends_at_every_operation(read: impl Fn(Arc<dyn Storage>, u64)) {
             };
             process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(meanwhile)));
             read(process.clone(), at);
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }

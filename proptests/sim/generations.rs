@@ -6,6 +6,7 @@ use crate::sim::machine::Records;
 use crate::sim::seeds::{Dice, for_each_seed};
 use contexta::engine::log::Durability;
 use contexta::engine::log::header::FRAMES_AT;
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::storage::sim::{Fault, Moment};
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ fn publish(workspace: &Workspace, records: &mut Records, dice: &mut Dice) -> (Pa
     for n in 0..12 {
         records.append(&logs[n % 2], &mut Vec::new(), 1 + dice.below(4), Durability::Flush).unwrap();
     }
-    workspace.projector(3, true).rebuild(&|_, _| {}).unwrap();
+    workspace.projector(3, true).rebuild(Progress::none()).unwrap();
     let path = workspace.generations().pop().unwrap();
     let bytes = workspace.disk.read(&path).unwrap();
     (path, bytes)

@@ -128,7 +128,7 @@ fn check_action(action: Action, at: u64) -> bool {
     process.plan(Moment::Operation(at), Fault::Afterwards(Box::new(acts)));
     let log = workspace.log_on(Arc::clone(&process) as Arc<dyn Storage>);
     let worked = work(&log, &acknowledged);
-    let reached = process.came_past_plans();
+    let reached = process.has_passed_plans();
     if process.is_alive() {
         worked.unwrap();
     }

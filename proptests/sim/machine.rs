@@ -5,6 +5,7 @@ use crate::domain::{PlainTables, Toy, Workspace};
 use crate::sim::seeds::Dice;
 use contexta::engine::entry::{Entry, Event, Position, Stamp, StreamId};
 use contexta::engine::log::{Durability, Log, ScanMode};
+use contexta::engine::progress::Progress;
 use contexta::engine::projection::{Note, Projector};
 use contexta::engine::storage::sim::SimProcess;
 use std::collections::{BTreeMap, BTreeSet};
@@ -209,7 +210,7 @@ pub(crate) fn check_tables(workspace: &Workspace, projector: &Projector<Toy>) ->
     if tables != workspace.plain_tables() {
         return Err(format!("the tables differ from the entries: {notes:?}"));
     }
-    let scratch = workspace.projector(777, false).digest_from_scratch(&|_, _| {}).unwrap();
+    let scratch = workspace.projector(777, false).digest_from_scratch(Progress::none()).unwrap();
     if projector.digest().map_err(|e| format!("{e:?}"))?.digest != scratch.digest {
         return Err("tables and rebuild differ".to_owned());
     }
@@ -297,7 +298,7 @@ impl Machine {
             Step::Restart => {
                 self.projector = self.workspace.projector_on(self.process.clone(), true);
             }
-            Step::Rebuild => drop(self.projector.rebuild(&|_, _| {}).map_err(message)?),
+            Step::Rebuild => drop(self.projector.rebuild(Progress::none()).map_err(message)?),
             Step::Wait => self.workspace.disk.advance(10_000_000_000),
         }
         Ok(())

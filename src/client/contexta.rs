@@ -113,20 +113,26 @@ impl Contexta {
         self.ask(|store| query::list_runs(store, project))
     }
 
-    /// Returns everything known about one run.
-    pub fn run_snapshot(&self, run: &str) -> Result<RunSnapshot> {
-        self.ask(|store| query::run_snapshot(store, run))
+    /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), a name
+    /// that no other run has, or the beginning of the id or name of one run only.
+    pub fn run_snapshot(&self, run: impl AsRef<str>) -> Result<RunSnapshot> {
+        self.ask(|store| query::run_snapshot(store, run.as_ref()))
     }
 
     /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only
     /// series of the metric.
-    pub fn step_series(&self, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
-        self.ask(|store| query::step_series(store, run, metric_key, stage))
+    pub fn step_series(
+        &self,
+        run: impl AsRef<str>,
+        metric_key: &str,
+        stage: Option<&str>,
+    ) -> Result<StepSeries> {
+        self.ask(|store| query::step_series(store, run.as_ref(), metric_key, stage))
     }
 
     /// Compares two runs.
-    pub fn compare_runs(&self, left: &str, right: &str) -> Result<RunComparison> {
-        self.ask(|store| compare::compare_runs(store, left, right))
+    pub fn compare_runs(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<RunComparison> {
+        self.ask(|store| compare::compare_runs(store, left.as_ref(), right.as_ref()))
     }
 
     /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of a project are
@@ -148,12 +154,12 @@ impl Contexta {
     }
 
     /// Builds the report on one run.
-    pub fn build_snapshot_report(&self, run: &str) -> Result<ReportDocument> {
+    pub fn build_snapshot_report(&self, run: impl AsRef<str>) -> Result<ReportDocument> {
         Ok(report::snapshot_report(&self.run_snapshot(run)?))
     }
 
     /// Builds the report on two runs.
-    pub fn build_run_report(&self, left: &str, right: &str) -> Result<ReportDocument> {
+    pub fn build_run_report(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> Result<ReportDocument> {
         Ok(report::comparison_report(&self.compare_runs(left, right)?))
     }
 

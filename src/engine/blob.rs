@@ -227,7 +227,7 @@ mod tests {
                 process.plan(Moment::Operation(operation), Fault::Error(io::ErrorKind::Other));
                 let result = store(&process).ingest(&mut &b"body"[..]);
                 assert_eq!(temporaries(&disk), Vec::<PathBuf>::new(), "{existing:?} {operation} {result:?}");
-                if !process.came_past_plans() {
+                if !process.has_passed_plans() {
                     assert!(operation > 5 && result.is_ok(), "{operation}");
                     break;
                 }
@@ -331,7 +331,7 @@ mod tests {
                 stored += 1;
                 assert!(store(&disk.spawn(3)).verify(&body, &[]).unwrap(), "{operation}");
             }
-            if !process.came_past_plans() {
+            if !process.has_passed_plans() {
                 break;
             }
         }

@@ -105,6 +105,17 @@ pub enum Goal {
     Minimize,
 }
 
+impl Goal {
+    /// Returns the stable lower-case name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Goal::Maximize => "maximize",
+            Goal::Minimize => "minimize",
+        }
+    }
+}
+
 /// Runs ranked by a metric.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use crate::recovery::error::Result;
 use crate::store::{Note, Severity};
 use std::sync::Arc;
 
-pub use crate::engine::log::merge::{Change, Fork, MergeReport as LogMerge, Side, StreamMerge};
+pub use crate::engine::log::merge::{Change, Fork, LogMerge, Side, StreamMerge};
 
 /// The result of a merge.
 #[derive(Debug, Clone, PartialEq, Eq)]

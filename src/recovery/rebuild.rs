@@ -34,7 +34,7 @@ pub struct RebuildReport {
 /// Discards the projections and derives them from the log again. No captured data is lost. If the new tables cannot be
 /// saved, that is not an error but part of the report: this process has the tables in memory and uses them for queries.
 pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildReport> {
-    let done = store.rebuild(&|done, total| options.progress.report(done, total))?;
+    let done = store.rebuild(options.progress)?;
     let digest = store.digest()?.digest;
     let not_saved = done.notes.iter().find_map(|note| match note {
         EngineNote::NotPublished { reason } => Some(reason.clone()),

@@ -508,7 +508,7 @@ fn compare_projections(store: &Store) -> Result<ProjectionState> {
     let mut tables = Vec::new();
     for _ in 0..COMPARISONS_MAX {
         let (now, position) = store.digest_with_position()?;
-        let fresh = store.digest_from_scratch_until(position, &|_, _| {})?;
+        let fresh = store.digest_from_scratch_until(position, Progress::none())?;
         if now.digest == fresh.digest {
             return Ok(ProjectionState::Match);
         }

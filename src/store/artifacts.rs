@@ -30,7 +30,7 @@ impl StoreView<'_> {
     /// Returns the artifacts of a run, or of all runs, ordered by ref.
     pub fn artifacts(&self, run: Option<&RunRef>) -> Result<Vec<ArtifactRow>> {
         let prefix = run.map_or_else(|| b"artifact:".to_vec(), |r| keys::under("artifact", r));
-        self.artifact_rows(&prefix)
+        self.artifacts_with_prefix(&prefix)?.collect()
     }
 
     /// Returns the artifact with this ref.
@@ -39,28 +39,17 @@ impl StoreView<'_> {
         self.artifact_row(versions)
     }
 
-    fn artifact_rows(&self, prefix: &[u8]) -> Result<Vec<ArtifactRow>> {
-        let mut rows = Vec::new();
-        self.artifacts_each(prefix, |row| {
-            rows.push(row);
-            Ok::<_, Error>(true)
-        })?;
-        Ok(rows)
-    }
-
-    /// Calls `f` with each artifact whose ref begins with `prefix`, in the order of refs, until `f` returns `false`.
-    pub(crate) fn artifacts_each<E: From<Error>>(
+    /// Returns the artifacts whose refs begin with `prefix`, in the order of their refs. One artifact is in memory at a
+    /// time.
+    pub(crate) fn artifacts_with_prefix(
         &self,
         prefix: &[u8],
-        mut f: impl FnMut(ArtifactRow) -> std::result::Result<bool, E>,
-    ) -> std::result::Result<(), E> {
-        for key in self.view.versions(ARTIFACTS, prefix).map_err(Error::from)? {
-            let row = self.artifact_row(key.map_err(Error::from)?.versions)?;
-            if !row.map_or(Ok(true), &mut f)? {
-                break;
-            }
-        }
-        Ok(())
+    ) -> Result<impl Iterator<Item = Result<ArtifactRow>> + '_> {
+        let keys = self.view.versions(ARTIFACTS, prefix)?;
+        Ok(keys.filter_map(|key| {
+            let row = key.map_err(Error::from).and_then(|key| self.artifact_row(key.versions));
+            row.transpose()
+        }))
     }
 
     fn artifact_row(&self, versions: Vec<Version>) -> Result<Option<ArtifactRow>> {

@@ -6,6 +6,7 @@ use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::{Error, Result};
+use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
 use crate::store::view::StoreView;
 use std::collections::{BTreeMap, BTreeSet};
@@ -275,12 +276,11 @@ impl StoreView<'_> {
     pub fn environments(&self, run: &RunRef) -> Result<Vec<EnvironmentRow>> {
         let mut rows = Vec::new();
         let prefix = keys::under("environment", run);
-        self.objects(ObjectKind::Environment, &String::from_utf8_lossy(&prefix), |item| {
-            if let Ok(Object::Environment(e)) = item {
+        for item in self.objects(ObjectKind::Environment, &String::from_utf8_lossy(&prefix))? {
+            if let ListedObject::Object(Object::Environment(e)) = item? {
                 rows.push(EnvironmentRow { snapshot: e.into_inner() });
             }
-            Ok::<_, Error>(true)
-        })?;
+        }
         rows.sort_by_key(|e| e.snapshot.captured_at);
         Ok(rows)
     }

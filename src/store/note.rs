@@ -38,7 +38,7 @@ impl From<&EngineNote> for Note {
             EngineNote::Rebuilt { reason, entries } => {
                 let name = match reason {
                     RebuildReason::Absent => "absent",
-                    RebuildReason::Asked => "asked",
+                    RebuildReason::Requested => "requested",
                     RebuildReason::Version => "version",
                     RebuildReason::Damaged(_) => "damaged",
                     RebuildReason::Unreadable(_) => "unreadable",
@@ -47,7 +47,7 @@ impl From<&EngineNote> for Note {
                 };
                 let (why, severity) = match reason {
                     RebuildReason::Absent => ("there were no tables".to_owned(), Severity::Info),
-                    RebuildReason::Asked => ("as requested".to_owned(), Severity::Info),
+                    RebuildReason::Requested => ("as requested".to_owned(), Severity::Info),
                     RebuildReason::Version => {
                         ("another version of contexta made the old tables".to_owned(), Severity::Info)
                     }

@@ -1,14 +1,14 @@
 //! Reads of whole objects of the contract.
 
 use crate::contract::{Fact, Object, ObjectKind, StableRef};
-use crate::engine::projection::{KeyVersions, TableSpec};
+use crate::engine::projection::{KeyVersions, TableSpec, VersionsByKey};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::metadata::is_by_attribute;
 use crate::projections::tables::{FACTS, OBJECTS, RELATIONS};
 use crate::store::assembly::object_of;
 use crate::store::attributes::AttributeVersions;
-use crate::store::error::{Error, Result};
+use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::view::StoreView;
 
@@ -22,56 +22,97 @@ fn table_of(kind: ObjectKind) -> Option<TableSpec> {
     }
 }
 
-impl StoreView<'_> {
-    /// Calls `f` with each object of a kind whose ref begins with `prefix`, such as `run:p.`, in the order of refs,
-    /// until `f` returns `false`. For an object whose attributes are incomplete or contradictory, the argument of `f`
-    /// is a note.
-    pub fn objects<E: From<Error>>(
-        &self,
-        kind: ObjectKind,
-        prefix: &str,
-        mut f: impl FnMut(std::result::Result<Object, Note>) -> std::result::Result<bool, E>,
-    ) -> std::result::Result<(), E> {
-        match table_of(kind) {
-            Some(table) => {
-                for key in self.view.versions(table, prefix.as_bytes()).map_err(Error::from)? {
-                    let effective = self.effective(table.name, key.map_err(Error::from)?.versions)?;
-                    let Some((Captured { fact, .. }, _)) = effective else { continue };
-                    let Fact::Object(object) = fact else {
-                        return Err(self.malformed_row(table.name).into());
-                    };
-                    if !f(Ok(object))? {
-                        return Ok(());
-                    }
+/// An object of a listing.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum ListedObject {
+    /// The object.
+    Object(Object),
+    /// A note on an object whose attributes are incomplete or contradictory.
+    Incomplete(Note),
+}
+
+/// An iterator over objects of one kind, in the order of their refs. It holds one object in memory, and ends after the
+/// first error.
+#[derive(Debug)]
+#[must_use]
+pub struct Objects<'v> {
+    view: &'v StoreView<'v>,
+    kind: ObjectKind,
+    rows: VersionsByKey<'v>,
+    /// The object whose attributes are being read.
+    partial: Option<(StableRef, AttributeVersions)>,
+    has_ended: bool,
+}
+
+impl Objects<'_> {
+    fn advance(&mut self) -> Result<Option<ListedObject>> {
+        match table_of(self.kind) {
+            Some(table) => self.next_whole(table),
+            None => self.next_assembled(),
+        }
+    }
+
+    /// Returns the next object of a kind that is stored as one row each.
+    fn next_whole(&mut self, table: TableSpec) -> Result<Option<ListedObject>> {
+        for key in self.rows.by_ref() {
+            match self.view.effective(table.name, key?.versions)? {
+                Some((Captured { fact: Fact::Object(object), .. }, _)) => {
+                    return Ok(Some(ListedObject::Object(object)));
                 }
-            }
-            None => {
-                let item = |of: StableRef, versions: AttributeVersions| match versions.resolve() {
-                    Some(attributes) => Ok(object_of(kind, of, attributes)),
-                    None => Err(self.malformed_row(FACTS.name)),
-                };
-                let mut object: Option<(StableRef, AttributeVersions)> = None;
-                for row in self.view.versions(FACTS, prefix.as_bytes()).map_err(Error::from)? {
-                    let KeyVersions { key, versions, .. } = row.map_err(Error::from)?;
-                    let parts = keys::split::<2>(&key);
-                    let Some((subject, name)) = parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n)))
-                    else {
-                        return Err(self.malformed_row(FACTS.name).into());
-                    };
-                    if let Some((of, found)) = object.take_if(|(of, _)| *of != subject)
-                        && !f(item(of, found)?)?
-                    {
-                        return Ok(());
-                    }
-                    let (_, found) = object.get_or_insert_with(|| (subject, AttributeVersions::default()));
-                    found.add(name, versions);
-                }
-                if let Some((of, found)) = object {
-                    f(item(of, found)?)?;
-                }
+                Some(_) => return Err(self.view.malformed_row(table.name)),
+                None => {}
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Returns the next object of a kind that is stored as one row per attribute.
+    fn next_assembled(&mut self) -> Result<Option<ListedObject>> {
+        while let Some(row) = self.rows.next() {
+            let KeyVersions { key, versions, .. } = row?;
+            let parts = keys::split::<2>(&key);
+            let Some((subject, name)) = parts.and_then(|[s, n]| Some((StableRef::parse(s).ok()?, n))) else {
+                return Err(self.view.malformed_row(FACTS.name));
+            };
+            let complete = self.partial.take_if(|(of, _)| *of != subject);
+            let (_, found) = self.partial.get_or_insert_with(|| (subject, AttributeVersions::default()));
+            found.add(name, versions);
+            if let Some(complete) = complete {
+                return self.assemble(complete).map(Some);
+            }
+        }
+        self.partial.take().map(|last| self.assemble(last)).transpose()
+    }
+
+    fn assemble(&self, (own, versions): (StableRef, AttributeVersions)) -> Result<ListedObject> {
+        let attributes = versions.resolve().ok_or_else(|| self.view.malformed_row(FACTS.name))?;
+        Ok(match object_of(self.kind, own, attributes) {
+            Ok(object) => ListedObject::Object(object),
+            Err(note) => ListedObject::Incomplete(note),
+        })
+    }
+}
+
+impl Iterator for Objects<'_> {
+    type Item = Result<ListedObject>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let item = self.advance().transpose();
+        self.has_ended = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+impl StoreView<'_> {
+    /// Returns the objects of a kind whose refs begin with `prefix`, such as `run:p.`.
+    pub fn objects(&self, kind: ObjectKind, prefix: &str) -> Result<Objects<'_>> {
+        let table = table_of(kind).unwrap_or(FACTS);
+        let rows = self.view.versions(table, prefix.as_bytes())?;
+        Ok(Objects { view: self, kind, rows, partial: None, has_ended: false })
     }
 
     /// Returns one object; `None` if no fact is about it, or if a required attribute is missing.

@@ -2,8 +2,9 @@
 
 use crate::engine;
 use crate::engine::blob::BlobStore;
+use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{CatchUp, LogPosition, Progress, Projector};
+use crate::engine::projection::{CatchUp, LogPosition, Projector};
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;

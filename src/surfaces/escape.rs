@@ -31,7 +31,6 @@ pub(crate) fn one_line(text: &str) -> String {
 
 /// Escapes every hidden character in the strings of a JSON or TOML document, which has the same meaning afterwards. The
 /// only hidden characters between strings are line ends.
-#[cfg(feature = "cli")]
 pub(crate) fn document(text: String) -> String {
     if !text.contains(|c| c != '\n' && is_hidden(c)) {
         return text;

@@ -3,6 +3,7 @@
 //!
 //! Surfaces never open a file of a workspace; they use the client.
 
+pub(crate) mod answer;
 #[cfg(feature = "cli")]
 pub(crate) mod cli;
 #[cfg(feature = "cli")]
@@ -11,5 +12,3 @@ pub(crate) mod escape;
 pub(crate) mod markdown;
 #[cfg(feature = "cli")]
 pub(crate) mod terminal;
-#[cfg(feature = "cli")]
-pub(crate) mod wire;

@@ -118,7 +118,7 @@ fn frames() -> Vec<Seed> {
 // ---- segments
 
 fn home() -> SegmentHeader {
-    let place = Place { device: 1, inode: 2, born: 3 };
+    let place = Place { device: 1, inode: 2, created: 3 };
     SegmentHeader {
         stream: StreamId([7; 16]),
         home: Some(Home { boot: [9; 16], place }),

@@ -11,8 +11,7 @@ sections! {
         storage_adapter: String = "redb".to_owned(), only("redb").coded("metadata_store_invalid_adapter");
         /// Directory of the tables.
         database_path: Option<PathBuf> = None, under("workspace.metadata_path", "");
-        /// Create `metadata.database_path` if it is missing. If false and the directory is missing, the tables are kept
-        /// in memory.
+        /// Create `metadata.database_path` if it is missing; otherwise the tables are kept in memory.
         auto_create: bool = true, any();
         /// Never write tables to disk.
         read_only: bool = false, any();

@@ -7,13 +7,13 @@ use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Event, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::{list_streams, log_bytes};
+use crate::engine::progress::Progress;
 use crate::engine::projection::confirm::StreamState;
 use crate::engine::projection::cursor::{Cursor, FRESH, Listing};
 use crate::engine::projection::definition::Projection;
 use crate::engine::projection::log_access::LogAccess;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
-use crate::engine::projection::options::Progress;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::step::Step;
@@ -166,7 +166,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
             if self.step.is_full() {
                 self.step.set_cursor(stream, commits.cursor().clone());
                 self.apply_step()?;
-                (self.progress)(self.bytes_read, self.bytes_total.max(self.bytes_read));
+                self.progress.report(self.bytes_read, self.bytes_total.max(self.bytes_read));
             }
         }
         if commits.is_contradicted() {
@@ -205,7 +205,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
     fn finish(self) -> Result<Outcome> {
         let CatchUpRun { site, opened, mut notes, applied, .. } = self;
         let bytes = self.bytes_total.max(self.bytes_read);
-        (self.progress)(bytes, bytes);
+        self.progress.report(bytes, bytes);
         opened.applied += applied;
         opened.latest = self.latest;
         if let Some(reason) = opened.rebuilt.take()

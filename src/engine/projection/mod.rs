@@ -52,7 +52,7 @@ pub use cursor::LogPosition;
 pub use definition::{Applied, Projection};
 pub use digest::TablesDigest;
 pub use note::{CatchUp, Note, RebuildReason};
-pub use options::{Progress, ProjectorOptions, ProjectorPaths};
+pub use options::{ProjectorOptions, ProjectorPaths};
 pub use point::{Point, PointOrder};
 pub use projector::Projector;
 pub use register::Register;

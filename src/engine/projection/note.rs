@@ -9,7 +9,7 @@ pub enum RebuildReason {
     /// There was no generation.
     Absent,
     /// The caller requested the rebuild.
-    Asked,
+    Requested,
     /// The generation was made by other projections, or by other versions of the projections.
     Version,
     /// The generation or the database in it is damaged.

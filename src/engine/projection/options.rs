@@ -34,6 +34,3 @@ impl ProjectorOptions {
         ProjectorOptions { domain, publish: true, cache_bytes: 64 << 20, overlay_bytes_max, spill: None }
     }
 }
-
-/// A callback that a long operation calls repeatedly with the number of bytes of the log that were read, and the total.
-pub type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);

@@ -13,6 +13,7 @@ use crate::engine::domain::Domain;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::list_streams;
+use crate::engine::progress::Progress;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::catch_up::{Outcome, catch_up};
 use crate::engine::projection::cursor::LogPosition;
@@ -22,7 +23,7 @@ use crate::engine::projection::generation::{self, Found, Generation};
 use crate::engine::projection::generation_dir::{publish_generation, set_aside};
 use crate::engine::projection::note::{CatchUp, Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
-use crate::engine::projection::options::{Progress, ProjectorOptions, ProjectorPaths};
+use crate::engine::projection::options::{ProjectorOptions, ProjectorPaths};
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
@@ -122,9 +123,9 @@ impl<E: Event> Projector<E> {
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
     ) -> std::result::Result<T, F> {
-        match self.attempt(&question, None, &|_, _| {}) {
+        match self.attempt(&question, None, Progress::none()) {
             Err(Failure::Damaged(reason, _)) => {
-                self.attempt(&question, Some(RebuildReason::Damaged(reason)), &|_, _| {})
+                self.attempt(&question, Some(RebuildReason::Damaged(reason)), Progress::none())
             }
             other => other,
         }
@@ -139,7 +140,7 @@ impl<E: Event> Projector<E> {
     /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());
-        let notes = self.attempt(&question, Some(RebuildReason::Asked), progress);
+        let notes = self.attempt(&question, Some(RebuildReason::Requested), progress);
         let notes = notes.map_err(Failure::into_error)?;
         let entries = notes.iter().find_map(|note| match note {
             Note::Rebuilt { entries, .. } => Some(*entries),
@@ -176,7 +177,7 @@ impl<E: Event> Projector<E> {
 
     fn digest_until(&self, until: Option<LogPosition>, progress: Progress<'_>) -> Result<TablesDigest> {
         self.check_use()?;
-        let mut opened = self.create(RebuildReason::Asked, 0)?;
+        let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
         self.apply_new(&mut opened, progress)?;
         digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
@@ -334,7 +335,7 @@ impl<E: Event> Projector<E> {
             return Ok(opened);
         }
         let is_requested =
-            notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Asked, .. }));
+            notes.iter().any(|n| matches!(n, Note::Rebuilt { reason: RebuildReason::Requested, .. }));
         // After success or failure, the next attempt is made when there are more entries to publish.
         opened.published = Some(opened.applied);
         match publish_generation(&self.site, &opened, self.fingerprint, self.spill()) {

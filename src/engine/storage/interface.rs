@@ -27,7 +27,7 @@ pub struct Place {
     pub inode: u64,
     /// Nanoseconds since the epoch at which the inode was created; 0 if the file system does not record it. An
     /// inode number can be reused after a deletion, but then its creation time differs.
-    pub born: u64,
+    pub created: u64,
 }
 
 /// Metadata of a file or directory, available without opening it.

@@ -312,7 +312,7 @@ mod opening {
 #[cfg(unix)]
 fn place_of(meta: &fs::Metadata) -> Option<Place> {
     use std::os::unix::fs::MetadataExt;
-    Some(Place { device: meta.dev(), inode: meta.ino(), born: nanoseconds(meta.created()) })
+    Some(Place { device: meta.dev(), inode: meta.ino(), created: nanoseconds(meta.created()) })
 }
 
 #[cfg(not(unix))]

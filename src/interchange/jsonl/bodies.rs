@@ -69,7 +69,7 @@ pub(super) fn store_body(
 /// Returns the difference between a body and its manifest; `None` if there is none.
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
-        return Some(format!("its size in bytes is {}, not {size}", body.size));
+        return Some(format!("it has {} bytes, not {size}", body.size));
     }
     let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
     claimed.map(|_| "its SHA-256 differs".to_owned())

@@ -15,6 +15,7 @@ use crate::interchange::jsonl::export_report::ExportReport;
 use crate::interchange::jsonl::filter::{ExportFilter, Selection};
 use crate::interchange::jsonl::line::{ARTIFACT, LineContent, RECORD};
 use crate::interchange::workspace::Workspace;
+use crate::store::objects::ListedObject;
 use crate::store::{ArtifactRow, Journal, LogRecord, Note, Severity, StoreView};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -114,37 +115,47 @@ impl Export<'_> {
     fn objects(&mut self) -> Result<()> {
         let view = self.view;
         for kind in ObjectKind::ALL.iter().copied().filter(|kind| *kind != ObjectKind::Provenance) {
-            if self.selection.wants_kind(kind.as_str()) {
-                view.objects(kind, &format!("{}:", kind.ref_kind()), |item| {
-                    match item {
-                        Ok(object) if self.selection.wants_object(&object) => {
-                            self.line(&LineContent::Object(object))?;
-                        }
-                        Ok(_) => {}
-                        Err(note) => self.report.note(note),
+            if !self.selection.wants_kind(kind.as_str()) {
+                continue;
+            }
+            for item in view.objects(kind, &format!("{}:", kind.ref_kind()))? {
+                match item? {
+                    ListedObject::Object(object) if self.selection.wants_object(&object) => {
+                        self.line(&LineContent::Object(object))?;
                     }
-                    Ok::<_, Error>(true)
-                })?;
+                    ListedObject::Object(_) => {}
+                    ListedObject::Incomplete(note) => self.report.note(note),
+                }
             }
         }
         self.runs_without_start()?;
-        if !self.selection.wants_kind(ObjectKind::Provenance.as_str()) {
-            return Ok(());
+        if self.selection.wants_kind(ObjectKind::Provenance.as_str()) {
+            self.provenance()?;
         }
-        view.objects(ObjectKind::Provenance, "provenance:", |item| {
-            let wanted = match &item {
-                Ok(Object::Provenance(p)) if !self.selection.is_everything() => {
+        Ok(())
+    }
+
+    fn provenance(&mut self) -> Result<()> {
+        let view = self.view;
+        for item in view.objects(ObjectKind::Provenance, "provenance:")? {
+            let object = match item? {
+                ListedObject::Object(object) => object,
+                ListedObject::Incomplete(note) => {
+                    self.report.note(note);
+                    continue;
+                }
+            };
+            let is_wanted = match &object {
+                Object::Provenance(p) if !self.selection.is_everything() => {
                     view.relation(&p.relation_ref)?.is_some_and(|edge| self.selection.wants_edge(&edge))
                 }
                 _ => true,
             };
-            match item {
-                Ok(object) if wanted => self.line(&LineContent::Object(object))?,
-                Ok(_) => {}
-                Err(note) => self.report.note(note),
+            if is_wanted {
+                self.line(&LineContent::Object(object))?;
             }
-            Ok(true)
-        })
+        }
+        Ok(())
     }
 
     /// Adds a note for each run that has records and no attributes.
@@ -166,14 +177,16 @@ impl Export<'_> {
         if !self.selection.wants_kind(ARTIFACT) {
             return Ok(());
         }
-        self.view.artifacts_each(b"artifact:", |row| {
+        let view = self.view;
+        for row in view.artifacts_with_prefix(b"artifact:")? {
+            let row = row?;
             if self.selection.wants_run(&row.manifest.run_ref) {
                 let body = self.body(&row)?;
                 let manifest = crate::contract::Valid::new(row.manifest)?;
                 self.line(&LineContent::Artifact(Box::new(manifest), body))?;
             }
-            Ok(true)
-        })
+        }
+        Ok(())
     }
 
     /// Copies the body of an artifact. Returns the path of the copy for the artifact's line; `None` if there is no

@@ -5,6 +5,7 @@ use crate::config::ConfigWarning;
 use crate::contract::Value;
 use crate::contract::json::write::{canonical, pretty};
 use crate::interpretation::{Block, Note, ReportDocument, Severity};
+use crate::surfaces::answer::Answer;
 use crate::surfaces::cli::args::Format;
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::escape;
@@ -50,6 +51,15 @@ impl Output {
 
     /// Writes an answer as JSON, or its document and the notes in it as text.
     pub(super) fn answer(
+        &self,
+        answer: &dyn Answer,
+        document: impl FnOnce() -> ReportDocument,
+    ) -> io::Result<()> {
+        self.answer_value(|| answer.to_value(), document)
+    }
+
+    /// Writes an answer that has no type of its own.
+    pub(super) fn answer_value(
         &self,
         json: impl FnOnce() -> Value,
         document: impl FnOnce() -> ReportDocument,

@@ -118,13 +118,13 @@ impl SegmentHeader {
         out.extend_from_slice(&self.stream.0);
         let (has_home, home) = match self.home {
             Some(home) => (1u64, home),
-            None => (0, Home { boot: [0; 16], place: Place { device: 0, inode: 0, born: 0 } }),
+            None => (0, Home { boot: [0; 16], place: Place { device: 0, inode: 0, created: 0 } }),
         };
         out.extend_from_slice(&has_home.to_le_bytes());
         out.extend_from_slice(&home.boot);
         out.extend_from_slice(&home.place.device.to_le_bytes());
         out.extend_from_slice(&home.place.inode.to_le_bytes());
-        out.extend_from_slice(&home.place.born.to_le_bytes());
+        out.extend_from_slice(&home.place.created.to_le_bytes());
         out.extend_from_slice(&self.base.0.to_le_bytes());
         out.extend_from_slice(&self.chain.0);
         out.extend_from_slice(&self.salt.to_le_bytes());
@@ -184,7 +184,7 @@ impl SegmentHeader {
         let has_home = reader.u64()?;
         let home = Home {
             boot: reader.array()?,
-            place: Place { device: reader.u64()?, inode: reader.u64()?, born: reader.u64()? },
+            place: Place { device: reader.u64()?, inode: reader.u64()?, created: reader.u64()? },
         };
         let header = SegmentHeader {
             stream,
@@ -220,7 +220,7 @@ mod tests {
     fn header() -> SegmentHeader {
         SegmentHeader {
             stream: StreamId([7; 16]),
-            home: Some(Home { boot: [9; 16], place: Place { device: 1, inode: 2, born: 3 } }),
+            home: Some(Home { boot: [9; 16], place: Place { device: 1, inode: 2, created: 3 } }),
             base: Seq(42),
             chain: Digest([5; 32]),
             salt: 0x1234,

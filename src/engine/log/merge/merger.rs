@@ -26,7 +26,7 @@ use crate::engine::log::merge::options::MergeOptions;
 use crate::engine::log::merge::outline::damaged_of;
 use crate::engine::log::merge::plan::Plan;
 use crate::engine::log::merge::quarantine::quarantine_segment;
-use crate::engine::log::merge::report::{Change, MergeReport, SkipReason, StreamMerge};
+use crate::engine::log::merge::report::{Change, LogMerge, SkipReason, StreamMerge};
 use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::merge::staged::{copy_segment, prepare, remove_segments};
 use crate::engine::log::read::directory::{list_streams, log_bytes, read_headers};
@@ -43,11 +43,7 @@ use std::sync::Arc;
 /// written; streams that were merged before the error stay merged. [`Error::MergeBusy`]: another merge with the same
 /// quarantine directory is running. [`Error::ForeignDomain`]: one of the logs has a stream of another domain; nothing
 /// was written.
-pub fn merge(
-    storage: &Arc<dyn Storage>,
-    options: &MergeOptions,
-    progress: Progress<'_>,
-) -> Result<MergeReport> {
+pub fn merge(storage: &Arc<dyn Storage>, options: &MergeOptions, progress: Progress<'_>) -> Result<LogMerge> {
     merge_locked(&MergeLock::acquire(storage.as_ref(), options)?, storage, options, progress)
 }
 
@@ -57,12 +53,12 @@ pub fn merge_locked(
     storage: &Arc<dyn Storage>,
     options: &MergeOptions,
     progress: Progress<'_>,
-) -> Result<MergeReport> {
+) -> Result<LogMerge> {
     let sides = Sides { storage, domain: options.domain, from: &options.from, into: &options.into };
     storage.create_dir_all(&options.into).map_err(|e| Error::io("create", &options.into, e))?;
     let streams = list_streams(storage.as_ref(), &options.from)?;
     let total = log_bytes(storage.as_ref(), &options.from, &streams);
-    let mut merger = Merger { sides, options, report: MergeReport::default() };
+    let mut merger = Merger { sides, options, report: LogMerge::default() };
     let Families { families, unreadable } = Families::find(&merger.sides, &streams)?;
     for id in unreadable {
         merger.record(id, Change::Skipped(SkipReason::Unreadable), 0);
@@ -90,7 +86,7 @@ pub fn merge_locked(
 struct Merger<'a> {
     sides: Sides<'a>,
     options: &'a MergeOptions,
-    report: MergeReport,
+    report: LogMerge,
 }
 
 impl Merger<'_> {

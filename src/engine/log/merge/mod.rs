@@ -25,5 +25,5 @@ pub use lock::MergeLock;
 pub use merger::{merge, merge_locked};
 pub use options::MergeOptions;
 pub use quarantine::{Quarantined, quarantine};
-pub use report::{Change, Fork, MergeReport, SkipReason, StreamMerge};
+pub use report::{Change, Fork, LogMerge, SkipReason, StreamMerge};
 pub use sides::Side;

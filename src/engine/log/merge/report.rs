@@ -97,7 +97,7 @@ pub struct Fork {
 /// The report of a merge.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MergeReport {
+pub struct LogMerge {
     /// Every stream of the source, and every other stream that was written or moved.
     pub streams: Vec<StreamMerge>,
     /// Every fork that was found.
@@ -106,7 +106,7 @@ pub struct MergeReport {
     pub quarantined: Vec<Quarantined>,
 }
 
-impl MergeReport {
+impl LogMerge {
     /// Returns true if no stream of the target changed.
     pub fn is_unchanged(&self) -> bool {
         self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))

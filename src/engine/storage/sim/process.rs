@@ -50,7 +50,7 @@ impl SimProcess {
     }
 
     /// Returns true if every planned fault has happened.
-    pub fn came_past_plans(&self) -> bool {
+    pub fn has_passed_plans(&self) -> bool {
         !self.life.has_plans()
     }
 
@@ -218,7 +218,7 @@ impl Storage for SimProcess {
     fn info(&self, path: &Path) -> io::Result<FileInfo> {
         self.query(|state| {
             if let Some(dir) = state.dirs.get(path) {
-                let place = Some(Place { device: DEVICE, inode: dir.inode, born: dir.inode });
+                let place = Some(Place { device: DEVICE, inode: dir.inode, created: dir.inode });
                 return Ok(FileInfo {
                     len: 0,
                     is_dir: true,
@@ -235,7 +235,7 @@ impl Storage for SimProcess {
                 is_file: true,
                 modified: node.modified,
                 changed: node.changed,
-                place: Some(Place { device: DEVICE, inode: node.inode, born: node.inode }),
+                place: Some(Place { device: DEVICE, inode: node.inode, created: node.inode }),
             })
         })
     }

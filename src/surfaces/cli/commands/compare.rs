@@ -5,10 +5,9 @@ use crate::surfaces::cli::args::{Cli, CompareArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::workspace::existing;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &CompareArgs, out: &Output) -> Outcome {
     let comparison = existing(cli)?.compare_runs(&args.left, &args.right)?;
-    out.answer(|| wire::comparison(&comparison), || comparison_report(&comparison))?;
+    out.answer(&comparison, || comparison_report(&comparison))?;
     Ok(0)
 }

@@ -17,7 +17,7 @@ pub(in crate::surfaces::cli) fn show(cli: &Cli, args: &ConfigShowArgs, out: &Out
         return Ok(0);
     }
     let is_shown = |key: &str| !args.changed || loaded.is_set(key);
-    out.answer(|| settings_value(loaded, is_shown), || document::settings(loaded, is_shown))?;
+    out.answer_value(|| settings_value(loaded, is_shown), || document::settings(loaded, is_shown))?;
     out.warnings(&loaded.warnings);
     Ok(0)
 }
@@ -40,7 +40,7 @@ fn settings_value(loaded: &LoadedConfig, is_shown: impl Fn(&str) -> bool) -> Val
 
 pub(in crate::surfaces::cli) fn path(cli: &Cli, out: &Output) -> Outcome {
     let loaded = &cli.loaded;
-    out.answer(|| paths_value(loaded), || document::paths(loaded))?;
+    out.answer_value(|| paths_value(loaded), || document::paths(loaded))?;
     out.warnings(&loaded.warnings);
     Ok(0)
 }

@@ -2,11 +2,11 @@
 
 use crate::client::{BodiesTarget, Error, ExportFilter, ExportReport, ExportSettings};
 use crate::recovery::Progress;
+use crate::surfaces::answer::Answer as _;
 use crate::surfaces::cli::args::{Cli, ExportJsonlArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::cli::workspace::existing;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &Output) -> Outcome {
     let filter = ExportFilter {
@@ -41,9 +41,9 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ExportJsonlArgs, out: &O
     };
     out.notes(&report.notes);
     match to_file {
-        Some(_) if out.is_json() => out.json(&wire::export(&report))?,
+        Some(_) if out.is_json() => out.json(&report.to_value())?,
         // Standard output has the exported lines, so the report goes to standard error.
-        None if out.is_json() => out.json_aside(&wire::export(&report)),
+        None if out.is_json() => out.json_aside(&report.to_value()),
         _ => out.done(&summary(&report)),
     }
     Ok(u8::from(!report.is_whole()))

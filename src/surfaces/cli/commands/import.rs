@@ -7,7 +7,6 @@ use crate::surfaces::cli::args::{Cli, ImportJsonlArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &Output) -> Outcome {
     let registry = match &args.registry {
@@ -36,7 +35,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     bar.finish_and_clear();
     let report = report?;
     contexta.close()?;
-    out.answer(|| wire::import(&report), || document::import(&report))?;
+    out.answer(&report, || document::import(&report))?;
     if !out.is_json() {
         explain(&report, out);
     }

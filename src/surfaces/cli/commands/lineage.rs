@@ -6,7 +6,6 @@ use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &LineageArgs, out: &Output) -> Outcome {
     let direction = match args.direction {
@@ -15,6 +14,6 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &LineageArgs, out: &Output)
         Way::Both => Direction::Both,
     };
     let traversal = existing(cli)?.traverse_lineage(&args.subject, direction, args.depth)?;
-    out.answer(|| wire::lineage(&traversal), || document::lineage(&traversal))?;
+    out.answer(&traversal, || document::lineage(&traversal))?;
     Ok(0)
 }

@@ -2,17 +2,17 @@
 
 use crate::contract::json::write::canonical;
 use crate::recovery::{DumpItem, DumpedEntry, Outcome as Verdict, Progress, VerifyOptions};
+use crate::surfaces::answer::{self, Answer as _};
 use crate::surfaces::cli::args::{Cli, DumpArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover, plain};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
-use crate::surfaces::wire;
 use std::io::{self, Write};
 
 pub(in crate::surfaces::cli) fn ls(cli: &Cli, out: &Output) -> Outcome {
     let streams = existing(cli)?.log_streams()?;
-    out.answer(|| wire::streams(&streams), || document::streams(&streams))?;
+    out.answer_value(|| answer::streams(&streams), || document::streams(&streams))?;
     Ok(0)
 }
 
@@ -32,7 +32,7 @@ pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
     // A stream with a gap has no head.
     let heads: Vec<String> = report.streams.iter().filter_map(|s| s.head).map(|h| h.to_string()).collect();
     if out.is_json() {
-        out.json(&wire::heads(&heads, &report))?;
+        out.json(&answer::heads(&heads, &report))?;
     } else {
         // The heads are not a document, because a head must be one line whatever the width of the terminal.
         out.text(&heads.iter().map(|head| format!("{head}\n")).collect::<String>())?;
@@ -55,12 +55,12 @@ pub(in crate::surfaces::cli) fn dump(cli: &Cli, args: &DumpArgs, out: &Output) -
             DumpItem::Entry(entry) => {
                 remaining -= 1;
                 if out.is_json() {
-                    out.json_line(&mut stdout, &wire::dumped(&entry))?;
+                    out.json_line(&mut stdout, &entry.to_value())?;
                 } else {
                     writeln!(stdout, "{}", line(&entry))?;
                 }
             }
-            DumpItem::Note(note) if out.is_json() => out.json_line(&mut stdout, &wire::note(&note))?,
+            DumpItem::Note(note) if out.is_json() => out.json_line(&mut stdout, &note.to_value())?,
             DumpItem::Note(note) => out.notes(&[note]),
         }
     }

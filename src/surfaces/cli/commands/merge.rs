@@ -6,7 +6,6 @@ use crate::surfaces::cli::args::{Cli, MergeArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MergeArgs, out: &Output) -> Outcome {
     let contexta = Options::from_config(&cli.loaded.config)?.open()?;
@@ -15,6 +14,6 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &MergeArgs, out: &Output) -
     let report = contexta.merge(&args.from, MergeSettings { progress: Progress::new(&mover) });
     bar.finish_and_clear();
     let report = report?;
-    out.answer(|| wire::merge(&report), || document::merge(&report))?;
+    out.answer(&report, || document::merge(&report))?;
     Ok(0)
 }

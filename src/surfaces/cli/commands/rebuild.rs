@@ -7,7 +7,6 @@ use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
@@ -16,7 +15,7 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let report = contexta.rebuild(RebuildOptions { progress: Progress::new(&mover) });
     bar.finish_and_clear();
     let report = report?;
-    out.answer(|| wire::rebuild(&report), || document::rebuild(&report))?;
+    out.answer(&report, || document::rebuild(&report))?;
     let Some(reason) = &report.not_saved else { return Ok(0) };
     if !out.is_json() {
         let message = format!("the rebuilt projections could not be saved: {reason}");

@@ -2,12 +2,12 @@
 
 use crate::interpretation::ReportDocument;
 use crate::interpretation::report::{comparison_report, snapshot_report};
+use crate::surfaces::answer::Answer as _;
 use crate::surfaces::cli::args::{Cli, ReportCompareArgs, ReportSnapshotArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::markdown::to_markdown;
-use crate::surfaces::wire;
 use std::path::Path;
 
 pub(in crate::surfaces::cli) fn snapshot(cli: &Cli, args: &ReportSnapshotArgs, out: &Output) -> Outcome {
@@ -25,7 +25,7 @@ pub(in crate::surfaces::cli) fn compare(cli: &Cli, args: &ReportCompareArgs, out
 /// Writes the document as Markdown or JSON, to a file or to standard output.
 fn write(out: &Output, document: &ReportDocument, path: Option<&Path>) -> Outcome {
     let text =
-        if out.is_json() { out.json_text(&wire::report(document))? + "\n" } else { to_markdown(document) };
+        if out.is_json() { out.json_text(&document.to_value())? + "\n" } else { to_markdown(document) };
     match path {
         Some(path) => out.file(path, &text)?,
         None => out.text(&text)?,

@@ -5,10 +5,9 @@ use crate::surfaces::cli::args::{Cli, RunArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::workspace::existing;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &RunArgs, out: &Output) -> Outcome {
     let snapshot = existing(cli)?.run_snapshot(&args.run)?;
-    out.answer(|| wire::run_snapshot(&snapshot), || snapshot_report(&snapshot))?;
+    out.answer(&snapshot, || snapshot_report(&snapshot))?;
     Ok(0)
 }

@@ -5,10 +5,9 @@ use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
 use crate::surfaces::cli::workspace::existing;
 use crate::surfaces::document;
-use crate::surfaces::wire;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &RunsArgs, out: &Output) -> Outcome {
     let answer = existing(cli)?.list_runs(args.project.as_deref())?;
-    out.answer(|| wire::run_list(&answer), || document::run_list(&answer))?;
+    out.answer(&answer, || document::run_list(&answer))?;
     Ok(0)
 }

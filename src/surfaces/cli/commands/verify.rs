@@ -6,7 +6,6 @@ use crate::surfaces::cli::args::{Cli, VerifyArgs};
 use crate::surfaces::cli::failure::Failure;
 use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
-use crate::surfaces::wire;
 use std::io;
 
 /// The exit code of a workspace that could not be checked.
@@ -41,7 +40,7 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     });
     bar.finish_and_clear();
     let report = report?;
-    let written = out.answer(|| wire::verify(&report), || document::verify(&report));
+    let written = out.answer(&report, || document::verify(&report));
     let exit_code = match report.outcome {
         Verdict::Whole => 0,
         Verdict::Damaged => 1,

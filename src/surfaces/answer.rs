@@ -1,18 +1,64 @@
 //! The JSON form of every answer. Keys are sorted, and absent values are null. New versions add members, but never
 //! remove them.
 
-use crate::client::{ExportReport, ImportReport, TablesDigest};
-use crate::contract::{Canonical, Value};
+#[cfg(feature = "cli")]
+use crate::client::TablesDigest;
+use crate::client::{ExportReport, ImportReport};
+use crate::contract::json::write::pretty;
+use crate::contract::{Canonical, Result, Value};
 use crate::interpretation::{
-    ArtifactRow, Block, LineageTraversal, MetricDelta, Note, ReportDocument, ReportSection, RunComparison,
-    RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint, SeriesRow, StageRow, Table,
+    ArtifactRow, BestRun, Block, LineageTraversal, MetricDelta, Note, ProjectList, ProjectRow, RankedRun,
+    ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint,
+    SeriesRow, StageRow, StepSeries, Table,
 };
 use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
 use crate::recovery::{
     DumpedEntry, MergeReport, Problem, ProjectionState, RebuildReport, StreamRow, VerifyReport,
 };
+use crate::surfaces::escape;
 use crate::surfaces::markdown::{NO_NOTES, note_line};
 use std::collections::BTreeMap;
+
+/// An answer of the library with a JSON form, which is also the output of the command with `--format json`.
+pub trait Answer {
+    /// Returns the JSON form as a value.
+    fn to_value(&self) -> Value;
+
+    /// Returns the JSON form as indented text. Hidden and control characters in texts are written as `\\u` escapes.
+    /// Errors: a number that is not finite.
+    fn to_json(&self) -> Result<String> {
+        Ok(escape::document(pretty(&self.to_value())?))
+    }
+}
+
+macro_rules! json_forms {
+    ($($answer:ty => $form:ident),+ $(,)?) => {
+        $(impl Answer for $answer {
+            fn to_value(&self) -> Value {
+                $form(self)
+            }
+        })+
+    };
+}
+
+json_forms! {
+    BestRun => best_run,
+    DumpedEntry => dumped,
+    ExportReport => export,
+    ImportReport => import,
+    LineageTraversal => lineage,
+    MergeReport => merge,
+    Note => note,
+    ProjectList => project_list,
+    RebuildReport => rebuild,
+    ReportDocument => report,
+    RunComparison => comparison,
+    RunList => run_list,
+    RunSnapshot => run_snapshot,
+    StepSeries => step_series,
+    StreamRow => stream,
+    VerifyReport => verify,
+}
 
 fn list<T>(items: &[T], f: impl Fn(&T) -> Value) -> Value {
     Value::List(items.iter().map(f).collect())
@@ -38,7 +84,7 @@ fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
     }
 }
 
-pub(crate) fn note(n: &Note) -> Value {
+fn note(n: &Note) -> Value {
     let details: BTreeMap<String, Value> =
         n.details.iter().map(|(k, v)| ((*k).to_owned(), Value::text(v))).collect();
     Value::map([
@@ -102,7 +148,43 @@ fn summary(r: &RunSummary) -> Value {
     with(run(&r.run), vec![("metrics", list(&r.metrics, series))])
 }
 
-pub(crate) fn run_list(answer: &RunList) -> Value {
+fn project_list(answer: &ProjectList) -> Value {
+    let project = |p: &ProjectRow| {
+        Value::map([
+            ("project_ref", Value::text(&p.project_ref)),
+            ("name", Value::text(&p.name)),
+            ("created_at", text(&p.created_at)),
+            ("description", p.description.clone().into()),
+            ("tags", p.tags.clone().into()),
+            ("conflicts", list(&p.conflicts, |c| Value::text(c))),
+        ])
+    };
+    Value::map([("projects", list(&answer.projects, project)), ("notes", notes(&answer.notes))])
+}
+
+fn step_series(s: &StepSeries) -> Value {
+    Value::map([
+        ("run_ref", Value::text(&s.run_ref)),
+        ("stage_id", text(&s.stage_ref)),
+        ("metric_key", Value::text(&s.metric_key)),
+        ("points", list(&s.points, point)),
+        ("notes", notes(&s.notes)),
+    ])
+}
+
+fn best_run(b: &BestRun) -> Value {
+    let ranked = |r: &RankedRun| with(run(&r.run), vec![("value", number(Some(r.value)))]);
+    Value::map([
+        ("metric_key", Value::text(&b.metric_key)),
+        ("stage_name", b.stage_name.clone().into()),
+        ("goal", b.goal.as_str().into()),
+        ("ranking", list(&b.ranking, ranked)),
+        ("without", list(&b.without, |run| Value::text(run))),
+        ("notes", notes(&b.notes)),
+    ])
+}
+
+fn run_list(answer: &RunList) -> Value {
     Value::map([("runs", list(&answer.runs, summary)), ("notes", notes(&answer.notes))])
 }
 
@@ -127,7 +209,7 @@ fn artifact(a: &ArtifactRow) -> Value {
     with(a.manifest.to_value(), more)
 }
 
-pub(crate) fn run_snapshot(s: &RunSnapshot) -> Value {
+fn run_snapshot(s: &RunSnapshot) -> Value {
     Value::map([
         ("run", run(&s.run)),
         ("stages", list(&s.stages, stage)),
@@ -150,7 +232,7 @@ fn delta(d: &MetricDelta) -> Value {
     ])
 }
 
-pub(crate) fn comparison(c: &RunComparison) -> Value {
+fn comparison(c: &RunComparison) -> Value {
     let stages = list(&c.stages, |s| {
         let side = |side: &Option<(crate::contract::StageRef, crate::contract::RunStatus)>| match side {
             Some((stage, status)) => (Value::text(stage), Value::from(*status)),
@@ -199,7 +281,7 @@ pub(crate) fn comparison(c: &RunComparison) -> Value {
     ])
 }
 
-pub(crate) fn lineage(t: &LineageTraversal) -> Value {
+fn lineage(t: &LineageTraversal) -> Value {
     let edges = list(&t.steps, |s| {
         let more = vec![
             ("direction", s.direction.as_str().into()),
@@ -244,7 +326,7 @@ fn problem(p: &Problem) -> Value {
     ])
 }
 
-pub(crate) fn verify(r: &VerifyReport) -> Value {
+fn verify(r: &VerifyReport) -> Value {
     let streams = list(&r.streams, |s| {
         Value::map([
             ("stream", Value::text(s.stream)),
@@ -272,7 +354,7 @@ pub(crate) fn verify(r: &VerifyReport) -> Value {
     ])
 }
 
-pub(crate) fn rebuild(r: &RebuildReport) -> Value {
+fn rebuild(r: &RebuildReport) -> Value {
     Value::map([
         ("entries", r.entries.into()),
         ("digest", Value::text(r.digest)),
@@ -281,6 +363,8 @@ pub(crate) fn rebuild(r: &RebuildReport) -> Value {
     ])
 }
 
+/// Returns the JSON form of the digest of the tables, with notes.
+#[cfg(feature = "cli")]
 pub(crate) fn digest(digest: &TablesDigest, all: &[Note]) -> Value {
     let table = |(name, digest, rows): &(String, _, u64)| {
         Value::map([("name", Value::text(name)), ("digest", Value::text(digest)), ("rows", (*rows).into())])
@@ -292,7 +376,7 @@ pub(crate) fn digest(digest: &TablesDigest, all: &[Note]) -> Value {
     ])
 }
 
-pub(crate) fn report(document: &ReportDocument) -> Value {
+fn report(document: &ReportDocument) -> Value {
     Value::map([("title", Value::text(&document.title)), ("sections", list(&document.sections, section))])
 }
 
@@ -327,7 +411,7 @@ fn table_value(table: &Table) -> Value {
     ])
 }
 
-pub(crate) fn merge(r: &MergeReport) -> Value {
+fn merge(r: &MergeReport) -> Value {
     let stream = |s: &StreamMerge| {
         let (added, filled) = match s.change {
             Change::United { added, filled } => (Some(added), Some(filled)),
@@ -364,7 +448,7 @@ pub(crate) fn merge(r: &MergeReport) -> Value {
     ])
 }
 
-pub(crate) fn import(r: &ImportReport) -> Value {
+fn import(r: &ImportReport) -> Value {
     let kinds = r.kinds.iter().map(|(kind, n)| {
         let counts = Value::map([
             ("new", n.new.into()),
@@ -412,7 +496,7 @@ pub(crate) fn import(r: &ImportReport) -> Value {
     ])
 }
 
-pub(crate) fn export(r: &ExportReport) -> Value {
+fn export(r: &ExportReport) -> Value {
     Value::map([
         ("kinds", counts(&r.kinds)),
         ("bodies", r.bodies.into()),
@@ -426,6 +510,8 @@ fn counts(map: &BTreeMap<&'static str, u64>) -> Value {
     Value::Map(map.iter().map(|(name, n)| ((*name).to_owned(), (*n).into())).collect())
 }
 
+/// Returns the JSON form of the heads of all streams, with the problems and notes of the check that computed them.
+#[cfg(feature = "cli")]
 pub(crate) fn heads(heads: &[String], r: &VerifyReport) -> Value {
     Value::map([
         ("heads", list(heads, |head| Value::text(head))),
@@ -434,30 +520,29 @@ pub(crate) fn heads(heads: &[String], r: &VerifyReport) -> Value {
     ])
 }
 
-pub(crate) fn streams(rows: &[StreamRow]) -> Value {
-    let row = |s: &StreamRow| {
-        let segments = list(&s.segments, |g| {
-            Value::map([
-                ("base", g.base.0.into()),
-                ("bytes", g.bytes.into()),
-                ("created_at", text(&g.created)),
-            ])
-        });
-        Value::map([
-            ("stream", Value::text(s.stream)),
-            ("entries", s.entries.into()),
-            ("last", s.last.0.into()),
-            ("last_time", text(&s.last_time)),
-            ("live", s.live.into()),
-            ("closed", s.closed.into()),
-            ("segments", segments),
-            ("notes", notes(&s.notes)),
-        ])
-    };
-    Value::map([("streams", list(rows, row))])
+fn stream(s: &StreamRow) -> Value {
+    let segments = list(&s.segments, |g| {
+        Value::map([("base", g.base.0.into()), ("bytes", g.bytes.into()), ("created_at", text(&g.created))])
+    });
+    Value::map([
+        ("stream", Value::text(s.stream)),
+        ("entries", s.entries.into()),
+        ("last", s.last.0.into()),
+        ("last_time", text(&s.last_time)),
+        ("live", s.live.into()),
+        ("closed", s.closed.into()),
+        ("segments", segments),
+        ("notes", notes(&s.notes)),
+    ])
 }
 
-pub(crate) fn dumped(e: &DumpedEntry) -> Value {
+/// Returns the JSON form of a list of streams.
+#[cfg(feature = "cli")]
+pub(crate) fn streams(rows: &[StreamRow]) -> Value {
+    Value::map([("streams", list(rows, stream))])
+}
+
+fn dumped(e: &DumpedEntry) -> Value {
     let origin = e.origin.as_ref().map_or(Value::Null, |(import, line)| {
         Value::map([("import", Value::text(import)), ("line", (*line).into())])
     });
