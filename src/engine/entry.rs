@@ -177,6 +177,11 @@ pub trait Event: Sized + Send + Sync + 'static {
     /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)`
     /// for a kind unknown to this build; such entries are preserved, counted and reported.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
+    /// Returns the key by which a repeated append of this event is recognised, such as the id of a request; `None` for
+    /// an event that may occur repeatedly. The key is part of the payload: the decoded event has the same key.
+    fn idempotency_key(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// An entry as it is stored in the log, with its payload encoded.

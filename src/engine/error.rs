@@ -10,6 +10,7 @@ use crate::engine::entry::{Kind, Position, StreamId};
 use crate::engine::storage::NotARegularFile;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// An error of the engine.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,34 @@ pub enum Error {
         /// The difference between the request and the declared tables, as message text.
         reason: String,
     },
+    /// The embedder uses the engine against a rule of its interface.
+    #[error("the engine is misused: {reason}")]
+    Misused {
+        /// The rule, as message text.
+        reason: String,
+    },
+    /// The engine was opened for reading only.
+    #[error("the engine in {} was opened for reading only", path.display())]
+    OpenedReadOnly {
+        /// The directory of the engine.
+        path: PathBuf,
+    },
+    /// Another transaction held the lock of the engine for the whole time that this one waited.
+    #[error("another transaction holds the lock {} since {} ms", path.display(), waited.as_millis())]
+    TransactionBusy {
+        /// The lock file.
+        path: PathBuf,
+        /// The time that the transaction waited.
+        waited: Duration,
+    },
+    /// The file system has no locks, so transactions cannot exclude each other.
+    #[error("the file system of {} has no locks: transactions cannot exclude each other", path.display())]
+    LocksUnsupported {
+        /// The lock file.
+        path: PathBuf,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// A directory contains the files of another part of the workspace.
     #[error("{path} is the wrong directory: {reason}")]
     DirectoryMixedUp {
@@ -169,6 +198,10 @@ impl Error {
             Error::MergeBusy { .. } => "merge_busy",
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
+            Error::Misused { .. } => "engine_misused",
+            Error::OpenedReadOnly { .. } => "engine_read_only",
+            Error::TransactionBusy { .. } => "transaction_busy",
+            Error::LocksUnsupported { .. } => "locks_unsupported",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
@@ -201,6 +234,9 @@ impl Error {
             "entry_too_large" => Some("store large content as a body, and refer to the body in the event"),
             "commit_empty" => Some("append at least one event"),
             "commit_too_large" => Some("append the events in several commits"),
+            "engine_read_only" => Some("open the engine without `read_only` to append"),
+            "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
+            "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge has ended, then merge again"),
             "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,

@@ -20,6 +20,7 @@ pub mod codec;
 pub mod domain;
 pub mod entry;
 pub mod error;
+pub mod front;
 pub mod log;
 pub(crate) mod parallel;
 pub mod progress;
@@ -29,4 +30,5 @@ pub mod text_form;
 
 pub use domain::Domain;
 pub use error::{Error, Result};
+pub use front::{Engine, EngineOptions, Expected, Once, Transacted, Transaction};
 pub use text_form::ParseError;

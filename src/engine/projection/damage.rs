@@ -1,11 +1,12 @@
 //! Damage that is found while a view is read.
 
 use crate::engine::error::Error;
+use std::any::Any;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// The first damage that was found while a view was read. The projector then rebuilds the tables, even if the caller
+/// The first damage that was found while the views of one database were read. The projector then rebuilds the tables, even if the caller
 /// returns an error of another type.
 #[derive(Debug)]
 pub(super) struct Damage {
@@ -14,7 +15,7 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    /// Creates the state of a view of the generations in `path` before any damage is found.
+    /// Creates the state of a database over the generations in `path` before any damage is found.
     pub(super) fn none(path: PathBuf) -> Damage {
         Damage { path, reason: OnceLock::new() }
     }
@@ -31,5 +32,13 @@ impl Damage {
     /// Returns the first damage that was recorded.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.get().map(String::as_str)
+    }
+}
+
+/// Returns the message of a panic; empty if the panic has no text.
+pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    match panic.downcast_ref::<&str>() {
+        Some(message) => message,
+        None => panic.downcast_ref::<String>().map_or("", String::as_str),
     }
 }

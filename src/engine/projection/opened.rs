@@ -2,6 +2,7 @@
 
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::RebuildReason;
 use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::table::RowResult;
@@ -26,6 +27,8 @@ pub(super) struct Opened {
     pub(super) rebuilt: Option<RebuildReason>,
     /// The position at which a catch-up ends; `None` for the end of the log.
     pub(super) until: Option<LogPosition>,
+    /// The damage that the views of the database have found.
+    pub(super) damage: Arc<Damage>,
 }
 
 impl Opened {
@@ -34,6 +37,7 @@ impl Opened {
         base: Option<Arc<dyn BlockSource>>,
         cache_bytes: usize,
         spill: Option<Spill>,
+        damage: Damage,
     ) -> RowResult<Opened> {
         let overlay = Overlay::new(base, spill);
         let database =
@@ -47,6 +51,7 @@ impl Opened {
             latest: 0,
             rebuilt: None,
             until: None,
+            damage: Arc::new(damage),
         })
     }
 

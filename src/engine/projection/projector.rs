@@ -17,6 +17,7 @@ use crate::engine::progress::Progress;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::catch_up::{Outcome, catch_up};
 use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::damage::{Damage, panic_message};
 use crate::engine::projection::definition::Projection;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Found, Generation};
@@ -31,7 +32,6 @@ use crate::engine::projection::table::TableSpec;
 use crate::engine::projection::view::View;
 use crate::engine::storage::Storage;
 use redb::ReadableDatabase;
-use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
 use std::io;
@@ -132,6 +132,20 @@ impl<E: Event> Projector<E> {
         .map_err(Failure::into_error)
     }
 
+    /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to be
+    /// damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view is then of rebuilt
+    /// tables.
+    ///
+    /// A view keeps the generation that it reads on disk and in memory.
+    pub fn view(&self) -> Result<View> {
+        let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, Progress::none())?));
+        match open(None) {
+            Err(Failure::Damaged(reason, _)) => open(Some(RebuildReason::Damaged(reason))),
+            other => other,
+        }
+        .map_err(Failure::into_error)
+    }
+
     /// Catches up with the log, and returns notes about missing entries and about the work that was done.
     pub fn catch_up(&self) -> Result<Vec<Note>> {
         self.read(|view| Ok(view.notes().to_vec()))
@@ -208,15 +222,21 @@ impl<E: Event> Projector<E> {
         rebuild: Option<RebuildReason>,
         progress: Progress<'_>,
     ) -> std::result::Result<T, Failure<F>> {
-        // redb panics on some damaged pages. Such a panic is handled as damage, not passed on to the caller.
-        let caught = catch_unwind(AssertUnwindSafe(|| {
+        self.guarded(|| {
             let view = self.current_view(rebuild, progress)?;
             question(&view).map_err(|error| match view.damage() {
                 Some(reason) => Failure::Damaged(reason.to_owned(), error),
                 None => Failure::Other(error),
             })
-        }));
-        caught.unwrap_or_else(|panic| {
+        })
+    }
+
+    /// Calls `work`. redb panics on some damaged pages: such a panic is handled as damage, not passed on to the caller.
+    fn guarded<T, F: From<Error>>(
+        &self,
+        work: impl FnOnce() -> std::result::Result<T, Failure<F>>,
+    ) -> std::result::Result<T, Failure<F>> {
+        catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
             let message = panic_message(panic.as_ref());
             Err(self.site.unusable(format!("a panic: {message}")).into())
         })
@@ -232,6 +252,8 @@ impl<E: Event> Projector<E> {
         if guard.is_none() {
             self.check_use()?;
         }
+        let found = guard.as_ref().and_then(|opened| opened.damage.reason().map(str::to_owned));
+        let rebuild = rebuild.or(found.map(RebuildReason::Damaged));
         let mut opened = match (guard.take(), rebuild) {
             (opened, Some(reason)) => {
                 let number = opened.map_or(0, |o| o.number);
@@ -313,7 +335,8 @@ impl<E: Event> Projector<E> {
     }
 
     fn open_over(&self, base: Option<Arc<dyn BlockSource>>, number: u64) -> Result<Opened> {
-        let opened = Opened::over(base, self.options.cache_bytes, self.spill());
+        let damage = Damage::none(self.site.dir.clone());
+        let opened = Opened::over(base, self.options.cache_bytes, self.spill(), damage);
         let mut opened = opened.map_err(|e| self.site.unusable(e))?;
         opened.number = number;
         Ok(opened)
@@ -403,11 +426,4 @@ fn misuse<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static 
         }
     }
     None
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    match panic.downcast_ref::<&str>() {
-        Some(message) => message,
-        None => panic.downcast_ref::<String>().map_or("", String::as_str),
-    }
 }

@@ -1,10 +1,11 @@
 //! The rows of a table in the order of their keys.
 
 use crate::engine::error::Result;
-use crate::engine::projection::damage::Damage;
+use crate::engine::projection::damage::{Damage, panic_message};
 use std::fmt;
 use std::fmt::Display;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 type Guard = redb::OwnedAccessGuard<&'static [u8]>;
@@ -59,11 +60,23 @@ impl<'v> Rows<'v> {
     }
 }
 
+/// The next row of a range, as redb returns it.
+type Step = Option<std::result::Result<(Guard, Guard), redb::StorageError>>;
+
 impl<'v> Rows<'v> {
-    fn item(&mut self, row: std::result::Result<(Guard, Guard), redb::StorageError>) -> Result<Row<'v>> {
-        let (key, value) = row.map_err(|e| self.fail(e))?;
-        self.read.fetch_add(1, Ordering::Relaxed);
-        Ok(Row { key, value, view: PhantomData })
+    fn step(&mut self, step: impl FnOnce(&mut Range) -> Step) -> Option<Result<Row<'v>>> {
+        let range = self.range.as_mut()?;
+        // redb panics on some damaged pages.
+        let row = match catch_unwind(AssertUnwindSafe(|| step(range))) {
+            Ok(row) => row?,
+            Err(panic) => {
+                return Some(Err(self.fail(format!("a panic: {}", panic_message(panic.as_ref())))));
+            }
+        };
+        Some(row.map_err(|e| self.fail(e)).map(|(key, value)| {
+            self.read.fetch_add(1, Ordering::Relaxed);
+            Row { key, value, view: PhantomData }
+        }))
     }
 }
 
@@ -71,15 +84,13 @@ impl<'v> Iterator for Rows<'v> {
     type Item = Result<Row<'v>>;
 
     fn next(&mut self) -> Option<Result<Row<'v>>> {
-        let row = self.range.as_mut()?.next()?;
-        Some(self.item(row))
+        self.step(Range::next)
     }
 }
 
 impl DoubleEndedIterator for Rows<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        let row = self.range.as_mut()?.next_back()?;
-        Some(self.item(row))
+        self.step(Range::next_back)
     }
 }
 

@@ -34,7 +34,7 @@ pub struct View {
     site: Arc<Site>,
     latest: u64,
     notes: Vec<Note>,
-    damage: Damage,
+    damage: Arc<Damage>,
     rows_read: AtomicU64,
 }
 
@@ -60,7 +60,7 @@ impl View {
             site: Arc::clone(site),
             latest: opened.latest,
             notes,
-            damage: Damage::none(site.dir.clone()),
+            damage: Arc::clone(&opened.damage),
             rows_read: AtomicU64::new(0),
         })
     }

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The access with which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +156,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn info(&self, path: &Path) -> io::Result<FileInfo>;
     /// Returns the wall clock time in nanoseconds since 1970-01-01T00:00:00Z.
     fn now(&self) -> u64;
+    /// Suspends the calling thread for about this time.
+    fn sleep(&self, time: Duration);
     /// Fills `out` with random bytes.
     fn entropy(&self, out: &mut [u8]) -> io::Result<()>;
     /// Returns the id of the running process. A forked child has its own id.

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The storage of the real system.
 #[derive(Debug, Clone, Copy, Default)]
@@ -430,6 +430,10 @@ impl Storage for OsStorage {
 
     fn now(&self) -> u64 {
         nanoseconds(Ok(SystemTime::now()))
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     fn entropy(&self, out: &mut [u8]) -> io::Result<()> {

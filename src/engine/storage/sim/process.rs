@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The device number of every simulated file.
 const DEVICE: u64 = 1;
@@ -242,6 +243,16 @@ impl Storage for SimProcess {
 
     fn now(&self) -> u64 {
         guard(&self.disk.state).now
+    }
+
+    /// Advances the clock of the disk.
+    fn sleep(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // A killed process does not sleep.
+        let _ = self.query(|state| {
+            state.now = state.now.saturating_add(nanoseconds);
+            Ok(())
+        });
     }
 
     fn entropy(&self, out: &mut [u8]) -> io::Result<()> {

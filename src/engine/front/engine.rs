@@ -1,0 +1,223 @@
+//! The engine: the log and the tables of one directory.
+
+use crate::engine::chain::Head;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Event, Stamp};
+use crate::engine::error::{Error, Result};
+use crate::engine::front::idempotency::IdempotencyProjection;
+use crate::engine::front::lock::TransactionLock;
+use crate::engine::front::options::EngineOptions;
+use crate::engine::front::paths::EnginePaths;
+use crate::engine::log::merge::{LogMerge, MergeOptions, merge};
+use crate::engine::log::{Committed, Durability, Log, LogOptions};
+use crate::engine::progress::Progress;
+use crate::engine::projection::view::View;
+use crate::engine::projection::{CatchUp, Projector, ProjectorOptions, ProjectorPaths, TablesDigest};
+use crate::engine::storage::Storage;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An append log with derived tables, for the events of type `E`.
+///
+/// Threads may share an engine, and any number of processes may open the same directory at the same time: each process
+/// appends to a stream of its own, and reads the streams of all. After `fork(2)` the child appends to its own stream.
+///
+/// ```
+/// # use contexta::engine::codec::{self, CodecError};
+/// # use contexta::engine::entry::{Event, Kind, PayloadVersion};
+/// # use contexta::engine::projection::{Applied, Projection, TableKind, TableSpec, Tables};
+/// # use contexta::engine::{self, Engine};
+/// /// A line of an audit log.
+/// struct Line(String);
+///
+/// impl Event for Line {
+///     const KINDS: &'static [(Kind, PayloadVersion)] = &[(Kind(1), PayloadVersion(1))];
+///     fn kind(&self) -> Kind {
+///         Kind(1)
+///     }
+///     fn payload_version(&self) -> PayloadVersion {
+///         PayloadVersion(1)
+///     }
+///     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
+///         codec::encode(&self.0, out)
+///     }
+///     fn decode(_: Kind, _: PayloadVersion, payload: &[u8]) -> Result<Option<Line>, CodecError> {
+///         codec::decode(payload).map(|text| Some(Line(text)))
+///     }
+/// }
+///
+/// /// The set of all lines.
+/// const LINES: TableSpec = TableSpec::new("lines", TableKind::Set);
+///
+/// struct Lines;
+///
+/// impl Projection<Line> for Lines {
+///     fn name(&self) -> &'static str {
+///         "lines"
+///     }
+///     fn version(&self) -> u32 {
+///         1
+///     }
+///     fn tables(&self) -> &'static [TableSpec] {
+///         &[LINES]
+///     }
+///     fn wants(&self, _: Kind) -> bool {
+///         true
+///     }
+///     fn apply(&self, applied: &Applied<'_, Line>, tables: &mut Tables<'_>) -> engine::Result<()> {
+///         tables.insert(LINES, applied.event.0.clone().into_bytes());
+///         Ok(())
+///     }
+/// }
+///
+/// # let dir = std::env::temp_dir().join(format!("contexta-doc-engine-{}", std::process::id()));
+/// let engine = Engine::<Line>::options(&dir).domain("audit", 1).projection(Lines).open()?;
+/// engine.append(&Line("opened".into()))?;
+/// let view = engine.view()?;
+/// assert_eq!(view.keys(LINES, b"")?.count(), 1);
+/// # drop((view, engine));
+/// # std::fs::remove_dir_all(&dir).unwrap();
+/// # Ok::<(), engine::Error>(())
+/// ```
+pub struct Engine<E: Event> {
+    pub(super) log: Log,
+    pub(super) projector: Projector<E>,
+    pub(super) paths: EnginePaths,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) lock: TransactionLock,
+    pub(super) transaction_wait: Duration,
+    pub(super) durability: Durability,
+    domain: Domain,
+    is_read_only: bool,
+}
+
+impl<E: Event> fmt::Debug for Engine<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("root", &self.paths.root)
+            .field("domain", &self.domain)
+            .field("projector", &self.projector)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Event> EngineOptions<E> {
+    /// Opens the engine. Nothing is created on disk until the first append. Errors: [`Error::Misused`] if no domain was
+    /// set or its name is not allowed. A log of another domain is an error of the first append or read.
+    pub fn open(self) -> Result<Engine<E>> {
+        let domain = self.checked_domain()?;
+        let paths = EnginePaths::of(&self.root);
+        let mut log_options = LogOptions::new(domain);
+        log_options.segment_bytes_max = self.segment_bytes_max.unwrap_or(log_options.segment_bytes_max);
+        let mut projector_options = ProjectorOptions::new(domain);
+        projector_options.publish = !self.is_read_only;
+        projector_options.spill = (!self.is_read_only).then(std::env::temp_dir);
+        let projector_paths =
+            ProjectorPaths { log: paths.log.clone(), generations: paths.projections.clone() };
+        let mut projections = self.projections;
+        projections.push(Box::new(IdempotencyProjection));
+        Ok(Engine {
+            log: Log::new(Arc::clone(&self.storage), paths.log.clone(), log_options),
+            projector: Projector::new(
+                Arc::clone(&self.storage),
+                projector_paths,
+                projector_options,
+                projections,
+            ),
+            paths,
+            storage: self.storage,
+            lock: TransactionLock::default(),
+            transaction_wait: self.transaction_wait,
+            durability: self.durability,
+            domain,
+            is_read_only: self.is_read_only,
+        })
+    }
+}
+
+impl<E: Event> Engine<E> {
+    /// Returns options for the engine in the directory `root`.
+    pub fn options(root: impl AsRef<Path>) -> EngineOptions<E> {
+        EngineOptions::new(root.as_ref())
+    }
+
+    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: see
+    /// [`Log::append`]; [`Error::OpenedReadOnly`].
+    pub fn append(&self, event: &E) -> Result<Stamp> {
+        Ok(self.append_all(std::slice::from_ref(event))?.first)
+    }
+
+    /// Appends the events as one commit, with the durability of the options: a reader sees all of them or none. Errors:
+    /// as for [`Engine::append`].
+    pub fn append_all(&self, events: &[E]) -> Result<Committed> {
+        self.append_with(events, self.durability)
+    }
+
+    /// Appends the events as one commit with this durability. Errors: as for [`Engine::append`].
+    pub fn append_with(&self, events: &[E], durability: Durability) -> Result<Committed> {
+        self.check_writable()?;
+        self.log.append(events, durability)
+    }
+
+    /// Writes entries appended with [`Durability::Batched`], so that other processes can read them.
+    pub fn flush(&self) -> Result<()> {
+        self.log.flush()
+    }
+
+    /// Makes everything appended so far durable.
+    pub fn sync(&self) -> Result<()> {
+        self.log.sync()
+    }
+
+    /// Ends the stream of this process with a close mark. Returns its last entry and the digest of all its entries;
+    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream. Dropping the engine does the same and
+    /// ignores errors.
+    pub fn close(&self) -> Result<Option<Head>> {
+        self.log.close()
+    }
+
+    /// Returns a consistent view of all tables. The view contains every entry that was in the log when the call began,
+    /// of this process and of others, and remains unchanged. Its notes name entries that are missing.
+    ///
+    /// Events that this process appends later have later times than all entries of the view. Cost: proportional to the
+    /// number of entries that are new since the last view. Errors: the log cannot be read, or a projection fails.
+    pub fn view(&self) -> Result<View> {
+        self.log.flush()?;
+        let view = self.projector.view()?;
+        // The notes of the view name streams whose clocks are too far ahead to follow.
+        self.log.observe(view.latest());
+        Ok(view)
+    }
+
+    /// Discards the tables and rebuilds them from the log. No event is lost.
+    pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
+        self.check_writable()?;
+        self.log.flush()?;
+        self.projector.rebuild(progress)
+    }
+
+    /// Returns the digest of all tables. Two engines with the same entries and projections have the same digest.
+    pub fn digest(&self) -> Result<TablesDigest> {
+        self.log.flush()?;
+        self.projector.digest()
+    }
+
+    /// Copies all entries of the engine in the directory `other` into this one. The other engine is only read. A second
+    /// merge changes nothing. Errors: see [`merge`].
+    pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
+        self.check_writable()?;
+        self.log.flush()?;
+        let from = EnginePaths::of(other.as_ref()).log;
+        let options = MergeOptions::new(self.domain, &from, &self.paths.log, &self.paths.quarantine);
+        merge(&self.storage, &options, progress)
+    }
+
+    pub(super) fn check_writable(&self) -> Result<()> {
+        if self.is_read_only {
+            return Err(Error::OpenedReadOnly { path: self.paths.root.clone() });
+        }
+        Ok(())
+    }
+}

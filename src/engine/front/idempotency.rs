@@ -1,0 +1,37 @@
+//! The table of idempotency keys, which every engine has.
+
+use crate::engine::entry::{Event, Kind};
+use crate::engine::error::Result;
+use crate::engine::projection::{Applied, Projection, TableKind, TableSpec, Tables};
+
+/// Keys of events by [`Event::idempotency_key`]: key -> the stamps of the entries with the key.
+pub(super) const IDEMPOTENCY_KEYS: TableSpec = TableSpec::new("idempotency_keys", TableKind::Versions);
+
+/// The projection that fills [`IDEMPOTENCY_KEYS`].
+#[derive(Debug)]
+pub(super) struct IdempotencyProjection;
+
+impl<E: Event> Projection<E> for IdempotencyProjection {
+    fn name(&self) -> &'static str {
+        "idempotency"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        &[IDEMPOTENCY_KEYS]
+    }
+
+    fn wants(&self, _kind: Kind) -> bool {
+        true
+    }
+
+    fn apply(&self, applied: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()> {
+        if let Some(key) = applied.event.idempotency_key() {
+            tables.put_version(IDEMPOTENCY_KEYS, &key, applied.stamp, &[], &[]);
+        }
+        Ok(())
+    }
+}

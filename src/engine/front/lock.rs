@@ -1,0 +1,97 @@
+//! The lock that makes transactions serial: among the threads of a process by a mutex, among the processes of a machine
+//! by a lock of the operating system, which ends with its process.
+
+use crate::engine::error::{Error, Result};
+use crate::engine::storage::{File, OpenMode, Storage};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread::ThreadId;
+use std::time::Duration;
+
+/// The first pause between two attempts to acquire the lock. Each pause is twice as long as the one before.
+const PAUSE_MIN: Duration = Duration::from_micros(50);
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_millis(5);
+
+/// The place of the lock among the threads of this process.
+#[derive(Debug, Default)]
+pub(super) struct TransactionLock {
+    turn: Mutex<()>,
+    /// The thread that has the turn.
+    holder: Mutex<Option<ThreadId>>,
+}
+
+/// The held lock. It is released when the value is dropped.
+#[derive(Debug)]
+#[must_use = "the lock is released when the value is dropped"]
+pub(super) struct HeldLock<'a> {
+    lock: &'a TransactionLock,
+    // Released before the turn of the thread: fields are dropped in the order of their declaration.
+    _file: Arc<dyn File>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl TransactionLock {
+    /// Acquires the lock, waiting at most about `wait`. The lock file at `path` is created if it does not exist, and
+    /// never removed.
+    pub(super) fn acquire(&self, storage: &dyn Storage, path: &Path, wait: Duration) -> Result<HeldLock<'_>> {
+        let this_thread = std::thread::current().id();
+        if *unpoisoned(&self.holder) == Some(this_thread) {
+            let reason = "a transaction cannot begin within a transaction of the same engine".to_owned();
+            return Err(Error::Misused { reason });
+        }
+        let mut pauses = Pauses { next: PAUSE_MIN, waited: Duration::ZERO, wait };
+        let turn = loop {
+            match self.turn.try_lock() {
+                Ok(turn) => break turn,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => pauses.take(storage, path)?,
+            }
+        };
+        if let Some(dir) = path.parent() {
+            storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        }
+        // Opened for each transaction: a lock that belongs to an open file would be shared with forked children.
+        let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
+        loop {
+            match file.try_lock() {
+                Ok(true) => break,
+                Ok(false) => pauses.take(storage, path)?,
+                Err(source) => return Err(Error::LocksUnsupported { path: path.to_path_buf(), source }),
+            }
+        }
+        *unpoisoned(&self.holder) = Some(this_thread);
+        Ok(HeldLock { lock: self, _file: file, _turn: turn })
+    }
+}
+
+impl Drop for HeldLock<'_> {
+    fn drop(&mut self) {
+        *unpoisoned(&self.lock.holder) = None;
+    }
+}
+
+/// The pauses between attempts.
+struct Pauses {
+    next: Duration,
+    waited: Duration,
+    wait: Duration,
+}
+
+impl Pauses {
+    /// Sleeps until the next attempt, or returns the error for a wait that was too long.
+    fn take(&mut self, storage: &dyn Storage, path: &Path) -> Result<()> {
+        if self.waited >= self.wait {
+            return Err(Error::TransactionBusy { path: path.to_path_buf(), waited: self.waited });
+        }
+        let pause = self.next.min(self.wait - self.waited);
+        storage.sleep(pause);
+        self.waited += pause;
+        self.next = (self.next * 2).min(PAUSE_MAX);
+        Ok(())
+    }
+}
+
+fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

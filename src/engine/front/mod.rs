@@ -1,0 +1,18 @@
+//! The front of the engine for embedders: one value that appends, reads, transacts and recovers.
+//!
+//! An [`Engine`] opens the log and the tables of one directory, so that their paths cannot be mixed up. Data goes one
+//! way: events are appended to the log, projections derive tables from the log, and a view reads the tables. A
+//! transaction reads a view and appends on a condition, one transaction at a time on the machine.
+//!
+//! Files, lowest first: `paths`, `lock`, `idempotency`, `options`, `engine`, `transaction`.
+
+mod engine;
+mod idempotency;
+mod lock;
+mod options;
+mod paths;
+mod transaction;
+
+pub use engine::Engine;
+pub use options::EngineOptions;
+pub use transaction::{Expected, Once, Transacted, Transaction};

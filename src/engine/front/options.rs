@@ -1,0 +1,106 @@
+//! Options of an engine.
+
+use crate::engine::domain::{Domain, InvalidDomain};
+use crate::engine::entry::Event;
+use crate::engine::error::{Error, Result};
+use crate::engine::log::Durability;
+use crate::engine::projection::Projection;
+use crate::engine::storage::Storage;
+use crate::engine::storage::os::OsStorage;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Options of an [`Engine`](super::Engine), which [`EngineOptions::open`] opens. The domain is required.
+#[must_use = "options do nothing until `open` is called"]
+pub struct EngineOptions<E: Event> {
+    pub(super) root: PathBuf,
+    pub(super) domain: Option<std::result::Result<Domain, InvalidDomain>>,
+    pub(super) projections: Vec<Box<dyn Projection<E>>>,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) durability: Durability,
+    pub(super) is_read_only: bool,
+    pub(super) segment_bytes_max: Option<u64>,
+    pub(super) transaction_wait: Duration,
+}
+
+impl<E: Event> fmt::Debug for EngineOptions<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.projections.iter().map(|p| p.name()).collect();
+        f.debug_struct("EngineOptions")
+            .field("root", &self.root)
+            .field("domain", &self.domain)
+            .field("projections", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<E: Event> EngineOptions<E> {
+    /// Creates options for the engine in the directory `root`, on the file system of the machine.
+    pub(super) fn new(root: &Path) -> EngineOptions<E> {
+        EngineOptions {
+            root: root.to_path_buf(),
+            domain: None,
+            projections: Vec::new(),
+            storage: OsStorage::shared(),
+            durability: Durability::Flush,
+            is_read_only: false,
+            segment_bytes_max: None,
+            transaction_wait: Duration::from_secs(10),
+        }
+    }
+
+    /// Sets the domain: the name and version of the embedder's event types. A log of another domain, or of a newer
+    /// version, is rejected.
+    pub fn domain(mut self, name: &str, version: u32) -> EngineOptions<E> {
+        self.domain = Some(Domain::new(name, version));
+        self
+    }
+
+    /// Adds a projection.
+    pub fn projection(mut self, projection: impl Projection<E> + 'static) -> EngineOptions<E> {
+        self.projections.push(Box::new(projection));
+        self
+    }
+
+    /// Sets the storage, such as the simulated disk of a test. The default is the file system of the machine.
+    pub fn storage(mut self, storage: Arc<dyn Storage>) -> EngineOptions<E> {
+        self.storage = storage;
+        self
+    }
+
+    /// Sets the durability of appends that name none. The default is [`Durability::Flush`].
+    pub fn durability(mut self, durability: Durability) -> EngineOptions<E> {
+        self.durability = durability;
+        self
+    }
+
+    /// Opens the engine for reading only: appends are errors, and nothing is written to disk.
+    pub fn read_only(mut self) -> EngineOptions<E> {
+        self.is_read_only = true;
+        self
+    }
+
+    /// Sets the size in bytes at which a segment is sealed and the next one is begun. The default is 64 MiB.
+    pub fn segment_bytes_max(mut self, bytes: u64) -> EngineOptions<E> {
+        self.segment_bytes_max = Some(bytes);
+        self
+    }
+
+    /// Sets the time that a transaction waits for the end of another one. The default is ten seconds.
+    pub fn transaction_wait(mut self, wait: Duration) -> EngineOptions<E> {
+        self.transaction_wait = wait;
+        self
+    }
+
+    /// Returns the domain. Errors: none was set, or its name is not allowed.
+    pub(super) fn checked_domain(&self) -> Result<Domain> {
+        let misused = |reason: String| Error::Misused { reason };
+        match &self.domain {
+            Some(Ok(domain)) => Ok(*domain),
+            Some(Err(e)) => Err(misused(e.to_string())),
+            None => Err(misused("the options name no domain; call `domain(name, version)`".to_owned())),
+        }
+    }
+}

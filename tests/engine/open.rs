@@ -1,0 +1,100 @@
+//! Opening, appending, views, and the operations on the whole log.
+
+use crate::jobs::{Job, added, claim, jobs, on, options};
+use contexta::engine::Engine;
+use contexta::engine::log::Durability;
+use contexta::engine::progress::Progress;
+use contexta::engine::projection::view::View;
+use contexta::engine::projection::{Note, RebuildReason};
+use contexta::engine::storage::sim::SimDisk;
+
+#[test]
+fn view_contains_the_appended_events_of_all_processes_and_remains_unchanged() {
+    let disk = SimDisk::new(1);
+    let (one, other) = (on(disk.process(1)), on(disk.process(2)));
+    assert!(disk.paths().is_empty(), "nothing is created before the first append");
+    one.append(&added(3)).unwrap();
+    other.append_all(&[added(1), added(2)]).unwrap();
+    let view = one.view().unwrap();
+    assert_eq!(jobs(&view), [1, 2, 3]);
+    // A batched append is visible to the process that made it.
+    let done = one.append_with(&[added(4)], Durability::Batched).unwrap();
+    assert_eq!(done.durability, Durability::Batched);
+    let later = one.view().unwrap();
+    one.rebuild(Progress::none()).unwrap();
+    assert_eq!((jobs(&view), jobs(&later)), (vec![1, 2, 3], vec![1, 2, 3, 4]));
+    let elsewhere = std::thread::spawn(move || jobs(&later)).join().unwrap();
+    assert_eq!(elsewhere, [1, 2, 3, 4]);
+}
+
+#[test]
+fn appends_after_a_view_have_later_times_than_its_entries() {
+    let disk = SimDisk::new(2);
+    let (one, other) = (on(disk.process(1)), on(disk.process(2)));
+    // The clock of the first process is ahead of the wall clock by the number of its appends.
+    let ahead = one.append_all(&vec![added(1); 1000]).unwrap();
+    other.view().unwrap();
+    assert!(other.append(&added(2)).unwrap().time > ahead.first.time + 999);
+}
+
+#[test]
+fn engine_opened_for_reading_refuses_every_write() {
+    let disk = SimDisk::new(3);
+    on(disk.process(1)).append(&added(1)).unwrap();
+    let before = disk.paths();
+    let engine = options("/q").storage(disk.process(2)).read_only().open().unwrap();
+    assert_eq!(jobs(&engine.view().unwrap()), [1]);
+    let errors = [
+        engine.append(&added(2)).map(drop).unwrap_err(),
+        claim(&engine, 1).map(drop).unwrap_err(),
+        engine.append_once(added(1)).map(drop).unwrap_err(),
+        engine.rebuild(Progress::none()).map(drop).unwrap_err(),
+        engine.merge("/other", Progress::none()).map(drop).unwrap_err(),
+    ];
+    let codes: Vec<&str> = errors.iter().map(|e| e.code()).collect();
+    assert_eq!(
+        codes,
+        ["engine_read_only", "engine_read_only", "engine_misused", "engine_read_only", "engine_read_only"]
+    );
+    assert_eq!(disk.paths(), before, "nothing is written");
+}
+
+#[test]
+fn missing_or_invalid_domain_is_an_error_of_open() {
+    let missing = Engine::<Job>::options("/q").open().unwrap_err();
+    let invalid = Engine::<Job>::options("/q").domain("Jobs!", 1).open().unwrap_err();
+    for error in [missing, invalid] {
+        assert_eq!(error.code(), "engine_misused", "{error}");
+    }
+}
+
+#[test]
+fn merge_copies_the_entries_of_another_engine_once() {
+    let disk = SimDisk::new(4);
+    let one = on(disk.process(1));
+    let other = options("/elsewhere").storage(disk.process(2)).open().unwrap();
+    one.append(&added(1)).unwrap();
+    other.append(&added(2)).unwrap();
+    one.merge("/elsewhere", Progress::none()).unwrap();
+    let digest = one.digest().unwrap();
+    one.merge("/elsewhere", Progress::none()).unwrap();
+    assert_eq!(jobs(&one.view().unwrap()), [1, 2]);
+    assert_eq!(one.digest().unwrap(), digest);
+    assert_eq!(jobs(&other.view().unwrap()), [2], "the other engine is only read");
+}
+
+#[test]
+fn damage_that_a_kept_view_finds_is_repaired_by_the_next_view() {
+    let disk = SimDisk::new(5);
+    let engine = on(disk.process(1));
+    engine.append(&added(1)).unwrap();
+    let view = engine.view().unwrap();
+    assert_eq!(view.damaged("a row has no id").code(), "projection_unusable");
+    let is_rebuild = |view: &View| {
+        let damaged = |n: &Note| matches!(n, Note::Rebuilt { reason: RebuildReason::Damaged(_), .. });
+        view.notes().iter().any(damaged)
+    };
+    let next = engine.view().unwrap();
+    assert!(is_rebuild(&next) && !is_rebuild(&engine.view().unwrap()), "{:?}", next.notes());
+    assert_eq!(jobs(&next), [1]);
+}

@@ -1,0 +1,216 @@
+//! Transactions: one after another, all or nothing, whatever happens in between.
+
+use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
+use contexta::engine::storage::Storage;
+use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::storage::sim::{Fault, Moment};
+use contexta::engine::{Error, Expected, Once};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[test]
+fn failed_or_panicking_transaction_appends_nothing_and_releases_the_lock() {
+    let disk = SimDisk::new(10);
+    let engine = on(disk.process(1));
+    let failed = engine.transact(|_, transaction| {
+        transaction.append(added(1));
+        Err::<(), Error>(Error::CommitEmpty)
+    });
+    assert_eq!(failed.unwrap_err().code(), "commit_empty");
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        engine.transact(|_, transaction| -> Result<(), Error> {
+            transaction.append(added(2));
+            panic!("the judge panics")
+        })
+    }));
+    assert!(panicked.is_err());
+    let empty = engine.transact(|view, _| Ok::<_, Error>(jobs(view))).unwrap();
+    assert_eq!((empty.value, empty.committed), (vec![], None));
+    // Another process can begin a transaction as well.
+    on(disk.process(2)).transact(|_, transaction| Ok::<_, Error>(transaction.append(added(3)))).unwrap();
+    assert_eq!(jobs(&engine.view().unwrap()), [3]);
+}
+
+#[test]
+fn transaction_within_a_transaction_is_refused() {
+    let disk = SimDisk::new(11);
+    let engine = on(disk.process(1));
+    let done = engine.transact(|_, transaction| {
+        let inner = engine.transact(|_, _| Ok::<(), Error>(()));
+        assert_eq!(inner.unwrap_err().code(), "engine_misused");
+        transaction.append(added(1));
+        Ok::<(), Error>(())
+    });
+    assert!(done.unwrap().committed.is_some());
+}
+
+#[test]
+fn transaction_of_another_process_waits_and_then_fails_with_a_typed_error() {
+    let disk = SimDisk::new(12);
+    let engine = on(disk.process(1));
+    let waiting =
+        options("/q").storage(disk.process(2)).transaction_wait(Duration::from_millis(40)).open().unwrap();
+    engine
+        .transact(|_, transaction| {
+            let before = disk.process(3).now();
+            let error = waiting.transact(|_, _| Ok::<(), Error>(())).unwrap_err();
+            assert_eq!(error.code(), "transaction_busy", "{error}");
+            let waited = disk.process(3).now() - before;
+            assert!((40_000_000..50_000_000).contains(&waited), "{waited}");
+            transaction.append(added(1));
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    assert_eq!(claim(&waiting, 7).unwrap(), Some(1));
+}
+
+/// A worker is killed at each of its operations in turn. Another worker then claims the rest.
+#[test]
+fn kill_at_any_operation_of_a_claim_leaves_no_job_claimed_twice_and_none_unclaimed() {
+    let base = SimDisk::new(13);
+    on(base.process(1)).append_all(&[added(1), added(2), added(3)]).unwrap();
+    for at in 0.. {
+        let disk = base.fork();
+        let process = disk.spawn(2);
+        process.plan(Moment::Operation(at), Fault::Kill);
+        let worker = on(process.clone());
+        let mut acknowledged = BTreeSet::new();
+        while let Ok(Some(id)) = claim(&worker, 2) {
+            if process.is_alive() {
+                acknowledged.insert(id);
+            }
+        }
+        let survived = process.has_passed_plans() && process.is_alive();
+        let other = on(disk.process(3));
+        while claim(&other, 3).unwrap().is_some() {}
+        let view = other.view().unwrap();
+        for id in 1..=3 {
+            let claims = claims(&view, id);
+            assert_eq!(claims.len(), 1, "operation {at}: job {id} has the claims {claims:?}");
+            assert!(
+                !acknowledged.contains(&id) || claims[0].1 == 2,
+                "operation {at}: job {id} lost its claim"
+            );
+        }
+        if survived {
+            break;
+        }
+    }
+}
+
+/// At each operation of a transaction, another process tries a whole transaction. It claims before, or it finds the lock
+/// held.
+#[test]
+fn transaction_at_any_operation_of_another_one_claims_no_job_twice() {
+    let base = SimDisk::new(14);
+    on(base.process(1)).append_all(&[added(1), added(2)]).unwrap();
+    let mut outcomes = BTreeSet::new();
+    for at in 0.. {
+        let disk = base.fork();
+        let process = disk.spawn(2);
+        let other = options("/q").storage(disk.process(3)).transaction_wait(Duration::ZERO).open().unwrap();
+        let outcome = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&outcome);
+        let meanwhile = move || *told.lock().unwrap() = Some(claim(&other, 3).map_err(|e| e.code()));
+        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(meanwhile)));
+        let worker = on(process.clone());
+        let own = claim(&worker, 2).unwrap();
+        let Some(other) = outcome.lock().unwrap().take() else { break };
+        assert!(
+            own.is_some() && other.as_ref().ok().is_none_or(|id| *id != own),
+            "operation {at}: {own:?} {other:?}"
+        );
+        outcomes.insert(other);
+        let view = on(disk.process(4)).view().unwrap();
+        for id in 1..=2 {
+            assert!(claims(&view, id).len() <= 1, "operation {at}: {:?}", claims(&view, id));
+        }
+    }
+    assert!(outcomes.contains(&Err("transaction_busy")) && outcomes.contains(&Ok(Some(1))), "{outcomes:?}");
+}
+
+#[test]
+fn threads_claim_each_job_once() {
+    const JOBS: u32 = 60;
+    let disk = SimDisk::new(15);
+    let engine =
+        options("/q").storage(disk.process(1)).transaction_wait(Duration::from_secs(3600)).open().unwrap();
+    engine.append_all(&(0..JOBS).map(added).collect::<Vec<Job>>()).unwrap();
+    let claimed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let (engine, claimed) = (&engine, &claimed);
+            scope.spawn(move || {
+                while let Some(id) = claim(engine, worker).unwrap() {
+                    claimed.lock().unwrap().push(id);
+                }
+            });
+        }
+    });
+    let mut claimed = claimed.into_inner().unwrap();
+    claimed.sort_unstable();
+    assert_eq!(claimed, (0..JOBS).collect::<Vec<u32>>());
+}
+
+#[test]
+fn append_on_a_condition_is_refused_if_the_condition_does_not_hold() {
+    let disk = SimDisk::new(16);
+    let engine = on(disk.process(1));
+    let by = |worker: u32| Job::Claimed { id: 1, worker };
+    let key = (CLAIMS, &1u32.to_be_bytes()[..]);
+    let first = engine.append_if(key, Expected::Absent, by(1)).unwrap().unwrap().first;
+    assert_eq!(on(disk.process(2)).append_if(key, Expected::Absent, by(2)).unwrap(), None);
+    let second = engine.append_if(key, Expected::Version(first), by(3)).unwrap();
+    assert!(second.is_some());
+    // The claims do not replace each other, so they are in conflict now.
+    let latest = second.unwrap().first;
+    for expected in [Expected::Version(first), Expected::Version(latest), Expected::Absent] {
+        assert_eq!(engine.append_if(key, expected, by(4)).unwrap(), None, "{expected:?}");
+    }
+    let other = (CLAIMS, &2u32.to_be_bytes()[..]);
+    assert_eq!(engine.append_if(other, Expected::Version(first), by(4)).unwrap(), None);
+    assert_eq!(claims(&engine.view().unwrap(), 1).len(), 2);
+}
+
+#[test]
+fn event_with_a_known_idempotency_key_is_appended_once() {
+    let disk = SimDisk::new(17);
+    let event = |id: u32| Job::Added { id, request: Some("request-1".into()) };
+    let engine = on(disk.process(1));
+    let Once::Appended(stamp) = engine.append_once(event(1)).unwrap() else { panic!("the key is new") };
+    for process in 2..4 {
+        let engine = on(disk.process(process));
+        // The first event with the key counts, whatever the content of a later one.
+        assert_eq!(engine.append_once(event(process)).unwrap(), Once::Known(stamp));
+        engine.rebuild(contexta::engine::progress::Progress::none()).unwrap();
+    }
+    assert_eq!(jobs(&engine.view().unwrap()), [1]);
+    assert_eq!(engine.append_once(added(5)).unwrap_err().code(), "engine_misused");
+}
+
+/// A kill at any operation of the first append leaves either no entry or one, and the repetition makes it one.
+#[test]
+fn repeated_append_after_a_kill_at_any_operation_leaves_one_entry() {
+    let base = SimDisk::new(18);
+    on(base.process(1)).append(&added(9)).unwrap();
+    let event = || Job::Added { id: 1, request: Some("request-1".into()) };
+    for at in 0.. {
+        let disk = base.fork();
+        let process = disk.spawn(2);
+        process.plan(Moment::Operation(at), Fault::Kill);
+        let _ = on(process.clone()).append_once(event());
+        let engine = on(disk.process(3));
+        engine.append_once(event()).unwrap();
+        let keyed = contexta::engine::log::ordered::OrderedReader::open(
+            &disk.process(4),
+            std::path::Path::new("/q/log"),
+            engine.view().unwrap().log_position().unwrap(),
+        );
+        assert_eq!(keyed.unwrap().count(), 2, "operation {at}");
+        if process.is_alive() {
+            break;
+        }
+    }
+}
