@@ -1041,6 +1041,10 @@ macro_rules! delegate_storage {
             fn now(&self) -> u64 {
                 self.inner.now()
             }
+            fn sleep(&self, time: std::time::Duration) {
+                self.inner.sleep(time)
+            }
+
             fn entropy(&self, out: &mut [u8]) -> std::io::Result<()> {
                 self.inner.entropy(out)
             }
