@@ -3,7 +3,7 @@
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::sim::{Fault, Moment};
-use contexta::engine::{Error, Expected, Once};
+use contexta::engine::{Error, Expected, Once, Transaction};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,11 @@ fn failed_or_panicking_transaction_appends_nothing_and_releases_the_lock() {
     let empty = engine.transact(|view, _| Ok::<_, Error>(jobs(view))).unwrap();
     assert_eq!((empty.value, empty.committed), (vec![], None));
     // Another process can begin a transaction as well.
-    on(disk.process(2)).transact(|_, transaction| Ok::<_, Error>(transaction.append(added(3)))).unwrap();
+    let add = |_: &_, transaction: &mut Transaction<Job>| {
+        transaction.append(added(3));
+        Ok::<(), Error>(())
+    };
+    on(disk.process(2)).transact(add).unwrap();
     assert_eq!(jobs(&engine.view().unwrap()), [3]);
 }
 
