@@ -81,9 +81,11 @@ choices! {
     /// A named set of settings that is applied over a profile. Several overlays are applied in the order of the
     /// variants.
     Overlay {
-        /// More messages, and evidence in reports.
+        /// Settings for debugging: detailed messages, evidence in reports, no maximum age of cached files. None of
+        /// these settings has an effect yet.
         Debug = "debug",
-        /// All messages and evidence; cached files and exports have no maximum age.
+        /// Settings for investigations: the most detailed messages, lineage and evidence in reports, no maximum age of
+        /// cached files and exports. None of these settings has an effect yet.
         Forensic = "forensic",
         /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
