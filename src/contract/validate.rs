@@ -95,7 +95,7 @@ pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// Returns the canonical JSON value of a model, without the members that are null: those that [`to_json`] writes.
+/// Returns the canonical JSON value of a model: the value that [`to_json`] writes, without members that are null.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
     value.drop_nulls();

@@ -96,7 +96,7 @@ model! {
         evidence_refs: Vec<StableRef> = Vec::new() => RecordRef,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
