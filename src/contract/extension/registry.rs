@@ -45,7 +45,8 @@ impl ExtensionRegistry {
         self.entries.values()
     }
 
-    /// Returns the entry of a namespace; `None` if the namespace is not registered. Errors: the text is not a namespace.
+    /// Returns the entry of a namespace; `None` if the namespace is not registered. Errors: the text is not a
+    /// namespace.
     pub fn get(&self, namespace: &str) -> Result<Option<&ExtensionRegistryEntry>> {
         check_namespace(namespace)?;
         Ok(self.entries.get(namespace))

@@ -118,8 +118,8 @@ impl OpenSeries {
 
 /// Computes the digest of each series.
 ///
-/// If the key of a series begins with the key of another series, its rows may be between the chunks of the other
-/// series. Therefore all series whose keys are a prefix of the current row are open at the same time.
+/// The rows of a series may be between the chunks of another series whose key is a prefix of the first key. Therefore
+/// all series whose keys are a prefix of the current row are open at the same time.
 fn series_digests(view: &View, table: TableSpec) -> Result<BTreeMap<Vec<u8>, SeriesDigest>> {
     let mut done = BTreeMap::new();
     let mut open: Vec<OpenSeries> = Vec::new();

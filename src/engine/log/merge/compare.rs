@@ -62,8 +62,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the file of a segment in the target with the file in the source. The greater file holds all frames of the
-/// other one. `None` means that neither does, or that the bytes do not show it.
+/// Compares the file of a segment in the target with the file in the source. Returns the order of the two files: a
+/// greater file holds all frames of the smaller file. Returns `None` if neither file holds all frames of the other, or
+/// if the bytes do not show this.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);

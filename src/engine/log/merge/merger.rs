@@ -121,7 +121,7 @@ impl Merger<'_> {
     }
 
     /// Copies the segments that the target does not have, and the last segment of the target, because the target may
-    /// have only the beginning of it.
+    /// have only the beginning of that segment.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
@@ -150,7 +150,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Merges a family whose streams differ: reads all of them, plans every change, then writes.
+    /// Merges a family whose streams differ: reads all streams of the family, plans every change, then writes.
     fn unite(&mut self, family: &Family) -> Result<()> {
         if family.too_deep {
             self.skip(family, SkipReason::TooDeep);

@@ -63,7 +63,7 @@ pub(super) struct ActiveSegment {
     pub(super) offset: u64,
     pub(super) condition: Condition,
     pub(super) entries: u64,
-    /// Times of the first and of the last entry.
+    /// Times of the first and of the last entry of the segment, in nanoseconds since the epoch.
     pub(super) times: (u64, u64),
     /// True if a mark follows the last entry, or there is no entry.
     pub(super) marked: bool,

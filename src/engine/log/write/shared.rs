@@ -68,7 +68,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) entries: PendingEntries,
-    /// Wall clock time of the first append, in nanoseconds since the epoch.
+    /// Wall clock time of the first append to the batch, in nanoseconds since the epoch.
     pub(super) since: u64,
     /// Number of batches before this one.
     pub(super) number: u64,
