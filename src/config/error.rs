@@ -151,7 +151,7 @@ impl ConfigError {
         }
     }
 
-    /// Returns the key of the setting that the error concerns, if it concerns a single one.
+    /// Returns the key of the setting that the error concerns; `None` if the error concerns no single setting.
     pub fn key(&self) -> Option<&str> {
         match self {
             ConfigError::InvalidValue { key, .. } | ConfigError::UnknownField { key, .. } => Some(key),

@@ -1,8 +1,8 @@
 //! Configuration files in TOML, YAML or JSON; the extension of the name selects the format. No other source file of the
 //! configuration reads the disk.
 //!
-//! Limits bound the length of a file, its nesting, and the expansion of YAML aliases. A repeated key is an error, and a
-//! byte order mark is skipped.
+//! Limits bound the length and the nesting of a file, and the expansion of YAML aliases. A repeated key is an error,
+//! and a byte order mark is skipped.
 
 use crate::config::error::ConfigError;
 use crate::config::quote::short;

@@ -92,7 +92,8 @@ impl LoadInputs {
         self.config(tree)
     }
 
-    /// Adds a setting as text, `key=value`. It has the same precedence as [`LoadInputs::config`].
+    /// Adds a setting as text, `key=value`. The setting has the same precedence as the argument of
+    /// [`LoadInputs::config`].
     pub fn set(mut self, assignment: &str) -> LoadInputs {
         self.given.push(Given::Text(assignment.to_owned()));
         self

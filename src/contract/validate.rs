@@ -169,7 +169,7 @@ functions! {
     ProvenanceRecord: validate_provenance_record, deserialize_provenance_record;
 }
 
-/// Declares `deserialize_*` for the parts of models that have no schema version of their own.
+/// Declares `deserialize_*` for parts of models. A part has no schema version of its own.
 macro_rules! parts {
     ($($model:ident: $deserialize:ident;)*) => {$(
         #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]

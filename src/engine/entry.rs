@@ -163,7 +163,7 @@ pub struct Kind(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadVersion(pub u16);
 
-/// The events of an embedder: the closed set of types that it appends to the log.
+/// The events of an embedder: the closed set of types that the embedder appends to the log.
 pub trait Event: Sized + Send + Sync + 'static {
     /// Returns the kind of this event.
     fn kind(&self) -> Kind;

@@ -20,7 +20,7 @@ use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
 use redb::ReadableDatabase;
 
-/// A catch-up that takes longer than this number of nanoseconds makes its result worth publishing.
+/// The time in nanoseconds after which the result of a catch-up is worth publishing.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.

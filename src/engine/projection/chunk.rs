@@ -5,7 +5,7 @@ use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
 
-/// The maximum number of points in one chunk. A chunk that would exceed it is split.
+/// The maximum number of points in one chunk. A chunk with more points is split.
 const CHUNK_POINTS_MAX: usize = 256;
 
 /// A row of the table with its key, as a range of redb yields it.

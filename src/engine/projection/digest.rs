@@ -1,8 +1,9 @@
 //! The digest of all tables: equal entries give equal digests, in whichever order the entries were applied.
 //!
 //! The digest is BLAKE3 over name, number of rows and digest of each table, in the order of the names. The digest of a
-//! table covers its rows in key order. A row of a series table is a whole series: its key, and the digest over its
-//! points one by one. Cursors, the frame index and the borders of chunks do not influence the digest.
+//! table covers its rows in key order. A whole series counts as one row of a series table: the key of the series, and
+//! the digest over the points one by one. Cursors, the frame index and the borders of chunks do not influence the
+//! digest.
 
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;

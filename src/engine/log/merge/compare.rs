@@ -88,8 +88,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
         }
         break;
     }
-    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: its
-    // zeros from `at` on may belong to a frame.
+    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: the
+    // zeros of that file from `at` on may belong to a frame.
     let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
     let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
     let all_before =
