@@ -6,7 +6,7 @@ use crate::config::value::ConfigValue;
 use std::fmt;
 use std::str::FromStr;
 
-/// The error for a text that is none of the choices.
+/// The error for a text that is not one of the choices of a setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{value:?} is not one of {allowed}")]
 pub struct UnknownChoice {
@@ -71,30 +71,33 @@ macro_rules! choices {
 }
 
 choices! {
-    /// A named set of settings: the base that overlays and all other sources are applied over.
+    /// A named set of settings on which a configuration is based. Overlays and all other sources override the settings
+    /// of the profile.
     Profile {
         /// The defaults, for work on one machine.
         Local = "local",
-        /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no pages.
+        /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no HTML pages.
         Test = "test",
     }
     /// A named set of settings that is applied over a profile. Several overlays are applied in the order of the
     /// variants.
     Overlay {
-        /// More messages, and evidence in reports.
+        /// Settings for debugging: detailed messages, evidence in reports, no maximum age of cached files. None of
+        /// these settings has an effect yet.
         Debug = "debug",
-        /// All messages and evidence; cached files and exports have no maximum age.
+        /// Settings for investigations: the most detailed messages, lineage and evidence in reports, no maximum age of
+        /// cached files and exports. None of these settings has an effect yet.
         Forensic = "forensic",
         /// Settings for build machines: JSON output, no colours, no server, no retries.
         Ci = "ci",
-        /// No changes on disk.
+        /// Settings that refuse captures and change nothing on disk.
         Readonly = "readonly",
     }
     /// The action if data breaks a rule.
     Strictness {
         /// The data is refused.
         Strict = "strict",
-        /// The data is kept, with a note.
+        /// The data is kept, and a note reports the broken rule.
         Lenient = "lenient",
     }
     /// The action if a capture cannot be delivered to a sink, a receiver of captured records.
@@ -124,7 +127,7 @@ choices! {
     }
     /// The digest that an artifact body is compared with when it is read.
     ArtifactVerificationMode {
-        /// None: the body is not checked.
+        /// No digest: the body is not checked.
         None = "none",
         /// The digest under which the body is stored.
         Stored = "stored",
@@ -173,12 +176,12 @@ choices! {
         Quiet = "quiet",
         /// Errors, notes and progress.
         Normal = "normal",
-        /// As `normal`, with details of how an answer was computed.
+        /// The messages of `normal`, and details of the computation of answers.
         Debug = "debug",
-        /// As `debug`, with all possible evidence.
+        /// The messages of `debug`, and all data that an answer is based on.
         Forensic = "forensic",
     }
-    /// The removal of artifact bodies that no manifest refers to.
+    /// The way in which artifact bodies that no manifest refers to are removed.
     ArtifactRetentionMode {
         /// Only the user removes bodies.
         Manual = "manual",
@@ -191,9 +194,9 @@ choices! {
     RedactionMode {
         /// Values whose names contain one of the texts in `security.secret_key_patterns`.
         SafeDefault = "safe_default",
-        /// The same values, and every environment variable that is not on the allow list.
+        /// The values that `safe_default` redacts, and every environment variable that is not on the allow list.
         Strict = "strict",
-        /// None.
+        /// No values.
         Off = "off",
     }
 }

@@ -32,8 +32,8 @@ pub struct Directories {
 }
 
 impl UnifiedConfig {
-    /// Returns every directory. One that is `None` is derived from its parent setting, in the end from the workspace's
-    /// root.
+    /// Returns every directory. A directory whose setting is `None` is derived from the path in another setting; the
+    /// root of the workspace is never derived.
     pub fn directories(&self) -> Directories {
         let root = &self.workspace.root_path;
         let under = |set: &Option<PathBuf>, name: &str| set.clone().unwrap_or_else(|| root.join(name));
@@ -71,7 +71,7 @@ pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     paths
 }
 
-/// Returns the path of this name under `above`; without a name, `above` itself.
+/// Returns the path `name` under `above`; `above` itself if `name` is empty.
 fn join(above: &Path, name: &str) -> PathBuf {
     if name.is_empty() { above.to_path_buf() } else { above.join(name) }
 }

@@ -3,7 +3,7 @@
 use crate::config::error::ConfigWarning;
 use crate::config::source::Source;
 
-/// The keys of settings without an effect. A test checks that the list contains exactly these keys.
+/// The keys of settings without an effect. A test compares the list with the code that reads settings.
 const WITHOUT_EFFECT: &[&str] = &[
     "workspace.exports_path",
     "workspace.cache_path",

@@ -1,4 +1,4 @@
-//! Environment variables: those that are settings, and others whose names begin with `CONTEXTA_`.
+//! Environment variables: those that set a setting, and other variables whose names begin with `CONTEXTA_`.
 
 use crate::config::error::{ConfigError, ConfigWarning};
 use crate::config::key::keys;
@@ -43,7 +43,8 @@ impl Environment {
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// Returns the variables that are settings, in the order of the keys: key, name of the variable, value.
+    /// Returns the variables that set a setting, in the order of the keys: key of the setting, name of the variable,
+    /// value.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
         keys().iter().filter_map(|key| {
             let name = key.variable.as_deref()?;
@@ -51,7 +52,7 @@ impl Environment {
         })
     }
 
-    /// Returns errors for variables that cannot be set, and warnings for unknown variables.
+    /// Returns errors for variables of settings that no variable can set, and warnings for unknown variables.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A value of the wrong type, outside of its range, or not among the choices.
+    /// A value of the wrong type, outside the range of the setting, or not among the choices of the setting.
     #[error("{key} cannot be {value}: expected {expected} ({source_of})")]
     InvalidValue {
         /// The code: `invalid_config_value`, or the code of the store that would refuse the value.
         code: &'static str,
-        /// The setting, or the section.
+        /// The key of the setting or section.
         key: String,
         /// The value, in JSON.
         value: String,
@@ -26,7 +26,7 @@ pub enum ConfigError {
     UnknownField {
         /// The dotted key.
         key: String,
-        /// The known key that is most similar.
+        /// The known key that is most similar; `None` if no key is similar.
         nearest: Option<String>,
         /// The source of the setting.
         source_of: Source,
@@ -46,9 +46,9 @@ pub enum ConfigError {
     /// A variable for a setting that no variable can set.
     #[error("the variable {name} has no effect: {instead}")]
     NonOverridable {
-        /// The variable.
+        /// The name of the variable.
         name: String,
-        /// The way to set the setting.
+        /// Advice on how to change the setting, as message text.
         instead: &'static str,
     },
     /// A patch that is not a tree of settings, or an argument of `--set` that is not `key=value`.
@@ -151,7 +151,7 @@ impl ConfigError {
         }
     }
 
-    /// Returns the key of the setting that the error concerns, if it concerns a single one.
+    /// Returns the key of the setting that the error concerns; `None` if the error concerns no single setting.
     pub fn key(&self) -> Option<&str> {
         match self {
             ConfigError::InvalidValue { key, .. } | ConfigError::UnknownField { key, .. } => Some(key),
@@ -168,14 +168,14 @@ pub enum ConfigWarning {
     UnknownVariable {
         /// The name.
         name: String,
-        /// The known variable that is most similar.
+        /// The known variable that is most similar; `None` if no variable is similar.
         nearest: Option<String>,
     },
     /// A setting without an effect was set.
     NoEffect {
         /// The key.
         key: &'static str,
-        /// The source that set it.
+        /// The source that set the setting.
         source_of: Source,
     },
 }

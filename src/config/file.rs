@@ -1,8 +1,8 @@
-//! Configuration files in TOML, YAML or JSON; the extension of the name selects the format. No other source file of
-//! this folder reads the disk.
+//! Configuration files in TOML, YAML or JSON; the extension of the name selects the format. No other source file of the
+//! configuration reads the disk.
 //!
-//! Limits bound the length of a file, its nesting, and the expansion of YAML aliases. A repeated key is an error, and a
-//! byte order mark is skipped.
+//! Limits bound the length and the nesting of a file, and the expansion of YAML aliases. A repeated key is an error,
+//! and a byte order mark is skipped.
 
 use crate::config::error::ConfigError;
 use crate::config::quote::short;
@@ -15,7 +15,7 @@ use std::path::Path;
 /// The greatest length of a file in bytes.
 pub const FILE_BYTES_MAX: u64 = 1 << 20;
 
-/// The greatest depth of a tree; settings need four levels.
+/// The greatest depth of nesting in a file. Settings need four levels.
 const DEPTH_MAX: usize = 32;
 
 /// The format of a file.
@@ -109,7 +109,7 @@ pub fn parse(
         ConfigValue::Null if format == FileFormat::Yaml => Ok(BTreeMap::new()),
         _ => Err(invalid(
             None,
-            "it holds no settings by name; expected a mapping of keys to values".to_owned(),
+            "the file does not contain named settings; expected a mapping of keys to values".to_owned(),
         )),
     }
 }

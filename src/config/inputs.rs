@@ -54,33 +54,33 @@ impl LoadInputs {
         LoadInputs::default()
     }
 
-    /// Selects the profile. This overrides the selection by file or environment.
+    /// Selects the profile, in place of a profile that the file or the environment selects.
     pub fn profile(mut self, name: &str) -> LoadInputs {
         self.profile = Some(name.to_owned());
         self
     }
 
-    /// Selects the overlays. They replace the overlays that file or environment select; an empty list selects none.
+    /// Selects the overlays, in place of overlays that the file or the environment selects. An empty list selects none.
     pub fn overlays(mut self, names: &[impl AsRef<str>]) -> LoadInputs {
         self.overlays = Some(names.iter().map(|name| name.as_ref().to_owned()).collect());
         self
     }
 
-    /// Adds this configuration file.
+    /// Adds the configuration file at this path.
     pub fn file(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.file = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Adds the file `contexta.toml` in the workspace, if it exists and no other file is given. By default it is not
-    /// read.
+    /// If `on` is true, adds the file `contexta.toml` in the workspace, if the file exists and no other file is given.
+    /// By default the file is not read.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
-    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). It
-    /// overrides all other sources. Of several calls of this method and of [`LoadInputs::set`], a later call overrides
+    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). Both
+    /// override all other sources. Of several calls of this method and of [`LoadInputs::set`], a later call overrides
     /// earlier ones.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
@@ -92,26 +92,27 @@ impl LoadInputs {
         self.config(tree)
     }
 
-    /// Adds a setting as text, `key=value`. It has the same precedence as [`LoadInputs::config`].
+    /// Adds a setting as text, `key=value`. The setting has the same precedence as the argument of
+    /// [`LoadInputs::config`].
     pub fn set(mut self, assignment: &str) -> LoadInputs {
         self.given.push(Given::Text(assignment.to_owned()));
         self
     }
 
-    /// Sets the project's name. This overrides profile, file and environment.
+    /// Sets the name of the project, in place of a name in the profile, the file or the environment.
     pub fn project_name(mut self, name: &str) -> LoadInputs {
         self.project_name = Some(name.to_owned());
         self
     }
 
-    /// Sets the workspace. This overrides profile, file and environment.
+    /// Sets the workspace, in place of a workspace in the profile, the file or the environment.
     pub fn workspace(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.workspace = Some(path.as_ref().to_path_buf());
         self
     }
 
-    /// Uses these variables in place of the environment of the process. Only `CONTEXTA_*` and the home directory are
-    /// read.
+    /// Uses these variables in place of the environment of the process. Only variables named `CONTEXTA_*` and the home
+    /// directory are read.
     pub fn environment<K, V>(mut self, variables: impl IntoIterator<Item = (K, V)>) -> LoadInputs
     where
         K: Into<OsString>,
@@ -124,15 +125,15 @@ impl LoadInputs {
 
     /// Uses or ignores environment variables. By default they are used, and
     /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of the
-    /// process is not read at all, and of variables that were passed only the home directory is used, for paths that
-    /// begin with `~`.
+    /// process is not read at all. Of the variables that were passed to [`LoadInputs::environment`], only the home
+    /// directory is then used, for paths that begin with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self
     }
 
-    /// Sets the directory that relative paths are relative to; by default the current directory. Relative paths in a
-    /// `contexta.toml` that was found in a workspace are relative to that workspace.
+    /// Sets the directory against which relative paths are resolved; by default the current directory. Relative paths
+    /// in a `contexta.toml` that was found in a workspace are resolved against that workspace.
     pub fn base_dir(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.base = Some(path.as_ref().to_path_buf());
         self

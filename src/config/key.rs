@@ -14,21 +14,22 @@ pub struct Key {
     pub name: &'static str,
     /// The environment variable of the setting; `None` if no variable can set it.
     pub variable: Option<String>,
-    /// Description of the values that the setting takes.
+    /// Description of the values that the setting accepts.
     pub takes: String,
-    /// Description of the range of values.
+    /// Description of the range of values; `None` if the type is the only condition.
     pub range: Option<String>,
-    /// The default. A derived path is relative to the current directory.
+    /// The default value. The default of a derived path is relative to the current directory.
     pub default: ConfigValue,
     /// The purpose of the setting.
     pub doc: &'static str,
-    /// True for an optional setting, and for a path that is derived while it is not set.
+    /// True if the setting may be unset: for an optional setting, and for a path that is derived while it is not set.
     pub nullable: bool,
-    /// The setting that a path is derived from while it is not set.
+    /// For a path that is derived while it is not set: the setting from which the path is derived. `None` for any other
+    /// setting.
     pub derived_from: Option<&'static str>,
     /// True for a directory or file.
     pub is_path: bool,
-    /// The only value that the setting takes; `None` if it takes several.
+    /// The only value that the setting accepts; `None` if the setting accepts several values.
     pub only: Option<&'static str>,
 }
 

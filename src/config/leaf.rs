@@ -9,7 +9,7 @@ pub(super) trait Leaf {
     fn read(&mut self, value: &ConfigValue) -> bool;
     /// Returns the setting as a value.
     fn shown(&self) -> ConfigValue;
-    /// Describes the values that the setting takes.
+    /// Describes the values that the setting accepts.
     fn kind(&self) -> String;
     /// Returns `true` if the setting accepts `none`, because it is an `Option`.
     fn nullable(&self) -> bool {

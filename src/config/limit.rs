@@ -2,15 +2,15 @@
 
 use crate::config::value::ConfigValue;
 
-/// The error code for a value that a setting does not take.
+/// The error code for a value that a setting does not accept.
 pub(super) const INVALID_VALUE: &str = "invalid_config_value";
 
-/// A condition on a value beyond its type.
+/// A condition that a value of the right type must also meet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Limit {
     /// No condition.
     Any,
-    /// A text with a character other than white space.
+    /// A text with at least one character other than white space.
     Filled,
     /// An integer in this range, both ends included.
     Int(i128, i128),
@@ -22,11 +22,11 @@ pub(super) enum Limit {
     OneAscii,
     /// The only allowed value of a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
-    /// A path that, if it is not set, is derived: the path in the setting of this key, joined with this name.
+    /// A path that is derived if it is not set: from the path in the setting with this key, joined with this name.
     Under(&'static str, &'static str),
 }
 
-/// A limit, and the error code for a value outside of it.
+/// A limit, and the error code for a value outside the limit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Rule {
     pub(super) limit: Limit,
@@ -38,7 +38,7 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// Returns the same rule with another error code: that of the store that the setting belongs to.
+    /// Returns the same rule with this error code, which names the store that the setting belongs to.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }

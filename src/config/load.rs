@@ -1,8 +1,8 @@
 //! Loading of settings from all sources. A later source overrides earlier ones.
 //!
 //! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 the arguments for project name and workspace, 7 whole
-//! configurations, patches and `--set`, in the order in which they were given. Each source is checked, even where a
-//! later one overrides its value.
+//! configurations, patches and `--set`, in the order in which they were given. Each source is checked, even if a later
+//! source overrides all values of the source.
 
 use crate::config::env::Environment;
 use crate::config::error::ConfigError;
@@ -50,7 +50,7 @@ pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     without
 }
 
-/// Loads the settings of a profile. Of the inputs, files and environment variables are ignored.
+/// Loads settings with this profile from the inputs, but ignores the files and environment variables among them.
 pub fn load_profile(name: &str, inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&LoadInputs { file: None, discover: false, ..inputs.clone() }.use_env(false).profile(name))
 }
@@ -66,7 +66,7 @@ pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError
     load_config(&inputs.clone().use_env(inputs.use_env.unwrap_or(false)).profile("test"))
 }
 
-/// The configuration file, and the workspace that it was found in, if it was not named by the caller.
+/// The configuration file. If the caller did not name the file: also the workspace in which the file was found.
 #[derive(Debug, Clone, Copy)]
 struct Origin<'a> {
     file: Option<&'a Path>,

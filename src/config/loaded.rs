@@ -18,9 +18,9 @@ pub struct LoadedConfig {
     pub warnings: Vec<ConfigWarning>,
     /// The overlays that were applied, in order.
     pub overlays: Vec<Overlay>,
-    /// The configuration file that was read.
+    /// The configuration file that was read; `None` if no file was read.
     pub file: Option<PathBuf>,
-    /// The configuration file that was looked for and does not exist.
+    /// The configuration file that was looked for in the workspace and does not exist; `None` in all other cases.
     pub looked_for: Option<PathBuf>,
     pub(super) sources: Sources,
     pub(super) places: Places,
@@ -34,7 +34,7 @@ impl LoadedConfig {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
 
-    /// Returns `true` if a source set the value, so that it is neither a default nor derived.
+    /// Returns `true` if a source set the value: the value is neither a default nor derived.
     pub fn is_set(&self, key: &str) -> bool {
         !matches!(self.source(key), Source::Default | Source::Derived(_))
     }
@@ -44,7 +44,7 @@ impl LoadedConfig {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {
-    /// The settings, with the values of weaker sources in place of refused values.
+    /// The settings. In place of a refused value they contain the value of the source with the next lower precedence.
     pub loaded: LoadedConfig,
     /// The problems, in the order of the sources; at most 100.
     pub problems: Vec<ConfigError>,

@@ -1,4 +1,4 @@
-//! Settings while sources are applied one over the other.
+//! The settings while sources are applied: each source overrides the settings of the sources before it.
 
 use crate::config::choice::{Overlay, Profile};
 use crate::config::effect;
@@ -185,7 +185,7 @@ impl Loading {
         self.apply(settings, &source);
     }
 
-    /// Replaces every setting. Relative paths are relative to the same directory as those of other sources.
+    /// Replaces every setting. Relative paths are resolved against the same directory as the paths of other sources.
     fn apply_config(&mut self, config: &UnifiedConfig) {
         if let Err(problem) = config.check() {
             return self.problem(problem);
@@ -282,8 +282,8 @@ impl Loading {
     }
 }
 
-/// Returns the texts of a selector in a file: `None` if it is neither a text nor a list of texts, `Some(None)` if it is
-/// null.
+/// Returns the texts of a selector in a file: `None` if the selector is neither a text nor a list of texts,
+/// `Some(None)` if the selector is null.
 fn texts_of(value: ConfigValue) -> Option<Option<Vec<String>>> {
     match value {
         ConfigValue::Null => Some(None),

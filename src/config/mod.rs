@@ -8,7 +8,7 @@
 //! ```
 //!
 //! *Key*: the dotted name of a setting, such as `records.durability_mode`. *Patch*: a tree of some settings. *Derived*:
-//! the path of a directory that is not set, computed from the path of another directory.
+//! computed from the path of another directory, because no source sets the path.
 //!
 //! In code, a configuration is a struct literal that overrides defaults. A directory that is `None` is derived when the
 //! configuration is used, so setting the root of the workspace moves all its directories:
@@ -59,8 +59,8 @@
 //! ```
 //!
 //! `sections/` and `unified.rs` list every setting once; keys, variables, defaults, ranges and the table of
-//! docs/CONFIGURATION.md are derived from them. This floor does not know who uses the settings. It reads the
-//! environment in one file (`process_env.rs`) and the disk in one (`file.rs`). Text from outside never causes a panic.
+//! docs/CONFIGURATION.md are derived from them. This floor does not depend on the code that uses the settings. Only
+//! `process_env.rs` reads the environment, and only `file.rs` reads the disk. Text from outside never causes a panic.
 //! Every error has a code, and names the key and the source of a refused value.
 //!
 //! Stability: Stable.

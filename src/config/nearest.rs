@@ -1,12 +1,12 @@
-//! The known name that is most similar to a mistyped one.
+//! The known name that is most similar to a mistyped name.
 
 use strsim::osa_distance;
 
-/// The greatest length of a name that is compared with the known names. These are shorter, and comparing a long name is
-/// slow.
+/// The greatest length of a name that is compared with the known names. The known names are shorter, and comparing a
+/// long name is slow.
 const NAME_LEN_MAX: usize = 96;
 
-/// The least length of a name that is compared with the beginnings of the known names.
+/// The minimum length of a name that is tried as a prefix of the known names.
 const BEGINNING_MIN: usize = 4;
 
 /// Returns the candidate that is most similar to `name`, or `None` if no candidate is similar. The last part of a
@@ -24,7 +24,7 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         let fits = |d: usize, len: usize| d <= (len / 4).max(1);
         let whole = fits(whole, name.len()).then_some(whole);
         let end = fits(end.saturating_sub(1), own.len()).then_some(end);
-        // `records.durability` is the beginning of `records.durability_mode`.
+        // `records.durability` is a prefix of `records.durability_mode`.
         let begun = own.len() >= BEGINNING_MIN && !own.ends_with('_') && last(candidate).starts_with(&own);
         let begun = begun.then_some(2);
         Some((whole.into_iter().chain(end).chain(begun).min()?, osa_distance(name, candidate), candidate))

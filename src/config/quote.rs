@@ -5,7 +5,7 @@ use crate::config::value::ConfigValue;
 /// The greatest number of characters of a value that an error message quotes.
 pub(super) const QUOTED_CHARS_MAX: usize = 80;
 
-/// Returns a value as at most one line of text.
+/// Returns a value for an error message: one line of limited length.
 pub(super) fn quoted(value: &ConfigValue) -> String {
     match value {
         ConfigValue::List(items) if items.len() > QUOTED_CHARS_MAX => {

@@ -1,4 +1,4 @@
-//! The error for a value that a setting does not take.
+//! The error for a value that a setting does not accept.
 
 use crate::config::error::ConfigError;
 use crate::config::field::Field;
@@ -7,9 +7,9 @@ use crate::config::quote::quoted;
 use crate::config::source::Source;
 use crate::config::value::ConfigValue;
 
-/// Returns the error for a value that the setting does not take.
+/// Returns the error for a value that the setting does not accept.
 pub(super) fn refused(field: &Field<'_>, value: &ConfigValue, source: Source) -> ConfigError {
-    // The error code of a store is used for values of the right type only. Others have the general code.
+    // The error code of a store is used for values of the right type only. For other values the general code is used.
     let number = match value {
         ConfigValue::Int(_) => true,
         ConfigValue::Text(text) => text.trim().parse::<i128>().is_ok(),

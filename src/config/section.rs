@@ -1,7 +1,7 @@
 //! The macro that declares sections of the configuration.
 
-/// Declares sections: their settings (name, type, default, rule) and the sections in them. Generates the structs, their
-/// `Default`, and `walk`, which visits every setting in order.
+/// Declares sections: the settings of each section (name, type, default, rule) and the sections in it. Generates the
+/// structs, their `Default`, and `walk`, which visits every setting in order.
 macro_rules! sections {
     ($(
         $(#[$doc:meta])* $path:literal $name:ident {

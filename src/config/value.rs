@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The key under which the TOML parser passes on a date.
+/// The key of the map in which the TOML parser returns a date.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
 /// A tree of values, as in files and patches. Deserialization refuses a repeated key.
@@ -12,13 +12,13 @@ const DATE_KEY: &str = "$__toml_private_datetime";
 pub enum ConfigValue {
     /// No value: disables an optional setting, or resets a path to its derived value.
     Null,
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// An integer of any kind.
     Int(i128),
     /// Any other number.
     Float(f64),
-    /// A text. Numbers and truth values may also be written as texts.
+    /// A text. Numbers and booleans may also be written as texts.
     Text(String),
     /// A list.
     List(Vec<ConfigValue>),

@@ -1,6 +1,6 @@
 //! Names of environment variables.
 
-/// The beginning of the names of all variables.
+/// The prefix of the names of all variables.
 pub const PREFIX: &str = "CONTEXTA_";
 /// The variable that selects the profile.
 pub const PROFILE: &str = "CONTEXTA_PROFILE";
@@ -8,9 +8,9 @@ pub const PROFILE: &str = "CONTEXTA_PROFILE";
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The variable that sets the workspace. It overrides `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Variables that are not settings but have another purpose. They cause no warning.
+/// Variables with the prefix that have a purpose other than a setting. They cause no warning.
 pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
-/// Variables that cannot be used, and the way to set their settings instead.
+/// Variables that have no effect, and advice on how to change the setting of each variable.
 pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_CONFIG_VERSION", "write config_version into the configuration file"),
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),

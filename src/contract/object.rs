@@ -139,7 +139,7 @@ objects! {
     Operation(OperationContext) operation_context_ref "op" "operation";
     /// An edge of the lineage graph.
     Relation(LineageEdge) relation_ref "relation" "relation";
-    /// A provenance record: the grounds of a lineage edge.
+    /// A provenance record of a lineage edge.
     Provenance(ProvenanceRecord) provenance_ref "provenance" "provenance";
 }
 

@@ -1,6 +1,6 @@
 //! The contract's definition of white space.
 
-/// Tells whether a character is white space: that of Unicode, or one of the four ASCII separators (0x1c to 0x1f).
+/// Tells whether a character is white space in Unicode, or one of the four ASCII separators (0x1c to 0x1f).
 pub fn is_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }

@@ -95,7 +95,7 @@ pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// Returns the canonical JSON value of a model, without the members that are null: those that [`to_json`] writes.
+/// Returns the canonical JSON value of a model: the value that [`to_json`] writes, without members that are null.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
     value.drop_nulls();
@@ -169,7 +169,7 @@ functions! {
     ProvenanceRecord: validate_provenance_record, deserialize_provenance_record;
 }
 
-/// Declares `deserialize_*` for the parts of models that have no schema version of their own.
+/// Declares `deserialize_*` for parts of models. A part has no schema version of its own.
 macro_rules! parts {
     ($($model:ident: $deserialize:ident;)*) => {$(
         #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]

@@ -5,7 +5,8 @@ use crate::contract::space::trim;
 /// The schema version of models that this build creates.
 pub const SCHEMA_VERSION: &str = "1.0.0";
 
-/// Tells whether a version is a newer minor version than [`SCHEMA_VERSION`]. Its models can have unknown members.
+/// Tells whether a version is a newer minor version than [`SCHEMA_VERSION`]. Models of a newer version can have members
+/// that are unknown to this build.
 pub fn is_newer(version: &str) -> bool {
     minor_of(version).is_some_and(|minor| minor > 0)
 }

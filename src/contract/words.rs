@@ -18,7 +18,7 @@ macro_rules! words {
             }
         }
 
-        /// Parses the text form. It is case-sensitive.
+        /// Parses the text form. Upper and lower case are distinguished.
         impl std::str::FromStr for $name {
             type Err = crate::contract::error::contract_error::ContractError;
 

@@ -66,8 +66,8 @@ impl BlobStore {
         result
     }
 
-    /// Copies a body from another store durably. Returns `false` if the body in the other store is damaged; it is then
-    /// not stored. An existing body of the same length is not replaced, and not read.
+    /// Copies a body from another store durably. Returns `false`, and stores nothing, if the body in the other store is
+    /// damaged. An existing body of the same length is not replaced, and not read.
     pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
         if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
             return Ok(true);

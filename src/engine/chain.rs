@@ -55,7 +55,8 @@ impl Chain {
     }
 }
 
-/// The last entry of a stream, and the digest of all entries up to it. Its text form is `stream:sequence:digest`.
+/// A head: the last entry of a stream, and the digest of all entries up to that entry. The text form of a head is
+/// `stream:sequence:digest`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// The stream.

@@ -1,4 +1,4 @@
-//! The domain of an embedder: name and version of its event types. Every segment header contains it (FORMAT.md,
+//! The domain of an embedder: name and version of its event types. Every segment header contains the domain (FORMAT.md,
 //! "Segment").
 
 use std::fmt;

@@ -1,7 +1,7 @@
 //! Entries of the log, and their identities.
 //!
-//! The identity of an entry is its stream and its sequence number. Copies of a log, merges and re-encodings preserve
-//! the identity; byte offsets may change.
+//! The identity of an entry is its stream and its sequence number. Copies, merges and re-encodings of a log preserve
+//! the identity, except that a merge may move entries of a fork to another stream. Byte offsets may change.
 
 use crate::engine::checksum::{hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
@@ -163,7 +163,7 @@ pub struct Kind(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadVersion(pub u16);
 
-/// The events of an embedder: the closed set of types that it appends to the log.
+/// The events of an embedder: the closed set of types that the embedder appends to the log.
 pub trait Event: Sized + Send + Sync + 'static {
     /// Returns the kind of this event.
     fn kind(&self) -> Kind;

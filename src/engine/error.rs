@@ -19,8 +19,8 @@ pub enum Error {
     /// The file system returned an error.
     #[error("cannot {action} {path}")]
     Io {
-        /// The operation, as a verb. `list`, `look at` and every text that begins with `read` change nothing; all
-        /// others write.
+        /// The operation, as a verb. The operations `list`, `look at` and all that begin with `read` change nothing;
+        /// all others write.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -112,7 +112,7 @@ pub enum Error {
         /// The difference between the request and the declared tables, as message text.
         reason: String,
     },
-    /// The embedder uses the engine against a rule of its interface.
+    /// The embedder breaks a rule of the engine's interface.
     #[error("the engine is misused: {reason}")]
     Misused {
         /// The rule, as message text.
@@ -124,8 +124,8 @@ pub enum Error {
         /// The directory of the engine.
         path: PathBuf,
     },
-    /// Another transaction held the lock of the engine for the whole time that this one waited.
-    #[error("another transaction holds the lock {} since {} ms", path.display(), waited.as_millis())]
+    /// Another transaction held the lock of the engine during the whole time that this transaction waited.
+    #[error("another transaction has held the lock {} for {} ms", path.display(), waited.as_millis())]
     TransactionBusy {
         /// The lock file.
         path: PathBuf,
@@ -244,7 +244,7 @@ impl Error {
     }
 }
 
-/// Returns the place of an event in the log, for an error message.
+/// Returns the place of an event in the log, as a part of an error message; empty for an event without a place.
 fn at_entry(position: Option<&Position>) -> String {
     position.map(|position| format!(" at entry {position}")).unwrap_or_default()
 }

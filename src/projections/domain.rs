@@ -14,7 +14,7 @@ use crate::projections::series::SeriesProjection;
 /// The domain of the ML product's logs.
 pub(crate) const DOMAIN: Domain = match Domain::new("contexta-ml", 1) {
     Ok(domain) => domain,
-    Err(_) => panic!("the name of the domain is not legal"),
+    Err(_) => panic!("the name of the domain is not valid"),
 };
 
 /// Returns all projections of the ML domain.

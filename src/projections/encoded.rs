@@ -66,7 +66,7 @@ impl EncodedFact {
         self
     }
 
-    /// Returns a digest of the fact alone. The replaced entries and the origin have no influence on it.
+    /// Returns a digest of the fact alone. The replaced entries and the origin do not influence the digest.
     pub(crate) fn content_digest(&self) -> Result<[u8; 16], CodecError> {
         let mut payload = Vec::new();
         encode_payload(&[], None, &mut payload, |out| {
@@ -96,7 +96,7 @@ pub(crate) struct EncodedEvent {
     pub(crate) fact: EncodedFact,
     /// The stamps of the entries that this fact replaces.
     pub(crate) replaces: Vec<Stamp>,
-    /// The import and the line of an imported fact; `None` for a captured one.
+    /// The import and the line of an imported fact; `None` for a captured fact.
     pub(crate) origin: Option<ImportOrigin>,
 }
 

@@ -1,4 +1,4 @@
-//! Facts as events of the engine.
+//! Facts, captured or imported, as events of the engine.
 
 use crate::contract::Fact;
 use crate::contract::fact::ImportOrigin;
@@ -13,14 +13,15 @@ use crate::projections::payload::{
     ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
 };
 
-/// A fact as an event of the engine, with the fact's origin and the entries that it replaces.
+/// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
+/// replaces.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Captured {
     /// The fact.
     pub(crate) fact: Fact,
     /// The stamps of the entries that this fact replaces.
     pub(crate) replaces: Vec<Stamp>,
-    /// The import and the line of an imported fact; `None` for a captured one.
+    /// The import and the line of an imported fact; `None` for a captured fact.
     pub(crate) origin: Option<ImportOrigin>,
 }
 
@@ -103,7 +104,7 @@ impl Captured {
         Captured::decode(entry.kind, entry.version, &entry.payload)
     }
 
-    /// Decodes the value of a row that [`row`] encoded; `None` if it is malformed.
+    /// Decodes the value of a row that [`row`] encoded; `None` if the value is malformed.
     pub(crate) fn from_row(row: &[u8]) -> Option<Captured> {
         let (kind, rest) = row.split_first_chunk::<2>()?;
         let (version, payload) = rest.split_first_chunk::<2>()?;
@@ -118,8 +119,8 @@ pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
     [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
 }
 
-/// Decodes a payload and encodes the result again. For the fuzz target of payloads, which cannot
-/// name [`Captured`]. Returns `Ok(None)` for a kind or version that this build does not know.
+/// Decodes a payload and encodes the result again. Used by the fuzz target of payloads, which cannot name [`Captured`].
+/// Returns `Ok(None)` for a kind or version that this build does not know.
 #[cfg(feature = "testing")]
 pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
     let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };

@@ -68,7 +68,7 @@ fn imported_subject(captured: &Captured) -> Option<StableRef> {
     }
 }
 
-/// Returns the digest of a fact. That of an artifact does not include the digest of the artifact's body.
+/// Returns the digest of a fact. The digest of an artifact does not cover the BLAKE3 digest of the artifact's body.
 fn content_digest(captured: &Captured, payload: &[u8]) -> std::result::Result<[u8; 16], CodecError> {
     let encoded = EncodedFact::of_payload(captured, payload)?;
     match &captured.fact {

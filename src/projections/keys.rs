@@ -67,7 +67,8 @@ pub(crate) fn imported_series(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
     join(&[series, import])
 }
 
-/// Returns eight bytes of the digest of a record's ref. The points and positions of imported records contain them.
+/// Returns eight bytes of the digest of a record's ref. The points and positions of imported records contain these
+/// bytes.
 pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
     let Digest(whole) = Digest::of(record.as_str().as_bytes());
     whole.first_chunk().copied().unwrap_or_default()

@@ -42,7 +42,7 @@ macro_rules! kinds {
             match kind { $($kind => Some($name),)* _ => None }
         }
 
-        /// Returns the kind of the entries of objects of this kind.
+        /// Returns the kind of the entries that contain objects of this kind.
         pub(super) fn kind_of(object: ObjectKind) -> Kind {
             match object { $($(ObjectKind::$object => $kind,)?)* }
         }
@@ -87,7 +87,7 @@ kinds! {
     ARTIFACT = 32 "artifact";
     /// A lineage edge.
     RELATION = 33 "relation" (Relation);
-    /// A provenance record: the grounds of a lineage edge.
+    /// A provenance record of a lineage edge.
     PROVENANCE = 34 "provenance" (Provenance);
     /// An import of facts.
     IMPORT = 48 "import";

@@ -1,9 +1,9 @@
 //! Floor 2: the ML domain of the engine. Facts of the contract are encoded as entries, and entries are projected into
 //! rows.
 //!
-//! Every projection here is pure: the rows of an entry depend on its fact and its stamp only. [`kind`] lists the kinds
-//! of entries, [`payload`] their payloads, [`tables`] and [`keys`] the tables. [`domain`] names the domain and lists
-//! all projections.
+//! Every projection here is pure: the rows of an entry depend only on the fact and the stamp of the entry. [`kind`]
+//! lists the kinds of entries, [`payload`] their payloads, [`tables`] and [`keys`] the tables. [`domain`] names the
+//! domain and lists all projections.
 
 pub(crate) mod artifacts;
 mod domain;

@@ -2,8 +2,8 @@
 //! observation.
 //!
 //! A record that several imports contain has several points. Each of these points contains a digest of the record's
-//! ref, and readers of a series use only the first. The summaries count all points; with [`IMPORTED_SERIES`] and
-//! [`IMPORTED_SUMMARIES`] readers find summaries that may count a record twice.
+//! ref, and readers of a series use only the first point of each record. The summaries count all points; with
+//! [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`] readers find summaries that may count a record twice.
 
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
@@ -58,7 +58,7 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue)
 /// The decoded value bytes of a point.
 #[derive(Debug)]
 pub(crate) struct Decoded {
-    /// The digest of the ref of an imported record; `None` for a captured one.
+    /// The digest of the ref of an imported record; `None` for a captured record.
     pub(crate) imported_ref: Option<[u8; 8]>,
     /// The step of training.
     pub(crate) step: Option<i64>,
@@ -66,7 +66,7 @@ pub(crate) struct Decoded {
     pub(crate) value: MetricValue,
 }
 
-/// Decodes the value bytes of a point; `None` if they are malformed.
+/// Decodes the value bytes of a point; `None` if the bytes are malformed.
 pub(crate) fn decode(point: &Point) -> Option<Decoded> {
     let mut reader = Reader::new(&point.value);
     let flags = reader.u8()?;

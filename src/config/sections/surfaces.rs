@@ -5,22 +5,22 @@ use crate::config::limit::{Limit, Rule, any, filled, int};
 use crate::config::section::sections;
 
 sections! {
-    /// User interfaces.
+    /// Settings of the user interfaces.
     "surfaces." SurfaceConfig {}
     {
-        /// The command line.
+        /// Settings of the commands.
         cli: CliConfig,
-        /// The HTTP server.
+        /// Settings of an HTTP server. None of them has an effect yet.
         http: HttpConfig,
-        /// HTML pages.
+        /// Settings of HTML pages.
         html: HtmlConfig,
-        /// Notebooks.
+        /// Settings of the display in notebooks.
         notebook: NotebookConfig,
-        /// Exports.
+        /// Settings of exports.
         export: ExportSurfaceConfig,
     }
 
-    /// The command line.
+    /// Settings of the commands.
     "surfaces.cli." CliConfig {
         /// Format of results if `--format` is not given.
         default_output_format: OutputFormat = OutputFormat::Text, any();
@@ -30,19 +30,19 @@ sections! {
         color: bool = true, any();
     }
 
-    /// The HTTP server.
+    /// Settings of an HTTP server. None of them has an effect yet.
     "surfaces.http." HttpConfig {
-        /// Enable the HTTP server.
+        /// Enable an HTTP server; there is none yet.
         enabled: bool = false, any();
-        /// Address that the HTTP server listens on.
+        /// Address that an HTTP server listens on; there is none yet.
         host: String = "127.0.0.1".to_owned(), filled();
-        /// Port that the HTTP server listens on.
+        /// Port that an HTTP server listens on; there is none yet.
         port: u16 = 8765, int(1, 65_535);
-        /// Open a browser when the HTTP server starts.
+        /// Open a browser when an HTTP server starts; there is none yet.
         open_browser: bool = false, any();
     }
 
-    /// HTML pages.
+    /// Settings of HTML pages.
     "surfaces.html." HtmlConfig {
         /// Enable HTML pages.
         enabled: bool = true, any();
@@ -50,13 +50,13 @@ sections! {
         inline_charts: bool = true, any();
     }
 
-    /// Notebooks.
+    /// Settings of the display in notebooks.
     "surfaces.notebook." NotebookConfig {
         /// Enable rich display in notebooks.
         enabled: bool = true, any();
     }
 
-    /// Exports.
+    /// Settings of exports.
     "surfaces.export." ExportSurfaceConfig {
         /// Separator between the cells of a CSV file.
         csv_delimiter: String = ",".to_owned(), Rule::new(Limit::OneAscii);

@@ -39,9 +39,9 @@ codes! {
     RefShape = "stable_ref_invalid_shape";
     /// A ref of another kind than expected.
     RefKindMismatch = "stable_ref_kind_mismatch";
-    /// A name that is not the name of a field for a ref.
+    /// A name that is not the name of a field that contains a ref.
     RefUnknownField = "stable_ref_unknown_field";
-    /// A field for a ref with a value that is not a text.
+    /// A field that must contain a ref, with a value that is not a text.
     Ref = "context_invalid_ref";
     /// A value that is not a text, or is blank.
     String = "context_invalid_string";
@@ -49,7 +49,7 @@ codes! {
     Component = "context_invalid_component";
     /// A value that is not an RFC 3339 time.
     Timestamp = "context_invalid_timestamp";
-    /// A map of texts with a blank key or value or with a value that is not a text, or an invalid parameter.
+    /// A map of texts with a blank key, a blank value or a value that is not a text; or an invalid parameter.
     Mapping = "context_invalid_mapping";
     /// A value that is not a status.
     Status = "context_invalid_status";
@@ -69,7 +69,7 @@ codes! {
     RecordStage = "record_missing_stage_context";
     /// A value that is not one of the values that the field allows.
     Marker = "record_invalid_marker";
-    /// A field of a record for a ref, with a value that is not a text.
+    /// A field of a record that must contain a ref, with a value that is not a text.
     RecordRef = "record_invalid_ref";
     /// A producer of a record that is not a token such as `sdk.rust`.
     Producer = "record_invalid_producer_ref";
@@ -143,9 +143,9 @@ codes! {
     RegistryStatus = "extension_registry_invalid_status";
     /// A registry entry with no target model or an unknown one.
     RegistryTargets = "extension_registry_invalid_target_models";
-    /// A name in the list of read-only fields of a registry entry that its field specs do not declare.
+    /// A read-only field of a registry entry that is not among the declared fields of the entry.
     RegistryReadonly = "extension_registry_invalid_readonly_fields";
-    /// Field specs of a registry entry with an invalid key or a blank type.
+    /// A declared field of a registry entry with an invalid key or a blank type.
     RegistrySpecs = "extension_registry_invalid_field_specs";
     /// A namespace that is not registered for the model that it is used on.
     RegistryTargetMismatch = "extension_registry_target_model_mismatch";
@@ -167,7 +167,7 @@ codes! {
     SchemaNewer = "schema.version_newer";
     /// An extension with a namespace that is not in the registry.
     NamespaceUnregistered = "extension.namespace_unregistered";
-    /// An extension on a model on which its registry entry does not allow it.
+    /// An extension on a model that is not among the models allowed by the registry entry of the namespace.
     TargetMismatch = "extension.target_model_mismatch";
     /// An extension field that the registry entry of its namespace does not declare.
     FieldUndeclared = "extension.field_undeclared";

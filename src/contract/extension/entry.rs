@@ -40,7 +40,9 @@ impl ExtensionRegistryEntry {
             class => first == class.as_str(),
         };
         if !allowed {
-            let message = format!("{namespace} cannot be a namespace of class {ownership_class}");
+            let message = format!(
+                "{namespace} cannot be a namespace of class {ownership_class}, because of the first word"
+            );
             return Err(ContractError::field(ErrorCode::RegistryNamespace, "namespace", message));
         }
         if !OWNER.matches(&owner_slug) {

@@ -10,7 +10,7 @@ use crate::contract::model::members::{check_unknown, refuse_unknown};
 use crate::contract::rules::object::json_value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The effect of a change on read-only fields.
+/// The rule for a change of read-only fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Readonly {
     /// A change of a read-only field is an error.
@@ -46,7 +46,7 @@ impl ExtensionFieldSet {
         issues.into_result().map(|()| set)
     }
 
-    /// Returns the set, after a change, if its rules hold. Members of a newer version of the schema are kept.
+    /// Returns the changed set if its rules hold. Members of a newer version of the schema are kept.
     fn checked(mut self) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         issues.with_newer(!self.unknown.is_empty(), |issues| self.normalize(issues));
@@ -115,7 +115,8 @@ impl ExtensionFieldSet {
         changed.checked()
     }
 
-    /// Returns the set with these fields added or changed. Errors: `extension_readonly_conflict` for a read-only field.
+    /// Returns the set with these fields added or changed. Errors: `extension_readonly_conflict` if the call would
+    /// change a read-only field and `readonly` is [`Readonly::Kept`].
     pub fn merge(
         &self,
         updates: impl IntoIterator<Item = (String, Value)>,

@@ -17,7 +17,7 @@ impl ExtensionFieldSet {
         ExtensionFieldSet::from_value_of(value, SCHEMA_VERSION)
     }
 
-    /// Reads a field set of a model with this version of the schema.
+    /// Reads a field set of a model whose schema version is `version`.
     pub(crate) fn from_value_of(value: Value, version: &str) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         let set = issues.with_newer(is_newer(version), |i| ExtensionFieldSet::read_value(value, i));

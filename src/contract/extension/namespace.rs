@@ -7,7 +7,7 @@ use crate::contract::rules::token::{EXT_KEY, EXT_NAMESPACE};
 /// The greatest length of a namespace in bytes.
 pub const NAMESPACE_LEN_MAX: usize = 128;
 
-/// First words of namespaces that are not private.
+/// The first words of all namespaces that are not private.
 pub(super) const RESERVED: &[&str] = &["contexta", "compat", "adapter", "bridge", "plugin"];
 
 pub(super) fn check_namespace(text: &str) -> Result<()> {

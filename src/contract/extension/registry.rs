@@ -45,7 +45,8 @@ impl ExtensionRegistry {
         self.entries.values()
     }
 
-    /// Returns the entry of a namespace. Errors: the text is not a namespace.
+    /// Returns the entry of a namespace; `None` if the namespace is not registered. Errors: the text is not a
+    /// namespace.
     pub fn get(&self, namespace: &str) -> Result<Option<&ExtensionRegistryEntry>> {
         check_namespace(namespace)?;
         Ok(self.entries.get(namespace))
@@ -80,7 +81,7 @@ impl ExtensionRegistry {
     }
 
     /// Returns the field set with the read-only fields of its registry entry. Errors: the namespace is not registered
-    /// or not allowed on this model, or a read-only field is missing.
+    /// or not allowed on this model, or one of the read-only fields is missing in the set.
     pub fn resolve(&self, set: &ExtensionFieldSet, target: ExtensionTarget) -> Result<ExtensionFieldSet> {
         let entry = self.require(&set.namespace)?;
         if !entry.target_models.contains(&target) {

@@ -1,4 +1,4 @@
-//! The sum type of all facts that can be captured.
+//! The sum type of all facts that can be captured or imported.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::fact::any_record::AnyRecord;
@@ -18,7 +18,7 @@ use crate::contract::refs::typed::{RecordRef, RunRef};
 use crate::contract::rules::valid::Valid;
 use crate::contract::time::Timestamp;
 
-/// A captured fact.
+/// A captured or imported fact.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Fact {
@@ -63,8 +63,8 @@ impl Fact {
         })
     }
 
-    /// Returns the observation of the record, and its ref and time of recording if it was imported; `None` if the fact
-    /// is not a record.
+    /// Returns the observation of the record, and for an imported record also the ref and the time of recording; `None`
+    /// if the fact is not a record.
     pub fn observation(&self) -> Option<(&Observation, Option<&(RecordRef, Timestamp)>)> {
         Some(match self {
             Fact::Event(draft) => (&draft.observation, draft.identity.as_ref()),
@@ -75,8 +75,8 @@ impl Fact {
         })
     }
 
-    /// Creates the record, if the fact is one. `identity` returns the ref and time of recording of a record that was
-    /// not imported.
+    /// Creates the record; `None` if the fact is not a record. `identity` returns the ref and time of recording of a
+    /// record that was not imported.
     pub fn into_record(
         self,
         identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,

@@ -13,7 +13,7 @@ use crate::contract::rules::valid::{Rules, Valid};
 use crate::contract::time::Timestamp;
 
 /// A record before it has a position in the log. A captured record gets its ref and time of recording from the log; an
-/// imported one has its own.
+/// imported record already has both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordDraft<P> {
     /// The ref and time of recording of an imported record; `None` for a captured record.
@@ -22,7 +22,7 @@ pub struct RecordDraft<P> {
     pub observation: Observation,
     /// The payload.
     pub payload: P,
-    /// Members of a newer minor version of the schema that are beside envelope and payload.
+    /// Members of a newer minor version of the schema that the record has beside envelope and payload.
     pub unknown: Members,
 }
 
@@ -56,9 +56,9 @@ impl<P: Payload> Rules for RecordDraft<P> {
 }
 
 impl<P: Payload> Valid<RecordDraft<P>> {
-    /// Creates the record. An imported draft keeps its own ref and time of recording; a captured one gets the
-    /// arguments, and its time of recording is at least its time of observation, because the two can be from different
-    /// clocks.
+    /// Creates the record. An imported record keeps its ref and time of recording. A captured record gets the
+    /// arguments; if `recorded_at` is before the time of observation, the time of observation is used, because the two
+    /// times can be from different clocks.
     pub fn into_record(self, record_ref: RecordRef, recorded_at: Timestamp) -> Result<Valid<Record<P>>> {
         let draft = self.into_inner();
         let (record_ref, recorded_at) =

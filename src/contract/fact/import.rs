@@ -5,7 +5,7 @@ use crate::contract::time::Timestamp;
 /// One import of facts from another store. It is recorded before the imported facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// A random id. The facts of the import refer to it.
+    /// The random id of the import. The imported facts refer to this id.
     pub id: [u8; 16],
     /// The source: the name of a file, or `-` for standard input.
     pub source: String,

@@ -15,7 +15,7 @@ pub struct Param {
 }
 
 impl Param {
-    /// Creates a parameter. Errors: the name is blank, or the value is not a finite number, a text or a truth value.
+    /// Creates a parameter. Errors: the name is blank, or the value is not a finite number, a text or a boolean.
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
         check_param(key, &value)?;
         Ok(Param { run_ref, key: trim(key).to_owned(), value })
@@ -31,7 +31,7 @@ impl Param {
         &self.key
     }
 
-    /// Returns the value: a number, a text or a truth value.
+    /// Returns the value: a number, a text or a boolean.
     pub fn value(&self) -> &Value {
         &self.value
     }

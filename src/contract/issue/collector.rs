@@ -54,7 +54,7 @@ impl Issues {
         self.push(Severity::Warning, code, field, message.into());
     }
 
-    /// Returns the value of a successful check, or adds the error of a failed one.
+    /// Returns the value of a successful check. Adds the error of a failed check and returns `None`.
     pub fn take<T>(&mut self, field: &str, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -75,7 +75,7 @@ impl Issues {
         self.step(Step::Member(name), look)
     }
 
-    /// Calls `look` with the item of a list as the current value.
+    /// Calls `look` with the item `index` of a list as the current value.
     pub(crate) fn at_index<T>(&mut self, index: usize, look: impl FnOnce(&mut Issues) -> T) -> T {
         self.step(Step::Index(index), look)
     }
@@ -87,7 +87,7 @@ impl Issues {
         out
     }
 
-    /// Calls `look` for an object of a newer minor version of the schema (`newer`), or of this version.
+    /// Calls `look` for an object; `newer` is true if the object has a newer minor version of the schema.
     pub(crate) fn with_newer<T>(&mut self, newer: bool, look: impl FnOnce(&mut Issues) -> T) -> T {
         let before = std::mem::replace(&mut self.newer, newer);
         let out = look(self);

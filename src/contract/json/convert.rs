@@ -23,8 +23,8 @@ number_values! {
     Float: f64;
 }
 
-/// Converts the shortest decimal text of the float: 0.1, not 0.10000000149011612. As an `f32`, the result is the same
-/// number.
+/// Converts the shortest decimal text of the float: 0.1, not 0.10000000149011612. If the result is converted back to
+/// `f32`, it is the same number.
 impl From<f32> for Value {
     fn from(v: f32) -> Value {
         Value::Float(as_written(v))

@@ -196,7 +196,7 @@ impl<'a> Parser<'a> {
                 };
                 char::from_u32(code).ok_or_else(|| self.fail("half a surrogate pair"))?
             }
-            _ => return Err(self.fail("not an escape")),
+            _ => return Err(self.fail("not a valid escape sequence")),
         })
     }
 

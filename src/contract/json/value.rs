@@ -11,7 +11,7 @@ pub type Members = BTreeMap<String, Value>;
 pub enum Value {
     /// The value `null`.
     Null,
-    /// A truth value, `true` or `false`.
+    /// A boolean, `true` or `false`.
     Bool(bool),
     /// An integer of 64 bits.
     Int(i64),
@@ -87,7 +87,7 @@ impl Value {
     pub fn type_name(&self) -> &'static str {
         match self {
             Value::Null => "null",
-            Value::Bool(_) => "a truth value",
+            Value::Bool(_) => "a boolean",
             Value::Int(_) | Value::Big(_) => "a whole number",
             Value::Float(_) => "a number",
             Value::Text(_) => "a text",
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// Returns a member, if the value is an object that has it.
+    /// Returns the member `key`; `None` if the value is not an object or does not have the member.
     pub fn get(&self, key: &str) -> Option<&Value> {
         match self {
             Value::Map(members) => members.get(key),

@@ -18,7 +18,7 @@ pub(crate) trait Field: Sized {
     /// Returns the JSON value. A null is left out of the canonical text.
     fn write(&self) -> Value;
 
-    /// Returns the JSON value, but null for an empty list or object. For fields that the objects of the Python
+    /// Returns the JSON value, but null for an empty list or object. Used for fields that the objects of the Python
     /// package contexta 1.0.0 do not have.
     fn write_sparse(&self) -> Value {
         match self.write() {

@@ -7,7 +7,8 @@ use crate::contract::model::field::Field;
 use crate::contract::rules::object::json_value;
 use crate::contract::version::is_newer;
 
-/// Removes a member and reads its value. An absent member has the value `absent`; if that is `None`, it is an error.
+/// Removes a member and reads its value. An absent member has the value `absent`; if `absent` is `None`, a missing
+/// member is an error.
 pub(crate) fn take<T: Field>(
     members: &mut Members,
     name: &'static str,
@@ -25,7 +26,7 @@ pub(crate) fn take<T: Field>(
     }
 }
 
-/// Tells whether the members are of a newer minor version of the schema than that of this build.
+/// Tells whether the members state a newer minor version of the schema than the version of this build.
 pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
@@ -44,8 +45,8 @@ pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], 
     }
 }
 
-/// Checks the unknown members of a model. The model must be of a newer minor version of the schema, and this version
-/// must not define the members. Removes nulls from them.
+/// Checks the unknown members of a model: the model must have a newer minor version of the schema, and this version
+/// must not define the members. Removes nulls from the members.
 pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
     if unknown.is_empty() {
         return;

@@ -16,7 +16,7 @@ use crate::contract::rules::token::{DOT_TOKEN, LOWER_SNAKE, token};
 use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
-/// The known artifact kinds. Others are allowed, with a warning.
+/// The known artifact kinds. Any other kind causes a warning.
 pub const ARTIFACT_KINDS: &[&str] = &[
     "dataset_snapshot",
     "feature_set",
@@ -61,11 +61,11 @@ model! {
         hash_value: Option<String> = None,
         /// The length of the body in bytes.
         size_bytes: Option<u64> = None => SizeBytes,
-        /// Other data.
+        /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
@@ -94,11 +94,11 @@ impl ArtifactManifest {
     fn warnings(&self, issues: &mut Issues) {
         match self.hash_value.as_deref() {
             None => {
-                let message = "without a hash a changed body cannot be detected";
+                let message = "without a hash, an import cannot check that the body belongs to the manifest";
                 issues.warning(ErrorCode::HashMissing, "hash_value", message);
             }
             Some(_) if self.sha256().is_none() => {
-                let message = "not a SHA-256 of 64 hexadecimal digits: it is not checked";
+                let message = "the hash is not a SHA-256 digest of 64 hexadecimal digits and is not checked";
                 issues.warning(ErrorCode::HashFormat, "hash_value", message);
             }
             Some(_) => {}
@@ -107,7 +107,7 @@ impl ArtifactManifest {
             issues.warning(
                 ErrorCode::SizeMissing,
                 "size_bytes",
-                "without a size a truncated body cannot be detected",
+                "without a size, an import cannot check the length of the body",
             );
         }
         if !ARTIFACT_KINDS.contains(&self.artifact_kind.as_str()) {

@@ -33,7 +33,7 @@ model! {
         order_index: Option<u64> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -34,11 +34,11 @@ model! {
         run_ref: Option<RunRef> = None,
         /// The deployed artifact, in the same project.
         artifact_ref: Option<ArtifactRef> = None,
-        /// The environment snapshot: one of `run_ref` if that is set, otherwise one of any run of the project.
+        /// The environment snapshot: of the run in `run_ref` if that field is set, otherwise of any run of the project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

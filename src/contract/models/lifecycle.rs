@@ -19,7 +19,8 @@ words! {
     }
 }
 
-/// Checks that an end time is present if and only if the status is terminal, and that it is not before the start.
+/// Checks that an end time is present if and only if the status is terminal, and that the end time is not before the
+/// start.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,

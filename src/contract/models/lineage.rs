@@ -37,8 +37,8 @@ words! {
 }
 
 impl RelationType {
-    /// Tells whether data flows from the target to the source, because the target existed first. Only for `consumed_by`
-    /// data flows from the source to the target.
+    /// Tells whether data flows from the target to the source, because the target existed first. Only in a
+    /// `consumed_by` edge does data flow from the source to the target.
     pub fn target_is_origin(self) -> bool {
         self != RelationType::ConsumedBy
     }
@@ -83,7 +83,7 @@ model! {
         source_ref: StableRef,
         /// The target; different from the source.
         target_ref: StableRef,
-        /// The time of recording.
+        /// The time at which the edge was recorded.
         recorded_at: Timestamp,
         /// The origin of the edge.
         origin_marker: LineageOrigin,
@@ -92,11 +92,11 @@ model! {
     } or {
         /// The operation in which the edge was created.
         operation_context_ref: Option<OperationRef> = None,
-        /// Refs of the evidence for the edge, in order.
+        /// The refs of the objects and records that support the edge, in the order given by the caller.
         evidence_refs: Vec<StableRef> = Vec::new() => RecordRef,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -27,7 +27,7 @@ model! {
         batch_execution_ref: Option<BatchRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -5,7 +5,7 @@ use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 
-/// Checks that a parameter has a name, and that its value is a finite number, a text or a truth value.
+/// Checks that a parameter has a name, and that its value is a finite number, a text or a boolean.
 pub fn check_param(key: &str, value: &Value) -> Result<()> {
     if trim(key).is_empty() {
         return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));
@@ -18,9 +18,7 @@ pub fn check_param(key: &str, value: &Value) -> Result<()> {
     if fits {
         return Ok(());
     }
-    let message = format!(
-        "the parameter {key:?} is {}, not a finite number, a text or a truth value",
-        value.type_name()
-    );
+    let message =
+        format!("the parameter {key:?} is {}, not a finite number, a text or a boolean", value.type_name());
     Err(ContractError::field(ErrorCode::Mapping, "params", message))
 }

@@ -1,4 +1,4 @@
-//! The grounds of a lineage edge.
+//! The provenance of a lineage edge: mode, time, policy and evidence of its assertion.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -26,7 +26,7 @@ words! {
 }
 
 model! {
-    /// The grounds of a lineage edge.
+    /// The provenance of a lineage edge: mode, time, policy and evidence of its assertion.
     ProvenanceRecord ("ProvenanceRecord") {
         /// The ref, `provenance:...`.
         provenance_ref: ProvenanceRef,
@@ -45,7 +45,7 @@ model! {
         evidence_bundle_ref: Option<ArtifactRef> = None => RecordRef,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -34,11 +34,11 @@ model! {
         ended_at: Option<Timestamp> = None,
         /// A description for people.
         description: Option<String> = None,
-        /// Hyper-parameters: numbers, texts, truth values.
+        /// Hyper-parameters: numbers, texts, booleans.
         params: Members = Members::new() => Mapping; sparse,
         /// Tags.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
-        /// Other data.
+        /// Additional data, as a JSON object.
         metadata: Members = Members::new(); sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,
@@ -48,7 +48,7 @@ model! {
         command: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! A sample of a stage or batch.
+//! A sample: one observed example of the data of a stage or batch.
 
 use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
@@ -11,7 +11,7 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// One observed example of the data.
+    /// A sample: one observed example of the data of a stage or batch.
     SampleObservation ("SampleObservation") {
         /// The ref, `sample:P.R.S[.B].X`.
         sample_observation_ref: SampleRef,
@@ -32,7 +32,7 @@ model! {
         redaction_profile: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }

@@ -22,8 +22,9 @@ pub(super) fn is_component_bytes(text: &[u8]) -> bool {
     allowed && !after_dash && text.len() <= COMPONENT_LEN_MAX
 }
 
-/// Converts a name to a component: lower case, with single dashes in place of other characters, of at most `len_max`
-/// characters. Returns `None` if the name has no ASCII letter or digit.
+/// Converts a name to a component: in lower case, with each run of characters other than a-z and 0-9 replaced by one
+/// dash, without dashes at the ends, and cut to `len_max` (at most [`COMPONENT_LEN_MAX`]) characters. Returns `None` if
+/// nothing remains.
 pub fn slug(name: &str, len_max: usize) -> Option<String> {
     let mut out = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {

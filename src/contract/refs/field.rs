@@ -31,6 +31,6 @@ pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
     if fits {
         return Ok(());
     }
-    let message = format!("{any} is a {}, which {field_name} cannot hold", any.kind());
+    let message = format!("{any} is a {}, which {field_name} does not accept", any.kind());
     Err(ContractError::field(ErrorCode::RefKindMismatch, field_name, message))
 }

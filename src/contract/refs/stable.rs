@@ -48,7 +48,10 @@ impl StableRef {
         let word = letters.next().is_some_and(|b| b.is_ascii_lowercase())
             && letters.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if !word {
-            return Err(ContractError::new(ErrorCode::RefKind, format!("{kind:?} is not a kind of ref")));
+            return Err(ContractError::new(
+                ErrorCode::RefKind,
+                format!("the kind {kind:?} is not a lower-case word"),
+            ));
         }
         if !plain {
             let message = format!("{value:?} does not consist of lower-case components joined by dots");
@@ -87,7 +90,7 @@ impl StableRef {
         self.components().next_back().unwrap_or_default()
     }
 
-    /// Checks the number of components, for kinds that do not allow any number.
+    /// Checks the number of components, if the kind of the ref prescribes the number.
     pub fn check_shape(&self) -> Result<()> {
         let count = self.value().bytes().filter(|b| *b == b'.').count() + 1;
         match shape(self.kind()) {

@@ -33,7 +33,7 @@ macro_rules! ref_types {
                 $name::of(&format!("{}.{component}", parent.value()))
             }
 
-            /// Returns the ref without its type.
+            /// Returns the ref as a [`StableRef`].
             pub fn into_stable(self) -> StableRef {
                 self.0
             }
@@ -49,7 +49,7 @@ macro_rules! ref_types {
                     return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
                 }
                 // The kind has no fixed number of components, because the Python package contexta 1.0.0 accepts any
-                // number in a `StableRef`. The ref of a snapshot has three.
+                // number in a `StableRef`. The ref of an environment snapshot has three components.
                 if $kind == "environment" && any.components().count() != 3 {
                     let message = format!("{any} is not of the form environment:project.run.key");
                     return Err(ContractError::new(ErrorCode::RefShape, message));

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 /// interchange.
 const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 
-/// The greatest number of values in one field of a model. It is small enough that a line with several such fields can
-/// be read.
+/// The greatest number of values in one field of a model. The limit is small enough that a line with several such
+/// fields can be read.
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
 /// Trims the top-level keys of a JSON object, and removes members that are null. The canonical text does not contain

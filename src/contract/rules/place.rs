@@ -18,7 +18,7 @@ pub(crate) fn child_of(
     }
 }
 
-/// Checks that a ref is under another one, at any depth: its value begins with the value of `parent` and a dot.
+/// Checks that a ref is under the ref `parent`, at any depth: its value begins with the value of `parent` and a dot.
 pub(crate) fn under(
     issues: &mut Issues,
     code: ErrorCode,
@@ -36,6 +36,7 @@ pub(crate) fn under(
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
     if rest != Some(name) {
-        issues.error(ErrorCode::ContextPrefix, field, format!("{own} is not {name:?} under {owner}"));
+        let message = format!("the ref must be {}:{}.{name}, not {own}", own.kind(), owner.value());
+        issues.error(ErrorCode::ContextPrefix, field, message);
     }
 }

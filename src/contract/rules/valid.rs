@@ -5,7 +5,7 @@ use crate::contract::issue::collector::Issues;
 use crate::contract::issue::report::ValidationReport;
 use std::ops::Deref;
 
-/// A model with rules between and within its fields.
+/// A model with rules for its fields, and for relations between them.
 pub trait Rules {
     /// Trims the fields and checks them. Adds an issue for every broken rule.
     fn normalize(&mut self, issues: &mut Issues);
@@ -17,14 +17,14 @@ pub trait Rules {
 pub struct Valid<T>(T);
 
 impl<T: Rules> Valid<T> {
-    /// Checks a model. Errors: the first broken rule.
+    /// Trims the fields of a model and checks its rules. Errors: the first broken rule.
     pub fn new(mut model: T) -> Result<Valid<T>> {
         let mut issues = Issues::default();
         model.normalize(&mut issues);
         issues.into_result().map(|()| Valid(model))
     }
 
-    /// Checks a model. Errors: every broken rule.
+    /// Trims the fields of a model and checks its rules. Errors: every broken rule.
     pub fn check(mut model: T) -> std::result::Result<Valid<T>, ValidationReport> {
         let mut issues = Issues::default();
         model.normalize(&mut issues);

@@ -1,5 +1,5 @@
-//! The catch-up: the cursors of the streams that changed are confirmed, and the new entries of these streams are
-//! applied.
+//! The catch-up: the cursors of the streams that changed are compared with the log, and the new entries of these
+//! streams are applied.
 //!
 //! Entries are read and applied in steps of bounded size; the rows and cursors of a step change in one transaction.
 
@@ -20,14 +20,14 @@ use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
 use redb::ReadableDatabase;
 
-/// The duration in nanoseconds of a catch-up above which its result is worth publishing.
+/// The time in nanoseconds after which the result of a catch-up is worth publishing.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.
 pub(super) enum Outcome {
     /// The tables contain all entries of the log, with these notes.
     Done(Vec<Note>),
-    /// The log does not confirm the cursors, so the tables must be rebuilt.
+    /// The log no longer contains what a cursor counts as applied, so the tables must be rebuilt.
     Contradicted(RebuildReason),
 }
 
@@ -114,7 +114,8 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         self.finish()
     }
 
-    /// Catches up with one stream. Returns the reason for a rebuild if the log does not confirm the cursor.
+    /// Catches up with one stream. Returns the reason for a rebuild if the log no longer contains what the cursor
+    /// counts as applied.
     fn catch_up_stream(&mut self, stream: StreamId, cursor: Cursor) -> Result<Option<RebuildReason>> {
         if self.is_unchanged_for_long(stream, &cursor) {
             self.add_stream_notes(stream, &cursor);

@@ -5,14 +5,14 @@ use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
 
-/// The maximum number of points in one chunk. A chunk that would exceed it is split.
+/// The maximum number of points in one chunk. A chunk with more points is split.
 const CHUNK_POINTS_MAX: usize = 256;
 
 /// A row of the table with its key, as a range of redb yields it.
 type RangeItem<'t> =
     Result<(redb::AccessGuard<'t, &'static [u8]>, redb::AccessGuard<'t, &'static [u8]>), redb::StorageError>;
 
-/// Merges sorted points into the chunks of the series with this fenced key.
+/// Merges sorted points into the chunks of the series whose key, followed by a zero byte, is `key`.
 pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point>) -> RowResult<()> {
     let mut rest = points.into_iter();
     while let Some(first) = rest.as_slice().first() {
@@ -51,8 +51,8 @@ struct ChunkPlace {
     next: Option<[u8; ORDER_LEN]>,
 }
 
-/// Finds the last chunk of the series that begins at or before `order`. If there is none, returns the first chunk; for
-/// a series without chunks, a new one.
+/// Finds the last chunk of the series that begins at or before `order`. If there is no such chunk, returns the first
+/// chunk, or a new chunk for a series without chunks.
 fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<ChunkPlace> {
     let at = [key, &order.to_bytes()].concat();
     let end = [key, &[0xff; ORDER_LEN]].concat();
@@ -75,7 +75,8 @@ fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<Ch
     })
 }
 
-/// Returns whether a row belongs to the fenced key itself, not to a longer key.
+/// Returns whether a row belongs to the series whose key, followed by a zero byte, is `fenced`, and not to a series
+/// with a longer key.
 pub(super) fn is_series_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + ORDER_LEN && row.starts_with(fenced)
 }

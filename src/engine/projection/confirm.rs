@@ -1,4 +1,5 @@
-//! The confirmation of cursors: the log is compared with the entries that the tables were made from.
+//! The comparison of cursors with the log. A cursor is confirmed if the log still contains the entries that the cursor
+//! counts as applied.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
@@ -15,12 +16,13 @@ pub(super) enum StreamState {
     Unchanged,
     /// The stream may have new entries after this cursor.
     Changed(Box<Cursor>),
-    /// The log does not confirm the cursor.
+    /// The log no longer contains what the cursor counts as applied.
     Contradicted,
 }
 
 impl LogAccess<'_> {
-    /// Decides whether a stream needs to be read, and whether its cursor is confirmed.
+    /// Compares the cursor of a stream with the log. Returns whether the stream is unchanged, may have new entries, or
+    /// no longer contains what the cursor counts as applied.
     pub(super) fn confirm(
         &self,
         stream: StreamId,
@@ -52,21 +54,23 @@ impl LogAccess<'_> {
             place = self.confirm_all(stream, &cursor)?;
         }
         let Some(place) = place else { return Ok(StreamState::Contradicted) };
-        // Only the confirmed part is used; marks and gaps after the last entry are read again.
+        // Only the part up to the last entry of the cursor is used; marks and gaps after the last entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
         Ok(StreamState::Changed(Box::new(cursor)))
     }
 
-    /// Returns the reason for a rebuild after the log did not confirm a cursor with this last entry and checksum.
+    /// Returns the reason for a rebuild if the log no longer contains the `last` entry of a cursor (sequence number and
+    /// checksum).
     pub(super) fn contradiction(&self, stream: StreamId, last: (Seq, u32)) -> RebuildReason {
         // An unreadable derived stream does not explain the contradiction; the rebuild reports it as unreadable.
         let moved = is_in_derived_stream(self.storage, self.log, stream, last).unwrap_or(false);
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the frame that the cursor ended with, if it is still at the same place and ends with the same entry.
+    /// Returns the frame that the cursor ended with, if the frame is still at the same place and ends with the same
+    /// entry.
     fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let item = self.reader(stream, cursor.frame)?.next_item()?;
         let Some(Item::Commit(commit)) = item else { return Ok(None) };
@@ -81,7 +85,7 @@ impl LogAccess<'_> {
     }
 
     /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is
-    /// missing, or if the gaps before it differ from those of the cursor.
+    /// missing, or if the gaps before the frame differ from those of the cursor.
     fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps = Vec::new();

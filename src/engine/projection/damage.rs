@@ -6,8 +6,8 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// The first damage that was found while the views of one database were read. The projector then rebuilds the tables, even if the caller
-/// returns an error of another type.
+/// The first damage that was found while the views of one database were read. The projector then rebuilds the tables,
+/// even if the caller returns an error of another type.
 #[derive(Debug)]
 pub(super) struct Damage {
     path: PathBuf,

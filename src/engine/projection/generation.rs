@@ -40,7 +40,7 @@ pub struct Generation {
 /// A directory entry that has the name of a generation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Found {
-    /// The number in the name; it increases from generation to generation.
+    /// The number in the name. Each new generation has a higher number than the generations before it.
     pub number: u64,
     /// The path of the generation.
     pub path: PathBuf,
@@ -180,7 +180,8 @@ impl Generation {
         self.number
     }
 
-    /// Returns the fingerprint of the projections that made the generation, which covers their versions.
+    /// Returns the fingerprint of the projections that made the generation. The fingerprint covers the versions of the
+    /// projections.
     pub fn fingerprint(&self) -> Digest {
         self.fingerprint
     }

@@ -1,4 +1,4 @@
-//! The directory of generations: publishing a new one, and setting damaged ones aside.
+//! The directory of generations: a new generation is published, and damaged generations are set aside (renamed).
 
 use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
@@ -12,8 +12,8 @@ use std::path::Path;
 /// The suffix of generations that were set aside.
 const BAD_SUFFIX: &str = ".bad";
 
-/// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older ones. Returns
-/// `None` if another process is publishing, or if the parent of the directory of generations does not exist.
+/// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older generations.
+/// Returns `None` if another process is publishing, or if the parent of the directory of generations does not exist.
 pub(super) fn publish_generation(
     site: &Site,
     opened: &Opened,
@@ -40,8 +40,8 @@ pub(super) fn publish_generation(
     let image = opened.closed_image(spill).map_err(|e| site.unusable(e))?;
     let path = Generation::write(storage, dir, number, fingerprint, &image)?;
     for old in before {
-        // Processes that have the old generation open can still read it. If an open file cannot be removed, a later
-        // publication removes it.
+        // Processes that have the old generation open can still read that generation. If an open file cannot be
+        // removed, a later publication removes it.
         let _ = storage.remove_file(&old.path);
     }
     if is_locked {

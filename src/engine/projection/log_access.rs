@@ -39,7 +39,7 @@ pub(super) struct CommitPlace {
 }
 
 impl CommitPlace {
-    /// Returns the place of a commit, or `None` if it has no entries.
+    /// Returns the place of a commit, or `None` if the commit has no entries.
     pub(super) fn of(commit: &Commit) -> Option<CommitPlace> {
         let (first, last) = commit.entries.first().zip(commit.entries.last())?;
         let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };

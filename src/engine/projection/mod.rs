@@ -2,9 +2,9 @@
 //!
 //! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The [`Projector`] stores all
 //! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the rows,
-//! publishes immutable generation files, and rebuilds the tables when the log does not confirm a cursor. A [`View`] is
-//! one consistent read. The same entries always give the same tables: the content of the table types in [`tables`] does
-//! not depend on the order in which entries are applied.
+//! publishes immutable generation files, and rebuilds the tables when the log no longer contains what a cursor counts
+//! as applied. A [`View`] is one consistent read. The same entries always give the same tables: the content of the
+//! table types in [`tables`] does not depend on the order in which entries are applied.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

@@ -16,8 +16,8 @@ pub enum RebuildReason {
     Damaged(String),
     /// The generation, or the directory of generations, could not be read.
     Unreadable(String),
-    /// The generation was made from another log, or entries of this stream that it was made from have changed in the
-    /// log since.
+    /// The generation was made from another log, or entries of this stream have changed in the log since the generation
+    /// was made from them.
     History(StreamId),
     /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),

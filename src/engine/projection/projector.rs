@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. Rows and cursors of a step change in one redb transaction.
-//! 2. A cursor is used only after the log has confirmed it; otherwise all tables are rebuilt.
+//! 2. A cursor is used only if the log still contains what the cursor counts as applied; otherwise all tables are
+//!    rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
 //!    process that acquires the lock at once.
 //! 4. If a generation is damaged or unreadable, or redb returns an error or panics, the generation is set aside and the
@@ -60,7 +61,7 @@ impl<E: Event> fmt::Debug for Projector<E> {
     }
 }
 
-/// A failed attempt to answer a question.
+/// A failed call of a question: the closure that a caller passes to [`Projector::read`].
 enum Failure<F> {
     /// The tables are damaged: the reason, and the error that the question returned.
     Damaged(String, F),

@@ -9,9 +9,9 @@ use std::cmp::Ordering;
 pub struct Register {
     /// Number of points.
     pub count: u64,
-    /// The first point in series order.
+    /// The first point of the series, by event time and stamp.
     pub first: Point,
-    /// The last point in series order.
+    /// The last point of the series, by event time and stamp.
     pub last: Point,
     /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
     /// if no point has a measure.

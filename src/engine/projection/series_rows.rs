@@ -73,7 +73,7 @@ impl<'v> Iterator for Chunks<'v> {
 #[must_use]
 pub struct Series<'v> {
     rows: Rows<'v>,
-    /// The key of the series, fenced.
+    /// The key of the series, followed by a zero byte.
     fenced: Vec<u8>,
     chunk: std::vec::IntoIter<Point>,
 }

@@ -8,8 +8,8 @@ use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::Note;
 
-/// An iterator over the commits of a stream after the cursor, in order. It moves the cursor, and ends after the first
-/// error.
+/// An iterator over the commits of a stream after the cursor, in order. The iterator moves the cursor, and ends after
+/// the first error.
 pub(super) struct StreamCommits<'a> {
     log: LogAccess<'a>,
     listing: &'a Listing,
@@ -17,7 +17,7 @@ pub(super) struct StreamCommits<'a> {
     until: Option<Seq>,
     cursor: Cursor,
     notes: Vec<Note>,
-    /// `None` before the first commit.
+    /// The reader of the stream; `None` before the first commit, and after the end or an error.
     reader: Option<StreamReader>,
     has_open_gap: bool,
     is_contradicted: bool,
@@ -123,8 +123,8 @@ impl<'a> StreamCommits<'a> {
         let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
         cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
         if reader.tail() == Tail::Closed && !reader.is_sealed() {
-            // A close mark is written only after all entries before it are durable, so a reboot cannot lose them. A
-            // seal may be written earlier.
+            // A close mark is written only after all entries before the mark are durable, so a reboot cannot lose these
+            // entries. A seal may be written earlier.
             cursor.boot = None;
         }
     }

@@ -59,12 +59,12 @@ pub fn current(versions: Vec<Version>) -> Option<Current> {
     Some(Current { version, rivals: open })
 }
 
-/// Returns the row key of a version.
+/// Returns the row key of a version: the key, a zero byte and the stamp. `fenced` is the key and the zero byte.
 pub(super) fn version_row(fenced: &[u8], stamp: Stamp) -> Vec<u8> {
     [fenced, &stamp.to_bytes()[..]].concat()
 }
 
-/// Returns whether a row belongs to the fenced key itself, not to a longer key.
+/// Returns whether a row belongs to the key that, followed by a zero byte, is `fenced`, and not to a longer key.
 pub(super) fn is_version_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + STAMP_LEN && row.starts_with(fenced)
 }

@@ -153,8 +153,8 @@ mod mounts {
         (((dev >> 8) & 0xfff) | ((dev >> 32) & !0xfff), (dev & 0xff) | ((dev >> 12) & !0xff))
     }
 
-    /// Returns the device numbers of the local file systems in a table of mounts. Its lines are
-    /// `id parent major:minor root mountpoint options.. - fstype source superoptions` (proc(5)).
+    /// Returns the device numbers of the local file systems in a table of mounts. Each line is `id parent major:minor
+    /// root mountpoint options.. - fstype source superoptions` (proc(5)).
     fn parse(mountinfo: &str) -> HashSet<(u64, u64)> {
         let mut devices = HashSet::new();
         for line in mountinfo.lines() {

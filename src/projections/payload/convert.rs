@@ -24,8 +24,8 @@ pub(super) fn json_text(map: &Members) -> Result<String> {
     write::canonical(&Value::Map(map.clone()))
 }
 
-/// Reads a canonical JSON text. Other texts are refused: they may be shorter than the canonical text, so that
-/// the canonical text could exceed the limit of a payload.
+/// Reads a canonical JSON text. A text that is not canonical is refused: it may be shorter than the canonical text,
+/// which could then exceed the limit of a payload.
 pub(super) fn canonical(text: &str) -> Result<Value> {
     let value = read::parse(text)?;
     if write::canonical(&value)? == text {
@@ -45,9 +45,13 @@ pub(super) fn json_map(text: &str) -> Result<Members> {
     }
 }
 
-/// Checks that `text` is the canonical text of `model`, which was read from it.
+/// Checks that `text` is the canonical text of `model`, which was read from `text`.
 pub(super) fn check_form(model: &impl Canonical, text: &str) -> Result<()> {
-    if model.to_json()? == text { Ok(()) } else { Err(broken("not in the form of its model".into())) }
+    if model.to_json()? == text {
+        Ok(())
+    } else {
+        Err(broken("the JSON text is not the canonical text of the model".into()))
+    }
 }
 
 /// Reads an optional ref.

@@ -43,7 +43,7 @@ impl EventV1 {
 
 #[cfg(test)]
 impl EventV1 {
-    /// Returns the payload with any text of attributes, as another writer could write it.
+    /// Returns the payload with `attributes` as the JSON text of the attributes, which need not be canonical.
     pub(in crate::projections) fn with_attributes(self, attributes: String) -> EventV1 {
         EventV1 { attributes, ..self }
     }

@@ -150,7 +150,7 @@ impl ArtifactV1 {
 }
 #[cfg(test)]
 impl ObjectV1 {
-    /// Returns a payload with any text, as another writer could write it.
+    /// Returns a payload with this JSON text, which need not be canonical.
     pub(in crate::projections) fn of_text(json: &str) -> ObjectV1 {
         ObjectV1 { json: json.to_owned() }
     }

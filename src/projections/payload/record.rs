@@ -132,7 +132,7 @@ impl<W> RecordV1<W> {
         // Another form may be shorter than the form that this build writes.
         match rest_of(&draft)? == self.rest {
             true => Ok(draft),
-            false => Err(broken("not in the form of its model".into())),
+            false => Err(broken("the JSON text is not the text that this build writes".into())),
         }
     }
 }

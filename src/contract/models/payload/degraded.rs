@@ -56,7 +56,7 @@ model! {
         subject_ref: Option<StableRef> = None => RecordRef,
         /// The origin of the record.
         origin_marker: Origin = Origin::ExplicitCapture,
-        /// Other data.
+        /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
     }
 }

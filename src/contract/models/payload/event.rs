@@ -41,7 +41,7 @@ model! {
     } or {
         /// The object that the event concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
-        /// Other data.
+        /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
         /// Tags.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,

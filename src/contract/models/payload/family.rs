@@ -26,7 +26,8 @@ pub trait Payload: Model {
     const RECORD_TYPE: RecordType;
 }
 
-/// Checks that each ref has the number of components of its kind. A ref that was created in code can have any number.
+/// Checks that each ref has the number of components that its kind requires. A [`StableRef`] that was created in code
+/// can have any number of components.
 pub(super) fn check_shapes<'a>(
     issues: &mut Issues,
     field: &str,

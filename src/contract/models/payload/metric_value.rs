@@ -67,7 +67,8 @@ impl Field for MetricValue {
             Value::Float(f) => Some(MetricValue::Float(f)),
             Value::Big(digits) => Some(MetricValue::Big(digits.into())),
             Value::Map(_) | Value::List(_) => {
-                let message = "a metric is one number: give each of several its own key, such as loss/train";
+                let message =
+                    "a metric is one number; use a separate key for each number, such as loss/train";
                 issues.error(code, "", message);
                 None
             }
@@ -97,8 +98,8 @@ metric_values! {
     Float: f64;
 }
 
-/// Converts the shortest decimal text of the float: 0.64, not 0.6399999856948853. As an `f32`, the result is the same
-/// number.
+/// Converts the shortest decimal text of the float: 0.64, not 0.6399999856948853. If the result is converted back to
+/// `f32`, it is the same number.
 impl From<f32> for MetricValue {
     fn from(value: f32) -> MetricValue {
         MetricValue::Float(as_written(value))

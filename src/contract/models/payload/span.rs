@@ -61,9 +61,9 @@ model! {
     } or {
         /// The id of the parent span.
         parent_span_id: Option<String> = None,
-        /// Other data.
+        /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
-        /// Refs of related objects, in order.
+        /// The refs of related objects, in the order given by the caller.
         linked_refs: Vec<StableRef> = Vec::new() => RecordRef,
     }
 }

@@ -1,4 +1,4 @@
-//! Markers in the envelope of a record: its completeness, and a loss of data.
+//! Markers in the envelope of a record: the completeness of the record, and the kind of data loss.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
@@ -10,7 +10,7 @@ words! {
         Complete = "complete",
         /// Some fields were captured.
         Partial = "partial",
-        /// A sample of the data was captured.
+        /// Only a sample of the data was captured.
         Sampled = "sampled",
         /// No field was captured.
         Absent = "absent",

@@ -44,11 +44,11 @@ model! {
         correlation_refs: CorrelationRefs = CorrelationRefs::default(),
         /// The completeness of the record.
         completeness_marker: Completeness = Completeness::Complete,
-        /// The kind of data loss, if any.
+        /// The kind of data loss; `none` if no data was lost.
         degradation_marker: Degradation = Degradation::None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
-        /// Extensions: fields of other namespaces.
+        /// Extensions: additional fields, grouped by namespace.
         extensions: Vec<ExtensionFieldSet> = Vec::new(),
     }
 }
@@ -104,7 +104,7 @@ impl Observation {
                 issues.error(ErrorCode::DegradedGap, "degradation_marker", message);
             }
         } else if self.completeness_marker == Completeness::Absent {
-            let message = format!("a record of family {family} cannot be absent");
+            let message = format!("a record of family {family} cannot have completeness absent");
             issues.error(ErrorCode::Absent, "completeness_marker", message);
         }
     }

@@ -1,4 +1,4 @@
-//! The refs of the context that both records and artifact manifests have.
+//! The refs that records and artifact manifests have in common.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,7 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, DeploymentRef, OperationRef, RunRef, SampleRef, StageRef};
 use crate::contract::rules::place::{child_of, under};
 
-/// The refs of the context that both records and artifact manifests have.
+/// The refs that records and artifact manifests have in common: run, deployment, stage, batch, sample and operation.
 #[derive(Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) run: &'a RunRef,
@@ -19,13 +19,13 @@ pub(crate) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Checks the refs. The deployment must be in the run's project, and the stage under the run. Batch, sample and
-    /// operation need a stage and must be under it; sample and operation must also be directly under the batch, if
-    /// there is one.
+    /// operation require a stage and must be under the stage; sample and operation must also be directly under the
+    /// batch, if there is one.
     pub(crate) fn check(&self, issues: &mut Issues, prefix: ErrorCode, missing: ErrorCode) {
         if let Some(deployment) = self.deployment
             && deployment.components().next() != self.run.components().next()
         {
-            let message = format!("{deployment} is of another project than {}", self.run);
+            let message = format!("{deployment} belongs to another project than {}", self.run);
             issues.error(prefix, "deployment_execution_ref", message);
         }
         if let Some(stage) = self.stage {
@@ -39,7 +39,7 @@ impl Surroundings<'_> {
         for (field, inner) in inner {
             let Some(inner) = inner else { continue };
             let Some(stage) = self.stage else {
-                issues.error(missing, field, format!("{inner} needs stage_execution_ref"));
+                issues.error(missing, field, format!("{inner} requires stage_execution_ref"));
                 continue;
             };
             under(issues, prefix, field, inner, stage);

@@ -194,7 +194,7 @@ impl<'a> Latest<'a> {
 }
 
 /// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The
-/// numbers of the entries begin with `first`; their times must not descend.
+/// sequence numbers of the entries begin with `first`; the times of the entries must not descend.
 ///
 /// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
 pub fn put_entries(
@@ -259,7 +259,8 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
-    // The last payload of each kind, without the row before: most frames hold one kind, and need no search in the map.
+    // The last entry of each kind, except for the kind of the row before, which `row_before` holds: most frames hold
+    // one kind, and need no search in the map.
     let mut latest: HashMap<u16, usize> = HashMap::new();
     let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;

@@ -53,7 +53,7 @@ impl Mark {
         out
     }
 
-    /// Decodes the payload of a mark; `sealed` is true for a seal. `None` if it is invalid.
+    /// Decodes the payload of a mark; `sealed` is true for a seal. Returns `None` if the payload is invalid.
     pub fn decode(payload: &[u8], sealed: bool) -> Option<Mark> {
         let mut reader = Reader::new(payload);
         let chain = Digest(reader.array()?);

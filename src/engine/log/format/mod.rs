@@ -1,5 +1,5 @@
 //! Bytes of the log: names of files, segment headers, marks, frames and their entries. No I/O. docs/FORMAT.md specifies
-//! them.
+//! the bytes.
 
 pub mod frame;
 pub mod header;

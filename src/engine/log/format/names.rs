@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// Name of the lock file of a stream.
 pub const LOCK_NAME: &str = "lock";
 
-/// Name of the lock file after the writer has renamed it, so that no other process continues the stream. The writer
-/// holds the lock as long as it is alive.
+/// Name of the lock file after the writer has renamed the file, so that no other process continues the stream. The
+/// writer keeps the lock on the renamed file.
 pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";

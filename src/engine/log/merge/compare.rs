@@ -62,8 +62,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the file of a segment in the target with the file in the source. The greater file holds all frames of the
-/// other one. `None` means that neither does, or that the bytes do not show it.
+/// Compares the file of a segment in the target with the file in the source. Returns the order of the two files: a
+/// greater file holds all frames of the smaller file. Returns `None` if neither file holds all frames of the other, or
+/// if the bytes do not show this.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);
@@ -87,8 +88,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
         }
         break;
     }
-    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: its
-    // zeros from `at` on may belong to a frame.
+    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: the
+    // zeros of that file from `at` on may belong to a frame.
     let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
     let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
     let all_before =

@@ -1,7 +1,7 @@
 //! The content of files that have the name of a segment.
 //!
 //! A file with the header of another segment, and a file whose creation was interrupted, hold no entry of the stream. A
-//! merge does not copy such files, and does not conclude from their names where a segment ends.
+//! merge does not copy such files, and does not conclude from the names of such files where a segment ends.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};

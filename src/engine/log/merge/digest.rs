@@ -5,8 +5,8 @@ use crate::engine::entry::Entry;
 
 const CONTENT_TAG: &[u8] = b"contexta entry content 0\0";
 
-/// Returns the digest over sequence number, time, kind, version and payload of an entry. It does not depend on the
-/// stream.
+/// Returns the digest over sequence number, time, kind, version and payload of an entry. The digest does not depend on
+/// the stream of the entry.
 pub fn content_digest(entry: &Entry) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(CONTENT_TAG);

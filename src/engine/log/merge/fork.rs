@@ -45,14 +45,15 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns the branch as another copy of `trunk`: with its id and origin, so that both can be united.
+    /// Returns this branch with the id and origin of `trunk`, so that [`unite`] accepts the two. The ids of the
+    /// children are derived again.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
         Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
     }
 
-    /// Appends the branch and its descendants with their depths to `all`, each before the streams that branch off from
-    /// it.
+    /// Appends the branch and its descendants with their depths to `all`. Each branch comes before the streams that
+    /// branch off from it.
     pub(super) fn flatten(mut self, depth: usize, all: &mut Vec<(usize, Branch)>) {
         let children = std::mem::take(&mut self.children);
         all.push((depth, self));
@@ -62,8 +63,8 @@ impl Branch {
     }
 }
 
-/// Unites two trees whose roots have the same id. If the histories differ, one of them gets a derived id. Every fork
-/// that is found is added to `forks`.
+/// Unites two trees whose roots have the same id. If their histories differ, one of the two histories gets a derived
+/// id. Adds every fork that is found to `forks`.
 pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let (id, origin) = (a.id, a.origin);
     let (parts, candidates) = match difference(sides, &a.parts, &b.parts)? {
@@ -101,8 +102,8 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
 }
 
 /// Unites the trunk with each child that must not be a separate branch: a child whose first entry is also in the trunk
-/// (after an interrupted merge), and a child whose first entry has a smaller digest than the entry of the trunk. Such a
-/// child keeps the id.
+/// (after an interrupted merge), and a child whose first entry has a smaller digest than the trunk's entry with the
+/// same sequence number (the child's history then keeps the id of the trunk).
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

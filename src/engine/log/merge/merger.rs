@@ -9,8 +9,8 @@
 //! 4. Every entry that can be read in either log can be read in the target. Entries that are known to be missing in
 //!    both logs are still known to be missing.
 //!
-//! A merge does not copy the bodies that entries refer to; the caller copies them first. Projections detect the new
-//! entries at their next read. docs/design/005-merge-and-forks.md.
+//! A merge does not copy the bodies that entries refer to; the caller copies the bodies first. Projections detect the
+//! new entries at their next read. docs/design/005-merge-and-forks.md.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -121,7 +121,7 @@ impl Merger<'_> {
     }
 
     /// Copies the segments that the target does not have, and the last segment of the target, because the target may
-    /// have only the beginning of it.
+    /// have only the beginning of that segment.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
@@ -150,7 +150,7 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Merges a family whose streams differ: reads all of them, plans every change, then writes.
+    /// Merges a family whose streams differ: reads all streams of the family, plans every change, then writes.
     fn unite(&mut self, family: &Family) -> Result<()> {
         if family.too_deep {
             self.skip(family, SkipReason::TooDeep);
@@ -228,7 +228,7 @@ impl Merger<'_> {
         remove_segments(&self.sides, id, &bases)
     }
 
-    /// Copies a file of the target into quarantine, before it is replaced or removed.
+    /// Copies a file of the target into quarantine, before the file is replaced or removed.
     fn quarantine(&mut self, id: StreamId, base: Seq) -> Result<()> {
         let (storage, into) = (self.sides.storage.as_ref(), self.sides.into);
         self.report.quarantined.extend(quarantine_segment(

@@ -1,12 +1,12 @@
 //! The plan for one stream of the target: segments are kept, copied from the source, or written anew.
 //!
 //! Invariants:
-//! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have it mapped.
+//! 1. A segment file is replaced as a whole, by a rename, and never changed: other processes may have the file mapped.
 //! 2. A new file holds every entry of the file that it replaces, except for entries that were written to another stream
 //!    before. Segments begin with the same sequence numbers as before, so old and new files never overlap after a
 //!    crash.
 //! 3. Entries that are known to be missing stay known to be missing: the name of a segment, a mark, or unreadable bytes
-//!    show it.
+//!    show that they are missing.
 //! 4. Stray files (with neither a header that names the segment nor an entry) do not show where a segment ends. They
 //!    stay in the target until a segment needs their name, or the end of the stream is removed; then they are copied to
 //!    quarantine.
@@ -121,8 +121,8 @@ impl Plan {
         self.id != stream && self.parts.iter().any(|part| (part.side, part.stream) == (Side::Target, stream))
     }
 
-    /// Returns the sequence numbers at which segments begin: those of the target, and those of the source that no file
-    /// of the target contains.
+    /// Returns the sequence numbers at which segments begin: the beginnings of the target's segments, and the
+    /// beginnings of the source's segments that are not within a file of the target.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {
@@ -137,7 +137,7 @@ impl Plan {
             && !(last.damaged || last.exceeds_part)
             && self.source.file(last.base).is_none()
         {
-            // A file that only the target has stays; new entries go to a segment after it.
+            // A file that only the target has stays; new entries go to a segment after that file.
             cuts.insert(seq.next());
         }
         cuts
@@ -226,8 +226,8 @@ impl Plan {
     }
 }
 
-/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. It holds them if its
-/// whole frames in the same file reach at least to the last unreadable byte of the other copy.
+/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. The stream holds the
+/// entries if the whole frames in the same file reach at least to the last unreadable byte of the other copy.
 fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);

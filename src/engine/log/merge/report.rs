@@ -21,8 +21,8 @@ pub enum Change {
         /// Number of added entries that fill gaps of the target.
         filled: u64,
     },
-    /// The entries of the stream are stored under other ids, because an ancestor of the stream was forked at an earlier
-    /// entry.
+    /// The entries of the stream are stored under other stream ids, because an ancestor of the stream was forked at an
+    /// earlier entry.
     Moved,
     /// The stream was not merged.
     Skipped(SkipReason),

@@ -69,7 +69,7 @@ pub struct Headers {
     pub unfinished: bool,
     /// True if the file holds only part of the header area of this segment, as after the end of the process or a power
     /// cut during the creation. A segment that was truncated later may look the same; only the segments before and
-    /// after it show the difference.
+    /// after that segment show the difference.
     pub may_be_creation: bool,
 }
 

@@ -38,7 +38,7 @@ pub enum FindingKind {
     Doubled,
     /// The checksums of a frame are valid, but this build cannot decode its content.
     Unreadable,
-    /// The link in a mark or a segment header differs from the chain over the entries before.
+    /// The link in a mark or a segment header differs from the chain over the entries before the mark or header.
     ChainBroken,
     /// A seal disagrees with the bytes or the counts of its segment.
     SealBroken,

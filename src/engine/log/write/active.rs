@@ -1,5 +1,5 @@
-//! The segment that a writer appends to: it writes each frame with one write, reserves disk space ahead, and collects
-//! the content of the seal.
+//! The segment that a writer appends to: each frame is written with one write, disk space is reserved ahead, and the
+//! content of the seal is collected.
 //!
 //! Invariants:
 //! 1. A frame is written after whole frames only. After a failed write the file is truncated to its last whole frame;
@@ -63,7 +63,7 @@ pub(super) struct ActiveSegment {
     pub(super) offset: u64,
     pub(super) condition: Condition,
     pub(super) entries: u64,
-    /// Times of the first and of the last entry.
+    /// Times of the first and of the last entry of the segment, in nanoseconds since the epoch.
     pub(super) times: (u64, u64),
     /// True if a mark follows the last entry, or there is no entry.
     pub(super) marked: bool,
@@ -228,8 +228,8 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Overwrites the header of a frame whose write failed, because the frame may be complete although it was not
-    /// acknowledged.
+    /// Overwrites the header of a frame whose write failed, because the frame may be complete although the write was
+    /// not acknowledged.
     pub(super) fn blank_next_header(&self) -> Result<()> {
         let blank = [0; FRAME_HEADER_LEN];
         let written = write_all_at(self.file.as_ref(), self.offset, &blank);
@@ -246,7 +246,7 @@ impl ActiveSegment {
     }
 
     /// Writes whole frames into a segment that is no longer the last one; after a failure, writes zeros in their place.
-    /// The segment is not truncated, because other processes may have it mapped.
+    /// The segment is not truncated, because other processes may have the segment mapped.
     pub(super) fn write_or_blank(&self, bytes: &[u8]) {
         if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
             let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);

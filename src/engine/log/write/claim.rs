@@ -141,7 +141,8 @@ impl Claims<'_> {
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
             && !reader.is_sealed()
             && point.segment == base
-            // A writer that died while it created the next segment left a full one; the creation is repeated.
+            // A writer that died while it created the next segment left a full segment; the creation of the next one is
+            // repeated.
             && (point.offset < self.segment_bytes_max || !unfinished.is_empty())
             && unfinished.iter().all(|base| *base <= point.next)
             && last_time <= self.storage.now().saturating_add(AHEAD_MAX);

@@ -19,7 +19,8 @@ use std::sync::{Arc, Condvar, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed {
-    /// The stamp of the first entry. Time and sequence number of each further entry are one greater than those before.
+    /// The stamp of the first entry. Each further entry has a time and a sequence number one greater than those of the
+    /// entry before it.
     pub first: Stamp,
     /// Number of entries in the commit.
     pub count: u64,
@@ -75,8 +76,8 @@ impl Log {
     }
 
     /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last commit
-    /// of a unit of work. May use the disk space that is reserved for such commits. Also returns the head after the
-    /// commit.
+    /// of a unit of work. The append may use the disk space that is reserved for such commits. The result also contains
+    /// the head after the commit.
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let (done, head) =
             self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
@@ -140,7 +141,8 @@ impl Log {
         self.shared.write_batch(&mut guard, Room::Ordinary)
     }
 
-    /// Makes everything appended so far durable. Errors: a sync failed, now or since the last call.
+    /// Makes everything appended so far durable. Errors: the batch cannot be written, or a sync failed, now or since
+    /// the last call.
     pub fn sync(&self) -> Result<()> {
         let mut guard = self.shared.lock();
         self.shared.write_batch(&mut guard, Room::Ordinary)?;

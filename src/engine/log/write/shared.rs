@@ -11,7 +11,7 @@
 //!    error. The stream's lock file is renamed, so no other process continues the stream, and the stream gets no close
 //!    mark.
 //! 5. Rotation creates the next segment before it seals the old one. On a full disk the old segment stays in use.
-//! 6. One sync runs at a time. Commits written while it runs share the next one.
+//! 6. One sync runs at a time. Commits written during a sync share the next sync.
 
 use crate::engine::clock::Clock;
 use crate::engine::entry::StreamId;
@@ -50,7 +50,7 @@ pub(super) struct State {
     pub(super) process: u32,
     pub(super) active: Option<ActiveStream>,
     pub(super) begun: Option<BegunStream>,
-    /// Streams whose lock file could not be renamed. This process must not continue them.
+    /// Streams whose lock file could not be renamed. This process must not continue these streams.
     pub(super) unmarked: Vec<StreamId>,
     pub(super) batch: Batch,
     /// Buffers for the frame that is being written and the canonical bytes of its entries.
@@ -68,7 +68,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) entries: PendingEntries,
-    /// Wall clock time of the first append, in nanoseconds since the epoch.
+    /// Wall clock time of the first append to the batch, in nanoseconds since the epoch.
     pub(super) since: u64,
     /// Number of batches before this one.
     pub(super) number: u64,

@@ -105,7 +105,8 @@ impl SimFile {
         Ok(())
     }
 
-    /// Discards the data that a failed sync did not make durable. `counts` is true if the sync was not counted yet.
+    /// Discards the data that a failed sync did not make durable. `counts` is true if the sync was not yet counted by
+    /// [`SimDisk::syncs_after_failure`].
     fn fail_sync(&self, counts: bool) {
         let mut state = guard(&self.disk.state);
         let mut node = guard(&self.node);

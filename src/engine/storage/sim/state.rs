@@ -18,7 +18,7 @@ pub(super) struct DiskState {
     pub(super) files: Names,
     pub(super) durable_names: Names,
     pub(super) unsynced_names: Vec<(u64, NameChange)>,
-    /// The directories. They are durable once they exist, as `create_dir_all` guarantees.
+    /// The directories. A directory is durable as soon as it exists: `Storage::create_dir_all` guarantees this.
     pub(super) dirs: BTreeMap<PathBuf, Dir>,
     pub(super) lives: Vec<Weak<Life>>,
     pub(super) next_inode: u64,
