@@ -822,7 +822,7 @@ fn numbered_names_never_equal_given_ones_and_conflicts_are_reported() {
     again.complete().unwrap();
     let notes = contexta.run_snapshot("a").unwrap().notes;
     assert!(
-        notes.iter().any(|n| n.code == "fact_conflict" && n.message.contains("artifact:p.a.m:")),
+        notes.iter().any(|n| n.code == "fact_conflict" && n.message.contains("artifact:p.a.m;")),
         "{notes:?}"
     );
 }

@@ -14,7 +14,7 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// No stream has this id, or several ids begin with it.
-    #[error("the log has no stream {asked:?}")]
+    #[error("the log has no stream, or several streams, whose id begins with {asked:?}")]
     StreamNotFound {
         /// The requested id, or the beginning of an id.
         asked: String,

@@ -1,7 +1,7 @@
 //! Rendering of documents as terminal text, with aligned columns and lines wrapped to the width of the terminal.
 //!
-//! The title of a document is left out, because the command line tells it. Notes are left out, because they are written
-//! to standard error.
+//! The title of a document is left out, because the user knows it from the command. Notes are left out, because they
+//! are written to standard error.
 
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};

@@ -16,9 +16,11 @@ pub struct ExportFilter {
     pub kinds: Vec<String>,
     /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// The time from which on records are exported, by time of observation. Other kinds of lines are not affected.
+    /// The earliest time of observation of the records to export; `None` for no limit. Other kinds of lines are not
+    /// affected.
     pub since: Option<Timestamp>,
-    /// The time before which records are exported, by time of observation. Other kinds of lines are not affected.
+    /// The time before which the exported records were observed; `None` for no limit. Other kinds of lines are not
+    /// affected.
     pub until: Option<Timestamp>,
 }
 

@@ -58,7 +58,7 @@ impl Output {
         self.answer_value(|| answer.to_value(), document)
     }
 
-    /// Writes an answer that has no type of its own.
+    /// Writes an answer that does not implement [`Answer`]: `json` or `document` creates its content.
     pub(super) fn answer_value(
         &self,
         json: impl FnOnce() -> Value,
@@ -265,7 +265,7 @@ impl Output {
     }
 }
 
-/// Returns `true` for a note that is written as text. A note that a section of an answer is empty is left out.
+/// Returns `true` for a note that is written as text. A note that only states that a section is empty is left out.
 fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }
