@@ -54,8 +54,8 @@ impl RunScope {
     }
 
     /// Marks the run and its open stages as completed. The end is on disk when the method returns. On a full disk, the
-    /// space is used that the log has reserved. Save the returned head elsewhere to prove later that no entry was lost
-    /// (`contexta verify --head`).
+    /// call uses the space that the log has reserved. Save the returned head elsewhere to prove later that no entry was
+    /// lost (`contexta verify --head`).
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }

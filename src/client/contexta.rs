@@ -136,7 +136,7 @@ impl Contexta {
     }
 
     /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of a project are
-    /// ranked: the project in the options, or else that of this session.
+    /// ranked: the project in the options or, if the options name none, the project of this session.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
         let options = BestRunOptions { project, ..options };

@@ -78,7 +78,7 @@ pub enum BodiesTarget {
     /// pipe exports no bodies.
     #[default]
     BesideFile,
-    /// The directory at this path. The path has to be passed to an import as well.
+    /// The directory at this path. An import of the exported file needs the same path.
     Dir(PathBuf),
     /// No destination: bodies are not exported.
     LeftOut,

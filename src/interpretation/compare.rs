@@ -291,8 +291,8 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
 pub struct BestRunOptions {
     /// The runs to rank, each by ref, id or name. If empty, all runs of `project` are ranked.
     pub runs: Vec<String>,
-    /// The project whose runs are ranked if `runs` is empty, by ref or name. `None`: [`select_best_run`] ranks the runs
-    /// of all projects, `Contexta::select_best_run` those of the project of the session.
+    /// The project whose runs are ranked if `runs` is empty, by ref or name. If `None`, [`select_best_run`] ranks the
+    /// runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
     /// The stage of the metric; `None` for a metric outside any stage.
     pub stage_name: Option<String>,

@@ -66,8 +66,8 @@ impl Store {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
-    /// must not have side effects.
+    /// If `question` fails because the tables are damaged, the tables are rebuilt and `question` is called again.
+    /// `question` must therefore have no side effects.
     pub fn read<T, E: From<Error>>(
         &self,
         question: impl Fn(&StoreView<'_>) -> std::result::Result<T, E>,

@@ -50,8 +50,8 @@ impl<'a> Selection<'a> {
             && self.project.as_ref().is_none_or(|project| in_project(run, project))
     }
 
-    /// Returns `true` if the object with this ref is exported. If runs are selected, the only exported refs outside
-    /// any run are those of the projects of these runs.
+    /// Returns `true` if the object with this ref is exported. If runs are selected, the only exported objects
+    /// outside any run are the projects of these runs.
     fn wants_ref(&self, any: &StableRef) -> bool {
         match any.run() {
             Some(run) => self.wants_run(&run),

@@ -49,7 +49,8 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Writes an answer as JSON, or its document and the notes in it as text.
+    /// Writes an answer as JSON or as text. The text is the document of the answer, and the notes of the document go to
+    /// standard error.
     pub(super) fn answer(
         &self,
         answer: &dyn Answer,
