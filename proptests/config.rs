@@ -1,5 +1,5 @@
-//! Settings from arbitrary text: nothing panics, accepted values are within their ranges, and a file and `--set`
-//! agree.
+//! Settings from arbitrary text: nothing panics, accepted values are within their ranges, and a file and `--set` give
+//! the same result.
 
 #[path = "../fuzz/bodies/config_file.rs"]
 mod config_file;

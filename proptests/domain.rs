@@ -44,7 +44,7 @@ pub(crate) fn domain() -> Domain {
 /// The events of the toy domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Toy {
-    /// A value of a key that replaces the values at the given stamps.
+    /// A value of a key. It replaces the values at the given stamps.
     Put { key: Vec<u8>, value: u16, replaces: Vec<[u8; 32]> },
     /// A tag.
     Tag { key: Vec<u8> },
@@ -345,7 +345,7 @@ impl Workspace {
         self.disk.overwrite(path, bytes);
     }
 
-    /// Kills the process of `log`: no close mark, no last sync, its lock released.
+    /// Kills the process of `log`: no close mark is written, no last sync is made, and the lock is released.
     pub(crate) fn kill(&self, log: Log) {
         self.disk.kill(log.storage().process_id());
         drop(log);
@@ -409,7 +409,7 @@ impl Scan {
         Scan { entries, gaps, findings, frames, tail: reader.tail(), next: reader.next_seq() }
     }
 
-    /// The bounded gaps as pairs of first and last number, adjacent ones joined.
+    /// Returns the gaps with a known end, as pairs of the first and the last number. Adjacent gaps are joined.
     pub(crate) fn missing(&self) -> Vec<(u64, u64)> {
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for (first, last) in self.gaps.iter().filter_map(|g| Some((g.first.0, g.last?.0))) {

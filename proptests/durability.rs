@@ -415,8 +415,8 @@ fn sync_covers_entries_appended_during_another_sync() {
     assert_eq!(durable_tags(&workspace), BTreeSet::from([0, 1, 2]));
 }
 
-/// A commit is written after the sync of another thread took effect and before that thread returns; the commit waits
-/// for another sync.
+/// A commit is written after the sync of another thread took effect and before this sync returns. The commit waits for
+/// another sync.
 #[test]
 fn commit_written_during_a_sync_is_not_acknowledged_by_that_sync() {
     let workspace = Workspace::new(43, 1 << 20);
@@ -895,7 +895,8 @@ fn kill_loses_no_acknowledged_entry_of_sixteen_threads() {
     }
 }
 
-/// Without locks or a boot id, a stream is not known to be idle; every writer starts its own.
+/// Without locks or a boot id, a writer cannot know whether a stream is in use, so every writer starts a stream of its
+/// own.
 #[test]
 fn every_writer_starts_a_stream_without_locks_or_boot_ids() {
     for lacks in [Lacks::Locks, Lacks::BootId] {
@@ -920,7 +921,7 @@ enum Lacks {
     BootId,
 }
 
-/// A system without some features.
+/// A storage without some features of the operating system.
 #[derive(Debug)]
 struct Lacking {
     inner: Arc<dyn Storage>,

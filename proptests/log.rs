@@ -131,7 +131,7 @@ const SMALL: u64 = FRAMES_AT + 300;
 fn build(recipe: &Recipe) -> Built {
     let workspace = Workspace::new(7, SMALL);
     let mut acked = Acknowledgements::default();
-    // All writers at once, so that each has its own stream.
+    // All writers are open at the same time, so that each has its own stream.
     let logs: Vec<Log> = (0..recipe.len()).map(|n| workspace.log(n as u32)).collect();
     let longest = recipe.iter().map(|(commits, _)| commits.len()).max().unwrap_or(0);
     for round in 0..longest {
@@ -207,7 +207,8 @@ impl Built {
                 assert!(scan.gaps.iter().all(|g| g.last.is_some()), "{}", context());
                 continue;
             }
-            // Only zeros follow the last frame or mark, so nothing can be lost.
+            // A cut at the end of a frame leaves no trace. A cut in the zeros after the last frame or mark loses
+            // nothing.
             let whole_end = ends(truth, base).into_iter().any(|end| end == cut) || cut >= self.end_of(stream);
             if cut < FRAMES_AT && self.bases[&stream].len() == 1 {
                 // An unfinished creation has the same bytes; there is no earlier segment whose seal proves otherwise.
@@ -216,7 +217,7 @@ impl Built {
                 continue;
             }
             match (whole_end, mode) {
-                // The segment is absent, and nothing bounds it.
+                // The cut leaves only whole frames, so nothing shows that entries are missing.
                 (true, _) => assert!(scan.is_clean(), "{}", context()),
                 (false, ScanMode::Follow) => {
                     assert!(matches!(scan.tail, Tail::Unfinished { .. }), "{}", context());

@@ -1,5 +1,5 @@
-//! Properties of merging: copies of logs that were continued after a rollback, damaged or truncated merge in any
-//! order to the same entries. No readable entry is lost, and known losses stay known.
+//! Properties of merging. Copies of a log may be damaged, truncated, or continued after a rollback. Merging them gives
+//! the same entries in any order. No readable entry is lost, and known losses stay known.
 
 use crate::domain::{Acknowledgements, Frame, Scan, Toy, Workspace, cases, events};
 use contexta::engine::Result;
@@ -876,7 +876,7 @@ fn power_cut_during_a_merge_loses_nothing() {
     }
 }
 
-/// The helpers above rely on a scan: it must detect an additional entry.
+/// The helpers above rely on the scan, so the scan must detect an additional entry.
 #[test]
 fn scan_detects_an_additional_entry() {
     let copies = forked();
@@ -888,7 +888,7 @@ fn scan_detects_an_additional_entry() {
     assert_eq!(scan.entries.len(), contents(&copies[0]).len());
 }
 
-/// This also holds if only zeros of the last frame are damaged: the padding or the end of a payload.
+/// The last frame is repaired even if only zeros in it are damaged: the padding, or the end of a payload.
 #[test]
 fn flipped_bit_in_the_last_bytes_of_the_last_frame_is_repaired_from_the_other_copy() {
     for n in 0..6u8 {
@@ -1289,7 +1289,7 @@ fn unfinished_segment_is_replaced_by_the_segment_of_the_same_name() {
             let report = merged(&sound, &target);
             assert_eq!(segments(&target), segments(&sound));
             assert_eq!(report.quarantined, []);
-            // In the other direction it contributes nothing.
+            // In a merge in the other direction, the file contributes nothing.
             let source = sound.copy_to("/source");
             source.disk.overwrite(&source.segments()[n], bytes.clone());
             assert!(merged(&source, &target).is_unchanged());

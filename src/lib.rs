@@ -3,7 +3,7 @@
 //! Every capture is an immutable entry in a log with checksums. Runs, metrics and lineage are read from tables that are
 //! derived from the log and can be derived again at any time. A killed process loses no capture that was acknowledged
 //! with durability `flush` or `fsync`, parallel jobs never wait for each other, and damage is reported and affects at
-//! most the entries of the damaged appends.
+//! most the entries that the damaged write contained.
 //!
 //! ```
 //! # fn main() -> Result<(), contexta::Error> {
@@ -34,7 +34,7 @@
 //! | [`capture`] | run and stage scopes, emissions | Stable |
 //! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
 //! | [`recovery`] | verification, rebuild, merge, listings of the log | Advanced |
-//! | [`interchange`] | import and export in foreign formats: JSON lines | Advanced |
+//! | [`interchange`] | import and export of JSON lines | Advanced |
 //! | [`store`] | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!

@@ -46,7 +46,7 @@ const VARIABLES: &str = "\
 
 const BASE: &str = "/base";
 
-/// Inputs without an environment. A test can add one.
+/// Returns inputs without environment variables. A test can add some.
 fn hermetic() -> LoadInputs {
     LoadInputs::new().environment([] as [(&str, &str); 0])
 }
@@ -81,7 +81,7 @@ fn value(loaded: &LoadedConfig, key: &str) -> ConfigValue {
     loaded.config.setting(key).unwrap()
 }
 
-/// Returns one file of each format that sets only this setting.
+/// Writes one file in each format, and returns the paths. Each file sets only this setting.
 fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
     let json = ConfigValue::at(key, value.clone()).to_json();
     let in_toml = if *value == ConfigValue::Null { "\"none\"".to_owned() } else { value.to_json() };

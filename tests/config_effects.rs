@@ -39,8 +39,9 @@ const DIRECTORIES: &[(&str, &str)] = &[
     ("recovery.restore_staging_root", "restore_staging"),
 ];
 
-/// Tells whether code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a setting
-/// that is derived from this key. Code that uses a setting must spell the key in full, from a variable `config`.
+/// Returns `true` if code outside `src/config` names `config.<key>` (for a directory, `directories.<field>`), or a
+/// setting that is derived from this key. Code that uses a setting must spell the key in full, from a variable
+/// `config`.
 fn is_read(key: &Key, code: &str) -> bool {
     let directory = DIRECTORIES.iter().find(|(name, _)| *name == key.name);
     let name = match directory {
@@ -224,7 +225,7 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
     let missing = Options::from_config(&elsewhere).unwrap().open().map(drop).unwrap_err();
     assert_eq!(missing.code(), "workspace_not_found");
     assert!(!dir.path().join("new").exists());
-    // Each setting separately.
+    // Each setting is also tested separately.
     let contexta = open(dir.path(), &["artifacts.read_only=true"]).unwrap();
     let run = contexta.run("x").start().unwrap();
     let refused = run.register_artifact("model_bundle", dir.path().join("any")).map(drop).unwrap_err();

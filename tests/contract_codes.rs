@@ -39,7 +39,7 @@ fn record(family: &str, envelope: &str, payload: &str, changes: &str) -> String 
     format!("{{\"envelope\":{envelope},\"payload\":{}}}", with(payload, changes))
 }
 
-/// Returns all codes that reading and validating a text gives.
+/// Reads and validates a text. Returns all codes of the errors and issues.
 fn codes<M: Model + Clone>(text: &str, registry: Option<&ExtensionRegistry>) -> Vec<ErrorCode> {
     let mut codes = Vec::new();
     codes.extend(validate::deserialize::<M>(text, registry).err().map(|e| e.code));

@@ -173,7 +173,7 @@ fn beginning_of_an_id_or_name_selects_a_run_if_it_is_unique() {
     }
 }
 
-/// A question about one run reads the same rows whatever the number of other runs, processes and imports.
+/// A query about one run reads the same rows, however many other runs, processes and imports the workspace has.
 #[test]
 fn question_about_one_run_reads_no_rows_of_other_runs() {
     let cost = |others: u32| {
@@ -422,7 +422,7 @@ fn copied_workspaces_that_both_capture_never_reuse_a_position() {
     let disk = SimDisk::new(10);
     let contexta = open_sim(&disk, 1, "/w");
     two_runs(&contexta);
-    // One copy with an open writer, and one after its close.
+    // One copy is made while the writer is open, and one after the writer has closed.
     disk.copy_tree(Path::new("/w"), Path::new("/live"));
     contexta.close().unwrap();
     drop(contexta);
@@ -822,7 +822,7 @@ fn numbered_names_never_equal_given_ones_and_conflicts_are_reported() {
     again.complete().unwrap();
     let notes = contexta.run_snapshot("a").unwrap().notes;
     assert!(
-        notes.iter().any(|n| n.code == "fact_conflict" && n.message.contains("artifact:p.a.m:")),
+        notes.iter().any(|n| n.code == "fact_conflict" && n.message.contains("artifact:p.a.m;")),
         "{notes:?}"
     );
 }

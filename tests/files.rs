@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// A time that no command needs, even on a busy machine.
+/// A duration that no command exceeds, even on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs a command; a command that hangs is a failure.
@@ -70,7 +70,7 @@ fn workspace(name: &str) -> TempDir {
     dir
 }
 
-/// Returns the path of the only entry of a directory whose name satisfies `is`.
+/// Returns the path of the only entry in `dir` that has a name for which `is` returns `true`.
 fn only(dir: &Path, is: impl Fn(&str) -> bool) -> PathBuf {
     let paths = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let found: Vec<PathBuf> = paths.filter(|p| is(p.file_name().unwrap().to_str().unwrap())).collect();
@@ -208,7 +208,7 @@ fn capture_with_pipe_as_lock_file_starts_new_stream() {
     assert_eq!(run_count(dir.path()), 2);
 }
 
-/// Replaces a body with another kind of file.
+/// A function that replaces a body with another kind of file.
 type Put = fn(&Path);
 
 #[test]

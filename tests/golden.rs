@@ -9,7 +9,7 @@ use contexta::engine::log::{Item, ScanMode, StreamReader, Tail};
 use contexta::engine::storage::sim::SimDisk;
 use std::path::{Path, PathBuf};
 
-/// An event that means nothing.
+/// An event without a meaning: a line of text.
 #[derive(Debug, Clone, PartialEq)]
 struct Line(String);
 
@@ -37,7 +37,7 @@ fn lines(texts: &[&str]) -> Vec<Line> {
     texts.iter().map(|t| Line((*t).to_owned())).collect()
 }
 
-/// Two segments of one stream: the first sealed, the second closed.
+/// Writes two segments of one stream: the first ends in a seal, the second in a close mark.
 fn write(disk: &SimDisk) {
     let log = Log::new(
         disk.process(1),
@@ -88,7 +88,7 @@ fn same_entries_are_written_as_the_golden_bytes() {
 fn golden_files_are_read_as_the_written_entries() {
     let disk = SimDisk::new(42);
     write(&disk);
-    // The names of the streams depend on the seed, and the bytes must be those of the files.
+    // The seed gives the streams the names of the golden files. The bytes of the segments are taken from these files.
     for path in disk.paths().iter().filter(|p| p.extension().is_some_and(|e| e == "seg")) {
         disk.overwrite(path, std::fs::read(golden_dir().join(path.file_name().unwrap())).unwrap());
     }
@@ -113,7 +113,7 @@ fn golden_files_are_read_as_the_written_entries() {
     assert_eq!((reader.tail(), reader.next_seq()), (Tail::Closed, Seq(6)));
 }
 
-/// The file whose bytes docs/FORMAT.md, section 17, explains.
+/// Returns the bytes of the segment that section 17 of docs/FORMAT.md explains.
 fn worked_example() -> Vec<u8> {
     #[derive(Debug)]
     struct Hello;

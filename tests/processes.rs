@@ -60,7 +60,7 @@ const ROLE: &str = "CONTEXTA_TEST_WRITER";
 
 // ---- the domain
 
-/// An entry that names its commit: the writer, its number, and the number of entries in it.
+/// An entry that contains the writer and the number of its commit, and the number of entries in the commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Piece {
     writer: u8,
@@ -406,7 +406,7 @@ struct Seen {
 }
 
 impl Seen {
-    /// Continues reading every stream; a reader sees complete commits only, and no bounded gap.
+    /// Continues to read every stream. Asserts that a reader sees complete commits only, and no gap with a known end.
     fn read_on(&mut self, log: &Path, mode: ScanMode, mut each: impl FnMut(&[Entry], &[Piece])) {
         let storage = OsStorage::shared();
         for stream in list_streams(storage.as_ref(), log).unwrap() {

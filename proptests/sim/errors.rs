@@ -75,7 +75,7 @@ fn check_trouble(seed: u64, script: &[Step], at: u64, trouble: Trouble) -> Resul
         let of_a_sync = e.contains("sync segment");
         if reported_failed_sync && of_a_sync && matches!(step, Step::Sync | Step::Close) {
             // Entries that were flushed before the failed sync are not durable, and this sync is the first that reports
-            // it.
+            // the failure.
             reported_failed_sync = false;
             continue;
         }

@@ -24,7 +24,7 @@ enum Action {
     BatchAndDie,
     /// Kills the process that performed the operation.
     Kill,
-    /// Merges a copy of the workspace into it.
+    /// Merges a copy of the workspace into the workspace.
     Merge,
     /// Catches up and publishes.
     Read,

@@ -1,5 +1,5 @@
 //! Every truncation: for each length of a segment, everything before the cut is read. The rest is reported as missing
-//! if a later segment or mark bounds it.
+//! if a later segment or mark shows that it existed.
 
 use crate::sim::damage::{KnownLog, Shape, short};
 use crate::sim::seeds::for_each_seed;

@@ -1,7 +1,6 @@
 //! The environment of the process: platform, code revision, and the environment variables on the allow list.
 //!
-//! Values that cannot be found are left out and never stop a run. No other part of the environment is
-//! read.
+//! A value that cannot be determined is left out, and never prevents a run. No other part of the environment is read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -86,7 +85,7 @@ mod tests {
     #[test]
     fn no_variable_is_read_that_is_not_on_the_list() {
         assert!(variables(&[]).is_empty());
-        // Set for every test by cargo.
+        // Cargo sets the first variable for every test.
         let found = variables(&["CARGO_PKG_NAME".to_owned(), "CONTEXTA_NOT_SET".to_owned()]);
         assert_eq!(found, BTreeMap::from([("CARGO_PKG_NAME".to_owned(), "contexta".to_owned())]));
     }

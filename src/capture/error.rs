@@ -3,7 +3,8 @@
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// The error of a failed capture. No entry of the capture is in the log.
+/// The error of a failed capture. The log does not contain the entries of the capture, except possibly after a failed
+/// sync.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -44,7 +45,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns a stable name of the error.
+    /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Contract(e) => e.code.as_str(),

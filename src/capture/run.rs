@@ -12,7 +12,8 @@ use crate::contract::{
 use crate::store::Durability;
 use std::collections::BTreeMap;
 
-/// The greatest length of a name in a component of 63 characters that has room for a dash and a generated suffix.
+/// The greatest length of the part of an id that is made from the name of a run: a component has at most 63 characters,
+/// and the dash and the generated suffix take 9.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
@@ -71,7 +72,7 @@ impl RunBuilder {
         self
     }
 
-    /// Adds a hyper-parameter: a number, a text or a truth value.
+    /// Adds a hyper-parameter: a number, a text or a boolean.
     pub fn param(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.params.insert(key.to_owned(), value.into());
         self
@@ -83,7 +84,7 @@ impl RunBuilder {
         self
     }
 
-    /// Adds other data: a number, a text, a truth value, a list or an object.
+    /// Adds other data: a number, a text, a boolean, a list or an object.
     pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.metadata.insert(key.to_owned(), value.into());
         self
@@ -120,8 +121,8 @@ impl RunBuilder {
         self
     }
 
-    /// Starts the run. Project, run and environment snapshot are appended in one commit, which is on disk when this
-    /// returns. Errors: a value breaks a rule, or the workspace cannot be written.
+    /// Starts the run. Project, run and environment snapshot are appended in one commit, which is on disk when the
+    /// method returns. Errors: a value breaks a rule, or the workspace cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
         // Every capture needs a run, so refusing the run refuses all captures.

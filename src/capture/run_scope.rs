@@ -37,7 +37,8 @@ impl RunScope {
         &self.inner.scope.run
     }
 
-    /// Sets a parameter. A second value that handles of the same scope set replaces the first one.
+    /// Sets a parameter. The value replaces an earlier value from
+    /// [`RunBuilder::param`](crate::capture::RunBuilder::param), from this handle, or from a clone of the handle.
     pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         let scope = &self.inner.scope;
         scope.check_open()?;
@@ -52,9 +53,9 @@ impl RunScope {
         Ok(())
     }
 
-    /// Marks the run and its open stages as completed. The end is on disk when this returns, even if the disk has no
-    /// space left but the space that the log reserves. Save the returned head elsewhere to prove later that no entry
-    /// was lost (`contexta verify --head`).
+    /// Marks the run and its open stages as completed. The end is on disk when the method returns. On a full disk, the
+    /// call uses the space that the log has reserved. Save the returned head elsewhere to prove later that no entry was
+    /// lost (`contexta verify --head`).
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }

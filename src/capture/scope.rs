@@ -77,7 +77,8 @@ impl Scope {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Returns the status for a scope that is dropped: that of an end that could not be recorded, or else the default.
+    /// Returns the status for a scope that is dropped: the status of an end that could not be recorded, or otherwise
+    /// the default.
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }

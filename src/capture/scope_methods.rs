@@ -59,7 +59,7 @@ macro_rules! capture_methods {
             }
 
             /// Stores a file as an artifact and records its relation to this scope. Body and manifest are on disk when
-            /// this returns. The file is copied in constant memory. Equal content is stored once.
+            /// the method returns. The file is copied in constant memory. Equal content is stored once.
             pub fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
                 self.inner.scope.check_open()?;
                 let key = match &what.key {

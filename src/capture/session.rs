@@ -1,4 +1,4 @@
-//! A session: one process that captures into one workspace, for one project.
+//! A session: the captures of one process into one workspace, for one project.
 
 use crate::capture::error::{Error, Result};
 use crate::contract::refs::slug;

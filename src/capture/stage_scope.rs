@@ -16,8 +16,8 @@ pub struct StageScope {
 }
 
 impl RunScope {
-    /// Starts a stage. A name that was used before in this run gets a number: `train`, `train-2`. The stage is on disk
-    /// when this returns.
+    /// Starts a stage. A name that was used before in this run gets a number: `train`, `train-2`. The start is on disk
+    /// when the method returns.
     pub fn stage(&self, name: &str) -> Result<StageScope> {
         let scope = &self.inner.scope;
         scope.check_open()?;
@@ -53,7 +53,8 @@ impl StageScope {
         &self.inner.run
     }
 
-    /// Marks the stage as completed. The end is on disk when this returns; [`RunScope::complete`] describes the head.
+    /// Marks the stage as completed. The end is on disk when the method returns. [`RunScope::complete`] describes the
+    /// use of the head.
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }

@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 /// An open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 ///
-/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous beginning
-/// of its id. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
+/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous prefix of
+/// its id or name. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
 #[derive(Debug)]
 pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
@@ -97,8 +97,8 @@ impl Contexta {
         self.session.run(name)
     }
 
-    /// Closes the stream of this process with a close mark, which is on disk when this returns, and returns the
-    /// stream's head; `None` if no stream is open. A later capture claims a stream again.
+    /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
+    /// of the stream; `None` if no stream is open. A later capture claims a stream again.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.journal.close()?)
     }
@@ -114,13 +114,13 @@ impl Contexta {
     }
 
     /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), a name
-    /// that no other run has, or the beginning of the id or name of one run only.
+    /// that no other run has, or a prefix of the id or name of only one run.
     pub fn run_snapshot(&self, run: impl AsRef<str>) -> Result<RunSnapshot> {
         self.ask(|store| query::run_snapshot(store, run.as_ref()))
     }
 
-    /// Returns the points of one metric of a run. Without a stage, it is the series outside any stage, or else the only
-    /// series of the metric.
+    /// Returns the points of one metric of a run. If no stage is given, these are the points outside any stage. If
+    /// there are none, and the metric has only one series in the run, these are the points of that series.
     pub fn step_series(
         &self,
         run: impl AsRef<str>,
@@ -136,7 +136,7 @@ impl Contexta {
     }
 
     /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of a project are
-    /// ranked: the project in the options, or else that of this session.
+    /// ranked: the project in the options or, if the options name none, the project of this session.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
         let options = BestRunOptions { project, ..options };
@@ -163,7 +163,7 @@ impl Contexta {
         Ok(report::comparison_report(&self.compare_runs(left, right)?))
     }
 
-    /// Checks log, bodies and projections. Changes nothing if opened with [`Options::read_only`].
+    /// Checks log, bodies and projections. Changes nothing if the workspace was opened with [`Options::read_only`].
     pub fn verify(&self, options: VerifyOptions<'_>) -> Result<VerifyReport> {
         self.ask(|store| verify::verify(&self.storage, &self.paths.log(), store, options))
     }
@@ -218,7 +218,7 @@ impl Contexta {
     }
 
     /// Returns all readable entries of the log, stream by stream, and a note for every gap. `stream` selects one stream
-    /// by its id or an unambiguous beginning of it.
+    /// by its id or an unambiguous prefix of the id.
     pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
         let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
         Ok(items.map(|item| item.map_err(Error::from)))

@@ -87,7 +87,7 @@ impl Error {
                     .into(),
             ),
             Error::NotAWorkspace { .. } => Some(
-                "a workspace contains a directory `log`; to create one, give an empty or missing directory"
+                "a workspace contains a directory `log`; to create a workspace, give an empty or missing directory"
                     .into(),
             ),
             Error::ImportBusy { .. } => Some("import again when the other import has ended".into()),
@@ -105,8 +105,8 @@ impl Error {
     }
 }
 
-/// Returns the hint for an error of the engine that a command or a feature of the product cures. The engine's own hints
-/// name neither.
+/// Returns the hint for an error of the engine that a command or a feature of the product can resolve. The hints of the
+/// engine name neither commands nor features of the product.
 fn product_hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "entry_missing" | "entry_unreadable" => "run `contexta verify` to list the damaged entries",

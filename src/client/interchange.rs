@@ -61,7 +61,7 @@ pub struct ExportSettings<'a> {
     pub filter: ExportFilter,
     /// The destination of the bodies.
     pub bodies: BodiesTarget,
-    /// The receiver of progress: entries that are read. The total is not known and reported as 0.
+    /// The receiver of progress: entries that are read. The total is unknown, and is reported as 0.
     pub progress: Progress<'a>,
 }
 
@@ -78,9 +78,9 @@ pub enum BodiesTarget {
     /// pipe exports no bodies.
     #[default]
     BesideFile,
-    /// The directory at this path. The path has to be passed to an import as well.
+    /// The directory at this path. An import of the exported file needs the same path.
     Dir(PathBuf),
-    /// None: bodies are not exported.
+    /// No destination: bodies are not exported.
     LeftOut,
 }
 
@@ -115,7 +115,7 @@ impl Read for Counted<'_> {
 impl Contexta {
     /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are
     /// written to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced
-    /// when this returns.
+    /// when the method returns.
     pub fn import_jsonl(
         &self,
         source: ImportSource<'_>,
@@ -213,9 +213,9 @@ impl Contexta {
         self.export_lines(&mut out, &settings, settings.bodies.with_dir(None).as_ref())
     }
 
-    /// Exports JSON lines to a file: complete, synced and under its name when this returns, or not at all. The lines
-    /// are compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that does not exist; an
-    /// existing file keeps its permissions.
+    /// Exports JSON lines to a file. After success the file is complete and synced; after an error the previous file is
+    /// unchanged. The lines are compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that
+    /// does not exist; an existing file keeps its permissions.
     pub fn export_jsonl_file<'s>(
         &self,
         path: &Path,

@@ -141,8 +141,9 @@ impl Options {
         self
     }
 
-    /// Sets the directory for a temporary file that contains tables which exceed the memory limit, if the tables of the
-    /// workspace are read-only. By default these tables stay in memory. Otherwise the file is beside the projections.
+    /// Sets the directory of a temporary file for changes of tables that exceed the memory limit, used if the tables of
+    /// the workspace cannot be written. By default such changes stay in memory. If the tables can be written, the file
+    /// is in the directory of the projections, and this option is ignored.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self

@@ -43,8 +43,7 @@ impl Paths {
         &self.root
     }
 
-    /// Returns the directory of the log, with one directory for each stream. Everything but the bodies is derived from
-    /// the log.
+    /// Returns the directory of the log, with one directory for each stream. The projections are derived from the log.
     pub fn log(&self) -> PathBuf {
         self.log.clone()
     }

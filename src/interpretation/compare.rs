@@ -1,7 +1,8 @@
 //! Comparison of two runs, and ranking of several.
 //!
 //! A series is represented by its last point. Stages with the same name are compared with each other, and so are the
-//! series outside any stage. `delta` is right minus left, `change_ratio` right divided by left.
+//! series outside any stage. `delta` is the right value minus the left one, and `change_ratio` is the right value
+//! divided by the left one.
 
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
@@ -21,7 +22,7 @@ pub struct RunComparison {
     pub summary: String,
     /// Parameters that differ, ordered by name.
     pub params: Vec<ParamDelta>,
-    /// Metrics outside any stage that differ, ordered by key.
+    /// Metrics that belong to no stage and differ, ordered by key.
     pub metric_deltas: Vec<MetricDelta>,
     /// All stages of both runs, ordered by name.
     pub stages: Vec<StageComparison>,
@@ -86,8 +87,8 @@ pub struct StageComparison {
 pub struct ArtifactChange {
     /// The kind.
     pub artifact_kind: String,
-    /// `added` if only the right run has the kind, `removed` if only the left run has it, `changed`, or `ambiguous` if
-    /// a run has several artifacts of the kind.
+    /// `added` if only the right run has artifacts of the kind, `removed` if only the left run has some, `changed` if
+    /// each run has one and the two differ, otherwise `ambiguous`.
     pub change: &'static str,
     /// The first artifact of the kind in the left run; `None` if that run has none.
     pub left_ref: Option<ArtifactRef>,
@@ -95,7 +96,7 @@ pub struct ArtifactChange {
     pub right_ref: Option<ArtifactRef>,
 }
 
-/// The kind of values of a metric that are better.
+/// The direction in which the values of a metric improve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Goal {
     /// A greater value is better, such as an accuracy.
@@ -124,7 +125,7 @@ pub struct BestRun {
     pub metric_key: String,
     /// The stage of the metric; `None` outside any stage.
     pub stage_name: Option<String>,
-    /// The kind of values that are better: greater or smaller ones.
+    /// The direction in which the values improve.
     pub goal: Goal,
     /// The runs that have the metric, the best first. Of runs with equal values, the one that started earlier comes
     /// first.
@@ -149,7 +150,7 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics that differ, of one stage, or outside any stage if `stage` is `None`.
+/// Returns the metrics of one stage that differ; if `stage` is `None`, the metrics outside any stage that differ.
 fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
     let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
         let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;
@@ -263,7 +264,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
                 Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name),
             );
         }
-        // Notes of the snapshots that the whole view does not have already.
+        // Notes that both the view and the snapshots have are added only once.
         for (side, snapshot) in [("left", &left), ("right", &right)] {
             for note in snapshot.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>() {
                 notes.push(note.with("side", side));
@@ -290,16 +291,17 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
 pub struct BestRunOptions {
     /// The runs to rank, each by ref, id or name. If empty, all runs of `project` are ranked.
     pub runs: Vec<String>,
-    /// The project whose runs are ranked if `runs` is empty, by ref or name. `None`: [`select_best_run`] ranks the runs
-    /// of all projects, `Contexta::select_best_run` those of the project of the session.
+    /// The project whose runs are ranked if `runs` is empty, by ref or name. If `None`, [`select_best_run`] ranks the
+    /// runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
     /// The stage of the metric; `None` for a metric outside any stage.
     pub stage_name: Option<String>,
-    /// The kind of values that are better: greater or smaller ones.
+    /// The direction in which the values improve.
     pub goal: Goal,
 }
 
-/// Ranks runs by the last value of a metric. Runs with equal values are ranked by their start.
+/// Ranks runs by the last value of a metric, the best first. Of runs with equal values, the one that started earlier
+/// comes first.
 pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
     let BestRunOptions { runs, project, stage_name, goal } = options;
     let (stage_name, goal) = (stage_name.as_deref(), *goal);
@@ -333,7 +335,7 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
     })?;
     if best.ranking.is_empty() {
         return Err(Error::MetricNotFound {
-            run: "none of the runs".to_owned(),
+            run: "any of the runs".to_owned(),
             metric_key: metric_key.to_owned(),
             stage: stage_name.map(str::to_owned),
             known: known.into_iter().collect(),

@@ -11,9 +11,9 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// There is no series of this metric in the run or stage.
-    #[error("{run} has no metric {metric_key:?}{}", stage.as_ref().map(|s| format!(" in stage {s:?}")).unwrap_or_default())]
+    #[error("there is no metric {metric_key:?} in {run}{}", stage.as_ref().map(|s| format!(", stage {s:?}")).unwrap_or_default())]
     MetricNotFound {
-        /// The ref of the run, or a phrase for several runs, for the message.
+        /// The ref of the run, or a phrase such as `any of the runs`, for the message.
         run: String,
         /// The metric.
         metric_key: String,

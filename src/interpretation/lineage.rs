@@ -3,7 +3,8 @@
 //!
 //! The type of an edge decides which of its refs is the origin: the target for `produced_by`, `used`,
 //! `derived_from` and similar types, and the source for `consumed_by`. A stage is part of its run: a walk that reaches
-//! a stage continues at the run, and a walk that starts at a run includes the run's stages.
+//! a stage also follows the edges of the run, and a walk that starts at a run or reaches it by an edge also follows the
+//! edges of the run's stages.
 
 use crate::contract::{ArtifactRef, LineageEdge, RunRef, StableRef};
 use crate::interpretation::error::{Error, Result};
@@ -177,8 +178,8 @@ fn edge_steps(
     Ok(steps)
 }
 
-/// Returns a ref, and the refs not in `seen` from which the walk continues as well: for a stage its run, for a run its
-/// stages.
+/// Returns the ref `at`, and the refs whose edges the walk also follows: for a stage its run, for a run its stages.
+/// Leaves out refs that are in `seen`, and adds the others to `seen`.
 fn same_place(
     view: &StoreView<'_>,
     at: &StableRef,

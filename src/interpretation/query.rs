@@ -54,7 +54,7 @@ pub struct RunSnapshot {
     pub records: Vec<RecordRow>,
     /// The artifacts, ordered by ref.
     pub artifacts: Vec<ArtifactRow>,
-    /// The lineage edges with the run, a stage or an artifact of it as source or target, ordered by ref.
+    /// The lineage edges whose source or target is the run, one of its stages or one of its artifacts, ordered by ref.
     pub relations: Vec<LineageEdge>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -137,7 +137,10 @@ fn run_notes(run: &RunRow) -> Vec<Note> {
         notes.push(Note::new(Severity::Warning, "run_start_missing", message).with("run", &run.run_ref));
     }
     for attribute in &run.conflicts {
-        let message = format!("{}: captured values of {attribute} differ; the latest is shown", run.run_ref);
+        let message = format!(
+            "different values of {attribute} were recorded for {}; one of them is shown, if possible a captured one",
+            run.run_ref
+        );
         let note = Note::new(Severity::Warning, "fact_conflict", message);
         notes.push(note.with("run", &run.run_ref).with("attribute", attribute));
     }
@@ -170,7 +173,9 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     let stages = s.stages.iter().map(|g| (g.stage_ref.as_str(), !g.conflicts.is_empty()));
     let artifacts = s.artifacts.iter().map(|a| (a.manifest.artifact_ref.as_str(), a.conflict));
     for (subject, _) in stages.chain(artifacts).filter(|(_, conflict)| *conflict) {
-        let message = format!("{subject}: captured values differ; the latest are shown");
+        let message = format!(
+            "different facts were recorded about {subject}; one of them is shown, if possible a captured one"
+        );
         notes.push(Note::new(Severity::Warning, "fact_conflict", message).with("subject", subject));
     }
     for artifact in &s.artifacts {
@@ -222,8 +227,8 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
     row.record.envelope().observation.stage_execution_ref.as_ref()
 }
 
-/// Returns the points of one metric of a run. If `stage` is `None`, these are the points outside any stage, or else
-/// those of the only series of the metric.
+/// Returns the points of one metric of a run. If `stage` is `None`, these are the points outside any stage. If
+/// there are none, and the metric has only one series in the run, these are the points of that series.
 pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
     let found = store.read(|view| {
         let run = view.find_run(run)?;

@@ -13,10 +13,10 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// No stream has this id, or several ids begin with it.
-    #[error("the log has no stream {asked:?}")]
+    /// No stream has an id that begins with the requested text, or several streams have one.
+    #[error("the log has no stream, or several streams, whose id begins with {asked:?}")]
     StreamNotFound {
-        /// The requested id, or the beginning of an id.
+        /// The requested text: an id, or the beginning of an id.
         asked: String,
     },
 }

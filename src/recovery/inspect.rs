@@ -123,7 +123,7 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// Returns a note if the error is that of the file system, because the stream cannot be read, and otherwise the error.
+/// Converts an error of the file system to a note that the stream cannot be read. Returns any other error unchanged.
 fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     match &error {
         engine::Error::Io { source, .. } => {
@@ -135,7 +135,7 @@ fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
 }
 
 /// Returns all readable entries of the log, stream by stream, and a note for every gap and every stream that cannot be
-/// read. `asked` selects one stream by its id or an unambiguous beginning of the id.
+/// read. `asked` selects one stream by its id or an unambiguous prefix of the id.
 pub fn dump(storage: &Arc<dyn Storage>, log: &Path, asked: Option<&str>) -> Result<LogDump> {
     let mut streams = list_streams(storage.as_ref(), log)?;
     if let Some(asked) = asked {

@@ -24,7 +24,7 @@ pub struct RebuildReport {
     pub entries: u64,
     /// The digest of the rebuilt tables.
     pub digest: Digest,
-    /// Notes on entries that are missing in the log, and on the tables.
+    /// Notes on entries that are missing in the log, and on the rebuild.
     pub notes: Vec<Note>,
     /// The reason why the new tables could not be saved; `None` if they are saved, or if the workspace has no tables on
     /// disk.

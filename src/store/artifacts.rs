@@ -1,4 +1,4 @@
-//! Reads of artifacts: manifests, and the state of their bodies.
+//! Methods of `StoreView` that read artifacts: manifests, and the state of bodies.
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
 use crate::engine;
@@ -9,7 +9,7 @@ use crate::projections::tables::{ARTIFACTS, BODIES};
 use crate::store::error::{Error, Result};
 use crate::store::view::StoreView;
 
-/// An artifact.
+/// An artifact: the manifest, and the state of the body.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactRow {
@@ -76,8 +76,9 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Returns `true` if the content of a body matches its digest. Reads the whole body, unless it is far larger than
-    /// the sizes in all manifests that refer to it. Errors: the body is missing or cannot be read.
+    /// Returns `true` if the content of a body matches its digest. Reads the whole body; a body that is far
+    /// larger than the sizes in all manifests that refer to it counts as damaged without being read. Errors: the body
+    /// is missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
         for row in self.view.keys(BODIES, &digest.0)? {

@@ -7,7 +7,7 @@ use crate::projections::metadata::{
 use crate::store::attributes::Attributes;
 use crate::store::note::Note;
 
-/// Assembles an object from its attributes. Returns a note if a required attribute is missing, or if attributes
+/// Assembles an object from its attributes. Returns a note instead if a required attribute is missing, or if attributes
 /// contradict each other.
 pub(super) fn object_of(
     kind: ObjectKind,

@@ -67,7 +67,7 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Returns the values by name.
+    /// Returns the effective value of each attribute, by name.
     pub(super) fn into_values(self) -> BTreeMap<String, Value> {
         self.values
     }
@@ -138,7 +138,7 @@ impl Attributes {
         self.values.get(name)?.as_str()?.parse().ok()
     }
 
-    /// Returns the attributes with a prefix, by the rest of their names.
+    /// Returns the attributes whose names begin with `prefix`. The keys of the map are the names without the prefix.
     pub(super) fn with_prefix(&self, prefix: &str) -> BTreeMap<String, Value> {
         let named =
             |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));

@@ -1,4 +1,5 @@
-//! Removal of duplicates of records that are in the log several times, because several imports contain them.
+//! Removal of duplicate records. A record is in the log several times if several imports contain it, or if it was
+//! captured as well.
 
 use crate::contract::{RecordType, RunRef};
 use crate::engine::entry::Stamp;

@@ -1,4 +1,4 @@
-//! Lookup of runs by ref, id, name, or the beginning of an id or name.
+//! Lookup of runs by ref, id, name, or a prefix of an id or name.
 
 use crate::contract::RunRef;
 use crate::store::error::{Error, Result};
@@ -9,8 +9,8 @@ use crate::store::view::StoreView;
 const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
-    /// Returns the run that `asked` names: by the run's ref, its id (the last component of the ref), a name that no other run has,
-    /// or the beginning of the id or name of one run only.
+    /// Returns the run that `asked` identifies. `asked` is the run's ref, its id (the last component of the ref), a
+    /// name that no other run has, or a prefix of the id or name of only one run.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {

@@ -114,7 +114,7 @@ impl Journal {
     }
 
     /// Moves the clock to at least a time that was read from the log, so that facts appended afterwards have later
-    /// times. Returns `false` if the time is too far ahead, and then leaves the clock unchanged.
+    /// times. Returns `false` and leaves the clock unchanged if the time is too far ahead of the clock of this machine.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }

@@ -1,4 +1,4 @@
-//! Reads of lineage edges.
+//! Methods of `StoreView` that read lineage edges.
 
 use crate::contract::{Fact, LineageEdge, Object, RelationRef, StableRef};
 use crate::projections::entry::Captured;

@@ -13,7 +13,7 @@ use crate::store::view::StoreView;
 pub(crate) struct LogRecord {
     /// The record.
     pub(crate) record: AnyRecord,
-    /// The stamp of its entry.
+    /// The stamp of the record's entry.
     pub(crate) stamp: Stamp,
     /// `true` if the record was imported.
     pub(crate) is_imported: bool,

@@ -1,4 +1,4 @@
-//! Reads of projects, runs, stages and environments.
+//! Methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::KeyVersions;
@@ -45,7 +45,7 @@ impl StoreView<'_> {
         if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(attributes) }
     }
 
-    /// Returns all projects, ordered by ref, including projects that only the refs of runs contain.
+    /// Returns all projects, ordered by ref, including projects that occur only in the refs of runs.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         let mut rows = BTreeMap::new();
         for (subject, attributes) in self.objects_with_prefix(b"project:")? {
@@ -103,7 +103,7 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the refs of all runs with facts whose ref begins with `prefix`.
+    /// Returns the refs of all runs that have facts, series or records, and whose refs begin with `prefix`.
     pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
         let mut add = |key: &[u8]| {
@@ -158,7 +158,7 @@ impl StoreView<'_> {
     }
 
     /// Returns the name of a project; the last component of its ref if no name was recorded. Every process records its
-    /// project, so only the newest record is read, unless an import recorded the project too.
+    /// project, so only the newest version of the name is read, unless an import recorded the project too.
     fn project_name(&self, project: &ProjectRef) -> Result<String> {
         let imported = self.view.rows(IMPORTED, &keys::of_ref(project))?.next().transpose()?.is_some();
         let attributes = if imported {
@@ -200,8 +200,8 @@ impl StoreView<'_> {
         self.rows_of(&refs)
     }
 
-    /// Returns the runs whose current name or last component of the ref begins with `text`, at most `limit` of them, in the
-    /// order of [`StoreView::runs`].
+    /// Returns at most `limit` runs whose current name, or whose last component of the ref, begins with `text`. The
+    /// runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
         for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
@@ -222,8 +222,8 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the first `limit` runs with a current or former name, or a last component of the ref, that `wanted` accepts.
-    /// Reads the names of all runs and nothing else of them.
+    /// Returns the first `limit` runs with a current or former name, or a last component of the ref, that `wanted`
+    /// accepts. Reads only the names of the runs.
     pub(super) fn runs_with_names(
         &self,
         wanted: impl Fn(&str) -> bool,

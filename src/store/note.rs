@@ -103,14 +103,15 @@ impl From<&EngineNote> for Note {
             }
             EngineNote::ClockAhead { stream, time } => {
                 let message = format!(
-                    "the clock of stream {stream} was far ahead of this machine's, so its entries sort after newer ones"
+                    "the clock of stream {stream} was far ahead of this machine's clock, so the entries of the stream \
+                     sort after newer entries"
                 );
                 Note::new(Severity::Warning, "clock_ahead", message).with("stream", stream).with("time", time)
             }
             EngineNote::UnknownKind { kind, count } => {
                 let message = format!(
-                    "entries of kind {} are ignored, because this version does not know it (entries: {count}); \
-                     they stay in the log",
+                    "entries of kind {} are ignored, because this version does not know the kind (entries: {count}); \
+                     the entries stay in the log",
                     kind.0
                 );
                 Note::new(Severity::Warning, "entry_unknown_kind", message)

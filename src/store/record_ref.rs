@@ -3,7 +3,8 @@
 use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
 use crate::engine::entry::{Position, Stamp};
 
-/// Returns the ref of a captured record. It contains the family and the position of the record, so it is unique.
+/// Returns the ref of a captured record. The ref contains the family and the position of the record, which make it
+/// unique.
 pub fn captured_ref(run: &RunRef, family: RecordType, at: Position) -> crate::contract::Result<RecordRef> {
     RecordRef::under(run, &format!("{family}-{}-{}", at.stream, at.seq))
 }

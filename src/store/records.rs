@@ -1,4 +1,5 @@
-//! Reads of events, spans and degraded records. The tables have their positions, and the log has the records.
+//! Methods of `StoreView` that read events, spans and degraded records. The tables contain only the positions of the
+//! records; the records are read from the log.
 
 use crate::contract::{AnyRecord, RecordType, RunRef, Severity};
 use crate::engine;

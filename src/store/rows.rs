@@ -49,7 +49,7 @@ pub struct RunRow {
     pub tags: BTreeMap<String, String>,
     /// The revision of the code.
     pub code_revision: Option<String>,
-    /// The ref of the data set.
+    /// The reference to the data set: free text, such as a path or URL.
     pub dataset_ref: Option<String>,
     /// The command line.
     pub command: Option<String>,

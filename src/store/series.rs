@@ -1,4 +1,4 @@
-//! Reads of metric series and their summaries.
+//! Methods of `StoreView` that read metric series and the summaries of series.
 
 use crate::contract::{MetricValue, RecordType, RunRef, StageRef, Timestamp};
 use crate::engine;

@@ -28,7 +28,7 @@ impl<'a> StoreView<'a> {
         self.view.notes().iter().map(Note::from).chain(self.notes.iter().cloned()).collect()
     }
 
-    /// Returns the number of table rows that were read from this view so far: the cost of its questions.
+    /// Returns the number of table rows that were read from this view so far, as a measure of the cost of queries.
     #[must_use]
     pub fn rows_read(&self) -> u64 {
         self.view.rows_read()

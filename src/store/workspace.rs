@@ -31,7 +31,8 @@ struct Shared {
     latest: AtomicU64,
 }
 
-/// The error of a caller's question, as the type that the projector requires.
+/// An error of the caller's closure, wrapped for the projector, which requires a conversion from an error of the
+/// engine.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<engine::Error> for CallerError<E> {
@@ -57,7 +58,7 @@ impl Store {
 
     /// Returns the latest entry time that a read of this store has seen, or 0. Times far ahead of this machine's clock
     /// are ignored. Pass the result to [`Journal::observe`](crate::store::Journal::observe), so that later captures
-    /// sort after those entries.
+    /// sort after the entries that were read.
     #[must_use]
     pub fn latest_seen(&self) -> u64 {
         self.shared.latest.load(Ordering::Relaxed)
@@ -65,8 +66,8 @@ impl Store {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, they are rebuilt and the question is called again, so it
-    /// must not have side effects.
+    /// If `question` fails because the tables are damaged, the tables are rebuilt and `question` is called again.
+    /// `question` must therefore have no side effects.
     pub fn read<T, E: From<Error>>(
         &self,
         question: impl Fn(&StoreView<'_>) -> std::result::Result<T, E>,
@@ -94,8 +95,8 @@ impl Store {
         Ok(self.shared.projector.digest_with_position()?)
     }
 
-    /// Returns the digest that the tables have after a rebuild from the log up to this position. Changes nothing on
-    /// disk.
+    /// Returns the digest that the tables would have after a rebuild from the log up to this position. Changes nothing
+    /// on disk.
     pub fn digest_from_scratch_until(
         &self,
         position: LogPosition,

@@ -24,8 +24,8 @@ pub trait Answer {
     /// Returns the JSON form as a value.
     fn to_value(&self) -> Value;
 
-    /// Returns the JSON form as indented text. Hidden and control characters in texts are written as `\\u` escapes.
-    /// Errors: a number that is not finite.
+    /// Returns the JSON form as indented text. Hidden and control characters in texts are written as `\u` escapes.
+    /// Errors: the value contains a number that is not finite.
     fn to_json(&self) -> Result<String> {
         Ok(escape::document(pretty(&self.to_value())?))
     }

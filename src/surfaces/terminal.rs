@@ -1,7 +1,7 @@
 //! Rendering of documents as terminal text, with aligned columns and lines wrapped to the width of the terminal.
 //!
-//! The title of a document is left out, because the command line tells it. Notes are left out, because they are written
-//! to standard error.
+//! The title of a document is left out, because the user knows it from the command. Notes are left out, because they
+//! are written to standard error.
 
 use crate::contract::json::write::float;
 use crate::contract::{Timestamp, Value};
@@ -13,7 +13,7 @@ use unicode_width::UnicodeWidthStr as _;
 const EXCERPT_ROWS: usize = 20;
 /// The number of spaces between two columns.
 const GAP: usize = 2;
-/// The width to which a column may be narrowed.
+/// The smallest width to which a column is narrowed.
 const COLUMN_WIDTH_MIN: usize = 8;
 /// The number of hexadecimal digits of a digest that are shown.
 const DIGEST_DIGITS: usize = 16;

@@ -46,7 +46,7 @@ impl Event for Job {
     }
 }
 
-/// Job -> a version for each worker that claimed it; the value is the worker.
+/// The claims of jobs. Key: job. A job has one version for each worker that claimed it, with the worker as the value.
 pub(crate) const CLAIMS: TableSpec = TableSpec::new("claims", TableKind::Versions);
 /// The ids of all jobs.
 pub(crate) const JOBS: TableSpec = TableSpec::new("jobs", TableKind::Set);

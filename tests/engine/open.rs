@@ -1,4 +1,4 @@
-//! Opening, appending, views, and the operations on the whole log.
+//! Tests of opening, appending, views, and the operations on the whole log.
 
 use crate::jobs::{Job, added, claim, jobs, on, options};
 use contexta::engine::Engine;

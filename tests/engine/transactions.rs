@@ -1,4 +1,5 @@
-//! Transactions: one after another, all or nothing, whatever happens in between.
+//! Tests of transactions: they run one after another, and each takes effect completely or not at all, even if a process
+//! is killed or another one acts in between.
 
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
 use contexta::engine::storage::sim::SimDisk;
@@ -103,8 +104,8 @@ fn kill_at_any_operation_of_a_claim_leaves_no_job_claimed_twice_and_none_unclaim
     }
 }
 
-/// At each operation of a transaction, another process tries a whole transaction. It claims before, or it finds the lock
-/// held.
+/// At each operation of a transaction, another process tries a whole transaction. It claims before, or it finds the
+/// lock held.
 #[test]
 fn transaction_at_any_operation_of_another_one_claims_no_job_twice() {
     let base = SimDisk::new(14);

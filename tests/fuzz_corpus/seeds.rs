@@ -19,7 +19,7 @@ use contexta::engine::storage::Place;
 
 type Seed = (&'static str, &'static str, Vec<u8>);
 
-/// A seed input: target, name, bytes.
+/// Returns all seed inputs: target, name and bytes of each.
 pub(crate) fn all() -> Vec<Seed> {
     [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs(), lines()]
         .concat()
@@ -75,14 +75,14 @@ fn rows(entries: u32, rows: &[(u64, u64, u64, &[u8])]) -> Vec<u8> {
     head
 }
 
-/// Rows that each contain the previous row twice: a few bytes per row, and each time twice the expanded size.
+/// Returns rows that each contain the previous row twice: each row takes a few bytes and doubles the expanded size.
 fn doubling() -> Vec<u8> {
     let mut all: Vec<(u64, u64, u64, &[u8])> = vec![(0, 0, 0, b"sixteen bytes...")];
     all.extend((0..30).map(|n| (1, 16 << n, 16 << n, &b""[..])));
     rows(31, &all)
 }
 
-/// A header with a correct checksum and a length that exceeds any file.
+/// Returns a frame whose header has a correct checksum and claims the payload length `payload_len`.
 fn claims(payload_len: u32) -> Vec<u8> {
     let mut bytes = rows(1, &[(0, 0, 0, b"x")]);
     bytes[4..8].copy_from_slice(&payload_len.to_le_bytes());
@@ -230,8 +230,8 @@ fn pad(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A frame whose payload contains a frame of the same segment. The outer frame is damaged, so the inner bytes are
-/// searched.
+/// Returns a frame whose payload contains a frame of the same segment. The outer frame is damaged, so the inner bytes
+/// are searched.
 fn inner(frame: &[u8]) -> Vec<u8> {
     let mut out = vec![0x43, 0x78, 0x46, 0x31];
     out.resize(FRAME_HEADER_LEN, 9);

@@ -1,4 +1,5 @@
-//! The files of bodies that an import stores. They must be below one directory, also after links are followed.
+//! The files of bodies that an import stores. A file must be in the directory of bodies, even after the links in its
+//! path are followed.
 
 use crate::contract::ArtifactManifest;
 use crate::engine::storage::{FileReader, OpenMode, Storage};
@@ -32,7 +33,7 @@ fn open_body(storage: &dyn Storage, dir: Option<&Path>, path: &str) -> std::resu
     let relative = Path::new(path);
     let plain = relative.components().all(|c| matches!(c, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || path.contains('\0') || !plain {
-        return Err(format!("{path:?} is not a relative path below a directory"));
+        return Err(format!("{path:?} is not a relative path without `..`"));
     }
     let wrap = |e: io::Error| format!("{path}: {e}");
     let root = storage.resolve(dir).map_err(wrap)?;
@@ -66,11 +67,11 @@ pub(super) fn store_body(
     }
 }
 
-/// Returns the difference between a body and its manifest; `None` if there is none.
+/// Returns the difference between a body and its manifest, as the end of a message; `None` if there is none.
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
-        return Some(format!("it has {} bytes, not {size}", body.size));
+        return Some(format!("its manifest: the file has {} bytes, not {size}", body.size));
     }
     let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
-    claimed.map(|_| "its SHA-256 differs".to_owned())
+    claimed.map(|_| "its manifest: the SHA-256 of the file is another one".to_owned())
 }

@@ -19,7 +19,7 @@ pub(super) struct Existing {
     pub(super) is_ended: bool,
     /// The artifact, if the workspace has one with this ref.
     pub(super) artifact: Option<ArtifactRow>,
-    /// `true` if the workspace has a record with this ref, whatever the content of the record.
+    /// `true` if the workspace has a record with this ref, even if the content of the record differs.
     pub(super) record_exists: bool,
 }
 

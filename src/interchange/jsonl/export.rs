@@ -1,7 +1,7 @@
 //! Export of JSON lines: the effective state of every object, and every record. Lines are written one by one.
 //!
 //! Objects are sorted by kind and ref; an object precedes the objects that refer to it. Records are in the order of
-//! their stamps, whatever their streams. The report names objects that cannot be exported, such as a run whose start is
+//! their stamps, across all streams. The report names objects that cannot be exported, such as a run whose start is
 //! lost.
 
 use crate::contract::json::write::canonical;

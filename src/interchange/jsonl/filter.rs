@@ -16,9 +16,11 @@ pub struct ExportFilter {
     pub kinds: Vec<String>,
     /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// The time from which on records are exported, by time of observation. Other kinds of lines are not affected.
+    /// The earliest time of observation of the records to export; `None` for no limit. Other kinds of lines are not
+    /// affected.
     pub since: Option<Timestamp>,
-    /// The time before which records are exported, by time of observation. Other kinds of lines are not affected.
+    /// The time before which the exported records were observed; `None` for no limit. Other kinds of lines are not
+    /// affected.
     pub until: Option<Timestamp>,
 }
 
@@ -48,8 +50,8 @@ impl<'a> Selection<'a> {
             && self.project.as_ref().is_none_or(|project| in_project(run, project))
     }
 
-    /// Returns `true` if the object with this ref is exported. If runs are selected, the only exported refs outside
-    /// any run are those of the projects of these runs.
+    /// Returns `true` if the object with this ref is exported. If runs are selected, the only exported objects
+    /// outside any run are the projects of these runs.
     fn wants_ref(&self, any: &StableRef) -> bool {
         match any.run() {
             Some(run) => self.wants_run(&run),

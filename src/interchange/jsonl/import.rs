@@ -32,9 +32,9 @@ use std::path::PathBuf;
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
-/// The kind under which lines are counted whose kind cannot be read.
+/// The name under which lines are counted if their kind cannot be read.
 const UNKNOWN_KIND: &str = "?";
-/// The approximate length of a small entry.
+/// The approximate length of a small entry in bytes.
 const SMALL_ENTRY_BYTES: usize = 256;
 /// The greatest length of an encoded stamp in a payload, in bytes.
 const STAMP_BYTES_MAX: usize = 40;
@@ -44,7 +44,7 @@ const DEFERRED_LOSSES_MAX: usize = 4096;
 const REPORTED_MAX: usize = 100;
 /// The code of a body that cannot be found or read.
 const BODY_MISSING: &str = "import.body_missing";
-/// The code of a body whose size or hash differs from its manifest.
+/// The code of a body that differs from its manifest, or from the stored body of the same manifest.
 const BODY_DIFFERS: &str = "import.body_differs";
 
 /// Options of an import.
@@ -69,8 +69,8 @@ struct ParsedLine {
     parsed: std::result::Result<Candidate, Box<Rejection>>,
 }
 
-/// Imports JSON lines. Memory use does not depend on the number of lines. The imported facts are on disk when this
-/// returns.
+/// Imports JSON lines. Memory use does not depend on the number of lines. The imported facts are on disk when the
+/// function returns.
 ///
 /// `progress` is called with the number of lines read. Errors: the workspace cannot be read or written, or, with
 /// [`ImportOptions::strict`], a line was refused. Lines before the error stay imported, and a repeated import
@@ -172,7 +172,7 @@ impl Importer<'_> {
         batch
     }
 
-    /// Notes in the report that the input cannot be read further. The lines before this one are imported.
+    /// Adds to the report that line `number` of the input cannot be read. The lines before it are imported.
     fn report_cut(&mut self, number: u64, e: &io::Error) {
         self.report.cut = Some(format!("in line {number}: {e}"));
     }
@@ -374,7 +374,7 @@ impl Importer<'_> {
         let mut replaces = std::mem::take(&mut existing.replaceable);
         existing.is_ended |= is_ended;
         if round.seen.get(&subject).is_some_and(|seen| seen.stamp.is_none()) {
-            // The fact of an earlier line of this round has to have a stamp before it can be replaced.
+            // The fact of an earlier line of this round must have a stamp before it can be replaced.
             self.commit(round)?;
         }
         let seen = round.seen.entry(subject.clone()).or_default();
@@ -455,7 +455,7 @@ impl Importer<'_> {
             }
             let import = self.import_id(round)?;
             let fact = EncodedFact::new(&loss.into_fact(self.started_at)?)?;
-            // Line 0: the attributes of the record contain the number of the line.
+            // The origin has line 0, because the attributes of the record contain the number of the line.
             let origin = Some(ImportOrigin { import, line: 0 });
             round.push(EncodedEvent { fact, replaces: Vec::new(), origin }, LOSS_BYTES_MAX, None);
         }
@@ -515,11 +515,10 @@ impl Importer<'_> {
         self.report.bodies_stored += u64::from(known != Some(body.digest));
         let replaced = known
             .filter(|known| *known != body.digest)
-            .map(|_| "it differs from the body in this workspace".to_owned());
+            .map(|_| "the body that this workspace has for the same manifest".to_owned());
         if let Some(reason) = difference(manifest, &body).or(replaced) {
             self.report.bodies_differing += 1;
-            let summary =
-                format!("the body of {} differs from its manifest: {reason}", manifest.artifact_ref);
+            let summary = format!("the body of {} differs from {reason}", manifest.artifact_ref);
             self.report_body(line, &shown, BODY_DIFFERS, &summary);
             let attributes = vec![
                 ("size_bytes", Value::from(body.size)),
@@ -537,7 +536,8 @@ impl Importer<'_> {
         Ok(Some(known.unwrap_or(body.digest).0))
     }
 
-    /// Adds a body to the report. A repeated import adds it again, because it is incomplete for the same reason.
+    /// Adds a body to the report. A repeated import adds the body again, because that import is incomplete for the
+    /// same reason.
     fn report_body(&mut self, line: &ArtifactLine<'_>, body: &str, code: &'static str, message: &str) {
         if self.report.bodies.len() < REPORTED_MAX {
             self.report.bodies.push(BodyFinding {

@@ -27,7 +27,7 @@ impl<'a> Lines<'a> {
         Lines { input, number: 0 }
     }
 
-    /// Returns the number, from 1, of the line that was read last; after an error, that of the incomplete line.
+    /// Returns the number, from 1, of the line that was read last; after an error, the number of the incomplete line.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -65,7 +65,8 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Reads a part of the rest of a line that is too long. Returns the part, and `true` if the line ends with it.
+    /// Reads a part of the rest of a line that is too long. Returns the part, and `true` if the line ends
+    /// with this part.
     pub(super) fn rest_part(&mut self) -> io::Result<(Vec<u8>, bool)> {
         loop {
             let available = match self.input.fill_buf() {

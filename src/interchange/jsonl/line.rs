@@ -82,7 +82,7 @@ impl Line {
             None | Some(Value::Null) => None,
             Some(Value::Text(path)) => Some(path),
             Some(other) => {
-                let message = format!("body is {}, not a path", other.type_name());
+                let message = format!("the member body is {}, not a path", other.type_name());
                 return Err(Rejection {
                     path: "$.body".into(),
                     ..Rejection::new("import_invalid_line", message)

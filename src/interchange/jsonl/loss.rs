@@ -10,7 +10,7 @@ use crate::engine::checksum::Digest;
 use crate::interchange::jsonl::rejection::Rejection;
 /// The producer of the degraded records.
 const PRODUCER: &str = "contexta.import";
-/// An upper bound of the size of the entry of a loss. The texts in it are bounded.
+/// An upper bound of the size of the entry of a loss, in bytes. The texts in the entry have bounded lengths.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
 /// A line or body that could not be imported unchanged.

@@ -60,7 +60,7 @@ pub struct ImportReport {
     pub bodies_stored: u64,
     /// The number of bodies that lines name and that could not be found or read.
     pub bodies_missing: u64,
-    /// The number of bodies whose size or hash differs from the manifest.
+    /// The number of bodies that differ from their manifests, or from the stored bodies of the same manifests.
     pub bodies_differing: u64,
     /// The first 100 bodies that are missing or differ.
     pub bodies: Vec<BodyFinding>,
@@ -99,7 +99,7 @@ impl ImportReport {
         })
     }
 
-    /// Returns the counts of a kind, to be increased.
+    /// Returns the counts of a kind, for changes.
     pub(super) fn count(&mut self, kind: &str) -> &mut KindCounts {
         self.kinds.entry(kind.to_owned()).or_default()
     }

@@ -63,7 +63,7 @@ impl Round {
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.subjects))
     }
 
-    /// Notes the stamps of facts that were appended.
+    /// Sets the stamps of facts that were appended.
     pub(super) fn appended(&mut self, subjects: Vec<Option<StableRef>>, receipt: &Receipt) {
         for (n, subject) in (0..).zip(subjects) {
             if let Some(seen) = subject.and_then(|subject| self.seen.get_mut(&subject)) {

@@ -40,7 +40,7 @@ pub enum Block {
     },
     /// A list of short texts.
     List(Vec<String>),
-    /// A tree: its items, each before the items below it.
+    /// A tree, as a list in which each item comes before its children.
     Tree(Vec<TreeItem>),
     /// Named values.
     Pairs(Vec<(String, Cell)>),
@@ -53,7 +53,7 @@ pub enum Block {
 /// One line of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeItem {
-    /// The distance from the root.
+    /// The number of steps between the line and the root of the tree.
     pub depth: usize,
     /// The text of the line.
     pub text: String,

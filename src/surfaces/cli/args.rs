@@ -218,7 +218,7 @@ pub(super) struct RunsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Run: its ref, its id, or a name that only one run has
+    /// Run: its ref, its id, a name that only one run has, or the beginning of the id or name of only one run
     #[arg(value_name = "RUN")]
     pub(super) run: String,
 }
@@ -285,8 +285,8 @@ pub(super) struct VerifyArgs {
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,
-    /// Head saved earlier (STREAM:SEQUENCE:DIGEST). Check that the stream still contains exactly the entries up to it.
-    /// May be repeated
+    /// Head saved earlier (STREAM:SEQUENCE:DIGEST). Check that the stream still begins with the same entries, up to
+    /// this head. May be repeated
     #[arg(long, value_name = "HEAD")]
     pub(super) head: Vec<Head>,
 }

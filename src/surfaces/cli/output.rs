@@ -49,7 +49,8 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Writes an answer as JSON, or its document and the notes in it as text.
+    /// Writes an answer as JSON or as text. The text is the document of the answer, and the notes of the document go to
+    /// standard error.
     pub(super) fn answer(
         &self,
         answer: &dyn Answer,
@@ -58,7 +59,7 @@ impl Output {
         self.answer_value(|| answer.to_value(), document)
     }
 
-    /// Writes an answer that has no type of its own.
+    /// Writes an answer that does not implement [`Answer`]: `json` or `document` creates its content.
     pub(super) fn answer_value(
         &self,
         json: impl FnOnce() -> Value,
@@ -265,7 +266,7 @@ impl Output {
     }
 }
 
-/// Returns `true` for a note that is written as text. A note that a section of an answer is empty is left out.
+/// Returns `true` for a note that is written as text. A note that only states that a section is empty is left out.
 fn is_shown(note: &Note) -> bool {
     note.severity > Severity::Info || !(note.code.ends_with("_empty") || note.code == "missing_stage_records")
 }

@@ -1,4 +1,4 @@
-//! The settings of the command line, from arguments, environment variables and the configuration file.
+//! The settings of a command, from arguments, environment variables and the configuration file.
 
 use crate::config::{CliVerbosity, ConfigError, LoadInputs, OutputFormat, load_config};
 use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};

@@ -1,4 +1,4 @@
-//! Documents of answers that only the command line gives. The documents on runs and comparisons are built in
+//! Documents of answers that only the command line shows. The documents on runs and comparisons are built in
 //! `interpretation::report`, because the library offers them as well.
 
 mod digest;

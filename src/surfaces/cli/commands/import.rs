@@ -57,7 +57,9 @@ fn explain(report: &ImportReport, out: &Output) {
         let others = if more > 0 { format!("further refused lines: {more}; ") } else { String::new() };
         let cut = match report.not_kept {
             0 => String::new(),
-            n => format!("; shortened or left out, because they are too long or too many: {n}"),
+            n => format!(
+                "; refused lines that are shortened or left out there, because they are too long or too many: {n}"
+            ),
         };
         let path = path.display();
         out.done(&format!("{others}the refused lines are in {path}, the reasons in the file beside it{cut}"));

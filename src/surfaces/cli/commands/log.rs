@@ -34,7 +34,7 @@ pub(in crate::surfaces::cli) fn heads(cli: &Cli, out: &Output) -> Outcome {
     if out.is_json() {
         out.json(&answer::heads(&heads, &report))?;
     } else {
-        // The heads are not a document, because a head must be one line whatever the width of the terminal.
+        // The heads are not a document, because a head must be one line, even on a narrow terminal.
         out.text(&heads.iter().map(|head| format!("{head}\n")).collect::<String>())?;
         for problem in &report.problems {
             out.error(problem.code, &problem.message, Some("`contexta verify` lists all damage"));

@@ -8,7 +8,7 @@ use crate::surfaces::cli::output::{Output, mover};
 use crate::surfaces::document;
 use std::io;
 
-/// The exit code of a workspace that could not be checked.
+/// The exit code for a check that could not be completed.
 const UNCHECKED: u8 = 3;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> u8 {
