@@ -2,13 +2,14 @@
 //! tables were built, and whatever happened to the log or to the generations in between.
 
 use crate::domain::{
-    Acknowledgements, PlainTables, Toy, Workspace, cases, domain, durability, event, events,
+    Acknowledgements, PlainTables, Scan, Toy, Workspace, cases, domain, durability, event, events,
 };
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
-use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
+use contexta::engine::entry::{Entry, Gap, Kind, Position, Seq, Stamp};
 use contexta::engine::error::Error;
 use contexta::engine::log::header::FRAMES_AT;
+use contexta::engine::log::ordered::Ordered;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::projection::{
     Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, RebuildReason,
@@ -640,6 +641,46 @@ fn entries_after_zeros_in_the_last_segment_are_read() {
     let gaps = gaps_of(&reader);
     assert_eq!(gaps.iter().map(|g| (g.first.0, g.last.unwrap().0)).collect::<Vec<_>>(), [(3, 4)]);
     assert_eq!(workspace.scan(workspace.streams()[0], ScanMode::Follow).entries.len(), 4);
+}
+
+#[test]
+fn scan_of_a_view_returns_its_entries_by_stamp_and_its_gaps() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let (first, second) = (workspace.log(1), workspace.log(2));
+    let append_to_both = |tags: Range<u8>| {
+        for n in tags {
+            first.append(&tag(n), Durability::Flush).unwrap();
+            second.append(&tag(n + 100), Durability::Flush).unwrap();
+            workspace.disk.advance(1_000);
+        }
+    };
+    append_to_both(0..4);
+    damage_commit(&workspace, 1);
+    let streams = workspace.streams();
+    let before: Vec<Scan> = streams.iter().map(|s| workspace.scan(*s, ScanMode::Follow)).collect();
+    let reader = workspace.projector(3, true);
+    let items = reader.read(|view| {
+        append_to_both(4..6);
+        damage_commit(&workspace, 3);
+        view.scan()?.collect::<contexta::engine::Result<Vec<Ordered>>>()
+    });
+    let (mut entries, mut gaps) = (Vec::new(), Vec::new());
+    for item in items.unwrap() {
+        match item {
+            Ordered::Entry(entry) => entries.push(entry),
+            Ordered::Gap(gap) => {
+                assert!(
+                    entries.iter().all(|e: &Entry| e.stamp.stream != gap.stream || e.stamp.seq < gap.first)
+                );
+                gaps.push(gap);
+            }
+        }
+    }
+    let mut expected: Vec<Entry> = before.iter().flat_map(|scan| scan.entries.clone()).collect();
+    expected.sort_by_key(|entry| entry.stamp);
+    assert_eq!(entries, expected);
+    assert_eq!(gaps, before[0].gaps);
+    assert_eq!(gaps.len(), 1);
 }
 
 /// The rows of one series are between the chunks of another series, whose key is a prefix of the key of the first.
