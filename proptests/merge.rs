@@ -537,38 +537,53 @@ fn lost_first_header_of_a_derived_stream_hides_no_entry() {
     }
 }
 
-/// The trunk lost everything from the fork on, and a copy of the branch is merged under the id of the trunk: the
-/// entries of the branch appear once.
-#[test]
-fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
+/// A branch whose trunk lost everything from the fork on.
+struct LostTrunk {
+    /// The two forked workspaces: the one whose entries are in the trunk, and the one whose entries are in the branch.
+    winner: Workspace,
+    loser: Workspace,
+    /// Both, merged.
+    whole: Workspace,
+    /// Both, merged, without the entries of the trunk from the fork on.
+    damaged: Workspace,
+}
+
+fn lost_trunk() -> LostTrunk {
     let copies = forked();
-    let into = copies[0].copy_to("/into");
-    let fork = merged(&copies[2], &into).forks[0];
+    let whole = copies[0].copy_to("/whole");
+    let fork = merged(&copies[2], &whole).forks[0];
     let (winner, loser) = match fork.kept {
-        Side::Source => (&copies[2], &copies[0]),
-        Side::Target => (&copies[0], &copies[2]),
+        Side::Source => (copies[2].clone(), copies[0].clone()),
+        Side::Target => (copies[0].clone(), copies[2].clone()),
     };
-    let expected = named(&into);
-    let frames = into.scan(fork.stream, ScanMode::Full).frames;
+    let damaged = whole.copy_to("/damaged");
+    let frames = damaged.scan(fork.stream, ScanMode::Full).frames;
     let cut = frames.iter().find(|frame| frame.seqs.0 == fork.first).unwrap();
-    let dir = into.log_dir().join(fork.stream.to_string());
-    for path in into.segments().into_iter().filter(|path| path.starts_with(&dir)) {
+    let dir = damaged.log_dir().join(fork.stream.to_string());
+    for path in damaged.segments().into_iter().filter(|path| path.starts_with(&dir)) {
         let name = format!("{:020}.seg", cut.segment.0);
         match path.file_name().unwrap().to_str().unwrap().cmp(&name) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => {
-                let mut bytes = into.disk.read(&path).unwrap();
+                let mut bytes = damaged.disk.read(&path).unwrap();
                 bytes.truncate(cut.bytes.0 as usize);
-                into.disk.overwrite(&path, bytes);
+                damaged.disk.overwrite(&path, bytes);
             }
-            std::cmp::Ordering::Greater => into.disk.remove_tree(&path),
+            std::cmp::Ordering::Greater => damaged.disk.remove_tree(&path),
         }
     }
-    merged(loser, &into);
-    assert_eq!(named(&into).len(), contents(loser).len());
-    assert_eq!(named(&into), named(loser));
-    merged(winner, &into);
-    assert_eq!(named(&into), expected);
+    LostTrunk { winner, loser, whole, damaged }
+}
+
+/// A copy of the branch is merged under the id of the trunk: the entries of the branch appear once.
+#[test]
+fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
+    let LostTrunk { winner, loser, whole, damaged: into } = lost_trunk();
+    merged(&loser, &into);
+    assert_eq!(named(&into).len(), contents(&loser).len());
+    assert_eq!(named(&into), named(&loser));
+    merged(&winner, &into);
+    assert_eq!(named(&into), named(&whole));
 }
 
 /// A workspace with a closed stream of several segments.
@@ -783,13 +798,27 @@ fn pairs() -> Vec<(Workspace, Workspace)> {
         right.flip(&right.segments()[n], 8 * 4500);
     }
     let empty = at(&copies[0], "/empty");
+    let lost = lost_trunk();
     vec![
         (all, empty.clone()),
         (right, left),
         (copies[6].clone(), some),
         (copies[1].clone(), copies[0].copy_to("/one")),
         (copies[0].clone(), copies[1].copy_to("/other")),
+        // In these, the entries of a stream of the target move to another one.
+        (copies[0].clone(), merged_all(&[&copies[2], &copies[4], &copies[5]], "/three")),
+        (lost.loser, lost.damaged),
     ]
+}
+
+#[test]
+fn pairs_have_streams_that_move() {
+    let moving = pairs().into_iter().filter(|(from, into)| {
+        let before = into.streams();
+        let report = merged(from, into);
+        report.streams.iter().any(|s| s.change == Change::Moved && before.contains(&s.stream))
+    });
+    assert_eq!(moving.count(), 2);
 }
 
 /// Runs a merge with a fault at each of its operations, and after each of them a second merge.
