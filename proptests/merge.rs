@@ -776,6 +776,27 @@ fn stream_held_by_a_writer_is_skipped_and_reported() {
     assert_ne!(log.head().unwrap().stream, held);
 }
 
+#[test]
+fn stream_with_an_unreadable_file_in_the_source_is_skipped_and_reported() {
+    let sound = closed();
+    let source = sound.copy_to("/source");
+    // A directory with the name of a segment.
+    let path = source.segments()[1].clone();
+    source.disk.remove_tree(&path);
+    source.disk.process(9).create_dir_all(&path).unwrap();
+    let log = source.log(3);
+    append(&log, [30]);
+    log.close().unwrap();
+    let target = sound.copy_to("/target");
+    target.segments().iter().skip(2).for_each(|path| target.disk.remove_tree(path));
+    let before = segments(&target);
+    let report = merge_on(&target.disk.process(50), &source, &target).unwrap();
+    let changes: Vec<Change> = report.streams.iter().map(|stream| stream.change).collect();
+    assert_eq!(changes, [Change::Skipped(SkipReason::Unreadable), Change::Copied]);
+    let after = segments(&target);
+    assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
+}
+
 /// The files of a log were replaced by older ones while a writer held its stream, and a copy has the newer ones.
 #[test]
 fn stream_held_by_a_writer_is_not_extended() {

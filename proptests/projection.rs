@@ -920,6 +920,28 @@ fn unchanged_stream_is_not_listed_and_changed_one_is_read() {
     check(&workspace, &reader);
 }
 
+#[test]
+fn second_segment_of_a_stream_is_read_although_its_first_one_is_unchanged() {
+    let whole = Workspace::new(5, SMALL);
+    let log = whole.log(1);
+    append_tags(&log, 0..12);
+    log.close().unwrap();
+    let workspace = whole.copy_to("/copy");
+    let later = workspace.segments().split_off(1);
+    let content: Vec<Vec<u8>> = later.iter().map(|path| workspace.disk.read(path).unwrap()).collect();
+    later.iter().for_each(|path| workspace.disk.remove_tree(path));
+    let reader = workspace.projector(2, true);
+    for _ in 0..3 {
+        workspace.disk.advance(LONG);
+        check(&workspace, &reader);
+    }
+    workspace.disk.advance(LONG);
+    later.iter().zip(content).for_each(|(path, bytes)| workspace.disk.overwrite(path, bytes));
+    workspace.disk.advance(LONG);
+    check(&workspace, &reader);
+    assert_eq!(workspace.entries().len(), 12);
+}
+
 /// Each operation of a catch-up over several streams fails once; nothing is counted twice afterwards.
 #[test]
 fn failure_at_any_operation_of_a_catch_up_counts_nothing_twice() {

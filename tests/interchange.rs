@@ -802,6 +802,36 @@ fn many_lines_about_one_object_are_imported() {
 }
 
 #[test]
+fn object_that_replaces_too_many_facts_is_refused() {
+    let disk = SimDisk::new(16);
+    let with_run = |description: &str| {
+        format!("{PROJECT}\n{}", run_line("r", &format!(r#""description":"{description}","#)))
+    };
+    // The largest run that can be imported if it replaces nothing.
+    let accepted = |len: &usize| {
+        let fresh = open_sim(&disk, 1, &format!("/fresh{len}"));
+        import(&fresh, &with_run(&"x".repeat(*len))).total().refused == 0
+    };
+    let len = (1..).map(|n| (4 << 20) - 1024 - 16 * n).find(accepted).unwrap();
+    // Thirty different imports of it, each into a workspace of its own.
+    let contexta = open_sim(&disk, 2, "/w");
+    for n in 0..30 {
+        let from = format!("/from{n}");
+        let other = open_sim(&disk, 3 + n, &from);
+        import(&other, &with_run(&format!("{n}")));
+        other.close().unwrap();
+        contexta.merge(&from, MergeSettings::default()).unwrap();
+    }
+    let report = import(&contexta, &with_run(&"x".repeat(len)));
+    assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
+    let message = &report.refused[0].rejection.message;
+    assert!(message.contains("that replaces 30 facts"), "{message}");
+    // A shorter one replaces all of them.
+    assert_eq!(import(&contexta, &with_run(&"x".repeat(len - 1000))).total().new, 1);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.len(), 0);
+}
+
+#[test]
 fn temporary_files_of_killed_imports_are_removed_and_body_directory_is_required() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
