@@ -2,7 +2,7 @@
 //! a sequence number of a stream identifies one entry.
 
 use crate::domain::{Acknowledgements, Frame, Scan, Toy, Workspace, cases, durability, events};
-use contexta::engine::chain::Head;
+use contexta::engine::chain::{Chain, Head};
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
@@ -11,7 +11,7 @@ use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_
 use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::{Durability, Log, ScanMode, Tail, names};
+use contexta::engine::log::{Durability, Log, ScanMode, StreamReader, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -739,6 +739,29 @@ fn tag(n: u8) -> Vec<Toy> {
 
 fn stream_of(log: &Log) -> StreamId {
     log.head().unwrap().stream
+}
+
+#[test]
+fn watched_entry_has_a_link_if_no_entry_before_it_is_missing() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let log = workspace.log(1);
+    for n in 0..4 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+    let stream = stream_of(&log);
+    let links = || {
+        let storage = workspace.disk.process(9);
+        let mut reader = StreamReader::open(&storage, &workspace.log_dir(), stream, ScanMode::Full).unwrap();
+        (0..6).for_each(|seq| reader.watch(Seq(seq)));
+        while reader.next_item().unwrap().is_some() {}
+        (0..6).map(|seq| reader.watched(Seq(seq))).collect::<Vec<_>>()
+    };
+    let whole = links();
+    assert_eq!(whole[0], Some(Chain::ORIGIN));
+    assert_eq!(whole.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, true, true, true, false]);
+    let frame = workspace.scan(stream, ScanMode::Full).frames[1];
+    workspace.flip(&workspace.segments()[0], (frame.bytes.0 as usize + 60) * 8);
+    assert_eq!(links(), [whole[0], whole[1], None, None, None, None]);
 }
 
 #[test]

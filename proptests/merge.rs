@@ -11,6 +11,7 @@ use contexta::engine::log::merge::{Change, LogMerge, MergeOptions, Side, SkipRea
 use contexta::engine::log::merge::{content_digest, derived_id};
 use contexta::engine::log::{Durability, Finding, FindingKind, Log, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
+use contexta::engine::projection::{Note, RebuildReason};
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::storage::{OpenMode, Storage};
 use proptest::prelude::*;
@@ -66,7 +67,7 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
 /// Merges and checks what every merge guarantees: the source is unchanged, a second merge does nothing, and every entry
 /// that is readable in either log is readable in the target.
 fn merged(from: &Workspace, into: &Workspace) -> LogMerge {
-    let before = segments(from);
+    let (before, target) = (segments(from), segments(into));
     let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
     let storage = into.disk.process(50);
     let report = merge_on(&storage, from, into).unwrap();
@@ -91,6 +92,13 @@ fn merged(from: &Workspace, into: &Workspace) -> LogMerge {
             })
             .collect::<Vec<_>>()
     );
+    for merge in &report.streams {
+        let of_stream = |path: &Path| path.to_string_lossy().contains(&merge.stream.to_string());
+        let written =
+            after.iter().filter(|(path, bytes)| of_stream(path) && target.get(*path) != Some(bytes));
+        let len: usize = written.map(|(_, bytes)| bytes.len()).sum();
+        assert!(merge.bytes >= len as u64, "{len} bytes were written: {merge:?}");
+    }
     let lost: Vec<Content> = contents.difference(&self::contents(into)).cloned().collect();
     let scans = |w: &Workspace| -> Vec<_> {
         w.streams()
@@ -495,6 +503,38 @@ fn tables_after_a_merge_equal_a_rebuild() {
     }
 }
 
+/// The tables contain one, two or three entries of a stream that a merge moves to a derived stream.
+#[test]
+fn tables_with_entries_of_a_derived_stream_are_rebuilt_because_a_merge_divided_their_stream() {
+    for count in 0..3 {
+        let workspace = Workspace::new(7, 1 << 20);
+        append_to_existing_stream(&workspace, 0..3);
+        let common = segments(&workspace);
+        let copies = [30, 60].map(|tag| {
+            put_back(&workspace, &common);
+            append_to_existing_stream(&workspace, [tag + count]);
+            workspace.copy_to(&format!("/{tag}"))
+        });
+        let mut divided = 0;
+        for (from, into) in [(&copies[0], &copies[1]), (&copies[1], &copies[0])] {
+            let into = into.copy_to("/into");
+            let projector = into.projector(3, true);
+            projector.catch_up().unwrap();
+            let fork = merged(from, &into).forks[0];
+            let notes = projector.catch_up().unwrap();
+            let reason = notes.into_iter().find_map(|note| match note {
+                Note::Rebuilt { reason, .. } => Some(reason),
+                _ => None,
+            });
+            let expected = (fork.kept == Side::Source).then_some(RebuildReason::Divided(fork.stream));
+            assert_eq!(reason, expected, "{} entries", count + 1);
+            divided += usize::from(expected.is_some());
+            into.disk.remove_tree(&into.root);
+        }
+        assert_eq!(divided, 1);
+    }
+}
+
 #[test]
 fn fork_is_reported_and_derived_stream_is_complete_before_it() {
     let copies = forked();
@@ -503,6 +543,7 @@ fn fork_is_reported_and_derived_stream_is_complete_before_it() {
     let [fork] = report.forks[..] else { panic!("{report:#?}") };
     let scan = into.scan(fork.derived, ScanMode::Full);
     assert!(scan.is_clean() && scan.entries[0].stamp.seq == fork.first, "{scan:#?}");
+    assert!(scan.frames.len() < scan.entries.len() / 4, "{:?}", scan.frames);
     let kept = match fork.kept {
         Side::Source => &copies[2],
         Side::Target => &copies[0],
@@ -537,38 +578,53 @@ fn lost_first_header_of_a_derived_stream_hides_no_entry() {
     }
 }
 
-/// The trunk lost everything from the fork on, and a copy of the branch is merged under the id of the trunk: the
-/// entries of the branch appear once.
-#[test]
-fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
+/// A branch whose trunk lost everything from the fork on.
+struct LostTrunk {
+    /// The two forked workspaces: the one whose entries are in the trunk, and the one whose entries are in the branch.
+    winner: Workspace,
+    loser: Workspace,
+    /// Both, merged.
+    whole: Workspace,
+    /// Both, merged, without the entries of the trunk from the fork on.
+    damaged: Workspace,
+}
+
+fn lost_trunk() -> LostTrunk {
     let copies = forked();
-    let into = copies[0].copy_to("/into");
-    let fork = merged(&copies[2], &into).forks[0];
+    let whole = copies[0].copy_to("/whole");
+    let fork = merged(&copies[2], &whole).forks[0];
     let (winner, loser) = match fork.kept {
-        Side::Source => (&copies[2], &copies[0]),
-        Side::Target => (&copies[0], &copies[2]),
+        Side::Source => (copies[2].clone(), copies[0].clone()),
+        Side::Target => (copies[0].clone(), copies[2].clone()),
     };
-    let expected = named(&into);
-    let frames = into.scan(fork.stream, ScanMode::Full).frames;
+    let damaged = whole.copy_to("/damaged");
+    let frames = damaged.scan(fork.stream, ScanMode::Full).frames;
     let cut = frames.iter().find(|frame| frame.seqs.0 == fork.first).unwrap();
-    let dir = into.log_dir().join(fork.stream.to_string());
-    for path in into.segments().into_iter().filter(|path| path.starts_with(&dir)) {
+    let dir = damaged.log_dir().join(fork.stream.to_string());
+    for path in damaged.segments().into_iter().filter(|path| path.starts_with(&dir)) {
         let name = format!("{:020}.seg", cut.segment.0);
         match path.file_name().unwrap().to_str().unwrap().cmp(&name) {
             std::cmp::Ordering::Less => {}
             std::cmp::Ordering::Equal => {
-                let mut bytes = into.disk.read(&path).unwrap();
+                let mut bytes = damaged.disk.read(&path).unwrap();
                 bytes.truncate(cut.bytes.0 as usize);
-                into.disk.overwrite(&path, bytes);
+                damaged.disk.overwrite(&path, bytes);
             }
-            std::cmp::Ordering::Greater => into.disk.remove_tree(&path),
+            std::cmp::Ordering::Greater => damaged.disk.remove_tree(&path),
         }
     }
-    merged(loser, &into);
-    assert_eq!(named(&into).len(), contents(loser).len());
-    assert_eq!(named(&into), named(loser));
-    merged(winner, &into);
-    assert_eq!(named(&into), expected);
+    LostTrunk { winner, loser, whole, damaged }
+}
+
+/// A copy of the branch is merged under the id of the trunk: the entries of the branch appear once.
+#[test]
+fn branch_with_the_entries_of_its_trunk_is_merged_into_it() {
+    let LostTrunk { winner, loser, whole, damaged: into } = lost_trunk();
+    merged(&loser, &into);
+    assert_eq!(named(&into).len(), contents(&loser).len());
+    assert_eq!(named(&into), named(&loser));
+    merged(&winner, &into);
+    assert_eq!(named(&into), named(&whole));
 }
 
 /// A workspace with a closed stream of several segments.
@@ -721,6 +777,64 @@ fn stream_held_by_a_writer_is_skipped_and_reported() {
 }
 
 #[test]
+fn stream_with_an_unreadable_file_in_the_source_is_skipped_and_reported() {
+    let sound = closed();
+    let source = sound.copy_to("/source");
+    // A directory with the name of a segment.
+    let path = source.segments()[1].clone();
+    source.disk.remove_tree(&path);
+    source.disk.process(9).create_dir_all(&path).unwrap();
+    let log = source.log(3);
+    append(&log, [30]);
+    log.close().unwrap();
+    let target = sound.copy_to("/target");
+    target.segments().iter().skip(2).for_each(|path| target.disk.remove_tree(path));
+    let before = segments(&target);
+    let report = merge_on(&target.disk.process(50), &source, &target).unwrap();
+    let changes: Vec<Change> = report.streams.iter().map(|stream| stream.change).collect();
+    assert_eq!(changes, [Change::Skipped(SkipReason::Unreadable), Change::Copied]);
+    let after = segments(&target);
+    assert!(before.iter().all(|(path, bytes)| after.get(path) == Some(bytes)));
+}
+
+/// The files of a log were replaced by older ones while a writer held its stream, and a copy has the newer ones.
+#[test]
+fn stream_held_by_a_writer_is_not_extended() {
+    let workspace = Workspace::new(7, 1 << 20);
+    let log = workspace.log(1);
+    append(&log, 0..3);
+    let early = segments(&workspace);
+    append(&log, 3..6);
+    let longer = workspace.copy_to("/longer");
+    put_back(&workspace, &early);
+    let report = merge_on(&workspace.disk.process(50), &longer, &workspace).unwrap();
+    assert_eq!(report.streams[0].change, Change::Skipped(SkipReason::Held));
+    assert!(segments(&workspace) == early);
+    workspace.kill(log);
+    assert_eq!(merged(&longer, &workspace).streams[0].change, Change::Extended);
+}
+
+#[test]
+fn names_of_changes_and_reasons_are_stable() {
+    let changes = [
+        (Change::Copied, "copied"),
+        (Change::Unchanged, "unchanged"),
+        (Change::Extended, "extended"),
+        (Change::United { added: 1, filled: 0 }, "united"),
+        (Change::Moved, "moved"),
+        (Change::Skipped(SkipReason::Held), "skipped"),
+    ];
+    changes.into_iter().for_each(|(change, name)| assert_eq!(change.name(), name));
+    let reasons = [
+        (SkipReason::Held, "held_by_a_writer"),
+        (SkipReason::Newer, "newer_format"),
+        (SkipReason::Unreadable, "source_unreadable"),
+        (SkipReason::TooDeep, "forked_too_deep"),
+    ];
+    reasons.into_iter().for_each(|(reason, name)| assert_eq!(reason.name(), name));
+}
+
+#[test]
 fn copied_stream_is_extended_byte_for_byte_and_never_continued() {
     let workspace = Workspace::new(7, SMALL);
     let into = at(&workspace, "/into");
@@ -770,6 +884,25 @@ fn unreadable_bytes_are_copied_to_quarantine_once() {
     assert_eq!(more.iter().filter(|m| !copied.contains(m)).count(), 1);
 }
 
+#[test]
+fn long_damaged_range_is_copied_to_quarantine_to_its_end_only() {
+    let workspace = Workspace::new(7, 1 << 22);
+    let log = workspace.log(1);
+    for len in [10, 600_000, 300_000] {
+        log.append(&[Toy::Tag { key: (0..len).map(|n| (n % 251) as u8).collect() }], Durability::Flush)
+            .unwrap();
+    }
+    log.close().unwrap();
+    let stream = workspace.streams()[0];
+    let path = workspace.segments()[0].clone();
+    let range = workspace.scan(stream, ScanMode::Full).frames[1].bytes;
+    workspace.flip(&path, (range.0 as usize + 100_000) * 8);
+    let dir = Path::new("/w/quarantine");
+    let copied = quarantine(&workspace.disk.process(50), &workspace.log_dir(), stream, dir).unwrap();
+    let kept = workspace.disk.read(&copied[0].path).unwrap();
+    assert!(kept == workspace.disk.read(&path).unwrap()[range.0 as usize..range.1 as usize], "{copied:?}");
+}
+
 // ---- crashes
 
 /// Pairs of workspaces that together reach every branch of a merge.
@@ -783,13 +916,27 @@ fn pairs() -> Vec<(Workspace, Workspace)> {
         right.flip(&right.segments()[n], 8 * 4500);
     }
     let empty = at(&copies[0], "/empty");
+    let lost = lost_trunk();
     vec![
         (all, empty.clone()),
         (right, left),
         (copies[6].clone(), some),
         (copies[1].clone(), copies[0].copy_to("/one")),
         (copies[0].clone(), copies[1].copy_to("/other")),
+        // In these, the entries of a stream of the target move to another one.
+        (copies[0].clone(), merged_all(&[&copies[2], &copies[4], &copies[5]], "/three")),
+        (lost.loser, lost.damaged),
     ]
+}
+
+#[test]
+fn pairs_have_streams_that_move() {
+    let moving = pairs().into_iter().filter(|(from, into)| {
+        let before = into.streams();
+        let report = merged(from, into);
+        report.streams.iter().any(|s| s.change == Change::Moved && before.contains(&s.stream))
+    });
+    assert_eq!(moving.count(), 2);
 }
 
 /// Runs a merge with a fault at each of its operations, and after each of them a second merge.
@@ -839,8 +986,9 @@ fn merge_on_a_disk_that_fills_up_loses_nothing() {
             let outcome = merge_on(&target.disk.process(51), &from, &target);
             target.disk.set_free_bytes(None);
             assert!(contents(&target).is_superset(&before));
-            if let Err(e) = &outcome {
-                assert_eq!(e.code(), "storage_full");
+            match &outcome {
+                Ok(report) => assert_eq!(named(&target), named(&expected), "{report:?}"),
+                Err(e) => assert_eq!(e.code(), "storage_full"),
             }
             merged(&from, &target);
             assert_eq!(named(&target), named(&expected), "{free} bytes of {}", from.root.display());
@@ -1072,6 +1220,12 @@ fn derived_stream_of_many_segments_has_an_unbroken_chain() {
     assert!(scan.is_clean() && scan.entries.len() == 20, "{scan:#?}");
     let bases: BTreeSet<Seq> = scan.frames.iter().map(|frame| frame.segment).collect();
     assert!(bases.len() > 2, "{bases:?}");
+    // Only the last segment is shorter.
+    let of_derived = |path: &&PathBuf| path.to_string_lossy().contains(&derived.to_string());
+    let paths = left.segments();
+    let lengths = paths.iter().filter(of_derived).map(|path| left.disk.read(path).unwrap().len() as u64);
+    let short: Vec<u64> = lengths.filter(|len| *len < SMALL).collect();
+    assert!(short.len() <= 1, "{short:?}");
 }
 
 // ---- foreign files with the name of a segment
@@ -1274,6 +1428,23 @@ fn unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_strea
             }
         }
     }
+}
+
+/// A file that holds part of a header is not the empty file of an interrupted creation: its bytes stay known.
+#[test]
+fn damaged_beginning_of_a_segment_goes_to_quarantine_before_it_is_replaced() {
+    let sound = closed();
+    let last = sound.segments().len() - 1;
+    let target = sound.copy_to("/target");
+    let path = target.segments()[last].clone();
+    let mut bytes = target.disk.read(&path).unwrap()[..100].to_vec();
+    bytes[20] ^= 1;
+    target.disk.overwrite(&path, bytes.clone());
+    let report = merged(&sound, &target);
+    assert_eq!(segments(&target), segments(&sound));
+    let kept: Vec<Vec<u8>> =
+        report.quarantined.iter().map(|kept| target.disk.read(&kept.path).unwrap()).collect();
+    assert_eq!(kept, [bytes]);
 }
 
 #[test]

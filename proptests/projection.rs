@@ -2,26 +2,30 @@
 //! tables were built, and whatever happened to the log or to the generations in between.
 
 use crate::domain::{
-    Acknowledgements, PlainTables, Toy, Workspace, cases, domain, durability, event, events,
+    Acknowledgements, PlainTables, Scan, Toy, Workspace, cases, domain, durability, event, events,
 };
 use crate::log::{Harm, harm};
 use contexta::engine::checksum::Digest;
-use contexta::engine::entry::{Gap, Kind, Position, Seq, Stamp};
+use contexta::engine::entry::{Entry, Gap, GapCause, Kind, Position, Seq, Stamp};
 use contexta::engine::error::Error;
 use contexta::engine::log::header::FRAMES_AT;
+use contexta::engine::log::ordered::Ordered;
 use contexta::engine::log::{Durability, Log, ScanMode};
 use contexta::engine::progress::Progress;
 use contexta::engine::projection::{
     Applied, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, RebuildReason,
     TableKind, TableSpec, Tables,
 };
+use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 const SMALL: u64 = FRAMES_AT + 500;
 /// Longer than the time for which files count as fresh.
@@ -643,6 +647,46 @@ fn entries_after_zeros_in_the_last_segment_are_read() {
     assert_eq!(workspace.scan(workspace.streams()[0], ScanMode::Follow).entries.len(), 4);
 }
 
+#[test]
+fn scan_of_a_view_returns_its_entries_by_stamp_and_its_gaps() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let (first, second) = (workspace.log(1), workspace.log(2));
+    let append_to_both = |tags: Range<u8>| {
+        for n in tags {
+            first.append(&tag(n), Durability::Flush).unwrap();
+            second.append(&tag(n + 100), Durability::Flush).unwrap();
+            workspace.disk.advance(1_000);
+        }
+    };
+    append_to_both(0..4);
+    damage_commit(&workspace, 1);
+    let streams = workspace.streams();
+    let before: Vec<Scan> = streams.iter().map(|s| workspace.scan(*s, ScanMode::Follow)).collect();
+    let reader = workspace.projector(3, true);
+    let items = reader.read(|view| {
+        append_to_both(4..6);
+        damage_commit(&workspace, 3);
+        view.scan()?.collect::<contexta::engine::Result<Vec<Ordered>>>()
+    });
+    let (mut entries, mut gaps) = (Vec::new(), Vec::new());
+    for item in items.unwrap() {
+        match item {
+            Ordered::Entry(entry) => entries.push(entry),
+            Ordered::Gap(gap) => {
+                assert!(
+                    entries.iter().all(|e: &Entry| e.stamp.stream != gap.stream || e.stamp.seq < gap.first)
+                );
+                gaps.push(gap);
+            }
+        }
+    }
+    let mut expected: Vec<Entry> = before.iter().flat_map(|scan| scan.entries.clone()).collect();
+    expected.sort_by_key(|entry| entry.stamp);
+    assert_eq!(entries, expected);
+    assert_eq!(gaps, before[0].gaps);
+    assert_eq!(gaps.len(), 1);
+}
+
 /// The rows of one series are between the chunks of another series, whose key is a prefix of the key of the first.
 #[test]
 fn digest_of_interleaved_series_does_not_depend_on_their_chunks() {
@@ -686,6 +730,142 @@ fn question_that_finds_damage_is_asked_again_after_a_rebuild() {
         Err::<(), Own>(Own)
     });
     assert_eq!((refused, asked.get()), (Err(Own), 3), "without damage the question is asked once");
+}
+
+#[test]
+fn rebuild_counts_entries_and_reports_the_length_of_the_log() {
+    let (workspace, log) = one_stream(6);
+    drop(log);
+    let len: u64 = workspace.segments().iter().map(|p| workspace.disk.read(p).unwrap().len() as u64).sum();
+    let last = Mutex::new((0, 0));
+    let progress = |done, total| *last.lock().unwrap() = (done, total);
+    let report = workspace.projector(2, true).rebuild(Progress::new(&progress)).unwrap();
+    assert_eq!((report.entries, last.into_inner().unwrap()), (6, (len, len)));
+}
+
+#[test]
+fn no_generation_is_published_for_an_empty_log() {
+    let workspace = Workspace::new(5, 1 << 20);
+    workspace.disk.process(1).create_dir_all(&workspace.root).unwrap();
+    workspace.projector(2, true).catch_up().unwrap();
+    assert_eq!(workspace.generations(), Vec::<PathBuf>::new());
+    append_tags(&workspace.log(1), 0..1);
+    workspace.projector(2, true).catch_up().unwrap();
+    assert_eq!(workspace.generations().len(), 1);
+}
+
+#[test]
+fn few_entries_are_published_after_a_long_catch_up_only() {
+    let is_published = |nanos: i64, at: u64| {
+        let (workspace, log) = one_stream(50);
+        workspace.projector(2, true).catch_up().unwrap();
+        workspace.disk.advance(LONG);
+        append_tags(&log, 50..51);
+        let before = workspace.generations();
+        let process = workspace.disk.spawn(3);
+        let disk = workspace.disk.clone();
+        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(move || disk.advance(nanos))));
+        check(&workspace, &workspace.projector_on(process, true));
+        workspace.generations() != before
+    };
+    assert!((0..40).any(|at| is_published(1_000_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(1_000_000, at)));
+}
+
+#[test]
+fn generation_with_notes_of_every_cause_is_used() {
+    let workspace = Workspace::new(5, SMALL);
+    let log = workspace.log(1);
+    append_tags(&log, 0..40);
+    log.append(&[Toy::Broken(1), Toy::Broken(2), Toy::Strange(3)], Durability::Flush).unwrap();
+    drop(log);
+    let segments = workspace.segments();
+    // Damaged entries, a missing segment, and the file of another segment.
+    workspace.flip(&segments[0], (FRAMES_AT as usize + 60) * 8);
+    workspace.disk.remove_tree(&segments[2]);
+    let other = workspace.disk.read(&segments[0]).unwrap();
+    workspace.disk.overwrite(&segments[4], other);
+    let notes = workspace.projector(2, true).catch_up().unwrap();
+    let causes: BTreeSet<GapCause> =
+        notes.iter().filter_map(|n| if let Note::Gap(gap) = n { Some(gap.cause) } else { None }).collect();
+    assert_eq!(causes.len(), 3, "{notes:?}");
+    let unreadable = notes.iter().filter(|n| matches!(n, Note::UnreadableEntry { .. }));
+    assert_eq!(unreadable.count(), 2, "{notes:?}");
+    assert!(notes.contains(&Note::UnknownKind { kind: Kind(400), count: 1 }), "{notes:?}");
+    let again = workspace.projector(3, true).catch_up().unwrap();
+    let is_rebuilt = |note: &Note| matches!(note, Note::Rebuilt { .. });
+    assert!(!again.iter().any(is_rebuilt), "{again:?}");
+    let others = |notes: Vec<Note>| notes.into_iter().filter(|n| !is_rebuilt(n)).collect::<Vec<_>>();
+    assert_eq!(others(again), others(notes));
+}
+
+#[test]
+fn digest_depends_on_the_rows_of_every_table() {
+    let digest = |events: &[Toy]| {
+        let workspace = Workspace::new(5, 1 << 20);
+        let log = workspace.log(1);
+        // The same stamps, whatever the events are.
+        log.append(&[events, &[Toy::Tag { key: vec![0] }]].concat(), Durability::Flush).unwrap();
+        digest_of(&workspace.projector(2, false))
+    };
+    let put = |value| Toy::Put { key: vec![1], value, replaces: Vec::new() };
+    let point = |time, measure| Toy::Measure { series: vec![1], time, measure };
+    let events = [
+        put(1),
+        put(2),
+        point(1, Some(1.0)),
+        point(1, Some(2.0)),
+        point(2, Some(1.0)),
+        Toy::Tag { key: vec![2] },
+    ];
+    let digests: BTreeSet<Digest> = events.iter().map(|event| digest(std::slice::from_ref(event))).collect();
+    assert_eq!(digests.len(), events.len());
+    // Registers that are equal, and series that are not.
+    let series = |middle| digest(&[point(1, Some(1.0)), point(2, Some(middle)), point(3, Some(9.0))]);
+    assert_ne!(series(4.0), series(5.0));
+}
+
+#[test]
+fn read_only_workspace_is_reported_by_a_requested_rebuild_only() {
+    let (workspace, _log) = one_stream(4);
+    workspace.disk.set_read_only(true);
+    let is_reported = |notes: &[Note]| notes.iter().any(|n| matches!(n, Note::NotPublished { .. }));
+    let reader = workspace.projector(2, true);
+    assert!(!is_reported(&reader.catch_up().unwrap()));
+    assert!(is_reported(&reader.rebuild(Progress::none()).unwrap().notes));
+}
+
+#[test]
+fn panic_in_a_question_is_an_error_with_its_message() {
+    let (workspace, _log) = one_stream(2);
+    let reader = workspace.projector(2, true);
+    let questions: [fn() -> contexta::engine::Result<()>; 2] =
+        [|| panic!("an invalid page"), || panic!("an invalid {}", "page")];
+    for question in questions {
+        let error = reader.read(|_| question()).unwrap_err();
+        assert!(error.to_string().contains("a panic: an invalid page"), "{error}");
+    }
+    check(&workspace, &reader);
+}
+
+#[test]
+fn only_a_requested_rebuild_reports_that_another_process_publishes() {
+    let (workspace, _log) = one_stream(4);
+    workspace.projector(2, true).catch_up().unwrap();
+    let lock = workspace.root.join("projections/lock");
+    let lock = workspace.disk.process(3).open(&lock, OpenMode::Create).unwrap();
+    assert!(lock.try_lock().unwrap());
+    let is_reported = |notes: &[Note]| notes.iter().any(|n| matches!(n, Note::NotPublished { .. }));
+    assert!(is_reported(&workspace.projector(4, true).rebuild(Progress::none()).unwrap().notes));
+    for generation in workspace.generations() {
+        workspace.disk.remove_tree(&generation);
+    }
+    let reader = workspace.projector(5, true);
+    assert!(!is_reported(&reader.catch_up().unwrap()));
+    assert_eq!(workspace.generations(), Vec::<PathBuf>::new());
+    drop(lock);
+    assert!(!is_reported(&reader.rebuild(Progress::none()).unwrap().notes));
+    assert_eq!(workspace.generations().len(), 1);
 }
 
 #[test]
@@ -739,6 +919,28 @@ fn unchanged_stream_is_not_listed_and_changed_one_is_read() {
     workspace.disk.advance(LONG);
     workspace.disk.remove_tree(&workspace.log_dir().join(stream.to_string()));
     check(&workspace, &reader);
+}
+
+#[test]
+fn second_segment_of_a_stream_is_read_although_its_first_one_is_unchanged() {
+    let whole = Workspace::new(5, SMALL);
+    let log = whole.log(1);
+    append_tags(&log, 0..12);
+    log.close().unwrap();
+    let workspace = whole.copy_to("/copy");
+    let later = workspace.segments().split_off(1);
+    let content: Vec<Vec<u8>> = later.iter().map(|path| workspace.disk.read(path).unwrap()).collect();
+    later.iter().for_each(|path| workspace.disk.remove_tree(path));
+    let reader = workspace.projector(2, true);
+    for _ in 0..3 {
+        workspace.disk.advance(LONG);
+        check(&workspace, &reader);
+    }
+    workspace.disk.advance(LONG);
+    later.iter().zip(content).for_each(|(path, bytes)| workspace.disk.overwrite(path, bytes));
+    workspace.disk.advance(LONG);
+    check(&workspace, &reader);
+    assert_eq!(workspace.entries().len(), 12);
 }
 
 /// Each operation of a catch-up over several streams fails once; nothing is counted twice afterwards.
@@ -863,20 +1065,28 @@ fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
 #[test]
 fn projection_that_writes_to_an_undeclared_table_is_rejected() {
     let (workspace, _log) = one_stream(2);
-    let writes: [fn(&mut Tables<'_>, Stamp); 4] = [
-        |tables, _| tables.insert(SECOND, vec![1]),
-        |tables, _| tables.insert(TableSpec::new("third", TableKind::Set), vec![1]),
-        |tables, stamp| tables.put_version(FIRST, &[1], stamp, &[], &[]),
-        |tables, stamp| {
-            let order = PointOrder { time: 1, stamp };
-            tables.add_point(SECOND, &[1], Point { order, measure: None, value: Vec::new() });
-        },
+    type Write = fn(&mut Tables<'_>, Stamp);
+    let writes: [(Write, &str); 4] = [
+        (|tables, _| tables.insert(SECOND, vec![1]), "declared as Versions"),
+        (
+            |tables, _| tables.insert(TableSpec::new("third", TableKind::Set), vec![1]),
+            "no table of this name",
+        ),
+        (|tables, stamp| tables.put_version(FIRST, &[1], stamp, &[], &[]), "declared as Set"),
+        (
+            |tables, stamp| {
+                let order = PointOrder { time: 1, stamp };
+                tables.add_point(SECOND, &[1], Point { order, measure: None, value: Vec::new() });
+            },
+            "declared as Versions",
+        ),
     ];
-    for writes in writes {
+    for (writes, cause) in writes {
         let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST, SECOND], writes }]);
         for _ in 0..2 {
             let error = projector.catch_up().unwrap_err();
-            assert!(matches!(error, Error::ProjectionMisused { projection: "a", .. }), "{error:?}");
+            let Error::ProjectionMisused { projection: "a", reason } = &error else { panic!("{error:?}") };
+            assert!(reason.contains(cause), "{reason}");
         }
     }
 }
@@ -899,6 +1109,29 @@ fn duplicate_projection_or_table_is_rejected_at_first_use() {
         ] {
             assert!(matches!(result, Err(Error::ProjectionMisused { .. })), "{result:?}");
         }
+    }
+}
+
+#[test]
+fn keys_with_a_prefix_of_greatest_bytes_are_found() {
+    let (workspace, _log) = one_stream(1);
+    let writes: fn(&mut Tables<'_>, Stamp) = |tables, _| {
+        for key in [&[0xfe][..], &[0xfe, 0xff], &[0xfe, 0xff, 1], &[0xff], &[0xff, 0xff], &[0xff, 0xff, 1]] {
+            tables.insert(FIRST, key.to_vec());
+        }
+    };
+    let projector = misfits(&workspace, vec![Misfit { name: "a", tables: &[FIRST], writes }]);
+    let prefixes: [(&[u8], usize); 6] = [
+        (&[], 6),
+        (&[0xfe], 3),
+        (&[0xfe, 0xff], 2),
+        (&[0xff], 3),
+        (&[0xff, 0xff], 2),
+        (&[0xff, 0xff, 0xff], 0),
+    ];
+    for (prefix, count) in prefixes {
+        let found = projector.read(|view| Ok::<_, Error>(view.keys(FIRST, prefix)?.count()));
+        assert_eq!(found.unwrap(), count, "{prefix:?}");
     }
 }
 

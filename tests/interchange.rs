@@ -111,6 +111,7 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         let all = ExportFilter::default();
         let exported = contexta.export_jsonl_file(&out, &all).unwrap();
         assert_eq!(exported.notes, [], "{name}");
+        assert_eq!(exported.kinds.values().sum::<u64>(), count, "{name}");
         let written = std::fs::read_to_string(&out).unwrap();
         assert_eq!(sorted(&written), sorted(&original), "{name}");
         // Records keep the order in which they were appended.
@@ -125,8 +126,8 @@ fn reference_workspaces_are_imported_whole_and_exported_byte_for_byte() {
         }];
         for again in again {
             assert_eq!(
-                (again.total().unchanged, again.import, again.bodies_stored),
-                (count, None, 0),
+                (again.lines, again.total().unchanged, again.import, again.bodies_stored),
+                (count, count, None, 0),
                 "{name}"
             );
         }
@@ -185,7 +186,11 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     let report = import(&contexta, &text);
     let total = report.total();
     assert_eq!((report.lines, total.new, total.refused), (12, 7, 5));
+    assert_eq!((report.source.as_str(), report.not_kept), ("lines", 0));
     assert!(!report.is_complete());
+    let refused: Vec<(&str, u64)> =
+        report.kinds.iter().map(|(kind, count)| (kind.as_str(), count.refused)).collect();
+    assert_eq!(refused, [("?", 2), ("project", 0), ("record", 1), ("run", 1), ("stage", 1)]);
     let reasons: Vec<(u64, &str)> = report.refused.iter().map(|r| (r.line, r.rejection.code)).collect();
     let expected = [
         (3, "deserialize_invalid_json"),
@@ -219,7 +224,7 @@ fn invalid_line_is_refused_saved_and_reported_alone() {
     // A second import changes nothing, and saves the same lines once.
     let before = contexta.digest().unwrap().0;
     let again = import(&contexta, &text);
-    assert_eq!((again.total().new, again.total().unchanged, again.import), (0, 7, None));
+    assert_eq!((again.lines, again.total().new, again.total().unchanged, again.import), (12, 0, 7, None));
     assert_eq!(again.quarantine, Some(kept.clone()));
     assert_eq!(contexta.digest().unwrap().0, before);
     let quarantine =
@@ -797,6 +802,36 @@ fn many_lines_about_one_object_are_imported() {
 }
 
 #[test]
+fn object_that_replaces_too_many_facts_is_refused() {
+    let disk = SimDisk::new(16);
+    let with_run = |description: &str| {
+        format!("{PROJECT}\n{}", run_line("r", &format!(r#""description":"{description}","#)))
+    };
+    // The largest run that can be imported if it replaces nothing.
+    let accepted = |len: &usize| {
+        let fresh = open_sim(&disk, 1, &format!("/fresh{len}"));
+        import(&fresh, &with_run(&"x".repeat(*len))).total().refused == 0
+    };
+    let len = (1..).map(|n| (4 << 20) - 1024 - 16 * n).find(accepted).unwrap();
+    // Thirty different imports of it, each into a workspace of its own.
+    let contexta = open_sim(&disk, 2, "/w");
+    for n in 0..30 {
+        let from = format!("/from{n}");
+        let other = open_sim(&disk, 3 + n, &from);
+        import(&other, &with_run(&format!("{n}")));
+        other.close().unwrap();
+        contexta.merge(&from, MergeSettings::default()).unwrap();
+    }
+    let report = import(&contexta, &with_run(&"x".repeat(len)));
+    assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
+    let message = &report.refused[0].rejection.message;
+    assert!(message.contains("that replaces 30 facts"), "{message}");
+    // A shorter one replaces all of them.
+    assert_eq!(import(&contexta, &with_run(&"x".repeat(len - 1000))).total().new, 1);
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.len(), 0);
+}
+
+#[test]
 fn temporary_files_of_killed_imports_are_removed_and_body_directory_is_required() {
     let disk = SimDisk::new(16);
     let contexta = open_sim(&disk, 1, "/w");
@@ -1262,7 +1297,12 @@ fn line_refused_twice_is_one_loss() {
 }
 
 #[test]
-fn open_batch_or_deployment_after_its_end_changes_nothing() {
+fn open_stage_batch_or_deployment_after_its_end_changes_nothing() {
+    let stage = |status: &str| {
+        format!(
+            r#"{{"kind":"stage","object":{{"extensions":[],"run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s","stage_name":"s","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
+        )
+    };
     let batch = |status: &str| {
         format!(
             r#"{{"kind":"batch","object":{{"batch_execution_ref":"batch:p.r.s.b","batch_name":"b","extensions":[],"run_ref":"run:p.r","schema_version":"1.0.0","stage_execution_ref":"stage:p.r.s","started_at":"2024-01-01T00:00:00Z","status":"{status}"}}}}"#
@@ -1271,8 +1311,11 @@ fn open_batch_or_deployment_after_its_end_changes_nothing() {
     let ended =
         |line: String| line.replace("\"extensions\"", "\"ended_at\":\"2024-01-02T00:00:00Z\",\"extensions\"");
     let deployment = |status: &str| deployment_line("", status);
-    for (closed, open) in [(batch("completed"), batch("open")), (deployment("completed"), deployment("open"))]
-    {
+    for (closed, open) in [
+        (stage("completed"), stage("open")),
+        (batch("completed"), batch("open")),
+        (deployment("completed"), deployment("open")),
+    ] {
         let disk = SimDisk::new(16);
         let contexta = open_sim(&disk, 1, "/w");
         let report = import(&contexta, &[PROJECT.to_owned(), run_line("r", ""), ended(closed)].join("\n"));
@@ -1282,6 +1325,45 @@ fn open_batch_or_deployment_after_its_end_changes_nothing() {
         assert_eq!((report.total().unchanged, report.warnings["import_older_word"]), (1, 1), "{open}");
         assert_eq!(export(&contexta), before);
     }
+}
+
+#[test]
+fn exported_body_has_the_plain_name_of_its_artifact() {
+    let disk = SimDisk::new(16);
+    let (contexta, _) = with_artifact(&disk, 1);
+    let line = artifact_line("b", "", "body").replace("\"here\"", "\"models/Größe 1_final-v2.bin\"");
+    disk.overwrite(Path::new("/in/lines.jsonl"), line.into_bytes());
+    contexta
+        .import_jsonl(ImportSource::File(Path::new("/in/lines.jsonl")), ImportSettings::default())
+        .unwrap();
+    export_to_out(&contexta).unwrap();
+    let mut names: Vec<String> = disk
+        .paths()
+        .into_iter()
+        .filter(|path| path.starts_with("/out") && !path.ends_with("lines.jsonl"))
+        .map(|path| path.file_name().unwrap().to_string_lossy()[16..].to_owned())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["-Gr--e-1_final-v2.bin", "-here"]);
+}
+
+#[test]
+fn import_into_a_damaged_workspace_has_a_note() {
+    let disk = SimDisk::new(16);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    contexta.close().unwrap();
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|e| e == "seg");
+    let segment = disk.paths().into_iter().find(is_segment).unwrap();
+    let mut bytes = disk.read(&segment).unwrap();
+    bytes[8192 + 70] ^= 1;
+    disk.overwrite(&segment, bytes);
+    // Notes are about the workspace as a whole, so each is in the report once.
+    let contexta = open_sim(&disk, 2, "/w");
+    let report = import(&contexta, &[PROJECT.to_owned(), run_line("r", "")].join("\n"));
+    let codes: Vec<&str> = report.notes.iter().map(|note| note.code).collect();
+    assert_eq!(codes, ["projections_rebuilt", "log_gap"]);
+    assert_eq!(import(&contexta, PROJECT).notes.len(), 1);
 }
 
 #[test]

@@ -259,3 +259,42 @@ impl Header {
         ok.then_some(header)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_names_are_names_of_generations() {
+        let name = "00000000000000000012-0123456789abcdef.gen";
+        assert_eq!(parse_name(name), Some(12));
+        for other in [
+            "00000000000000000012-0123456789abcdef.bad",
+            "00000000000000000012-0123456789abcdeg.gen",
+            "00000000000000000012-0123456789abcde.gen",
+            "00000000000000000012.gen",
+            "12-0123456789abcdef.gen",
+            "+0000000000000000012-0123456789abcdef.gen",
+        ] {
+            assert_eq!(parse_name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn header_with_a_valid_checksum_and_other_content_is_rejected() {
+        let header = Header { fingerprint: Digest([3; 32]), salt: 7, image_len: 9, table_checksum: 5 };
+        let whole = header.encode();
+        assert_eq!(Header::decode(&whole).map(|h| h.image_len), Some(9));
+        let length = (u64::MAX / 2).to_le_bytes();
+        // Magic, version, reserved bytes, block length and image length.
+        for (at, bytes) in [(0, &b"c"[..]), (8, &[1]), (10, &[1]), (12, &[1]), (16, &length)] {
+            let mut other = whole[..HEADER_LEN - 4].to_vec();
+            other[at..at + bytes.len()].copy_from_slice(bytes);
+            let checksum = salted_crc32(u64::from(GENERATION_VERSION), &[&other]);
+            other.extend_from_slice(&checksum.to_le_bytes());
+            assert!(Header::decode(&other).is_none(), "{at}");
+        }
+        assert!(Header::decode(&[&whole[..], &[0, 0]].concat()).is_some());
+        assert!(Header::decode(&[&whole[..], &[0, 1]].concat()).is_none());
+    }
+}

@@ -128,4 +128,54 @@ mod tests {
             assert!(matches!(lines.next_line().unwrap(), NextLine::End));
         }
     }
+
+    /// An input of these parts. Reading it fails before each part with the kind of error that it has.
+    struct Parts(Vec<(Option<io::ErrorKind>, &'static [u8])>);
+
+    impl io::Read for Parts {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            unreachable!("lines are read from the buffer")
+        }
+    }
+
+    impl BufRead for Parts {
+        fn fill_buf(&mut self) -> io::Result<&[u8]> {
+            match self.0.first_mut().and_then(|(error, _)| error.take()) {
+                Some(kind) => Err(kind.into()),
+                None => Ok(self.0.first().map_or(&[], |(_, part)| part)),
+            }
+        }
+
+        fn consume(&mut self, len: usize) {
+            if let Some((_, part)) = self.0.first_mut() {
+                *part = &part[len..];
+            }
+            self.0.retain(|(error, part)| error.is_some() || !part.is_empty());
+        }
+    }
+
+    #[test]
+    fn interrupted_reads_are_repeated() {
+        let interrupted = Some(io::ErrorKind::Interrupted);
+        let mut input = Parts(vec![(interrupted, b"on"), (interrupted, b"e\ntwo"), (interrupted, b"\n")]);
+        let mut lines = Lines::new(&mut input);
+        assert!(matches!(lines.next_line().unwrap(), NextLine::Line(line) if line == b"one"));
+        assert_eq!(lines.rest_part().unwrap(), (b"two".to_vec(), false));
+        assert_eq!(lines.rest_part().unwrap(), (Vec::new(), true));
+    }
+
+    #[test]
+    fn error_names_the_line_that_is_incomplete() {
+        let failed = Some(io::ErrorKind::Other);
+        for (parts, number) in [
+            (vec![(failed, &b""[..])], 1),
+            (vec![(None, b"one\n"), (failed, b"")], 2),
+            (vec![(None, b"one\ntw"), (failed, b"")], 2),
+        ] {
+            let mut input = Parts(parts);
+            let mut lines = Lines::new(&mut input);
+            while lines.next_line().is_ok() {}
+            assert_eq!(lines.number(), number);
+        }
+    }
 }

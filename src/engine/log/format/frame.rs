@@ -332,6 +332,65 @@ mod tests {
     }
 
     #[test]
+    fn content_shared_with_the_payload_before_is_measured_to_the_byte() {
+        for len in 0..30 {
+            let shared = vec![b's'; len];
+            let (a, b) = ([b"ab", &shared[..]].concat(), [b"xyz", &shared[..]].concat());
+            assert_eq!(shared_suffix(&a, &b), len);
+            let (a, b) = ([&shared[..], b"ab"].concat(), [&shared[..], b"xyz"].concat());
+            assert_eq!(shared_prefix(&a, &b), len);
+        }
+    }
+
+    #[test]
+    fn frame_behind_others_in_a_buffer_is_the_same() {
+        let mut rows = PendingEntries::new();
+        rows.push(PendingEntry { kind: Kind(1), version: PayloadVersion(1), time: 1000, payload: b"x" });
+        let mut out = vec![0; 16];
+        put_entries(&mut out, &mut Vec::new(), &rows, STREAM, Seq(5), 7);
+        assert_eq!(out[16..], frame(&[(1, b"x")], 7));
+    }
+
+    #[test]
+    fn header_that_no_frame_can_have_is_rejected() {
+        let valid = FrameHeader {
+            payload_len: 0,
+            entries: 1,
+            codec: CODEC_ROWS,
+            flags: FLAG_ENTRIES,
+            first: Seq(1),
+            time: 1,
+            payload_checksum: 0,
+        };
+        let is_valid = |header| {
+            let mut out = vec![0; FRAME_HEADER_LEN];
+            finish_frame(&mut out, 0, header, 7);
+            FrameHeader::decode(&out, 7).is_some()
+        };
+        let (payload_len, entries) = (FRAME_PAYLOAD_BYTES_MAX as u32, FRAME_ENTRIES_MAX as u32);
+        for header in [
+            valid,
+            FrameHeader { payload_len, ..valid },
+            FrameHeader { entries, ..valid },
+            FrameHeader { entries: 0, flags: FLAG_SEAL, ..valid },
+            FrameHeader { first: Seq(u64::MAX - 1), ..valid },
+        ] {
+            assert!(is_valid(header), "{header:?}");
+        }
+        for header in [
+            FrameHeader { payload_len: payload_len + 1, ..valid },
+            FrameHeader { entries: entries + 1, ..valid },
+            FrameHeader { entries: 0, ..valid },
+            FrameHeader { flags: FLAG_CLOSE, ..valid },
+            FrameHeader { entries: 0, flags: FLAG_SEAL + 1, ..valid },
+            FrameHeader { first: Seq(0), ..valid },
+            FrameHeader { first: Seq(u64::MAX), ..valid },
+        ] {
+            assert!(!is_valid(header), "{header:?}");
+        }
+    }
+
+    #[test]
     fn every_flipped_bit_is_noticed() {
         let bytes = frame(&[(1, b"loss 0.25"), (2, b"accuracy")], 7);
         for bit in 0..bytes.len() * 8 {

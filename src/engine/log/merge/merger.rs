@@ -113,7 +113,8 @@ impl Merger<'_> {
                 Comparison::SourceHasAll | Comparison::Different => target_has_all = false,
             }
         }
-        if target_has_all {
+        // A killed merge may have left entries of the target in two of its streams: such a family is united again.
+        if target_has_all && family.target.is_subset(&family.source) {
             family.source.iter().for_each(|id| self.record(*id, Change::Unchanged, 0));
             return Ok(());
         }
