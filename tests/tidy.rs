@@ -263,13 +263,16 @@ fn files_form_no_import_circle() {
     assert!(circles.is_empty(), "{} circles of files:\n{}", circles.len(), circles.join("\n"));
 }
 
+/// The folders of the engine, lowest first. Each imports only itself and the folders before it.
+const ENGINE_STOREYS: [&str; 4] = ["engine/storage/", "engine/log/", "engine/projection/", "engine/verify/"];
+
 /// The layers of the log, lowest first. Each imports only itself and the layers before it.
 const LOG_STOREYS: [&str; 4] =
     ["engine/log/format/", "engine/log/read/", "engine/log/write/", "engine/log/merge/"];
 
-/// Returns each import of a file of the log from a higher layer.
-fn upward_imports(sources: &Sources) -> Vec<String> {
-    let storey = |file: &str| LOG_STOREYS.iter().position(|folder| file.starts_with(folder));
+/// Returns each import of a file in one of the folders `storeys` from a later folder.
+fn upward_imports(sources: &Sources, storeys: &[&str]) -> Vec<String> {
+    let storey = |file: &str| storeys.iter().position(|folder| file.starts_with(folder));
     let is_upward = |import: &modules::Import| {
         storey(&import.from).is_some_and(|from| storey(&import.to).is_some_and(|to| to > from))
     };
@@ -279,24 +282,30 @@ fn upward_imports(sources: &Sources) -> Vec<String> {
 }
 
 #[test]
-fn storeys_of_the_log_import_downwards() {
+fn storeys_of_the_engine_and_of_the_log_import_downwards() {
     let sources = sources();
-    for folder in LOG_STOREYS {
-        assert!(sources.keys().any(|file| file.starts_with(folder)), "{folder} is missing");
+    for storeys in [ENGINE_STOREYS, LOG_STOREYS] {
+        for folder in storeys {
+            assert!(sources.keys().any(|file| file.starts_with(folder)), "{folder} is missing");
+        }
+        let upward = upward_imports(&sources, &storeys);
+        assert!(upward.is_empty(), "{}", upward.join("\n"));
     }
-    let upward = upward_imports(&sources);
-    assert!(upward.is_empty(), "{}", upward.join("\n"));
     let wrong = [
         ("lib.rs", "mod engine;"),
-        ("engine/mod.rs", "mod log;"),
+        ("engine/mod.rs", "mod log; mod verify;"),
         ("engine/log/mod.rs", "mod format; mod read; pub use read::a::A;"),
         ("engine/log/format/mod.rs", "mod b;"),
         ("engine/log/format/b.rs", "use crate::engine::log::A;"),
         ("engine/log/read/mod.rs", "mod a;"),
-        ("engine/log/read/a.rs", "pub struct A;"),
+        ("engine/log/read/a.rs", "use crate::engine::verify::V; pub struct A;"),
+        ("engine/verify/mod.rs", "mod c; pub use c::V;"),
+        ("engine/verify/c.rs", "use crate::engine::log::A; pub struct V;"),
     ];
     let wrong = wrong.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    assert_eq!(upward_imports(&wrong), ["src/engine/log/format/b.rs:1: crate::engine::log::A"]);
+    assert_eq!(upward_imports(&wrong, &LOG_STOREYS), ["src/engine/log/format/b.rs:1: crate::engine::log::A"]);
+    let upward = ["src/engine/log/read/a.rs:1: crate::engine::verify::V"];
+    assert_eq!(upward_imports(&wrong, &ENGINE_STOREYS), upward);
 }
 
 #[test]

@@ -9,6 +9,8 @@
 //! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View
 //! ```
 //!
+//! [`verify`] checks a log, and the tables derived from it, for damage.
+//!
 //! Stability: Advanced (may change before 1.0).
 
 pub mod blob;
@@ -27,6 +29,7 @@ pub mod progress;
 pub mod projection;
 pub mod storage;
 pub mod text_form;
+pub mod verify;
 
 pub use domain::Domain;
 pub use error::{Error, Result};

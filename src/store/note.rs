@@ -2,6 +2,7 @@
 
 use crate::contract::Severity;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
+use crate::engine::verify::{LogNote, Severity as LogSeverity};
 
 /// A remark that comes with an answer and reports missing or unusual data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,5 +130,16 @@ impl From<&EngineNote> for Note {
                 format!("projections could not be saved: {reason}"),
             ),
         }
+    }
+}
+
+impl From<&LogNote> for Note {
+    fn from(note: &LogNote) -> Note {
+        let severity = match note.severity() {
+            LogSeverity::Info => Severity::Info,
+            LogSeverity::Warning => Severity::Warning,
+            LogSeverity::Error => Severity::Error,
+        };
+        Note::new(severity, note.code(), note.to_string()).with("stream", note.stream())
     }
 }

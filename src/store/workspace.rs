@@ -4,7 +4,9 @@ use crate::engine;
 use crate::engine::blob::BlobStore;
 use crate::engine::progress::Progress;
 use crate::engine::projection::digest::TablesDigest;
-use crate::engine::projection::{CatchUp, LogPosition, Projector};
+use crate::engine::projection::{CatchUp, Note as EngineNote, Projector};
+use crate::engine::verify::TablesState;
+use crate::engine::verify::tables::compare_tables;
 use crate::projections::entry::Captured;
 use crate::store::error::{Error, Result};
 use crate::store::note::Note;
@@ -90,18 +92,18 @@ impl Store {
         Ok(self.shared.projector.digest()?)
     }
 
-    /// Returns the digest of all tables, after catching up, and the position in the log that the tables have reached.
-    pub fn digest_with_position(&self) -> Result<(TablesDigest, LogPosition)> {
-        Ok(self.shared.projector.digest_with_position()?)
+    /// Catches up with the log, and returns notes about missing entries and about the work that was done.
+    pub fn catch_up(&self) -> Result<Vec<EngineNote>> {
+        let notes = self.shared.projector.read(|view| {
+            self.shared.latest.fetch_max(view.latest(), Ordering::Relaxed);
+            Ok::<_, engine::Error>(view.notes().to_vec())
+        });
+        Ok(notes?)
     }
 
-    /// Returns the digest that the tables would have after a rebuild from the log up to this position. Changes nothing
+    /// Compares the tables with a rebuild from the log up to the position that the tables have reached. Changes nothing
     /// on disk.
-    pub fn digest_from_scratch_until(
-        &self,
-        position: LogPosition,
-        progress: Progress<'_>,
-    ) -> Result<TablesDigest> {
-        Ok(self.shared.projector.digest_from_scratch_until(position, progress)?)
+    pub fn compare_tables(&self) -> Result<TablesState> {
+        Ok(compare_tables(&self.shared.projector)?)
     }
 }

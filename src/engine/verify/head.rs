@@ -1,0 +1,41 @@
+//! The comparison of a stream with a head that was saved outside the log.
+
+use crate::engine::chain::Head;
+use crate::engine::log::StreamReader;
+use crate::engine::verify::problems::Problems;
+
+/// The result of the comparison with a saved head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadState {
+    /// The stream contains exactly the entries up to the head.
+    Confirmed,
+    /// Entries are lost or differ, which is a problem.
+    Refuted,
+    /// The link at the head is not known, because earlier entries are missing.
+    Unknown,
+}
+
+/// Compares a stream that was read to its end with a head that the reader watched.
+pub(super) fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems) -> HeadState {
+    let (stream, last) = (head.stream, head.seq);
+    if reader.next_seq() <= last {
+        // The head tells the last entry of a loss at the end of the stream.
+        let first = reader.next_seq();
+        if !problems.bound_loss_at_end(first, last) {
+            let message = format!(
+                "entries {first} to {last} of stream {stream} are lost: the saved head is at entry {last}"
+            );
+            problems.add_for_head("entries_missing", Some((first, Some(last))), message);
+        }
+        return HeadState::Refuted;
+    }
+    match reader.watched(last) {
+        Some(link) if link == head.digest => HeadState::Confirmed,
+        Some(_) => {
+            let message = format!("the entries of stream {stream} up to {last} differ from the saved head");
+            problems.add_for_head("head_differs", None, message);
+            HeadState::Refuted
+        }
+        None => HeadState::Unknown,
+    }
+}

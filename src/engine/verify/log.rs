@@ -1,0 +1,83 @@
+//! The check of all streams of a log.
+
+use crate::engine::chain::Head;
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Event, Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::{list_streams, log_bytes};
+use crate::engine::storage::Storage;
+use crate::engine::verify::note::LogNote;
+use crate::engine::verify::options::LogCheck;
+use crate::engine::verify::problem::Problem;
+use crate::engine::verify::report::LogReport;
+use crate::engine::verify::stream::{StreamCheck, StreamScan};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Checks every stream of the log in the directory `log` without changing anything. A missing directory is a log
+/// without streams.
+///
+/// An entry whose kind is in [`Event::KINDS`] and whose payload [`Event::decode`] refuses is a problem; an entry of
+/// another kind is not. A stream that cannot be read is a note, and the other streams are checked nevertheless.
+///
+/// Errors: the directory cannot be listed, or a stream belongs to another domain than `domain` or to a newer version of
+/// it ([`Error::ForeignDomain`]).
+///
+/// Cost: reads the log once, streams with a writer up to three times, and decodes every entry. Has the entries of one
+/// commit in memory, a report for each stream, and at most [`LogCheck::problems_max`] problems in addition to those at
+/// the ends of streams and at saved heads.
+pub fn verify_log<E: Event>(
+    storage: &Arc<dyn Storage>,
+    log: &Path,
+    domain: Domain,
+    check: &LogCheck<'_>,
+) -> Result<LogReport> {
+    let streams = list_streams(storage.as_ref(), log)?;
+    let total = log_bytes(storage.as_ref(), log, &streams);
+    let mut done = 0;
+    let mut advance = |bytes| {
+        done += bytes;
+        check.progress.report(done, total.max(done));
+    };
+    let mut report = LogReport { problems: missing_streams(check, &streams), ..LogReport::default() };
+    for stream in streams {
+        let heads = check.heads.iter().copied().filter(|head| head.stream == stream).collect();
+        let problems_max = check.problems_max.saturating_sub(report.problems.len());
+        let scan = StreamCheck { storage, log, domain, stream, heads, problems_max }.run::<E>(&mut advance);
+        match scan {
+            Ok(scan) => report.add(scan),
+            Err(error @ Error::ForeignDomain { .. }) => return Err(error),
+            Err(error) => report.notes.push(unchecked(stream, &error)),
+        }
+    }
+    check.progress.report(total.max(done), total.max(done));
+    Ok(report)
+}
+
+/// Returns a problem for each saved head whose stream is not in the log.
+fn missing_streams(check: &LogCheck<'_>, streams: &[StreamId]) -> Vec<Problem> {
+    let heads = check.heads.iter().filter(|head| streams.binary_search(&head.stream).is_err());
+    let problem = |head: &Head| {
+        let message =
+            format!("stream {} is not in the log; its saved head is at entry {}", head.stream, head.seq);
+        let lost = (head.seq > Seq(0)).then_some((Seq::FIRST, Some(head.seq)));
+        Problem { stream: Some(head.stream), lost, ..Problem::new("stream_missing", message) }
+    };
+    heads.map(problem).collect()
+}
+
+fn unchecked(stream: StreamId, error: &Error) -> LogNote {
+    let source = std::error::Error::source(error).map(|s| format!(": {s}")).unwrap_or_default();
+    LogNote::StreamUnchecked { stream, reason: format!("{error}{source}") }
+}
+
+impl LogReport {
+    /// Adds the result of one stream.
+    fn add(&mut self, scan: StreamScan) {
+        self.problems.extend(scan.problems.found);
+        self.omitted += scan.problems.omitted;
+        self.notes.extend(scan.notes);
+        self.heads += scan.heads;
+        self.streams.push(scan.stream);
+    }
+}

@@ -1,0 +1,36 @@
+//! A problem: one damage, and the entries that are lost because of it.
+
+use crate::engine::entry::{Seq, StreamId};
+
+/// One damage, and the entries that are lost because of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The stable code.
+    pub code: &'static str,
+    /// The stream, for damage in the log.
+    pub stream: Option<StreamId>,
+    /// The segment, by its first sequence number.
+    pub segment: Option<Seq>,
+    /// The offset of the damage in the file of the segment.
+    pub offset: Option<u64>,
+    /// The number of damaged bytes.
+    pub len: Option<u64>,
+    /// The sequence numbers of the first and the last lost entry. The last is `None` at the end of a stream, where it
+    /// is not known.
+    pub lost: Option<(Seq, Option<Seq>)>,
+    /// A description for people.
+    pub message: String,
+}
+
+impl Problem {
+    /// Creates a problem without a place in the log.
+    pub(crate) fn new(code: &'static str, message: String) -> Problem {
+        Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
+    }
+
+    /// Returns true if an unknown number of entries is lost at the end of a stream.
+    pub(super) fn is_at_end(&self) -> bool {
+        matches!(self.lost, Some((_, None)))
+    }
+}

@@ -1,0 +1,120 @@
+//! The problems of one stream while it is read. A gap that follows a finding is reported as the entries that are lost
+//! because of the finding.
+
+use crate::engine::codec::CodecError;
+use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::log::{Commit, Finding};
+use crate::engine::verify::problem::Problem;
+
+/// Collects the problems of a stream.
+#[derive(Debug)]
+pub(super) struct Problems {
+    stream: StreamId,
+    /// The number of problems after which further ones are only counted.
+    room: usize,
+    /// The last finding, if a gap may still follow it.
+    pending: Option<Finding>,
+    pub(super) found: Vec<Problem>,
+    /// The number of problems that are only counted.
+    pub(super) omitted: u64,
+}
+
+impl Problems {
+    pub(super) fn new(stream: StreamId, room: usize) -> Problems {
+        Problems { stream, room, pending: None, found: Vec::new(), omitted: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.omitted == 0
+    }
+
+    /// Adds a finding, and the entries that are lost because of it if a gap follows.
+    pub(super) fn add_finding(&mut self, finding: Finding) {
+        self.end_finding();
+        self.pending = Some(finding);
+    }
+
+    /// Ends the wait for a gap after the last finding.
+    pub(super) fn end_finding(&mut self) {
+        if let Some(f) = self.pending.take() {
+            let kind = f.kind.name().replace('_', " ");
+            let message = format!("{kind} at offset {} of segment {}; no entry is lost", f.offset, f.segment);
+            self.add(self.at_finding(&f, message));
+        }
+    }
+
+    /// Adds missing entries.
+    pub(super) fn add_gap(&mut self, gap: &Gap) {
+        let problem = match self.pending.take() {
+            Some(f) => {
+                let kind = f.kind.name().replace('_', " ");
+                let message = format!("{kind} at offset {} of segment {}: lost {gap}", f.offset, f.segment);
+                self.at_finding(&f, message)
+            }
+            None => {
+                let cause = gap.cause.name();
+                let message = format!("{}: lost {gap}", cause.replace('_', " "));
+                // A missing segment is identified by the number of its first entry.
+                Problem { segment: Some(gap.first), ..self.of_stream(cause, message) }
+            }
+        };
+        self.add(Problem { lost: Some((gap.first, gap.last)), ..problem });
+    }
+
+    /// Adds an entry that cannot be decoded.
+    pub(super) fn add_unreadable(&mut self, commit: &Commit, entry: &Entry, error: &CodecError) {
+        let message = format!("entry {} is intact, but cannot be decoded: {error}", entry.stamp.position());
+        let problem = Problem {
+            segment: Some(commit.segment),
+            offset: Some(commit.offset),
+            len: Some(commit.end - commit.offset),
+            lost: Some((entry.stamp.seq, Some(entry.stamp.seq))),
+            ..self.of_stream("entry_unreadable", message)
+        };
+        self.add(problem);
+    }
+
+    /// Adds a problem of a saved head.
+    pub(super) fn add_for_head(
+        &mut self,
+        code: &'static str,
+        lost: Option<(Seq, Option<Seq>)>,
+        message: String,
+    ) {
+        let problem = Problem { lost, ..self.of_stream(code, message) };
+        self.found.push(problem);
+    }
+
+    /// Sets the last lost entry of the damage at the end of the stream. Returns false if no such damage was found.
+    pub(super) fn bound_loss_at_end(&mut self, first: Seq, last: Seq) -> bool {
+        let at_end = self.found.iter_mut().rfind(|problem| problem.is_at_end());
+        at_end.map(|problem| problem.lost = Some((first, Some(last)))).is_some()
+    }
+
+    /// Removes the damage that a write in progress at the end of the stream looks like.
+    pub(super) fn remove_unfinished_end(&mut self) {
+        self.found.retain(|problem| !(matches!(problem.code, "torn" | "damaged") && problem.is_at_end()));
+    }
+
+    fn add(&mut self, problem: Problem) {
+        // A stream has at most one end, so this does not exceed the limit by much.
+        if self.found.len() < self.room || problem.is_at_end() {
+            self.found.push(problem);
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    fn of_stream(&self, code: &'static str, message: String) -> Problem {
+        Problem { stream: Some(self.stream), ..Problem::new(code, message) }
+    }
+
+    fn at_finding(&self, f: &Finding, message: String) -> Problem {
+        Problem {
+            segment: Some(f.segment),
+            offset: Some(f.offset),
+            len: Some(f.len),
+            ..self.of_stream(f.kind.name(), message)
+        }
+    }
+}

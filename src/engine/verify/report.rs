@@ -1,0 +1,89 @@
+//! The report of a check of a log.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::StreamId;
+use crate::engine::verify::note::LogNote;
+use crate::engine::verify::problem::Problem;
+
+/// The verdict of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Everything that was checked is intact.
+    Whole,
+    /// Something is damaged or missing.
+    Damaged,
+    /// No damage was found, but something could not be read.
+    Unchecked,
+}
+
+impl Outcome {
+    /// Returns the stable name in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Whole => "whole",
+            Outcome::Damaged => "damaged",
+            Outcome::Unchecked => "unchecked",
+        }
+    }
+}
+
+/// The result for one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StreamReport {
+    /// The id.
+    pub stream: StreamId,
+    /// The number of segments.
+    pub segments: usize,
+    /// The number of intact entries.
+    pub entries: u64,
+    /// The last intact entry and the chain digest up to that entry; `None` if the digest is not known, because of a
+    /// gap.
+    pub head: Option<Head>,
+    /// `true` if a writer has the stream open.
+    pub live: bool,
+    /// `true` if the stream ends in a close mark.
+    pub closed: bool,
+}
+
+/// The result of a check of a log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogReport {
+    /// The result for every stream that could be read.
+    pub streams: Vec<StreamReport>,
+    /// The damage that was found: first the saved heads of missing streams, then each stream in the order of its
+    /// entries.
+    pub problems: Vec<Problem>,
+    /// The number of problems beyond [`LogCheck::problems_max`](super::LogCheck::problems_max), which are not in
+    /// `problems`.
+    pub omitted: u64,
+    /// Notes on parts that could not be checked, and on streams in use.
+    pub notes: Vec<LogNote>,
+    /// The number of saved heads that were confirmed.
+    pub heads: u64,
+}
+
+impl LogReport {
+    /// Returns the verdict.
+    pub fn outcome(&self) -> Outcome {
+        if !self.problems.is_empty() || self.omitted > 0 {
+            Outcome::Damaged
+        } else if self.is_complete() {
+            Outcome::Whole
+        } else {
+            Outcome::Unchecked
+        }
+    }
+
+    /// Returns the number of intact entries in all streams.
+    pub fn entries(&self) -> u64 {
+        self.streams.iter().map(|stream| stream.entries).sum()
+    }
+
+    /// Returns true if every stream could be read.
+    pub fn is_complete(&self) -> bool {
+        !self.notes.iter().any(|note| matches!(note, LogNote::StreamUnchecked { .. }))
+    }
+}
