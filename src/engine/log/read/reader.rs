@@ -130,8 +130,8 @@ impl StreamReader {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
 
-    /// Returns the link of the chain after a watched entry, if the entry was read and no entry between the header of
-    /// its segment and this entry is missing.
+    /// Returns the link that [`StreamReader::watch`] requested; `None` if the entry was not read by a full scan, or if
+    /// the chain before the entry is unknown, for example because an earlier entry of its segment is missing.
     pub fn watched(&self, seq: Seq) -> Option<Digest> {
         self.watched.get(&seq).copied().flatten()
     }
