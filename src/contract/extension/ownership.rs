@@ -26,7 +26,7 @@ words! {
 pub struct ExtensionOwner {
     /// The class of the owner, which decides the first word of the namespace.
     pub class: ExtensionOwnership,
-    /// The name of the owner: lower-case letters, digits and `-`.
+    /// The name of the owner: a lower-case letter, then lower-case letters, digits and `-`.
     pub slug: String,
 }
 

@@ -34,7 +34,7 @@ pub struct Cursor {
     pub last: (Seq, u32),
     /// The time of the last entry applied, in nanoseconds since the epoch.
     pub time: u64,
-    /// The point at which the frame of the last entry applied begins.
+    /// The beginning of the frame that contains the last applied entry.
     pub frame: ResumePoint,
     /// The point at which reading resumes.
     pub resume: ResumePoint,

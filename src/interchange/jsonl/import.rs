@@ -118,7 +118,7 @@ struct Importer<'a> {
     import: Option<[u8; 16]>,
     report: ImportReport,
     quarantine: Option<Quarantine>,
-    /// Losses of runs that are not in the workspace yet.
+    /// Losses to record at the end of the import, because the run that they belong to was not in the workspace yet.
     deferred: Vec<Loss>,
 }
 

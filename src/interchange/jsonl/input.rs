@@ -27,7 +27,7 @@ impl<'a> Lines<'a> {
         Lines { input, number: 0 }
     }
 
-    /// Returns the number, from 1, of the line that was read last; after an error, the number of the incomplete line.
+    /// Returns the number of the last line read, counted from 1; after an error, the number of the incomplete line.
     pub(super) fn number(&self) -> u64 {
         self.number
     }

@@ -109,7 +109,8 @@ impl Observation {
         }
     }
 
-    /// Checks the record's own ref and time of recording against the observation.
+    /// Checks that the record's ref begins with the ref of the run, and that the record was not recorded before it was
+    /// observed.
     pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
         if recorded_at < self.observed_at {
             let message = format!(

@@ -42,12 +42,12 @@ pub(super) enum Room {
     Reserved,
 }
 
-/// The condition of a segment: only a whole segment can be appended to.
+/// The condition of the end of a segment. Frames are appended only in the condition [`Condition::Whole`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// The segment ends with a whole frame.
+    /// The segment ends with a complete frame.
     Whole,
-    /// Part of a frame may follow the last whole frame.
+    /// Part of a frame may follow the last complete frame.
     Ragged,
     /// A sync of the segment failed.
     Latched,
