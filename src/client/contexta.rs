@@ -98,7 +98,7 @@ impl Contexta {
     }
 
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
-    /// of the stream; `None` if no stream is open. A later capture claims a stream again.
+    /// of the stream; `None` if no stream is open. A later capture continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.journal.close()?)
     }

@@ -220,7 +220,7 @@ pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// The bytes in place of the entries are not a valid frame.
+    /// The segment can be read, but contains no valid frame with the entries.
     Damaged,
     /// The segment with the entries does not exist.
     SegmentMissing,

@@ -22,7 +22,8 @@ use std::time::Duration;
 /// An append log with derived tables, for the events of type `E`.
 ///
 /// Threads may share an engine, and any number of processes may open the same directory at the same time: each process
-/// appends to a stream of its own, and reads the streams of all. After `fork(2)` the child appends to its own stream.
+/// appends to a stream of its own, and reads the streams of all processes. After `fork(2)` the child appends to its own
+/// stream.
 ///
 /// ```
 /// # use contexta::engine::codec::{self, CodecError};
@@ -172,8 +173,8 @@ impl<E: Event> Engine<E> {
     }
 
     /// Ends the stream of this process with a close mark. Returns its last entry and the digest of all its entries;
-    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream. Dropping the engine does the same and
-    /// ignores errors.
+    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream.
+    /// Dropping the engine does the same and ignores errors.
     pub fn close(&self) -> Result<Option<Head>> {
         self.log.close()
     }

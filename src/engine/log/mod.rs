@@ -14,7 +14,7 @@
 //! ```text
 //! format   bytes only: names, frames, segment headers, marks
 //! read     directory, segment scan, stream reader, ordered reader
-//! write    claim of a stream, active segment, group commit, the log
+//! write    choice of the stream to append to, active segment, group commit, the log
 //! merge    families of streams, comparison, plan, application, quarantine
 //! ```
 

@@ -2,7 +2,7 @@
 //!
 //! A cursor is used only after it was compared with the log: the frame that the cursor ended with must still be in the
 //! log with the same last entry, and either the metadata of earlier files or the gaps before the frame must be
-//! unchanged. If the comparison fails (a shorter stream, other entries, a new or repaired gap), the tables are rebuilt.
+//! unchanged. If the comparison fails (a shorter stream, other entries, a new or filled gap), the tables are rebuilt.
 //!
 //! The metadata of files distinguishes an append from other changes, but does not show a change that is followed by an
 //! append: only a full scan or a rebuild finds damage to entries that are already applied in the segment that a writer

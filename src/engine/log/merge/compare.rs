@@ -26,8 +26,8 @@ pub(super) enum Comparison {
     Different,
 }
 
-/// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and
-/// unfinished files are ignored.
+/// Compares the copies of a stream segment by segment. Reserved space after the last frame, stray files, and
+/// files whose creation was interrupted, are ignored.
 pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Comparison> {
     let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
     let comparison = compare_files(sides, stream, &files.0, &files.1)?;
