@@ -144,8 +144,8 @@ impl<E: Event> Engine<E> {
         EngineOptions::new(root.as_ref())
     }
 
-    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: see
-    /// [`Log::append`]; [`Error::OpenedReadOnly`].
+    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: those
+    /// of [`Log::append`], and [`Error::OpenedReadOnly`] if the engine was opened for reading only.
     pub fn append(&self, event: &E) -> Result<Stamp> {
         Ok(self.append_all(std::slice::from_ref(event))?.first)
     }

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! [`Log`] appends to the stream of this process. [`StreamReader`] reads one stream as entries, gaps and findings;
-//! [`ordered::OrderedReader`] reads many streams in the order of their stamps. [`merge::merge`] copies the streams of
-//! another log. docs/FORMAT.md specifies the bytes.
+//! [`ordered::OrderedReader`] reads the entries of many streams in the order of the stamps. [`merge::merge`] copies the
+//! streams of another log. docs/FORMAT.md specifies the bytes.
 //!
 //! Layers, lowest first. Each layer imports only the layers before it in this list:
 //!

@@ -20,8 +20,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The age in nanoseconds above which a change time excludes a later change with the same time: file systems record
-/// times coarsely, and an append into preallocated space does not change the length.
+/// The age in nanoseconds of a change time above which no later change can have the same change time. File systems
+/// record times coarsely, and an append into preallocated space does not change the length.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
 /// A position in the log: the sequence number of the last entry in each stream.

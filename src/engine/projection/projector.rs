@@ -134,7 +134,7 @@ impl<E: Event> Projector<E> {
     }
 
     /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to
-    /// be damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view is then of
+    /// be damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view then reads
     /// rebuilt tables.
     ///
     /// A view keeps the generation that it reads on disk and in memory.

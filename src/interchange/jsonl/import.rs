@@ -28,7 +28,7 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The greatest number of lines in a round: lines that are compared with the same view of the workspace.
+/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
@@ -125,7 +125,7 @@ struct Importer<'a> {
 /// Lines that are checked together.
 struct Batch {
     lines: Vec<(u64, Vec<u8>)>,
-    /// The beginning of a line after these lines that is too long.
+    /// The beginning of the line after these lines, if that line is too long.
     too_long: Option<Vec<u8>>,
     /// `true` at the end of the input.
     is_last: bool,

@@ -278,7 +278,7 @@ impl ActiveSegment {
         self.synced >= self.offset
     }
 
-    /// Counts a frame with `entries` entries at `offset`.
+    /// Adds a frame with `entries` entries at `offset` to the counts and the index of the segment.
     pub(super) fn count(&mut self, seq: Seq, offset: u64, entries: u64, times: (u64, u64)) {
         if self.entries == 0 {
             self.times.0 = times.0;

@@ -19,7 +19,7 @@ pub enum Durability {
     Batched,
     /// The entries are written to the kernel: they survive the death of the process, but not a crash of the machine.
     Flush,
-    /// The entries are synced to disk: they survive a power cut, if the disk performs syncs.
+    /// The entries are synced to disk: they survive a power cut, if the disk reports syncs truthfully.
     Fsync,
 }
 

@@ -264,7 +264,8 @@ impl Shared {
     }
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
-    /// stream, because the old segment may then use the sequence numbers from the number in the file's name on.
+    /// stream: the name of the file states that the old segment ends before the sequence number in the name, but this
+    /// writer may append further entries to the old segment.
     pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };
