@@ -41,7 +41,7 @@ impl ExtensionRegistryEntry {
         };
         if !allowed {
             let message = format!(
-                "{namespace} cannot be a namespace of class {ownership_class}, because of the first word"
+                "{namespace} cannot be a namespace of class {ownership_class}, because of its first word {first:?}"
             );
             return Err(ContractError::field(ErrorCode::RegistryNamespace, "namespace", message));
         }

@@ -16,7 +16,7 @@ pub(super) fn check_namespace(text: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{text:?} is not a namespace; expected lower-case words joined by dots, at most 128 characters"
+        "{text:?} is not a namespace; expected two or more lower-case words joined by dots, at most 128 characters"
     );
     Err(ContractError::field(ErrorCode::ExtensionNamespace, "namespace", message))
 }

@@ -104,7 +104,7 @@ impl Observation {
                 issues.error(ErrorCode::DegradedGap, "degradation_marker", message);
             }
         } else if self.completeness_marker == Completeness::Absent {
-            let message = format!("a record of family {family} cannot have completeness absent");
+            let message = format!("a record of family {family} cannot have the completeness marker absent");
             issues.error(ErrorCode::Absent, "completeness_marker", message);
         }
     }

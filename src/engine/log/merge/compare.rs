@@ -62,10 +62,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the file of a segment in the target with the file in the source. Returns `Greater` if
-/// the file in the target holds all frames of the other file and more, `Less` in the opposite case, and `Equal` if both
-/// hold the same frames. Returns `None` if neither file holds all frames of the other, or if the bytes do not show
-/// this.
+/// Compares the file of a segment in the target with the file in the source. Returns `Greater` if the file in the
+/// target holds all frames of the other file and more, `Less` in the opposite case, and `Equal` if both hold the same
+/// frames. Returns `None` if neither file holds all frames of the other, or if the bytes do not show this.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);
