@@ -480,7 +480,7 @@ fn every_refusal_has_its_code() {
     let folder = inputs().file(dir.path());
     let patch = |key: &str, value: &str| inputs().patch(ConfigValue::at(key, value));
     for (inputs, code, says) in [
-        (inputs().patch(ConfigValue::Int(1)), "invalid_config_input", "a patch is a tree"),
+        (inputs().patch(ConfigValue::Int(1)), "invalid_config_input", "a patch must be a map"),
         (inputs().set("records.durability_mode"), "invalid_config_input", "is not key=value"),
         (inputs().set(" = 1"), "invalid_config_input", "is not key=value"),
         (inputs().set("records.durabilty_mode=fsync"), "unknown_config_field", "records.durabilty_mode"),

@@ -250,5 +250,5 @@ fn settings_without_effect_are_marked_and_warned_of() {
     let derived =
         keys_without_effect().iter().filter(|key| key.ends_with("_path") || key.ends_with("_root")).count();
     let more = keys_without_effect().len() - derived - 5;
-    assert!(all.ends_with(&format!("warning: further settings without an effect: {more}; `contexta config show` marks them [config_no_effect]\n")), "{all}");
+    assert!(all.ends_with(&format!("warning: {more} more settings have no effect; `contexta config show` marks them [config_no_effect]\n")), "{all}");
 }

@@ -1,5 +1,5 @@
 //! Another process acts between the effect of an operation and its result, for every operation of a process that
-//! appends, rotates, closes and claims a stream.
+//! appends, rotates, closes and continues a stream.
 
 use crate::domain::{PlainTables, Toy, Workspace, domain};
 use crate::sim::crash::SMALL;

@@ -20,7 +20,7 @@ pub(crate) enum Step {
     },
     Sync,
     Close,
-    /// Drops the log; the next append claims a stream again.
+    /// Drops the log; the next append continues a stream or creates a new one.
     Reopen,
     /// Catches up, and publishes if there are enough new entries.
     Read,

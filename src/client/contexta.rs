@@ -28,8 +28,8 @@ use std::sync::Arc;
 
 /// An open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 ///
-/// Methods that take a run accept its ref, its id, its name if only one run has that name, or an unambiguous prefix of
-/// its id or name. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
+/// Methods that take a run accept its ref, its id, its name, or a prefix of its id or name. An id, name or prefix must
+/// match only one run. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
 #[derive(Debug)]
 pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
@@ -66,15 +66,15 @@ impl Contexta {
         &self.paths
     }
 
-    /// Returns the read side, for queries that have no method here. Its answers do not include captures that are still
+    /// Returns the store, for queries that have no method here. Its answers do not include captures that are still
     /// buffered ([`Durability::Batched`](store::Durability)).
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Answers a question about all captures so far: writes buffered captures to the log first. Captures made
-    /// afterwards get later times than the entries that the answer is based on. If the buffered captures cannot be
-    /// written, the answer has a note.
+    /// Writes the buffered captures to the log, then calls `question`, so that the answer covers all captures so far.
+    /// Captures made afterwards get later times than the entries that the answer is based on. If the buffered captures
+    /// cannot be written, the answer has a note.
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
     where
         Error: From<E>,
@@ -98,7 +98,7 @@ impl Contexta {
     }
 
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
-    /// of the stream; `None` if no stream is open. A later capture claims a stream again.
+    /// of the stream; `None` if no stream is open. A later capture continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.journal.close()?)
     }
@@ -113,8 +113,8 @@ impl Contexta {
         self.ask(|store| query::list_runs(store, project))
     }
 
-    /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), a name
-    /// that no other run has, or a prefix of the id or name of only one run.
+    /// Returns everything known about one run. `run` is the run's ref, its id (the last component of the ref), its
+    /// name, or a prefix of its id or name. An id, name or prefix must match only one run.
     pub fn run_snapshot(&self, run: impl AsRef<str>) -> Result<RunSnapshot> {
         self.ask(|store| query::run_snapshot(store, run.as_ref()))
     }

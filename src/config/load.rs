@@ -1,8 +1,8 @@
 //! Loading of settings from all sources. A later source overrides earlier ones.
 //!
-//! 1 defaults, 2 profile, 3 overlays, 4 file, 5 environment, 6 the arguments for project name and workspace, 7 whole
-//! configurations, patches and `--set`, in the order in which they were given. Each source is checked, even if a later
-//! source overrides all values of the source.
+//! The sources are, in this order: the defaults, the profile, the overlays, the file, the environment, the arguments
+//! for project name and workspace, and last the complete configurations, patches and `--set`, in the order in which
+//! they were given. Each source is checked, even if later sources override all its values.
 
 use crate::config::env::Environment;
 use crate::config::error::ConfigError;

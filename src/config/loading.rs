@@ -26,7 +26,7 @@ const ROOT: &str = "workspace.root_path";
 pub(super) const NAME: &str = "project_name";
 
 /// The expected value in the error for a path that begins with `~` while the home directory is not known.
-const HOMELESS: &str = "a path; `~` needs the home directory in the environment";
+const HOMELESS: &str = "a path without `~`, because the environment does not name the home directory";
 
 /// The settings and problems while sources are applied.
 #[derive(Debug)]
@@ -132,7 +132,8 @@ impl Loading {
                 _ => None,
             };
             if !named.is_some_and(|named| file::same_place(&named, root)) {
-                let expected = format!("{}, the directory of the file, or no value", root.display());
+                let expected =
+                    format!("{} (the directory that contains the file), or no value", root.display());
                 self.refuse(ROOT, &value, expected, &source);
             }
         }
@@ -168,7 +169,7 @@ impl Loading {
             Given::Config(config) => return self.apply_config(config),
             Given::Tree(tree @ ConfigValue::Map(_)) => (tree.clone(), Source::Patch),
             Given::Tree(other) => {
-                let what = format!("a patch is a tree of settings, not {}", quoted(other));
+                let what = format!("a patch must be a map of settings, not {}", quoted(other));
                 return self.problem(ConfigError::InvalidInput { what });
             }
             Given::Text(text) => match text.split_once('=') {

@@ -9,14 +9,14 @@ use crate::config::source::Source;
 use crate::config::value::ConfigValue;
 use std::collections::BTreeMap;
 
-/// Settings by key.
+/// The settings of a tree: the value of each key.
 pub(super) type Settings = BTreeMap<&'static str, ConfigValue>;
 
 /// The greatest number of problems that are reported at once. A hostile file could contain any number of them.
 pub(super) const PROBLEMS_MAX: usize = 100;
 
-/// Returns the settings that the tree sets. Adds a problem for each unknown name, and for each value in place of a
-/// section.
+/// Returns the settings that the tree sets. Adds a problem for each unknown name, and for each section name that has a
+/// value other than a map.
 pub(super) fn settings(tree: ConfigValue, source: &Source, problems: &mut Vec<ConfigError>) -> Settings {
     let mut reader = Reader { source, found: Settings::new(), problems };
     reader.take(String::new(), tree);
@@ -54,14 +54,14 @@ impl Reader<'_> {
             return;
         };
         for (name, value) in members {
-            // A name that contains a dot would look like two names.
+            // Without quotes, a name that contains a dot would look like two names.
             let name = if name.contains('.') { format!("{name:?}") } else { name };
             self.take(if at.is_empty() { name } else { format!("{within}{name}") }, value);
         }
     }
 }
 
-/// Returns the error for an unknown setting. While the value is a section with a single member, the name of the member
+/// Returns the error for an unknown setting. As long as the value is a map with a single member, the name of the member
 /// is appended to the key.
 fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
     while let ConfigValue::Map(members) = tree

@@ -1,4 +1,4 @@
-//! Profiles and overlays: named patches.
+//! Profiles and overlays: named sets of settings.
 
 use crate::config::choice::{Overlay, Profile};
 use crate::config::value::ConfigValue;

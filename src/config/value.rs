@@ -7,7 +7,7 @@ use std::fmt;
 /// The key of the map in which the TOML parser returns a date.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
-/// A tree of values, as in files and patches. Deserialization refuses a repeated key.
+/// A value of a configuration file or patch, or a tree of such values. Deserialization refuses a repeated key.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
     /// No value: disables an optional setting, or resets a path to its derived value.
@@ -16,7 +16,7 @@ pub enum ConfigValue {
     Bool(bool),
     /// An integer of any kind.
     Int(i128),
-    /// Any other number.
+    /// A number that is not an integer.
     Float(f64),
     /// A text. Numbers and booleans may also be written as texts.
     Text(String),

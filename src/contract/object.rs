@@ -23,8 +23,8 @@ use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares the sum type. Each line has the variant, the model, the model's field with its own ref, the kind of this
-/// ref, and the text form in interchange.
+/// Declares the sum type. Each line has the variant, the model, the field with the ref of the model, the kind of this
+/// ref, and the name of the kind of object in interchange files.
 macro_rules! objects {
     ($($(#[$doc:meta])* $variant:ident($model:ident) $own:ident $kind:literal $word:literal;)*) => {
         /// The kind of an [`Object`].
@@ -33,10 +33,11 @@ macro_rules! objects {
         pub enum ObjectKind { $($(#[$doc])* $variant,)* }
 
         impl ObjectKind {
-            /// Every kind, in the order of interchange: an object comes before the objects that refer to it.
+            /// Every kind, in the order in which an export writes them: an object comes before the objects that refer
+            /// to it.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
-            /// Returns the text form in interchange.
+            /// Returns the name of the kind in interchange files.
             pub fn as_str(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $word,)* }
             }

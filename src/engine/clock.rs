@@ -33,8 +33,8 @@ impl Clock {
         first
     }
 
-    /// Observes a time of the clock's own stream. Later ticks are greater, even if the time is far ahead of the wall
-    /// clock.
+    /// Advances the clock to the time of an entry in the stream that this clock serves. Later ticks are greater, even
+    /// if the time is far ahead of the wall clock.
     pub fn resume(&mut self, last: u64) {
         self.last = self.last.max(last);
     }

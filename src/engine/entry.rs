@@ -134,7 +134,7 @@ impl Stamp {
         Position { stream: self.stream, seq: self.seq }
     }
 
-    /// Encodes the stamp. The bytes of two stamps compare like the stamps.
+    /// Encodes the stamp. Comparing the bytes of two stamps gives the same result as comparing the stamps.
     pub fn to_bytes(&self) -> [u8; STAMP_LEN] {
         // Encoded as four integers, because this runs for every point that is read or written.
         let stream = u128::from_be_bytes(self.stream.0);
@@ -220,7 +220,7 @@ pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum GapCause {
-    /// The bytes in place of the entries are not a valid frame.
+    /// The segment can be read, but contains no valid frame with the entries.
     Damaged,
     /// The segment with the entries does not exist.
     SegmentMissing,

@@ -294,7 +294,7 @@ pub struct BestRunOptions {
     /// The project whose runs are ranked if `runs` is empty, by ref or name. If `None`, [`select_best_run`] ranks the
     /// runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
-    /// The stage of the metric; `None` for a metric outside any stage.
+    /// The name of the metric's stage; `None` for a metric outside any stage.
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,

@@ -152,7 +152,7 @@ impl LineageTraversal {
     }
 }
 
-/// Returns the steps from `place` along edges in direction `way`.
+/// Returns one step for each edge that leads from the ref `place` in the direction `way`.
 fn edge_steps(
     view: &StoreView<'_>,
     place: &StableRef,

@@ -77,8 +77,8 @@ impl EncodedFact {
         Ok(whole.first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the length of the payload with this origin and without replaced entries. Errors: the length exceeds the
-    /// limit of a payload.
+    /// Returns the length of the payload of an event that has this origin and replaces no entries. Errors: the length
+    /// exceeds the limit of a payload.
     pub(crate) fn payload_len(&self, origin: ImportOrigin) -> Result<usize, CodecError> {
         let mut header = Vec::new();
         encode_header(&[], Some(origin), &mut header)?;

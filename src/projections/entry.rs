@@ -113,7 +113,7 @@ impl Captured {
     }
 }
 
-/// Returns the value of a row with a whole fact: kind, payload version and payload of the fact's entry.
+/// Returns the value of a row that contains a complete fact: kind, payload version and payload of the fact's entry.
 pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
     let entry = applied.entry;
     [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()

@@ -1,8 +1,8 @@
-//! Attributes of projects, runs, deployments, stages and batches, and whole objects of the other kinds.
+//! Attributes of projects, runs, deployments, stages and batches, and complete objects of the other kinds.
 //!
 //! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict, and
 //! different values of one attribute are all kept. Environments, samples, operations and provenance records are
-//! recorded once, so each of them has one row with the whole fact.
+//! recorded once, so each of them has one row with the complete fact.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};

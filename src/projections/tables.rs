@@ -5,26 +5,26 @@ use crate::engine::projection::{TableKind, TableSpec};
 /// Attributes of projects, runs, deployments, stages and batches. Key: ref of the object and name of the attribute.
 /// Value: canonical JSON of the attribute.
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
-/// Environment snapshots, samples, operations and provenance records. Key: ref of the object. Value: the whole fact.
+/// Environment snapshots, samples, operations and provenance records. Key: ref of the object. Value: the complete fact.
 pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
 /// Runs by name, and by the last component of the run's ref. Key: the name or the component, then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
-/// The places in the log of events, spans and degraded records. Key: run and family. Points: time of observation and
+/// The positions of events, spans and degraded records in the log. Key: run and family. Points: time of observation and
 /// stamp of the entry.
 pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Series);
 /// Metric series. Key: run, stage and metric key. Points: time of observation and stamp of the entry, value and step.
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of metric series, with the keys of [`SERIES`].
 pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
-/// Artifacts. Key: ref of the artifact. Value: the whole fact.
+/// Artifacts. Key: ref of the artifact. Value: the complete fact.
 pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
 /// References to artifact bodies. Key: digest of the body and ref of the artifact.
 pub(crate) const BODIES: TableSpec = TableSpec::new("bodies", TableKind::Set);
-/// Lineage edges. Key: ref of the edge. Value: the whole fact.
+/// Lineage edges. Key: ref of the edge. Value: the complete fact.
 pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::Versions);
 /// Lineage edges by the refs that they connect. Key: ref of one end and ref of the edge.
 pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
-/// Imports. Key: id of the import in hexadecimal digits. Value: the whole fact.
+/// Imports. Key: id of the import in hexadecimal digits. Value: the complete fact.
 pub(crate) const IMPORTS: TableSpec = TableSpec::new("imports", TableKind::Versions);
 /// Imported facts. Key: the ref that the fact is about, then 16 bytes of the digest of the fact. Of several records
 /// with the same ref, the record with the lowest stamp is effective.

@@ -13,7 +13,7 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// No stream has an id that begins with the requested text, or several streams have one.
+    /// No stream, or more than one stream, has an id that begins with the requested text.
     #[error("the log has no stream, or several streams, whose id begins with {asked:?}")]
     StreamNotFound {
         /// The requested text: an id, or the beginning of an id.

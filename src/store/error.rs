@@ -15,7 +15,7 @@ pub enum Error {
     FactTooLarge {
         /// The kind of the fact.
         what: &'static str,
-        /// The length of its entry in bytes.
+        /// The length in bytes of the entry with the fact.
         bytes: usize,
         /// The greatest length of an entry in bytes.
         limit: usize,

@@ -9,8 +9,8 @@ use crate::store::view::StoreView;
 const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
-    /// Returns the run that `asked` identifies. `asked` is the run's ref, its id (the last component of the ref), a
-    /// name that no other run has, or a prefix of the id or name of only one run.
+    /// Returns the run that `asked` identifies. `asked` is the run's ref, its id (the last component of the ref), its
+    /// name, or a prefix of its id or name. An id, name or prefix must match only one run.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {

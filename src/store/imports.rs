@@ -13,7 +13,7 @@ use crate::store::record_ref::position_of;
 use crate::store::view::StoreView;
 
 impl StoreView<'_> {
-    /// Returns the stamps of the facts about an object or artifact, without the facts that other facts replace.
+    /// Returns the stamps of those facts about an object or artifact that no other fact replaces.
     fn stamps_of(&self, own: &StableRef) -> Result<Vec<Stamp>> {
         let mut stamps = Vec::new();
         let mut add = |versions: Vec<Version>| {
@@ -43,14 +43,14 @@ impl StoreView<'_> {
         Ok(stamps.into_iter().zip(facts).filter_map(imported).collect())
     }
 
-    /// Returns `true` if the workspace has an imported fact about the object or record `own` with this digest of the
-    /// content.
+    /// Returns `true` if the workspace has an imported fact about the object or record with the ref `own`, and the
+    /// content of the fact has this digest.
     pub(crate) fn was_imported(&self, own: &StableRef, digest: &[u8; 16]) -> Result<bool> {
         Ok(!self.view.versions_of(IMPORTED, &keys::imported(own, digest))?.is_empty())
     }
 
-    /// Returns the stamp of the first imported fact about the object or record `own`. Of several imported records with
-    /// the same ref, the first is effective.
+    /// Returns the stamp of the first imported fact about the object or record with the ref `own`. Of several imported
+    /// records with the same ref, the first is effective.
     pub(crate) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
         let mut first: Option<Stamp> = None;
         for key in self.view.versions(IMPORTED, &keys::of_ref(own))? {

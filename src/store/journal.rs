@@ -125,7 +125,7 @@ impl Journal {
     }
 
     /// Ends the stream of this process with a close mark and returns the stream's head; `None` if no stream is open. A
-    /// later append claims a stream again.
+    /// later append continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.log.close()?)
     }

@@ -19,8 +19,9 @@ pub(crate) struct LogRecord {
     pub(crate) is_imported: bool,
 }
 
-/// An iterator over the readable entries of a view, in the order of their stamps. Its item is `None` for an entry that
-/// is not a record. Gaps and unreadable entries are left out: the notes of the view name them.
+/// An iterator over the entries of a view, in the order of their stamps. The item is `None` for an entry that is not a
+/// record or cannot be decoded. Missing entries are left out. The notes of the view report entries that are missing or
+/// cannot be decoded.
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,

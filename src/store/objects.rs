@@ -1,4 +1,4 @@
-//! Methods of `StoreView` that read whole objects of the contract.
+//! Methods of `StoreView` that read complete objects of the contract.
 
 use crate::contract::{Fact, Object, ObjectKind, StableRef};
 use crate::engine::projection::{KeyVersions, TableSpec, VersionsByKey};

@@ -44,7 +44,7 @@ impl<'a> StoreView<'a> {
         Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
     }
 
-    /// Returns the effective fact of a row that contains whole facts, and `true` if another version of the row has a
+    /// Returns the effective fact of a row that contains complete facts, and `true` if another version of the row has a
     /// different fact. Captured facts take precedence over imported ones, then later ones over earlier ones.
     pub(super) fn effective(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
         let mut facts = self.ranked(table, versions)?.into_iter();

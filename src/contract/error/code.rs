@@ -119,7 +119,7 @@ codes! {
     PolicyRef = "lineage_invalid_policy_ref";
     /// A value that is not a namespace of at least two dotted words.
     ExtensionNamespace = "extension_invalid_namespace";
-    /// A value that is not a field key (lower-case letters, digits, `_`).
+    /// A value that is not a field key (a lower-case letter, then lower-case letters, digits and `_`).
     ExtensionFieldKey = "extension_invalid_field_key";
     /// Fields of an extension that are not an object.
     ExtensionFields = "extension_invalid_fields";
@@ -137,7 +137,7 @@ codes! {
     RegistryOwnership = "extension_registry_invalid_ownership";
     /// A namespace that its ownership class does not allow.
     RegistryNamespace = "extension_registry_invalid_namespace";
-    /// A value that is not an owner (lower-case letters, digits, `-`).
+    /// A value that is not an owner (a lower-case letter, then lower-case letters, digits and `-`).
     RegistryOwner = "extension_registry_invalid_owner";
     /// The status of a registry entry that is not a lower-case word.
     RegistryStatus = "extension_registry_invalid_status";

@@ -41,13 +41,14 @@ impl ExtensionRegistryEntry {
         };
         if !allowed {
             let message = format!(
-                "{namespace} cannot be a namespace of class {ownership_class}, because of the first word"
+                "{namespace} cannot be a namespace of class {ownership_class}, because of its first word {first:?}"
             );
             return Err(ContractError::field(ErrorCode::RegistryNamespace, "namespace", message));
         }
         if !OWNER.matches(&owner_slug) {
-            let message =
-                format!("{owner_slug:?} is not an owner; expected lower-case letters, digits and -");
+            let message = format!(
+                "{owner_slug:?} is not an owner; expected a lower-case letter, then lower-case letters, digits and -"
+            );
             return Err(ContractError::field(ErrorCode::RegistryOwner, "owner_slug", message));
         }
         let target_models: BTreeSet<ExtensionTarget> = target_models.into_iter().collect();
@@ -67,10 +68,12 @@ impl ExtensionRegistryEntry {
         })
     }
 
-    /// Sets the status: lower-case letters, digits and `_`.
+    /// Sets the status: a lower-case letter, then lower-case letters, digits and `_`.
     pub fn status(mut self, status: &str) -> Result<ExtensionRegistryEntry> {
         if !LOWER_SNAKE.matches(status) {
-            let message = format!("{status:?} is not a status; expected lower-case letters, digits and _");
+            let message = format!(
+                "{status:?} is not a status; expected a lower-case letter, then lower-case letters, digits and _"
+            );
             return Err(ContractError::field(ErrorCode::RegistryStatus, "status", message));
         }
         self.status = status.to_owned();
@@ -96,7 +99,7 @@ impl ExtensionRegistryEntry {
         self.check_readonly()
     }
 
-    /// Sets the fields that cannot be changed after they have a value.
+    /// Declares which fields are read-only: they cannot be changed after they have a value.
     pub fn readonly_fields(
         mut self,
         keys: impl IntoIterator<Item = String>,

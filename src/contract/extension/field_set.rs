@@ -129,8 +129,8 @@ impl ExtensionFieldSet {
         changed.checked()
     }
 
-    /// Returns the set without these fields. Keys without a field are ignored. Errors: as [`ExtensionFieldSet::merge`],
-    /// or no field would remain.
+    /// Returns the set without these fields. Keys that the set does not contain are ignored. Errors: those of
+    /// [`ExtensionFieldSet::merge`], or no field would remain.
     pub fn without(&self, keys: &[&str], readonly: Readonly) -> Result<ExtensionFieldSet> {
         for key in keys {
             check_key("fields", key)?;

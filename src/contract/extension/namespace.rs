@@ -7,7 +7,8 @@ use crate::contract::rules::token::{EXT_KEY, EXT_NAMESPACE};
 /// The greatest length of a namespace in bytes.
 pub const NAMESPACE_LEN_MAX: usize = 128;
 
-/// The first words of all namespaces that are not private.
+/// The reserved first words of namespaces: a namespace of class
+/// [`Private`](crate::contract::ExtensionOwnership::Private) cannot begin with one of them.
 pub(super) const RESERVED: &[&str] = &["contexta", "compat", "adapter", "bridge", "plugin"];
 
 pub(super) fn check_namespace(text: &str) -> Result<()> {
@@ -15,7 +16,7 @@ pub(super) fn check_namespace(text: &str) -> Result<()> {
         return Ok(());
     }
     let message = format!(
-        "{text:?} is not a namespace; expected lower-case words joined by dots, at most 128 characters"
+        "{text:?} is not a namespace; expected two or more lower-case words joined by dots, at most 128 characters"
     );
     Err(ContractError::field(ErrorCode::ExtensionNamespace, "namespace", message))
 }
@@ -24,6 +25,8 @@ pub(super) fn check_key(field: &str, key: &str) -> Result<()> {
     if EXT_KEY.matches(key) {
         return Ok(());
     }
-    let message = format!("{key:?} is not a field key; expected lower-case letters, digits and _");
+    let message = format!(
+        "{key:?} is not a field key; expected a lower-case letter, then lower-case letters, digits and _"
+    );
     Err(ContractError::field(ErrorCode::ExtensionFieldKey, field, message))
 }

@@ -16,7 +16,7 @@ words! {
         Bridge = "bridge",
         /// A plugin. Its namespaces begin with `plugin.`
         Plugin = "plugin",
-        /// Any other owner. Its namespaces begin with none of these words.
+        /// Any other owner, such as a user. Its namespaces begin with none of the words of the other classes.
         Private = "private",
     }
 }
@@ -24,9 +24,9 @@ words! {
 /// The owner of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtensionOwner {
-    /// The class of the owner, which decides the first word of the namespace.
+    /// The class of the owner. It determines the first words that the namespace may have.
     pub class: ExtensionOwnership,
-    /// The name of the owner: lower-case letters, digits and `-`.
+    /// The name of the owner: a lower-case letter, then lower-case letters, digits and `-`.
     pub slug: String,
 }
 

@@ -91,8 +91,8 @@ impl ExtensionRegistry {
         set.with_readonly(entry.readonly_fields.iter().cloned())
     }
 
-    /// Returns the field sets of one model, sorted by namespace and resolved. Errors: as
-    /// [`ExtensionRegistry::resolve`], or a repeated namespace.
+    /// Returns the field sets of one model, sorted by namespace and resolved. Errors: those
+    /// of [`ExtensionRegistry::resolve`], or a repeated namespace.
     pub fn normalize(
         &self,
         sets: &[ExtensionFieldSet],

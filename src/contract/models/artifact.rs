@@ -98,7 +98,8 @@ impl ArtifactManifest {
                 issues.warning(ErrorCode::HashMissing, "hash_value", message);
             }
             Some(_) if self.sha256().is_none() => {
-                let message = "the hash is not a SHA-256 digest of 64 hexadecimal digits and is not checked";
+                let message =
+                    "the hash is not a SHA-256 digest of 64 hexadecimal digits, so it is not checked";
                 issues.warning(ErrorCode::HashFormat, "hash_value", message);
             }
             Some(_) => {}

@@ -67,7 +67,7 @@ words! {
         Medium = "medium",
         /// Uncertain.
         Low = "low",
-        /// Not known.
+        /// The confidence is not known.
         Unknown = "unknown",
     }
 }

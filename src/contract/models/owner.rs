@@ -6,8 +6,8 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
 use crate::contract::rules::place::{child_of, own_ref};
 
-/// Checks that the stage is under the run, the batch under the stage, and the object's own ref under the batch if there
-/// is one, otherwise under the stage.
+/// Checks that the ref of the stage is under the run, that of the batch under the stage, and the ref `own` of the
+/// object under the batch, or under the stage if there is no batch.
 pub(super) fn check_owner(
     issues: &mut Issues,
     (field, own, called): (&str, &StableRef, &str),

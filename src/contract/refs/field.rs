@@ -1,11 +1,11 @@
-//! The check of refs in fields with a known name.
+//! The check that a ref has the kind that the name of its field requires.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::refs::stable::{StableRef, shape};
 
-/// Checks that a ref fits a field with a known name, such as `run_ref`: it must have the field's kind, and the number
-/// of components of that kind. `subject_ref` accepts every kind that has a fixed number of components.
+/// Checks a ref in a field whose name requires a kind of ref, such as `run_ref`: the ref must have this kind, and the
+/// number of components of this kind. `subject_ref` accepts every kind that has a fixed number of components.
 pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
     let kinds: &[&str] = match field_name {
         "project_ref" => &["project"],

@@ -34,7 +34,7 @@ impl StableRef {
         StableRef::from_text(text.to_owned())
     }
 
-    /// Parses an owned text without a copy.
+    /// Parses a `String` without copying the text.
     pub(crate) fn from_text(text: String) -> Result<StableRef> {
         // Projections parse a ref for each entry, so this compares bytes: a well-formed ref is ASCII.
         let split = text.bytes().position(|b| b == b':').and_then(|at| text.split_at_checked(at));

@@ -15,7 +15,7 @@ macro_rules! ref_types {
         pub struct $name(StableRef);
 
         impl $name {
-            /// The kind of these refs.
+            /// The kind of every ref of this type.
             pub const KIND: &'static str = $kind;
 
             /// Parses the text form; kind and number of components must be right.

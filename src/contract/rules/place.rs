@@ -1,4 +1,4 @@
-//! Rules between a ref and the ref of its parent.
+//! Rules for the ref of an object and the ref of its parent.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -32,7 +32,8 @@ pub(crate) fn under(
     }
 }
 
-/// Checks the own ref of a named object: its value must be the owner's value, a dot and the object's name.
+/// Checks the ref `own` of an object with a name: the value of the ref must be the value of `owner`, a dot and the
+/// name.
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
     if rest != Some(name) {

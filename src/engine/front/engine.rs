@@ -22,7 +22,8 @@ use std::time::Duration;
 /// An append log with derived tables, for the events of type `E`.
 ///
 /// Threads may share an engine, and any number of processes may open the same directory at the same time: each process
-/// appends to a stream of its own, and reads the streams of all. After `fork(2)` the child appends to its own stream.
+/// appends to a stream of its own, and reads the streams of all processes. After `fork(2)` the child appends to its own
+/// stream.
 ///
 /// ```
 /// # use contexta::engine::codec::{self, CodecError};
@@ -143,8 +144,8 @@ impl<E: Event> Engine<E> {
         EngineOptions::new(root.as_ref())
     }
 
-    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: see
-    /// [`Log::append`]; [`Error::OpenedReadOnly`].
+    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: those
+    /// of [`Log::append`], and [`Error::OpenedReadOnly`] if the engine was opened for reading only.
     pub fn append(&self, event: &E) -> Result<Stamp> {
         Ok(self.append_all(std::slice::from_ref(event))?.first)
     }
@@ -172,8 +173,8 @@ impl<E: Event> Engine<E> {
     }
 
     /// Ends the stream of this process with a close mark. Returns its last entry and the digest of all its entries;
-    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream. Dropping the engine does the same and
-    /// ignores errors.
+    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream.
+    /// Dropping the engine does the same and ignores errors.
     pub fn close(&self) -> Result<Option<Head>> {
         self.log.close()
     }

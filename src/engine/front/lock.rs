@@ -13,11 +13,11 @@ const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The place of the lock among the threads of this process.
+/// The part of the lock that excludes other threads of this process.
 #[derive(Debug, Default)]
 pub(super) struct TransactionLock {
     turn: Mutex<()>,
-    /// The thread that has the turn.
+    /// The thread that holds the mutex.
     holder: Mutex<Option<ThreadId>>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct TransactionLock {
 #[must_use = "the lock is released when the value is dropped"]
 pub(super) struct HeldLock<'a> {
     lock: &'a TransactionLock,
-    // Released before the turn of the thread: fields are dropped in the order of their declaration.
+    // Released before the mutex: fields are dropped in the order of their declaration.
     _file: Arc<dyn File>,
     _turn: MutexGuard<'a, ()>,
 }

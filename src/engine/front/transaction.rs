@@ -29,7 +29,7 @@ impl<E: Event> Transaction<E> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transacted<T> {
-    /// The result of the function that judged.
+    /// The value that the closure `judge` of [`Engine::transact`] returned.
     pub value: T,
     /// The commit with the events of the transaction; `None` if it appended none.
     pub committed: Option<Committed>,
@@ -56,11 +56,11 @@ pub enum Once {
 }
 
 impl<E: Event> Engine<E> {
-    /// Calls `judge` with a view of the current tables, then appends the events that it added as one commit, with at
-    /// least [`Durability::Flush`]. Transactions on one directory run one after another on the machine, in whatever thread
-    /// or process. If `judge` returns an error or panics, nothing is appended.
+    /// Calls `judge` with a view of the current tables, then appends the events that `judge` added as one commit, with
+    /// at least [`Durability::Flush`]. Transactions on one directory run one after another on the machine, in whatever
+    /// thread or process. If `judge` returns an error or panics, nothing is appended.
     ///
-    /// The lock is held until the commit is written, and ends with its process. Errors, as far as they are not those of
+    /// The lock is held until the commit is written, or until the process ends. Errors, in addition to those of
     /// `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for too long,
     /// [`Error::LocksUnsupported`] if the file system has no locks, [`Error::Misused`] for a transaction within a
     /// transaction, and the errors of [`Engine::view`] and [`Engine::append`].
@@ -107,8 +107,8 @@ impl<E: Event> Engine<E> {
         Ok(done.committed)
     }
 
-    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] for an
-    /// event without a key; as for [`Engine::transact`].
+    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if
+    /// the event has no key; otherwise the errors of [`Engine::transact`].
     ///
     /// Two logs may contain events with the same key. A merge keeps both entries.
     pub fn append_once(&self, event: E) -> Result<Once> {

@@ -6,15 +6,15 @@
 //! ```
 //!
 //! [`Log`] appends to the stream of this process. [`StreamReader`] reads one stream as entries, gaps and findings;
-//! [`ordered::OrderedReader`] reads many streams in the order of their stamps. [`merge::merge`] copies the streams of
-//! another log. docs/FORMAT.md specifies the bytes.
+//! [`ordered::OrderedReader`] reads the entries of many streams in the order of the stamps. [`merge::merge`] copies the
+//! streams of another log. docs/FORMAT.md specifies the bytes.
 //!
 //! Layers, lowest first. Each layer imports only the layers before it in this list:
 //!
 //! ```text
 //! format   bytes only: names, frames, segment headers, marks
 //! read     directory, segment scan, stream reader, ordered reader
-//! write    claim of a stream, active segment, group commit, the log
+//! write    choice of the stream to append to, active segment, group commit, the log
 //! merge    families of streams, comparison, plan, application, quarantine
 //! ```
 

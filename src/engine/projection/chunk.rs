@@ -47,12 +47,12 @@ struct ChunkPlace {
     row: Option<Vec<u8>>,
     /// The points of the chunk.
     points: Vec<Point>,
-    /// The order of the first point of the next chunk, encoded.
+    /// The encoded sort key of the first point of the next chunk.
     next: Option<[u8; ORDER_LEN]>,
 }
 
-/// Finds the last chunk of the series that begins at or before `order`. If there is no such chunk, returns the first
-/// chunk, or a new chunk for a series without chunks.
+/// Finds the last chunk of the series whose first point has a sort key of at most `order`. If there is no such chunk,
+/// returns the first chunk, or an empty chunk if the series has none.
 fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<ChunkPlace> {
     let at = [key, &order.to_bytes()].concat();
     let end = [key, &[0xff; ORDER_LEN]].concat();

@@ -2,7 +2,7 @@
 //!
 //! A cursor is used only after it was compared with the log: the frame that the cursor ended with must still be in the
 //! log with the same last entry, and either the metadata of earlier files or the gaps before the frame must be
-//! unchanged. If the comparison fails (a shorter stream, other entries, a new or repaired gap), the tables are rebuilt.
+//! unchanged. If the comparison fails (a shorter stream, other entries, a new or filled gap), the tables are rebuilt.
 //!
 //! The metadata of files distinguishes an append from other changes, but does not show a change that is followed by an
 //! append: only a full scan or a rebuild finds damage to entries that are already applied in the segment that a writer
@@ -20,8 +20,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The age in nanoseconds above which a change time excludes a later change with the same time: file systems record
-/// times coarsely, and an append into preallocated space does not change the length.
+/// The age in nanoseconds of a change time above which no later change can have the same change time. File systems
+/// record times coarsely, and an append into preallocated space does not change the length.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
 /// A position in the log: the sequence number of the last entry in each stream.
@@ -34,7 +34,7 @@ pub struct Cursor {
     pub last: (Seq, u32),
     /// The time of the last entry applied, in nanoseconds since the epoch.
     pub time: u64,
-    /// The point at which the frame of the last entry applied begins.
+    /// The beginning of the frame that contains the last applied entry.
     pub frame: ResumePoint,
     /// The point at which reading resumes.
     pub resume: ResumePoint,

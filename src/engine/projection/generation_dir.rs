@@ -9,7 +9,7 @@ use crate::engine::projection::site::Site;
 use crate::engine::storage::{OpenMode, exists};
 use std::path::Path;
 
-/// The suffix of generations that were set aside.
+/// The suffix of generations that were renamed so that no process opens them again.
 const BAD_SUFFIX: &str = ".bad";
 
 /// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older generations.
@@ -50,8 +50,8 @@ pub(super) fn publish_generation(
     Generation::open(storage, &path).map(Some)
 }
 
-/// Removes generations that were set aside, and temporary files of writers that ended early. The lock must be held, so
-/// that no file of a running writer is removed.
+/// Removes renamed generations ([`BAD_SUFFIX`]), and temporary files of writers that ended early. The lock must be
+/// held, so that no file of a running writer is removed.
 fn remove_leftovers(site: &Site) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
         if entry.name.ends_with(BAD_SUFFIX) || entry.name.ends_with(".tmp") {

@@ -26,7 +26,7 @@ impl LogAccess<'_> {
     }
 }
 
-/// The part of a commit that a cursor records.
+/// The position, last entry and time of a commit, as a cursor records them.
 pub(super) struct CommitPlace {
     /// The point at which the frame begins.
     pub(super) frame: ResumePoint,
@@ -39,7 +39,7 @@ pub(super) struct CommitPlace {
 }
 
 impl CommitPlace {
-    /// Returns the place of a commit, or `None` if the commit has no entries.
+    /// Returns the values for a commit; `None` if the commit has no entries.
     pub(super) fn of(commit: &Commit) -> Option<CommitPlace> {
         let (first, last) = commit.entries.first().zip(commit.entries.last())?;
         let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The place for changed blocks that exceed the limit in memory.
+/// The location of the temporary file to which changed blocks are written when they exceed the limit in memory.
 #[derive(Debug, Clone)]
 pub struct Spill {
     /// The storage of the temporary file.

@@ -160,8 +160,8 @@ impl OwnRows {
     }
 }
 
-/// Writes the first of the frames in each segment, and each frame at least [`FRAME_INDEX_STEP`] after the last one
-/// written.
+/// Writes the index row of the first of the frames in each segment, and of each frame that begins at least
+/// [`FRAME_INDEX_STEP`] bytes after the last frame with a row.
 fn write_frames(transaction: &WriteTransaction, frames: Vec<FramePlace>) -> RowResult<()> {
     let mut table = transaction.open_table(Definition::new(FRAMES))?;
     let mut last: Option<FramePlace> = None;

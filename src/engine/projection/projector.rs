@@ -118,8 +118,8 @@ impl<E: Event> Projector<E> {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If the question fails because the tables are damaged, the tables are rebuilt and the question is called again.
-    /// The question must therefore have no side effects. `F` is the error type of the caller.
+    /// If `question` fails because the tables are damaged, the tables are rebuilt and `question` is called again. It
+    /// must therefore have no side effects. `F` is the error type of the caller.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
@@ -133,9 +133,9 @@ impl<E: Event> Projector<E> {
         .map_err(Failure::into_error)
     }
 
-    /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to be
-    /// damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view is then of rebuilt
-    /// tables.
+    /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to
+    /// be damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view then reads
+    /// rebuilt tables.
     ///
     /// A view keeps the generation that it reads on disk and in memory.
     pub fn view(&self) -> Result<View> {
@@ -180,8 +180,8 @@ impl<E: Event> Projector<E> {
         self.digest_until(None, progress)
     }
 
-    /// Returns the digest that a rebuild from the log up to `position` would give, without the entries that were
-    /// appended later. Changes nothing on disk.
+    /// Returns the digest that a rebuild from the entries up to `position` would give. Later entries are ignored.
+    /// Changes nothing on disk.
     pub fn digest_from_scratch_until(
         &self,
         position: LogPosition,

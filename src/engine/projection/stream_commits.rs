@@ -118,8 +118,8 @@ impl<'a> StreamCommits<'a> {
         {
             self.notes.push(Note::Unfinished { stream, after: cursor.resume.next.previous() });
         }
-        // An incomplete end is read again every time, until it is repaired or later bytes show which entries are
-        // missing.
+        // An incomplete end is read again every time, until the writer completes or removes it, or later bytes show
+        // which entries are missing.
         let shows_appends = self.listing.shows_appends(&cursor.files, cursor.resume.offset);
         cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
         if reader.tail() == Tail::Closed && !reader.is_sealed() {

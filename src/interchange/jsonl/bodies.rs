@@ -73,5 +73,5 @@ pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Opti
         return Some(format!("its manifest: the file has {} bytes, not {size}", body.size));
     }
     let claimed = manifest.sha256().filter(|claimed| *claimed != body.sha256);
-    claimed.map(|_| "its manifest: the SHA-256 of the file is another one".to_owned())
+    claimed.map(|_| "its manifest: the SHA-256 of the file is not the one in the manifest".to_owned())
 }

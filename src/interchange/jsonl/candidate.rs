@@ -26,7 +26,7 @@ pub(super) struct Candidate {
     pub(super) digest: [u8; 16],
     /// The encoded fact; for an artifact, without the digest of the body.
     pub(super) encoded: EncodedFact,
-    /// The length of the payload without the stamps of replaced facts.
+    /// The length of the payload if the fact replaces no other facts.
     pub(super) len: usize,
     /// The properties of the object, artifact or record on which the import depends.
     pub(super) item: Item,

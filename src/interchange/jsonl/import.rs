@@ -28,7 +28,7 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The greatest number of lines in a round: lines that are compared with the same view of the workspace.
+/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
@@ -38,7 +38,7 @@ const UNKNOWN_KIND: &str = "?";
 const SMALL_ENTRY_BYTES: usize = 256;
 /// The greatest length of an encoded stamp in a payload, in bytes.
 const STAMP_BYTES_MAX: usize = 40;
-/// The greatest number of losses that are kept until the line of their run is imported.
+/// The greatest number of losses that are kept in memory because the line of their run may follow later.
 const DEFERRED_LOSSES_MAX: usize = 4096;
 /// The greatest number of refused lines in a report, and of missing or different bodies.
 const REPORTED_MAX: usize = 100;
@@ -118,14 +118,14 @@ struct Importer<'a> {
     import: Option<[u8; 16]>,
     report: ImportReport,
     quarantine: Option<Quarantine>,
-    /// Losses of runs that are not in the workspace yet.
+    /// Losses to record at the end of the import, because the run that they belong to was not in the workspace yet.
     deferred: Vec<Loss>,
 }
 
 /// Lines that are checked together.
 struct Batch {
     lines: Vec<(u64, Vec<u8>)>,
-    /// The beginning of a line after these lines that is too long.
+    /// The beginning of the line after these lines, if that line is too long.
     too_long: Option<Vec<u8>>,
     /// `true` at the end of the input.
     is_last: bool,
@@ -409,8 +409,8 @@ impl Importer<'_> {
         Ok(id)
     }
 
-    /// Appends the pending facts and the degraded records for losses in one commit, so that a crash preserves both or
-    /// neither.
+    /// Appends the pending facts and the degraded records for the losses of the round in one commit, so that a crash
+    /// preserves both or neither.
     fn commit(&mut self, round: &mut Round) -> Result<()> {
         self.add_losses(round)?;
         let (pending, subjects) = round.take_pending();
@@ -422,8 +422,8 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Adds degraded records for losses that are not recorded yet and whose runs are in the workspace. Other losses are
-    /// deferred.
+    /// Adds a degraded record for each loss that is not recorded yet and whose run is in the workspace. Losses whose
+    /// run is not in the workspace are deferred.
     fn add_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {
@@ -572,7 +572,7 @@ struct ArtifactLine<'a> {
 }
 
 impl ArtifactLine<'_> {
-    /// Creates the loss of the artifact's body.
+    /// Creates the loss to record if the artifact's body is missing or differs.
     fn loss(
         &self,
         path: &str,

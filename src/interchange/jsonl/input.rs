@@ -7,7 +7,7 @@ pub(super) const LINE_BYTES_MAX: usize = crate::contract::json::read::TEXT_BYTES
 
 /// The next line of an input.
 pub(super) enum NextLine {
-    /// A whole line, without its line feed.
+    /// A complete line, without its line feed.
     Line(Vec<u8>),
     /// The beginning of a line that is longer than [`LINE_BYTES_MAX`]. [`Lines::rest_part`] returns the rest of the
     /// line.
@@ -27,7 +27,7 @@ impl<'a> Lines<'a> {
         Lines { input, number: 0 }
     }
 
-    /// Returns the number, from 1, of the line that was read last; after an error, the number of the incomplete line.
+    /// Returns the number of the last line read, counted from 1; after an error, the number of the incomplete line.
     pub(super) fn number(&self) -> u64 {
         self.number
     }
@@ -129,7 +129,7 @@ mod tests {
         }
     }
 
-    /// An input of these parts. Reading it fails before each part with the kind of error that it has.
+    /// An input that consists of these parts. If a part has a kind of error, reading first fails with this error.
     struct Parts(Vec<(Option<io::ErrorKind>, &'static [u8])>);
 
     impl io::Read for Parts {

@@ -10,7 +10,7 @@ use crate::engine::checksum::Digest;
 use crate::interchange::jsonl::rejection::Rejection;
 /// The producer of the degraded records.
 const PRODUCER: &str = "contexta.import";
-/// An upper bound of the size of the entry of a loss, in bytes. The texts in the entry have bounded lengths.
+/// An upper bound of the size in bytes of the entry that records a loss. The texts in the entry have bounded lengths.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
 /// A line or body that could not be imported unchanged.
@@ -62,7 +62,7 @@ pub(super) fn is_loss(fact: &Fact) -> bool {
     matches!(fact, Fact::Degraded(draft) if draft.observation.producer_ref == PRODUCER)
 }
 
-/// Creates the loss of a refused line; `None` if the line does not name a run.
+/// Creates the loss to record for a refused line; `None` if the line does not name a run.
 pub(super) fn refused_line_loss(number: u64, text: &[u8], rejection: &Rejection) -> Option<Loss> {
     let attributes = [
         ("line", Value::from(number)),

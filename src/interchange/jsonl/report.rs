@@ -74,8 +74,8 @@ pub struct ImportReport {
     pub not_kept: u64,
     /// The reason for which the input could not be read to its end; `None` if it was.
     pub cut: Option<String>,
-    /// Notes on entries of the workspace that could not be read. Because of these, lines may have been imported a
-    /// second time.
+    /// Notes on entries of the workspace that could not be read. If such entries exist, lines may have been
+    /// imported a second time.
     pub notes: Vec<Note>,
 }
 

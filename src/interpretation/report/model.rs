@@ -33,7 +33,7 @@ pub enum Block {
     Verdict {
         /// `true` if the check found no problem.
         is_good: bool,
-        /// The result in one word.
+        /// The result in one word, such as `whole`.
         verdict: String,
         /// Details of the result.
         text: String,

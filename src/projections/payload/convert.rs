@@ -50,7 +50,7 @@ pub(super) fn check_form(model: &impl Canonical, text: &str) -> Result<()> {
     if model.to_json()? == text {
         Ok(())
     } else {
-        Err(broken("the JSON text is not the canonical text of the model".into()))
+        Err(broken("the JSON text is not in canonical form".into()))
     }
 }
 

@@ -218,7 +218,8 @@ pub(super) struct RunsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Run: its ref, its id, a name that only one run has, or the beginning of the id or name of only one run
+    /// Run: its ref, its id, its name, or the beginning of its id or name. An id, name or beginning must match only one
+    /// run
     #[arg(value_name = "RUN")]
     pub(super) run: String,
 }

@@ -138,8 +138,7 @@ impl Output {
         }
         if without_effect > NO_EFFECT_MAX {
             let more = without_effect - NO_EFFECT_MAX;
-            let message =
-                format!("further settings without an effect: {more}; `contexta config show` marks them");
+            let message = format!("{more} more settings have no effect; `contexta config show` marks them");
             self.warning(&message, "config_no_effect");
         }
     }

@@ -1,10 +1,10 @@
-//! The origin of a record.
+//! The origin marker of a record.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
 
 words! {
-    /// The origin of a record.
+    /// The way in which a record came into being: captured, imported, inferred or replayed.
     Origin, "an origin marker", ErrorCode::Marker, {
         /// Captured by the user's code.
         ExplicitCapture = "explicit_capture",

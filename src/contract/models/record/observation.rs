@@ -104,12 +104,13 @@ impl Observation {
                 issues.error(ErrorCode::DegradedGap, "degradation_marker", message);
             }
         } else if self.completeness_marker == Completeness::Absent {
-            let message = format!("a record of family {family} cannot have completeness absent");
+            let message = format!("a record of family {family} cannot have the completeness marker absent");
             issues.error(ErrorCode::Absent, "completeness_marker", message);
         }
     }
 
-    /// Checks the record's own ref and time of recording against the observation.
+    /// Checks that the record's ref begins with the ref of the run, and that the record was not recorded before it was
+    /// observed.
     pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
         if recorded_at < self.observed_at {
             let message = format!(

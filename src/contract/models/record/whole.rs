@@ -1,4 +1,4 @@
-//! A whole record: envelope and payload.
+//! A record: envelope and payload.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -42,7 +42,7 @@ pub type DegradedRecord = Record<DegradedPayload>;
 impl<P> Record<P> {
     pub(crate) const KNOWN: &'static [&'static str] = &["envelope", "payload"];
 
-    /// Creates a record of these parts. [`crate::contract::Valid::new`] checks the record.
+    /// Creates a record from an envelope and a payload. [`crate::contract::Valid::new`] checks the record.
     pub fn new(envelope: RecordEnvelope, payload: P) -> Record<P> {
         Record { envelope, payload, unknown: Members::new() }
     }

@@ -2,7 +2,8 @@
 //!
 //! Invariants:
 //! 1. A frame is atomic: none of its entries is decoded unless both checksums are valid.
-//! 2. Every frame can be decoded without other frames. Repeated content is shared only within a frame.
+//! 2. Every frame can be decoded without other frames. A payload is stored as a difference from an earlier payload of
+//!    the same frame only.
 //! 3. The memory for decoding is bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
 
 use crate::engine::bytes::{Reader, is_zero, put_varint};
@@ -169,8 +170,8 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// The last payload of each kind in a frame, for the kinds used most recently. The next entry of any other kind is
-/// encoded without shared content, and takes more bytes.
+/// The last payload of each kind in a frame, for the kinds used most recently. The next entry of the same kind is
+/// encoded as a difference from it. The payload of an entry of any other kind is stored completely.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }

@@ -26,8 +26,8 @@ pub(super) enum Comparison {
     Different,
 }
 
-/// Compares the copies of a stream segment by segment. Reserved space after the last frame, foreign files and
-/// unfinished files are ignored.
+/// Compares the copies of a stream segment by segment. Reserved space after the last frame, stray files, and
+/// files whose creation was interrupted, are ignored.
 pub(super) fn compare(sides: &Sides<'_>, stream: StreamId) -> Result<Comparison> {
     let files = (files_of(sides, Side::Target, stream)?, files_of(sides, Side::Source, stream)?);
     let comparison = compare_files(sides, stream, &files.0, &files.1)?;
@@ -62,9 +62,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the file of a segment in the target with the file in the source. Returns the order of the two files: a
-/// greater file holds all frames of the smaller file. Returns `None` if neither file holds all frames of the other, or
-/// if the bytes do not show this.
+/// Compares the file of a segment in the target with the file in the source. Returns `Greater` if the file in the
+/// target holds all frames of the other file and more, `Less` in the opposite case, and `Equal` if both hold the same
+/// frames. Returns `None` if neither file holds all frames of the other, or if the bytes do not show this.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);

@@ -67,7 +67,7 @@ pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Resul
     list_files(sides.storage.as_ref(), sides.log(side), stream)
 }
 
-/// Returns the segments of a stream: [`files_of`] without foreign and unfinished files.
+/// Returns the segments of a stream: [`files_of`] without stray files and files whose creation was interrupted.
 pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     let mut segments = Vec::new();
     for base in files_of(sides, side, stream)? {

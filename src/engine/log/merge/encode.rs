@@ -20,7 +20,8 @@ use crate::engine::log::read::source::content_len;
 use crate::engine::storage::OpenMode;
 use std::path::Path;
 
-/// Maximum number of payload bytes of a new frame: large enough to share repeated content, small enough to limit the
+/// Maximum number of payload bytes of a new frame: large enough that similar entries compress well (the payload of an
+/// entry is stored as a difference from the previous payload of the same kind in the frame), small enough to limit the
 /// loss by one flipped bit.
 const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
 /// Minimum number of frames of a full segment.

@@ -29,7 +29,7 @@ pub(super) struct End {
     /// True if the stream ends with a close mark or a seal.
     pub(super) closed: bool,
     pub(super) lost: Option<Lost>,
-    /// The point after the last whole frame.
+    /// The point after the last complete frame.
     pub(super) point: ResumePoint,
 }
 
@@ -50,8 +50,8 @@ impl EndWatch {
     /// Observes the next item of the stream.
     pub(super) fn observe(&mut self, item: &Item) {
         match item {
-            // A foreign file is not part of the stream, and a segment with an unfinished header never held an entry. A
-            // loss at the end is therefore the loss by earlier damage.
+            // A stray file is not part of the stream, and a segment with an unfinished header never held an entry. If
+            // entries are missing at the end, earlier damage is therefore the cause.
             Item::Finding(f) if f.kind == FindingKind::Foreign => {}
             Item::Finding(f) if f.kind == FindingKind::Torn && f.offset == 0 => {}
             Item::Finding(f) => self.last_finding = Some((f.kind, f.segment, f.offset)),

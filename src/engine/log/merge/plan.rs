@@ -227,7 +227,7 @@ impl Plan {
 }
 
 /// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. The stream holds the
-/// entries if the whole frames in the same file reach at least to the last unreadable byte of the other copy.
+/// entries if the complete frames in the same file reach at least to the last unreadable byte of the other copy.
 fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);

@@ -78,7 +78,7 @@ pub(super) fn quarantine_segment(
     segment: Seq,
     dir: &Path,
 ) -> Result<Option<Quarantined>> {
-    // The whole file of a foreign segment is copied.
+    // For a finding of this kind, the whole file is copied.
     let finding = Finding { kind: FindingKind::Foreign, stream, segment, offset: 0, len: 0 };
     quarantine_finding(storage, log, &finding, dir)
 }

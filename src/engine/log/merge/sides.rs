@@ -43,7 +43,7 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Returns the part that is the whole stream.
+    /// Returns the part with all entries of the stream.
     pub(super) fn whole(side: Side, stream: StreamId) -> Part {
         Part { side, stream, first: Seq::FIRST, end: None }
     }

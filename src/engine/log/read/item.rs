@@ -2,7 +2,7 @@
 
 use crate::engine::entry::{Entry, Gap, Seq, StreamId};
 
-/// A commit that was read from a stream, with its place in the log.
+/// A commit that was read from a stream, with its segment and offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// The segment, by its first sequence number.
@@ -96,7 +96,7 @@ pub enum Tail {
     Closed,
     /// The stream ends with a commit, or is empty: its writer is alive, or was killed between commits.
     Open,
-    /// The stream ends with bytes that are not a whole frame: a write in progress, an interrupted write, or damage.
+    /// The stream ends with bytes that are not a complete frame: a write in progress, an interrupted write, or damage.
     Unfinished {
         /// Offset in the last segment at which these bytes begin.
         offset: u64,

@@ -1,4 +1,4 @@
-//! The reader of many streams in the order of their stamps, in bounded memory.
+//! The reader of many streams, which returns their entries in the order of the stamps, in bounded memory.
 //!
 //! A stream is opened when its first entry is the next one to return, and dropped at its end: the memory depends on the
 //! number of streams that overlap in time. Entries of one stream are returned in the order of the stream, whatever
@@ -31,8 +31,8 @@ struct Flow {
     commit: VecDeque<Entry>,
 }
 
-/// A reader of several streams in the order of their stamps. As an iterator it returns the values of
-/// [`OrderedReader::next_item`].
+/// A reader of several streams, which returns their entries in the order of the stamps. As an iterator it returns the
+/// values of [`OrderedReader::next_item`].
 #[derive(Debug)]
 pub struct OrderedReader {
     storage: Arc<dyn Storage>,

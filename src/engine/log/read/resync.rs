@@ -1,9 +1,9 @@
-//! Resynchronisation: the search for the next whole frame after damage.
+//! Resynchronisation: the search for the next complete frame after damage.
 //!
 //! The search checks magic, header checksum and payload checksum at every 8-byte boundary. Frames of another log that
 //! is stored *inside* a payload are rejected, because their salt differs. A hostile file may contain many headers that
-//! claim large payloads; the number of checksummed bytes is therefore bounded, and when the bound is reached, the rest
-//! of the segment counts as damaged.
+//! announce large payloads; the number of checksummed bytes is therefore bounded, and when the bound is reached, the
+//! rest of the segment counts as damaged.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::log::format::frame::{FRAME_MAGIC, FrameHeader, frame_salt};
@@ -14,7 +14,7 @@ use std::io;
 /// Maximum number of bytes of candidate frames that one search checksums.
 const CANDIDATE_BYTES_MAX: u64 = 4 * FRAME_PAYLOAD_BYTES_MAX as u64;
 
-/// Returns the offset of the next whole frame at or after `from`.
+/// Returns the offset of the next complete frame at or after `from`.
 pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Result<Option<u64>> {
     let mut at = from.next_multiple_of(FRAME_ALIGN);
     let mut budget = CANDIDATE_BYTES_MAX;
@@ -39,7 +39,8 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
         };
         at += found as u64;
         if let Some(header) = FrameHeader::decode(source.bytes(at, FRAME_HEADER_LEN)?, frame_salt(salt, at)) {
-            // Only bytes that exist are counted: a small file is searched to its end, whatever its headers claim.
+            // Only bytes that exist are counted: a small file is searched to its end, whatever lengths its headers
+            // contain.
             let readable = source.file_len().saturating_sub(at);
             let Some(left) = budget.checked_sub(header.frame_len().min(readable)) else { return Ok(None) };
             budget = left;

@@ -1,4 +1,4 @@
-//! The scan of one segment: whole frames, and the damaged bytes between them.
+//! The scan of one segment: complete frames, and the damaged bytes between them.
 
 use crate::engine::bytes::is_zero;
 use crate::engine::entry::Seq;

@@ -2,8 +2,8 @@
 //! content of the seal is collected.
 //!
 //! Invariants:
-//! 1. A frame is written after whole frames only. After a failed write the file is truncated to its last whole frame;
-//!    until that succeeds, nothing is appended.
+//! 1. A frame is written after complete frames only. After a failed write the file is truncated to its last complete
+//!    frame; until that succeeds, nothing is appended.
 //! 2. After a failed sync nothing is appended or synced again: the content of the disk is unknown.
 //! 3. Disk space is reserved ahead of the writes, in growing steps. Only commits that must succeed on a full disk use
 //!    the last [`RESERVED`] bytes of the reserved space. If the file system cannot reserve space, each write extends
@@ -42,12 +42,12 @@ pub(super) enum Room {
     Reserved,
 }
 
-/// The condition of a segment: only a whole segment can be appended to.
+/// The condition of the end of a segment. Frames are appended only in the condition [`Condition::Whole`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
-    /// The segment ends with a whole frame.
+    /// The segment ends with a complete frame.
     Whole,
-    /// Part of a frame may follow the last whole frame.
+    /// Part of a frame may follow the last complete frame.
     Ragged,
     /// A sync of the segment failed.
     Latched,
@@ -59,7 +59,7 @@ pub(super) struct ActiveSegment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
     pub(super) salt: u64,
-    /// End of the last whole frame.
+    /// End of the last complete frame.
     pub(super) offset: u64,
     pub(super) condition: Condition,
     pub(super) entries: u64,
@@ -69,7 +69,8 @@ pub(super) struct ActiveSegment {
     pub(super) marked: bool,
     /// Offset up to which the file was synced.
     pub(super) synced: u64,
-    /// True if other processes may have seen a next segment and mapped this segment, which must then not be truncated.
+    /// True if other processes may have found a later segment and mapped this one. A mapped segment must not be
+    /// truncated.
     pub(super) may_be_mapped: bool,
     /// True from the truncation after a failed write until the next sync.
     truncation_unsynced: bool,
@@ -177,7 +178,7 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes whole frames. After an error the file is unchanged, or the segment is ragged.
+    /// Writes complete frames. After an error the file is unchanged, or the condition is [`Condition::Ragged`].
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if let Err(e) = write_all_at(self.file.as_ref(), self.offset, bytes) {
             self.condition = Condition::Ragged;
@@ -199,7 +200,8 @@ impl ActiveSegment {
         }
     }
 
-    /// Truncates a ragged segment to its last whole frame. An error means that the segment cannot be appended to.
+    /// Truncates the segment to its last complete frame, if part of a frame may follow. An error means that the segment
+    /// cannot be appended to.
     pub(super) fn restore(&mut self) -> Result<()> {
         let wrap = |e| Error::io("truncate segment", &self.path, e);
         match self.condition {
@@ -245,8 +247,8 @@ impl ActiveSegment {
         }
     }
 
-    /// Writes whole frames into a segment that is no longer the last one; after a failure, writes zeros in their place.
-    /// The segment is not truncated, because other processes may have the segment mapped.
+    /// Writes complete frames into a segment that is no longer the last one; after a failure, writes zeros in their
+    /// place. The segment is not truncated, because other processes may have the segment mapped.
     pub(super) fn write_or_blank(&self, bytes: &[u8]) {
         if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
             let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);
@@ -276,7 +278,7 @@ impl ActiveSegment {
         self.synced >= self.offset
     }
 
-    /// Counts a frame with `entries` entries at `offset`.
+    /// Adds a frame with `entries` entries at `offset` to the counts and the index of the segment.
     pub(super) fn count(&mut self, seq: Seq, offset: u64, entries: u64, times: (u64, u64)) {
         if self.entries == 0 {
             self.times.0 = times.0;

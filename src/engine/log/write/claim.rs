@@ -3,9 +3,9 @@
 //!
 //! Invariants:
 //! 1. A stream is continued only if its lock file exists and is free, if it is in the directory and the boot in which
-//!    it was created, if its last segment is whole and has no seal (a seal shows that another segment followed, whose
-//!    numbers are used), and if its last time is not far ahead of this machine's clock. A later segment whose creation
-//!    was interrupted is removed first.
+//!    it was created, if its last segment ends with a complete frame and has no seal (a seal shows that another segment
+//!    followed, whose numbers are used), and if its last time is not far ahead of this machine's clock. A later segment
+//!    whose creation was interrupted is removed first.
 //! 2. If a stream cannot be continued, the writer creates a new stream. The append fails only if the log belongs to
 //!    another domain or the new stream cannot be created.
 
@@ -45,7 +45,7 @@ pub(super) struct ActiveStream {
     /// The sequence number of the next entry that is written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
-    /// True if no sync of a segment of the stream failed since this writer claimed the stream.
+    /// True if no sync of a segment of the stream failed since this writer locked the stream.
     pub(super) always_synced: bool,
     /// True if other processes are prevented from continuing the stream.
     pub(super) continuation_forbidden: bool,
@@ -73,7 +73,7 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// The log, and the conditions under which a writer claims a stream in it.
+/// The log, and the conditions under which a writer may append to a stream in it.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -85,7 +85,7 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Claims a stream to append to.
+    /// Selects the stream to append to, or creates one, and locks it.
     pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
         self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
         let streams = list_streams(self.storage.as_ref(), self.log)?;

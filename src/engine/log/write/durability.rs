@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `fsync` | nothing acknowledged | nothing acknowledged |
 //! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
-//! | `batched` | entries not yet written, which [`BatchOptions`] limits | the same, and the loss of `flush` |
+//! | `batched` | entries not yet written, which [`BatchOptions`] limits | the same, plus what `flush` can lose |
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub enum Durability {
     Batched,
     /// The entries are written to the kernel: they survive the death of the process, but not a crash of the machine.
     Flush,
-    /// The entries are synced to disk: they survive a power cut, if the disk performs syncs.
+    /// The entries are synced to disk: they survive a power cut, if the disk reports syncs truthfully.
     Fsync,
 }
 

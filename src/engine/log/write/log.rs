@@ -35,8 +35,8 @@ impl Committed {
     }
 }
 
-/// A writer of a log on disk. It appends to its own stream, which it claims or creates at the first append. Threads may
-/// share a writer.
+/// A writer of a log on disk. It appends to its own stream, which it selects or creates at the first append. Threads
+/// may share a writer.
 #[derive(Debug)]
 pub struct Log {
     shared: Arc<Shared>,
@@ -154,8 +154,8 @@ impl Log {
     }
 
     /// Closes the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. Returns
-    /// the head; `None` if no stream is open. A later append claims a stream again. Errors: as for [`Log::sync`]; if
-    /// the batch cannot be written, the stream stays open.
+    /// the head; `None` if no stream is open. A later append continues a stream or creates a new one. Errors: the
+    /// errors of [`Log::sync`]; if the batch cannot be written, the stream stays open.
     pub fn close(&self) -> Result<Option<Head>> {
         let shared = self.shared.as_ref();
         let mut guard = shared.wait_while_syncing(shared.lock());

@@ -3,10 +3,10 @@
 //! Invariants:
 //! 1. A stream has one writer: the process that holds the stream's lock, in the directory and the boot in which the
 //!    stream was created.
-//! 2. An acknowledged commit is a whole frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
+//! 2. An acknowledged commit is a complete frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
 //!    process with its sequence numbers (`Batched`). A sequence number is assigned once.
 //! 3. After an error nothing is appended after bytes that may be part of a frame: the segment is truncated to its last
-//!    whole frame; if that fails, the stream continues in a new segment.
+//!    complete frame; if that fails, the stream continues in a new segment.
 //! 4. After a failed sync the stream continues in a new segment, and every append that waited for the sync returns the
 //!    error. The stream's lock file is renamed, so no other process continues the stream, and the stream gets no close
 //!    mark.
@@ -264,7 +264,8 @@ impl Shared {
     }
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
-    /// stream, because the old segment may then use the sequence numbers from the number in the file's name on.
+    /// stream: the name of the file states that the old segment ends before the sequence number in the name, but this
+    /// writer may append further entries to the old segment.
     pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };

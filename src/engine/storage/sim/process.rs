@@ -79,7 +79,7 @@ impl SimProcess {
         self.life.perform(OperationClass::Query, |_| act(&mut guard(&self.disk.state)))
     }
 
-    /// Performs a change of names; `act` receives the number of the change.
+    /// Creates, renames or removes file names with `act`, which receives the number of the change.
     fn change<T>(&self, act: impl FnOnce(&mut DiskState, u64) -> io::Result<T>) -> io::Result<T> {
         self.life.perform(OperationClass::Change, |_| {
             let mut state = guard(&self.disk.state);

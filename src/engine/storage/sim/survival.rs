@@ -35,7 +35,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Creates the selection; `orders` holds the numbers of all unsynced changes, in any order.
+    /// Creates the selection. `orders` contains the numbers of all unsynced changes; they need not be sorted.
     pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Selection {
         orders.sort_unstable();
         let (ends_at, seed) = match survival {
