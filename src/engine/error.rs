@@ -111,6 +111,15 @@ pub enum Error {
         /// The difference between the request and the declared tables, as message text.
         reason: String,
     },
+    /// A table that does not keep stamps was read as of a stamp, which is an error in the embedder's code, not in the
+    /// data.
+    #[error("table {table} cannot be read as of a stamp: {reason}")]
+    TableNotVersioned {
+        /// The name of the table.
+        table: String,
+        /// The property of the table that prevents the read, as message text.
+        reason: &'static str,
+    },
     /// A directory contains the files of another part of the workspace.
     #[error("{path} is the wrong directory: {reason}")]
     DirectoryMixedUp {
@@ -169,6 +178,7 @@ impl Error {
             Error::MergeBusy { .. } => "merge_busy",
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
+            Error::TableNotVersioned { .. } => "table_not_versioned",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
@@ -189,6 +199,9 @@ impl Error {
             }
             "storage_not_a_file" => {
                 Some("move the file or directory at this path away, or give the path of a regular file")
+            }
+            "table_not_versioned" => {
+                Some("read the table without a stamp, or keep its rows in a versions or series table")
             }
             "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
             "storage_full" => Some("free disk space; entries that are already in the log are not lost"),
