@@ -212,6 +212,12 @@ impl PlainTables {
             let KeyVersions { key, versions, .. } = key?;
             assert!(tables.versions.insert(key, versions).is_none(), "a key was returned twice");
         }
+        let mut reversed = BTreeMap::new();
+        for key in view.versions(VERSIONS, &[])?.rev() {
+            let KeyVersions { key, versions, .. } = key?;
+            assert!(reversed.insert(key, versions).is_none(), "a key was returned twice");
+        }
+        assert_eq!(reversed, tables.versions, "reading backwards gives other versions");
         for row in view.keys(TAGS, &[])? {
             assert!(tables.tags.insert(row?.key().to_vec()), "a key was returned twice");
         }
@@ -221,6 +227,15 @@ impl PlainTables {
         }
         for key in keys {
             let points = view.series(SERIES, &key)?.collect::<contexta::engine::Result<Vec<Point>>>()?;
+            let mut reversed =
+                view.series(SERIES, &key)?.rev().collect::<contexta::engine::Result<Vec<Point>>>()?;
+            reversed.reverse();
+            // As text, so that points with a NaN are equal.
+            assert_eq!(
+                format!("{reversed:?}"),
+                format!("{points:?}"),
+                "reading backwards gives other points"
+            );
             tables.series.insert(key, points);
         }
         for row in view.registers(REGISTERS, &[])? {

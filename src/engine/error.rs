@@ -140,6 +140,15 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// A table that does not keep stamps was read as of a stamp, which is an error in the embedder's code, not in the
+    /// data.
+    #[error("table {table} cannot be read as of a stamp: {reason}")]
+    TableNotVersioned {
+        /// The name of the table.
+        table: String,
+        /// The property of the table that prevents the read, as message text.
+        reason: &'static str,
+    },
     /// A directory contains the files of another part of the workspace.
     #[error("{path} is the wrong directory: {reason}")]
     DirectoryMixedUp {
@@ -202,6 +211,7 @@ impl Error {
             Error::OpenedReadOnly { .. } => "engine_read_only",
             Error::TransactionBusy { .. } => "transaction_busy",
             Error::LocksUnsupported { .. } => "locks_unsupported",
+            Error::TableNotVersioned { .. } => "table_not_versioned",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::BodyMissing { .. } => "artifact_body_missing",
@@ -222,6 +232,9 @@ impl Error {
             }
             "storage_not_a_file" => {
                 Some("move the file or directory at this path away, or give the path of a regular file")
+            }
+            "table_not_versioned" => {
+                Some("read the table without a stamp, or keep its rows in a versions or series table")
             }
             "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
             "storage_full" => Some("free disk space; entries that are already in the log are not lost"),

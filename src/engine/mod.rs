@@ -28,6 +28,7 @@ pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
 pub mod storage;
+pub mod table;
 pub mod text_form;
 pub mod verify;
 

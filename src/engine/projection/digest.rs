@@ -22,7 +22,8 @@ pub struct TablesDigest {
     pub tables: Vec<(String, Digest, u64)>,
 }
 
-/// Computes the digest of `tables` in `view`. Reads every row.
+/// Computes the digest of `tables` in `view`. Reads every row. A view as of a stamp has a digest of versions and series
+/// tables only; other tables are an error.
 pub fn digest(view: &View, tables: &[TableSpec]) -> Result<TablesDigest> {
     let mut sorted = tables.to_vec();
     sorted.sort_by_key(|t| t.name);

@@ -8,7 +8,7 @@
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
-//! note, block, options, table, point, version, damage              values
+//! note, block, options, table, point, version, damage, bounds      values
 //! chunk, register, cursor, moved, generation, overlay, site        rows, files, and images of files
 //! tables, definition, own_tables, opened                           writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
@@ -17,6 +17,7 @@
 //! ```
 
 pub mod block;
+pub(in crate::engine) mod bounds;
 mod catch_up;
 mod chunk;
 mod confirm;

@@ -12,15 +12,22 @@ pub struct PointOrder {
     pub stamp: Stamp,
 }
 
+/// The length of a point's time in bytes.
+const TIME_LEN: usize = 8;
 /// The length of a point's order in bytes.
-pub(super) const ORDER_LEN: usize = 8 + STAMP_LEN;
+pub(super) const ORDER_LEN: usize = TIME_LEN + STAMP_LEN;
+
+/// Encodes a time. The bytes of two times compare like the times.
+pub(super) fn time_bytes(time: i64) -> [u8; TIME_LEN] {
+    (time as u64 ^ (1 << 63)).to_be_bytes()
+}
 
 impl PointOrder {
     /// Encodes the order. The bytes of two orders compare like the orders.
     pub(super) fn to_bytes(self) -> [u8; ORDER_LEN] {
         let mut out = [0u8; ORDER_LEN];
-        if let Some((time, stamp)) = out.split_first_chunk_mut::<8>() {
-            *time = (self.time as u64 ^ (1 << 63)).to_be_bytes();
+        if let Some((time, stamp)) = out.split_first_chunk_mut::<TIME_LEN>() {
+            *time = time_bytes(self.time);
             stamp.copy_from_slice(&self.stamp.to_bytes());
         }
         out
@@ -32,15 +39,15 @@ impl PointOrder {
     }
 }
 
-/// A point of a series.
+/// A point of a series. Its content is bytes, or of the type of a [typed table](crate::engine::table).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Point {
+pub struct Point<V = Vec<u8>> {
     /// The sort key of the point.
     pub order: PointOrder,
     /// The number by which the minimum and maximum of a register are chosen, if the point has one.
     pub measure: Option<f64>,
     /// The content of the point, in a form that the embedder chooses.
-    pub value: Vec<u8>,
+    pub value: V,
 }
 
 impl Point {

@@ -6,19 +6,19 @@ use std::cmp::Ordering;
 
 /// The summary of a series.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Register {
+pub struct Register<V = Vec<u8>> {
     /// Number of points.
     pub count: u64,
     /// The first point of the series, by event time and stamp.
-    pub first: Point,
+    pub first: Point<V>,
     /// The last point of the series, by event time and stamp.
-    pub last: Point,
+    pub last: Point<V>,
     /// The point with the smallest measure, or the earliest of several such points. A NaN counts as no measure; `None`
     /// if no point has a measure.
-    pub min: Option<Point>,
+    pub min: Option<Point<V>>,
     /// The point with the greatest measure, or the earliest of several such points. A NaN counts as no measure; `None`
     /// if no point has a measure.
-    pub max: Option<Point>,
+    pub max: Option<Point<V>>,
 }
 
 impl Register {

@@ -30,19 +30,28 @@ impl<'v> Registers<'v> {
     pub(super) fn new(rows: Rows<'v>) -> Registers<'v> {
         Registers { rows }
     }
+
+    fn item(&mut self, row: Result<Row<'v>>) -> Result<KeyedRegister<'v>> {
+        let row = row?;
+        match Register::decode(row.value()) {
+            Some(register) => Ok(KeyedRegister { row, register }),
+            None => Err(self.rows.fail("a register row is malformed")),
+        }
+    }
 }
 
 impl<'v> Iterator for Registers<'v> {
     type Item = Result<KeyedRegister<'v>>;
 
     fn next(&mut self) -> Option<Result<KeyedRegister<'v>>> {
-        let row = match self.rows.next()? {
-            Ok(row) => row,
-            Err(e) => return Some(Err(e)),
-        };
-        match Register::decode(row.value()) {
-            Some(register) => Some(Ok(KeyedRegister { row, register })),
-            None => Some(Err(self.rows.fail("a register row is malformed"))),
-        }
+        let row = self.rows.next()?;
+        Some(self.item(row))
+    }
+}
+
+impl DoubleEndedIterator for Registers<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        let row = self.rows.next_back()?;
+        Some(self.item(row))
     }
 }

@@ -1,5 +1,6 @@
 //! The rows of a table in the order of their keys.
 
+use crate::engine::entry::{STAMP_LEN, Stamp};
 use crate::engine::error::Result;
 use crate::engine::projection::damage::{Damage, panic_message};
 use std::fmt;
@@ -45,12 +46,19 @@ pub struct Rows<'v> {
     damage: &'v Damage,
     /// The number of rows that were read from the view.
     read: &'v AtomicU64,
+    /// The encoded stamp after which rows of a versions table are skipped; `None` to return all rows.
+    newest: Option<[u8; STAMP_LEN]>,
 }
 
 impl<'v> Rows<'v> {
     /// Creates an iterator over the rows of `range`.
     pub(super) fn new(range: Option<Range>, damage: &'v Damage, read: &'v AtomicU64) -> Rows<'v> {
-        Rows { range, damage, read }
+        Rows { range, damage, read, newest: None }
+    }
+
+    /// Skips the rows of a versions table whose stamps are greater than `newest`.
+    pub(super) fn until(self, newest: Option<Stamp>) -> Rows<'v> {
+        Rows { newest: newest.map(|stamp| stamp.to_bytes()), ..self }
     }
 
     /// Ends the iterator because of a malformed or unreadable row, and returns the error.
@@ -78,19 +86,35 @@ impl<'v> Rows<'v> {
             Row { key, value, view: PhantomData }
         }))
     }
+
+    fn skips(&self, row: &Row<'v>) -> bool {
+        // A row that is too short for a stamp is malformed, and is returned so that its reader reports it.
+        let stamp = row.key().last_chunk::<STAMP_LEN>();
+        self.newest.is_some_and(|newest| stamp.is_some_and(|stamp| *stamp > newest))
+    }
 }
 
 impl<'v> Iterator for Rows<'v> {
     type Item = Result<Row<'v>>;
 
     fn next(&mut self) -> Option<Result<Row<'v>>> {
-        self.step(Range::next)
+        loop {
+            match self.step(Range::next)? {
+                Ok(row) if self.skips(&row) => {}
+                item => return Some(item),
+            }
+        }
     }
 }
 
 impl DoubleEndedIterator for Rows<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
-        self.step(Range::next_back)
+        loop {
+            match self.step(Range::next_back)? {
+                Ok(row) if self.skips(&row) => {}
+                item => return Some(item),
+            }
+        }
     }
 }
 

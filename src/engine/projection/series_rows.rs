@@ -1,9 +1,12 @@
 //! Iterators over a series table: chunks, and the points of one series.
 
+use crate::engine::entry::Stamp;
 use crate::engine::error::Result;
+use crate::engine::projection::bounds::ALL_TIMES;
 use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::point::Point;
 use crate::engine::projection::rows::{Row, Rows};
+use std::ops::RangeInclusive;
 
 const MALFORMED: &str = "a chunk of a series is malformed";
 
@@ -37,16 +40,58 @@ impl Chunk<'_> {
     }
 }
 
+/// The points that are read from a series table.
+#[derive(Debug, Clone)]
+pub(super) struct PointFilter {
+    /// The times of the points.
+    pub(super) times: RangeInclusive<i64>,
+    /// The greatest stamp of a point; `None` for points with any stamp.
+    pub(super) newest: Option<Stamp>,
+}
+
+impl PointFilter {
+    /// Creates the filter for points of any time.
+    pub(super) fn until(newest: Option<Stamp>) -> PointFilter {
+        PointFilter { times: ALL_TIMES, newest }
+    }
+
+    /// Decodes the points of a chunk that the filter accepts; `None` if the chunk is malformed.
+    fn decode(&self, chunk: &[u8]) -> Option<Vec<Point>> {
+        let mut points = Point::decode_chunk(chunk)?;
+        if self.newest.is_some() || self.times != ALL_TIMES {
+            points.retain(|point| self.accepts(point));
+        }
+        Some(points)
+    }
+
+    fn accepts(&self, point: &Point) -> bool {
+        self.times.contains(&point.order.time) && self.newest.is_none_or(|newest| point.order.stamp <= newest)
+    }
+}
+
 /// An iterator over the chunks of a series table, in the order of their rows. It ends after the first error.
 #[derive(Debug)]
 #[must_use]
 pub struct Chunks<'v> {
     rows: Rows<'v>,
+    filter: PointFilter,
 }
 
 impl<'v> Chunks<'v> {
-    pub(super) fn new(rows: Rows<'v>) -> Chunks<'v> {
-        Chunks { rows }
+    pub(super) fn new(rows: Rows<'v>, filter: PointFilter) -> Chunks<'v> {
+        Chunks { rows, filter }
+    }
+
+    /// Returns the chunk of a row.
+    fn chunk(&mut self, row: Result<Row<'v>>) -> Result<Chunk<'v>> {
+        let row = row?;
+        let Some(key_len) = series_key(row.key()).map(<[u8]>::len) else {
+            return Err(self.rows.fail("a series key is too short"));
+        };
+        match self.filter.decode(row.value()) {
+            Some(points) => Ok(Chunk { row, key_len, points }),
+            None => Err(self.rows.fail(MALFORMED)),
+        }
     }
 }
 
@@ -54,33 +99,52 @@ impl<'v> Iterator for Chunks<'v> {
     type Item = Result<Chunk<'v>>;
 
     fn next(&mut self) -> Option<Result<Chunk<'v>>> {
-        let row = match self.rows.next()? {
-            Ok(row) => row,
-            Err(e) => return Some(Err(e)),
-        };
-        let Some(key_len) = series_key(row.key()).map(<[u8]>::len) else {
-            return Some(Err(self.rows.fail("a series key is too short")));
-        };
-        match Point::decode_chunk(row.value()) {
-            Some(points) => Some(Ok(Chunk { row, key_len, points })),
-            None => Some(Err(self.rows.fail(MALFORMED))),
+        loop {
+            let row = self.rows.next()?;
+            match self.chunk(row) {
+                // The filter accepts no point of the chunk.
+                Ok(chunk) if chunk.points.is_empty() => {}
+                item => return Some(item),
+            }
         }
     }
 }
 
-/// An iterator over the points of one series, in order. Holds one chunk at a time, and ends after the first error.
+/// An iterator over the points of one series, in order. Holds one chunk at a time for each end that is read, and ends
+/// after the first error.
 #[derive(Debug)]
 #[must_use]
 pub struct Series<'v> {
     rows: Rows<'v>,
     /// The key of the series, followed by a zero byte.
     fenced: Vec<u8>,
-    chunk: std::vec::IntoIter<Point>,
+    filter: PointFilter,
+    // The chunks of a series do not overlap, so the points of successive chunks are in order.
+    front: std::vec::IntoIter<Point>,
+    back: std::vec::IntoIter<Point>,
 }
 
 impl<'v> Series<'v> {
-    pub(super) fn new(rows: Rows<'v>, fenced: Vec<u8>) -> Series<'v> {
-        Series { rows, fenced, chunk: Vec::new().into_iter() }
+    pub(super) fn new(rows: Rows<'v>, fenced: Vec<u8>, filter: PointFilter) -> Series<'v> {
+        let (front, back) = (Vec::new().into_iter(), Vec::new().into_iter());
+        Series { rows, fenced, filter, front, back }
+    }
+
+    /// Returns the points of a row; none if the row belongs to another series.
+    fn points(&mut self, row: Result<Row<'v>>) -> Result<std::vec::IntoIter<Point>> {
+        let row = row.inspect_err(|_| self.end())?;
+        if !is_series_row(row.key(), &self.fenced) {
+            return Ok(Vec::new().into_iter());
+        }
+        self.filter.decode(row.value()).map(Vec::into_iter).ok_or_else(|| {
+            self.end();
+            self.rows.fail(MALFORMED)
+        })
+    }
+
+    /// Ends the iterator because of an error.
+    fn end(&mut self) {
+        (self.front, self.back) = (Vec::new().into_iter(), Vec::new().into_iter());
     }
 }
 
@@ -89,19 +153,28 @@ impl Iterator for Series<'_> {
 
     fn next(&mut self) -> Option<Result<Point>> {
         loop {
-            // The chunks of a series do not overlap, so the points of successive chunks are in order.
-            if let Some(point) = self.chunk.next() {
+            if let Some(point) = self.front.next() {
                 return Some(Ok(point));
             }
-            let row = match self.rows.next()? {
-                Ok(row) => row,
+            let Some(row) = self.rows.next() else { return self.back.next().map(Ok) };
+            match self.points(row) {
+                Ok(points) => self.front = points,
                 Err(e) => return Some(Err(e)),
-            };
-            if is_series_row(row.key(), &self.fenced) {
-                match Point::decode_chunk(row.value()) {
-                    Some(points) => self.chunk = points.into_iter(),
-                    None => return Some(Err(self.rows.fail(MALFORMED))),
-                }
+            }
+        }
+    }
+}
+
+impl DoubleEndedIterator for Series<'_> {
+    fn next_back(&mut self) -> Option<Result<Point>> {
+        loop {
+            if let Some(point) = self.back.next_back() {
+                return Some(Ok(point));
+            }
+            let Some(row) = self.rows.next_back() else { return self.front.next_back().map(Ok) };
+            match self.points(row) {
+                Ok(points) => self.back = points,
+                Err(e) => return Some(Err(e)),
             }
         }
     }

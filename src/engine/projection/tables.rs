@@ -8,6 +8,7 @@
 //! | series | key, (time, stamp) -> measure, value | points in that order, stored in chunks |
 //! | registers | key -> count, min, max, first, last | the summary of the points of a series |
 
+use crate::engine::codec::CodecError;
 use crate::engine::entry::Stamp;
 use crate::engine::error::{Error, Result};
 use crate::engine::projection::chunk::merge_points;
@@ -74,6 +75,14 @@ impl<'a> Tables<'a> {
             self.misuse = Some(Error::ProjectionMisused { projection, reason });
         }
         declared
+    }
+
+    /// Records that a value of the entry at `stamp` cannot be encoded. `flush` then fails.
+    pub(in crate::engine) fn refuse(&mut self, table: TableSpec, stamp: Stamp, error: &CodecError) {
+        let (projection, _) = self.writer;
+        let (name, position) = (table.name, stamp.position());
+        let reason = format!("its value for table {name} at entry {position} cannot be encoded: {error}");
+        self.misuse.get_or_insert(Error::ProjectionMisused { projection, reason });
     }
 
     /// Adds a version of `key` to a versions table.

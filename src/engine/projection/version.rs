@@ -4,15 +4,16 @@ use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::entry::{STAMP_LEN, Stamp};
 use std::collections::HashSet;
 
-/// A value of a key, and the versions that it replaced.
+/// A value of a key, and the versions that it replaced. The value is bytes, or of the type of a
+/// [typed table](crate::engine::table).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version {
+pub struct Version<V = Vec<u8>> {
     /// Time and identity of the entry that set the value.
     pub stamp: Stamp,
     /// The stamps of the versions that this version replaces.
     pub replaces: Vec<Stamp>,
     /// The value.
-    pub value: Vec<u8>,
+    pub value: V,
 }
 
 impl Version {
@@ -42,18 +43,36 @@ impl Version {
 }
 
 /// The current versions of a key: those that no other version replaces.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Current {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current<V = Vec<u8>> {
     /// The current version with the highest stamp.
-    pub version: Version,
+    pub version: Version<V>,
     /// The other current versions, which conflict with `version`, in ascending order of their stamps.
-    pub rivals: Vec<Version>,
+    pub rivals: Vec<Version<V>>,
+}
+
+impl<V> Current<V> {
+    /// Returns the value of the current version with the highest stamp.
+    pub fn value(&self) -> &V {
+        &self.version.value
+    }
+
+    /// Returns the value of the current version with the highest stamp, without the versions.
+    pub fn into_value(self) -> V {
+        self.version.value
+    }
+
+    /// Returns the stamps of all current versions in ascending order: the stamps that a new version replaces if it
+    /// resolves the conflict.
+    pub fn stamps(&self) -> Vec<Stamp> {
+        self.rivals.iter().map(|rival| rival.stamp).chain([self.version.stamp]).collect()
+    }
 }
 
 /// Returns the current versions among all versions of one key, or `None` if there are none.
-pub fn current(versions: Vec<Version>) -> Option<Current> {
+pub fn current<V>(versions: Vec<Version<V>>) -> Option<Current<V>> {
     let replaced: HashSet<Stamp> = versions.iter().flat_map(|v| v.replaces.iter().copied()).collect();
-    let mut open: Vec<Version> = versions.into_iter().filter(|v| !replaced.contains(&v.stamp)).collect();
+    let mut open: Vec<Version<V>> = versions.into_iter().filter(|v| !replaced.contains(&v.stamp)).collect();
     open.sort_by_key(|v| v.stamp);
     let version = open.pop()?;
     Some(Current { version, rivals: open })

@@ -17,46 +17,102 @@ pub struct KeyVersions {
     pub versions: Vec<Version>,
 }
 
+impl KeyVersions {
+    fn new((key, mut versions): (Vec<u8>, Vec<Version>)) -> KeyVersions {
+        // Rows that were read from the end of the table are in descending order.
+        versions.sort_by_key(|version| version.stamp);
+        KeyVersions { key, versions }
+    }
+}
+
+/// Keys with the versions that were read so far.
+type Keys = BTreeMap<Vec<u8>, Vec<Version>>;
+
+/// The keys that are being collected at one end of a table.
+///
+/// All rows of a family begin with its shortest key, fenced. A row that lies between two rows of a key begins with this
+/// key, fenced, and therefore belongs to the same family. This holds in both directions.
+#[derive(Debug, Default)]
+struct Family {
+    keys: Keys,
+    /// The shortest key of the family, fenced.
+    shortest: Option<Vec<u8>>,
+}
+
+impl Family {
+    /// Adds a row. Returns the keys of the previous family, now complete, if the row does not belong to it.
+    fn add(&mut self, row: &Row<'_>) -> std::result::Result<Option<Keys>, &'static str> {
+        let (key, stamp) = split_version_row(row.key()).ok_or("a versions key is too short")?;
+        let version = Version::decode(stamp, row.value()).ok_or("a versions row is malformed")?;
+        let belongs = self.shortest.as_ref().is_some_and(|shortest| row.key().starts_with(shortest));
+        let complete = (!belongs).then(|| std::mem::take(&mut self.keys));
+        if !belongs || self.shortest.as_ref().is_some_and(|shortest| key.len() + 1 < shortest.len()) {
+            self.shortest = Some(fenced(key));
+        }
+        match self.keys.get_mut(key) {
+            Some(versions) => versions.push(version),
+            None => drop(self.keys.insert(key.to_vec(), vec![version])),
+        }
+        Ok(complete)
+    }
+
+    /// Moves all keys out of the family.
+    fn take(&mut self) -> Keys {
+        std::mem::take(self).keys
+    }
+}
+
+/// The keys at one end of a table: those that are complete, and the family that follows.
+#[derive(Debug, Default)]
+struct End {
+    complete: btree_map::IntoIter<Vec<u8>, Vec<Version>>,
+    family: Family,
+}
+
 /// An iterator over the keys of a versions table with all their versions. It ends after the first error.
 ///
 /// The rows of a key are contiguous, with one exception: rows of a longer key that continues with a zero byte, as a
 /// fenced key does, may be between them. The rows of a key and of such longer keys are therefore collected until a row
-/// of another key follows. Only these keys are in memory.
+/// of another key follows. Only these keys are in memory, for each end that is read. In both directions every key is
+/// returned once; only the order of a key and of such longer keys may differ.
 #[derive(Debug)]
 #[must_use]
 pub struct VersionsByKey<'v> {
     rows: Rows<'v>,
-    /// The keys that are being collected.
-    family: BTreeMap<Vec<u8>, Vec<Version>>,
-    /// The shortest key of `family`, fenced.
-    shortest: Option<Vec<u8>>,
-    /// The keys that are complete.
-    complete: btree_map::IntoIter<Vec<u8>, Vec<Version>>,
+    front: End,
+    back: End,
 }
 
 impl<'v> VersionsByKey<'v> {
     pub(super) fn new(rows: Rows<'v>) -> VersionsByKey<'v> {
-        VersionsByKey { rows, family: BTreeMap::new(), shortest: None, complete: BTreeMap::new().into_iter() }
+        VersionsByKey { rows, front: End::default(), back: End::default() }
     }
 
-    /// Adds a row to the family, after completing the previous family if the row does not belong to it.
-    fn add(&mut self, row: &Row<'_>) -> std::result::Result<(), &'static str> {
-        let (key, stamp) = split_version_row(row.key()).ok_or("a versions key is too short")?;
-        let version = Version::decode(stamp, row.value()).ok_or("a versions row is malformed")?;
-        match &self.shortest {
-            Some(shortest) if row.key().starts_with(shortest) => {
-                if key.len() + 1 < shortest.len() {
-                    self.shortest = Some(fenced(key));
-                }
-            }
-            _ => {
-                self.complete = std::mem::take(&mut self.family).into_iter();
-                self.shortest = Some(fenced(key));
-            }
+    /// Returns the keys that are still being collected after the last row was read. Rows of one key may have been read
+    /// from both ends.
+    fn rest(&mut self) -> Keys {
+        let mut rest = self.front.family.take();
+        for (key, versions) in self.back.family.take() {
+            rest.entry(key).or_default().extend(versions);
         }
-        match self.family.get_mut(key) {
-            Some(versions) => versions.push(version),
-            None => drop(self.family.insert(key.to_vec(), vec![version])),
+        rest
+    }
+
+    /// Ends the iterator.
+    fn end(&mut self) {
+        (self.front, self.back) = (End::default(), End::default());
+    }
+
+    /// Adds a row to the family at an end. After an error, the iterator has ended.
+    fn add(&mut self, row: Result<Row<'v>>, end: fn(&mut Self) -> &mut End) -> Result<()> {
+        let row = row.inspect_err(|_| self.end())?;
+        let added = end(self).family.add(&row);
+        let complete = added.map_err(|reason| {
+            self.end();
+            self.rows.fail(reason)
+        })?;
+        if let Some(complete) = complete {
+            end(self).complete = complete.into_iter();
         }
         Ok(())
     }
@@ -67,24 +123,37 @@ impl Iterator for VersionsByKey<'_> {
 
     fn next(&mut self) -> Option<Result<KeyVersions>> {
         loop {
-            if let Some((key, versions)) = self.complete.next() {
-                return Some(Ok(KeyVersions { key, versions }));
+            if let Some(key) = self.front.complete.next() {
+                return Some(Ok(KeyVersions::new(key)));
             }
-            let error = match self.rows.next() {
-                Some(Ok(row)) => match self.add(&row) {
+            if let Some(row) = self.rows.next() {
+                match self.add(row, |keys| &mut keys.front) {
                     Ok(()) => continue,
-                    Err(reason) => self.rows.fail(reason),
-                },
-                Some(Err(e)) => e,
-                None if self.family.is_empty() => return None,
-                None => {
-                    self.complete = std::mem::take(&mut self.family).into_iter();
-                    continue;
+                    Err(e) => return Some(Err(e)),
                 }
-            };
-            self.family.clear();
-            self.complete = BTreeMap::new().into_iter();
-            return Some(Err(error));
+            }
+            self.front.complete = self.rest().into_iter();
+            let next = self.front.complete.next().or_else(|| self.back.complete.next());
+            return next.map(|key| Ok(KeyVersions::new(key)));
+        }
+    }
+}
+
+impl DoubleEndedIterator for VersionsByKey<'_> {
+    fn next_back(&mut self) -> Option<Result<KeyVersions>> {
+        loop {
+            if let Some(key) = self.back.complete.next_back() {
+                return Some(Ok(KeyVersions::new(key)));
+            }
+            if let Some(row) = self.rows.next_back() {
+                match self.add(row, |keys| &mut keys.back) {
+                    Ok(()) => continue,
+                    Err(e) => return Some(Err(e)),
+                }
+            }
+            self.back.complete = self.rest().into_iter();
+            let next = self.back.complete.next_back().or_else(|| self.front.complete.next_back());
+            return next.map(|key| Ok(KeyVersions::new(key)));
         }
     }
 }
@@ -132,6 +201,44 @@ mod tests {
         let keys: Vec<_> = items(&database, &damage).into_iter().map(Result::unwrap).collect();
         assert_eq!(keys, [(b"a".to_vec(), 2), (nested.to_vec(), 1), (b"b".to_vec(), 1)]);
         assert_eq!(damage.reason(), None);
+    }
+
+    /// Takes all items, from the end of the table where a bit of `ends` is set.
+    fn items_from(database: &redb::Database, ends: u32) -> Vec<(Vec<u8>, Vec<u64>)> {
+        let (read, damage) = (AtomicU64::new(0), Damage::none("/generations".into()));
+        let transaction = database.begin_read().unwrap();
+        let table = transaction.open_table(Definition::new("versions")).unwrap();
+        let rows = Rows::new(Some(table.range_owned::<&[u8]>(..).unwrap()), &damage, &read);
+        let mut keys = VersionsByKey::new(rows);
+        let mut items = Vec::new();
+        for n in (0..32).cycle() {
+            let item = if ends & 1 << n == 0 { keys.next() } else { keys.next_back() };
+            let Some(item) = item else { break };
+            let KeyVersions { key, versions } = item.unwrap();
+            items.push((key, versions.iter().map(|v| v.stamp.time).collect()));
+        }
+        assert!(keys.next().is_none() && keys.next_back().is_none());
+        items.sort();
+        items
+    }
+
+    #[test]
+    fn every_key_is_returned_once_with_all_versions_from_whichever_ends_it_is_read() {
+        let value = || Version::encode(&[], b"value");
+        let nested = |last| [b"a\0\0\0\0\0\0\0".as_slice(), &[last]].concat();
+        let (five, seven, deep) = (nested(5), nested(7), [nested(5).as_slice(), &[0; 9]].concat());
+        let mut rows: Vec<(&[u8], u64, Vec<u8>)> = Vec::new();
+        for key in [b"".as_slice(), b"a", &five, &deep, &seven, b"a\0", b"a\0\xff", b"b"] {
+            // The versions of the first keys are before, between and behind the rows of the nested keys.
+            rows.extend([0, 5, 6, 1 << 60].map(|time| (key, time, value())));
+        }
+        let mut expected: Vec<(Vec<u8>, Vec<u64>)> =
+            rows.chunks(4).map(|rows| (rows[0].0.to_vec(), rows.iter().map(|r| r.1).collect())).collect();
+        expected.sort();
+        let database = database(&rows);
+        for ends in 0..1 << 8 {
+            assert_eq!(items_from(&database, ends * 0x0101_0101), expected, "{ends:b}");
+        }
     }
 
     #[test]

@@ -1,17 +1,20 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
-use crate::engine::entry::{Entry, Position, Seq};
+use crate::engine::entry::{Entry, Position, Seq, Stamp};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
+use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
+use crate::engine::projection::chunk::{is_series_row, series_key};
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
 use crate::engine::projection::own_tables;
+use crate::engine::projection::point::time_bytes;
 use crate::engine::projection::register_rows::Registers;
 use crate::engine::projection::rows::{Range, Row, Rows};
-use crate::engine::projection::series_rows::{Chunks, Series};
+use crate::engine::projection::series_rows::{Chunks, PointFilter, Series};
 use crate::engine::projection::site::Site;
 use crate::engine::projection::table::{Definition, TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
@@ -19,15 +22,24 @@ use crate::engine::projection::version_rows::VersionsByKey;
 use redb::{ReadTransaction, ReadableDatabase};
 use std::fmt::Display;
 use std::io;
-use std::ops::Bound;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A snapshot of the tables, with notes about its completeness.
 ///
 /// The tables are read through iterators, which hold a bounded part of a table. After an error, an iterator ends.
+/// [Typed tables](crate::engine::table) decode keys and values; the functions of the view return bytes.
 #[derive(Debug)]
 pub struct View {
+    snapshot: Arc<Snapshot>,
+    /// The stamp as of which tables are read; `None` for all entries of the snapshot.
+    as_of: Option<Stamp>,
+}
+
+/// The part of a view that it shares with the views of the same snapshot as of earlier entries.
+#[derive(Debug)]
+struct Snapshot {
     transaction: ReadTransaction,
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
@@ -38,23 +50,18 @@ pub struct View {
     rows_read: AtomicU64,
 }
 
-/// Returns the end of the range of byte strings that begin with `prefix`.
-fn prefix_end(prefix: &[u8]) -> Bound<Vec<u8>> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < 0xff {
-            end.push(last + 1);
-            return Bound::Excluded(end);
-        }
-    }
-    Bound::Unbounded
+/// An end of a series table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum SeriesEnd {
+    First,
+    Last,
 }
 
 impl View {
     /// Takes a snapshot of an open database.
     pub(super) fn open(site: &Arc<Site>, opened: &Opened, notes: Vec<Note>) -> Result<View> {
         let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
-        Ok(View {
+        let snapshot = Snapshot {
             transaction,
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
@@ -62,99 +69,166 @@ impl View {
             notes,
             damage: Arc::clone(&opened.damage),
             rows_read: AtomicU64::new(0),
-        })
+        };
+        Ok(View { snapshot: Arc::new(snapshot), as_of: None })
+    }
+
+    /// Returns a view of the same snapshot as of `stamp`: of the entries of the snapshot whose stamps are not greater.
+    ///
+    /// A versions table then contains the versions with these stamps, and only the replacements that they made. A series
+    /// table contains the points with these stamps. Both are exact. A set and a registers table do not keep stamps;
+    /// reading them is an error ([`Error::TableNotVersioned`]). An entry with a lower stamp can still be appended to
+    /// another stream, or arrive with a merge, after the snapshot was taken; then a later snapshot as of the same stamp
+    /// contains it too. Notes, entries and positions in the log are those of the whole snapshot.
+    ///
+    /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
+    /// newer versions and points.
+    #[must_use]
+    pub fn as_of(&self, stamp: Stamp) -> View {
+        let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
+        View { snapshot: Arc::clone(&self.snapshot), as_of: Some(earlier) }
+    }
+
+    /// Returns true if the view is as of a stamp.
+    pub(in crate::engine) fn is_as_of_a_stamp(&self) -> bool {
+        self.as_of.is_some()
     }
 
     /// Returns the latest time of an entry, or 0 if there is no entry. Streams whose last time is far ahead of this
     /// machine's clock are ignored. Pass the result to [`crate::engine::log::Log::observe`], so that entries appended
     /// afterwards have a later time.
     pub fn latest(&self) -> u64 {
-        self.latest
+        self.snapshot.latest
     }
 
     /// Returns notes about missing entries, and about the work that was done to make the view.
     pub fn notes(&self) -> &[Note] {
-        &self.notes
+        &self.snapshot.notes
     }
 
     /// Records that the tables are damaged, and returns an error. A question that finds a malformed row calls this
     /// function and fails; the projector then rebuilds the tables and calls the question again.
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
-        self.damage.record(reason)
+        self.snapshot.damage.record(reason)
     }
 
     /// Returns the number of rows that were read from this view so far: the cost of its questions.
     pub fn rows_read(&self) -> u64 {
-        self.rows_read.load(Ordering::Relaxed)
+        self.snapshot.rows_read.load(Ordering::Relaxed)
     }
 
     /// Returns the first damage that was found while this view was read.
     pub(super) fn damage(&self) -> Option<&str> {
-        self.damage.reason()
+        self.snapshot.damage.reason()
     }
 
-    /// Returns an error if no projection declares the table with the type `kind`.
+    /// Returns an error if no projection declares the table with the type `kind`, or if the view is as of a stamp and
+    /// such a table does not keep stamps.
     fn check(&self, table: TableSpec, kind: TableKind) -> Result<()> {
-        if table.kind != kind && self.site.tables.contains(&table) {
+        let tables = &self.snapshot.site.tables;
+        if table.kind != kind && tables.contains(&table) {
             let reason = format!("it holds {:?} rows, and {kind:?} rows were requested", table.kind);
             return Err(Error::TableUnknown { table: table.name.to_owned(), reason });
         }
-        self.check_declared(table)
+        self.check_declared(table)?;
+        match kind {
+            TableKind::Versions | TableKind::Series => Ok(()),
+            TableKind::Set => self.check_whole(table, "a set does not keep the stamps of its keys"),
+            TableKind::Registers => {
+                self.check_whole(table, "a register summarizes all points, and does not keep their stamps")
+            }
+        }
     }
 
     fn check_declared(&self, table: TableSpec) -> Result<()> {
-        if self.site.tables.contains(&table) {
+        if self.snapshot.site.tables.contains(&table) {
             return Ok(());
         }
-        let reason = declaration(table, &self.site.tables);
+        let reason = declaration(table, &self.snapshot.site.tables);
         Err(Error::TableUnknown { table: table.name.to_owned(), reason })
     }
 
-    /// Returns the rows of a table whose keys begin with `prefix`.
+    /// Returns an error with this reason if the view is as of a stamp.
+    fn check_whole(&self, table: TableSpec, reason: &'static str) -> Result<()> {
+        match self.as_of {
+            Some(_) => Err(Error::TableNotVersioned { table: table.name.to_owned(), reason }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the rows of a table whose keys begin with `prefix`. A view as of a stamp returns the rows of versions
+    /// tables only.
     pub fn rows(&self, table: TableSpec, prefix: &[u8]) -> Result<Rows<'_>> {
         self.rows_from(table, prefix, prefix)
     }
 
-    /// Returns the rows of a table whose keys begin with `prefix` and are not less than `start`.
+    /// Returns the rows of a table whose keys begin with `prefix` and are not less than `start`. A view as of a stamp
+    /// returns the rows of versions tables only.
     pub fn rows_from(&self, table: TableSpec, prefix: &[u8], start: &[u8]) -> Result<Rows<'_>> {
         self.check_declared(table)?;
-        let opened = match self.transaction.open_table(Definition::new(table.name)) {
+        if table.kind != TableKind::Versions {
+            self.check_whole(table, "its rows do not have one stamp each")?;
+        }
+        let mut bounds = KeyBounds::prefix(prefix);
+        bounds.start_at(start.to_vec());
+        self.rows_within(table, &bounds)
+    }
+
+    /// Returns the rows of a declared table whose keys are in a range; of a versions table, those that this view shows.
+    fn rows_within(&self, table: TableSpec, bounds: &KeyBounds) -> Result<Rows<'_>> {
+        if bounds.is_empty() {
+            return Ok(self.iterate(None));
+        }
+        let opened = match self.snapshot.transaction.open_table(Definition::new(table.name)) {
             Ok(opened) => opened,
             Err(redb::TableError::TableDoesNotExist(_)) => return Ok(self.iterate(None)),
-            Err(e) => return Err(self.damage.record(e)),
+            Err(e) => return Err(self.damaged(e)),
         };
-        let end = prefix_end(prefix);
-        let bounds = (Bound::Included(start.max(prefix)), end.as_ref().map(Vec::as_slice));
-        let range = opened.range_owned::<&[u8]>(bounds).map_err(|e| self.damage.record(e))?;
-        Ok(self.iterate(Some(range)))
+        let range = opened.range_owned::<&[u8]>(bounds.as_slices()).map_err(|e| self.damaged(e))?;
+        let shown = if table.kind == TableKind::Versions { self.as_of } else { None };
+        Ok(self.iterate(Some(range)).until(shown))
     }
 
     fn iterate(&self, range: Option<Range>) -> Rows<'_> {
-        Rows::new(range, &self.damage, &self.rows_read)
+        Rows::new(range, &self.snapshot.damage, &self.snapshot.rows_read)
     }
 
-    fn rows_of_kind(&self, table: TableSpec, kind: TableKind, prefix: &[u8]) -> Result<Rows<'_>> {
+    fn rows_of_kind(&self, table: TableSpec, kind: TableKind, bounds: &KeyBounds) -> Result<Rows<'_>> {
         self.check(table, kind)?;
-        self.rows(table, prefix)
+        self.rows_within(table, bounds)
     }
 
     /// Returns the keys of a set that begin with `prefix`, as rows without values.
     pub fn keys(&self, table: TableSpec, prefix: &[u8]) -> Result<Rows<'_>> {
-        self.rows_of_kind(table, TableKind::Set, prefix)
+        self.keys_within(table, &KeyBounds::prefix(prefix))
+    }
+
+    /// Returns the keys of a set that are in a range, as rows without values.
+    pub(in crate::engine) fn keys_within(&self, table: TableSpec, bounds: &KeyBounds) -> Result<Rows<'_>> {
+        self.rows_of_kind(table, TableKind::Set, bounds)
     }
 
     /// Returns the keys of a versions table that begin with `prefix`, each with all its versions, in the order of the
     /// rows.
     pub fn versions(&self, table: TableSpec, prefix: &[u8]) -> Result<VersionsByKey<'_>> {
-        Ok(VersionsByKey::new(self.rows_of_kind(table, TableKind::Versions, prefix)?))
+        self.versions_within(table, &KeyBounds::prefix(prefix))
+    }
+
+    /// Returns the keys of a versions table whose rows are in a range, each with its versions in this range.
+    pub(in crate::engine) fn versions_within(
+        &self,
+        table: TableSpec,
+        bounds: &KeyBounds,
+    ) -> Result<VersionsByKey<'_>> {
+        Ok(VersionsByKey::new(self.rows_of_kind(table, TableKind::Versions, bounds)?))
     }
 
     /// Returns all versions of one key of a versions table, oldest first.
     pub fn versions_of(&self, table: TableSpec, key: &[u8]) -> Result<Vec<Version>> {
         let fenced = fenced(key);
         let mut versions = Vec::new();
-        for row in self.rows_of_kind(table, TableKind::Versions, &fenced)? {
+        for row in self.rows_of_kind(table, TableKind::Versions, &KeyBounds::prefix(&fenced))? {
             let row = row?;
             if is_version_row(row.key(), &fenced) {
                 versions.push(self.version(&row)?);
@@ -164,11 +238,12 @@ impl View {
     }
 
     /// Returns the version of one key with the highest stamp; `None` if the key has no version. Reads one row, however many
-    /// versions the key has. Another version may replace the returned one: see [`current`](super::current).
+    /// versions the key has; as of a stamp, one row for each newer version, and one more. Another version may replace the
+    /// returned one: see [`current`](super::current).
     pub fn newest_version(&self, table: TableSpec, key: &[u8]) -> Result<Option<Version>> {
         let fenced = fenced(key);
         // Rows of longer keys that begin with this key and a zero byte may lie between and behind the rows of this key.
-        for row in self.rows_of_kind(table, TableKind::Versions, &fenced)?.rev() {
+        for row in self.rows_of_kind(table, TableKind::Versions, &KeyBounds::prefix(&fenced))?.rev() {
             let row = row?;
             if is_version_row(row.key(), &fenced) {
                 return self.version(&row).map(Some);
@@ -185,18 +260,76 @@ impl View {
 
     /// Returns the points of one series, in order.
     pub fn series(&self, table: TableSpec, key: &[u8]) -> Result<Series<'_>> {
+        self.series_within(table, key, ALL_TIMES)
+    }
+
+    /// Returns the points of one series whose times are in a range, in order. Reads the chunks that may contain such
+    /// points.
+    pub(in crate::engine) fn series_within(
+        &self,
+        table: TableSpec,
+        key: &[u8],
+        times: RangeInclusive<i64>,
+    ) -> Result<Series<'_>> {
         let fenced = fenced(key);
-        Ok(Series::new(self.rows_of_kind(table, TableKind::Series, &fenced)?, fenced))
+        let at = |time: i64| [fenced.as_slice(), &time_bytes(time)].concat();
+        let mut bounds = KeyBounds::prefix(&fenced);
+        if times.is_empty() {
+            bounds.clear();
+        }
+        bounds.end_before(after_prefix(&at(*times.end())));
+        if *times.start() > i64::MIN {
+            // The last chunk that begins before the first time may also contain later points.
+            let mut before = KeyBounds::prefix(&fenced);
+            before.end_before(Some(at(*times.start())));
+            let rows = self.rows_of_kind(table, TableKind::Series, &before)?;
+            let is_ours =
+                |row: &Result<Row<'_>>| row.as_ref().map_or(true, |r| is_series_row(r.key(), &fenced));
+            let chunk = rows.rev().find(is_ours).transpose()?;
+            bounds.start_at(chunk.map_or_else(|| at(*times.start()), |row| row.key().to_vec()));
+        }
+        let rows = self.rows_of_kind(table, TableKind::Series, &bounds)?;
+        Ok(Series::new(rows, fenced, PointFilter { times, newest: self.as_of }))
     }
 
     /// Returns the chunks of all series whose keys begin with `prefix`, in the order of the rows.
     pub fn chunks(&self, table: TableSpec, prefix: &[u8]) -> Result<Chunks<'_>> {
-        Ok(Chunks::new(self.rows_of_kind(table, TableKind::Series, prefix)?))
+        let rows = self.rows_of_kind(table, TableKind::Series, &KeyBounds::prefix(prefix))?;
+        Ok(Chunks::new(rows, PointFilter::until(self.as_of)))
+    }
+
+    /// Returns the key of the first series of which a row is in a range, or of the last one. The series may have no
+    /// point as of the stamp of the view. Reads one row.
+    pub(in crate::engine) fn series_key_within(
+        &self,
+        table: TableSpec,
+        bounds: &KeyBounds,
+        end: SeriesEnd,
+    ) -> Result<Option<Vec<u8>>> {
+        let mut rows = self.rows_of_kind(table, TableKind::Series, bounds)?;
+        let row = match end {
+            SeriesEnd::First => rows.next(),
+            SeriesEnd::Last => rows.next_back(),
+        };
+        let Some(row) = row.transpose()? else { return Ok(None) };
+        match series_key(row.key()) {
+            Some(key) => Ok(Some(key.to_vec())),
+            None => Err(self.damaged("a series key is too short")),
+        }
     }
 
     /// Returns the registers whose keys begin with `prefix`.
     pub fn registers(&self, table: TableSpec, prefix: &[u8]) -> Result<Registers<'_>> {
-        Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, prefix)?))
+        self.registers_within(table, &KeyBounds::prefix(prefix))
+    }
+
+    /// Returns the registers whose keys are in a range.
+    pub(in crate::engine) fn registers_within(
+        &self,
+        table: TableSpec,
+        bounds: &KeyBounds,
+    ) -> Result<Registers<'_>> {
+        Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, bounds)?))
     }
 
     /// Returns whether the view was made from the log up to `position` or beyond. The entry at `position` may be
@@ -207,13 +340,13 @@ impl View {
 
     /// Returns the position in the log up to which the view was made.
     pub fn log_position(&self) -> Result<LogPosition> {
-        let cursors = own_tables::cursors(&self.transaction).map_err(|e| self.damage.record(e))?;
+        let cursors = own_tables::cursors(&self.snapshot.transaction).map_err(|e| self.damaged(e))?;
         Ok(cursors.into_iter().map(|(stream, cursor)| (stream, cursor.last.0)).collect())
     }
 
     /// Returns the entries that the view was made from, in the order of their stamps, read from the log.
     pub fn scan(&self) -> Result<OrderedReader> {
-        OrderedReader::open(&self.site.storage, &self.site.log, self.log_position()?)
+        OrderedReader::open(&self.snapshot.site.storage, &self.snapshot.site.log, self.log_position()?)
     }
 
     /// Reads entries from the log, in the order of `positions`; `None` for an entry that is not readable.
@@ -257,10 +390,10 @@ impl View {
 
     /// Opens a reader that begins at or before `position`.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
-        let start =
-            own_tables::frame_before(&self.transaction, position).map_err(|e| self.damage.record(e))?;
+        let start = own_tables::frame_before(&self.snapshot.transaction, position);
+        let start = start.map_err(|e| self.damaged(e))?;
         let Some(start) = start else { return Ok(None) };
-        let (storage, log) = (&self.site.storage, &self.site.log);
+        let (storage, log) = (&self.snapshot.site.storage, &self.snapshot.site.log);
         match StreamReader::open_at(storage, log, position.stream, ScanMode::Follow, start) {
             Ok(reader) => Ok(Some(reader)),
             // The directory of the stream was removed, so none of its entries is readable.
