@@ -34,5 +34,5 @@ pub mod verify;
 
 pub use domain::Domain;
 pub use error::{Error, Result};
-pub use front::{Engine, EngineOptions, Expected, Once, Transacted, Transaction};
+pub use front::{Condition, Engine, EngineOptions, Once, Transacted, Transaction, Verification};
 pub use text_form::ParseError;

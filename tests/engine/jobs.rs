@@ -3,8 +3,9 @@
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::entry::{Event, Kind, PayloadVersion, Stamp};
 use contexta::engine::projection::view::View;
-use contexta::engine::projection::{Applied, Projection, TableKind, TableSpec, Tables, current};
+use contexta::engine::projection::{Applied, Projection, TableSpec, Tables};
 use contexta::engine::storage::Storage;
+use contexta::engine::table::{Set, Versions};
 use contexta::engine::{Engine, EngineOptions, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -47,9 +48,9 @@ impl Event for Job {
 }
 
 /// The claims of jobs. Key: job. A job has one version for each worker that claimed it, with the worker as the value.
-pub(crate) const CLAIMS: TableSpec = TableSpec::new("claims", TableKind::Versions);
+pub(crate) const CLAIMS: Versions<u32, u32> = Versions::new("claims");
 /// The ids of all jobs.
-pub(crate) const JOBS: TableSpec = TableSpec::new("jobs", TableKind::Set);
+pub(crate) const JOBS: Set<u32> = Set::new("jobs");
 
 pub(crate) struct Queue;
 
@@ -63,7 +64,7 @@ impl Projection<Job> for Queue {
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[CLAIMS, JOBS]
+        const { &[CLAIMS.spec(), JOBS.spec()] }
     }
 
     fn wants(&self, _: Kind) -> bool {
@@ -72,10 +73,8 @@ impl Projection<Job> for Queue {
 
     fn apply(&self, applied: &Applied<'_, Job>, tables: &mut Tables<'_>) -> Result<()> {
         match applied.event {
-            Job::Added { id, .. } => tables.insert(JOBS, id.to_be_bytes().to_vec()),
-            Job::Claimed { id, worker } => {
-                tables.put_version(CLAIMS, &id.to_be_bytes(), applied.stamp, &[], &worker.to_be_bytes());
-            }
+            Job::Added { id, .. } => JOBS.insert(tables, id),
+            Job::Claimed { id, worker } => CLAIMS.put(tables, id, applied.stamp, &[], worker),
         }
         Ok(())
     }
@@ -95,23 +94,20 @@ pub(crate) fn added(id: u32) -> Job {
 
 /// Returns the ids of all jobs.
 pub(crate) fn jobs(view: &View) -> Vec<u32> {
-    let id = |key: &[u8]| u32::from_be_bytes(key.try_into().unwrap());
-    view.keys(JOBS, b"").unwrap().map(|row| id(row.unwrap().key())).collect()
+    JOBS.read(view).map(Result::unwrap).collect()
 }
 
 /// Returns all claims of a job: the stamp and the worker of each.
 pub(crate) fn claims(view: &View, id: u32) -> Vec<(Stamp, u32)> {
-    let versions = view.versions_of(CLAIMS, &id.to_be_bytes()).unwrap();
-    versions.iter().map(|v| (v.stamp, u32::from_be_bytes(v.value[..].try_into().unwrap()))).collect()
+    CLAIMS.versions(view, &id).unwrap().into_iter().map(|claim| (claim.stamp, claim.value)).collect()
 }
 
 /// Claims the first job that no worker has claimed, and returns its id; `None` if there is none.
 pub(crate) fn claim(engine: &Engine<Job>, worker: u32) -> Result<Option<u32>> {
     let done = engine.transact(|view, transaction| {
-        for row in view.keys(JOBS, b"")? {
-            let row = row?;
-            if current(view.versions_of(CLAIMS, row.key())?).is_none() {
-                let id = u32::from_be_bytes(row.key().try_into().unwrap());
+        for id in JOBS.read(view) {
+            let id = id?;
+            if CLAIMS.get(view, &id)?.is_none() {
                 transaction.append(Job::Claimed { id, worker });
                 return Ok::<_, Error>(Some(id));
             }

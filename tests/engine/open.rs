@@ -1,12 +1,13 @@
 //! Tests of opening, appending, views, and the operations on the whole log.
 
-use crate::jobs::{Job, added, claim, jobs, on, options};
+use crate::jobs::{Job, added, claim, claims, jobs, on, options};
 use contexta::engine::Engine;
 use contexta::engine::log::Durability;
 use contexta::engine::progress::Progress;
 use contexta::engine::projection::view::View;
 use contexta::engine::projection::{Note, RebuildReason};
 use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::verify::{LogCheck, Outcome};
 
 #[test]
 fn view_contains_the_appended_events_of_all_processes_and_remains_unchanged() {
@@ -81,6 +82,39 @@ fn merge_copies_the_entries_of_another_engine_once() {
     assert_eq!(jobs(&one.view().unwrap()), [1, 2]);
     assert_eq!(one.digest().unwrap(), digest);
     assert_eq!(jobs(&other.view().unwrap()), [2], "the other engine is only read");
+}
+
+#[test]
+fn verification_finds_a_removed_segment_by_its_saved_head() {
+    let disk = SimDisk::new(6);
+    let engine = options("/q").storage(disk.process(1)).segment_bytes_max(8192).open().unwrap();
+    for id in 0..400 {
+        engine.append(&added(id)).unwrap();
+    }
+    engine.close().unwrap();
+    let heads = engine.heads().unwrap();
+    let check = LogCheck { heads, ..LogCheck::default() };
+    let whole = engine.verify(&check).unwrap();
+    assert_eq!((whole.outcome(), whole.log.entries(), whole.log.heads), (Outcome::Whole, 400, 1));
+    let last = disk.paths().into_iter().rfind(|path| path.extension().is_some_and(|e| e == "seg")).unwrap();
+    disk.process(2).remove_file(&last).unwrap();
+    let damaged = on(disk.process(3)).verify(&check).unwrap();
+    let codes: Vec<&str> = damaged.log.problems.iter().map(|p| p.code).collect();
+    assert_eq!((damaged.outcome(), codes), (Outcome::Damaged, vec!["entries_missing"]));
+}
+
+#[test]
+fn view_as_of_a_stamp_has_the_claims_up_to_it() {
+    let disk = SimDisk::new(7);
+    let engine = on(disk.process(1));
+    engine.append_all(&[added(1), added(2)]).unwrap();
+    claim(&engine, 5).unwrap();
+    let then = engine.append(&added(3)).unwrap();
+    claim(&engine, 5).unwrap();
+    let view = engine.view().unwrap();
+    let past = view.as_of(then);
+    assert_eq!([1, 2].map(|id| claims(&past, id).len()), [1, 0]);
+    assert_eq!([1, 2].map(|id| claims(&view, id).len()), [1, 1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::sim::{Fault, Moment};
-use contexta::engine::{Error, Expected, Once, Transaction};
+use contexta::engine::{Condition, Error, Once, Transaction};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
@@ -163,19 +163,17 @@ fn append_on_a_condition_is_refused_if_the_condition_does_not_hold() {
     let disk = SimDisk::new(16);
     let engine = on(disk.process(1));
     let by = |worker: u32| Job::Claimed { id: 1, worker };
-    let key = (CLAIMS, &1u32.to_be_bytes()[..]);
-    let first = engine.append_if(key, Expected::Absent, by(1)).unwrap().unwrap().first;
-    assert_eq!(on(disk.process(2)).append_if(key, Expected::Absent, by(2)).unwrap(), None);
-    let second = engine.append_if(key, Expected::Version(first), by(3)).unwrap();
-    assert!(second.is_some());
+    let absent = Condition::absent(CLAIMS, &1);
+    let first = engine.append_if(&absent, by(1)).unwrap().unwrap().first;
+    assert_eq!(on(disk.process(2)).append_if(&absent, by(2)).unwrap(), None);
+    let is_first = Condition::version(CLAIMS, &1, first);
+    let second = engine.append_if(&is_first, by(3)).unwrap().unwrap().first;
     // The claims do not replace each other, so they are in conflict now.
-    let latest = second.unwrap().first;
-    for expected in [Expected::Version(first), Expected::Version(latest), Expected::Absent] {
-        assert_eq!(engine.append_if(key, expected, by(4)).unwrap(), None, "{expected:?}");
+    for condition in [&is_first, &Condition::version(CLAIMS, &1, second), &absent] {
+        assert_eq!(engine.append_if(condition, by(4)).unwrap(), None, "{condition:?}");
     }
-    let other = (CLAIMS, &2u32.to_be_bytes()[..]);
-    assert_eq!(engine.append_if(other, Expected::Version(first), by(4)).unwrap(), None);
-    assert_eq!(claims(&engine.view().unwrap(), 1).len(), 2);
+    assert_eq!(engine.append_if(&Condition::version(CLAIMS, &2, first), by(4)).unwrap(), None);
+    assert_eq!(claims(&engine.view().unwrap(), 1), [(first, 1), (second, 3)]);
 }
 
 #[test]

@@ -28,7 +28,8 @@ use std::time::Duration;
 /// ```
 /// # use contexta::engine::codec::{self, CodecError};
 /// # use contexta::engine::entry::{Event, Kind, PayloadVersion};
-/// # use contexta::engine::projection::{Applied, Projection, TableKind, TableSpec, Tables};
+/// # use contexta::engine::projection::{Applied, Projection, TableSpec, Tables};
+/// # use contexta::engine::table::Set;
 /// # use contexta::engine::{self, Engine};
 /// /// A line of an audit log.
 /// struct Line(String);
@@ -50,7 +51,7 @@ use std::time::Duration;
 /// }
 ///
 /// /// The set of all lines.
-/// const LINES: TableSpec = TableSpec::new("lines", TableKind::Set);
+/// const LINES: Set<String> = Set::new("lines");
 ///
 /// struct Lines;
 ///
@@ -62,13 +63,13 @@ use std::time::Duration;
 ///         1
 ///     }
 ///     fn tables(&self) -> &'static [TableSpec] {
-///         &[LINES]
+///         const { &[LINES.spec()] }
 ///     }
 ///     fn wants(&self, _: Kind) -> bool {
 ///         true
 ///     }
 ///     fn apply(&self, applied: &Applied<'_, Line>, tables: &mut Tables<'_>) -> engine::Result<()> {
-///         tables.insert(LINES, applied.event.0.clone().into_bytes());
+///         LINES.insert(tables, &applied.event.0);
 ///         Ok(())
 ///     }
 /// }
@@ -77,7 +78,7 @@ use std::time::Duration;
 /// let engine = Engine::<Line>::options(&dir).domain("audit", 1).projection(Lines).open()?;
 /// engine.append(&Line("opened".into()))?;
 /// let view = engine.view()?;
-/// assert_eq!(view.keys(LINES, b"")?.count(), 1);
+/// assert!(LINES.contains(&view, "opened")?);
 /// # drop((view, engine));
 /// # std::fs::remove_dir_all(&dir).unwrap();
 /// # Ok::<(), engine::Error>(())
@@ -90,7 +91,7 @@ pub struct Engine<E: Event> {
     pub(super) lock: TransactionLock,
     pub(super) transaction_wait: Duration,
     pub(super) durability: Durability,
-    domain: Domain,
+    pub(super) domain: Domain,
     is_read_only: bool,
 }
 

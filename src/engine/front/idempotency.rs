@@ -2,10 +2,11 @@
 
 use crate::engine::entry::{Event, Kind};
 use crate::engine::error::Result;
-use crate::engine::projection::{Applied, Projection, TableKind, TableSpec, Tables};
+use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
+use crate::engine::table::Versions;
 
 /// Keys of events by [`Event::idempotency_key`]: key -> the stamps of the entries with the key.
-pub(super) const IDEMPOTENCY_KEYS: TableSpec = TableSpec::new("idempotency_keys", TableKind::Versions);
+pub(super) const IDEMPOTENCY_KEYS: Versions<Vec<u8>, ()> = Versions::new("idempotency_keys");
 
 /// The projection that fills [`IDEMPOTENCY_KEYS`].
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl<E: Event> Projection<E> for IdempotencyProjection {
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[IDEMPOTENCY_KEYS]
+        const { &[IDEMPOTENCY_KEYS.spec()] }
     }
 
     fn wants(&self, _kind: Kind) -> bool {
@@ -30,7 +31,7 @@ impl<E: Event> Projection<E> for IdempotencyProjection {
 
     fn apply(&self, applied: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()> {
         if let Some(key) = applied.event.idempotency_key() {
-            tables.put_version(IDEMPOTENCY_KEYS, &key, applied.stamp, &[], &[]);
+            IDEMPOTENCY_KEYS.put(tables, &key, applied.stamp, &[], &());
         }
         Ok(())
     }

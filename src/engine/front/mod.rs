@@ -4,8 +4,10 @@
 //! way: events are appended to the log, projections derive tables from the log, and a view reads the tables. A
 //! transaction reads a view and appends on a condition, one transaction at a time on the machine.
 //!
-//! Files, lowest first: `paths`, `lock`, `idempotency`, `options`, `engine`, `transaction`.
+//! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`.
 
+mod check;
+mod condition;
 mod engine;
 mod idempotency;
 mod lock;
@@ -13,6 +15,8 @@ mod options;
 mod paths;
 mod transaction;
 
+pub use check::Verification;
+pub use condition::Condition;
 pub use engine::Engine;
 pub use options::EngineOptions;
-pub use transaction::{Expected, Once, Transacted, Transaction};
+pub use transaction::{Once, Transacted, Transaction};

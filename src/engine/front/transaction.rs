@@ -6,11 +6,11 @@
 
 use crate::engine::entry::{Event, Stamp};
 use crate::engine::error::{Error, Result};
+use crate::engine::front::condition::Condition;
 use crate::engine::front::engine::Engine;
 use crate::engine::front::idempotency::IDEMPOTENCY_KEYS;
 use crate::engine::log::{Committed, Durability};
 use crate::engine::projection::view::View;
-use crate::engine::projection::{TableSpec, current};
 
 /// The events that a transaction appends when it ends.
 #[derive(Debug)]
@@ -33,16 +33,6 @@ pub struct Transacted<T> {
     pub value: T,
     /// The commit with the events of the transaction; `None` if it appended none.
     pub committed: Option<Committed>,
-}
-
-/// The state of a key of a versions table that an append requires.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Expected {
-    /// The key has no version.
-    Absent,
-    /// The current version of the key has this stamp, and no other version is in conflict with it.
-    Version(Stamp),
 }
 
 /// The result of an append with an idempotency key.
@@ -82,24 +72,11 @@ impl<E: Event> Engine<E> {
         Ok(Transacted { value, committed })
     }
 
-    /// Appends the event if `key` of the versions table `table` is in the expected state. Returns `None`, and appends
-    /// nothing, if it is not. Errors: as for [`Engine::transact`].
-    pub fn append_if(
-        &self,
-        (table, key): (TableSpec, &[u8]),
-        expected: Expected,
-        event: E,
-    ) -> Result<Option<Committed>> {
+    /// Appends the event if the condition holds. Returns `None`, and appends nothing, if it does not. Errors: as for
+    /// [`Engine::transact`].
+    pub fn append_if(&self, condition: &Condition<'_>, event: E) -> Result<Option<Committed>> {
         let done = self.transact(|view, transaction| {
-            let found = current(view.versions_of(table, key)?);
-            let holds = match (expected, found) {
-                (Expected::Absent, found) => found.is_none(),
-                (Expected::Version(stamp), Some(found)) => {
-                    found.version.stamp == stamp && found.rivals.is_empty()
-                }
-                (Expected::Version(_), None) => false,
-            };
-            if holds {
+            if condition.holds(view)? {
                 transaction.append(event);
             }
             Ok::<(), Error>(())
@@ -116,7 +93,7 @@ impl<E: Event> Engine<E> {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });
         };
         let done = self.transact(|view, transaction| {
-            let known = view.versions_of(IDEMPOTENCY_KEYS, &key)?.first().map(|version| version.stamp);
+            let known = IDEMPOTENCY_KEYS.versions(view, &key)?.first().map(|version| version.stamp);
             if known.is_none() {
                 transaction.append(event);
             }
