@@ -1,0 +1,51 @@
+//! Checks of an engine: its log, its tables, and the heads of its streams.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::Event;
+use crate::engine::error::Result;
+use crate::engine::front::engine::Engine;
+use crate::engine::verify::{LogCheck, LogReport, Outcome, TablesReport, verify_log, verify_tables};
+
+/// The result of [`Engine::verify`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The report on the log.
+    pub log: LogReport,
+    /// The report on the tables; `None` if a stream could not be read, so that a rebuild for the comparison would lack
+    /// its entries.
+    pub tables: Option<TablesReport>,
+}
+
+impl Verification {
+    /// Returns the verdict on log and tables.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let is_damaged = self.tables.as_ref().is_some_and(|tables| !tables.problems.is_empty());
+        if is_damaged { Outcome::Damaged } else { self.log.outcome() }
+    }
+}
+
+impl<E: Event> Engine<E> {
+    /// Checks the log and compares the tables with a rebuild. Damage is part of the report and not an error. Other
+    /// processes may append meanwhile.
+    ///
+    /// Damage of saved tables is found only by the first operation of an engine, because an engine repairs the tables
+    /// that it opens. Cost: reads the log twice, and rebuilds the tables in memory. Errors: the log cannot be listed, or
+    /// belongs to another domain.
+    pub fn verify(&self, check: &LogCheck<'_>) -> Result<Verification> {
+        self.flush()?;
+        let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, check)?;
+        let tables = if log.is_complete() { Some(verify_tables(&self.projector)?) } else { None };
+        Ok(Verification { log, tables })
+    }
+
+    /// Returns the head of every stream: the last entry and the digest of all entries up to it. A stream without a known
+    /// digest, because entries are missing, has no head. [`Engine::verify`] compares saved heads with the log, and so
+    /// detects entries that were lost or replaced. Cost: reads the log. Errors: as for [`Engine::verify`].
+    pub fn heads(&self) -> Result<Vec<Head>> {
+        self.flush()?;
+        let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, &LogCheck::default())?;
+        Ok(log.streams.iter().filter_map(|stream| stream.head).collect())
+    }
+}
