@@ -19,3 +19,4 @@ mod log;
 mod merge;
 mod projection;
 mod sim;
+mod subscribe;

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View
+//!                                                        --follow--> subscribe::Subscription --> Handler
 //! ```
 //!
 //! Stability: Advanced (may change before 1.0).
@@ -25,6 +26,7 @@ pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
 pub mod storage;
+pub mod subscribe;
 pub mod text_form;
 
 pub use domain::Domain;
