@@ -19,4 +19,5 @@ mod log;
 mod merge;
 mod projection;
 mod sim;
+mod subscribe;
 mod typed;

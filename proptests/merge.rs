@@ -53,7 +53,7 @@ fn at(workspace: &Workspace, root: &str) -> Workspace {
     Workspace { root: PathBuf::from(root), ..workspace.clone() }
 }
 
-fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<LogMerge> {
+pub(crate) fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> Result<LogMerge> {
     let mut options = MergeOptions::new(
         crate::domain::domain(),
         &from.log_dir(),
@@ -66,7 +66,7 @@ fn merge_on(storage: &Arc<dyn Storage>, from: &Workspace, into: &Workspace) -> R
 
 /// Merges and checks what every merge guarantees: the source is unchanged, a second merge does nothing, and every entry
 /// that is readable in either log is readable in the target.
-fn merged(from: &Workspace, into: &Workspace) -> LogMerge {
+pub(crate) fn merged(from: &Workspace, into: &Workspace) -> LogMerge {
     let (before, target) = (segments(from), segments(into));
     let contents: BTreeSet<Content> = contents(from).union(&contents(into)).cloned().collect();
     let storage = into.disk.process(50);
@@ -443,7 +443,7 @@ fn append_to_existing_stream(workspace: &Workspace, tags: impl IntoIterator<Item
 
 /// Three histories that fork at the same number, one that forks from one of them later, and one that forks at their
 /// first entry.
-fn forked() -> Vec<Workspace> {
+pub(crate) fn forked() -> Vec<Workspace> {
     // The size ensures that no run ends with a full segment, which is not continued.
     (600..).step_by(40).find_map(|more| forked_in(FRAMES_AT + more)).unwrap()
 }

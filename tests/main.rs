@@ -24,6 +24,7 @@ mod os_storage;
 mod projections;
 mod reference_map;
 mod second_reader;
+mod subscribe;
 mod support;
 mod tidy;
 #[cfg(feature = "cli")]

@@ -5,6 +5,7 @@ use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::{NotARegularFile, OpenMode, Storage, data_end_before};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::time::Duration;
 use std::{fs, io};
 
 #[test]
@@ -92,4 +93,52 @@ fn entropy_fills_the_buffer_and_does_not_repeat() {
     OsStorage.entropy(&mut first).unwrap();
     OsStorage.entropy(&mut second).unwrap();
     assert!(first != second && first[32..] != [0; 32]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn watch_reports_changes_of_names_and_contents_in_its_directories_only() {
+    let dir = TempDir::new("os-watch");
+    let at = |name: &str| dir.path().join(name);
+    for name in ["watched", "other"] {
+        fs::create_dir(at(name)).unwrap();
+        fs::write(at(name).join("file"), b"abc").unwrap();
+    }
+    let (long, none) = (Duration::from_secs(3600), Duration::ZERO);
+    let mut watch = OsStorage.watch(long);
+    assert!(watch.add(&at("watched")) && watch.add(&at("watched")));
+    assert_eq!(watch.wait(none).unwrap(), None);
+    fs::write(at("other").join("file"), b"abcd").unwrap();
+    fs::read(at("watched").join("file")).unwrap();
+    assert_eq!(watch.wait(none).unwrap(), None);
+    let changes: [&dyn Fn(); 4] = [
+        &|| fs::write(at("watched").join("file"), b"abcd").unwrap(),
+        &|| fs::write(at("watched").join("new"), b"").unwrap(),
+        &|| fs::create_dir(at("watched").join("dir")).unwrap(),
+        &|| fs::rename(at("other").join("file"), at("watched").join("renamed")).unwrap(),
+    ];
+    for change in changes {
+        change();
+        assert!(watch.wait(long).unwrap().is_some_and(|rest| rest <= long));
+        assert_eq!(watch.wait(none).unwrap(), None);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn watch_polls_while_a_directory_cannot_be_watched() {
+    let dir = TempDir::new("os-watch-polls");
+    let (missing, long) = (dir.path().join("missing"), Duration::from_secs(3600));
+    let mut watch = OsStorage.watch(Duration::from_millis(1));
+    assert!(watch.add(dir.path()) && !watch.add(&missing));
+    assert!(watch.wait(long).unwrap().is_some_and(|rest| rest < long));
+    fs::create_dir(&missing).unwrap();
+    assert!(watch.add(&missing));
+    watch.wait(long).unwrap();
+    assert_eq!(watch.wait(Duration::from_millis(3)).unwrap(), None);
+    // A directory that was removed cannot report that it exists again.
+    fs::remove_dir(&missing).unwrap();
+    for _ in 0..2 {
+        assert!(watch.wait(long).unwrap().is_some());
+    }
 }

@@ -1,4 +1,5 @@
-//! Refs, times and file names from arbitrary text: accepted text is printed unchanged.
+//! Refs, times, file names and positions from arbitrary text: accepted text is printed unchanged, and an accepted time
+//! or position is equal after it is printed and parsed again.
 
 use contexta::contract::refs::{
     ArtifactRef, BatchRef, COMPONENT_LEN_MAX, OperationRef, ProjectRef, REF_LEN_MAX, RelationRef, RunRef,
@@ -8,6 +9,7 @@ use contexta::contract::{StableRef, Timestamp};
 use contexta::engine::checksum::Digest;
 use contexta::engine::entry::StreamId;
 use contexta::engine::log::names::{parse_segment, segment_name};
+use contexta::engine::subscribe::SubscriptionPosition;
 
 pub(crate) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -25,6 +27,9 @@ pub(crate) fn run(data: &[u8]) {
     }
     if let Some(base) = parse_segment(text) {
         assert_eq!(segment_name(base), text);
+    }
+    if let Ok(position) = text.parse::<SubscriptionPosition>() {
+        assert_eq!(position.to_string().parse(), Ok(position));
     }
     for len_max in [0, 1, 7, 63, 1000] {
         if let Some(slug) = slug(text, len_max) {

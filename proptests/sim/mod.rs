@@ -13,6 +13,6 @@ mod generations;
 mod interleaving;
 mod machine;
 mod second_crash;
-mod seeds;
+pub(crate) mod seeds;
 mod truncation;
 mod writers;

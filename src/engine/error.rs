@@ -167,6 +167,14 @@ pub enum Error {
         /// The stream of the segment.
         stream: StreamId,
     },
+    /// A cursor file is damaged, or is not a cursor file.
+    #[error("the cursor file {path} cannot be used: {reason}")]
+    CursorUnusable {
+        /// The file.
+        path: PathBuf,
+        /// The damage that was found, as message text.
+        reason: String,
+    },
     /// A body does not exist in the store.
     #[error("the body with digest {digest} does not exist")]
     BodyMissing {
@@ -214,6 +222,7 @@ impl Error {
             Error::TableNotVersioned { .. } => "table_not_versioned",
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
+            Error::CursorUnusable { .. } => "cursor_unusable",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -251,6 +260,9 @@ impl Error {
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge has ended, then merge again"),
+            "cursor_unusable" => {
+                Some("restore the file from a copy, or remove it to handle all entries from the beginning")
+            }
             "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,
         }

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View
+//!                                                        --follow--> subscribe::Subscription --> Handler
 //! ```
 //!
 //! [`verify`] checks a log, and the tables derived from it, for damage.
@@ -28,6 +29,7 @@ pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
 pub mod storage;
+pub mod subscribe;
 pub mod table;
 pub mod text_form;
 pub mod verify;

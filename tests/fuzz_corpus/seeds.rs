@@ -401,6 +401,10 @@ fn lines() -> Vec<Seed> {
     ]
 }
 
+/// The position of a subscription in two streams.
+const POSITION: &str = "p1 018bcfe5680094592c00895412763d46:43:7:4416:41:42:3735928559 \
+                        018bcfe5680094592c00895412763d47:9?";
+
 fn refs() -> Vec<Seed> {
     let text = |name, text: &str| ("ref_parse", name, text.as_bytes().to_vec());
     vec![
@@ -422,6 +426,7 @@ fn refs() -> Vec<Seed> {
         text("digest", &"0e".repeat(32)),
         text("segment", "00000000000000048213.seg"),
         text("segment-beyond", "99999999999999999999.seg"),
+        text("position", POSITION),
         text("name", " My  Modèle_v2! 日本"),
         text("wide-digits", "２０２４-01-01T00:00:00Z"),
     ]

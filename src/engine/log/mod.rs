@@ -23,6 +23,8 @@ pub mod merge;
 mod read;
 mod write;
 
+pub(in crate::engine) use read::moved;
+
 pub use format::{frame, header, limits, mark, names, pending};
 pub use read::{Commit, Finding, FindingKind, Item, ScanMode, StreamReader, Tail};
 pub use read::{directory, ordered, source};

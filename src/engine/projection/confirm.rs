@@ -5,9 +5,9 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::Item;
 use crate::engine::log::directory::ResumePoint;
+use crate::engine::log::moved::is_in_derived_stream;
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
-use crate::engine::projection::moved::is_in_derived_stream;
 use crate::engine::projection::note::RebuildReason;
 
 /// The result of comparing a stream with its cursor.

@@ -9,7 +9,7 @@
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
-//! chunk, register, cursor, moved, generation, overlay, site        rows, files, and images of files
+//! chunk, register, cursor, generation, overlay, site               rows, files, and images of files
 //! tables, definition, own_tables, opened                           writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
@@ -28,7 +28,6 @@ pub mod digest;
 pub mod generation;
 mod generation_dir;
 mod log_access;
-mod moved;
 pub mod note;
 mod opened;
 mod options;

@@ -127,6 +127,47 @@ pub trait File: Debug + Send + Sync {
     fn map(&self) -> Option<Arc<dyn Mapping>>;
 }
 
+/// A watch on directories: it waits until something in them may have changed.
+///
+/// A change that happens after a directory was added, or after the previous wait ended, ends the next wait. A wait may
+/// also end although nothing has changed.
+pub trait Watch: Debug + Send {
+    /// Adds a directory: the names in it and the contents of its files, without its subdirectories. Returns false if
+    /// the system cannot report changes of the directory, for example because it does not exist. The watch then looks
+    /// at short intervals: it ends every wait after the interval. A directory may be added again.
+    fn add(&mut self, dir: &Path) -> bool;
+    /// Waits for a change, at most for `timeout`. Returns the rest of the time if something may have changed, and
+    /// `None` if the time is over.
+    fn wait(&mut self, timeout: Duration) -> io::Result<Option<Duration>>;
+}
+
+/// The shortest interval of a [`PollingWatch`].
+const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+/// A watch that detects no changes: every wait sleeps for an interval.
+#[derive(Debug, Clone, Copy)]
+pub struct PollingWatch {
+    interval: Duration,
+}
+
+impl PollingWatch {
+    /// Creates a watch with this interval, at least one millisecond.
+    pub fn new(interval: Duration) -> PollingWatch {
+        PollingWatch { interval: interval.max(POLL_INTERVAL_MIN) }
+    }
+}
+
+impl Watch for PollingWatch {
+    fn add(&mut self, _dir: &Path) -> bool {
+        false
+    }
+
+    fn wait(&mut self, timeout: Duration) -> io::Result<Option<Duration>> {
+        std::thread::sleep(self.interval.min(timeout));
+        Ok(timeout.checked_sub(self.interval).filter(|rest| !rest.is_zero()))
+    }
+}
+
 /// The file system, clock, entropy and process of the engine.
 pub trait Storage: Debug + Send + Sync + 'static {
     /// Opens a regular file without blocking. Any other object is rejected with [`NotARegularFile`].
@@ -151,6 +192,11 @@ pub trait Storage: Debug + Send + Sync + 'static {
     /// Copies the permissions of a file to another one, on platforms that have permissions.
     fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Ok(())
+    }
+    /// Creates a watch without directories. `poll_interval` is the duration after which a wait ends if the system
+    /// cannot report changes. This implementation never reports changes and sleeps for the interval.
+    fn watch(&self, poll_interval: Duration) -> Box<dyn Watch> {
+        Box::new(PollingWatch::new(poll_interval))
     }
     /// Returns the metadata of a file or directory.
     fn info(&self, path: &Path) -> io::Result<FileInfo>;

@@ -14,6 +14,8 @@ mod sequential;
 #[cfg(feature = "testing")]
 pub mod sim;
 
-pub use interface::{DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage};
+pub use interface::{
+    DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, PollingWatch, Storage, Watch,
+};
 pub use operations::{data_end_before, exists, publish, read_full_at, temporary_path, write_all_at};
 pub use sequential::{FileReader, FileWriter};

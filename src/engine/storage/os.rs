@@ -1,8 +1,10 @@
 //! The real file system, clock and entropy.
 //!
-//! Linux is tested. Other platforms have no boot id (every writer starts its own stream) and map no files; Windows
-//! cannot open directories and does not sync them.
+//! Linux is tested. Other platforms have no boot id (every writer starts its own stream), map no files and poll for
+//! changes; Windows cannot open directories and does not sync them.
 
+#[cfg(target_os = "linux")]
+use crate::engine::storage::interface::Watch;
 use crate::engine::storage::interface::{
     DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage,
 };
@@ -247,6 +249,129 @@ mod holes {
     }
 }
 
+/// Watching of directories with inotify(7).
+#[cfg(target_os = "linux")]
+mod watching {
+    use crate::engine::storage::interface::Watch;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+    use rustix::io::Errno;
+    use std::collections::BTreeSet;
+    use std::fs::File;
+    use std::io;
+    use std::mem::MaybeUninit;
+    use std::os::fd::OwnedFd;
+    use std::path::{Path, PathBuf};
+    use std::time::{Duration, Instant};
+
+    /// The longest wait of one call of poll(2), which limits the length of a time-out.
+    const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+    /// The shortest interval between two looks at directories whose changes are not reported.
+    const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
+
+    /// A watch with inotify. If some changes are not reported, every wait ends after an interval.
+    #[derive(Debug)]
+    pub(super) struct InotifyWatch {
+        /// `None` if the process may not open another instance.
+        inotify: Option<OwnedFd>,
+        poll_interval: Duration,
+        /// The directories whose changes are not reported.
+        unreported: BTreeSet<PathBuf>,
+        /// True after events were lost or a watched directory was removed.
+        has_lost_events: bool,
+    }
+
+    impl InotifyWatch {
+        pub(super) fn new(poll_interval: Duration) -> InotifyWatch {
+            InotifyWatch {
+                inotify: inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok(),
+                poll_interval: poll_interval.max(POLL_INTERVAL_MIN),
+                unreported: BTreeSet::new(),
+                has_lost_events: false,
+            }
+        }
+
+        fn can_report(&self, dir: &Path) -> bool {
+            let flags = WatchFlags::MODIFY
+                | WatchFlags::CREATE
+                | WatchFlags::MOVED_TO
+                | WatchFlags::DELETE_SELF
+                | WatchFlags::MOVE_SELF
+                | WatchFlags::ONLYDIR;
+            // Changes by other hosts are not reported, so files on a network file system are polled.
+            let is_local = File::open(dir).is_ok_and(|dir| super::mounts::is_local(&dir));
+            let Some(inotify) = self.inotify.as_ref().filter(|_| is_local) else { return false };
+            inotify::add_watch(inotify, dir, flags).is_ok()
+        }
+
+        /// Returns true if some changes are not reported.
+        fn polls(&self) -> bool {
+            self.inotify.is_none() || self.has_lost_events || !self.unreported.is_empty()
+        }
+
+        /// Reads all events, so that only later ones end the next wait.
+        fn drain(&mut self) {
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let Some(inotify) = &self.inotify else { return };
+            let mut events = inotify::Reader::new(inotify, &mut buffer);
+            let lost =
+                ReadFlags::QUEUE_OVERFLOW | ReadFlags::IGNORED | ReadFlags::MOVE_SELF | ReadFlags::UNMOUNT;
+            loop {
+                match events.next() {
+                    Ok(event) => self.has_lost_events |= event.events().intersects(lost),
+                    Err(Errno::INTR) => {}
+                    Err(Errno::AGAIN) => return,
+                    Err(_) => {
+                        self.has_lost_events = true;
+                        return;
+                    }
+                }
+            }
+        }
+
+        /// Returns true if an event was reported within `timeout`.
+        fn is_reported(&mut self, timeout: Duration) -> io::Result<bool> {
+            let Some(inotify) = &self.inotify else {
+                std::thread::sleep(timeout);
+                return Ok(false);
+            };
+            let started = Instant::now();
+            loop {
+                let left = timeout.saturating_sub(started.elapsed());
+                let left = Timespec::try_from(left).map_err(|_| io::ErrorKind::InvalidInput)?;
+                match poll(&mut [PollFd::new(inotify, PollFlags::IN)], Some(&left)) {
+                    Ok(0) => return Ok(false),
+                    Ok(_) => break,
+                    Err(Errno::INTR) => {}
+                    Err(e) => return Err(e.into()),
+                }
+            }
+            self.drain();
+            Ok(true)
+        }
+    }
+
+    impl Watch for InotifyWatch {
+        fn add(&mut self, dir: &Path) -> bool {
+            let can_report = self.can_report(dir);
+            if can_report {
+                self.unreported.remove(dir);
+            } else {
+                self.unreported.insert(dir.to_path_buf());
+            }
+            can_report
+        }
+
+        fn wait(&mut self, timeout: Duration) -> io::Result<Option<Duration>> {
+            let slice = timeout.min(if self.polls() { self.poll_interval } else { WAIT_MAX });
+            let started = Instant::now();
+            let is_reported = self.is_reported(slice)?;
+            let rest = timeout.saturating_sub(started.elapsed());
+            Ok(Some(rest).filter(|rest| is_reported || !rest.is_zero()))
+        }
+    }
+}
+
 /// Opening of files and directories without blocking; other kinds of objects are rejected.
 #[cfg(unix)]
 mod opening {
@@ -414,6 +539,11 @@ impl Storage for OsStorage {
 
     fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::set_permissions(to, fs::metadata(from)?.permissions())
+    }
+
+    #[cfg(target_os = "linux")]
+    fn watch(&self, poll_interval: Duration) -> Box<dyn Watch> {
+        Box::new(watching::InotifyWatch::new(poll_interval))
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {

@@ -2,6 +2,7 @@
 
 pub mod directory;
 pub(super) mod item;
+pub(in crate::engine) mod moved;
 pub mod ordered;
 pub(super) mod reader;
 mod resync;

@@ -85,7 +85,36 @@ impl StreamReader {
         mode: ScanMode,
         at: ResumePoint,
     ) -> Result<StreamReader> {
-        let segments = list_segments(storage.as_ref(), log, stream)?;
+        StreamReader::open_segments(
+            storage,
+            log,
+            mode,
+            at,
+            (stream, list_segments(storage.as_ref(), log, stream)?),
+        )
+    }
+
+    /// Opens a reader as [`StreamReader::open_at`] does. The stream ends after the segment that begins with `last`:
+    /// later segments are not read.
+    pub(in crate::engine) fn open_until(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        at: ResumePoint,
+        last: Seq,
+    ) -> Result<StreamReader> {
+        let mut segments = list_segments(storage.as_ref(), log, stream)?;
+        segments.retain(|base| *base <= last);
+        StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
+    }
+
+    fn open_segments(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        mode: ScanMode,
+        at: ResumePoint,
+        (stream, segments): (StreamId, Vec<Seq>),
+    ) -> Result<StreamReader> {
         let upcoming = segments.partition_point(|base| *base < at.segment);
         let mut reader = StreamReader {
             storage: Arc::clone(storage),

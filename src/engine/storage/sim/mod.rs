@@ -6,6 +6,10 @@
 //! records which contents and names are durable, so that [`SimDisk::crash`] can keep any part of the rest, and it can
 //! be forked to try several continuations of one state.
 //!
+//! A wait for a change ([`Storage::watch`](crate::engine::storage::Storage::watch)) does not block: if nothing has
+//! changed in the watched directories, it advances the clock to the end of the wait. It is an operation of the process,
+//! so another process can act during the wait ([`Fault::Meanwhile`]).
+//!
 //! ```
 //! use contexta::engine::storage::sim::{Fault, Moment, SimDisk, Survival};
 //! use contexta::engine::storage::{OpenMode, Storage};
@@ -33,6 +37,7 @@ mod plan;
 mod process;
 mod state;
 mod survival;
+mod watch;
 
 pub use disk::SimDisk;
 pub use plan::{Fault, Moment};

@@ -1,12 +1,13 @@
 //! A simulated process: its storage and its counters.
 
-use crate::engine::storage::interface::{DirEntry, File, FileInfo, OpenMode, Place, Storage};
+use crate::engine::storage::interface::{DirEntry, File, FileInfo, OpenMode, Place, Storage, Watch};
 use crate::engine::storage::sim::content::Content;
 use crate::engine::storage::sim::disk::SimDisk;
 use crate::engine::storage::sim::file::SimFile;
 use crate::engine::storage::sim::node::{NameChange, Node, SharedNode, guard};
 use crate::engine::storage::sim::plan::{Fault, Life, Moment, OperationClass};
 use crate::engine::storage::sim::state::DiskState;
+use crate::engine::storage::sim::watch::SimWatch;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -214,6 +215,10 @@ impl Storage for SimProcess {
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         // The simulated disk has no symbolic links.
         self.info(path).map(|_| path.to_path_buf())
+    }
+
+    fn watch(&self, _poll_interval: Duration) -> Box<dyn Watch> {
+        Box::new(SimWatch::new(self.disk.clone(), Arc::clone(&self.life)))
     }
 
     fn info(&self, path: &Path) -> io::Result<FileInfo> {

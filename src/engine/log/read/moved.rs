@@ -2,8 +2,9 @@
 
 use crate::engine::entry::{Seq, Stamp, StreamId, canonical_head, entry_checksum};
 use crate::engine::error::Result;
-use crate::engine::log::directory::{list_streams, origin_of};
-use crate::engine::log::{Item, ScanMode, StreamReader};
+use crate::engine::log::read::directory::{list_streams, origin_of};
+use crate::engine::log::read::item::Item;
+use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 /// Returns whether the entry that had this sequence number and checksum in `stream` is now in a derived stream.
 ///
 /// The checksum of an entry covers the id of its stream, so the checksum is computed with the old id.
-pub(super) fn is_in_derived_stream(
+pub(in crate::engine) fn is_in_derived_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,
     stream: StreamId,

@@ -1,0 +1,227 @@
+//! The new items of one stream.
+//!
+//! Invariants:
+//! 1. The position moves only behind an item when the item is taken, and over excluded entries that follow it.
+//! 2. Reading continues behind an entry, and moves to the next segment, only if the log still contains the last entry
+//!    with the same checksum.
+
+use crate::engine::domain::Domain;
+use crate::engine::entry::{Entry, Gap, Kind, Seq, Stamp, StreamId};
+use crate::engine::error::Result;
+use crate::engine::log::directory::{ResumePoint, list_streams, origin_of};
+use crate::engine::log::moved::is_in_derived_stream;
+use crate::engine::log::{Commit, Item, StreamReader};
+use crate::engine::storage::Storage;
+use crate::engine::subscribe::position::{Passed, StreamPosition};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The log as a subscription reads it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogAccess<'a> {
+    pub(super) storage: &'a Arc<dyn Storage>,
+    pub(super) log: &'a Path,
+    pub(super) domain: Domain,
+    pub(super) kinds: Option<&'a BTreeSet<Kind>>,
+}
+
+/// The next item of a stream.
+#[derive(Debug)]
+pub(super) enum Head {
+    Entry(Entry),
+    Gap(Gap),
+    /// The stream no longer contains the last entry. Reading continues at this sequence number.
+    Diverged(Seq),
+}
+
+/// The result of reading up to the next item.
+#[derive(Debug)]
+pub(super) enum Peeked {
+    /// There is an item with this sort key: the stamp of an entry; for other items the time of the entry before them.
+    Head(Stamp),
+    /// The stream has no further item.
+    End,
+    /// Files of the stream were replaced while they were read. The stream must be opened again.
+    Stale,
+}
+
+/// A stream that is being read: at most one commit in memory.
+#[derive(Debug)]
+pub(super) struct Flow {
+    stream: StreamId,
+    reader: StreamReader,
+    /// The point at which the frame of `commit` begins.
+    frame: ResumePoint,
+    commit: VecDeque<Entry>,
+    head: Option<Head>,
+    /// The time of the last entry that was read; 0 before the first one.
+    time: u64,
+}
+
+/// The result of searching a stream for an entry.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Same,
+    Different,
+    Missing,
+}
+
+impl Flow {
+    /// Opens a stream behind `position`. It is read up to the end of the segment that begins with `last`. Corrects the
+    /// place of the last entry in `position`, and removes the entry if it is damaged or lost.
+    pub(super) fn open(
+        access: LogAccess<'_>,
+        stream: StreamId,
+        position: &mut StreamPosition,
+        last: Seq,
+    ) -> Result<Flow> {
+        let open = |at| Flow::open_at(access, stream, at, last);
+        let Some(passed) = position.passed else { return open(ResumePoint::START) };
+        let mut found = Found::Missing;
+        for at in [passed.frame, ResumePoint::START] {
+            let mut flow = open(at)?;
+            found = flow.search(passed)?;
+            if found == Found::Same {
+                position.passed = Some(Passed { frame: flow.frame, ..passed });
+                return Ok(flow);
+            }
+        }
+        let moved = is_in_derived_stream(access.storage, access.log, stream, (passed.seq, passed.checksum))?;
+        if moved || found == Found::Different {
+            let restart = if moved { first_fork(access, stream)? } else { None };
+            let mut flow = open(ResumePoint::START)?;
+            flow.head = Some(Head::Diverged(restart.unwrap_or(Seq::FIRST)));
+            return Ok(flow);
+        }
+        // The entries behind it are not affected.
+        position.passed = None;
+        open(ResumePoint::START)
+    }
+
+    fn open_at(access: LogAccess<'_>, stream: StreamId, at: ResumePoint, last: Seq) -> Result<Flow> {
+        let reader = StreamReader::open_until(access.storage, access.log, stream, at, last)?;
+        let reader = reader.of_domain(access.domain)?;
+        Ok(Flow { stream, reader, frame: at, commit: VecDeque::new(), head: None, time: 0 })
+    }
+
+    /// Reads up to and including an entry.
+    fn search(&mut self, passed: Passed) -> Result<Found> {
+        while let Some(item) = self.reader.next_item()? {
+            let Item::Commit(commit) = item else { continue };
+            self.set_commit(commit);
+            while self.commit.front().is_some_and(|entry| entry.stamp.seq <= passed.seq) {
+                let Some(entry) = self.commit.pop_front() else { break };
+                self.time = entry.stamp.time;
+                if entry.stamp.seq == passed.seq {
+                    let is_same = entry.checksum == passed.checksum;
+                    return Ok(if is_same { Found::Same } else { Found::Different });
+                }
+            }
+            if !self.commit.is_empty() {
+                break;
+            }
+        }
+        Ok(Found::Missing)
+    }
+
+    fn set_commit(&mut self, commit: Commit) {
+        let first = commit.entries.first().map_or(Seq(0), |entry| entry.stamp.seq);
+        self.frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first };
+        self.commit = commit.entries.into();
+    }
+
+    /// Reads up to the next item and moves the position over excluded entries.
+    pub(super) fn peek(&mut self, access: LogAccess<'_>, position: &mut StreamPosition) -> Result<Peeked> {
+        while self.head.is_none() {
+            if let Some(entry) = self.commit.pop_front() {
+                self.pass_or_keep(entry, access, position);
+                continue;
+            }
+            match self.reader.next_item()? {
+                Some(Item::Commit(commit)) => {
+                    let is_new_segment = commit.segment != self.frame.segment;
+                    if is_new_segment && !self.is_confirmed(access, position)? {
+                        return Ok(Peeked::Stale);
+                    }
+                    self.set_commit(commit);
+                }
+                Some(Item::Gap(gap)) => self.head = new_part(gap, position).map(Head::Gap),
+                // Entries that were lost with the bytes of a finding are in a gap.
+                Some(Item::Finding(_)) => {}
+                None => return Ok(Peeked::End),
+            }
+        }
+        Ok(self.head.as_ref().map_or(Peeked::End, |head| Peeked::Head(self.key_of(head))))
+    }
+
+    /// Moves the position over an excluded entry. Another entry becomes the next item, unless it is before the
+    /// position.
+    fn pass_or_keep(&mut self, entry: Entry, access: LogAccess<'_>, position: &mut StreamPosition) {
+        self.time = entry.stamp.time;
+        if entry.stamp.seq < position.next {
+            return;
+        }
+        if access.kinds.is_none_or(|kinds| kinds.contains(&entry.kind)) {
+            self.head = Some(Head::Entry(entry));
+        } else {
+            position.pass(&entry, self.frame);
+        }
+    }
+
+    /// Returns true if the log still contains the last entry. A merge replaces the segments of a stream in the order of
+    /// their numbers. While this reader had a segment open, the segment may therefore have been replaced, and the next
+    /// segment with it. The check happens after the next segment was opened.
+    fn is_confirmed(&self, access: LogAccess<'_>, position: &StreamPosition) -> Result<bool> {
+        let Some(passed) = position.passed else { return Ok(true) };
+        let mut flow = Flow::open_at(access, self.stream, passed.frame, passed.frame.segment)?;
+        Ok(flow.search(passed)? == Found::Same)
+    }
+
+    fn key_of(&self, head: &Head) -> Stamp {
+        let (stream, time) = (self.stream, self.time);
+        match head {
+            Head::Entry(entry) => entry.stamp,
+            Head::Gap(gap) => Stamp { time, stream, seq: gap.first },
+            Head::Diverged(restart) => Stamp { time, stream, seq: *restart },
+        }
+    }
+
+    /// Takes the item that [`Flow::peek`] found, and moves the position behind it. After [`Head::Diverged`] the stream
+    /// must be opened again.
+    pub(super) fn take(&mut self, position: &mut StreamPosition) -> Option<Head> {
+        let head = self.head.take()?;
+        match &head {
+            Head::Entry(entry) => position.pass(entry, self.frame),
+            Head::Gap(gap) => position.skip(gap),
+            Head::Diverged(restart) => *position = StreamPosition::at(*restart),
+        }
+        Some(head)
+    }
+
+    /// Returns the segment that contains the last frame that was read.
+    pub(super) fn segment(&self) -> Seq {
+        self.frame.segment
+    }
+}
+
+/// Returns the part of a gap behind the position; `None` if there is none, or if it was returned before.
+fn new_part(gap: Gap, position: &StreamPosition) -> Option<Gap> {
+    let is_known = match gap.last {
+        Some(last) => last < position.next,
+        None => position.has_open_gap,
+    };
+    (!is_known).then_some(Gap { first: gap.first.max(position.next), ..gap })
+}
+
+/// Returns the least sequence number at which another stream branches off from `stream`.
+fn first_fork(access: LogAccess<'_>, stream: StreamId) -> Result<Option<Seq>> {
+    let mut first = None;
+    for other in list_streams(access.storage.as_ref(), access.log)? {
+        let origin = origin_of(access.storage.as_ref(), access.log, other)?;
+        if let Some(origin) = origin.filter(|origin| origin.parent == stream) {
+            first = Some(first.map_or(origin.first, |first: Seq| first.min(origin.first)));
+        }
+    }
+    Ok(first)
+}

@@ -1,0 +1,31 @@
+//! Options of a subscription.
+
+use crate::engine::entry::Kind;
+use crate::engine::subscribe::position::SubscriptionPosition;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Options of a subscription. The default returns all entries from the beginning of the log, and does not wait.
+#[derive(Debug, Clone)]
+pub struct SubscribeOptions {
+    /// The position behind which the subscription begins.
+    pub from: SubscriptionPosition,
+    /// The kinds of the entries to return; `None` for all kinds. The position also moves over entries of other kinds.
+    pub kinds: Option<BTreeSet<Kind>>,
+    /// The longest time that a call of `next` waits for something new. [`Duration::MAX`] waits without end.
+    pub wait: Duration,
+    /// The interval at which the log is read while waiting, where the system cannot report changes: on systems other
+    /// than Linux, on network file systems, and if the limits of inotify(7) are reached.
+    pub poll_interval: Duration,
+}
+
+impl Default for SubscribeOptions {
+    fn default() -> SubscribeOptions {
+        SubscribeOptions {
+            from: SubscriptionPosition::start(),
+            kinds: None,
+            wait: Duration::ZERO,
+            poll_interval: Duration::from_millis(100),
+        }
+    }
+}
