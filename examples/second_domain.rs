@@ -1,81 +1,86 @@
-//! The engine with another domain: thermometers in cold rooms.
+//! The engine with another domain: a job queue whose workers claim jobs with leases.
 //!
-//! This program has no machine learning in it and uses only `contexta::engine`. The domain defines an event type
-//! and a projection. The engine provides appends by several writers, tables derived from the log, and a rebuild of
-//! deleted tables.
+//! This program has no machine learning in it and uses only `contexta::engine`. It shows an event type with two payload
+//! versions, two projections, transactions, a subscriber in another process, verification and a rebuild.
 //!
-//! Run it with `cargo run --release --example second_domain`.
+//! Run it with `cargo run --release --example second_domain`. docs/EMBEDDING.md explains it step by step.
 
 #![expect(clippy::print_stdout, reason = "an example prints its results")]
 
-use contexta::engine;
 use contexta::engine::codec::{self, CodecError};
-use contexta::engine::domain::Domain;
-use contexta::engine::entry::{Event, Kind, PayloadVersion, STAMP_LEN, Stamp};
-use contexta::engine::log::{Durability, Log, LogOptions};
-use contexta::engine::projection::{
-    Applied, KeyVersions, Note, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths,
-    TableKind, TableSpec, Tables, View, current,
-};
-use contexta::engine::storage::os::OsStorage;
-use serde::{Deserialize, Serialize};
-use std::error::Error;
-use std::fs;
-use std::path::Path;
+use contexta::engine::entry::{Event, Kind, PayloadVersion};
+use contexta::engine::progress::Progress;
+use contexta::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
+use contexta::engine::subscribe::{Item, SubscribeOptions};
+use contexta::engine::table::{Registers, Set, Versions};
+use contexta::engine::verify::{LogCheck, Outcome};
+use contexta::engine::{self, Engine, Error};
+use std::time::Duration;
+use std::{env, fs, path::Path, process::Command};
 
-/// The events of this domain.
-#[derive(Serialize, Deserialize)]
-enum ColdRoom {
-    /// A thermometer was placed in a room. The entry replaces an earlier placement. If two placements do not replace
-    /// each other, they are in conflict, and a reader sees both.
-    Placed { sensor: String, room: String, replaces: Option<[u8; STAMP_LEN]> },
-    /// A temperature reading.
-    Measured { sensor: String, minute: i64, celsius: f64 },
+/// The events. `Added` has a queue since version 2 of its payload.
+enum Job {
+    Added { id: u64, queue: String },
+    Claimed { id: u64, worker: u32, until: u64 },
+    Done { id: u64, seconds: f64 },
 }
 
-const PLACED: Kind = Kind(1);
-const MEASURED: Kind = Kind(2);
+const ADDED: Kind = Kind(1);
+const CLAIMED: Kind = Kind(2);
+const DONE: Kind = Kind(3);
 
-impl Event for ColdRoom {
+impl Event for Job {
     const KINDS: &'static [(Kind, PayloadVersion)] =
-        &[(PLACED, PayloadVersion(1)), (MEASURED, PayloadVersion(1))];
+        &[(ADDED, PayloadVersion(2)), (CLAIMED, PayloadVersion(1)), (DONE, PayloadVersion(1))];
 
     fn kind(&self) -> Kind {
         match self {
-            ColdRoom::Placed { .. } => PLACED,
-            ColdRoom::Measured { .. } => MEASURED,
+            Job::Added { .. } => ADDED,
+            Job::Claimed { .. } => CLAIMED,
+            Job::Done { .. } => DONE,
         }
     }
 
     fn payload_version(&self) -> PayloadVersion {
-        PayloadVersion(1)
+        if self.kind() == ADDED { PayloadVersion(2) } else { PayloadVersion(1) }
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        codec::encode(self, out)
+        match self {
+            Job::Added { id, queue } => codec::encode(&(id, queue), out),
+            Job::Claimed { id, worker, until } => codec::encode(&(id, worker, until), out),
+            Job::Done { id, seconds } => codec::encode(&(id, seconds), out),
+        }
     }
 
-    fn decode(kind: Kind, _version: PayloadVersion, payload: &[u8]) -> Result<Option<ColdRoom>, CodecError> {
-        match kind {
-            PLACED | MEASURED => codec::decode(payload).map(Some),
-            // A kind that only a later version of this program knows. The engine ignores and counts its entries.
-            _ => Ok(None),
-        }
+    fn decode(kind: Kind, version: PayloadVersion, bytes: &[u8]) -> Result<Option<Job>, CodecError> {
+        Ok(Some(match (kind, version.0) {
+            (ADDED, 1) => Job::Added { id: codec::decode(bytes)?, queue: "default".into() },
+            (ADDED, 2) => codec::decode(bytes).map(|(id, queue)| Job::Added { id, queue })?,
+            (CLAIMED, 1) => {
+                codec::decode(bytes).map(|(id, worker, until)| Job::Claimed { id, worker, until })?
+            }
+            (DONE, 1) => codec::decode(bytes).map(|(id, seconds)| Job::Done { id, seconds })?,
+            // A kind or version of a later program. The engine keeps, counts and reports the entry.
+            _ => return Ok(None),
+        }))
     }
 }
 
-/// Sensor -> the rooms in which the sensor was placed.
-const ROOMS: TableSpec = TableSpec::new("rooms", TableKind::Versions);
-/// The temperatures of each sensor, by minute.
-const TEMPERATURES: TableSpec = TableSpec::new("temperatures", TableKind::Series);
-/// Sensor -> the number of its readings, and the first, last, least and greatest temperature.
-const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+/// Queue and number of each job.
+const JOBS: Set<(String, u64)> = Set::new("jobs");
+/// Job -> worker and end of each lease.
+const LEASES: Versions<u64, (u32, u64)> = Versions::new("leases");
+/// The numbers of finished jobs.
+const FINISHED: Set<u64> = Set::new("finished");
+/// The summary of the seconds that jobs took, under the key `all`.
+const SECONDS: Registers<String> = Registers::new("seconds");
 
-struct Sensors;
+struct Queue;
 
-impl Projection<ColdRoom> for Sensors {
+impl Projection<Job> for Queue {
     fn name(&self) -> &'static str {
-        "sensors"
+        "queue"
     }
 
     fn version(&self) -> u32 {
@@ -83,116 +88,132 @@ impl Projection<ColdRoom> for Sensors {
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[ROOMS, TEMPERATURES, SUMMARIES]
+        const { &[JOBS.spec(), LEASES.spec(), FINISHED.spec()] }
     }
 
-    fn wants(&self, kind: Kind) -> bool {
-        kind == PLACED || kind == MEASURED
+    fn wants(&self, _: Kind) -> bool {
+        true
     }
 
-    fn apply(&self, entry: &Applied<'_, ColdRoom>, tables: &mut Tables<'_>) -> engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables<'_>) -> engine::Result<()> {
         match entry.event {
-            ColdRoom::Placed { sensor, room, replaces } => {
-                let replaces: Vec<Stamp> = replaces.iter().map(Stamp::from_bytes).collect();
-                tables.put_version(ROOMS, sensor.as_bytes(), entry.stamp, &replaces, room.as_bytes());
+            Job::Added { id, queue } => JOBS.insert(tables, &(queue, *id)),
+            Job::Claimed { id, worker, until } => {
+                LEASES.put(tables, id, entry.stamp, &[], &(*worker, *until))
             }
-            ColdRoom::Measured { sensor, minute, celsius } => {
-                let order = PointOrder { time: *minute, stamp: entry.stamp };
-                let point = Point { order, measure: Some(*celsius), value: Vec::new() };
-                tables.register(SUMMARIES, sensor.as_bytes(), &point);
-                tables.add_point(TEMPERATURES, sensor.as_bytes(), point);
-            }
+            Job::Done { id, .. } => FINISHED.insert(tables, id),
         }
         Ok(())
     }
 }
 
-/// The domain of this program. Every segment contains it, and logs of other domains are rejected.
-const DOMAIN: Domain = match Domain::new("cold-rooms", 1) {
-    Ok(domain) => domain,
-    Err(_) => panic!("the name of the domain is invalid"),
-};
+/// The projection of the time that jobs took: their number, and the first, last, least and greatest time.
+struct Times;
 
-fn log(dir: &Path) -> Log {
-    Log::new(OsStorage::shared(), dir.join("log"), LogOptions::new(DOMAIN))
+impl Projection<Job> for Times {
+    fn name(&self) -> &'static str {
+        "times"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        const { &[SECONDS.spec()] }
+    }
+
+    fn wants(&self, kind: Kind) -> bool {
+        kind == DONE
+    }
+
+    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables<'_>) -> engine::Result<()> {
+        if let Job::Done { seconds, .. } = entry.event {
+            let order = PointOrder { time: entry.stamp.time as i64, stamp: entry.stamp };
+            SECONDS.add(tables, "all", &Point { order, measure: Some(*seconds), value: () });
+        }
+        Ok(())
+    }
 }
 
-fn projector(dir: &Path) -> Projector<ColdRoom> {
-    let paths = ProjectorPaths { log: dir.join("log"), generations: dir.join("tables") };
-    Projector::new(OsStorage::shared(), paths, ProjectorOptions::new(DOMAIN), vec![Box::new(Sensors)])
+fn open(dir: &Path) -> engine::Result<Engine<Job>> {
+    Engine::options(dir).domain("jobs", 2).projection(Queue).projection(Times).open()
 }
 
-fn placed(sensor: &str, room: &str, replaces: Option<Stamp>) -> ColdRoom {
-    ColdRoom::Placed { sensor: sensor.into(), room: room.into(), replaces: replaces.map(|s| s.to_bytes()) }
+/// Claims the first job of a queue that is not finished and has no lease at the time `now`.
+fn claim(engine: &Engine<Job>, queue: &str, worker: u32, now: u64) -> engine::Result<Option<u64>> {
+    let done = engine.transact(|view, transaction| {
+        for job in JOBS.read(view).prefix((queue,)) {
+            let (_, id) = job?;
+            let lease = LEASES.newest(view, &id)?;
+            if !FINISHED.contains(view, &id)? && lease.is_none_or(|lease| lease.value.1 <= now) {
+                transaction.append(Job::Claimed { id, worker, until: now + 60 });
+                return Ok(Some(id));
+            }
+        }
+        Ok::<_, Error>(None)
+    })?;
+    Ok(done.value)
 }
 
-/// Returns the readings of half an hour, one per minute, in a room that slowly gets warmer.
-fn warming(sensor: &str, from: f64) -> Vec<ColdRoom> {
-    let celsius = |minute: i64| from + 0.05 * minute as f64;
-    (0..30)
-        .map(|minute| ColdRoom::Measured { sensor: sensor.into(), minute, celsius: celsius(minute) })
-        .collect()
-}
-
-/// Appends with two writers. Like two processes, each writes to a stream of its own, without waiting for the other.
-fn write(dir: &Path) -> engine::Result<()> {
-    let (one, other) = (log(dir), log(dir));
-    let first = one.append(&[placed("t1", "cellar", None)], Durability::Flush)?;
-    other.append(&[placed("t2", "dairy", None)], Durability::Flush)?;
-    one.append(&warming("t1", 3.0), Durability::Flush)?;
-    other.append(&warming("t2", 5.5), Durability::Flush)?;
-    one.append(&[placed("t1", "larder", Some(first.first))], Durability::Fsync)?;
+/// Prints every event of the log, as a process of its own, until nothing new is appended for a second.
+fn follow(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let options = SubscribeOptions { wait: Duration::from_secs(1), ..SubscribeOptions::default() };
+    for item in open(dir)?.subscribe(options) {
+        match item? {
+            Item::Entry { event: Job::Added { id, queue }, .. } => println!("  job {id} in queue {queue}"),
+            Item::Entry { event: Job::Claimed { id, worker, .. }, .. } => {
+                println!("  job {id}: worker {worker}")
+            }
+            Item::Entry { event: Job::Done { id, seconds }, .. } => println!("  job {id}: {seconds} s"),
+            Item::TimedOut => break,
+            _ => {}
+        }
+    }
     Ok(())
 }
 
-/// Returns one line per thermometer, from all three tables.
-fn lines(view: &View) -> engine::Result<Vec<String>> {
-    let mut lines = Vec::new();
-    for sensor in view.versions(ROOMS, b"")? {
-        let KeyVersions { key: sensor, versions, .. } = sensor?;
-        let Some(placement) = current(versions) else { continue };
-        let (name, room) =
-            (String::from_utf8_lossy(&sensor), String::from_utf8_lossy(&placement.version.value));
-        let points = view.series(TEMPERATURES, &sensor)?.collect::<engine::Result<Vec<Point>>>()?;
-        let half = points.get(points.len() / 2).and_then(|p| p.measure).unwrap_or(f64::NAN);
-        // This reads by prefix. The name of another sensor may begin with the name of this one, so the key is compared.
-        for row in view.registers(SUMMARIES, &sensor)? {
-            let row = row?;
-            if row.key() == sensor {
-                let summary = &row.register;
-                let last = summary.last.measure.unwrap_or(f64::NAN);
-                let count = summary.count;
-                lines.push(format!(
-                    "{name}  {room:<7} {count} readings, {half:.2} °C half-way, {last:.2} °C now"
-                ));
-            }
-        }
-    }
-    Ok(lines)
+fn work(dir: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let engine = open(dir)?;
+    let added = |id| Job::Added { id, queue: if id % 2 == 0 { "build" } else { "test" }.into() };
+    engine.append_all(&[added(1), added(2), added(4)])?;
+    println!("events, followed by another process:");
+    let mut follower = Command::new(env::current_exe()?).arg("follow").arg(dir).spawn()?;
+    // The first worker dies. A minute later its lease has ended, and another worker claims the job.
+    assert_eq!(claim(&engine, "build", 1, 0)?, Some(2));
+    assert_eq!(claim(&engine, "build", 2, 59)?, Some(4));
+    assert_eq!(claim(&engine, "build", 2, 60)?, Some(2));
+    engine.append_all(&[Job::Done { id: 2, seconds: 2.5 }, Job::Done { id: 4, seconds: 1.5 }])?;
+    assert_eq!(claim(&engine, "build", 3, 1000)?, None);
+    assert!(follower.wait()?.success());
+
+    let view = engine.view()?;
+    let times = SECONDS.get(&view, "all")?.ok_or("no job has finished")?;
+    println!(
+        "{} jobs finished, the longest took {} s",
+        times.count,
+        times.max.and_then(|max| max.measure).unwrap_or(f64::NAN)
+    );
+
+    let before = engine.digest()?;
+    assert_eq!(engine.verify(&LogCheck::default())?.outcome(), Outcome::Whole);
+    drop(engine);
+    fs::remove_dir_all(dir.join("projections"))?;
+    let engine = open(dir)?;
+    println!("rebuilt from {} entries", engine.rebuild(Progress::none())?.entries);
+    assert_eq!(engine.digest()?, before);
+    Ok(())
 }
 
-fn demonstrate(dir: &Path) -> Result<(), Box<dyn Error>> {
-    write(dir)?;
-    let tables = projector(dir);
-    for line in tables.read(lines)? {
-        println!("{line}");
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = env::args().collect();
+    if let [_, command, dir] = arguments.as_slice()
+        && command == "follow"
+    {
+        return follow(Path::new(dir));
     }
-
-    let before = tables.digest()?;
-    drop(tables);
-    fs::remove_dir_all(dir.join("tables"))?;
-    let tables = projector(dir);
-    let notes = tables.catch_up()?;
-    let after = tables.digest()?;
-    println!("\ndigest of the tables   {}", before.digest);
-    println!("deleted and rebuilt    {}", after.digest);
-    let made_again = notes.iter().any(|note| matches!(note, Note::Rebuilt { entries: 63, .. }));
-    if made_again && before == after { Ok(()) } else { Err(format!("not the same tables: {notes:?}").into()) }
-}
-
-fn main() -> Result<(), Box<dyn Error>> {
-    let dir = std::env::temp_dir().join(format!("contexta-second-domain-{}", std::process::id()));
-    let done = demonstrate(&dir);
+    let dir = env::temp_dir().join(format!("contexta-second-domain-{}", std::process::id()));
+    let done = work(&dir);
     fs::remove_dir_all(&dir)?;
     done
 }

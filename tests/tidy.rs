@@ -268,6 +268,7 @@ const ENGINE_STOREYS: &[&str] = &[
     "engine/storage/",
     "engine/log/",
     "engine/projection/",
+    "engine/subscribe/",
     "engine/table/",
     "engine/verify/",
     "engine/front/",

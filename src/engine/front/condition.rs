@@ -3,46 +3,51 @@
 use crate::engine::entry::Stamp;
 use crate::engine::error::Result;
 use crate::engine::projection::view::View;
+use crate::engine::projection::{TableSpec, current};
 use crate::engine::table::{AsKey, Key, Value, Versions};
-use std::fmt;
 
 /// A condition on one key of a versions table, for [`Engine::append_if`](super::Engine::append_if).
-pub struct Condition<'a> {
-    description: &'static str,
-    holds: Box<dyn Fn(&View) -> Result<bool> + 'a>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    table: TableSpec,
+    key: Vec<u8>,
+    /// The stamp that the current version must have; `None` if the key must have no version.
+    stamp: Option<Stamp>,
 }
 
-impl fmt::Debug for Condition<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Condition").field("description", &self.description).finish_non_exhaustive()
-    }
-}
-
-impl<'a> Condition<'a> {
-    /// The key has no version.
-    pub fn absent<K: Key + 'a, V: Value + 'a>(
-        table: Versions<K, V>,
-        key: &'a (impl AsKey<K> + ?Sized),
-    ) -> Condition<'a> {
-        let holds = move |view: &View| Ok(table.get(view, key)?.is_none());
-        Condition { description: "absent", holds: Box::new(holds) }
+impl Condition {
+    /// Creates the condition that the key has no version.
+    pub fn absent<K: Key, V: Value>(table: Versions<K, V>, key: &(impl AsKey<K> + ?Sized)) -> Condition {
+        Condition::on(table, key, None)
     }
 
-    /// The current version of the key has this stamp, and no other current version is in conflict with it.
-    pub fn version<K: Key + 'a, V: Value + 'a>(
+    /// Creates the condition that the current version of the key has this stamp, and that no other current version is in
+    /// conflict with it.
+    pub fn version<K: Key, V: Value>(
         table: Versions<K, V>,
-        key: &'a (impl AsKey<K> + ?Sized),
+        key: &(impl AsKey<K> + ?Sized),
         stamp: Stamp,
-    ) -> Condition<'a> {
-        let holds = move |view: &View| {
-            let current = table.get(view, key)?;
-            Ok(current.is_some_and(|current| current.version.stamp == stamp && current.rivals.is_empty()))
-        };
-        Condition { description: "version", holds: Box::new(holds) }
+    ) -> Condition {
+        Condition::on(table, key, Some(stamp))
+    }
+
+    fn on<K: Key, V: Value>(
+        table: Versions<K, V>,
+        key: &(impl AsKey<K> + ?Sized),
+        stamp: Option<Stamp>,
+    ) -> Condition {
+        let mut bytes = Vec::new();
+        key.encode_key(&mut bytes);
+        Condition { table: table.spec(), key: bytes, stamp }
     }
 
     /// Returns true if the condition holds in the view.
     pub(super) fn holds(&self, view: &View) -> Result<bool> {
-        (self.holds)(view)
+        let current = current(view.versions_of(self.table, &self.key)?);
+        Ok(match (self.stamp, current) {
+            (None, current) => current.is_none(),
+            (Some(stamp), Some(current)) => current.version.stamp == stamp && current.rivals.is_empty(),
+            (Some(_), None) => false,
+        })
     }
 }

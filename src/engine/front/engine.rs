@@ -14,6 +14,7 @@ use crate::engine::progress::Progress;
 use crate::engine::projection::view::View;
 use crate::engine::projection::{CatchUp, Projector, ProjectorOptions, ProjectorPaths, TablesDigest};
 use crate::engine::storage::Storage;
+use crate::engine::subscribe::{SubscribeOptions, Subscription};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -214,6 +215,12 @@ impl<E: Event> Engine<E> {
         let from = EnginePaths::of(other.as_ref()).log;
         let options = MergeOptions::new(self.domain, &from, &self.paths.log, &self.paths.quarantine);
         merge(&self.storage, &options, progress)
+    }
+
+    /// Follows the log: returns an iterator over all entries, of this process and of others, that waits for new ones. It
+    /// begins behind `options.from` and is independent of this engine. Errors are items of the iterator.
+    pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
+        Subscription::open(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {

@@ -74,7 +74,7 @@ impl<E: Event> Engine<E> {
 
     /// Appends the event if the condition holds. Returns `None`, and appends nothing, if it does not. Errors: as for
     /// [`Engine::transact`].
-    pub fn append_if(&self, condition: &Condition<'_>, event: E) -> Result<Option<Committed>> {
+    pub fn append_if(&self, condition: &Condition, event: E) -> Result<Option<Committed>> {
         let done = self.transact(|view, transaction| {
             if condition.holds(view)? {
                 transaction.append(event);
