@@ -504,7 +504,7 @@ fn every_refusal_has_its_code() {
         (file("twice.toml", b"project_name = 'a'\nproject_name = 'b'"), "invalid_config_file", "line 2"),
         (file("date.toml", b"project_name = 2024-01-01"), "invalid_config_file", "date"),
         (file("a.json", b"{\"a\": 1,\n \"a\": 2}"), "invalid_config_file", "line 2, column 4"),
-        (file("list.json", b"[]"), "invalid_config_file", "no settings by name"),
+        (file("list.json", b"[]"), "invalid_config_file", "does not contain named settings"),
         (file("nan.json", b"{\"a\": NaN}"), "invalid_config_file", "line 1"),
         (file("deep.json", deep.as_bytes()), "invalid_config_file", ""),
         (file("deep.toml", format!("a = {deep}").as_bytes()), "invalid_config_file", ""),

@@ -825,7 +825,7 @@ fn object_that_replaces_too_many_facts_is_refused() {
     let report = import(&contexta, &with_run(&"x".repeat(len)));
     assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
     let message = &report.refused[0].rejection.message;
-    assert!(message.contains("that replaces 30 facts"), "{message}");
+    assert!(message.contains("facts that it replaces: 30"), "{message}");
     // A shorter one replaces all of them.
     assert_eq!(import(&contexta, &with_run(&"x".repeat(len - 1000))).total().new, 1);
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.len(), 0);
@@ -1265,7 +1265,7 @@ fn lost_body_is_restored_from_the_same_content_only() {
     assert!(!row().body_present);
     let report = import_body("another");
     assert_eq!((report.total().new, report.bodies_differing), (0, 1));
-    assert!(report.bodies[0].message.contains("differs from the body in this workspace"));
+    assert!(report.bodies[0].message.contains("differs from the body that this workspace has"));
     assert_eq!((row().body, row().body_present), (first.body, false));
     let report = import_body("body");
     assert_eq!((report.total().new, report.bodies_missing, report.bodies_differing), (0, 0, 0));

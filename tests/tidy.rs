@@ -345,7 +345,7 @@ fn markdown_files() -> Vec<PathBuf> {
 fn no_file_is_forgotten() {
     for (dir, entries) in [
         ("src", vec!["src/lib.rs", "src/main.rs"]),
-        ("tests", vec!["tests/main.rs", "tests/memory.rs", "tests/processes.rs"]),
+        ("tests", vec!["tests/main.rs", "tests/engine/main.rs", "tests/memory.rs", "tests/processes.rs"]),
         ("proptests", vec!["proptests/main.rs"]),
     ] {
         let mut named = BTreeSet::new();

@@ -139,8 +139,7 @@ fn transaction_at_any_operation_of_another_one_claims_no_job_twice() {
 fn threads_claim_each_job_once() {
     const JOBS: u32 = 60;
     let disk = SimDisk::new(15);
-    let engine =
-        options("/q").storage(disk.process(1)).transaction_wait(Duration::from_secs(3600)).open().unwrap();
+    let engine = options("/q").storage(disk.process(1)).transaction_wait(Duration::MAX).open().unwrap();
     engine.append_all(&(0..JOBS).map(added).collect::<Vec<Job>>()).unwrap();
     let claimed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

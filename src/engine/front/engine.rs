@@ -116,7 +116,8 @@ impl<E: Event> EngineOptions<E> {
         log_options.segment_bytes_max = self.segment_bytes_max.unwrap_or(log_options.segment_bytes_max);
         let mut projector_options = ProjectorOptions::new(domain);
         projector_options.publish = !self.is_read_only;
-        projector_options.spill = (!self.is_read_only).then(std::env::temp_dir);
+        // A large rebuild keeps its changes in an unnamed file beside the generations.
+        projector_options.spill = (!self.is_read_only).then(|| paths.projections.clone());
         let projector_paths =
             ProjectorPaths { log: paths.log.clone(), generations: paths.projections.clone() };
         let mut projections = self.projections;

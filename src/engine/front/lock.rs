@@ -86,7 +86,7 @@ impl Pauses {
         }
         let pause = self.next.min(self.wait - self.waited);
         storage.sleep(pause);
-        self.waited += pause;
+        self.waited = self.waited.saturating_add(pause);
         self.next = (self.next * 2).min(PAUSE_MAX);
         Ok(())
     }

@@ -88,7 +88,8 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
-    /// Sets the time that a transaction waits for the end of another one. The default is ten seconds.
+    /// Sets the time that a transaction waits for the end of another one; [`Duration::MAX`] waits without end. The default
+    /// is ten seconds.
     pub fn transaction_wait(mut self, wait: Duration) -> EngineOptions<E> {
         self.transaction_wait = wait;
         self

@@ -250,7 +250,7 @@ impl Storage for SimProcess {
         guard(&self.disk.state).now
     }
 
-    /// Advances the clock of the disk.
+    /// Advances the clock of the disk, and lets other threads run.
     fn sleep(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         // A killed process does not sleep.
@@ -258,6 +258,7 @@ impl Storage for SimProcess {
             state.now = state.now.saturating_add(nanoseconds);
             Ok(())
         });
+        std::thread::yield_now();
     }
 
     fn entropy(&self, out: &mut [u8]) -> io::Result<()> {
