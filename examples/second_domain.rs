@@ -3,7 +3,8 @@
 //! This program has no machine learning in it and uses only `contexta::engine`. It shows an event type with two payload
 //! versions, two projections, transactions, a subscriber in another process, verification and a rebuild.
 //!
-//! Run it with `cargo run --release --example second_domain`. docs/EMBEDDING.md explains it step by step.
+//! Run it with `cargo run --release --example second_domain`. docs/EMBEDDING.md explains the
+//! same functions step by step.
 
 #![expect(clippy::print_stdout, reason = "an example prints its results")]
 

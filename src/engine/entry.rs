@@ -182,6 +182,9 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn idempotency_key(&self) -> Option<Vec<u8>> {
         None
     }
+    /// The version of [`Event::idempotency_key`]. Change it whenever an event that was appended before gets another key;
+    /// the tables are then rebuilt.
+    const IDEMPOTENCY_VERSION: u32 = 0;
 }
 
 /// An entry as it is stored in the log, with its payload encoded.

@@ -124,6 +124,12 @@ pub enum Error {
         /// The directory of the engine.
         path: PathBuf,
     },
+    /// The current view lacks entries that a transaction may depend on, so nothing was appended.
+    #[error("the transaction cannot be judged: {reason}")]
+    ViewIncomplete {
+        /// The missing part, as message text.
+        reason: String,
+    },
     /// Another transaction held the lock of the engine during the whole time that this transaction waited.
     #[error("another transaction has held the lock {} for {} ms", path.display(), waited.as_millis())]
     TransactionBusy {
@@ -217,6 +223,7 @@ impl Error {
             Error::TableUnknown { .. } => "table_unknown",
             Error::Misused { .. } => "engine_misused",
             Error::OpenedReadOnly { .. } => "engine_read_only",
+            Error::ViewIncomplete { .. } => "view_incomplete",
             Error::TransactionBusy { .. } => "transaction_busy",
             Error::LocksUnsupported { .. } => "locks_unsupported",
             Error::TableNotVersioned { .. } => "table_not_versioned",
@@ -257,6 +264,9 @@ impl Error {
             "commit_empty" => Some("append at least one event"),
             "commit_too_large" => Some("append the events in several commits"),
             "engine_read_only" => Some("open the engine without `read_only` to append"),
+            "view_incomplete" => {
+                Some("make all streams readable for this program, or use the newest version of the program")
+            }
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge has ended, then merge again"),

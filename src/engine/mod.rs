@@ -36,5 +36,5 @@ pub mod verify;
 
 pub use domain::Domain;
 pub use error::{Error, Result};
-pub use front::{Condition, Engine, EngineOptions, Once, Transacted, Transaction, Verification};
+pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Transaction, Verification};
 pub use text_form::ParseError;

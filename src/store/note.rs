@@ -58,9 +58,12 @@ impl From<&EngineNote> for Note {
                     RebuildReason::Unreadable(what) => {
                         (format!("the old tables could not be read: {what}"), Severity::Warning)
                     }
-                    RebuildReason::History(stream) => {
-                        (format!("stream {stream} of the log was changed"), Severity::Warning)
-                    }
+                    RebuildReason::History(stream) => (
+                        format!(
+                            "stream {stream} of the log no longer contains the entries that the old tables were made from"
+                        ),
+                        Severity::Warning,
+                    ),
                     RebuildReason::Divided(stream) => {
                         let why = format!("a merge moved entries of stream {stream} to a derived stream");
                         (why, Severity::Info)

@@ -21,8 +21,8 @@ impl<'a> StoreView<'a> {
         StoreView { view, blobs, notes }
     }
 
-    /// Returns notes about entries that this view does not include, and about a rebuild that was needed to create the
-    /// view.
+    /// Returns the notes of this view, such as notes about entries that it does not include, or about a rebuild that was
+    /// needed to create it.
     #[must_use]
     pub fn notes(&self) -> Vec<Note> {
         self.view.notes().iter().map(Note::from).chain(self.notes.iter().cloned()).collect()

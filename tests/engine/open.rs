@@ -77,6 +77,8 @@ fn merge_copies_the_entries_of_another_engine_once() {
     one.append(&added(1)).unwrap();
     other.append(&added(2)).unwrap();
     one.merge("/elsewhere", Progress::none()).unwrap();
+    let missing = one.merge("/nowhere", Progress::none()).unwrap_err();
+    assert_eq!(missing.code(), "storage_not_found");
     let digest = one.digest().unwrap();
     one.merge("/elsewhere", Progress::none()).unwrap();
     assert_eq!(jobs(&one.view().unwrap()), [1, 2]);
@@ -93,6 +95,8 @@ fn verification_finds_a_removed_segment_by_its_saved_head() {
     }
     engine.close().unwrap();
     let heads = engine.heads().unwrap();
+    assert_eq!((heads.problems.len(), heads.notes.len()), (0, 0));
+    let heads = heads.heads;
     let check = LogCheck { heads, ..LogCheck::default() };
     let whole = engine.verify(&check).unwrap();
     assert_eq!((whole.outcome(), whole.log.entries(), whole.log.heads), (Outcome::Whole, 400, 1));

@@ -215,3 +215,44 @@ fn repeated_append_after_a_kill_at_any_operation_leaves_one_entry() {
         }
     }
 }
+
+#[test]
+fn transaction_is_refused_while_a_stream_cannot_be_read() {
+    let disk = SimDisk::new(19);
+    on(disk.process(1)).append(&added(1)).unwrap();
+    let process = disk.spawn(2);
+    let worker = on(process.clone());
+    assert_eq!(claim(&worker, 2).unwrap(), Some(1));
+    let mut refused = 0;
+    // Errors at each operation: whatever fails, no job is claimed on the basis of a part of the log.
+    for at in 0.. {
+        let disk = disk.fork();
+        let process = disk.spawn(3);
+        process.plan(Moment::Operation(at), Fault::Error(std::io::ErrorKind::PermissionDenied));
+        let result = claim(&on(process.clone()), 3);
+        assert!(!matches!(result, Ok(Some(_))), "operation {at}: {result:?}");
+        refused += u32::from(result.is_err_and(|e| e.code() == "view_incomplete"));
+        if !process.has_passed_plans() {
+            break;
+        }
+    }
+    assert!(refused > 0, "no operation read the stream");
+}
+
+#[test]
+fn merge_waits_for_the_end_of_a_transaction() {
+    let disk = SimDisk::new(20);
+    let engine = on(disk.process(1));
+    options("/elsewhere").storage(disk.process(2)).open().unwrap().append(&added(5)).unwrap();
+    let merging = options("/q").storage(disk.process(3)).transaction_wait(Duration::ZERO).open().unwrap();
+    let progress = contexta::engine::progress::Progress::none();
+    engine
+        .transact(|_, transaction| {
+            transaction.append(added(1));
+            assert_eq!(merging.merge("/elsewhere", progress).unwrap_err().code(), "transaction_busy");
+            Ok::<(), Error>(())
+        })
+        .unwrap();
+    merging.merge("/elsewhere", progress).unwrap();
+    assert_eq!(jobs(&engine.view().unwrap()), [1, 5]);
+}

@@ -71,7 +71,7 @@ impl Value {
         }
     }
 
-    /// Removes the members of objects that are null, at every depth, because the canonical text does not contain them.
+    /// Removes every object member whose value is null, at every depth, because the canonical text does not contain them.
     pub fn drop_nulls(&mut self) {
         match self {
             Value::Map(members) => {

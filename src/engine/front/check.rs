@@ -4,7 +4,9 @@ use crate::engine::chain::Head;
 use crate::engine::entry::Event;
 use crate::engine::error::Result;
 use crate::engine::front::engine::Engine;
-use crate::engine::verify::{LogCheck, LogReport, Outcome, TablesReport, verify_log, verify_tables};
+use crate::engine::verify::{
+    LogCheck, LogNote, LogReport, Outcome, Problem, TablesReport, verify_log, verify_tables,
+};
 
 /// The result of [`Engine::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,19 @@ pub struct Verification {
     /// The report on the tables; `None` if a stream could not be read, so that a rebuild for the comparison would lack
     /// its entries.
     pub tables: Option<TablesReport>,
+}
+
+/// The heads of all streams of an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Heads {
+    /// The position of the last entry of each stream, and the digest of all its entries up to it. A stream without a known
+    /// digest, because entries are missing, has no head.
+    pub heads: Vec<Head>,
+    /// The damage that was found. A head of a damaged stream covers the entries that are left.
+    pub problems: Vec<Problem>,
+    /// Notes on streams that could not be read, and that therefore have no head.
+    pub notes: Vec<LogNote>,
 }
 
 impl Verification {
@@ -40,12 +55,12 @@ impl<E: Event> Engine<E> {
         Ok(Verification { log, tables })
     }
 
-    /// Returns the head of every stream: the last entry and the digest of all entries up to it. A stream without a known
-    /// digest, because entries are missing, has no head. [`Engine::verify`] compares saved heads with the log, and so
-    /// detects entries that were lost or replaced. Cost: reads the log. Errors: as for [`Engine::verify`].
-    pub fn heads(&self) -> Result<Vec<Head>> {
+    /// Returns the head of every stream, to be saved elsewhere: [`Engine::verify`] compares saved heads with the log, and
+    /// so detects entries that were lost or replaced. Cost: reads the log. Errors: as for [`Engine::verify`].
+    pub fn heads(&self) -> Result<Heads> {
         self.flush()?;
         let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, &LogCheck::default())?;
-        Ok(log.streams.iter().filter_map(|stream| stream.head).collect())
+        let heads = log.streams.iter().filter_map(|stream| stream.head).collect();
+        Ok(Heads { heads, problems: log.problems, notes: log.notes })
     }
 }

@@ -11,12 +11,12 @@ use crate::engine::table::{AsKey, Key, Value, Versions};
 pub struct Condition {
     table: TableSpec,
     key: Vec<u8>,
-    /// The stamp that the current version must have; `None` if the key must have no version.
+    /// The stamp that the current version must have; `None` if the key must have no current version.
     stamp: Option<Stamp>,
 }
 
 impl Condition {
-    /// Creates the condition that the key has no version.
+    /// Creates the condition that the key has no current version.
     pub fn absent<K: Key, V: Value>(table: Versions<K, V>, key: &(impl AsKey<K> + ?Sized)) -> Condition {
         Condition::on(table, key, None)
     }

@@ -23,8 +23,8 @@ use std::time::Duration;
 /// An append log with derived tables, for the events of type `E`.
 ///
 /// Threads may share an engine, and any number of processes may open the same directory at the same time: each process
-/// appends to a stream of its own, and reads the streams of all processes. After `fork(2)` the child appends to its own
-/// stream.
+/// appends to a stream of its own, and reads the streams of all processes. A child process that was created by `fork(2)` must
+/// open its own engine.
 ///
 /// ```
 /// # use contexta::engine::codec::{self, CodecError};
@@ -175,9 +175,10 @@ impl<E: Event> Engine<E> {
         self.log.sync()
     }
 
-    /// Ends the stream of this process with a close mark. Returns its last entry and the digest of all its entries;
-    /// `None` if nothing was appended since the engine was opened or closed. A later append continues a stream.
-    /// Dropping the engine does the same and ignores errors.
+    /// Ends the stream of this process with a close mark. Returns the head of the stream: the position of its last entry
+    /// and the digest of all its entries; `None` if nothing was appended since the engine was opened or last closed. A
+    /// later append continues an existing stream or creates a new one. Dropping the engine also closes the stream, and
+    /// ignores errors.
     pub fn close(&self) -> Result<Option<Head>> {
         self.log.close()
     }
@@ -185,8 +186,10 @@ impl<E: Event> Engine<E> {
     /// Returns a consistent view of all tables. The view contains every entry that was in the log when the call began,
     /// of this process and of others, and remains unchanged. Its notes name entries that are missing.
     ///
-    /// Events that this process appends later have later times than all entries of the view. Cost: proportional to the
-    /// number of entries that are new since the last view. Errors: the log cannot be read, or a projection fails.
+    /// Events that this process appends later have later times than all entries of the view, except for entries more than
+    /// a minute ahead of the clock of this machine, which a note reports. Cost: proportional to the number of entries that
+    /// are new since the last view. Errors: the log cannot be read, a projection fails, or buffered entries of this
+    /// process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
         let view = self.projector.view()?;
@@ -209,13 +212,19 @@ impl<E: Event> Engine<E> {
     }
 
     /// Copies all entries of the engine in the directory `other` into this one. The other engine is only read. A second
-    /// merge changes nothing. Errors: see [`merge`].
+    /// merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log; the errors
+    /// of a lock as for [`Engine::transact`]; see also [`merge`].
     pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
         self.check_writable()?;
+        let held =
+            self.lock.acquire(self.storage.as_ref(), &self.paths.transaction_lock, self.transaction_wait)?;
         self.log.flush()?;
         let from = EnginePaths::of(other.as_ref()).log;
+        self.storage.info(&from).map_err(|e| Error::io("read", &from, e))?;
         let options = MergeOptions::new(self.domain, &from, &self.paths.log, &self.paths.quarantine);
-        merge(&self.storage, &options, progress)
+        let merged = merge(&self.storage, &options, progress);
+        drop(held);
+        merged
     }
 
     /// Follows the log: returns an iterator over all entries, of this process and of others, that waits for new ones. It

@@ -6,7 +6,7 @@ use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::engine::table::Versions;
 
 /// Keys of events by [`Event::idempotency_key`]: key -> the stamps of the entries with the key.
-pub(super) const IDEMPOTENCY_KEYS: Versions<Vec<u8>, ()> = Versions::new("idempotency_keys");
+pub(super) const IDEMPOTENCY_KEYS: Versions<Vec<u8>, ()> = Versions::new("_idempotency_keys");
 
 /// The projection that fills [`IDEMPOTENCY_KEYS`].
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(super) struct IdempotencyProjection;
 
 impl<E: Event> Projection<E> for IdempotencyProjection {
     fn name(&self) -> &'static str {
-        "idempotency"
+        "_idempotency"
     }
 
     fn version(&self) -> u32 {
-        1
+        E::IDEMPOTENCY_VERSION
     }
 
     fn tables(&self) -> &'static [TableSpec] {

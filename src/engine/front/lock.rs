@@ -3,6 +3,7 @@
 
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{File, OpenMode, Storage};
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
@@ -51,13 +52,16 @@ impl TransactionLock {
         if let Some(dir) = path.parent() {
             storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
         }
-        // Opened for each transaction: a lock that belongs to an open file would be shared with forked children.
+        // Opened for each transaction: a child that is forked between transactions does not share the lock.
         let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
         loop {
             match file.try_lock() {
                 Ok(true) => break,
                 Ok(false) => pauses.take(storage, path)?,
-                Err(source) => return Err(Error::LocksUnsupported { path: path.to_path_buf(), source }),
+                Err(source) if source.kind() == io::ErrorKind::Unsupported => {
+                    return Err(Error::LocksUnsupported { path: path.to_path_buf(), source });
+                }
+                Err(source) => return Err(Error::io("lock", path, source)),
             }
         }
         *unpoisoned(&self.holder) = Some(this_thread);

@@ -15,7 +15,7 @@ mod options;
 mod paths;
 mod transaction;
 
-pub use check::Verification;
+pub use check::{Heads, Verification};
 pub use condition::Condition;
 pub use engine::Engine;
 pub use options::EngineOptions;

@@ -10,7 +10,32 @@ use crate::engine::front::condition::Condition;
 use crate::engine::front::engine::Engine;
 use crate::engine::front::idempotency::IDEMPOTENCY_KEYS;
 use crate::engine::log::{Committed, Durability};
+use crate::engine::projection::Note;
 use crate::engine::projection::view::View;
+
+/// Returns an error if the view lacks a stream that exists, so that a condition on the view may be wrong.
+fn check_streams(view: &View) -> Result<()> {
+    let lacks = |note: &&Note| matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. });
+    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
+}
+
+/// Returns an error if the view has entries that this build cannot decode, so that their idempotency keys are unknown.
+fn check_decoded(view: &View) -> Result<()> {
+    let lacks = |note: &&Note| matches!(note, Note::UnknownKind { .. } | Note::UnreadableEntry { .. });
+    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
+}
+
+fn incomplete(note: &Note) -> Error {
+    let reason = match note {
+        Note::StreamUnreadable { stream, .. } => format!("stream {stream} cannot be read"),
+        Note::Newer { .. } => "a segment has a format of a newer version of the engine".to_owned(),
+        Note::UnknownKind { .. } => {
+            "the log has entries of a kind that this program does not know".to_owned()
+        }
+        _ => "the log has entries that cannot be decoded".to_owned(),
+    };
+    Error::ViewIncomplete { reason }
+}
 
 /// The events that a transaction appends when it ends.
 #[derive(Debug)]
@@ -50,10 +75,13 @@ impl<E: Event> Engine<E> {
     /// at least [`Durability::Flush`]. Transactions on one directory run one after another on the machine, in whatever
     /// thread or process. If `judge` returns an error or panics, nothing is appended.
     ///
-    /// The lock is held until the commit is written, or until the process ends. Errors, in addition to those of
-    /// `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for too long,
-    /// [`Error::LocksUnsupported`] if the file system has no locks, [`Error::Misused`] for a transaction within a
-    /// transaction, and the errors of [`Engine::view`] and [`Engine::append`].
+    /// The lock is held until the commit is written, or until the process ends. A process that is created by `fork(2)`
+    /// during a transaction holds the lock as well, until it ends or calls `exec`.
+    ///
+    /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for too
+    /// long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream cannot be
+    /// read, [`Error::Misused`] for a transaction within a transaction or one that a forked child continues, and the
+    /// errors of [`Engine::view`] and [`Engine::append`].
     pub fn transact<T, F: From<Error>>(
         &self,
         judge: impl FnOnce(&View, &mut Transaction<E>) -> std::result::Result<T, F>,
@@ -61,9 +89,15 @@ impl<E: Event> Engine<E> {
         self.check_writable()?;
         let held =
             self.lock.acquire(self.storage.as_ref(), &self.paths.transaction_lock, self.transaction_wait)?;
+        let process = self.storage.process_id();
         let view = self.view()?;
+        check_streams(&view)?;
         let mut transaction = Transaction { events: Vec::new() };
         let value = judge(&view, &mut transaction)?;
+        if self.storage.process_id() != process {
+            let reason = "a forked child cannot continue the transaction of its parent".to_owned();
+            return Err(Error::Misused { reason }.into());
+        }
         let committed = match transaction.events.as_slice() {
             [] => None,
             events => Some(self.append_with(events, self.durability.max(Durability::Flush))?),
@@ -87,12 +121,15 @@ impl<E: Event> Engine<E> {
     /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if
     /// the event has no key; otherwise the errors of [`Engine::transact`].
     ///
-    /// Two logs may contain events with the same key. A merge keeps both entries.
+    /// [`Once::Known`] does not state how durable the earlier entry is. Two logs may contain events with the same key: a
+    /// merge keeps both entries. Other appends do not check the key. Additional error: [`Error::ViewIncomplete`] if the
+    /// log has entries that this build cannot decode, because their keys are unknown.
     pub fn append_once(&self, event: E) -> Result<Once> {
         let Some(key) = event.idempotency_key() else {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });
         };
         let done = self.transact(|view, transaction| {
+            check_decoded(view)?;
             let known = IDEMPOTENCY_KEYS.versions(view, &key)?.first().map(|version| version.stamp);
             if known.is_none() {
                 transaction.append(event);

@@ -1,4 +1,4 @@
-//! Notes of a view: missing entries, and the work that was done to make the view.
+//! Notes of a view: missing entries, unusual clocks, and the work that was done or failed while the view was made.
 
 use crate::engine::entry::{Gap, Kind, Position, Seq, StreamId};
 

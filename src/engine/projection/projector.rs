@@ -417,7 +417,8 @@ fn misuse<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static 
             return Some((name, "a projection of this name is registered already".to_owned()));
         }
         for table in projection.tables() {
-            if table.name.starts_with('_') {
+            // Projections of the engine have such names themselves.
+            if table.name.starts_with('_') && !name.starts_with('_') {
                 let reason = format!("the name of table {} begins with _, which is reserved", table.name);
                 return Some((name, reason));
             }

@@ -132,9 +132,10 @@ pub trait File: Debug + Send + Sync {
 /// A change that happens after a directory was added, or after the previous wait ended, ends the next wait. A wait may
 /// also end although nothing has changed.
 pub trait Watch: Debug + Send {
-    /// Adds a directory: the names in it and the contents of its files, without its subdirectories. Returns false if
-    /// the system cannot report changes of the directory, for example because it does not exist. The watch then looks
-    /// at short intervals: it ends every wait after the interval. A directory may be added again.
+    /// Watches a directory for changes of the names in it and of the contents of its files; subdirectories are not
+    /// watched. Returns false if the system cannot report changes of the directory, for example because it does not
+    /// exist. From then on, every wait ends after the polling interval at the latest, even if nothing has changed. A
+    /// directory may be added again.
     fn add(&mut self, dir: &Path) -> bool;
     /// Waits for a change, at most for `timeout`. Returns the rest of the time if something may have changed, and
     /// `None` if the time is over.

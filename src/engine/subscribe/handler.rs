@@ -78,7 +78,7 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
         match self {
             HandlerError::Engine(error) => error.hint(),
             HandlerError::Handler { .. } => {
-                Some("remove the cause and run the handler again; it continues with the same entry")
+                Some("remove the cause and run the handler again; it continues with the item that failed")
             }
         }
     }

@@ -36,7 +36,8 @@ impl Content {
     }
 }
 
-/// Reads the content of the file with the name of the segment of `stream` that begins with `base`.
+/// Classifies a file by its header area: the file that is named like the segment of `stream` whose first sequence number
+/// is `base`.
 pub(super) fn content_of(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<Content> {
     let path = names::segment_path(log, stream, base);
     let wrap = |e| Error::io("read segment", &path, e);

@@ -41,7 +41,7 @@ impl MergeLock {
     }
 }
 
-/// The lock on a stream of the target, which excludes writers.
+/// The result of trying to lock a stream of the target. A held lock excludes writers.
 pub(super) enum Hold {
     /// No writer holds the stream: it has no lock file, or the merge holds the lock.
     Free { _locks: Vec<Arc<dyn File>> },

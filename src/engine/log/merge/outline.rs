@@ -39,7 +39,7 @@ pub(super) struct FileOutline {
     pub(super) header: Option<SegmentHeader>,
     pub(super) damaged: bool,
     pub(super) tally: Tally,
-    /// True if the file also holds entries outside of the part.
+    /// True if the file also holds entries at or after the end of the part that was to be scanned.
     pub(super) exceeds_part: bool,
 }
 

@@ -367,8 +367,9 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if a segment whose file holds only part of a header area never held an entry: its sequence numbers
-    /// were read from earlier segments, or it is the last segment and the segment before it has no seal. A writer seals
+    /// Returns true if the segment that begins with `base`, whose file holds only part of a header area, never held an
+    /// entry. This is known in two cases: earlier segments contain the entry `base`; or the segment is the last one, no
+    /// entry before it is missing, and the segment before it (if any) is complete and has no seal, because a writer seals
     /// a segment only after it has created the next one.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
