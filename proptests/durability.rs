@@ -8,6 +8,7 @@ use contexta::engine::progress::Progress;
 use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use contexta::engine::storage::{File, OpenMode, Storage};
+use contexta::engine::{Engine, Error};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -92,6 +93,34 @@ fn forked_child_does_not_write_stream_or_batch_of_its_parent() {
     assert_ne!(parents, childs);
     drop(log);
     assert_eq!(tags(&workspace), BTreeSet::from([1]));
+}
+
+fn engine_on(storage: Arc<dyn Storage>) -> Engine<Toy> {
+    Engine::options("/engine").domain("toy", 1).storage(storage).open().unwrap()
+}
+
+#[test]
+fn forked_child_cannot_append_what_its_parent_judged() {
+    let workspace = Workspace::new(31, 1 << 20);
+    let (inner, id) = (workspace.disk.process(1), AtomicU32::new(1));
+    let process = Arc::new(Forking { inner, id, files: Mutex::default() });
+    let engine = engine_on(Arc::clone(&process) as Arc<dyn Storage>);
+    let forked = engine.transact(|_, transaction| {
+        tag(1).into_iter().for_each(|event| transaction.append(event));
+        process.id.store(2, Ordering::Relaxed);
+        Ok::<(), Error>(())
+    });
+    assert_eq!(forked.unwrap_err().code(), "engine_misused");
+    assert_eq!(engine.heads().unwrap().heads, []);
+}
+
+#[test]
+fn transaction_without_locks_is_refused() {
+    let workspace = Workspace::new(32, 1 << 20);
+    let lacking = Lacking { inner: workspace.disk.process(1), lacks: Lacks::Locks };
+    let engine = engine_on(Arc::new(lacking));
+    let error = engine.transact(|_, _| Ok::<(), Error>(())).unwrap_err();
+    assert_eq!((error.code(), error.hint().is_some()), ("locks_unsupported", true));
 }
 
 #[test]
