@@ -133,7 +133,7 @@ impl From<contract::ContractError> for Error {
 /// The result of an operation of the client.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Returns the error for a failed operation on a file.
+/// Converts an I/O error into an error that names the operation and the path.
 pub(super) fn engine_io(action: &'static str, path: &Path, source: io::Error) -> Error {
     Error::Engine(engine::Error::Io { action, path: path.to_path_buf(), source })
 }

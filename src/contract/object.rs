@@ -37,7 +37,7 @@ macro_rules! objects {
             /// to it.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
-            /// Returns the name of the kind in interchange files.
+            /// Returns the name that interchange files use for this kind.
             pub fn as_str(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $word,)* }
             }

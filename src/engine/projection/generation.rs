@@ -106,7 +106,7 @@ impl Generation {
         })
     }
 
-    /// Writes `image` as generation `number`, durably, and returns the path of the generation.
+    /// Writes `image` to disk as the generation with this number, and syncs it. Returns the path of the generation.
     pub fn write(
         storage: &dyn Storage,
         dir: &Path,

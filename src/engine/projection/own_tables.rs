@@ -10,15 +10,16 @@ use crate::engine::projection::table::{Definition, RowResult};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use std::collections::{BTreeMap, HashMap};
 
-/// Cursors: stream -> [`Cursor`].
+/// The table of cursors. Key: stream. Value: [`Cursor`].
 const CURSORS: &str = "_cursors";
-/// The frame index, which makes reading single entries faster: stream, first sequence number -> segment, offset.
+/// The table of frames, which makes reading single entries faster. Key: stream and first sequence number of the frame.
+/// Value: segment and offset.
 const FRAMES: &str = "_frames";
-/// Entries of unknown kinds: kind -> count.
+/// The table that counts entries of unknown kinds. Key: kind. Value: number of entries.
 const UNKNOWN: &str = "_unknown";
-/// Entries whose payload could not be decoded: stream, sequence number -> kind.
+/// The table of entries whose payload cannot be decoded. Key: stream and sequence number. Value: kind.
 const UNREADABLE: &str = "_unreadable";
-/// The number of entries applied so far, under the empty key.
+/// The table with the number of entries applied so far, as the value of the empty key.
 const APPLIED: &str = "_applied";
 
 /// The minimum distance in bytes between two frames of one segment in the frame index.

@@ -95,8 +95,8 @@ impl SegmentHeader {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// Returns the link of the chain before the first entry of the segment, if it is known. A merge that writes a
-    /// segment after a gap does not know the link.
+    /// Returns the link of the chain before the first entry of the segment; `None` if a merge wrote the segment and entries
+    /// before it were missing.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }

@@ -367,10 +367,10 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the segment that begins with `base`, whose file holds only part of a header area, never held an
-    /// entry. This is known in two cases: earlier segments contain the entry `base`; or the segment is the last one, no
-    /// entry before it is missing, and the segment before it (if any) is complete and has no seal, because a writer seals
-    /// a segment only after it has created the next one.
+    /// Returns true if a segment with an incomplete header area never held an entry. `base` is its first sequence number.
+    ///
+    /// This is known in two cases. Earlier segments contain the entry `base`. Or the segment is the last one, no earlier
+    /// entry is missing, and the segment before it has no seal: a writer seals a segment after creating the next one.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
             return Ok(true);
@@ -401,8 +401,8 @@ impl StreamReader {
         }
     }
 
-    /// Ends the stream at a last segment without a complete header area: the creation of the segment is not finished,
-    /// or the file was truncated. The number of its entries is therefore unknown.
+    /// Ends the stream at its last segment, which has an incomplete header area. Either the creation of the segment is
+    /// not finished, or its file was truncated: the number of lost entries is unknown.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {

@@ -1,4 +1,4 @@
-//! The choice of the stream that a writer appends to: an existing stream without a writer, or a new one.
+//! Selection of the stream that a writer appends to: an existing stream that no other writer holds, or a new stream. See
 //! docs/design/002.
 //!
 //! Invariants:
