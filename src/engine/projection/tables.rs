@@ -1,12 +1,12 @@
 //! The four convergent table types. Their logical content depends on the set of applied entries, not on their order:
-//! rows are only added, and the "current", "first" and "last" values are chosen by stamps.
+//! rows are added or merged, never removed, and the "current", "first" and "last" values are chosen by stamps.
 //!
-//! | type | row | read as |
-//! |---|---|---|
-//! | versions | key, stamp -> value, stamps it replaces | versions that no other version replaces, highest stamp last |
-//! | set | key | its keys |
-//! | series | key, (time, stamp) -> measure, value | points in that order, stored in chunks |
-//! | registers | key -> count, min, max, first, last | the summary of the points of a series |
+//! | type | key of a row | value of a row | read as |
+//! |---|---|---|---|
+//! | versions | key, stamp | value, and the stamps that it replaces | versions that no other version replaces, highest stamp last |
+//! | set | key | nothing | the keys |
+//! | series | key, (time, stamp) | measure and value of each point, stored in chunks | points in the order of time and stamp |
+//! | registers | key | count, min, max, first, last | the summary of the points of a series |
 
 use crate::engine::codec::CodecError;
 use crate::engine::entry::Stamp;
