@@ -96,7 +96,7 @@ impl Projection<Job> for Queue {
         true
     }
 
-    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables<'_>) -> engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables) -> engine::Result<()> {
         match entry.event {
             Job::Added { id, queue } => JOBS.insert(tables, &(queue, *id)),
             Job::Claimed { id, worker, until } => {
@@ -128,7 +128,7 @@ impl Projection<Job> for Times {
         kind == DONE
     }
 
-    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables<'_>) -> engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables) -> engine::Result<()> {
         if let Job::Done { seconds, .. } = entry.event {
             let order = PointOrder { time: entry.stamp.time as i64, stamp: entry.stamp };
             SECONDS.add(tables, "all", &Point { order, measure: Some(*seconds), value: () });

@@ -108,7 +108,7 @@ impl Projection<Toy> for Facts {
     fn wants(&self, kind: Kind) -> bool {
         kind.0 <= 2
     }
-    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables) -> contexta::engine::Result<()> {
         match entry.event {
             Toy::Put { key, value, replaces } => {
                 let replaces: Vec<Stamp> = replaces.iter().map(Stamp::from_bytes).collect();
@@ -136,7 +136,7 @@ impl Projection<Toy> for Measures {
     fn wants(&self, kind: Kind) -> bool {
         kind.0 == 3
     }
-    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables) -> contexta::engine::Result<()> {
         if let Toy::Measure { series, time, measure } = entry.event {
             let point = point_of(entry.stamp, *time, *measure);
             tables.register(REGISTERS, series, &point);

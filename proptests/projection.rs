@@ -1029,7 +1029,7 @@ fn boot_id_is_read_once_per_catch_up() {
 struct Misfit {
     name: &'static str,
     tables: &'static [TableSpec],
-    writes: fn(&mut Tables<'_>, Stamp),
+    writes: fn(&mut Tables, Stamp),
 }
 
 impl Projection<Toy> for Misfit {
@@ -1045,7 +1045,7 @@ impl Projection<Toy> for Misfit {
     fn wants(&self, _: Kind) -> bool {
         true
     }
-    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Toy>, tables: &mut Tables) -> contexta::engine::Result<()> {
         (self.writes)(tables, entry.stamp);
         Ok(())
     }
@@ -1065,7 +1065,7 @@ fn misfits(workspace: &Workspace, misfits: Vec<Misfit>) -> Projector<Toy> {
 #[test]
 fn projection_that_writes_to_an_undeclared_table_is_rejected() {
     let (workspace, _log) = one_stream(2);
-    type Write = fn(&mut Tables<'_>, Stamp);
+    type Write = fn(&mut Tables, Stamp);
     let writes: [(Write, &str); 4] = [
         (|tables, _| tables.insert(SECOND, vec![1]), "declared as Versions"),
         (
@@ -1115,7 +1115,7 @@ fn duplicate_projection_or_table_is_rejected_at_first_use() {
 #[test]
 fn keys_with_a_prefix_of_greatest_bytes_are_found() {
     let (workspace, _log) = one_stream(1);
-    let writes: fn(&mut Tables<'_>, Stamp) = |tables, _| {
+    let writes: fn(&mut Tables, Stamp) = |tables, _| {
         for key in [&[0xfe][..], &[0xfe, 0xff], &[0xfe, 0xff, 1], &[0xff], &[0xff, 0xff], &[0xff, 0xff, 1]] {
             tables.insert(FIRST, key.to_vec());
         }

@@ -83,7 +83,7 @@ impl Projection<Fact> for Typed {
     fn wants(&self, _: Kind) -> bool {
         true
     }
-    fn apply(&self, entry: &Applied<'_, Fact>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, entry: &Applied<'_, Fact>, tables: &mut Tables) -> Result<()> {
         let stamps = |bytes: &[[u8; 32]]| bytes.iter().map(Stamp::from_bytes).collect::<Vec<_>>();
         match entry.event {
             Fact::Put { key: (a, b, c), value, replaces } => {
@@ -605,7 +605,7 @@ fn view_can_be_sent_and_shared_between_threads() {
 /// A projection that declares `tables` and adds the rows of `apply` for each entry.
 struct Other {
     tables: &'static [TableSpec],
-    apply: fn(&mut Tables<'_>, Stamp),
+    apply: fn(&mut Tables, Stamp),
 }
 
 impl Projection<Fact> for Other {
@@ -621,7 +621,7 @@ impl Projection<Fact> for Other {
     fn wants(&self, _: Kind) -> bool {
         true
     }
-    fn apply(&self, entry: &Applied<'_, Fact>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, entry: &Applied<'_, Fact>, tables: &mut Tables) -> Result<()> {
         (self.apply)(tables, entry.stamp);
         Ok(())
     }
@@ -629,7 +629,7 @@ impl Projection<Fact> for Other {
 
 fn other<T>(
     tables: &'static [TableSpec],
-    apply: fn(&mut Tables<'_>, Stamp),
+    apply: fn(&mut Tables, Stamp),
     question: impl Fn(&View) -> Result<T>,
 ) -> Result<T> {
     let workspace = Workspace::new(3, 1 << 20);
@@ -642,8 +642,7 @@ fn other<T>(
 
 #[test]
 fn undeclared_table_is_an_error_of_the_write_and_of_the_query() {
-    let (declared, nothing): (&[TableSpec], fn(&mut Tables<'_>, Stamp)) =
-        (const { &[TAGS.spec()] }, |_, _| {});
+    let (declared, nothing): (&[TableSpec], fn(&mut Tables, Stamp)) = (const { &[TAGS.spec()] }, |_, _| {});
     let error = other(declared, |t, stamp| NAMES.put(t, b"a", stamp, &[], &1), |_| Ok(())).unwrap_err();
     assert!(matches!(error, Error::ProjectionMisused { projection: "other", .. }), "{error:?}");
     other(declared, nothing, |view| {
@@ -663,7 +662,7 @@ fn undeclared_table_is_an_error_of_the_write_and_of_the_query() {
 #[test]
 fn value_that_cannot_be_encoded_is_an_error_with_table_and_entry() {
     const LARGE: Versions<(), Named> = Versions::new("large");
-    let put: fn(&mut Tables<'_>, Stamp) = |tables, stamp| {
+    let put: fn(&mut Tables, Stamp) = |tables, stamp| {
         LARGE.put(tables, &(), stamp, &[], &Named { text: "x".repeat(codec::PAYLOAD_BYTES_MAX) });
     };
     let error = other(const { &[LARGE.spec()] }, put, |_| Ok(())).unwrap_err();
@@ -679,7 +678,7 @@ fn value_that_cannot_be_encoded_is_an_error_with_table_and_entry() {
 fn row_of_another_type_is_the_last_item_and_an_error() {
     let spec = const { &[TableSpec::new("names", TableKind::Versions)] };
     // The value has one byte, and the table has values of two bytes.
-    let put: fn(&mut Tables<'_>, Stamp) = |tables, stamp| {
+    let put: fn(&mut Tables, Stamp) = |tables, stamp| {
         for key in ["a", "b", "c"] {
             Versions::<String, u8>::new("names").put(tables, key, stamp, &[], &7);
         }

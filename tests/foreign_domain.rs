@@ -62,7 +62,7 @@ impl Projection<Job> for NoTables {
         false
     }
 
-    fn apply(&self, _: &Applied<'_, Job>, _: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, _: &Applied<'_, Job>, _: &mut Tables) -> Result<()> {
         Ok(())
     }
 }

@@ -114,7 +114,7 @@ impl Projection<Piece> for Pieces {
         true
     }
 
-    fn apply(&self, entry: &Applied<'_, Piece>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Piece>, tables: &mut Tables) -> contexta::engine::Result<()> {
         let Piece { writer, life, commit, index, size } = *entry.event;
         let order = PointOrder { time: i64::from(commit), stamp: entry.stamp };
         let point = Point { order, measure: Some(f64::from(size)), value: Vec::new() };

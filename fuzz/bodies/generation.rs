@@ -235,7 +235,7 @@ impl Projection<Thing> for Things {
         kind == Kind(1)
     }
 
-    fn apply(&self, entry: &Applied<'_, Thing>, tables: &mut Tables<'_>) -> contexta::engine::Result<()> {
+    fn apply(&self, entry: &Applied<'_, Thing>, tables: &mut Tables) -> contexta::engine::Result<()> {
         let key = entry.event.key.to_be_bytes();
         let order = PointOrder { time: entry.event.time, stamp: entry.stamp };
         let point = Point { order, measure: Some(entry.event.time as f64), value: key.to_vec() };

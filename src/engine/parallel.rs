@@ -1,31 +1,50 @@
 //! Parallel work over a list, on a pool of threads that is created at first use.
 //!
-//! If threads cannot be started (a limit on processes, a sandbox), all work runs on the calling thread.
+//! If threads cannot be started (a limit on processes, a sandbox), or after a fork, all work runs on the calling thread.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::process;
 use std::sync::OnceLock;
 
-/// The minimum number of items for which the pool is used.
-const ITEMS_MIN: usize = 32;
+/// The maximum number of pieces of work for each thread. More pieces divide the work more evenly; fewer pieces are
+/// combined faster.
+const PIECES_PER_THREAD: usize = 2;
 
-/// Applies `f` to every item, on all cores if possible. The results are in the order of the items.
-pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, f: impl Fn(T) -> R + Send + Sync) -> Vec<R> {
-    static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
-    if items.len() < ITEMS_MIN {
-        return items.into_iter().map(f).collect();
-    }
-    map_in(POOL.get_or_init(|| ThreadPoolBuilder::new().build().ok()).as_ref(), items, f)
+/// Returns the pool; `None` if threads cannot be started, or if this process was forked from the process that started
+/// them: the threads of a pool do not exist in a forked child.
+fn pool() -> Option<&'static ThreadPool> {
+    static POOL: OnceLock<(u32, Option<ThreadPool>)> = OnceLock::new();
+    let (process, pool) = POOL.get_or_init(|| (process::id(), ThreadPoolBuilder::new().build().ok()));
+    pool.as_ref().filter(|_| *process == process::id())
 }
 
-fn map_in<T: Send, R: Send>(
-    pool: Option<&ThreadPool>,
-    items: Vec<T>,
-    f: impl Fn(T) -> R + Send + Sync,
+/// Divides `items` into consecutive pieces of at least `len_min` items and applies `f` to every piece, on all cores if
+/// possible. The results are in the order of the pieces.
+pub(crate) fn map_pieces<T: Sync, R: Send>(
+    items: &[T],
+    len_min: usize,
+    f: impl Fn(&[T]) -> R + Send + Sync,
 ) -> Vec<R> {
-    match pool {
-        Some(pool) => pool.install(|| items.into_par_iter().map(f).collect()),
-        None => items.into_iter().map(f).collect(),
+    map_pieces_in(if items.len() < 2 * len_min { None } else { pool() }, items, len_min, f)
+}
+
+fn map_pieces_in<T: Sync, R: Send>(
+    pool: Option<&ThreadPool>,
+    items: &[T],
+    len_min: usize,
+    f: impl Fn(&[T]) -> R + Send + Sync,
+) -> Vec<R> {
+    let Some(pool) = pool.filter(|pool| pool.current_num_threads() > 1) else { return vec![f(items)] };
+    let len = items.len().div_ceil(pool.current_num_threads() * PIECES_PER_THREAD).max(len_min);
+    pool.install(|| items.par_chunks(len).map(f).collect())
+}
+
+/// Runs both functions, at the same time if possible.
+pub(crate) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    match pool() {
+        Some(pool) => pool.join(a, b),
+        None => (a(), b()),
     }
 }
 
@@ -39,15 +58,27 @@ mod tests {
         let refuse = |_| Err(std::io::ErrorKind::WouldBlock.into());
         let none = ThreadPoolBuilder::new().spawn_handler(refuse).build().ok();
         assert!(none.is_none());
-        let caller = thread::current().id();
-        let done = map_in(none.as_ref(), (0..1000).collect(), |n: u32| (n + 1, thread::current().id()));
-        assert_eq!(done, (1..=1000).map(|n| (n, caller)).collect::<Vec<_>>());
+        let items: Vec<u32> = (0..1000).collect();
+        let done = map_pieces_in(none.as_ref(), &items, 10, |piece| (piece.to_vec(), thread::current().id()));
+        assert_eq!(done, [(items.clone(), thread::current().id())]);
     }
 
     #[test]
-    fn results_are_in_the_order_of_the_items() {
-        for len in [0, 1, ITEMS_MIN - 1, ITEMS_MIN, 10_000] {
-            assert_eq!(map((0..len).collect(), |n| n * 2), (0..len).map(|n| n * 2).collect::<Vec<_>>());
+    fn pieces_are_consecutive_and_not_too_short() {
+        for threads in [1, 2, 3] {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            for len in [0, 1, 9, 10, 19, 20, 21, 1000] {
+                let items: Vec<usize> = (0..len).collect();
+                let pieces = map_pieces_in(Some(&pool), &items, 10, <[usize]>::to_vec);
+                assert!(pieces.iter().rev().skip(1).all(|piece| piece.len() >= 10), "{len}");
+                assert!(pieces.len() <= threads * PIECES_PER_THREAD);
+                assert_eq!(pieces.concat(), items);
+            }
         }
+    }
+
+    #[test]
+    fn results_of_both_functions_are_returned() {
+        assert_eq!(both(|| 1, || "b"), (1, "b"));
     }
 }

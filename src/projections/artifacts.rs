@@ -29,7 +29,7 @@ impl Projection<Captured> for ArtifactsProjection {
         kind == kind::ARTIFACT
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         if let Fact::Artifact(manifest, body) = &applied.event.fact {
             let key = manifest.artifact_ref.as_str().as_bytes();
             tables.put_version(ARTIFACTS, key, applied.stamp, &applied.event.replaces, &entry::row(applied));

@@ -34,7 +34,7 @@ impl Projection<Captured> for ImportsProjection {
         !matches!(kind, kind::ENDED | kind::PARAM)
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let captured = applied.event;
         if let Fact::Import(import) = &captured.fact {
             let key = hex(&import.id);

@@ -30,7 +30,7 @@ impl Projection<Captured> for LineageProjection {
         kind == kind::RELATION
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         if let Fact::Object(Object::Relation(edge)) = &applied.event.fact {
             let relation = edge.relation_ref.as_str().as_bytes();
             tables.put_version(

@@ -57,15 +57,15 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
 pub(crate) const IMPORTED_MARK: u8 = b' ';
 
 /// Adds the rows of one entry about one object.
-struct AttributeRows<'a, 't> {
+struct AttributeRows<'a> {
     imported: bool,
     subject: &'a StableRef,
     stamp: Stamp,
     replaces: &'a [Stamp],
-    tables: &'a mut Tables<'t>,
+    tables: &'a mut Tables,
 }
 
-impl AttributeRows<'_, '_> {
+impl AttributeRows<'_> {
     fn put(&mut self, name: &str, value: &Value) {
         // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent.
         if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
@@ -119,7 +119,7 @@ impl Projection<Captured> for MetadataProjection {
             || kind::object_kind(kind).is_some_and(|kind| kind != ObjectKind::Relation)
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let (stamp, replaces) = (applied.stamp, applied.event.replaces.as_slice());
         let imported = applied.event.origin.is_some();
         match &applied.event.fact {

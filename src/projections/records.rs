@@ -29,7 +29,7 @@ impl Projection<Captured> for RecordsProjection {
         matches!(kind, kind::EVENT | kind::SPAN | kind::DEGRADED)
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let fact = &applied.event.fact;
         if let (Some(family), Some((observation, identity))) = (fact.family(), fact.observation()) {
             let order = PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp };

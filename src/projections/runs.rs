@@ -33,7 +33,7 @@ impl Projection<Captured> for RunsProjection {
         )
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         let mut put = |text: &str, run: &RunRef| tables.insert(RUN_NAMES, keys::run_name(text, run));
         match &applied.event.fact {
             Fact::Object(Object::Run(run)) => {

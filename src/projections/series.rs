@@ -99,7 +99,7 @@ impl Projection<Captured> for SeriesProjection {
         kind == kind::METRIC
     }
 
-    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         if let Fact::Metric(d) = &applied.event.fact {
             let (observation, identity) = (&d.observation, d.identity.as_ref());
             let key = keys::series(

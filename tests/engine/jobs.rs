@@ -71,7 +71,7 @@ impl Projection<Job> for Queue {
         true
     }
 
-    fn apply(&self, applied: &Applied<'_, Job>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, Job>, tables: &mut Tables) -> Result<()> {
         match applied.event {
             Job::Added { id, .. } => JOBS.insert(tables, id),
             Job::Claimed { id, worker } => CLAIMS.put(tables, id, applied.stamp, &[], worker),

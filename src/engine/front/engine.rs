@@ -69,7 +69,7 @@ use std::time::Duration;
 ///     fn wants(&self, _: Kind) -> bool {
 ///         true
 ///     }
-///     fn apply(&self, applied: &Applied<'_, Line>, tables: &mut Tables<'_>) -> engine::Result<()> {
+///     fn apply(&self, applied: &Applied<'_, Line>, tables: &mut Tables) -> engine::Result<()> {
 ///         LINES.insert(tables, &applied.event.0);
 ///         Ok(())
 ///     }

@@ -29,7 +29,7 @@ impl<E: Event> Projection<E> for IdempotencyProjection {
         true
     }
 
-    fn apply(&self, applied: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, applied: &Applied<'_, E>, tables: &mut Tables) -> Result<()> {
         if let Some(key) = applied.event.idempotency_key() {
             IDEMPOTENCY_KEYS.put(tables, &key, applied.stamp, &[], &());
         }

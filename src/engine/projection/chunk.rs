@@ -1,6 +1,7 @@
 //! Chunks: the rows of a series table, each with up to [`CHUNK_POINTS_MAX`] points in order.
 
-use crate::engine::projection::point::{ORDER_LEN, Point, PointOrder};
+use crate::engine::projection::point::ORDER_LEN;
+use crate::engine::projection::point_buffer::PointBuffer;
 use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
@@ -13,29 +14,28 @@ type RangeItem<'t> =
     Result<(redb::AccessGuard<'t, &'static [u8]>, redb::AccessGuard<'t, &'static [u8]>), redb::StorageError>;
 
 /// Merges sorted points into the chunks of the series whose key, followed by a zero byte, is `key`.
-pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: Vec<Point>) -> RowResult<()> {
-    let mut rest = points.into_iter();
-    while let Some(first) = rest.as_slice().first() {
-        let place = find_chunk(table, key, first.order)?;
+pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: PointBuffer) -> RowResult<()> {
+    let mut rest = points;
+    while rest.len() > 0 {
+        let place = find_chunk(table, key, rest.order(0))?;
         let fits = match &place.next {
-            Some(next) => rest.as_slice().partition_point(|p| p.order.to_bytes() < *next).max(1),
+            Some(next) => rest.count_before(next).max(1),
             None => rest.len(),
         };
+        let later = rest.split_off(fits);
         let mut chunk = place.points;
-        chunk.extend(rest.by_ref().take(fits));
-        chunk.sort_by_key(|p| p.order);
-        chunk.dedup_by_key(|p| p.order);
+        chunk.append(rest);
+        chunk.sort();
+        rest = later;
         if let Some(old) = place.row {
             table.remove(old.as_slice())?;
         }
         // Points for up to two chunks are divided into halves; more points fill chunks completely.
         let halved = chunk.len().div_ceil(CHUNK_POINTS_MAX) == 2;
         let size = if halved { chunk.len().div_ceil(2) } else { CHUNK_POINTS_MAX };
-        for piece in chunk.chunks(size) {
-            if let Some(first) = piece.first() {
-                let row = [key, &first.order.to_bytes()].concat();
-                table.insert(row.as_slice(), Point::encode_chunk(piece).as_slice())?;
-            }
+        for first in (0..chunk.len()).step_by(size) {
+            let row = [key, chunk.order(first)].concat();
+            table.insert(row.as_slice(), chunk.range(first, first + size))?;
         }
     }
     Ok(())
@@ -46,15 +46,15 @@ struct ChunkPlace {
     /// The row key of the chunk, if the chunk exists.
     row: Option<Vec<u8>>,
     /// The points of the chunk.
-    points: Vec<Point>,
+    points: PointBuffer,
     /// The encoded sort key of the first point of the next chunk.
     next: Option<[u8; ORDER_LEN]>,
 }
 
-/// Finds the last chunk of the series whose first point has a sort key of at most `order`. If there is no such chunk,
-/// returns the first chunk, or an empty chunk if the series has none.
-fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<ChunkPlace> {
-    let at = [key, &order.to_bytes()].concat();
+/// Finds the last chunk of the series whose first point has an encoded sort key of at most `order`. If there is no such
+/// chunk, returns the first chunk, or an empty chunk if the series has none.
+fn find_chunk(table: &Handle<'_>, key: &[u8], order: &[u8]) -> RowResult<ChunkPlace> {
+    let at = [key, order].concat();
     let end = [key, &[0xff; ORDER_LEN]].concat();
     let ours = |row: &RangeItem<'_>| row.as_ref().map_or(true, |(k, _)| is_series_row(k.value(), key));
     let before = table.range::<&[u8]>(key..=at.as_slice())?.rev().find(ours).transpose()?;
@@ -67,8 +67,8 @@ fn find_chunk(table: &Handle<'_>, key: &[u8], order: PointOrder) -> RowResult<Ch
     let next = after.find(ours).transpose()?;
     Ok(ChunkPlace {
         points: match &chosen {
-            Some((_, v)) => Point::decode_chunk(v.value()).ok_or("a chunk of a series is malformed")?,
-            None => Vec::new(),
+            Some((_, v)) => PointBuffer::decode(v.value()).ok_or("a chunk of a series is malformed")?,
+            None => PointBuffer::default(),
         },
         row: chosen.map(|(k, _)| k.value().to_vec()),
         next: next.and_then(|(k, _)| k.value().last_chunk::<ORDER_LEN>().copied()),

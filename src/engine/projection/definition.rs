@@ -31,6 +31,16 @@ pub trait Projection<E: Event>: Send + Sync {
     fn tables(&self) -> &'static [TableSpec];
     /// Returns whether the projection applies entries of this kind.
     fn wants(&self, kind: Kind) -> bool;
+    /// Adds the rows of one entry to the tables without its decoded event, and returns true; or adds nothing and returns
+    /// false, as the default implementation does. After false, the engine decodes the event and calls
+    /// [`Projection::apply`].
+    ///
+    /// An implementation makes a rebuild faster for kinds with very many entries. It returns true only for payloads that
+    /// [`Event::decode`] accepts, and adds the rows that [`Projection::apply`] would add.
+    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+        let _ = (entry, tables);
+        Ok(false)
+    }
     /// Adds the rows of one entry to the tables.
-    fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()>;
+    fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables) -> Result<()>;
 }

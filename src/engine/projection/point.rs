@@ -40,7 +40,7 @@ impl PointOrder {
 }
 
 /// A point of a series. Its content is bytes, or of the type of a [typed table](crate::engine::table).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point<V = Vec<u8>> {
     /// The sort key of the point.
     pub order: PointOrder,
@@ -52,30 +52,20 @@ pub struct Point<V = Vec<u8>> {
 
 impl Point {
     /// Copies `other` into this point, reusing its memory.
-    pub(super) fn assign(&mut self, other: &Point) {
+    pub(super) fn assign(&mut self, other: Point<&[u8]>) {
         (self.order, self.measure) = (other.order, other.measure);
-        self.value.clone_from(&other.value);
+        self.value.clear();
+        self.value.extend_from_slice(other.value);
     }
 
-    /// Appends the bytes of the point.
-    pub(super) fn put(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.order.to_bytes());
-        out.push(u8::from(self.measure.is_some()));
-        if let Some(measure) = self.measure {
-            out.extend_from_slice(&measure.to_bits().to_le_bytes());
-        }
-        put_length_prefixed(out, &self.value);
+    /// Borrows the content of the point.
+    pub(super) fn as_ref(&self) -> Point<&[u8]> {
+        Point { order: self.order, measure: self.measure, value: &self.value }
     }
 
     /// Reads a point that [`Point::put`] wrote.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Point> {
-        let order = PointOrder::read(reader)?;
-        let measure = match reader.u8()? {
-            0 => None,
-            1 => Some(f64::from_bits(reader.u64()?)),
-            _ => return None,
-        };
-        Some(Point { order, measure, value: reader.length_prefixed()?.to_vec() })
+        Point::read_borrowed(reader).map(Point::to_owned)
     }
 
     /// Decodes the points of a chunk.
@@ -87,13 +77,32 @@ impl Point {
         }
         Some(points)
     }
+}
 
-    /// Encodes the points of a chunk.
-    pub(super) fn encode_chunk(points: &[Point]) -> Vec<u8> {
-        let mut out = Vec::new();
-        for point in points {
-            point.put(&mut out);
+impl<'a> Point<&'a [u8]> {
+    /// Copies the content.
+    pub(super) fn to_owned(self) -> Point {
+        Point { order: self.order, measure: self.measure, value: self.value.to_vec() }
+    }
+
+    /// Appends the bytes of the point.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.order.to_bytes());
+        out.push(u8::from(self.measure.is_some()));
+        if let Some(measure) = self.measure {
+            out.extend_from_slice(&measure.to_bits().to_le_bytes());
         }
-        out
+        put_length_prefixed(out, self.value);
+    }
+
+    /// Reads a point that [`Point::put`] wrote, without copying its content.
+    pub(super) fn read_borrowed(reader: &mut Reader<'a>) -> Option<Point<&'a [u8]>> {
+        let order = PointOrder::read(reader)?;
+        let measure = match reader.u8()? {
+            0 => None,
+            1 => Some(f64::from_bits(reader.u64()?)),
+            _ => return None,
+        };
+        Some(Point { order, measure, value: reader.length_prefixed()? })
     }
 }

@@ -23,13 +23,19 @@ pub struct Register<V = Vec<u8>> {
 
 impl Register {
     /// Creates the summary of one point.
-    pub(super) fn of(point: &Point) -> Register {
-        let extreme = point.measure.filter(|m| !m.is_nan()).map(|_| point.clone());
-        Register { count: 1, first: point.clone(), last: point.clone(), min: extreme.clone(), max: extreme }
+    pub(super) fn of(point: Point<&[u8]>) -> Register {
+        let extreme = point.measure.filter(|m| !m.is_nan()).map(|_| point.to_owned());
+        Register {
+            count: 1,
+            first: point.to_owned(),
+            last: point.to_owned(),
+            min: extreme.clone(),
+            max: extreme,
+        }
     }
 
     /// Adds a point. The result is the same as after merging a register of this point, with fewer copies of memory.
-    pub(super) fn add(&mut self, point: &Point) {
+    pub(super) fn add(&mut self, point: Point<&[u8]>) {
         self.count = self.count.saturating_add(1);
         if point.order < self.first.order {
             self.first.assign(point);
@@ -48,7 +54,7 @@ impl Register {
             if improves(&*extreme, wanted) {
                 match extreme {
                     Some(extreme) => extreme.assign(point),
-                    None => *extreme = Some(point.clone()),
+                    None => *extreme = Some(point.to_owned()),
                 }
             }
         }
@@ -69,12 +75,12 @@ impl Register {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = self.count.to_le_bytes().to_vec();
-        self.first.put(&mut out);
-        self.last.put(&mut out);
+        self.first.as_ref().put(&mut out);
+        self.last.as_ref().put(&mut out);
         for extreme in [&self.min, &self.max] {
             out.push(u8::from(extreme.is_some()));
             if let Some(point) = extreme {
-                point.put(&mut out);
+                point.as_ref().put(&mut out);
             }
         }
         out

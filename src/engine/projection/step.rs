@@ -1,19 +1,25 @@
 //! A step of a catch-up: a limited number of entries that are applied in one transaction.
 
-use crate::engine::entry::{Entry, Event, Seq, StreamId};
+use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::Commit;
 use crate::engine::parallel;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::definition::{Applied, Projection};
 use crate::engine::projection::own_tables::{FramePlace, OwnRows};
+use crate::engine::projection::row_writer::write_rows;
 use crate::engine::projection::site::Site;
-use crate::engine::projection::tables::Tables;
+use crate::engine::projection::table::RowResult;
+use crate::engine::projection::tables::{Rows, Tables};
+use std::collections::HashMap;
 
 /// The maximum number of entries in a step, exceeded by at most one commit.
 const STEP_ENTRIES: usize = 50_000;
 /// The maximum number of payload bytes in a step, exceeded by at most one commit.
 const STEP_BYTES: usize = 32 << 20;
+
+/// The minimum number of entries that one core applies. Fewer entries are applied faster than they are divided.
+const PIECE_ENTRIES: usize = 512;
 
 /// Entries that were read and are not applied yet.
 #[derive(Default)]
@@ -53,7 +59,7 @@ impl Step {
         self.entries.len() as u64
     }
 
-    /// Decodes the entries on all cores, applies them, and moves the cursors, in one transaction.
+    /// Derives the rows of the entries on all cores, and writes them and the cursors in one transaction.
     pub(super) fn apply<E: Event>(
         self,
         database: &redb::Database,
@@ -61,27 +67,78 @@ impl Step {
         projections: &[Box<dyn Projection<E>>],
     ) -> Result<()> {
         let Step { entries, mut rows, .. } = self;
-        let decoded = parallel::map(entries.iter().collect(), |entry: &Entry| {
-            E::decode(entry.kind, entry.version, &entry.payload)
-        });
-        let transaction = database.begin_write().map_err(|e| site.unusable(e))?;
-        let mut tables = Tables::new(&transaction, &site.dir);
-        for (entry, event) in entries.iter().zip(decoded) {
-            match event {
-                Ok(Some(event)) => {
-                    let applied = Applied { stamp: entry.stamp, entry, event: &event };
-                    for projection in projections.iter().filter(|p| p.wants(entry.kind)) {
-                        tables.set_writer(projection.name(), projection.tables());
-                        projection.apply(&applied, &mut tables)?;
-                    }
-                }
-                Ok(None) => *rows.unknown.entry(entry.kind).or_default() += 1,
-                Err(_) => rows.unreadable.push((entry.stamp.position(), entry.kind)),
+        let pieces = parallel::map_pieces(&entries, PIECE_ENTRIES, |piece| Derived::of(piece, projections));
+        let mut tables = Rows::default();
+        for derived in pieces {
+            let Derived { tables: later, unknown, unreadable } = derived?;
+            tables.append(later.into_rows()?);
+            for (kind, count) in unknown {
+                *rows.unknown.entry(kind).or_default() += count;
             }
+            rows.unreadable.extend(unreadable);
         }
-        tables.flush()?;
         rows.entries = entries.len() as u64;
-        rows.write(&transaction).map_err(|e| site.unusable(e))?;
-        transaction.commit().map_err(|e| site.unusable(e))
+        let write = || -> RowResult<()> {
+            let transaction = database.begin_write()?;
+            write_rows(tables, &transaction)?;
+            rows.write(&transaction)?;
+            Ok(transaction.commit()?)
+        };
+        write().map_err(|e| site.unusable(e))
+    }
+}
+
+/// The rows that consecutive entries add to the tables.
+#[derive(Default)]
+struct Derived {
+    tables: Tables,
+    unknown: HashMap<Kind, u64>,
+    unreadable: Vec<(Position, Kind)>,
+}
+
+impl Derived {
+    fn of<E: Event>(entries: &[Entry], projections: &[Box<dyn Projection<E>>]) -> Result<Derived> {
+        let mut derived = Derived::default();
+        let mut wanting: (Option<Kind>, Vec<&dyn Projection<E>>) = (None, Vec::new());
+        for entry in entries {
+            if wanting.0 != Some(entry.kind) {
+                let wants = projections.iter().filter(|p| p.wants(entry.kind));
+                wanting = (Some(entry.kind), wants.map(AsRef::as_ref).collect());
+            }
+            derived.add(entry, &wanting.1)?;
+        }
+        Ok(derived)
+    }
+
+    /// Adds the rows of an entry. Its event is decoded only if a projection needs the event, or if there is no
+    /// projection for it.
+    fn add<E: Event>(&mut self, entry: &Entry, projections: &[&dyn Projection<E>]) -> Result<()> {
+        let mut event: Option<E> = None;
+        if projections.is_empty() {
+            self.decode::<E>(entry);
+        }
+        for projection in projections {
+            self.tables.set_writer(projection.name(), projection.tables());
+            if event.is_none() && projection.apply_encoded(entry, &mut self.tables)? {
+                continue;
+            }
+            let event = match event.take().or_else(|| self.decode(entry)) {
+                Some(decoded) => event.insert(decoded),
+                None => return Ok(()),
+            };
+            projection.apply(&Applied { stamp: entry.stamp, entry, event }, &mut self.tables)?;
+        }
+        Ok(())
+    }
+
+    /// Decodes the event of an entry. Counts an entry whose kind is unknown or whose payload cannot be decoded, and
+    /// returns `None`.
+    fn decode<E: Event>(&mut self, entry: &Entry) -> Option<E> {
+        match E::decode(entry.kind, entry.version, &entry.payload) {
+            Ok(Some(event)) => return Some(event),
+            Ok(None) => *self.unknown.entry(entry.kind).or_default() += 1,
+            Err(_) => self.unreadable.push((entry.stamp.position(), entry.kind)),
+        }
+        None
     }
 }

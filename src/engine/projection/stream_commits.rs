@@ -1,6 +1,6 @@
 //! The new commits of one stream.
 
-use crate::engine::entry::Seq;
+use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::is_held;
 use crate::engine::log::{Commit, FindingKind, Item, StreamReader, Tail};
@@ -12,7 +12,7 @@ use crate::engine::projection::note::Note;
 /// the first error.
 pub(super) struct StreamCommits<'a> {
     log: LogAccess<'a>,
-    listing: &'a Listing,
+    listing: Listing,
     /// The last entry to read; `None` for the end of the stream.
     until: Option<Seq>,
     cursor: Cursor,
@@ -28,7 +28,7 @@ impl<'a> StreamCommits<'a> {
     /// Creates an iterator over the commits after `cursor`. `listing` is the state of the files before reading.
     pub(super) fn new(
         log: LogAccess<'a>,
-        listing: &'a Listing,
+        listing: Listing,
         mut cursor: Cursor,
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
@@ -45,6 +45,11 @@ impl<'a> StreamCommits<'a> {
             is_contradicted: false,
             has_ended: false,
         }
+    }
+
+    /// Returns the stream.
+    pub(super) fn stream(&self) -> StreamId {
+        self.listing.stream()
     }
 
     /// Returns the cursor after the last commit.

@@ -11,58 +11,55 @@
 use crate::engine::codec::CodecError;
 use crate::engine::entry::Stamp;
 use crate::engine::error::{Error, Result};
-use crate::engine::projection::chunk::merge_points;
+use crate::engine::projection::keyed::{Keyed, Slot};
 use crate::engine::projection::point::Point;
+use crate::engine::projection::point_buffer::PointBuffer;
 use crate::engine::projection::register::Register;
-use crate::engine::projection::table::{Definition, Handle, TableKind, TableSpec, declaration, fenced};
+use crate::engine::projection::scratch::Scratch;
+use crate::engine::projection::table::{TableKind, TableSpec, declaration, fenced};
 use crate::engine::projection::version::{Version, version_row};
-use redb::{ReadableTable, WriteTransaction};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// The tables as a projection writes them while entries are applied.
 ///
-/// Writes are buffered, and reach the database in the same transaction as the cursors.
-pub struct Tables<'a> {
-    transaction: &'a WriteTransaction,
-    path: &'a Path,
+/// Rows are buffered in memory. The entries of a catch-up are divided among the cores, each with buffers of its own;
+/// then the rows of all buffers are written to the database, in the same transaction as the cursors.
+#[derive(Debug, Default)]
+pub struct Tables {
     /// The name of the projection that writes at present, and the tables that it declares.
     writer: (&'static str, &'static [TableSpec]),
     /// The first misuse: a write to a table that the projection does not declare, or declares with another type.
     misuse: Option<Error>,
-    versions: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
-    sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
-    // Maps by table, then by key: with a pair of both as the key, each lookup would copy the key.
-    points: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<Point>>>,
-    registers: BTreeMap<&'static str, BTreeMap<Vec<u8>, Register>>,
+    pub(super) rows: Rows,
+    scratch: Scratch,
 }
 
-impl std::fmt::Debug for Tables<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tables").field("path", &self.path).finish_non_exhaustive()
-    }
+/// The rows of a [`Tables`], by the type of their table.
+#[derive(Debug, Default)]
+pub(super) struct Rows {
+    pub(super) sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
+    /// Values by row key.
+    pub(super) versions: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>,
+    pub(super) series: Keyed<PointBuffer>,
+    pub(super) registers: Keyed<Option<Register>>,
 }
 
-impl<'a> Tables<'a> {
-    pub(super) fn new(transaction: &'a WriteTransaction, path: &'a Path) -> Tables<'a> {
-        Tables {
-            transaction,
-            path,
-            writer: ("", &[]),
-            misuse: None,
-            versions: BTreeMap::new(),
-            sets: BTreeMap::new(),
-            points: BTreeMap::new(),
-            registers: BTreeMap::new(),
-        }
-    }
+/// The series of one key, to which [`Tables::add_to_series`] adds points without searching for the key.
+#[derive(Debug, Clone, Copy)]
+pub struct SeriesSlot(Slot);
 
+/// The register of one key, to which [`Tables::add_to_register`] adds points without searching for the key.
+#[derive(Debug, Clone, Copy)]
+pub struct RegisterSlot(Slot);
+
+impl Tables {
     /// Sets the projection that writes from now on, and the tables that it declares.
     pub(super) fn set_writer(&mut self, projection: &'static str, tables: &'static [TableSpec]) {
         self.writer = (projection, tables);
     }
 
-    /// Returns whether the current projection declares the table with the type `kind`. If it does not, `flush` fails.
+    /// Returns whether the current projection declares the table with the type `kind`. If it does not,
+    /// [`Tables::into_rows`] fails.
     fn may_write(&mut self, table: TableSpec, kind: TableKind) -> bool {
         let (projection, tables) = self.writer;
         let declared = table.kind == kind && tables.contains(&table);
@@ -77,7 +74,7 @@ impl<'a> Tables<'a> {
         declared
     }
 
-    /// Records that a value of the entry at `stamp` cannot be encoded. `flush` then fails.
+    /// Records that a value of the entry at `stamp` cannot be encoded. [`Tables::into_rows`] then fails.
     pub(in crate::engine) fn refuse(&mut self, table: TableSpec, stamp: Stamp, error: &CodecError) {
         let (projection, _) = self.writer;
         let (name, position) = (table.name, stamp.position());
@@ -98,7 +95,7 @@ impl<'a> Tables<'a> {
             return;
         }
         let row = version_row(&fenced(key), stamp);
-        self.versions.insert((table.name, row), Version::encode(replaces, value));
+        self.rows.versions.entry(table.name).or_default().insert(row, Version::encode(replaces, value));
     }
 
     /// Adds `key` to a set.
@@ -106,94 +103,83 @@ impl<'a> Tables<'a> {
         if !self.may_write(table, TableKind::Set) {
             return;
         }
-        self.sets.entry(table.name).or_default().insert(key);
+        self.rows.sets.entry(table.name).or_default().insert(key);
     }
 
     /// Adds a point to the series of `key`.
     pub fn add_point(&mut self, table: TableSpec, key: &[u8], point: Point) {
-        if !self.may_write(table, TableKind::Series) {
-            return;
-        }
-        let points = self.points.entry(table.name).or_default();
-        match points.get_mut(key) {
-            Some(points) => points.push(point),
-            None => drop(points.insert(key.to_vec(), vec![point])),
+        if let Some(slot) = self.series(table, key) {
+            self.add_to_series(slot, point.as_ref());
         }
     }
 
     /// Adds a point to the register of `key`.
     pub fn register(&mut self, table: TableSpec, key: &[u8], point: &Point) {
-        if !self.may_write(table, TableKind::Registers) {
-            return;
-        }
-        let registers = self.registers.entry(table.name).or_default();
-        match registers.get_mut(key) {
-            Some(register) => register.add(point),
-            None => drop(registers.insert(key.to_vec(), Register::of(point))),
+        if let Some(slot) = self.register_of(table, key) {
+            self.add_to_register(slot, point.as_ref());
         }
     }
 
-    fn fail(&self, e: impl std::fmt::Display) -> Error {
-        Error::unusable(self.path, e)
+    /// Returns the series of `key`; `None` if the projection does not declare the table as a series table. The slot may
+    /// be kept in a [scratch value](Tables::scratch) and is valid for this `Tables` only.
+    pub fn series(&mut self, table: TableSpec, key: &[u8]) -> Option<SeriesSlot> {
+        let may_write = self.may_write(table, TableKind::Series);
+        may_write.then(|| SeriesSlot(self.rows.series.slot(table.name, key)))
     }
 
-    fn open(&self, name: &'static str) -> Result<Handle<'a>> {
-        self.transaction.open_table(Definition::new(name)).map_err(|e| self.fail(e))
+    /// Returns the register of `key`; `None` if the projection does not declare the table as a table of registers. The
+    /// slot may be kept in a [scratch value](Tables::scratch) and is valid for this `Tables` only.
+    pub fn register_of(&mut self, table: TableSpec, key: &[u8]) -> Option<RegisterSlot> {
+        let may_write = self.may_write(table, TableKind::Registers);
+        may_write.then(|| RegisterSlot(self.rows.registers.slot(table.name, key)))
     }
 
-    /// Writes the buffered rows to the database.
-    pub(super) fn flush(mut self) -> Result<()> {
-        if let Some(misuse) = self.misuse.take() {
-            return Err(misuse);
+    /// Adds a point to a series.
+    pub fn add_to_series(&mut self, SeriesSlot(slot): SeriesSlot, point: Point<&[u8]>) {
+        if let Some(points) = self.rows.series.get_mut(slot) {
+            points.push(point);
         }
-        let mut handle: Option<(&'static str, Handle<'a>)> = None;
-        for (name, keys) in std::mem::take(&mut self.sets) {
-            let table = self.switch(&mut handle, name)?;
-            for key in keys {
-                table.insert(key.as_slice(), &b""[..]).map_err(|e| self.fail(e))?;
-            }
-        }
-        for ((name, key), value) in std::mem::take(&mut self.versions) {
-            let table = self.switch(&mut handle, name)?;
-            table.insert(key.as_slice(), value.as_slice()).map_err(|e| self.fail(e))?;
-        }
-        let points = std::mem::take(&mut self.points).into_iter();
-        for (name, key, mut points) in
-            points.flat_map(|(name, keys)| keys.into_iter().map(move |(k, p)| (name, k, p)))
-        {
-            points.sort_by_key(|p| p.order);
-            let table = self.switch(&mut handle, name)?;
-            merge_points(table, &fenced(&key), points).map_err(|e| self.fail(e))?;
-        }
-        let registers = std::mem::take(&mut self.registers).into_iter();
-        for (name, key, mut register) in
-            registers.flat_map(|(name, keys)| keys.into_iter().map(move |(k, r)| (name, k, r)))
-        {
-            let table = self.switch(&mut handle, name)?;
-            let old = table.get(key.as_slice()).map_err(|e| self.fail(e))?;
-            let old = old.map(|row| Register::decode(row.value()).ok_or("a register row is malformed"));
-            if let Some(old) = old.transpose().map_err(|e| self.fail(e))? {
-                register.merge(old);
-            }
-            table.insert(key.as_slice(), register.encode().as_slice()).map_err(|e| self.fail(e))?;
-        }
-        Ok(())
     }
 
-    /// Returns the handle of a table, opening it if necessary. Closes the previous handle first, because redb refuses
-    /// to open a table twice.
-    fn switch<'h>(
-        &self,
-        handle: &'h mut Option<(&'static str, Handle<'a>)>,
-        name: &'static str,
-    ) -> Result<&'h mut Handle<'a>> {
-        if handle.as_ref().is_none_or(|(open, _)| *open != name) {
-            *handle = None;
-            *handle = Some((name, self.open(name)?));
+    /// Adds a point to a register.
+    pub fn add_to_register(&mut self, RegisterSlot(slot): RegisterSlot, point: Point<&[u8]>) {
+        match self.rows.registers.get_mut(slot) {
+            Some(Some(register)) => register.add(point),
+            Some(empty) => *empty = Some(Register::of(point)),
+            None => {}
         }
-        match handle {
-            Some((_, table)) => Ok(table),
-            None => Err(self.fail("no table is open")),
+    }
+
+    /// Returns the value of type `T` that projections keep while a batch of entries is applied, such as the keys that
+    /// were derived from earlier entries. It begins as the default value. Rows must not depend on it: the division of
+    /// entries into batches is not fixed.
+    pub fn scratch<T: Default + Send + 'static>(&mut self) -> &mut T {
+        self.scratch.get()
+    }
+
+    /// Returns the rows. Errors: the first misuse.
+    pub(super) fn into_rows(self) -> Result<Rows> {
+        match self.misuse {
+            Some(misuse) => Err(misuse),
+            None => Ok(self.rows),
         }
+    }
+}
+
+impl Rows {
+    /// Adds the rows of later entries.
+    pub(super) fn append(&mut self, later: Rows) {
+        for (name, mut keys) in later.sets {
+            self.sets.entry(name).or_default().append(&mut keys);
+        }
+        for (name, mut versions) in later.versions {
+            self.versions.entry(name).or_default().append(&mut versions);
+        }
+        self.series.append(later.series, PointBuffer::append);
+        self.registers.append(later.registers, |register, later| match (register.as_mut(), later) {
+            (Some(register), Some(later)) => register.merge(later),
+            (None, later) => *register = later,
+            (Some(_), None) => {}
+        });
     }
 }

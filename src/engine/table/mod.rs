@@ -48,7 +48,7 @@
 //!         const { &[JOBS.spec(), QUEUES.spec(), MINUTES.spec(), SUMMARIES.spec()] }
 //!     }
 //!
-//!     fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables<'_>) -> Result<()> {
+//!     fn apply(&self, entry: &Applied<'_, Job>, tables: &mut Tables) -> Result<()> {
 //!         let (job, stamp) = (entry.event, entry.stamp);
 //!         JOBS.put(tables, &(&job.queue, job.number), stamp, &[], job);
 //!         QUEUES.insert(tables, &job.queue);
@@ -106,7 +106,7 @@
 //! # use contexta::engine::table::{Set, Versions};
 //! const JOBS: Versions<String, u64> = Versions::new("jobs");
 //!
-//! fn apply(tables: &mut Tables<'_>, stamp: Stamp) {
+//! fn apply(tables: &mut Tables, stamp: Stamp) {
 //!     JOBS.put(tables, "build", stamp, &[], &7);
 //! }
 //! ```
@@ -116,7 +116,7 @@
 //! # use contexta::engine::projection::Tables;
 //! # use contexta::engine::table::{Set, Versions};
 //! # const JOBS: Versions<String, u64> = Versions::new("jobs");
-//! fn apply(tables: &mut Tables<'_>, stamp: Stamp) {
+//! fn apply(tables: &mut Tables, stamp: Stamp) {
 //!     JOBS.insert(tables, "build");
 //! }
 //! ```
@@ -126,7 +126,7 @@
 //! # use contexta::engine::projection::Tables;
 //! # use contexta::engine::table::{Set, Versions};
 //! # const JOBS: Versions<String, u64> = Versions::new("jobs");
-//! fn apply(tables: &mut Tables<'_>, stamp: Stamp) {
+//! fn apply(tables: &mut Tables, stamp: Stamp) {
 //!     JOBS.put(tables, &5u64, stamp, &[], &7);
 //! }
 //! ```

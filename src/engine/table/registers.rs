@@ -18,7 +18,7 @@ declare_table! {
 impl<K: Key, V: Value> Registers<K, V> {
     /// Adds a point to the summary of `key`. Writes are buffered. If the projection does not declare the table, or the
     /// value of the point cannot be encoded, applying fails with `projection_misused`.
-    pub fn add(&self, tables: &mut Tables<'_>, key: &(impl AsKey<K> + ?Sized), point: &Point<V>) {
+    pub fn add(&self, tables: &mut Tables, key: &(impl AsKey<K> + ?Sized), point: &Point<V>) {
         if let Some(point) = typed::point_bytes(tables, self.spec(), point) {
             tables.register(self.spec(), &encoded(key), &point);
         }

@@ -21,7 +21,7 @@ impl<K: Key, V: Value> Series<K, V> {
     /// Adds a point to the series of `key`. The order of the point contains the stamp of the entry that is applied; of
     /// several points with the same time and stamp, the first one is kept. Writes are buffered. If the projection does
     /// not declare the table, or the value of the point cannot be encoded, applying fails with `projection_misused`.
-    pub fn add(&self, tables: &mut Tables<'_>, key: &(impl AsKey<K> + ?Sized), point: &Point<V>) {
+    pub fn add(&self, tables: &mut Tables, key: &(impl AsKey<K> + ?Sized), point: &Point<V>) {
         if let Some(point) = typed::point_bytes(tables, self.spec(), point) {
             tables.add_point(self.spec(), &encoded(key), point);
         }

@@ -16,7 +16,7 @@ declare_table! {
 impl<K: Key> Set<K> {
     /// Adds `key` to the set. Writes are buffered. If the projection does not declare the table, applying fails with
     /// `projection_misused`.
-    pub fn insert(&self, tables: &mut Tables<'_>, key: &(impl AsKey<K> + ?Sized)) {
+    pub fn insert(&self, tables: &mut Tables, key: &(impl AsKey<K> + ?Sized)) {
         tables.insert(self.spec(), encoded(key));
     }
 

@@ -9,7 +9,7 @@ use crate::engine::table::value::Value;
 /// Returns the bytes of a value of the entry at `stamp`; `None` if it cannot be encoded, after recording the error in
 /// `tables`.
 pub(super) fn value_bytes<V: Value>(
-    tables: &mut Tables<'_>,
+    tables: &mut Tables,
     table: TableSpec,
     stamp: Stamp,
     value: &V,
@@ -22,7 +22,7 @@ pub(super) fn value_bytes<V: Value>(
 /// Returns the point with its value encoded; `None` if the value cannot be encoded, after recording the error in
 /// `tables`.
 pub(super) fn point_bytes<V: Value>(
-    tables: &mut Tables<'_>,
+    tables: &mut Tables,
     table: TableSpec,
     point: &Point<V>,
 ) -> Option<Point> {

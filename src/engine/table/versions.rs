@@ -27,7 +27,7 @@ impl<K: Key, V: Value> Versions<K, V> {
     /// with `projection_misused`.
     pub fn put(
         &self,
-        tables: &mut Tables<'_>,
+        tables: &mut Tables,
         key: &(impl AsKey<K> + ?Sized),
         stamp: Stamp,
         replaces: &[Stamp],

@@ -419,7 +419,7 @@ impl Projection<Parcel> for Places {
         kind == SCANNED
     }
 
-    fn apply(&self, entry: &Applied<'_, Parcel>, tables: &mut Tables<'_>) -> Result<()> {
+    fn apply(&self, entry: &Applied<'_, Parcel>, tables: &mut Tables) -> Result<()> {
         if let Parcel::Scanned(parcel) = entry.event {
             tables.insert(PLACES, parcel.clone().into_bytes());
         }

@@ -29,6 +29,8 @@ use std::io::{self, BufRead};
 use std::path::PathBuf;
 
 /// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
+/// The minimum number of lines that one core parses.
+const PIECE_LINES: usize = 16;
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
@@ -260,11 +262,14 @@ impl Importer<'_> {
             return Ok(());
         }
         let registry = self.options.registry.as_ref();
-        let parse = |(number, text): (u64, Vec<u8>)| {
-            let parsed = Line::parse(without_bom(number, &text), registry).and_then(Candidate::new);
-            ParsedLine { number, text, parsed }
+        let parse = |(number, text): &(u64, Vec<u8>)| {
+            Line::parse(without_bom(*number, text), registry).and_then(Candidate::new)
         };
-        let lines: Vec<ParsedLine> = parallel::map(lines, parse);
+        let pieces =
+            parallel::map_pieces(&lines, PIECE_LINES, |piece| piece.iter().map(parse).collect::<Vec<_>>());
+        let parsed = pieces.into_iter().flatten().zip(lines);
+        let lines: Vec<ParsedLine> =
+            parsed.map(|(parsed, (number, text))| ParsedLine { number, text, parsed }).collect();
         let valid: Vec<&Candidate> = lines.iter().filter_map(|line| line.parsed.as_ref().ok()).collect();
         let (mut known, imported, notes) = self.read(|view| {
             let imported = valid.iter().map(|c| Ok(view.was_imported(&c.subject, &c.digest)?));

@@ -1,0 +1,30 @@
+//! Values that projections keep while a batch of entries is applied.
+
+use std::any::Any;
+use std::fmt;
+
+/// At most one value of each type.
+#[derive(Default)]
+pub(super) struct Scratch {
+    values: Vec<Box<dyn Any + Send>>,
+}
+
+impl Scratch {
+    /// Returns the value of type `T`. If there is none, the default value is added.
+    pub(super) fn get<T: Default + Send + 'static>(&mut self) -> &mut T {
+        let at = self.values.iter().position(|value| value.is::<T>()).unwrap_or_else(|| {
+            self.values.push(Box::new(T::default()));
+            self.values.len() - 1
+        });
+        match self.values.get_mut(at).and_then(|value| value.downcast_mut()) {
+            Some(value) => value,
+            None => unreachable!("the value at this index is a T"),
+        }
+    }
+}
+
+impl fmt::Debug for Scratch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scratch").field("values", &self.values.len()).finish()
+    }
+}

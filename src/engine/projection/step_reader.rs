@@ -1,0 +1,178 @@
+//! The reader of a catch-up: the new entries of all streams, in steps of bounded size.
+
+use crate::engine::clock::AHEAD_MAX;
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::{list_streams, log_bytes};
+use crate::engine::projection::confirm::StreamState;
+use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
+use crate::engine::projection::log_access::LogAccess;
+use crate::engine::projection::note::{Note, RebuildReason};
+use crate::engine::projection::opened::Opened;
+use crate::engine::projection::own_tables;
+use crate::engine::projection::site::Site;
+use crate::engine::projection::step::Step;
+use crate::engine::projection::stream_commits::StreamCommits;
+use redb::ReadableDatabase;
+use std::collections::BTreeMap;
+use std::vec::IntoIter;
+
+/// Reads the entries that follow the cursors of a database.
+pub(super) struct StepReader<'a> {
+    site: &'a Site,
+    log: LogAccess<'a>,
+    /// The cursors of the streams that were not examined yet.
+    cursors: BTreeMap<StreamId, Cursor>,
+    /// The streams that were not examined yet.
+    streams: IntoIter<StreamId>,
+    /// The commits of the stream that is being read.
+    commits: Option<StreamCommits<'a>>,
+    /// The position at which the catch-up ends; `None` for the end of the log.
+    until: Option<LogPosition>,
+    /// Bytes of the log to read, for the progress; 0 if unknown.
+    bytes_expected: u64,
+    /// The bytes that were read.
+    pub(super) bytes_read: u64,
+    /// The time at which the catch-up began.
+    pub(super) started: u64,
+    /// The notes about the streams that were examined.
+    pub(super) notes: Vec<Note>,
+    /// The latest time of an entry in any stream whose clock is not far ahead.
+    pub(super) latest: u64,
+    /// `true` if entries that were read during another boot were read again.
+    pub(super) has_reread: bool,
+    /// The reason for a rebuild: the log no longer contains what a cursor counts as applied.
+    pub(super) contradiction: Option<RebuildReason>,
+}
+
+impl<'a> StepReader<'a> {
+    /// Reads the cursors of an open database, and lists the streams of the log.
+    pub(super) fn new(site: &'a Site, opened: &Opened) -> Result<StepReader<'a>> {
+        let storage = &site.storage;
+        // Read once for all streams: on Linux, the boot id is the content of a file.
+        let boot = storage.boot_id().unwrap_or_default();
+        let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
+        let started = storage.now();
+        let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
+        let cursors = own_tables::cursors(&transaction).map_err(|e| site.unusable(e))?;
+        let streams = list_streams(storage.as_ref(), &site.log)?;
+        let gone = cursors.iter().find(|(stream, _)| streams.binary_search(stream).is_err());
+        let contradiction = gone.map(|(stream, cursor)| log.contradiction(*stream, cursor.last));
+        let is_rebuilt = opened.rebuilt.is_some() && contradiction.is_none();
+        let bytes_expected = if is_rebuilt { log_bytes(storage.as_ref(), &site.log, &streams) } else { 0 };
+        Ok(StepReader {
+            site,
+            log,
+            cursors,
+            streams: streams.into_iter(),
+            commits: None,
+            until: opened.until.clone(),
+            bytes_expected,
+            bytes_read: 0,
+            started,
+            notes: Vec::new(),
+            latest: 0,
+            has_reread: false,
+            contradiction,
+        })
+    }
+
+    /// Returns the number of bytes to read, as far as it is known.
+    pub(super) fn bytes_total(&self) -> u64 {
+        self.bytes_expected.max(self.bytes_read)
+    }
+
+    /// Reads the next step. Returns `None` after the last step, and if the log contradicts a cursor.
+    pub(super) fn next_step(&mut self) -> Result<Option<Step>> {
+        let mut step = Step::default();
+        while self.contradiction.is_none() && !step.is_full() {
+            match self.commits.take() {
+                Some(commits) => self.read_stream(commits, &mut step)?,
+                None => match self.streams.next() {
+                    Some(stream) => self.open_stream(stream)?,
+                    None => break,
+                },
+            }
+        }
+        Ok(Some(step).filter(|step| self.contradiction.is_none() && !step.is_empty()))
+    }
+
+    /// Compares the cursor of a stream with the stream's files, and opens the stream if it has changed.
+    fn open_stream(&mut self, stream: StreamId) -> Result<()> {
+        let cursor = self.cursors.remove(&stream).unwrap_or_else(Cursor::start);
+        if self.is_unchanged_for_long(stream, &cursor) {
+            self.add_stream_notes(stream, &cursor);
+            return Ok(());
+        }
+        self.has_reread |= cursor.is_of_another_boot(self.log.boot);
+        let before = cursor.clone();
+        let confirmed = Listing::of(self.site.storage.as_ref(), &self.site.log, stream)
+            .and_then(|listing| Ok((self.log.confirm(stream, cursor, &listing)?, listing)));
+        match confirmed {
+            Ok((StreamState::Unchanged, _)) => self.add_stream_notes(stream, &before),
+            Ok((StreamState::Contradicted, _)) => {
+                self.contradiction = Some(self.log.contradiction(stream, before.last));
+            }
+            Ok((StreamState::Changed(cursor), listing)) => {
+                let until = self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
+                self.commits = Some(StreamCommits::new(self.log, listing, *cursor, until));
+            }
+            Err(Error::Io { source, .. }) => {
+                self.notes.extend(before.gaps.into_iter().map(Note::Gap));
+                self.notes.push(Note::StreamUnreadable { stream, reason: source.to_string() });
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+
+    /// Returns whether a stream of one segment is unchanged, by its metadata and without listing its directory.
+    fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
+        let since = self.started.saturating_sub(FRESH);
+        let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
+        cursor.is_complete
+            && !cursor.is_of_another_boot(self.log.boot)
+            && cursor.files.is_single_and_unchanged(storage, &self.site.log, stream, segment, since)
+    }
+
+    /// Adds commits of a stream to the step, until the step is full or the stream ends.
+    fn read_stream(&mut self, mut commits: StreamCommits<'a>, step: &mut Step) -> Result<()> {
+        let stream = commits.stream();
+        let mut unreadable = None;
+        while let Some(commit) = commits.next() {
+            match commit {
+                Ok(commit) => {
+                    self.bytes_read += commit.end - commit.offset;
+                    step.add(stream, commit);
+                }
+                Err(Error::Io { source, .. }) => unreadable = Some(source.to_string()),
+                Err(e) => return Err(e),
+            }
+            if step.is_full() && unreadable.is_none() {
+                step.set_cursor(stream, commits.cursor().clone());
+                self.commits = Some(commits);
+                return Ok(());
+            }
+        }
+        if commits.is_contradicted() {
+            self.contradiction = Some(RebuildReason::History(stream));
+            return Ok(());
+        }
+        let (cursor, notes) = commits.into_parts();
+        self.notes.extend(notes);
+        self.notes.extend(unreadable.map(|reason| Note::StreamUnreadable { stream, reason }));
+        self.add_stream_notes(stream, &cursor);
+        step.set_cursor(stream, cursor);
+        Ok(())
+    }
+
+    /// Adds the notes that the cursor of a stream contains, and observes the time of the stream's last entry.
+    fn add_stream_notes(&mut self, stream: StreamId, cursor: &Cursor) {
+        self.notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
+        if cursor.time <= self.started.saturating_add(AHEAD_MAX) {
+            self.latest = self.latest.max(cursor.time);
+        } else {
+            self.notes.push(Note::ClockAhead { stream, time: cursor.time });
+        }
+    }
+}
