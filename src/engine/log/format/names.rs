@@ -18,8 +18,8 @@ pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
     log.join(stream.to_string())
 }
 
-/// Returns the file name of the segment that begins with `base`: 20 digits and `.seg`. Names with leading zeros sort
-/// like numbers.
+/// Returns the file name of the segment that begins with `base`: 20 digits and `.seg`. Because of leading zeros, the
+/// names sort like the numbers.
 pub fn segment_name(base: Seq) -> String {
     format!("{:0width$}{SEGMENT_SUFFIX}", base.0, width = SEQ_DIGITS)
 }

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The condition under which an append returns. Its text form is [`Durability::name`].
+/// The guarantee of an append at its return. The text form of a durability is [`Durability::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// The entries are buffered in this process. They are written when the batch reaches a limit of [`BatchOptions`],
