@@ -143,7 +143,7 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
 }
 
 /// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A complete
-/// header does not count, because this function is called only for copies that this build cannot read.
+/// header does not count: such a header names another segment, or has a format that this build cannot read.
 fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
     let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
     let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();

@@ -77,8 +77,8 @@ impl StreamReader {
         StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
     }
 
-    /// Opens a reader that begins at a point where an earlier reader ended. If the segment of that point is missing,
-    /// reading begins with the next segment.
+    /// Opens a reader that begins at a point of the stream, such as the end of an earlier read. If the segment of this
+    /// point is missing, reading begins with the next segment.
     pub fn open_at(
         storage: &Arc<dyn Storage>,
         log: &Path,
