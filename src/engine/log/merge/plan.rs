@@ -123,7 +123,7 @@ impl Plan {
 
     /// Returns the sequence numbers at which segments begin: the beginnings of the target's segments, and the
     /// beginnings of the source's segments that are not within a file of the target. If the last file of the target is
-    /// undamaged and the source has no such file, a segment also begins after it.
+    /// undamaged and the source has no file of the same name, a segment also begins after the last entry of this file.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {

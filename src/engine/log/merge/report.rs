@@ -29,17 +29,19 @@ pub enum Change {
     Skipped(SkipReason),
 }
 
-/// The reason why a stream was not merged. The streams of a family are skipped together.
+/// The reason why a stream was not merged. Normally all streams of a family are skipped together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// A writer holds a stream of the family in the target, or the file system has no locks. A later merge may succeed.
+    /// A writer holds the stream or another stream of its family in the target, or the file system has no locks. A
+    /// later merge may succeed.
     Held,
-    /// A segment of the family has a format that this build cannot read.
+    /// A segment of the stream, or of another stream of its family, has a format that this build cannot read.
     Newer,
-    /// A stream of the family could not be read in the source.
+    /// The stream, or another stream of its family, could not be read in the source.
     Unreadable,
-    /// A stream of the family has too many ancestors (streams that it branches off from, directly or indirectly).
+    /// The stream, or another stream of its family, has too many ancestors (streams that it branches off from, directly
+    /// or indirectly).
     TooDeep,
 }
 

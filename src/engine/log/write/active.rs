@@ -237,7 +237,7 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Overwrites the header of a frame whose write failed with zeros. The frame may be complete, although it was not
+    /// Writes zeros over the header of a frame whose write failed. The frame may be complete, although it was not
     /// acknowledged.
     pub(super) fn blank_next_header(&self) -> Result<()> {
         let blank = [0; FRAME_HEADER_LEN];
