@@ -172,8 +172,8 @@ pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<
     Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
 }
 
-/// Checks that a program of `domain` may read every stream of the log. Reads the first readable header of each stream.
-/// Streams without a readable header, and streams that cannot be read, are accepted.
+/// Checks that a program of `domain` may read every stream of the log. Only the first readable header of each stream is
+/// compared. Streams without a readable header, and streams that cannot be read, are accepted.
 ///
 /// Errors: a stream belongs to another domain or to a newer version of `domain`; the directory of the log cannot be
 /// listed.

@@ -195,7 +195,7 @@ impl StreamReader {
     }
 
     /// Returns the segment whose creation was not finished; `None` if the stream has no such segment. The segment never
-    /// held an entry and is skipped. If the next entry of the stream would be its first entry, the tail is
+    /// held an entry and is skipped. If the next entry of the stream would belong to this segment, the tail is
     /// [`Tail::Unfinished`], because a writer may be creating the segment.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation

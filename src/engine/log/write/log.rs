@@ -63,11 +63,12 @@ impl Log {
 
     /// Appends `events` as one commit: a reader sees all of them or none.
     ///
-    /// Cost: encoding, and usually one write; with [`Durability::Fsync`] also a sync, which concurrent appends share;
-    /// with [`Durability::Batched`] usually no write. Errors: `events` is empty, an event cannot be encoded, the events
-    /// do not fit into one commit, the log belongs to another domain, or the storage returns an error. After an error
-    /// no event is acknowledged. The log can then contain the events only if a sync failed, or if the storage kept the
-    /// bytes of a failed write and they could not be removed.
+    /// Cost: encoding. [`Durability::Flush`] adds one write. [`Durability::Fsync`] adds one write and a sync, which
+    /// concurrent appends share. [`Durability::Batched`] usually adds no write.
+    ///
+    /// Errors: `events` is empty, an event cannot be encoded, the events do not fit into one commit, the log belongs to
+    /// another domain, or the storage returns an error. After an error no event is acknowledged. The log can then
+    /// contain the events only if a sync failed, or if the bytes of a failed write could not be removed.
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
         Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
     }

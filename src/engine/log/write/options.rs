@@ -9,7 +9,7 @@ pub struct LogOptions {
     /// The domain of the events. The first append fails if one of the newest streams of the log has another domain, or
     /// a newer version of this domain.
     pub domain: Domain,
-    /// The size in bytes at which a segment is sealed and the next one is begun.
+    /// The size in bytes at which a segment is sealed and the next segment is begun.
     pub segment_bytes_max: u64,
     /// Limits at which batched entries are written.
     pub batch: BatchOptions,
