@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `fsync` | nothing acknowledged | nothing acknowledged |
 //! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
-//! | `batched` | entries not yet written, within the limits of [`BatchOptions`] | the same, plus what `flush` can lose |
+//! | `batched` | entries not yet written, limited by [`BatchOptions`] | the same, plus what `flush` can lose |
 
 use std::fmt;
 use std::str::FromStr;
