@@ -1,4 +1,5 @@
-//! The log: a directory of streams. A stream is a chain of segments, and a segment is a sequence of frames.
+//! The log: a directory of streams. A stream is a chain of segments. A segment is a file with a header and a sequence
+//! of frames.
 //!
 //! ```text
 //! log/<stream>/lock                       held by the stream's one writer

@@ -1,10 +1,12 @@
-//! One frame: one atomic commit of entries, or a mark. Bytes: FORMAT.md, "Frame" and "Rows".
+//! One frame: one atomic commit of entries, or a mark. docs/FORMAT.md specifies the bytes ("Frame" and "Rows").
 //!
 //! Invariants:
-//! 1. A frame is atomic: none of its entries is decoded unless both checksums are valid.
-//! 2. Every frame can be decoded without other frames. A payload is stored as a difference from an earlier payload of
-//!    the same frame only.
-//! 3. The memory for decoding is bounded by [`EXPANDED_BYTES_MAX`], whatever the bytes are.
+//! 1. A frame is atomic: none of its entries is decoded unless the checksums of the header and of the payload are
+//!    valid.
+//! 2. Every frame can be decoded without other frames: a payload is stored completely, or as a difference from an
+//!    earlier payload of the same frame.
+//! 3. Decoding needs bounded memory, whatever the bytes are. A frame has at most [`FRAME_ENTRIES_MAX`] entries, and the
+//!    decoded payloads of these entries take at most [`EXPANDED_BYTES_MAX`] bytes.
 
 use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
@@ -29,7 +31,7 @@ pub const FLAG_SEAL: u16 = 2;
 
 const ROW_BYTES_MIN: usize = 10;
 
-/// The header of a frame, with a valid checksum.
+/// The header of a frame. [`FrameHeader::decode`] returns only headers with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameHeader {
     /// Length in bytes of the payload after the header, without padding.
@@ -48,7 +50,8 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Decodes and checks a header; `None` if the bytes are not the header of a frame of this segment.
+    /// Decodes and checks a header. `salt` is the [`frame_salt`] of the frame. Returns `None` if the bytes are not a
+    /// valid header of a frame with this salt.
     pub fn decode(bytes: &[u8], salt: u64) -> Option<FrameHeader> {
         let bytes = bytes.get(..FRAME_HEADER_LEN)?;
         let mut reader = Reader::new(bytes);
@@ -92,7 +95,8 @@ impl FrameHeader {
         (FRAME_HEADER_LEN as u64 + u64::from(self.payload_len)).next_multiple_of(FRAME_ALIGN)
     }
 
-    /// Returns true if the checksum of `payload` (the bytes after the header, padding included) is valid.
+    /// Returns true if the payload has a valid checksum and the padding is zero. `payload` contains the bytes after the
+    /// header, padding included. `salt` is the [`frame_salt`] of the frame.
     pub fn matches(&self, payload: &[u8], salt: u64) -> bool {
         let Some((payload, padding)) = payload.split_at_checked(self.payload_len as usize) else {
             return false;
@@ -101,21 +105,23 @@ impl FrameHeader {
     }
 }
 
-/// Returns the salt of a frame at `offset` in a segment with this salt. A frame is valid at its own offset only.
+/// Returns the salt of the frame that begins at `offset` of a segment. The salts of two offsets differ, so a frame is
+/// valid only at its own offset.
 ///
-/// A CRC-32 detects every difference within 32 adjacent bits, and the salts for two offsets below 4 GiB differ in the
-/// lower 32 bits only. The checksums of a frame are therefore never valid at another such offset.
+/// A CRC-32 detects every difference within 32 adjacent bits, and the salts of two offsets below 4 GiB differ only in
+/// the lower 32 bits. The checksums of a frame are therefore never valid at another offset below 4 GiB.
 pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
     segment_salt ^ offset
 }
 
-/// Returns the salt of the header checksum. It differs from the salt of the payload checksum: the header contains the
-/// payload checksum, so equal salts could cancel each other out.
+/// Returns the salt of the header checksum, from the salt of the payload checksum. The two salts differ because the
+/// header contains the payload checksum: equal salts could cancel each other out.
 fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(17)
 }
 
-/// Writes the header into the space at `start`, before the payload, and appends the padding.
+/// Completes the frame that begins at `start` of `out`: computes the checksums, writes the header into the free space
+/// before the payload, and appends the padding.
 fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64) {
     let (room, payload) =
         out.get_mut(start..).and_then(|f| f.split_first_chunk_mut::<FRAME_HEADER_LEN>()).unzip();
@@ -134,7 +140,7 @@ fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64)
     for (to, from) in room.into_iter().flatten().zip(bytes) {
         *to = from;
     }
-    // Frames begin at multiples of eight, in the file and in the buffer.
+    // The length of every frame is a multiple of eight, so that the next frame in the file is aligned.
     let len = out.len() - start;
     out.resize(start + len.next_multiple_of(FRAME_ALIGN as usize), 0);
 }
@@ -170,8 +176,9 @@ fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
     words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
 }
 
-/// The last payload of each kind in a frame, for the kinds used most recently. The next entry of the same kind is
-/// encoded as a difference from it. The payload of an entry of any other kind is stored completely.
+/// The last payload of each kind in a frame, for at most [`Latest::KINDS_MAX`] recently used kinds. The next payload of
+/// such a kind is stored as a difference from the last payload of the kind. The payload of any other kind is stored
+/// completely.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }
@@ -179,7 +186,7 @@ struct Latest<'a> {
 impl<'a> Latest<'a> {
     const KINDS_MAX: usize = 32;
 
-    /// Sets the last payload of a kind; returns the previous one, or no bytes if there is none.
+    /// Sets the last payload of a kind. Returns the previous last payload of the kind, or no bytes if none is stored.
     fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
         let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
             self.kinds.truncate(Latest::KINDS_MAX - 1);
@@ -194,10 +201,10 @@ impl<'a> Latest<'a> {
     }
 }
 
-/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries to `canonical`, for the chain. The
-/// sequence numbers of the entries begin with `first`; the times of the entries must not descend.
+/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries (FORMAT.md, "Entry") to `canonical`,
+/// for the chain. The sequence numbers of the entries begin with `first`. The times of the entries must not decrease.
 ///
-/// The caller has checked that the rows fit ([`PendingEntries::of`], [`PendingEntries::fit_with`]).
+/// The caller has checked that the rows fit into one frame ([`PendingEntries::fit_with`]).
 pub fn put_entries(
     out: &mut Vec<u8>,
     canonical: &mut Vec<u8>,
@@ -225,7 +232,8 @@ pub fn put_entries(
         canonical.extend_from_slice(&head);
         canonical.extend_from_slice(payload);
         let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // The checksum precedes the content that it covers: the CRC of a message followed by its own CRC is constant.
+        // The checksum is stored before the bytes that it covers. The CRC over a message followed by its own CRC is a
+        // constant, so the payload checksum of the frame would not depend on the message.
         out.extend_from_slice(&checksum.to_le_bytes());
         put_varint(out, row.time.saturating_sub(time));
         put_varint(out, u64::from(row.kind.0));
@@ -248,8 +256,8 @@ pub fn put_entries(
     finish_frame(out, start, header, salt);
 }
 
-/// Decodes the entries of a frame with valid checksums. Returns `None` if the payload does not consist of rows of this
-/// format, for example because the writer was newer or the file is hostile.
+/// Decodes the entries of a frame. The caller has checked both checksums. Returns `None` if the payload does not
+/// consist of valid rows of this format, for example because the writer was newer or the file is hostile.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Vec<Entry>> {
     if header.codec != CODEC_ROWS {
         return None;
@@ -260,8 +268,8 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
-    // The last entry of each kind, except for the kind of the row before, which `row_before` holds: most frames hold
-    // one kind, and need no search in the map.
+    // `latest` contains the index of the last entry of each kind, and `row_before` the kind and index of the previous
+    // row. Most frames have entries of one kind; the entries of such a frame are found without a lookup in `latest`.
     let mut latest: HashMap<u16, usize> = HashMap::new();
     let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;
@@ -436,7 +444,7 @@ mod tests {
 
     #[test]
     fn small_frame_that_expands_beyond_the_limit_is_rejected() {
-        // Each row repeats the 4 MiB of the row before: a few bytes a row, gigabytes expanded.
+        // Each row repeats the 4 MiB payload of the previous row. The frame is small, but would expand to gigabytes.
         let mut rows = Vec::new();
         let large = vec![1u8; PAYLOAD_BYTES_MAX];
         let mut stamp = Stamp { time: 1, stream: STREAM, seq: Seq(1) };

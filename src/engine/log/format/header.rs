@@ -1,4 +1,4 @@
-//! The header of a segment, which is written twice. Bytes: FORMAT.md, "Segment".
+//! The header of a segment, which is written twice. docs/FORMAT.md specifies the bytes ("Segment").
 //!
 //! The two copies of the header are in different 4 KiB blocks: one damaged block does not make the segment unreadable.
 //! The salt is part of the checksums of every frame, and is repeated in the header of the next segment.
@@ -11,11 +11,11 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Error;
 use crate::engine::storage::Place;
 
-/// The first eight bytes of both headers.
+/// The first eight bytes of both copies of the header.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"CTXASEG\0";
 /// The format version that this build writes.
 pub const FORMAT_VERSION: u16 = 0;
-/// The oldest format version whose readers can read the segments of this build.
+/// The lowest format version that a reader must support to read the segments of this build.
 pub const READER_VERSION: u16 = 0;
 /// Length of one copy of the header in bytes.
 pub const SEGMENT_HEADER_LEN: usize = 256;
@@ -41,7 +41,7 @@ pub struct Home {
     pub place: Place,
 }
 
-/// The origin of a stream that a merge derived from a fork. FORMAT.md, "Forks".
+/// The point at which a derived stream branches off from another stream. See FORMAT.md, "Forks".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     /// The stream from which the derived stream branches off.
@@ -66,7 +66,7 @@ pub struct SegmentHeader {
     pub chain: Digest,
     /// The salt of the checksums of the frames.
     pub salt: u64,
-    /// The salt of the previous segment; 0 in the first segment of a stream.
+    /// The salt of the previous segment; 0 in the first segment of a stream, or if a merge did not know the salt.
     pub previous_salt: u64,
     /// Creation time in nanoseconds since the Unix epoch.
     pub time: u64,
@@ -95,8 +95,8 @@ impl SegmentHeader {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// Returns the link of the chain before the first entry of the segment; `None` if a merge wrote the segment and entries
-    /// before it were missing.
+    /// Returns the link of the chain before the first entry of the segment. Returns `None` if the link is unknown,
+    /// because a merge wrote the segment while earlier entries were missing.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }

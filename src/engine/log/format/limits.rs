@@ -1,4 +1,4 @@
-//! The limits of a frame, shared by encoder, decoder and pending entries.
+//! The limits of a frame. The encoder, the decoder and the pending entries share them.
 
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 
@@ -8,7 +8,7 @@ pub const FRAME_HEADER_LEN: usize = 48;
 pub const FRAME_ALIGN: u64 = 8;
 /// Maximum length of the payload of a frame in bytes.
 pub const FRAME_PAYLOAD_BYTES_MAX: usize = 16 << 20;
-/// Maximum sum of the lengths of the decoded entry payloads of a frame in bytes.
+/// Maximum total length of the decoded payloads in a frame, in bytes.
 pub const EXPANDED_BYTES_MAX: usize = 16 << 20;
 /// Maximum number of entries in a frame.
 pub const FRAME_ENTRIES_MAX: usize = 1 << 16;

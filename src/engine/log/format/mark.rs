@@ -1,5 +1,5 @@
-//! Marks: the close mark of a writer that closed its stream, and the seal of a finished segment. Bytes: FORMAT.md,
-//! "Segment".
+//! Marks: the close mark of a writer that closed its stream, and the seal of a finished segment. docs/FORMAT.md
+//! specifies the bytes ("Seal and close mark").
 
 use crate::engine::bytes::Reader;
 use crate::engine::checksum::Digest;
@@ -8,7 +8,8 @@ use crate::engine::entry::Seq;
 /// A close mark or a seal. A seal also describes its segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The link of the chain after the last entry before the mark.
+    /// The link of the chain after the last entry before the mark. If there is such an entry, zeros mean that a merge
+    /// did not know the link.
     pub chain: Digest,
     /// The description of the segment; `None` in a close mark.
     pub seal: Option<Seal>,
@@ -27,7 +28,7 @@ pub struct Seal {
     pub times: (u64, u64),
     /// BLAKE3 digest of all bytes before the frame of the seal.
     pub digest: Digest,
-    /// For some frames, in ascending order: first sequence number and offset. A reader can start at each of these
+    /// The first sequence number and the offset of some frames, in ascending order. A reader can start at each of these
     /// frames.
     pub index: Vec<(Seq, u64)>,
 }

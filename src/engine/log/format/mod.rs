@@ -1,5 +1,5 @@
-//! Bytes of the log: names of files, segment headers, marks, frames and their entries. No I/O. docs/FORMAT.md specifies
-//! the bytes.
+//! Bytes of the log: names of files, segment headers, marks, frames and their entries. This layer does no I/O.
+//! docs/FORMAT.md specifies the bytes.
 
 pub mod frame;
 pub mod header;

@@ -1,4 +1,4 @@
-//! The names of the files and directories of a log. No other module formats or parses them.
+//! The names of streams, segments and lock files. No other module formats or parses the names of segments.
 
 use crate::engine::entry::{Seq, StreamId};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// Name of the lock file of a stream.
 pub const LOCK_NAME: &str = "lock";
 
-/// Name of the lock file after the writer has renamed the file, so that no other process continues the stream. The
-/// writer keeps the lock on the renamed file.
+/// Name of the lock file of a stream that no other process may continue. The writer renames the lock file to this name,
+/// and keeps the lock on the renamed file.
 pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";
@@ -18,7 +18,8 @@ pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
     log.join(stream.to_string())
 }
 
-/// Returns the name of the segment that begins with `base`: 20 digits, so that names sort like numbers.
+/// Returns the file name of the segment that begins with `base`: 20 digits and `.seg`. Because of leading zeros, the
+/// names sort like the numbers.
 pub fn segment_name(base: Seq) -> String {
     format!("{:0width$}{SEGMENT_SUFFIX}", base.0, width = SEQ_DIGITS)
 }

@@ -57,7 +57,7 @@ impl PendingEntries {
         PendingEntries::default()
     }
 
-    /// Encodes events. Returns an error if an event cannot be encoded or exceeds the maximum length of a payload.
+    /// Encodes events. Returns an error if [`Event::encode`] does, for example because a payload is too large.
     pub fn of<E: Event>(events: &[E]) -> Result<PendingEntries> {
         let payloads = Vec::with_capacity(events.len().saturating_mul(PAYLOAD_BYTES_SMALL));
         let mut pending = PendingEntries { payloads, heads: Vec::with_capacity(events.len()) };
@@ -99,7 +99,8 @@ impl PendingEntries {
         self.heads.push(Head { kind, version, time, end: self.payloads.len() });
     }
 
-    /// Adds the entries of `others` with increasing times: `first`, then one nanosecond more for each.
+    /// Adds the entries of `others`. The first added entry gets the time `first`; each further entry gets a time one
+    /// nanosecond greater than that of the entry before it.
     pub fn push_stamped(&mut self, others: &PendingEntries, first: u64) {
         for (entry, time) in others.iter().zip(first..) {
             self.push(PendingEntry { time, ..entry });
@@ -193,7 +194,7 @@ mod tests {
             error.to_string(),
             "an event of kind 7 takes 4194305 bytes; an entry holds at most 4194304 bytes"
         );
-        // Entries that are each within their limit are a large commit, not a large entry.
+        // If each entry is within its limit, the error concerns the commit, not an entry.
         assert_eq!(entries(4, PAYLOAD_BYTES_MAX).check().unwrap_err().code(), "commit_too_large");
     }
 

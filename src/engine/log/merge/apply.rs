@@ -1,5 +1,5 @@
-//! The application of a plan to one stream of the target: files are written under temporary names, synced and renamed,
-//! in the order of their sequence numbers.
+//! Applies a plan to one stream of the target. Files are written under temporary names, synced and renamed, in the
+//! order of their sequence numbers.
 
 use crate::engine::entry::Seq;
 use crate::engine::error::Result;

@@ -1,4 +1,5 @@
-//! The comparison of two copies of a stream by their bytes, without decoding them.
+//! Compares two copies of a stream by their bytes. Frames are decoded only where the bytes alone do not show the
+//! result.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -62,9 +63,9 @@ fn compare_files(sides: &Sides<'_>, stream: StreamId, target: &[Seq], source: &[
     Ok(if lengths == Ordering::Less { Comparison::SourceHasAll } else { Comparison::TargetHasAll })
 }
 
-/// Compares the file of a segment in the target with the file in the source. Returns `Greater` if the file in the
-/// target holds all frames of the other file and more, `Less` in the opposite case, and `Equal` if both hold the same
-/// frames. Returns `None` if neither file holds all frames of the other, or if the bytes do not show this.
+/// Compares the file of a segment in the target with the file of the same segment in the source. Returns `Equal` if
+/// both files hold the same frames, `Greater` if the file in the target holds all frames of the file in the source and
+/// more, and `Less` in the opposite case. Returns `None` if the bytes show none of these cases.
 fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Option<Ordering>> {
     let open = |side| {
         let path = names::segment_path(sides.log(side), stream, base);
@@ -88,8 +89,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
         }
         break;
     }
-    // The files differ at `at`, or one of them ends there. All frames of the shorter file must end before `at`: the
-    // zeros of that file from `at` on may belong to a frame.
+    // The files differ at `at`, or one of them ends there. If a file holds only zeros from `at` on, its last frame may
+    // still end with these zeros. The file counts as the shorter one only if all its frames end before `at`.
     let left = a.first_nonzero(at).map_err(|e| Error::io("read segment", &a_path, e))?;
     let right = b.first_nonzero(at).map_err(|e| Error::io("read segment", &b_path, e))?;
     let all_before =
@@ -105,8 +106,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
     })
 }
 
-/// Returns the offset at which the last frame of the last segment of a stream ends; `None` if `base` is not the last
-/// segment, or if bytes other than zeros follow the frame.
+/// Returns the offset at which the last frame of the segment `base` ends. Returns `None` if `base` is not the last
+/// segment of the stream, or if unreadable bytes follow the frame.
 fn frames_end(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<u64>> {
     let at = ResumePoint { segment: base, offset: 0, next: base };
     let mut reader = StreamReader::open_at(sides.storage, sides.log(side), stream, ScanMode::Full, at)?;

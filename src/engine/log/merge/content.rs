@@ -21,7 +21,7 @@ pub(super) enum Content {
     /// A segment of the stream: an undamaged header names the stream and the first sequence number in the name of the
     /// file.
     Own(Box<SegmentHeader>),
-    /// No header can be read: a damaged segment, or a file of any other kind.
+    /// No header can be read: the segment is damaged or has a newer format, or the file is of any other kind.
     Unknown,
     /// An undamaged header names another stream or another first sequence number.
     Foreign,
@@ -30,14 +30,14 @@ pub(super) enum Content {
 }
 
 impl Content {
-    /// Returns whether the file may hold entries of the stream.
+    /// Returns true if the file may hold entries of the stream.
     pub(super) fn is_segment(&self) -> bool {
         matches!(self, Content::Own(_) | Content::Unknown)
     }
 }
 
-/// Classifies a file by its header area: the file that is named like the segment of `stream` whose first sequence number
-/// is `base`.
+/// Classifies a file by its header. The file has the name of a segment of `stream`; `base` is the sequence number in
+/// the name.
 pub(super) fn content_of(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<Content> {
     let path = names::segment_path(log, stream, base);
     let wrap = |e| Error::io("read segment", &path, e);

@@ -20,9 +20,9 @@ use crate::engine::log::read::source::content_len;
 use crate::engine::storage::OpenMode;
 use std::path::Path;
 
-/// Maximum number of payload bytes of a new frame: large enough that similar entries compress well (the payload of an
-/// entry is stored as a difference from the previous payload of the same kind in the frame), small enough to limit the
-/// loss by one flipped bit.
+/// Number of payload bytes at which a new frame is ended. A longer frame stores similar entries in less space, because
+/// a payload is stored as a difference from the previous payload of the same kind in the frame. A shorter frame limits
+/// the loss by one flipped bit.
 const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
 /// Minimum number of frames of a full segment.
 const FRAMES_PER_SEGMENT: u64 = 64;
@@ -30,14 +30,14 @@ const FRAMES_PER_SEGMENT: u64 = 64;
 /// holds all unreadable bytes.
 const LOST_BYTES_MAX: u64 = 64 << 10;
 
-/// The changes that the application of a plan made.
+/// The changes of an applied plan: the number of written bytes, and the copies in quarantine.
 #[derive(Debug, Default)]
 pub(super) struct Replaced {
     pub(super) bytes: u64,
     pub(super) quarantined: Vec<Quarantined>,
 }
 
-/// The writer of the planned segments, from the entries of the parts of the plan.
+/// The writer of the planned segments. The entries come from the parts of the plan.
 pub(super) struct Encoder<'a> {
     sides: &'a Sides<'a>,
     plan: &'a Plan,
@@ -47,7 +47,7 @@ pub(super) struct Encoder<'a> {
     upcoming: Option<Entry>,
     /// The sequence number of the next entry.
     next: Seq,
-    /// The chain over the entries before the next one, if it is known.
+    /// The chain over the entries before the next entry; `None` if it is unknown.
     chain: Option<Chain>,
     last_time: u64,
     previous_salt: u64,
@@ -68,7 +68,8 @@ impl Encoding<'_> {
         self.staged.len + self.run.payload_bytes() as u64
     }
 
-    /// Adds an entry to the current frame if it follows the last entry of the frame and fits; otherwise begins a frame.
+    /// Adds an entry to the current frame. Begins a new frame first if the entry does not directly follow the last
+    /// entry of the frame, or does not fit.
     fn push(&mut self, entry: &Entry) -> Result<()> {
         let Entry { stamp, kind, version, payload, .. } = entry;
         let row = PendingEntry { kind: *kind, version: *version, time: stamp.time, payload };
@@ -135,7 +136,7 @@ impl<'a> Encoder<'a> {
             }
             self.next = self.next.max(range.base);
             let known = |header: Option<&SegmentHeader>| header.and_then(SegmentHeader::known_chain);
-            // Each segment begins a new piece of the chain.
+            // The chain of each segment begins with the link at the end of the previous segment.
             let link = self.chain.as_ref().map(Chain::link);
             self.chain = link.or(known(headers.0)).or(known(headers.1)).map(Chain::from_link);
             match range.action {
@@ -154,7 +155,8 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// Returns the next entry of a range as an entry of the planned stream, and continues the chain over it.
+    /// Returns the next entry of a range; `None` at the end of the range. The returned entry has the id of the planned
+    /// stream, and the chain includes the entry.
     fn next_entry(&mut self, range: &Range) -> Result<Option<Entry>> {
         let in_range = |entry: &mut Entry| range.until.is_none_or(|until| entry.stamp.seq < until);
         let Some(mut entry) = self.upcoming.take_if(in_range) else { return Ok(None) };
@@ -231,7 +233,8 @@ impl<'a> Encoder<'a> {
         Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
     }
 
-    /// Writes the end of the stream: a mark, and unreadable bytes.
+    /// Writes the planned end of the stream: a mark if the plan has one, and then unreadable bytes if a loss must stay
+    /// known.
     fn end(&mut self, segment: &mut Encoding<'_>) -> Result<()> {
         if let Some(next) = self.plan.mark {
             let chain = self.chain.as_ref().filter(|_| next == self.next);

@@ -31,7 +31,8 @@ impl Family {
 }
 
 impl Family {
-    /// Returns the streams of one log as a tree. A parent that the log does not have becomes a branch without parts.
+    /// Returns the streams of one log as a tree; `None` if the log has none of the streams. A parent that the log does
+    /// not have becomes a branch without parts.
     pub(super) fn tree(&self, side: Side) -> Option<Branch> {
         let ids = if side == Side::Target { &self.target } else { &self.source };
         let mut children: BTreeMap<StreamId, BTreeSet<StreamId>> = BTreeMap::new();
@@ -59,8 +60,8 @@ impl Family {
 /// The families that have streams in the source.
 #[derive(Debug, Default)]
 pub(super) struct Families {
-    /// The families, sorted by the id of the root: the stream from which all others in the family branch off. Oldest
-    /// first.
+    /// The families, oldest first: sorted by the id of the root. All other streams of a family branch off from its
+    /// root, directly or indirectly.
     pub(super) families: Vec<Family>,
     /// Streams of the source whose directory cannot be listed.
     pub(super) unreadable: Vec<StreamId>,
@@ -86,7 +87,7 @@ impl Families {
                 }
                 present.entry(*id).or_default().insert(side);
                 let origin = match origin_of(storage, sides.log(side), *id) {
-                    // The merge of this stream reports that it cannot be read.
+                    // The merge of this stream reports the error.
                     Err(Error::Io { .. }) if side == Side::Source => None,
                     origin => origin?,
                 };
@@ -123,7 +124,7 @@ fn is_present(sides: &Sides<'_>, side: Side, id: StreamId) -> Result<bool> {
     for base in files {
         match content_of(sides.storage.as_ref(), sides.from, id, base) {
             Ok(content) if !content.is_segment() => {}
-            // The merge of this stream reports that it cannot be read.
+            // The merge of this stream reports the error.
             Ok(_) | Err(Error::Io { .. }) => return Ok(true),
             Err(e) => return Err(e),
         }

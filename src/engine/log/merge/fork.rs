@@ -1,9 +1,10 @@
 //! Forks: one stream id with two histories.
 //!
 //! All copies of a stream form a tree, which branches where entries with the same sequence number differ. The ids
-//! depend on the tree alone: at each branching, the history whose first differing entry has the smallest digest keeps
-//! the id, and every other history gets an id derived from (old id, sequence number, digest). The rule applies again
-//! inside each branch, so merges in any order lead to the same ids. docs/design/005-merge-and-forks.md.
+//! depend on the tree alone. At each branching, the history whose first differing entry has the smallest digest keeps
+//! the id. Every other history gets an id derived from the old id, the sequence number and the digest. The rule applies
+//! again inside each branch, so merges in any order lead to the same ids. docs/design/005-merge-and-forks.md describes
+//! the rule.
 
 use crate::engine::entry::StreamId;
 use crate::engine::error::Result;
@@ -27,7 +28,7 @@ pub fn derived_id(origin: &Origin) -> StreamId {
     StreamId(id)
 }
 
-/// A planned stream: its id, the parts whose union it is, and the streams that branch off from it.
+/// A planned stream: its id, the parts that it unites, and the streams that branch off from it.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
     pub(super) id: StreamId,
@@ -45,7 +46,7 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns this branch with the id and origin of `trunk`, so that [`unite`] accepts the two. The ids of the
+    /// Returns this branch with the id and the origin of `trunk`, so that [`unite`] can unite both. The ids of the
     /// children are derived again.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
@@ -101,9 +102,9 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
 }
 
-/// Unites the trunk with each child that must not be a separate branch: a child whose first entry is also in the trunk
-/// (after an interrupted merge), and a child whose first entry has a smaller digest than the trunk's entry with the
-/// same sequence number (the child's history then keeps the id of the trunk).
+/// Unites the trunk with each child that must not be a separate branch. There are two such cases. After an interrupted
+/// merge, the first entry of a child may also be in the trunk. Or the first entry of a child has a smaller digest than
+/// the entry of the trunk with the same sequence number; the history of the child then keeps the id of the trunk.
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

@@ -1,4 +1,5 @@
-//! The history of a stream: the union of the intact entries of all its copies, read side by side in bounded memory.
+//! The history of a stream: every intact entry that any copy of the stream holds. The copies are read side by side in
+//! bounded memory.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq};
@@ -37,8 +38,9 @@ impl PartReader {
         })
     }
 
-    /// Returns the point at which reading begins: the segment that holds the first entry of the part. Only a file whose
-    /// header names the segment is certain to begin with the sequence number in its name.
+    /// Returns the point at which reading begins: the last segment that begins at or before the first entry of the
+    /// part, or the beginning of the stream. A file without a header of the segment is not chosen, because its entries
+    /// may begin at another number than its name says.
     fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
         let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
         if part.first == Seq::FIRST {
@@ -72,7 +74,7 @@ impl PartReader {
     }
 }
 
-/// A reader of the union of parts that hold no different entries with the same sequence number.
+/// A reader of the union of several parts. The parts must not hold different entries with the same sequence number.
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,
@@ -84,7 +86,8 @@ impl HistoryReader {
         Ok(HistoryReader { parts })
     }
 
-    /// Returns the next entry of the union. Its stamp contains the stream of one of the parts.
+    /// Returns the next entry of the union; `None` at the end. The stamp of the entry contains the stream of a part
+    /// that holds the entry.
     pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
         for part in &mut self.parts {
             part.fill()?;
@@ -100,7 +103,8 @@ impl HistoryReader {
         Ok(found)
     }
 
-    /// Returns the ends of those parts that reach the end of their stream. Call it only after every entry was read.
+    /// Returns the ends of the parts that were read to the end of their stream. Call it only after every entry was
+    /// read.
     pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
         self.parts.iter().filter_map(|part| part.end.as_ref())
     }
@@ -111,7 +115,8 @@ fn is_equal(a: &Entry, b: &Entry) -> bool {
     (a.stamp.time, a.kind, a.version) == (b.stamp.time, b.kind, b.version) && a.payload == b.payload
 }
 
-/// Returns the first sequence number under which two histories hold different entries, and the digests of both entries.
+/// Returns the first sequence number under which two histories hold different entries, and the digests of both entries;
+/// `None` if there is no such sequence number.
 pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Option<(Seq, Digest, Digest)>> {
     let (mut a, mut b) = (HistoryReader::open(sides, a)?, HistoryReader::open(sides, b)?);
     let (mut x, mut y) = (a.next_entry()?, b.next_entry()?);
@@ -130,7 +135,8 @@ pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Op
     Ok(None)
 }
 
-/// Returns the digests of those entries with the sequence numbers `seqs` that can be read.
+/// Returns the content digests of the entries with the sequence numbers `seqs`. Entries that cannot be read are
+/// omitted.
 pub(super) fn digests_at(
     sides: &Sides<'_>,
     parts: &[Part],

@@ -26,7 +26,8 @@ impl MergeLock {
     ///
     /// If the file system has no locks, the caller must run one merge at a time. Errors: [`Error::ForeignDomain`] if
     /// one of the logs has a stream of another domain; nothing is written in this case. [`Error::MergeBusy`] if another
-    /// merge holds the lock. [`Error::Io`] if the quarantine directory cannot be written.
+    /// merge holds the lock. [`Error::Io`] if one of the logs cannot be listed, or if the quarantine directory cannot
+    /// be written.
     pub fn acquire(storage: &dyn Storage, options: &MergeOptions) -> Result<MergeLock> {
         options.check_domains(storage)?;
         let quarantine = options.quarantine.as_path();

@@ -5,12 +5,13 @@
 //! 2. A repeated merge changes nothing. An interrupted merge is completed by repeating it.
 //! 3. The result does not depend on the order in which logs are merged: (stream, sequence number) identifies an entry,
 //!    and a stream with two histories is forked by a rule that depends on the entries alone
-//!    ([`crate::engine::log::merge::derived_id`]).
+//!    ([`crate::engine::log::merge::derived_id`]). docs/RELIABILITY.md names an exception, a gap at the position of a
+//!    fork.
 //! 4. Every entry that can be read in either log can be read in the target. Entries that are known to be missing in
 //!    both logs are still known to be missing.
 //!
 //! A merge does not copy the bodies that entries refer to; the caller copies the bodies first. Projections detect the
-//! new entries at their next read. docs/design/005-merge-and-forks.md.
+//! new entries at their next read. docs/design/005-merge-and-forks.md gives the reasons for the rules.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -39,15 +40,15 @@ use std::sync::Arc;
 ///
 /// Durability: every change in the report is on disk. Cost: streams that both logs have are compared byte by byte;
 /// streams that only the source has are copied; streams that differ are decoded about three times. The memory per
-/// stream is constant. A stream of the source that cannot be read is skipped. Errors: the target could not be read or
-/// written; streams that were merged before the error stay merged. [`Error::MergeBusy`]: another merge with the same
-/// quarantine directory is running. [`Error::ForeignDomain`]: one of the logs has a stream of another domain; nothing
-/// was written.
+/// stream is constant. A stream of the source that cannot be read is skipped. Errors: the source could not be listed,
+/// or the target or the quarantine directory could not be read or written; streams that were merged before the error
+/// stay merged. [`Error::MergeBusy`]: another merge with the same quarantine directory is running.
+/// [`Error::ForeignDomain`]: one of the logs has a stream of another domain; nothing was written.
 pub fn merge(storage: &Arc<dyn Storage>, options: &MergeOptions, progress: Progress<'_>) -> Result<LogMerge> {
     merge_locked(&MergeLock::acquire(storage.as_ref(), options)?, storage, options, progress)
 }
 
-/// Merges as [`merge`] does, under the lock that the caller has acquired with the same options before.
+/// Merges as [`merge`] does. The caller has acquired `_lock` with the same options before.
 pub fn merge_locked(
     _lock: &MergeLock,
     storage: &Arc<dyn Storage>,
@@ -113,7 +114,7 @@ impl Merger<'_> {
                 Comparison::SourceHasAll | Comparison::Different => target_has_all = false,
             }
         }
-        // A killed merge may have left entries of the target in two of its streams: such a family is united again.
+        // A killed merge may have left entries in two streams of the target: such a family is united again.
         if target_has_all && family.target.is_subset(&family.source) {
             family.source.iter().for_each(|id| self.record(*id, Change::Unchanged, 0));
             return Ok(());
@@ -121,8 +122,8 @@ impl Merger<'_> {
         self.unite(family)
     }
 
-    /// Copies the segments that the target does not have, and the last segment of the target, because the target may
-    /// have only the beginning of that segment.
+    /// Copies the last segment that the target has, and all later segments; all segments if the target has none. The
+    /// last segment is copied again because the target may have only the beginning of that segment.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
@@ -190,8 +191,9 @@ impl Merger<'_> {
         let mut replaced: Vec<StreamId> = replaced;
         replaced.sort_by_key(|id| std::cmp::Reverse(family.line(*id).len()));
         for (n, plan) in plans.iter().enumerate() {
-            // A replaced stream that branches off from the planned one is removed before the plan removes the entries
-            // before its origin.
+            // Replaced streams that branch off from the planned stream are removed first. The plan may remove the
+            // entries before the origin of such a stream, and the stream must not remain without them. A replaced
+            // stream is removed only after all plans that read it were applied.
             let pending = plans.get(n..).unwrap_or_default();
             let is_written = |id: &StreamId| !pending.iter().any(|plan| plan.takes_from(*id));
             for id in replaced.extract_if(.., |id| family.line(*id).contains(&plan.id) && is_written(id)) {
@@ -219,7 +221,8 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Removes a stream of the target whose entries are stored durably under other ids. The empty directory stays.
+    /// Removes a stream of the target whose entries are stored durably under other ids. Damaged segments are copied to
+    /// quarantine first. The empty directory stays.
     fn remove(&mut self, id: StreamId) -> Result<()> {
         prepare(&self.sides, id)?;
         let bases = files_of(&self.sides, Side::Target, id)?;

@@ -1,4 +1,5 @@
-//! Merging: the streams of another log are copied into this one. [`merge`] describes the guarantees.
+//! Merging: the streams of another log are copied into this log. [`merge`] states cost and errors; `merger.rs` lists
+//! the guarantees.
 
 mod apply;
 mod compare;

@@ -15,7 +15,7 @@ pub struct MergeOptions {
     pub from: PathBuf,
     /// The log that is changed (the target). It is created if it is missing.
     pub into: PathBuf,
-    /// The directory for copies of damaged segments that are replaced.
+    /// The directory for copies of damaged segments that are replaced or removed. It also holds the lock of the merge.
     pub quarantine: PathBuf,
     /// The approximate maximum size of a new segment in bytes.
     pub segment_bytes_max: u64,

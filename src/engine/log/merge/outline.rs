@@ -60,7 +60,8 @@ impl Outline {
         self.files.iter().find(|file| file.base == base)
     }
 
-    /// Scans the stream that a part belongs to.
+    /// Scans the stream that a part belongs to; without a part, the outline is empty. Entries at or after the end of
+    /// the part are not counted.
     pub(super) fn of(sides: &Sides<'_>, part: Option<&Part>) -> Result<Outline> {
         let Some(part) = part else { return Ok(Outline::NONE) };
         let log = sides.log(part.side);
@@ -111,7 +112,7 @@ impl Outline {
     }
 }
 
-/// Returns those segments in `bases`, of a stream of the target, that hold unreadable bytes.
+/// Returns the segments in `bases` that hold unreadable bytes. All of them are segments of a stream of the target.
 pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
     let mut damaged = BTreeSet::new();
     if !bases.is_empty() {

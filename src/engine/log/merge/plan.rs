@@ -7,9 +7,9 @@
 //!    crash.
 //! 3. Entries that are known to be missing stay known to be missing: the name of a segment, a mark, or unreadable bytes
 //!    show that they are missing.
-//! 4. Stray files (with neither a header that names the segment nor an entry) do not show where a segment ends. They
-//!    stay in the target until a segment needs their name, or the end of the stream is removed; then they are copied to
-//!    quarantine.
+//! 4. Stray files have neither a header that names the segment nor an entry, so they do not show where a segment ends.
+//!    A stray file stays in the target until a segment needs its name, or the end of the stream is removed. The file is
+//!    then copied to quarantine.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
@@ -43,7 +43,7 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) base: Seq,
-    /// The first sequence number of the next segment.
+    /// The first sequence number of the next segment; `None` for the last segment.
     pub(super) until: Option<Seq>,
     pub(super) action: Action,
     tally: Tally,
@@ -62,7 +62,7 @@ pub(super) struct Plan {
     pub(super) ranges: Vec<Range>,
     pub(super) target: Outline,
     pub(super) source: Outline,
-    /// The sequence number of the next entry in the mark at the end, if a mark is written.
+    /// The sequence number of the next entry, for the mark at the end; `None` if no mark is written.
     pub(super) mark: Option<Seq>,
     /// Unreadable bytes that are copied to the end, so that the loss stays known.
     pub(super) lost: Option<Lost>,
@@ -122,7 +122,8 @@ impl Plan {
     }
 
     /// Returns the sequence numbers at which segments begin: the beginnings of the target's segments, and the
-    /// beginnings of the source's segments that are not within a file of the target.
+    /// beginnings of the source's segments that are not within a file of the target. If the last file of the target is
+    /// undamaged and the source has no file of the same name, a segment also begins after the last entry of this file.
     fn cuts(&self, source_end: Option<Seq>) -> BTreeSet<Seq> {
         let mut cuts: BTreeSet<Seq> = self.target.files.iter().map(|file| file.base).collect();
         for file in &self.source.files {
@@ -166,7 +167,7 @@ impl Plan {
             within += u64::from(seq < target_next);
         }
         // A file without entries counts too, because its name shows how far the stream reaches. The cut after the last
-        // file of the target does not count: there is no file.
+        // file of the target does not count, because no file begins there.
         let is_file = |base: &Seq| self.target.file(*base).is_some() || self.source.file(*base).is_some();
         ranges.extend(upcoming.filter(is_file).map(range));
         let bases: Vec<Seq> = ranges.iter().skip(1).map(|range| range.base).collect();
@@ -179,7 +180,8 @@ impl Plan {
         let closed = ends.iter().any(|end| end.closed && end.next == next);
         let beyond = next > last.map_or(Seq::FIRST, Seq::next);
         self.mark = (closed || beyond).then_some(next);
-        // A commit is atomic: its first entry shows that all of it is present.
+        // A commit is atomic. If the first entry of the torn commit was read from another copy, that copy holds the
+        // whole commit.
         let is_present = |lost: &Lost| lost.torn && last >= Some(lost.next);
         // A stray file that stays in the target still shows the loss.
         let is_shown = |lost: &Lost| {
@@ -193,7 +195,8 @@ impl Plan {
             Some(end) => Ok::<bool, Error>(end.next >= next && covers_losses(sides, end, &lost)?),
             None => Ok(false),
         };
-        // Only the last segment of the source is copied, not a stray file after it.
+        // A stray file after the last segment of the source is not copied, so a copy of the segment does not show a
+        // loss in the stray file.
         let last_base = ranges.last().map(|range| range.base);
         let lost_of_source = self.source.end.as_ref().and_then(|end| end.lost);
         let is_copied = lost_of_source.is_none_or(|lost| Some(lost.segment) == last_base);
@@ -209,8 +212,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Returns the action for a segment. `shows_end` holds a value for the target and one for the source: true if the
-    /// stream in that log shows everything that is known in either log about the end of the stream.
+    /// Returns the action for a segment. The first value of `shows_end` is for the target, the second for the source. A
+    /// value is true if the stream in that log shows everything that either log shows about the end of the stream.
     fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
         let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };
@@ -226,8 +229,9 @@ impl Plan {
     }
 }
 
-/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. The stream holds the
-/// entries if the complete frames in the same file reach at least to the last unreadable byte of the other copy.
+/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. A stream that ends with
+/// unreadable bytes shows the losses. A stream holds the entries of a loss if its copy of the segment has the same
+/// salt, and its complete frames reach at least to the last unreadable byte of the other copy.
 fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);

@@ -1,6 +1,6 @@
 //! Quarantine: copies of the unreadable bytes of a log, for later analysis.
 //!
-//! Nothing is removed from the log. A copy under its final name is complete and on disk. The same bytes are copied
+//! Nothing is removed from the log. A copy under its final name is complete and on disk. The same bytes are copied only
 //! once.
 
 use crate::engine::checksum::Digest;
@@ -50,9 +50,10 @@ pub(super) fn is_damage(kind: FindingKind) -> bool {
 
 /// Copies every damaged range of a stream into `dir`, as `<stream>-<segment>-<offset>-<length>.bytes`, durably.
 ///
-/// Ranges that are damaged, torn, duplicate or unreadable are copied, and the whole file of a segment whose header is
-/// damaged or names another segment. A repeated call copies nothing. Cost: a full scan of the stream, in constant
-/// memory. Errors: a file could not be read or written; earlier copies stay.
+/// Ranges that are damaged, torn, duplicate or unreadable are copied. If both copies of a segment header are damaged,
+/// or the header names another segment, the whole file is copied. If a file with the same name holds other bytes, the
+/// new name also contains a digest. A repeated call copies nothing, but returns the same result. Cost: a full scan of
+/// the stream, in constant memory. Errors: a file could not be read or written; earlier copies stay.
 pub fn quarantine(
     storage: &Arc<dyn Storage>,
     log: &Path,

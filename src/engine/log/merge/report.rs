@@ -8,37 +8,40 @@ use crate::engine::log::merge::sides::Side;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
-    /// The target did not have the stream: its segments were copied, damage included.
+    /// The target did not have the stream: its segments were copied, damage included. A stream that the merge derived
+    /// from a fork was written anew.
     Copied,
     /// The target had all entries of the stream.
     Unchanged,
     /// The source had the bytes of the target and further bytes, which were copied.
     Extended,
-    /// The stream was written anew from the entries of both logs.
+    /// The target now has the entries of both logs. For this, segments of the stream were kept, copied or written anew.
     United {
         /// Number of entries that the target did not have.
         added: u64,
         /// Number of added entries that fill gaps of the target.
         filled: u64,
     },
-    /// The entries of the stream are stored under other stream ids, because an ancestor of the stream was forked at an
-    /// earlier entry.
+    /// The entries of the stream are now stored under other stream ids. The usual reason is a fork in a stream from
+    /// which this stream branches off, directly or indirectly.
     Moved,
     /// The stream was not merged.
     Skipped(SkipReason),
 }
 
-/// The reason why a stream was not merged.
+/// The reason why a stream was not merged. Normally all streams of a family are skipped together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// A writer holds the stream in the target, or the file system has no locks. A later merge may succeed.
+    /// A writer holds the stream or another stream of its family in the target, or the file system has no locks. A
+    /// later merge may succeed.
     Held,
-    /// A segment of the stream has a format that this build cannot read.
+    /// A segment of the stream, or of another stream of its family, has a format that this build cannot read.
     Newer,
-    /// The stream could not be read in the source.
+    /// The stream, or another stream of its family, could not be read in the source.
     Unreadable,
-    /// The stream has too many ancestors (streams that it branches off from, directly or indirectly).
+    /// The stream, or another stream of its family, has too many ancestors (streams that it branches off from, directly
+    /// or indirectly).
     TooDeep,
 }
 
@@ -68,7 +71,7 @@ impl Change {
     }
 }
 
-/// The merge of one stream.
+/// The result of the merge for one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamMerge {
@@ -102,7 +105,7 @@ pub struct LogMerge {
     pub streams: Vec<StreamMerge>,
     /// Every fork that was found.
     pub forks: Vec<Fork>,
-    /// Copies of the damaged segments of the target that were replaced.
+    /// Copies of the damaged segments and stray files of the target that were replaced or removed.
     pub quarantined: Vec<Quarantined>,
 }
 

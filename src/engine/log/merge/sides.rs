@@ -33,7 +33,8 @@ impl Sides<'_> {
     }
 }
 
-/// The entries of a stream in one log with sequence numbers from `first` on and less than `end`.
+/// The entries of a stream in one log, from the sequence number `first` on and before `end`. Without `end`, the part
+/// has no upper limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Part {
     pub(super) side: Side,
@@ -48,12 +49,13 @@ impl Part {
         Part { side, stream, first: Seq::FIRST, end: None }
     }
 
-    /// Returns the rest of the part from `seq` on, if there is one.
+    /// Returns the rest of the part from `seq` on; `None` if the part ends before `seq`.
     pub(super) fn from(&self, seq: Seq) -> Option<Part> {
         Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
     }
 
-    /// Returns the beginning of the part: its entries before `seq`, if there are any.
+    /// Returns the beginning of the part: its entries before `seq`. Returns `None` if the part begins at or after
+    /// `seq`.
     pub(super) fn until(&self, seq: Seq) -> Option<Part> {
         let end = self.end.map_or(seq, |end| end.min(seq));
         Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)

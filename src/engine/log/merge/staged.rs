@@ -39,7 +39,7 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    /// Appends bytes of another file.
+    /// Appends the bytes from offset `from` to offset `end` of another file; fewer if the file ends earlier.
     pub(super) fn write_from(&mut self, path: &Path, file: &dyn File, from: u64, end: u64) -> Result<()> {
         let mut buffer = vec![0u8; CHUNK];
         let mut at = from;

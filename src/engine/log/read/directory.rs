@@ -44,7 +44,8 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
     bytes
 }
 
-/// Returns true if a writer holds the lock of the stream; false if no writer does, or if the file system has no locks.
+/// Returns true if a process, normally the writer, holds the lock of the stream. Returns false if no process does, or
+/// if the lock cannot be tested, for example because the file system has no locks.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
         let path = names::stream_dir(log, stream).join(name);
@@ -52,29 +53,30 @@ pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     })
 }
 
-/// Returns the identity of a directory and the id of the current boot; `None` if the platform does not provide both.
+/// Returns the identity of a directory and the id of the current boot; `None` if one of them is not available.
 pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
     Some(Home { boot: storage.boot_id()?, place: storage.info(dir).ok()?.place? })
 }
 
-/// The result of reading the two copies of the header of a segment.
+/// The result of reading both copies of a segment header.
 #[derive(Debug)]
 pub struct Headers {
-    /// The header, from an undamaged copy.
+    /// The header from an undamaged copy, or the reason why neither copy can be used.
     pub header: std::result::Result<SegmentHeader, HeaderFault>,
-    /// Offsets and lengths of damaged ranges of the header area, if at least one copy is undamaged.
+    /// Offsets and lengths of the damaged ranges before the first frame; empty if no copy is undamaged.
     pub damaged: Vec<(u64, u64)>,
-    /// True if the file ends within the header area, or the area holds only zeros: the creation of the segment was not
-    /// finished, or the file was truncated.
+    /// True if the file ends before the offset of the first frame, or holds only zeros up to this offset. Either the
+    /// creation of the segment was not finished, or the file was truncated.
     pub unfinished: bool,
-    /// True if the file holds only part of the header area of this segment, as after the end of the process or a power
-    /// cut during the creation. A segment that was truncated later may look the same; only the segments before and
-    /// after that segment show the difference.
+    /// True if the file holds only a part of the two copies of this segment's header. A crash during the creation of
+    /// the segment leaves such a file. A segment that was truncated later may look the same; only the segments before
+    /// and after the segment show the difference.
     pub may_be_creation: bool,
 }
 
-/// Reads the header area of the segment of `stream` that begins with `base`. If both copies are undamaged but differ,
-/// the copy that names `stream` and `base` is used: the other copy may come from a misdirected write.
+/// Reads both header copies of the segment of `stream` that begins with `base`. Normally the first undamaged copy is
+/// used. If the first copy names another segment, and the second copy names this segment, the second copy is used: the
+/// first may come from a misdirected write.
 pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<Headers> {
     let mut area = vec![0u8; FRAMES_AT as usize];
     let got = read_full_at(file, 0, &mut area)?;
@@ -109,14 +111,16 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
         damaged.push((header_len + at as u64, 1));
     }
     let unfinished = got < FRAMES_AT as usize || (header.is_err() && area.iter().all(|b| *b == 0));
-    // Creating a segment writes only the header area; two undamaged copies show that the write was complete.
+    // The creation of a segment writes only the bytes before the first frame. Two undamaged copies show that the write
+    // was complete.
     let incomplete = header.is_err() || !damaged.is_empty() || got < FRAMES_AT as usize;
     let may_be_creation = incomplete && file.len()? <= FRAMES_AT && is_part_of_area(area, stream, base);
     Ok(Headers { header, damaged, unfinished, may_be_creation })
 }
 
-/// Returns true if these bytes may result from an interrupted write of a header area: each copy of the header is whole,
-/// incomplete or missing. Missing bytes count as zeros.
+/// Returns true if an interrupted creation of the segment may have left these bytes before the first frame. Each copy
+/// of the header must then be whole, incomplete or missing, with zeros between the copies. Missing bytes count as
+/// zeros.
 fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
     area.resize(FRAMES_AT as usize, 0);
     let (first, rest) = area.split_at(SEGMENT_HEADER_LEN);
@@ -139,7 +143,7 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
 }
 
 /// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A complete
-/// header that this build cannot read does not count.
+/// header does not count: such a header names another segment, or has a format that this build cannot read.
 fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
     let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
     let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
@@ -152,7 +156,7 @@ fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: S
     *found != checksum && fields.into_iter().all(agrees)
 }
 
-/// Returns [`Headers::may_be_creation`] of this segment.
+/// Reads the header of a segment, and returns [`Headers::may_be_creation`].
 pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<bool> {
     let path = names::segment_path(log, stream, base);
     let headers = storage
@@ -168,8 +172,8 @@ pub fn origin_of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<
     Ok(first_header(storage, log, stream)?.and_then(|header| header.origin))
 }
 
-/// Checks that a program of `domain` may read every stream of the log, by the first readable header of each stream.
-/// Streams without a readable header, and streams that cannot be read, are accepted.
+/// Checks that a program of `domain` may read every stream of the log. Only the first readable header of each stream is
+/// compared. Streams without a readable header, and streams that cannot be read, are accepted.
 ///
 /// Errors: a stream belongs to another domain or to a newer version of `domain`; the directory of the log cannot be
 /// listed.

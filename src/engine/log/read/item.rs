@@ -23,11 +23,11 @@ pub enum FindingKind {
     Damaged,
     /// The end of the stream holds part of a frame: a write that a crash interrupted, or damage to the last frame.
     Torn,
-    /// One of the two copies of the header, or the zeros between them, are damaged. No entry is lost.
+    /// One of the two copies of the header is damaged, or a byte between the copies is not zero. No entry is lost.
     HeaderCopy,
     /// Both copies of the header are damaged.
     HeaderLost,
-    /// The header names another stream than the directory, or another first number than the file name.
+    /// The header names another stream than the directory, or another first sequence number than the file name.
     Foreign,
     /// The segment was written in a format that this build cannot read.
     Newer {
@@ -94,7 +94,7 @@ pub enum Item {
 pub enum Tail {
     /// The stream ends with a close mark or a seal.
     Closed,
-    /// The stream ends with a commit, or is empty: its writer is alive, or was killed between commits.
+    /// The stream ends with a commit, or is empty: its writer has not closed the stream, or was killed.
     Open,
     /// The stream ends with bytes that are not a complete frame: a write in progress, an interrupted write, or damage.
     Unfinished {

@@ -9,7 +9,7 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Returns whether the entry that had this sequence number and checksum in `stream` is now in a derived stream.
+/// Returns true if a derived stream now holds the entry that had this sequence number and checksum in `stream`.
 ///
 /// The checksum of an entry covers the id of its stream, so the checksum is computed with the old id.
 pub(in crate::engine) fn is_in_derived_stream(

@@ -1,8 +1,8 @@
 //! The reader of many streams, which returns their entries in the order of the stamps, in bounded memory.
 //!
-//! A stream is opened when its first entry is the next one to return, and dropped at its end: the memory depends on the
-//! number of streams that overlap in time. Entries of one stream are returned in the order of the stream, whatever
-//! their times are.
+//! A stream is opened when its first entry is the next entry to return, and dropped at its end. The memory therefore
+//! depends on the number of streams that overlap in time. Entries of one stream are returned in the order of the
+//! stream, whatever their times are.
 
 use crate::engine::entry::{Entry, Gap, Seq, Stamp, StreamId};
 use crate::engine::error::Result;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub enum Ordered {
     /// An entry.
     Entry(Entry),
-    /// Missing entries of a stream, before its next entry.
+    /// Missing entries of a stream, before its next entry or at its end.
     Gap(Gap),
 }
 
@@ -52,7 +52,8 @@ impl Flow {
         Ok(Flow { reader, last, commit: VecDeque::new() })
     }
 
-    /// Returns the stamp of the next entry, if there is one; gaps before it are added to `gaps`.
+    /// Returns the stamp of the next entry; `None` if there is no further entry to return. Adds the gaps before this
+    /// entry to `gaps`.
     fn peek(&mut self, gaps: &mut VecDeque<Gap>) -> Result<Option<Stamp>> {
         loop {
             if let Some(entry) = self.commit.front() {

@@ -3,10 +3,11 @@
 //! Invariants:
 //! 1. An entry is returned once, complete, in order, and only if every checksum that covers it is valid.
 //! 2. A [`Gap`] names every sequence number that is missing between two returned entries.
-//! 3. Damage is returned as a value; only an I/O error of the file system is an error.
-//! 4. [`ScanMode::Follow`] never reports the end of a stream as damage, because another process may be writing there.
-//!    In both modes, damage is confirmed by a second read.
-//! 5. A segment whose creation was not finished is skipped; [`StreamReader::unfinished_creation`] names it.
+//! 3. Damage is returned as a value. Only an I/O error of the file system, or a segment of a foreign domain
+//!    ([`StreamReader::of_domain`]), is an error.
+//! 4. [`ScanMode::Follow`] never reports an unfinished end of a stream as damage, because another process may be
+//!    writing there. In both modes, damage is confirmed by a second read.
+//! 5. A segment whose creation was not finished is skipped, and returned by [`StreamReader::unfinished_creation`].
 
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
@@ -57,7 +58,7 @@ pub struct StreamReader {
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
-    /// True until the first segment is opened, if reading begins with the stream.
+    /// True if reading begins with the start of the stream and no segment was opened yet.
     at_start: bool,
     /// The last segment whose creation was not finished.
     unfinished_creation: Option<Seq>,
@@ -76,8 +77,8 @@ impl StreamReader {
         StreamReader::open_at(storage, log, stream, mode, ResumePoint::START)
     }
 
-    /// Opens a reader that begins at a point where an earlier reader ended. If the segment of that point is missing,
-    /// reading begins with the next segment.
+    /// Opens a reader that begins at a point of the stream, such as the end of an earlier read. If the segment of this
+    /// point is missing, reading begins with the next segment.
     pub fn open_at(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -94,8 +95,8 @@ impl StreamReader {
         )
     }
 
-    /// Opens a reader as [`StreamReader::open_at`] does. The stream ends after the segment that begins with `last`:
-    /// later segments are not read.
+    /// Opens a reader as [`StreamReader::open_at`] does with [`ScanMode::Follow`]. Segments that begin after `last` are
+    /// not read.
     pub(in crate::engine) fn open_until(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -153,8 +154,8 @@ impl StreamReader {
         Ok(self)
     }
 
-    /// Requests the link of the chain after entry `seq`, which [`StreamReader::watched`] returns. Only a full scan
-    /// computes links.
+    /// Requests the link of the chain after entry `seq`. [`StreamReader::watched`] returns the link once the entry was
+    /// read. Only a full scan computes links.
     pub fn watch(&mut self, seq: Seq) {
         self.watched.insert(seq, (seq == Seq(0)).then_some(Chain::ORIGIN));
     }
@@ -193,14 +194,14 @@ impl StreamReader {
         self.sealed
     }
 
-    /// Returns the segment whose creation was not finished, if the stream has one. The segment never held an entry and
-    /// is skipped. If the stream would continue in it, the tail is [`Tail::Unfinished`], because a writer may be
-    /// creating it.
+    /// Returns the segment whose creation was not finished; `None` if the stream has no such segment. The segment never
+    /// held an entry and is skipped. If the next entry of the stream would belong to this segment, the tail is
+    /// [`Tail::Unfinished`], because a writer may be creating the segment.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
     }
 
-    /// Ends the stream after the segment that the reader begins with.
+    /// Restricts the reader to the segment that it begins with: later segments are not read.
     pub(in crate::engine::log) fn end_behind_first(&mut self) {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
@@ -215,13 +216,13 @@ impl StreamReader {
         self.last_time
     }
 
-    /// Returns the chain after the last entry that was read. `None` if the scan is not full, if entries between that
-    /// entry and the header of its segment are missing, or if the header does not state the link.
+    /// Returns the chain after the last entry that was read. Call it only for a full scan. `None` if an entry between
+    /// the header of the segment and that entry was not read, or if the header does not state the link.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }
 
-    /// Returns the header of the segment that was read last; `None` if that header is damaged.
+    /// Returns the header of the segment that was read last; `None` if no segment was read or its header is damaged.
     pub fn header(&self) -> Option<&SegmentHeader> {
         self.header.as_ref()
     }
@@ -367,10 +368,12 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if a segment with an incomplete header area never held an entry. `base` is its first sequence number.
+    /// Returns true if the segment that begins with `base` never held an entry. The file of the segment must hold only
+    /// a part of the two header copies.
     ///
-    /// This is known in two cases. Earlier segments contain the entry `base`. Or the segment is the last one, no earlier
-    /// entry is missing, and the segment before it has no seal: a writer seals a segment after creating the next one.
+    /// There are two such cases. In the first, earlier segments contain the sequence number `base`. In the second, the
+    /// segment is the last one, no earlier entry is missing, and the segment before it is readable to its end and has
+    /// no seal (or does not exist). A writer seals a segment only after it has created the next segment.
     fn is_creation(&self, base: Seq) -> Result<bool> {
         if self.expected > base {
             return Ok(true);
@@ -401,8 +404,8 @@ impl StreamReader {
         }
     }
 
-    /// Ends the stream at its last segment, which has an incomplete header area. Either the creation of the segment is
-    /// not finished, or its file was truncated: the number of lost entries is unknown.
+    /// Ends the stream at its last segment, whose header is incomplete. Either the creation of the segment is not
+    /// finished, or the file was truncated and an unknown number of entries is lost.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {
@@ -413,8 +416,8 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the current segment is finished: the header area of the next segment is complete. If the
-    /// creation of the next segment failed, the writer continues in the current one.
+    /// Returns true if the current segment is finished: the next segment has a complete header. If the creation of the
+    /// next segment failed, the writer continues in the current segment.
     fn is_finished(&self) -> Result<bool> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -424,7 +427,8 @@ impl StreamReader {
         Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
     }
 
-    /// Returns the salt of the current segment from the header of the next segment, which repeats it.
+    /// Returns the salt of the current segment from the header of the next segment, which repeats the salt. Returns
+    /// `None` if there is no next segment or its header is damaged.
     fn salt_from_next(&self) -> Result<Option<u64>> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
         let path = names::segment_path(&self.log, self.stream, *next);

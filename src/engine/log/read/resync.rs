@@ -11,10 +11,10 @@ use crate::engine::log::format::limits::{FRAME_ALIGN, FRAME_HEADER_LEN, FRAME_PA
 use crate::engine::log::read::source::{Source, ZEROS_READ_MAX};
 use std::io;
 
-/// Maximum number of bytes of candidate frames that one search checksums.
+/// Maximum number of bytes for which one search computes checksums of possible frames.
 const CANDIDATE_BYTES_MAX: u64 = 4 * FRAME_PAYLOAD_BYTES_MAX as u64;
 
-/// Returns the offset of the next complete frame at or after `from`.
+/// Returns the offset of the next complete frame at or after `from`; `None` if no frame is found.
 pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Result<Option<u64>> {
     let mut at = from.next_multiple_of(FRAME_ALIGN);
     let mut budget = CANDIDATE_BYTES_MAX;
@@ -52,7 +52,8 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
     }
 }
 
-/// Returns true if the payload after this header at `at` is complete and its checksum is valid.
+/// Returns true if the frame at `at`, which has this header, is complete: the file contains all its bytes, the payload
+/// checksum is valid, and the padding is zero.
 pub(super) fn is_whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {
     let len = header.frame_len() as usize - FRAME_HEADER_LEN;
     let payload = source.bytes(at + FRAME_HEADER_LEN as u64, len)?;

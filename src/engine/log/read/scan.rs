@@ -53,8 +53,8 @@ impl SegmentScan {
         self.damage(offset, offset, header)
     }
 
-    /// Returns the next step. Damaged bytes may be a write in progress by another process, so they are read again until
-    /// two reads agree, at most [`REREADS_MAX`] times.
+    /// Returns the next frame, the next damaged bytes, or the end. Damaged bytes may be a write in progress by another
+    /// process, so they are read again until two reads agree, at most [`REREADS_MAX`] times.
     pub(super) fn next_confirmed(&mut self) -> io::Result<Step> {
         let (offset, after_mark) = (self.offset, self.after_mark);
         let mut step = self.next()?;
@@ -74,7 +74,8 @@ impl SegmentScan {
         Step::End { tail: if self.after_mark { Tail::Closed } else { Tail::Open } }
     }
 
-    /// Returns the step for bytes at `offset` that are not a frame. The search for the next frame begins at `search`.
+    /// Handles the bytes at `offset`, which are not a frame. Searches for the next frame from `search` on. If no frame
+    /// follows, the bytes are damage, or an unfinished end if the scan follows a writer.
     fn damage(&mut self, offset: u64, search: u64, header: Option<FrameHeader>) -> io::Result<Step> {
         let search = search - search % 8;
         let from = if search == offset { offset + 8 } else { search };

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) const WINDOW: usize = 256 << 10;
-/// Number of zeros that are read before the file system is asked for the next data. Shorter sequences of zeros are
-/// read, so that results do not depend on the answer of the file system.
+/// Number of zeros that are read before the file system is asked where the next data begins. Shorter runs of zeros are
+/// read completely, so that results do not depend on the answer of the file system.
 pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 
 /// The bytes of a segment file: mapped, or read in windows.
@@ -35,7 +35,8 @@ impl Source {
         self.len
     }
 
-    /// Discards the window and reads the length again, because another process may be writing the file.
+    /// Discards the window and reads the length again, because another process may be writing the file. Has no effect
+    /// on a mapped file.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.window.clear();
         if self.map.is_none() {
@@ -76,12 +77,12 @@ impl Source {
         self.bytes(offset, if there >= min && self.map.is_none() { there } else { WINDOW })
     }
 
-    /// Returns the first offset at or after `from` that is not in a hole of the file.
+    /// Returns the first offset at or after `from` that is not in a hole of the file; `None` if only a hole follows.
     pub(super) fn next_data(&self, from: u64) -> io::Result<Option<u64>> {
         Ok(self.file.next_data(from)?.filter(|at| *at < self.len))
     }
 
-    /// Returns the offset of the first byte at or after `from` that is not zero.
+    /// Returns the offset of the first byte at or after `from` that is not zero; `None` if there is no such byte.
     pub fn first_nonzero(&mut self, mut from: u64) -> io::Result<Option<u64>> {
         let mut zeros = 0;
         loop {
@@ -102,7 +103,7 @@ impl Source {
     }
 }
 
-/// Returns the offset after the last byte that is not zero. Large holes are not read.
+/// Returns the offset after the last byte that is not zero; 0 if there is no such byte. Large holes are not read.
 pub(in crate::engine::log) fn content_len(file: &dyn File) -> io::Result<u64> {
     const CHUNK: u64 = 64 << 10;
     let mut end = file.len()?;

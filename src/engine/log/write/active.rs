@@ -1,13 +1,14 @@
-//! The segment that a writer appends to: each frame is written with one write, disk space is reserved ahead, and the
+//! The segment that a writer appends to. Each frame is written with one write, disk space is reserved ahead, and the
 //! content of the seal is collected.
 //!
 //! Invariants:
-//! 1. A frame is written after complete frames only. After a failed write the file is truncated to its last complete
-//!    frame; until that succeeds, nothing is appended.
-//! 2. After a failed sync nothing is appended or synced again: the content of the disk is unknown.
-//! 3. Disk space is reserved ahead of the writes, in growing steps. Only commits that must succeed on a full disk use
-//!    the last [`RESERVED`] bytes of the reserved space. If the file system cannot reserve space, each write extends
-//!    the file.
+//! 1. A frame is written only after complete frames. After a failed write the file is truncated to its last complete
+//!    frame. Until the truncation succeeds, nothing is appended.
+//! 2. After a failed sync the segment is neither appended to nor synced again, because the content of the disk is
+//!    unknown.
+//! 3. Disk space is reserved ahead of the writes, in growing steps. Only commits that must succeed on a full disk, and
+//!    the close mark, use the last [`RESERVED`] bytes of the reserved space. If the file system cannot reserve space,
+//!    each write extends the file.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::Seq;
@@ -24,13 +25,14 @@ use std::sync::Arc;
 
 /// Bytes reserved for commits that must succeed on a full disk, and for the close mark.
 pub(super) const RESERVED: u64 = 4 << 10;
-/// The minimum and maximum step in bytes in which space is reserved. The steps are small because a killed process
-/// leaves the space unused, and because readers of an active stream scan the space.
+/// The minimum and maximum number of bytes that are reserved at once. Both are small, because a killed process leaves
+/// the reserved space unused, and because readers of an active stream scan this space.
 const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
 /// Minimum distance in bytes between two frames in the index of a seal.
 const INDEX_STEP: u64 = 64 << 10;
-/// Bytes that are collected before they are hashed: long inputs are hashed several times faster than short ones.
+/// Number of bytes that are collected before they are hashed: long inputs are hashed several times faster than short
+/// inputs.
 const HASH_STEP: usize = 128 << 10;
 
 /// The reserved space that a write may use.
@@ -69,7 +71,7 @@ pub(super) struct ActiveSegment {
     pub(super) marked: bool,
     /// Offset up to which the file was synced.
     pub(super) synced: u64,
-    /// True if other processes may have found a later segment and mapped this one. A mapped segment must not be
+    /// True if other processes may have found a later segment and mapped this segment. A mapped segment must not be
     /// truncated.
     pub(super) may_be_mapped: bool,
     /// True from the truncation after a failed write until the next sync.
@@ -86,7 +88,8 @@ pub(super) struct ActiveSegment {
 }
 
 impl ActiveSegment {
-    /// Creates the state of a new segment. The writer begins the next segment when this one reaches `bytes_max` bytes.
+    /// Creates the state of a new segment. `bytes_max` is the length in bytes at which the writer begins the next
+    /// segment.
     pub(super) fn new(
         path: PathBuf,
         file: Arc<dyn File>,
@@ -144,7 +147,9 @@ impl ActiveSegment {
         frame_salt(self.salt, self.offset)
     }
 
-    /// Reserves disk space for a write of `len` bytes, and [`RESERVED`] bytes after it.
+    /// Reserves disk space for a write of `len` bytes, and for [`RESERVED`] bytes after the write. Returns an error if
+    /// the disk is too full for both; with [`Room::Reserved`], only if it is too full for the write itself. Does
+    /// nothing if the file system cannot reserve space.
     pub(super) fn reserve_room(&mut self, len: u64, room: Room) -> Result<()> {
         let end = self.offset.saturating_add(len);
         let wanted = end.saturating_add(RESERVED);
@@ -153,8 +158,8 @@ impl ActiveSegment {
         }
         let step = (self.room / 2).clamp(STEP_MIN, STEP_MAX);
         let ahead = self.room.saturating_add(step).next_multiple_of(STEP_MIN);
-        // Space is reserved only up to the size of the segment: unused space is released at a close, but not at a
-        // rotation, when other processes may have the segment mapped.
+        // The space is limited to the size of a full segment, because unused space is released only at a close. At a
+        // rotation, other processes may have the segment mapped.
         let mut result = self.grow(wanted.max(ahead.min(self.bytes_max.saturating_add(RESERVED))));
         if result.is_err() && wanted > self.room {
             result = self.grow(wanted);
@@ -178,7 +183,8 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes complete frames. After an error the file is unchanged, or the condition is [`Condition::Ragged`].
+    /// Writes complete frames after the last frame. After an error, either the file was truncated to its last complete
+    /// frame, or the condition is [`Condition::Ragged`].
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         if let Err(e) = write_all_at(self.file.as_ref(), self.offset, bytes) {
             self.condition = Condition::Ragged;
@@ -200,8 +206,9 @@ impl ActiveSegment {
         }
     }
 
-    /// Truncates the segment to its last complete frame, if part of a frame may follow. An error means that the segment
-    /// cannot be appended to.
+    /// Truncates the segment to its last complete frame, if part of a frame may follow. Returns an error if nothing may
+    /// be appended to the segment: the truncation failed, another process may have the segment mapped, or a sync of the
+    /// segment failed.
     pub(super) fn restore(&mut self) -> Result<()> {
         let wrap = |e| Error::io("truncate segment", &self.path, e);
         match self.condition {
@@ -230,16 +237,16 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Overwrites the header of a frame whose write failed, because the frame may be complete although the write was
-    /// not acknowledged.
+    /// Writes zeros over the header of a frame whose write failed. The frame may be complete, although it was not
+    /// acknowledged.
     pub(super) fn blank_next_header(&self) -> Result<()> {
         let blank = [0; FRAME_HEADER_LEN];
         let written = write_all_at(self.file.as_ref(), self.offset, &blank);
         written.map_err(|e| Error::io("clear the end of segment", &self.path, e))
     }
 
-    /// Releases the space after the last frame. Allowed only for the last segment of a stream: other processes may have
-    /// earlier segments mapped.
+    /// Releases the reserved space after the last frame. The segment must be the last one of its stream, because other
+    /// processes may have earlier segments mapped.
     pub(super) fn trim(&mut self) {
         // If the truncation fails, zeros remain after the last frame; readers accept them.
         if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
@@ -247,13 +254,13 @@ impl ActiveSegment {
         }
     }
 
-    /// Writes complete frames into a segment that is no longer the last one; after a failure, writes zeros in their
-    /// place. The segment is not truncated, because other processes may have the segment mapped.
+    /// Writes complete frames to a segment that is no longer the last segment of its stream. If the write fails, writes
+    /// zeros over the frames. The segment is not truncated, because other processes may have the segment mapped.
     pub(super) fn write_or_blank(&self, bytes: &[u8]) {
         if write_all_at(self.file.as_ref(), self.offset, bytes).is_err() {
             let written = self.file.len().unwrap_or(self.offset).saturating_sub(self.offset);
             let blank = vec![0u8; usize::try_from(written).unwrap_or(0).min(bytes.len())];
-            // If this write fails too, the rest of the frame is reported as damage without a lost entry.
+            // If this write fails too, readers report the written bytes of the frame as damage without a lost entry.
             let _ = write_all_at(self.file.as_ref(), self.offset, &blank);
         }
     }
@@ -293,7 +300,7 @@ impl ActiveSegment {
         self.marked = false;
     }
 
-    /// Returns the seal for the current content of the segment.
+    /// Returns the seal for the current content of the segment. A second call would return a seal without an index.
     pub(super) fn seal(&mut self) -> Seal {
         self.hasher.update(&self.unhashed);
         self.unhashed.clear();

@@ -1,13 +1,18 @@
-//! Selection of the stream that a writer appends to: an existing stream that no other writer holds, or a new stream. See
-//! docs/design/002.
+//! Selection of the stream that a writer appends to: an existing stream that no other writer holds, or a new stream.
+//! docs/design/002 gives the reasons.
 //!
 //! Invariants:
-//! 1. A stream is continued only if its lock file exists and is free, if it is in the directory and the boot in which
-//!    it was created, if its last segment ends with a complete frame and has no seal (a seal shows that another segment
-//!    followed, whose numbers are used), and if its last time is not far ahead of this machine's clock. A later segment
-//!    whose creation was interrupted is removed first.
-//! 2. If a stream cannot be continued, the writer creates a new stream. The append fails only if the log belongs to
-//!    another domain or the new stream cannot be created.
+//! 1. A stream is continued only if all these conditions hold:
+//!    - The lock file of the stream exists and is free.
+//!    - The directory and the boot are those in which the stream was created.
+//!    - The last segment is undamaged, has the domain of the writer, and has no seal. A seal shows that a later segment
+//!      existed, so the next sequence numbers may be in use.
+//!    - The last time in the stream is not far ahead of this machine's clock.
+//!
+//!    A segment whose creation was interrupted does not count as the last segment. The writer removes the file of such
+//!    a segment before it continues the stream.
+//! 2. If no stream can be continued, the writer creates a new stream. The selection fails only if the log cannot be
+//!    created or listed, if the log belongs to another domain, or if the new stream cannot be created.
 
 use crate::engine::chain::{Chain, Head};
 use crate::engine::checksum::Digest;
@@ -52,7 +57,7 @@ pub(super) struct ActiveStream {
 }
 
 impl ActiveStream {
-    /// Returns the head of the written entries.
+    /// Returns the head of the stream after the last written entry.
     pub(super) fn head(&self) -> Head {
         Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
     }
@@ -73,7 +78,7 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// The log, and the conditions under which a writer may append to a stream in it.
+/// The inputs of the selection: the log, options of the writer, and the streams that are excluded.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -85,7 +90,8 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Selects the stream to append to, or creates one, and locks it.
+    /// Selects or creates the stream to append to, and locks the stream. `begun` holds a stream that an earlier call
+    /// began to create, if there is one.
     pub(super) fn claim(&self, clock: &mut Clock, begun: &mut Option<BegunStream>) -> Result<ActiveStream> {
         self.storage.create_dir_all(self.log).map_err(|e| Error::io("create", self.log, e))?;
         let streams = list_streams(self.storage.as_ref(), self.log)?;
@@ -111,7 +117,7 @@ impl Claims<'_> {
         if !matches!(lock.try_lock(), Ok(true)) {
             return Ok(None);
         }
-        // The holder of the lock may have renamed the lock file after this process opened it.
+        // The previous holder of the lock may have renamed the lock file after this process opened the file.
         if !matches!(exists(self.storage.as_ref(), &lock_path), Ok(true)) {
             return Ok(None);
         }
@@ -134,15 +140,15 @@ impl Claims<'_> {
             return Ok(None);
         };
         let last_time = reader.last_time().max(header.time);
-        // All segments of a stream have one domain, so a stream of an older version is not continued: a new stream
-        // begins.
+        // All segments of a stream have the same domain. A stream with an older version of the domain is therefore not
+        // continued.
         let fits = header.home == Some(home)
             && header.domain == self.domain
             && matches!(reader.tail(), Tail::Open | Tail::Closed)
             && !reader.is_sealed()
             && point.segment == base
-            // A writer that died while it created the next segment left a full segment; the creation of the next one is
-            // repeated.
+            // A full segment is continued only if its writer died while it created the next segment. This writer then
+            // creates the next segment again.
             && (point.offset < self.segment_bytes_max || !unfinished.is_empty())
             && unfinished.iter().all(|base| *base <= point.next)
             && last_time <= self.storage.now().saturating_add(AHEAD_MAX);
@@ -150,7 +156,8 @@ impl Claims<'_> {
             return Ok(None);
         }
         for unfinished in &unfinished {
-            // The lock is held, so no other process uses the file. The directory is synced before the first append.
+            // This process holds the lock, so no other process writes the file. The directory is synced before the
+            // first append.
             let path = names::segment_path(self.log, stream, *unfinished);
             self.storage.remove_file(&path).map_err(|e| Error::io("remove unfinished segment", &path, e))?;
         }
@@ -183,8 +190,8 @@ impl Claims<'_> {
         }))
     }
 
-    /// Removes from the list the segments at the end of a stream whose creation may have been interrupted. The first
-    /// segment of the stream is kept: without its header the home of the stream is unknown.
+    /// Moves the segments whose creation may have been interrupted from the end of `segments` to the returned list. The
+    /// first segment of the stream is not moved: without its header the home of the stream is unknown.
     fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
         let mut unfinished = Vec::new();
         while let [_, .., last] = segments.as_slice()
@@ -195,7 +202,8 @@ impl Claims<'_> {
         Ok(unfinished)
     }
 
-    /// Syncs the directories, because the process that created the stream may have died before it synced them.
+    /// Syncs the directory of the stream, the directory of the log, and the parent directory of the log. The process
+    /// that created the stream may have died before it synced these directories.
     fn make_names_durable(&self, dir: &Path) -> Result<()> {
         for dir in [Some(dir), Some(self.log), self.log.parent()].into_iter().flatten() {
             if !dir.as_os_str().is_empty() {
@@ -244,7 +252,8 @@ impl Claims<'_> {
         })
     }
 
-    /// Creates the directory and the lock file of a new stream.
+    /// Creates the directory and the lock file of a new stream, and acquires the lock. If the file system has no locks,
+    /// the stream gets no home.
     fn begin_stream(&self) -> Result<BegunStream> {
         let mut random = [0u8; 10];
         let entropy = self.storage.entropy(&mut random);
@@ -266,7 +275,8 @@ impl Claims<'_> {
         }
         let home = match locked {
             Ok(true) => home_of(self.storage.as_ref(), &dir),
-            // No locks on this file system: the stream is used by this process only, and never continued.
+            // The file system has no locks. Only this process uses the stream, and a stream without a home is never
+            // continued.
             Ok(false) | Err(_) => None,
         };
         Ok(BegunStream { id, home, lock })
@@ -285,7 +295,7 @@ impl Claims<'_> {
         !matches!(exists(self.storage.as_ref(), &path), Ok(false))
     }
 
-    /// Creates the segment after the active one, durably.
+    /// Creates the segment that follows the active segment, and syncs the new file and its directory.
     pub(super) fn create_next(&self, active: &ActiveStream, time: u64) -> Result<ActiveSegment> {
         let header = SegmentHeader {
             stream: active.id,

@@ -8,7 +8,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Creates a segment durably: file, both copies of the header, sync of file and directory.
+/// Creates a segment file with both copies of the header, and syncs the file and its directory. After an error, tries
+/// to remove the file that it created.
 pub(super) fn create_segment(
     storage: &dyn Storage,
     log: &Path,
@@ -35,9 +36,9 @@ pub(super) fn create_segment(
     match written {
         Ok(()) => Ok(file),
         Err(e) => {
-            // An incomplete segment holds no entry and would look like a torn end. It is truncated first: if the
-            // removal fails, the file is an unfinished creation. With a readable header that was not synced, another
-            // writer would continue it.
+            // An incomplete segment would look like a torn end, and a segment with a readable header that was not
+            // synced would be continued by another writer. The file is truncated before it is removed: if the removal
+            // fails, readers treat the empty file as an unfinished creation.
             let _ = file.set_len(0);
             let _ = storage.remove_file(&path);
             Err(wrap(e))

@@ -4,12 +4,12 @@
 //! |---|---|---|
 //! | `fsync` | nothing acknowledged | nothing acknowledged |
 //! | `flush` | nothing acknowledged | data not yet written by the kernel: some seconds |
-//! | `batched` | entries not yet written, which [`BatchOptions`] limits | the same, plus what `flush` can lose |
+//! | `batched` | entries not yet written, limited by [`BatchOptions`] | the same, plus what `flush` can lose |
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The condition under which an append returns. Its text form is [`Durability::name`].
+/// The guarantee that an append gives when it returns. The text form of a durability is [`Durability::name`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// The entries are buffered in this process. They are written when the batch reaches a limit of [`BatchOptions`],

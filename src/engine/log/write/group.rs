@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-/// The commits that one sync covers, and its result.
+/// The group of commits that one sync covers, with the result of the sync.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SyncGroup {
     result: Arc<OnceLock<std::result::Result<(), SyncFailure>>>,

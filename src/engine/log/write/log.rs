@@ -63,9 +63,12 @@ impl Log {
 
     /// Appends `events` as one commit: a reader sees all of them or none.
     ///
-    /// Cost: encoding, one write, and with [`Durability::Fsync`] a sync, which concurrent appends share. Errors: an
-    /// event cannot be encoded, the events do not fit into one commit, or the storage returns an error. After an error
-    /// no event is acknowledged, and the log is unchanged; only after a failed sync may the log contain the events.
+    /// Cost: encoding. [`Durability::Flush`] adds one write. [`Durability::Fsync`] adds one write and a sync, which
+    /// concurrent appends share. [`Durability::Batched`] usually adds no write.
+    ///
+    /// Errors: `events` is empty, an event cannot be encoded, the events do not fit into one commit, the log belongs to
+    /// another domain, or the storage returns an error. After an error no event is acknowledged. The log can then
+    /// contain the events only if a sync failed, or if the bytes of a failed write could not be removed.
     pub fn append<E: Event>(&self, events: &[E], durability: Durability) -> Result<Committed> {
         Ok(self.append_pending(&PendingEntries::of(events)?, durability, Room::Ordinary)?.0)
     }
@@ -75,9 +78,9 @@ impl Log {
         Ok(self.append_pending(entries, durability, Room::Ordinary)?.0)
     }
 
-    /// Appends a small commit with [`Durability::Fsync`] that must succeed even on a full disk, such as the last commit
-    /// of a unit of work. The append may use the disk space that is reserved for such commits. The result also contains
-    /// the head after the commit.
+    /// Appends with [`Durability::Fsync`] a small commit that should succeed even on a full disk, such as the last
+    /// commit of a unit of work. The append may use the disk space that is reserved for such commits. The result also
+    /// contains the head after the commit.
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let (done, head) =
             self.append_pending(&PendingEntries::of(events)?, Durability::Fsync, Room::Reserved)?;
@@ -120,8 +123,8 @@ impl Log {
         }
         if before == 0 && !state.batch.entries.is_empty() {
             state.batch.since = now;
-            // If this process were killed, a process that continued the stream would assign these sequence numbers
-            // again.
+            // If this process were killed now, another process could continue the stream and assign these sequence
+            // numbers again.
             if let Err(e) = shared.reserve_numbers(state) {
                 state.batch.entries.truncate(before);
                 return Err(e);
@@ -135,7 +138,7 @@ impl Log {
         Ok((Committed { first, count, durability }, head))
     }
 
-    /// Writes the batch. When the call returns, the entries of the batch survive the death of the process.
+    /// Writes the batch. After a successful call, the entries of the batch survive the death of the process.
     pub fn flush(&self) -> Result<()> {
         let mut guard = self.shared.lock();
         self.shared.write_batch(&mut guard, Room::Ordinary)
@@ -153,9 +156,10 @@ impl Log {
         guard.unreported_failure.take().map_or(Ok(()), |failure| Err(failure.to_error()))
     }
 
-    /// Closes the stream: writes the batch, syncs, writes a close mark, and releases lock and reserved space. Returns
-    /// the head; `None` if no stream is open. A later append continues a stream or creates a new one. Errors: the
-    /// errors of [`Log::sync`]; if the batch cannot be written, the stream stays open.
+    /// Closes the stream: writes the batch, syncs, writes a close mark, and releases the lock and the reserved space.
+    /// The close mark is omitted if a sync of the stream failed. Returns the head of the stream; `None` if no stream is
+    /// open. A later append continues an existing stream or creates a new one. Errors: the errors of [`Log::sync`], and
+    /// a failed write of the close mark. If the batch cannot be written, the stream stays open.
     pub fn close(&self) -> Result<Option<Head>> {
         let shared = self.shared.as_ref();
         let mut guard = shared.wait_while_syncing(shared.lock());
@@ -193,7 +197,7 @@ impl Log {
                 && active.always_synced
                 && marked.is_ok()
             {
-                // Every assigned sequence number is in the stream.
+                // Every assigned sequence number is in the stream, so another process may continue the stream.
                 shared.claims(&[]).allow_continuation(active.id);
             }
             shared.finish_sync(state, synced);
@@ -202,7 +206,8 @@ impl Log {
         state.unreported_failure.take().map_or(Ok(Some(head)), |failure| Err(failure.to_error()))
     }
 
-    /// Returns the head of the stream that this process appends to, without the batch; `None` if no stream is open.
+    /// Returns the head of the stream that this process appends to; `None` if no stream is open. Entries of the batch
+    /// are not included.
     pub fn head(&self) -> Option<Head> {
         self.shared.lock().active.as_ref().map(ActiveStream::head)
     }
@@ -222,7 +227,7 @@ impl Log {
         if !state.batch.has_thread {
             let shared = Arc::clone(&self.shared);
             let thread = std::thread::Builder::new().name("contexta-batch".to_owned());
-            // Without a thread the next append checks the age.
+            // If the thread cannot be started, the next append checks the age.
             state.batch.has_thread = thread.spawn(move || shared.write_aged_batches()).is_ok();
         }
         self.shared.batch_begun.notify_one();

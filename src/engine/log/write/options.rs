@@ -6,9 +6,10 @@ use crate::engine::log::write::durability::BatchOptions;
 /// Options of a log's writer.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    /// The domain of the events. The first append fails if the log has streams of another domain.
+    /// The domain of the events. The first append fails if one of the newest streams of the log has another domain, or
+    /// a newer version of this domain.
     pub domain: Domain,
-    /// The size in bytes at which a segment is sealed and the next one is begun.
+    /// The size in bytes at which a segment is sealed and the next segment is begun.
     pub segment_bytes_max: u64,
     /// Limits at which batched entries are written.
     pub batch: BatchOptions,

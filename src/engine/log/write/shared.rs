@@ -3,14 +3,15 @@
 //! Invariants:
 //! 1. A stream has one writer: the process that holds the stream's lock, in the directory and the boot in which the
 //!    stream was created.
-//! 2. An acknowledged commit is a complete frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in this
-//!    process with its sequence numbers (`Batched`). A sequence number is assigned once.
-//! 3. After an error nothing is appended after bytes that may be part of a frame: the segment is truncated to its last
-//!    complete frame; if that fails, the stream continues in a new segment.
+//! 2. An acknowledged commit is in a complete frame in the kernel (`Flush`) or on disk (`Fsync`), or is buffered in
+//!    this process with its sequence numbers (`Batched`). A sequence number is assigned once.
+//! 3. Nothing is appended after bytes that may be part of a frame. After a failed write the segment is truncated to its
+//!    last complete frame. If the truncation fails, the stream continues in a new segment.
 //! 4. After a failed sync the stream continues in a new segment, and every append that waited for the sync returns the
 //!    error. The stream's lock file is renamed, so no other process continues the stream, and the stream gets no close
 //!    mark.
-//! 5. Rotation creates the next segment before it seals the old one. On a full disk the old segment stays in use.
+//! 5. Rotation creates the next segment before it seals the old segment. If the next segment cannot be created, for
+//!    example on a full disk, the old segment stays in use.
 //! 6. One sync runs at a time. Commits written during a sync share the next sync.
 
 use crate::engine::clock::Clock;
@@ -59,7 +60,8 @@ pub(super) struct State {
     /// The commits that were written since the last sync began.
     pub(super) group: SyncGroup,
     pub(super) syncing: bool,
-    /// A failed sync that no [`Log::sync`] or [`Log::close`] has reported yet.
+    /// A failed sync that neither [`Log::sync`](crate::engine::log::Log::sync) nor
+    /// [`Log::close`](crate::engine::log::Log::close) has reported yet.
     pub(super) unreported_failure: Option<SyncFailure>,
     pub(super) stopping: bool,
 }
@@ -70,7 +72,7 @@ pub(super) struct Batch {
     pub(super) entries: PendingEntries,
     /// Wall clock time of the first append to the batch, in nanoseconds since the epoch.
     pub(super) since: u64,
-    /// Number of batches before this one.
+    /// Number of batches that were written before.
     pub(super) number: u64,
     pub(super) has_thread: bool,
 }
@@ -78,8 +80,8 @@ pub(super) struct Batch {
 pub(super) type Guard<'a> = MutexGuard<'a, State>;
 
 impl Shared {
-    /// Locks the state. In a child process after `fork`, the stream and the batch belong to the parent process and are
-    /// abandoned; closing the files in the child does not release the lock of the parent.
+    /// Locks the state. A child process after `fork(2)` abandons the stream and the batch, because both belong to the
+    /// parent process. The child also closes its copies of the files; this does not release the lock of the parent.
     pub(super) fn lock(&self) -> Guard<'_> {
         let mut guard = self.state.lock().unwrap_or_else(|poisoned: PoisonError<Guard<'_>>| {
             // A thread panicked during a change: the state of the stream is unknown, so nothing more is written to it.
@@ -97,7 +99,8 @@ impl Shared {
         guard
     }
 
-    /// Locks the state and makes sure that it has a stream that can be appended to.
+    /// Locks the state. Selects a stream if none is open, and begins a new segment if the current segment is full or
+    /// nothing may be appended to it.
     pub(super) fn ready(&self) -> Result<Guard<'_>> {
         let mut guard = self.lock();
         loop {
@@ -112,7 +115,7 @@ impl Shared {
             if whole && !full {
                 return Ok(guard);
             }
-            // A sync of the new segment must not acknowledge commits that wait for a sync of the old one.
+            // A sync of the new segment must not acknowledge commits that wait for a sync of the old segment.
             if !state.syncing {
                 if whole {
                     self.rotate(state)?
@@ -147,7 +150,7 @@ impl Shared {
         Error::io("append to", &self.dir, io::ErrorKind::Interrupted.into())
     }
 
-    /// Writes the batch as one frame.
+    /// Writes the batch as one frame. After an error the entries stay in the batch.
     pub(super) fn write_batch(&self, state: &mut State, room: Room) -> Result<()> {
         if state.batch.entries.is_empty() {
             return Ok(());
@@ -180,7 +183,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Waits until everything written so far is on disk. This thread or another one performs the sync.
+    /// Waits until everything written so far is on disk. Either this thread or another thread performs the sync.
     pub(super) fn wait_for_sync<'a>(&'a self, mut guard: Guard<'a>) -> Result<()> {
         let group = guard.group.clone();
         loop {
@@ -224,8 +227,8 @@ impl Shared {
         self.sync_ended.notify_all();
     }
 
-    /// Handles a failed sync: commits that were written after the sync began are in the same segment and fail too. The
-    /// stream continues in another segment.
+    /// Handles a failed sync. Commits that were written after the sync began are in the same segment, so they fail too.
+    /// The stream continues in a new segment.
     pub(super) fn latch(&self, state: &mut State, failure: SyncFailure) {
         self.finish_sync(state, Err(failure));
         let Some(active) = state.active.as_mut() else { return };
@@ -234,8 +237,8 @@ impl Shared {
         let _ = self.continue_in_new_segment(state);
     }
 
-    /// Prevents other processes from continuing the stream while entries of a batch have sequence numbers but are not
-    /// in the stream yet. If that is impossible, the batch is written at once.
+    /// Prevents other processes from continuing the stream, because entries of a batch have sequence numbers but are
+    /// not in the stream yet. If the lock file cannot be renamed, the batch is written at once.
     pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());
@@ -244,8 +247,8 @@ impl Shared {
         if active.continuation_forbidden { Ok(()) } else { self.write_batch(state, Room::Ordinary) }
     }
 
-    /// Records that a sync of the active stream failed: the stream gets no close mark, and no process continues it
-    /// later.
+    /// Records that a sync of the active stream failed, or that a file of the next segment may remain. The stream gets
+    /// no close mark, and no process continues the stream later.
     pub(super) fn mark_unsynced(&self, state: &mut State) {
         if let Some(active) = state.active.as_mut().filter(|active| active.always_synced) {
             active.always_synced = false;
@@ -264,7 +267,7 @@ impl Shared {
     }
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
-    /// stream: the name of the file states that the old segment ends before the sequence number in the name, but this
+    /// stream. The name of such a file means that the old segment ends before the sequence number in the name, but this
     /// writer may append further entries to the old segment.
     pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
@@ -296,12 +299,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Creates the next segment, switches to it and seals the old one. If the creation fails, the old segment stays in
-    /// use. Errors: the sync of the old segment failed.
+    /// Creates the next segment, switches to the new segment, and seals the old segment. If the new segment cannot be
+    /// created, the old segment stays in use. Errors: the sync of the old segment failed.
     pub(super) fn rotate(&self, state: &mut State) -> Result<()> {
         let Ok(next) = self.create_next(state) else {
-            // No space or no permission for another segment. If the append to the old segment fails too, it reports the
-            // error.
+            // The disk may be full, or the permission may be missing. If the append to the old segment fails too, the
+            // append reports the error.
             return Ok(());
         };
         let Some(active) = state.active.as_mut() else { return Ok(()) };
@@ -309,7 +312,7 @@ impl Shared {
         let mark = Mark { chain: link, seal: Some(old.seal()) };
         let mut frame = Vec::new();
         put_mark(&mut frame, FLAG_SEAL, active.next, old.times.1, &mark.encode(), old.frame_salt());
-        // A segment without a seal is complete too: the header of the next segment shows where it ends.
+        // A segment without a seal is complete too: the header of the next segment shows where the old segment ends.
         old.write_or_blank(&frame);
         let synced = old.file.sync().map_err(|e| SyncFailure::new(&old.path, &e));
         self.finish_sync(state, synced.clone());
