@@ -20,14 +20,16 @@ use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
 use redb::ReadableDatabase;
 
-/// The time in nanoseconds after which the result of a catch-up is worth publishing.
+/// The duration of a catch-up, in nanoseconds, above which its result is published even if it applied few entries.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.
 pub(super) enum Outcome {
-    /// The tables contain all entries of the log, with these notes.
+    /// The new entries of all readable streams were applied. The notes name missing entries and unreadable streams,
+    /// among other remarks.
     Done(Vec<Note>),
-    /// The log no longer contains what a cursor counts as applied, so the tables must be rebuilt.
+    /// The log contradicts a cursor: applied entries are no longer in the log, or the gaps before the cursor have
+    /// changed. The tables must be rebuilt.
     Contradicted(RebuildReason),
 }
 
@@ -50,7 +52,7 @@ struct CatchUpRun<'a, E: Event> {
     log: LogAccess<'a>,
     /// The time at which the catch-up began.
     started: u64,
-    /// Bytes of the log to read, for the progress; 0 if unknown.
+    /// The number of bytes in the log, for the progress of a rebuild; 0 in other catch-ups.
     bytes_total: u64,
     bytes_read: u64,
     /// The number of entries applied by this catch-up.
@@ -71,7 +73,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         progress: Progress<'a>,
     ) -> CatchUpRun<'a, E> {
         let storage = &site.storage;
-        // Read once for all streams: on Linux, the boot id is the content of a file.
+        // The boot id is read once for all streams, because on Linux it is the content of a file.
         let boot = storage.boot_id().unwrap_or_default();
         CatchUpRun {
             site,
@@ -114,8 +116,7 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         self.finish()
     }
 
-    /// Catches up with one stream. Returns the reason for a rebuild if the log no longer contains what the cursor
-    /// counts as applied.
+    /// Catches up with one stream. Returns the reason for a rebuild if the log contradicts the cursor.
     fn catch_up_stream(&mut self, stream: StreamId, cursor: Cursor) -> Result<Option<RebuildReason>> {
         if self.is_unchanged_for_long(stream, &cursor) {
             self.add_stream_notes(stream, &cursor);
@@ -140,7 +141,9 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         Ok(None)
     }
 
-    /// Returns whether a stream of one segment is unchanged, by its metadata and without listing its directory.
+    /// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of
+    /// one segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory
+    /// of the stream.
     fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
         let since = self.started.saturating_sub(FRESH);
         let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
@@ -149,7 +152,8 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
             && cursor.files.is_single_and_unchanged(storage, &self.site.log, stream, segment, since)
     }
 
-    /// Reads the commits that follow `cursor`, and applies every full step.
+    /// Reads the commits that follow `cursor`, and applies every full step. Returns the reason for a rebuild if a
+    /// commit contains an entry that the cursor counts as applied.
     fn read_stream(&mut self, listing: &Listing, cursor: Cursor) -> Result<Option<RebuildReason>> {
         let stream = listing.stream();
         let until = self.opened.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
@@ -188,7 +192,8 @@ impl<'a, E: Event> CatchUpRun<'a, E> {
         self.notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
     }
 
-    /// Observes the time of a stream's last entry.
+    /// Updates the latest time with the time of a stream's last entry. If this time is far ahead of the clock of this
+    /// machine, adds a note instead.
     fn observe(&mut self, stream: StreamId, time: u64) {
         if time <= self.started.saturating_add(AHEAD_MAX) {
             self.latest = self.latest.max(time);

@@ -29,7 +29,7 @@ pub trait Projection<E: Event>: Send + Sync {
     fn version(&self) -> u32;
     /// Returns the tables that the projection fills; their names are unique among all projections of a projector.
     fn tables(&self) -> &'static [TableSpec];
-    /// Returns whether the projection applies entries of this kind.
+    /// Returns true if the projection applies entries of this kind.
     fn wants(&self, kind: Kind) -> bool;
     /// Adds the rows of one entry to the tables.
     fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables<'_>) -> Result<()>;
