@@ -39,14 +39,15 @@ impl PointOrder {
     }
 }
 
-/// A point of a series. Its content is bytes, or of the type of a [typed table](crate::engine::table).
+/// A point of a series. The value of a point is bytes; in a [typed table](crate::engine::table), it has the value type
+/// of the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point<V = Vec<u8>> {
     /// The sort key of the point.
     pub order: PointOrder,
     /// The number by which the minimum and maximum of a register are chosen, if the point has one.
     pub measure: Option<f64>,
-    /// The content of the point, in a form that the embedder chooses.
+    /// The value of the point, in a form that the embedder chooses.
     pub value: V,
 }
 

@@ -20,9 +20,10 @@ use redb::{ReadableTable, WriteTransaction};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The tables as a projection writes them while entries are applied.
+/// The tables, for writing: a projection receives them while entries are applied.
 ///
-/// Writes are buffered, and reach the database in the same transaction as the cursors.
+/// Writes are buffered, and reach the database in the same transaction as the cursors. A write to a table that the
+/// projection does not declare has no effect at first, but applying then fails with `projection_misused`.
 pub struct Tables<'a> {
     transaction: &'a WriteTransaction,
     path: &'a Path,
@@ -62,7 +63,8 @@ impl<'a> Tables<'a> {
         self.writer = (projection, tables);
     }
 
-    /// Returns whether the current projection declares the table with the type `kind`. If it does not, `flush` fails.
+    /// Returns true if the current projection declares the table with the type `kind`. Otherwise records the error that
+    /// `flush` returns.
     fn may_write(&mut self, table: TableSpec, kind: TableKind) -> bool {
         let (projection, tables) = self.writer;
         let declared = table.kind == kind && tables.contains(&table);
@@ -85,7 +87,7 @@ impl<'a> Tables<'a> {
         self.misuse.get_or_insert(Error::ProjectionMisused { projection, reason });
     }
 
-    /// Adds a version of `key` to a versions table.
+    /// Adds a version of `key` to a versions table. The version replaces the versions with the stamps `replaces`.
     pub fn put_version(
         &mut self,
         table: TableSpec,

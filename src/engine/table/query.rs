@@ -72,7 +72,8 @@ impl<S> Lazy<S> {
 ///
 /// # Cost
 /// The table is opened at the first item. The rows between the bounds are read one after the other, up to the last
-/// requested item and one more; no others are read. In memory are the rows of one key for each end that is read.
+/// requested item and one row more. No other rows are read. For each end that is read, the rows of one key are in
+/// memory.
 #[must_use = "a query reads nothing before an item is requested"]
 pub struct Query<'v, K, I> {
     view: &'v View,
@@ -101,8 +102,8 @@ impl<'v, K, I> Query<'v, K, I> {
         self
     }
 
-    /// Restricts the query to the first `items` items that are requested, from whichever end: `query.limit(3).rev()`
-    /// returns the last three items, the last one first.
+    /// Restricts the query to `items` items. The items are counted as they are requested, from whichever end:
+    /// `query.limit(3).rev()` returns the last three items, beginning with the last item.
     pub fn limit(mut self, items: usize) -> Query<'v, K, I> {
         self.items.limit(items);
         self
