@@ -107,8 +107,9 @@ impl<E: Event> fmt::Debug for Engine<E> {
 }
 
 impl<E: Event> EngineOptions<E> {
-    /// Opens the engine. Nothing is created on disk until the first append. Errors: [`Error::Misused`] if no domain was
-    /// set or its name is not allowed. A log of another domain is an error of the first append or read.
+    /// Opens the engine. Nothing is created on disk until the first append, transaction or merge. Errors:
+    /// [`Error::Misused`] if no domain was set or its name is not allowed. A log of another domain is an error of the
+    /// first append or read.
     pub fn open(self) -> Result<Engine<E>> {
         let domain = self.checked_domain()?;
         let paths = EnginePaths::of(&self.root);
@@ -170,7 +171,7 @@ impl<E: Event> Engine<E> {
         self.log.flush()
     }
 
-    /// Makes everything appended so far durable.
+    /// Makes everything durable that this engine has appended so far.
     pub fn sync(&self) -> Result<()> {
         self.log.sync()
     }
@@ -186,10 +187,10 @@ impl<E: Event> Engine<E> {
     /// Returns a consistent view of all tables. The view contains every entry that was in the log when the call began,
     /// of this process and of others, and remains unchanged. Its notes name entries that are missing.
     ///
-    /// Events that this process appends later have later times than all entries of the view, except for entries more than
-    /// a minute ahead of the clock of this machine, which a note reports. Cost: proportional to the number of entries that
-    /// are new since the last view. Errors: the log cannot be read, a projection fails, or buffered entries of this
-    /// process cannot be written.
+    /// Events that this engine appends later have later times than the entries of the view. Streams whose last entry is
+    /// more than a minute ahead of the clock of this machine are an exception; a note reports each of them. Cost:
+    /// proportional to the number of entries that are new since the last view. Errors: the log cannot be read, a
+    /// projection fails, or buffered entries of this process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
         let view = self.projector.view()?;
@@ -212,8 +213,8 @@ impl<E: Event> Engine<E> {
     }
 
     /// Copies all entries of the engine in the directory `other` into this one. The other engine is only read. A second
-    /// merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log; the errors
-    /// of a lock as for [`Engine::transact`]; see also [`merge`].
+    /// merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log, the
+    /// lock of the transactions cannot be acquired (as for [`Engine::transact`]), or [`merge`] fails.
     pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
         self.check_writable()?;
         let held =
@@ -227,8 +228,9 @@ impl<E: Event> Engine<E> {
         merged
     }
 
-    /// Follows the log: returns an iterator over all entries, of this process and of others, that waits for new ones. It
-    /// begins behind `options.from` and is independent of this engine. Errors are items of the iterator.
+    /// Returns an iterator that follows the log: it returns the entries of this process and of others, and waits for
+    /// new entries. The iterator begins after the position `options.from`, and is independent of this engine. Errors
+    /// are items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
         Subscription::open(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
     }

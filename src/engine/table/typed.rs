@@ -33,8 +33,9 @@ pub(super) fn point_bytes<V: Value>(
 /// the damage and returns an error.
 pub(super) fn checked<T>(view: &View, table: TableSpec, decoded: Option<T>) -> Result<T> {
     let name = table.name;
-    decoded
-        .ok_or_else(|| view.damaged(format_args!("a row of table {name} is not of the types of the table")))
+    decoded.ok_or_else(|| {
+        view.damaged(format_args!("a row of table {name} does not have the types of the table"))
+    })
 }
 
 /// Decodes the key of a row.

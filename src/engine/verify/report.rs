@@ -32,14 +32,14 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReport {
-    /// The id.
+    /// The id of the stream.
     pub stream: StreamId,
     /// The number of segments.
     pub segments: usize,
     /// The number of intact entries.
     pub entries: u64,
-    /// The last intact entry and the chain digest up to that entry; `None` if the digest is not known, because of a
-    /// gap.
+    /// The last intact entry, and the digest of all entries up to this entry; `None` if the digest is not known because
+    /// of a gap.
     pub head: Option<Head>,
     /// `true` if a writer has the stream open.
     pub live: bool,
