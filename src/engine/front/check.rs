@@ -57,9 +57,10 @@ impl<E: Event> Engine<E> {
         Ok(Verification { log, tables })
     }
 
-    /// Checks the log and returns the heads of its streams. Save them outside of the log: [`Engine::verify`] compares
-    /// saved heads with the log, and so detects entries that were lost or replaced. Cost: reads the log. Errors: the
-    /// log cannot be listed or belongs to another domain, or buffered entries of this engine cannot be written.
+    /// Checks the log and returns the heads of its streams. Save the heads outside of the log: [`Engine::verify`]
+    /// compares saved heads with the log, and so detects entries that were lost or replaced. Cost: reads the log.
+    /// Errors: the log cannot be listed or belongs to another domain, or buffered entries of this engine cannot be
+    /// written.
     pub fn heads(&self) -> Result<Heads> {
         self.flush()?;
         let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, &LogCheck::default())?;

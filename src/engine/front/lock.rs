@@ -28,7 +28,7 @@ pub(super) struct TransactionLock {
 #[must_use = "the lock is released when the value is dropped"]
 pub(super) struct HeldLock<'a> {
     lock: &'a TransactionLock,
-    // Released before the mutex: fields are dropped in the order of their declaration.
+    // The file lock is released before the mutex, because fields are dropped in the order of their declaration.
     _file: Arc<dyn File>,
     _turn: MutexGuard<'a, ()>,
 }
@@ -54,7 +54,8 @@ impl TransactionLock {
         if let Some(dir) = path.parent() {
             storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
         }
-        // Opened for each transaction: a child that is forked between transactions does not share the lock.
+        // The file is opened for each transaction, so that a child that is forked between transactions does not share
+        // the lock.
         let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
         loop {
             match file.try_lock() {

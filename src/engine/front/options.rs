@@ -83,7 +83,7 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
-    /// Sets the size in bytes at which a segment is sealed and the next one is begun. The default is 64 MiB.
+    /// Sets the size in bytes at which a segment is sealed and the next segment is begun. The default is 64 MiB.
     pub fn segment_bytes_max(mut self, bytes: u64) -> EngineOptions<E> {
         self.segment_bytes_max = Some(bytes);
         self
@@ -96,7 +96,7 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
-    /// Returns the domain. Errors: none was set, or its name is not allowed.
+    /// Returns the domain. Errors: no domain was set, or its name is not allowed.
     pub(super) fn checked_domain(&self) -> Result<Domain> {
         let misused = |reason: String| Error::Misused { reason };
         match &self.domain {

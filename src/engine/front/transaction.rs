@@ -57,7 +57,7 @@ impl<E: Event> Transaction<E> {
 pub struct Transacted<T> {
     /// The value that the closure `judge` of [`Engine::transact`] returned.
     pub value: T,
-    /// The commit with the events of the transaction; `None` if it appended none.
+    /// The commit with the events of the transaction; `None` if the transaction appended no event.
     pub committed: Option<Committed>,
 }
 
@@ -67,7 +67,7 @@ pub struct Transacted<T> {
 pub enum Once {
     /// The event was appended.
     Appended(Stamp),
-    /// An event with the same key was appended before. This is its stamp.
+    /// An event with the same key was appended before. Contains the stamp of the entry of this earlier event.
     Known(Stamp),
 }
 
@@ -119,12 +119,12 @@ impl<E: Event> Engine<E> {
         Ok(done.committed)
     }
 
-    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if
-    /// the event has no key; otherwise the errors of [`Engine::transact`].
+    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if the
+    /// event has no key, [`Error::ViewIncomplete`] if the log has entries that this build cannot decode (their keys are
+    /// unknown), and the errors of [`Engine::transact`].
     ///
     /// [`Once::Known`] does not state whether the earlier entry is durable. Two logs may contain events with the same
-    /// key: a merge keeps both entries. Other appends do not check the key. Additional error: [`Error::ViewIncomplete`]
-    /// if the log has entries that this build cannot decode, because their keys are unknown.
+    /// key: a merge keeps both entries. Other appends do not check the key.
     pub fn append_once(&self, event: E) -> Result<Once> {
         let Some(key) = event.idempotency_key() else {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });

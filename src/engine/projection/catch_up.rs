@@ -59,7 +59,7 @@ struct CatchUpRun<'a, E: Event> {
     applied: u64,
     step: Step,
     notes: Vec<Note>,
-    /// The latest time of an entry in any stream whose clock is not far ahead.
+    /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     latest: u64,
     /// `true` if entries that were read during another boot were read again.
     has_reread: bool,

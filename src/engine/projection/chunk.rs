@@ -8,7 +8,7 @@ use std::ops::Bound;
 /// The maximum number of points in one chunk. A chunk that would get more points is split.
 const CHUNK_POINTS_MAX: usize = 256;
 
-/// A row of the table with its key, as a range of redb yields it.
+/// A key and a value, as an iterator over a range of redb returns them.
 type RangeItem<'t> =
     Result<(redb::AccessGuard<'t, &'static [u8]>, redb::AccessGuard<'t, &'static [u8]>), redb::StorageError>;
 

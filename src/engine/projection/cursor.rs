@@ -20,9 +20,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The minimum age of a change time, in nanoseconds, for unchanged metadata to prove an unchanged file. File systems
-/// record times coarsely: a file that was changed more recently may change again and keep the same change time. An
-/// append into preallocated space does not change the length either.
+/// The age in nanoseconds from which a change time is trusted: every later change of the file then has a later change
+/// time. File systems record times coarsely, so a file that was changed more recently may change again with the same
+/// change time. An append into preallocated space does not change the length either.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
 /// A position in the log: the sequence number of the last entry in each stream.
@@ -58,8 +58,8 @@ pub struct Files {
     /// The modification time of the stream's directory, which changes when a name in the directory changes; 0 if
     /// unknown.
     pub names: u64,
-    /// The digest over first sequence number, length and both change times of the segments before the segment with the
-    /// resume point.
+    /// The digest over the metadata of all segments before the segment with the resume point: first sequence number,
+    /// length and both change times.
     pub earlier: Digest,
     /// The metadata of the segment with the resume point; `None` if the segment did not exist.
     pub current: Option<CurrentFile>,

@@ -24,8 +24,8 @@ pub struct Applied<'a, E> {
 pub trait Projection<E: Event>: Send + Sync {
     /// Returns the name of the projection, unique among the projections of a projector.
     fn name(&self) -> &'static str;
-    /// Returns the version of the projection. Change it whenever [`Projection::apply`] adds other rows than before; the
-    /// tables are then rebuilt.
+    /// Returns the version of the projection. Change the version whenever [`Projection::apply`] adds other rows than
+    /// before; the tables are then rebuilt.
     fn version(&self) -> u32;
     /// Returns the tables that the projection fills; their names are unique among all projections of a projector.
     fn tables(&self) -> &'static [TableSpec];

@@ -19,7 +19,8 @@ pub use crate::engine::projection::block::BLOCK_LEN;
 
 /// The first eight bytes of a generation.
 pub const GENERATION_MAGIC: [u8; 8] = *b"CTXAGEN\0";
-/// The layout version that this build reads and writes; a generation of another version is rebuilt.
+/// The layout version of the generations that this build reads and writes. If a generation has another version, the
+/// tables are rebuilt.
 pub const GENERATION_VERSION: u16 = 0;
 
 const SUFFIX: &str = ".gen";

@@ -10,8 +10,8 @@ pub enum RebuildReason {
     Absent,
     /// The caller requested the rebuild.
     Requested,
-    /// The generation was made by other projections or other versions of the projections, in another layout of the
-    /// engine, for another domain, or for other kinds of entries.
+    /// The generation was made by other projections or other versions of the projections, with another layout of the
+    /// engine's tables, for another domain, or for other kinds of entries.
     Version,
     /// The generation or the database in it is damaged.
     Damaged(String),
@@ -78,7 +78,7 @@ pub enum Note {
         /// The identity of the entry.
         position: Position,
     },
-    /// The new generation could not be written. The view is complete, but the next process repeats the work.
+    /// The new generation could not be written. The view is not affected, but the next process repeats the work.
     NotPublished {
         /// The reason.
         reason: String,

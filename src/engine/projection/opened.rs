@@ -22,7 +22,7 @@ pub(super) struct Opened {
     pub(super) published: Option<u64>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
-    /// The latest time of an entry in any stream whose clock is not far ahead.
+    /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
     /// The reason for the rebuild that the next catch-up completes.
     pub(super) rebuilt: Option<RebuildReason>,

@@ -68,7 +68,7 @@ impl Point {
         put_length_prefixed(out, &self.value);
     }
 
-    /// Reads a point that [`Point::put`] wrote.
+    /// Reads a point that [`Point::put`] wrote; `None` if the bytes are malformed.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Point> {
         let order = PointOrder::read(reader)?;
         let measure = match reader.u8()? {
@@ -79,7 +79,7 @@ impl Point {
         Some(Point { order, measure, value: reader.length_prefixed()?.to_vec() })
     }
 
-    /// Decodes the points of a chunk.
+    /// Decodes the points of a chunk; `None` if the bytes are malformed.
     pub(super) fn decode_chunk(bytes: &[u8]) -> Option<Vec<Point>> {
         let mut reader = Reader::new(bytes);
         let mut points = Vec::new();

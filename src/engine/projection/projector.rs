@@ -118,9 +118,9 @@ impl<E: Event> Projector<E> {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If `question` fails and finds damaged tables, the tables are rebuilt and `question` is called again. A panic of
-    /// `question` counts as damage, because redb panics on some damaged pages. `question` must therefore have no side
-    /// effects. `F` is the error type of the caller.
+    /// If `question` fails and its view has found damage, the tables are rebuilt and `question` is called again. A
+    /// panic of `question` counts as damage, because redb panics on some damaged pages. `question` must therefore have
+    /// no side effects. `F` is the error type of the caller.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
@@ -135,8 +135,8 @@ impl<E: Event> Projector<E> {
     }
 
     /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to
-    /// be damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view then reads
-    /// rebuilt tables.
+    /// be damaged during the catch-up are rebuilt. A view that finds damage later returns an error; the next view then
+    /// reads rebuilt tables.
     ///
     /// The disk space and the memory of the tables that a view reads are released only after the view is dropped.
     pub fn view(&self) -> Result<View> {
@@ -352,9 +352,9 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if the next process would otherwise have to repeat much work. Returns a database over
-    /// the new generation, or `opened` if no generation was published. Views of the old generation keep the old
-    /// generation open.
+    /// Publishes a new generation if the tables count as unpublished, or if many entries were applied since the tables
+    /// were published. Publishes nothing if the options forbid publishing. Returns a database over the new generation,
+    /// or `opened` if no generation was published. Views of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         let is_worth_it = match opened.published {
             None => opened.applied > 0,

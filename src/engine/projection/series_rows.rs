@@ -130,7 +130,7 @@ impl<'v> Series<'v> {
         Series { rows, fenced, filter, front, back }
     }
 
-    /// Returns the points of a row; none if the row belongs to another series.
+    /// Returns the points of a row that the filter accepts. Returns no points if the row belongs to another series.
     fn points(&mut self, row: Result<Row<'v>>) -> Result<std::vec::IntoIter<Point>> {
         let row = row.inspect_err(|_| self.end())?;
         if !is_series_row(row.key(), &self.fenced) {
@@ -142,7 +142,7 @@ impl<'v> Series<'v> {
         })
     }
 
-    /// Ends the iterator because of an error.
+    /// Discards the points that were read and not returned, because of an error.
     fn end(&mut self) {
         (self.front, self.back) = (Vec::new().into_iter(), Vec::new().into_iter());
     }

@@ -55,7 +55,7 @@ pub(super) type RowResult<T> = Result<T, RowError>;
 
 /// Returns the bytes with which the rows of one key begin: the key and a zero byte.
 ///
-/// The rows of a longer key rarely begin with this prefix. A read of the rows of one key therefore rarely reads rows of
+/// The rows of a longer key rarely begin with these bytes. A read of the rows of one key therefore rarely reads rows of
 /// longer keys.
 pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()

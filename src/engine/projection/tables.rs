@@ -33,7 +33,7 @@ pub struct Tables<'a> {
     misuse: Option<Error>,
     versions: BTreeMap<(&'static str, Vec<u8>), Vec<u8>>,
     sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
-    // Maps by table, then by key: with a pair of both as the key, each lookup would copy the key.
+    // The maps are nested: by table, then by key. With a pair of table and key, each lookup would copy the key.
     points: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<Point>>>,
     registers: BTreeMap<&'static str, BTreeMap<Vec<u8>, Register>>,
 }

@@ -266,8 +266,7 @@ impl View {
         self.series_within(table, key, ALL_TIMES)
     }
 
-    /// Returns the points of one series whose times are in a range, in order. Reads the chunks that may contain such
-    /// points.
+    /// Returns the points of one series with times in a range, in order. Reads the chunks that may contain such points.
     pub(in crate::engine) fn series_within(
         &self,
         table: TableSpec,
@@ -335,7 +334,7 @@ impl View {
         Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, bounds)?))
     }
 
-    /// Returns true if the view was made from the stream of `position` up to `position` or beyond. The entry at
+    /// Returns true if the view was made from the stream of `position` at least up to `position`. The entry at
     /// `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))

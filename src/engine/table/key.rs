@@ -234,8 +234,8 @@ mod tests {
     use super::*;
     use crate::engine::entry::{Seq, StreamId};
 
-    /// Asserts that encoded keys compare like the keys, that no encoding begins with another one, and that each key is
-    /// decoded from its encoding. `keys` are in ascending order.
+    /// Asserts that encoded keys compare like the keys, that no encoding begins with another encoding, and that each
+    /// key is decoded from its encoding. `keys` are in ascending order.
     fn check<K: Key + PartialEq + std::fmt::Debug>(keys: &[K]) {
         let all: Vec<Vec<u8>> = keys.iter().map(encoded).collect();
         for (n, (key, bytes)) in keys.iter().zip(&all).enumerate() {

@@ -58,7 +58,7 @@ impl SeriesKeys<'_> {
     fn take(&mut self, end: SeriesEnd) -> Result<Option<Vec<u8>>> {
         while let Some(key) = self.view.series_key_within(self.table, &self.rows, end)? {
             match end {
-                // The rows of a key are the key, a zero byte, and more bytes.
+                // The row keys of a series are the key of the series, a zero byte, and more bytes.
                 SeriesEnd::First => self.rows.start_at([key.as_slice(), &[1]].concat()),
                 SeriesEnd::Last => self.rows.end_before(Some(key.clone())),
             }

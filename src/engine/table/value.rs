@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 
 /// A type that the values of a table can have.
 ///
-/// Implemented for integers, `f64`, `String`, `Vec<u8>`, `[u8; N]`, `()`, [`Stamp`], and tuples of two and three values.
-/// For a struct or enum of your own, implement serde's traits and [`SerdeValue`].
+/// The trait is implemented for integers, `f64`, `String`, `Vec<u8>`, `[u8; N]`, `()`, [`Stamp`], and tuples of two and
+/// three values. For a struct or enum of your own, implement serde's traits and [`SerdeValue`].
 ///
 /// A change of the type or of its encoding changes the rows of the table. Raise the
 /// [version](crate::engine::projection::Projection::version) of the projection together with such a change, so that the

@@ -21,8 +21,8 @@ declare_table! {
 }
 
 impl<K: Key, V: Value> Versions<K, V> {
-    /// Adds a version of `key`, which replaces the versions with the stamps `replaces`. `stamp` is the stamp of the
-    /// entry that is applied. A second version of the key with the same stamp overwrites the first version.
+    /// Adds a version of `key`. The version replaces the versions with the stamps `replaces`. `stamp` is the stamp of
+    /// the entry that is applied. A second version of the key with the same stamp overwrites the first version.
     ///
     /// Writes are buffered. If the projection does not declare the table, or `value` cannot be encoded, applying fails
     /// with `projection_misused`.
@@ -66,7 +66,8 @@ impl<K: Key, V: Value> Versions<K, V> {
         Query::new(view, self.spec(), open_current)
     }
 
-    /// Returns a query for all keys with all their versions, oldest first. Reads one row for each version of these keys.
+    /// Returns a query for all keys, each with all its versions, oldest first. Reads one row for each version of these
+    /// keys.
     pub fn history<'v>(&self, view: &'v View) -> Query<'v, K, (K, Vec<Version<V>>)> {
         Query::new(view, self.spec(), open_history)
     }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 ///
 /// Cost: reads the log once, and streams with a writer that seem damaged up to three times. Decodes every entry. Keeps
 /// in memory the entries of one commit, a report for each stream, and at most [`LogCheck::problems_max`] problems in
-/// addition to those at the ends of streams and at saved heads.
+/// addition to the problems at the ends of streams and of saved heads.
 pub fn verify_log<E: Event>(
     storage: &Arc<dyn Storage>,
     log: &Path,

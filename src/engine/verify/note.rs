@@ -15,7 +15,7 @@ pub enum Severity {
     Error,
 }
 
-/// A note of a check. Its text form is a message for people.
+/// A note of a check. The text form of a note is a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogNote {

@@ -2,7 +2,7 @@
 
 use crate::engine::entry::{Seq, StreamId};
 
-/// One damage, and the entries that are lost because of it.
+/// Damage at one place, and the entries that are lost because of this damage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {

@@ -85,7 +85,8 @@ impl Problems {
         self.found.push(problem);
     }
 
-    /// Sets the last lost entry of the damage at the end of the stream. Returns false if no such damage was found.
+    /// Sets the first and the last lost entry of the damage at the end of the stream. Returns false if no such damage
+    /// was found.
     pub(super) fn bound_loss_at_end(&mut self, first: Seq, last: Seq) -> bool {
         let at_end = self.found.iter_mut().rfind(|problem| problem.is_at_end());
         at_end.map(|problem| problem.lost = Some((first, Some(last)))).is_some()

@@ -53,8 +53,8 @@ pub struct StreamReport {
 pub struct LogReport {
     /// The result for every stream that could be read.
     pub streams: Vec<StreamReport>,
-    /// The damage that was found: first the saved heads of missing streams, then each stream in the order of its
-    /// entries.
+    /// The damage that was found. Saved heads of missing streams are first. The problems of each stream follow: damage
+    /// in the order of the entries, then problems of the saved heads.
     pub problems: Vec<Problem>,
     /// The number of problems beyond [`LogCheck::problems_max`](super::LogCheck::problems_max), which are not in
     /// `problems`.

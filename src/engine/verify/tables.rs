@@ -64,8 +64,8 @@ pub fn verify_tables<E: Event>(projector: &Projector<E>) -> Result<TablesReport>
     Ok(TablesReport { state, problems, notes })
 }
 
-/// Returns the problem if a note reports that damaged or contradicted saved tables were rebuilt. Returns `None` for
-/// other notes, and for rebuilds with other reasons.
+/// Returns the problem if a note reports a rebuild of saved tables that were damaged, or that contained entries that
+/// the log no longer has. Returns `None` for other notes, and for rebuilds with other reasons.
 pub(crate) fn rebuild_problem(note: &Note) -> Option<Problem> {
     let Note::Rebuilt { reason, .. } = note else { return None };
     let (code, message) = match reason {
