@@ -691,7 +691,10 @@ fn row_of_another_type_is_the_last_item_and_an_error() {
     })
     .unwrap_err();
     assert_eq!(error.code(), "projection_unusable");
-    assert!(error.to_string().contains("a row of table names is not of the types of the table"), "{error}");
+    assert!(
+        error.to_string().contains("a row of table names does not have the types of the table"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -14,8 +14,8 @@ use crate::engine::verify::{
 pub struct Verification {
     /// The report on the log.
     pub log: LogReport,
-    /// The report on the tables; `None` if a stream could not be read, so that a rebuild for the comparison would lack
-    /// its entries.
+    /// The report on the tables; `None` if a stream could not be read. A rebuild would then lack the entries of this
+    /// stream, and could not be compared with the tables.
     pub tables: Option<TablesReport>,
 }
 
@@ -23,12 +23,13 @@ pub struct Verification {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Heads {
-    /// The position of the last entry of each stream, and the digest of all its entries up to it. A stream without a known
-    /// digest, because entries are missing, has no head.
+    /// The head of each stream: the position of the last entry, and the digest of all entries of the stream. If the
+    /// digest is not known because entries are missing, the stream has no head.
     pub heads: Vec<Head>,
-    /// The damage that was found. A head of a damaged stream covers the entries that are left.
+    /// The damage that was found. The head of a damaged stream is the head at its last intact entry.
     pub problems: Vec<Problem>,
-    /// Notes on streams that could not be read, and that therefore have no head.
+    /// The notes of the check. A stream that could not be read has a note and no head; other notes are about streams in
+    /// use or streams that were not closed.
     pub notes: Vec<LogNote>,
 }
 
@@ -46,8 +47,9 @@ impl<E: Event> Engine<E> {
     /// processes may append meanwhile.
     ///
     /// Damage of saved tables is found only by the first operation of an engine, because an engine repairs the tables
-    /// that it opens. Cost: reads the log twice, and rebuilds the tables in memory. Errors: the log cannot be listed, or
-    /// belongs to another domain.
+    /// that it opens. Cost: reads the log at least twice, and rebuilds the tables in memory or in a temporary file.
+    /// Errors: the log cannot be listed or read or belongs to another domain, a projection fails, or buffered entries
+    /// of this engine cannot be written.
     pub fn verify(&self, check: &LogCheck<'_>) -> Result<Verification> {
         self.flush()?;
         let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, check)?;
@@ -55,8 +57,10 @@ impl<E: Event> Engine<E> {
         Ok(Verification { log, tables })
     }
 
-    /// Returns the head of every stream, to be saved elsewhere: [`Engine::verify`] compares saved heads with the log, and
-    /// so detects entries that were lost or replaced. Cost: reads the log. Errors: as for [`Engine::verify`].
+    /// Checks the log and returns the heads of its streams. Save the heads outside of the log: [`Engine::verify`]
+    /// compares saved heads with the log, and so detects entries that were lost or replaced. Cost: reads the log.
+    /// Errors: the log cannot be listed or belongs to another domain, or buffered entries of this engine cannot be
+    /// written.
     pub fn heads(&self) -> Result<Heads> {
         self.flush()?;
         let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, &LogCheck::default())?;

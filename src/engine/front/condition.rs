@@ -21,8 +21,8 @@ impl Condition {
         Condition::on(table, key, None)
     }
 
-    /// Creates the condition that the current version of the key has this stamp, and that no other current version is in
-    /// conflict with it.
+    /// Creates the condition that the current version of the key has this stamp, and that the key has no other current
+    /// version.
     pub fn version<K: Key, V: Value>(
         table: Versions<K, V>,
         key: &(impl AsKey<K> + ?Sized),

@@ -23,8 +23,8 @@ use std::time::Duration;
 /// An append log with derived tables, for the events of type `E`.
 ///
 /// Threads may share an engine, and any number of processes may open the same directory at the same time: each process
-/// appends to a stream of its own, and reads the streams of all processes. A child process that was created by `fork(2)` must
-/// open its own engine.
+/// appends to a stream of its own, and reads the streams of all processes. A child process that was created by
+/// `fork(2)` must open an engine of its own.
 ///
 /// ```
 /// # use contexta::engine::codec::{self, CodecError};
@@ -107,8 +107,9 @@ impl<E: Event> fmt::Debug for Engine<E> {
 }
 
 impl<E: Event> EngineOptions<E> {
-    /// Opens the engine. Nothing is created on disk until the first append. Errors: [`Error::Misused`] if no domain was
-    /// set or its name is not allowed. A log of another domain is an error of the first append or read.
+    /// Opens the engine. Nothing is created on disk until the first append, transaction or merge. Errors:
+    /// [`Error::Misused`] if no domain was set or its name is not allowed. A log of another domain is an error of the
+    /// first append or read.
     pub fn open(self) -> Result<Engine<E>> {
         let domain = self.checked_domain()?;
         let paths = EnginePaths::of(&self.root);
@@ -170,26 +171,26 @@ impl<E: Event> Engine<E> {
         self.log.flush()
     }
 
-    /// Makes everything appended so far durable.
+    /// Makes everything durable that this engine has appended so far.
     pub fn sync(&self) -> Result<()> {
         self.log.sync()
     }
 
-    /// Ends the stream of this process with a close mark. Returns the head of the stream: the position of its last entry
-    /// and the digest of all its entries; `None` if nothing was appended since the engine was opened or last closed. A
-    /// later append continues an existing stream or creates a new one. Dropping the engine also closes the stream, and
-    /// ignores errors.
+    /// Ends the stream of this process with a close mark. Returns the head of the stream: the position of its last
+    /// entry and the digest of all its entries; `None` if nothing was appended since the engine was opened or last
+    /// closed. A later append continues an existing stream or creates a new stream. Dropping the engine also closes the
+    /// stream, and ignores errors.
     pub fn close(&self) -> Result<Option<Head>> {
         self.log.close()
     }
 
-    /// Returns a consistent view of all tables. The view contains every entry that was in the log when the call began,
-    /// of this process and of others, and remains unchanged. Its notes name entries that are missing.
+    /// Returns a consistent view of all tables. The view contains every readable entry of this process and of others
+    /// that was in the log when the call began. The view remains unchanged. The notes of the view name missing entries.
     ///
-    /// Events that this process appends later have later times than all entries of the view, except for entries more than
-    /// a minute ahead of the clock of this machine, which a note reports. Cost: proportional to the number of entries that
-    /// are new since the last view. Errors: the log cannot be read, a projection fails, or buffered entries of this
-    /// process cannot be written.
+    /// Events that this engine appends later have later times than the entries of the view. Streams whose last entry is
+    /// more than a minute ahead of the clock of this machine are an exception; a note reports each of them. Cost:
+    /// proportional to the number of entries that are new since the last view. Errors: the log cannot be read, a
+    /// projection fails, or buffered entries of this process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
         let view = self.projector.view()?;
@@ -211,9 +212,9 @@ impl<E: Event> Engine<E> {
         self.projector.digest()
     }
 
-    /// Copies all entries of the engine in the directory `other` into this one. The other engine is only read. A second
-    /// merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log; the errors
-    /// of a lock as for [`Engine::transact`]; see also [`merge`].
+    /// Copies all entries of the engine in the directory `other` into this engine. The other engine is only read. A
+    /// second merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log,
+    /// the lock of the transactions cannot be acquired (as for [`Engine::transact`]), or [`merge`] fails.
     pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
         self.check_writable()?;
         let held =
@@ -227,8 +228,9 @@ impl<E: Event> Engine<E> {
         merged
     }
 
-    /// Follows the log: returns an iterator over all entries, of this process and of others, that waits for new ones. It
-    /// begins behind `options.from` and is independent of this engine. Errors are items of the iterator.
+    /// Returns an iterator that follows the log: it returns the entries of this process and of others, and waits for
+    /// new entries. The iterator begins after the position `options.from`, and is independent of this engine. Errors
+    /// are items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
         Subscription::open(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
     }

@@ -5,7 +5,7 @@ use crate::engine::error::Result;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::engine::table::Versions;
 
-/// Keys of events by [`Event::idempotency_key`]: key -> the stamps of the entries with the key.
+/// The idempotency keys of the events in the log. Each key has one version for each entry with the key.
 pub(super) const IDEMPOTENCY_KEYS: Versions<Vec<u8>, ()> = Versions::new("_idempotency_keys");
 
 /// The projection that fills [`IDEMPOTENCY_KEYS`].

@@ -1,5 +1,6 @@
-//! The lock that makes transactions serial: among the threads of a process by a mutex, among the processes of a machine
-//! by a lock of the operating system, which ends with its process.
+//! The lock that makes transactions run one after another. A mutex excludes other threads that use the same engine. A
+//! file lock of the operating system excludes other engines and other processes on the machine. The operating system
+//! releases the file lock when the process ends.
 
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{File, OpenMode, Storage};
@@ -9,16 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-/// The first pause between two attempts to acquire the lock. Each pause is twice as long as the one before.
+/// The first pause between two attempts to acquire the lock. Each pause is twice as long as the pause before.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The part of the lock that excludes other threads of this process.
+/// The part of the lock that excludes other threads that use the same engine.
 #[derive(Debug, Default)]
 pub(super) struct TransactionLock {
     turn: Mutex<()>,
-    /// The thread that holds the mutex.
+    /// The thread that runs a transaction, if any.
     holder: Mutex<Option<ThreadId>>,
 }
 
@@ -27,14 +28,15 @@ pub(super) struct TransactionLock {
 #[must_use = "the lock is released when the value is dropped"]
 pub(super) struct HeldLock<'a> {
     lock: &'a TransactionLock,
-    // Released before the mutex: fields are dropped in the order of their declaration.
+    // The file lock is released before the mutex, because fields are dropped in the order of their declaration.
     _file: Arc<dyn File>,
     _turn: MutexGuard<'a, ()>,
 }
 
 impl TransactionLock {
     /// Acquires the lock, waiting at most about `wait`. The lock file at `path` is created if it does not exist, and
-    /// never removed.
+    /// never removed. Errors: the thread already holds the lock, another transaction holds the lock for too long, or
+    /// the lock file cannot be opened or locked.
     pub(super) fn acquire(&self, storage: &dyn Storage, path: &Path, wait: Duration) -> Result<HeldLock<'_>> {
         let this_thread = std::thread::current().id();
         if *unpoisoned(&self.holder) == Some(this_thread) {
@@ -52,7 +54,8 @@ impl TransactionLock {
         if let Some(dir) = path.parent() {
             storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
         }
-        // Opened for each transaction: a child that is forked between transactions does not share the lock.
+        // The file is opened for each transaction, so that a child that is forked between transactions does not share
+        // the lock.
         let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
         loop {
             match file.try_lock() {
@@ -75,7 +78,7 @@ impl Drop for HeldLock<'_> {
     }
 }
 
-/// The pauses between attempts.
+/// The pauses between attempts to acquire the lock.
 struct Pauses {
     next: Duration,
     waited: Duration,

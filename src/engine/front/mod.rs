@@ -1,8 +1,9 @@
-//! The front of the engine for embedders: one value that appends, reads, transacts and recovers.
+//! The engine as embedders use it: one value that appends, reads, runs transactions, merges and verifies.
 //!
 //! An [`Engine`] opens the log and the tables of one directory, so that their paths cannot be mixed up. Data goes one
 //! way: events are appended to the log, projections derive tables from the log, and a view reads the tables. A
-//! transaction reads a view and appends on a condition, one transaction at a time on the machine.
+//! transaction reads a view and appends events that depend on this view. On one directory, only one transaction runs at
+//! a time on the machine.
 //!
 //! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`.
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Options of an [`Engine`](super::Engine), which [`EngineOptions::open`] opens. The domain is required.
+/// Options of an [`Engine`](super::Engine). [`EngineOptions::open`] opens the engine. The domain is required.
 #[must_use = "options do nothing until `open` is called"]
 pub struct EngineOptions<E: Event> {
     pub(super) root: PathBuf,
@@ -70,32 +70,33 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
-    /// Sets the durability of appends that name none. The default is [`Durability::Flush`].
+    /// Sets the durability of appends that do not name a durability. The default is [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> EngineOptions<E> {
         self.durability = durability;
         self
     }
 
-    /// Opens the engine for reading only: appends are errors, and nothing is written to disk.
+    /// Opens the engine for reading only. Appends, transactions, merges and rebuilds are errors, and nothing is written
+    /// to disk.
     pub fn read_only(mut self) -> EngineOptions<E> {
         self.is_read_only = true;
         self
     }
 
-    /// Sets the size in bytes at which a segment is sealed and the next one is begun. The default is 64 MiB.
+    /// Sets the size in bytes at which a segment is sealed and the next segment is begun. The default is 64 MiB.
     pub fn segment_bytes_max(mut self, bytes: u64) -> EngineOptions<E> {
         self.segment_bytes_max = Some(bytes);
         self
     }
 
-    /// Sets the time that a transaction waits for the end of another one; [`Duration::MAX`] waits without end. The default
-    /// is ten seconds.
+    /// Sets the maximum time for which a transaction or a merge waits until another transaction or merge has ended;
+    /// [`Duration::MAX`] waits without limit. The default is ten seconds.
     pub fn transaction_wait(mut self, wait: Duration) -> EngineOptions<E> {
         self.transaction_wait = wait;
         self
     }
 
-    /// Returns the domain. Errors: none was set, or its name is not allowed.
+    /// Returns the domain. Errors: no domain was set, or its name is not allowed.
     pub(super) fn checked_domain(&self) -> Result<Domain> {
         let misused = |reason: String| Error::Misused { reason };
         match &self.domain {

@@ -1,8 +1,8 @@
 //! Transactions: appends that depend on what the tables contain.
 //!
 //! A transaction holds the lock of the engine while it reads the current tables and appends, so that no other
-//! transaction on the machine appends in between. Plain appends do not take the lock: a condition holds only if all
-//! events that can change it are appended by transactions.
+//! transaction on the machine appends in between. Plain appends do not take the lock. A condition is therefore reliable
+//! only if all events that can change its result are appended by transactions.
 
 use crate::engine::entry::{Event, Stamp};
 use crate::engine::error::{Error, Result};
@@ -13,13 +13,14 @@ use crate::engine::log::{Committed, Durability};
 use crate::engine::projection::Note;
 use crate::engine::projection::view::View;
 
-/// Returns an error if the view lacks a stream that exists, so that a condition on the view may be wrong.
+/// Returns an error if the view lacks entries of a stream that could not be read or has a newer format. A condition on
+/// such a view may be wrong.
 fn check_streams(view: &View) -> Result<()> {
     let lacks = |note: &&Note| matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. });
     view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
 }
 
-/// Returns an error if the view has entries that this build cannot decode, so that their idempotency keys are unknown.
+/// Returns an error if the log has entries that this build cannot decode, because their idempotency keys are unknown.
 fn check_decoded(view: &View) -> Result<()> {
     let lacks = |note: &&Note| matches!(note, Note::UnknownKind { .. } | Note::UnreadableEntry { .. });
     view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
@@ -56,7 +57,7 @@ impl<E: Event> Transaction<E> {
 pub struct Transacted<T> {
     /// The value that the closure `judge` of [`Engine::transact`] returned.
     pub value: T,
-    /// The commit with the events of the transaction; `None` if it appended none.
+    /// The commit with the events of the transaction; `None` if the transaction appended no event.
     pub committed: Option<Committed>,
 }
 
@@ -66,7 +67,7 @@ pub struct Transacted<T> {
 pub enum Once {
     /// The event was appended.
     Appended(Stamp),
-    /// An event with the same key was appended before. This is its stamp.
+    /// An event with the same key was appended before. Contains the stamp of the entry of this earlier event.
     Known(Stamp),
 }
 
@@ -78,10 +79,10 @@ impl<E: Event> Engine<E> {
     /// The lock is held until the commit is written, or until the process ends. A process that is created by `fork(2)`
     /// during a transaction holds the lock as well, until it ends or calls `exec`.
     ///
-    /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for too
-    /// long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream cannot be
-    /// read, [`Error::Misused`] for a transaction within a transaction or one that a forked child continues, and the
-    /// errors of [`Engine::view`] and [`Engine::append`].
+    /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for
+    /// too long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream
+    /// cannot be read or has a newer format, [`Error::Misused`] for a transaction within a transaction or a transaction
+    /// that a forked child continues, and the errors of [`Engine::view`] and [`Engine::append`].
     pub fn transact<T, F: From<Error>>(
         &self,
         judge: impl FnOnce(&View, &mut Transaction<E>) -> std::result::Result<T, F>,
@@ -106,8 +107,8 @@ impl<E: Event> Engine<E> {
         Ok(Transacted { value, committed })
     }
 
-    /// Appends the event if the condition holds. Returns `None`, and appends nothing, if it does not. Errors: as for
-    /// [`Engine::transact`].
+    /// Appends the event if the condition holds. Returns `None`, and appends nothing, if the condition does not hold.
+    /// Errors: as for [`Engine::transact`].
     pub fn append_if(&self, condition: &Condition, event: E) -> Result<Option<Committed>> {
         let done = self.transact(|view, transaction| {
             if condition.holds(view)? {
@@ -118,12 +119,12 @@ impl<E: Event> Engine<E> {
         Ok(done.committed)
     }
 
-    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if
-    /// the event has no key; otherwise the errors of [`Engine::transact`].
+    /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if the
+    /// event has no key, [`Error::ViewIncomplete`] if the log has entries that this build cannot decode (their keys are
+    /// unknown), and the errors of [`Engine::transact`].
     ///
-    /// [`Once::Known`] does not state how durable the earlier entry is. Two logs may contain events with the same key: a
-    /// merge keeps both entries. Other appends do not check the key. Additional error: [`Error::ViewIncomplete`] if the
-    /// log has entries that this build cannot decode, because their keys are unknown.
+    /// [`Once::Known`] does not state whether the earlier entry is durable. Two logs may contain events with the same
+    /// key: a merge keeps both entries. Other appends do not check the key.
     pub fn append_once(&self, event: E) -> Result<Once> {
         let Some(key) = event.idempotency_key() else {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
-/// A range of byte strings: those that are not less than `start` and less than `end`.
+/// A range of byte strings, from `start` (included) to `end` (excluded).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::engine) struct KeyBounds {
     start: Vec<u8>,
@@ -10,7 +10,8 @@ pub(in crate::engine) struct KeyBounds {
     end: Option<Vec<u8>>,
 }
 
-/// Returns the least byte string that is greater than every string that begins with `prefix`; `None` if there is none.
+/// Returns the end of the range of byte strings that begin with `prefix`: the least byte string after all of them.
+/// Returns `None` if the range has no end, because `prefix` is empty or contains only bytes 0xff.
 pub(in crate::engine) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let mut end = prefix.to_vec();
     while let Some(last) = end.pop() {
@@ -45,7 +46,7 @@ impl KeyBounds {
         }
     }
 
-    /// Removes `end` and the byte strings that are greater; none if `end` is `None`.
+    /// Removes `end` and all greater byte strings. Removes nothing if `end` is `None`.
     pub(in crate::engine) fn end_before(&mut self, end: Option<Vec<u8>>) {
         let Some(end) = end else { return };
         if self.end.as_ref().is_none_or(|old| end < *old) {
@@ -55,7 +56,7 @@ impl KeyBounds {
 
     /// Removes all byte strings.
     pub(in crate::engine) fn clear(&mut self) {
-        // No byte string is less than the empty one.
+        // No byte string is less than the empty byte string.
         self.end = Some(Vec::new());
     }
 
@@ -65,12 +66,12 @@ impl KeyBounds {
         self.end_before(other.end);
     }
 
-    /// Returns whether the range contains no byte string.
+    /// Returns true if the range contains no byte string.
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.end.as_ref().is_some_and(|end| *end <= self.start)
     }
 
-    /// Returns the range in the form of the standard library.
+    /// Returns the range as bounds of the standard library.
     pub(super) fn as_slices(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         let end = self.end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         (Bound::Included(self.start.as_slice()), end)
@@ -97,7 +98,7 @@ pub(in crate::engine) fn times_within(
     };
     match first.zip(last) {
         Some((first, last)) => first.max(*times.start())..=last.min(*times.end()),
-        // Nothing is greater than the last time, or less than the first one.
+        // No time is greater than `i64::MAX` or less than `i64::MIN`.
         None => RangeInclusive::new(i64::MAX, i64::MIN),
     }
 }

@@ -16,14 +16,16 @@ use crate::engine::projection::site::Site;
 use crate::engine::projection::step_reader::StepReader;
 use redb::ReadableDatabase;
 
-/// The time in nanoseconds after which the result of a catch-up is worth publishing.
+/// The duration of a catch-up, in nanoseconds, above which its result is published even if it applied few entries.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.
 pub(super) enum Outcome {
-    /// The tables contain all entries of the log, with these notes.
+    /// The new entries of all readable streams were applied. The notes name missing entries and unreadable streams,
+    /// among other remarks.
     Done(Vec<Note>),
-    /// The log no longer contains what a cursor counts as applied, so the tables must be rebuilt.
+    /// The log contradicts a cursor: applied entries are no longer in the log, or the gaps before the cursor have
+    /// changed. The tables must be rebuilt.
     Contradicted(RebuildReason),
 }
 

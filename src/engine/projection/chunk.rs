@@ -6,14 +6,14 @@ use crate::engine::projection::table::{Handle, RowResult};
 use redb::ReadableTable;
 use std::ops::Bound;
 
-/// The maximum number of points in one chunk. A chunk with more points is split.
+/// The maximum number of points in one chunk. A chunk that would get more points is split.
 const CHUNK_POINTS_MAX: usize = 256;
 
-/// A row of the table with its key, as a range of redb yields it.
+/// A key and a value, as an iterator over a range of redb returns them.
 type RangeItem<'t> =
     Result<(redb::AccessGuard<'t, &'static [u8]>, redb::AccessGuard<'t, &'static [u8]>), redb::StorageError>;
 
-/// Merges sorted points into the chunks of the series whose key, followed by a zero byte, is `key`.
+/// Merges sorted points into the chunks of a series. `key` is the key of the series, followed by a zero byte.
 pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: PointBuffer) -> RowResult<()> {
     let mut rest = points;
     while rest.len() > 0 {
@@ -47,12 +47,12 @@ struct ChunkPlace {
     row: Option<Vec<u8>>,
     /// The points of the chunk.
     points: PointBuffer,
-    /// The encoded sort key of the first point of the next chunk.
+    /// The encoded sort key at which the next chunk begins; `None` if there is no next chunk.
     next: Option<[u8; ORDER_LEN]>,
 }
 
-/// Finds the last chunk of the series whose first point has an encoded sort key of at most `order`. If there is no such
-/// chunk, returns the first chunk, or an empty chunk if the series has none.
+/// Finds the last chunk that begins at or before the encoded sort key `order`. If there is no such chunk, returns the
+/// first chunk of the series. If the series has no chunk, returns an empty chunk.
 fn find_chunk(table: &Handle<'_>, key: &[u8], order: &[u8]) -> RowResult<ChunkPlace> {
     let at = [key, order].concat();
     let end = [key, &[0xff; ORDER_LEN]].concat();
@@ -75,13 +75,13 @@ fn find_chunk(table: &Handle<'_>, key: &[u8], order: &[u8]) -> RowResult<ChunkPl
     })
 }
 
-/// Returns whether a row belongs to the series whose key, followed by a zero byte, is `fenced`, and not to a series
-/// with a longer key.
+/// Returns true if the row with the key `row` belongs to a series, and not to a series with a longer key. `fenced` is
+/// the key of the series, followed by a zero byte.
 pub(super) fn is_series_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + ORDER_LEN && row.starts_with(fenced)
 }
 
-/// Returns the key of the series that a row belongs to.
+/// Returns the key of the series that a row belongs to; `None` if the key of the row is malformed.
 pub(super) fn series_key(row: &[u8]) -> Option<&[u8]> {
     row.split_last_chunk::<ORDER_LEN>()?.0.strip_suffix(&[0])
 }

@@ -1,5 +1,5 @@
 //! The comparison of cursors with the log. A cursor is confirmed if the log still contains the entries that the cursor
-//! counts as applied.
+//! counts as applied, with the same gaps.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
@@ -16,13 +16,14 @@ pub(super) enum StreamState {
     Unchanged,
     /// The stream may have new entries after this cursor.
     Changed(Box<Cursor>),
-    /// The log no longer contains what the cursor counts as applied.
+    /// The log contradicts the cursor: applied entries are no longer in the log, or the gaps before the cursor have
+    /// changed.
     Contradicted,
 }
 
 impl LogAccess<'_> {
     /// Compares the cursor of a stream with the log. Returns whether the stream is unchanged, may have new entries, or
-    /// no longer contains what the cursor counts as applied.
+    /// contradicts the cursor.
     pub(super) fn confirm(
         &self,
         stream: StreamId,
@@ -45,7 +46,7 @@ impl LogAccess<'_> {
         let appended_at_most = !rebooted
             && files.earlier == cursor.files.earlier
             && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
-            // A gap in this segment may have been repaired; the metadata of the file does not show that.
+            // A gap in this segment may have been repaired; the metadata of the file does not show a repair.
             && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
             && (same || self.has_appended(stream, &cursor)?);
         let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
@@ -54,30 +55,31 @@ impl LogAccess<'_> {
             place = self.confirm_all(stream, &cursor)?;
         }
         let Some(place) = place else { return Ok(StreamState::Contradicted) };
-        // Only the part up to the last entry of the cursor is used; marks and gaps after the last entry are read again.
+        // The new cursor ends with the last applied entry: marks and gaps after this entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
         Ok(StreamState::Changed(Box::new(cursor)))
     }
 
-    /// Returns the reason for a rebuild if the log no longer contains the `last` entry of a cursor (sequence number and
-    /// checksum).
+    /// Returns the reason for the rebuild after the log has contradicted a cursor: [`RebuildReason::Divided`] if the
+    /// last entry of the cursor is in a derived stream, otherwise [`RebuildReason::History`]. `last` is the sequence
+    /// number and the checksum of this entry.
     pub(super) fn contradiction(&self, stream: StreamId, last: (Seq, u32)) -> RebuildReason {
         // An unreadable derived stream does not explain the contradiction; the rebuild reports it as unreadable.
         let moved = is_in_derived_stream(self.storage, self.log, stream, last).unwrap_or(false);
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the frame that the cursor ended with, if the frame is still at the same place and ends with the same
-    /// entry.
+    /// Returns the place of the frame that contains the last entry of the cursor. Returns `None` if the frame is no
+    /// longer at this place, or no longer ends with this entry.
     fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let item = self.reader(stream, cursor.frame)?.next_item()?;
         let Some(Item::Commit(commit)) = item else { return Ok(None) };
         Ok(CommitPlace::of(&commit).filter(|place| place.last == cursor.last))
     }
 
-    /// Returns whether the stream continues after the point at which the cursor resumes.
+    /// Returns true if the stream continues after the resume point of the cursor.
     fn has_appended(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
         let mut reader = self.reader(stream, cursor.resume)?;
         let item = reader.next_item()?;

@@ -4,10 +4,10 @@
 //! log with the same last entry, and either the metadata of earlier files or the gaps before the frame must be
 //! unchanged. If the comparison fails (a shorter stream, other entries, a new or filled gap), the tables are rebuilt.
 //!
-//! The metadata of files distinguishes an append from other changes, but does not show a change that is followed by an
-//! append: only a full scan or a rebuild finds damage to entries that are already applied in the segment that a writer
-//! appends to. A power cut may remove unsynced entries that are already applied, and leave the metadata unchanged;
-//! therefore entries that were read during another boot are read once more.
+//! The metadata of files distinguishes an append from other changes. It does not show a change that is followed by an
+//! append. Damage to applied entries in the segment that a writer appends to is therefore found only by a full scan or
+//! a rebuild. A power cut may remove unsynced entries that are already applied, and leave the metadata unchanged.
+//! Entries that were read during another boot are therefore read once more.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::Digest;
@@ -20,8 +20,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The age in nanoseconds of a change time above which no later change can have the same change time. File systems
-/// record times coarsely, and an append into preallocated space does not change the length.
+/// The age in nanoseconds from which a change time is trusted: every later change of the file then has a later change
+/// time. File systems record times coarsely, so a file that was changed more recently may change again with the same
+/// change time. An append into preallocated space does not change the length either.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
 /// A position in the log: the sequence number of the last entry in each stream.
@@ -30,7 +31,7 @@ pub type LogPosition = BTreeMap<StreamId, Seq>;
 /// The progress of the projections in one stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// The last entry applied, and its checksum; `Seq(0)` before the first entry.
+    /// The sequence number of the last applied entry, and the checksum of this entry; `Seq(0)` before the first entry.
     pub last: (Seq, u32),
     /// The time of the last entry applied, in nanoseconds since the epoch.
     pub time: u64,
@@ -38,15 +39,16 @@ pub struct Cursor {
     pub frame: ResumePoint,
     /// The point at which reading resumes.
     pub resume: ResumePoint,
-    /// The metadata of the files before they were read.
+    /// The metadata of the stream's files, as it was before the files were read.
     pub files: Files,
     /// The gaps before the cursor.
     pub gaps: Vec<Gap>,
-    /// `true` if the files were read to a complete end. If not (after an error, at an unfinished frame, in an open
-    /// gap), the files are read again next time, even if their metadata is unchanged.
+    /// `true` if the stream was read to a complete end, and every later append changes the metadata of its files. If
+    /// `false` (such as after an error or at an unfinished frame), the files are read again next time, even if their
+    /// metadata is unchanged.
     pub is_complete: bool,
-    /// The boot during which entries were last read, zeros on platforms without boot ids; `None` if a reboot cannot
-    /// have lost applied entries.
+    /// The id of the boot during which entries were last read; zeros on platforms without boot ids; `None` if a reboot
+    /// cannot have lost applied entries.
     pub boot: Option<[u8; 16]>,
 }
 
@@ -56,10 +58,10 @@ pub struct Files {
     /// The modification time of the stream's directory, which changes when a name in the directory changes; 0 if
     /// unknown.
     pub names: u64,
-    /// The digest over first sequence number, length and both change times of the segments before the one with the
-    /// resume point.
+    /// The digest over the metadata of all segments before the segment with the resume point: first sequence number,
+    /// length and both change times.
     pub earlier: Digest,
-    /// The segment with the resume point, if it existed.
+    /// The metadata of the segment with the resume point; `None` if the segment did not exist.
     pub current: Option<CurrentFile>,
     /// The number of segments after the segment with the resume point.
     pub later: u64,
@@ -75,12 +77,12 @@ pub struct CurrentFile {
     /// The time of the last change of content or attributes; 0 if unknown. Programs can set `modified`, but not this
     /// time.
     pub changed: u64,
-    /// The inode, which distinguishes an appended file from a replaced one; 0 on platforms without inodes.
+    /// The inode. An append does not change the inode; a replacement of the file does. 0 on platforms without inodes.
     pub inode: u64,
 }
 
-/// The metadata of a stream's segments at one moment. The metadata is read before the segments, so that it shows a
-/// change that happens while the segments are read.
+/// The metadata of a stream's segments at one moment. The metadata is read before the segments. A later comparison
+/// therefore detects a change that happens while the segments are read.
 #[derive(Debug)]
 pub struct Listing {
     stream: StreamId,
@@ -100,7 +102,7 @@ impl Listing {
                 .map_err(|e| Error::io("read the metadata of", &path, e))
         };
         let at = storage.now();
-        // After a recent change, another one may follow with the same time.
+        // After a recent change, another change may follow with the same time.
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
         let segments = list_segments(storage, log, stream)?.into_iter().map(info).collect::<Result<_>>()?;
@@ -112,15 +114,15 @@ impl Listing {
         self.stream
     }
 
-    /// Returns whether an append at `end` in the current file is certain to change the metadata of the file: the
-    /// length, or a change time.
+    /// Returns true if an append at the offset `end` of the current file certainly changes the metadata of the file:
+    /// the length or a change time.
     pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
         files
             .current
             .is_none_or(|file| file.len <= end || file.newest_change().saturating_add(FRESH) < self.at)
     }
 
-    /// Returns the metadata relative to the segment that begins with `at`.
+    /// Returns the metadata relative to the segment with the first sequence number `at`.
     pub fn seen_from(&self, at: Seq) -> Files {
         let mut hasher = blake3::Hasher::new();
         let mut files = Files { names: self.names, ..Files::none() };
@@ -150,14 +152,14 @@ impl Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
     }
 
-    /// Returns whether the segments have the same metadata as in `then`.
+    /// Returns true if the segments have the same metadata as in `then`.
     pub fn is_same(&self, then: &Files) -> bool {
         (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
-    /// Returns whether a stream still consists of one segment with the same metadata. Makes two metadata reads and does
-    /// not list the directory, for streams that are no longer written. A file that changed after `since` counts as
-    /// changed.
+    /// Returns true if a stream still consists of one segment, and its metadata is unchanged. `at` is the first
+    /// sequence number of the segment. Returns false if the segment or the directory was changed after `since`. Reads
+    /// the metadata of the segment and of the directory, and does not list the directory.
     pub fn is_single_and_unchanged(
         &self,
         storage: &dyn Storage,
@@ -222,13 +224,13 @@ impl Cursor {
         }
     }
 
-    /// Returns whether entries were read from the log during another boot than `current`. A reboot may have lost such
+    /// Returns true if entries were read from the log during another boot than `current`. A reboot may have lost such
     /// entries.
     pub fn is_of_another_boot(&self, current: [u8; 16]) -> bool {
         self.boot.is_some_and(|boot| boot != current)
     }
 
-    /// Encodes the row.
+    /// Encodes the cursor as a row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         put_varint(&mut out, self.last.0.0);
@@ -260,7 +262,7 @@ impl Cursor {
         out
     }
 
-    /// Decodes a row of this stream.
+    /// Decodes the cursor of `stream` from a row; `None` if the row is malformed.
     pub fn decode(stream: StreamId, row: &[u8]) -> Option<Cursor> {
         let mut reader = Reader::new(row);
         let last = (Seq(reader.varint()?), reader.u32()?);

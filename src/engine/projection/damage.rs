@@ -6,8 +6,8 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-/// The first damage that was found while the views of one database were read. The projector then rebuilds the tables,
-/// even if the caller returns an error of another type.
+/// The first damage that was found while the views of one database were read, if any. The projector rebuilds damaged
+/// tables even if the closure that read a view returns an error of another type.
 #[derive(Debug)]
 pub(super) struct Damage {
     path: PathBuf,
@@ -15,7 +15,7 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    /// Creates the state of a database over the generations in `path` before any damage is found.
+    /// Creates the state of a database without known damage. `path` is the directory of the generations.
     pub(super) fn none(path: PathBuf) -> Damage {
         Damage { path, reason: OnceLock::new() }
     }
@@ -29,7 +29,7 @@ impl Damage {
         error
     }
 
-    /// Returns the first damage that was recorded.
+    /// Returns the first damage that was recorded; `None` if no damage was recorded.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.get().map(String::as_str)
     }

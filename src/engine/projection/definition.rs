@@ -24,12 +24,12 @@ pub struct Applied<'a, E> {
 pub trait Projection<E: Event>: Send + Sync {
     /// Returns the name of the projection, unique among the projections of a projector.
     fn name(&self) -> &'static str;
-    /// Returns the version of the projection. Change it whenever [`Projection::apply`] adds other rows than before; the
-    /// tables are then rebuilt.
+    /// Returns the version of the projection. Change the version whenever [`Projection::apply`] adds other rows than
+    /// before; the tables are then rebuilt.
     fn version(&self) -> u32;
     /// Returns the tables that the projection fills; their names are unique among all projections of a projector.
     fn tables(&self) -> &'static [TableSpec];
-    /// Returns whether the projection applies entries of this kind.
+    /// Returns true if the projection applies entries of this kind.
     fn wants(&self, kind: Kind) -> bool;
     /// Adds the rows of one entry to the tables without its decoded event, and returns true; or adds nothing and returns
     /// false, as the default implementation does. After false, the engine decodes the event and calls

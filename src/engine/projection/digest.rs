@@ -1,9 +1,9 @@
 //! The digest of all tables: equal entries give equal digests, in whichever order the entries were applied.
 //!
-//! The digest is BLAKE3 over name, number of rows and digest of each table, in the order of the names. The digest of a
-//! table covers its rows in key order. A whole series counts as one row of a series table: the key of the series, and
-//! the digest over the points one by one. Cursors, the frame index and the borders of chunks do not influence the
-//! digest.
+//! The digest is BLAKE3 over the name, the number of rows and the digest of each table, in the order of the names. For
+//! a series table, the number of points is used instead of the number of rows. The digest of a table covers its rows in
+//! key order. The digest of a series table covers, in key order, the key of each series and the digest over its points.
+//! Cursors, the frame index and the borders of chunks do not influence the digest.
 
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;
@@ -120,8 +120,8 @@ impl OpenSeries {
 
 /// Computes the digest of each series.
 ///
-/// The rows of a series may be between the chunks of another series whose key is a prefix of the first key. Therefore
-/// all series whose keys are a prefix of the current row are open at the same time.
+/// The chunks of a series can lie between the chunks of a series with a shorter key, if the longer key begins with the
+/// shorter key. All series whose keys are prefixes of the current row key are therefore open at the same time.
 fn series_digests(view: &View, table: TableSpec) -> Result<BTreeMap<Vec<u8>, SeriesDigest>> {
     let mut done = BTreeMap::new();
     let mut open: Vec<OpenSeries> = Vec::new();

@@ -1,5 +1,5 @@
-//! Generation files: immutable images of the projections' database, with a checksum per block. Bytes: FORMAT.md,
-//! "Projection files". docs/design/001-generation-files.md gives the reasons for not using redb's own file.
+//! Generation files: immutable images of the projections' database, with a checksum per block. FORMAT.md, "Projection
+//! files", defines the bytes. docs/design/001-generation-files.md gives the reasons for not using redb's own file.
 //!
 //! A generation is written to a temporary file, which is synced and renamed; then the directory is synced. A generation
 //! under its final name is therefore complete. Generations may be deleted at any time.
@@ -19,7 +19,8 @@ pub use crate::engine::projection::block::BLOCK_LEN;
 
 /// The first eight bytes of a generation.
 pub const GENERATION_MAGIC: [u8; 8] = *b"CTXAGEN\0";
-/// The layout version that this build reads and writes; a generation of another version is rebuilt.
+/// The layout version of the generations that this build reads and writes. If a generation has another version, the
+/// tables are rebuilt.
 pub const GENERATION_VERSION: u16 = 0;
 
 const SUFFIX: &str = ".gen";
@@ -48,7 +49,7 @@ pub struct Found {
     pub is_file: bool,
 }
 
-/// Lists the generations in a directory, newest first.
+/// Lists the generations in a directory, newest first. A missing directory has no generations.
 pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
     let names = match storage.list(dir) {
         Ok(names) => names,
@@ -106,7 +107,8 @@ impl Generation {
         })
     }
 
-    /// Writes `image` to disk as the generation with this number, and syncs it. Returns the path of the generation.
+    /// Writes `image` to disk as the generation with this number, and syncs the file. Returns the path of the
+    /// generation.
     pub fn write(
         storage: &dyn Storage,
         dir: &Path,

@@ -13,7 +13,7 @@ use std::path::Path;
 const BAD_SUFFIX: &str = ".bad";
 
 /// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older generations.
-/// Returns `None` if another process is publishing, or if the parent of the directory of generations does not exist.
+/// Returns `None` if another process is publishing, or if the parent of the generations' directory does not exist.
 pub(super) fn publish_generation(
     site: &Site,
     opened: &Opened,

@@ -1,4 +1,4 @@
-//! The access of a catch-up to the log.
+//! Access to the log during a catch-up.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
@@ -9,7 +9,7 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The log as it is read during this boot.
+/// The log, and the boot during which the log is read.
 #[derive(Clone, Copy)]
 pub(super) struct LogAccess<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -20,7 +20,7 @@ pub(super) struct LogAccess<'a> {
 }
 
 impl LogAccess<'_> {
-    /// Opens a reader of a stream that begins at the point `at`.
+    /// Opens a reader of `stream` that starts to read at the point `at`.
     pub(super) fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
         StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
     }
@@ -39,7 +39,7 @@ pub(super) struct CommitPlace {
 }
 
 impl CommitPlace {
-    /// Returns the values for a commit; `None` if the commit has no entries.
+    /// Returns the place of a commit; `None` if the commit has no entries.
     pub(super) fn of(commit: &Commit) -> Option<CommitPlace> {
         let (first, last) = commit.entries.first().zip(commit.entries.last())?;
         let frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first.stamp.seq };

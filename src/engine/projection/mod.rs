@@ -2,14 +2,14 @@
 //!
 //! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The [`Projector`] stores all
 //! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the rows,
-//! publishes immutable generation files, and rebuilds the tables when the log no longer contains what a cursor counts
-//! as applied. A [`View`] is one consistent read. The same entries always give the same tables: the content of the
-//! table types in [`tables`] does not depend on the order in which entries are applied.
+//! publishes immutable generation files, and rebuilds the tables when the log no longer contains the entries that a
+//! cursor counts as applied. A [`View`] is one consistent read. The same entries always give the same tables: the
+//! content of the table types in [`tables`] does not depend on the order in which entries are applied.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
-//! chunk, register, cursor, generation, overlay, site               rows, files, and images of files
+//! chunk, register, cursor, generation, overlay, site               rows, files, and database images
 //! tables, definition, own_tables, opened                           writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries

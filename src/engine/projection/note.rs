@@ -10,7 +10,8 @@ pub enum RebuildReason {
     Absent,
     /// The caller requested the rebuild.
     Requested,
-    /// The generation was made by other projections, or by other versions of the projections.
+    /// The generation was made by other projections or other versions of the projections, with another layout of the
+    /// engine's tables, for another domain, or for other kinds of entries.
     Version,
     /// The generation or the database in it is damaged.
     Damaged(String),
@@ -23,7 +24,7 @@ pub enum RebuildReason {
     Divided(StreamId),
 }
 
-/// A note of a view: something that is missing, or the work that was done to make the view.
+/// A note of a view: missing entries, an unusual clock, or work that was done or failed while the view was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -36,7 +37,7 @@ pub enum Note {
     },
     /// Entries are missing.
     Gap(Gap),
-    /// A stream ends with an incomplete frame, and no writer holds it.
+    /// A stream ends with an incomplete frame, and no writer has the stream open.
     Unfinished {
         /// The stream.
         stream: StreamId,
@@ -77,7 +78,7 @@ pub enum Note {
         /// The identity of the entry.
         position: Position,
     },
-    /// The new generation could not be written. The view is complete, but the next process repeats the work.
+    /// The new generation could not be written. The view is not affected, but the next process repeats the work.
     NotPublished {
         /// The reason.
         reason: String,
@@ -89,6 +90,6 @@ pub enum Note {
 pub struct CatchUp {
     /// The number of entries applied.
     pub entries: u64,
-    /// Notes about missing entries, and about the work that was done.
+    /// The notes of a view of the rebuilt tables.
     pub notes: Vec<Note>,
 }

@@ -8,7 +8,7 @@ use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::table::RowResult;
 use std::sync::Arc;
 
-/// The size in bytes of the cache of a database that is opened only to close it properly.
+/// The cache size in bytes for a database that is opened only to be closed properly.
 const CLOSING_CACHE_BYTES: usize = 1 << 20;
 
 /// A database over a generation or over an empty image, and the state of its tables.
@@ -17,11 +17,12 @@ pub(super) struct Opened {
     overlay: Overlay,
     /// The number of the generation that is open, or of the generation that a rebuild replaces; 0 for none.
     pub(super) number: u64,
-    /// The number of entries in the published generation; `None` if nothing is published.
+    /// The number of entries in the tables when they were last published, or when publishing was last tried; `None` if
+    /// the tables count as unpublished.
     pub(super) published: Option<u64>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
-    /// The latest time of an entry in any stream whose clock is not far ahead.
+    /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
     /// The reason for the rebuild that the next catch-up completes.
     pub(super) rebuilt: Option<RebuildReason>,
@@ -32,7 +33,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens the database whose image is `base`, or an empty one.
+    /// Opens the database with the image `base`, or an empty database if `base` is `None`.
     pub(super) fn over(
         base: Option<Arc<dyn BlockSource>>,
         cache_bytes: usize,
@@ -58,7 +59,7 @@ impl Opened {
     /// Returns the image that a clean close of the database would leave. Views may be open meanwhile.
     pub(super) fn closed_image(&self, spill: Option<Spill>) -> RowResult<Overlay> {
         let mut transaction = self.database.begin_write()?;
-        // Without this setting, redb would read the whole image when it opens it.
+        // Without this setting, redb would read the whole image when it opens the image.
         transaction.set_quick_repair(true);
         transaction.commit()?;
         let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);

@@ -21,9 +21,10 @@ pub struct ProjectorOptions {
     pub publish: bool,
     /// Memory in bytes that redb may use as a cache.
     pub cache_bytes: usize,
-    /// Memory in bytes for changes that are not published yet; further changes go to a temporary file in `spill`.
+    /// The maximum memory in bytes for changed blocks. Above this limit, changed blocks are moved to a temporary file
+    /// in `spill`.
     pub overlay_bytes_max: usize,
-    /// The directory of the temporary file for further changes; `None` keeps all changes in memory.
+    /// The directory of the temporary file for changed blocks; `None` keeps all changed blocks in memory.
     pub spill: Option<PathBuf>,
 }
 

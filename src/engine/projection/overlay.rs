@@ -91,8 +91,8 @@ impl Overlay {
         Ok(())
     }
 
-    /// Returns a block in memory that is about to be changed. It has its current content, or zeros if `is_overwritten`
-    /// is true.
+    /// Returns a block in memory, so that the caller can change the block. Set `is_overwritten` to true if the caller
+    /// will overwrite the whole block: the current content is then not read from the base or the temporary file.
     fn resident<'a>(
         &self,
         pages: &'a mut Pages,

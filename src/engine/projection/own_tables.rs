@@ -1,6 +1,7 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! They are written in the same transaction as the rows of the projections. Bytes: FORMAT.md, "Projection files".
+//! They are written in the same transaction as the rows of the projections. FORMAT.md, "Projection files", defines the
+//! bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
@@ -161,8 +162,8 @@ impl OwnRows {
     }
 }
 
-/// Writes the index row of the first of the frames in each segment, and of each frame that begins at least
-/// [`FRAME_INDEX_STEP`] bytes after the last frame with a row.
+/// Writes rows of the frame index: a row for the first of `frames` in each segment, and a row for each further frame
+/// that begins at least [`FRAME_INDEX_STEP`] bytes after the last frame with a row.
 fn write_frames(transaction: &WriteTransaction, frames: Vec<FramePlace>) -> RowResult<()> {
     let mut table = transaction.open_table(Definition::new(FRAMES))?;
     let mut last: Option<FramePlace> = None;

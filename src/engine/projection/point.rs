@@ -39,14 +39,15 @@ impl PointOrder {
     }
 }
 
-/// A point of a series. Its content is bytes, or of the type of a [typed table](crate::engine::table).
+/// A point of a series. The value of a point is bytes; in a [typed table](crate::engine::table), it has the value type
+/// of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point<V = Vec<u8>> {
     /// The sort key of the point.
     pub order: PointOrder,
     /// The number by which the minimum and maximum of a register are chosen, if the point has one.
     pub measure: Option<f64>,
-    /// The content of the point, in a form that the embedder chooses.
+    /// The value of the point, in a form that the embedder chooses.
     pub value: V,
 }
 
@@ -63,12 +64,12 @@ impl Point {
         Point { order: self.order, measure: self.measure, value: &self.value }
     }
 
-    /// Reads a point that [`Point::put`] wrote.
+    /// Reads a point that [`Point::put`] wrote; `None` if the bytes are malformed.
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Point> {
         Point::read_borrowed(reader).map(Point::to_owned)
     }
 
-    /// Decodes the points of a chunk.
+    /// Decodes the points of a chunk; `None` if the bytes are malformed.
     pub(super) fn decode_chunk(bytes: &[u8]) -> Option<Vec<Point>> {
         let mut reader = Reader::new(bytes);
         let mut points = Vec::new();

@@ -2,10 +2,10 @@
 //!
 //! Invariants:
 //! 1. Rows and cursors of a step change in one redb transaction.
-//! 2. A cursor is used only if the log still contains what the cursor counts as applied; otherwise all tables are
-//!    rebuilt.
+//! 2. A cursor is used only if the log still contains the entries that the cursor counts as applied; otherwise all
+//!    tables are rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
-//!    process that acquires the lock at once.
+//!    process that acquires the lock without waiting.
 //! 4. If a generation is damaged or unreadable, or redb returns an error or panics, the generation is set aside and the
 //!    tables are rebuilt, once; a note of the view names the reason.
 
@@ -61,9 +61,9 @@ impl<E: Event> fmt::Debug for Projector<E> {
     }
 }
 
-/// A failed call of a question: the closure that a caller passes to [`Projector::read`].
+/// The failure of a question. A question is the closure that a caller passes to [`Projector::read`].
 enum Failure<F> {
-    /// The tables are damaged: the reason, and the error that the question returned.
+    /// The tables are damaged. Contains the reason, and the error that the question returned.
     Damaged(String, F),
     /// The question failed for another reason.
     Other(F),
@@ -118,8 +118,9 @@ impl<E: Event> Projector<E> {
 
     /// Catches up with the log, then calls `question` with one consistent view.
     ///
-    /// If `question` fails because the tables are damaged, the tables are rebuilt and `question` is called again. It
-    /// must therefore have no side effects. `F` is the error type of the caller.
+    /// If `question` fails and its view has found damage, the tables are rebuilt and `question` is called again. A
+    /// panic of `question` counts as damage, because redb panics on some damaged pages. `question` must therefore have
+    /// no side effects. `F` is the error type of the caller.
     pub fn read<T, F: From<Error>>(
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
@@ -134,10 +135,10 @@ impl<E: Event> Projector<E> {
     }
 
     /// Catches up with the log, and returns a view that may be kept and sent to other threads. Tables that are found to
-    /// be damaged meanwhile are rebuilt. A view that finds damage later returns an error; the next view then reads
-    /// rebuilt tables.
+    /// be damaged during the catch-up are rebuilt. A view that finds damage later returns an error; the next view then
+    /// reads rebuilt tables.
     ///
-    /// A view keeps the generation that it reads on disk and in memory.
+    /// The disk space and the memory of the tables that a view reads are released only after the view is dropped.
     pub fn view(&self) -> Result<View> {
         let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, Progress::none())?));
         match open(None) {
@@ -147,7 +148,7 @@ impl<E: Event> Projector<E> {
         .map_err(Failure::into_error)
     }
 
-    /// Catches up with the log, and returns notes about missing entries and about the work that was done.
+    /// Catches up with the log, and returns the notes of the resulting view, such as notes about missing entries.
     pub fn catch_up(&self) -> Result<Vec<Note>> {
         self.read(|view| Ok(view.notes().to_vec()))
     }
@@ -175,13 +176,13 @@ impl<E: Event> Projector<E> {
         self.read(|view| Ok((digest(view, self.tables())?, view.log_position()?)))
     }
 
-    /// Returns the digest that a rebuild from the log would give. Changes nothing on disk.
+    /// Returns the digest that a rebuild from the log would give. Does not change the saved tables.
     pub fn digest_from_scratch(&self, progress: Progress<'_>) -> Result<TablesDigest> {
         self.digest_until(None, progress)
     }
 
-    /// Returns the digest that a rebuild from the entries up to `position` would give. Later entries are ignored.
-    /// Changes nothing on disk.
+    /// Returns the digest that a rebuild from the entries up to `position` would give. Later entries are ignored. Does
+    /// not change the saved tables.
     pub fn digest_from_scratch_until(
         &self,
         position: LogPosition,
@@ -198,7 +199,9 @@ impl<E: Event> Projector<E> {
         digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
     }
 
-    /// Returns an error for a mistake of the embedder that would otherwise look like an empty or damaged workspace.
+    /// Returns an error if a projection breaks a rule, or if the directory of the log and the directory of the
+    /// generations are exchanged. Such a mistake of the embedder would otherwise look like an empty or damaged
+    /// workspace.
     fn check_use(&self) -> Result<()> {
         if let Some((projection, reason)) = &self.misuse {
             return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
@@ -232,7 +235,7 @@ impl<E: Event> Projector<E> {
         })
     }
 
-    /// Calls `work`. redb panics on some damaged pages: such a panic is handled as damage, not passed on to the caller.
+    /// Calls `work`. A panic is returned as the error for damaged tables, because redb panics on some damaged pages.
     fn guarded<T, F: From<Error>>(
         &self,
         work: impl FnOnce() -> std::result::Result<T, Failure<F>>,
@@ -287,7 +290,8 @@ impl<E: Event> Projector<E> {
         catch_up(&self.site, &self.projections, opened, progress)
     }
 
-    /// Opens the newest generation, or an empty database.
+    /// Opens the newest generation. Opens an empty database if there is no generation, if the newest generation cannot
+    /// be read, or if other projections made it. A damaged generation is an error.
     fn open(&self) -> Result<Opened> {
         let Site { storage, dir, .. } = self.site.as_ref();
         let unreadable = |path: &Path, reason: &dyn fmt::Display| {
@@ -348,8 +352,9 @@ impl<E: Event> Projector<E> {
         self.options.spill.clone().map(|dir| Spill { storage, dir, bytes_max })
     }
 
-    /// Publishes a new generation if that saves enough work, and returns a database over the new generation. Views of
-    /// the old generation keep it open.
+    /// Publishes a new generation if the tables count as unpublished, or if many entries were applied since the tables
+    /// were published. Publishes nothing if the options forbid publishing. Returns a database over the new generation,
+    /// or `opened` if no generation was published. Views of the old generation keep the old generation open.
     fn publish(&self, mut opened: Opened, notes: &mut Vec<Note>) -> Result<Opened> {
         let is_worth_it = match opened.published {
             None => opened.applied > 0,
@@ -392,7 +397,8 @@ impl<E: Event> Projector<E> {
     }
 }
 
-/// Returns the digest of the layout, the domain, the kinds of entries, and the projections and their versions.
+/// Returns the digest of the layout, the domain, the kinds of entries, and the projections with their versions and
+/// tables.
 fn fingerprint<E: Event>(domain: Domain, projections: &[Box<dyn Projection<E>>]) -> Digest {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&LAYOUT_VERSION.to_le_bytes());
@@ -417,7 +423,7 @@ fn misuse<E: Event>(projections: &[Box<dyn Projection<E>>]) -> Option<(&'static 
             return Some((name, "a projection of this name is registered already".to_owned()));
         }
         for table in projection.tables() {
-            // Projections of the engine have such names themselves.
+            // The engine's own projections, whose names begin with `_`, may declare such tables.
             if table.name.starts_with('_') && !name.starts_with('_') {
                 let reason = format!("the name of table {} begins with _, which is reserved", table.name);
                 return Some((name, reason));

@@ -100,7 +100,7 @@ impl Register {
     }
 }
 
-/// Returns the better of two extremes, or the earlier point if both are equal.
+/// Returns the better of two extremes, or the earlier point if their measures are equal.
 fn pick(a: Option<Point>, b: Option<Point>, better: impl Fn(f64, f64) -> bool) -> Option<Point> {
     let (Some(a), Some(b)) = (a.clone(), b.clone()) else { return a.or(b) };
     let (x, y) = (a.measure.unwrap_or_default(), b.measure.unwrap_or_default());

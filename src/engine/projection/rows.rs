@@ -46,7 +46,7 @@ pub struct Rows<'v> {
     damage: &'v Damage,
     /// The number of rows that were read from the view.
     read: &'v AtomicU64,
-    /// The encoded stamp after which rows of a versions table are skipped; `None` to return all rows.
+    /// An encoded stamp. Rows of a versions table with a greater stamp are skipped; `None` to return all rows.
     newest: Option<[u8; STAMP_LEN]>,
 }
 
@@ -61,7 +61,7 @@ impl<'v> Rows<'v> {
         Rows { newest: newest.map(|stamp| stamp.to_bytes()), ..self }
     }
 
-    /// Ends the iterator because of a malformed or unreadable row, and returns the error.
+    /// Ends the iterator because of a malformed or unreadable row, records the damage, and returns the error.
     pub(super) fn fail(&mut self, reason: impl Display) -> crate::engine::error::Error {
         self.range = None;
         self.damage.record(reason)

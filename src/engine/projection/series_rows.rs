@@ -40,22 +40,22 @@ impl Chunk<'_> {
     }
 }
 
-/// The points that are read from a series table.
+/// A filter for the points of a series table.
 #[derive(Debug, Clone)]
 pub(super) struct PointFilter {
-    /// The times of the points.
+    /// The times of accepted points.
     pub(super) times: RangeInclusive<i64>,
-    /// The greatest stamp of a point; `None` for points with any stamp.
+    /// The greatest stamp of an accepted point; `None` to accept points with any stamp.
     pub(super) newest: Option<Stamp>,
 }
 
 impl PointFilter {
-    /// Creates the filter for points of any time.
+    /// Creates a filter that accepts points of any time with stamps up to `newest`.
     pub(super) fn until(newest: Option<Stamp>) -> PointFilter {
         PointFilter { times: ALL_TIMES, newest }
     }
 
-    /// Decodes the points of a chunk that the filter accepts; `None` if the chunk is malformed.
+    /// Decodes a chunk, and returns the points that the filter accepts; `None` if the chunk is malformed.
     fn decode(&self, chunk: &[u8]) -> Option<Vec<Point>> {
         let mut points = Point::decode_chunk(chunk)?;
         if self.newest.is_some() || self.times != ALL_TIMES {
@@ -130,7 +130,7 @@ impl<'v> Series<'v> {
         Series { rows, fenced, filter, front, back }
     }
 
-    /// Returns the points of a row; none if the row belongs to another series.
+    /// Returns the points of a row that the filter accepts. Returns no points if the row belongs to another series.
     fn points(&mut self, row: Result<Row<'v>>) -> Result<std::vec::IntoIter<Point>> {
         let row = row.inspect_err(|_| self.end())?;
         if !is_series_row(row.key(), &self.fenced) {
@@ -142,7 +142,7 @@ impl<'v> Series<'v> {
         })
     }
 
-    /// Ends the iterator because of an error.
+    /// Discards the points that were read and not returned, because of an error.
     fn end(&mut self) {
         (self.front, self.back) = (Vec::new().into_iter(), Vec::new().into_iter());
     }

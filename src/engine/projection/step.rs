@@ -13,9 +13,9 @@ use crate::engine::projection::table::RowResult;
 use crate::engine::projection::tables::{Rows, Tables};
 use std::collections::HashMap;
 
-/// The maximum number of entries in a step, exceeded by at most one commit.
+/// The number of entries at which a step is full. The last commit of a step may exceed this number.
 const STEP_ENTRIES: usize = 50_000;
-/// The maximum number of payload bytes in a step, exceeded by at most one commit.
+/// The number of payload bytes at which a step is full. The last commit of a step may exceed this number.
 const STEP_BYTES: usize = 32 << 20;
 
 /// The minimum number of entries that one core applies. Fewer entries are applied faster than they are divided.
@@ -44,12 +44,13 @@ impl Step {
         self.rows.cursors.insert(stream, cursor);
     }
 
-    /// Returns whether the step has reached its maximum size.
+    /// Returns true if the step has reached its maximum size.
     pub(super) fn is_full(&self) -> bool {
         self.entries.len() >= STEP_ENTRIES || self.bytes >= STEP_BYTES
     }
 
-    /// Returns whether the step changes nothing.
+    /// Returns true if the step has no cursor to store. Such a step has no entries either, because every read sets a
+    /// cursor.
     pub(super) fn is_empty(&self) -> bool {
         self.rows.cursors.is_empty()
     }

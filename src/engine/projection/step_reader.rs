@@ -29,7 +29,7 @@ pub(super) struct StepReader<'a> {
     commits: Option<StreamCommits<'a>>,
     /// The position at which the catch-up ends; `None` for the end of the log.
     until: Option<LogPosition>,
-    /// Bytes of the log to read, for the progress; 0 if unknown.
+    /// The number of bytes in the log, for the progress of a rebuild; 0 in other catch-ups.
     bytes_expected: u64,
     /// The bytes that were read.
     pub(super) bytes_read: u64,
@@ -37,7 +37,7 @@ pub(super) struct StepReader<'a> {
     pub(super) started: u64,
     /// The notes about the streams that were examined.
     pub(super) notes: Vec<Note>,
-    /// The latest time of an entry in any stream whose clock is not far ahead.
+    /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
     /// `true` if entries that were read during another boot were read again.
     pub(super) has_reread: bool,
@@ -49,7 +49,7 @@ impl<'a> StepReader<'a> {
     /// Reads the cursors of an open database, and lists the streams of the log.
     pub(super) fn new(site: &'a Site, opened: &Opened) -> Result<StepReader<'a>> {
         let storage = &site.storage;
-        // Read once for all streams: on Linux, the boot id is the content of a file.
+        // The boot id is read once for all streams, because on Linux it is the content of a file.
         let boot = storage.boot_id().unwrap_or_default();
         let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
         let started = storage.now();
@@ -126,7 +126,9 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
-    /// Returns whether a stream of one segment is unchanged, by its metadata and without listing its directory.
+    /// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of
+    /// one segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory
+    /// of the stream.
     fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
         let since = self.started.saturating_sub(FRESH);
         let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
@@ -166,7 +168,8 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
-    /// Adds the notes that the cursor of a stream contains, and observes the time of the stream's last entry.
+    /// Adds the notes that the cursor of a stream contains. Updates the latest time with the time of the stream's last
+    /// entry. If this time is far ahead of the clock of this machine, adds a note instead.
     fn add_stream_notes(&mut self, stream: StreamId, cursor: &Cursor) {
         self.notes.extend(cursor.gaps.iter().copied().map(Note::Gap));
         if cursor.time <= self.started.saturating_add(AHEAD_MAX) {

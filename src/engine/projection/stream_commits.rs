@@ -57,7 +57,7 @@ impl<'a> StreamCommits<'a> {
         &self.cursor
     }
 
-    /// Returns whether a commit after the cursor contains an entry that the cursor counts as applied.
+    /// Returns true if a commit after the cursor contains an entry that the cursor counts as applied.
     pub(super) fn is_contradicted(&self) -> bool {
         self.is_contradicted
     }
@@ -129,7 +129,7 @@ impl<'a> StreamCommits<'a> {
         cursor.is_complete = !is_unfinished && !self.has_open_gap && shows_appends;
         if reader.tail() == Tail::Closed && !reader.is_sealed() {
             // A close mark is written only after all entries before the mark are durable, so a reboot cannot lose these
-            // entries. A seal may be written earlier.
+            // entries. A seal may be written before its entries are durable.
             cursor.boot = None;
         }
     }

@@ -33,7 +33,7 @@ impl TableSpec {
     }
 }
 
-/// Returns a description of the declared table with the name of `table`, for an error message.
+/// Describes, for an error message, with which type a table named like `table` is declared.
 pub(super) fn declaration(table: TableSpec, declared: &[TableSpec]) -> String {
     match declared.iter().find(|other| other.name == table.name) {
         Some(other) => format!("the table is declared as {:?}", other.kind),
@@ -53,10 +53,10 @@ pub(super) type RowError = Box<dyn Error + Send + Sync>;
 /// The result of reading or writing rows.
 pub(super) type RowResult<T> = Result<T, RowError>;
 
-/// Returns the prefix of the rows of one key: the key and a zero byte.
+/// Returns the bytes with which the rows of one key begin: the key and a zero byte.
 ///
-/// The rows of a longer key rarely begin with this prefix. Reading the rows of one key therefore does not read the rows
-/// of all keys that begin with the same bytes.
+/// The rows of a longer key rarely begin with these bytes. A read of the rows of one key therefore rarely reads rows of
+/// longer keys.
 pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }

@@ -20,10 +20,11 @@ use crate::engine::projection::table::{TableKind, TableSpec, declaration, fenced
 use crate::engine::projection::version::{Version, version_row};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The tables as a projection writes them while entries are applied.
+/// The tables, for writing: a projection receives them while entries are applied.
 ///
-/// Rows are buffered in memory. The entries of a catch-up are divided among the cores, each with buffers of its own;
-/// then the rows of all buffers are written to the database, in the same transaction as the cursors.
+/// Writes are buffered in memory. The entries of a catch-up are divided among the cores, each with buffers of its own;
+/// then the rows of all buffers are written to the database, in the same transaction as the cursors. A write to a table
+/// that the projection does not declare has no effect at first, but applying then fails with `projection_misused`.
 #[derive(Debug, Default)]
 pub struct Tables {
     /// The name of the projection that writes at present, and the tables that it declares.
@@ -58,8 +59,8 @@ impl Tables {
         self.writer = (projection, tables);
     }
 
-    /// Returns whether the current projection declares the table with the type `kind`. If it does not,
-    /// [`Tables::into_rows`] fails.
+    /// Returns true if the current projection declares the table with the type `kind`. Otherwise records the error that
+    /// [`Tables::into_rows`] returns.
     fn may_write(&mut self, table: TableSpec, kind: TableKind) -> bool {
         let (projection, tables) = self.writer;
         let declared = table.kind == kind && tables.contains(&table);
@@ -82,7 +83,7 @@ impl Tables {
         self.misuse.get_or_insert(Error::ProjectionMisused { projection, reason });
     }
 
-    /// Adds a version of `key` to a versions table.
+    /// Adds a version of `key` to a versions table. The version replaces the versions with the stamps `replaces`.
     pub fn put_version(
         &mut self,
         table: TableSpec,

@@ -4,8 +4,8 @@ use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::entry::{STAMP_LEN, Stamp};
 use std::collections::HashSet;
 
-/// A value of a key, and the versions that it replaced. The value is bytes, or of the type of a
-/// [typed table](crate::engine::table).
+/// A value of a key, and the versions that this value replaced. The value is bytes; in a [typed
+/// table](crate::engine::table), it has the value type of the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version<V = Vec<u8>> {
     /// Time and identity of the entry that set the value.
@@ -57,13 +57,13 @@ impl<V> Current<V> {
         &self.version.value
     }
 
-    /// Returns the value of the current version with the highest stamp, without the versions.
+    /// Converts the versions into the value of the current version with the highest stamp.
     pub fn into_value(self) -> V {
         self.version.value
     }
 
-    /// Returns the stamps of all current versions in ascending order: the stamps that a new version replaces if it
-    /// resolves the conflict.
+    /// Returns the stamps of all current versions in ascending order. A new version that replaces all of them resolves
+    /// a conflict.
     pub fn stamps(&self) -> Vec<Stamp> {
         self.rivals.iter().map(|rival| rival.stamp).chain([self.version.stamp]).collect()
     }
@@ -83,12 +83,13 @@ pub(super) fn version_row(fenced: &[u8], stamp: Stamp) -> Vec<u8> {
     [fenced, &stamp.to_bytes()[..]].concat()
 }
 
-/// Returns whether a row belongs to the key that, followed by a zero byte, is `fenced`, and not to a longer key.
+/// Returns true if the row with the row key `row` belongs to a key, and not to a longer key. `fenced` is the key,
+/// followed by a zero byte.
 pub(super) fn is_version_row(row: &[u8], fenced: &[u8]) -> bool {
     row.len() == fenced.len() + STAMP_LEN && row.starts_with(fenced)
 }
 
-/// Splits a row key into key and stamp.
+/// Splits a row key into key and stamp; `None` if the row key is malformed.
 pub(super) fn split_version_row(row: &[u8]) -> Option<(&[u8], Stamp)> {
     let (fenced, stamp) = row.split_last_chunk::<STAMP_LEN>()?;
     Some((fenced.strip_suffix(&[0])?, Stamp::from_bytes(stamp)))

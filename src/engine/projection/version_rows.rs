@@ -28,19 +28,20 @@ impl KeyVersions {
 /// Keys with the versions that were read so far.
 type Keys = BTreeMap<Vec<u8>, Vec<Version>>;
 
-/// The keys that are being collected at one end of a table.
+/// The keys that are being collected at one end of a table: a key, and longer keys that begin with this key and a zero
+/// byte.
 ///
-/// All rows of a family begin with its shortest key, fenced. A row that lies between two rows of a key begins with this
-/// key, fenced, and therefore belongs to the same family. This holds in both directions.
+/// A row that lies between two rows of a key begins with this key and a zero byte, and therefore belongs to the same
+/// family. This holds in both directions of reading.
 #[derive(Debug, Default)]
 struct Family {
     keys: Keys,
-    /// The shortest key of the family, fenced.
+    /// The shortest key of the family, followed by a zero byte. All rows of the family begin with these bytes.
     shortest: Option<Vec<u8>>,
 }
 
 impl Family {
-    /// Adds a row. Returns the keys of the previous family, now complete, if the row does not belong to it.
+    /// Adds a row. If the row begins a new family, returns the keys of the previous family, which are then complete.
     fn add(&mut self, row: &Row<'_>) -> std::result::Result<Option<Keys>, &'static str> {
         let (key, stamp) = split_version_row(row.key()).ok_or("a versions key is too short")?;
         let version = Version::decode(stamp, row.value()).ok_or("a versions row is malformed")?;
@@ -71,10 +72,10 @@ struct End {
 
 /// An iterator over the keys of a versions table with all their versions. It ends after the first error.
 ///
-/// The rows of a key are contiguous, with one exception: rows of a longer key that continues with a zero byte, as a
-/// fenced key does, may be between them. The rows of a key and of such longer keys are therefore collected until a row
-/// of another key follows. Only these keys are in memory, for each end that is read. In both directions every key is
-/// returned once; only the order of a key and of such longer keys may differ.
+/// The rows of a key are contiguous, with one exception: rows of a longer key may be between them, if the longer key
+/// begins with the key and a zero byte. The iterator therefore collects the rows of a key and of such longer keys until
+/// a row of another key follows. For each end that is read, only these rows are in memory. Every key is returned once.
+/// Keys are in order, except that a key and such longer keys may be returned in any order.
 #[derive(Debug)]
 #[must_use]
 pub struct VersionsByKey<'v> {
@@ -203,7 +204,7 @@ mod tests {
         assert_eq!(damage.reason(), None);
     }
 
-    /// Takes all items, from the end of the table where a bit of `ends` is set.
+    /// Takes all items: from the back of the table for each bit of `ends` that is set, otherwise from the front.
     fn items_from(database: &redb::Database, ends: u32) -> Vec<(Vec<u8>, Vec<u64>)> {
         let (read, damage) = (AtomicU64::new(0), Damage::none("/generations".into()));
         let transaction = database.begin_read().unwrap();

@@ -26,7 +26,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A snapshot of the tables, with notes about its completeness.
+/// A snapshot of the tables, with notes, such as notes about missing entries.
 ///
 /// The tables are read through iterators, which hold a bounded part of a table. After an error, an iterator ends.
 /// [Typed tables](crate::engine::table) decode keys and values; the functions of the view return bytes.
@@ -37,7 +37,7 @@ pub struct View {
     as_of: Option<Stamp>,
 }
 
-/// The part of a view that it shares with the views of the same snapshot as of earlier entries.
+/// The data that a view shares with the views that [`View::as_of`] creates from the same snapshot.
 #[derive(Debug)]
 struct Snapshot {
     transaction: ReadTransaction,
@@ -73,13 +73,14 @@ impl View {
         Ok(View { snapshot: Arc::new(snapshot), as_of: None })
     }
 
-    /// Returns a view of the same snapshot as of `stamp`: of the entries of the snapshot whose stamps are not greater.
+    /// Returns a view of the same snapshot as of `stamp`: entries with a greater stamp are left out. If this view is
+    /// itself as of an earlier stamp, the new view is also as of the earlier stamp.
     ///
-    /// A versions table then contains the versions with these stamps, and only the replacements that they made. A series
-    /// table contains the points with these stamps. Both are exact. A set and a registers table do not keep stamps;
-    /// reading them is an error ([`Error::TableNotVersioned`]). An entry with a lower stamp can still be appended to
-    /// another stream, or arrive with a merge, after the snapshot was taken; then a later snapshot as of the same stamp
-    /// contains it too. Notes, entries and positions in the log are those of the whole snapshot.
+    /// A versions table then contains the versions up to the stamp, and only the replacements that these versions made.
+    /// A series table contains the points up to the stamp. Both are exact. A set and a registers table do not keep
+    /// stamps; reading them is an error ([`Error::TableNotVersioned`]). After the snapshot was taken, an entry with a
+    /// lower stamp can still be appended to another stream, or arrive with a merge. A later snapshot as of the same
+    /// stamp then contains this entry too. Notes, entries and positions in the log are those of the whole snapshot.
     ///
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
@@ -101,24 +102,25 @@ impl View {
         self.snapshot.latest
     }
 
-    /// Returns notes about missing entries, and about the work that was done to make the view.
+    /// Returns the notes of the view, such as notes about missing entries or about a rebuild of the tables.
     pub fn notes(&self) -> &[Note] {
         &self.snapshot.notes
     }
 
-    /// Records that the tables are damaged, and returns an error. A question that finds a malformed row calls this
-    /// function and fails; the projector then rebuilds the tables and calls the question again.
+    /// Records that the tables are damaged, and returns an error. Call this function for a malformed row, and return
+    /// the error from the closure that was passed to [`Projector::read`](super::Projector::read). The projector then
+    /// rebuilds the tables and calls the closure again.
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
         self.snapshot.damage.record(reason)
     }
 
-    /// Returns the number of rows that were read from this view so far: the cost of its questions.
+    /// Returns the number of rows that were read so far from the snapshot of this view, as a measure of cost.
     pub fn rows_read(&self) -> u64 {
         self.snapshot.rows_read.load(Ordering::Relaxed)
     }
 
-    /// Returns the first damage that was found while this view was read.
+    /// Returns the first damage that was found while views of the same database were read; `None` if there was none.
     pub(super) fn damage(&self) -> Option<&str> {
         self.snapshot.damage.reason()
     }
@@ -157,14 +159,14 @@ impl View {
         }
     }
 
-    /// Returns the rows of a table whose keys begin with `prefix`. A view as of a stamp returns the rows of versions
-    /// tables only.
+    /// Returns the rows of a table whose keys begin with `prefix`. If the view is as of a stamp, only versions tables
+    /// can be read; other tables are an error.
     pub fn rows(&self, table: TableSpec, prefix: &[u8]) -> Result<Rows<'_>> {
         self.rows_from(table, prefix, prefix)
     }
 
-    /// Returns the rows of a table whose keys begin with `prefix` and are not less than `start`. A view as of a stamp
-    /// returns the rows of versions tables only.
+    /// Returns the rows of a table whose keys begin with `prefix` and are not less than `start`. If the view is as of a
+    /// stamp, only versions tables can be read; other tables are an error.
     pub fn rows_from(&self, table: TableSpec, prefix: &[u8], start: &[u8]) -> Result<Rows<'_>> {
         self.check_declared(table)?;
         if table.kind != TableKind::Versions {
@@ -175,7 +177,8 @@ impl View {
         self.rows_within(table, &bounds)
     }
 
-    /// Returns the rows of a declared table whose keys are in a range; of a versions table, those that this view shows.
+    /// Returns the rows of a declared table whose keys are in a range. If the view is as of a stamp, the newer rows of
+    /// a versions table are left out.
     fn rows_within(&self, table: TableSpec, bounds: &KeyBounds) -> Result<Rows<'_>> {
         if bounds.is_empty() {
             return Ok(self.iterate(None));
@@ -237,9 +240,9 @@ impl View {
         Ok(versions)
     }
 
-    /// Returns the version of one key with the highest stamp; `None` if the key has no version. Reads one row, however many
-    /// versions the key has; as of a stamp, one row for each newer version, and one more. Another version may replace the
-    /// returned one: see [`current`](super::current).
+    /// Returns the version of one key with the highest stamp; `None` if the key has no version. Reads one row, however
+    /// many versions the key has; as of a stamp, one row for each newer version, and one more. The returned version may
+    /// have been replaced by a version with a lower stamp: see [`current`](super::current).
     pub fn newest_version(&self, table: TableSpec, key: &[u8]) -> Result<Option<Version>> {
         let fenced = fenced(key);
         // Rows of longer keys that begin with this key and a zero byte may lie between and behind the rows of this key.
@@ -263,8 +266,7 @@ impl View {
         self.series_within(table, key, ALL_TIMES)
     }
 
-    /// Returns the points of one series whose times are in a range, in order. Reads the chunks that may contain such
-    /// points.
+    /// Returns the points of one series with times in a range, in order. Reads the chunks that may contain such points.
     pub(in crate::engine) fn series_within(
         &self,
         table: TableSpec,
@@ -298,8 +300,8 @@ impl View {
         Ok(Chunks::new(rows, PointFilter::until(self.as_of)))
     }
 
-    /// Returns the key of the first series of which a row is in a range, or of the last one. The series may have no
-    /// point as of the stamp of the view. Reads one row.
+    /// Returns the key of the first or last series that has a row in a range; `None` if no row is in the range. The
+    /// series may have no point as of the stamp of the view. Reads one row.
     pub(in crate::engine) fn series_key_within(
         &self,
         table: TableSpec,
@@ -332,8 +334,8 @@ impl View {
         Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, bounds)?))
     }
 
-    /// Returns whether the view was made from the log up to `position` or beyond. The entry at `position` may be
-    /// missing.
+    /// Returns true if the view was made from the stream of `position` at least up to `position`. The entry at
+    /// `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
     }
@@ -349,7 +351,8 @@ impl View {
         OrderedReader::open(&self.snapshot.site.storage, &self.snapshot.site.log, self.log_position()?)
     }
 
-    /// Reads entries from the log, in the order of `positions`; `None` for an entry that is not readable.
+    /// Reads entries from the log. Returns the entries in the order of `positions`, with `None` for an entry that is
+    /// not readable.
     ///
     /// Entries of one frame are read together.
     pub fn entries(&self, positions: &[Position]) -> Result<Vec<Option<Entry>>> {
@@ -388,7 +391,8 @@ impl View {
         Ok(found)
     }
 
-    /// Opens a reader that begins at or before `position`.
+    /// Opens a reader that begins at or before `position`; `None` if no entry was applied, or if the stream was
+    /// removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
         let start = own_tables::frame_before(&self.snapshot.transaction, position);
         let start = start.map_err(|e| self.damaged(e))?;

@@ -11,7 +11,7 @@
 
 use crate::engine::entry::{STAMP_LEN, Stamp};
 
-/// A type of which the keys of a table can be.
+/// A type that the keys of a table can have.
 ///
 /// Implement the trait for an id type of your own by encoding it as a type that is a key already:
 /// ```
@@ -32,8 +32,9 @@ use crate::engine::entry::{STAMP_LEN, Stamp};
 /// }
 /// ```
 /// An encoding must fulfil two conditions. The bytes of two keys compare like the keys, and the bytes of a key do not
-/// begin with the bytes of another key. Every sequence of encodings of keys fulfils both. If a type breaks a condition,
-/// queries return its keys in another order, and may leave out keys at the bounds of a range.
+/// begin with the bytes of another key. The encodings of several keys, one after the other as in a tuple, fulfil both
+/// conditions. If a type breaks a condition, queries return its keys in another order, and may leave out keys at the
+/// bounds of a range.
 pub trait Key: AsKey<Self> + Sized {
     /// Decodes a key from the front of `bytes`, and removes its bytes. Returns `None` if `bytes` does not begin with an
     /// encoded key.
@@ -57,7 +58,7 @@ pub(super) fn encoded<K, Q: AsKey<K> + ?Sized>(key: &Q) -> Vec<u8> {
     out
 }
 
-/// Decodes a key. Other bytes behind it are an error.
+/// Decodes a key; `None` if `bytes` is not exactly one encoded key.
 pub(super) fn decoded<K: Key>(mut bytes: &[u8]) -> Option<K> {
     K::decode_key(&mut bytes).filter(|_| bytes.is_empty())
 }
@@ -74,7 +75,8 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// Implements the traits for integer types. The bits of a key are those of the integer, except for the bits of `flip`.
+/// Implements the traits for integer types. The bits of a key are those of the integer, except that the bits of `flip`
+/// are inverted.
 macro_rules! integer_keys {
     ($($integer:ty, $flip:expr;)*) => {$(
         impl AsKey<$integer> for $integer {
@@ -131,13 +133,13 @@ impl Key for Stamp {
     }
 }
 
-/// The byte behind the bytes of a text or byte string.
+/// The byte after the bytes of a text or byte string.
 const END: u8 = 0;
-/// The first byte of an escape sequence, which stands for a byte that is not greater.
+/// The first byte of an escape sequence. The bytes 0 and 1 are written as escape sequences.
 const ESCAPE: u8 = 1;
 
-/// Appends a byte string without bytes that are equal to [`END`]. The results compare like the byte strings, and the
-/// result for a byte string begins with the results for its prefixes.
+/// Appends a byte string in an escaped form, which does not contain the byte [`END`]. Escaped forms compare like the
+/// byte strings. The escaped form of a byte string begins with the escaped forms of its prefixes.
 pub(super) fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     for piece in bytes.chunk_by(|_, next| *next > ESCAPE) {
         match piece.split_first() {
@@ -150,7 +152,8 @@ pub(super) fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Takes a byte string that [`put_escaped`] and [`END`] wrote.
+/// Decodes a byte string from the front of `bytes`, and removes its bytes. `bytes` must begin with the escaped form
+/// that [`put_escaped`] writes, followed by [`END`]; otherwise returns `None`.
 fn take_escaped(bytes: &mut &[u8]) -> Option<Vec<u8>> {
     let len = bytes.iter().position(|byte| *byte == END)?;
     let (escaped, rest) = bytes.split_at_checked(len)?;
@@ -169,7 +172,7 @@ fn take_escaped(bytes: &mut &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Implements the writing of byte strings and texts, in owned and borrowed form.
+/// Implements [`AsKey`] for byte strings and texts, in owned and borrowed form.
 macro_rules! escaped_keys {
     ($($form:ty => $key:ty;)*) => {$(
         impl AsKey<$key> for $form {
@@ -231,8 +234,8 @@ mod tests {
     use super::*;
     use crate::engine::entry::{Seq, StreamId};
 
-    /// Asserts that encoded keys compare like the keys, that no encoding begins with another one, and that each key is
-    /// decoded from its encoding. `keys` are in ascending order.
+    /// Asserts that encoded keys compare like the keys, that no encoding begins with another encoding, and that each
+    /// key is decoded from its encoding. `keys` are in ascending order.
     fn check<K: Key + PartialEq + std::fmt::Debug>(keys: &[K]) {
         let all: Vec<Vec<u8>> = keys.iter().map(encoded).collect();
         for (n, (key, bytes)) in keys.iter().zip(&all).enumerate() {

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use std::ops::RangeTo;
 use std::ops::RangeToInclusive;
 
-/// A beginning that keys of type `K` can have.
+/// A prefix of keys of type `K`.
 ///
 /// | key | prefix |
 /// |---|---|
@@ -21,7 +21,8 @@ use std::ops::RangeToInclusive;
 /// | `(A, B, C)` | `(a,)`; `(a, b)`; `(a, b, c)`, where `c` is a prefix of a `C` |
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a prefix of keys of type `{K}`")]
 pub trait KeyPrefix<K> {
-    /// Appends the bytes with which the encodings of all keys with this prefix begin, and no other encodings.
+    /// Appends the encoded prefix. The encodings of all keys with this prefix begin with these bytes, and the encodings
+    /// of other keys do not.
     fn encode_prefix(&self, out: &mut Vec<u8>);
 }
 
@@ -77,8 +78,8 @@ tuple_prefixes! {
     (A, B, C): X 0 A, Y 1 B; Z 2 C;
 }
 
-/// A range of keys of type `K`: a range of the standard library, such as `"a".."b"`, `7..` or `..=("a", 7)`, whose ends
-/// can be written as keys, or a pair of [`Bound`]s.
+/// A range of keys of type `K`: a range of the standard library, such as `"a".."b"`, `7..` or `..=("a", 7)`, or a pair
+/// of [`Bound`]s. The ends are keys, or values that can be written as keys ([`AsKey`]).
 #[diagnostic::on_unimplemented(message = "`{Self}` is not a range of keys of type `{K}`")]
 pub trait KeyRange<K> {
     /// Returns the encoded bounds of the range.
@@ -124,7 +125,7 @@ pub(super) fn rows_in_range<K>(range: &impl KeyRange<K>) -> KeyBounds {
         Bound::Included(key) => rows.start_at(key),
         Bound::Excluded(key) => match after_prefix(&key) {
             Some(start) => rows.start_at(start),
-            // No key is greater.
+            // No key is greater than this key.
             None => rows.clear(),
         },
         Bound::Unbounded => {}

@@ -1,6 +1,6 @@
 //! Typed tables: the tables of [`projection`](crate::engine::projection) with keys and values of Rust types.
 //!
-//! A table is a constant. A projection declares and writes it, and a question reads it from a
+//! A table is declared as a constant. A projection names the table and writes to it. The table is read from a
 //! [`View`](crate::engine::projection::View):
 //! ```
 //! # use contexta::engine::codec::{self, CodecError};
@@ -20,12 +20,13 @@
 //!
 //! impl SerdeValue for Job {}
 //!
-//! /// Queue and number of a job -> the job.
+//! /// The jobs, by queue and number.
 //! const JOBS: Versions<(String, u64), Job> = Versions::new("jobs");
 //! /// The names of all queues.
 //! const QUEUES: Set<String> = Set::new("queues");
-//! /// Queue -> the minutes that its jobs took, by number.
+//! /// The minutes that each job took: a series for each queue, in the order of the job numbers.
 //! const MINUTES: Series<String, ()> = Series::new("minutes");
+//! /// The number of jobs of each queue, and the first, last, shortest and longest job.
 //! const SUMMARIES: Registers<String> = Registers::new("summaries");
 //!
 //! # impl Event for Job {
@@ -110,7 +111,7 @@
 //!     JOBS.put(tables, "build", stamp, &[], &7);
 //! }
 //! ```
-//! A versions table has no keys without values:
+//! This function does not compile, because a versions table has no keys without values:
 //! ```compile_fail,E0599
 //! # use contexta::engine::entry::Stamp;
 //! # use contexta::engine::projection::Tables;
@@ -120,7 +121,7 @@
 //!     JOBS.insert(tables, "build");
 //! }
 //! ```
-//! This key is not a text:
+//! This function does not compile, because the key is not a text:
 //! ```compile_fail,E0277
 //! # use contexta::engine::entry::Stamp;
 //! # use contexta::engine::projection::Tables;
@@ -131,8 +132,8 @@
 //! }
 //! ```
 //!
-//! The bytes of a [`Key`] sort like the key, and do not begin with the bytes of another key. The rows of a key are
-//! therefore contiguous and in the order of the keys, whatever bytes the keys contain.
+//! The bytes of a [`Key`] sort like the key, and do not begin with the bytes of another key. The rows of a table are
+//! therefore in the order of the keys, and the rows of one key are contiguous, whatever bytes the keys contain.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

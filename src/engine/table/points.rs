@@ -18,8 +18,8 @@ use std::ops::RangeInclusive;
 /// [`Query`](crate::engine::table::Query).
 ///
 /// # Cost
-/// The table is opened at the first point. A row contains up to 256 points; the rows that may contain points of the range
-/// are read one after the other, up to the last requested point. In memory is one row for each end that is read.
+/// The table is opened at the first point. A row contains up to 256 points. The rows that may contain points of the
+/// range are read one after the other, up to the last requested point. For each end that is read, one row is in memory.
 #[must_use = "an iterator reads nothing before an item is requested"]
 pub struct Points<'v, V> {
     view: &'v View,
@@ -41,7 +41,7 @@ impl<'v, V: Value> Points<'v, V> {
         self
     }
 
-    /// Restricts the iterator to the first `points` points that are requested, from whichever end.
+    /// Restricts the iterator to `points` points. The points are counted as they are requested, from whichever end.
     pub fn limit(mut self, points: usize) -> Points<'v, V> {
         self.items.limit(points);
         self

@@ -66,13 +66,14 @@ impl<S> Lazy<S> {
 /// # Errors
 /// An error is the last item. `table_unknown`: no projection of the projector declares the table.
 /// `table_not_versioned`: the view is [as of a stamp](View::as_of), and the table is a set or a registers table.
-/// `projection_unusable`: a row cannot be read or is not of the table's types. If the function that is passed to
-/// [`Projector::read`](crate::engine::projection::Projector::read) returns this error, the tables are rebuilt and the
-/// function is called again.
+/// `projection_unusable`: a row cannot be read or does not have the types of the table. If the function that is passed
+/// to [`Projector::read`](crate::engine::projection::Projector::read) returns this error, the tables are rebuilt and
+/// the function is called again.
 ///
 /// # Cost
 /// The table is opened at the first item. The rows between the bounds are read one after the other, up to the last
-/// requested item and one more; no others are read. In memory are the rows of one key for each end that is read.
+/// requested item and one row more. No other rows are read. For each end that is read, the rows of one key are in
+/// memory.
 #[must_use = "a query reads nothing before an item is requested"]
 pub struct Query<'v, K, I> {
     view: &'v View,
@@ -101,8 +102,8 @@ impl<'v, K, I> Query<'v, K, I> {
         self
     }
 
-    /// Restricts the query to the first `items` items that are requested, from whichever end: `query.limit(3).rev()`
-    /// returns the last three items, the last one first.
+    /// Restricts the query to `items` items. The items are counted as they are requested, from whichever end:
+    /// `query.limit(3).rev()` returns the last three items, beginning with the last item.
     pub fn limit(mut self, items: usize) -> Query<'v, K, I> {
         self.items.limit(items);
         self

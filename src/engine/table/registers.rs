@@ -24,8 +24,8 @@ impl<K: Key, V: Value> Registers<K, V> {
         }
     }
 
-    /// Returns the summary of the points of `key`; `None` if it has no point. Errors are those of a [`Query`]. Reads at
-    /// most one row.
+    /// Returns the summary of the points of `key`; `None` if the key has no point. Errors are those of a [`Query`].
+    /// Reads at most one row.
     pub fn get(&self, view: &View, key: &(impl AsKey<K> + ?Sized)) -> Result<Option<Register<V>>> {
         let rows = KeyBounds::exact(&encoded(key));
         let found = view.registers_within(self.spec(), &rows)?.next().transpose()?;

@@ -18,9 +18,10 @@ declare_table! {
 }
 
 impl<K: Key, V: Value> Series<K, V> {
-    /// Adds a point to the series of `key`. The order of the point contains the stamp of the entry that is applied; of
-    /// several points with the same time and stamp, the first one is kept. Writes are buffered. If the projection does
-    /// not declare the table, or the value of the point cannot be encoded, applying fails with `projection_misused`.
+    /// Adds a point to the series of `key`. The order of the point must contain the stamp of the entry that is applied.
+    /// If several points of a key have the same time and stamp, only the first of them is kept. Writes are buffered. If
+    /// the projection does not declare the table, or the value of the point cannot be encoded, applying fails with
+    /// `projection_misused`.
     pub fn add(&self, tables: &mut Tables, key: &(impl AsKey<K> + ?Sized), point: &Point<V>) {
         if let Some(point) = typed::point_bytes(tables, self.spec(), point) {
             tables.add_point(self.spec(), &encoded(key), point);
@@ -32,8 +33,8 @@ impl<K: Key, V: Value> Series<K, V> {
         Points::new(view, self.spec(), encoded(key))
     }
 
-    /// Returns a query for the keys that have a point. Reads one row for each key; as of a stamp, also the rows of the
-    /// key up to its first point that is not newer.
+    /// Returns a query for the keys that have a point. Reads one row for each key. As of a stamp, also reads the rows
+    /// of each key up to the first point that is not newer than the stamp.
     pub fn keys<'v>(&self, view: &'v View) -> Query<'v, K, K> {
         Query::new(view, self.spec(), open)
     }
@@ -57,7 +58,7 @@ impl SeriesKeys<'_> {
     fn take(&mut self, end: SeriesEnd) -> Result<Option<Vec<u8>>> {
         while let Some(key) = self.view.series_key_within(self.table, &self.rows, end)? {
             match end {
-                // The rows of a key are the key, a zero byte, and more bytes.
+                // The row keys of a series are the key of the series, a zero byte, and more bytes.
                 SeriesEnd::First => self.rows.start_at([key.as_slice(), &[1]].concat()),
                 SeriesEnd::Last => self.rows.end_before(Some(key.clone())),
             }

@@ -6,8 +6,8 @@ use crate::engine::projection::{Point, Register, TableSpec, Tables, Version, Vie
 use crate::engine::table::key::{Key, decoded};
 use crate::engine::table::value::Value;
 
-/// Returns the bytes of a value of the entry at `stamp`; `None` if it cannot be encoded, after recording the error in
-/// `tables`.
+/// Encodes a value of the entry at `stamp`. If the value cannot be encoded, records the error in `tables` and returns
+/// `None`.
 pub(super) fn value_bytes<V: Value>(
     tables: &mut Tables,
     table: TableSpec,
@@ -19,8 +19,7 @@ pub(super) fn value_bytes<V: Value>(
     encoded.inspect_err(|e| tables.refuse(table, stamp, e)).ok().map(|()| bytes)
 }
 
-/// Returns the point with its value encoded; `None` if the value cannot be encoded, after recording the error in
-/// `tables`.
+/// Encodes the value of a point. If the value cannot be encoded, records the error in `tables` and returns `None`.
 pub(super) fn point_bytes<V: Value>(
     tables: &mut Tables,
     table: TableSpec,
@@ -30,11 +29,13 @@ pub(super) fn point_bytes<V: Value>(
     Some(Point { order: point.order, measure: point.measure, value })
 }
 
-/// Returns what was decoded from a row, or the error for a row that is not of the types of the table.
+/// Returns the decoded content of a row. If `decoded` is `None`, the row does not have the types of the table: records
+/// the damage and returns an error.
 pub(super) fn checked<T>(view: &View, table: TableSpec, decoded: Option<T>) -> Result<T> {
     let name = table.name;
-    decoded
-        .ok_or_else(|| view.damaged(format_args!("a row of table {name} is not of the types of the table")))
+    decoded.ok_or_else(|| {
+        view.damaged(format_args!("a row of table {name} does not have the types of the table"))
+    })
 }
 
 /// Decodes the key of a row.
@@ -42,19 +43,19 @@ pub(super) fn key<K: Key>(view: &View, table: TableSpec, bytes: &[u8]) -> Result
     checked(view, table, decoded(bytes))
 }
 
-/// Decodes the value of a version.
+/// Decodes the value of a version; `None` if the value is malformed.
 pub(super) fn version<V: Value>(version: Version) -> Option<Version<V>> {
     let Version { stamp, replaces, value } = version;
     Some(Version { stamp, replaces, value: V::decode_value(&value)? })
 }
 
-/// Decodes the value of a point.
+/// Decodes the value of a point; `None` if the value is malformed.
 pub(super) fn point<V: Value>(point: Point) -> Option<Point<V>> {
     let Point { order, measure, value } = point;
     Some(Point { order, measure, value: V::decode_value(&value)? })
 }
 
-/// Decodes the values of the points of a register.
+/// Decodes the values of the points of a register; `None` if a value is malformed.
 pub(super) fn register<V: Value>(register: Register) -> Option<Register<V>> {
     let Register { count, first, last, min, max } = register;
     let extreme = |end: Option<Point>| end.map_or(Some(None), |end| point(end).map(Some));

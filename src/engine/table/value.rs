@@ -7,18 +7,19 @@ use crate::engine::table::key::{Key, decoded, encoded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A type of which the values of a table can be.
+/// A type that the values of a table can have.
 ///
-/// Implemented for integers, `f64`, `String`, `Vec<u8>`, `[u8; N]`, `()`, [`Stamp`], and tuples of two and three values.
-/// For a struct or enum of your own, implement serde's traits and [`SerdeValue`].
+/// The trait is implemented for integers, `f64`, `String`, `Vec<u8>`, `[u8; N]`, `()`, [`Stamp`], and tuples of two and
+/// three values. For a struct or enum of your own, implement serde's traits and [`SerdeValue`].
 ///
-/// A change of the type or of its encoding changes the rows of the table: raise the
-/// [version](crate::engine::projection::Projection::version) of the projection with it, so that the tables are rebuilt.
+/// A change of the type or of its encoding changes the rows of the table. Raise the
+/// [version](crate::engine::projection::Projection::version) of the projection together with such a change, so that the
+/// tables are rebuilt.
 pub trait Value: Sized {
     /// Appends the bytes of the value to `out`.
     ///
     /// # Errors
-    /// A value that cannot be encoded. The projection that writes it then fails with `projection_misused`.
+    /// The value cannot be encoded. The projection that writes the value then fails with `projection_misused`.
     fn encode_value(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
 
     /// Decodes a value; `None` if `bytes` is not an encoded value.
@@ -38,8 +39,8 @@ pub trait Value: Sized {
 ///
 /// const JOBS: Versions<String, Job> = Versions::new("jobs");
 /// ```
-/// The codec is not self-describing: the type must not flatten or skip fields. A value takes at most
-/// [`PAYLOAD_BYTES_MAX`](crate::engine::codec::PAYLOAD_BYTES_MAX) bytes.
+/// The codec is not self-describing: the type must not flatten or skip fields, or call `deserialize_any`, as untagged
+/// enums do. A value takes at most [`PAYLOAD_BYTES_MAX`](crate::engine::codec::PAYLOAD_BYTES_MAX) bytes.
 pub trait SerdeValue: Serialize + DeserializeOwned {}
 
 impl<T: SerdeValue> Value for T {

@@ -11,17 +11,18 @@ use crate::engine::table::typed;
 use crate::engine::table::value::Value;
 
 declare_table! {
-    /// A table with every value that a key had, and the values that each of them replaced.
+    /// A table with the versions of each key: every value that the key had, and for each value the stamps of the
+    /// versions that it replaced.
     ///
-    /// The current versions of a key are those that no other version replaces. Two writers that did not see each other's
-    /// versions produce two current versions: the one with the higher stamp is the value of the key, and the other one is
-    /// its rival. The table can be read [as of a stamp](View::as_of).
+    /// The current versions of a key are those that no other version replaces. Two writers that did not see each
+    /// other's versions produce two current versions: the version with the higher stamp is the value of the key, and
+    /// the other version is its rival. The table can be read [as of a stamp](View::as_of).
     Versions<K, V>, TableKind::Versions
 }
 
 impl<K: Key, V: Value> Versions<K, V> {
-    /// Adds a version of `key`, which replaces the versions with the stamps `replaces`. `stamp` is the stamp of the
-    /// entry that is applied; a second version of the key with the same stamp replaces the first one.
+    /// Adds a version of `key`. The version replaces the versions with the stamps `replaces`. `stamp` is the stamp of
+    /// the entry that is applied. A second version of the key with the same stamp overwrites the first version.
     ///
     /// Writes are buffered. If the projection does not declare the table, or `value` cannot be encoded, applying fails
     /// with `projection_misused`.
@@ -50,9 +51,10 @@ impl<K: Key, V: Value> Versions<K, V> {
         versions.into_iter().map(|v| typed::checked(view, self.spec(), typed::version(v))).collect()
     }
 
-    /// Returns the version of `key` with the highest stamp; `None` if there is none. It is the value of the key unless a
-    /// version with a lower stamp replaces it, which only a writer with a slow clock can add. Errors are those of a
-    /// [`Query`]. Reads one row, however many versions the key has; as of a stamp, one row more for each newer version.
+    /// Returns the version of `key` with the highest stamp; `None` if there is none. This version is the value of the
+    /// key, unless a version with a lower stamp replaces it. Only a writer with a slow clock can add such a version.
+    /// Errors are those of a [`Query`]. Reads one row, however many versions the key has; as of a stamp, one row more
+    /// for each newer version.
     pub fn newest(&self, view: &View, key: &(impl AsKey<K> + ?Sized)) -> Result<Option<Version<V>>> {
         let newest = view.newest_version(self.spec(), &encoded(key))?;
         newest.map(|v| typed::checked(view, self.spec(), typed::version(v))).transpose()
@@ -64,7 +66,8 @@ impl<K: Key, V: Value> Versions<K, V> {
         Query::new(view, self.spec(), open_current)
     }
 
-    /// Returns a query for all keys with all their versions, oldest first. Reads one row for each version of these keys.
+    /// Returns a query for all keys, each with all its versions, oldest first. Reads one row for each version of these
+    /// keys.
     pub fn history<'v>(&self, view: &'v View) -> Query<'v, K, (K, Vec<Version<V>>)> {
         Query::new(view, self.spec(), open_history)
     }

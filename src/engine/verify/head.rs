@@ -7,19 +7,19 @@ use crate::engine::verify::problems::Problems;
 /// The result of the comparison with a saved head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HeadState {
-    /// The stream contains exactly the entries up to the head.
+    /// The stream still contains the same entries up to the head. Later entries may follow.
     Confirmed,
-    /// Entries are lost or differ, which is a problem.
+    /// Entries are lost or differ. The comparison has added a problem.
     Refuted,
     /// The link at the head is not known, because earlier entries are missing.
     Unknown,
 }
 
-/// Compares a stream that was read to its end with a head that the reader watched.
+/// Compares a stream with a saved head. `reader` has read the stream to its end, and has watched the head.
 pub(super) fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems) -> HeadState {
     let (stream, last) = (head.stream, head.seq);
     if reader.next_seq() <= last {
-        // The head tells the last entry of a loss at the end of the stream.
+        // Entries are lost at the end of the stream. The saved head shows the last lost entry.
         let first = reader.next_seq();
         if !problems.bound_loss_at_end(first, last) {
             let message = format!(

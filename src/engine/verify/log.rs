@@ -23,9 +23,9 @@ use std::sync::Arc;
 /// Errors: the directory cannot be listed, or a stream belongs to another domain than `domain` or to a newer version of
 /// it ([`Error::ForeignDomain`]).
 ///
-/// Cost: reads the log once, streams with a writer up to three times, and decodes every entry. Has the entries of one
-/// commit in memory, a report for each stream, and at most [`LogCheck::problems_max`] problems in addition to those at
-/// the ends of streams and at saved heads.
+/// Cost: reads the log once, and streams with a writer that seem damaged up to three times. Decodes every entry. Keeps
+/// in memory the entries of one commit, a report for each stream, and at most [`LogCheck::problems_max`] problems in
+/// addition to the problems at the ends of streams and of saved heads.
 pub fn verify_log<E: Event>(
     storage: &Arc<dyn Storage>,
     log: &Path,

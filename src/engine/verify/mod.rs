@@ -1,11 +1,12 @@
-//! Checks of a log and of its tables, for any [`Event`](crate::engine::entry::Event) type. A check changes nothing.
+//! Checks of a log and of its tables, for any [`Event`](crate::engine::entry::Event) type. A check does not change the
+//! log.
 //!
 //! [`verify_log`] reads every stream of a log to the end of its files and checks frames, the chain over the entries,
 //! marks, seals and payloads. [`verify_tables`] compares the tables of a projector with a rebuild up to the same
 //! position in the log. Damage is part of a report and not an error.
 //!
 //! Other processes may append during a check. Damage in a stream that has a writer is therefore reported only if three
-//! reads find damage, and a note reports the unfinished end of such a stream.
+//! reads find damage. An unfinished end of such a stream is a note.
 //!
 //! | [`Problem::code`] | Meaning |
 //! |---|---|

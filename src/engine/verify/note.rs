@@ -7,7 +7,7 @@ use std::fmt;
 /// The severity of a note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// A remark on a stream in use, or on one that its writer did not close; not a sign of damage.
+    /// A remark on a stream that is in use, or that its writer did not close. The remark is not a sign of damage.
     Info,
     /// A part of the check was not possible, because of damage that the report contains.
     Warning,
@@ -15,7 +15,7 @@ pub enum Severity {
     Error,
 }
 
-/// A note of a check. Its text form is a message for people.
+/// A note of a check. The text form of a note is a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LogNote {
@@ -31,14 +31,15 @@ pub enum LogNote {
         /// The segment, by its first sequence number.
         segment: Seq,
     },
-    /// A stream without a writer does not end in a close mark. If its last entries were lost, nothing shows that.
+    /// A stream without a writer does not end in a close mark. If its last entries were lost, the check cannot detect
+    /// the loss.
     StreamNotClosed {
         /// The stream.
         stream: StreamId,
         /// The last intact entry.
         after: Seq,
     },
-    /// A saved head could not be compared, because entries before it are missing.
+    /// A saved head could not be compared with its stream, because entries before the head are missing.
     HeadUnchecked {
         /// The saved head.
         head: Head,

@@ -9,13 +9,13 @@ const PROBLEMS_MAX: usize = 10_000;
 /// Options of a check of a log.
 #[derive(Debug, Clone)]
 pub struct LogCheck<'a> {
-    /// Heads that were saved outside the log. The check confirms that each stream still contains exactly the entries up
-    /// to its head.
+    /// Heads that were saved outside the log. The check confirms that each stream still contains the same entries up to
+    /// its saved head.
     pub heads: Vec<Head>,
-    /// The receiver of progress: bytes of the log that are checked, and their total.
+    /// The receiver of progress: the number of checked bytes of the log, and the total.
     pub progress: Progress<'a>,
-    /// The number of problems after which the report only counts further ones. Problems of heads, and damage at the end
-    /// of a stream, are always in the report.
+    /// The number of problems after which the report only counts further problems. Problems of heads, and damage at the
+    /// end of a stream, are always in the report.
     pub problems_max: usize,
 }
 

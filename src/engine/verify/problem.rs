@@ -1,12 +1,12 @@
-//! A problem: one damage, and the entries that are lost because of it.
+//! A problem: damage at one place, and the entries that are lost because of this damage.
 
 use crate::engine::entry::{Seq, StreamId};
 
-/// One damage, and the entries that are lost because of it.
+/// Damage at one place, and the entries that are lost because of this damage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The stable code.
+    /// The stable code. The documentation of [`verify`](super) lists the codes.
     pub code: &'static str,
     /// The stream, for damage in the log.
     pub stream: Option<StreamId>,
@@ -16,8 +16,8 @@ pub struct Problem {
     pub offset: Option<u64>,
     /// The number of damaged bytes.
     pub len: Option<u64>,
-    /// The sequence numbers of the first and the last lost entry. The last is `None` at the end of a stream, where it
-    /// is not known.
+    /// The sequence numbers of the first and the last lost entry. The last is `None` if an unknown number of entries is
+    /// lost at the end of a stream.
     pub lost: Option<(Seq, Option<Seq>)>,
     /// A description for people.
     pub message: String,

@@ -10,7 +10,7 @@ use crate::engine::verify::problem::Problem;
 #[derive(Debug)]
 pub(super) struct Problems {
     stream: StreamId,
-    /// The number of problems after which further ones are only counted.
+    /// The number of problems after which further problems are only counted.
     room: usize,
     /// The last finding, if a gap may still follow it.
     pending: Option<Finding>,
@@ -28,13 +28,13 @@ impl Problems {
         self.found.is_empty() && self.omitted == 0
     }
 
-    /// Adds a finding, and the entries that are lost because of it if a gap follows.
+    /// Adds a finding. If a gap follows, the missing entries are reported as lost because of the finding.
     pub(super) fn add_finding(&mut self, finding: Finding) {
         self.end_finding();
         self.pending = Some(finding);
     }
 
-    /// Ends the wait for a gap after the last finding.
+    /// Adds the last finding as a problem without lost entries, because no gap has followed.
     pub(super) fn end_finding(&mut self) {
         if let Some(f) = self.pending.take() {
             let kind = f.kind.name().replace('_', " ");
@@ -43,7 +43,7 @@ impl Problems {
         }
     }
 
-    /// Adds missing entries.
+    /// Adds missing entries, together with the last finding if the gap follows a finding.
     pub(super) fn add_gap(&mut self, gap: &Gap) {
         let problem = match self.pending.take() {
             Some(f) => {
@@ -74,7 +74,7 @@ impl Problems {
         self.add(problem);
     }
 
-    /// Adds a problem of a saved head.
+    /// Adds a problem of a saved head, even if the maximum number of problems is reached.
     pub(super) fn add_for_head(
         &mut self,
         code: &'static str,
@@ -85,19 +85,20 @@ impl Problems {
         self.found.push(problem);
     }
 
-    /// Sets the last lost entry of the damage at the end of the stream. Returns false if no such damage was found.
+    /// Sets the first and the last lost entry of the damage at the end of the stream. Returns false if no such damage
+    /// was found.
     pub(super) fn bound_loss_at_end(&mut self, first: Seq, last: Seq) -> bool {
         let at_end = self.found.iter_mut().rfind(|problem| problem.is_at_end());
         at_end.map(|problem| problem.lost = Some((first, Some(last)))).is_some()
     }
 
-    /// Removes the damage that a write in progress at the end of the stream looks like.
+    /// Removes damage at the end of the stream, because it may be a write in progress.
     pub(super) fn remove_unfinished_end(&mut self) {
         self.found.retain(|problem| !(matches!(problem.code, "torn" | "damaged") && problem.is_at_end()));
     }
 
     fn add(&mut self, problem: Problem) {
-        // A stream has at most one end, so this does not exceed the limit by much.
+        // Damage at the end of the stream is added even above the limit. A stream has at most one end.
         if self.found.len() < self.room || problem.is_at_end() {
             self.found.push(problem);
         } else {

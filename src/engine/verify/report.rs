@@ -32,14 +32,14 @@ impl Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamReport {
-    /// The id.
+    /// The id of the stream.
     pub stream: StreamId,
     /// The number of segments.
     pub segments: usize,
     /// The number of intact entries.
     pub entries: u64,
-    /// The last intact entry and the chain digest up to that entry; `None` if the digest is not known, because of a
-    /// gap.
+    /// The last intact entry, and the digest of all entries up to this entry; `None` if the digest is not known because
+    /// of a gap.
     pub head: Option<Head>,
     /// `true` if a writer has the stream open.
     pub live: bool,
@@ -53,8 +53,8 @@ pub struct StreamReport {
 pub struct LogReport {
     /// The result for every stream that could be read.
     pub streams: Vec<StreamReport>,
-    /// The damage that was found: first the saved heads of missing streams, then each stream in the order of its
-    /// entries.
+    /// The damage that was found. Saved heads of missing streams are first. The problems of each stream follow: damage
+    /// in the order of the entries, then problems of the saved heads.
     pub problems: Vec<Problem>,
     /// The number of problems beyond [`LogCheck::problems_max`](super::LogCheck::problems_max), which are not in
     /// `problems`.

@@ -14,8 +14,8 @@ use crate::engine::verify::report::StreamReport;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The greatest number of reads of a stream that has a writer and seems to be damaged: the writer may be in the middle
-/// of a write.
+/// The maximum number of times that a stream is read. A stream that has a writer and seems damaged is read again,
+/// because the writer may have been in the middle of a write.
 const READS_MAX: usize = 3;
 
 /// A stream to check.
@@ -27,7 +27,7 @@ pub(super) struct StreamCheck<'a> {
     pub(super) stream: StreamId,
     /// The saved heads of the stream.
     pub(super) heads: Vec<Head>,
-    /// The number of problems after which further ones are only counted.
+    /// The number of problems after which further problems are only counted.
     pub(super) problems_max: usize,
 }
 
@@ -57,8 +57,8 @@ impl StreamCheck<'_> {
 
     fn read<E: Event>(&self, advance: &mut dyn FnMut(u64)) -> Result<StreamScan> {
         let stream = self.stream;
-        // Queried before and after the read, because a writer that exists at either time may have written during the
-        // read.
+        // The lock of the stream is tested before and after the read, because a writer that exists at either time may
+        // have written during the read.
         let live_before = self.is_live();
         let segments = list_segments(self.storage.as_ref(), self.log, stream)?.len();
         let reader = StreamReader::open(self.storage, self.log, stream, ScanMode::Full)?;

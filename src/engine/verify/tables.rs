@@ -7,7 +7,8 @@ use crate::engine::progress::Progress;
 use crate::engine::projection::{Note, Projector, RebuildReason};
 use crate::engine::verify::problem::Problem;
 
-/// The greatest number of comparisons of the tables with a rebuild: a merge may change streams between the two digests.
+/// The maximum number of comparisons of the tables with a rebuild. After a difference, the tables are compared again,
+/// because a merge may have changed streams between the two digests.
 const COMPARISONS_MAX: usize = 2;
 
 /// The result of the comparison of the tables with a rebuild.
@@ -24,7 +25,7 @@ pub enum TablesState {
 }
 
 impl TablesState {
-    /// Returns the problem of tables that differ from the rebuild.
+    /// Returns the problem if the tables differ from the rebuild; `None` if they match.
     pub(crate) fn problem(&self) -> Option<Problem> {
         let TablesState::Mismatch { tables } = self else { return None };
         let message = format!("the projections differ from a rebuild in {}", tables.join(", "));
@@ -40,14 +41,14 @@ pub struct TablesReport {
     pub state: TablesState,
     /// The damage that was found: saved tables that had to be rebuilt, and tables that differ from a rebuild.
     pub problems: Vec<Problem>,
-    /// Notes of the projector about missing entries, and about the work that was done to open the tables.
+    /// The notes of the projector, such as notes about missing entries or about a rebuild of the tables.
     pub notes: Vec<Note>,
 }
 
 /// Compares the tables of a projector with a rebuild from the log up to the position that the tables have reached.
 ///
 /// The first read of a projector opens the saved tables and replaces them if they are damaged, so damage of the saved
-/// tables is found only if `projector` is new. It must be created with
+/// tables is found only if `projector` is new. Create the projector with
 /// [`ProjectorOptions::publish`](crate::engine::projection::ProjectorOptions::publish) set to false if nothing on disk
 /// may change. If [`verify_log`](super::verify_log) could not read every stream, the comparison has no meaning: the
 /// tables may contain entries that a rebuild cannot read now.
@@ -63,8 +64,8 @@ pub fn verify_tables<E: Event>(projector: &Projector<E>) -> Result<TablesReport>
     Ok(TablesReport { state, problems, notes })
 }
 
-/// Returns the problem of saved tables that had to be rebuilt; `None` for another note, and for a rebuild whose reason
-/// is not damage.
+/// Returns the problem if a note reports a rebuild of saved tables that were damaged, or that contained entries that
+/// the log no longer has. Returns `None` for other notes, and for rebuilds with other reasons.
 pub(crate) fn rebuild_problem(note: &Note) -> Option<Problem> {
     let Note::Rebuilt { reason, .. } = note else { return None };
     let (code, message) = match reason {

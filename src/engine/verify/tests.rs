@@ -190,7 +190,7 @@ fn lost_end_is_found_by_a_saved_head_and_otherwise_noted() {
     assert_eq!(codes(&report), ["entries_missing"]);
     assert_eq!(report.problems[0].lost, Some((base(&last), Some(head.seq))));
     assert_eq!((report.heads, report.outcome()), (0, Outcome::Damaged));
-    // The segment before it ends with a seal.
+    // The segment before the removed segment ends with a seal.
     assert_eq!(note_codes(&check(&disk, &[])), [""; 0]);
 
     let other = Head { digest: Digest([7; 32]), seq: Seq(2), ..head };
@@ -267,7 +267,7 @@ fn frame_that_is_being_written_is_noted_and_the_entries_before_it_are_checked() 
     disk.kill(1);
     let report = check(&disk, &[]);
     assert_eq!((codes(&report), report.problems[0].lost), (vec!["damaged"], Some((Seq(2), None))));
-    // Damage at the end is not subject to the limit, and a saved head tells the last lost entry.
+    // Damage at the end is not subject to the limit, and a saved head shows the last lost entry.
     let heads = vec![Head { seq: Seq(4), ..before.streams[0].head.unwrap() }];
     let limited = LogCheck { heads, problems_max: 0, ..LogCheck::default() };
     let report = verified(disk.process(2), &limited).unwrap();
@@ -278,7 +278,7 @@ fn frame_that_is_being_written_is_noted_and_the_entries_before_it_are_checked() 
 #[test]
 fn damage_in_a_stream_with_a_writer_is_reported_after_three_reads() {
     let disk = SimDisk::new(7);
-    // The first of many segments is damaged, so it is read at the beginning of each read.
+    // The first of many segments is damaged, so the damage is found at the beginning of each read.
     write(&disk, 1, 62);
     let writing = log(disk.process(2));
     writing.append(&[scanned(0)], Durability::Flush).unwrap();
