@@ -1,7 +1,7 @@
 //! The real file system, clock and entropy.
 //!
-//! Linux is tested. Other platforms have no boot id (every writer starts its own stream), map no files and poll for
-//! changes; Windows cannot open directories and does not sync them.
+//! Only Linux is tested. Other platforms have no boot id, so every writer starts its own stream. On other platforms,
+//! files are not mapped, and a watch polls. On Windows, directories are not synced, because they cannot be opened.
 
 #[cfg(target_os = "linux")]
 use crate::engine::storage::interface::Watch;
@@ -264,15 +264,16 @@ mod watching {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
 
-    /// The longest wait of one call of poll(2), which limits the length of a time-out.
+    /// The longest time-out of one call of poll(2), which does not accept every [`Duration`].
     const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-    /// The shortest interval between two looks at directories whose changes are not reported.
+    /// The shortest polling interval.
     const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-    /// A watch with inotify. If some changes are not reported, every wait ends after an interval.
+    /// A watch with inotify. If changes of some directories are not reported, every wait ends after the polling
+    /// interval at the latest.
     #[derive(Debug)]
     pub(super) struct InotifyWatch {
-        /// `None` if the process may not open another instance.
+        /// The inotify instance; `None` if the process could not open one, for example because of a limit.
         inotify: Option<OwnedFd>,
         poll_interval: Duration,
         /// The directories whose changes are not reported.
@@ -304,12 +305,12 @@ mod watching {
             inotify::add_watch(inotify, dir, flags).is_ok()
         }
 
-        /// Returns true if some changes are not reported.
+        /// Returns true if some changes may not be reported.
         fn polls(&self) -> bool {
             self.inotify.is_none() || self.has_lost_events || !self.unreported.is_empty()
         }
 
-        /// Reads all events, so that only later ones end the next wait.
+        /// Reads all pending events, so that only later events end the next wait.
         fn drain(&mut self) {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let Some(inotify) = &self.inotify else { return };

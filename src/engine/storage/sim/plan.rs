@@ -20,8 +20,8 @@ pub enum Fault {
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// Performs the operation, then runs a closure before the caller sees the result.
     Afterwards(Box<dyn FnOnce() + Send>),
-    /// Fails with this kind of error and without an effect. As on Linux, the data of a failed sync is lost: it counts
-    /// as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other operations
+    /// Fails with this kind of error and without an effect. As on Linux, the data of a failed sync is lost: the data
+    /// counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other operations
     /// succeed, because the standard library repeats them.
     Error(io::ErrorKind),
     /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
@@ -29,8 +29,8 @@ pub enum Fault {
     ErrorAfter(io::ErrorKind),
     /// Reads or writes half of the requested bytes and returns their number. Other operations succeed.
     Short,
-    /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks
-    /// of the process are released, and its later operations have no effect.
+    /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks of
+    /// the process are released, and later operations of the process fail without an effect.
     Kill,
 }
 
@@ -66,12 +66,12 @@ pub(super) enum Extent {
     Whole,
     /// The first half, rounded up.
     Half,
-    /// The first half, rounded down: less than all of it.
+    /// The first half, rounded down, so that at least one byte is missing.
     FrontHalf,
 }
 
 impl Extent {
-    /// Returns the number of bytes that are read or written of `len` requested bytes.
+    /// Returns the number of bytes that are read or written if `len` bytes are requested.
     pub(super) fn of(self, len: usize) -> usize {
         match self {
             Extent::Whole => len,
