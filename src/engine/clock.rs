@@ -13,7 +13,7 @@
 /// one minute.
 pub const AHEAD_MAX: u64 = 60_000_000_000;
 
-/// The clock of one log.
+/// The clock with which a process stamps its entries in one log.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     last: u64,
@@ -33,8 +33,8 @@ impl Clock {
         first
     }
 
-    /// Advances the clock to the time of an entry in the stream that this clock serves. Later ticks are greater, even
-    /// if the time is far ahead of the wall clock.
+    /// Advances the clock to `last`, the time of an entry in the stream that this process writes. Later ticks are
+    /// greater, even if `last` is far ahead of the wall clock.
     pub fn resume(&mut self, last: u64) {
         self.last = self.last.max(last);
     }
