@@ -1,5 +1,5 @@
-//! Removal of duplicate records. A record is in the log several times if several imports contain it, or if it was
-//! captured as well.
+//! Removal of duplicate records. A record is in the log several times if several imports contain the record, or if a
+//! captured record was also imported.
 
 use crate::contract::{RecordType, RunRef};
 use crate::engine::entry::Stamp;

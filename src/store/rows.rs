@@ -71,7 +71,7 @@ pub struct StageRow {
     pub started_at: Option<Timestamp>,
     /// The time of the end.
     pub ended_at: Option<Timestamp>,
-    /// The position among the stages of the run.
+    /// The position among the stages of the run; `None` if no position was recorded.
     pub order_index: Option<u64>,
     /// The names of attributes for which different values were recorded.
     pub conflicts: Vec<String>,
