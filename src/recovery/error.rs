@@ -3,7 +3,7 @@
 use crate::engine;
 use crate::store;
 
-/// The error of a check or recovery that could not be completed.
+/// The error of a check or recovery operation that could not be completed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

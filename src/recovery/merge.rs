@@ -19,7 +19,7 @@ pub struct MergeReport {
     pub log: LogMerge,
     /// The number of bodies that were copied.
     pub bodies: u64,
-    /// Notes on skipped streams, divided streams and damaged bodies.
+    /// Notes on skipped streams, forks and damaged bodies.
     pub notes: Vec<Note>,
 }
 

@@ -104,7 +104,8 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the refs that begin with `prefix`, of all runs with attributes, metric series or records.
+    /// Returns the refs of the runs with attributes, metric series or records. Only refs that begin with `prefix` are
+    /// returned.
     pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
         let mut add = |key: &[u8]| {

@@ -58,9 +58,10 @@ impl Store {
         store
     }
 
-    /// Returns the latest time of an entry that a read of this store has seen; 0 before the first read. Times far ahead
-    /// of this machine's clock are ignored. Pass the result to [`Journal::observe`](crate::store::Journal::observe), so
-    /// that later captures sort after the entries that were read.
+    /// Returns the latest time of an entry that a read of this store has seen; 0 if no read has seen an entry. Times
+    /// far ahead of this machine's clock are ignored. Pass the result to
+    /// [`Journal::observe`](crate::store::Journal::observe), so that later captures sort after the entries that were
+    /// read.
     #[must_use]
     pub fn latest_seen(&self) -> u64 {
         self.shared.latest.load(Ordering::Relaxed)
