@@ -1,7 +1,8 @@
 //! [`RunScope`], the handle of a running run.
 //!
 //! `complete`, `fail` and `cancel` end a scope. A scope that is dropped without such a call is recorded as failed if
-//! the thread is panicking, otherwise as cancelled. The end of a run ends its open stages with the same status.
+//! the thread is panicking, otherwise as cancelled. If such a call failed, dropping the scope records the status of the
+//! call. The end of a run ends its open stages with the same status.
 
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::Scope;

@@ -6,8 +6,8 @@
 //!    host with a wrong clock therefore cannot advance the clocks of the others.
 //!
 //! After Kulkarni et al., "Logical Physical Clocks" (2014), but without a separate logical counter: a tick that would
-//! repeat a time is one nanosecond later instead. This is enough, because a writer ticks less often than once per
-//! nanosecond.
+//! repeat a time is one nanosecond later instead. This rule is sufficient, because a writer ticks less often than once
+//! per nanosecond.
 
 /// The greatest distance in nanoseconds by which a time of another stream may advance the clock past the wall clock:
 /// one minute.

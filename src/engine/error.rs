@@ -130,8 +130,8 @@ pub enum Error {
         /// The reason why entries are missing in the view, as message text.
         reason: String,
     },
-    /// Another transaction held the lock of the engine during the whole time that this transaction waited.
-    #[error("another transaction has held the lock {} for {} ms", path.display(), waited.as_millis())]
+    /// Another transaction held the lock of the engine at every attempt of this transaction.
+    #[error("another transaction holds the lock {}; this transaction has waited {} ms", path.display(), waited.as_millis())]
     TransactionBusy {
         /// The lock file.
         path: PathBuf,

@@ -17,7 +17,7 @@ const STEM: &str = "cursor";
 const CURSOR_BYTES_MAX: u64 = 64 << 20;
 
 /// A file that stores the position of a subscription durably. Only one process at a time should use a cursor file: two
-/// would overwrite each other's positions, so that entries are handled again.
+/// processes would overwrite each other's positions, so that entries are handled again.
 #[derive(Debug, Clone)]
 pub struct CursorFile {
     storage: Arc<dyn Storage>,

@@ -57,7 +57,7 @@ pub(super) struct Flow {
     frame: ResumePoint,
     commit: VecDeque<Entry>,
     head: Option<Head>,
-    /// The time of the last entry that was read; 0 before the first one.
+    /// The time of the last entry that was read; 0 before the first entry.
     time: u64,
 }
 

@@ -41,7 +41,8 @@ pub enum Item<E> {
         /// The sequence number at which the subscription continues.
         restart: Seq,
     },
-    /// The end of a round: everything that was readable when the round began was returned.
+    /// The end of a round: everything that was readable when the round began was returned. Exception: streams for which
+    /// the round returned an error.
     CaughtUp(SubscriptionPosition),
     /// No new entry was readable within the time-out [`SubscribeOptions::wait`](crate::engine::subscribe::SubscribeOptions).
     TimedOut,

@@ -97,7 +97,8 @@ impl<E: Event> Subscription<E> {
     }
 
     /// Moves the position back to before the last entry, gap or divergence, so that this item is returned again. A
-    /// second call for the same item has no effect. The current round ends; the next call of `next` begins another one.
+    /// second call for the same item has no effect. The current round ends; the next call of `next` begins another
+    /// round.
     pub fn return_last(&mut self) {
         if let Some((stream, before)) = self.undo.take() {
             self.progress.position.set(stream, before);

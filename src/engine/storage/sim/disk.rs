@@ -142,7 +142,8 @@ impl SimDisk {
         guard(&self.state).free_bytes = free;
     }
 
-    /// Makes every change fail with "permission denied" from now on, or succeed again if `on` is false.
+    /// Makes every change of contents or names, and every opening for writing, fail with "permission denied" from now
+    /// on, or succeed again if `on` is false. Syncs still succeed.
     pub fn set_read_only(&self, on: bool) {
         guard(&self.state).read_only = on;
     }

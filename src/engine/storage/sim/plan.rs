@@ -50,7 +50,8 @@ impl std::fmt::Debug for Fault {
 /// The class of an operation, as far as faults distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationClass {
-    /// Queries of metadata, opening of existing files, and locking.
+    /// Any operation that neither reads, writes nor changes a file, such as a query of metadata, the opening of an
+    /// existing file, or locking.
     Query,
     /// Reading from a file.
     Read,
