@@ -35,7 +35,7 @@ pub struct RunBuilder {
 }
 
 impl Session {
-    /// Describes a run; [`RunBuilder::start`] starts it.
+    /// Describes a run; [`RunBuilder::start`] starts the run.
     pub fn run(&self, name: &str) -> RunBuilder {
         RunBuilder::new(self.clone(), name)
     }

@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         self.varint().and_then(|v| usize::try_from(v).ok())
     }
 
-    /// Reads an LEB128 length and as many bytes as it states.
+    /// Reads an LEB128 length, then this number of bytes.
     pub fn length_prefixed(&mut self) -> Option<&'a [u8]> {
         let n = self.length()?;
         self.take(n)

@@ -16,7 +16,7 @@ use std::str::FromStr;
 /// than hashing entry by entry.
 const BUFFERED_MAX: usize = 32 << 10;
 
-/// The running digest over the entries of one segment, which are added in order.
+/// The running digest over the entries of one segment. The caller adds the entries in order.
 #[derive(Debug, Clone)]
 pub struct Chain {
     start: Digest,
@@ -46,7 +46,8 @@ impl Chain {
         }
     }
 
-    /// Returns the link after the last entry added. Takes some microseconds.
+    /// Returns the link after the last entry that was added; without entries, the link in the segment's header. Takes
+    /// some microseconds.
     pub fn link(&self) -> Digest {
         if self.is_empty {
             return self.start;

@@ -3,7 +3,7 @@
 //! Invariants:
 //! 1. Every tick is greater than all earlier ticks, and greater than all observed times that were not ignored.
 //! 2. [`Clock::observe`] ignores a time that is more than [`AHEAD_MAX`] past the wall clock, and returns `false`. One
-//!    host with a wrong clock therefore cannot advance the clocks of the others.
+//!    host with a wrong clock therefore cannot advance the clocks of the other hosts.
 //!
 //! After Kulkarni et al., "Logical Physical Clocks" (2014), but without a separate logical counter: a tick that would
 //! repeat a time is one nanosecond later instead. This rule is sufficient, because a writer ticks less often than once

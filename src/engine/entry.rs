@@ -9,15 +9,15 @@ use crate::engine::text_form::ParseError;
 use std::fmt;
 use std::str::FromStr;
 
-/// The id of a stream, the chain of segments of one writer. Its text form is 32 lower-case hexadecimal digits.
+/// The id of a stream. The text form is 32 lower-case hexadecimal digits.
 ///
 /// The first six bytes are the time of creation in milliseconds since the epoch, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub [u8; 16]);
 
 impl StreamId {
-    /// Creates an id, a UUID of version 7, from the time in nanoseconds since the epoch and ten random bytes. Six of
-    /// the random bits are replaced by version and variant.
+    /// Creates an id from the time in nanoseconds since the epoch and ten random bytes. The id is a UUID of version 7:
+    /// six of the random bits are replaced by the version and the variant.
     pub fn new(now: u64, random: [u8; 10]) -> StreamId {
         let id = uuid::Builder::from_unix_timestamp_millis(now / 1_000_000, &random);
         StreamId(id.into_uuid().into_bytes())
@@ -163,7 +163,7 @@ pub struct Kind(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadVersion(pub u16);
 
-/// The events of an embedder: the closed set of types that the embedder appends to the log.
+/// The event type of an embedder: all kinds of events that the embedder appends to the log.
 pub trait Event: Sized + Send + Sync + 'static {
     /// Returns the kind of this event.
     fn kind(&self) -> Kind;
@@ -203,8 +203,7 @@ pub struct Entry {
     pub checksum: u32,
 }
 
-/// Returns the first part of the canonical bytes of an entry, which has a fixed length. The payload follows (FORMAT.md,
-/// "Entry").
+/// Returns the first 40 canonical bytes of an entry. The other canonical bytes are the payload (FORMAT.md, "Entry").
 pub fn canonical_head(stamp: &Stamp, kind: Kind, version: PayloadVersion, payload_len: usize) -> [u8; 40] {
     // Encoded as five integers, because this runs for every entry that is written or read.
     let stream = u128::from_le_bytes(stamp.stream.0);

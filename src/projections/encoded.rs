@@ -89,7 +89,7 @@ impl EncodedFact {
     }
 }
 
-/// An encoded fact as an event of the engine, with the fact's origin and the entries that it replaces.
+/// An encoded fact as an event of the engine, with the origin of the fact and the entries that the fact replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedEvent {
     /// The fact.

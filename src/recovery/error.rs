@@ -1,4 +1,5 @@
-//! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes it.
+//! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes the
+//! damage.
 
 use crate::engine;
 use crate::store;

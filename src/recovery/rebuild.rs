@@ -43,7 +43,7 @@ pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildRepo
     });
     let mut notes: Vec<Note> = done.notes.iter().map(Note::from).collect();
     for note in notes.iter_mut().filter(|note| note.code == NOT_SAVED) {
-        // A query needs no saved tables, but the purpose of a rebuild is to save them.
+        // A query needs no saved tables, but a rebuild should save the tables.
         note.severity = Severity::Error;
     }
     Ok(RebuildReport { entries: done.entries, digest, notes, not_saved })

@@ -29,7 +29,7 @@ impl AttributeVersions {
     }
 
     /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
-    /// attributes of a replaced entry are ignored, including those that the line does not contain.
+    /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
         let imported = self.0.values().flatten().filter(|version| is_imported(version));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()

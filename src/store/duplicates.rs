@@ -11,8 +11,8 @@ use std::collections::HashMap;
 /// Keeps one item (a point or a position) of each record: the captured item, otherwise the imported item with the
 /// lowest stamp.
 ///
-/// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. It returns
-/// `None` for a malformed item; the result is then `Ok(None)`.
+/// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. If `identity`
+/// returns `None`, the item is malformed, and the result is `Ok(None)`.
 pub(super) fn without_duplicates<T>(
     run: &RunRef,
     family: RecordType,

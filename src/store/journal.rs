@@ -51,7 +51,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Creates a journal on this log and these bodies.
+    /// Creates a journal that appends to `log` and stores bodies in `blobs`.
     pub fn new(log: Log, blobs: BlobStore) -> Journal {
         Journal { log, blobs }
     }

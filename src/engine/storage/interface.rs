@@ -24,14 +24,14 @@ pub enum OpenMode {
 pub struct Place {
     /// The device (file system) number.
     pub device: u64,
-    /// The inode number on that device.
+    /// The inode number on `device`.
     pub inode: u64,
     /// Time at which the inode was created, in nanoseconds since the epoch; 0 if the file system does not record the
     /// time. A file that reuses the number of a deleted inode has a different creation time.
     pub created: u64,
 }
 
-/// Metadata of a file or directory, available without opening it.
+/// Metadata of a file or directory. The file or directory need not be opened to read the metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileInfo {
     /// Length in bytes.
@@ -108,9 +108,9 @@ pub trait File: Debug + Send + Sync {
     }
     /// Truncates the file, or extends it with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Makes the file at least `len` bytes long and reserves disk space for all of them; new bytes are zeros. After
-    /// [`io::ErrorKind::StorageFull`] the file may have grown by some zeros. [`io::ErrorKind::Unsupported`] means
-    /// that the file system cannot reserve space; the file is unchanged.
+    /// Makes the file at least `len` bytes long and reserves disk space for all bytes; new bytes are zeros. After
+    /// [`io::ErrorKind::StorageFull`] the file may have grown by some zeros. [`io::ErrorKind::Unsupported`] means that
+    /// the file system cannot reserve space; the file is unchanged.
     fn allocate(&self, len: u64) -> io::Result<()>;
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
@@ -128,7 +128,7 @@ pub trait File: Debug + Send + Sync {
     fn map(&self) -> Option<Arc<dyn Mapping>>;
 }
 
-/// A watch on directories: it waits until something in them may have changed.
+/// A watch on directories, to wait until something in the directories may have changed.
 ///
 /// A change that happens after a directory was added, or after the previous wait ended, ends the next wait. A wait may
 /// also end although nothing has changed.
@@ -146,7 +146,7 @@ pub trait Watch: Debug + Send {
 /// The shortest interval of a [`PollingWatch`].
 const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-/// A watch that detects no changes: every wait sleeps for an interval.
+/// A watch that detects no changes. Every wait sleeps for the interval, or for the time-out if the time-out is shorter.
 #[derive(Debug, Clone, Copy)]
 pub struct PollingWatch {
     interval: Duration,

@@ -3,8 +3,8 @@
 //!
 //! There are two implementations: [`os`] for the real system, and `sim` (feature `testing`) for files in memory. Tests
 //! replace this interface only. The traits provide primitive operations; the free functions ([`publish`],
-//! [`temporary_path`], ...) and [`replace`] combine them into durable sequences: write a temporary file, sync it,
-//! rename it, sync the directory.
+//! [`temporary_path`], ...) and [`replace`] combine these operations into durable sequences: write a temporary file,
+//! sync the file, rename the file, sync the directory.
 
 mod interface;
 mod operations;

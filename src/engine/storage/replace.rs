@@ -21,8 +21,8 @@ const LINKS_MAX: usize = 40;
 /// before the lock is acquired.
 const ATTEMPTS_MAX: usize = 8;
 
-/// New content of a file. [`FileReplacement::publish`] gives it the name of the target. If the value is dropped without
-/// `publish`, the temporary file is removed and the target is unchanged.
+/// New content of a file. [`FileReplacement::publish`] gives the new content the name of the target. If the value is
+/// dropped without `publish`, the temporary file is removed and the target is unchanged.
 #[derive(Debug)]
 pub struct FileReplacement {
     storage: Arc<dyn Storage>,
@@ -43,7 +43,7 @@ impl FileReplacement {
     }
 
     /// Begins to replace the file `name` in the existing directory `dir`. If `name` is a link, the link is replaced,
-    /// not the file that it points to.
+    /// not the file that the link points to.
     pub fn in_dir(
         storage: &Arc<dyn Storage>,
         dir: &Path,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The first line of a cursor file.
 const TITLE: &str = "contexta cursor 1";
-/// The stem of temporary files.
+/// The first part of the names of temporary files.
 const STEM: &str = "cursor";
 /// The maximum length of a cursor file in bytes: enough for a few hundred thousand streams.
 const CURSOR_BYTES_MAX: u64 = 64 << 20;

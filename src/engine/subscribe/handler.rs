@@ -19,8 +19,8 @@ pub trait Handler<E> {
     fn handle(&mut self, stamp: Stamp, event: E) -> std::result::Result<(), Self::Error>;
 
     /// Handles an item other than an entry: [`Item::Gap`], [`Item::Undecodable`] or [`Item::Diverged`]. An error stops
-    /// the subscription before the item; `Ok` accepts that the entries of a gap, or the entry that cannot be decoded,
-    /// are not handled.
+    /// [`run_handler`] before the item. `Ok` accepts that the entries of the gap, or the entry that cannot be decoded,
+    /// will not be handled.
     fn handle_other(&mut self, item: &Item<E>) -> std::result::Result<(), Self::Error>;
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Progress {
     pub(super) seen: BTreeMap<StreamId, SeenFiles>,
 }
 
-/// An item, and the position in its stream before it.
+/// An item, and the position in the stream before the item.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) stream: StreamId,
@@ -39,7 +39,7 @@ pub(super) struct Round {
     /// The open streams, sorted by their next item.
     next: BinaryHeap<Reverse<Stamp>>,
     flows: BTreeMap<StreamId, Flow>,
-    /// The files of the streams of this round, before they were read.
+    /// The files of the streams of this round, from before the streams were read.
     files: BTreeMap<StreamId, SeenFiles>,
     errors: VecDeque<Error>,
     has_moved: bool,
@@ -172,7 +172,7 @@ impl Round {
         Some(Taken { stream, before, head })
     }
 
-    /// Adds a stream to the open streams, or drops it if it has no further item.
+    /// Adds a stream to the open streams, or drops the stream if it has no further item.
     fn enqueue(
         &mut self,
         access: LogAccess<'_>,

@@ -1,4 +1,5 @@
-//! The files of a stream as they were when the stream was last read to its end, to recognise unchanged streams.
+//! The state of a stream's files when the stream was last read to its end. A later comparison shows whether the stream
+//! is unchanged.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -18,7 +19,7 @@ const FRESH: u64 = 2_000_000_000;
 pub(super) struct SeenFiles {
     at: u64,
     dir: FileInfo,
-    /// The last segment, by its first sequence number.
+    /// The first sequence number of the last segment.
     pub(super) last: Seq,
     segment: FileInfo,
 }

@@ -47,11 +47,11 @@ pub struct Subscription<E> {
     kinds: Option<BTreeSet<Kind>>,
     wait: Duration,
     progress: Progress,
-    /// The stream of the last item, and the position in it before the item.
+    /// The stream of the last item, and the position in the stream before the item.
     undo: Option<(StreamId, StreamPosition)>,
     round: Option<Round>,
     is_first_round: bool,
-    /// `None` if the subscription does not wait.
+    /// The wait for new entries; `None` if the subscription does not wait.
     watch: Option<Box<dyn Watch>>,
     is_log_watched: bool,
     watched: BTreeSet<StreamId>,

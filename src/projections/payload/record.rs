@@ -36,7 +36,8 @@ pub(in crate::projections) struct RecordV1<P> {
 mod rest {
     pub(super) const SCHEMA_VERSION: &str = "schema_version";
     pub(super) const EXTENSIONS: &str = "extensions";
-    /// Members that only a newer version of the schema defines: one name for each object that can have such members.
+    /// Members of the envelope that only a newer version of the schema defines. The next three names are for such
+    /// members of other objects.
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";

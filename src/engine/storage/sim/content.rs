@@ -67,7 +67,7 @@ impl Content {
     }
 
     /// Performs a failing sync as Linux does: the pending changes count as clean and never reach the disk, though
-    /// processes still see them. A later sync succeeds without them.
+    /// processes still see them. A later sync succeeds without these changes.
     pub(super) fn fail_sync(&mut self) {
         self.unsynced.clear();
     }

@@ -7,8 +7,8 @@
 //! be forked, so that a test can try several continuations of one state.
 //!
 //! A wait for a change ([`Storage::watch`](crate::engine::storage::Storage::watch)) does not block: if nothing has
-//! changed in the watched directories, it advances the clock to the end of the wait. The wait is an operation of the
-//! process, so another process can act during the wait ([`Fault::Meanwhile`]).
+//! changed in the watched directories, the call advances the clock to the end of the wait. The wait is an operation of
+//! the process, so another process can act during the wait ([`Fault::Meanwhile`]).
 //!
 //! ```
 //! use contexta::engine::storage::sim::{Fault, Moment, SimDisk, Survival};

@@ -1,4 +1,4 @@
-//! Planned faults of a simulated process, each tied to one of its operations.
+//! Planned faults of a simulated process. Each fault happens at one operation of the process.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,8 +9,7 @@ use std::sync::{Mutex, PoisonError};
 pub enum Moment {
     /// The operation with this number among all operations.
     Operation(u64),
-    /// The operation with this number among those that change the content of the disk or its durability: writes, new
-    /// lengths, creations, renames, removals and syncs.
+    /// The operation with this number among the changes: writes, new lengths, creations, renames, removals and syncs.
     Change(u64),
 }
 
@@ -27,7 +26,7 @@ pub enum Fault {
     /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
     /// renamed, the data is durable.
     ErrorAfter(io::ErrorKind),
-    /// Reads or writes half of the requested bytes and returns their number. Other operations succeed.
+    /// Reads or writes half of the requested bytes, and returns the number of these bytes. Other operations succeed.
     Short,
     /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks of
     /// the process are released, and later operations of the process fail without an effect.
@@ -47,7 +46,7 @@ impl std::fmt::Debug for Fault {
     }
 }
 
-/// The class of an operation, as far as faults distinguish it.
+/// The class of an operation. The effect of a fault depends on the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationClass {
     /// Any operation that neither reads, writes nor changes a file, such as a query of metadata, the opening of an

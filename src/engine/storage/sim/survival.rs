@@ -26,7 +26,7 @@ pub(super) enum Part {
     Whole,
 }
 
-/// The selector of the surviving part of each change.
+/// The selection of the surviving part of each change, for one power cut.
 pub(super) struct Selection {
     survival: Survival,
     /// With [`Survival::First`]: the number of the first change that does not survive completely.
