@@ -157,7 +157,7 @@ impl BlobStore {
         }
     }
 
-    /// Opens a body for reading.
+    /// Opens a body for reading. Error: [`Error::BodyMissing`] if the body does not exist.
     pub fn open(&self, digest: &Digest) -> Result<Arc<dyn File>> {
         let path = self.path(digest);
         self.storage.open(&path, OpenMode::Read).map_err(|e| match e.kind() {

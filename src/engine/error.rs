@@ -131,7 +131,11 @@ pub enum Error {
         reason: String,
     },
     /// Another transaction held the lock of the engine at every attempt of this transaction.
-    #[error("another transaction holds the lock {}; this transaction has waited {} ms", path.display(), waited.as_millis())]
+    #[error(
+        "another transaction holds the lock {}; this transaction has waited {} ms",
+        path.display(),
+        waited.as_millis()
+    )]
     TransactionBusy {
         /// The lock file.
         path: PathBuf,

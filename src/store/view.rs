@@ -45,7 +45,7 @@ impl<'a> StoreView<'a> {
     }
 
     /// Returns the effective fact of a row whose versions are complete facts; `None` without versions. The flag is
-    /// `true` if another version, which no version replaces, has a different fact. Captured facts take precedence over
+    /// `true` if another version that was not replaced has a different fact. Captured facts take precedence over
     /// imported facts, then later facts over earlier facts.
     pub(super) fn effective(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
         let mut facts = self.ranked(table, versions)?.into_iter();
