@@ -2,8 +2,9 @@
 //!
 //! Every capture is an immutable entry in a log with checksums. Runs, metrics and lineage are read from tables that are
 //! derived from the log and can be derived again at any time. A killed process loses no capture that was acknowledged
-//! with durability `flush` or `fsync`, parallel jobs never wait for each other, and damage is reported and affects at
-//! most the entries that the damaged write contained.
+//! with durability `flush` or `fsync`. Parallel jobs never wait for each other. A damaged byte costs at most the
+//! entries of one frame (normally one write). The loss is reported if anything that remains shows that the entries
+//! existed, such as a later entry.
 //!
 //! ```
 //! # fn main() -> Result<(), contexta::Error> {

@@ -33,7 +33,7 @@ impl ArtifactRegistration {
         ArtifactRegistration { input: true, ..ArtifactRegistration::output(kind, path) }
     }
 
-    /// Sets the last component of the artifact's ref. By default it is made from the file's name.
+    /// Sets the last component of the artifact's ref. By default the component is made from the file's name.
     pub fn key(mut self, key: &str) -> ArtifactRegistration {
         self.key = Some(key.to_owned());
         self

@@ -86,8 +86,8 @@ impl MetricEmission {
         self
     }
 
-    /// Sets the scope that the value describes. By default this is the step if a step is given, otherwise the stage or
-    /// run that captures the metric.
+    /// Sets the scope that the value describes. The default is the step if a step is given, otherwise the stage or run
+    /// that captures the metric.
     pub fn scope(mut self, scope: AggregationScope) -> MetricEmission {
         self.scope = Some(scope);
         self

@@ -1,6 +1,6 @@
 //! The environment of the process: platform, code revision, and the environment variables on the allow list.
 //!
-//! A value that cannot be determined is left out, and never prevents a run. No other part of the environment is read.
+//! A value that cannot be determined is left out, and never prevents a run. No other environment variable is read.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,18 +15,21 @@ pub(super) fn platform() -> String {
     format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
 }
 
-/// Returns the values of the variables on the list that are set, are text, and are not blank.
+/// Returns the values of the environment variables in `allowed`. Variables that are not set, not text, or blank are
+/// left out.
 pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
     let value = |name: &String| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
     allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-/// Returns the commit that is checked out in the repository that contains the current directory, if there is one.
+/// Returns the commit that is checked out in the git repository that contains the current directory; `None` if it
+/// cannot be determined.
 pub(super) fn code_revision() -> Option<String> {
     revision_at(&std::env::current_dir().ok()?)
 }
 
-/// Reads the files of git that gitrepository-layout(5) describes, without running a program.
+/// Returns the commit that is checked out in the git repository that contains `dir`; `None` if it cannot be determined.
+/// Reads the files that gitrepository-layout(5) describes, and runs no program.
 fn revision_at(dir: &Path) -> Option<String> {
     let dot_git = dir.ancestors().map(|d| d.join(".git")).find(|p| p.exists())?;
     let git = if dot_git.is_file() {

@@ -34,7 +34,7 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
-    /// The file of an artifact is missing or is not a regular file.
+    /// The file of an artifact is missing, cannot be read, or is not a regular file.
     #[error("the artifact {path} {what}")]
     Source {
         /// The file.

@@ -1,8 +1,8 @@
 //! Floor 4: capture of facts, cheap enough for the inner loop of a training program.
 //!
-//! A [`Session`] starts runs, and a [`RunScope`] starts stages; both record events, metrics and artifacts. A capture
-//! costs one append to the log; it reads and writes no table. Scopes are handles that can be sent to other threads. A
-//! stage is started with the handle of its run, never with a global current run.
+//! A [`Session`] starts runs, and a [`RunScope`] starts stages. Runs and stages record events, metrics and artifacts. A
+//! capture costs one append to the log, and reads and writes no table. Scopes are handles that can be sent to other
+//! threads. A stage is started with the handle of its run, never with a global current run.
 //!
 //! Stability: Stable.
 

@@ -12,8 +12,8 @@ use crate::contract::{
 use crate::store::Durability;
 use std::collections::BTreeMap;
 
-/// The greatest length of the part of an id that is made from the name of a run: a component has at most 63 characters,
-/// and the dash and the generated suffix take 9.
+/// The greatest length of the part of an id that is made from the name of a run. A component has at most 63 characters;
+/// the dash and the generated suffix take 9 of these characters.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
@@ -35,7 +35,7 @@ pub struct RunBuilder {
 }
 
 impl Session {
-    /// Describes a run; [`RunBuilder::start`] starts it.
+    /// Describes a run; [`RunBuilder::start`] starts the run.
     pub fn run(&self, name: &str) -> RunBuilder {
         RunBuilder::new(self.clone(), name)
     }
@@ -59,8 +59,9 @@ impl RunBuilder {
         }
     }
 
-    /// Sets the id: the last component of the run's ref. By default it is made from the name and a random suffix, so
-    /// that runs of the same name in several processes stay separate. Two runs with the same id are one run.
+    /// Sets the id: the last component of the run's ref. By default the id is made from the name and a random suffix,
+    /// so that runs of the same name in several processes stay separate. Runs with the same id in one project are the
+    /// same run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
         self.run_id = Some(id.to_owned());
         self
@@ -90,8 +91,8 @@ impl RunBuilder {
         self
     }
 
-    /// Sets the revision of the code. By default it is the checked-out commit of the repository that contains the
-    /// current directory.
+    /// Sets the revision of the code. By default the revision is the commit that is checked out in the git repository
+    /// that contains the current directory.
     pub fn code_revision(mut self, revision: &str) -> RunBuilder {
         self.code_revision = Some(revision.to_owned());
         self
@@ -103,7 +104,7 @@ impl RunBuilder {
         self
     }
 
-    /// Sets the command line. It is never read from the process, because it can contain secrets.
+    /// Sets the command line. The command line is never read from the process, because it can contain secrets.
     pub fn command(mut self, command: &str) -> RunBuilder {
         self.command = Some(command.to_owned());
         self
@@ -122,10 +123,10 @@ impl RunBuilder {
     }
 
     /// Starts the run. Project, run and environment snapshot are appended in one commit, which is on disk when the
-    /// method returns. Errors: a value breaks a rule, or the workspace cannot be written.
+    /// method returns. Errors: a value breaks a rule, or the workspace is read-only or cannot be written.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
-        // Every capture needs a run, so refusing the run refuses all captures.
+        // Every capture needs a run, so an error for the run prevents all captures.
         if session.options.records_read_only {
             return Err(Error::ReadOnly { what: "runs" });
         }

@@ -1,7 +1,8 @@
 //! [`RunScope`], the handle of a running run.
 //!
 //! `complete`, `fail` and `cancel` end a scope. A scope that is dropped without such a call is recorded as failed if
-//! the thread is panicking, otherwise as cancelled. The end of a run ends its open stages with the same status.
+//! the thread is panicking, otherwise as cancelled. If such a call failed, dropping the scope records the status of the
+//! call. The end of a run ends its open stages with the same status.
 
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::Scope;
@@ -12,8 +13,8 @@ use crate::store::{Head, Stamp};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// The handle of a running run. Clones are handles of the same run; dropping the last one ends the run if it is still
-/// open.
+/// The handle of a running run. Clones are handles of the same run. Dropping the last handle ends the run if the run is
+/// still open.
 #[derive(Debug, Clone)]
 pub struct RunScope {
     pub(super) inner: Arc<RunInner>,
@@ -54,18 +55,19 @@ impl RunScope {
     }
 
     /// Marks the run and its open stages as completed. The end is on disk when the method returns. On a full disk, the
-    /// call uses the space that the log has reserved. Save the returned head elsewhere to prove later that no entry was
-    /// lost (`contexta verify --head`).
+    /// call uses the space that the log has reserved. Save the returned head outside the workspace. With the head,
+    /// `contexta verify --head` can later check that the log still contains every entry of its stream up to the end of
+    /// the run.
     pub fn complete(&self) -> Result<Head> {
         self.inner.end(RunStatus::Completed)
     }
 
-    /// Marks the run and its open stages as failed.
+    /// Marks the run and its open stages as failed, like [`RunScope::complete`].
     pub fn fail(&self) -> Result<Head> {
         self.inner.end(RunStatus::Failed)
     }
 
-    /// Marks the run and its open stages as cancelled.
+    /// Marks the run and its open stages as cancelled, like [`RunScope::complete`].
     pub fn cancel(&self) -> Result<Head> {
         self.inner.end(RunStatus::Cancelled)
     }
@@ -126,7 +128,8 @@ impl Drop for RunInner {
     }
 }
 
-/// Returns the name, with a number appended if it is in `used`. Adds the result to `used`.
+/// Returns `name`, or `name` with a number if `name` is in `used`. Adds the result to `used`. A name with a number is
+/// cut to 63 characters.
 pub(super) fn numbered(name: &str, used: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut n = 1u64;

@@ -60,7 +60,7 @@ impl Scope {
         Surroundings { run: &self.run, stage: self.stage.as_ref(), producer }
     }
 
-    /// Marks the scope as ended and creates the fact of its end; `None` if the scope has ended before.
+    /// Marks the scope as ended, and returns the fact that states the end; `None` if the scope has already ended.
     pub(super) fn end(&self, status: RunStatus, at: Timestamp) -> Option<Fact> {
         let mut current = self.status();
         if *current != RunStatus::Open {
@@ -77,8 +77,8 @@ impl Scope {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Returns the status for a scope that is dropped: the status of an end that could not be recorded, or otherwise
-    /// the default.
+    /// Returns the status for a scope that is dropped: the status of an end that could not be recorded, otherwise the
+    /// status from [`default_end`].
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }
@@ -127,8 +127,8 @@ impl Scope {
         Ok(edge.into_inner())
     }
 
-    /// Creates an edge. Its ref is derived from source, relation and target, so that an edge that is captured twice is
-    /// one edge.
+    /// Creates an edge. The ref of the edge is derived from source, relation and target, so that an edge that is
+    /// captured twice is one edge.
     fn edge(
         &self,
         source: StableRef,
@@ -190,7 +190,8 @@ impl Scope {
     }
 }
 
-/// Returns the status of a scope that is dropped without an end.
+/// Returns the status of a scope that is dropped without an end: failed if the thread is panicking, otherwise
+/// cancelled.
 fn default_end() -> RunStatus {
     if std::thread::panicking() { RunStatus::Failed } else { RunStatus::Cancelled }
 }

@@ -39,7 +39,8 @@ macro_rules! capture_methods {
                 self.emit(MetricEmission::new(key, value).step(step))
             }
 
-            /// Captures an event or metric with the session's durability.
+            /// Captures an event or metric with the session's durability. A metric value that is not finite is captured
+            /// as a degraded record.
             pub fn emit(&self, emission: impl Into<Emission>) -> Result<CaptureResult> {
                 self.inner.scope.emit_one(emission.into())
             }
@@ -52,8 +53,8 @@ macro_rules! capture_methods {
                 self.inner.scope.emit(emissions.into_iter().map(Into::into).collect())
             }
 
-            /// Stores a file that the run produced, as an artifact with the name of the file. For other options, see
-            /// [`ArtifactRegistration`] and [`Self::register`].
+            /// Stores a file as an artifact that the run or stage produced. The key of the artifact is made from the
+            /// file's name. For other options, see [`ArtifactRegistration`] and [`Self::register`].
             pub fn register_artifact(&self, kind: &str, path: impl AsRef<Path>) -> Result<RegisteredArtifact> {
                 self.register(ArtifactRegistration::output(kind, path))
             }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct CaptureOptions {
     /// The name of the project.
     pub project: String,
-    /// The name of the program that produces the records: a token such as `sdk.rust`.
+    /// The name of the program that produces the records: lower-case words with dots between them, such as `sdk.rust`.
     pub producer: String,
     /// The durability of a captured event or metric when the call returns. Artifacts, and starts and ends of scopes,
     /// always have `Fsync`.
@@ -47,7 +47,7 @@ impl Default for CaptureOptions {
     }
 }
 
-/// A session that captures into one workspace. It is cheap to clone; clones are the same session.
+/// A session that captures into one workspace. A clone is cheap, and is a handle of the same session.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub(super) inner: Arc<SessionInner>,

@@ -8,16 +8,16 @@ use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
 use crate::store::{Durability, Head};
 use std::sync::Arc;
 
-/// The handle of a running stage. Clones are handles of the same stage; dropping the last one ends the stage if it is
-/// still open.
+/// The handle of a running stage. Clones are handles of the same stage. Dropping the last handle ends the stage if the
+/// stage is still open.
 #[derive(Debug, Clone)]
 pub struct StageScope {
     pub(super) inner: Arc<StageInner>,
 }
 
 impl RunScope {
-    /// Starts a stage. A name that was used before in this run gets a number: `train`, `train-2`. The start is on disk
-    /// when the method returns.
+    /// Starts a stage. If this run handle or a clone has used the name before, a number is added: `train`, `train-2`.
+    /// The start is on disk when the method returns.
     pub fn stage(&self, name: &str) -> Result<StageScope> {
         let scope = &self.inner.scope;
         scope.check_open()?;

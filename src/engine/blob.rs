@@ -67,12 +67,14 @@ impl BlobStore {
     }
 
     /// Copies a body from another store durably. Returns `false`, and stores nothing, if the body in the other store is
-    /// damaged. An existing body of the same length is not replaced, and not read.
+    /// damaged. If this store has a body of the same length under the digest, returns `true` without reading or
+    /// replacing the body.
     pub fn copy_from(&self, other: &BlobStore, digest: &Digest) -> Result<bool> {
         if self.size_of(digest)?.is_some_and(|size| other.size_of(digest).ok() == Some(Some(size))) {
             return Ok(true);
         }
-        // Verified first, because `ingest` would store damaged content under the digest of that content.
+        // The body is verified first, because `ingest` would store damaged content under the digest of the damaged
+        // content.
         if !other.verify(digest, &[])? {
             return Ok(false);
         }
@@ -80,7 +82,7 @@ impl BlobStore {
         Ok(self.ingest(&mut FileReader::new(content))?.digest == *digest)
     }
 
-    /// Returns the digests of all bodies, directory by directory; none if the store does not exist.
+    /// Returns the digests of all bodies, directory by directory; an empty list if the store does not exist.
     pub fn list(&self) -> Result<Vec<Digest>> {
         let names = |dir: &Path| match self.storage.list(dir) {
             Ok(names) => Ok(names),
@@ -120,7 +122,7 @@ impl BlobStore {
         let digest = Digest(*hasher.finalize().as_bytes());
         let info = BlobInfo { digest, size };
         let path = self.path(&digest);
-        // A body that cannot be read is replaced like a damaged one.
+        // A body that cannot be read is replaced like a damaged body.
         if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)
             && self.verify(&digest, &[size]).unwrap_or(false)
         {
@@ -140,8 +142,8 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// Returns the size of a body, or `None` if it does not exist. Fails if its metadata cannot be read, or if it is
-    /// not a regular file.
+    /// Returns the size of a body; `None` if the body does not exist. Errors: the metadata of the body cannot be read,
+    /// or the body is not a regular file.
     pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>> {
         let path = self.path(digest);
         match self.storage.info(&path) {
@@ -155,7 +157,7 @@ impl BlobStore {
         }
     }
 
-    /// Opens a body for reading.
+    /// Opens a body for reading. Error: [`Error::BodyMissing`] if the body does not exist.
     pub fn open(&self, digest: &Digest) -> Result<Arc<dyn File>> {
         let path = self.path(digest);
         self.storage.open(&path, OpenMode::Read).map_err(|e| match e.kind() {
@@ -164,7 +166,7 @@ impl BlobStore {
         })
     }
 
-    /// Returns whether the content of a body matches the digest.
+    /// Returns true if the content of a body matches the digest.
     ///
     /// `sizes` holds the sizes that are recorded for the body. A body with a hole of 1 GiB after the greatest of these
     /// sizes counts as damaged without being read; any other body is read completely.
@@ -190,7 +192,7 @@ impl BlobStore {
     }
 }
 
-/// Returns whether a file has a hole of at least [`HOLE_MIN`] bytes after its expected size.
+/// Returns true if a file has a hole of at least [`HOLE_MIN`] bytes after the expected size `size`.
 fn has_large_hole(file: &dyn File, size: u64) -> io::Result<bool> {
     // File systems store data in blocks, so data after the expected size may belong to the last block of the content.
     let from = size.saturating_add(CHUNK as u64);
@@ -312,8 +314,8 @@ mod tests {
             replaced += u64::from(store(&process).ingest(&mut &b"body"[..]).is_ok());
             assert!(store(&disk.spawn(3)).verify(&Digest::of(b"body"), &[]).unwrap());
         }
-        // Six operations read the existing body: its size, its opening, its length, and three reads, two of them at its
-        // end.
+        // Six operations read the existing body: the metadata, the opening, the length, and three reads, two of these
+        // at the end.
         assert_eq!(replaced, 6);
     }
 

@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         self.varint().and_then(|v| usize::try_from(v).ok())
     }
 
-    /// Reads an LEB128 length and as many bytes as it states.
+    /// Reads an LEB128 length, then this number of bytes.
     pub fn length_prefixed(&mut self) -> Option<&'a [u8]> {
         let n = self.length()?;
         self.take(n)
@@ -96,7 +96,7 @@ pub fn put_length_prefixed(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-/// Returns whether all bytes are zero.
+/// Returns true if all bytes are zero.
 pub fn is_zero(bytes: &[u8]) -> bool {
     let mut words = bytes.chunks_exact(16);
     words.by_ref().all(|w| w == [0u8; 16]) && words.remainder().iter().all(|b| *b == 0)

@@ -1,10 +1,10 @@
 //! The chain: a running digest over the entries of a stream.
 //!
 //! Each segment continues the chain. The *link* after an entry is BLAKE3(link in the segment's header, canonical bytes
-//! of all entries of the segment up to and including that entry); before the first entry of a stream the link is all
-//! zeros. The chain covers entries, not frames. Each segment can be checked from its header on, without the segments
-//! before it; docs/design/003 gives the reasons for this. A [`Head`] that is saved outside the log shows later whether
-//! the stream still begins with the same entries.
+//! of all entries of the segment up to and including the entry). Before the first entry of a stream, all bytes of the
+//! link are zero. FORMAT.md, "Entry", defines the canonical bytes. The chain covers entries, not frames. Each segment
+//! can be checked from its header on, without the earlier segments; docs/design/003 gives the reasons for this rule. A
+//! [`Head`] that is saved outside the log shows later whether the stream still begins with the same entries.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Seq, StreamId};
@@ -12,10 +12,11 @@ use crate::engine::text_form::ParseError;
 use std::fmt;
 use std::str::FromStr;
 
-/// The number of bytes that are buffered before they are hashed: hashing many bytes at once is several times faster.
+/// The number of bytes that are buffered before they are hashed. Hashing many bytes at once is several times faster
+/// than hashing entry by entry.
 const BUFFERED_MAX: usize = 32 << 10;
 
-/// The running digest over the entries of one segment, which are added in order.
+/// The running digest over the entries of one segment. The caller adds the entries in order.
 #[derive(Debug, Clone)]
 pub struct Chain {
     start: Digest,
@@ -45,7 +46,8 @@ impl Chain {
         }
     }
 
-    /// Returns the link after the last entry added. Takes some microseconds.
+    /// Returns the link after the last entry that was added; without entries, the link in the segment's header. Takes
+    /// some microseconds.
     pub fn link(&self) -> Digest {
         if self.is_empty {
             return self.start;

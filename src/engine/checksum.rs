@@ -1,5 +1,5 @@
-//! Checksums and digests. CRC-32 (IEEE, as in zlib) detects accidental changes of small pieces. The CRC-32 is salted,
-//! so that bytes that were written for another file or offset fail the check as well. BLAKE3 identifies content.
+//! Checksums and digests. CRC-32 (IEEE, as in zlib) detects accidental changes of short byte sequences. The CRC-32 is
+//! salted, so that bytes from another file or offset fail the check as well. BLAKE3 identifies content.
 
 use crate::engine::text_form::ParseError;
 use std::fmt;

@@ -3,17 +3,17 @@
 //! Invariants:
 //! 1. Every tick is greater than all earlier ticks, and greater than all observed times that were not ignored.
 //! 2. [`Clock::observe`] ignores a time that is more than [`AHEAD_MAX`] past the wall clock, and returns `false`. One
-//!    host with a wrong clock therefore cannot advance the clocks of the others.
+//!    host with a wrong clock therefore cannot advance the clocks of the other hosts.
 //!
 //! After Kulkarni et al., "Logical Physical Clocks" (2014), but without a separate logical counter: a tick that would
-//! repeat a time is one nanosecond later instead. This is enough, because a writer ticks less often than once per
-//! nanosecond.
+//! repeat a time is one nanosecond later instead. This rule is sufficient, because a writer ticks less often than once
+//! per nanosecond.
 
 /// The greatest distance in nanoseconds by which a time of another stream may advance the clock past the wall clock:
 /// one minute.
 pub const AHEAD_MAX: u64 = 60_000_000_000;
 
-/// The clock of one log.
+/// The clock with which a process stamps its entries in one log.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     last: u64,
@@ -33,8 +33,8 @@ impl Clock {
         first
     }
 
-    /// Advances the clock to the time of an entry in the stream that this clock serves. Later ticks are greater, even
-    /// if the time is far ahead of the wall clock.
+    /// Advances the clock to `last`, the time of an entry in the stream that this process writes. Later ticks are
+    /// greater, even if `last` is far ahead of the wall clock.
     pub fn resume(&mut self, last: u64) {
         self.last = self.last.max(last);
     }

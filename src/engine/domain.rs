@@ -70,8 +70,8 @@ impl Domain {
         self.version
     }
 
-    /// Returns true if a program of this domain may read a log of the domain `found`: the names are equal, and the
-    /// version of `found` is not newer.
+    /// Returns true if a program of this domain may read a log of the domain `found`. This requires that the names are
+    /// equal and that the version of `found` is not newer.
     pub fn reads(&self, found: Domain) -> bool {
         self.name == found.name && found.version <= self.version
     }

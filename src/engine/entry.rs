@@ -9,15 +9,15 @@ use crate::engine::text_form::ParseError;
 use std::fmt;
 use std::str::FromStr;
 
-/// The id of a stream, the chain of segments of one writer. Its text form is 32 lower-case hexadecimal digits.
+/// The id of a stream. The text form is 32 lower-case hexadecimal digits.
 ///
 /// The first six bytes are the time of creation in milliseconds since the epoch, so that ids sort by age.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub [u8; 16]);
 
 impl StreamId {
-    /// Creates an id, a UUID of version 7, from the time in nanoseconds since the epoch and ten random bytes. Six of
-    /// the random bits are replaced by version and variant.
+    /// Creates an id from the time in nanoseconds since the epoch and ten random bytes. The id is a UUID of version 7:
+    /// six of the random bits are replaced by the version and the variant.
     pub fn new(now: u64, random: [u8; 10]) -> StreamId {
         let id = uuid::Builder::from_unix_timestamp_millis(now / 1_000_000, &random);
         StreamId(id.into_uuid().into_bytes())
@@ -51,20 +51,20 @@ impl fmt::Debug for StreamId {
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// The first sequence number of a stream that does not branch off from another one.
+    /// The first sequence number of a stream that does not branch off from another stream.
     pub const FIRST: Seq = Seq(1);
 
-    /// Returns the number after this one.
+    /// Returns the next number.
     pub fn next(self) -> Seq {
         self.plus(1)
     }
 
-    /// Returns the number `n` after this one.
+    /// Returns the sum of this number and `n`.
     pub fn plus(self, n: u64) -> Seq {
         Seq(self.0.saturating_add(n))
     }
 
-    /// Returns the number before this one; 0 for the number 1 and for 0.
+    /// Returns the previous number; 0 for the numbers 1 and 0.
     pub fn previous(self) -> Seq {
         Seq(self.0.saturating_sub(1))
     }
@@ -155,7 +155,7 @@ impl Stamp {
     }
 }
 
-/// The kind of an event. The embedder assigns the numbers, and never reuses one for another kind.
+/// The kind of an event. The embedder assigns the numbers, and never uses a number for a second kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub u16);
 
@@ -163,7 +163,7 @@ pub struct Kind(pub u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PayloadVersion(pub u16);
 
-/// The events of an embedder: the closed set of types that the embedder appends to the log.
+/// The event type of an embedder: all kinds of events that the embedder appends to the log.
 pub trait Event: Sized + Send + Sync + 'static {
     /// Returns the kind of this event.
     fn kind(&self) -> Kind;
@@ -171,19 +171,20 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn payload_version(&self) -> PayloadVersion;
     /// Appends the payload to `out`. For serde types, call [`crate::engine::codec::encode`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// All kinds that [`Event::decode`] supports, with the highest version of their payloads. Tables that were made by
-    /// a build with other kinds are rebuilt.
+    /// All kinds that [`Event::decode`] supports, with the highest version of their payloads. Tables that a build with
+    /// another list made are rebuilt.
     const KINDS: &'static [(Kind, PayloadVersion)];
     /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)`
-    /// for a kind unknown to this build; such entries are preserved, counted and reported.
+    /// if this build does not know the kind. The engine keeps such an entry in the log, and counts and reports it.
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Self>, CodecError>;
-    /// Returns the key by which a repeated append of this event is recognised, such as the id of a request; `None` for
-    /// an event that may occur repeatedly. The key is part of the payload: the decoded event has the same key.
+    /// Returns the key by which [`Engine::append_once`](crate::engine::Engine::append_once) recognises a repeated
+    /// append of this event, such as the id of a request. Other appends do not check the key. Returns `None` for an
+    /// event that may occur repeatedly. The key is part of the payload: the decoded event has the same key.
     fn idempotency_key(&self) -> Option<Vec<u8>> {
         None
     }
-    /// The version of [`Event::idempotency_key`]. Change it whenever an event that was appended before gets another key;
-    /// the tables are then rebuilt.
+    /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever an event
+    /// that may be in a log gets another key; the tables are then rebuilt.
     const IDEMPOTENCY_VERSION: u32 = 0;
 }
 
@@ -202,7 +203,7 @@ pub struct Entry {
     pub checksum: u32,
 }
 
-/// Returns the fixed part of an entry's canonical bytes, which the payload follows. FORMAT.md, "Entry".
+/// Returns the first 40 canonical bytes of an entry. The other canonical bytes are the payload (FORMAT.md, "Entry").
 pub fn canonical_head(stamp: &Stamp, kind: Kind, version: PayloadVersion, payload_len: usize) -> [u8; 40] {
     // Encoded as five integers, because this runs for every entry that is written or read.
     let stream = u128::from_le_bytes(stamp.stream.0);
@@ -256,8 +257,8 @@ pub struct Gap {
     pub stream: StreamId,
     /// The first missing sequence number.
     pub first: Seq,
-    /// The last missing sequence number; `None` if an unknown number of entries, possibly none, is missing from `first`
-    /// on.
+    /// The last missing sequence number; `None` if the number is unknown. Then an unknown number of entries is missing
+    /// from `first` on, possibly none.
     pub last: Option<Seq>,
     /// The reason why the entries are missing.
     pub cause: GapCause,

@@ -1,8 +1,8 @@
 //! Errors of the engine, in three classes: mistakes of the caller, damaged data, and failures of the environment.
 //!
 //! An error ends an operation. A reader that finds damage in a log does not fail: it returns the damage as a value
-//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues. One damaged frame therefore never hides the
-//! others.
+//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues. A damaged frame therefore never hides the
+//! other frames.
 
 use crate::engine::codec::CodecError;
 use crate::engine::domain::Domain;
@@ -19,8 +19,8 @@ pub enum Error {
     /// The file system returned an error.
     #[error("cannot {action} {path}")]
     Io {
-        /// The operation, as a verb. The operations `list`, `look at` and all that begin with `read` change nothing;
-        /// all others write.
+        /// The operation, as a verb. The operations `list` and `look at`, and all operations that begin with `read`,
+        /// change nothing. All other operations write.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -71,7 +71,7 @@ pub enum Error {
         /// The identity of the entry.
         position: Position,
     },
-    /// A projection file, or the database in it, is damaged. A rebuild replaces it.
+    /// A file with projections is damaged, or the database in the file is damaged. A rebuild replaces the file.
     #[error("the projections in {path} cannot be used: {reason}")]
     ProjectionUnusable {
         /// The file, or the directory of generations.
@@ -79,7 +79,7 @@ pub enum Error {
         /// The damage that was found, as message text.
         reason: String,
     },
-    /// A projection failed to apply an entry, which is an error in the projection, not in the data.
+    /// A projection failed to apply an entry. The cause is an error in the projection, not in the data.
     #[error("projection {projection} failed at entry {position}: {reason}")]
     ProjectionFailed {
         /// The name of the projection.
@@ -95,7 +95,7 @@ pub enum Error {
         /// The lock file that the other merge holds.
         path: PathBuf,
     },
-    /// A projection breaks a rule of the tables, which is an error in the embedder's code, not in the data.
+    /// A projection breaks a rule of the tables. The cause is an error in the embedder's code, not in the data.
     #[error("projection {projection} is invalid: {reason}")]
     ProjectionMisused {
         /// The name of the projection.
@@ -103,7 +103,7 @@ pub enum Error {
         /// The rule that the projection breaks, as message text.
         reason: String,
     },
-    /// The requested table is not declared by any projection, or is declared with another type, which is an error in
+    /// No projection declares the requested table, or the table is declared with another type. The cause is an error in
     /// the embedder's code, not in the data.
     #[error("table {table} cannot be read: {reason}")]
     TableUnknown {
@@ -124,14 +124,18 @@ pub enum Error {
         /// The directory of the engine.
         path: PathBuf,
     },
-    /// The current view lacks entries that a transaction may depend on, so nothing was appended.
-    #[error("the transaction cannot be judged: {reason}")]
+    /// Entries on which a transaction may depend are missing in the current view, so nothing was appended.
+    #[error("nothing was appended, because the view of the transaction is incomplete: {reason}")]
     ViewIncomplete {
-        /// The missing part, as message text.
+        /// The reason why entries are missing in the view, as message text.
         reason: String,
     },
-    /// Another transaction held the lock of the engine during the whole time that this transaction waited.
-    #[error("another transaction has held the lock {} for {} ms", path.display(), waited.as_millis())]
+    /// Another transaction held the lock of the engine at every attempt of this transaction.
+    #[error(
+        "another transaction holds the lock {}; this transaction has waited {} ms",
+        path.display(),
+        waited.as_millis()
+    )]
     TransactionBusy {
         /// The lock file.
         path: PathBuf,
@@ -146,8 +150,8 @@ pub enum Error {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A table that does not keep stamps was read as of a stamp, which is an error in the embedder's code, not in the
-    /// data.
+    /// A table was read as of a stamp, but its type does not keep stamps. The cause is an error in the embedder's code,
+    /// not in the data.
     #[error("table {table} cannot be read as of a stamp: {reason}")]
     TableNotVersioned {
         /// The name of the table.
@@ -155,7 +159,7 @@ pub enum Error {
         /// The property of the table that prevents the read, as message text.
         reason: &'static str,
     },
-    /// A directory contains the files of another part of the workspace.
+    /// The directory for one part of a workspace, such as the log, contains the files of another part.
     #[error("{path} is the wrong directory: {reason}")]
     DirectoryMixedUp {
         /// The directory.
@@ -194,7 +198,7 @@ impl Error {
         Error::Io { action, path: path.to_path_buf(), source }
     }
 
-    /// Returns the error for a projection file, or the database in it, that cannot be used.
+    /// Returns the error for a projection file that cannot be used, or whose database cannot be used.
     pub(crate) fn unusable(path: &Path, reason: impl std::fmt::Display) -> Error {
         Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.to_string() }
     }
@@ -279,12 +283,12 @@ impl Error {
     }
 }
 
-/// Returns the place of an event in the log, as a part of an error message; empty for an event without a place.
+/// Returns the position of an entry as a part of an error message; an empty text without a position.
 fn at_entry(position: Option<&Position>) -> String {
     position.map(|position| format!(" at entry {position}")).unwrap_or_default()
 }
 
-/// Returns whether the action of an [`Error::Io`] only reads.
+/// Returns true if the action of an [`Error::Io`] only reads.
 fn is_read(action: &str) -> bool {
     matches!(action, "list" | "look at") || action.starts_with("read")
 }

@@ -3,7 +3,8 @@
 //! An embedder defines an [`entry::Event`] type (the events of its domain) and [`projection::Projection`]s (the tables
 //! derived from them). The engine provides appends by many processes at the same time, readers that continue after
 //! damage and report missing entries, tables that can be rebuilt from the log at any time, and a store of bodies by
-//! digest. The engine contains no code for machine learning: `examples/second_domain.rs` uses it for another domain.
+//! digest. The engine contains no code for machine learning: `examples/second_domain.rs` uses the engine for another
+//! domain.
 //!
 //! ```text
 //! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View

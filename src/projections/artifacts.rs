@@ -1,4 +1,4 @@
-//! Artifact manifests by ref, and the bodies that they refer to.
+//! Artifact manifests by ref, and references to the bodies of artifacts.
 
 use crate::contract::Fact;
 use crate::engine::Result;

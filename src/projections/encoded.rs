@@ -1,4 +1,4 @@
-//! Facts that are encoded once: for comparison, for size limits and for the log.
+//! Encoded facts. A fact is encoded once, and the bytes are used for comparisons, for size limits and for the log.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{ArtifactManifest, Fact, Object};
@@ -66,7 +66,7 @@ impl EncodedFact {
         self
     }
 
-    /// Returns a digest of the fact alone. The replaced entries and the origin do not influence the digest.
+    /// Returns a digest of the fact. The digest does not depend on the replaced entries and the origin.
     pub(crate) fn content_digest(&self) -> Result<[u8; 16], CodecError> {
         let mut payload = Vec::new();
         encode_payload(&[], None, &mut payload, |out| {
@@ -77,7 +77,7 @@ impl EncodedFact {
         Ok(whole.first_chunk().copied().unwrap_or_default())
     }
 
-    /// Returns the length of the payload of an event that has this origin and replaces no entries. Errors: the length
+    /// Returns the length of the payload of this fact with this origin and without replaced entries. Error: the length
     /// exceeds the limit of a payload.
     pub(crate) fn payload_len(&self, origin: ImportOrigin) -> Result<usize, CodecError> {
         let mut header = Vec::new();
@@ -89,7 +89,7 @@ impl EncodedFact {
     }
 }
 
-/// An encoded fact as an event of the engine, with the fact's origin and the entries that it replaces.
+/// An encoded fact as an event of the engine, with the origin of the fact and the entries that the fact replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedEvent {
     /// The fact.

@@ -83,7 +83,7 @@ impl Event for Captured {
     }
 }
 
-/// Returns the kind of the entry of a fact.
+/// Returns the kind of an entry that contains this fact.
 pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
     match fact {
         Fact::Object(object) => kind_of(object.kind()),
@@ -119,8 +119,8 @@ pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
     [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
 }
 
-/// Decodes a payload and encodes the result again. Used by the fuzz target of payloads, which cannot name [`Captured`].
-/// Returns `Ok(None)` for a kind or version that this build does not know.
+/// Decodes a payload and encodes the result again. The fuzz target of payloads uses this function, because it cannot
+/// name [`Captured`]. Returns `Ok(None)` for a kind or version that this build does not know.
 #[cfg(feature = "testing")]
 pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Vec<u8>>, CodecError> {
     let Some(captured) = Captured::decode(kind, version, payload)? else { return Ok(None) };
@@ -177,7 +177,7 @@ mod tests {
         Fact::Object(Object::from_value(kind, parse(text).unwrap()).unwrap())
     }
 
-    /// Returns facts of every kind. Every type of member has a value in at least one of them.
+    /// Returns facts of every kind. Every type of member has a value in at least one of the facts.
     fn some_of_each() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let manifest = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"model_bundle",
@@ -347,7 +347,8 @@ mod tests {
 
     #[test]
     fn non_canonical_json_is_unreadable() {
-        // Five bytes a number here and eighteen in canonical form, whose row would exceed the limit of a payload.
+        // Each number takes five bytes in this text and eighteen bytes in canonical form. The canonical form would
+        // exceed the limit of a payload.
         let numbers = vec!["1e15"; 300_000].join(",");
         for (text, readable) in [
             (format!("{{\"k\":[{numbers}]}}"), false),

@@ -1,4 +1,5 @@
-//! Imports, and the digest of every imported fact, by which a repeated import recognises the fact.
+//! Imports, and the digests of imported facts. By the digest, a repeated import recognises a fact that was imported
+//! before.
 
 use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
@@ -57,7 +58,8 @@ impl Projection<Captured> for ImportsProjection {
     }
 }
 
-/// Returns the ref of the object, artifact or record that an imported fact is about; `None` for a captured fact.
+/// Returns the ref of the object, artifact or record that an imported fact is about; `None` for a captured fact, and
+/// for a fact about anything else.
 fn imported_subject(captured: &Captured) -> Option<StableRef> {
     let identity = captured.fact.observation().and_then(|(_, identity)| identity);
     match (&captured.fact, identity, captured.origin) {

@@ -1,5 +1,6 @@
-//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs, metric keys and all parts but the last
-//! contain no zero byte, so a ref followed by a zero byte is a prefix of exactly the keys that begin with this ref.
+//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte, so
+//! a ref followed by a zero byte is a prefix of exactly the keys that begin with this ref. Names of runs, and digests,
+//! may contain zero bytes.
 
 use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
@@ -24,17 +25,19 @@ pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
 
-/// Returns the key of a run by its name or the last component of its ref.
+/// Returns the key of a run in the table of names. `text` is the name of the run, or the last component of its ref.
 pub(crate) fn run_name(text: &str, run: &RunRef) -> Vec<u8> {
     join(&[text.as_bytes(), run.as_str().as_bytes()])
 }
 
-/// Returns the prefix of the keys of all runs with this name or last component.
+/// Returns the prefix of the keys of all runs with this name, or with this last component of the ref. Keys of longer
+/// names that contain a zero byte can have the same prefix.
 pub(crate) fn runs_named(text: &str) -> Vec<u8> {
     join(&[text.as_bytes(), b""])
 }
 
-/// Splits the key of a run by name; `None` if it ends in no ref of a run. A name may contain zero bytes.
+/// Splits a key of the table of names; `None` if the key does not end with the ref of a run. A name may contain zero
+/// bytes.
 pub(crate) fn named_run(key: &[u8]) -> Option<(&str, RunRef)> {
     let at = key.iter().rposition(|byte| *byte == 0)?;
     let (name, run) = (key.get(..at)?, key.get(at + 1..)?);
@@ -62,7 +65,7 @@ pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), digest])
 }
 
-/// Returns the key of one import that contains points of a series.
+/// Returns the key for an import that contains points of the series with the key `series`.
 pub(crate) fn imported_series(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
     join(&[series, import])
 }
@@ -74,8 +77,8 @@ pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
     whole.first_chunk().copied().unwrap_or_default()
 }
 
-/// Splits a key into `N` parts; the last part is the rest of the key. Returns `None` for a key with fewer parts or
-/// parts that are not text.
+/// Splits a key into `N` parts; the last part is the rest of the key. Returns `None` if the key has fewer parts, or if
+/// a part is not text.
 pub(crate) fn split<const N: usize>(key: &[u8]) -> Option<[&str; N]> {
     let mut parts = key.splitn(N, |b| *b == 0);
     let mut out = [""; N];

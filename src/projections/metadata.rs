@@ -1,8 +1,9 @@
-//! Attributes of projects, runs, deployments, stages and batches, and complete objects of the other kinds.
+//! Attributes of projects, runs, deployments, stages and batches, and complete objects of the other kinds except
+//! lineage edges.
 //!
-//! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict, and
-//! different values of one attribute are all kept. Environments, samples, operations and provenance records are
-//! recorded once, so each of them has one row with the complete fact.
+//! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict. If an
+//! attribute has several different values, all of them are kept. Environments, samples, operations and provenance
+//! records are recorded once, so each of them has one row with the complete fact.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
@@ -24,7 +25,7 @@ pub(crate) const PARAM_PREFIX: &str = "param/";
 pub(crate) const TAG_PREFIX: &str = "tag/";
 /// The prefix of the attribute names of metadata.
 pub(crate) const METADATA_PREFIX: &str = "meta/";
-/// The prefix of the attribute names of extensions. The namespace follows it.
+/// The prefix of the attribute names of extensions. The namespace follows the prefix.
 pub(crate) const EXTENSION_PREFIX: &str = "ext/";
 /// The prefix of the attribute names of members that only a newer version of the schema defines.
 pub(crate) const NEWER_PREFIX: &str = "newer/";
@@ -41,8 +42,8 @@ pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
     )
 }
 
-/// Returns the prefix of the attributes of a member that contains several attributes, such as `params`; `None` for
-/// other members.
+/// Returns the prefix of the attribute names for a member that contains several attributes, such as `params`; `None`
+/// for other members.
 pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
     Some(match member {
         "params" => PARAM_PREFIX,
@@ -56,7 +57,7 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
 /// The first byte of the value of an imported attribute: white space, which JSON readers ignore.
 pub(crate) const IMPORTED_MARK: u8 = b' ';
 
-/// Adds the rows of one entry about one object.
+/// A writer of the attribute rows of one entry, which is about one object.
 struct AttributeRows<'a> {
     imported: bool,
     subject: &'a StableRef,

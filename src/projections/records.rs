@@ -1,4 +1,4 @@
-//! Positions of events, spans and degraded records in the log, by run. The records themselves are not copied.
+//! Positions of events, spans and degraded records in the log, by run. The tables do not contain the records.
 
 use crate::engine::Result;
 use crate::engine::entry::Kind;

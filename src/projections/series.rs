@@ -2,8 +2,8 @@
 //! observation.
 //!
 //! A record that several imports contain has several points. Each of these points contains a digest of the record's
-//! ref, and readers of a series use only the first point of each record. The summaries count all points; with
-//! [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`] readers find summaries that may count a record twice.
+//! ref, and readers of a series use only one point of each record. The summaries count all points. With
+//! [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`], readers find the summaries that may count a record twice.
 
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
@@ -24,8 +24,9 @@ const IS_INT: u8 = 2;
 const IS_BIG: u8 = 4;
 const HAS_REF: u8 = 8;
 
-/// Encodes the value bytes of a point: a byte of flags, the digest of the ref of an imported record, the step if there
-/// is one, and an integer value (64 bits, or its digits). A float is stored as the measure of the point.
+/// Encodes the value bytes of a point: a byte of flags, the digest of the ref (of an imported record), the step (if one
+/// was recorded), and the value (if it is an integer: 64 bits, or digits). A float is stored as the measure of the
+/// point.
 fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
     let mut out = Vec::with_capacity(32);
     out.push(0u8);
@@ -60,7 +61,7 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue)
 pub(crate) struct Decoded {
     /// The digest of the ref of an imported record; `None` for a captured record.
     pub(crate) imported_ref: Option<[u8; 8]>,
-    /// The step of training.
+    /// The step of training; `None` if no step was recorded.
     pub(crate) step: Option<i64>,
     /// The value.
     pub(crate) value: MetricValue,

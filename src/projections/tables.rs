@@ -3,7 +3,7 @@
 use crate::engine::projection::{TableKind, TableSpec};
 
 /// Attributes of projects, runs, deployments, stages and batches. Key: ref of the object and name of the attribute.
-/// Value: canonical JSON of the attribute.
+/// Value: canonical JSON of the attribute, after a space if the attribute was imported.
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
 /// Environment snapshots, samples, operations and provenance records. Key: ref of the object. Value: the complete fact.
 pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
@@ -26,8 +26,8 @@ pub(crate) const RELATIONS: TableSpec = TableSpec::new("relations", TableKind::V
 pub(crate) const ENDS: TableSpec = TableSpec::new("ends", TableKind::Set);
 /// Imports. Key: id of the import in hexadecimal digits. Value: the complete fact.
 pub(crate) const IMPORTS: TableSpec = TableSpec::new("imports", TableKind::Versions);
-/// Imported facts. Key: the ref that the fact is about, then 16 bytes of the digest of the fact. Of several records
-/// with the same ref, the record with the lowest stamp is effective.
+/// Imported facts. Key: the ref that the fact is about, then 16 bytes of the digest of the fact. If several imported
+/// records have the same ref, the record with the lowest stamp is effective.
 pub(crate) const IMPORTED: TableSpec = TableSpec::new("imported", TableKind::Versions);
 /// Imports that contain points of a series. Key: the key of [`SERIES`], then the id of the import.
 pub(crate) const IMPORTED_SERIES: TableSpec = TableSpec::new("imported_series", TableKind::Set);

@@ -1,9 +1,10 @@
-//! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes it.
+//! The errors of checks and recovery. Damage that a check finds is not an error: the report of the check describes the
+//! damage.
 
 use crate::engine;
 use crate::store;
 
-/// The error of a check or recovery that could not be completed.
+/// The error of a check or recovery operation that could not be completed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -39,15 +39,15 @@ pub struct StreamRow {
     pub segments: Vec<SegmentRow>,
     /// The number of readable entries.
     pub entries: u64,
-    /// The sequence number of the last readable entry; 0 if there is none.
+    /// The sequence number of the last readable entry; 0 if no entry is readable.
     pub last: Seq,
-    /// The time of the last readable entry.
+    /// The time of the last readable entry; `None` if no entry is readable.
     pub last_time: Option<Timestamp>,
     /// `true` if a writer has the stream open.
     pub live: bool,
     /// `true` if the stream ends in a close mark.
     pub closed: bool,
-    /// Notes on missing entries.
+    /// Notes on missing entries, and on a failure to read the stream.
     pub notes: Vec<Note>,
 }
 
@@ -63,10 +63,10 @@ pub struct DumpedEntry {
     pub time: Timestamp,
     /// The name of the entry's kind, or the number of an unknown kind.
     pub kind: String,
-    /// For an imported entry, the id of the import and the number of the line. The entry of the import names the
-    /// source.
+    /// For an imported entry, the id of the import and the number of the line; `None` for a captured entry, or if
+    /// `object` is `None`. The entry of the import names the source.
     pub origin: Option<(String, u64)>,
-    /// The content as JSON; `None` if the payload is unreadable or of an unknown kind.
+    /// The content as JSON; `None` if the payload is unreadable, or if the kind is unknown.
     pub object: Option<Value>,
     /// The length of the payload in bytes.
     pub bytes: usize,
@@ -123,7 +123,8 @@ fn fill(storage: &Arc<dyn Storage>, log: &Path, row: &mut StreamRow) -> engine::
     Ok(())
 }
 
-/// Converts an error of the file system to a note that the stream cannot be read. Returns any other error unchanged.
+/// Converts an error of the file system to a note, which states that the stream cannot be read. Returns any other error
+/// unchanged.
 fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     match &error {
         engine::Error::Io { source, .. } => {
@@ -134,8 +135,9 @@ fn unreadable(stream: StreamId, error: engine::Error) -> engine::Result<Note> {
     }
 }
 
-/// Returns all readable entries of the log, stream by stream, and a note for every gap and every stream that cannot be
-/// read. `asked` selects one stream by its id or an unambiguous prefix of the id.
+/// Returns an iterator over all readable entries of the log, stream by stream. The iterator also returns a note for
+/// every gap and for every stream that cannot be read. `asked` selects one stream by its id or by a prefix of the id.
+/// Error: [`Error::StreamNotFound`] if no stream, or more than one stream, matches `asked`.
 pub fn dump(storage: &Arc<dyn Storage>, log: &Path, asked: Option<&str>) -> Result<LogDump> {
     let mut streams = list_streams(storage.as_ref(), log)?;
     if let Some(asked) = asked {
@@ -163,7 +165,8 @@ pub enum DumpItem {
     Note(Note),
 }
 
-/// An iterator over the entries of the log. It has the entries of one commit in memory, and ends after an error.
+/// An iterator over the entries of the log. The iterator has the entries of one commit in memory, and ends after an
+/// error.
 #[derive(Debug)]
 pub struct LogDump {
     storage: Arc<dyn Storage>,

@@ -1,5 +1,5 @@
-//! A merge of another workspace into this one. Bodies are copied before streams, so that every manifest in the log has
-//! its body.
+//! A merge of another workspace into this workspace. Bodies are copied before streams, so that every manifest in the
+//! log has its body.
 
 use crate::engine::blob::BlobStore;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
@@ -15,20 +15,20 @@ pub use crate::engine::log::merge::{Change, Fork, LogMerge, Side, StreamMerge};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MergeReport {
-    /// The result of the merge of the logs, for each stream.
+    /// The result for each stream.
     pub log: LogMerge,
     /// The number of bodies that were copied.
     pub bodies: u64,
-    /// Notes on skipped streams, divided streams and damaged bodies.
+    /// Notes on skipped streams, forks and damaged bodies.
     pub notes: Vec<Note>,
 }
 
 /// Copies missing bodies from the other workspace, then merges the other log. The other workspace is only read. A
 /// second merge of the same workspace changes nothing.
 ///
-/// A body that does not match its digest is not copied; a note names the body, and `verify` reports it as missing.
-/// Errors: this workspace cannot be written, the bodies of the other workspace cannot be read, or another merge into
-/// this workspace is running. Everything that was copied before the error remains.
+/// A body that does not match its digest is not copied; a note names the body, and `verify` reports the body as
+/// missing. Errors: this workspace cannot be written, the bodies of the other workspace cannot be read, or another
+/// merge into this workspace is running. Everything that was copied before the error remains.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     logs: &MergeOptions,

@@ -31,8 +31,9 @@ pub struct RebuildReport {
     pub not_saved: Option<String>,
 }
 
-/// Discards the projections and derives them from the log again. No captured data is lost. If the new tables cannot be
-/// saved, that is not an error but part of the report: this process has the tables in memory and uses them for queries.
+/// Discards the projections and derives them from the log again. No captured data is lost. A failure to save the new
+/// tables is not an error, but is part of the report: this process has the new tables in memory and uses them for
+/// queries.
 pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildReport> {
     let done = store.rebuild(options.progress)?;
     let digest = store.digest()?.digest;
@@ -42,7 +43,7 @@ pub fn rebuild(store: &Store, options: RebuildOptions<'_>) -> Result<RebuildRepo
     });
     let mut notes: Vec<Note> = done.notes.iter().map(Note::from).collect();
     for note in notes.iter_mut().filter(|note| note.code == NOT_SAVED) {
-        // A query needs no saved tables, but the purpose of a rebuild is to save them.
+        // A query needs no saved tables, but a rebuild should save the tables.
         note.severity = Severity::Error;
     }
     Ok(RebuildReport { entries: done.entries, digest, notes, not_saved })

@@ -26,8 +26,8 @@ pub struct VerifyOptions<'a> {
     pub bodies: bool,
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
-    /// Heads that were saved outside the workspace. The check confirms that each stream still contains exactly the
-    /// entries up to its head.
+    /// Heads that were saved outside the workspace. The check confirms that each stream still contains all entries up
+    /// to its head, unchanged.
     pub heads: Vec<Head>,
     /// The receiver of progress: bytes of the log that are checked, and their total.
     pub progress: Progress<'a>,
@@ -104,7 +104,7 @@ impl From<LogReport> for VerifyReport {
     }
 }
 
-/// Checks a workspace without changing it. `store` must be one that writes no tables to disk.
+/// Checks a workspace without changing the workspace. `store` must not write tables to disk.
 pub fn verify(
     storage: &Arc<dyn Storage>,
     log: &Path,
@@ -115,8 +115,8 @@ pub fn verify(
     // The answer lists every problem.
     let check = LogCheck { heads, progress, problems_max: usize::MAX };
     let found = verify_log::<Captured>(storage, log, DOMAIN, &check)?;
-    // The tables may contain entries of a stream that is unreadable now. A rebuild does not have these and would
-    // differ.
+    // The tables may contain entries of a stream that is unreadable now. A rebuild does not contain these entries, so
+    // it would differ.
     let compare = projections && found.is_complete();
     let mut check = Check { store, is_complete: found.is_complete(), report: found.into() };
     if bodies || projections {
@@ -136,7 +136,7 @@ fn not_checked(subject: &str, e: &Error) -> Note {
     Note::new(Severity::Error, "could_not_check", format!("{subject} could not be checked: {e}{source}"))
 }
 
-/// A check whose report is being filled.
+/// A check in progress.
 struct Check<'a> {
     store: &'a Store,
     report: VerifyReport,
@@ -154,7 +154,8 @@ impl Check<'_> {
         VerifyReport { outcome, ..self.report }
     }
 
-    /// Returns the value, or adds a note that the subject could not be checked.
+    /// Returns the value of `result`. After an error, adds a note that `subject` could not be checked, and returns
+    /// `None`.
     fn checked<T>(&mut self, subject: &str, result: Result<T>) -> Option<T> {
         result.map_err(|e| self.add_unchecked(not_checked(subject, &e))).ok()
     }
@@ -164,8 +165,8 @@ impl Check<'_> {
         self.report.notes.push(note);
     }
 
-    /// Opens the projections, which rebuilds unusable tables. Adds a problem if the tables on disk were damaged, or
-    /// contained entries that the log no longer has; adds a note if a merge explains the difference.
+    /// Opens the projections. Unusable tables are rebuilt in memory. Adds a problem if the tables on disk were damaged,
+    /// or contained entries that are missing in the log. If a merge explains the difference, adds a note instead.
     fn open_projections(&mut self) {
         let notes = self.store.catch_up().map_err(Error::from);
         for note in self.checked("the projections", notes).iter().flatten() {

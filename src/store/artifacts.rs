@@ -17,10 +17,10 @@ pub struct ArtifactRow {
     pub manifest: ArtifactManifest,
     /// The BLAKE3 digest of the body; `None` if the body was never stored in this workspace.
     pub body: Option<Digest>,
-    /// `true` if the file of the body exists and has the size in the manifest. The content is not read. Also `false` if
-    /// the file could not be examined, see `body_error`.
+    /// `true` if the file of the body exists and has the size in the manifest. A manifest without a size allows any
+    /// size. The content is not read. `false` also if the file could not be examined (`body_error`).
     pub body_present: bool,
-    /// The reason why the file of the body could not be examined.
+    /// The reason why the file of the body could not be examined; `None` if it was examined, or if `body` is `None`.
     pub body_error: Option<String>,
     /// `true` if facts with different manifests have this ref.
     pub conflict: bool,
@@ -33,14 +33,14 @@ impl StoreView<'_> {
         self.artifacts_with_prefix(&prefix)?.collect()
     }
 
-    /// Returns the artifact with this ref.
+    /// Returns the artifact with this ref; `None` if no artifact has the ref.
     pub fn artifact(&self, artifact: &ArtifactRef) -> Result<Option<ArtifactRow>> {
         let versions = self.view.versions_of(ARTIFACTS, artifact.as_str().as_bytes())?;
         self.artifact_row(versions)
     }
 
-    /// Returns the artifacts whose refs begin with `prefix`, in the order of their refs. One artifact is in memory at a
-    /// time.
+    /// Returns an iterator over the artifacts whose refs begin with `prefix`, in the order of their refs. The iterator
+    /// has one artifact in memory at a time.
     pub(crate) fn artifacts_with_prefix(
         &self,
         prefix: &[u8],
@@ -76,9 +76,9 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Returns `true` if the content of a body matches its digest. Reads the whole body; a body that is far
-    /// larger than the sizes in all manifests that refer to it counts as damaged without being read. Errors: the body
-    /// is missing or cannot be read.
+    /// Returns `true` if the content of a body matches its digest. Reads the whole body. Exception: if the file of the
+    /// body has a hole of 1 GiB after the greatest size in the manifests that refer to the body, the body counts as
+    /// damaged without being read. Errors: the body is missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
         for row in self.view.keys(BODIES, &digest.0)? {

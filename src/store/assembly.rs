@@ -39,7 +39,7 @@ pub(super) fn object_of(
     }
     members.extend(plain);
     if members.get("status").and_then(Value::as_str) == Some(RunStatus::Open.as_str()) {
-        // A later import can replace the status of an ended object with an open one.
+        // A later import can replace the status of an ended object with `open`.
         members.remove("ended_at");
     }
     members.insert("extensions".into(), Value::List(sets));

@@ -1,9 +1,9 @@
 //! Attributes of one object, resolved from the versions that facts recorded.
 //!
-//! Several facts can record versions of one attribute. A version that another one replaces is ignored. Of the others,
-//! captured versions take precedence over imported ones, then the highest stamp decides. Exceptions: a terminal status
-//! takes precedence over an open one, and the earliest start or creation and the latest end are effective.
-//! [`Attributes::conflicts`] names attributes with different versions.
+//! Several facts can record versions of one attribute. A version that another version replaces is ignored. Among the
+//! remaining versions, captured versions take precedence over imported versions; then the version with the highest
+//! stamp is effective. Exceptions: a terminal status takes precedence over an open status; the earliest start or
+//! creation, the latest end, and the newest schema version are effective.
 
 use crate::contract::json::read;
 use crate::contract::rules::minor_of;
@@ -29,7 +29,7 @@ impl AttributeVersions {
     }
 
     /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
-    /// attributes of a replaced entry are ignored, including those that the line does not contain.
+    /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
         let imported = self.0.values().flatten().filter(|version| is_imported(version));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
@@ -62,7 +62,8 @@ impl AttributeVersions {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attributes {
     values: BTreeMap<String, Value>,
-    /// The names of attributes that have different versions.
+    /// The names of the attributes with a conflict: different values, between which only the stamp decides, or an
+    /// imported value that differs from all captured values.
     pub conflicts: Vec<String>,
 }
 
@@ -72,16 +73,17 @@ impl Attributes {
         self.values
     }
 
-    /// Returns the value of an attribute.
+    /// Returns the effective value of an attribute; `None` if no version was recorded.
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         self.values.get(name)
     }
 
-    /// Resolves the versions of one attribute; `None` if one of them is malformed.
+    /// Resolves the versions of one attribute; `None` if a version is malformed.
     fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;
-        // Captured versions come before imported ones, then newer ones before older ones.
+        // Captured versions come before imported versions. Within each group, newer versions come before older
+        // versions.
         let mut ranked: Vec<&Version> =
             [&chosen.version].into_iter().chain(chosen.rivals.iter().rev()).collect();
         ranked.sort_by_key(|version| is_imported(version));
@@ -128,12 +130,12 @@ impl Attributes {
         Some(())
     }
 
-    /// Returns a text attribute.
+    /// Returns the value of an attribute that is a text; `None` if the attribute is missing or is not a text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         self.values.get(name)?.as_str().map(str::to_owned)
     }
 
-    /// Returns a time attribute.
+    /// Returns the value of an attribute that is a time; `None` if the attribute is missing or is not a time.
     pub(super) fn time(&self, name: &str) -> Option<Timestamp> {
         self.values.get(name)?.as_str()?.parse().ok()
     }
@@ -151,7 +153,7 @@ impl Attributes {
         self.with_prefix(TAG_PREFIX).into_iter().filter_map(text).collect()
     }
 
-    /// Returns the status; open if none was recorded.
+    /// Returns the status; `open` if no status was recorded.
     pub(super) fn status(&self) -> RunStatus {
         self.text("status").and_then(|s| s.parse().ok()).unwrap_or(RunStatus::Open)
     }

@@ -1,5 +1,5 @@
-//! Bodies of artifacts, stored under their BLAKE3 digest. The SHA-256 digest, which manifests contain for exchange with
-//! other tools, is computed in the same pass.
+//! Bodies of artifacts, stored under their BLAKE3 digest. The SHA-256 digest is computed in the same pass over the
+//! content. Manifests contain the SHA-256 digest for the exchange with other tools.
 
 use crate::engine;
 use crate::engine::blob::BlobStore;

@@ -1,5 +1,5 @@
-//! Removal of duplicate records. A record is in the log several times if several imports contain it, or if it was
-//! captured as well.
+//! Removal of duplicate records. A record is in the log several times if several imports contain the record, or if a
+//! captured record was also imported.
 
 use crate::contract::{RecordType, RunRef};
 use crate::engine::entry::Stamp;
@@ -11,8 +11,8 @@ use std::collections::HashMap;
 /// Keeps one item (a point or a position) of each record: the captured item, otherwise the imported item with the
 /// lowest stamp.
 ///
-/// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. It returns
-/// `None` for a malformed item; the result is then `Ok(None)`.
+/// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. If `identity`
+/// returns `None`, the item is malformed, and the result is `Ok(None)`.
 pub(super) fn without_duplicates<T>(
     run: &RunRef,
     family: RecordType,

@@ -15,15 +15,15 @@ pub enum Error {
     FactTooLarge {
         /// The kind of the fact.
         what: &'static str,
-        /// The length in bytes of the entry with the fact.
+        /// The length of the encoded fact in bytes.
         bytes: usize,
-        /// The greatest length of an entry in bytes.
+        /// The greatest length of an encoded fact in bytes.
         limit: usize,
     },
     /// A value breaks a rule of the contract.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// No run has this ref, id or name.
+    /// No run has this ref, id or name, and no id or name begins with the text.
     #[error("there is no run {asked:?}")]
     RunNotFound {
         /// The text that was looked up.
@@ -31,12 +31,12 @@ pub enum Error {
         /// Runs with similar names.
         near: Vec<String>,
     },
-    /// Several runs have this id or name.
+    /// Several runs have this id or name, or an id or name that begins with the text.
     #[error("{asked:?} is ambiguous: {}", candidates.join(", "))]
     RunAmbiguous {
         /// The text that was looked up.
         asked: String,
-        /// The refs of these runs.
+        /// The refs of the runs that match.
         candidates: Vec<String>,
     },
     /// No project has this ref or name.

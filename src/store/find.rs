@@ -5,12 +5,14 @@ use crate::store::error::{Error, Result};
 use crate::store::rows::RunRow;
 use crate::store::view::StoreView;
 
-/// The greatest number of runs that an error names.
+/// The greatest number of runs that the error for an ambiguous prefix names.
 const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
-    /// Returns the run that `asked` identifies. `asked` is the run's ref, its id (the last component of the ref), its
-    /// name, or a prefix of its id or name. An id, name or prefix must match only one run.
+    /// Returns the run that `asked` identifies. `asked` is the ref of the run with or without `run:`, the id (the last
+    /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches.
+    /// Errors: [`Error::RunNotFound`]; [`Error::RunAmbiguous`] if several runs match; [`Error::Contract`] if `asked`
+    /// contains a colon and is not a valid ref.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {

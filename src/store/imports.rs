@@ -43,14 +43,13 @@ impl StoreView<'_> {
         Ok(stamps.into_iter().zip(facts).filter_map(imported).collect())
     }
 
-    /// Returns `true` if the workspace has an imported fact about the object or record with the ref `own`, and the
-    /// content of the fact has this digest.
+    /// Returns `true` if the workspace contains an imported fact with this digest about the object or record `own`.
     pub(crate) fn was_imported(&self, own: &StableRef, digest: &[u8; 16]) -> Result<bool> {
         Ok(!self.view.versions_of(IMPORTED, &keys::imported(own, digest))?.is_empty())
     }
 
-    /// Returns the stamp of the first imported fact about the object or record with the ref `own`. Of several imported
-    /// records with the same ref, the first is effective.
+    /// Returns the stamp of the first imported fact about the object or record with the ref `own`; `None` if no such
+    /// fact was imported. If several imported records have the same ref, the first record is effective.
     pub(crate) fn first_imported(&self, own: &StableRef) -> Result<Option<Stamp>> {
         let mut first: Option<Stamp> = None;
         for key in self.view.versions(IMPORTED, &keys::of_ref(own))? {
@@ -60,8 +59,8 @@ impl StoreView<'_> {
         Ok(first)
     }
 
-    /// Returns `true` if the imported record with this ref and stamp is effective: of the records with this ref it was
-    /// imported first, and no captured record has the ref.
+    /// Returns `true` if the imported record with this ref and stamp is effective. An imported record is effective if
+    /// no captured record has the ref, and no record with the ref was imported earlier.
     pub(crate) fn is_effective(&self, own: &RecordRef, stamp: Stamp) -> Result<bool> {
         let any = StableRef::from(own);
         if self.first_imported(&any)?.is_some_and(|first| first < stamp) {
@@ -88,7 +87,8 @@ impl StoreView<'_> {
     }
 
     /// Returns the origins of the imported facts about an object or artifact, in the order of the facts' stamps. The
-    /// import is `None` if its entry is missing in the log. Origins of records are not indexed.
+    /// import is `None` if its entry is missing in the log. For a record the result is empty, because origins of
+    /// records are not indexed.
     pub fn origins(&self, own: &StableRef) -> Result<Vec<(ImportOrigin, Option<Import>)>> {
         let positions: Vec<Position> = self.stamps_of(own)?.iter().map(Stamp::position).collect();
         let facts = self.facts_at(&positions)?;

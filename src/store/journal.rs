@@ -1,4 +1,5 @@
-//! The append side of one workspace: appends facts to the log and stores bodies. It never reads or writes a projection.
+//! The append side of one workspace. A [`Journal`] appends facts to the log and stores bodies, and never reads or
+//! writes a table.
 
 use crate::contract::{ArtifactManifest, Fact, Valid, Value};
 use crate::engine::blob::BlobStore;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The stamp of the first fact. The stamps of the other facts follow it.
+    /// The stamp of the first fact. The other facts have the stamps that follow.
     pub first: Stamp,
     /// The number of facts.
     pub count: u64,
@@ -50,7 +51,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Creates a journal on this log and these bodies.
+    /// Creates a journal that appends to `log` and stores bodies in `blobs`.
     pub fn new(log: Log, blobs: BlobStore) -> Journal {
         Journal { log, blobs }
     }
@@ -113,8 +114,8 @@ impl Journal {
         Ok(self.log.flush()?)
     }
 
-    /// Moves the clock to at least a time that was read from the log, so that facts appended afterwards have later
-    /// times. Returns `false` and leaves the clock unchanged if the time is too far ahead of the clock of this machine.
+    /// Advances the clock to `time`, which was read from the log, so that facts appended afterwards have later times.
+    /// Returns `false` and leaves the clock unchanged if `time` is too far ahead of the clock of this machine.
     pub fn observe(&self, time: u64) -> bool {
         self.log.observe(time)
     }
@@ -125,12 +126,12 @@ impl Journal {
     }
 
     /// Ends the stream of this process with a close mark and returns the stream's head; `None` if no stream is open. A
-    /// later append continues a stream or creates a new one.
+    /// later append continues an existing stream or creates a new stream.
     pub fn close(&self) -> Result<Option<Head>> {
         Ok(self.log.close()?)
     }
 
-    /// Returns the head of the stream of this process; `None` before the first append.
+    /// Returns the head of the stream of this process, without buffered facts; `None` if no stream is open.
     #[must_use]
     pub fn head(&self) -> Option<Head> {
         self.log.head()
@@ -159,7 +160,7 @@ impl Journal {
     }
 }
 
-/// Converts an error of the engine. The error for an entry that is too large gets the name of the kind of fact.
+/// Converts an error of the engine. The error for an entry that is too large receives the name of the kind of fact.
 fn name_kind(e: Error) -> error::Error {
     match e {
         Error::EntryTooLarge { kind, bytes, limit } => {
@@ -174,7 +175,8 @@ pub fn location_of(body: &StoredBody) -> String {
     format!("blake3:{}", body.digest)
 }
 
-/// Returns the file name in a path, as an attribute of a manifest; `None` for a path without a file name.
+/// Returns the attribute `file_name` of a manifest, with the file name in `path`; `None` for a path without a file
+/// name.
 pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(("file_name".to_owned(), Value::Text(name)))

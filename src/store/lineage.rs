@@ -23,7 +23,7 @@ impl StoreView<'_> {
         Ok(edges)
     }
 
-    /// Returns the edge with this ref.
+    /// Returns the edge with this ref; `None` if no edge has the ref.
     pub fn relation(&self, relation: &RelationRef) -> Result<Option<LineageEdge>> {
         let versions = self.view.versions_of(RELATIONS, relation.as_str().as_bytes())?;
         match self.effective(RELATIONS.name, versions)? {

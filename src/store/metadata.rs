@@ -61,7 +61,8 @@ impl StoreView<'_> {
         Ok(rows.into_values().collect())
     }
 
-    /// Returns the project with this ref or name.
+    /// Returns the project with this ref, with or without `project:`, or with this name. Error:
+    /// [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
@@ -103,7 +104,8 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the refs of all runs that have facts, series or records, and whose refs begin with `prefix`.
+    /// Returns the refs of the runs with attributes, metric series or records. Only refs that begin with `prefix` are
+    /// returned.
     pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
         let mut add = |key: &[u8]| {
@@ -111,7 +113,7 @@ impl StoreView<'_> {
             refs.extend(text.and_then(|t| RunRef::parse(t).ok()));
         };
         for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
-            // After the first row of a run, continue at the next run instead of reading all its rows.
+            // After the first row of a run, reading continues at the next run. The other rows of the run are not read.
             let mut from = prefix.to_vec();
             while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
                 let key = row.key();
@@ -173,7 +175,7 @@ impl StoreView<'_> {
         Ok(attributes.text("name").unwrap_or_else(|| project.value().to_owned()))
     }
 
-    /// Returns one run; `None` if no fact is about it. Reads only rows of this run and of its project.
+    /// Returns one run; `None` if no fact is about the run. Reads only rows of this run and of its project.
     pub fn run(&self, run: &RunRef) -> Result<Option<RunRow>> {
         let Some(project_ref) = project_of(run) else { return Ok(None) };
         if !self.knows_run(run)? {
@@ -200,8 +202,8 @@ impl StoreView<'_> {
         self.rows_of(&refs)
     }
 
-    /// Returns at most `limit` runs whose current name, or whose last component of the ref, begins with `text`. The
-    /// runs are in the order of [`StoreView::runs`].
+    /// Returns at most `limit` runs for which the current name, or the last component of the ref, begins with `text`.
+    /// The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
         for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
@@ -222,8 +224,8 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the first `limit` runs with a current or former name, or a last component of the ref, that `wanted`
-    /// accepts. Reads only the names of the runs.
+    /// Returns at most `limit` runs for which `wanted` accepts a current or former name, or the last component of the
+    /// ref. Reads only the names of the runs.
     pub(super) fn runs_with_names(
         &self,
         wanted: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! Notes on answers: about missing entries, and about rebuilds. Every incomplete answer has a note.
+//! Notes on answers, such as notes on missing entries or on a rebuild. Every incomplete answer has a note.
 
 use crate::contract::Severity;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
@@ -12,9 +12,9 @@ pub struct Note {
     pub severity: Severity,
     /// A stable code.
     pub code: &'static str,
-    /// The message.
+    /// The text for the user.
     pub message: String,
-    /// Further values by name.
+    /// Further values, each with its name.
     pub details: Vec<(&'static str, String)>,
 }
 

@@ -32,8 +32,8 @@ pub enum ListedObject {
     Incomplete(Note),
 }
 
-/// An iterator over objects of one kind, in the order of their refs. It holds one object in memory, and ends after the
-/// first error.
+/// An iterator over objects of one kind, in the order of their refs. The iterator has one object in memory, and ends
+/// after the first error.
 #[derive(Debug)]
 #[must_use]
 pub struct Objects<'v> {
@@ -115,7 +115,7 @@ impl StoreView<'_> {
         Ok(Objects { view: self, kind, rows, partial: None, has_ended: false })
     }
 
-    /// Returns one object; `None` if no fact is about it, or if a required attribute is missing.
+    /// Returns one object; `None` if no fact is about the object, or if its attributes are incomplete or contradictory.
     pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
         let Some(table) = table_of(kind) else {
             return match self.attribute_versions(own)?.resolve() {

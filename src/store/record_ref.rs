@@ -3,7 +3,7 @@
 use crate::contract::{AnyRecord, Fact, RecordRef, RecordType, RunRef, Timestamp};
 use crate::engine::entry::{Position, Stamp};
 
-/// Returns the ref of a captured record. The ref contains the family and the position of the record, which make it
+/// Returns the ref of a captured record. The ref contains the family and the position of the record, which make the ref
 /// unique.
 pub fn captured_ref(run: &RunRef, family: RecordType, at: Position) -> crate::contract::Result<RecordRef> {
     RecordRef::under(run, &format!("{family}-{}-{}", at.stream, at.seq))

@@ -35,8 +35,8 @@ impl StoreView<'_> {
         self.facts_at(positions)?.into_iter().map(record).collect()
     }
 
-    /// Returns the events, spans and degraded records of a run, ordered by time of observation, and a note for each
-    /// record that the tables list and that cannot be read from the log.
+    /// Returns the events, spans and degraded records of a run, ordered by time of observation. Also returns a note for
+    /// each record in the tables that cannot be read from the log.
     pub fn records(&self, run: &RunRef) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {

@@ -15,11 +15,11 @@ pub struct ProjectRow {
     pub name: String,
     /// The time of creation; `None` if no fact about the project is in the log.
     pub created_at: Option<Timestamp>,
-    /// The description.
+    /// The description; `None` if no description was recorded.
     pub description: Option<String>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
-    /// The names of attributes for which different values were recorded.
+    /// The names of the attributes with a conflict, as in [`Attributes::conflicts`].
     pub conflicts: Vec<String>,
 }
 
@@ -39,9 +39,9 @@ pub struct RunRow {
     pub status: RunStatus,
     /// The time of the start; `None` if the start is not in the log.
     pub started_at: Option<Timestamp>,
-    /// The time of the end.
+    /// The time of the end; `None` if the end is not in the log.
     pub ended_at: Option<Timestamp>,
-    /// The description.
+    /// The description; `None` if no description was recorded.
     pub description: Option<String>,
     /// The parameters.
     pub params: BTreeMap<String, Value>,
@@ -53,7 +53,7 @@ pub struct RunRow {
     pub dataset_ref: Option<String>,
     /// The command line.
     pub command: Option<String>,
-    /// The names of attributes for which different values were recorded.
+    /// The names of the attributes with a conflict, as in [`Attributes::conflicts`].
     pub conflicts: Vec<String>,
 }
 
@@ -67,13 +67,13 @@ pub struct StageRow {
     pub name: String,
     /// The status.
     pub status: RunStatus,
-    /// The time of the start.
+    /// The time of the start; `None` if the start is not in the log.
     pub started_at: Option<Timestamp>,
-    /// The time of the end.
+    /// The time of the end; `None` if the end is not in the log.
     pub ended_at: Option<Timestamp>,
-    /// The position among the stages of the run.
+    /// The position among the stages of the run; `None` if no position was recorded.
     pub order_index: Option<u64>,
-    /// The names of attributes for which different values were recorded.
+    /// The names of the attributes with a conflict, as in [`Attributes::conflicts`].
     pub conflicts: Vec<String>,
 }
 

@@ -87,8 +87,8 @@ impl StoreView<'_> {
                     max: value(&register.max),
                 })
             });
-            // One import contains each record once, but may repeat records that were captured here or that another
-            // import contains.
+            // One import contains each record once. The record may also have been captured here, or be in another
+            // import.
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });

@@ -21,8 +21,8 @@ impl<'a> StoreView<'a> {
         StoreView { view, blobs, notes }
     }
 
-    /// Returns the notes of this view, such as notes about entries that it does not include, or about a rebuild that was
-    /// needed to create it.
+    /// Returns the notes of this view, such as notes on missing entries, or on a rebuild that was needed to create the
+    /// view.
     #[must_use]
     pub fn notes(&self) -> Vec<Note> {
         self.view.notes().iter().map(Note::from).chain(self.notes.iter().cloned()).collect()
@@ -44,8 +44,9 @@ impl<'a> StoreView<'a> {
         Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
     }
 
-    /// Returns the effective fact of a row that contains complete facts, and `true` if another version of the row has a
-    /// different fact. Captured facts take precedence over imported ones, then later ones over earlier ones.
+    /// Returns the effective fact of a row whose versions are complete facts; `None` without versions. The flag is
+    /// `true` if another version that was not replaced has a different fact. Captured facts take precedence over
+    /// imported facts, then later facts over earlier facts.
     pub(super) fn effective(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
         let mut facts = self.ranked(table, versions)?.into_iter();
         let Some(chosen) = facts.next() else { return Ok(None) };
@@ -54,7 +55,7 @@ impl<'a> StoreView<'a> {
     }
 
     /// Returns the facts of a row that no other fact replaces, in the order of precedence: captured facts before
-    /// imported ones, then later ones before earlier ones.
+    /// imported facts, then later facts before earlier facts.
     pub(super) fn ranked(&self, table: &str, versions: Vec<Version>) -> Result<Vec<Captured>> {
         let Some(Current { version, rivals }) = current(versions) else { return Ok(Vec::new()) };
         let rows = [version].into_iter().chain(rivals.into_iter().rev());
@@ -64,7 +65,7 @@ impl<'a> StoreView<'a> {
         Ok(facts)
     }
 
-    /// Returns the error for a row that this build would not write. The error makes the store rebuild the tables.
+    /// Returns the error for a row that this build would not write. After this error, the store rebuilds the tables.
     pub(super) fn malformed_row(&self, table: &str) -> Error {
         Error::Engine(self.view.damaged(format!("a row of table {table} is malformed")))
     }

@@ -14,11 +14,11 @@ use crate::store::view::StoreView;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The tables and bodies of one workspace. Clones share both.
+/// The tables and bodies of one workspace. Clones share the tables and bodies.
 ///
-/// Reads see the entries that are in the log. They do not see captures that this process has buffered
-/// ([`Durability::Batched`](crate::store::Durability)), until [`Journal::flush`](crate::store::Journal::flush) writes
-/// these to the log.
+/// Reads see the entries that are in the log. Captures that this process has buffered
+/// ([`Durability::Batched`](crate::store::Durability)) are visible only after
+/// [`Journal::flush`](crate::store::Journal::flush) has written them to the log.
 #[derive(Debug, Clone)]
 pub struct Store {
     shared: Arc<Shared>,
@@ -33,8 +33,8 @@ struct Shared {
     latest: AtomicU64,
 }
 
-/// An error of the caller's closure, wrapped for the projector, which requires a conversion from an error of the
-/// engine.
+/// An error of the caller's closure, in a wrapper. The projector requires a type into which an error of the engine can
+/// be converted.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<engine::Error> for CallerError<E> {
@@ -58,9 +58,10 @@ impl Store {
         store
     }
 
-    /// Returns the latest entry time that a read of this store has seen, or 0. Times far ahead of this machine's clock
-    /// are ignored. Pass the result to [`Journal::observe`](crate::store::Journal::observe), so that later captures
-    /// sort after the entries that were read.
+    /// Returns the latest time of an entry that a read of this store has seen; 0 if no read has seen an entry. Times
+    /// far ahead of this machine's clock are ignored. Pass the result to
+    /// [`Journal::observe`](crate::store::Journal::observe), so that later captures sort after the entries that were
+    /// read.
     #[must_use]
     pub fn latest_seen(&self) -> u64 {
         self.shared.latest.load(Ordering::Relaxed)
@@ -92,7 +93,7 @@ impl Store {
         Ok(self.shared.projector.digest()?)
     }
 
-    /// Catches up with the log, and returns notes about missing entries and about the work that was done.
+    /// Catches up with the log, and returns the notes of the view, such as notes on missing entries or on a rebuild.
     pub fn catch_up(&self) -> Result<Vec<EngineNote>> {
         let notes = self.shared.projector.read(|view| {
             self.shared.latest.fetch_max(view.latest(), Ordering::Relaxed);

@@ -19,19 +19,19 @@ pub enum OpenMode {
     Create,
 }
 
-/// The physical identity of a file or directory. A copy has another identity than the original.
+/// The physical identity of a file or directory. A copy and its original have different identities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// The device (file system) number.
     pub device: u64,
-    /// The inode number on that device.
+    /// The inode number on `device`.
     pub inode: u64,
-    /// Nanoseconds since the epoch at which the inode was created; 0 if the file system does not record it. An
-    /// inode number can be reused after a deletion, but then its creation time differs.
+    /// Time at which the inode was created, in nanoseconds since the epoch; 0 if the file system does not record the
+    /// time. A file that reuses the number of a deleted inode has a different creation time.
     pub created: u64,
 }
 
-/// Metadata of a file or directory, available without opening it.
+/// Metadata of a file or directory. The file or directory need not be opened to read the metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileInfo {
     /// Length in bytes.
@@ -40,28 +40,28 @@ pub struct FileInfo {
     pub is_dir: bool,
     /// True for a regular file. False for directories, devices, pipes and sockets.
     pub is_file: bool,
-    /// Nanoseconds since the epoch of the last change of the content; 0 if unknown.
+    /// Time of the last change of the content, in nanoseconds since the epoch; 0 if unknown.
     pub modified: u64,
-    /// Nanoseconds since the epoch of the last change of content or attributes; 0 if unknown. Programs can set
-    /// `modified`, but not this time.
+    /// Time of the last change of content or attributes, in nanoseconds since the epoch; 0 if unknown. Programs can set
+    /// `modified`, but cannot set `changed`.
     pub changed: u64,
-    /// The physical identity, on platforms that have one.
+    /// The physical identity; `None` on platforms without device and inode numbers.
     pub place: Option<Place>,
 }
 
-/// An entry of a directory. A dangling or circular link is neither a directory nor a file.
+/// An entry of a directory. For a dangling or circular link, `is_dir` and `is_file` are both false.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirEntry {
     /// The file name, without its directory.
     pub name: String,
-    /// True for a directory or a link to one.
+    /// True for a directory or a link to a directory.
     pub is_dir: bool,
-    /// True for a regular file or a link to one. False for directories, devices, pipes and sockets.
+    /// True for a regular file or a link to a regular file. False for directories, devices, pipes and sockets.
     pub is_file: bool,
 }
 
 /// The error of opening something other than a regular file: a directory, named pipe, socket or device. Reading from
-/// one of these may block or never end.
+/// such an object may block or never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the path is {kind}, not a regular file")]
 pub struct NotARegularFile {
@@ -90,7 +90,7 @@ pub trait Mapping: Debug + Send + Sync {
 
 /// An open file. All access is by offset, so threads can share a file without a cursor.
 pub trait File: Debug + Send + Sync {
-    /// Reads up to `out.len()` bytes at `offset`; returns 0 at the end of the file.
+    /// Reads up to `out.len()` bytes at `offset`. Returns the number of bytes read; 0 at the end of the file.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
     /// Writes up to `data.len()` bytes at `offset` and returns the number of bytes written.
     fn write_at(&self, offset: u64, data: &[u8]) -> io::Result<usize>;
@@ -100,17 +100,17 @@ pub trait File: Debug + Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Returns the first offset at or after `offset` that may contain anything other than zeros, or `None` if there is
-    /// none. The bytes from `offset` to the returned offset are a hole: they were never written. If the file system
-    /// cannot report holes, `offset` itself is returned.
+    /// Returns the first offset, at or after `offset`, that may contain data; `None` if the rest of the file contains
+    /// no data. The bytes between `offset` and the returned offset are a hole: nothing was written there, and a read
+    /// returns zeros. Returns `offset` itself if the file system cannot report holes.
     fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
         Ok((offset < self.len()?).then_some(offset))
     }
     /// Truncates the file, or extends it with zeros.
     fn set_len(&self, len: u64) -> io::Result<()>;
-    /// Makes the file at least `len` bytes long and reserves disk space for all of them; new bytes are zeros. After
-    /// [`io::ErrorKind::StorageFull`] the file may have grown by some zeros. [`io::ErrorKind::Unsupported`] means
-    /// that the file system cannot reserve space; the file is unchanged.
+    /// Makes the file at least `len` bytes long and reserves disk space for all bytes; new bytes are zeros. After
+    /// [`io::ErrorKind::StorageFull`] the file may have grown by some zeros. [`io::ErrorKind::Unsupported`] means that
+    /// the file system cannot reserve space; the file is unchanged.
     fn allocate(&self, len: u64) -> io::Result<()>;
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
@@ -118,8 +118,9 @@ pub trait File: Debug + Send + Sync {
     /// dies. `Ok(false)` means that another process or another open file holds the lock; an error means that locks are
     /// not supported.
     fn try_lock(&self) -> io::Result<bool>;
-    /// Returns true if the exclusive lock is held. The test acquires a shared lock until the file is dropped, so
-    /// concurrent tests do not detect each other.
+    /// Returns true if another open file holds the exclusive lock. Otherwise acquires a shared lock, which is held
+    /// until this file is dropped. Shared locks do not exclude each other, so concurrent calls do not detect each
+    /// other.
     fn is_locked(&self) -> io::Result<bool>;
     /// Maps the file for reading. Returns `None` where mapping is unsafe or not supported; the caller then reads the
     /// file. The caller must not map a file that may still be truncated: only segments that are followed by another
@@ -127,15 +128,15 @@ pub trait File: Debug + Send + Sync {
     fn map(&self) -> Option<Arc<dyn Mapping>>;
 }
 
-/// A watch on directories: it waits until something in them may have changed.
+/// A watch on directories, to wait until something in the directories may have changed.
 ///
 /// A change that happens after a directory was added, or after the previous wait ended, ends the next wait. A wait may
 /// also end although nothing has changed.
 pub trait Watch: Debug + Send {
     /// Watches a directory for changes of the names in it and of the contents of its files; subdirectories are not
-    /// watched. Returns false if the system cannot report changes of the directory, for example because it does not
-    /// exist. From then on, every wait ends after the polling interval at the latest, even if nothing has changed. A
-    /// directory may be added again.
+    /// watched. Returns false if the system cannot report changes of the directory, for example because the directory
+    /// does not exist. Every later wait then ends after the polling interval at the latest, even if nothing has
+    /// changed. A directory may be added again.
     fn add(&mut self, dir: &Path) -> bool;
     /// Waits for a change, at most for `timeout`. Returns the rest of the time if something may have changed, and
     /// `None` if the time is over.
@@ -145,7 +146,7 @@ pub trait Watch: Debug + Send {
 /// The shortest interval of a [`PollingWatch`].
 const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-/// A watch that detects no changes: every wait sleeps for an interval.
+/// A watch that detects no changes. Every wait sleeps for the interval, or for the time-out if the time-out is shorter.
 #[derive(Debug, Clone, Copy)]
 pub struct PollingWatch {
     interval: Duration,
@@ -190,12 +191,12 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn read_link(&self, _path: &Path) -> io::Result<PathBuf> {
         Err(io::ErrorKind::InvalidInput.into())
     }
-    /// Copies the permissions of a file to another one, on platforms that have permissions.
+    /// Copies the permissions of the file `from` to the file `to`, on platforms that have permissions.
     fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Ok(())
     }
     /// Creates a watch without directories. `poll_interval` is the duration after which a wait ends if the system
-    /// cannot report changes. This implementation never reports changes and sleeps for the interval.
+    /// cannot report changes. The default implementation returns a [`PollingWatch`].
     fn watch(&self, poll_interval: Duration) -> Box<dyn Watch> {
         Box::new(PollingWatch::new(poll_interval))
     }
@@ -209,6 +210,6 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn entropy(&self, out: &mut [u8]) -> io::Result<()>;
     /// Returns the id of the running process. A forked child has its own id.
     fn process_id(&self) -> u32;
-    /// Returns an id of the current boot of the machine, on platforms that have one.
+    /// Returns the id of the current boot of the machine; `None` on platforms without boot ids.
     fn boot_id(&self) -> Option<[u8; 16]>;
 }

@@ -1,10 +1,10 @@
 //! Access to the system: every file, directory, lock, clock reading, random byte and process id that the engine
 //! uses goes through [`Storage`].
 //!
-//! There are two implementations: [`os`] for the real system, and `sim` (feature `testing`) for files in memory.
-//! Tests substitute this interface only. The traits provide primitive operations; the free functions
-//! ([`publish`], [`temporary_path`], ...) and [`replace`] combine them into durable sequences: write a temporary file,
-//! sync it, rename it, sync the directory.
+//! There are two implementations: [`os`] for the real system, and `sim` (feature `testing`) for files in memory. Tests
+//! replace this interface only. The traits provide primitive operations; the free functions ([`publish`],
+//! [`temporary_path`], ...) and [`replace`] combine these operations into durable sequences: write a temporary file,
+//! sync the file, rename the file, sync the directory.
 
 mod interface;
 mod operations;

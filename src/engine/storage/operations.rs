@@ -36,7 +36,7 @@ pub fn write_all_at(file: &dyn File, offset: u64, data: &[u8]) -> io::Result<()>
 /// nothing was written before `end`. Calls [`File::next_data`] at most a few dozen times, whatever the size of the
 /// file.
 pub fn data_end_before(file: &dyn File, end: u64) -> io::Result<u64> {
-    // Binary search for the least offset from which on there is no data before `end`.
+    // Binary search for the least offset for which no data lies between the offset and `end`.
     let (mut low, mut high) = (0, end);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -64,7 +64,8 @@ pub fn temporary_path(storage: &dyn Storage, dir: &Path, stem: &str) -> io::Resu
     Ok(dir.join(format!("{stem}-{:016x}.tmp", u64::from_le_bytes(random))))
 }
 
-/// Returns true if `path` exists. Errors other than "not found" are returned.
+/// Returns true if `path` exists. Returns false if `path` does not exist, or if a parent is not a directory. Other
+/// errors are returned.
 pub fn exists(storage: &dyn Storage, path: &Path) -> io::Result<bool> {
     match storage.info(path) {
         Ok(_) => Ok(true),

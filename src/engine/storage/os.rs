@@ -1,7 +1,7 @@
 //! The real file system, clock and entropy.
 //!
-//! Linux is tested. Other platforms have no boot id (every writer starts its own stream), map no files and poll for
-//! changes; Windows cannot open directories and does not sync them.
+//! Only Linux is tested. Other platforms have no boot id, so every writer starts its own stream. On other platforms,
+//! files are not mapped, and a watch polls. On Windows, directories are not synced, because they cannot be opened.
 
 #[cfg(target_os = "linux")]
 use crate::engine::storage::interface::Watch;
@@ -120,13 +120,13 @@ mod mapping {
 
     pub(super) fn map(file: &fs::File) -> Option<Arc<dyn Mapping>> {
         // SAFETY: a mapping is sound while the file is not truncated and while every reader treats the bytes as
-        // untrusted. Only segments that are followed by another segment are mapped (as `File::map` demands; the
-        // segment reader is its only caller). Their writer may still append a seal, but no code of this crate
-        // truncates such a segment or opens it for writing again. Replacing one is a rename, which does not change
-        // the mapped inode. Files on network file systems, where another host may truncate them, are not mapped
+        // untrusted. Only segments that are followed by another segment are mapped (as `File::map` demands; the segment
+        // reader is its only caller). Their writer may still append a seal, but no code of this crate truncates such a
+        // segment or opens it for writing again. Replacing such a segment is a rename, which does not change the mapped
+        // inode. Files on network file systems, where another host may truncate them, are not mapped
         // (`mounts::is_local`). A user may still change a finished segment in place while it is read: the decoders
-        // validate a copy of the bytes, so the change appears as a failed checksum. Truncating the file raises
-        // SIGBUS, as RELIABILITY.md states.
+        // validate a copy of the bytes, so the change appears as a failed checksum. Truncating the file raises SIGBUS,
+        // as RELIABILITY.md states.
         unsafe { memmap2::Mmap::map(file) }.ok().map(|m| Arc::new(OsMapping(m)) as Arc<dyn Mapping>)
     }
 }
@@ -264,15 +264,16 @@ mod watching {
     use std::path::{Path, PathBuf};
     use std::time::{Duration, Instant};
 
-    /// The longest wait of one call of poll(2), which limits the length of a time-out.
+    /// The longest time-out of one call of poll(2), which does not accept every [`Duration`].
     const WAIT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-    /// The shortest interval between two looks at directories whose changes are not reported.
+    /// The shortest polling interval.
     const POLL_INTERVAL_MIN: Duration = Duration::from_millis(1);
 
-    /// A watch with inotify. If some changes are not reported, every wait ends after an interval.
+    /// A watch with inotify. If changes of some directories are not reported, every wait ends after the polling
+    /// interval at the latest.
     #[derive(Debug)]
     pub(super) struct InotifyWatch {
-        /// `None` if the process may not open another instance.
+        /// The inotify instance; `None` if the instance could not be created, for example because of a limit.
         inotify: Option<OwnedFd>,
         poll_interval: Duration,
         /// The directories whose changes are not reported.
@@ -304,12 +305,12 @@ mod watching {
             inotify::add_watch(inotify, dir, flags).is_ok()
         }
 
-        /// Returns true if some changes are not reported.
+        /// Returns true if some changes may not be reported.
         fn polls(&self) -> bool {
             self.inotify.is_none() || self.has_lost_events || !self.unreported.is_empty()
         }
 
-        /// Reads all events, so that only later ones end the next wait.
+        /// Reads all pending events, so that only later events end the next wait.
         fn drain(&mut self) {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let Some(inotify) = &self.inotify else { return };

@@ -3,7 +3,8 @@
 //!
 //! Invariants:
 //! 1. The target has either the old content or all of the new content.
-//! 2. A symbolic link is kept: the file that it points to is replaced, or created.
+//! 2. [`FileReplacement::create`] keeps a symbolic link, and replaces or creates the file that the link points to.
+//!    [`FileReplacement::in_dir`] replaces the link itself.
 //! 3. An existing file keeps its permissions. A file that is not writable is not replaced.
 //! 4. A temporary file is locked while its process writes it, so [`remove_stale`] removes only files of dead
 //!    processes.
@@ -16,11 +17,12 @@ use std::sync::Arc;
 
 /// Maximum number of links in a chain; longer chains count as circular, as on Linux.
 const LINKS_MAX: usize = 40;
-/// Maximum number of attempts to create a temporary file that is not removed concurrently by another process.
+/// Maximum number of attempts to create a temporary file. An attempt fails if another process removes the new file
+/// before the lock is acquired.
 const ATTEMPTS_MAX: usize = 8;
 
-/// New content of a file. [`FileReplacement::publish`] gives it the name of the target. If the value is dropped without
-/// `publish`, the temporary file is removed and the target is unchanged.
+/// New content of a file. [`FileReplacement::publish`] gives the new content the name of the target. If the value is
+/// dropped without `publish`, the temporary file is removed and the target is unchanged.
 #[derive(Debug)]
 pub struct FileReplacement {
     storage: Arc<dyn Storage>,
@@ -41,7 +43,7 @@ impl FileReplacement {
     }
 
     /// Begins to replace the file `name` in the existing directory `dir`. If `name` is a link, the link is replaced,
-    /// not the file that it points to.
+    /// not the file that the link points to.
     pub fn in_dir(
         storage: &Arc<dyn Storage>,
         dir: &Path,
@@ -81,7 +83,7 @@ impl FileReplacement {
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "other processes keep removing the temporary file"))
     }
 
-    /// Locks the temporary file. Returns false if another process considers the file stale and removes it.
+    /// Locks the temporary file. Returns false if another process considers the file stale and removes the file.
     fn is_owned(&self) -> io::Result<bool> {
         match self.file.try_lock() {
             Ok(true) => exists(self.storage.as_ref(), &self.temporary),
@@ -91,12 +93,12 @@ impl FileReplacement {
         }
     }
 
-    /// Returns the directory of the target, with links resolved.
+    /// Returns the directory of the target. After [`FileReplacement::create`], links in the path are resolved.
     pub fn dir(&self) -> &Path {
         directory(&self.target)
     }
 
-    /// Makes the new content durable and renames it to the target.
+    /// Makes the new content durable, renames the temporary file to the target, and makes the new name durable.
     pub fn publish(mut self) -> io::Result<()> {
         self.file.sync()?;
         self.storage.rename(&self.temporary, &self.target)?;
@@ -126,7 +128,7 @@ impl Drop for FileReplacement {
     }
 }
 
-/// Removes temporary files with this stem whose processes died. Without lock support, all of them are kept.
+/// Removes temporary files with this stem whose processes died. Without lock support, all temporary files are kept.
 pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
     for entry in storage.list(dir).unwrap_or_default() {
         if !entry.is_file || !is_temporary(&entry.name, stem) {
@@ -154,7 +156,7 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Resolves all links of a path, including dangling ones.
+/// Resolves all links of a path, including dangling links.
 fn link_target(storage: &dyn Storage, path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {

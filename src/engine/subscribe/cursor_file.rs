@@ -9,15 +9,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The first line.
+/// The first line of a cursor file.
 const TITLE: &str = "contexta cursor 1";
-/// The stem of temporary files.
+/// The first part of the names of temporary files.
 const STEM: &str = "cursor";
 /// The maximum length of a cursor file in bytes: enough for a few hundred thousand streams.
 const CURSOR_BYTES_MAX: u64 = 64 << 20;
 
 /// A file that stores the position of a subscription durably. Only one process at a time should use a cursor file: two
-/// would overwrite each other's positions, so that entries are handled again.
+/// processes would overwrite each other's positions, so that entries are handled again.
 #[derive(Debug, Clone)]
 pub struct CursorFile {
     storage: Arc<dyn Storage>,
@@ -36,8 +36,8 @@ impl CursorFile {
         &self.path
     }
 
-    /// Reads the position; the beginning of the log if the file does not exist. Removes temporary files of processes
-    /// that died while they saved a position.
+    /// Reads and returns the position. Returns the beginning of the log if the file does not exist. Removes temporary
+    /// files of processes that died while they saved a position.
     ///
     /// Errors: [`Error::CursorUnusable`] if the file is damaged; an error of the storage.
     pub fn load(&self) -> Result<SubscriptionPosition> {
@@ -79,7 +79,7 @@ fn encode(position: &SubscriptionPosition) -> String {
     format!("{TITLE}\n{text}\n{}\n", Digest::of(text.as_bytes()))
 }
 
-/// Decodes a cursor file, or returns the reason why it is not one.
+/// Decodes a cursor file. The error is the reason why the bytes are not a cursor file.
 fn decode(bytes: &[u8]) -> std::result::Result<SubscriptionPosition, &'static str> {
     if bytes.len() as u64 > CURSOR_BYTES_MAX {
         return Err("the file is longer than any cursor file");

@@ -1,9 +1,10 @@
 //! The new items of one stream.
 //!
 //! Invariants:
-//! 1. The position moves only behind an item when the item is taken, and over excluded entries that follow it.
-//! 2. Reading continues behind an entry, and moves to the next segment, only if the log still contains the last entry
-//!    with the same checksum.
+//! 1. The position moves behind an item when the item is taken. Otherwise it moves only over entries that the filter by
+//!    kind excludes.
+//! 2. A stream is read from a position, or beyond the end of a segment, only if the log still contains the last entry
+//!    that was read, with the same checksum.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Gap, Kind, Seq, Stamp, StreamId};
@@ -17,7 +18,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The log as a subscription reads it.
+/// Access of a subscription to the log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogAccess<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -31,14 +32,15 @@ pub(super) struct LogAccess<'a> {
 pub(super) enum Head {
     Entry(Entry),
     Gap(Gap),
-    /// The stream no longer contains the last entry. Reading continues at this sequence number.
+    /// The stream no longer contains the last entry that was read. Reading continues at this sequence number.
     Diverged(Seq),
 }
 
 /// The result of reading up to the next item.
 #[derive(Debug)]
 pub(super) enum Peeked {
-    /// There is an item with this sort key: the stamp of an entry; for other items the time of the entry before them.
+    /// There is an item with this sort key. The key of an entry is its stamp. The key of any other item has the time of
+    /// the entry before the item.
     Head(Stamp),
     /// The stream has no further item.
     End,
@@ -46,7 +48,7 @@ pub(super) enum Peeked {
     Stale,
 }
 
-/// A stream that is being read: at most one commit in memory.
+/// A stream that is being read. At most one commit of the stream is in memory.
 #[derive(Debug)]
 pub(super) struct Flow {
     stream: StreamId,
@@ -55,7 +57,7 @@ pub(super) struct Flow {
     frame: ResumePoint,
     commit: VecDeque<Entry>,
     head: Option<Head>,
-    /// The time of the last entry that was read; 0 before the first one.
+    /// The time of the last entry that was read; 0 before the first entry.
     time: u64,
 }
 
@@ -68,8 +70,9 @@ enum Found {
 }
 
 impl Flow {
-    /// Opens a stream behind `position`. It is read up to the end of the segment that begins with `last`. Corrects the
-    /// place of the last entry in `position`, and removes the entry if it is damaged or lost.
+    /// Opens a stream behind `position`, to read it up to the end of the segment that begins with `last`. If the last
+    /// entry in `position` is now in another place, the place is corrected. If the entry is damaged or lost, it is
+    /// removed from `position`. If a merge moved or replaced the entry, the first item is [`Head::Diverged`].
     pub(super) fn open(
         access: LogAccess<'_>,
         stream: StreamId,
@@ -94,7 +97,7 @@ impl Flow {
             flow.head = Some(Head::Diverged(restart.unwrap_or(Seq::FIRST)));
             return Ok(flow);
         }
-        // The entries behind it are not affected.
+        // The entry is damaged or lost. The entries behind the entry are not affected.
         position.passed = None;
         open(ResumePoint::START)
     }
@@ -105,7 +108,7 @@ impl Flow {
         Ok(Flow { stream, reader, frame: at, commit: VecDeque::new(), head: None, time: 0 })
     }
 
-    /// Reads up to and including an entry.
+    /// Reads up to and including the entry with the number of `passed`, and compares the checksums.
     fn search(&mut self, passed: Passed) -> Result<Found> {
         while let Some(item) = self.reader.next_item()? {
             let Item::Commit(commit) = item else { continue };
@@ -147,7 +150,7 @@ impl Flow {
                     self.set_commit(commit);
                 }
                 Some(Item::Gap(gap)) => self.head = new_part(gap, position).map(Head::Gap),
-                // Entries that were lost with the bytes of a finding are in a gap.
+                // If a finding concerns entries, a gap reports the entries.
                 Some(Item::Finding(_)) => {}
                 None => return Ok(Peeked::End),
             }
@@ -155,7 +158,7 @@ impl Flow {
         Ok(self.head.as_ref().map_or(Peeked::End, |head| Peeked::Head(self.key_of(head))))
     }
 
-    /// Moves the position over an excluded entry. Another entry becomes the next item, unless it is before the
+    /// Moves the position over an excluded entry. Any other entry becomes the next item, unless the entry is before the
     /// position.
     fn pass_or_keep(&mut self, entry: Entry, access: LogAccess<'_>, position: &mut StreamPosition) {
         self.time = entry.stamp.time;
@@ -169,9 +172,9 @@ impl Flow {
         }
     }
 
-    /// Returns true if the log still contains the last entry. A merge replaces the segments of a stream in the order of
-    /// their numbers. While this reader had a segment open, the segment may therefore have been replaced, and the next
-    /// segment with it. The check happens after the next segment was opened.
+    /// Returns true if the log still contains the last entry that was read. Must be called after the next segment was
+    /// opened: a merge replaces the segments of a stream in the order of their numbers. While this reader had a segment
+    /// open, a merge may have replaced that segment and the next segment.
     fn is_confirmed(&self, access: LogAccess<'_>, position: &StreamPosition) -> Result<bool> {
         let Some(passed) = position.passed else { return Ok(true) };
         let mut flow = Flow::open_at(access, self.stream, passed.frame, passed.frame.segment)?;
@@ -205,7 +208,7 @@ impl Flow {
     }
 }
 
-/// Returns the part of a gap behind the position; `None` if there is none, or if it was returned before.
+/// Returns the part of a gap behind the position; `None` if the gap is before the position, or was returned before.
 fn new_part(gap: Gap, position: &StreamPosition) -> Option<Gap> {
     let is_known = match gap.last {
         Some(last) => last < position.next,
@@ -214,7 +217,7 @@ fn new_part(gap: Gap, position: &StreamPosition) -> Option<Gap> {
     (!is_known).then_some(Gap { first: gap.first.max(position.next), ..gap })
 }
 
-/// Returns the least sequence number at which another stream branches off from `stream`.
+/// Returns the least sequence number at which another stream branches off from `stream`; `None` if no stream does.
 fn first_fork(access: LogAccess<'_>, stream: StreamId) -> Result<Option<Seq>> {
     let mut first = None;
     for other in list_streams(access.storage.as_ref(), access.log)? {

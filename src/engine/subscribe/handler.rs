@@ -7,9 +7,10 @@ use crate::engine::subscribe::item::Item;
 use crate::engine::subscribe::position::SubscriptionPosition;
 use crate::engine::subscribe::subscription::Subscription;
 
-/// A consumer of entries with side effects, such as sending a message. In contrast to a
-/// [`Projection`](crate::engine::projection::Projection), a handler is never called again for old entries in order to
-/// rebuild anything, except after a crash: it must tolerate the repetition of the entries since the last saved position.
+/// A consumer of entries with side effects, such as sending a message. A rebuild calls a
+/// [`Projection`](crate::engine::projection::Projection) again for old entries, but never a handler. After a crash, a
+/// handler is called again for the entries since the last saved position. After [`Item::Diverged`], a handler is called
+/// again for entries of the stream. A handler must tolerate these repetitions.
 pub trait Handler<E> {
     /// The error of the handler.
     type Error: std::error::Error + 'static;
@@ -18,16 +19,16 @@ pub trait Handler<E> {
     fn handle(&mut self, stamp: Stamp, event: E) -> std::result::Result<(), Self::Error>;
 
     /// Handles an item other than an entry: [`Item::Gap`], [`Item::Undecodable`] or [`Item::Diverged`]. An error stops
-    /// the subscription before the item; `Ok` accepts that the entries of a gap, or the entry that cannot be decoded,
-    /// are not handled.
+    /// [`run_handler`] before the item. `Ok` accepts that the entries of the gap, or the entry that cannot be decoded,
+    /// will not be handled.
     fn handle_other(&mut self, item: &Item<E>) -> std::result::Result<(), Self::Error>;
 }
 
 /// Options of [`run_handler`].
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerOptions {
-    /// The number of items after which the position is saved within a round; at least 1. It is also the maximum number
-    /// of items that are repeated after a crash.
+    /// The number of items after which the position is saved within a round; 0 counts as 1. After a crash, at most this
+    /// number of items is repeated.
     pub items_per_save: u64,
 }
 
@@ -57,7 +58,7 @@ pub enum HandlerError<F: std::error::Error + 'static> {
     /// The handler returned an error.
     #[error("the handler stopped at {at}")]
     Handler {
-        /// The entry that was not handled, as message text, or the kind of another item.
+        /// The item that was not handled, as message text: the position of an entry, or a description of another item.
         at: String,
         /// The error of the handler.
         source: F,
@@ -84,16 +85,16 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
     }
 }
 
-/// Passes all items of a subscription to a handler until nothing new is readable within the time-out of the
-/// subscription. Then returns; call it again to continue.
+/// Passes all items of a subscription to a handler. Returns when nothing new becomes readable within the time-out of
+/// the subscription. Call the function again to continue.
 ///
-/// The position is saved in `cursor` after each round, and within a round after
-/// [`HandlerOptions::items_per_save`] items. Open the subscription at [`CursorFile::load`]: then no entry is lost, and
-/// after a crash at most the items since the last save are repeated.
+/// The position is saved in `cursor` after each round, and within a round after [`HandlerOptions::items_per_save`]
+/// items. Open the subscription at the position that [`CursorFile::load`] returns. Then no entry is lost, and after a
+/// crash at most the items since the last save are repeated.
 ///
 /// Errors: the handler failed, the log could not be read, or the position could not be saved. After an error of the
-/// handler, position and subscription are before the item that failed, and the items before it count as handled. Run
-/// it again to continue with this item.
+/// handler, position and subscription are before the item that failed, and the items before it count as handled. Call
+/// the function again to continue with this item.
 ///
 /// ```
 /// # use contexta::engine::entry::{Event, Stamp};
@@ -130,7 +131,7 @@ pub fn run_handler<E: Event, H: Handler<E>>(
     HandlerRun { subscription, handler, saves, handled: Handled::default() }.run()
 }
 
-/// The saves of a position.
+/// The cursor file, and the rule when to save the position.
 struct Saves<'a> {
     cursor: &'a CursorFile,
     every: u64,

@@ -1,12 +1,12 @@
-//! Subscriptions: following the log of any number of processes, entry by entry.
+//! Subscriptions: reading a log entry by entry, while any number of processes append.
 //!
 //! A [`Subscription`] is an iterator. It returns the entries of all streams in rounds, ordered by stamp within a round,
-//! and waits for new ones. A [`SubscriptionPosition`] continues a subscription in another process, exactly after the
-//! last item. [`run_handler`] passes every entry to a [`Handler`] with side effects at least once, with the position in
-//! a [`CursorFile`].
+//! and waits for new entries. With a [`SubscriptionPosition`], another process continues a subscription exactly after
+//! the last item. [`run_handler`] passes every entry at least once to a [`Handler`] with side effects, and saves the
+//! position in a [`CursorFile`].
 //!
-//! A subscription only reads. It needs no lock, and writers do not know of it. Tables derived from the log are the
-//! task of [`crate::engine::projection`]; these two modules do not depend on each other.
+//! A subscription only reads, and needs no lock. Writers do not depend on subscriptions. Subscriptions do not use
+//! [`crate::engine::projection`], which derives tables from the log.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

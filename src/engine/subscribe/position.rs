@@ -1,6 +1,6 @@
 //! The position of a subscription: for each stream, the next sequence number and the place to continue reading.
 //!
-//! A place in a file is only a hint. It is used if the entry at that place has the expected sequence number and
+//! A place in a file is only a hint. The place is used if the entry there has the expected sequence number and
 //! checksum; otherwise the stream is read from its beginning.
 
 use crate::engine::entry::{Entry, Gap, Seq, StreamId};
@@ -29,7 +29,8 @@ pub struct SubscriptionPosition {
 pub(super) struct StreamPosition {
     /// The number of the next entry to return. All earlier entries were returned, excluded by the filter, or missing.
     pub(super) next: Seq,
-    /// The last entry before `next` that was read.
+    /// The last entry before `next` that was read; `None` if no entry was read, or if the entry was damaged or lost
+    /// later.
     pub(super) passed: Option<Passed>,
     /// True if a gap of unknown length that begins with `next` was returned.
     pub(super) has_open_gap: bool,
@@ -50,7 +51,7 @@ impl StreamPosition {
     /// The beginning of a stream.
     pub(super) const START: StreamPosition = StreamPosition::at(Seq::FIRST);
 
-    /// Returns the position before the entry `next`, without evidence of earlier entries.
+    /// Returns the position before the entry `next`, without an entry in `passed`.
     pub(super) const fn at(next: Seq) -> StreamPosition {
         StreamPosition { next, passed: None, has_open_gap: false }
     }
@@ -61,7 +62,7 @@ impl StreamPosition {
         *self = StreamPosition { next: passed.seq.next(), passed: Some(passed), has_open_gap: false };
     }
 
-    /// Moves behind a gap.
+    /// Moves behind a gap. A gap without a last number is only recorded, because its end is unknown.
     pub(super) fn skip(&mut self, gap: &Gap) {
         if let Some(last) = gap.last {
             self.next = last.next();
@@ -76,12 +77,12 @@ impl SubscriptionPosition {
         SubscriptionPosition::default()
     }
 
-    /// Returns the streams that were read, each with the sequence number of its next entry.
+    /// Returns the streams that the position names, each with the sequence number of its next entry.
     pub fn streams(&self) -> impl Iterator<Item = (StreamId, Seq)> {
         self.streams.iter().map(|(stream, position)| (*stream, position.next))
     }
 
-    /// Returns the position in a stream.
+    /// Returns the position in a stream: the beginning, if the position does not name the stream.
     pub(super) fn get(&self, stream: StreamId) -> StreamPosition {
         self.streams.get(&stream).copied().unwrap_or(StreamPosition::START)
     }
@@ -128,7 +129,7 @@ fn parse(text: &str) -> Option<SubscriptionPosition> {
     for word in words {
         let (stream, rest) = word.split_once(':')?;
         let stream: StreamId = stream.parse().ok()?;
-        // The streams are sorted, so that equal positions have equal texts.
+        // Only sorted streams are accepted, so that equal positions have equal texts.
         if streams.last_key_value().is_some_and(|(last, _)| *last >= stream) {
             return None;
         }

@@ -1,8 +1,8 @@
 //! A round: the new items of all streams in the order of their stamps.
 //!
-//! A stream is opened twice: at the beginning of the round, to find its first new item, and when this item is the next
-//! one to return. The memory therefore depends on the number of streams that overlap in time. A round reads only
-//! segments that existed when it began, so it ends although writers are faster than the reader.
+//! A stream is opened twice: at the beginning of the round, to find its first new item, and again when this item is
+//! due. The memory therefore depends on the number of streams that overlap in time. A round reads only segments that
+//! existed when the round began, so it ends even if writers are faster than the reader.
 
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
@@ -23,7 +23,7 @@ pub(super) struct Progress {
     pub(super) seen: BTreeMap<StreamId, SeenFiles>,
 }
 
-/// An item, and the position in its stream before it.
+/// An item, and the position in the stream before the item.
 #[derive(Debug)]
 pub(super) struct Taken {
     pub(super) stream: StreamId,
@@ -39,7 +39,7 @@ pub(super) struct Round {
     /// The open streams, sorted by their next item.
     next: BinaryHeap<Reverse<Stamp>>,
     flows: BTreeMap<StreamId, Flow>,
-    /// The files of the streams of this round, before they were read.
+    /// The files of the streams of this round, from before the streams were read.
     files: BTreeMap<StreamId, SeenFiles>,
     errors: VecDeque<Error>,
     has_moved: bool,
@@ -79,8 +79,9 @@ impl Round {
         Ok(())
     }
 
-    /// Reads up to the next item of a stream, and returns its sort key. Opens the stream if it is not open. At the end
-    /// of the stream, records its files and returns `None`.
+    /// Reads up to the next item of a stream. Returns the sort key of the item and the open stream. Opens the stream if
+    /// `flow` is `None`. At the end of the stream, records the files of the stream and returns `None`. Also returns
+    /// `None` if the files were replaced again and again.
     fn advance(
         &mut self,
         access: LogAccess<'_>,
@@ -171,7 +172,7 @@ impl Round {
         Some(Taken { stream, before, head })
     }
 
-    /// Adds a stream to the open streams, or drops it if it has no further item.
+    /// Adds a stream to the open streams, or drops the stream if it has no further item.
     fn enqueue(
         &mut self,
         access: LogAccess<'_>,

@@ -1,4 +1,5 @@
-//! The files of a stream as they were when the stream was last read to its end, to recognise unchanged streams.
+//! The state of a stream's files when the stream was last read to its end. A later comparison shows whether the stream
+//! is unchanged.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -8,23 +9,24 @@ use crate::engine::storage::{FileInfo, Storage};
 use std::io;
 use std::path::Path;
 
-/// The age in nanoseconds above which a change time excludes a later change with the same time: file systems record
-/// times coarsely, and an append into preallocated space does not change the length.
+/// The age in nanoseconds above which the change time of a file is reliable. File systems record times coarsely, so two
+/// changes shortly after each other can have the same time. The length does not reveal the second change, because an
+/// append into preallocated space does not change the length.
 const FRESH: u64 = 2_000_000_000;
 
-/// The directory of a stream and its last segment, before the segment was read.
+/// Metadata of the directory of a stream and of its last segment, from before the segment was read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SeenFiles {
     at: u64,
     dir: FileInfo,
-    /// The last segment, by its first sequence number.
+    /// The first sequence number of the last segment.
     pub(super) last: Seq,
     segment: FileInfo,
 }
 
 impl SeenFiles {
-    /// Reads the metadata of a stream's files; `None` if the stream has no segment, or if a merge removes the files at
-    /// this moment.
+    /// Reads the metadata of a stream's files; `None` if the stream has no segment, or if a merge removes the files
+    /// during the call.
     pub(super) fn of(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<SeenFiles>> {
         match SeenFiles::read(storage, log, stream) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -41,7 +43,8 @@ impl SeenFiles {
         Ok(Some(SeenFiles { at, dir, last, segment }))
     }
 
-    /// Returns true if the files are certain to be the same as then. Makes two metadata reads.
+    /// Returns true if the files have certainly not changed since this value was read. Reads the metadata of at most
+    /// two files.
     pub(super) fn is_unchanged(&self, storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
         let is_old = |info: &FileInfo| {
             info.modified > 0 && info.modified.max(info.changed).saturating_add(FRESH) < self.at

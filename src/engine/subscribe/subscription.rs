@@ -17,14 +17,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A reader that follows all streams of a log. It is an iterator that does not end: after [`Item::TimedOut`], `next`
-/// waits again.
+/// A reader that follows all streams of a log. The subscription is an iterator that does not end: after
+/// [`Item::TimedOut`], `next` waits again.
 ///
-/// **Order.** Items come in rounds. A round contains everything that was readable when it began, and may contain later
-/// entries of the segments that existed then. The entries of a round are sorted by their stamps, if the times of each
-/// stream increase; entries of one stream always come in the order of their sequence numbers. A round ends with
-/// [`Item::CaughtUp`] if the position moved. An entry with an older stamp that another process appends later comes in a
-/// later round.
+/// **Order.** Items come in rounds. A round contains everything that was readable when the round began. It may also
+/// contain later entries of the segments that existed at that time. The entries of a round are sorted by their stamps,
+/// if the times of each stream increase; entries of one stream always come in the order of their sequence numbers. The
+/// first round ends with [`Item::CaughtUp`]; a later round does so only if the position moved. An entry with an older
+/// stamp that another process appends later comes in a later round.
 ///
 /// **Completeness.** Every readable entry is returned once, across restarts, rotations of segments and new streams.
 /// Exceptions: entries are returned again after [`Item::Diverged`], and a merge that moves entries to another stream
@@ -37,7 +37,7 @@ use std::time::Duration;
 /// tried again in the next round. Nothing is skipped after an error. Errors are [`Error::Io`] and
 /// [`Error::ForeignDomain`].
 ///
-/// **Cost.** A round lists the log and reads the metadata of each stream; it opens only streams that may have changed.
+/// **Cost.** A round lists the log, reads the metadata of each stream, and opens only streams that may have changed.
 /// Memory: one commit for each stream that is being read, and about 300 bytes for each stream of the log.
 #[derive(Debug)]
 pub struct Subscription<E> {
@@ -47,11 +47,11 @@ pub struct Subscription<E> {
     kinds: Option<BTreeSet<Kind>>,
     wait: Duration,
     progress: Progress,
-    /// The stream of the last item, and the position in it before the item.
+    /// The stream of the last item, and the position in the stream before the item.
     undo: Option<(StreamId, StreamPosition)>,
     round: Option<Round>,
     is_first_round: bool,
-    /// `None` if the subscription does not wait.
+    /// The wait for new entries; `None` if the subscription does not wait.
     watch: Option<Box<dyn Watch>>,
     is_log_watched: bool,
     watched: BTreeSet<StreamId>,
@@ -59,7 +59,7 @@ pub struct Subscription<E> {
 }
 
 impl<E: Event> Subscription<E> {
-    /// Opens a subscription to the log in `log`. Reads nothing; the log need not exist yet.
+    /// Opens a subscription to the log in the directory `log`. Reads nothing; the log need not exist yet.
     pub fn open(
         storage: Arc<dyn Storage>,
         log: impl Into<PathBuf>,
@@ -90,13 +90,15 @@ impl<E: Event> Subscription<E> {
         &self.log
     }
 
-    /// Returns the position behind the last item. A subscription that begins there returns the next item.
+    /// Returns the position behind the last item that was returned. A subscription that begins at this position returns
+    /// the next item.
     pub fn current_position(&self) -> &SubscriptionPosition {
         &self.progress.position
     }
 
-    /// Moves back to before the last entry, gap or divergence, which is then returned again. Has no effect if it was
-    /// called before for the same item. The current round ends; the next call of `next` begins another one.
+    /// Moves the position back to before the last entry, gap or divergence, so that this item is returned again. A
+    /// second call for the same item has no effect. The current round ends; the next call of `next` begins another
+    /// round.
     pub fn return_last(&mut self) {
         if let Some((stream, before)) = self.undo.take() {
             self.progress.position.set(stream, before);

@@ -1,6 +1,7 @@
 //! Codes of the contract's enums, one byte each: the index of a value among all values of the enum.
 //!
-//! The codes are in the payloads of logs. New values are therefore added at the end of an enum, and no value is moved.
+//! Payloads in logs contain the codes. New values are therefore added at the end of an enum, and no value changes its
+//! place.
 
 use crate::contract::{
     AggregationScope, Completeness, Degradation, DegradedCategory, DegradedSeverity, EventLevel, Origin,

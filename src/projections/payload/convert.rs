@@ -5,7 +5,7 @@ use crate::contract::{Canonical, ContractError, ErrorCode, Members, StableRef, T
 
 pub(super) type Result<T> = std::result::Result<T, ContractError>;
 
-/// Returns the error for a payload that no build of this version writes.
+/// Returns the error for a payload that this build would not write.
 pub(super) fn broken(message: String) -> ContractError {
     ContractError::new(ErrorCode::JsonSyntax, message)
 }
@@ -24,8 +24,8 @@ pub(super) fn json_text(map: &Members) -> Result<String> {
     write::canonical(&Value::Map(map.clone()))
 }
 
-/// Reads a canonical JSON text. A text that is not canonical is refused: it may be shorter than the canonical text,
-/// which could then exceed the limit of a payload.
+/// Reads a canonical JSON text. A text that is not canonical is refused, because it may be shorter than the canonical
+/// text. The canonical text could then exceed the limit of a payload.
 pub(super) fn canonical(text: &str) -> Result<Value> {
     let value = read::parse(text)?;
     if write::canonical(&value)? == text {

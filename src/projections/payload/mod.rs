@@ -1,10 +1,10 @@
-//! Payloads of the kinds of entries, version 1 of each kind. docs/FORMAT.md, "Kinds", describes them.
+//! Payloads of the kinds of entries, version 1 of each kind. docs/FORMAT.md, "Kinds", describes the payloads.
 //!
 //! An object of the contract is stored as its canonical JSON text, which keeps members of newer versions of the schema.
-//! Records, which are most of a log, are plain structs for the codec. Fields whose values repeat from entry to entry
-//! come first and fields whose values change come last, because a frame stores the common beginning and end of
-//! neighbouring payloads once. Decoding uses the constructors of the contract, so a payload that breaks a rule is
-//! reported as an unreadable entry and never becomes a wrong value.
+//! Most entries of a log are records. Records are stored as plain structs, which the codec encodes field by field.
+//! Fields whose values repeat from entry to entry come first and fields whose values change come last, because a frame
+//! stores the common beginning and the common end of neighbouring payloads once. Decoding uses the constructors of the
+//! contract, so a payload that breaks a rule is reported as an unreadable entry and never becomes a wrong value.
 
 mod codes;
 mod convert;

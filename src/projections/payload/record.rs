@@ -25,7 +25,8 @@ pub(in crate::projections) struct RecordV1<P> {
     session_id: Option<String>,
     completeness: u8,
     degradation: u8,
-    /// The text of a JSON object with the members that most records do not have; empty if there are none.
+    /// The text of a JSON object with the members that most records do not have; empty if the record has no such
+    /// member.
     rest: String,
     payload: P,
     observed_at: i64,
@@ -35,7 +36,8 @@ pub(in crate::projections) struct RecordV1<P> {
 mod rest {
     pub(super) const SCHEMA_VERSION: &str = "schema_version";
     pub(super) const EXTENSIONS: &str = "extensions";
-    /// Members that only a newer version of the schema defines: one name for each object that can have such members.
+    /// Members of the envelope that only a newer version of the schema defines. The next three names are for such
+    /// members of other objects.
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";
@@ -125,11 +127,12 @@ impl<W> RecordV1<W> {
                 (rest::CORRELATION, Value::Map(members)) => seen.correlation_refs.unknown = members,
                 (rest::PAYLOAD, Value::Map(members)) => payload.put_unknown(members),
                 (rest::RECORD, Value::Map(members)) => unknown = members,
-                _ => return Err(broken(format!("a record has no {name}"))),
+                _ => return Err(broken(format!("a record has no member {name}"))),
             }
         }
         let draft = Valid::new(RecordDraft { identity, observation: seen, payload, unknown })?;
-        // Another form may be shorter than the form that this build writes.
+        // A text of another form is refused: the form that this build writes may be longer, and could exceed the limit
+        // of a payload.
         match rest_of(&draft)? == self.rest {
             true => Ok(draft),
             false => Err(broken("the JSON text is not the text that this build writes".into())),

@@ -1,4 +1,5 @@
-//! The content of a simulated file: as processes see it, as stored on the disk, and the changes in between.
+//! The content of a simulated file: the bytes that processes see, the durable bytes, and the changes that are not
+//! durable yet.
 
 use crate::engine::storage::sim::survival::{Part, SECTOR, Selection};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ enum Change {
     SetLen(usize),
 }
 
-/// The content of a file. Both images are shared with forks until one of them changes.
+/// The content of a file. Forks of the disk share `seen` and `durable` until a write changes them in one of the disks.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Content {
     seen: Arc<Vec<u8>>,
@@ -66,7 +67,7 @@ impl Content {
     }
 
     /// Performs a failing sync as Linux does: the pending changes count as clean and never reach the disk, though
-    /// processes still see them. A later sync succeeds without them.
+    /// processes still see them. A later sync succeeds without these changes.
     pub(super) fn fail_sync(&mut self) {
         self.unsynced.clear();
     }

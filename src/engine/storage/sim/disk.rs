@@ -24,8 +24,8 @@ impl SimDisk {
         SimDisk { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Kills every process with this id. Its completed operations remain, its locks are released, and its later
-    /// operations have no effect.
+    /// Kills every process with this id. Completed operations remain, locks are released, and later operations of the
+    /// process fail without an effect.
     pub fn kill(&self, id: u32) {
         let lives: Vec<Arc<Life>> = guard(&self.state).lives.iter().filter_map(Weak::upgrade).collect();
         lives.iter().filter(|life| life.id == id).for_each(|life| life.end());
@@ -142,7 +142,8 @@ impl SimDisk {
         guard(&self.state).free_bytes = free;
     }
 
-    /// Makes every change fail with "permission denied" from now on, or succeed again if `on` is false.
+    /// Makes every change of contents or names, and every opening for writing, fail with "permission denied" from now
+    /// on, or succeed again if `on` is false. Syncs still succeed.
     pub fn set_read_only(&self, on: bool) {
         guard(&self.state).read_only = on;
     }
@@ -157,7 +158,7 @@ impl SimDisk {
         guard(&self.state).files.keys().cloned().collect()
     }
 
-    /// Returns the content of a file.
+    /// Returns the content of a file; `None` if the file does not exist.
     pub fn read(&self, path: &Path) -> Option<Vec<u8>> {
         let node = guard(&self.state).files.get(path).cloned()?;
         let data = guard(&node).content.seen().to_vec();

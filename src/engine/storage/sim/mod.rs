@@ -1,14 +1,14 @@
 //! Simulated storage in memory, for tests: a disk that several processes with different ids share, a clock that
 //! advances with each change and on request, and seeded random bytes.
 //!
-//! A [`SimProcess`] is the view of one process on a [`SimDisk`]. Faults of a process are planned for single operations
+//! A [`SimProcess`] is one process that uses a [`SimDisk`]. Faults of a process are planned for single operations
 //! ([`SimProcess::plan`]); faults of the machine, and changes of files from outside, are methods of the disk. The disk
-//! records which contents and names are durable, so that [`SimDisk::crash`] can keep any part of the rest, and it can
-//! be forked to try several continuations of one state.
+//! records which contents and names are durable, so that [`SimDisk::crash`] can keep any part of the rest. A disk can
+//! be forked, so that a test can try several continuations of one state.
 //!
 //! A wait for a change ([`Storage::watch`](crate::engine::storage::Storage::watch)) does not block: if nothing has
-//! changed in the watched directories, it advances the clock to the end of the wait. It is an operation of the process,
-//! so another process can act during the wait ([`Fault::Meanwhile`]).
+//! changed in the watched directories, the call advances the clock to the end of the wait. The wait is an operation of
+//! the process, so another process can act during the wait ([`Fault::Meanwhile`]).
 //!
 //! ```
 //! use contexta::engine::storage::sim::{Fault, Moment, SimDisk, Survival};

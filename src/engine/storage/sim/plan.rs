@@ -1,4 +1,4 @@
-//! Planned faults of a simulated process, each tied to one of its operations.
+//! Planned faults of a simulated process. Each fault happens at one operation of the process.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,8 +9,7 @@ use std::sync::{Mutex, PoisonError};
 pub enum Moment {
     /// The operation with this number among all operations.
     Operation(u64),
-    /// The operation with this number among those that change the content of the disk or its durability: writes, new
-    /// lengths, creations, renames, removals and syncs.
+    /// The operation with this number among the changes: writes, new lengths, creations, renames, removals and syncs.
     Change(u64),
 }
 
@@ -20,17 +19,17 @@ pub enum Fault {
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// Performs the operation, then runs a closure before the caller sees the result.
     Afterwards(Box<dyn FnOnce() + Send>),
-    /// Fails with this kind of error and without an effect. As on Linux, the data of a failed sync is lost: it counts
-    /// as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other operations
+    /// Fails with this kind of error and without an effect. As on Linux, the data of a failed sync is lost: the data
+    /// counts as clean from then on. [`io::ErrorKind::Interrupted`] applies to reads and writes only; other operations
     /// succeed, because the standard library repeats them.
     Error(io::ErrorKind),
     /// Performs the operation completely, then fails with this kind of error: all bytes are written, the file is
     /// renamed, the data is durable.
     ErrorAfter(io::ErrorKind),
-    /// Reads or writes half of the requested bytes and returns their number. Other operations succeed.
+    /// Reads or writes half of the requested bytes, and returns the number of these bytes. Other operations succeed.
     Short,
-    /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks
-    /// of the process are released, and its later operations have no effect.
+    /// Kills the process. A write leaves the first half of its bytes; other operations are not performed. The locks of
+    /// the process are released, and later operations of the process fail without an effect.
     Kill,
 }
 
@@ -47,10 +46,11 @@ impl std::fmt::Debug for Fault {
     }
 }
 
-/// The class of an operation, as far as faults distinguish it.
+/// The class of an operation. The effect of a fault depends on the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum OperationClass {
-    /// Queries of metadata, opening of existing files, and locking.
+    /// Any operation that neither reads, writes nor changes a file, such as a query of metadata, the opening of an
+    /// existing file, or locking.
     Query,
     /// Reading from a file.
     Read,
@@ -66,12 +66,12 @@ pub(super) enum Extent {
     Whole,
     /// The first half, rounded up.
     Half,
-    /// The first half, rounded down: less than all of it.
+    /// The first half, rounded down, so that at least one byte is missing.
     FrontHalf,
 }
 
 impl Extent {
-    /// Returns the number of bytes that are read or written of `len` requested bytes.
+    /// Returns the number of bytes that are read or written if `len` bytes are requested.
     pub(super) fn of(self, len: usize) -> usize {
         match self {
             Extent::Whole => len,

@@ -25,7 +25,7 @@ pub struct SimProcess {
 }
 
 impl SimDisk {
-    /// Starts a process with this id, as a plain [`Storage`].
+    /// Starts a process with this id, and returns the process as a plain [`Storage`].
     pub fn process(&self, id: u32) -> Arc<dyn Storage> {
         self.spawn(id)
     }

@@ -85,7 +85,7 @@ impl DiskState {
         }
     }
 
-    /// Returns every file that has a name now or may have one after a power cut, by inode.
+    /// Returns every file that has a name now, or may have a name after a power cut. The key is the inode.
     pub(super) fn nodes(&self) -> BTreeMap<u64, SharedNode> {
         let unsynced = self.unsynced_names.iter().filter_map(|(_, change)| match change {
             NameChange::Create { node, .. } | NameChange::Rename { node, .. } => Some(node),

@@ -11,9 +11,9 @@ pub enum Survival {
     Dropped,
     /// All unsynced changes.
     Kept,
-    /// The first N unsynced changes, and the front half of the next one if it is a write.
+    /// The first N unsynced changes, and the front half of the next change if that change is a write.
     First(usize),
-    /// A pseudo-random subset determined by the seed: of each write all sectors, some, or none.
+    /// A pseudo-random subset that the seed determines. All sectors of a write survive, or some sectors, or none.
     Subset(u64),
 }
 
@@ -26,10 +26,10 @@ pub(super) enum Part {
     Whole,
 }
 
-/// The selector of the surviving part of each change.
+/// The selection of the surviving part of each change, for one power cut.
 pub(super) struct Selection {
     survival: Survival,
-    /// The first change that does not survive a [`Survival::First`] completely.
+    /// With [`Survival::First`]: the number of the first change that does not survive completely.
     ends_at: Option<u64>,
     coins: blake3::OutputReader,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The state of one file: inode, length, and time of the last change.
 type FileState = (u64, u64, u64);
 
-/// The state of a directory, which every change of a name or a file in it changes.
+/// The state of a directory. Every change of a name or file in the directory changes the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct DirState {
     inode: u64,
@@ -27,12 +27,13 @@ struct DirState {
 pub(super) struct SimWatch {
     disk: SimDisk,
     life: Arc<Life>,
-    /// The state of each directory after the previous wait; `None` if it did not exist. Its creation is a change.
+    /// The state of each directory when it was added or when the previous wait ended; `None` if the directory did not
+    /// exist. The creation of the directory is a change.
     dirs: BTreeMap<PathBuf, Option<DirState>>,
 }
 
 impl DirState {
-    /// Returns `None` if the directory does not exist.
+    /// Returns the state of the directory at `path`; `None` if the directory does not exist.
     fn of(state: &DiskState, path: &Path) -> Option<DirState> {
         let dir = state.dirs.get(path)?;
         let files = state.files.iter().filter(|(file, _)| file.parent() == Some(path));
