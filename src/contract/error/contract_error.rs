@@ -14,8 +14,8 @@ pub struct ContractError {
     pub message: String,
 }
 
-/// The greatest length of a message in bytes, without the mark of a cut. Messages quote values from outside, which can
-/// be megabytes long.
+/// The greatest length of a message in bytes, not counting the `…` of a cut. Messages quote values from outside, which
+/// can be megabytes long.
 const MESSAGE_BYTES_MAX: usize = 512;
 
 /// Cuts a text that is longer than [`MESSAGE_BYTES_MAX`] between two characters, and appends `…`.

@@ -103,7 +103,7 @@ impl ExtensionRegistryEntry {
     }
 
     /// Sets the keys of the read-only fields. [`Readonly`](crate::contract::Readonly) describes the changes that are
-    /// allowed. Errors: a key that is invalid, or not among the declared fields.
+    /// allowed. Errors: a key that is invalid, or that is not declared although the entry declares fields.
     pub fn readonly_fields(
         mut self,
         keys: impl IntoIterator<Item = String>,

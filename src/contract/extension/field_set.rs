@@ -131,7 +131,7 @@ impl ExtensionFieldSet {
     }
 
     /// Returns the set without these fields. Keys that the set does not contain are ignored. Errors: a key is invalid,
-    /// a field is read-only and `readonly` is [`Readonly::Kept`], or no field would remain.
+    /// one of the fields is read-only and `readonly` is [`Readonly::Kept`], or no field would remain.
     pub fn without(&self, keys: &[&str], readonly: Readonly) -> Result<ExtensionFieldSet> {
         for key in keys {
             check_key("fields", key)?;

@@ -1,4 +1,4 @@
-//! A strict JSON reader. The text must be exactly one value, without repeated keys and unpaired surrogates. The depth
+//! A strict JSON reader. The text must be exactly one value, without repeated keys or unpaired surrogates. The depth
 //! and the size are limited.
 
 use crate::contract::error::code::ErrorCode;

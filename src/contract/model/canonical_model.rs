@@ -22,7 +22,7 @@ pub trait Model: Rules + Canonical + Sized {
     /// Returns `None` if a member is missing or cannot be read. The rules between members are not checked here.
     fn from_members(members: Members, issues: &mut Issues) -> Option<Self>;
 
-    /// Reads the model from a value like [`Model::from_members`]. Adds an error if the value is not an object.
+    /// Reads the model from a JSON value with [`Model::from_members`]. A value that is not an object is an error.
     fn from_value(value: Value, issues: &mut Issues) -> Option<Self> {
         match value {
             Value::Map(members) => Self::from_members(members, issues),

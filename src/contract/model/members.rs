@@ -31,8 +31,8 @@ pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Adds an error that names all unknown members, which are not among the `known` names. An object with a newer minor
-/// version of the schema may have unknown members.
+/// Adds an error that names all unknown members: the members that are not among the `known` names. An object with a
+/// newer minor version of the schema may have unknown members.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;
