@@ -71,12 +71,13 @@ macro_rules! choices {
 }
 
 choices! {
-    /// A named set of settings on which a configuration is based. Overlays and all other sources override the settings
+    /// A named set of settings on which a configuration is based. Overlays and all later sources override the settings
     /// of the profile.
     Profile {
         /// The defaults, for work on one machine.
         Local = "local",
-        /// Settings for tests: a separate workspace, no environment snapshot, no code revision, no HTML pages.
+        /// Settings for tests, such as a separate workspace, no environment snapshot, no code revision and no HTML
+        /// pages.
         Test = "test",
     }
     /// A named set of settings that is applied over a profile. Several overlays are applied in the order of the
@@ -93,14 +94,15 @@ choices! {
         /// Settings that refuse captures and change nothing on disk.
         Readonly = "readonly",
     }
-    /// The action if data breaks a rule.
+    /// The action if data breaks a rule. The settings of this type have no effect yet.
     Strictness {
         /// The data is refused.
         Strict = "strict",
         /// The data is kept, and a note reports the broken rule.
         Lenient = "lenient",
     }
-    /// The action if a capture cannot be delivered to a sink, a receiver of captured records.
+    /// The action if a capture cannot be delivered to a sink, a receiver of captured records. The setting has no effect
+    /// yet.
     DispatchFailureMode {
         /// The call returns an error.
         Raise = "raise",
@@ -109,14 +111,15 @@ choices! {
     }
     /// The durability of a captured event or metric when the call returns.
     DurabilityMode {
-        /// Written to the kernel: survives the death of the process.
+        /// The entry is written to the kernel, and survives the death of the process.
         Flush = "flush",
-        /// Synchronised to disk: survives the loss of power.
+        /// The entry is synchronised to disk, and survives the loss of power.
         Fsync = "fsync",
-        /// Buffered in the process and written later, together with others: lost if the process is killed.
+        /// The entry is buffered in the process and written later, together with other entries. The entry is lost if
+        /// the process is killed before the write.
         Batched = "batched",
     }
-    /// The method by which an artifact body is added to the workspace.
+    /// The method by which an artifact body is added to the workspace. The setting has no effect yet.
     IngestMode {
         /// Copy the file.
         Copy = "copy",
@@ -125,7 +128,7 @@ choices! {
         /// Take over a file that is already in the store's staging directory.
         Adopt = "adopt",
     }
-    /// The digest that an artifact body is compared with when it is read.
+    /// The digest that an artifact body is compared with when the body is read. The setting has no effect yet.
     ArtifactVerificationMode {
         /// No digest: the body is not checked.
         None = "none",
@@ -136,7 +139,7 @@ choices! {
         /// The digest in the artifact's manifest; a manifest without a digest is an error.
         Strict = "strict",
     }
-    /// The value that represents a metric series.
+    /// The value that represents a metric series. The settings of this type have no effect yet.
     MetricSelection {
         /// The last value.
         Latest = "latest",
@@ -147,7 +150,7 @@ choices! {
         /// The mean of all values.
         Mean = "mean",
     }
-    /// The severity of a note or alert.
+    /// The severity of a note or alert. The settings of this type have no effect yet.
     SeverityLevel {
         /// Information.
         Info = "info",
@@ -156,7 +159,7 @@ choices! {
         /// A problem.
         Error = "error",
     }
-    /// The action if a replay cannot deliver a record.
+    /// The action if a replay cannot deliver a record. The setting has no effect yet.
     ReplayMode {
         /// The replay stops.
         Strict = "strict",
@@ -176,12 +179,13 @@ choices! {
         Quiet = "quiet",
         /// Errors, notes and progress.
         Normal = "normal",
-        /// The messages of `normal`, and details of the computation of answers.
+        /// The messages of `normal`, and details of the computation of answers. No message has these details yet.
         Debug = "debug",
-        /// The messages of `debug`, and all data that an answer is based on.
+        /// The messages of `debug`, and all data that an answer is based on. No message has this data yet.
         Forensic = "forensic",
     }
-    /// The way in which artifact bodies that no manifest refers to are removed.
+    /// The way in which unused artifact bodies are removed: bodies that no manifest refers to. The setting has no
+    /// effect yet.
     ArtifactRetentionMode {
         /// Only the user removes bodies.
         Manual = "manual",
@@ -190,7 +194,7 @@ choices! {
         /// A plan of removals is made and applied.
         Enforced = "enforced",
     }
-    /// The values that are redacted before they are recorded.
+    /// The values that are redacted before they are recorded. The setting has no effect yet: no value is redacted.
     RedactionMode {
         /// Values whose names contain one of the texts in `security.secret_key_patterns`.
         SafeDefault = "safe_default",

@@ -1,11 +1,12 @@
-//! Directories of a configuration: those that are set, and those that are derived from other directories.
+//! The directories of a configuration. Each directory is set, or derived from another directory.
 
 use crate::config::limit::Limit;
 use crate::config::unified::UnifiedConfig;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The directories that a configuration describes, each set or derived. [`UnifiedConfig::directories`] returns them.
+/// The directories that a configuration describes. Each directory is set, or derived from another directory.
+/// [`UnifiedConfig::directories`] returns them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Directories {
@@ -54,7 +55,7 @@ impl UnifiedConfig {
     }
 }
 
-/// Returns the path of every setting that is a path, by key; an unset path is derived.
+/// Returns the path of every setting that is a path, by key. For an unset path, returns the derived path.
 pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     let mut paths: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
     config.clone().each(|field| {

@@ -1,4 +1,4 @@
-//! Settings that have no effect yet: they are checked and shown, but no code uses their values.
+//! Settings that have no effect yet. The settings are checked and shown, but no code uses their values.
 
 use crate::config::error::ConfigWarning;
 use crate::config::source::Source;
@@ -84,7 +84,7 @@ pub(super) fn warnings<'a>(
         let key: &'static str = key;
         let set = match source {
             Source::File(_) | Source::Variable(_) | Source::Patch | Source::Set | Source::Argument(_) => true,
-            // A whole configuration names every setting, so it does not show which ones the caller chose.
+            // A whole configuration contains every setting, so the settings that the caller chose are not known.
             Source::Config => false,
             Source::Default | Source::Derived(_) | Source::Profile(_) | Source::Overlay(_) => false,
         };

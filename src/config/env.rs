@@ -1,4 +1,4 @@
-//! Environment variables: those that set a setting, and other variables whose names begin with `CONTEXTA_`.
+//! Environment variables of settings, and other environment variables with the prefix `CONTEXTA_`.
 
 use crate::config::error::{ConfigError, ConfigWarning};
 use crate::config::key::keys;
@@ -9,7 +9,8 @@ use std::ffi::OsString;
 
 pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, WORKSPACE};
 
-/// The environment variables that the configuration uses: those with the prefix `CONTEXTA_`, and the home directory.
+/// The environment variables that the configuration uses: the variables with the prefix `CONTEXTA_`, and the home
+/// directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,
@@ -37,14 +38,14 @@ impl Environment {
         Environment { home: self.home.clone(), ..Environment::default() }
     }
 
-    /// Returns the value of the variable, unless it is blank.
+    /// Returns the value of a variable; `None` if the variable is missing or blank.
     pub(super) fn raw(&self, name: &str) -> Option<&OsString> {
         let blank = |value: &OsString| value.to_str().is_some_and(|text| text.trim().is_empty());
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// Returns the variables that set a setting, in the order of the keys: key of the setting, name of the variable,
-    /// value.
+    /// Returns the variables of settings, in the order of the keys. Each item has the key of the setting, the name of
+    /// the variable and the value.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
         keys().iter().filter_map(|key| {
             let name = key.variable.as_deref()?;
@@ -52,7 +53,7 @@ impl Environment {
         })
     }
 
-    /// Returns errors for variables of settings that no variable can set, and warnings for unknown variables.
+    /// Returns an error for each variable whose setting no variable can set, and a warning for each unknown variable.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());

@@ -122,7 +122,7 @@ impl ConfigError {
                     format!("leave out the overlay {overlay}, or override {key} with --set")
                 }
                 Source::Profile(profile) => {
-                    format!("select another profile than {profile}, or override {key} with --set")
+                    format!("select a profile other than {profile}, or override {key} with --set")
                 }
                 Source::Config => format!("change {key} in the configuration that the program passes"),
                 Source::Default => format!("set {key} to another value"),
@@ -135,7 +135,7 @@ impl ConfigError {
             ConfigError::InvalidSelector { allowed, .. } => Some(format!("choose one of: {allowed}")),
             ConfigError::NonOverridable { name, .. } => Some(format!("unset {name}")),
             ConfigError::InvalidInput { .. } => Some(
-                "write a setting as key=value, such as records.durability_mode=fsync; a patch is a map"
+                "write a setting as key=value, such as records.durability_mode=fsync; a patch must be a map of settings"
                     .into(),
             ),
             ConfigError::FileNotFound { .. } => {
@@ -160,11 +160,11 @@ impl ConfigError {
     }
 }
 
-/// A setting that can be used, but may be a mistake.
+/// A setting or variable that can be used, but may be a mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigWarning {
-    /// A variable that begins with `CONTEXTA_` and is not known.
+    /// An unknown variable with the prefix `CONTEXTA_`.
     UnknownVariable {
         /// The name.
         name: String,

@@ -1,9 +1,9 @@
-//! The view of one setting that `UnifiedConfig::each` passes to its visitor.
+//! One setting, as `UnifiedConfig::each` passes it to the closure: key, description, rule and value.
 
 use crate::config::leaf::Leaf;
 use crate::config::limit::Rule;
 
-/// The view of one setting that `UnifiedConfig::each` passes to its visitor.
+/// One setting, as `UnifiedConfig::each` passes it to the closure: key, description, rule and value.
 pub(super) struct Field<'a> {
     pub(super) key: &'static str,
     pub(super) doc: &'static str,

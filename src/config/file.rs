@@ -30,7 +30,7 @@ pub enum FileFormat {
 }
 
 impl FileFormat {
-    /// Returns the format that the extension of a file name denotes.
+    /// Returns the format that the extension of a file name denotes; `None` for an unknown or missing extension.
     pub fn of(path: &Path) -> Option<FileFormat> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "toml" => Some(FileFormat::Toml),
@@ -46,7 +46,8 @@ pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Tells whether two paths lead to the same file or directory.
+/// Tells whether two paths lead to the same file or directory. If a path cannot be resolved, the paths themselves are
+/// compared.
 pub(super) fn same_place(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
@@ -64,7 +65,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, ConfigValue>, ConfigE
         }
         Err(e) => return Err(unreadable(e.to_string())),
     };
-    // Opening a pipe would block until it is written to.
+    // Opening a named pipe would block until another process opens the pipe for writing.
     if !meta.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));
     }
@@ -105,7 +106,7 @@ pub fn parse(
     match tree {
         ConfigValue::Map(members) if depth_fits(members.values(), DEPTH_MAX) => Ok(members),
         ConfigValue::Map(_) => Err(invalid(None, format!("nested more than {DEPTH_MAX} levels deep"))),
-        // A YAML file of comments only.
+        // A YAML file that contains only comments is null.
         ConfigValue::Null if format == FileFormat::Yaml => Ok(BTreeMap::new()),
         _ => Err(invalid(
             None,

@@ -7,8 +7,8 @@ use crate::config::value::ConfigValue;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The sources of settings. If none is given, [`load_config`](crate::config::load_config) uses the defaults and the
-/// environment of the process.
+/// The sources of settings. If no source is given, [`load_config`](crate::config::load_config) uses the defaults and
+/// the environment of the process.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct LoadInputs {
@@ -72,16 +72,16 @@ impl LoadInputs {
         self
     }
 
-    /// If `on` is true, adds the file `contexta.toml` in the workspace, if the file exists and no other file is given.
-    /// By default the file is not read.
+    /// Enables or disables the search for the file `contexta.toml` in the workspace. With the search enabled, the file
+    /// is added if it exists and no other file is given. By default the search is disabled.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
     /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). Both
-    /// override all other sources. Of several calls of this method and of [`LoadInputs::set`], a later call overrides
-    /// earlier ones.
+    /// override all other sources. A later call of this method or of [`LoadInputs::set`] overrides earlier calls of
+    /// both methods.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
         self
@@ -123,10 +123,10 @@ impl LoadInputs {
         self
     }
 
-    /// Uses or ignores environment variables. By default they are used, and
-    /// [`make_test_config`](crate::config::make_test_config) ignores them. If they are ignored, the environment of the
-    /// process is not read at all. Of the variables that were passed to [`LoadInputs::environment`], only the home
-    /// directory is then used, for paths that begin with `~`.
+    /// Uses or ignores environment variables. By default, [`load_config`](crate::config::load_config) uses environment
+    /// variables, and [`make_test_config`](crate::config::make_test_config) ignores them. If the variables are ignored,
+    /// the environment of the process is not read. If variables were passed to [`LoadInputs::environment`], only the
+    /// home directory among them is then used, for paths that begin with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 pub struct Key {
     /// The dotted name.
     pub name: &'static str,
-    /// The environment variable of the setting; `None` if no variable can set it.
+    /// The environment variable of the setting; `None` if no variable can set the setting.
     pub variable: Option<String>,
     /// Description of the values that the setting accepts.
     pub takes: String,
@@ -22,10 +22,9 @@ pub struct Key {
     pub default: ConfigValue,
     /// The purpose of the setting.
     pub doc: &'static str,
-    /// True if the setting may be unset: for an optional setting, and for a path that is derived while it is not set.
+    /// True if the setting may be unset: the setting is optional, or is a path that is otherwise derived.
     pub nullable: bool,
-    /// For a path that is derived while it is not set: the setting from which the path is derived. `None` for any other
-    /// setting.
+    /// The key of the setting from which an unset path is derived; `None` if the setting is not such a path.
     pub derived_from: Option<&'static str>,
     /// True for a directory or file.
     pub is_path: bool,

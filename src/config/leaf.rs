@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The type of a setting, with its conversions from and to a value.
 pub(super) trait Leaf {
-    /// Sets the setting to the value. Returns `false` if the value is not of this type.
+    /// Sets the setting to the value. Returns `false`, without a change, if the value is not of this type.
     fn read(&mut self, value: &ConfigValue) -> bool;
     /// Returns the setting as a value.
     fn shown(&self) -> ConfigValue;
@@ -48,7 +48,8 @@ impl Leaf for bool {
     }
 }
 
-/// Returns the digits of a number as text, without the single `_` that may separate digits.
+/// Removes every `_` between two digits, and white space at both ends. Returns `None` if a `_` is not between two
+/// digits.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let between = |n: usize| {
@@ -123,7 +124,7 @@ impl Leaf for String {
 impl Leaf for PathBuf {
     fn read(&mut self, value: &ConfigValue) -> bool {
         let ConfigValue::Text(text) = value else { return false };
-        // No file system has a name with NUL in it.
+        // No file system allows NUL in a name.
         if text.contains('\0') {
             return false;
         }

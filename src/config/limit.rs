@@ -18,11 +18,11 @@ pub(super) enum Limit {
     Above(f64, f64),
     /// A number in this range, both ends included.
     Float(f64, f64),
-    /// Exactly one ASCII character.
+    /// Exactly one ASCII character, other than a double quote or a line end.
     OneAscii,
     /// The only allowed value of a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
-    /// A path that is derived if it is not set: from the path in the setting with this key, joined with this name.
+    /// A path. If the path is not set, it is derived: the path in the setting with this key is joined with this name.
     Under(&'static str, &'static str),
 }
 
@@ -38,7 +38,7 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// Returns the same rule with this error code, which names the store that the setting belongs to.
+    /// Returns the same rule with the error code `code`, for a setting of a store.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }
@@ -58,7 +58,7 @@ impl Rule {
         }
     }
 
-    /// Describes the limit, as text that follows the description of the type.
+    /// Describes the limit, as text that follows the description of the type; `None` if there is no limit to describe.
     pub(super) fn words(&self) -> Option<String> {
         match self.limit {
             Limit::Any | Limit::Under(..) => None,

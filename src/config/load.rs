@@ -1,4 +1,4 @@
-//! Loading of settings from all sources. A later source overrides earlier ones.
+//! Loads settings from all sources. A later source overrides earlier ones.
 //!
 //! The sources are, in this order: the defaults, the profile, the overlays, the file, the environment, the arguments
 //! for project name and workspace, and last the complete configurations, patches and `--set`, in the order in which
@@ -33,7 +33,7 @@ pub fn load_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     check_config(inputs).into_result()
 }
 
-/// Loads settings and returns every problem.
+/// Loads settings. Returns the valid settings and the problems, at most 100.
 pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     let environment = inputs.variables();
     let load = |file, within| load(inputs, &environment, Origin { file, within });
@@ -50,7 +50,7 @@ pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     without
 }
 
-/// Loads settings with this profile from the inputs, but ignores the files and environment variables among them.
+/// Loads settings from the inputs, with this profile. Files and environment variables in the inputs are ignored.
 pub fn load_profile(name: &str, inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&LoadInputs { file: None, discover: false, ..inputs.clone() }.use_env(false).profile(name))
 }
@@ -66,7 +66,7 @@ pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError
     load_config(&inputs.clone().use_env(inputs.use_env.unwrap_or(false)).profile("test"))
 }
 
-/// The configuration file. If the caller did not name the file: also the workspace in which the file was found.
+/// The configuration file, if there is a file. If the file was found in a workspace, `within` is the workspace.
 #[derive(Debug, Clone, Copy)]
 struct Origin<'a> {
     file: Option<&'a Path>,

@@ -18,7 +18,8 @@ pub struct LoadedConfig {
     pub warnings: Vec<ConfigWarning>,
     /// The overlays that were applied, in order.
     pub overlays: Vec<Overlay>,
-    /// The configuration file that was read; `None` if no file was read.
+    /// The configuration file that the caller named or that was found in the workspace; `None` if there is no such
+    /// file.
     pub file: Option<PathBuf>,
     /// The configuration file that was looked for in the workspace and does not exist; `None` in all other cases.
     pub looked_for: Option<PathBuf>,
@@ -40,11 +41,11 @@ impl LoadedConfig {
     }
 }
 
-/// The valid settings, and all problems that were found.
+/// The valid settings, and the problems that were found.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {
-    /// The settings. In place of a refused value they contain the value of the source with the next lower precedence.
+    /// The settings. A refused value is replaced by the value of the source with the next lower precedence.
     pub loaded: LoadedConfig,
     /// The problems, in the order of the sources; at most 100.
     pub problems: Vec<ConfigError>,

@@ -52,7 +52,7 @@ impl Loading {
         let mut overlays: Option<(Vec<String>, Source)> = None;
         let mut wrong = |name: &str| {
             let path = self.loaded.file.clone().unwrap_or_default();
-            let why = format!("`{name}` must be a text, or a list of texts for overlays");
+            let why = format!("`{name}` must be a text; `overlays` may also be a list of texts");
             self.problems.push(ConfigError::InvalidFile { path, at: None, why });
         };
         if let Some(tree) = tree {
@@ -98,7 +98,7 @@ impl Loading {
         self.loaded.overlays = chosen;
     }
 
-    /// Returns the profile or overlay of this name; an unknown name is recorded as a problem.
+    /// Returns the profile or overlay of this name. If the name is unknown, adds a problem and returns `None`.
     fn selected<T: FromStr + std::fmt::Display>(
         &mut self,
         what: &'static str,
@@ -271,7 +271,7 @@ impl Loading {
 
     pub(super) fn finish(mut self) -> CheckedConfig {
         let LoadedConfig { config, sources, warnings, .. } = &mut self.loaded;
-        // `LoadedConfig::patched` calls this a second time.
+        // `LoadedConfig::patched` calls `finish` again, so earlier warnings are replaced.
         warnings.retain(|warning| !matches!(warning, ConfigWarning::NoEffect { .. }));
         warnings.extend(effect::warnings(&*sources));
         config.each(|field| {

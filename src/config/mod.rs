@@ -11,7 +11,7 @@
 //! computed from the path of another directory, because no source sets the path.
 //!
 //! In code, a configuration is a struct literal that overrides defaults. A directory that is `None` is derived when the
-//! configuration is used, so setting the root of the workspace moves all its directories:
+//! configuration is used, so a new root of the workspace moves all these directories:
 //!
 //! ```
 //! use contexta::config::{UnifiedConfig, WorkspaceConfig};
@@ -36,8 +36,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`load_config`] builds a configuration from all sources. It reads the environment of the process, unless the inputs
-//! contain another environment or disable environment variables:
+//! [`load_config`] builds a configuration from all sources. [`load_config`] reads the environment of the process,
+//! unless the inputs contain another environment or disable environment variables:
 //!
 //! ```
 //! use contexta::config::{ConfigValue, LoadInputs, Source, load_config};

@@ -1,4 +1,4 @@
-//! Conversion of a tree of settings into a map from key to value.
+//! Converts a tree of settings into a map from key to value.
 
 use crate::config::error::ConfigError;
 use crate::config::key::keys;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// The settings of a tree: the value of each key.
 pub(super) type Settings = BTreeMap<&'static str, ConfigValue>;
 
-/// The greatest number of problems that are reported at once. A hostile file could contain any number of them.
+/// The greatest number of problems that are reported at once. A hostile file could contain any number of problems.
 pub(super) const PROBLEMS_MAX: usize = 100;
 
 /// Returns the settings that the tree sets. Adds a problem for each unknown name, and for each section name that has a

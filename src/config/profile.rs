@@ -55,7 +55,7 @@ pub(super) fn of_overlay(overlay: Overlay) -> Settings {
     }
 }
 
-/// Returns the items of a comma-separated list, trimmed, without blank ones.
+/// Returns the trimmed items of a comma-separated list, without blank items.
 pub(super) fn words(list: &str) -> Vec<String> {
     list.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! The settings of a configuration as a list, and the check of their ranges.
+//! Functions that list the settings of a configuration and check the ranges of the values.
 
 use crate::config::directories::paths;
 use crate::config::error::ConfigError;
@@ -25,13 +25,13 @@ impl UnifiedConfig {
         all
     }
 
-    /// Returns the value of the setting of this key, as [`UnifiedConfig::settings`] gives it.
+    /// Returns the value of the setting of this key, as [`UnifiedConfig::settings`] does; `None` if the key is unknown.
     pub fn setting(&self, key: &str) -> Option<ConfigValue> {
         self.settings().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }
 
     /// Checks every value against its range, because code can assign any value to a field. Errors: the first value
-    /// that is outside of its range.
+    /// outside the range of its setting.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut wrong = None;
         self.clone().each(|field| {

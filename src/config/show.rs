@@ -5,8 +5,9 @@ use crate::config::unified::UnifiedConfig;
 use crate::config::value::ConfigValue;
 
 impl UnifiedConfig {
-    /// Returns all settings as TOML. Loading the text gives the same settings, except for paths that are not UTF-8. A
-    /// path that is derived is written as a comment, so that it stays derived.
+    /// Returns all settings as TOML. Loading the text as a file gives the same settings, with two exceptions: relative
+    /// paths become absolute, and paths that are not UTF-8 change. A derived path is written as a comment, so that the
+    /// path stays derived.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         let mut section = "";
@@ -23,7 +24,7 @@ impl UnifiedConfig {
         text
     }
 
-    /// Returns for every setting, in order, `true` if it has a value.
+    /// Returns one item for each setting, in order: `true` if the setting has a value.
     fn set_values(&self) -> Vec<bool> {
         let mut set = Vec::new();
         self.clone().each(|field| set.push(field.leaf.shown() != ConfigValue::Null));

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub enum Source {
     /// The default.
     Default,
-    /// No source set the path: it is derived from the setting of this key.
+    /// No source set the path. The path is derived from the setting of this key.
     Derived(&'static str),
     /// A profile.
     Profile(Profile),

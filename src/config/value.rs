@@ -7,7 +7,8 @@ use std::fmt;
 /// The key of the map in which the TOML parser returns a date.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
-/// A value of a configuration file or patch, or a tree of such values. Deserialization refuses a repeated key.
+/// A value of a configuration file or patch, or a tree of such values. Deserialization refuses a repeated key and a
+/// TOML date without quotes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConfigValue {
     /// No value: disables an optional setting, or resets a path to its derived value.
@@ -27,7 +28,7 @@ pub enum ConfigValue {
 }
 
 impl ConfigValue {
-    /// Returns the tree in which only the setting of this dotted key is set.
+    /// Creates a tree that sets only the setting of this dotted key.
     pub fn at(key: &str, value: impl Into<ConfigValue>) -> ConfigValue {
         let nest = |inner, name: &str| ConfigValue::Map(BTreeMap::from([(name.to_owned(), inner)]));
         key.rsplit('.').fold(value.into(), nest)
@@ -141,7 +142,7 @@ impl<'de> Deserialize<'de> for ConfigValue {
                 Ok(ConfigValue::Int(v))
             }
             fn visit_u128<E>(self, v: u128) -> Result<ConfigValue, E> {
-                // The value is beyond the range of every setting, so any number of this size is refused.
+                // A number that does not fit into `i128` is beyond the range of every setting, and so is `i128::MAX`.
                 Ok(ConfigValue::Int(i128::try_from(v).unwrap_or(i128::MAX)))
             }
             fn visit_f64<E>(self, v: f64) -> Result<ConfigValue, E> {

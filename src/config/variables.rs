@@ -8,7 +8,7 @@ pub const PROFILE: &str = "CONTEXTA_PROFILE";
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The variable that sets the workspace. It overrides `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Variables with the prefix that have a purpose other than a setting. They cause no warning.
+/// Variables with the prefix that have a purpose other than a setting. These variables cause no warning.
 pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
 /// Variables that have no effect, and advice on how to change the setting of each variable.
 pub(super) const FIXED: [(&str, &str); 2] = [
@@ -16,7 +16,7 @@ pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),
 ];
 
-/// Returns the name of the variable for the setting of this key; `None` if no variable can set it.
+/// Returns the name of the variable for the setting of this key; `None` if no variable can set the setting.
 pub(super) fn variable_of(key: &str) -> Option<String> {
     let name = format!("{PREFIX}{}", key.to_ascii_uppercase().replace('.', "_"));
     FIXED.iter().all(|(fixed, _)| *fixed != name).then_some(name)

@@ -1,8 +1,8 @@
 //! Floor 1: the vocabulary of facts: typed references, canonical models and their rules, facts, canonical JSON.
 //!
-//! This floor uses no disk, clock or engine. A model is a plain struct; A [`Valid`] contains a model whose rules hold:
-//! its constructors check the rules. [`model`] has the macros that declare models, `models/` has the models and the
-//! rules between their fields, and [`validate`] has one function per model for reading and one for checking.
+//! This floor uses no disk, clock or engine. A model is a plain struct. A [`Valid`] contains a model whose rules hold:
+//! the constructors of [`Valid`] check the rules. [`model`] has the macros that declare models, and `models/` has the
+//! models and the rules between their fields. [`validate`] has one function per model for reading and one for checking.
 //!
 //! Stability: Stable.
 

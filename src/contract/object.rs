@@ -23,8 +23,8 @@ use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
 
-/// Declares the sum type. Each line has the variant, the model, the field with the ref of the model, the kind of this
-/// ref, and the name of the kind of object in interchange files.
+/// Declares the sum type. Each line has the variant, the model, the field with the model's own ref, the kind of the
+/// ref, and the kind's name in interchange files.
 macro_rules! objects {
     ($($(#[$doc:meta])* $variant:ident($model:ident) $own:ident $kind:literal $word:literal;)*) => {
         /// The kind of an [`Object`].
@@ -94,7 +94,9 @@ macro_rules! objects {
                 match self { $(Object::$variant(model) => &model.$own,)* }
             }
 
-            /// Checks an object in a JSON value. Returns all its issues, and the object if no issue is an error.
+            /// Reads an object from a JSON value and checks the object. Returns the object if there is no error, and
+            /// the issues. The members are read first, then the rules are checked, then the extensions are compared
+            /// with the registry. After an error, the later steps are left out.
             pub fn check_value(
                 kind: ObjectKind,
                 value: Value,
@@ -145,7 +147,7 @@ objects! {
 }
 
 impl Object {
-    /// Reads an object from a JSON value. Errors: the first broken rule.
+    /// Reads an object from a JSON value. Errors: the first invalid member or broken rule.
     pub fn from_value(kind: ObjectKind, value: Value) -> Result<Object> {
         let (object, report) = Object::check_value(kind, value, None);
         object.ok_or_else(|| {

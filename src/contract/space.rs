@@ -7,7 +7,7 @@ pub fn is_space(c: char) -> bool {
 
 /// Removes white space at both ends.
 pub fn trim(text: &str) -> &str {
-    // Most texts begin and end with a printed ASCII character.
+    // Most texts begin and end with a printed ASCII character and need no trimming.
     if let (Some(first), Some(last)) = (text.as_bytes().first(), text.as_bytes().last())
         && first.is_ascii_graphic()
         && last.is_ascii_graphic()

@@ -41,8 +41,9 @@ impl Timestamp {
         self.0 - earlier.0
     }
 
-    /// Parses an RFC 3339 time such as `2024-01-31T12:00:00Z`: with a fraction of any number of digits (cut after six),
-    /// `Z` or an offset such as `+09:00`. `z`, and `t` or a space between date and time, are accepted too.
+    /// Parses an RFC 3339 time such as `2024-01-31T12:00:00Z`. A fraction of a second can have any number of digits;
+    /// digits after the sixth are ignored. The time ends in `Z`, `z` or an offset such as `+09:00`. A `t` or a space
+    /// between date and time is accepted. Leap seconds are errors.
     pub fn parse(text: &str) -> Result<Timestamp> {
         Timestamp::parse_inner(text).ok_or_else(|| {
             ContractError::new(
@@ -54,7 +55,7 @@ impl Timestamp {
 
     fn parse_inner(text: &str) -> Option<Timestamp> {
         let (whole, rest) = text.split_at_checked(19)?;
-        // chrono accepts numbers with fewer digits.
+        // The digits are checked here, because chrono accepts numbers with fewer digits.
         let shape = whole.bytes().enumerate().all(|(n, b)| match n {
             4 | 7 => b == b'-',
             10 => matches!(b, b'T' | b't' | b' '),
@@ -82,7 +83,8 @@ impl Timestamp {
     }
 }
 
-/// Parses `Z`, `z`, `+hh:mm` or `-hh:mm`. Returns the number of seconds by which local time is ahead of UTC.
+/// Parses `Z`, `z`, `+hh:mm` or `-hh:mm`. Returns the number of seconds by which local time is ahead of UTC; `None` for
+/// any other text.
 fn offset_seconds(zone: &str) -> Option<i64> {
     if zone.eq_ignore_ascii_case("z") {
         return Some(0);

@@ -1,4 +1,5 @@
-//! Checking and reading models: `validate_*` returns every issue of a model, `deserialize_*` reads a model strictly.
+//! Functions that check and read models: `validate_*` returns every issue of a model, `deserialize_*` reads a model
+//! strictly.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -53,7 +54,9 @@ fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -
     ValidationReport::merge(model.extensions().iter().enumerate().map(check))
 }
 
-/// Checks a model in a JSON value. Returns all its issues, and the model if no issue is an error.
+/// Reads a model from a JSON value and checks the model. Returns the model if there is no error, and the issues. The
+/// members are read first, then the rules are checked, then the extensions are compared with the registry. After an
+/// error, the later steps are left out.
 pub fn check_value<M: Model + Clone>(
     value: Value,
     registry: Option<&ExtensionRegistry>,
@@ -67,9 +70,9 @@ pub fn check_value<M: Model + Clone>(
     }
 }
 
-/// Reads a model from JSON text or a JSON value, or checks a given model. Without a registry, extensions
-/// are accepted without a check of their fields. Errors: an empty text, invalid JSON, an unknown or missing member, the
-/// first broken rule, or `validation_failed` with every issue that the registry finds.
+/// Reads a model from JSON text or a JSON value, or checks a given model. Without a registry, extensions are accepted
+/// without a check of their fields. Errors: an empty text, invalid JSON, an unknown or missing member, the first broken
+/// rule, or `validation_failed` with the errors that the registry finds.
 pub fn deserialize<'a, M: Model + Clone>(
     data: impl Into<ModelInput<'a, M>>,
     registry: Option<&ExtensionRegistry>,
@@ -90,7 +93,7 @@ fn first(report: &ValidationReport) -> ContractError {
     first.unwrap_or_else(|| ContractError::new(ErrorCode::ValidationFailed, "the value is not valid"))
 }
 
-/// Returns the canonical JSON text of a model.
+/// Returns the canonical JSON text of a model. Errors: a number that is not finite.
 pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
@@ -102,8 +105,8 @@ pub fn to_payload(model: &impl Canonical) -> Value {
     value
 }
 
-/// Reads a ref from its text, from its text as a JSON string, or from a JSON value. Errors: `deserialize_invalid_ref`
-/// for text that is not a ref.
+/// Reads a ref from plain text, from a JSON string in quotes, or from a JSON value. Errors: `deserialize_invalid_ref`
+/// for text that is not a ref, and other codes for a blank text, invalid JSON, or a JSON value that is not a string.
 pub fn deserialize_stable_ref<'a>(data: impl Into<ModelInput<'a, StableRef>>) -> Result<StableRef> {
     let parsed = match data.into() {
         ModelInput::Model(any) => return Ok(any),

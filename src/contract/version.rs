@@ -11,7 +11,7 @@ pub fn is_newer(version: &str) -> bool {
     minor_of(version).is_some_and(|minor| minor > 0)
 }
 
-/// Returns the minor version; `None` if this build cannot read the version.
+/// Returns the minor version; `None` if the version is not of the form `1.minor.patch`.
 pub fn minor_of(version: &str) -> Option<u32> {
     let mut numbers = trim(version).split('.').map(|n| {
         let plain = n.bytes().all(|b| b.is_ascii_digit()) && (n == "0" || !n.starts_with('0'));

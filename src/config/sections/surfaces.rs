@@ -10,7 +10,7 @@ sections! {
     {
         /// Settings of the commands.
         cli: CliConfig,
-        /// Settings of an HTTP server. None of them has an effect yet.
+        /// Settings of an HTTP server. None of these settings has an effect yet.
         http: HttpConfig,
         /// Settings of HTML pages.
         html: HtmlConfig,
@@ -30,7 +30,7 @@ sections! {
         color: bool = true, any();
     }
 
-    /// Settings of an HTTP server. None of them has an effect yet.
+    /// Settings of an HTTP server. None of these settings has an effect yet.
     "surfaces.http." HttpConfig {
         /// Enable an HTTP server; there is none yet.
         enabled: bool = false, any();

@@ -1,6 +1,6 @@
 //! The stable error codes of the contract, and the classes of errors.
 
-/// Declares the codes: variant and stable text.
+/// Declares the error codes. Each line has the variant and the stable text.
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
         /// A stable error code of the contract.
@@ -35,11 +35,11 @@ codes! {
     RefValue = "stable_ref_invalid_value";
     /// A ref that is too long.
     RefTooLong = "stable_ref_too_long";
-    /// A ref with another number of components than its kind requires.
+    /// A ref with a number of components that the kind of the ref does not allow.
     RefShape = "stable_ref_invalid_shape";
     /// A ref of another kind than expected.
     RefKindMismatch = "stable_ref_kind_mismatch";
-    /// A name that is not the name of a field that contains a ref.
+    /// The name of a field that is not known to contain a ref.
     RefUnknownField = "stable_ref_unknown_field";
     /// A field that must contain a ref, with a value that is not a text.
     Ref = "context_invalid_ref";
@@ -53,7 +53,7 @@ codes! {
     Mapping = "context_invalid_mapping";
     /// A value that is not a status.
     Status = "context_invalid_status";
-    /// An end without a terminal status, or a terminal status without an end.
+    /// An end without a terminal status, a terminal status without an end, or the end of an object that cannot end.
     StatusTransition = "context_invalid_status_transition";
     /// An end before the start.
     ContextTimeOrder = "context_invalid_time_order";
@@ -141,7 +141,7 @@ codes! {
     RegistryOwner = "extension_registry_invalid_owner";
     /// The status of a registry entry that is not a lower-case word.
     RegistryStatus = "extension_registry_invalid_status";
-    /// A registry entry with no target model or an unknown one.
+    /// A registry entry without target models, or with an unknown target model.
     RegistryTargets = "extension_registry_invalid_target_models";
     /// A read-only field of a registry entry that is not among the declared fields of the entry.
     RegistryReadonly = "extension_registry_invalid_readonly_fields";
@@ -153,7 +153,7 @@ codes! {
     RegistryDuplicate = "extension_registry_duplicate_namespace";
     /// A namespace that is not registered.
     RegistryMissing = "extension_registry_missing_namespace";
-    /// Several errors: those of a validation report.
+    /// One or more errors from a validation report.
     ValidationFailed = "validation_failed";
     /// A validation issue with a blank path.
     IssuePath = "validation_issue_invalid_path";
@@ -171,7 +171,7 @@ codes! {
     TargetMismatch = "extension.target_model_mismatch";
     /// An extension field that the registry entry of its namespace does not declare.
     FieldUndeclared = "extension.field_undeclared";
-    /// An extension field whose value has another type than the registry entry declares.
+    /// An extension field whose value does not have the type that the registry entry declares.
     FieldType = "extension.field_type_mismatch";
     /// A metric without a unit.
     UnitMissing = "metric.unit_missing";

@@ -14,10 +14,11 @@ pub struct ContractError {
     pub message: String,
 }
 
-/// The greatest length of a message in bytes. Messages quote values from outside, which can be megabytes long.
+/// The greatest length of a message in bytes, not counting the `…` of a cut. Messages quote values from outside, which
+/// can be megabytes long.
 const MESSAGE_BYTES_MAX: usize = 512;
 
-/// Cuts a text between two characters to at most [`MESSAGE_BYTES_MAX`].
+/// Cuts a text that is longer than [`MESSAGE_BYTES_MAX`] between two characters, and appends `…`.
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES_MAX {
         let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -38,13 +39,13 @@ impl ContractError {
         ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
     }
 
-    /// Returns the same error with this field, if the error has no field yet.
+    /// Returns the error with this field. A field that the error already has is kept.
     pub fn at(mut self, field: &str) -> ContractError {
         self.field.get_or_insert_with(|| field.to_owned());
         self
     }
 
-    /// Returns a hint on how to resolve the error.
+    /// Returns a hint on how to resolve the error; `None` if there is no hint for the code.
     pub fn hint(&self) -> Option<&'static str> {
         match self.code {
             ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {
@@ -62,7 +63,7 @@ impl ContractError {
     }
 }
 
-/// The result of a check.
+/// The result of an operation of the contract.
 pub type Result<T> = std::result::Result<T, ContractError>;
 
 impl From<std::convert::Infallible> for ContractError {

@@ -1,4 +1,4 @@
-//! The error of this floor.
+//! The error type of the contract, and its codes and classes.
 
 pub(crate) mod code;
 pub(crate) mod contract_error;

@@ -25,7 +25,9 @@ pub struct ExtensionRegistryEntry {
 }
 
 impl ExtensionRegistryEntry {
-    /// Creates an entry with status `active`: a namespace, its owner, and the models on which the namespace is allowed.
+    /// Creates an entry with status `active`: a namespace, the owner of the namespace, and the models on which the
+    /// namespace is allowed. Errors: an invalid namespace or owner, a namespace that the class of the owner does not
+    /// allow, or no model.
     pub fn new(
         namespace: &str,
         owner: ExtensionOwner,
@@ -53,7 +55,7 @@ impl ExtensionRegistryEntry {
         }
         let target_models: BTreeSet<ExtensionTarget> = target_models.into_iter().collect();
         if target_models.is_empty() {
-            let message = "the list of models is empty; name at least one";
+            let message = "the list of models is empty; name at least one model";
             return Err(ContractError::field(ErrorCode::RegistryTargets, "target_models", message));
         }
         Ok(ExtensionRegistryEntry {
@@ -80,8 +82,9 @@ impl ExtensionRegistryEntry {
         Ok(self)
     }
 
-    /// Declares all fields of the namespace: key and type. The types `text`, `int`, `float`, `bool`, `list`, `map` and
-    /// `any` are checked; other type names are documentation only.
+    /// Declares all fields of the namespace, each with key and type. The types `text`, `int`, `float`, `bool`, `list`,
+    /// `map` and `any` are checked; other type names are documentation only. Errors: an invalid key, a blank type, or a
+    /// read-only field that is not declared.
     pub fn field_specs(
         mut self,
         specs: impl IntoIterator<Item = (String, String)>,
@@ -99,7 +102,8 @@ impl ExtensionRegistryEntry {
         self.check_readonly()
     }
 
-    /// Declares which fields are read-only: they cannot be changed after they have a value.
+    /// Sets the keys of the read-only fields. [`Readonly`](crate::contract::Readonly) describes the changes that are
+    /// allowed. Errors: a key that is invalid, or that is not declared although the entry declares fields.
     pub fn readonly_fields(
         mut self,
         keys: impl IntoIterator<Item = String>,
@@ -116,13 +120,13 @@ impl ExtensionRegistryEntry {
         match self.readonly_fields.iter().find(|key| !specs.contains_key(*key)) {
             None => Ok(self),
             Some(key) => {
-                let message = format!("the field specs do not declare {key}");
+                let message = format!("the read-only field {key} is not among the declared fields");
                 Err(ContractError::field(ErrorCode::RegistryReadonly, "readonly_fields", message))
             }
         }
     }
 
-    /// Adds notes for people; a blank text removes them.
+    /// Sets the notes for people. A blank text removes the notes.
     pub fn notes(mut self, notes: &str) -> ExtensionRegistryEntry {
         self.notes = Some(trim(notes).to_owned()).filter(|n| !n.is_empty());
         self

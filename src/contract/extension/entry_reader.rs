@@ -1,4 +1,4 @@
-//! Reading a registry entry from JSON.
+//! The reader of a registry entry in JSON.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};

@@ -46,7 +46,8 @@ impl ExtensionFieldSet {
         issues.into_result().map(|()| set)
     }
 
-    /// Returns the changed set if its rules hold. Members of a newer version of the schema are kept.
+    /// Checks the rules of a changed set and returns the set. Members of a newer version of the schema are kept.
+    /// Errors: the first broken rule.
     fn checked(mut self) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         issues.with_newer(!self.unknown.is_empty(), |issues| self.normalize(issues));
@@ -98,7 +99,7 @@ impl ExtensionFieldSet {
         &self.fields
     }
 
-    /// Returns the value of one field.
+    /// Returns the value of a field; `None` if the set does not contain the field.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.fields.get(key)
     }
@@ -108,15 +109,15 @@ impl ExtensionFieldSet {
         &self.readonly_fields
     }
 
-    /// Returns the set with more read-only fields. Errors: one of the keys is not a field of the set.
+    /// Returns the set with more read-only fields. Errors: a key is not the key of a field of the set.
     pub fn with_readonly(&self, keys: impl IntoIterator<Item = String>) -> Result<ExtensionFieldSet> {
         let mut changed = self.clone();
         changed.readonly_fields.extend(keys);
         changed.checked()
     }
 
-    /// Returns the set with these fields added or changed. Errors: `extension_readonly_conflict` if the call would
-    /// change a read-only field and `readonly` is [`Readonly::Kept`].
+    /// Returns the set with these fields added or changed. Errors: a broken rule, or `extension_readonly_conflict` if
+    /// `updates` contains the key of a read-only field and `readonly` is [`Readonly::Kept`].
     pub fn merge(
         &self,
         updates: impl IntoIterator<Item = (String, Value)>,
@@ -129,8 +130,8 @@ impl ExtensionFieldSet {
         changed.checked()
     }
 
-    /// Returns the set without these fields. Keys that the set does not contain are ignored. Errors: those of
-    /// [`ExtensionFieldSet::merge`], or no field would remain.
+    /// Returns the set without these fields. Keys that the set does not contain are ignored. Errors: a key is invalid,
+    /// one of the fields is read-only and `readonly` is [`Readonly::Kept`], or no field would remain.
     pub fn without(&self, keys: &[&str], readonly: Readonly) -> Result<ExtensionFieldSet> {
         for key in keys {
             check_key("fields", key)?;
@@ -166,7 +167,8 @@ impl Canonical for ExtensionFieldSet {
     }
 }
 
-/// Sorts the field sets of a model by namespace; a repeated namespace is an error.
+/// Sorts the field sets of a model by namespace. Adds an error for a repeated namespace, and for unknown members unless
+/// the model has a newer minor version of the schema.
 pub(crate) fn normalize_sets(sets: &mut [ExtensionFieldSet], issues: &mut Issues) {
     if sets.is_empty() {
         return;

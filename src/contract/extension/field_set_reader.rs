@@ -1,4 +1,4 @@
-//! Reading a field set from JSON.
+//! The reader of a field set in JSON.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -78,7 +78,7 @@ impl ExtensionFieldSet {
             unknown: members,
         })
         .map(|mut set| {
-            // A model checks its own sets as well. This check is for a set that is read without a model.
+            // The fields are checked here, because a model checks only the namespaces and the unknown members of sets.
             set.normalize(issues);
             set
         })

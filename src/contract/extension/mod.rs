@@ -1,8 +1,9 @@
 //! Extensions: additional fields of models, grouped by namespace, and the registry of namespaces.
 //!
 //! Without a registry, only the form of a field set is checked. With a registry, the namespace of a field set must be
-//! registered for the model, and the fields must be declared. An unregistered namespace is an error if its
-//! first word is reserved, such as `contexta`; otherwise it causes a warning.
+//! registered for the model, and the fields must be declared if the registry entry declares any fields. An unregistered
+//! namespace is an error if the first word of the namespace is reserved, such as `contexta`; any other unregistered
+//! namespace causes a warning.
 
 pub(crate) mod entry;
 mod entry_reader;

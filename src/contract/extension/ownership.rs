@@ -16,7 +16,7 @@ words! {
         Bridge = "bridge",
         /// A plugin. Its namespaces begin with `plugin.`
         Plugin = "plugin",
-        /// Any other owner, such as a user. Its namespaces begin with none of the words of the other classes.
+        /// Any other owner, such as a user. Its namespaces do not begin with a word that is reserved for another class.
         Private = "private",
     }
 }

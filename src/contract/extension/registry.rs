@@ -80,8 +80,8 @@ impl ExtensionRegistry {
         self.entries.get(namespace).is_some_and(|e| e.target_models.contains(&target))
     }
 
-    /// Returns the field set with the read-only fields of its registry entry. Errors: the namespace is not registered
-    /// or not allowed on this model, or one of the read-only fields is missing in the set.
+    /// Returns the field set with the read-only fields of the registry entry of its namespace. Errors: the namespace is
+    /// not registered or not allowed on this model, or a read-only field of the entry is missing in the set.
     pub fn resolve(&self, set: &ExtensionFieldSet, target: ExtensionTarget) -> Result<ExtensionFieldSet> {
         let entry = self.require(&set.namespace)?;
         if !entry.target_models.contains(&target) {
@@ -91,8 +91,8 @@ impl ExtensionRegistry {
         set.with_readonly(entry.readonly_fields.iter().cloned())
     }
 
-    /// Returns the field sets of one model, sorted by namespace and resolved. Errors: those
-    /// of [`ExtensionRegistry::resolve`], or a repeated namespace.
+    /// Returns the field sets of a model sorted by namespace, each as [`ExtensionRegistry::resolve`] returns it.
+    /// Errors: those of `resolve`, or a repeated namespace.
     pub fn normalize(
         &self,
         sets: &[ExtensionFieldSet],
@@ -105,7 +105,7 @@ impl ExtensionRegistry {
         sets.iter().map(|set| self.resolve(set, target)).collect()
     }
 
-    /// Returns every issue of one field set on a model.
+    /// Returns every issue that the registry finds in a field set of a model.
     pub fn check(&self, set: &ExtensionFieldSet, target: ExtensionTarget) -> ValidationReport {
         let mut issues = Issues::default();
         let Some(entry) = self.entries.get(&set.namespace) else {
@@ -143,7 +143,8 @@ impl ExtensionRegistry {
     }
 }
 
-/// Tells whether a value has the declared type. Every value fits a declaration that is not the name of a type.
+/// Tells whether a value has the declared type. A declaration that is not the name of a checked type allows every
+/// value.
 fn fits(spec: &str, value: &Value) -> bool {
     match spec {
         "text" => matches!(value, Value::Text(_)),
@@ -162,7 +163,7 @@ impl Canonical for ExtensionRegistry {
     }
 }
 
-/// Returns every issue that the registry finds in a field set on a model; none without a registry.
+/// Returns every issue that the registry finds in a field set of a model. Without a registry, the report has no issues.
 pub fn validate_extension_field_set(
     set: &ExtensionFieldSet,
     target: ExtensionTarget,

@@ -1,10 +1,10 @@
-//! Models that can have extensions.
+//! The models that a registry entry can name.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
 
 words! {
-    /// A model that can have extensions.
+    /// A model that a registry entry can name. Payloads can be named, but have no extensions yet.
     ExtensionTarget, "a target model", ErrorCode::RegistryTargets, {
         /// A project.
         Project = "project",
@@ -24,7 +24,7 @@ words! {
         EnvironmentSnapshot = "environment_snapshot",
         /// The envelope of a record.
         RecordEnvelope = "record_envelope",
-        /// The payload of an event. Payloads have no extensions yet.
+        /// The payload of an event.
         EventPayload = "event_payload",
         /// The payload of a metric.
         MetricPayload = "metric_payload",

@@ -25,7 +25,7 @@ pub enum AnyRecord {
     Degraded(Box<Valid<Record<DegradedPayload>>>),
 }
 
-/// Evaluates the same expression for each family.
+/// Evaluates an expression with the record of any variant.
 macro_rules! each_family {
     ($any:expr, $record:ident => $body:expr) => {
         match $any {

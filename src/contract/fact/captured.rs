@@ -76,7 +76,7 @@ impl Fact {
     }
 
     /// Creates the record; `None` if the fact is not a record. `identity` returns the ref and time of recording of a
-    /// record that was not imported.
+    /// record that was not imported. Errors: the error of `identity`, or a broken rule of the record.
     pub fn into_record(
         self,
         identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,

@@ -22,7 +22,8 @@ pub struct RecordDraft<P> {
     pub observation: Observation,
     /// The payload.
     pub payload: P,
-    /// Members of a newer minor version of the schema that the record has beside envelope and payload.
+    /// Members that the record has beside envelope and payload, and that only a newer minor version of the schema
+    /// defines.
     pub unknown: Members,
 }
 
@@ -45,7 +46,7 @@ impl<P: Payload> Rules for RecordDraft<P> {
     fn normalize(&mut self, issues: &mut Issues) {
         issues.with_newer(self.observation.is_newer(), |issues| {
             if let Some((record_ref, recorded_at)) = &self.identity {
-                // Without this check the draft would be valid, but the record created from it would not.
+                // Without this check the draft would be valid, but the record created from the draft would not.
                 self.observation.check_identity(record_ref, *recorded_at, issues);
             }
             self.observation.normalize(P::RECORD_TYPE, issues);
@@ -56,9 +57,9 @@ impl<P: Payload> Rules for RecordDraft<P> {
 }
 
 impl<P: Payload> Valid<RecordDraft<P>> {
-    /// Creates the record. An imported record keeps its ref and time of recording. A captured record gets the
-    /// arguments; if `recorded_at` is before the time of observation, the time of observation is used, because the two
-    /// times can be from different clocks.
+    /// Creates the record. An imported record keeps its ref and time of recording. A captured record gets `record_ref`
+    /// and `recorded_at`. If `recorded_at` is before the time of observation, the record gets the time of observation
+    /// instead, because the two times can be from different clocks.
     pub fn into_record(self, record_ref: RecordRef, recorded_at: Timestamp) -> Result<Valid<Record<P>>> {
         let draft = self.into_inner();
         let (record_ref, recorded_at) =

@@ -18,7 +18,8 @@ impl Ended {
     /// The ref kinds of objects that have an end.
     pub const KINDS: &'static [&'static str] = &["run", "stage", "batch", "deployment"];
 
-    /// Creates the end of `subject`. Errors: objects of this kind have no end, or the status is open.
+    /// Creates the end of `subject`. Errors: `subject` has the wrong number of components, objects of this kind have no
+    /// end, or the status is open.
     pub fn new(subject: StableRef, status: RunStatus, ended_at: Timestamp) -> Result<Ended> {
         subject.check_shape()?;
         if !Ended::KINDS.contains(&subject.kind()) || status == RunStatus::Open {

@@ -2,7 +2,7 @@
 
 use crate::contract::time::Timestamp;
 
-/// One import of facts from another store. It is recorded before the imported facts.
+/// One import of facts from another store. The import is recorded before the imported facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
     /// The random id of the import. The imported facts refer to this id.
@@ -11,7 +11,7 @@ pub struct Import {
     pub source: String,
     /// The format, such as `jsonl`.
     pub format: String,
-    /// The start of the import.
+    /// The time at which the import started.
     pub started_at: Timestamp,
 }
 

@@ -1,4 +1,5 @@
-//! Facts: the sum type of all data that can be captured. The log assigns position and time to a fact.
+//! Facts: the sum type of all data that can be captured or imported. The log assigns a position and a time to each
+//! fact.
 //!
 //! Facts are small: the start of a run is one fact, the end of the run another, and a parameter a third. The state of
 //! an object is derived from all facts about it, so that two processes can capture into one run independently.

@@ -19,7 +19,7 @@ enum Step {
 pub struct Issues {
     at: Vec<Step>,
     list: Vec<ValidationIssue>,
-    /// True within an object of a newer minor version of the schema, which can have unknown members.
+    /// True while the current object has a newer minor version of the schema. Such an object can have unknown members.
     newer: bool,
 }
 
@@ -103,7 +103,7 @@ impl Issues {
         self.list.iter().any(|i| i.severity == Severity::Error)
     }
 
-    /// Returns the first error as `Err`, or `Ok` if there are only warnings.
+    /// Returns the first error as `Err`, or `Ok` if there is no error.
     pub(crate) fn into_result(self) -> Result<()> {
         match self.list.into_iter().find(|i| i.severity == Severity::Error) {
             Some(issue) => Err(issue.into()),

@@ -31,8 +31,8 @@ impl ValidationReport {
         ValidationReport { issues: reports.into_iter().flat_map(|r| r.issues).collect() }
     }
 
-    /// Returns the report on a part of a value as a report on the whole value: every path begins with `prefix`, the
-    /// path of the part, such as `$.envelope`.
+    /// Converts a report on a part of a value to a report on the whole value. `prefix` is the path of the part, such as
+    /// `$.envelope`; every path of the result begins with `prefix`.
     pub fn under(self, prefix: &str) -> ValidationReport {
         ValidationReport { issues: self.issues.into_iter().map(|i| i.under(prefix)).collect() }
     }
@@ -57,7 +57,8 @@ impl ValidationReport {
         self.issues.iter().filter(|i| i.severity == Severity::Warning)
     }
 
-    /// Returns `Ok` if no issue has severity `error`, and otherwise an error that names all such issues.
+    /// Returns `Ok` if no issue has severity `error`. Otherwise returns one error whose message lists the issues with
+    /// this severity. A message that is too long is cut.
     pub fn raise_for_errors(&self) -> Result<()> {
         let mut text = String::new();
         for issue in self.errors() {

@@ -7,7 +7,7 @@ use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 
-/// One issue of a value, with the path of the part that it concerns.
+/// An error or a warning about a value, with the path of the affected part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ValidationIssue {
     pub(super) code: ErrorCode,
@@ -17,8 +17,8 @@ pub struct ValidationIssue {
 }
 
 impl ValidationIssue {
-    /// Creates an issue of the part with a path such as `$.payload.unit`; `$` is the whole value. Errors: path or
-    /// message is blank, or the severity is `Info`.
+    /// Creates an issue. `path` is the path of the affected part, such as `$.payload.unit`; `$` is the whole value.
+    /// Errors: `path` or `message` is blank, or the severity is `Info`.
     pub fn new(code: ErrorCode, path: &str, message: &str, severity: Severity) -> Result<ValidationIssue> {
         let normalized = |code, field: &str, text: &str| match trim(text) {
             "" => Err(ContractError::field(code, field, "must not be blank")),
@@ -56,7 +56,7 @@ impl ValidationIssue {
         self.severity
     }
 
-    /// Returns the issue of a part of a value as an issue of the whole value: `prefix` is the path of the part.
+    /// Converts an issue of a part of a value to an issue of the whole value. `prefix` is the path of the part.
     pub(super) fn under(self, prefix: &str) -> ValidationIssue {
         let path = match (trim(prefix), self.path.strip_prefix('$')) {
             ("" | "$", _) => self.path,

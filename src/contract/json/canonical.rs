@@ -6,7 +6,7 @@ use crate::contract::json::write;
 
 /// A type with a canonical JSON form.
 pub trait Canonical {
-    /// Returns the canonical form as a value. Absent members may be null.
+    /// Returns the canonical form as a JSON value. Members without a value are null or left out.
     fn to_value(&self) -> Value;
 
     /// Returns the canonical text. Errors: a number that is not finite.

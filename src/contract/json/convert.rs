@@ -9,7 +9,7 @@ impl From<bool> for Value {
     }
 }
 
-/// Implements the conversion from number types that [`Value::Int`] or [`Value::Float`] represents exactly.
+/// Implements the conversion to [`Value`] for number types that [`Value::Int`] or [`Value::Float`] represents exactly.
 macro_rules! number_values {
     ($($variant:ident: $($type:ty),*;)*) => {$($(
         impl From<$type> for Value {
@@ -23,8 +23,8 @@ number_values! {
     Float: f64;
 }
 
-/// Converts the shortest decimal text of the float: 0.1, not 0.10000000149011612. If the result is converted back to
-/// `f32`, it is the same number.
+/// Converts the float to the `f64` with the same shortest decimal text: 0.1, not 0.10000000149011612. A conversion back
+/// to `f32` returns the same number.
 impl From<f32> for Value {
     fn from(v: f32) -> Value {
         Value::Float(as_written(v))

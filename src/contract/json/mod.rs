@@ -1,8 +1,8 @@
 //! JSON values, their canonical text, and a strict reader.
 //!
-//! The canonical text is the text that the Python package contexta 1.0.0 writes: keys in the order of code points,
-//! members that are null left out, no spaces, integers of any size, and floats in the shortest form that reads back as
-//! the same number, in Python's style.
+//! The canonical text is the text that the Python package contexta 1.0.0 writes. The keys of an object are in the order
+//! of code points. Members that are null are left out, and there is no white space between tokens. Integers are written
+//! with all digits. Floats have the shortest text that reads back as the same number, in Python's style.
 
 pub(crate) mod canonical;
 pub(crate) mod convert;

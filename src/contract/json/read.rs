@@ -1,5 +1,5 @@
-//! A strict JSON reader. It accepts exactly one value, without repeated keys or unpaired surrogates, of limited depth
-//! and size.
+//! A strict JSON reader. The text must be exactly one value, without repeated keys or unpaired surrogates. The depth
+//! and the size are limited.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 pub use crate::contract::json::limits::{DEPTH_MAX, DIGITS_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 
-/// Reads exactly one JSON value (RFC 8259). White space around the value is allowed.
+/// Reads exactly one JSON value (RFC 8259). White space around the value is allowed. Errors: the text is empty or not
+/// JSON, an object repeats a key, a number is too large for a float, or a limit of this module is exceeded.
 pub fn parse(text: &str) -> Result<Value> {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("{} bytes of JSON exceed the limit of {TEXT_BYTES_MAX}", text.len());
@@ -28,7 +29,7 @@ pub fn parse(text: &str) -> Result<Value> {
     }
 }
 
-/// Parses the JSON text of a model; `name` is the name of the model in errors.
+/// Parses the JSON text of a model. `name` is the name of the model in the error for an empty text.
 pub(crate) fn parse_for(name: &str, text: &str) -> Result<Value> {
     if trim(text).is_empty() {
         return Err(ContractError::new(ErrorCode::JsonBlank, format!("the text is empty; expected {name}")));

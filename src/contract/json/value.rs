@@ -43,8 +43,9 @@ impl Value {
         Value::List(values.into_iter().map(Into::into).collect())
     }
 
-    /// Returns the reason why the strict reader would refuse the value's JSON text, if there is one: a number
-    /// that is not finite, digits that are not an integer, or nesting deeper than `depth`.
+    /// Returns a reason why the strict reader would refuse the JSON text of the value; `None` if there is no reason.
+    /// The reasons are a number that is not finite, a [`Value::Big`] with invalid or too many digits, and more than
+    /// `depth` levels of nesting. The number of values is not checked.
     pub fn unwritable(&self, depth: usize) -> Option<&'static str> {
         let digits = |text: &str| {
             let digits = text.strip_prefix('-').unwrap_or(text);
@@ -55,7 +56,7 @@ impl Value {
         let Some(below) = depth.checked_sub(1) else { return Some("is nested too deeply") };
         match self {
             Value::Float(f) if !f.is_finite() => Some("contains a number that is not finite"),
-            Value::Big(text) if !digits(text) => Some("contains digits that are not an integer"),
+            Value::Big(text) if !digits(text) => Some("contains an integer with invalid or too many digits"),
             Value::List(items) => items.iter().find_map(|item| item.unwritable(below)),
             Value::Map(members) => members.values().find_map(|member| member.unwritable(below)),
             _ => None,
@@ -71,7 +72,7 @@ impl Value {
         }
     }
 
-    /// Removes every object member whose value is null, at every depth, because the canonical text does not contain them.
+    /// Removes every object member whose value is null, at every depth. Canonical text does not contain such members.
     pub fn drop_nulls(&mut self) {
         match self {
             Value::Map(members) => {

@@ -1,18 +1,19 @@
-//! Writing of JSON: canonical text (compact, without members that are null) and text for people (indented, with nulls).
+//! Writers of JSON: canonical text (compact, without members that are null) and text for people (indented, with nulls).
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use std::fmt::Write as _;
 
-/// Returns the canonical text. Errors: a number that is not finite.
+/// Returns the canonical text of a value. Errors: a number that is not finite.
 pub fn canonical(value: &Value) -> Result<String> {
     let mut out = String::new();
     write(&mut out, value, &Style { indent: None, nulls: false }, 0)?;
     Ok(out)
 }
 
-/// Returns text for people: indented by two spaces, keys sorted, nulls kept. Errors: a number that is not finite.
+/// Returns JSON text for people, indented by two spaces. The keys are sorted, and nulls are kept. Errors: a number that
+/// is not finite.
 pub fn pretty(value: &Value) -> Result<String> {
     let mut out = String::new();
     write(&mut out, value, &Style { indent: Some(2), nulls: true }, 0)?;
@@ -98,9 +99,10 @@ fn quoted(out: &mut String, text: &str) {
     out.push('"');
 }
 
-/// Returns a number in the shortest form that reads back as the same number, as Python's `repr` writes it: plain digits
-/// for decimal exponents from -4 to 15, otherwise scientific notation with a sign and at least two digits in the
-/// exponent. A whole number ends in `.0`.
+/// Returns the shortest text that reads back as the same number, in the form of Python's `repr`. A number with a
+/// decimal exponent from -4 to 15 is written in plain digits with a decimal point, such as `1.0`. Other numbers have an
+/// exponent with a sign and at least two digits, such as `1e+16`. Numbers that are not finite are `nan`, `inf` and
+/// `-inf`.
 pub fn float(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
@@ -120,7 +122,8 @@ pub fn float(value: f64) -> String {
     if plain.contains('.') { plain } else { format!("{plain}.0") }
 }
 
-/// Writes a text without its quotes, and any other value as canonical JSON.
+/// Writes a text without quotes, and any other value as canonical JSON. A float that is not finite is written as `nan`,
+/// `inf` or `-inf`; nothing is written for a list or object with such a float.
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

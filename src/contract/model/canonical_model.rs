@@ -18,11 +18,11 @@ pub trait Model: Rules + Canonical + Sized {
     /// The path of the model's extensions.
     const EXTENSIONS_AT: &'static str = "$.extensions";
 
-    /// Reads the model from the members of its object. Adds an issue for every invalid member; returns `None` after an
-    /// error. The rules between members are not checked here.
+    /// Reads the model from the members of a JSON object. Adds an issue for every invalid, missing or unknown member.
+    /// Returns `None` if a member is missing or cannot be read. The rules between members are not checked here.
     fn from_members(members: Members, issues: &mut Issues) -> Option<Self>;
 
-    /// Reads the model from a value.
+    /// Reads the model from a JSON value with [`Model::from_members`]. A value that is not an object is an error.
     fn from_value(value: Value, issues: &mut Issues) -> Option<Self> {
         match value {
             Value::Map(members) => Self::from_members(members, issues),
@@ -34,8 +34,8 @@ pub trait Model: Rules + Canonical + Sized {
         }
     }
 
-    /// Adds warnings about missing or unusual members that do not make the model invalid. Also called for an invalid
-    /// model.
+    /// Adds warnings about missing or unusual members that do not make the model invalid. This function is also called
+    /// for an invalid model.
     fn warn(&self, _issues: &mut Issues) {}
 
     /// Returns the extension field sets of the model.
@@ -44,7 +44,8 @@ pub trait Model: Rules + Canonical + Sized {
     }
 }
 
-/// Reads a model from a value and checks its rules. Errors: every issue.
+/// Reads a model from a value and checks the rules of the model. Errors: all invalid members or, if every member is
+/// valid, all broken rules.
 pub fn from_value<M: Model>(value: Value) -> std::result::Result<Valid<M>, ValidationReport> {
     let mut issues = Issues::default();
     match M::from_value(value, &mut issues) {

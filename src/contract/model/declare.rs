@@ -17,7 +17,7 @@ macro_rules! model {
         pub struct $name {
             $($(#[$ndoc])* pub $need: $nty,)*
             $($(#[$mdoc])* pub $may: $mty,)*
-            /// Members of a newer minor version of the schema, unchanged.
+            /// Members that only a newer minor version of the schema defines. They are written back with the model.
             pub unknown: $crate::contract::json::value::Members,
         }
 
@@ -35,7 +35,8 @@ macro_rules! model {
             /// The names of the members that this version of the schema defines.
             pub(crate) const KNOWN: &'static [&'static str] = &[$(stringify!($need),)* $(stringify!($may),)*];
 
-            /// Removes the known members and creates the model from them. Unknown members remain.
+            /// Removes the known members from `members` and creates the model from them. Unknown members remain in
+            /// `members`. Returns `None` if a member is missing or cannot be read.
             pub(crate) fn take_members(
                 members: &mut $crate::contract::json::value::Members,
                 issues: &mut $crate::contract::issue::collector::Issues,
@@ -52,7 +53,7 @@ macro_rules! model {
                 Some($name { $($need: $need?,)* $($may: $may?,)* unknown: Default::default() })
             }
 
-            /// Inserts all members of the model. The value of an absent member is null.
+            /// Inserts all members of the model into `members`. A field without a value becomes a member that is null.
             pub(crate) fn put_members(&self, members: &mut $crate::contract::json::value::Members) {
                 use $crate::contract::model::field::Field;
                 members.extend(self.unknown.iter().map(|(k, v)| (k.clone(), v.clone())));
@@ -143,7 +144,7 @@ macro_rules! versioned {
 
 pub(crate) use versioned;
 
-/// Implements [`Model`](crate::contract::Model) for a part of another model, which has the version of that model.
+/// Implements [`Model`](crate::contract::Model) for a part of another model. A part has no schema version of its own.
 macro_rules! part {
     ($name:ident, $text:literal, $code:ident $(, $warns:ident)?) => {
         impl $crate::contract::model::canonical_model::Model for $name {

@@ -1,4 +1,4 @@
-//! The JSON forms of the types of fields.
+//! The JSON form of each field type.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -15,7 +15,7 @@ pub(crate) trait Field: Sized {
     /// Reads the value. Returns `None` after it has added an error to `issues`.
     fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<Self>;
 
-    /// Returns the JSON value. A null is left out of the canonical text.
+    /// Returns the JSON value. If the value is null, the member is left out of the canonical text.
     fn write(&self) -> Value;
 
     /// Returns the JSON value, but null for an empty list or object. Used for fields that the objects of the Python
@@ -150,7 +150,7 @@ impl Field for BTreeMap<String, String> {
                     issues.error(
                         code,
                         "",
-                        format!("{} as the value of {key:?}, not a text", other.type_name()),
+                        format!("expected a text as the value of {key:?}, found {}", other.type_name()),
                     );
                 }
             }

@@ -1,4 +1,4 @@
-//! Reading of the members of an object.
+//! Functions that read and check the members of a JSON object.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -7,8 +7,8 @@ use crate::contract::model::field::Field;
 use crate::contract::rules::object::json_value;
 use crate::contract::version::is_newer;
 
-/// Removes a member and reads its value. An absent member has the value `absent`; if `absent` is `None`, a missing
-/// member is an error.
+/// Removes a member and reads the value of the member. Returns `absent` if the member is missing; if `absent` is also
+/// `None`, the missing member is an error.
 pub(crate) fn take<T: Field>(
     members: &mut Members,
     name: &'static str,
@@ -26,13 +26,13 @@ pub(crate) fn take<T: Field>(
     }
 }
 
-/// Tells whether the members state a newer minor version of the schema than the version of this build.
+/// Returns true if the member `schema_version` is a newer minor version than the schema version of this build.
 pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Adds an error that names all members that this version of the schema does not define, unless the object has a newer
-/// version.
+/// Adds an error that names all unknown members: the members that are not among the `known` names. An object with a
+/// newer minor version of the schema may have unknown members.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;
@@ -45,8 +45,9 @@ pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], 
     }
 }
 
-/// Checks the unknown members of a model: the model must have a newer minor version of the schema, and this version
-/// must not define the members. Removes nulls from the members.
+/// Checks the unknown members of a model. Only a model with a newer minor version of the schema may have unknown
+/// members. Their names must not be among the `known` names, and their values must be writable as JSON. Nulls are
+/// removed.
 pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
     if unknown.is_empty() {
         return;

@@ -11,7 +11,7 @@ use crate::contract::refs::typed::{
     RelationRef, RunRef, SampleRef, StageRef,
 };
 
-/// Reads a ref. The value must be the text of a ref, which `into` converts to the type of the field.
+/// Reads a ref. The value must be the text of a ref. `into` converts the ref to the type of the field.
 pub(crate) fn read_ref<R>(
     value: &Value,
     code: ErrorCode,

@@ -32,7 +32,7 @@ pub const ARTIFACT_KINDS: &[&str] = &[
 model! {
     /// The description of an artifact and the location of its body.
     ArtifactManifest ("ArtifactManifest") {
-        /// The ref, `artifact:P.R.K`.
+        /// The ref, `artifact:PROJECT.RUN.KEY`.
         artifact_ref: ArtifactRef,
         /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,
@@ -117,8 +117,8 @@ impl ArtifactManifest {
         }
     }
 
-    /// Returns the SHA-256 digest of [`hash_value`](ArtifactManifest::hash_value) in lower-case digits, without a
-    /// prefix `sha256:`; `None` if `hash_value` is not such a digest.
+    /// Returns the SHA-256 digest that [`hash_value`](ArtifactManifest::hash_value) contains, as 64 lower-case
+    /// hexadecimal digits. A prefix `sha256:` is removed. Returns `None` if `hash_value` contains no such digest.
     pub fn sha256(&self) -> Option<String> {
         let claimed = self.hash_value.as_deref()?;
         let digits = claimed.strip_prefix("sha256:").unwrap_or(claimed);

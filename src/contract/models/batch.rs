@@ -14,7 +14,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A unit of data that a stage processed.
     BatchExecution ("BatchExecution") {
-        /// The ref, `batch:P.R.S.B`.
+        /// The ref, `batch:PROJECT.RUN.STAGE.BATCH`.
         batch_execution_ref: BatchRef,
         /// The run.
         run_ref: RunRef,

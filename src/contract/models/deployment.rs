@@ -13,9 +13,9 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// A deployment of an artifact of a project.
+    /// A deployment of an artifact in a project.
     DeploymentExecution ("DeploymentExecution") {
-        /// The ref, `deployment:P.D`.
+        /// The ref, `deployment:PROJECT.DEPLOYMENT`.
         deployment_execution_ref: DeploymentRef,
         /// The project.
         project_ref: ProjectRef,
@@ -34,7 +34,8 @@ model! {
         run_ref: Option<RunRef> = None,
         /// The deployed artifact, in the same project.
         artifact_ref: Option<ArtifactRef> = None,
-        /// The environment snapshot: of the run in `run_ref` if that field is set, otherwise of any run of the project.
+        /// An environment snapshot of the run in `run_ref`. If `run_ref` is `None`, a snapshot of any run of the
+        /// project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

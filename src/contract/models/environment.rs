@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 model! {
     /// The environment of a run.
     EnvironmentSnapshot ("EnvironmentSnapshot") {
-        /// The ref, `environment:P.R.K`.
+        /// The ref, `environment:PROJECT.RUN.KEY`.
         environment_snapshot_ref: EnvironmentRef,
         /// The run.
         run_ref: RunRef,
@@ -24,13 +24,13 @@ model! {
         /// Operating system and machine.
         platform: String,
     } or {
-        /// The version of the Python interpreter, if there is one.
+        /// The version of the Python interpreter, if the run has a Python interpreter.
         python_version: Option<String> = None,
         /// The language runtime, such as `rust`, and its version.
         runtime: Option<Runtime> = None,
-        /// Versions of packages, by the package's name.
+        /// The versions of packages, by name of the package.
         packages: BTreeMap<String, String> = BTreeMap::new(),
-        /// Values of the environment variables on the allow list, by the variable's name.
+        /// The values of environment variables, by name. Capture records only the variables on the allow list.
         environment_variables: BTreeMap<String, String> = BTreeMap::new(),
         /// Accelerators, such as GPUs.
         devices: Vec<Device> = Vec::new(); sparse,

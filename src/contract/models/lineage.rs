@@ -37,8 +37,7 @@ words! {
 }
 
 impl RelationType {
-    /// Tells whether data flows from the target to the source, because the target existed first. Only in a
-    /// `consumed_by` edge does data flow from the source to the target.
+    /// Returns true if data flows from the target to the source. This is so for every relation except `consumed_by`.
     pub fn target_is_origin(self) -> bool {
         self != RelationType::ConsumedBy
     }
@@ -47,13 +46,13 @@ impl RelationType {
 words! {
     /// The origin of an edge.
     LineageOrigin, "an origin of lineage", ErrorCode::Marker, {
-        /// Given by the user.
+        /// The user gave the edge.
         Explicit = "explicit",
-        /// Imported from another store.
+        /// The edge was imported from another store.
         Imported = "imported",
-        /// Inferred by a program.
+        /// A program inferred the edge.
         Inferred = "inferred",
-        /// Made by a replay.
+        /// A replay created the edge.
         Replayed = "replayed",
     }
 }

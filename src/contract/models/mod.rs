@@ -1,4 +1,4 @@
-//! The canonical models: plain structs, their rules, their canonical JSON.
+//! The canonical models: plain structs with rules and canonical JSON.
 
 pub mod artifact;
 pub mod batch;

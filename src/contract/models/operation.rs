@@ -12,7 +12,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// One operation within a stage or batch.
     OperationContext ("OperationContext") {
-        /// The ref, `op:P.R.S[.B].O`.
+        /// The ref, `op:PROJECT.RUN.STAGE[.BATCH].OPERATION`.
         operation_context_ref: OperationRef,
         /// The run.
         run_ref: RunRef,
@@ -23,7 +23,7 @@ model! {
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// The batch, if the operation belongs to one.
+        /// The batch; `None` if the operation belongs to no batch.
         batch_execution_ref: Option<BatchRef> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

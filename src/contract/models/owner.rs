@@ -6,8 +6,8 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
 use crate::contract::rules::place::{child_of, own_ref};
 
-/// Checks that the ref of the stage is under the run, that of the batch under the stage, and the ref `own` of the
-/// object under the batch, or under the stage if there is no batch.
+/// Checks that the stage is directly under the run, and the batch directly under the stage. The ref `own` of the object
+/// must be directly under the batch, or under the stage if `batch` is `None`, and must end in the name `called`.
 pub(super) fn check_owner(
     issues: &mut Issues,
     (field, own, called): (&str, &StableRef, &str),

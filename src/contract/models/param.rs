@@ -5,7 +5,7 @@ use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 
-/// Checks that a parameter has a name, and that its value is a finite number, a text or a boolean.
+/// Checks that the name of a parameter is not blank, and that the value is a finite number, a text or a boolean.
 pub fn check_param(key: &str, value: &Value) -> Result<()> {
     if trim(key).is_empty() {
         return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));

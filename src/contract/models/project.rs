@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 model! {
     /// A named collection of runs.
     Project ("Project") {
-        /// The ref, `project:P`.
+        /// The ref, `project:PROJECT`.
         project_ref: ProjectRef,
         /// The name.
         name: String,
@@ -21,7 +21,7 @@ model! {
     } or {
         /// A description for people.
         description: Option<String> = None,
-        /// Tags.
+        /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(),
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

@@ -1,4 +1,4 @@
-//! The provenance of a lineage edge: mode, time, policy and evidence of its assertion.
+//! The provenance of a lineage edge: the mode, time, policy and evidence of the assertion of the edge.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -14,19 +14,19 @@ use crate::contract::words::words;
 words! {
     /// The way in which a lineage edge was asserted.
     AssertionMode, "an assertion mode", ErrorCode::Marker, {
-        /// Given by the user.
+        /// The user gave the edge.
         Explicit = "explicit",
-        /// Imported from another store.
+        /// The edge was imported from another store.
         Imported = "imported",
-        /// Inferred by a program.
+        /// A program inferred the edge.
         Inferred = "inferred",
-        /// Made by a replay.
+        /// A replay created the edge.
         Replayed = "replayed",
     }
 }
 
 model! {
-    /// The provenance of a lineage edge: mode, time, policy and evidence of its assertion.
+    /// The provenance of a lineage edge: the mode, time, policy and evidence of the assertion of the edge.
     ProvenanceRecord ("ProvenanceRecord") {
         /// The ref, `provenance:...`.
         provenance_ref: ProvenanceRef,

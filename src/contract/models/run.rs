@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 model! {
     /// One execution of a training or evaluation program.
     Run ("Run") {
-        /// The ref, `run:P.R`.
+        /// The ref, `run:PROJECT.RUN`.
         run_ref: RunRef,
         /// The project.
         project_ref: ProjectRef,
@@ -34,9 +34,9 @@ model! {
         ended_at: Option<Timestamp> = None,
         /// A description for people.
         description: Option<String> = None,
-        /// Hyper-parameters: numbers, texts, booleans.
+        /// Hyper-parameters by name. The values are numbers, texts or booleans.
         params: Members = Members::new() => Mapping; sparse,
-        /// Tags.
+        /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
         /// Additional data, as a JSON object.
         metadata: Members = Members::new(); sparse,

@@ -13,7 +13,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A sample: one observed example of the data of a stage or batch.
     SampleObservation ("SampleObservation") {
-        /// The ref, `sample:P.R.S[.B].X`.
+        /// The ref, `sample:PROJECT.RUN.STAGE[.BATCH].SAMPLE`.
         sample_observation_ref: SampleRef,
         /// The run.
         run_ref: RunRef,
@@ -24,11 +24,11 @@ model! {
         /// The time of observation.
         observed_at: Timestamp,
     } or {
-        /// The batch, if the sample belongs to one.
+        /// The batch; `None` if the sample belongs to no batch.
         batch_execution_ref: Option<BatchRef> = None,
-        /// The name of the retention class. Free text, which contexta does not interpret.
+        /// The name of the retention class: free text that contexta does not interpret.
         retention_class: Option<String> = None,
-        /// The name of the redaction profile. Free text, which contexta does not interpret.
+        /// The name of the redaction profile: free text that contexta does not interpret.
         redaction_profile: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),

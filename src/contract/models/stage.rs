@@ -13,7 +13,7 @@ use crate::contract::version::SCHEMA_VERSION;
 model! {
     /// A phase of a run.
     StageExecution ("StageExecution") {
-        /// The ref, `stage:P.R.S`.
+        /// The ref, `stage:PROJECT.RUN.STAGE`.
         stage_execution_ref: StageRef,
         /// The run.
         run_ref: RunRef,

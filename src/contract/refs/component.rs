@@ -1,6 +1,6 @@
 //! A component of a ref: one of the parts that dots separate.
 
-/// The greatest length of a component.
+/// The greatest length of a component in characters.
 pub const COMPONENT_LEN_MAX: usize = 63;
 
 /// Tells whether `text` is a component: lower-case letters and digits, joined by single dashes, of at most
@@ -22,9 +22,9 @@ pub(super) fn is_component_bytes(text: &[u8]) -> bool {
     allowed && !after_dash && text.len() <= COMPONENT_LEN_MAX
 }
 
-/// Converts a name to a component: in lower case, with each run of characters other than a-z and 0-9 replaced by one
-/// dash, without dashes at the ends, and cut to `len_max` (at most [`COMPONENT_LEN_MAX`]) characters. Returns `None` if
-/// nothing remains.
+/// Converts a name to a component. The name is converted to lower case, each group of characters other than a-z and 0-9
+/// is replaced by one dash, and dashes at the ends are removed. The result is cut to `len_max` characters, or to
+/// [`COMPONENT_LEN_MAX`] if `len_max` is greater. Returns `None` if nothing remains.
 pub fn slug(name: &str, len_max: usize) -> Option<String> {
     let mut out = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {

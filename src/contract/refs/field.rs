@@ -1,11 +1,12 @@
-//! The check that a ref has the kind that the name of its field requires.
+//! Checks that a ref has the kind that the name of the field requires.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::refs::stable::{StableRef, shape};
 
-/// Checks a ref in a field whose name requires a kind of ref, such as `run_ref`: the ref must have this kind, and the
-/// number of components of this kind. `subject_ref` accepts every kind that has a fixed number of components.
+/// Checks a ref in a field such as `run_ref`. The name of the field determines the kind of the ref, and the kind can
+/// limit the number of components. The field `subject_ref` accepts every kind that limits this number. Errors: a wrong
+/// kind or number of components, or an unknown field name.
 pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
     let kinds: &[&str] = match field_name {
         "project_ref" => &["project"],

@@ -1,7 +1,7 @@
 //! Refs: typed references of the form `kind:value`. The value consists of components joined by dots.
 //!
-//! [`StableRef`] is any ref; one newtype per kind ([`RunRef`], [`ArtifactRef`] ...) is a ref whose kind and number of
-//! components are right. Refs are created only by parsing, so every ref is well formed.
+//! A [`StableRef`] is a ref of any kind. Each kind has a newtype ([`RunRef`], [`ArtifactRef`] ...), which checks the
+//! kind and the number of components. Refs are created only by parsing, so every ref is well formed.
 
 pub(crate) mod component;
 mod field;

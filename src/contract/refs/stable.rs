@@ -6,7 +6,7 @@ use crate::contract::refs::component::is_component_bytes;
 use std::fmt;
 use std::str::FromStr;
 
-/// The greatest length of a ref.
+/// The greatest length of a ref in characters.
 pub const REF_LEN_MAX: usize = 255;
 
 /// A ref of any kind: `kind:value`.
@@ -36,7 +36,8 @@ impl StableRef {
 
     /// Parses a `String` without copying the text.
     pub(crate) fn from_text(text: String) -> Result<StableRef> {
-        // Projections parse a ref for each entry, so this compares bytes: a well-formed ref is ASCII.
+        // Projections parse a ref for each entry. This function compares bytes, which is fast; a well-formed ref is
+        // ASCII.
         let split = text.bytes().position(|b| b == b':').and_then(|at| text.split_at_checked(at));
         let parts = split.and_then(|(kind, rest)| Some((kind, rest.strip_prefix(':')?)));
         let plain = parts.is_some_and(|(_, v)| v.as_bytes().split(|b| *b == b'.').all(is_component_bytes));
@@ -90,7 +91,7 @@ impl StableRef {
         self.components().next_back().unwrap_or_default()
     }
 
-    /// Checks the number of components, if the kind of the ref prescribes the number.
+    /// Checks the number of components, if the kind of the ref limits the number.
     pub fn check_shape(&self) -> Result<()> {
         let count = self.value().bytes().filter(|b| *b == b'.').count() + 1;
         match shape(self.kind()) {

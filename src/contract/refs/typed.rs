@@ -18,7 +18,7 @@ macro_rules! ref_types {
             /// The kind of every ref of this type.
             pub const KIND: &'static str = $kind;
 
-            /// Parses the text form; kind and number of components must be right.
+            /// Parses the text form. Errors: the text is not a ref, or the kind or the number of components is wrong.
             pub fn parse(text: &str) -> Result<$name> {
                 StableRef::parse(text)?.try_into()
             }
@@ -48,8 +48,8 @@ macro_rules! ref_types {
                     let message = format!("{any} is a {}, not a {}", any.kind(), $kind);
                     return Err(ContractError::new(ErrorCode::RefKindMismatch, message));
                 }
-                // The kind has no fixed number of components, because the Python package contexta 1.0.0 accepts any
-                // number in a `StableRef`. The ref of an environment snapshot has three components.
+                // The kind `environment` has no fixed number of components, because the Python package contexta 1.0.0
+                // accepts any number in a `StableRef`. The ref of an environment snapshot has three components.
                 if $kind == "environment" && any.components().count() != 3 {
                     let message = format!("{any} is not of the form environment:project.run.key");
                     return Err(ContractError::new(ErrorCode::RefShape, message));
@@ -115,35 +115,36 @@ macro_rules! ref_types {
 }
 
 ref_types! {
-    /// A reference `project:P`.
+    /// The ref of a project: `project:PROJECT`.
     ProjectRef = "project";
-    /// A reference `run:P.R`.
+    /// The ref of a run: `run:PROJECT.RUN`.
     RunRef = "run";
-    /// A reference `deployment:P.D`.
+    /// The ref of a deployment: `deployment:PROJECT.DEPLOYMENT`.
     DeploymentRef = "deployment";
-    /// A reference `stage:P.R.S`.
+    /// The ref of a stage: `stage:PROJECT.RUN.STAGE`.
     StageRef = "stage";
-    /// A reference `batch:P.R.S.B`.
+    /// The ref of a batch: `batch:PROJECT.RUN.STAGE.BATCH`.
     BatchRef = "batch";
-    /// A reference `sample:P.R.S[.B].X`.
+    /// The ref of a sample: `sample:PROJECT.RUN.STAGE[.BATCH].SAMPLE`.
     SampleRef = "sample";
-    /// A reference `op:P.R.S[.B].O`.
+    /// The ref of an operation: `op:PROJECT.RUN.STAGE[.BATCH].OPERATION`.
     OperationRef = "op";
-    /// A reference `record:P.R.K`.
+    /// The ref of a record: `record:PROJECT.RUN.KEY`.
     RecordRef = "record";
-    /// A reference `artifact:P.R.K`.
+    /// The ref of an artifact: `artifact:PROJECT.RUN.KEY`.
     ArtifactRef = "artifact";
-    /// A reference `environment:P.R.K`.
+    /// The ref of an environment snapshot: `environment:PROJECT.RUN.KEY`.
     EnvironmentRef = "environment";
-    /// A reference `relation:...`, of any number of components.
+    /// The ref of a lineage edge: `relation:` and any number of components.
     RelationRef = "relation";
-    /// A reference `provenance:...`, of any number of components.
+    /// The ref of a provenance record: `provenance:` and any number of components.
     ProvenanceRef = "provenance";
 }
 
 impl StableRef {
-    /// Returns the run that the ref belongs to, for a run and for kinds of objects that belong to a run. The run
-    /// consists of the first two components.
+    /// Returns the ref of the run: the ref itself if its kind is `run`, or the run that the object or record belongs
+    /// to. The first two components form the ref of the run. Returns `None` for other kinds and for a ref with only one
+    /// component.
     pub fn run(&self) -> Option<RunRef> {
         if !matches!(
             self.kind(),

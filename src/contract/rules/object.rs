@@ -7,8 +7,8 @@ use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 use std::collections::BTreeMap;
 
-/// The greatest depth of a value in a JSON object: the reader's limit minus the levels around the value in a line of
-/// interchange.
+/// The greatest depth of a value in a field of a model. The limit of the JSON reader is greater, because a line of an
+/// interchange file nests the value in other objects.
 const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 
 /// The greatest number of values in one field of a model. The limit is small enough that a line with several such
@@ -16,8 +16,8 @@ const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
 /// Trims the top-level keys of a JSON object, and removes members that are null. The canonical text does not contain
-/// nulls, so an object without them is equal after a round trip. Errors: a blank key, or a value that could not be read
-/// back, because it contains a number that is not finite, is nested too deeply, or is too large.
+/// nulls, so an object without them is equal after a round trip. Errors: a blank key, or a value that the JSON reader
+/// would refuse: a number is not finite, or the value is nested too deeply or too large.
 pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut normalized = BTreeMap::new();
     let mut values = 0;
@@ -39,7 +39,7 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
     *map = normalized;
 }
 
-/// Checks a value in a JSON object, or the value of an extension field, and removes nulls from it.
+/// Checks a value in a JSON object or in an extension field, and removes nulls from the value.
 pub(crate) fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
     if value.count() > JSON_VALUES_MAX {
         issues.error(

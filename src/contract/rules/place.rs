@@ -4,7 +4,8 @@ use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
 use crate::contract::refs::stable::StableRef;
 
-/// Checks that a ref is directly under its parent: its value is the parent's value, a dot and one component.
+/// Checks that the ref `child` is directly under the ref `parent`: the value of `child` is the value of `parent`, a dot
+/// and one component.
 pub(crate) fn child_of(
     issues: &mut Issues,
     code: ErrorCode,
@@ -18,7 +19,8 @@ pub(crate) fn child_of(
     }
 }
 
-/// Checks that a ref is under the ref `parent`, at any depth: its value begins with the value of `parent` and a dot.
+/// Checks that the ref `child` is under the ref `parent`, at any depth: the value of `child` begins with the value of
+/// `parent` and a dot.
 pub(crate) fn under(
     issues: &mut Issues,
     code: ErrorCode,

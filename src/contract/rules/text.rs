@@ -15,15 +15,15 @@ pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
     }
 }
 
-/// Applies [`text`] to the value, if there is one.
+/// Applies [`text`] unless the value is `None`.
 pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option<String>) {
     if let Some(value) = value {
         text(issues, field, value);
     }
 }
 
-/// Trims keys and values. A blank key or value is an error. Of keys that are equal after trimming, the last one is
-/// kept.
+/// Trims keys and values. A blank key or value is an error. If several keys are equal after trimming, the last of these
+/// entries in the order of `map` is kept.
 pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, String>) {
     if map.iter().all(|(k, v)| [k, v].iter().all(|t| !t.is_empty() && trim(t).len() == t.len())) {
         return;

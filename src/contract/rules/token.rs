@@ -88,7 +88,7 @@ pub(crate) fn token(issues: &mut Issues, field: &str, value: &mut String, patter
     }
 }
 
-/// Applies [`token`] to the value, if there is one.
+/// Applies [`token`] unless the value is `None`.
 pub(crate) fn optional_token(
     issues: &mut Issues,
     field: &str,

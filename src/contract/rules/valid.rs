@@ -5,7 +5,7 @@ use crate::contract::issue::collector::Issues;
 use crate::contract::issue::report::ValidationReport;
 use std::ops::Deref;
 
-/// A model with rules for its fields, and for relations between them.
+/// A model with rules for single fields, and for relations between fields.
 pub trait Rules {
     /// Trims the fields and checks them. Adds an issue for every broken rule.
     fn normalize(&mut self, issues: &mut Issues);

@@ -6,7 +6,7 @@ use crate::contract::rules::text::text;
 use crate::contract::space::trim;
 use crate::contract::version::{SCHEMA_VERSION, is_newer, minor_of};
 
-/// Checks that the version of the schema has the form `1.minor.patch`. A newer minor version is a warning.
+/// Checks that the version of the schema has the form `1.minor.patch`. A newer minor version causes a warning.
 pub(crate) fn schema_version(issues: &mut Issues, value: &mut String) {
     const FIELD: &str = "schema_version";
     if value == SCHEMA_VERSION {

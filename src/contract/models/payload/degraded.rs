@@ -52,7 +52,7 @@ model! {
         /// A description of the problem for people.
         summary: String,
     } or {
-        /// The object that the problem concerns.
+        /// The object or record that the problem concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
         /// The origin of the record.
         origin_marker: Origin = Origin::ExplicitCapture,

@@ -39,11 +39,11 @@ model! {
         /// A description for people.
         message: String,
     } or {
-        /// The object that the event concerns.
+        /// The object or record that the event concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
         /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
-        /// Tags.
+        /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
         /// The origin of the record.
         origin_marker: Origin = Origin::ExplicitCapture,

@@ -44,11 +44,11 @@ model! {
         unit: Option<String> = None,
         /// The scope that the value describes.
         aggregation_scope: AggregationScope = AggregationScope::Step,
-        /// The object that the metric concerns.
+        /// The object or record that the metric concerns.
         subject_ref: Option<StableRef> = None => RecordRef,
         /// The name of the slice of the data that the value describes.
         slice_ref: Option<String> = None,
-        /// Tags.
+        /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(),
         /// The way in which the value was summarised.
         summary_basis: Option<String> = None,
@@ -87,7 +87,8 @@ impl MetricPayload {
         }
         let whole = matches!(self.value, MetricValue::Int(_) | MetricValue::Big(_));
         if self.value_type.starts_with("int") && !whole {
-            let message = format!("{} is not {}", self.value, self.value_type);
+            let message =
+                format!("{} is not a whole number, but the value type is {}", self.value, self.value_type);
             issues.warning(ErrorCode::ValueTypeMismatch, "value_type", message);
         }
     }

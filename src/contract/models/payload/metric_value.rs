@@ -14,7 +14,7 @@ pub enum MetricValue {
     Int(i64),
     /// A floating-point number.
     Float(f64),
-    /// A whole number beyond 64 bits: an optional minus, then digits.
+    /// A whole number beyond 64 bits: an optional minus sign, then digits.
     Big(Box<str>),
 }
 
@@ -84,7 +84,8 @@ impl Field for MetricValue {
     }
 }
 
-/// Implements the conversion from number types that [`MetricValue::Int`] or [`MetricValue::Float`] represents exactly.
+/// Implements the conversion to [`MetricValue`] for number types that [`MetricValue::Int`] or [`MetricValue::Float`]
+/// represents exactly.
 macro_rules! metric_values {
     ($($variant:ident: $($type:ty),*;)*) => {$($(
         impl From<$type> for MetricValue {
@@ -98,15 +99,15 @@ metric_values! {
     Float: f64;
 }
 
-/// Converts the shortest decimal text of the float: 0.64, not 0.6399999856948853. If the result is converted back to
-/// `f32`, it is the same number.
+/// Converts the float to the `f64` with the same shortest decimal text: 0.64, not 0.6399999856948853. A conversion back
+/// to `f32` returns the same number.
 impl From<f32> for MetricValue {
     fn from(value: f32) -> MetricValue {
         MetricValue::Float(as_written(value))
     }
 }
 
-/// Implements the conversion from whole numbers that can exceed 63 bits, without loss of digits.
+/// Implements the conversion from integer types that can exceed [`MetricValue::Int`]. No digit is lost.
 macro_rules! large_metric_values {
     ($($type:ty),*) => {$(
         impl From<$type> for MetricValue {

@@ -16,7 +16,7 @@ words! {
         Imported = "imported",
         /// Inferred by a program.
         Inferred = "inferred",
-        /// Made by a replay.
+        /// Created by a replay.
         Replayed = "replayed",
     }
 }

@@ -18,15 +18,15 @@ words! {
         Ok = "ok",
         /// Failure.
         Error = "error",
-        /// Cancelled.
+        /// The work was cancelled.
         Cancelled = "cancelled",
-        /// Stopped by a time limit.
+        /// A time limit stopped the work.
         Timeout = "timeout",
     }
 }
 
 words! {
-    /// The kind of work of a span.
+    /// The kind of work that a span measures.
     SpanKind, "a span kind", ErrorCode::Marker, {
         /// An operation of the run.
         Operation = "operation",

@@ -14,16 +14,16 @@ use crate::contract::refs::typed::RecordRef;
 use crate::contract::rules::valid::Rules;
 use crate::contract::time::Timestamp;
 
-/// The envelope of a record: the observation, and the record's own ref and time of recording.
+/// The envelope of a record: the record's own ref, family and time of recording, and the observation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordEnvelope {
-    /// The ref, `record:P.R.K`.
+    /// The ref, `record:PROJECT.RUN.KEY`.
     pub record_ref: RecordRef,
     /// The family of the payload.
     pub record_type: RecordType,
     /// The time of recording; not before the time of observation.
     pub recorded_at: Timestamp,
-    /// The observation.
+    /// The producer, time and context of the record.
     pub observation: Observation,
 }
 

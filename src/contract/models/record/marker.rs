@@ -4,7 +4,7 @@ use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
 
 words! {
-    /// Completeness of a record: how many of the expected fields were captured.
+    /// The completeness of a record: how many of the expected fields were captured.
     Completeness, "a completeness marker", ErrorCode::Marker, {
         /// Every field was captured.
         Complete = "complete",

@@ -95,8 +95,8 @@ impl Observation {
         self.check_markers(family, issues);
     }
 
-    /// Checks the markers: only a degraded record may have completeness `absent`, and it must have a degradation marker
-    /// other than `none`.
+    /// Checks the markers. Only a degraded record may have completeness `absent`. A degraded record must have a
+    /// degradation marker other than `none`.
     fn check_markers(&self, family: RecordType, issues: &mut Issues) {
         if family == RecordType::Degraded {
             if self.degradation_marker == Degradation::None {
@@ -109,8 +109,8 @@ impl Observation {
         }
     }
 
-    /// Checks that the record's ref begins with the ref of the run, and that the record was not recorded before it was
-    /// observed.
+    /// Checks that the record's ref is directly under the ref of the run, and that the time of recording is not before
+    /// the time of observation.
     pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
         if recorded_at < self.observed_at {
             let message = format!(

@@ -18,14 +18,14 @@ pub(crate) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Checks the refs. The deployment must be in the run's project, and the stage under the run. Batch, sample and
-    /// operation require a stage and must be under the stage; sample and operation must also be directly under the
-    /// batch, if there is one.
+    /// Checks the refs. The deployment must be in the run's project, and the stage directly under the run. Batch,
+    /// sample and operation require a stage and must be under the stage. If there is a batch, sample and operation must
+    /// be directly under the batch.
     pub(crate) fn check(&self, issues: &mut Issues, prefix: ErrorCode, missing: ErrorCode) {
         if let Some(deployment) = self.deployment
             && deployment.components().next() != self.run.components().next()
         {
-            let message = format!("{deployment} belongs to another project than {}", self.run);
+            let message = format!("{deployment} does not belong to the project of {}", self.run);
             issues.error(prefix, "deployment_execution_ref", message);
         }
         if let Some(stage) = self.stage {

@@ -23,7 +23,7 @@ pub struct Record<P> {
     pub envelope: RecordEnvelope,
     /// The payload.
     pub payload: P,
-    /// Members of a newer minor version of the schema, unchanged.
+    /// Members that only a newer minor version of the schema defines. They are written back with the record.
     pub unknown: Members,
 }
 
@@ -182,7 +182,7 @@ mod tests {
         let mut record = metric();
         record.envelope.observation.stage_execution_ref = Some(StageRef::parse("stage:a.b.s").unwrap());
         record.envelope.observation.batch_execution_ref = Some(BatchRef::parse("batch:a.b.s.x").unwrap());
-        // The Python package accepts a sample with the batch's own components.
+        // The Python package contexta 1.0.0 accepts a sample with the same components as the batch.
         record.envelope.observation.sample_observation_ref =
             Some(SampleRef::parse("sample:a.b.s.x").unwrap());
         assert_eq!(Valid::new(record.clone()).unwrap_err().code, ErrorCode::RecordPrefix);
