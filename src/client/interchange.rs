@@ -30,7 +30,7 @@ pub enum ImportSource<'a> {
     /// directory.
     File(&'a Path),
     /// A name of the source, for messages, and a reader. Bodies are read from the directory in
-    /// [`ImportSettings::bodies`]; without it, every body that a line names counts as missing.
+    /// [`ImportSettings::bodies`]; if no directory is set, every body that a line names counts as missing.
     Reader(&'a str, &'a mut dyn Read),
 }
 

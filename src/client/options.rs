@@ -142,9 +142,9 @@ impl Options {
     }
 
     /// Sets the directory of the temporary file for changes of tables. If the tables of the workspace may not be
-    /// written, and the changes exceed the memory limit, they are moved to this file; by default they stay in memory.
-    /// If the tables may be written, the temporary file is in the directory of the projections, and this option is
-    /// ignored.
+    /// written, changes beyond the memory limit are moved to this file; without this option, all changes stay in
+    /// memory. If the tables may be written, the temporary file is in the directory of the projections, and this option
+    /// is ignored.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self

@@ -131,7 +131,7 @@ pub struct BestRun {
     pub goal: Goal,
     /// The runs that have the metric, the best first. Runs with equal values are in the order of their starts.
     pub ranking: Vec<RankedRun>,
-    /// The runs that do not have the metric in the stage, or outside any stage.
+    /// The runs that do not have this metric in this stage.
     pub without: Vec<RunRef>,
     /// Notes on missing data.
     pub notes: Vec<Note>,

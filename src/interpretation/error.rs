@@ -19,7 +19,7 @@ pub enum Error {
         metric_key: String,
         /// The requested stage, if any.
         stage: Option<String>,
-        /// The existing metrics; a metric of a stage may be written `stage/key`.
+        /// The existing metrics. For a series of points, a metric of a stage is written as `stage/key`.
         known: Vec<String>,
     },
     /// No object has this ref.
