@@ -29,7 +29,8 @@ use std::sync::Arc;
 /// An open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 ///
 /// Methods that take a run accept its ref, its id, its name, or a prefix of its id or name. An id, name or prefix must
-/// match only one run. Dropping the workspace closes its stream; [`Contexta::close`] closes it and returns its head.
+/// match only one run. Dropping the workspace closes the stream of this process. [`Contexta::close`] closes the stream
+/// and returns the stream's head.
 #[derive(Debug)]
 pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
@@ -66,8 +67,8 @@ impl Contexta {
         &self.paths
     }
 
-    /// Returns the store, for queries that have no method here. Its answers do not include captures that are still
-    /// buffered ([`Durability::Batched`](store::Durability)).
+    /// Returns the store, for queries for which `Contexta` has no method. Its answers do not include captures that are
+    /// still buffered ([`Durability::Batched`](store::Durability)).
     pub fn store(&self) -> &Store {
         &self.store
     }
@@ -82,7 +83,7 @@ impl Contexta {
         let flushed = self.journal.flush();
         let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
         let answer = question(noted.as_ref().unwrap_or(&self.store));
-        // The notes of the view name streams whose clocks are too far ahead to follow.
+        // A stream whose clock is too far ahead is ignored here; a note of the view names the stream.
         self.journal.observe(self.store.latest_seen());
         Ok(answer?)
     }
@@ -119,8 +120,9 @@ impl Contexta {
         self.ask(|store| query::run_snapshot(store, run.as_ref()))
     }
 
-    /// Returns the points of one metric of a run. If no stage is given, these are the points outside any stage. If
-    /// there are none, and the metric has only one series in the run, these are the points of that series.
+    /// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None`
+    /// selects the points outside any stage. If there are no points outside any stage, and the metric has only one
+    /// series in the run, `None` selects this series. Errors: there is no such series.
     pub fn step_series(
         &self,
         run: impl AsRef<str>,
@@ -135,8 +137,9 @@ impl Contexta {
         self.ask(|store| compare::compare_runs(store, left.as_ref(), right.as_ref()))
     }
 
-    /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of a project are
-    /// ranked: the project in the options or, if the options name none, the project of this session.
+    /// Ranks runs by the last value of a metric, the best first. If the options name no runs, all runs of the project
+    /// in the options are ranked. If the options name neither runs nor a project, all runs of the session's project are
+    /// ranked.
     pub fn select_best_run(&self, metric_key: &str, options: BestRunOptions) -> Result<BestRun> {
         let project = options.project.or_else(|| Some(self.session.project_ref().to_string()));
         let options = BestRunOptions { project, ..options };
@@ -188,8 +191,8 @@ impl Contexta {
         Ok(())
     }
 
-    /// Copies bodies and streams of the workspace at `from` into this one. The other workspace is only read. A second
-    /// merge of the same workspace has no effect.
+    /// Copies bodies and streams of the workspace at `from` into this workspace. The other workspace is only read. A
+    /// second merge of the same workspace has no effect.
     pub fn merge(&self, from: impl AsRef<Path>, settings: MergeSettings<'_>) -> Result<MergeReport> {
         self.check_writes()?;
         let other = Paths::new(from.as_ref());
@@ -203,8 +206,8 @@ impl Contexta {
         Ok(merge::merge(&self.storage, &logs, (&bodies(&other), &bodies(&self.paths)), settings.progress)?)
     }
 
-    /// Returns the digest of all tables, and notes on entries that are missing in the log. Equal entries give equal
-    /// digests.
+    /// Returns the digest of all tables, and the notes of the view, such as notes on missing entries. Equal entries
+    /// give equal digests.
     pub fn digest(&self) -> Result<(TablesDigest, Vec<Note>)> {
         self.ask(|store| {
             let notes = store.read(|view| Ok::<_, store::Error>(view.notes()))?;
@@ -217,8 +220,8 @@ impl Contexta {
         Ok(inspect::list(&self.storage, &self.paths.log())?)
     }
 
-    /// Returns all readable entries of the log, stream by stream, and a note for every gap. `stream` selects one stream
-    /// by its id or an unambiguous prefix of the id.
+    /// Returns all readable entries of the log, stream by stream, and a note for every gap and every stream that cannot
+    /// be read. `stream` selects one stream by its id or an unambiguous prefix of the id.
     pub fn dump_log(&self, stream: Option<&str>) -> Result<impl Iterator<Item = Result<DumpItem>> + use<>> {
         let items = inspect::dump(&self.storage, &self.paths.log(), stream)?;
         Ok(items.map(|item| item.map_err(Error::from)))

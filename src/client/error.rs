@@ -34,7 +34,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The operation would modify a part of the workspace that is read-only.
-    #[error("{what} cannot be modified: the settings make it read-only")]
+    #[error("{what} cannot be modified, because the settings or options forbid it")]
     ReadOnly {
         /// The part of the workspace.
         what: &'static str,

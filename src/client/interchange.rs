@@ -26,9 +26,11 @@ const TEMPORARY_STEM: &str = "export";
 /// The source of an import of JSON lines, plain or compressed with gzip. Compression is recognised by the content, not
 /// by the name.
 pub enum ImportSource<'a> {
-    /// A file. Bodies are read from the directory of the file, unless [`ImportSettings::bodies`] names another one.
+    /// A file. Bodies are read from the directory of the file, unless [`ImportSettings::bodies`] names another
+    /// directory.
     File(&'a Path),
-    /// A name of the source, for messages, and a reader. Bodies are imported only if [`ImportSettings::bodies`] is set.
+    /// A name of the source, for messages, and a reader. Bodies are read from the directory in
+    /// [`ImportSettings::bodies`]; if no directory is set, every body that a line names counts as missing.
     Reader(&'a str, &'a mut dyn Read),
 }
 
@@ -85,8 +87,8 @@ pub enum BodiesTarget {
 }
 
 impl BodiesTarget {
-    /// Returns the directory for bodies, and the prefix of their paths in lines. `dir` is the directory of the exported
-    /// file.
+    /// Returns the directory for bodies, and the prefix of the bodies' paths in lines; `None` if no bodies are
+    /// exported. `dir` is the directory of the exported file; `None` for a writer, device or pipe.
     fn with_dir(&self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {
@@ -113,9 +115,9 @@ impl Read for Counted<'_> {
 }
 
 impl Contexta {
-    /// Imports JSON lines (docs/INTERCHANGE.md) in constant memory. Each line is checked on its own; refused lines are
-    /// written to `recovery/quarantine`. A second import of the same lines changes nothing. Imported lines are synced
-    /// when the method returns.
+    /// Imports JSON lines (docs/INTERCHANGE.md). Memory use does not depend on the number of lines. Each line is
+    /// checked on its own; refused lines are written to `recovery/quarantine`. A second import of the same lines
+    /// changes nothing. Imported lines are synced when the method returns.
     pub fn import_jsonl(
         &self,
         source: ImportSource<'_>,
@@ -214,8 +216,8 @@ impl Contexta {
     }
 
     /// Exports JSON lines to a file. After success the file is complete and synced; after an error the previous file is
-    /// unchanged. The lines are compressed with gzip if the name ends in `.gz`. A link is followed, even to a file that
-    /// does not exist; an existing file keeps its permissions.
+    /// unchanged. A device or pipe is written directly. The lines are compressed with gzip if the name ends in `.gz`. A
+    /// link is followed, even to a file that does not exist; an existing file keeps its permissions.
     pub fn export_jsonl_file<'s>(
         &self,
         path: &Path,

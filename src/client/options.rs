@@ -92,7 +92,7 @@ impl Options {
         self
     }
 
-    /// Sets the durability of events and metrics when the call that captures them returns; by default
+    /// Sets the durability that an event or metric has when the call that captures it returns; by default
     /// [`Durability::Flush`].
     pub fn durability(mut self, durability: Durability) -> Options {
         self.capture.durability = durability;
@@ -141,9 +141,10 @@ impl Options {
         self
     }
 
-    /// Sets the directory of a temporary file for changes of tables that exceed the memory limit, used if the tables of
-    /// the workspace cannot be written. By default such changes stay in memory. If the tables can be written, the file
-    /// is in the directory of the projections, and this option is ignored.
+    /// Sets the directory of the temporary file for changes of tables. If the tables of the workspace may not be
+    /// written, changes beyond the memory limit are moved to this file; without this option, all changes stay in
+    /// memory. If the tables may be written, the temporary file is in the directory of the projections, and this option
+    /// is ignored.
     pub fn temporary_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.temporary = Some(dir.as_ref().to_path_buf());
         self

@@ -16,16 +16,16 @@ pub(super) struct Create {
     pub(super) tables: bool,
 }
 
-/// Checks that the paths belong to a workspace, or creates one if `create` allows it and the paths contain no other
-/// files. Several processes may create a workspace at the same time; each completes a workspace that another one left
-/// incomplete.
+/// Checks that the paths belong to a workspace. Otherwise creates a workspace, if `create` allows it and the directory
+/// contains nothing but the configuration file and directories of a workspace. Several processes may create a workspace
+/// at the same time; each completes a workspace that another process left incomplete.
 pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> Result<()> {
     let root = paths.root();
     let wrap = |e| engine_io("inspect", root, e);
     if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
-    // Something else is at the path of the log, which is in the workspace or named by the settings.
+    // Something else is at the path of the log. The path is in the workspace, or the settings name it.
     if exists(storage, &paths.log()).map_err(wrap)? {
         return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
     }
@@ -53,8 +53,9 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
     Ok(())
 }
 
-/// Reports whether the paths belong to a workspace. A directory `log` alone is not sufficient (`/var/log` exists too):
-/// the other directories must exist beside it, or it must contain only streams.
+/// Returns `true` if the paths belong to a workspace. A directory `log` alone is not sufficient (`/var/log` exists
+/// too): the directories of bodies and projections must exist as well, or the directory of the log must contain nothing
+/// but streams.
 fn is_workspace(storage: &dyn Storage, paths: &Paths) -> io::Result<bool> {
     let log = paths.log();
     if !exists(storage, &log)? || !storage.info(&log)?.is_dir {

@@ -1,8 +1,8 @@
 //! Comparison of two runs, and ranking of several.
 //!
 //! A series is represented by its last point. Stages with the same name are compared with each other, and so are the
-//! series outside any stage. `delta` is the right value minus the left one, and `change_ratio` is the right value
-//! divided by the left one.
+//! series outside any stage. `delta` is the right value minus the left value, and `change_ratio` is the right value
+//! divided by the left value.
 
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
@@ -26,13 +26,14 @@ pub struct RunComparison {
     pub metric_deltas: Vec<MetricDelta>,
     /// All stages of both runs, ordered by name.
     pub stages: Vec<StageComparison>,
-    /// Kinds of artifacts whose artifacts differ, ordered by kind.
+    /// Kinds of artifacts whose artifacts differ or cannot be compared, ordered by kind.
     pub artifact_changes: Vec<ArtifactChange>,
-    /// `true` if the code revisions differ; `None` if one of them is unknown.
+    /// `true` if the code revisions differ; `None` if a code revision is unknown.
     pub code_revision_changed: Option<bool>,
-    /// `true` if the data sets differ; `None` if one of them is unknown.
+    /// `true` if the data sets differ; `None` if a data set is unknown.
     pub dataset_changed: Option<bool>,
-    /// `true` if the environments differ; `None` if one of them is unknown.
+    /// `true` if the last environment snapshots of the runs differ in platform, Python version, runtime, packages or
+    /// environment variables; `None` if a run has no snapshot.
     pub environment_changed: Option<bool>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -60,10 +61,10 @@ pub struct MetricDelta {
     pub left_value: Option<f64>,
     /// The last value in the right run; `None` if that run does not have the metric.
     pub right_value: Option<f64>,
-    /// The right value minus the left one; `None` if one is missing or the result is not finite.
+    /// The right value minus the left value; `None` if a value is missing or the result is not finite.
     pub delta: Option<f64>,
-    /// The right value divided by the left one; `None` if one is missing, the left one is 0, or the result is not
-    /// finite.
+    /// The right value divided by the left value; `None` if a value is missing, the left value is 0, or the result is
+    /// not finite.
     pub change_ratio: Option<f64>,
 }
 
@@ -81,18 +82,19 @@ pub struct StageComparison {
     pub metric_deltas: Vec<MetricDelta>,
 }
 
-/// A kind of artifact whose artifacts differ between the two runs.
+/// A kind of artifact whose artifacts differ between the two runs, or cannot be compared.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ArtifactChange {
     /// The kind.
     pub artifact_kind: String,
-    /// `added` if only the right run has artifacts of the kind, `removed` if only the left run has some, `changed` if
-    /// each run has one and the two differ, otherwise `ambiguous`.
+    /// `added` if only the right run has artifacts of the kind, `removed` if only the left run has such artifacts.
+    /// `changed` if each run has exactly one artifact of the kind, and the hashes in their manifests differ or are
+    /// missing. Otherwise `ambiguous`.
     pub change: &'static str,
-    /// The first artifact of the kind in the left run; `None` if that run has none.
+    /// The first artifact of the kind in the left run; `None` if that run has no artifact of the kind.
     pub left_ref: Option<ArtifactRef>,
-    /// The first artifact of the kind in the right run; `None` if that run has none.
+    /// The first artifact of the kind in the right run; `None` if that run has no artifact of the kind.
     pub right_ref: Option<ArtifactRef>,
 }
 
@@ -127,10 +129,9 @@ pub struct BestRun {
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,
-    /// The runs that have the metric, the best first. Of runs with equal values, the one that started earlier comes
-    /// first.
+    /// The runs that have the metric, the best first. Runs with equal values are in the order of their starts.
     pub ranking: Vec<RankedRun>,
-    /// The runs that do not have the metric.
+    /// The runs that do not have this metric in this stage.
     pub without: Vec<RunRef>,
     /// Notes on missing data.
     pub notes: Vec<Note>,
@@ -238,7 +239,7 @@ fn changed<T: PartialEq>(left: &Option<T>, right: &Option<T>) -> Option<bool> {
     Some(left.as_ref()? != right.as_ref()?)
 }
 
-/// Compares two runs, each named by ref, id or name.
+/// Compares two runs. Each is given by its ref, its id, its name, or a prefix of its id or name.
 pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunComparison> {
     store.read(|view| {
         let (left, right) = (snapshot(view, left)?, snapshot(view, right)?);
@@ -289,10 +290,11 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
 /// Options of a ranking of runs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BestRunOptions {
-    /// The runs to rank, each by ref, id or name. If empty, all runs of `project` are ranked.
+    /// The runs to rank, each given by its ref, its id, its name, or a prefix of its id or name. If empty, all runs of
+    /// `project` are ranked.
     pub runs: Vec<String>,
-    /// The project whose runs are ranked if `runs` is empty, by ref or name. If `None`, [`select_best_run`] ranks the
-    /// runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
+    /// The ref or name of the project whose runs are ranked if `runs` is empty. If `None`, [`select_best_run`] ranks
+    /// the runs of all projects, and `Contexta::select_best_run` ranks the runs of the session's project.
     pub project: Option<String>,
     /// The name of the metric's stage; `None` for a metric outside any stage.
     pub stage_name: Option<String>,
@@ -300,8 +302,8 @@ pub struct BestRunOptions {
     pub goal: Goal,
 }
 
-/// Ranks runs by the last value of a metric, the best first. Of runs with equal values, the one that started earlier
-/// comes first.
+/// Ranks runs by the last value of a metric, the best first. Runs with equal values are in the order of their starts.
+/// Errors: no run has the metric.
 pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions) -> Result<BestRun> {
     let BestRunOptions { runs, project, stage_name, goal } = options;
     let (stage_name, goal) = (stage_name.as_deref(), *goal);

@@ -13,13 +13,13 @@ pub enum Error {
     /// There is no series of this metric in the run or stage.
     #[error("there is no metric {metric_key:?} in {run}{}", stage.as_ref().map(|s| format!(", stage {s:?}")).unwrap_or_default())]
     MetricNotFound {
-        /// The ref of the run, or a phrase such as `any of the runs`, for the message.
+        /// The ref of the run; for a ranking, the text `any of the runs`.
         run: String,
         /// The metric.
         metric_key: String,
         /// The requested stage, if any.
         stage: Option<String>,
-        /// The existing metrics.
+        /// The existing metrics. For a series of points, a metric of a stage is written as `stage/key`.
         known: Vec<String>,
     },
     /// No object has this ref.

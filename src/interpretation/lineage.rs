@@ -1,10 +1,9 @@
 //! Walks over the lineage graph: to the objects that an object was made from, and to the objects that were made from
 //! it.
 //!
-//! The type of an edge decides which of its refs is the origin: the target for `produced_by`, `used`,
-//! `derived_from` and similar types, and the source for `consumed_by`. A stage is part of its run: a walk that reaches
-//! a stage also follows the edges of the run, and a walk that starts at a run or reaches it by an edge also follows the
-//! edges of the run's stages.
+//! The type of an edge decides which of the edge's refs is the origin: the source for `consumed_by`, the target for
+//! every other type. A stage is part of its run, so a walk that reaches a stage also follows the edges of the run. A
+//! walk that starts at a run, or reaches a run by an edge, also follows the edges of the run's stages.
 
 use crate::contract::{ArtifactRef, LineageEdge, RunRef, StableRef};
 use crate::interpretation::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Floor 5: queries. They return plain data; this module writes no data and produces no markup.
 //!
-//! Every answer contains notes on missing data, if data is missing.
+//! If data is missing, the answer contains notes on the missing data.
 //!
 //! Stability: Stable.
 

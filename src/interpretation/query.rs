@@ -95,7 +95,7 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     })
 }
 
-/// Returns everything known about one run, which is named by ref, id or name.
+/// Returns everything known about one run. `run` is the run's ref, its id, its name, or a prefix of its id or name.
 pub fn run_snapshot(store: &Store, run: &str) -> Result<RunSnapshot> {
     Ok(store.read(|view| snapshot(view, run))?)
 }
@@ -193,7 +193,7 @@ fn completeness(s: &RunSnapshot) -> Vec<Note> {
     notes
 }
 
-/// A record as one line of a table.
+/// A record as one row of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordLine {
@@ -207,7 +207,7 @@ pub struct RecordLine {
     pub message: String,
 }
 
-/// Converts a record to one line of a table.
+/// Converts a record to one row of a table.
 pub fn record_line(record: &AnyRecord) -> RecordLine {
     let (level, key, message) = match record {
         AnyRecord::Event(e) => (e.payload.level.to_string(), &e.payload.event_key, e.payload.message.clone()),
@@ -227,8 +227,9 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
     row.record.envelope().observation.stage_execution_ref.as_ref()
 }
 
-/// Returns the points of one metric of a run. If `stage` is `None`, these are the points outside any stage. If
-/// there are none, and the metric has only one series in the run, these are the points of that series.
+/// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None` selects
+/// the points outside any stage. If there are no points outside any stage, and the metric has only one series in the
+/// run, `None` selects this series. Errors: there is no such series.
 pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&str>) -> Result<StepSeries> {
     let found = store.read(|view| {
         let run = view.find_run(run)?;

@@ -73,7 +73,7 @@ fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).into()
 }
 
-/// Returns the object `value` with further members.
+/// Returns the object `value` with further members. Returns a value that is not an object unchanged.
 fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
     match value {
         Value::Map(mut members) => {

@@ -29,8 +29,8 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
-/// Escapes every hidden character in the strings of a JSON or TOML document, which has the same meaning afterwards. The
-/// only hidden characters between strings are line ends.
+/// Escapes every hidden character in the strings of a JSON or TOML document. The escapes do not change the meaning of
+/// the document. Line ends are unchanged, because the document contains them only between strings.
 pub(crate) fn document(text: String) -> String {
     if !text.contains(|c| c != '\n' && is_hidden(c)) {
         return text;

@@ -77,7 +77,7 @@ fn inline(text: &str) -> String {
         match c {
             '\n' | '\r' | '\t' => out.push(' '),
             c if is_hidden(c) => {
-                // Markdown shows a backslash only if another one precedes it.
+                // Markdown shows a backslash only if another backslash precedes it.
                 out.push('\\');
                 push_escape(&mut out, c);
             }

@@ -1,4 +1,4 @@
-//! Floor 7: the user interface. Converts answers to documents, renders them as terminal text or Markdown, and writes
+//! Floor 7: the user interface. It converts answers to documents, renders them as terminal text or Markdown, and writes
 //! JSON.
 //!
 //! Surfaces never open a file of a workspace; they use the client.

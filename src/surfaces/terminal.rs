@@ -160,7 +160,8 @@ fn push_columns(out: &mut String, columns: &Columns<'_>, style: Style) {
     }
 }
 
-/// Reduces the widest columns that are not rigid to a common width, so that all columns are at most `available` wide.
+/// Reduces the widest columns that are not rigid to a common width, so that the sum of all widths is at most
+/// `available`. No column becomes narrower than [`COLUMN_WIDTH_MIN`], even if the sum is then greater.
 fn narrow(widths: &mut [usize], rigid: &[bool], available: usize) {
     let is_rigid = |n: usize| rigid.get(n).copied().unwrap_or(false);
     let narrowed = |n: usize, width: usize, most: usize| if is_rigid(n) { width } else { width.min(most) };
@@ -216,7 +217,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Returns `true` for a value that is hard to read on two lines.
+/// Returns `true` for a value that is never wrapped, because it is hard to read on two lines: every value except text.
 fn is_unbreakable(cell: &Cell) -> bool {
     !matches!(cell, Cell::Missing | Cell::Text(_))
 }

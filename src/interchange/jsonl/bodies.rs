@@ -48,8 +48,8 @@ fn open_body(storage: &dyn Storage, dir: Option<&Path>, path: &str) -> std::resu
     Ok(Source { file: FileReader::new(file), failed: None })
 }
 
-/// Stores the file of a body. The inner error is the reason for which the file could not be found or read; the outer
-/// error means that the workspace cannot be written.
+/// Stores the file of a body. The inner error means that the file could not be found or read; its text is the end of a
+/// message that begins with "could not be". The outer error means that the workspace cannot be written.
 pub(super) fn store_body(
     journal: &Journal,
     dir: Option<&Path>,
@@ -67,7 +67,8 @@ pub(super) fn store_body(
     }
 }
 
-/// Returns the difference between a body and its manifest, as the end of a message; `None` if there is none.
+/// Compares a body with the size and the SHA-256 in its manifest. Returns the first difference, as the end of a message
+/// that begins with "differs from"; `None` if there is no difference.
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
         return Some(format!("its manifest: the file has {} bytes, not {size}", body.size));

@@ -1,4 +1,5 @@
-//! Valid lines, which are encoded once: for the comparison with the workspace, for the size limit, and for the log.
+//! Valid lines. Each line is encoded once. The encoded fact is compared with the workspace, checked against the size
+//! limit, and appended to the log.
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{
@@ -10,8 +11,8 @@ use crate::interchange::jsonl::loss::is_loss;
 use crate::interchange::jsonl::rejection::Rejection;
 use crate::store::EncodedFact;
 
-/// The greatest payload of an object: the limit of the log minus the space that an import needs for origin and body
-/// digest.
+/// The greatest length of an object's payload in bytes: the limit of the log minus the space that an import needs for
+/// the origin and the digest of the body.
 const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 
 /// A valid line that may be imported.
@@ -20,21 +21,21 @@ pub(super) struct Candidate {
     pub(super) kind: &'static str,
     /// The ref of the object, artifact or record.
     pub(super) subject: StableRef,
-    /// Deviations that do not prevent the import.
+    /// Warnings: deviations from the contract that do not prevent the import.
     pub(super) warnings: Vec<ErrorCode>,
     /// The digest of the content (for an artifact, of the manifest), by which a repeated line is recognised.
     pub(super) digest: [u8; 16],
     /// The encoded fact; for an artifact, without the digest of the body.
     pub(super) encoded: EncodedFact,
-    /// The length of the payload if the fact replaces no other facts.
+    /// The length of the payload in bytes, if the fact replaces no other facts.
     pub(super) len: usize,
-    /// The properties of the object, artifact or record on which the import depends.
+    /// The type of the item, and the properties that the import needs.
     pub(super) item: Item,
 }
 
-/// The properties of a line on which its import depends.
+/// The object, artifact or record of a line, with the properties that the import needs.
 pub(super) enum Item {
-    /// An object, with its status if objects of its kind have one.
+    /// The kind of an object, and its status; `None` if objects of this kind have no status.
     Object(ObjectKind, Option<RunStatus>),
     /// An artifact, with the path of the body's file.
     Artifact(Box<Valid<ArtifactManifest>>, Option<String>),
@@ -95,7 +96,7 @@ fn too_large(len: usize) -> Rejection {
     Rejection::new("import_object_too_large", format!("an object of {len} bytes is too large for the log"))
 }
 
-/// Returns the status of an object; `None` if objects of its kind have none.
+/// Returns the status of an object; `None` if objects of its kind have no status.
 pub(super) fn status_of(object: &Object) -> Option<RunStatus> {
     Some(match object {
         Object::Run(run) => run.status,

@@ -13,7 +13,8 @@ use std::collections::HashMap;
 pub(super) struct Existing {
     /// The effective object or manifest, or the captured record.
     pub(super) encoded: Option<EncodedFact>,
-    /// The stamps of imported facts that this import replaces if the line differs.
+    /// The stamps of the facts that earlier imports recorded about the object or artifact. A line with new content
+    /// replaces these facts.
     pub(super) replaceable: Vec<Stamp>,
     /// `true` if the object has a terminal status.
     pub(super) is_ended: bool,

@@ -1,8 +1,8 @@
 //! Export of JSON lines: the effective state of every object, and every record. Lines are written one by one.
 //!
-//! Objects are sorted by kind and ref; an object precedes the objects that refer to it. Records are in the order of
-//! their stamps, across all streams. The report names objects that cannot be exported, such as a run whose start is
-//! lost.
+//! Objects are sorted by kind, in the order of [`ObjectKind::ALL`], then by ref. Artifacts and records follow. Records
+//! are in the order of their stamps, across all streams. The report names objects that cannot be exported, such as a
+//! run whose start is lost.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{ArtifactManifest, Object, ObjectKind, Value};
@@ -42,16 +42,16 @@ pub struct ExportOptions {
 pub struct ExportBodies {
     /// The directory.
     pub dir: PathBuf,
-    /// The prefix of the paths of bodies in lines: the path from the directory of the file with the lines to `dir`,
-    /// such as `artifacts/`.
+    /// The prefix of each path of a body in a line, such as `artifacts/`. The paths are relative to the directory in
+    /// which an import looks for bodies; the prefix is empty if this directory is `dir` itself.
     pub prefix: String,
 }
 
 /// Exports JSON lines. Memory use depends on the number of runs and streams, but not on the number of other objects and
 /// records.
 ///
-/// `progress` is called with the number of entries of the log that were read. Errors: the workspace cannot be read,
-/// `out` or the bodies cannot be written, or [`Error::Interrupted`].
+/// `progress` is called with the number of entries of the log that were read. Errors: the workspace cannot be read, the
+/// filter names a project or run that does not exist, `out` or the bodies cannot be written, or [`Error::Interrupted`].
 pub fn export(
     workspace: Workspace<'_>,
     out: &mut dyn Write,
@@ -65,7 +65,7 @@ pub fn export(
     let out = RefCell::new(out);
     let is_started = Cell::new(false);
     store.read(|view| {
-        // The store repeats the question after a rebuild of damaged tables, but written lines cannot be removed from
+        // The store calls the closure again after a rebuild of damaged tables, but written lines cannot be removed from
         // the output.
         if is_started.replace(true) {
             return Err(Error::Interrupted);
@@ -263,8 +263,9 @@ impl Export<'_> {
     }
 }
 
-/// Returns the file name for the copy of a body: a part of the digest, which makes the name unique, and the file name
-/// in the manifest.
+/// Returns the file name for the copy of a body. The name begins with a part of the digest, which makes the name
+/// unique. The attribute `file_name` of the manifest follows or, without this attribute, the last component of the
+/// location.
 fn body_name(manifest: &ArtifactManifest, digest: &Digest) -> String {
     const NAME_LEN_MAX: usize = 80;
     let named = manifest.attributes.get("file_name").and_then(Value::as_str);

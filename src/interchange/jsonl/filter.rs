@@ -10,17 +10,18 @@ use std::collections::BTreeSet;
 pub struct ExportFilter {
     /// The project to export, by ref or name; `None` for all projects.
     pub project: Option<String>,
-    /// The runs to export, together with their projects, by ref, id or name; empty for all runs.
+    /// The runs to export, each given by its ref, id or name, or a prefix of its id or name; empty for all runs. The
+    /// projects of these runs are exported too.
     pub runs: Vec<String>,
     /// The kinds of lines to export, such as `run` or `record`; empty for all kinds.
     pub kinds: Vec<String>,
     /// The families of records to export; empty for all families.
     pub record_types: Vec<RecordType>,
-    /// The earliest time of observation of the records to export; `None` for no limit. Other kinds of lines are not
-    /// affected.
+    /// The start of a time range: records that were observed earlier are not exported. `None` for no limit. Other kinds
+    /// of lines are not affected.
     pub since: Option<Timestamp>,
-    /// The time before which the exported records were observed; `None` for no limit. Other kinds of lines are not
-    /// affected.
+    /// The end of a time range: records that were observed at this time or later are not exported. `None` for no limit.
+    /// Other kinds of lines are not affected.
     pub until: Option<Timestamp>,
 }
 
@@ -81,7 +82,7 @@ impl<'a> Selection<'a> {
         }
     }
 
-    /// Returns `true` if an edge is exported, because its source or target is exported.
+    /// Returns `true` if an edge is exported. An edge is exported if its source or its target is exported.
     pub(super) fn wants_edge(&self, edge: &LineageEdge) -> bool {
         self.is_everything() || self.wants_ref(&edge.source_ref) || self.wants_ref(&edge.target_ref)
     }
@@ -97,7 +98,7 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// Returns `true` if a ref belongs to the project: their first components are equal.
+/// Returns `true` if a ref belongs to the project, that is, if the first components of both refs are equal.
 fn in_project(any: &StableRef, project: &StableRef) -> bool {
     any.components().next() == project.components().next()
 }

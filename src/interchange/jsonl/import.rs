@@ -1,9 +1,10 @@
 //! Import of JSON lines. Each line is checked on its own, so that an invalid line affects no other line.
 //!
-//! An import adds the content that the workspace does not have. Importing the same lines again therefore changes
-//! nothing, and completes an import that was killed. A later import replaces the facts of earlier imports about an
-//! object, but no import replaces captured facts. The entry of each imported fact contains the fact's origin (import
-//! and line). Each lost line or body is recorded as a degraded record of the run that it belongs to.
+//! An import adds the content that the workspace does not have. A second import of the same lines therefore changes
+//! nothing. If an import was killed, a second import adds the missing lines. A later import replaces the facts of
+//! earlier imports about an object, but no import replaces captured facts. The entry of each imported fact contains the
+//! fact's origin (import and line). A loss is recorded as a degraded record of the run that the line or body belongs
+//! to.
 
 use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
@@ -36,13 +37,13 @@ const ROUND_LINES: usize = 4096;
 const ROUND_BYTES: usize = 4 << 20;
 /// The name under which lines are counted if their kind cannot be read.
 const UNKNOWN_KIND: &str = "?";
-/// The approximate length of a small entry in bytes.
+/// The approximate length in bytes of the entry that describes the import.
 const SMALL_ENTRY_BYTES: usize = 256;
 /// The greatest length of an encoded stamp in a payload, in bytes.
 const STAMP_BYTES_MAX: usize = 40;
 /// The greatest number of losses that are kept in memory because the line of their run may follow later.
 const DEFERRED_LOSSES_MAX: usize = 4096;
-/// The greatest number of refused lines in a report, and of missing or different bodies.
+/// The greatest number of refused lines in a report, and the greatest number of missing or differing bodies.
 const REPORTED_MAX: usize = 100;
 /// The code of a body that cannot be found or read.
 const BODY_MISSING: &str = "import.body_missing";
@@ -54,11 +55,11 @@ const BODY_DIFFERS: &str = "import.body_differs";
 pub struct ImportOptions {
     /// The name of the source: a file name, or `-`.
     pub source: String,
-    /// The directory of the files with bodies; `None` if no bodies are imported.
+    /// The directory of the files with bodies. If it is `None`, every body that a line names counts as missing.
     pub bodies: Option<PathBuf>,
     /// `true` to stop at the first refused line. The lines before it stay imported.
     pub strict: bool,
-    /// The registry to check extensions with.
+    /// The registry to check extensions against; `None` to check only their form.
     pub registry: Option<ExtensionRegistry>,
     /// The directory for the files with refused lines.
     pub quarantine: PathBuf,
@@ -74,9 +75,10 @@ struct ParsedLine {
 /// Imports JSON lines. Memory use does not depend on the number of lines. The imported facts are on disk when the
 /// function returns.
 ///
-/// `progress` is called with the number of lines read. Errors: the workspace cannot be read or written, or, with
-/// [`ImportOptions::strict`], a line was refused. Lines before the error stay imported, and a repeated import
-/// continues.
+/// `progress` is called with the number of lines read. If the input cannot be read to its end, [`ImportReport::cut`]
+/// contains the reason. Errors: the workspace cannot be read or written, or a line was refused with
+/// [`ImportOptions::strict`]. Facts that were appended before the error stay in the workspace; a second import adds the
+/// rest.
 pub fn import(
     workspace: Workspace<'_>,
     input: &mut dyn BufRead,
@@ -179,7 +181,8 @@ impl Importer<'_> {
         self.report.cut = Some(format!("in line {number}: {e}"));
     }
 
-    /// Saves a line that is too long while reading it to its end. Returns `false` if the input ends within the line.
+    /// Reads the rest of a line that is too long, and saves the line in the quarantine. Returns `false` if the rest of
+    /// the line cannot be read.
     fn refuse_too_long(&mut self, input: &mut Lines<'_>, begin: &[u8]) -> Result<bool> {
         self.quarantine()?.push_bytes(begin)?;
         let number = input.number();
@@ -195,7 +198,8 @@ impl Importer<'_> {
                 }
                 Err(e) => {
                     self.report_cut(number, &e);
-                    let rejection = Rejection::new("import_input_cut", "the input ends within the line");
+                    let rejection =
+                        Rejection::new("import_input_cut", "the rest of the line could not be read");
                     self.finish_refused(number, rejection)?;
                     return Ok(false);
                 }
@@ -219,7 +223,8 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Finishes the refusal of a line whose bytes are already in the quarantine.
+    /// Finishes the refusal of a line whose bytes are already in the quarantine. Errors: the quarantine cannot be
+    /// written, or [`Error::Refused`] with [`ImportOptions::strict`].
     fn finish_refused(&mut self, number: u64, rejection: Rejection) -> Result<()> {
         self.quarantine()?.end_line(number, &rejection)?;
         self.report.lines += 1;
@@ -235,7 +240,8 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Refuses a line. With [`ImportOptions::strict`], the facts of the lines before it are appended first.
+    /// Refuses a line. With [`ImportOptions::strict`], first appends the facts of the lines before this line, then
+    /// returns [`Error::Refused`].
     fn refuse(&mut self, number: u64, text: &[u8], rejection: Rejection, round: &mut Round) -> Result<()> {
         round.losses.extend(refused_line_loss(number, text, &rejection));
         if self.options.strict {
@@ -251,7 +257,7 @@ impl Importer<'_> {
         let Workspace { store, journal } = self.workspace;
         journal.flush()?;
         let answer = store.read(question);
-        // The notes of the view name streams whose clocks are too far ahead to follow.
+        // A stream whose clock is too far ahead is ignored here; a note of the view names the stream.
         journal.observe(store.latest_seen());
         answer
     }
@@ -341,11 +347,11 @@ impl Importer<'_> {
                 let artifact =
                     ArtifactLine { number, manifest: &manifest, path: path.as_deref(), is_unchanged };
                 let body = self.import_body(&artifact, existing, round)?;
-                // The body may be found now for a manifest that was imported without a body.
+                // The file of the body may exist now, although the manifest was imported without a body.
                 let known_body = existing.artifact.as_ref().and_then(|row| row.body).map(|digest| digest.0);
                 is_unchanged &= body.is_none() || body == known_body;
                 if !is_unchanged {
-                    // For the next line about this artifact.
+                    // A later line about this artifact is compared with this row.
                     existing.artifact = Some(ArtifactRow {
                         manifest: manifest.into_inner(),
                         body: body.map(Digest),
@@ -427,15 +433,16 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Adds a degraded record for each loss that is not recorded yet and whose run is in the workspace. Losses whose
-    /// run is not in the workspace are deferred.
+    /// Adds a degraded record for each loss that is not recorded yet, if the run of the loss is in the workspace or
+    /// [`Loss::always`] is set. Other losses are deferred, at most [`DEFERRED_LOSSES_MAX`]; further losses are
+    /// discarded.
     fn add_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {
             return Ok(());
         }
-        // The ref of a run may be too long to be a prefix of the record's ref. The line is in the quarantine in any
-        // case.
+        // If the ref of a run is too long, no ref of a record can be built from it, and the loss is not recorded. A
+        // refused line is in the quarantine in any case.
         let refs: Vec<Option<RecordRef>> = losses.iter().map(|loss| loss.record_ref().ok()).collect();
         let runs = &round.runs;
         let decisions = self.read(|view| {
@@ -460,14 +467,14 @@ impl Importer<'_> {
             }
             let import = self.import_id(round)?;
             let fact = EncodedFact::new(&loss.into_fact(self.started_at)?)?;
-            // The origin has line 0, because the attributes of the record contain the number of the line.
+            // The origin has line 0, because the degraded record is not the content of any line.
             let origin = Some(ImportOrigin { import, line: 0 });
             round.push(EncodedEvent { fact, replaces: Vec::new(), origin }, LOSS_BYTES_MAX, None);
         }
         Ok(())
     }
 
-    /// Records the deferred losses whose runs were imported by later lines.
+    /// Records the deferred losses whose runs were imported by later lines, and discards the others.
     fn append_deferred_losses(&mut self) -> Result<()> {
         let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
         self.commit(&mut round)?;
@@ -475,8 +482,10 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Returns the digest of the body of an artifact: of the file that the line names, or of the body that the
-    /// workspace has. Errors: the workspace cannot be written.
+    /// Stores the body of an artifact from the file that the line names, and returns the digest of the body. If the
+    /// workspace has a body for the same manifest, returns the digest of that body. Without a readable file, returns
+    /// the digest of the body of the earlier manifest, if that manifest has the same hash and size; otherwise `None`.
+    /// Errors: the workspace cannot be written.
     fn import_body(
         &mut self,
         line: &ArtifactLine<'_>,
@@ -541,8 +550,8 @@ impl Importer<'_> {
         Ok(Some(known.unwrap_or(body.digest).0))
     }
 
-    /// Adds a body to the report. A repeated import adds the body again, because that import is incomplete for the
-    /// same reason.
+    /// Adds a missing or differing body to the report, unless the report is full. A repeated import reports the body
+    /// again, because the repeated import is incomplete for the same reason.
     fn report_body(&mut self, line: &ArtifactLine<'_>, body: &str, code: &'static str, message: &str) {
         if self.report.bodies.len() < REPORTED_MAX {
             self.report.bodies.push(BodyFinding {
@@ -572,12 +581,12 @@ struct ArtifactLine<'a> {
     number: u64,
     manifest: &'a Valid<ArtifactManifest>,
     path: Option<&'a str>,
-    /// `true` if the workspace already has the manifest.
+    /// `true` if the workspace has the manifest, or had it before a later import replaced it.
     is_unchanged: bool,
 }
 
 impl ArtifactLine<'_> {
-    /// Creates the loss to record if the artifact's body is missing or differs.
+    /// Creates the loss for an artifact whose body is missing or differs.
     fn loss(
         &self,
         path: &str,

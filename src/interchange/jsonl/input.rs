@@ -82,8 +82,9 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Returns the part of the buffered bytes that belongs to the current line, the number of these bytes including the
-/// line feed, and `true` if the line ends with them.
+/// Splits the buffered bytes at the first line feed. Returns the bytes before the line feed, the number of bytes to
+/// consume (with the line feed), and `true` if the line ends here. Empty `available` means the end of the input, which
+/// also ends the line.
 fn line_part(available: &[u8]) -> (&[u8], usize, bool) {
     match available.iter().position(|b| *b == b'\n') {
         Some(end) => (available.get(..end).unwrap_or_default(), end + 1, true),
@@ -91,7 +92,7 @@ fn line_part(available: &[u8]) -> (&[u8], usize, bool) {
     }
 }
 
-/// Returns `true` for a line without content.
+/// Returns `true` for a line that is empty or consists of ASCII whitespace.
 pub(super) fn is_blank(line: &[u8]) -> bool {
     line.iter().all(u8::is_ascii_whitespace)
 }
@@ -129,7 +130,8 @@ mod tests {
         }
     }
 
-    /// An input that consists of these parts. If a part has a kind of error, reading first fails with this error.
+    /// An input that consists of these parts. If a part has an error kind, the first read of the part fails with an
+    /// error of this kind.
     struct Parts(Vec<(Option<io::ErrorKind>, &'static [u8])>);
 
     impl io::Read for Parts {

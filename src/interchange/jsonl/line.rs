@@ -1,4 +1,4 @@
-//! One line of JSON lines, and its strict reader.
+//! One line of JSON lines, and the function that parses and checks a line.
 
 use crate::contract::error::bounded;
 use crate::contract::json::read::parse;
@@ -36,12 +36,13 @@ pub enum LineContent {
 pub struct Line {
     /// The content.
     pub content: LineContent,
-    /// Deviations that do not prevent the import.
+    /// Warnings: deviations from the contract that do not prevent the import.
     pub warnings: Vec<ErrorCode>,
 }
 
 impl Line {
-    /// Reads a line strictly. With a registry, extensions are checked as well.
+    /// Parses a line, and checks its object by the rules of the contract. With a registry, extensions are also checked
+    /// against the registry. Errors: the reason for which the line is refused.
     pub fn parse(
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
@@ -51,7 +52,10 @@ impl Line {
 
     fn parse_inner(bytes: &[u8], registry: Option<&ExtensionRegistry>) -> Result<Line, Rejection> {
         let text = std::str::from_utf8(bytes).map_err(|e| {
-            Rejection::new("import_not_utf8", format!("not UTF-8 from byte {} on", e.valid_up_to()))
+            Rejection::new(
+                "import_not_utf8",
+                format!("the line is not UTF-8 from byte {} on", e.valid_up_to()),
+            )
         })?;
         let invalid = |message: String| Rejection::new("import_invalid_line", message);
         let mut members = match parse(text).map_err(|e| Rejection::of_contract(&e))? {
@@ -60,10 +64,10 @@ impl Line {
         };
         let kind = match members.remove("kind") {
             Some(Value::Text(kind)) => kind,
-            _ => return Err(invalid("the member kind is missing or is not a text".into())),
+            _ => return Err(invalid("the member `kind` is missing or is not a text".into())),
         };
         let Some(object) = members.remove("object") else {
-            let missing = invalid("the member object is missing".into());
+            let missing = invalid("the member `object` is missing".into());
             return Err(Rejection { kind: Some(bounded(kind)), ..missing });
         };
         let run = run_in(&kind, &object);
@@ -82,7 +86,7 @@ impl Line {
             None | Some(Value::Null) => None,
             Some(Value::Text(path)) => Some(path),
             Some(other) => {
-                let message = format!("the member body is {}, not a path", other.type_name());
+                let message = format!("the member `body` is {}, not a path", other.type_name());
                 return Err(Rejection {
                     path: "$.body".into(),
                     ..Rejection::new("import_invalid_line", message)
@@ -90,7 +94,10 @@ impl Line {
             }
         };
         if let Some(unknown) = rest.keys().next() {
-            return Err(Rejection::new("import_invalid_line", format!("a line has no member {unknown:?}")));
+            return Err(Rejection::new(
+                "import_invalid_line",
+                format!("the line has the unknown member {unknown:?}"),
+            ));
         }
         let (content, report) = match (kind, kind.parse::<ObjectKind>().ok()) {
             (_, Some(kind)) => {
@@ -123,12 +130,12 @@ impl Line {
 
 type Checked = (Option<AnyRecord>, ValidationReport);
 
-/// Checks a record. The record's envelope contains its family.
+/// Checks a record by the rules of its family. The envelope of the record names the family.
 fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
     let Some(family) = family else {
-        let message = "the record_type of the envelope is missing";
+        let message = "the member `record_type` of the envelope is missing";
         return Err(at(Rejection::new(ErrorCode::MissingField.as_str(), message)));
     };
     let family = family.parse::<RecordType>().map_err(|e| at(Rejection::of_contract(&e)))?;
@@ -146,7 +153,8 @@ fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<C
     })
 }
 
-/// Returns the run that an object of this kind of line names, as far as it can be read.
+/// Returns the run in the member `run_ref` of an object (of the envelope of a record). Without this member, returns the
+/// run that the object's own ref contains. `None` if the ref cannot be parsed or belongs to no run.
 fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
     let holder = if kind == RECORD { object.get("envelope")? } else { object };
     if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {

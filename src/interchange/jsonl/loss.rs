@@ -1,5 +1,6 @@
-//! Losses of an import: refused lines, missing bodies, and bodies that differ from their manifests. Each loss is
-//! recorded as a degraded record of the run that the line or body belongs to.
+//! Losses of an import: refused lines, missing bodies, and bodies that differ from their manifests. A loss is recorded
+//! as a degraded record of the run that the line or body belongs to. A refused line is not recorded if the line names
+//! no run, or if its run is not in the workspace.
 
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
 use crate::contract::models::record::Degradation;
@@ -35,8 +36,8 @@ pub(super) struct Loss {
 }
 
 impl Loss {
-    /// Returns the ref of the degraded record. The ref depends on the loss alone, so a repeated loss is the same
-    /// record.
+    /// Returns the ref of the degraded record. The ref depends only on the run, the key and the identity of the loss,
+    /// so a repeated import finds the existing record. Errors: the ref would be too long.
     pub(super) fn record_ref(&self) -> crate::contract::Result<RecordRef> {
         let digest = Digest::of(format!("{} {}", self.key, self.identity).as_bytes()).to_string();
         RecordRef::under(&self.run, &format!("import-{}", digest.get(..16).unwrap_or_default()))

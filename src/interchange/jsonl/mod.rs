@@ -1,8 +1,8 @@
 //! A workspace as JSON lines: one canonical object in each line, for import and export.
 //!
 //! A line is `{"kind": ..., "object": ...}`. The line of an artifact may have a third member, `body`, with the path of
-//! the file of the artifact's body. An object comes before the objects that refer to it, and records come in the order
-//! of their stamps. docs/INTERCHANGE.md describes the format.
+//! the file of the artifact's body. An export writes the kinds of lines in a fixed order ([`kinds`]), and records in
+//! the order of their stamps. An import accepts any order. docs/INTERCHANGE.md describes the format.
 
 mod bodies;
 mod candidate;

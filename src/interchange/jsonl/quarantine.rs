@@ -95,7 +95,8 @@ impl Quarantine {
         self.incomplete
     }
 
-    /// Ends a refused line, and saves the reason of the refusal.
+    /// Ends a refused line, and saves the reason for the refusal. The reason is left out if the reasons of earlier
+    /// lines exceed [`SAVED_BYTES_MAX`].
     pub(super) fn end_line(&mut self, number: u64, rejection: &Rejection) -> Result<()> {
         self.digest.update(b"\n");
         self.lines.push(b"\n")?;

@@ -1,4 +1,4 @@
-//! The report of an import: counts by kind, refused lines, and bodies that are missing or differ.
+//! The report of an import: counts by kind, refused lines, and bodies that are missing or differ from their manifests.
 
 use crate::contract::ArtifactRef;
 use crate::interchange::jsonl::rejection::Rejection;
@@ -28,7 +28,7 @@ pub struct RefusedLine {
     pub rejection: Rejection,
 }
 
-/// A body that is missing or differs from its manifest.
+/// A body that is missing, or that differs from its manifest or from the stored body of the same manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BodyFinding {
@@ -48,39 +48,41 @@ pub struct BodyFinding {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ImportReport {
-    /// The id of the import; `None` if nothing was imported.
+    /// The id of the import; `None` if the import recorded nothing.
     pub import: Option<String>,
     /// The name of the source.
     pub source: String,
     /// The number of lines that are not blank.
     pub lines: u64,
-    /// Counts of lines, by kind. Lines whose kind cannot be read are counted under `?`.
+    /// Counts of lines, by kind. Lines whose kind is unknown or cannot be read are counted under `?`.
     pub kinds: BTreeMap<String, KindCounts>,
     /// The number of bodies that were stored.
     pub bodies_stored: u64,
-    /// The number of bodies that lines name and that could not be found or read.
+    /// The number of bodies that a line names but that could not be found or read.
     pub bodies_missing: u64,
     /// The number of bodies that differ from their manifests, or from the stored bodies of the same manifests.
     pub bodies_differing: u64,
     /// The first 100 bodies that are missing or differ.
     pub bodies: Vec<BodyFinding>,
-    /// The number of deviations that did not prevent the import, by code.
+    /// The number of warnings, by code: deviations from the contract that do not prevent the import, and lines with
+    /// status open that were ignored (`import_older_word`).
     pub warnings: BTreeMap<&'static str, u64>,
     /// The first 100 refused lines.
     pub refused: Vec<RefusedLine>,
     /// The file in which the refused lines are saved.
     pub quarantine: Option<PathBuf>,
-    /// The number of refused lines that are shortened or left out in that file, because they are too long or too many.
+    /// The number of refused lines that the file `quarantine` does not contain completely, because they are too long or
+    /// too many.
     pub not_kept: u64,
-    /// The reason for which the input could not be read to its end; `None` if it was.
+    /// The reason for which the input could not be read to its end; `None` if all of the input was read.
     pub cut: Option<String>,
-    /// Notes on entries of the workspace that could not be read. If such entries exist, lines may have been
-    /// imported a second time.
+    /// Notes on the workspace, one for each code, such as a note on entries that could not be read. If such entries
+    /// exist, lines may have been imported a second time.
     pub notes: Vec<Note>,
 }
 
 impl ImportReport {
-    /// Returns `true` if the workspace has the content of every line, and every body.
+    /// Returns `true` if the input was read to its end, no line was refused, and no body is missing or differs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.total().refused == 0

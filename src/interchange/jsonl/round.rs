@@ -16,7 +16,7 @@ const COMMIT_BYTES: usize = 1 << 20;
 pub(super) struct Seen {
     /// The digests of the contents of these lines.
     pub(super) digests: Vec<[u8; 16]>,
-    /// The stamp of the last fact, if it is appended.
+    /// The stamp of the last fact that these lines added; `None` if the fact is not appended yet.
     pub(super) stamp: Option<Stamp>,
 }
 
@@ -25,14 +25,15 @@ pub(super) struct Seen {
 pub(super) struct Round {
     /// Facts that are not appended yet.
     pending: Vec<EncodedEvent>,
-    /// For each pending fact, the ref that it is about.
+    /// For each pending fact, the ref of the object, artifact or record that the fact is about; `None` for a fact that
+    /// no line contains.
     subjects: Vec<Option<StableRef>>,
     bytes: usize,
     /// The imported lines, by the ref that they are about.
     pub(super) seen: HashMap<StableRef, Seen>,
-    /// Lost lines and bodies for which no degraded record is pending or appended yet.
+    /// Losses for which no degraded record is pending or appended yet.
     pub(super) losses: Vec<Loss>,
-    /// The refs of the degraded records that this round has added for lost lines and bodies.
+    /// The refs of the degraded records that this round has added for losses.
     pub(super) recorded_losses: HashSet<RecordRef>,
     /// The runs that the valid lines belong to.
     pub(super) runs: HashSet<RunRef>,
@@ -51,7 +52,7 @@ impl Round {
         self.subjects.push(subject);
     }
 
-    /// Returns `true` if the pending facts fill a commit.
+    /// Returns `true` if the pending facts and the losses fill a commit.
     pub(super) fn is_full(&self) -> bool {
         let losses = self.losses.len();
         self.pending.len() + losses >= COMMIT_ENTRIES || self.bytes + losses * LOSS_BYTES_MAX >= COMMIT_BYTES

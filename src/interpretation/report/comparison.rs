@@ -22,7 +22,7 @@ pub fn comparison_report(comparison: &RunComparison) -> ReportDocument {
     }
 }
 
-/// Returns the column headings of a table that has a column for each run.
+/// Returns the column headings of a table that has a column for each run, between the columns `before` and `after`.
 fn with_runs<'a>(comparison: &'a RunComparison, before: &[&'a str], after: &[&'a str]) -> Vec<&'a str> {
     let runs = [comparison.left.run_ref.last_component(), comparison.right.run_ref.last_component()];
     [before, &runs, after].concat()

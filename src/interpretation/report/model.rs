@@ -82,7 +82,8 @@ pub enum Excerpt {
     Last,
 }
 
-/// One value in a table or in a list of named values. `Display` writes all digits; a terminal may show fewer.
+/// One value in a table or in a list of named values. `Display` writes numbers with all digits, and durations rounded
+/// to milliseconds; a terminal may show fewer digits.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Cell {
@@ -124,22 +125,22 @@ impl Cell {
         Cell::Text(value.to_string())
     }
 
-    /// Returns a text cell, or [`Cell::Missing`].
+    /// Returns a text cell; [`Cell::Missing`] for `None`.
     pub fn optional(value: Option<impl fmt::Display>) -> Cell {
         value.map_or(Cell::Missing, Cell::text)
     }
 
-    /// Returns a number cell, or [`Cell::Missing`].
+    /// Returns a number cell; [`Cell::Missing`] for `None`.
     pub fn number(value: Option<f64>) -> Cell {
         value.map_or(Cell::Missing, Cell::Number)
     }
 
-    /// Returns a time cell, or [`Cell::Missing`].
+    /// Returns a time cell; [`Cell::Missing`] for `None`.
     pub fn time(time: Option<Timestamp>) -> Cell {
         time.map_or(Cell::Missing, Cell::Time)
     }
 
-    /// Returns a cell with the time between start and end, or [`Cell::Missing`] if one of them is unknown.
+    /// Returns a cell with the time between start and end; [`Cell::Missing`] if the start or the end is unknown.
     pub fn duration(started: Option<Timestamp>, ended: Option<Timestamp>) -> Cell {
         match (started, ended) {
             (Some(started), Some(ended)) => Cell::Duration(ended.micros_since(started)),

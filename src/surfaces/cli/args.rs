@@ -30,7 +30,7 @@ pub(super) struct Cli {
     /// Format of results and errors [default: text]
     #[arg(long, global = true, value_enum)]
     pub(super) format: Option<Format>,
-    /// Write no notes and no progress to standard error
+    /// Write no notes, warnings, messages or progress to standard error; errors are still written
     #[arg(long, short, global = true)]
     pub(super) quiet: bool,
     /// The settings from all sources; the defaults until they are loaded.
@@ -175,7 +175,7 @@ pub(super) enum LogCommand {
     /// Print the head of each stream: its last entry and the digest of all its entries, one per line. Save heads
     /// elsewhere; `verify --head` then detects lost entries. Exit code 1: a stream is damaged
     Heads,
-    /// Print all entries in log order; with `--format json` one object per line
+    /// Print all entries, stream by stream; with `--format json` one object per line
     Dump(DumpArgs),
 }
 
@@ -201,7 +201,7 @@ pub(super) struct ConfigShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ConfigCheckArgs {
-    /// Configuration file to check, in place of the one of --config
+    /// Configuration file to check, instead of the file of --config
     #[arg(value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Treat warnings as problems
@@ -218,8 +218,7 @@ pub(super) struct RunsArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name. An id, name or beginning must match only one
-    /// run
+    /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
     #[arg(value_name = "RUN")]
     pub(super) run: String,
 }

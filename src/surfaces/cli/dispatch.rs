@@ -1,4 +1,4 @@
-//! The execution of a command line: parsing, running the command, its exit code.
+//! Execution of a command line: parses the arguments, runs the command and returns the exit code.
 
 use crate::surfaces::cli::args::{
     Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
@@ -22,7 +22,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
         out.failure(&Failure::Client(error.into()));
-        // With unusable settings, `verify` cannot check the workspace: exit code 3.
+        // `verify` cannot check the workspace if the settings are unusable, so it exits with 3.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
     match dispatch(&cli, &out) {
@@ -35,8 +35,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Moves options that may be repeated to the front. Otherwise the parser drops those before the command if there are
-/// some after the command.
+/// Moves the options `--set` and `--overlay`, which may be repeated, before the command. If such an option occurred
+/// both before and after the command, the parser would drop the occurrences before the command.
 fn gathered(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     const REPEATED: [&str; 2] = ["--set", "--overlay"];
     let mut args = args.into_iter().peekable();

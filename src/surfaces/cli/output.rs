@@ -96,7 +96,8 @@ impl Output {
 
     /// Returns one JSON document as text without hidden characters.
     pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
-        // This cannot fail: only a number that is not finite has no JSON form, and answers contain no such number.
+        // The conversion cannot fail: only a number that is not finite has no JSON form, and answers contain no such
+        // number.
         Ok(escape::document(pretty(value).map_err(io::Error::other)?))
     }
 
@@ -105,7 +106,8 @@ impl Output {
         writeln!(out, "{}", escape::document(canonical(value).map_err(io::Error::other)?))
     }
 
-    /// Writes the notes of an answer to standard error, unless the output is JSON, which contains them.
+    /// Writes the notes of an answer to standard error, unless the output is quiet or JSON. JSON output contains the
+    /// notes.
     pub(super) fn notes(&self, notes: &[Note]) {
         if self.quiet || self.is_json() {
             return;
@@ -121,7 +123,7 @@ impl Output {
         }
     }
 
-    /// Writes the warnings about the settings to standard error.
+    /// Writes the warnings about the settings to standard error, unless the output is quiet or JSON.
     pub(super) fn warnings(&self, warnings: &[ConfigWarning]) {
         if self.quiet || self.is_json() {
             return;
@@ -148,14 +150,14 @@ impl Output {
         let _ = writeln!(io::stderr(), "{label}: {} [{code}]", plain(message));
     }
 
-    /// Writes a message about a completed step to standard error.
+    /// Writes a message about a completed step to standard error, unless the output is quiet or JSON.
     pub(super) fn done(&self, message: &str) {
         if !self.quiet && !self.is_json() {
             let _ = writeln!(io::stderr(), "{}", plain(message));
         }
     }
 
-    /// Writes an error: one line on standard error, or one object with JSON.
+    /// Writes an error to standard error: one line of text, or one JSON object if the output is JSON.
     pub(super) fn error(&self, code: &str, message: &str, hint: Option<&str>) {
         if self.is_json() {
             let error = Value::map([
@@ -196,7 +198,7 @@ impl Output {
         bar
     }
 
-    /// Reads a small text file named by the user.
+    /// Reads a small text file that the user named. Errors: the file cannot be read, or is longer than 1 MiB.
     pub(super) fn read_file(&self, path: &Path) -> Result<String, Failure> {
         const BYTES_MAX: u64 = 1 << 20;
         let failed = |e| Failure::Read(path.to_path_buf(), e);
@@ -204,7 +206,7 @@ impl Output {
         let file = std::fs::File::open(path).map_err(failed)?;
         file.take(BYTES_MAX + 1).read_to_string(&mut text).map_err(failed)?;
         match text.len() as u64 > BYTES_MAX {
-            true => Err(failed(io::Error::other(format!("longer than {BYTES_MAX} bytes")))),
+            true => Err(failed(io::Error::other(format!("the file is longer than {BYTES_MAX} bytes")))),
             false => Ok(text),
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn inputs(cli: &Cli, file: Option<&Path>) -> LoadInputs {
     cli.set.iter().fold(inputs, |inputs, assignment| inputs.set(assignment))
 }
 
-/// Returns a path relative to the current directory, if it is inside that directory.
+/// Returns a path as text: relative to the current directory if the path is inside that directory, otherwise unchanged.
 pub(super) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());

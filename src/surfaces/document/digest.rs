@@ -5,7 +5,7 @@ use crate::interpretation::{Block, Cell, Note, ReportDocument, ReportSection, Ta
 
 /// Returns a document with the digest of all tables together, and a table with the digest of each table.
 pub(crate) fn digest(digest: &TablesDigest, notes: &[Note]) -> ReportDocument {
-    // Only the digest of all tables is shown in full, because it is the one that users compare.
+    // Only the digest of all tables is shown in full, because users compare this digest.
     let all = Block::Pairs(vec![("all tables".to_owned(), Cell::text(digest.digest))]);
     let rows = digest.tables.iter().map(|(name, digest, rows)| {
         vec![Cell::text(name), Cell::Digest(digest.to_string()), Cell::Count(*rows)]

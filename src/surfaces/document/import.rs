@@ -4,7 +4,7 @@ use crate::client::ImportReport;
 use crate::interchange::jsonl;
 use crate::interpretation::{Block, Cell, ReportDocument, ReportSection, Table};
 
-/// The name under which lines are counted if their kind cannot be read.
+/// The name under which lines are counted if their kind is unknown or cannot be read.
 const NO_KIND: &str = "?";
 
 /// Returns a document with the counts of lines by kind, of bodies, and of warnings.

@@ -9,7 +9,7 @@ pub(crate) fn rebuild(report: &RebuildReport) -> ReportDocument {
     let entries = format!("rebuilt from the log, entries: {}", report.entries);
     let lines = vec![entries, format!("digest {}", report.digest)];
     let result = ReportSection::new("", Block::List(lines));
-    // The first note repeats the result, and the second is reported as an error.
+    // The note `projections_rebuilt` repeats the result. The note `NOT_SAVED` is reported as an error.
     let is_repeated = |code: &str| matches!(code, "projections_rebuilt" | NOT_SAVED);
     let notes = report.notes.iter().filter(|note| !is_repeated(note.code)).cloned().collect();
     let notes = ReportSection::new("Notes", Block::Notes(notes));

@@ -31,7 +31,8 @@ fn row(summary: &RunSummary) -> Vec<Cell> {
     ]
 }
 
-/// Returns pairs as one cell, such as `a=1 b=2 +3`, which ends in the number of pairs that are left out.
+/// Returns at most [`PAIRS_MAX`] pairs as one cell, such as `a=1 b=2 +3`. The `+3` at the end means that three pairs
+/// are left out.
 fn pairs(items: impl ExactSizeIterator<Item = (String, String)>) -> Cell {
     let more = items.len().saturating_sub(PAIRS_MAX);
     let mut texts: Vec<String> = items.take(PAIRS_MAX).map(|(key, value)| format!("{key}={value}")).collect();

@@ -15,8 +15,8 @@ pub(crate) fn settings(loaded: &LoadedConfig, is_shown: impl Fn(&str) -> bool) -
     ReportDocument { title: "Settings".to_owned(), sections: vec![section] }
 }
 
-/// Returns a document with the paths of the workspace, of the configuration file and of every directory of the
-/// settings.
+/// Returns a document with the paths of the workspace, of the configuration file and of every directory that the
+/// settings name.
 pub(crate) fn paths(loaded: &LoadedConfig) -> ReportDocument {
     let file = match (&loaded.file, &loaded.looked_for) {
         (Some(path), _) => path.display().to_string(),
