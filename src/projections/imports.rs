@@ -5,13 +5,14 @@ use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
 use crate::engine::checksum::hex;
 use crate::engine::codec::CodecError;
-use crate::engine::entry::Kind;
+use crate::engine::entry::{Entry, Kind};
 use crate::engine::error::Error;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::encoded::EncodedFact;
 use crate::projections::entry::{self, Captured};
 use crate::projections::keys;
 use crate::projections::kind;
+use crate::projections::known_series::KnownSeries;
 use crate::projections::tables::{IMPORTED, IMPORTS};
 
 /// The projection that fills [`IMPORTS`] and [`IMPORTED`].
@@ -33,6 +34,11 @@ impl Projection<Captured> for ImportsProjection {
 
     fn wants(&self, kind: Kind) -> bool {
         !matches!(kind, kind::ENDED | kind::PARAM)
+    }
+
+    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+        // A metric that is read without its event was captured, not imported.
+        Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {

@@ -13,6 +13,7 @@ pub(crate) mod entry;
 pub(crate) mod imports;
 pub(crate) mod keys;
 pub(crate) mod kind;
+mod known_series;
 pub(crate) mod lineage;
 pub(crate) mod metadata;
 mod payload;

@@ -2,11 +2,12 @@
 
 use crate::contract::{Fact, Object, RunRef};
 use crate::engine::Result;
-use crate::engine::entry::Kind;
+use crate::engine::entry::{Entry, Kind};
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::kind;
+use crate::projections::known_series::KnownSeries;
 use crate::projections::tables::RUN_NAMES;
 
 /// The projection that fills [`RUN_NAMES`].
@@ -31,6 +32,11 @@ impl Projection<Captured> for RunsProjection {
             kind,
             kind::RUN | kind::ENDED | kind::PARAM | kind::EVENT | kind::METRIC | kind::DEGRADED | kind::SPAN
         )
+    }
+
+    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+        // The run of a known series was added with the entry from which the series is known.
+        Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {

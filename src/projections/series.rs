@@ -8,11 +8,12 @@
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
 use crate::engine::bytes::Reader;
-use crate::engine::entry::Kind;
+use crate::engine::entry::{Entry, Kind};
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::kind;
+use crate::projections::known_series::KnownSeries;
 use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, SERIES, SUMMARIES};
 
 /// The projection that fills [`SERIES`], [`SUMMARIES`], [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`].
@@ -100,6 +101,18 @@ impl Projection<Captured> for SeriesProjection {
         kind == kind::METRIC
     }
 
+    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+        let Some((point, (series, register))) = tables.scratch::<KnownSeries>().point(entry).cloned() else {
+            return Ok(false);
+        };
+        let value = encode(None, point.step, &point.value);
+        let order = PointOrder { time: point.observed_at.micros(), stamp: entry.stamp };
+        let point = Point { order, measure: Some(point.value.as_f64()), value: value.as_slice() };
+        tables.add_to_register(register, point);
+        tables.add_to_series(series, point);
+        Ok(true)
+    }
+
     fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> Result<()> {
         if let Fact::Metric(d) = &applied.event.fact {
             let (observation, identity) = (&d.observation, d.identity.as_ref());
@@ -122,8 +135,12 @@ impl Projection<Captured> for SeriesProjection {
                 tables.insert(IMPORTED_SERIES, keys::imported_series(&key, &import));
                 tables.register(IMPORTED_SUMMARIES, &key, &point);
             }
-            tables.register(SUMMARIES, &key, &point);
-            tables.add_point(SERIES, &key, point);
+            let places = tables.series(SERIES, &key).zip(tables.register_of(SUMMARIES, &key));
+            if let Some((series, register)) = places {
+                tables.add_to_register(register, point.borrowed());
+                tables.add_to_series(series, point.borrowed());
+                tables.scratch::<KnownSeries>().learn(applied.entry, (series, register));
+            }
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ impl OpenSeries {
     fn add(&mut self, chunk: &Chunk<'_>, buffer: &mut Vec<u8>) {
         for point in chunk.points() {
             buffer.clear();
-            point.as_ref().put(buffer);
+            point.borrowed().put(buffer);
             self.hasher.update(buffer);
             self.points += 1;
         }

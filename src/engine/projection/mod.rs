@@ -65,7 +65,7 @@ pub use register_rows::{KeyedRegister, Registers};
 pub use rows::{Row, Rows};
 pub use series_rows::{Chunk, Chunks, Series};
 pub use table::{TableKind, TableSpec};
-pub use tables::Tables;
+pub use tables::{RegisterSlot, SeriesSlot, Tables};
 pub use version::{Current, Version, current};
 pub use version_rows::{KeyVersions, VersionsByKey};
 pub use view::View;

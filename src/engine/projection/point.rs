@@ -60,7 +60,7 @@ impl Point {
     }
 
     /// Borrows the content of the point.
-    pub(super) fn as_ref(&self) -> Point<&[u8]> {
+    pub fn borrowed(&self) -> Point<&[u8]> {
         Point { order: self.order, measure: self.measure, value: &self.value }
     }
 

@@ -75,12 +75,12 @@ impl Register {
 
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut out = self.count.to_le_bytes().to_vec();
-        self.first.as_ref().put(&mut out);
-        self.last.as_ref().put(&mut out);
+        self.first.borrowed().put(&mut out);
+        self.last.borrowed().put(&mut out);
         for extreme in [&self.min, &self.max] {
             out.push(u8::from(extreme.is_some()));
             if let Some(point) = extreme {
-                point.as_ref().put(&mut out);
+                point.borrowed().put(&mut out);
             }
         }
         out

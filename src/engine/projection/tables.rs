@@ -110,14 +110,14 @@ impl Tables {
     /// Adds a point to the series of `key`.
     pub fn add_point(&mut self, table: TableSpec, key: &[u8], point: Point) {
         if let Some(slot) = self.series(table, key) {
-            self.add_to_series(slot, point.as_ref());
+            self.add_to_series(slot, point.borrowed());
         }
     }
 
     /// Adds a point to the register of `key`.
     pub fn register(&mut self, table: TableSpec, key: &[u8], point: &Point) {
         if let Some(slot) = self.register_of(table, key) {
-            self.add_to_register(slot, point.as_ref());
+            self.add_to_register(slot, point.borrowed());
         }
     }
 

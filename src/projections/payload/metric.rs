@@ -23,7 +23,7 @@ pub(in crate::projections) struct MetricV1 {
 
 /// The value of a metric.
 #[derive(Debug, Serialize, Deserialize)]
-enum MetricValueV1 {
+pub(super) enum MetricValueV1 {
     Int(i64),
     Float(f64),
     Big(String),

@@ -1,0 +1,130 @@
+//! The fields of a metric's payload that differ from point to point of a series, decoded without the other fields.
+
+use crate::contract::{MetricValue, Timestamp};
+use crate::engine::bytes::Reader;
+use crate::engine::codec;
+use crate::projections::payload::metric::MetricValueV1;
+
+/// The step, value and time of a captured metric.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::projections) struct MetricPoint {
+    pub(in crate::projections) step: Option<i64>,
+    pub(in crate::projections) value: MetricValue,
+    pub(in crate::projections) observed_at: Timestamp,
+}
+
+impl MetricPoint {
+    /// Decodes the end of a payload: everything after the field `summary_basis`. Returns `None` for a record that was
+    /// imported, and for a payload that has to be decoded as a whole because it may break a rule.
+    pub(in crate::projections) fn decode(end: &[u8]) -> Option<MetricPoint> {
+        type End = (Option<i64>, MetricValueV1, i64, Option<(String, i64)>);
+        let (step, value, observed_at, identity): End = codec::decode(end).ok()?;
+        let value = match value {
+            MetricValueV1::Int(n) => MetricValue::Int(n),
+            MetricValueV1::Float(f) if f.is_finite() => MetricValue::Float(f),
+            MetricValueV1::Float(_) | MetricValueV1::Big(_) => return None,
+        };
+        let observed_at = Timestamp::from_micros(observed_at)?;
+        identity.is_none().then_some(MetricPoint { step, value, observed_at })
+    }
+}
+
+/// Returns the length of the beginning of a payload, up to and including the field `summary_basis`; `None` for an
+/// imported record, for a record that replaces entries, and for malformed bytes.
+pub(in crate::projections) fn beginning_len(payload: &[u8]) -> Option<usize> {
+    let mut reader = Reader::new(payload);
+    // No replaced entries, and no origin.
+    (reader.array::<2>()? == [0, 0]).then_some(())?;
+    text(&mut reader)?;
+    // The deployment, stage, batch, sample and operation.
+    (0..5).try_for_each(|_| optional_text(&mut reader))?;
+    text(&mut reader)?;
+    // The trace and the session.
+    (0..2).try_for_each(|_| optional_text(&mut reader))?;
+    // The completeness and the degradation.
+    reader.take(2)?;
+    // The rare members, the metric key and the type of the value.
+    (0..3).try_for_each(|_| text(&mut reader))?;
+    optional_text(&mut reader)?;
+    // The scope.
+    reader.u8()?;
+    // The subject and the slice.
+    (0..2).try_for_each(|_| optional_text(&mut reader))?;
+    let tags = length(&mut reader)?;
+    (0..tags.checked_mul(2)?).try_for_each(|_| text(&mut reader))?;
+    optional_text(&mut reader)?;
+    Some(payload.len() - reader.remaining())
+}
+
+fn optional_text(reader: &mut Reader<'_>) -> Option<()> {
+    match reader.u8()? {
+        0 => Some(()),
+        1 => text(reader),
+        _ => None,
+    }
+}
+
+fn text(reader: &mut Reader<'_>) -> Option<()> {
+    let len = length(reader)?;
+    reader.take(len).map(drop)
+}
+
+/// Reads a length as the codec encodes it: one byte up to 250, or the byte 251 and two bytes. Longer texts are rare, and
+/// return `None`.
+fn length(reader: &mut Reader<'_>) -> Option<usize> {
+    match reader.u8()? {
+        len @ 0..=250 => Some(usize::from(len)),
+        251 => reader.u16().map(usize::from),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{AggregationScope, MetricPayload};
+    use crate::projections::payload::MetricV1;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn beginning_ends_after_the_summary_basis() {
+        let mut payload = MetricPayload::new("loss", MetricValue::Float(0.5), "float");
+        for tags in [0, 1, 300] {
+            payload.tags = (0..tags).map(|n| (format!("k{n}"), "v".repeat(n))).collect::<BTreeMap<_, _>>();
+            payload.unit = (tags > 0).then(|| "s".into());
+            payload.aggregation_scope = AggregationScope::Run;
+            payload.step = Some(7);
+            let text = |n: usize| "r".repeat(n);
+            let mut bytes = Vec::new();
+            let optional = (None::<String>, Some(text(3)), None::<String>, None::<String>, Some(text(251)));
+            let traces = (text(1), Some(text(2)), None::<String>);
+            let header = (Vec::<u8>::new(), None::<u8>, text(250), optional, traces, (0u8, 1u8), text(0));
+            codec::encode(&(header, MetricV1::of(&payload), 5i64, None::<(String, i64)>), &mut bytes)
+                .unwrap();
+            let len = beginning_len(&bytes).unwrap();
+            let observed_at = Timestamp::from_micros(5).unwrap();
+            let point = MetricPoint { step: Some(7), value: MetricValue::Float(0.5), observed_at };
+            assert_eq!(MetricPoint::decode(&bytes[len..]), Some(point));
+            for cut in 0..len {
+                assert_eq!(beginning_len(&bytes[..cut]), None, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn payload_that_may_break_a_rule_is_not_decoded_in_part() {
+        let end = |value: MetricValueV1, time: i64, identity: Option<(String, i64)>| {
+            let mut bytes = Vec::new();
+            codec::encode(&(Some(1i64), value, time, identity), &mut bytes).unwrap();
+            MetricPoint::decode(&bytes)
+        };
+        assert!(end(MetricValueV1::Int(i64::MIN), 1, None).is_some());
+        for float in [f64::NAN, f64::INFINITY] {
+            assert_eq!(end(MetricValueV1::Float(float), 1, None), None);
+        }
+        assert_eq!(end(MetricValueV1::Big("9".repeat(30)), 1, None), None);
+        assert_eq!(end(MetricValueV1::Int(1), i64::MAX, None), None);
+        assert_eq!(end(MetricValueV1::Int(1), 1, Some(("record:p.r.k".into(), 1))), None);
+        assert_eq!(MetricPoint::decode(&[]), None);
+    }
+}
