@@ -17,6 +17,8 @@ pub(super) struct KnownSeries {
     by_beginning: HashMap<Box<[u8]>, usize>,
     /// The series of the entry that was read last.
     last: usize,
+    /// A buffer for the value bytes of a point.
+    pub(super) buffer: Vec<u8>,
     /// The entry that was read last, and its point; `None` if it must be decoded.
     read: Option<(Stamp, Option<(MetricPoint, Places)>)>,
 }
@@ -74,5 +76,140 @@ impl KnownSeries {
         }
         self.series.push(Series { beginning: beginning.into(), places, next: at });
         self.last = at;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::fact::ImportOrigin;
+    use crate::contract::{
+        Fact, MetricPayload, MetricValue, RecordDraft, RecordRef, RunRef, StageRef, Timestamp, Valid,
+    };
+    use crate::engine;
+    use crate::engine::entry::{Event, Kind};
+    use crate::engine::log::pending::{PendingEntries, PendingEntry};
+    use crate::engine::log::{Durability, Log, LogOptions};
+    use crate::engine::progress::Progress;
+    use crate::engine::projection::{
+        Applied, Note, Projection, Projector, ProjectorOptions, ProjectorPaths, TableSpec, Tables,
+        TablesDigest,
+    };
+    use crate::engine::storage::sim::SimDisk;
+    use crate::projections::entry::Captured;
+    use crate::projections::kind::{METRIC, V1};
+    use crate::projections::{DOMAIN, all};
+    use proptest::prelude::*;
+
+    /// A projection that gets every entry with its event.
+    struct Decoded(Box<dyn Projection<Captured>>);
+
+    impl Projection<Captured> for Decoded {
+        fn name(&self) -> &'static str {
+            self.0.name()
+        }
+
+        fn version(&self) -> u32 {
+            self.0.version()
+        }
+
+        fn tables(&self) -> &'static [TableSpec] {
+            self.0.tables()
+        }
+
+        fn wants(&self, kind: Kind) -> bool {
+            self.0.wants(kind)
+        }
+
+        fn apply(&self, applied: &Applied<'_, Captured>, tables: &mut Tables) -> engine::Result<()> {
+            self.0.apply(applied, tables)
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    struct Metric {
+        run: u8,
+        stage: bool,
+        key: u8,
+        tag: bool,
+        step: Option<i64>,
+        value: MetricValue,
+        time: i64,
+        import: Option<u8>,
+        /// A byte of the payload that is changed, and its new value.
+        change: Option<(prop::sample::Index, u8)>,
+    }
+
+    impl Metric {
+        fn payload(&self) -> Vec<u8> {
+            let run = format!("p.r{}", self.run);
+            let stage = self.stage.then(|| StageRef::parse(&format!("stage:{run}.s")).unwrap());
+            let key = format!("m/{}", self.key);
+            let mut metric = MetricPayload::new(key, self.value.clone(), "float");
+            metric.step = self.step;
+            if self.tag {
+                metric.tags.insert("subset".into(), "val".into());
+            }
+            let time = Timestamp::from_micros(self.time).unwrap();
+            let parsed = RunRef::parse(&format!("run:{run}")).unwrap();
+            let mut draft = RecordDraft::new(parsed, stage, time, "sdk.rust", metric);
+            let record = |n: &u8| (RecordRef::parse(&format!("record:{run}.k{n}")).unwrap(), time);
+            draft.identity = self.import.as_ref().map(record);
+            let origin = self.import.map(|n| ImportOrigin { import: [n; 16], line: u64::from(n) });
+            let fact = Fact::Metric(Valid::new(draft).unwrap());
+            let mut payload = Vec::new();
+            Captured { origin, ..Captured::from(fact) }.encode(&mut payload).unwrap();
+            if let Some((at, byte)) = &self.change {
+                let at = at.index(payload.len());
+                payload[at] = *byte;
+            }
+            payload
+        }
+    }
+
+    fn metric() -> impl Strategy<Value = Metric> {
+        let value = prop_oneof![
+            any::<i64>().prop_map(MetricValue::Int),
+            (-1e9..1e9f64).prop_map(MetricValue::Float),
+            Just(MetricValue::Big("123456789012345678901234567890".into())),
+        ];
+        let change = prop::option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>()));
+        let step = prop::option::of(-5..400i64);
+        let import = prop::option::weighted(0.1, 0..3u8);
+        (0..2u8, any::<bool>(), 0..3u8, any::<bool>(), step, value, 0..1_000i64, import, change).prop_map(
+            |(run, stage, key, tag, step, value, time, import, change)| Metric {
+                run,
+                stage,
+                key,
+                tag,
+                step,
+                value,
+                time,
+                import,
+                change,
+            },
+        )
+    }
+
+    fn rebuilt(disk: &SimDisk, projections: Vec<Box<dyn Projection<Captured>>>) -> (TablesDigest, Vec<Note>) {
+        let paths = ProjectorPaths { log: "/w/log".into(), generations: "/w/tables".into() };
+        let options = ProjectorOptions { publish: false, ..ProjectorOptions::new(DOMAIN) };
+        let projector = Projector::new(disk.process(2), paths, options, projections);
+        (projector.digest_from_scratch(Progress::none()).unwrap(), projector.catch_up().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_known_series_equal_the_rows_of_decoded_events(metrics in prop::collection::vec(metric(), 1..200)) {
+            let disk = SimDisk::new(1);
+            let log = Log::new(disk.process(1), "/w/log".into(), LogOptions::new(DOMAIN));
+            let mut entries = PendingEntries::new();
+            for metric in &metrics {
+                let payload = metric.payload();
+                entries.push(PendingEntry { kind: METRIC, version: V1, time: 0, payload: &payload });
+            }
+            log.append_encoded(&entries, Durability::Flush).unwrap();
+            let decoded = all().into_iter().map(|p| Box::new(Decoded(p)) as Box<dyn Projection<Captured>>);
+            prop_assert_eq!(rebuilt(&disk, all()), rebuilt(&disk, decoded.collect()));
+        }
     }
 }

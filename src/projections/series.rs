@@ -25,11 +25,11 @@ const IS_INT: u8 = 2;
 const IS_BIG: u8 = 4;
 const HAS_REF: u8 = 8;
 
-/// Encodes the value bytes of a point: a byte of flags, the digest of the ref (of an imported record), the step (if one
+/// Replaces `out` by the value bytes of a point: a byte of flags, the digest of the ref (of an imported record), the step (if one
 /// was recorded), and the value (if it is an integer: 64 bits, or digits). A float is stored as the measure of the
 /// point.
-fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue) -> Vec<u8> {
-    let mut out = Vec::with_capacity(32);
+fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue, out: &mut Vec<u8>) {
+    out.clear();
     out.push(0u8);
     let mut flags = 0;
     if let Some(digest) = imported_ref {
@@ -54,7 +54,6 @@ fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue)
     if let Some(first) = out.first_mut() {
         *first = flags;
     }
-    out
 }
 
 /// The decoded value bytes of a point.
@@ -102,14 +101,15 @@ impl Projection<Captured> for SeriesProjection {
     }
 
     fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
-        let Some((point, (series, register))) = tables.scratch::<KnownSeries>().point(entry).cloned() else {
-            return Ok(false);
-        };
-        let value = encode(None, point.step, &point.value);
+        let known = tables.scratch::<KnownSeries>();
+        let Some((point, (series, register))) = known.point(entry).cloned() else { return Ok(false) };
+        let mut value = std::mem::take(&mut known.buffer);
+        encode(None, point.step, &point.value, &mut value);
         let order = PointOrder { time: point.observed_at.micros(), stamp: entry.stamp };
         let point = Point { order, measure: Some(point.value.as_f64()), value: value.as_slice() };
         tables.add_to_register(register, point);
         tables.add_to_series(series, point);
+        tables.scratch::<KnownSeries>().buffer = value;
         Ok(true)
     }
 
@@ -121,14 +121,13 @@ impl Projection<Captured> for SeriesProjection {
                 observation.stage_execution_ref.as_ref(),
                 &d.payload.metric_key,
             );
+            let mut value = Vec::new();
+            let digest = identity.map(|(record_ref, _)| keys::ref_digest(record_ref));
+            encode(digest, d.payload.step, &d.payload.value, &mut value);
             let point = Point {
                 order: PointOrder { time: observation.observed_at.micros(), stamp: applied.stamp },
                 measure: Some(d.payload.value.as_f64()),
-                value: encode(
-                    identity.map(|(record_ref, _)| keys::ref_digest(record_ref)),
-                    d.payload.step,
-                    &d.payload.value,
-                ),
+                value,
             };
             if identity.is_some() {
                 let import = applied.event.origin.map_or([0; 16], |origin| origin.import);

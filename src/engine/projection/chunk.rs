@@ -8,6 +8,8 @@ use std::ops::Bound;
 
 /// The maximum number of points in one chunk. A chunk that would get more points is split.
 const CHUNK_POINTS_MAX: usize = 256;
+/// The reason in errors about a row that is not a chunk.
+pub(super) const MALFORMED: &str = "a chunk of a series is malformed";
 
 /// A key and a value, as an iterator over a range of redb returns them.
 type RangeItem<'t> =
@@ -67,7 +69,7 @@ fn find_chunk(table: &Handle<'_>, key: &[u8], order: &[u8]) -> RowResult<ChunkPl
     let next = after.find(ours).transpose()?;
     Ok(ChunkPlace {
         points: match &chosen {
-            Some((_, v)) => PointBuffer::decode(v.value()).ok_or("a chunk of a series is malformed")?,
+            Some((_, v)) => PointBuffer::decode(v.value()).ok_or(MALFORMED)?,
             None => PointBuffer::default(),
         },
         row: chosen.map(|(k, _)| k.value().to_vec()),

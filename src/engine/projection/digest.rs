@@ -8,7 +8,8 @@
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;
 use crate::engine::error::Result;
-use crate::engine::projection::series_rows::Chunk;
+use crate::engine::projection::chunk::{MALFORMED, series_key};
+use crate::engine::projection::point::Point;
 use crate::engine::projection::table::{TableKind, TableSpec};
 use crate::engine::projection::view::View;
 use std::collections::BTreeMap;
@@ -103,13 +104,11 @@ impl OpenSeries {
         OpenSeries { key: key.to_vec(), hasher: blake3::Hasher::new(), points: 0 }
     }
 
-    fn add(&mut self, chunk: &Chunk<'_>, buffer: &mut Vec<u8>) {
-        for point in chunk.points() {
-            buffer.clear();
-            point.borrowed().put(buffer);
-            self.hasher.update(buffer);
-            self.points += 1;
-        }
+    /// Adds the points of a chunk. The digest of a series covers the encoded points one after the other, so it does not
+    /// depend on the division into chunks.
+    fn add(&mut self, points: u64, chunk: &[u8]) {
+        self.hasher.update(chunk);
+        self.points += points;
     }
 
     fn close(self) -> (Vec<u8>, SeriesDigest) {
@@ -125,16 +124,17 @@ impl OpenSeries {
 fn series_digests(view: &View, table: TableSpec) -> Result<BTreeMap<Vec<u8>, SeriesDigest>> {
     let mut done = BTreeMap::new();
     let mut open: Vec<OpenSeries> = Vec::new();
-    let mut buffer = Vec::new();
-    for chunk in view.chunks(table, &[])? {
-        let chunk = chunk?;
-        let ended = open.extract_if(.., |series| !chunk.row_key().starts_with(&series.key));
+    for row in view.rows(table, &[])? {
+        let row = row?;
+        let chunk = series_key(row.key()).zip(Point::count(row.value()));
+        let (key, points) = chunk.ok_or_else(|| view.damaged(MALFORMED))?;
+        let ended = open.extract_if(.., |series| !row.key().starts_with(&series.key));
         done.extend(ended.map(OpenSeries::close));
-        match open.iter_mut().find(|series| series.key == chunk.key()) {
-            Some(series) => series.add(&chunk, &mut buffer),
+        match open.iter_mut().find(|series| series.key == key) {
+            Some(series) => series.add(points, row.value()),
             None => {
-                let mut series = OpenSeries::new(chunk.key());
-                series.add(&chunk, &mut buffer);
+                let mut series = OpenSeries::new(key);
+                series.add(points, row.value());
                 open.push(series);
             }
         }

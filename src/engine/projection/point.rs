@@ -69,6 +69,17 @@ impl Point {
         Point::read_borrowed(reader).map(Point::to_owned)
     }
 
+    /// Returns the number of points in a chunk; `None` if the bytes are malformed.
+    pub(super) fn count(chunk: &[u8]) -> Option<u64> {
+        let mut reader = Reader::new(chunk);
+        let mut points = 0;
+        while reader.remaining() > 0 {
+            Point::read_borrowed(&mut reader)?;
+            points += 1;
+        }
+        Some(points)
+    }
+
     /// Decodes the points of a chunk; `None` if the bytes are malformed.
     pub(super) fn decode_chunk(bytes: &[u8]) -> Option<Vec<Point>> {
         let mut reader = Reader::new(bytes);

@@ -3,12 +3,10 @@
 use crate::engine::entry::Stamp;
 use crate::engine::error::Result;
 use crate::engine::projection::bounds::ALL_TIMES;
-use crate::engine::projection::chunk::{is_series_row, series_key};
+use crate::engine::projection::chunk::{MALFORMED, is_series_row, series_key};
 use crate::engine::projection::point::Point;
 use crate::engine::projection::rows::{Row, Rows};
 use std::ops::RangeInclusive;
-
-const MALFORMED: &str = "a chunk of a series is malformed";
 
 /// A chunk of a series: some of its points, in order.
 #[derive(Debug)]
@@ -32,11 +30,6 @@ impl Chunk<'_> {
     /// Returns the points without the key.
     pub fn into_points(self) -> Vec<Point> {
         self.points
-    }
-
-    /// Returns the key of the row: the key of the series, and the order of the first point.
-    pub(super) fn row_key(&self) -> &[u8] {
-        self.row.key()
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) struct StreamCommits<'a> {
     cursor: Cursor,
     notes: Vec<Note>,
     /// The reader of the stream; `None` before the first commit, and after the end or an error.
-    reader: Option<StreamReader>,
+    reader: Option<Box<StreamReader>>,
     has_open_gap: bool,
     is_contradicted: bool,
     has_ended: bool,
@@ -71,7 +71,7 @@ impl<'a> StreamCommits<'a> {
         let stream = self.listing.stream();
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => self.log.reader(stream, self.cursor.resume)?,
+            None => Box::new(self.log.reader(stream, self.cursor.resume)?),
         };
         while let Some(item) = reader.next_item()? {
             match item {

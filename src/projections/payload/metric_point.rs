@@ -1,9 +1,11 @@
 //! The fields of a metric's payload that differ from point to point of a series, decoded without the other fields.
 
 use crate::contract::{MetricValue, Timestamp};
-use crate::engine::bytes::Reader;
-use crate::engine::codec;
-use crate::projections::payload::metric::MetricValueV1;
+use crate::engine::codec::Fields;
+
+/// The numbers of the variants of `MetricValueV1` that a point can have.
+const INT: u64 = 0;
+const FLOAT: u64 = 1;
 
 /// The step, value and time of a captured metric.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,73 +19,63 @@ impl MetricPoint {
     /// Decodes the end of a payload: everything after the field `summary_basis`. Returns `None` for a record that was
     /// imported, and for a payload that has to be decoded as a whole because it may break a rule.
     pub(in crate::projections) fn decode(end: &[u8]) -> Option<MetricPoint> {
-        type End = (Option<i64>, MetricValueV1, i64, Option<(String, i64)>);
-        let (step, value, observed_at, identity): End = codec::decode(end).ok()?;
-        let value = match value {
-            MetricValueV1::Int(n) => MetricValue::Int(n),
-            MetricValueV1::Float(f) if f.is_finite() => MetricValue::Float(f),
-            MetricValueV1::Float(_) | MetricValueV1::Big(_) => return None,
+        let mut fields = Fields::new(end);
+        let step = if fields.is_some()? { Some(fields.signed()?) } else { None };
+        let value = match fields.unsigned()? {
+            INT => MetricValue::Int(fields.signed()?),
+            FLOAT => MetricValue::Float(fields.float().filter(|f| f.is_finite())?),
+            _ => return None,
         };
-        let observed_at = Timestamp::from_micros(observed_at)?;
-        identity.is_none().then_some(MetricPoint { step, value, observed_at })
+        let observed_at = Timestamp::from_micros(fields.signed()?)?;
+        let is_captured = !fields.is_some()? && fields.remaining() == 0;
+        is_captured.then_some(MetricPoint { step, value, observed_at })
     }
 }
 
 /// Returns the length of the beginning of a payload, up to and including the field `summary_basis`; `None` for an
 /// imported record, for a record that replaces entries, and for malformed bytes.
 pub(in crate::projections) fn beginning_len(payload: &[u8]) -> Option<usize> {
-    let mut reader = Reader::new(payload);
+    let mut fields = Fields::new(payload);
     // No replaced entries, and no origin.
-    (reader.array::<2>()? == [0, 0]).then_some(())?;
-    text(&mut reader)?;
+    (fields.byte()? == 0 && fields.byte()? == 0).then_some(())?;
+    texts(&mut fields, 1)?;
     // The deployment, stage, batch, sample and operation.
-    (0..5).try_for_each(|_| optional_text(&mut reader))?;
-    text(&mut reader)?;
+    optional_texts(&mut fields, 5)?;
+    texts(&mut fields, 1)?;
     // The trace and the session.
-    (0..2).try_for_each(|_| optional_text(&mut reader))?;
+    optional_texts(&mut fields, 2)?;
     // The completeness and the degradation.
-    reader.take(2)?;
+    fields.byte()?;
+    fields.byte()?;
     // The rare members, the metric key and the type of the value.
-    (0..3).try_for_each(|_| text(&mut reader))?;
-    optional_text(&mut reader)?;
+    texts(&mut fields, 3)?;
+    optional_texts(&mut fields, 1)?;
     // The scope.
-    reader.u8()?;
+    fields.byte()?;
     // The subject and the slice.
-    (0..2).try_for_each(|_| optional_text(&mut reader))?;
-    let tags = length(&mut reader)?;
-    (0..tags.checked_mul(2)?).try_for_each(|_| text(&mut reader))?;
-    optional_text(&mut reader)?;
-    Some(payload.len() - reader.remaining())
+    optional_texts(&mut fields, 2)?;
+    let tags = fields.unsigned()?;
+    texts(&mut fields, tags.checked_mul(2)?)?;
+    // The basis of a summary.
+    optional_texts(&mut fields, 1)?;
+    Some(payload.len() - fields.remaining())
 }
 
-fn optional_text(reader: &mut Reader<'_>) -> Option<()> {
-    match reader.u8()? {
-        0 => Some(()),
-        1 => text(reader),
-        _ => None,
-    }
+fn texts(fields: &mut Fields<'_>, count: u64) -> Option<()> {
+    (0..count).try_for_each(|_| fields.bytes().map(drop))
 }
 
-fn text(reader: &mut Reader<'_>) -> Option<()> {
-    let len = length(reader)?;
-    reader.take(len).map(drop)
-}
-
-/// Reads a length as the codec encodes it: one byte up to 250, or the byte 251 and two bytes. Longer texts are rare, and
-/// return `None`.
-fn length(reader: &mut Reader<'_>) -> Option<usize> {
-    match reader.u8()? {
-        len @ 0..=250 => Some(usize::from(len)),
-        251 => reader.u16().map(usize::from),
-        _ => None,
-    }
+fn optional_texts(fields: &mut Fields<'_>, count: u64) -> Option<()> {
+    (0..count).try_for_each(|_| if fields.is_some()? { texts(fields, 1) } else { Some(()) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contract::{AggregationScope, MetricPayload};
+    use crate::engine::codec;
     use crate::projections::payload::MetricV1;
+    use crate::projections::payload::metric::MetricValueV1;
     use std::collections::BTreeMap;
 
     #[test]

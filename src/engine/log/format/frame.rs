@@ -18,7 +18,7 @@ use crate::engine::log::format::limits::{
     EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
 use crate::engine::log::format::pending::PendingEntries;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// The first four bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
@@ -270,7 +270,7 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
     let mut entries: Vec<Entry> = Vec::with_capacity(count);
     // `latest` contains the index of the last entry of each kind, and `row_before` the kind and index of the previous
     // row. Most frames have entries of one kind; the entries of such a frame are found without a lookup in `latest`.
-    let mut latest: HashMap<u16, usize> = HashMap::new();
+    let mut latest: BTreeMap<u16, usize> = BTreeMap::new();
     let mut row_before: Option<(u16, usize)> = None;
     let mut expanded = 0usize;
     let mut time = header.time;
@@ -298,7 +298,10 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         }
         let head = before.get(..prefix)?;
         let tail = before.get(before.len().checked_sub(suffix)?..)?;
-        let payload = [head, middle, tail].concat();
+        let mut payload = Vec::with_capacity(len);
+        payload.extend_from_slice(head);
+        payload.extend_from_slice(middle);
+        payload.extend_from_slice(tail);
         let stamp = Stamp { time, stream, seq: header.first.plus(n as u64) };
         let (kind, version) = (Kind(kind), PayloadVersion(version));
         if checksum != entry_checksum(&canonical_head(&stamp, kind, version, payload.len()), &payload) {

@@ -12,7 +12,7 @@
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
 use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
@@ -454,11 +454,19 @@ impl StreamReader {
         // The path is created only for an error, because this function runs once for each frame.
         let wrap = |e| Error::io("read segment", &names::segment_path(log, stream, base), e);
         match scan.next_confirmed().map_err(wrap)? {
-            Step::Frame { offset, header, payload } if header.entries == 0 => {
-                self.read_mark(base, offset, &header, &payload)
+            Step::Frame { offset, header } if header.first < self.expected => {
+                self.record_finding(FindingKind::Doubled, base, offset, header.frame_len());
+                Ok(())
             }
-            Step::Frame { offset, header, payload } => {
-                self.read_entries(base, offset, &header, &payload);
+            Step::Frame { offset, header } if header.entries == 0 => {
+                let mark =
+                    Mark::decode(scan.payload(offset, &header).map_err(wrap)?, header.flags == FLAG_SEAL);
+                self.read_mark(base, offset, &header, mark)
+            }
+            Step::Frame { offset, header } => {
+                let payload = scan.payload(offset, &header).map_err(wrap)?;
+                let entries = decode_entries(&header, payload, stream);
+                self.read_entries(base, offset, &header, entries);
                 Ok(())
             }
             Step::Damage { offset, end, torn } => {
@@ -490,13 +498,10 @@ impl StreamReader {
         }
     }
 
-    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) {
-        if header.first < self.expected {
-            self.record_finding(FindingKind::Doubled, base, offset, header.frame_len());
-            return;
-        }
+    /// Records the entries of a frame, or a finding; `entries` is `None` if this build cannot decode them.
+    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, entries: Option<Vec<Entry>>) {
         self.record_gap_before(header.first);
-        let Some(entries) = decode_entries(header, payload, self.stream) else {
+        let Some(entries) = entries else {
             self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
             self.record_gap_before(header.next());
             return;
@@ -523,15 +528,13 @@ impl StreamReader {
         }));
     }
 
-    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, payload: &[u8]) -> Result<()> {
-        let sealed = header.flags == FLAG_SEAL;
-        let Some(mark) = Mark::decode(payload, sealed).filter(|_| header.first >= self.expected) else {
-            let kind =
-                if header.first < self.expected { FindingKind::Doubled } else { FindingKind::Unreadable };
-            self.record_finding(kind, base, offset, header.frame_len());
+    /// Checks a mark against the entries before it; `mark` is `None` if this build cannot decode it.
+    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, mark: Option<Mark>) -> Result<()> {
+        let Some(mark) = mark else {
+            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
             return Ok(());
         };
-        self.sealed |= sealed;
+        self.sealed |= header.flags == FLAG_SEAL;
         let whole_before = header.first == self.expected;
         self.record_gap_before(header.first);
         if self.mode == ScanMode::Follow {

@@ -13,9 +13,19 @@ use std::io;
 const REREADS_MAX: usize = 8;
 
 pub(super) enum Step {
-    Frame { offset: u64, header: FrameHeader, payload: Vec<u8> },
-    Damage { offset: u64, end: u64, torn: bool },
-    End { tail: Tail },
+    /// A complete frame; [`SegmentScan::payload`] returns its payload.
+    Frame {
+        offset: u64,
+        header: FrameHeader,
+    },
+    Damage {
+        offset: u64,
+        end: u64,
+        torn: bool,
+    },
+    End {
+        tail: Tail,
+    },
 }
 
 #[derive(Debug)]
@@ -44,11 +54,9 @@ impl SegmentScan {
         if let Some(header) = header
             && is_whole(&mut self.source, offset, &header, self.salt)?
         {
-            let payload = self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)?;
-            let payload = payload.to_vec();
             self.offset = offset + header.frame_len();
             self.after_mark = header.entries == 0;
-            return Ok(Step::Frame { offset, header, payload });
+            return Ok(Step::Frame { offset, header });
         }
         self.damage(offset, offset, header)
     }
@@ -68,6 +76,11 @@ impl SegmentScan {
             }
         }
         Ok(step)
+    }
+
+    /// Returns the payload of a complete frame, without padding.
+    pub(super) fn payload(&mut self, offset: u64, header: &FrameHeader) -> io::Result<&[u8]> {
+        self.source.bytes(offset + FRAME_HEADER_LEN as u64, header.payload_len as usize)
     }
 
     fn end(&self) -> Step {
