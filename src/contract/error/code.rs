@@ -81,7 +81,7 @@ codes! {
     MetricValue = "record_invalid_metric_value";
     /// A value that is not a step (a whole number of 64 bits).
     MetricStep = "record_invalid_metric_step";
-    /// The type of a metric value that is not a lower-case word such as `float`.
+    /// A metric value whose type is named by a text that is not a lower-case word such as `float`.
     ValueType = "record_invalid_value_type";
     /// The name of a slice of data that does not consist of lower-case words joined by dots.
     SliceRef = "record_invalid_slice_ref";

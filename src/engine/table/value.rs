@@ -53,7 +53,7 @@ impl<T: SerdeValue> Value for T {
     }
 }
 
-/// Implements the trait for types whose values have the bytes of their keys.
+/// Implements [`Value`] for types that are encoded as values in the same way as they are encoded as keys.
 macro_rules! key_values {
     ($($value:ty),*) => {$(
         impl Value for $value {

@@ -433,9 +433,9 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Adds a degraded record for each loss that is not recorded yet, if the run of the loss is in the workspace or
-    /// [`Loss::always`] is set. Other losses are deferred, at most [`DEFERRED_LOSSES_MAX`]; further losses are
-    /// discarded.
+    /// Adds a degraded record for each loss whose run is in the workspace or in valid lines of this round, or for which
+    /// [`Loss::always`] is set. Losses that are already recorded, or for which no ref can be built, are discarded. The
+    /// remaining losses are deferred, at most [`DEFERRED_LOSSES_MAX`]; further losses are discarded.
     fn add_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {

@@ -74,7 +74,8 @@ impl PartReader {
     }
 }
 
-/// A reader of the union of several parts. The parts must not hold different entries with the same sequence number.
+/// A reader of the union of several [`Part`]s (ranges of the entries of a stream). The parts must not hold different
+/// entries with the same sequence number.
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,

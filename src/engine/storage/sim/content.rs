@@ -72,7 +72,7 @@ impl Content {
         self.unsynced.clear();
     }
 
-    /// Returns the numbers of the pending changes among all changes of the disk.
+    /// Returns the ordinal number of each pending change. All changes of the disk are numbered in their order.
     pub(super) fn orders(&self) -> impl Iterator<Item = u64> {
         self.unsynced.iter().map(|(order, _)| *order)
     }
