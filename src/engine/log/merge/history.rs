@@ -39,8 +39,8 @@ impl PartReader {
     }
 
     /// Returns the point at which reading begins: the last segment that begins at or before the first entry of the
-    /// part, or the beginning of the stream. A file without a header of the segment is not chosen, because its entries
-    /// may begin at another number than its name says.
+    /// part, or the beginning of the stream. A file whose header does not match the name of the file is not chosen,
+    /// because the first entry in the file may have another sequence number than the name says.
     fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
         let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
         if part.first == Seq::FIRST {
