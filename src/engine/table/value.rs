@@ -115,7 +115,7 @@ impl<const N: usize> Value for [u8; N] {
     }
 }
 
-/// Implements the trait for tuples: each component except the last one is preceded by its length.
+/// Implements [`Value`] for tuples: each component except the last one is preceded by its length.
 macro_rules! tuple_values {
     ($($value:ident $at:tt),*; $last:ident $last_at:tt) => {
         impl<$($value: Value,)* $last: Value> Value for ($($value,)* $last,) {
