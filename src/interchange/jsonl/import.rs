@@ -29,9 +29,9 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 /// The minimum number of lines that one core parses.
 const PIECE_LINES: usize = 16;
+/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
