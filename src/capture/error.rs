@@ -4,7 +4,7 @@ use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
 /// The error of a failed capture. The log does not contain the entries of the capture, except possibly after a failed
-/// sync.
+/// sync, or after a failed write that could not be undone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

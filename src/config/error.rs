@@ -135,7 +135,7 @@ impl ConfigError {
             ConfigError::InvalidSelector { allowed, .. } => Some(format!("choose one of: {allowed}")),
             ConfigError::NonOverridable { name, .. } => Some(format!("unset {name}")),
             ConfigError::InvalidInput { .. } => Some(
-                "write a setting as key=value, such as records.durability_mode=fsync; a patch must be a map of settings"
+                "write a setting as key=value, such as records.durability_mode=fsync; in code, pass a map of settings"
                     .into(),
             ),
             ConfigError::FileNotFound { .. } => {

@@ -66,7 +66,7 @@ impl Rule {
             Limit::Int(min, max) => Some(format!("from {min} to {max}")),
             Limit::Above(min, max) => Some(format!("above {min}, up to {max}")),
             Limit::Float(min, max) => Some(format!("from {min} to {max}")),
-            Limit::OneAscii => Some("one ASCII character, no quote or line end".to_owned()),
+            Limit::OneAscii => Some("one ASCII character, no double quote or line end".to_owned()),
             Limit::Only(only) => Some(format!("only `{only}`")),
         }
     }

@@ -33,8 +33,7 @@ macro_rules! objects {
         pub enum ObjectKind { $($(#[$doc])* $variant,)* }
 
         impl ObjectKind {
-            /// Every kind, in the order in which an export writes them: an object comes before the objects that refer
-            /// to it.
+            /// Every kind, in the order in which an export writes the kinds.
             pub const ALL: &'static [ObjectKind] = &[$(ObjectKind::$variant,)*];
 
             /// Returns the name that interchange files use for this kind.

@@ -57,7 +57,7 @@ impl BlobStore {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
         let temporary = temporary_path(self.storage.as_ref(), &self.staging, "body")
-            .map_err(|e| fail("name a file in")(&self.staging, e))?;
+            .map_err(|e| fail("get random bytes for a file name in")(&self.staging, e))?;
         let result = self.ingest_through(&temporary, content);
         if result.is_err() {
             // An error is ignored: a leftover temporary file only occupies space.

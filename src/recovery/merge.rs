@@ -15,7 +15,7 @@ pub use crate::engine::log::merge::{Change, Fork, LogMerge, Side, StreamMerge};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MergeReport {
-    /// The result for each stream.
+    /// The result of merging the logs.
     pub log: LogMerge,
     /// The number of bodies that were copied.
     pub bodies: u64,

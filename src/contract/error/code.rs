@@ -71,7 +71,7 @@ codes! {
     Marker = "record_invalid_marker";
     /// A field of a record that must contain a ref, with a value that is not a text.
     RecordRef = "record_invalid_ref";
-    /// A producer of a record that is not a token such as `sdk.rust`.
+    /// A record whose producer is not a token such as `sdk.rust`.
     Producer = "record_invalid_producer_ref";
     /// A value that is not an event key such as `dataset.loaded`.
     EventKey = "record_invalid_event_key";
@@ -81,13 +81,13 @@ codes! {
     MetricValue = "record_invalid_metric_value";
     /// A value that is not a step (a whole number of 64 bits).
     MetricStep = "record_invalid_metric_step";
-    /// The type of a metric value that is not a lower-case word such as `float`.
+    /// A metric value whose type is named by a text that is not a lower-case word such as `float`.
     ValueType = "record_invalid_value_type";
-    /// The name of a slice of data that does not consist of lower-case words joined by dots.
+    /// A slice of data whose name does not consist of lower-case words joined by dots.
     SliceRef = "record_invalid_slice_ref";
     /// A summary basis (the way in which a metric value was summarised) that is not a lower-case word.
     SummaryBasis = "record_invalid_summary_basis";
-    /// The key of a degraded record that does not consist of lower-case words joined by dots.
+    /// A degraded record whose key does not consist of lower-case words joined by dots.
     IssueKey = "record_invalid_issue_key";
     /// A value that is not a JSON object, or an object with a blank key.
     RecordMapping = "record_invalid_mapping";
@@ -105,7 +105,7 @@ codes! {
     DegradedGap = "record_degraded_requires_gap";
     /// An artifact kind that is not a lower-case word such as `model_bundle`.
     ArtifactKind = "artifact_invalid_artifact_kind";
-    /// A producer of an artifact that is not a token such as `sdk.rust`.
+    /// An artifact whose producer is not a token such as `sdk.rust`.
     ArtifactProducer = "artifact_invalid_producer_ref";
     /// A value that is not a number of bytes.
     SizeBytes = "artifact_invalid_size_bytes";
@@ -127,7 +127,7 @@ codes! {
     ExtensionEmpty = "extension_empty_fields";
     /// A value that cannot be written as JSON and read back.
     ExtensionValue = "extension_invalid_value";
-    /// A name in the list of read-only fields that is not a field of the set.
+    /// A list of read-only fields with a name that is not a field of the extension field set.
     ExtensionReadonly = "extension_invalid_readonly_fields";
     /// Two extension field sets of one object with the same namespace.
     ExtensionDuplicate = "extension_duplicate_namespace";
@@ -139,7 +139,7 @@ codes! {
     RegistryNamespace = "extension_registry_invalid_namespace";
     /// A value that is not an owner (a lower-case letter, then lower-case letters, digits and `-`).
     RegistryOwner = "extension_registry_invalid_owner";
-    /// The status of a registry entry that is not a lower-case word.
+    /// A registry entry whose status is not a lower-case word.
     RegistryStatus = "extension_registry_invalid_status";
     /// A registry entry without target models, or with an unknown target model.
     RegistryTargets = "extension_registry_invalid_target_models";

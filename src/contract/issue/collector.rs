@@ -87,7 +87,8 @@ impl Issues {
         out
     }
 
-    /// Calls `look` for an object; `newer` is true if the object has a newer minor version of the schema.
+    /// Calls `look` for an object. While `look` runs, [`Issues::is_newer`] returns `newer`: true if the object has a
+    /// newer minor version of the schema.
     pub(crate) fn with_newer<T>(&mut self, newer: bool, look: impl FnOnce(&mut Issues) -> T) -> T {
         let before = std::mem::replace(&mut self.newer, newer);
         let out = look(self);

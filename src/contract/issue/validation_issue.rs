@@ -41,7 +41,7 @@ impl ValidationIssue {
         self.code
     }
 
-    /// Returns the path of the part: `$`, followed by steps of the form `.member` and `[index]`.
+    /// Returns the path of the affected part: `$`, followed by steps of the form `.member` and `[index]`.
     pub fn path(&self) -> &str {
         &self.path
     }

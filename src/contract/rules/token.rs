@@ -53,8 +53,8 @@ pub(crate) const OWNER: Token = Token { first: lower, rest: kebab, joins: b"" };
 pub(crate) const DOT_SNAKE: Token = Token { first: lower, rest: snake, joins: b"." };
 
 impl Token {
-    /// Tells whether `text` matches the pattern. In [`KEY`], every word after the first `.` or `/` may also begin with
-    /// a digit.
+    /// Returns true if `text` matches the pattern. In [`KEY`], every word after the first `.` or `/` may also begin
+    /// with a digit.
     pub(crate) fn matches(&self, text: &str) -> bool {
         let mut at_start = true;
         let mut first_word = true;

@@ -194,7 +194,7 @@ impl<E: Event> Engine<E> {
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
         let view = self.projector.view()?;
-        // The notes of the view name streams whose clocks are too far ahead to follow.
+        // Streams whose clocks are too far ahead do not advance this clock. The notes of the view name these streams.
         self.log.observe(view.latest());
         Ok(view)
     }

@@ -71,8 +71,8 @@ impl LogAccess<'_> {
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the place of the frame that contains the last entry of the cursor. Returns `None` if the frame is no
-    /// longer at this place, or no longer ends with this entry.
+    /// Returns the [`CommitPlace`] of the frame that contains the last entry of the cursor. Returns `None` if no frame
+    /// begins at the offset in the cursor, or if the frame there does not end with this entry.
     fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let item = self.reader(stream, cursor.frame)?.next_item()?;
         let Some(Item::Commit(commit)) = item else { return Ok(None) };

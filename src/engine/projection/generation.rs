@@ -116,8 +116,8 @@ impl Generation {
         fingerprint: Digest,
         image: &dyn BlockSource,
     ) -> Result<PathBuf> {
-        let temporary =
-            temporary_path(storage, dir, "generation").map_err(|e| Error::io("name a file in", dir, e))?;
+        let temporary = temporary_path(storage, dir, "generation")
+            .map_err(|e| Error::io("get random bytes for a file name in", dir, e))?;
         let result = Generation::write_through(storage, dir, &temporary, number, fingerprint, image);
         if result.is_err() {
             let _ = storage.remove_file(&temporary);

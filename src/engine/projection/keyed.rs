@@ -15,7 +15,7 @@ struct Table<R> {
     rows: Vec<R>,
 }
 
-/// The place of a row.
+/// The indexes of a table and of a row in this table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
     table: usize,
@@ -29,7 +29,7 @@ impl<R> Default for Keyed<R> {
 }
 
 impl<R: Default> Keyed<R> {
-    /// Returns the slot of the row of `key`. If there is none, an empty row is added.
+    /// Returns the slot of the row with the key `key` in the table `name`. If there is no such row, adds an empty row.
     pub(super) fn slot(&mut self, name: &'static str, key: &[u8]) -> Slot {
         let at = self.tables.iter().position(|table| table.name == name).unwrap_or_else(|| {
             self.tables.push(Table { name, slots: HashMap::new(), rows: Vec::new() });

@@ -28,7 +28,7 @@ const FRAME_INDEX_STEP: u64 = 32 << 10;
 
 type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
-/// The position of a frame in the log.
+/// The location of a frame in the log.
 pub(super) struct FramePlace {
     pub(super) stream: StreamId,
     /// The sequence number of the first entry in the frame.

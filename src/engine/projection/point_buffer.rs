@@ -34,7 +34,7 @@ impl PointBuffer {
         self.started(start);
     }
 
-    /// Adds the points of another buffer after the points of this one.
+    /// Adds the points of another buffer after the points of this buffer.
     pub(super) fn append(&mut self, other: PointBuffer) {
         if self.starts.is_empty() {
             *self = other;
@@ -50,7 +50,8 @@ impl PointBuffer {
         self.is_unsorted |= other.is_unsorted;
     }
 
-    /// Records that the point at `start`, which is the last one, was added.
+    /// Adds `start`, the offset of the next point, to the offsets of the points, and compares the order of this point
+    /// with the order of the point before.
     fn started(&mut self, start: usize) {
         let order = |start: usize| self.bytes.get(start..start + ORDER_LEN);
         self.is_unsorted |= self.starts.last().is_some_and(|last| order(*last) >= order(start));
@@ -96,7 +97,7 @@ impl PointBuffer {
         self.starts.partition_point(|start| self.bytes.get(*start..*start + ORDER_LEN) < Some(order))
     }
 
-    /// Divides the points after the first `count` points from these.
+    /// Removes all points after the first `count` points, and returns the removed points.
     pub(super) fn split_off(&mut self, count: usize) -> PointBuffer {
         let mut rest = PointBuffer::default();
         let start = self.starts.get(count).copied().unwrap_or(self.bytes.len());

@@ -1,4 +1,4 @@
-//! Registers: the summary of a series, merged from the summaries of its parts in any order.
+//! Registers: summaries of series. The summaries of parts of a series can be merged in any order.
 
 use crate::engine::bytes::Reader;
 use crate::engine::projection::point::Point;

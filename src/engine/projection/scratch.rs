@@ -1,4 +1,4 @@
-//! Values that projections keep while a batch of entries is applied.
+//! Values that projections keep while a group of entries is applied.
 
 use std::any::Any;
 use std::fmt;

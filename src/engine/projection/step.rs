@@ -111,8 +111,8 @@ impl Derived {
         Ok(derived)
     }
 
-    /// Adds the rows of an entry. Its event is decoded only if a projection needs the event, or if there is no
-    /// projection for it.
+    /// Adds the rows of an entry. The event of the entry is decoded only if a projection needs the event, or if no
+    /// projection applies entries of this kind.
     fn add<E: Event>(&mut self, entry: &Entry, projections: &[&dyn Projection<E>]) -> Result<()> {
         let mut event: Option<E> = None;
         if projections.is_empty() {

@@ -151,9 +151,9 @@ impl Tables {
         }
     }
 
-    /// Returns the value of type `T` that projections keep while a batch of entries is applied, such as the keys that
-    /// were derived from earlier entries. It begins as the default value. Rows must not depend on it: the division of
-    /// entries into batches is not fixed.
+    /// Returns the value of type `T` that projections keep while a group of entries is applied, such as the keys that
+    /// were derived from earlier entries of the group. Each group begins with the default value. Rows must not depend
+    /// on the value, because the division of entries into groups is not fixed.
     pub fn scratch<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.scratch.get()
     }

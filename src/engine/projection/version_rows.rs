@@ -104,7 +104,7 @@ impl<'v> VersionsByKey<'v> {
         (self.front, self.back) = (End::default(), End::default());
     }
 
-    /// Adds a row to the family at an end. After an error, the iterator has ended.
+    /// Adds a row to the [`Family`] at one end of the table. After an error, the iterator has ended.
     fn add(&mut self, row: Result<Row<'v>>, end: fn(&mut Self) -> &mut End) -> Result<()> {
         let row = row.inspect_err(|_| self.end())?;
         let added = end(self).family.add(&row);

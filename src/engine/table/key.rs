@@ -75,8 +75,8 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// Implements the traits for integer types. The bits of a key are those of the integer, except that the bits of `flip`
-/// are inverted.
+/// Implements [`Key`] and [`AsKey`] for integer types. The bits of a key are those of the integer, except that the bits
+/// of `flip` are inverted.
 macro_rules! integer_keys {
     ($($integer:ty, $flip:expr;)*) => {$(
         impl AsKey<$integer> for $integer {
@@ -209,7 +209,7 @@ impl Key for String {
     }
 }
 
-/// Implements the traits for tuples.
+/// Implements [`Key`] and [`AsKey`] for tuples.
 macro_rules! tuple_keys {
     ($($key:ident $form:ident $at:tt),*) => {
         impl<$($key, $form: AsKey<$key>),*> AsKey<($($key,)*)> for ($($form,)*) {

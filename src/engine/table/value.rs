@@ -53,7 +53,7 @@ impl<T: SerdeValue> Value for T {
     }
 }
 
-/// Implements the trait for types whose values have the bytes of their keys.
+/// Implements [`Value`] for types that are encoded as values in the same way as they are encoded as keys.
 macro_rules! key_values {
     ($($value:ty),*) => {$(
         impl Value for $value {
@@ -115,7 +115,7 @@ impl<const N: usize> Value for [u8; N] {
     }
 }
 
-/// Implements the trait for tuples: each component except the last one is preceded by its length.
+/// Implements [`Value`] for tuples: each component except the last one is preceded by its length.
 macro_rules! tuple_values {
     ($($value:ident $at:tt),*; $last:ident $last_at:tt) => {
         impl<$($value: Value,)* $last: Value> Value for ($($value,)* $last,) {

@@ -1,4 +1,4 @@
-//! Notes of a check: parts of a log that could not be checked, and streams in use.
+//! Notes of a check: parts of a log that could not be checked, streams in use, and streams that were not closed.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Seq, StreamId};

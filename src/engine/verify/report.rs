@@ -59,7 +59,7 @@ pub struct LogReport {
     /// The number of problems beyond [`LogCheck::problems_max`](super::LogCheck::problems_max), which are not in
     /// `problems`.
     pub omitted: u64,
-    /// Notes on parts that could not be checked, and on streams in use.
+    /// Notes on parts that could not be checked, on streams in use, and on streams that were not closed.
     pub notes: Vec<LogNote>,
     /// The number of saved heads that were confirmed.
     pub heads: u64,

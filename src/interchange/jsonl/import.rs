@@ -29,9 +29,9 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 /// The minimum number of lines that one core parses.
 const PIECE_LINES: usize = 16;
+/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
 /// The number of bytes of lines at which a round is complete.
 const ROUND_BYTES: usize = 4 << 20;
@@ -433,9 +433,9 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Adds a degraded record for each loss that is not recorded yet, if the run of the loss is in the workspace or
-    /// [`Loss::always`] is set. Other losses are deferred, at most [`DEFERRED_LOSSES_MAX`]; further losses are
-    /// discarded.
+    /// Adds a degraded record for each loss whose run is in the workspace or in valid lines of this round, or for which
+    /// [`Loss::always`] is set. Losses that are already recorded, or for which no ref can be built, are discarded. The
+    /// remaining losses are deferred, at most [`DEFERRED_LOSSES_MAX`]; further losses are discarded.
     fn add_losses(&mut self, round: &mut Round) -> Result<()> {
         let losses = std::mem::take(&mut round.losses);
         if losses.is_empty() {

@@ -29,7 +29,8 @@ struct NewFile {
 
 impl NewFile {
     fn create(storage: &dyn Storage, dir: &Path, stem: &str) -> Result<NewFile> {
-        let path = temporary_path(storage, dir, stem).map_err(|e| Error::io("name a file in", dir, e))?;
+        let path = temporary_path(storage, dir, stem)
+            .map_err(|e| Error::io("get random bytes for a file name in", dir, e))?;
         let file = storage.open(&path, OpenMode::CreateNew).map_err(|e| Error::io("create", &path, e))?;
         Ok(NewFile { path, file, len: 0 })
     }

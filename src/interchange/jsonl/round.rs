@@ -11,7 +11,7 @@ const COMMIT_ENTRIES: usize = 512;
 /// The number of bytes of pending payloads at which a commit is appended.
 const COMMIT_BYTES: usize = 1 << 20;
 
-/// The imported lines of a round about one object, artifact or record.
+/// The imported lines of one round that are about the same object, artifact or record.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// The digests of the contents of these lines.
@@ -29,7 +29,7 @@ pub(super) struct Round {
     /// no line contains.
     subjects: Vec<Option<StableRef>>,
     bytes: usize,
-    /// The imported lines, by the ref that they are about.
+    /// The imported lines, keyed by the ref of their object, artifact or record.
     pub(super) seen: HashMap<StableRef, Seen>,
     /// Losses for which no degraded record is pending or appended yet.
     pub(super) losses: Vec<Loss>,

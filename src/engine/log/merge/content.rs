@@ -63,12 +63,14 @@ pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) ->
     }
 }
 
-/// Returns the files of a stream that have the name of a segment, by the sequence number in the name.
+/// Returns the sequence numbers in the names of a stream's files that have the name of a segment, ascending. Such a
+/// file may be stray, or its creation may have been interrupted.
 pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     list_files(sides.storage.as_ref(), sides.log(side), stream)
 }
 
-/// Returns the segments of a stream: [`files_of`] without stray files and files whose creation was interrupted.
+/// Returns the first sequence numbers of a stream's segments, ascending: the result of [`files_of`] without stray files
+/// and without files whose creation was interrupted.
 pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     let mut segments = Vec::new();
     for base in files_of(sides, side, stream)? {

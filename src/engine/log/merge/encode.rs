@@ -37,7 +37,7 @@ pub(super) struct Replaced {
     pub(super) quarantined: Vec<Quarantined>,
 }
 
-/// The writer of the planned segments. The entries come from the parts of the plan.
+/// The writer of the planned segments. The entries are read from the copies of streams that [`Plan::parts`] lists.
 pub(super) struct Encoder<'a> {
     sides: &'a Sides<'a>,
     plan: &'a Plan,

@@ -31,8 +31,8 @@ impl Family {
 }
 
 impl Family {
-    /// Returns the streams of one log as a tree; `None` if the log has none of the streams. A parent that the log does
-    /// not have becomes a branch without parts.
+    /// Returns the family's streams in one log as a tree; `None` if the log has none of them. A parent that the log
+    /// does not have becomes a [`Branch`] without entries.
     pub(super) fn tree(&self, side: Side) -> Option<Branch> {
         let ids = if side == Side::Target { &self.target } else { &self.source };
         let mut children: BTreeMap<StreamId, BTreeSet<StreamId>> = BTreeMap::new();

@@ -28,7 +28,8 @@ pub fn derived_id(origin: &Origin) -> StreamId {
     StreamId(id)
 }
 
-/// A planned stream: its id, the parts that it unites, and the streams that branch off from it.
+/// A planned stream: its id, the [`Part`]s (ranges of the entries of a stream) that it unites, and the streams that
+/// branch off from it.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
     pub(super) id: StreamId,
@@ -46,8 +47,8 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns this branch with the id and the origin of `trunk`, so that [`unite`] can unite both. The ids of the
-    /// children are derived again.
+    /// Returns this branch with the id and the origin of `trunk`, so that [`unite`] can unite this branch with `trunk`.
+    /// The ids of the children are derived again.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
         Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
@@ -102,9 +103,10 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
 }
 
-/// Unites the trunk with each child that must not be a separate branch. There are two such cases. After an interrupted
-/// merge, the first entry of a child may also be in the trunk. Or the first entry of a child has a smaller digest than
-/// the entry of the trunk with the same sequence number; the history of the child then keeps the id of the trunk.
+/// Unites the trunk with each child that must not be a separate branch. There are two such cases. In the first, an
+/// interrupted merge has left the first entry of the child in the trunk too. In the second, the first entry of the
+/// child has a smaller digest than the entry of the trunk with the same sequence number; the history of the child then
+/// keeps the id of the trunk.
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

@@ -39,8 +39,8 @@ impl PartReader {
     }
 
     /// Returns the point at which reading begins: the last segment that begins at or before the first entry of the
-    /// part, or the beginning of the stream. A file without a header of the segment is not chosen, because its entries
-    /// may begin at another number than its name says.
+    /// part, or the beginning of the stream. A file whose header does not match the name of the file is not chosen,
+    /// because the first entry in the file may have another sequence number than the name says.
     fn start(sides: &Sides<'_>, part: Part) -> Result<ResumePoint> {
         let (storage, log) = (sides.storage.as_ref(), sides.log(part.side));
         if part.first == Seq::FIRST {
@@ -74,7 +74,8 @@ impl PartReader {
     }
 }
 
-/// A reader of the union of several parts. The parts must not hold different entries with the same sequence number.
+/// A reader of the union of several [`Part`]s (ranges of the entries of a stream). The parts must not hold different
+/// entries with the same sequence number.
 #[derive(Debug)]
 pub(super) struct HistoryReader {
     parts: Vec<PartReader>,

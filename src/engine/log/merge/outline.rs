@@ -39,14 +39,14 @@ pub(super) struct FileOutline {
     pub(super) header: Option<SegmentHeader>,
     pub(super) damaged: bool,
     pub(super) tally: Tally,
-    /// True if the file also holds entries at or after the end of the part that was to be scanned.
+    /// True if the file also holds entries at or after the end of the [`Part`] that was to be scanned.
     pub(super) exceeds_part: bool,
 }
 
 /// A stream, as a full scan reads it.
 #[derive(Debug)]
 pub(super) struct Outline {
-    /// The segments: the files whose header names the segment in the file name, and files with entries.
+    /// The segments: the files whose header matches the name of the file, and all other files with entries.
     pub(super) files: Vec<FileOutline>,
     /// The other files that have the name of a segment, except files whose creation was interrupted.
     pub(super) strays: BTreeSet<Seq>,
@@ -112,7 +112,7 @@ impl Outline {
     }
 }
 
-/// Returns the segments in `bases` that hold unreadable bytes. All of them are segments of a stream of the target.
+/// Returns those segments of `bases` that hold unreadable bytes. `bases` contains segments of `stream` in the target.
 pub(super) fn damaged_of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Vec<Seq>> {
     let mut damaged = BTreeSet::new();
     if !bases.is_empty() {

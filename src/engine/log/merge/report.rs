@@ -38,7 +38,8 @@ pub enum SkipReason {
     Held,
     /// A segment of the stream, or of another stream of its family, has a format that this build cannot read.
     Newer,
-    /// The stream, or another stream of its family, could not be read in the source.
+    /// The stream, or another stream of its family, could not be read in the source. Streams of the family may have
+    /// been changed in the target before the read failed; the report does not contain these changes.
     Unreadable,
     /// The stream, or another stream of its family, has too many ancestors (streams that it branches off from, directly
     /// or indirectly).
@@ -101,7 +102,8 @@ pub struct Fork {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogMerge {
-    /// Every stream of the source, and every other stream that was written or moved.
+    /// Every stream of the source, and every other stream that was written or moved. If a family is skipped as
+    /// [`SkipReason::Unreadable`], only its streams in the source are listed.
     pub streams: Vec<StreamMerge>,
     /// Every fork that was found.
     pub forks: Vec<Fork>,
@@ -110,7 +112,7 @@ pub struct LogMerge {
 }
 
 impl LogMerge {
-    /// Returns true if no stream of the target changed.
+    /// Returns true if the report lists no change of a stream of the target.
     pub fn is_unchanged(&self) -> bool {
         self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))
     }

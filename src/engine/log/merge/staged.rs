@@ -26,7 +26,7 @@ impl<'a> Staged<'a> {
         let dir = names::stream_dir(sides.into, stream);
         let storage = sides.storage.as_ref();
         let temporary = temporary_path(storage, &dir, "segment");
-        let temporary = temporary.map_err(|e| Error::io("name a file in", &dir, e))?;
+        let temporary = temporary.map_err(|e| Error::io("get random bytes for a file name in", &dir, e))?;
         let file = storage.open(&temporary, OpenMode::CreateNew);
         let file = file.map_err(|e| Error::io("create", &temporary, e))?;
         Ok(Staged { sides, temporary, to: names::segment_path(sides.into, stream, base), file, len: 0 })

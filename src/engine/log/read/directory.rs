@@ -44,8 +44,8 @@ pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64
     bytes
 }
 
-/// Returns true if a process, normally the writer, holds the lock of the stream. Returns false if no process does, or
-/// if the lock cannot be tested, for example because the file system has no locks.
+/// Returns true if a process, normally the writer, holds the lock of the stream. Returns false if no process holds the
+/// lock, or if the lock cannot be tested, for example because the file system has no locks.
 pub fn is_held(storage: &dyn Storage, log: &Path, stream: StreamId) -> bool {
     [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].iter().any(|name| {
         let path = names::stream_dir(log, stream).join(name);
@@ -63,7 +63,7 @@ pub fn home_of(storage: &dyn Storage, dir: &Path) -> Option<Home> {
 pub struct Headers {
     /// The header from an undamaged copy, or the reason why neither copy can be used.
     pub header: std::result::Result<SegmentHeader, HeaderFault>,
-    /// Offsets and lengths of the damaged ranges before the first frame; empty if no copy is undamaged.
+    /// Offsets and lengths of the damaged ranges before the first frame; empty if `header` is an error.
     pub damaged: Vec<(u64, u64)>,
     /// True if the file ends before the offset of the first frame, or holds only zeros up to this offset. Either the
     /// creation of the segment was not finished, or the file was truncated.

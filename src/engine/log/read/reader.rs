@@ -395,7 +395,7 @@ impl StreamReader {
         Ok(is_whole && !reader.sealed)
     }
 
-    /// Records that a segment never held an entry. If an earlier segment holds its sequence numbers, the earlier
+    /// Records that a segment never held an entry. If an earlier segment holds the sequence number `base`, the earlier
     /// segment determines the tail.
     fn skip_creation(&mut self, base: Seq) {
         self.unfinished_creation = Some(base);

@@ -16,7 +16,8 @@ enum Change {
 pub(super) struct Content {
     seen: Arc<Vec<u8>>,
     durable: Arc<Vec<u8>>,
-    /// The pending changes, oldest first, each with its number among all changes of the disk.
+    /// The pending changes, oldest first, each with its ordinal number. All changes of the disk are numbered in their
+    /// order.
     unsynced: Vec<(u64, Change)>,
 }
 
@@ -72,7 +73,7 @@ impl Content {
         self.unsynced.clear();
     }
 
-    /// Returns the numbers of the pending changes among all changes of the disk.
+    /// Returns the ordinal number of each pending change. All changes of the disk are numbered in their order.
     pub(super) fn orders(&self) -> impl Iterator<Item = u64> {
         self.unsynced.iter().map(|(order, _)| *order)
     }

@@ -137,7 +137,7 @@ impl SimDisk {
         guard(&self.state).boot_id_reads
     }
 
-    /// Limits the number of bytes by which files can grow from now on; `None`: no limit.
+    /// Limits the number of bytes by which files can grow from now on. `None` removes the limit.
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
     }

@@ -126,7 +126,7 @@ impl Life {
         !self.planned.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Counts an operation and removes the fault planned for it.
+    /// Counts an operation. Removes and returns the fault that is planned for the operation, if any.
     fn next_fault(&self, class: OperationClass) -> Option<Fault> {
         let operation = Moment::Operation(self.operations.fetch_add(1, Ordering::Relaxed));
         let change = matches!(class, OperationClass::Write | OperationClass::Change)
