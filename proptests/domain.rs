@@ -221,11 +221,12 @@ impl PlainTables {
         for row in view.keys(TAGS, &[])? {
             assert!(tables.tags.insert(row?.key().to_vec()), "a key was returned twice");
         }
-        let mut keys = BTreeSet::new();
+        let mut chunks: BTreeMap<Vec<u8>, Vec<Point>> = BTreeMap::new();
         for chunk in view.chunks(SERIES, &[])? {
-            keys.insert(chunk?.key().to_vec());
+            let chunk = chunk?;
+            chunks.entry(chunk.key().to_vec()).or_default().extend(chunk.into_points());
         }
-        for key in keys {
+        for (key, in_chunks) in chunks {
             let points = view.series(SERIES, &key)?.collect::<contexta::engine::Result<Vec<Point>>>()?;
             let mut reversed =
                 view.series(SERIES, &key)?.rev().collect::<contexta::engine::Result<Vec<Point>>>()?;
@@ -236,6 +237,7 @@ impl PlainTables {
                 format!("{points:?}"),
                 "reading backwards gives other points"
             );
+            assert_eq!(format!("{in_chunks:?}"), format!("{points:?}"), "the chunks contain other points");
             tables.series.insert(key, points);
         }
         for row in view.registers(REGISTERS, &[])? {

@@ -10,7 +10,7 @@ use contexta::engine::storage::sim::{Fault, Moment, SimProcess, Survival};
 use contexta::engine::storage::{File, OpenMode, Storage};
 use contexta::engine::{Engine, Error};
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
 
@@ -218,6 +218,48 @@ fn commits_of_many_threads_share_syncs() {
     drop(log);
     std::fs::remove_dir_all(dir).unwrap();
     assert!(used < 320, "{used} syncs for 320 commits: no sync was shared");
+}
+
+#[test]
+fn unchanged_segment_is_not_synced_again() {
+    let workspace = Workspace::new(47, 1 << 20);
+    let syncs = Arc::new(AtomicU32::new(0));
+    let inner = workspace.disk.process(1);
+    let log = workspace.log_on(Arc::new(CountingSyncs { inner, syncs: Arc::clone(&syncs) }));
+    let new_syncs = || syncs.swap(0, Ordering::Relaxed);
+    log.append(&tag(0), Durability::Flush).unwrap();
+    new_syncs();
+    log.sync().unwrap();
+    assert_eq!(new_syncs(), 1);
+    log.sync().unwrap();
+    assert_eq!(new_syncs(), 0);
+    log.append(&tag(1), Durability::Fsync).unwrap();
+    assert_eq!(new_syncs(), 1);
+    log.sync().unwrap();
+    assert_eq!(new_syncs(), 0);
+    // One sync for the close mark and the new length of the file.
+    log.close().unwrap();
+    assert_eq!(new_syncs(), 1);
+}
+
+/// The batch thread holds the lock of the log from its start until it waits.
+#[test]
+fn batch_is_not_written_before_its_age() {
+    let workspace = Workspace::new(48, 1 << 20);
+    let storage =
+        Arc::new(Observed { inner: workspace.disk.process(1), has_batch_thread: AtomicBool::new(false) });
+    let batch = BatchOptions { age_max: u64::MAX, ..BatchOptions::default() };
+    let options = LogOptions { batch, ..LogOptions::new(domain()) };
+    let log = Log::new(Arc::clone(&storage) as Arc<dyn Storage>, workspace.log_dir(), options);
+    log.append(&tag(0), Durability::Batched).unwrap();
+    let begun = Instant::now();
+    while !storage.has_batch_thread.load(Ordering::Relaxed) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never started");
+        std::thread::yield_now();
+    }
+    assert_eq!(log.head().unwrap().seq.0, 0);
+    drop(log);
+    assert_eq!(tags(&workspace), BTreeSet::from([0]));
 }
 
 #[test]
@@ -944,10 +986,28 @@ fn every_writer_starts_a_stream_without_locks_or_boot_ids() {
     }
 }
 
+/// Without preallocation each write extends the file.
+#[test]
+fn log_is_written_without_preallocation() {
+    let workspace = Workspace::new(49, 5_000);
+    let inner = workspace.disk.process(1);
+    let log = workspace.log_on(Arc::new(Lacking { inner, lacks: Lacks::Preallocation }));
+    for n in 0..20 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+        let scan = workspace.scan(workspace.streams()[0], ScanMode::Full);
+        let len = workspace.disk.read(workspace.segments().last().unwrap()).unwrap().len();
+        assert_eq!(len as u64, scan.frames.last().unwrap().bytes.1, "bytes after the last frame");
+    }
+    log.close().unwrap();
+    assert!(workspace.segments().len() > 1 && is_closed(&workspace));
+    assert_eq!(tags(&workspace), (0..20).collect());
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Lacks {
     Locks,
     BootId,
+    Preallocation,
 }
 
 /// A storage without some features of the operating system.
@@ -959,8 +1019,7 @@ struct Lacking {
 
 impl Lacking {
     fn file(&self, inner: Arc<dyn File>) -> std::io::Result<Arc<dyn File>> {
-        let locks = self.lacks != Lacks::Locks;
-        Ok(Arc::new(CountedFile { inner, syncs: Arc::default(), locks }))
+        Ok(Arc::new(CountedFile { inner, syncs: Arc::default(), lacks: Some(self.lacks) }))
     }
 }
 
@@ -985,7 +1044,24 @@ struct CoarseTimes {
     inner: Arc<dyn Storage>,
 }
 
-/// The real system with a counter for syncs of files.
+/// A storage that records whether the batch thread of a log has started. A thread asks for the id of its process
+/// whenever it locks the log.
+#[derive(Debug)]
+struct Observed {
+    inner: Arc<dyn Storage>,
+    has_batch_thread: AtomicBool,
+}
+
+impl Observed {
+    fn process_id(&self) -> u32 {
+        if std::thread::current().name() == Some("contexta-batch") {
+            self.has_batch_thread.store(true, Ordering::Relaxed);
+        }
+        self.inner.process_id()
+    }
+}
+
+/// A storage with a counter for syncs of files.
 #[derive(Debug)]
 struct CountingSyncs {
     inner: Arc<dyn Storage>,
@@ -996,7 +1072,13 @@ struct CountingSyncs {
 struct CountedFile {
     inner: Arc<dyn File>,
     syncs: Arc<AtomicU32>,
-    locks: bool,
+    lacks: Option<Lacks>,
+}
+
+impl CountedFile {
+    fn has(&self, feature: Lacks) -> std::io::Result<()> {
+        if self.lacks == Some(feature) { Err(std::io::ErrorKind::Unsupported.into()) } else { Ok(()) }
+    }
 }
 
 impl File for CountedFile {
@@ -1013,6 +1095,7 @@ impl File for CountedFile {
         self.inner.set_len(len)
     }
     fn allocate(&self, len: u64) -> std::io::Result<()> {
+        self.has(Lacks::Preallocation)?;
         self.inner.allocate(len)
     }
     fn sync(&self) -> std::io::Result<()> {
@@ -1020,10 +1103,12 @@ impl File for CountedFile {
         self.inner.sync()
     }
     fn try_lock(&self) -> std::io::Result<bool> {
-        if self.locks { self.inner.try_lock() } else { Err(std::io::ErrorKind::Unsupported.into()) }
+        self.has(Lacks::Locks)?;
+        self.inner.try_lock()
     }
     fn is_locked(&self) -> std::io::Result<bool> {
-        if self.locks { self.inner.is_locked() } else { Err(std::io::ErrorKind::Unsupported.into()) }
+        self.has(Lacks::Locks)?;
+        self.inner.is_locked()
     }
     fn map(&self) -> Option<Arc<dyn contexta::engine::storage::Mapping>> {
         self.inner.map()
@@ -1095,11 +1180,12 @@ delegate_storage!(
     |modified: u64| modified,
     |s: &Lacking| s.inner.boot_id().filter(|_| s.lacks != Lacks::BootId)
 );
+delegate_storage!(Observed, |_: &Observed, file| Ok(file), Observed::process_id);
 delegate_storage!(Forking, Forking::keep, |s: &Forking| s.id.load(Ordering::Relaxed));
 delegate_storage!(
     CountingSyncs,
     |s: &CountingSyncs, inner| Ok(
-        Arc::new(CountedFile { inner, syncs: Arc::clone(&s.syncs), locks: true }) as Arc<dyn File>
+        Arc::new(CountedFile { inner, syncs: Arc::clone(&s.syncs), lacks: None }) as Arc<dyn File>
     ),
     |s: &CountingSyncs| s.inner.process_id()
 );

@@ -7,11 +7,13 @@ use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entry::{
     Entry, Kind, PayloadVersion, Position, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
-use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::frame::{
+    FLAG_CLOSE, FrameHeader, decode_entries, frame_salt, put_entries, put_mark,
+};
 use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::pending::{PendingEntries, PendingEntry};
-use contexta::engine::log::{Durability, Log, ScanMode, StreamReader, Tail, names};
+use contexta::engine::log::{Durability, FindingKind, Log, ScanMode, StreamReader, Tail, names};
 use contexta::engine::storage::sim::{Fault, Moment};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -762,6 +764,35 @@ fn watched_entry_has_a_link_if_no_entry_before_it_is_missing() {
     let frame = workspace.scan(stream, ScanMode::Full).frames[1];
     workspace.flip(&workspace.segments()[0], (frame.bytes.0 as usize + 60) * 8);
     assert_eq!(links(), [whole[0], whole[1], None, None, None, None]);
+}
+
+/// The checksums of each mark are valid, and its payload is not.
+#[test]
+fn mark_that_cannot_be_decoded_is_unreadable_and_mark_before_the_end_doubled() {
+    let workspace = Workspace::new(5, 1 << 20);
+    let log = workspace.log(1);
+    for n in 0..3 {
+        log.append(&tag(n), Durability::Flush).unwrap();
+    }
+    let stream = stream_of(&log);
+    workspace.kill(log);
+    let path = workspace.segments()[0].clone();
+    let mut bytes = workspace.disk.read(&path).unwrap();
+    let whole = workspace.scan(stream, ScanMode::Full);
+    bytes.truncate(whole.frames[2].bytes.1 as usize);
+    let salt = SegmentHeader::decode_one(&bytes).unwrap().salt;
+    for (next, kind) in
+        [(3, FindingKind::Doubled), (4, FindingKind::Unreadable), (5, FindingKind::Unreadable)]
+    {
+        let (mut changed, at) = (bytes.clone(), bytes.len() as u64);
+        put_mark(&mut changed, FLAG_CLOSE, Seq(next), 1, &[7; 31], frame_salt(salt, at));
+        let len = changed.len() as u64 - at;
+        workspace.disk.overwrite(&path, changed);
+        let scan = workspace.scan(stream, ScanMode::Full);
+        let [found] = scan.findings[..] else { panic!("mark at {next}: {scan:#?}") };
+        assert_eq!((found.kind, found.offset, found.len), (kind, at, len), "mark at {next}");
+        assert_eq!(scan.entries, whole.entries);
+    }
 }
 
 #[test]

@@ -1147,6 +1147,24 @@ fn rewritten_segment_is_readable_with_the_salt_in_the_next_header() {
     assert_eq!(into.scan(stream, ScanMode::Full).entries, sound.scan(stream, ScanMode::Full).entries);
 }
 
+/// A segment must be replaced by one file, even if the entries of both copies exceed the maximum size of a segment.
+#[test]
+fn last_segment_rewritten_beyond_the_maximum_size_is_one_file() {
+    let sound = Workspace::new(7, 1 << 20);
+    let log = sound.log(1);
+    append(&log, 0..40);
+    log.close().unwrap();
+    let (from, into) = (sound.copy_to("/from"), sound.copy_to("/into"));
+    let frames = frames_of(&sound, 0);
+    assert!(frames.last().unwrap().bytes.1 > 2 * SMALL - FRAMES_AT);
+    damage(&from, 0, &frames[0]);
+    damage(&into, 0, &frames[1]);
+    merged(&from, &into);
+    assert_ne!(segments(&into), segments(&sound));
+    assert!(segments(&into).keys().eq(segments(&sound).keys()));
+    assert!(into.scan(sound.streams()[0], ScanMode::Full).is_clean() && named(&into) == named(&sound));
+}
+
 /// The gap is between frames, or at the end of a segment whose successor is rewritten.
 #[test]
 fn chain_does_not_continue_over_a_gap_into_a_rewritten_segment() {
@@ -1428,6 +1446,25 @@ fn unfinished_segment_of_the_target_is_removed_by_a_merge_that_changes_the_strea
             }
         }
     }
+}
+
+#[test]
+fn only_temporary_segments_in_the_directory_of_a_changed_stream_are_removed() {
+    let sound = closed();
+    let target = sound.copy_to("/target");
+    target.segments().iter().skip(2).for_each(|path| target.disk.remove_tree(path));
+    let dir = target.log_dir().join(sound.streams()[0].to_string());
+    for name in ["notes.tmp", "segment-notes", "segment-0123456789abcdef.tmp"] {
+        target.disk.overwrite(&dir.join(name), b"content".to_vec());
+    }
+    merge_on(&target.disk.process(50), &sound, &target).unwrap();
+    assert_eq!(segments(&target), segments(&sound));
+    let content = |name: &str| target.disk.read(&dir.join(name));
+    assert_eq!(
+        [content("notes.tmp"), content("segment-notes")],
+        [Some(b"content".to_vec()), Some(b"content".to_vec())]
+    );
+    assert_eq!(content("segment-0123456789abcdef.tmp"), None);
 }
 
 /// A file that holds part of a header is not the empty file of an interrupted creation: its bytes stay known.

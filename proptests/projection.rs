@@ -772,6 +772,29 @@ fn few_entries_are_published_after_a_long_catch_up_only() {
     assert!(!(0..40).any(|at| is_published(1_000_000, at)));
 }
 
+/// After a reboot the entries are read again.
+#[test]
+fn no_new_entries_are_published_after_a_long_catch_up_in_another_boot_only() {
+    let is_published = |is_rebooted: bool, nanos: i64, at: u64| {
+        let (workspace, log) = one_stream(5);
+        workspace.kill(log);
+        workspace.projector(2, true).catch_up().unwrap();
+        if is_rebooted {
+            workspace.disk.reboot();
+        }
+        workspace.disk.advance(LONG);
+        let before = workspace.generations();
+        let process = workspace.disk.spawn(3);
+        let disk = workspace.disk.clone();
+        process.plan(Moment::Operation(at), Fault::Meanwhile(Box::new(move || disk.advance(nanos))));
+        check(&workspace, &workspace.projector_on(process, true));
+        workspace.generations() != before
+    };
+    assert!((0..40).any(|at| is_published(true, 1_000_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(false, 1_000_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(true, 1_000_000, at)));
+}
+
 #[test]
 fn generation_with_notes_of_every_cause_is_used() {
     let workspace = Workspace::new(5, SMALL);

@@ -241,6 +241,10 @@ fn strict_import_stops_at_first_refused_line_and_keeps_lines_before() {
     let error = import_with(&contexta, &text, strict.clone()).unwrap_err();
     assert_eq!(error.code(), "import_refused");
     assert!(error.to_string().starts_with("line 3 was refused [deserialize_invalid_json]"), "{error}");
+    let is_saved = |path: &&PathBuf| disk.read(path).is_some_and(|bytes| bytes == b"{\n");
+    let saved = disk.paths().iter().find(is_saved).unwrap().to_string_lossy().into_owned();
+    let hint = error.hint().unwrap();
+    assert!(hint.contains(&saved) && hint.contains("without --strict"), "{hint}");
     assert_eq!(objects(&export(&contexta)).len(), 2);
     let mended = text.replace("\n{\n", "\n");
     let report = import_with(&contexta, &mended, strict).unwrap();
@@ -826,6 +830,7 @@ fn object_that_replaces_too_many_facts_is_refused() {
     assert_eq!(report.refused[0].rejection.code, "import_object_too_large");
     let message = &report.refused[0].rejection.message;
     assert!(message.contains("facts that it replaces: 30"), "{message}");
+    assert_eq!(report.kinds["run"].refused, 1);
     // A shorter one replaces all of them.
     assert_eq!(import(&contexta, &with_run(&"x".repeat(len - 1000))).total().new, 1);
     assert_eq!(contexta.run_snapshot("run:p.r").unwrap().run.conflicts.len(), 0);
@@ -861,6 +866,37 @@ fn full_disk_is_not_reported_as_missing_body() {
     assert_eq!((report.bodies_stored, report.bodies_missing), (1, 0));
     let snapshot = contexta.run_snapshot("run:p.r").unwrap();
     assert!(snapshot.artifacts[0].body_present && snapshot.records.is_empty());
+}
+
+/// Each operation of an import fails once. A body whose file cannot be read is missing; the workspace is not at fault.
+#[test]
+fn body_that_cannot_be_read_is_reported_as_missing() {
+    use contexta::engine::storage::sim::{Fault, Moment};
+    let unreadable =
+        |report: &ImportReport| report.bodies.iter().any(|body| body.message.contains("could not be read: "));
+    let (mut missing, mut stored) = (0, 0);
+    for at in 0.. {
+        let disk = SimDisk::new(16);
+        disk.overwrite(Path::new("/in/body"), vec![7; 10_000]);
+        let text = [PROJECT.to_owned(), run_line("r", ""), artifact_line("a", "", "body")].join("\n");
+        let process = disk.spawn(1);
+        let options = Options::new("/w").storage(process.clone()).detect_code_revision(false);
+        let contexta = options.open().unwrap();
+        let moment = Moment::Operation(process.operations() + at);
+        process.plan(moment, Fault::Error(std::io::ErrorKind::Other));
+        let settings = || ImportSettings { bodies: Some("/in".into()), ..ImportSettings::default() };
+        let done = import_with(&contexta, &text, settings());
+        if !process.has_passed_plans() {
+            break;
+        }
+        if done.is_ok_and(|report| unreadable(&report)) {
+            missing += 1;
+            // The next import finds the body.
+            stored += import_with(&contexta, &text, settings()).unwrap().bodies_stored;
+        }
+    }
+    assert!(missing > 0, "no operation read the body");
+    assert_eq!(stored, missing);
 }
 
 #[test]

@@ -492,6 +492,8 @@ fn generation_uses_memory_proportional_to_its_file() {
 struct Lines {
     next: u64,
     count: u64,
+    /// The number of spaces at the beginning of the object in each line.
+    spaces: usize,
     line: Vec<u8>,
     at: usize,
 }
@@ -513,6 +515,7 @@ impl std::io::Read for Lines {
                 n, value
             )
             .into_bytes();
+            self.line.splice(1..1, std::iter::repeat_n(b' ', self.spaces));
             (self.next, self.at) = (n + 1, 0);
         }
         let part = &self.line[self.at..];
@@ -523,8 +526,8 @@ impl std::io::Read for Lines {
     }
 }
 
-/// Returns the peak memory of importing this number of lines, and that of exporting them.
-fn interchange_takes(count: u64) -> (usize, usize) {
+/// Returns the peak memory of importing this number of lines with this number of spaces, and that of exporting them.
+fn interchange_takes(count: u64, spaces: usize) -> (usize, usize) {
     use contexta::{Contexta, ExportFilter, ImportSettings, ImportSource};
     let dir = std::env::temp_dir().join(format!("contexta-memory-{count}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&dir);
@@ -536,7 +539,7 @@ fn interchange_takes(count: u64) -> (usize, usize) {
         PEAK.load(Ordering::SeqCst) - before
     };
     let import = peak(&mut || {
-        let mut lines = Lines { next: 0, count, line: Vec::new(), at: 0 };
+        let mut lines = Lines { next: 0, count, spaces, line: Vec::new(), at: 0 };
         let source = ImportSource::Reader("lines", &mut lines);
         let report = contexta.import_jsonl(source, ImportSettings::default()).expect("an import");
         assert_eq!((report.total().new, report.total().refused), (count - count / 10, count / 10));
@@ -555,7 +558,7 @@ fn interchange_takes(count: u64) -> (usize, usize) {
 #[test]
 fn import_and_export_use_the_same_memory_for_few_and_many_lines() {
     let _alone = alone();
-    let (few, many) = (interchange_takes(20_000), interchange_takes(80_000));
+    let (few, many) = (interchange_takes(20_000, 0), interchange_takes(80_000, 0));
     println!("20,000 lines: {few:?} bytes, 80,000 lines: {many:?}");
     // The pages of the tables are cached up to a limit, which takes about 440 bytes a line here. An import or export
     // that held the lines as well would need several hundred bytes more for each.
@@ -564,4 +567,13 @@ fn import_and_export_use_the_same_memory_for_few_and_many_lines() {
     assert!(growth(few.0, many.0) < GROWTH_A_LINE_MAX, "importing: {few:?} {many:?}");
     assert!(growth(few.1, many.1) < GROWTH_A_LINE_MAX, "exporting: {few:?} {many:?}");
     assert!(many.0 < 48 << 20 && many.1 < 48 << 20, "{many:?}");
+}
+
+/// The lines together are several times as long as the part that an import keeps in memory.
+#[test]
+fn import_keeps_a_part_of_large_lines_in_memory() {
+    let _alone = alone();
+    let (import, _) = interchange_takes(250, 256 << 10);
+    println!("250 lines of 256 KiB: {import} bytes");
+    assert!(import < 16 << 20, "{import} bytes");
 }

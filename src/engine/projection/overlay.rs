@@ -280,6 +280,18 @@ mod tests {
     }
 
     #[test]
+    fn blocks_over_the_limit_are_moved_to_a_file() {
+        let changed_in_memory = |blocks: usize| {
+            let (storage, dir) = (OsStorage::shared(), std::env::temp_dir());
+            let overlay = Overlay::new(None, Some(Spill { storage, dir, bytes_max: 3 * BLOCK_LEN }));
+            overlay.set_len(10 * BLOCK_LEN as u64).unwrap();
+            overlay.write(0, &vec![1; blocks * BLOCK_LEN]).unwrap();
+            overlay.pages().resident
+        };
+        assert_eq!([3, 4, 10].map(changed_in_memory), [3, 0, 0]);
+    }
+
+    #[test]
     fn overlay_without_a_writable_spill_directory_keeps_blocks_in_memory() {
         let dir = PathBuf::from("/nowhere/at/all");
         let spill = Spill { storage: OsStorage::shared(), dir, bytes_max: 3 * BLOCK_LEN };

@@ -61,3 +61,24 @@ impl Part {
         Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_is_divided_at_any_number() {
+        let entries = |first, end: Option<u64>| {
+            let (side, stream) = (Side::Source, StreamId([1; 16]));
+            Part { side, stream, first: Seq(first), end: end.map(Seq) }
+        };
+        let divided = |part: &Part, at| (part.until(Seq(at)), part.from(Seq(at)));
+        let bounded = entries(3, Some(6));
+        assert_eq!(divided(&bounded, 2), (None, Some(bounded)));
+        assert_eq!(divided(&bounded, 3), (None, Some(bounded)));
+        assert_eq!(divided(&bounded, 5), (Some(entries(3, Some(5))), Some(entries(5, Some(6)))));
+        assert_eq!(divided(&bounded, 6), (Some(bounded), None));
+        assert_eq!(divided(&bounded, 9), (Some(bounded), None));
+        assert_eq!(divided(&entries(3, None), 9), (Some(entries(3, Some(9))), Some(entries(9, None))));
+    }
+}
