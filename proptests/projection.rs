@@ -772,16 +772,22 @@ fn few_entries_are_published_after_a_long_catch_up_only() {
     assert!(!(0..40).any(|at| is_published(1_000_000, at)));
 }
 
-/// After a reboot the entries are read again.
+/// After a reboot, and after the files were copied, the entries are read again.
 #[test]
-fn no_new_entries_are_published_after_a_long_catch_up_in_another_boot_only() {
-    let is_published = |is_rebooted: bool, nanos: i64, at: u64| {
+fn no_new_entries_are_published_after_a_long_catch_up_only_if_entries_were_read_again() {
+    let reboot = |workspace: &Workspace| workspace.disk.reboot();
+    let copy = |workspace: &Workspace| {
+        let segment = workspace.segments().remove(0);
+        let bytes = workspace.disk.read(&segment).unwrap();
+        workspace.disk.remove_tree(&segment);
+        workspace.disk.overwrite(&segment, bytes);
+    };
+    let nothing = |_: &Workspace| {};
+    let is_published = |change: fn(&Workspace), nanos: i64, at: u64| {
         let (workspace, log) = one_stream(5);
         workspace.kill(log);
         workspace.projector(2, true).catch_up().unwrap();
-        if is_rebooted {
-            workspace.disk.reboot();
-        }
+        change(&workspace);
         workspace.disk.advance(LONG);
         let before = workspace.generations();
         let process = workspace.disk.spawn(3);
@@ -790,9 +796,11 @@ fn no_new_entries_are_published_after_a_long_catch_up_in_another_boot_only() {
         check(&workspace, &workspace.projector_on(process, true));
         workspace.generations() != before
     };
-    assert!((0..40).any(|at| is_published(true, 1_000_000_000, at)));
-    assert!(!(0..40).any(|at| is_published(false, 1_000_000_000, at)));
-    assert!(!(0..40).any(|at| is_published(true, 1_000_000, at)));
+    assert!((0..40).any(|at| is_published(reboot, 1_000_000_000, at)));
+    assert!((0..40).any(|at| is_published(copy, 1_000_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(nothing, 1_000_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(reboot, 1_000_000, at)));
+    assert!(!(0..40).any(|at| is_published(copy, 1_000_000, at)));
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) struct StepReader<'a> {
     pub(super) notes: Vec<Note>,
     /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
-    /// `true` if entries that were read during another boot were read again.
+    /// `true` if entries were read again that had been read during another boot, or from files with other metadata.
     pub(super) has_reread: bool,
     /// The reason for a rebuild: the log no longer contains what a cursor counts as applied.
     pub(super) contradiction: Option<RebuildReason>,
@@ -114,6 +114,7 @@ impl<'a> StepReader<'a> {
                 self.contradiction = Some(self.log.contradiction(stream, before.last));
             }
             Ok((StreamState::Changed(cursor), listing)) => {
+                self.has_reread |= !listing.seen_from(before.resume.segment).is_same(&before.files);
                 let until = self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
                 self.commits = Some(StreamCommits::new(self.log, listing, *cursor, until));
             }
