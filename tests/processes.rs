@@ -15,7 +15,8 @@
 
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
-use contexta::engine::entry::{Entry, Event, Kind, PayloadVersion, Position, Seq, StreamId};
+use contexta::engine::entries::{Entries, EntryRef};
+use contexta::engine::entry::{Event, Kind, PayloadVersion, Position, Seq, StreamId};
 use contexta::engine::log::directory::{ResumePoint, list_streams};
 use contexta::engine::log::{Durability, Item, Log, LogOptions, ScanMode, StreamReader};
 use contexta::engine::progress::Progress;
@@ -407,7 +408,7 @@ struct Seen {
 
 impl Seen {
     /// Continues to read every stream. Asserts that a reader sees complete commits only, and no gap with a known end.
-    fn read_on(&mut self, log: &Path, mode: ScanMode, mut each: impl FnMut(&[Entry], &[Piece])) {
+    fn read_on(&mut self, log: &Path, mode: ScanMode, mut each: impl FnMut(&Entries, &[Piece])) {
         let storage = OsStorage::shared();
         for stream in list_streams(storage.as_ref(), log).unwrap() {
             let (at, sums) = self.streams.entry(stream).or_insert((ResumePoint::START, Vec::new()));
@@ -416,7 +417,11 @@ impl Seen {
             while let Some(item) = reader.next_item().unwrap() {
                 match item {
                     Item::Commit(commit) => {
-                        assert_eq!(commit.entries[0].stamp.seq.0, sums.len() as u64 + 1, "{stream}");
+                        assert_eq!(
+                            commit.entries.get(0).unwrap().stamp.seq.0,
+                            sums.len() as u64 + 1,
+                            "{stream}"
+                        );
                         let pieces: Vec<Piece> = commit.entries.iter().map(piece).collect();
                         whole(&pieces);
                         sums.extend(commit.entries.iter().map(|e| e.checksum));
@@ -437,7 +442,7 @@ impl Seen {
     }
 }
 
-fn piece(entry: &Entry) -> Piece {
+fn piece(entry: EntryRef<'_>) -> Piece {
     Piece::decode(entry.kind, entry.version, &entry.payload).unwrap().unwrap()
 }
 
@@ -518,7 +523,7 @@ fn check_log(dir: &Path, log: &Path, lives: &[u32], followed: &Seen) {
     let (mut all, mut found) = (Seen::default(), BTreeMap::new());
     all.read_on(log, ScanMode::Full, |entries, pieces| {
         let first = pieces[0];
-        let place = (entries[0].stamp.position(), first.size);
+        let place = (entries.get(0).unwrap().stamp.position(), first.size);
         let before = found.insert((first.writer, first.life, first.commit), place);
         assert_eq!(before, None, "{first:?} is present twice");
     });

@@ -4,7 +4,8 @@
 use crate::support::{open_sim, two_runs};
 use contexta::config::{LoadInputs, load_config};
 use contexta::engine::checksum::salted_crc32;
-use contexta::engine::entry::{Entry, Seq, canonical_head, entry_checksum};
+use contexta::engine::entries::EntryRef;
+use contexta::engine::entry::{Seq, canonical_head, entry_checksum};
 use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt};
 use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
 use contexta::engine::log::limits::FRAME_HEADER_LEN;
@@ -358,9 +359,9 @@ fn rewrite(disk: &SimDisk, path: &Path, from: &str, to: &str) {
         let range = at + FRAME_HEADER_LEN..at + FRAME_HEADER_LEN + header.payload_len as usize;
         let payload = &mut bytes[range.clone()];
         let entries = decode_entries(&header, payload, segment.stream).unwrap_or_default();
-        let holds = |entry: &&Entry| find(&entry.payload, from.as_bytes()).is_some();
+        let holds = |entry: &EntryRef<'_>| find(entry.payload, from.as_bytes()).is_some();
         if let Some(entry) = entries.iter().find(holds) {
-            let mut changed = entry.payload.clone();
+            let mut changed = entry.payload.to_vec();
             let place = find(&changed, from.as_bytes()).unwrap();
             changed[place..place + to.len()].copy_from_slice(to.as_bytes());
             let head = canonical_head(&entry.stamp, entry.kind, entry.version, changed.len());

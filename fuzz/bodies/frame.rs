@@ -35,6 +35,7 @@ fn check(bytes: &[u8]) {
         assert!(payload.get(header.payload_len as usize..).is_some_and(|p| p.iter().all(|b| *b == 0)));
     }
     let read = decode_entries(&header, payload, STREAM);
+    let read: Option<Vec<Entry>> = read.map(|entries| entries.into_iter().collect());
     let expected = model(&header, payload);
     assert_eq!(read, expected, "the decoder and the model of FORMAT.md differ");
     let Some(entries) = read else { return };

@@ -25,6 +25,11 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
+    /// Returns the next `N` bytes without reading them.
+    pub(in crate::engine) fn peek<const N: usize>(&self) -> Option<[u8; N]> {
+        self.rest.first_chunk::<N>().copied()
+    }
+
     /// Reads the next `N` bytes.
     pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk::<N>()?;
@@ -53,7 +58,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads an LEB128 integer of at most ten bytes. Accepts only the shortest form.
+    #[inline]
     pub fn varint(&mut self) -> Option<u64> {
+        // Most integers have one byte.
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Some(u64::from(*byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;

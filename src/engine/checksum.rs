@@ -2,14 +2,19 @@
 //! salted, so that bytes from another file or offset fail the check as well. BLAKE3 identifies content.
 
 use crate::engine::text_form::ParseError;
+use crc32fast::Hasher;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    /// The checksum of eight zero bytes, which most calls use as the initial value.
+    /// The checksum of eight zero bytes.
     const NO_SALT: u32 = 0x6522_df69;
-    let mut hasher = crc32fast::Hasher::new_with_initial(if salt == 0 { NO_SALT } else { 0 });
+    // A new hasher finds out which instructions the processor has; a copy does not.
+    static NEW: LazyLock<Hasher> = LazyLock::new(Hasher::new);
+    static UNSALTED: LazyLock<Hasher> = LazyLock::new(|| Hasher::new_with_initial(NO_SALT));
+    let mut hasher = if salt == 0 { UNSALTED.clone() } else { NEW.clone() };
     if salt != 0 {
         hasher.update(&salt.to_le_bytes());
     }

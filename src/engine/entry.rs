@@ -188,9 +188,10 @@ pub trait Event: Sized + Send + Sync + 'static {
     const IDEMPOTENCY_VERSION: u32 = 0;
 }
 
-/// An entry as it is stored in the log, with its payload encoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+/// An entry as it is stored in the log, with its payload encoded. `P` holds the bytes of the payload: a `Vec<u8>`, or
+/// `&[u8]` for a borrowed payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<P = Vec<u8>> {
     /// Time and identity.
     pub stamp: Stamp,
     /// The kind of event.
@@ -198,9 +199,30 @@ pub struct Entry {
     /// The version of the payload.
     pub version: PayloadVersion,
     /// The encoded event.
-    pub payload: Vec<u8>,
+    pub payload: P,
     /// The [`entry_checksum`] of the other fields.
     pub checksum: u32,
+}
+
+impl Entry {
+    /// Borrows the payload.
+    pub fn borrowed(&self) -> Entry<&[u8]> {
+        let Entry { stamp, kind, version, payload, checksum } = self;
+        Entry { stamp: *stamp, kind: *kind, version: *version, payload, checksum: *checksum }
+    }
+}
+
+impl Entry<&[u8]> {
+    /// Copies the payload.
+    pub fn to_owned(self) -> Entry {
+        let Entry { stamp, kind, version, payload, checksum } = self;
+        Entry { stamp, kind, version, payload: payload.to_vec(), checksum }
+    }
+
+    /// Returns the first 40 canonical bytes of the entry.
+    pub(in crate::engine) fn canonical_head(&self) -> [u8; 40] {
+        canonical_head(&self.stamp, self.kind, self.version, self.payload.len())
+    }
 }
 
 /// Returns the first 40 canonical bytes of an entry. The other canonical bytes are the payload (FORMAT.md, "Entry").

@@ -22,6 +22,7 @@ pub mod checksum;
 pub mod clock;
 pub mod codec;
 pub mod domain;
+pub mod entries;
 pub mod entry;
 pub mod error;
 pub mod front;

@@ -5,7 +5,8 @@ use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
 use crate::engine::checksum::hex;
 use crate::engine::codec::CodecError;
-use crate::engine::entry::{Entry, Kind};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::Kind;
 use crate::engine::error::Error;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::encoded::EncodedFact;
@@ -36,7 +37,7 @@ impl Projection<Captured> for ImportsProjection {
         !matches!(kind, kind::ENDED | kind::PARAM)
     }
 
-    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+    fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
         // A metric that is read without its event was captured, not imported.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }

@@ -4,7 +4,8 @@
 //! from point to point. The first payload of a series is decoded as a whole, and its beginning is remembered. Of later
 //! payloads with the same beginning, only the step, the value and the time are decoded.
 
-use crate::engine::entry::{Entry, Stamp};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::Stamp;
 use crate::engine::projection::{RegisterSlot, SeriesSlot};
 use crate::projections::kind::V1;
 use crate::projections::payload::{MetricPoint, beginning_len};
@@ -37,9 +38,9 @@ struct Series {
 impl KnownSeries {
     /// Returns the point of an entry and the rows of its series; `None` if the entry must be decoded, because it is the
     /// first entry of its series in this batch, or not an ordinary captured metric.
-    pub(super) fn point(&mut self, entry: &Entry) -> Option<&(MetricPoint, Places)> {
+    pub(super) fn point(&mut self, entry: EntryRef<'_>) -> Option<&(MetricPoint, Places)> {
         if self.read.as_ref().is_none_or(|(stamp, _)| *stamp != entry.stamp) {
-            let point = if entry.version == V1 { self.read(&entry.payload) } else { None };
+            let point = if entry.version == V1 { self.read(entry.payload) } else { None };
             self.read = Some((entry.stamp, point));
         }
         self.read.as_ref()?.1.as_ref()
@@ -62,8 +63,8 @@ impl KnownSeries {
     }
 
     /// Remembers the series of an entry that was decoded as a whole.
-    pub(super) fn learn(&mut self, entry: &Entry, places: Places) {
-        let beginning = beginning_len(&entry.payload).and_then(|len| entry.payload.get(..len));
+    pub(super) fn learn(&mut self, entry: EntryRef<'_>, places: Places) {
+        let beginning = beginning_len(entry.payload).and_then(|len| entry.payload.get(..len));
         let Some(beginning) =
             beginning.filter(|bytes| entry.version == V1 && !self.by_beginning.contains_key(*bytes))
         else {

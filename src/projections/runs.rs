@@ -2,7 +2,8 @@
 
 use crate::contract::{Fact, Object, RunRef};
 use crate::engine::Result;
-use crate::engine::entry::{Entry, Kind};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -34,7 +35,7 @@ impl Projection<Captured> for RunsProjection {
         )
     }
 
-    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+    fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
         // The run of a known series was added with the entry from which the series is known.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }

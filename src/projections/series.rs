@@ -8,7 +8,8 @@
 use crate::contract::{Fact, MetricValue};
 use crate::engine::Result;
 use crate::engine::bytes::Reader;
-use crate::engine::entry::{Entry, Kind};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
@@ -100,7 +101,7 @@ impl Projection<Captured> for SeriesProjection {
         kind == kind::METRIC
     }
 
-    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+    fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
         let known = tables.scratch::<KnownSeries>();
         let Some((point, (series, register))) = known.point(entry).cloned() else { return Ok(false) };
         let mut value = std::mem::take(&mut known.buffer);

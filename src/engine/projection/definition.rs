@@ -1,6 +1,7 @@
 //! The definition of a projection: the tables that it fills, and the rows that each entry adds to them.
 
-use crate::engine::entry::{Entry, Event, Kind, Stamp};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::{Event, Kind, Stamp};
 use crate::engine::error::Result;
 use crate::engine::projection::table::TableSpec;
 use crate::engine::projection::tables::Tables;
@@ -12,7 +13,7 @@ pub struct Applied<'a, E> {
     /// Time and identity of the entry.
     pub stamp: Stamp,
     /// The entry as it is stored in the log; the event was decoded from its payload.
-    pub entry: &'a Entry,
+    pub entry: EntryRef<'a>,
     /// The decoded event.
     pub event: &'a E,
 }
@@ -37,7 +38,7 @@ pub trait Projection<E: Event>: Send + Sync {
     ///
     /// An implementation makes a rebuild faster for kinds with very many entries. It returns true only for payloads that
     /// [`Event::decode`] accepts, and adds the rows that [`Projection::apply`] would add.
-    fn apply_encoded(&self, entry: &Entry, tables: &mut Tables) -> Result<bool> {
+    fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
         let _ = (entry, tables);
         Ok(false)
     }

@@ -1,6 +1,7 @@
 //! A step of a catch-up: a limited number of entries that are applied in one transaction.
 
-use crate::engine::entry::{Entry, Event, Kind, Position, Seq, StreamId};
+use crate::engine::entries::{Entries, EntryRef};
+use crate::engine::entry::{Event, Kind, Position, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::Commit;
 use crate::engine::parallel;
@@ -14,17 +15,20 @@ use crate::engine::projection::tables::{Rows, Tables};
 use std::collections::HashMap;
 
 /// The number of entries at which a step is full. The last commit of a step may exceed this number.
-const STEP_ENTRIES: usize = 50_000;
+const STEP_ENTRIES: u64 = 50_000;
 /// The number of payload bytes at which a step is full. The last commit of a step may exceed this number.
 const STEP_BYTES: usize = 32 << 20;
 
-/// The minimum number of entries that one core applies. Fewer entries are applied faster than they are divided.
+/// The number of entries from which on a piece is not extended. Fewer entries are applied faster than they are divided
+/// among the cores.
 const PIECE_ENTRIES: usize = 512;
 
 /// Entries that were read and are not applied yet.
 #[derive(Default)]
 pub(super) struct Step {
-    entries: Vec<Entry>,
+    /// The entries, in pieces that different cores may apply.
+    pieces: Vec<Entries>,
+    /// The number of payload bytes.
     bytes: usize,
     rows: OwnRows,
 }
@@ -32,11 +36,15 @@ pub(super) struct Step {
 impl Step {
     /// Adds a commit of a stream.
     pub(super) fn add(&mut self, stream: StreamId, commit: Commit) {
-        self.bytes += commit.entries.iter().map(|e| e.payload.len()).sum::<usize>();
+        self.bytes += commit.entries.payload_bytes();
+        self.rows.entries += commit.entries.len() as u64;
         let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
         let frame = FramePlace { stream, first, segment: commit.segment, offset: commit.offset };
         self.rows.frames.push(frame);
-        self.entries.extend(commit.entries);
+        match self.pieces.last_mut() {
+            Some(piece) if piece.len() < PIECE_ENTRIES => piece.append(&commit.entries),
+            Some(_) | None => self.pieces.push(commit.entries),
+        }
     }
 
     /// Sets the cursor of a stream after the entries of this step.
@@ -46,7 +54,7 @@ impl Step {
 
     /// Returns true if the step has reached its maximum size.
     pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= STEP_ENTRIES || self.bytes >= STEP_BYTES
+        self.rows.entries >= STEP_ENTRIES || self.bytes >= STEP_BYTES
     }
 
     /// Returns true if the step has no cursor to store. Such a step has no entries either, because every read sets a
@@ -57,7 +65,7 @@ impl Step {
 
     /// Returns the number of entries.
     pub(super) fn len(&self) -> u64 {
-        self.entries.len() as u64
+        self.rows.entries
     }
 
     /// Derives the rows of the entries on all cores, and writes them and the cursors in one transaction.
@@ -67,10 +75,9 @@ impl Step {
         site: &Site,
         projections: &[Box<dyn Projection<E>>],
     ) -> Result<()> {
-        let Step { entries, mut rows, .. } = self;
-        let pieces = parallel::map_pieces(&entries, PIECE_ENTRIES, |piece| Derived::of(piece, projections));
+        let Step { pieces, mut rows, .. } = self;
         let mut tables = Rows::default();
-        for derived in pieces {
+        for derived in parallel::map_pieces(&pieces, 1, |pieces| Derived::of(pieces, projections)) {
             let Derived { tables: later, unknown, unreadable } = derived?;
             tables.append(later.into_rows()?);
             for (kind, count) in unknown {
@@ -78,7 +85,6 @@ impl Step {
             }
             rows.unreadable.extend(unreadable);
         }
-        rows.entries = entries.len() as u64;
         let write = || -> RowResult<()> {
             let transaction = database.begin_write()?;
             write_rows(tables, &transaction)?;
@@ -98,10 +104,10 @@ struct Derived {
 }
 
 impl Derived {
-    fn of<E: Event>(entries: &[Entry], projections: &[Box<dyn Projection<E>>]) -> Result<Derived> {
+    fn of<E: Event>(pieces: &[Entries], projections: &[Box<dyn Projection<E>>]) -> Result<Derived> {
         let mut derived = Derived::default();
         let mut wanting: (Option<Kind>, Vec<&dyn Projection<E>>) = (None, Vec::new());
-        for entry in entries {
+        for entry in pieces.iter().flatten() {
             if wanting.0 != Some(entry.kind) {
                 let wants = projections.iter().filter(|p| p.wants(entry.kind));
                 wanting = (Some(entry.kind), wants.map(AsRef::as_ref).collect());
@@ -113,7 +119,7 @@ impl Derived {
 
     /// Adds the rows of an entry. The event of the entry is decoded only if a projection needs the event, or if no
     /// projection applies entries of this kind.
-    fn add<E: Event>(&mut self, entry: &Entry, projections: &[&dyn Projection<E>]) -> Result<()> {
+    fn add<E: Event>(&mut self, entry: EntryRef<'_>, projections: &[&dyn Projection<E>]) -> Result<()> {
         let mut event: Option<E> = None;
         if projections.is_empty() {
             self.decode::<E>(entry);
@@ -134,8 +140,8 @@ impl Derived {
 
     /// Decodes the event of an entry. Counts an entry whose kind is unknown or whose payload cannot be decoded, and
     /// returns `None`.
-    fn decode<E: Event>(&mut self, entry: &Entry) -> Option<E> {
-        match E::decode(entry.kind, entry.version, &entry.payload) {
+    fn decode<E: Event>(&mut self, entry: EntryRef<'_>) -> Option<E> {
+        match E::decode(entry.kind, entry.version, entry.payload) {
             Ok(Some(event)) => return Some(event),
             Ok(None) => *self.unknown.entry(entry.kind).or_default() += 1,
             Err(_) => self.unreadable.push((entry.stamp.position(), entry.kind)),

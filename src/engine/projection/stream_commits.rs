@@ -1,5 +1,6 @@
 //! The new commits of one stream.
 
+use crate::engine::entries::EntryRef;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::is_held;
@@ -77,7 +78,10 @@ impl<'a> StreamCommits<'a> {
             match item {
                 Item::Commit(mut commit) => {
                     let until = self.until;
-                    commit.entries.retain(|entry| until.is_none_or(|until| entry.stamp.seq <= until));
+                    let wanted = |entry: &EntryRef<'_>| until.is_none_or(|until| entry.stamp.seq <= until);
+                    if !commit.entries.last().is_none_or(|last| wanted(&last)) {
+                        commit.entries.truncate(commit.entries.iter().take_while(wanted).count());
+                    }
                     let Some(place) = CommitPlace::of(&commit) else { break };
                     if place.frame.next <= self.cursor.last.0 {
                         self.is_contradicted = true;

@@ -1,5 +1,6 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
+use crate::engine::entries::Entries;
 use crate::engine::entry::{Entry, Position, Seq, Stamp};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::ordered::OrderedReader;
@@ -362,14 +363,14 @@ impl View {
         sorted.sort();
         let mut found: Vec<Option<Entry>> = positions.iter().map(|_| None).collect();
         let mut reader: Option<(StreamReader, Position)> = None;
-        let mut commit: Vec<Entry> = Vec::new();
+        let mut commit = Entries::default();
         for (position, at) in sorted {
             let is_near = reader.as_ref().is_some_and(|(_, reached)| {
                 reached.stream == position.stream && position.seq.0.saturating_sub(reached.seq.0) < NEAR
             });
             if !is_near {
                 reader = self.reader_before(position)?.map(|r| (r, Position { seq: Seq(0), ..position }));
-                commit.clear();
+                commit = Entries::default();
             }
             let Some((stream, reached)) = reader.as_mut() else { continue };
             while reached.seq < position.seq {
@@ -385,7 +386,7 @@ impl View {
             if let (Some(slot), Some(entry)) =
                 (found.get_mut(at), commit.iter().find(|e| e.stamp.position() == position))
             {
-                *slot = Some(entry.clone());
+                *slot = Some(entry.to_owned());
             }
         }
         Ok(found)

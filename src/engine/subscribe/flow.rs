@@ -131,7 +131,7 @@ impl Flow {
     fn set_commit(&mut self, commit: Commit) {
         let first = commit.entries.first().map_or(Seq(0), |entry| entry.stamp.seq);
         self.frame = ResumePoint { segment: commit.segment, offset: commit.offset, next: first };
-        self.commit = commit.entries.into();
+        self.commit = commit.entries.into_iter().collect();
     }
 
     /// Reads up to the next item and moves the position over excluded entries.

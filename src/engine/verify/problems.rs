@@ -2,7 +2,8 @@
 //! because of the finding.
 
 use crate::engine::codec::CodecError;
-use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::log::{Commit, Finding};
 use crate::engine::verify::problem::Problem;
 
@@ -62,7 +63,7 @@ impl Problems {
     }
 
     /// Adds an entry that cannot be decoded.
-    pub(super) fn add_unreadable(&mut self, commit: &Commit, entry: &Entry, error: &CodecError) {
+    pub(super) fn add_unreadable(&mut self, commit: &Commit, entry: EntryRef<'_>, error: &CodecError) {
         let message = format!("entry {} is intact, but cannot be decoded: {error}", entry.stamp.position());
         let problem = Problem {
             segment: Some(commit.segment),

@@ -2,7 +2,8 @@
 
 use crate::engine::chain::Head;
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Entry, Event, StreamId};
+use crate::engine::entries::EntryRef;
+use crate::engine::entry::{Event, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::{is_held, list_segments};
 use crate::engine::log::{Commit, Item, ScanMode, StreamReader, Tail};
@@ -115,7 +116,7 @@ fn read_items<E: Event>(
     Ok(entries)
 }
 
-fn check_payload<E: Event>(commit: &Commit, entry: &Entry, problems: &mut Problems) {
+fn check_payload<E: Event>(commit: &Commit, entry: EntryRef<'_>, problems: &mut Problems) {
     if let Err(error) = E::decode(entry.kind, entry.version, &entry.payload)
         && E::KINDS.iter().any(|(kind, _)| *kind == entry.kind)
     {

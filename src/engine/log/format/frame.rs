@@ -11,6 +11,7 @@
 use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
+use crate::engine::entries::Entries;
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
@@ -258,58 +259,103 @@ pub fn put_entries(
 
 /// Decodes the entries of a frame. The caller has checked both checksums. Returns `None` if the payload does not
 /// consist of valid rows of this format, for example because the writer was newer or the file is hostile.
-pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Vec<Entry>> {
+pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Entries> {
     if header.codec != CODEC_ROWS {
         return None;
     }
-    let mut reader = Reader::new(payload.get(..header.payload_len as usize)?);
+    let rows = payload.get(..header.payload_len as usize)?;
     let count = header.entries as usize;
-    if count.checked_mul(ROW_BYTES_MIN)? > reader.remaining() {
+    if count.checked_mul(ROW_BYTES_MIN)? > rows.len() {
         return None;
     }
-    let mut entries: Vec<Entry> = Vec::with_capacity(count);
+    let mut entries = Entries::with_capacity(count, expanded_len(rows, count)?);
     // `latest` contains the index of the last entry of each kind, and `row_before` the kind and index of the previous
     // row. Most frames have entries of one kind; the entries of such a frame are found without a lookup in `latest`.
     let mut latest: BTreeMap<u16, usize> = BTreeMap::new();
     let mut row_before: Option<(u16, usize)> = None;
-    let mut expanded = 0usize;
+    let mut reader = Reader::new(rows);
     let mut time = header.time;
     for n in 0..count {
-        let checksum = reader.u32()?;
-        time = time.checked_add(reader.varint()?)?;
-        let kind = u16::try_from(reader.varint()?).ok()?;
-        let version = u16::try_from(reader.varint()?).ok()?;
-        let (prefix, suffix, middle) = (reader.length()?, reader.length()?, reader.length_prefixed()?);
-        let at = match row_before.replace((kind, n)) {
-            Some((other, at)) if other != kind => {
+        let row = Row::read(&mut reader)?;
+        time = time.checked_add(row.time)?;
+        let before = match row_before.replace((row.kind, n)) {
+            Some((other, at)) if other != row.kind => {
                 latest.insert(other, at);
-                latest.get(&kind).copied()
+                latest.get(&row.kind).copied()
             }
             same => same.map(|(_, at)| at),
         };
-        let before = match at {
-            Some(at) => entries.get(at)?.payload.as_slice(),
-            None => &[],
+        let entry = Entry {
+            stamp: Stamp { time, stream, seq: header.first.plus(n as u64) },
+            kind: Kind(row.kind),
+            version: PayloadVersion(row.version),
+            payload: row.middle,
+            checksum: row.checksum,
         };
+        let entry = entries.push(entry, before, (row.prefix, row.suffix))?;
+        if entry.checksum != entry_checksum(&entry.canonical_head(), entry.payload) {
+            return None;
+        }
+    }
+    Some(entries)
+}
+
+/// A row of a frame. FORMAT.md, "Rows".
+struct Row<'a> {
+    checksum: u32,
+    /// The time since the entry before.
+    time: u64,
+    kind: u16,
+    version: u16,
+    prefix: usize,
+    suffix: usize,
+    middle: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    #[inline]
+    fn read(reader: &mut Reader<'a>) -> Option<Row<'a>> {
+        // In most rows all integers have one byte.
+        if let Some([a, b, c, d, time, kind, version, prefix, suffix, len]) = reader.peek::<ROW_BYTES_MIN>()
+            && (time | kind | version | prefix | suffix | len) < 0x80
+        {
+            reader.take(ROW_BYTES_MIN)?;
+            return Some(Row {
+                checksum: u32::from_le_bytes([a, b, c, d]),
+                time: u64::from(time),
+                kind: u16::from(kind),
+                version: u16::from(version),
+                prefix: usize::from(prefix),
+                suffix: usize::from(suffix),
+                middle: reader.take(usize::from(len))?,
+            });
+        }
+        Some(Row {
+            checksum: reader.u32()?,
+            time: reader.varint()?,
+            kind: u16::try_from(reader.varint()?).ok()?,
+            version: u16::try_from(reader.varint()?).ok()?,
+            prefix: reader.length()?,
+            suffix: reader.length()?,
+            middle: reader.length_prefixed()?,
+        })
+    }
+}
+
+/// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or if
+/// the rows do not fill the bytes exactly. The memory for the payloads is reserved only after this check.
+fn expanded_len(rows: &[u8], count: usize) -> Option<usize> {
+    let mut reader = Reader::new(rows);
+    let mut expanded = 0usize;
+    for _ in 0..count {
+        let Row { prefix, suffix, middle, .. } = Row::read(&mut reader)?;
         let len = prefix.checked_add(suffix)?.checked_add(middle.len())?;
         expanded = expanded.checked_add(len)?;
         if len > PAYLOAD_BYTES_MAX || expanded > EXPANDED_BYTES_MAX {
             return None;
         }
-        let head = before.get(..prefix)?;
-        let tail = before.get(before.len().checked_sub(suffix)?..)?;
-        let mut payload = Vec::with_capacity(len);
-        payload.extend_from_slice(head);
-        payload.extend_from_slice(middle);
-        payload.extend_from_slice(tail);
-        let stamp = Stamp { time, stream, seq: header.first.plus(n as u64) };
-        let (kind, version) = (Kind(kind), PayloadVersion(version));
-        if checksum != entry_checksum(&canonical_head(&stamp, kind, version, payload.len()), &payload) {
-            return None;
-        }
-        entries.push(Entry { stamp, kind, version, payload, checksum });
     }
-    (reader.remaining() == 0).then_some(entries)
+    (reader.remaining() == 0).then_some(expanded)
 }
 
 #[cfg(test)]
@@ -337,9 +383,9 @@ mod tests {
         assert!(bytes.len() < 400 + 100 * 16, "{}", bytes.len());
         let header = FrameHeader::decode(&bytes, 7).unwrap();
         let entries = decode_entries(&header, &bytes[FRAME_HEADER_LEN..], STREAM).unwrap();
-        let payloads: Vec<_> = entries.iter().map(|e| e.payload.clone()).collect();
+        let payloads: Vec<_> = entries.iter().map(|e| e.payload.to_vec()).collect();
         assert_eq!(payloads, written);
-        assert_eq!(entries[99].stamp, Stamp { time: 1099, stream: STREAM, seq: Seq(104) });
+        assert_eq!(entries.get(99).unwrap().stamp, Stamp { time: 1099, stream: STREAM, seq: Seq(104) });
         assert_eq!((header.last(), header.next()), (Seq(104), Seq(105)));
     }
 

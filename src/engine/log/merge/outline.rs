@@ -21,7 +21,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn push(&mut self, entry: &Entry) {
+    pub(super) fn push(&mut self, entry: &Entry<impl AsRef<[u8]>>) {
         self.hasher.update(&content_digest(entry).0);
         self.count += 1;
         self.last = Some(entry.stamp.seq);
@@ -91,7 +91,7 @@ impl Outline {
                         if part.end.is_some_and(|end| entry.stamp.seq >= end) {
                             file.exceeds_part = true;
                         } else {
-                            file.tally.push(entry);
+                            file.tally.push(&entry);
                         }
                     }
                 }

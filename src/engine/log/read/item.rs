@@ -1,6 +1,7 @@
 //! The values that a reader of a stream returns: commits, gaps, findings, and the state of the end of the stream.
 
-use crate::engine::entry::{Entry, Gap, Seq, StreamId};
+use crate::engine::entries::Entries;
+use crate::engine::entry::{Gap, Seq, StreamId};
 
 /// A commit that was read from a stream, with its segment and offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub struct Commit {
     /// Offset in the segment at which the frame of the commit ends.
     pub end: u64,
     /// The entries, at least one.
-    pub entries: Vec<Entry>,
+    pub entries: Entries,
 }
 
 /// The kind of a finding.

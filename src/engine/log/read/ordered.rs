@@ -60,7 +60,7 @@ impl Flow {
                 return Ok(Some(entry.stamp).filter(|stamp| stamp.seq <= self.last));
             }
             match self.reader.next_item()? {
-                Some(Item::Commit(commit)) => self.commit = commit.entries.into(),
+                Some(Item::Commit(commit)) => self.commit = commit.entries.into_iter().collect(),
                 Some(Item::Gap(gap)) if gap.first <= self.last => gaps.push_back(gap),
                 Some(Item::Gap(_) | Item::Finding(_)) => {}
                 None => return Ok(None),

@@ -12,7 +12,8 @@
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entry::{Entry, Gap, GapCause, Seq, StreamId, canonical_head};
+use crate::engine::entries::Entries;
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_entries};
 use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
@@ -499,7 +500,7 @@ impl StreamReader {
     }
 
     /// Records the entries of a frame, or a finding; `entries` is `None` if this build cannot decode them.
-    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, entries: Option<Vec<Entry>>) {
+    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, entries: Option<Entries>) {
         self.record_gap_before(header.first);
         let Some(entries) = entries else {
             self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
@@ -508,9 +509,8 @@ impl StreamReader {
         };
         if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
             for entry in &entries {
-                let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
-                chain.push(&head);
-                chain.push(&entry.payload);
+                chain.push(&entry.canonical_head());
+                chain.push(entry.payload);
                 if let Some(link) = self.watched.get_mut(&entry.stamp.seq) {
                     *link = Some(chain.link());
                 }

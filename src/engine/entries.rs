@@ -1,0 +1,195 @@
+//! The entries of one commit, with their payloads in one buffer.
+
+use crate::engine::entry::{Entry, Kind, PayloadVersion, Stamp};
+use std::fmt;
+use std::ops::Range;
+
+/// The entries of one commit. The payloads are stored one after the other in one buffer, so a commit needs two
+/// allocations, however many entries it has.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Entries {
+    heads: Vec<Head>,
+    payloads: Vec<u8>,
+}
+
+/// An entry whose payload is borrowed, for example from an [`Entries`].
+pub type EntryRef<'a> = Entry<&'a [u8]>;
+
+/// An entry without its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Head {
+    stamp: Stamp,
+    kind: Kind,
+    version: PayloadVersion,
+    checksum: u32,
+    /// The offset at which the payload begins.
+    start: usize,
+}
+
+impl Entries {
+    /// Creates an empty list with memory for this number of entries and payload bytes.
+    pub(in crate::engine) fn with_capacity(entries: usize, bytes: usize) -> Entries {
+        Entries { heads: Vec::with_capacity(entries), payloads: Vec::with_capacity(bytes) }
+    }
+
+    /// Adds an entry. The payload consists of the first `prefix` bytes of the payload of entry `before`, the bytes of
+    /// `entry`, and the last `suffix` bytes of the payload of `before`. Returns the complete entry; `None` if the payload
+    /// of `before` is too short.
+    pub(in crate::engine) fn push(
+        &mut self,
+        entry: EntryRef<'_>,
+        before: Option<usize>,
+        (prefix, suffix): (usize, usize),
+    ) -> Option<EntryRef<'_>> {
+        let before = before.map_or(0..0, |n| self.payload_range(n));
+        if prefix.max(suffix) > before.len() {
+            return None;
+        }
+        let start = self.payloads.len();
+        self.payloads.extend_from_within(before.start..before.start + prefix);
+        self.payloads.extend_from_slice(entry.payload);
+        self.payloads.extend_from_within(before.end - suffix..before.end);
+        let Entry { stamp, kind, version, checksum, .. } = entry;
+        self.heads.push(Head { stamp, kind, version, checksum, start });
+        self.last()
+    }
+
+    /// Adds the entries of another commit.
+    pub(in crate::engine) fn append(&mut self, other: &Entries) {
+        let offset = self.payloads.len();
+        self.payloads.extend_from_slice(&other.payloads);
+        self.heads.extend(other.heads.iter().map(|head| Head { start: offset + head.start, ..*head }));
+    }
+
+    fn payload_range(&self, n: usize) -> Range<usize> {
+        let start = |n: usize| self.heads.get(n).map_or(self.payloads.len(), |head| head.start);
+        start(n)..start(n + 1)
+    }
+
+    /// Removes the entries from number `len` on, counted from 0.
+    pub fn truncate(&mut self, len: usize) {
+        let end = self.payload_range(len).start;
+        self.heads.truncate(len);
+        self.payloads.truncate(end);
+    }
+
+    /// Returns the number of entries.
+    pub fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    /// Returns true if there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.heads.is_empty()
+    }
+
+    /// Returns the total length of the payloads in bytes.
+    pub fn payload_bytes(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// Returns entry `n`, counted from 0.
+    pub fn get(&self, n: usize) -> Option<EntryRef<'_>> {
+        let Head { stamp, kind, version, checksum, .. } = *self.heads.get(n)?;
+        let payload = self.payloads.get(self.payload_range(n)).unwrap_or_default();
+        Some(Entry { stamp, kind, version, payload, checksum })
+    }
+
+    /// Returns the first entry.
+    pub fn first(&self) -> Option<EntryRef<'_>> {
+        self.get(0)
+    }
+
+    /// Returns the last entry.
+    pub fn last(&self) -> Option<EntryRef<'_>> {
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// Returns an iterator over the entries.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { entries: self, range: 0..self.len() }
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+/// An iterator over the entries of an [`Entries`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Iter<'a> {
+    entries: &'a Entries,
+    range: Range<usize>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = EntryRef<'a>;
+
+    fn next(&mut self) -> Option<EntryRef<'a>> {
+        self.entries.get(self.range.next()?)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.range.size_hint()
+    }
+}
+
+impl<'a> IntoIterator for &'a Entries {
+    type Item = EntryRef<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+/// Copies the payload of each entry.
+impl IntoIterator for Entries {
+    type Item = Entry;
+    type IntoIter = std::vec::IntoIter<Entry>;
+
+    fn into_iter(self) -> std::vec::IntoIter<Entry> {
+        self.iter().map(EntryRef::to_owned).collect::<Vec<_>>().into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::entry::{Seq, StreamId};
+
+    fn entry(seq: u64, payload: &[u8]) -> EntryRef<'_> {
+        let stamp = Stamp { time: seq, stream: StreamId([1; 16]), seq: Seq(seq) };
+        Entry { stamp, kind: Kind(seq as u16), version: PayloadVersion(1), payload, checksum: 7 }
+    }
+
+    #[test]
+    fn payloads_are_combined_from_an_earlier_payload_and_own_bytes() {
+        let mut entries = Entries::with_capacity(0, 0);
+        assert_eq!(entries.last(), None);
+        assert_eq!(entries.push(entry(1, b"abcdef"), None, (0, 0)), Some(entry(1, b"abcdef")));
+        assert_eq!(entries.push(entry(2, b""), Some(0), (1, 0)), Some(entry(2, b"a")));
+        assert_eq!(entries.push(entry(3, b"-"), Some(0), (6, 6)), Some(entry(3, b"abcdef-abcdef")));
+        assert_eq!(entries.push(entry(4, b"-"), Some(1), (1, 1)), Some(entry(4, b"a-a")));
+        for (before, shared) in
+            [(None, (0, 1)), (None, (1, 0)), (Some(1), (2, 0)), (Some(1), (0, 2)), (Some(9), (1, 0))]
+        {
+            assert_eq!(entries.push(entry(5, b"-"), before, shared), None);
+        }
+        assert_eq!((entries.len(), entries.payload_bytes()), (4, 23));
+        let owned: Vec<Entry> = entries.clone().into_iter().collect();
+        assert!(entries.iter().eq(owned.iter().map(Entry::borrowed)));
+        let mut twice = entries.clone();
+        twice.append(&entries);
+        assert!(twice.iter().eq(entries.iter().chain(&entries)));
+        entries.truncate(9);
+        assert_eq!(entries.len(), 4);
+        entries.truncate(2);
+        assert_eq!((entries.last(), entries.payload_bytes()), (Some(entry(2, b"a")), 7));
+        entries.truncate(0);
+        assert!(entries.is_empty());
+    }
+}
