@@ -119,6 +119,15 @@ pub fn is_zero(bytes: &[u8]) -> bool {
     words.by_ref().all(|w| w == [0u8; 16]) && words.remainder().iter().all(|b| *b == 0)
 }
 
+/// Returns the offset of the first byte that is not zero.
+pub fn first_nonzero(bytes: &[u8]) -> Option<usize> {
+    /// Blocks of this length are compared at once.
+    const BLOCK: usize = 64;
+    let zeros = bytes.chunks_exact(BLOCK).take_while(|block| is_zero(block)).count() * BLOCK;
+    let rest = bytes.get(zeros..).unwrap_or_default();
+    rest.iter().position(|byte| *byte != 0).map(|at| zeros + at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,12 +163,15 @@ mod tests {
 
     #[test]
     fn non_zero_byte_is_found_at_every_position() {
-        for len in 0..40 {
+        for len in (0..40).chain(120..140) {
             assert!(is_zero(&vec![0; len]));
+            assert_eq!(first_nonzero(&vec![0; len]), None);
             for at in 0..len {
                 let mut bytes = vec![0; len];
                 bytes[at] = 1;
                 assert!(!is_zero(&bytes), "{len} {at}");
+                bytes[at..].fill(2);
+                assert_eq!(first_nonzero(&bytes), Some(at), "{len}");
             }
         }
     }

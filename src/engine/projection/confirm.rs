@@ -3,9 +3,9 @@
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
-use crate::engine::log::Item;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
+use crate::engine::log::{Item, StreamReader};
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
@@ -14,8 +14,8 @@ use crate::engine::projection::note::RebuildReason;
 pub(super) enum StreamState {
     /// The stream has not changed since it was read.
     Unchanged,
-    /// The stream may have new entries after this cursor.
-    Changed(Box<Cursor>),
+    /// The stream may have new entries after this cursor. The reader, if there is one, has read up to the cursor.
+    Changed(Box<Cursor>, Option<Box<StreamReader>>),
     /// The log contradicts the cursor: applied entries are no longer in the log, or the gaps before the cursor have
     /// changed.
     Contradicted,
@@ -40,26 +40,28 @@ impl LogAccess<'_> {
             return Ok(StreamState::Unchanged);
         }
         if cursor.last.0 == Seq(0) {
-            return Ok(StreamState::Changed(Box::new(Cursor::start())));
+            return Ok(StreamState::Changed(Box::new(Cursor::start()), None));
         }
         let inode = |file: &CurrentFile| file.inode;
         let appended_at_most = !rebooted
             && files.earlier == cursor.files.earlier
             && files.current.as_ref().map(inode) == cursor.files.current.as_ref().map(inode)
             // A gap in this segment may have been repaired; the metadata of the file does not show a repair.
-            && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment))
-            && (same || self.has_appended(stream, &cursor)?);
-        let mut place = if appended_at_most { self.confirm_last(stream, &cursor)? } else { None };
-        if place.is_none() {
-            // The change is more than an append, so the whole stream is read and compared.
-            place = self.confirm_all(stream, &cursor)?;
-        }
-        let Some(place) = place else { return Ok(StreamState::Contradicted) };
+            && !cursor.gaps.iter().any(|gap| gap.last >= Some(cursor.resume.segment));
+        let confirmed = if appended_at_most { self.confirm_last(&cursor, listing, same)? } else { None };
+        let (place, reader) = match confirmed {
+            Some((place, reader)) => (place, Some(reader)),
+            None => match self.confirm_all(stream, &cursor)? {
+                // The change is more than an append, so the whole stream was read and compared.
+                Some(place) => (place, None),
+                None => return Ok(StreamState::Contradicted),
+            },
+        };
         // The new cursor ends with the last applied entry: marks and gaps after this entry are read again.
         (cursor.frame, cursor.resume) = (place.frame, place.end);
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
-        Ok(StreamState::Changed(Box::new(cursor)))
+        Ok(StreamState::Changed(Box::new(cursor), reader))
     }
 
     /// Returns the reason for the rebuild after the log has contradicted a cursor: [`RebuildReason::Divided`] if the
@@ -71,19 +73,24 @@ impl LogAccess<'_> {
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the [`CommitPlace`] of the frame that contains the last entry of the cursor. Returns `None` if no frame
-    /// begins at the offset in the cursor, or if the frame there does not end with this entry.
-    fn confirm_last(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
-        let item = self.reader(stream, cursor.frame)?.next_item()?;
-        let Some(Item::Commit(commit)) = item else { return Ok(None) };
-        Ok(CommitPlace::of(&commit).filter(|place| place.last == cursor.last))
-    }
-
-    /// Returns true if the stream continues after the resume point of the cursor.
-    fn has_appended(&self, stream: StreamId, cursor: &Cursor) -> Result<bool> {
-        let mut reader = self.reader(stream, cursor.resume)?;
-        let item = reader.next_item()?;
-        Ok(item.is_some() || reader.resume_point().offset != cursor.resume.offset)
+    /// Returns the [`CommitPlace`] of the frame that contains the last entry of the cursor, and a reader that has read
+    /// this frame. Returns `None` if no frame begins at the offset in the cursor, if the frame there does not end with
+    /// this entry, or if the files have changed although the stream does not continue after the cursor.
+    fn confirm_last(
+        &self,
+        cursor: &Cursor,
+        listing: &Listing,
+        is_unchanged: bool,
+    ) -> Result<Option<(CommitPlace, Box<StreamReader>)>> {
+        let mut reader = Box::new(self.reader_of(listing, cursor.frame)?);
+        let Some(Item::Commit(commit)) = reader.next_item()? else { return Ok(None) };
+        let Some(place) = CommitPlace::of(&commit).filter(|place| place.last == cursor.last) else {
+            return Ok(None);
+        };
+        let mut is_appended = || -> Result<bool> {
+            Ok(reader.has_next_item()? || reader.resume_point().offset != cursor.resume.offset)
+        };
+        Ok(if is_unchanged || is_appended()? { Some((place, reader)) } else { None })
     }
 
     /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is

@@ -109,6 +109,11 @@ impl Listing {
         Ok(Listing { stream, at, names, segments })
     }
 
+    /// Returns the first sequence numbers of the segments.
+    pub(super) fn segments(&self) -> impl Iterator<Item = Seq> {
+        self.segments.iter().map(|(base, _)| *base)
+    }
+
     /// Returns the stream.
     pub fn stream(&self) -> StreamId {
         self.stream

@@ -5,6 +5,7 @@ use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::{Commit, ScanMode, StreamReader};
+use crate::engine::projection::cursor::Listing;
 use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +24,12 @@ impl LogAccess<'_> {
     /// Opens a reader of `stream` that starts to read at the point `at`.
     pub(super) fn reader(&self, stream: StreamId, at: ResumePoint) -> Result<StreamReader> {
         StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
+    }
+
+    /// Opens a reader of a stream whose segments are listed.
+    pub(super) fn reader_of(&self, listing: &Listing, at: ResumePoint) -> Result<StreamReader> {
+        let (stream, segments) = (listing.stream(), listing.segments().collect());
+        StreamReader::open_listed(self.storage, self.log, stream, at, segments)?.of_domain(self.domain)
     }
 }
 

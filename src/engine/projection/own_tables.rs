@@ -137,26 +137,30 @@ pub(super) struct OwnRows {
 impl OwnRows {
     /// Writes the rows.
     pub(super) fn write(self, transaction: &WriteTransaction) -> RowResult<()> {
-        let mut table = transaction.open_table(Definition::new(APPLIED))?;
-        let total = count(table.get(&b""[..])?).saturating_add(self.entries);
-        table.insert(&b""[..], &total.to_le_bytes()[..])?;
-        drop(table);
+        if self.entries > 0 {
+            let mut table = transaction.open_table(Definition::new(APPLIED))?;
+            let total = count(table.get(&b""[..])?).saturating_add(self.entries);
+            table.insert(&b""[..], &total.to_le_bytes()[..])?;
+        }
         let mut table = transaction.open_table(Definition::new(CURSORS))?;
         for (stream, cursor) in self.cursors {
             table.insert(&stream.0[..], cursor.encode().as_slice())?;
         }
         drop(table);
         write_frames(transaction, self.frames)?;
-        let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
-        for (kind, entries) in self.unknown {
-            let key = kind.0.to_be_bytes();
-            let total = count(table.get(&key[..])?).saturating_add(entries);
-            table.insert(&key[..], &total.to_le_bytes()[..])?;
+        if !self.unknown.is_empty() {
+            let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
+            for (kind, entries) in self.unknown {
+                let key = kind.0.to_be_bytes();
+                let total = count(table.get(&key[..])?).saturating_add(entries);
+                table.insert(&key[..], &total.to_le_bytes()[..])?;
+            }
         }
-        drop(table);
-        let mut table = transaction.open_table(Definition::new(UNREADABLE))?;
-        for (position, kind) in self.unreadable {
-            table.insert(position_key(position).as_slice(), &kind.0.to_be_bytes()[..])?;
+        if !self.unreadable.is_empty() {
+            let mut table = transaction.open_table(Definition::new(UNREADABLE))?;
+            for (position, kind) in self.unreadable {
+                table.insert(position_key(position).as_slice(), &kind.0.to_be_bytes()[..])?;
+            }
         }
         Ok(())
     }

@@ -25,8 +25,8 @@ pub(super) struct StepReader<'a> {
     cursors: BTreeMap<StreamId, Cursor>,
     /// The streams that were not examined yet.
     streams: IntoIter<StreamId>,
-    /// The commits of the stream that is being read.
-    commits: Option<StreamCommits<'a>>,
+    /// The commits of the stream that is being read, and the cursor with which reading began.
+    commits: Option<(StreamCommits<'a>, Cursor)>,
     /// The position at which the catch-up ends; `None` for the end of the log.
     until: Option<LogPosition>,
     /// The number of bytes in the log, for the progress of a rebuild; 0 in other catch-ups.
@@ -87,7 +87,7 @@ impl<'a> StepReader<'a> {
         let mut step = Step::default();
         while self.contradiction.is_none() && !step.is_full() {
             match self.commits.take() {
-                Some(commits) => self.read_stream(commits, &mut step)?,
+                Some((commits, begin)) => self.read_stream(commits, begin, &mut step)?,
                 None => match self.streams.next() {
                     Some(stream) => self.open_stream(stream)?,
                     None => break,
@@ -113,10 +113,11 @@ impl<'a> StepReader<'a> {
             Ok((StreamState::Contradicted, _)) => {
                 self.contradiction = Some(self.log.contradiction(stream, before.last));
             }
-            Ok((StreamState::Changed(cursor), listing)) => {
+            Ok((StreamState::Changed(cursor, reader), listing)) => {
                 self.has_reread |= !listing.seen_from(before.resume.segment).is_same(&before.files);
                 let until = self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
-                self.commits = Some(StreamCommits::new(self.log, listing, *cursor, until));
+                let commits = StreamCommits::new(self.log, listing, *cursor, reader, until);
+                self.commits = Some((commits, before));
             }
             Err(Error::Io { source, .. }) => {
                 self.notes.extend(before.gaps.into_iter().map(Note::Gap));
@@ -139,7 +140,7 @@ impl<'a> StepReader<'a> {
     }
 
     /// Adds commits of a stream to the step, until the step is full or the stream ends.
-    fn read_stream(&mut self, mut commits: StreamCommits<'a>, step: &mut Step) -> Result<()> {
+    fn read_stream(&mut self, mut commits: StreamCommits<'a>, begin: Cursor, step: &mut Step) -> Result<()> {
         let stream = commits.stream();
         let mut unreadable = None;
         while let Some(commit) = commits.next() {
@@ -153,7 +154,7 @@ impl<'a> StepReader<'a> {
             }
             if step.is_full() && unreadable.is_none() {
                 step.set_cursor(stream, commits.cursor().clone());
-                self.commits = Some(commits);
+                self.commits = Some((commits, begin));
                 return Ok(());
             }
         }
@@ -165,7 +166,10 @@ impl<'a> StepReader<'a> {
         self.notes.extend(notes);
         self.notes.extend(unreadable.map(|reason| Note::StreamUnreadable { stream, reason }));
         self.add_stream_notes(stream, &cursor);
-        step.set_cursor(stream, cursor);
+        // An unchanged cursor needs no transaction.
+        if cursor != begin {
+            step.set_cursor(stream, cursor);
+        }
         Ok(())
     }
 

@@ -26,11 +26,13 @@ pub(super) struct StreamCommits<'a> {
 }
 
 impl<'a> StreamCommits<'a> {
-    /// Creates an iterator over the commits after `cursor`. `listing` is the state of the files before reading.
+    /// Creates an iterator over the commits after `cursor`. `listing` is the state of the files before reading. `reader` is
+    /// a reader that has read up to the cursor, if there is one.
     pub(super) fn new(
         log: LogAccess<'a>,
         listing: Listing,
         mut cursor: Cursor,
+        reader: Option<Box<StreamReader>>,
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
         // The flag is set only when the end is reached, so a stream with an error is read again.
@@ -41,7 +43,7 @@ impl<'a> StreamCommits<'a> {
             until,
             cursor,
             notes: Vec::new(),
-            reader: None,
+            reader,
             has_open_gap: false,
             is_contradicted: false,
             has_ended: false,
@@ -72,7 +74,7 @@ impl<'a> StreamCommits<'a> {
         let stream = self.listing.stream();
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
-            None => Box::new(self.log.reader(stream, self.cursor.resume)?),
+            None => Box::new(self.log.reader_of(&self.listing, self.cursor.resume)?),
         };
         while let Some(item) = reader.next_item()? {
             match item {

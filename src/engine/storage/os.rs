@@ -11,17 +11,20 @@ use crate::engine::storage::interface::{
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The storage of the real system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct OsStorage;
+#[derive(Debug, Clone, Default)]
+pub struct OsStorage {
+    /// The id of the boot, after it was read.
+    boot: OnceLock<Option<[u8; 16]>>,
+}
 
 impl OsStorage {
     /// Returns the real system as a shared storage.
     pub fn shared() -> Arc<dyn Storage> {
-        Arc::new(OsStorage)
+        Arc::new(OsStorage::default())
     }
 }
 
@@ -576,8 +579,11 @@ impl Storage for OsStorage {
     }
 
     fn boot_id(&self) -> Option<[u8; 16]> {
-        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-        let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
-        u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+        // A process does not outlive the boot in which it was started.
+        *self.boot.get_or_init(|| {
+            let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+            let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
+            u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
+        })
     }
 }

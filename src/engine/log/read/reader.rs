@@ -110,6 +110,18 @@ impl StreamReader {
         StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
     }
 
+    /// Opens a reader as [`StreamReader::open_at`] does, in [`ScanMode::Follow`], without listing the directory of the
+    /// stream: `segments` are the first sequence numbers of its segments, ascending.
+    pub(in crate::engine) fn open_listed(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        at: ResumePoint,
+        segments: Vec<Seq>,
+    ) -> Result<StreamReader> {
+        StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
+    }
+
     fn open_segments(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -167,21 +179,35 @@ impl StreamReader {
         self.watched.get(&seq).copied().flatten()
     }
 
+    /// Returns true if there is a next item. Reads it, so that the next call of [`StreamReader::next_item`] only returns
+    /// it.
+    pub(in crate::engine) fn has_next_item(&mut self) -> Result<bool> {
+        while self.queue.is_empty() && self.advance()? {}
+        Ok(!self.queue.is_empty())
+    }
+
     /// Returns the next item; `None` at the end, which [`StreamReader::tail`] then describes.
     pub fn next_item(&mut self) -> Result<Option<Item>> {
         loop {
             if let Some(item) = self.queue.pop_front() {
                 return Ok(Some(item));
             }
-            if self.scan.is_none() {
-                if self.upcoming >= self.segments.len() {
-                    return Ok(None);
-                }
-                self.open_segment(None)?;
-                continue;
+            if !self.advance()? {
+                return Ok(None);
             }
-            self.step()?;
         }
+    }
+
+    /// Opens the next segment, or reads the next frame or damage. Returns false at the end.
+    fn advance(&mut self) -> Result<bool> {
+        if self.scan.is_some() {
+            self.step()?;
+        } else if self.is_last() {
+            return Ok(false);
+        } else {
+            self.open_segment(None)?;
+        }
+        Ok(true)
     }
 
     /// Returns the state of the end of the stream. Call it only after all items were read.

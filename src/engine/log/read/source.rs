@@ -1,5 +1,6 @@
 //! The bytes of a segment file: mapped, or read in windows.
 
+use crate::engine::bytes::first_nonzero;
 use crate::engine::storage::{File, Mapping, data_end_before, read_full_at};
 use std::io;
 use std::sync::Arc;
@@ -90,7 +91,7 @@ impl Source {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            if let Some(at) = bytes.iter().position(|b| *b != 0) {
+            if let Some(at) = first_nonzero(bytes) {
                 return Ok(Some(from + at as u64));
             }
             from += bytes.len() as u64;
