@@ -95,6 +95,13 @@ pub enum Error {
         /// The lock file that the other merge holds.
         path: PathBuf,
     },
+    /// Files have changed since a repair was planned. The stream or file was left as it is; earlier steps of the plan may
+    /// have been applied.
+    #[error("the repair plan is outdated: {} has changed since", path.display())]
+    RepairPlanOutdated {
+        /// The directory of the stream, or the file.
+        path: PathBuf,
+    },
     /// A projection breaks a rule of the tables, which is an error in the embedder's code, not in the data.
     #[error("projection {projection} is invalid: {reason}")]
     ProjectionMisused {
@@ -219,6 +226,7 @@ impl Error {
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
+            Error::RepairPlanOutdated { .. } => "repair_plan_outdated",
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
             Error::Misused { .. } => "engine_misused",
@@ -270,6 +278,7 @@ impl Error {
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge has ended, then merge again"),
+            "repair_plan_outdated" => Some("plan the repair again, and apply the new plan"),
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
             }

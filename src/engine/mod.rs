@@ -10,7 +10,8 @@
 //!                                                        --follow--> subscribe::Subscription --> Handler
 //! ```
 //!
-//! [`verify`] checks a log, and the tables derived from it, for damage.
+//! [`verify`] checks a log, and the tables derived from it, for damage. [`repair`] removes damage from a log, and reads
+//! entries out of damaged bytes.
 //!
 //! Stability: Advanced (may change before 1.0).
 
@@ -28,6 +29,7 @@ pub mod log;
 pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
+pub mod repair;
 pub mod storage;
 pub mod subscribe;
 pub mod table;

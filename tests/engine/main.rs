@@ -7,4 +7,5 @@
 mod jobs;
 mod open;
 mod processes;
+mod repair;
 mod transactions;

@@ -4,7 +4,8 @@
 //! way: events are appended to the log, projections derive tables from the log, and a view reads the tables. A
 //! transaction reads a view and appends on a condition, one transaction at a time on the machine.
 //!
-//! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`.
+//! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`,
+//! `repair`.
 
 mod check;
 mod condition;
@@ -13,6 +14,7 @@ mod idempotency;
 mod lock;
 mod options;
 mod paths;
+mod repair;
 mod transaction;
 
 pub use check::{Heads, Verification};

@@ -54,6 +54,7 @@ pub struct StreamReader {
     queue: VecDeque<Item>,
     tail: Tail,
     sealed: bool,
+    last_seal: Option<(Seq, Seq)>,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
@@ -108,6 +109,16 @@ impl StreamReader {
         StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
     }
 
+    /// Opens a reader of the whole stream that reads only these segments, as if the stream had no other files.
+    pub(in crate::engine::log) fn open_listed(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        stream: StreamId,
+        segments: Vec<Seq>,
+    ) -> Result<StreamReader> {
+        StreamReader::open_segments(storage, log, ScanMode::Full, ResumePoint::START, (stream, segments))
+    }
+
     fn open_segments(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -132,6 +143,7 @@ impl StreamReader {
             queue: VecDeque::new(),
             tail: Tail::Open,
             sealed: false,
+            last_seal: None,
             header: None,
             end: None,
             watched: BTreeMap::new(),
@@ -191,6 +203,11 @@ impl StreamReader {
     /// segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
+    }
+
+    /// Returns the last segment with a seal among those that were read, and the sequence number after its last entry.
+    pub(in crate::engine::log) fn last_seal(&self) -> Option<(Seq, Seq)> {
+        self.last_seal
     }
 
     /// Returns the segment whose creation was not finished, if the stream has one. The segment never held an entry and
@@ -528,6 +545,7 @@ impl StreamReader {
             return Ok(());
         };
         self.sealed |= sealed;
+        self.last_seal = if sealed { Some((base, header.first)) } else { self.last_seal };
         let whole_before = header.first == self.expected;
         self.record_gap_before(header.first);
         if self.mode == ScanMode::Follow {
