@@ -65,6 +65,10 @@ fn segments(disk: &SimDisk) -> Vec<PathBuf> {
     files(disk, LOG).into_keys().filter(|path| path.extension().is_some_and(|e| e == "seg")).collect()
 }
 
+fn segments_in(disk: &SimDisk, dir: &Path) -> Vec<PathBuf> {
+    segments(disk).into_iter().filter(|path| path.starts_with(dir)).collect()
+}
+
 /// Returns every readable entry, and for each stream the number before which every entry is read or named as missing,
 /// and whether an unknown number is missing at the end.
 fn readable(disk: &SimDisk) -> (BTreeMap<Position, Vec<u8>>, BTreeMap<StreamId, (Seq, bool)>) {
@@ -202,15 +206,7 @@ fn damaged_frame_is_cut_out_and_its_entries_stay_known_as_missing() {
 #[test]
 fn torn_commit_at_the_end_becomes_a_gap_with_both_ends() {
     let disk = workspace();
-    let lasts = streams(&disk)
-        .into_iter()
-        .map(|(_, dir)| segments(&disk).into_iter().rfind(|path| path.starts_with(&dir)).unwrap());
-    let path = lasts.into_iter().find(|path| disk.read(path).unwrap().ends_with(&[0; 100])).unwrap();
-    // The killed writer reserved space, so its last frame ends with the last byte that is not zero.
-    overwrite(&disk, &path, |bytes| {
-        let end = bytes.iter().rposition(|b| *b != 0).unwrap();
-        bytes[end - 20..].fill(0);
-    });
+    overwrite(&disk, &torn_candidate(&disk), |bytes| tear(bytes));
     let plan = check_repair(&disk);
     let step = plan.steps.last().unwrap();
     assert_eq!(
@@ -262,10 +258,8 @@ fn copy_of_a_segment_under_another_name_goes_to_quarantine() {
 #[test]
 fn foreign_file_in_place_of_the_last_segment_stays_as_evidence() {
     let disk = workspace();
-    let [(_, one), (_, other), _] = &streams(&disk)[..] else { panic!() };
-    let all = segments(&disk);
-    let last = all.iter().rfind(|path| path.starts_with(one)).unwrap();
-    let foreign = all.iter().find(|path| path.starts_with(other)).unwrap();
+    let all: Vec<_> = streams(&disk).into_iter().map(|(_, dir)| segments_in(&disk, &dir)).collect();
+    let [last, foreign] = [&all[0].last().unwrap(), &all[1][0]];
     disk.overwrite(last, disk.read(foreign).unwrap());
     let plan = check_repair(&disk);
     assert!(plan.is_empty() && matches!(plan.unrepaired[..], [Unrepaired::EndUnknown { .. }]), "{plan}");
@@ -346,22 +340,27 @@ fn engine_opened_for_reading_plans_and_refuses_to_repair() {
     assert_eq!(refused.code(), "engine_read_only");
 }
 
+/// Returns the last segment of the killed writer, which has reserved space at its end.
+fn torn_candidate(disk: &SimDisk) -> PathBuf {
+    let lasts = streams(disk).into_iter().map(|(_, dir)| segments_in(disk, &dir).pop().unwrap());
+    lasts.into_iter().find(|path| disk.read(path).unwrap().ends_with(&[0; 100])).unwrap()
+}
+
+/// Cuts 20 bytes off the last frame, which ends with the last byte that is not zero.
+fn tear(bytes: &mut [u8]) {
+    let end = bytes.iter().rposition(|b| *b != 0).unwrap();
+    bytes[end - 20..].fill(0);
+}
+
 /// A log with every kind of damage.
 fn damaged() -> SimDisk {
     let disk = workspace();
-    let all = segments(&disk);
-    let dirs = streams(&disk);
-    let of_stream = |n: usize| -> Vec<PathBuf> {
-        all.iter().filter(|path| path.starts_with(&dirs[n].1)).cloned().collect()
-    };
-    let [one, two, three] = [0, 1, 2].map(of_stream);
+    let mut all: Vec<_> = streams(&disk).into_iter().map(|(_, dir)| segments_in(&disk, &dir)).collect();
+    all.sort_by_key(|segments| std::cmp::Reverse(segments.len()));
+    let [one, two, three, ..] = &all[..] else { panic!() };
+    overwrite(&disk, &torn_candidate(&disk), |bytes| tear(bytes));
     overwrite(&disk, &one[0], |bytes| bytes[FRAMES_AT as usize + 60] ^= 1);
     overwrite(&disk, &one[1], |bytes| bytes[3] ^= 1);
-    let last = two.last().unwrap();
-    overwrite(&disk, last, |bytes| {
-        let end = bytes.iter().rposition(|b| *b != 0).unwrap();
-        bytes[end - 20..].fill(0);
-    });
     overwrite(&disk, &three[1], |bytes| bytes[..FRAMES_AT as usize].fill(9));
     disk.overwrite(&three[0].with_file_name(names::segment_name(Seq(2))), disk.read(&two[0]).unwrap());
     disk.overwrite(&one[0].with_file_name(names::segment_name(Seq(70_000))), disk.read(&two[0]).unwrap());
