@@ -8,4 +8,5 @@ mod jobs;
 mod open;
 mod processes;
 mod repair;
+mod salvage;
 mod transactions;

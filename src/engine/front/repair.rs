@@ -4,7 +4,8 @@ use crate::engine::entry::Event;
 use crate::engine::error::Result;
 use crate::engine::front::engine::Engine;
 use crate::engine::progress::Progress;
-use crate::engine::repair::{RepairPlan, RepairReport, RepairSite, plan_repair, repair};
+use crate::engine::repair::{RepairPlan, RepairReport, RepairSite, Salvage, plan_repair, repair, salvage};
+use std::path::Path;
 
 impl<E: Event> Engine<E> {
     /// Plans the repair of log and tables. Changes nothing, so the plan can be shown before [`Engine::repair`] applies it.
@@ -33,6 +34,12 @@ impl<E: Event> Engine<E> {
             self.projector.rebuild(progress)?;
         }
         Ok(report)
+    }
+
+    /// Searches a file, or all files below a directory, for events of this engine's domain, whatever the damage. The path
+    /// may be outside the engine, such as an image of a disk. Cost, limits and errors: see [`salvage`].
+    pub fn salvage(&self, path: impl AsRef<Path>) -> Result<Salvage<E>> {
+        salvage(&self.storage, path.as_ref(), self.domain)
     }
 
     fn repair_site(&self) -> RepairSite {

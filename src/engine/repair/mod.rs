@@ -22,11 +22,13 @@
 //! step, unrepaired, site       values
 //! plan, report                 a plan with its planner; the result of a repair
 //! apply                        the application of a plan
+//! salvage                      recovery of entries from arbitrary bytes
 //! ```
 
 mod apply;
 mod plan;
 mod report;
+pub(crate) mod salvage;
 mod site;
 mod step;
 mod tables;
@@ -35,6 +37,7 @@ mod unrepaired;
 pub use apply::repair;
 pub use plan::{RepairPlan, plan_repair};
 pub use report::RepairReport;
+pub use salvage::{Certainty, Salvage, Salvaged, salvage};
 pub use site::RepairSite;
 pub use step::{RepairAction, RepairStep};
 pub use unrepaired::Unrepaired;

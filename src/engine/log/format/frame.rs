@@ -16,6 +16,7 @@ use crate::engine::log::format::limits::{
     EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
 use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::format::trace::{Covered, HEADER_SALT_ROTATION, SaltTrace};
 use std::collections::HashMap;
 
 /// The first four bytes of every frame.
@@ -28,6 +29,8 @@ pub const FLAG_CLOSE: u16 = 1;
 pub const FLAG_SEAL: u16 = 2;
 
 const ROW_BYTES_MIN: usize = 10;
+/// Offset of the checksum in a header: the header's last field, which covers all others.
+const CHECKSUM_AT: usize = FRAME_HEADER_LEN - 4;
 
 /// The header of a frame, with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,14 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Decodes and checks a header; `None` if the bytes are not the header of a frame of this segment.
     pub fn decode(bytes: &[u8], salt: u64) -> Option<FrameHeader> {
+        let (header, checksum) = FrameHeader::parse(bytes)?;
+        let covered = bytes.get(..CHECKSUM_AT)?;
+        (checksum == salted_crc32(header_salt(salt), &[covered])).then_some(header)
+    }
+
+    /// Decodes a header without comparing its checksum, which is returned beside it. Returns `None` if a field has a value
+    /// that no frame has.
+    pub(in crate::engine) fn parse(bytes: &[u8]) -> Option<(FrameHeader, u32)> {
         let bytes = bytes.get(..FRAME_HEADER_LEN)?;
         let mut reader = Reader::new(bytes);
         if reader.array::<4>()? != FRAME_MAGIC {
@@ -66,7 +77,6 @@ impl FrameHeader {
         };
         let reserved = reader.take(8)?;
         let checksum = reader.u32()?;
-        let covered = bytes.get(..FRAME_HEADER_LEN - 4)?;
         let shape = header.payload_len as usize <= FRAME_PAYLOAD_BYTES_MAX
             && header.entries as usize <= FRAME_ENTRIES_MAX
             && (header.entries == 0) == (header.flags != FLAG_ENTRIES)
@@ -74,7 +84,16 @@ impl FrameHeader {
             && header.first.0 > 0
             && header.first.0.checked_add(u64::from(header.entries)).is_some()
             && is_zero(reserved);
-        (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
+        shape.then_some((header, checksum))
+    }
+
+    /// Returns the trace of the salt of a frame, from the bytes of its header and its payload without padding.
+    pub(in crate::engine) fn salt_trace(&self, checksum: u32, header: &[u8], payload: &[u8]) -> SaltTrace {
+        let covered = header.get(..CHECKSUM_AT).unwrap_or_default();
+        SaltTrace::of(
+            Covered { checksum, bytes: covered },
+            Covered { checksum: self.payload_checksum, bytes: payload },
+        )
     }
 
     /// Returns the sequence number of the last entry; for a mark, of the last entry before the mark.
@@ -112,7 +131,7 @@ pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
 /// Returns the salt of the header checksum. It differs from the salt of the payload checksum: the header contains the
 /// payload checksum, so equal salts could cancel each other out.
 fn header_salt(salt: u64) -> u64 {
-    salt.rotate_left(17)
+    salt.rotate_left(HEADER_SALT_ROTATION)
 }
 
 /// Writes the header into the space at `start`, before the payload, and appends the padding.
@@ -254,51 +273,111 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
     if header.codec != CODEC_ROWS {
         return None;
     }
-    let mut reader = Reader::new(payload.get(..header.payload_len as usize)?);
-    let count = header.entries as usize;
-    if count.checked_mul(ROW_BYTES_MIN)? > reader.remaining() {
-        return None;
+    let mut rows = RowReader::new(header, payload.get(..header.payload_len as usize)?, stream)?;
+    for _ in 0..header.entries {
+        let entry = rows.next_entry()?;
+        rows.is_valid(&entry).then(|| rows.push(entry))?;
     }
-    let mut entries: Vec<Entry> = Vec::with_capacity(count);
+    (rows.reader.remaining() == 0).then_some(rows.entries)
+}
+
+/// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
+/// may be incomplete.
+///
+/// The checksum of each entry is compared if the stream is known. If it is not, all rows must be valid. Also returns the
+/// number of payload bytes that were decoded, which may be much greater than the number of bytes in the frame.
+pub(in crate::engine) fn decode_rows(
+    header: &FrameHeader,
+    payload: &[u8],
+    stream: Option<StreamId>,
+) -> (Vec<Entry>, u64) {
+    let whole = payload.get(..header.payload_len as usize);
+    let rows = RowReader::new(header, whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])));
+    let Some(mut rows) = rows.filter(|_| header.codec == CODEC_ROWS) else { return (Vec::new(), 0) };
+    for _ in 0..header.entries {
+        let next = rows.next_entry().filter(|entry| stream.is_none() || rows.is_valid(entry));
+        let Some(entry) = next else { break };
+        rows.push(entry);
+    }
+    let is_complete = rows.entries.len() == header.entries as usize && rows.reader.remaining() == 0;
+    let entries = if stream.is_some() || is_complete { rows.entries } else { Vec::new() };
+    (entries, rows.expanded as u64)
+}
+
+/// A reader of the rows of a frame.
+struct RowReader<'a> {
+    reader: Reader<'a>,
+    stream: StreamId,
+    first: Seq,
+    time: u64,
+    entries: Vec<Entry>,
     // The last entry of each kind, except for the kind of the row before, which `row_before` holds: most frames hold
     // one kind, and need no search in the map.
-    let mut latest: HashMap<u16, usize> = HashMap::new();
-    let mut row_before: Option<(u16, usize)> = None;
-    let mut expanded = 0usize;
-    let mut time = header.time;
-    for n in 0..count {
-        let checksum = reader.u32()?;
-        time = time.checked_add(reader.varint()?)?;
-        let kind = u16::try_from(reader.varint()?).ok()?;
-        let version = u16::try_from(reader.varint()?).ok()?;
-        let (prefix, suffix, middle) = (reader.length()?, reader.length()?, reader.length_prefixed()?);
-        let at = match row_before.replace((kind, n)) {
+    latest: HashMap<u16, usize>,
+    row_before: Option<(u16, usize)>,
+    expanded: usize,
+}
+
+impl<'a> RowReader<'a> {
+    fn new(header: &FrameHeader, payload: &'a [u8], stream: StreamId) -> Option<RowReader<'a>> {
+        let (reader, count) = (Reader::new(payload), header.entries as usize);
+        if count.checked_mul(ROW_BYTES_MIN)? > header.payload_len as usize {
+            return None;
+        }
+        Some(RowReader {
+            // Incomplete rows take more memory than they need, but not more than complete ones.
+            entries: Vec::with_capacity(count.min(reader.remaining() / ROW_BYTES_MIN)),
+            reader,
+            stream,
+            first: header.first,
+            time: header.time,
+            latest: HashMap::new(),
+            row_before: None,
+            expanded: 0,
+        })
+    }
+
+    /// Decodes the next row. The checksum of the entry is not compared.
+    fn next_entry(&mut self) -> Option<Entry> {
+        let n = self.entries.len();
+        let checksum = self.reader.u32()?;
+        self.time = self.time.checked_add(self.reader.varint()?)?;
+        let kind = u16::try_from(self.reader.varint()?).ok()?;
+        let version = u16::try_from(self.reader.varint()?).ok()?;
+        let (prefix, suffix, middle) =
+            (self.reader.length()?, self.reader.length()?, self.reader.length_prefixed()?);
+        let at = match self.row_before.replace((kind, n)) {
             Some((other, at)) if other != kind => {
-                latest.insert(other, at);
-                latest.get(&kind).copied()
+                self.latest.insert(other, at);
+                self.latest.get(&kind).copied()
             }
             same => same.map(|(_, at)| at),
         };
         let before = match at {
-            Some(at) => entries.get(at)?.payload.as_slice(),
+            Some(at) => self.entries.get(at)?.payload.as_slice(),
             None => &[],
         };
         let len = prefix.checked_add(suffix)?.checked_add(middle.len())?;
-        expanded = expanded.checked_add(len)?;
-        if len > PAYLOAD_BYTES_MAX || expanded > EXPANDED_BYTES_MAX {
+        self.expanded = self.expanded.checked_add(len)?;
+        if len > PAYLOAD_BYTES_MAX || self.expanded > EXPANDED_BYTES_MAX {
             return None;
         }
         let head = before.get(..prefix)?;
         let tail = before.get(before.len().checked_sub(suffix)?..)?;
         let payload = [head, middle, tail].concat();
-        let stamp = Stamp { time, stream, seq: header.first.plus(n as u64) };
-        let (kind, version) = (Kind(kind), PayloadVersion(version));
-        if checksum != entry_checksum(&canonical_head(&stamp, kind, version, payload.len()), &payload) {
-            return None;
-        }
-        entries.push(Entry { stamp, kind, version, payload, checksum });
+        let stamp = Stamp { time: self.time, stream: self.stream, seq: self.first.plus(n as u64) };
+        Some(Entry { stamp, kind: Kind(kind), version: PayloadVersion(version), payload, checksum })
     }
-    (reader.remaining() == 0).then_some(entries)
+
+    /// Returns true if the checksum of an entry is valid.
+    fn is_valid(&self, entry: &Entry) -> bool {
+        let head = canonical_head(&entry.stamp, entry.kind, entry.version, entry.payload.len());
+        entry.checksum == entry_checksum(&head, &entry.payload)
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
 }
 
 #[cfg(test)]

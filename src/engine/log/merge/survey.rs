@@ -171,9 +171,12 @@ impl Scan {
     }
 
     /// Returns the sequence number after the entries that are lost at the end of the stream, if the last frame header
-    /// in the unreadable bytes shows it: the frame reaches to the end of the file.
+    /// in the unreadable bytes shows it: the frame reaches to the end of the file. Bytes behind a seal held no entry.
     fn bound_of_end(&self, sides: &Sides<'_>) -> Result<Option<Seq>> {
         let (Some(lost), Some(header)) = (&self.lost, &self.end_header) else { return Ok(None) };
+        if self.seals.contains_key(&lost.segment) {
+            return Ok(Some(self.next));
+        }
         if header.base != lost.segment {
             return Ok(None);
         }
