@@ -2,15 +2,18 @@
 //! the original bytes are in the log or in quarantine.
 
 use crate::jobs::{Job, added, options};
-use contexta::engine::checksum::Digest;
+use contexta::engine::checksum::{Digest, salted_crc32};
 use contexta::engine::entry::{Position, Seq, StreamId};
 use contexta::engine::log::directory::list_streams;
-use contexta::engine::log::header::FRAMES_AT;
+use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_entries};
+use contexta::engine::log::header::{FRAMES_AT, SEGMENT_MAGIC, SegmentHeader};
+use contexta::engine::log::limits::FRAME_HEADER_LEN;
+use contexta::engine::log::pending::{PendingEntries, PendingEntry};
 use contexta::engine::log::{Item, ScanMode, StreamReader, names};
 use contexta::engine::progress::Progress;
 use contexta::engine::repair::{RepairAction, RepairPlan, Unrepaired};
-use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
+use contexta::engine::storage::{OpenMode, Storage};
 use contexta::engine::verify::{LogCheck, Outcome, TablesState};
 use contexta::engine::{Engine, Result};
 use proptest::prelude::*;
@@ -91,8 +94,11 @@ fn readable(disk: &SimDisk) -> (BTreeMap<Position, Vec<u8>>, BTreeMap<StreamId, 
     (entries, known)
 }
 
+/// Returns the digest of tables that are built from the log alone. Saved tables may contain entries that are damaged since.
 fn digest(disk: &SimDisk) -> Digest {
-    let engine = options("/q").storage(disk.fork().process(91)).read_only().open().unwrap();
+    let disk = disk.fork();
+    disk.remove_tree(Path::new("/q/projections"));
+    let engine = options("/q").storage(disk.process(91)).read_only().open().unwrap();
     engine.digest().unwrap().digest
 }
 
@@ -105,6 +111,12 @@ fn repair_on(storage: Arc<dyn Storage>) -> Result<RepairPlan> {
     let plan = engine.repair_plan()?;
     engine.repair(&plan, Progress::none())?;
     Ok(plan)
+}
+
+/// Returns the sizes of all segments, as text for messages.
+fn sizes(files: &Files) -> String {
+    let segments = files.iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "seg"));
+    segments.map(|(path, bytes)| format!("{} {}\n", path.display(), bytes.len())).collect()
 }
 
 /// Asserts that each file of the log is unchanged, or is complete in quarantine.
@@ -128,7 +140,7 @@ fn check_repair(disk: &SimDisk) -> RepairPlan {
     let report = repairer.repair(&plan, Progress::none()).unwrap();
     drop(repairer);
     assert_eq!((&report.applied.len(), &report.unrepaired), (&plan.steps.len(), &plan.unrepaired));
-    let context = format!("{plan}");
+    let context = format!("{plan}{}", sizes(&before));
     assert_kept(&before, disk, &context);
     let (entries_after, known_after) = readable(disk);
     for (position, payload) in &entries {
@@ -338,6 +350,189 @@ fn engine_opened_for_reading_plans_and_refuses_to_repair() {
     assert!(!plan.is_empty());
     let refused = reader.repair(&plan, Progress::none()).unwrap_err();
     assert_eq!(refused.code(), "engine_read_only");
+}
+
+/// The segments of a stream with a sealed segment before its last one.
+fn sealed_and_last(disk: &SimDisk) -> (PathBuf, PathBuf) {
+    let all = streams(disk).into_iter().map(|(_, dir)| segments_in(disk, &dir));
+    let mut segments = all.into_iter().max_by_key(Vec::len).unwrap();
+    let last = segments.pop().unwrap();
+    (segments.pop().unwrap(), last)
+}
+
+#[test]
+fn rewritten_segment_keeps_its_seal_so_that_the_loss_of_the_next_one_stays_known() {
+    let disk = workspace();
+    let (sealed, last) = sealed_and_last(&disk);
+    overwrite(&disk, &sealed, |bytes| bytes[FRAMES_AT as usize + 60] ^= 1);
+    overwrite(&disk, &last, |bytes| bytes.truncate(100));
+    let plan = check_repair(&disk);
+    assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
+    assert!(matches!(plan.unrepaired[..], [Unrepaired::EndUnknown { .. }]), "{plan}");
+    // The seal itself is lost.
+    let disk = workspace();
+    overwrite(&disk, &sealed, |bytes| {
+        let end = bytes.iter().rposition(|b| *b != 0).unwrap();
+        bytes[end - 20..].fill(1);
+    });
+    overwrite(&disk, &last, |bytes| bytes.truncate(100));
+    let plan = check_repair(&disk);
+    assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
+    assert!(matches!(plan.unrepaired[..], [Unrepaired::EndUnknown { .. }]), "{plan}");
+}
+
+#[test]
+fn bytes_behind_the_seal_of_the_last_segment_are_no_loss() {
+    let disk = workspace();
+    let (sealed, last) = sealed_and_last(&disk);
+    disk.remove_tree(&last);
+    overwrite(&disk, &sealed, |bytes| bytes.extend_from_slice(&[7; 100]));
+    let plan = check_repair(&disk);
+    assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
+    assert!(plan.steps[1].lost.is_empty() && plan.unrepaired.is_empty(), "{plan}");
+}
+
+#[test]
+fn lost_header_is_written_again_if_the_next_header_has_the_salt() {
+    let disk = workspace();
+    let (sealed, _) = sealed_and_last(&disk);
+    overwrite(&disk, &sealed, |bytes| bytes[..FRAMES_AT as usize].fill(9));
+    let plan = check_repair(&disk);
+    assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
+    assert!(plan.steps[1].lost.is_empty(), "{plan}");
+    let verified = engine(disk.process(14)).verify(&LogCheck::default()).unwrap();
+    assert_eq!(verified.outcome(), Outcome::Whole);
+    // The salt is the same as before: if the header is lost again, the entries are still readable.
+    let before = readable(&disk).0;
+    overwrite(&disk, &sealed, |bytes| bytes[..FRAMES_AT as usize].fill(9));
+    assert_eq!(readable(&disk).0, before);
+}
+
+#[test]
+fn interrupted_creation_is_removed_and_the_stream_can_still_be_continued() {
+    let disk = workspace();
+    let torn = torn_candidate(&disk);
+    let (stream, dir) = streams(&disk).into_iter().find(|(_, dir)| torn.starts_with(dir)).unwrap();
+    let next = readable(&disk).1[&stream].0;
+    let path = dir.join(names::segment_name(next));
+    disk.overwrite(&path, disk.read(&torn).unwrap()[..20].to_vec());
+    let plan = check_repair(&disk);
+    assert_eq!(actions(&plan), [RepairAction::RemoveUnfinished]);
+    assert_eq!(disk.read(&path), None);
+    assert!(disk.paths().contains(&dir.join("lock")));
+}
+
+#[test]
+fn repaired_stream_is_never_continued() {
+    let disk = workspace();
+    for (_, dir) in streams(&disk) {
+        let first = &segments_in(&disk, &dir)[0];
+        overwrite(&disk, first, |bytes| bytes[100] ^= 1);
+    }
+    let _ = check_repair(&disk);
+    let before = streams(&disk);
+    engine(disk.process(15)).append(&added(1)).unwrap();
+    assert_eq!(streams(&disk).len(), before.len() + 1);
+}
+
+#[test]
+fn entries_that_contradict_the_chain_are_left_unchanged() {
+    let disk = workspace();
+    let (sealed, _) = sealed_and_last(&disk);
+    overwrite(&disk, &sealed, |bytes| {
+        let segment = SegmentHeader::decode_one(bytes).unwrap();
+        let at = FRAMES_AT as usize;
+        let salt = frame_salt(segment.salt, FRAMES_AT);
+        let header = FrameHeader::decode(&bytes[at..], salt).unwrap();
+        let mut entries = decode_entries(&header, &bytes[at + FRAME_HEADER_LEN..], segment.stream).unwrap();
+        for entry in &mut entries {
+            *entry.payload.last_mut().unwrap() = b's';
+        }
+        let mut rows = PendingEntries::new();
+        for entry in &entries {
+            let (kind, version, time) = (entry.kind, entry.version, entry.stamp.time);
+            rows.push(PendingEntry { kind, version, time, payload: &entry.payload });
+        }
+        let mut frame = Vec::new();
+        put_entries(&mut frame, &mut Vec::new(), &rows, segment.stream, header.first, salt);
+        assert_eq!(frame.len() as u64, header.frame_len());
+        bytes[at..at + frame.len()].copy_from_slice(&frame);
+        // Another damage of the same segment.
+        bytes[100] ^= 1;
+    });
+    let plan = check_repair(&disk);
+    assert!(plan.is_empty(), "{plan}");
+    assert!(matches!(plan.unrepaired[..], [Unrepaired::Contradiction { .. }]), "{plan}");
+}
+
+#[test]
+fn segment_of_a_newer_format_is_left_unchanged() {
+    let disk = workspace();
+    let (sealed, _) = sealed_and_last(&disk);
+    overwrite(&disk, &sealed, |bytes| {
+        for at in [0, 4096] {
+            bytes[at + 10] = 9;
+            let sum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[&bytes[at..at + 252]]);
+            bytes[at + 252..at + 256].copy_from_slice(&sum.to_le_bytes());
+        }
+    });
+    let plan = check_repair(&disk);
+    assert!(plan.is_empty() && matches!(plan.unrepaired[..], [Unrepaired::Newer { .. }]), "{plan}");
+    assert_eq!(plan.unrepaired[0].code(), "newer_format");
+}
+
+#[test]
+fn directory_with_segments_of_another_stream_only_is_left_unchanged() {
+    let disk = workspace();
+    let dir = streams(&disk)[0].1.clone();
+    disk.copy_tree(&dir, Path::new("/q/log/018bcfe5680070000000000000000001"));
+    let plan = check_repair(&disk);
+    assert!(plan.is_empty() && matches!(plan.unrepaired[..], [Unrepaired::NotOwn { .. }]), "{plan}");
+}
+
+#[test]
+fn stream_that_is_held_when_the_plan_is_applied_is_not_changed() {
+    let disk = workspace();
+    let (sealed, _) = sealed_and_last(&disk);
+    overwrite(&disk, &sealed, |bytes| bytes[FRAMES_AT as usize + 60] ^= 1);
+    let plan = plan_on(disk.process(10));
+    let before = files(&disk, LOG);
+    let holder = disk.process(16);
+    let lock = holder.open(&sealed.with_file_name("lock"), OpenMode::ReadWrite).unwrap();
+    assert!(lock.try_lock().unwrap());
+    let report = engine(disk.process(11)).repair(&plan, Progress::none()).unwrap();
+    assert!(matches!(report.unrepaired[..], [Unrepaired::Held { .. }]) && files(&disk, LOG) == before);
+    drop(lock);
+    let _ = check_repair(&disk);
+}
+
+#[test]
+fn plan_of_another_directory_removes_nothing() {
+    let disk = workspace();
+    let tables =
+        files(&disk, "/q/projections").into_keys().find(|p| p.extension().is_some_and(|e| e == "gen"));
+    overwrite(&disk, &tables.unwrap(), |bytes| bytes[5000] ^= 1);
+    let plan = plan_on(disk.process(10));
+    let before = files(&disk, "/q");
+    let other = options("/other").storage(disk.process(11)).open().unwrap();
+    assert_eq!(other.repair(&plan, Progress::none()).unwrap_err().code(), "repair_plan_outdated");
+    assert!(files(&disk, "/q") == before);
+}
+
+#[test]
+fn names_and_texts_of_a_plan_are_stable() {
+    let disk = damaged();
+    let plan = plan_on(disk.process(10));
+    let names: Vec<&str> = plan.steps.iter().map(|step| step.action.name()).collect();
+    assert!(names.is_sorted_by_key(|name| *name != "remove_tables"), "tables are removed first: {names:?}");
+    for name in ["remove_tables", "rewrite_segment", "move_file"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    assert_eq!(plan.to_string().lines().count(), plan.steps.len() + plan.unrepaired.len());
+    let step = plan.steps.iter().find(|step| !step.lost.is_empty()).unwrap().to_string();
+    for part in ["rewrite_segment /q/log/", "bytes are copied to quarantine", "lost: stream"] {
+        assert!(step.contains(part), "{step}");
+    }
 }
 
 /// Returns the last segment of the killed writer, which has reserved space at its end.

@@ -3,6 +3,7 @@
 mod apply;
 mod compare;
 mod content;
+mod damage;
 mod digest;
 mod encode;
 mod end;

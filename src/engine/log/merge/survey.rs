@@ -8,27 +8,20 @@
 //! 3. A stream that contradicts its chain or a seal, and a stream of a newer format, are left unchanged.
 
 use crate::engine::checksum::Digest;
-use crate::engine::codec::CODEC_ROWS;
 use crate::engine::entry::{Gap, Seq, StreamId};
-use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::FLAG_ENTRIES;
-use crate::engine::log::format::header::SegmentHeader;
-use crate::engine::log::format::limits::FRAME_HEADER_LEN;
-use crate::engine::log::format::names;
+use crate::engine::error::Result;
 use crate::engine::log::merge::content::{Content, content_of, files_of};
-use crate::engine::log::merge::end::{EndWatch, Lost};
+use crate::engine::log::merge::damage::{Forbidden, Scan, is_repairable, with_file};
+use crate::engine::log::merge::end::Lost;
 use crate::engine::log::merge::outline::{FileOutline, Outline, Tally};
 use crate::engine::log::merge::plan::Plan;
 use crate::engine::log::merge::sides::{Side, Sides};
 use crate::engine::log::read::directory::{may_be_creation, origin_of};
-use crate::engine::log::read::item::{Finding, FindingKind, Item, Tail};
-use crate::engine::log::read::reader::StreamReader;
-use crate::engine::log::read::resync::last_header;
-use crate::engine::log::read::source::{Source, content_len};
-use crate::engine::storage::{File, OpenMode, read_full_at};
+use crate::engine::log::read::item::{Finding, FindingKind};
+use crate::engine::log::read::source::Source;
+use crate::engine::storage::{File, read_full_at};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
 
 /// The change of one file of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,157 +68,6 @@ pub(in crate::engine) struct Survey {
     pub(super) plan: Option<Plan>,
 }
 
-/// The scan of a stream without the files that hold none of its entries.
-#[derive(Debug)]
-struct Scan {
-    files: BTreeMap<Seq, FileScan>,
-    /// Missing entries without a finding.
-    gaps: Vec<Gap>,
-    next: Seq,
-    last: Option<Seq>,
-    is_closed: bool,
-    is_sealed: bool,
-    /// Segments with a seal, each with the sequence number after its last entry.
-    seals: BTreeMap<Seq, Seq>,
-    lost: Option<Lost>,
-    end_header: Option<SegmentHeader>,
-}
-
-#[derive(Debug, Default)]
-struct FileScan {
-    findings: Vec<Finding>,
-    lost: Vec<Gap>,
-    has_entries: bool,
-}
-
-impl Scan {
-    fn of(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<Scan> {
-        let mut reader = StreamReader::open_listed(sides.storage, sides.into, stream, bases.to_vec())?;
-        let mut watch = EndWatch::new(Side::Target, stream);
-        let mut files: BTreeMap<Seq, FileScan> = BTreeMap::new();
-        let (mut gaps, mut last, mut damaged) = (Vec::new(), None, None);
-        let mut seals = BTreeMap::new();
-        while let Some(item) = reader.next_item()? {
-            watch.observe(&item);
-            seals.extend(reader.last_seal());
-            match item {
-                Item::Commit(commit) => {
-                    files.entry(commit.segment).or_default().has_entries = true;
-                    last = commit.entries.last().map(|entry| entry.stamp.seq);
-                    damaged = None;
-                }
-                Item::Finding(finding) => {
-                    damaged = Some(finding.segment);
-                    files.entry(finding.segment).or_default().findings.push(finding);
-                }
-                Item::Gap(gap) => match damaged.take() {
-                    Some(base) => files.entry(base).or_default().lost.push(gap),
-                    None => gaps.push(gap),
-                },
-            }
-        }
-        seals.extend(reader.last_seal());
-        let end = watch.end(&reader);
-        Ok(Scan {
-            files,
-            gaps,
-            next: end.next,
-            last,
-            is_closed: reader.tail() == Tail::Closed,
-            is_sealed: reader.is_sealed(),
-            seals,
-            lost: end.lost,
-            end_header: reader.header().cloned(),
-        })
-    }
-
-    fn findings(&self, base: Seq) -> &[Finding] {
-        self.files.get(&base).map(|file| file.findings.as_slice()).unwrap_or_default()
-    }
-
-    fn has_entries(&self, base: Seq) -> bool {
-        self.files.get(&base).is_some_and(|file| file.has_entries)
-    }
-
-    /// Returns the reason for leaving the whole stream unchanged, if there is one.
-    fn forbids(&self, sides: &Sides<'_>) -> Result<Option<Left>> {
-        for (base, file) in &self.files {
-            let is_explained = file.findings.iter().any(|finding| is_repairable(finding.kind));
-            for finding in &file.findings {
-                let is_contradiction = match finding.kind {
-                    FindingKind::Newer { .. } => return Ok(Some(Left::Newer)),
-                    FindingKind::Unreadable if is_newer_frame(sides, finding)? => {
-                        return Ok(Some(Left::Newer));
-                    }
-                    FindingKind::ChainBroken => true,
-                    // Damaged bytes before a seal change its digest.
-                    FindingKind::SealBroken => !is_explained,
-                    _ => false,
-                };
-                if is_contradiction {
-                    return Ok(Some(Left::Contradiction { segment: *base, kind: finding.kind }));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Returns the sequence number after the entries that are lost at the end of the stream, if the last frame header
-    /// in the unreadable bytes shows it: the frame reaches to the end of the file. Bytes behind a seal held no entry.
-    fn bound_of_end(&self, sides: &Sides<'_>) -> Result<Option<Seq>> {
-        let (Some(lost), Some(header)) = (&self.lost, &self.end_header) else { return Ok(None) };
-        if self.seals.contains_key(&lost.segment) {
-            return Ok(Some(self.next));
-        }
-        if header.base != lost.segment {
-            return Ok(None);
-        }
-        let read = |file: Arc<dyn File>| {
-            let len = content_len(file.as_ref())?;
-            let last = last_header(&mut Source::new(file, false)?, lost.offset, header.salt)?;
-            Ok(last.filter(|(at, frame)| at + frame.frame_len() >= len))
-        };
-        let last = with_file(sides, lost.stream, lost.segment, read)?;
-        Ok(last.map(|(_, frame)| frame.next().max(self.next)))
-    }
-}
-
-/// Returns true if a segment with this damage is written anew from its whole frames.
-fn is_repairable(kind: FindingKind) -> bool {
-    match kind {
-        FindingKind::Damaged
-        | FindingKind::Torn
-        | FindingKind::HeaderCopy
-        | FindingKind::HeaderLost
-        | FindingKind::Doubled
-        | FindingKind::Unreadable => true,
-        FindingKind::Foreign
-        | FindingKind::Newer { .. }
-        | FindingKind::ChainBroken
-        | FindingKind::SealBroken => false,
-    }
-}
-
-/// Returns true if a frame with valid checksums that cannot be decoded was written by a newer build.
-fn is_newer_frame(sides: &Sides<'_>, finding: &Finding) -> Result<bool> {
-    let mut bytes = [0; FRAME_HEADER_LEN];
-    let read = |file: Arc<dyn File>| read_full_at(file.as_ref(), finding.offset, &mut bytes);
-    with_file(sides, finding.stream, finding.segment, read)?;
-    let [codec, flags] = [12, 14].map(|at| bytes.get(at..at + 2).unwrap_or_default());
-    Ok(flags != FLAG_ENTRIES.to_le_bytes() || codec != CODEC_ROWS.to_le_bytes())
-}
-
-fn with_file<T>(
-    sides: &Sides<'_>,
-    stream: StreamId,
-    base: Seq,
-    read: impl FnOnce(Arc<dyn File>) -> io::Result<T>,
-) -> Result<T> {
-    let path = names::segment_path(sides.into, stream, base);
-    let file = sides.storage.open(&path, OpenMode::Read).and_then(read);
-    file.map_err(|e| Error::io("read segment", &path, e))
-}
-
 /// Surveys a stream of the target. Changes nothing. Cost: about two full scans of the stream, in constant memory except
 /// for the list of damaged ranges.
 pub(super) fn survey(sides: &Sides<'_>, stream: StreamId) -> Result<Survey> {
@@ -245,8 +87,12 @@ pub(super) fn survey(sides: &Sides<'_>, stream: StreamId) -> Result<Survey> {
     let (rest, scan) = loop {
         let rest: Vec<Seq> = contents.keys().filter(|base| !changes.contains_key(base)).copied().collect();
         let scan = Scan::of(sides, stream, &rest)?;
-        if let Some(left) = scan.forbids(sides)? {
-            return unchanged(left);
+        match scan.forbids(sides)? {
+            Some(Forbidden::Newer) => return unchanged(Left::Newer),
+            Some(Forbidden::Contradiction { segment, kind }) => {
+                return unchanged(Left::Contradiction { segment, kind });
+            }
+            None => {}
         }
         let needless = needless(sides, stream, &scan, &rest, &contents)?;
         if needless.is_empty() {
@@ -255,23 +101,18 @@ pub(super) fn survey(sides: &Sides<'_>, stream: StreamId) -> Result<Survey> {
         changes.extend(needless);
     };
     let mut left = Vec::new();
-    if scan.is_sealed
-        && let Some(segment) = remove_trailing(&mut changes, rest.last().copied())
-    {
-        left.push(Left::EndUnknown { segment, after: scan.next.previous() });
-    }
+    let end_unknown = |segment| Left::EndUnknown { segment, after: scan.next.previous() };
+    left.extend(remove_trailing(&mut changes, &scan, rest.last().copied()).map(end_unknown));
     let bound = scan.bound_of_end(sides)?;
+    let cut = scan.cut_header();
     let unknown = scan.lost.filter(|_| bound.is_none());
-    left.extend(unknown.map(|lost| Left::EndUnknown { segment: lost.segment, after: scan.next.previous() }));
-    let mut rewritten = BTreeSet::new();
-    for base in &rest {
-        let findings = scan.findings(*base);
-        if findings.iter().any(|finding| (finding.kind, finding.offset) == (FindingKind::Torn, 0)) {
-            left.push(Left::EndUnknown { segment: *base, after: scan.next.previous() });
-        } else if findings.iter().any(|finding| is_repairable(finding.kind) && !is_end(finding, unknown)) {
-            rewritten.insert(*base);
-        }
-    }
+    left.extend(cut.or(unknown.map(|lost| lost.segment)).map(end_unknown));
+    let is_damage = |finding: &Finding| is_repairable(finding.kind) && !is_end(finding, unknown);
+    let is_segment = |base: &Seq| {
+        scan.has_entries(*base) || matches!(contents.get(base), Some(Content::Own(_))) && Some(*base) != cut
+    };
+    let is_damaged = |base: &&Seq| is_segment(base) && scan.findings(**base).iter().any(is_damage);
+    let rewritten: BTreeSet<Seq> = rest.iter().filter(is_damaged).copied().collect();
     changes.extend(rewritten.iter().map(|base| (*base, FileAction::Rewrite)));
     let mut files = Vec::new();
     for (base, action) in &changes {
@@ -295,26 +136,38 @@ fn needless(
     contents: &BTreeMap<Seq, Content>,
 ) -> Result<BTreeMap<Seq, FileAction>> {
     let mut needless = BTreeMap::new();
-    for base in rest.iter().filter(|base| !scan.has_entries(**base)) {
+    // A later segment shows how many entries are lost.
+    let mut is_bounded = false;
+    for base in rest.iter().rev() {
         let is_own = matches!(contents.get(base), Some(Content::Own(_)));
-        if scan.findings(*base).is_empty() {
-            if may_be_creation(sides.storage.as_ref(), sides.into, stream, *base)? {
+        let is_creation = || may_be_creation(sides.storage.as_ref(), sides.into, stream, *base);
+        if scan.has_entries(*base) || (is_own && !is_creation()?) {
+            is_bounded = true;
+        } else if scan.findings(*base).is_empty() {
+            if is_creation()? {
                 needless.insert(*base, FileAction::Remove);
             }
-        } else if !is_own && rest.last() != Some(base) {
+        } else if !is_own && is_bounded {
             needless.insert(*base, FileAction::Move);
         }
     }
     Ok(needless)
 }
 
-/// Removes the files behind the last segment from `changes`, and returns the first of them. If the last segment has a
-/// seal, its writer had created another one, which such a file may have replaced.
-fn remove_trailing(changes: &mut BTreeMap<Seq, FileAction>, last: Option<Seq>) -> Option<Seq> {
-    let is_trailing = |base: &Seq, action: &mut FileAction| {
-        *action == FileAction::Move && last.is_none_or(|last| *base > last)
+/// Removes the files behind the last segment from `changes` if they may have replaced a segment of the stream, and returns
+/// the first of them: if the last segment has a seal, because its writer had created another one, or if the first has the
+/// name of the next segment.
+fn remove_trailing(changes: &mut BTreeMap<Seq, FileAction>, scan: &Scan, last: Option<Seq>) -> Option<Seq> {
+    let is_trailing = |(base, action): (&Seq, &FileAction)| {
+        let is_behind = last.is_none_or(|last| *base > last);
+        (*action == FileAction::Move && is_behind).then_some(*base)
     };
-    changes.extract_if(.., is_trailing).map(|(base, _)| base).min()
+    let first = changes.iter().find_map(is_trailing)?;
+    if !scan.is_sealed && first != scan.next {
+        return None;
+    }
+    changes.retain(|base, action| is_trailing((base, action)).is_none());
+    Some(first)
 }
 
 fn file_survey(
@@ -383,10 +236,18 @@ fn rewriting(
     }
     let origin = origin_of(sides.storage.as_ref(), sides.into, stream)?;
     let next = bound.unwrap_or(scan.next);
-    let is_beyond = next > scan.last.map_or(Seq::FIRST, Seq::next);
+    let after_last = scan.last.map_or(origin.map_or(Seq::FIRST, |origin| origin.first), Seq::next);
     let mut plan = Plan::rewriting(stream, origin, target, rewritten);
     plan.seals = scan.seals.clone();
-    plan.mark = (scan.is_closed || is_beyond).then_some(next);
+    if let Some(cut) = scan.cut_header()
+        && let Some(file) = plan.target.files.iter().rfind(|file| file.base != cut)
+    {
+        // Without a seal before it, the incomplete header area would look like an interrupted creation. If a copy of its
+        // header is whole, this copy shows how many entries before it are lost.
+        let next = if plan.target.file(cut).is_some() { after_last } else { scan.next };
+        plan.seals.entry(file.base).or_insert(next);
+    }
+    plan.mark = (scan.is_closed || next > after_last).then_some(next);
     plan.lost = match unknown.filter(|lost| rewritten.contains(&lost.segment)) {
         // Zeros would not show that entries are lost.
         Some(lost) => {
