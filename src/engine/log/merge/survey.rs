@@ -140,14 +140,14 @@ fn needless(
     let mut is_bounded = false;
     for base in rest.iter().rev() {
         let is_own = matches!(contents.get(base), Some(Content::Own(_)));
-        let is_creation = || may_be_creation(sides.storage.as_ref(), sides.into, stream, *base);
-        if scan.has_entries(*base) || (is_own && !is_creation()?) {
+        let is_skipped = !scan.has_entries(*base)
+            && scan.findings(*base).is_empty()
+            && may_be_creation(sides.storage.as_ref(), sides.into, stream, *base)?;
+        if is_skipped {
+            needless.insert(*base, FileAction::Remove);
+        } else if is_own || scan.has_entries(*base) {
             is_bounded = true;
-        } else if scan.findings(*base).is_empty() {
-            if is_creation()? {
-                needless.insert(*base, FileAction::Remove);
-            }
-        } else if !is_own && is_bounded {
+        } else if is_bounded {
             needless.insert(*base, FileAction::Move);
         }
     }
@@ -245,7 +245,7 @@ fn rewriting(
         // Without a seal before it, the incomplete header area would look like an interrupted creation. If a copy of its
         // header is whole, this copy shows how many entries before it are lost.
         let next = if plan.target.file(cut).is_some() { after_last } else { scan.next };
-        plan.seals.entry(file.base).or_insert(next);
+        plan.seals.entry(file.base).or_insert(next.max(file.base));
     }
     plan.mark = (scan.is_closed || next > after_last).then_some(next);
     plan.lost = match unknown.filter(|lost| rewritten.contains(&lost.segment)) {
