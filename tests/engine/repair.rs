@@ -563,14 +563,14 @@ fn damaged() -> SimDisk {
 }
 
 /// Repairs a damaged log with a fault at each operation, then with `after`, then completely.
-fn interrupted(fault: impl Fn() -> Fault, after: impl Fn(&SimDisk, u64), step: u64) {
+fn interrupted(fault: impl Fn() -> Fault, after: impl Fn(&SimDisk, u64)) {
     let original = damaged();
     let (entries, _) = readable(&original);
     let before = files(&original, LOG);
     let expected = original.fork();
     let _ = check_repair(&expected);
     let (expected, known) = readable(&expected);
-    for n in (0..).step_by(step as usize) {
+    for n in 0.. {
         let disk = original.fork();
         let process = disk.spawn(20);
         process.plan(Moment::Operation(n), fault());
@@ -592,17 +592,17 @@ fn interrupted(fault: impl Fn() -> Fault, after: impl Fn(&SimDisk, u64), step: u
 
 #[test]
 fn repair_killed_at_any_operation_loses_nothing_and_is_finished_by_the_next() {
-    interrupted(|| Fault::Kill, |_, _| {}, 3);
+    interrupted(|| Fault::Kill, |_, _| {});
 }
 
 #[test]
 fn power_cut_during_a_repair_loses_nothing() {
-    interrupted(|| Fault::Kill, |disk, n| disk.cut_power(n), 5);
+    interrupted(|| Fault::Kill, |disk, n| disk.cut_power(n));
 }
 
 #[test]
 fn repair_with_any_failed_operation_loses_nothing_and_is_finished_by_the_next() {
-    interrupted(|| Fault::Error(std::io::ErrorKind::Other), |_, _| {}, 7);
+    interrupted(|| Fault::Error(std::io::ErrorKind::Other), |_, _| {});
 }
 
 #[test]
