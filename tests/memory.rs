@@ -18,10 +18,10 @@ use contexta::contract::json::read::parse;
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::chain::Chain;
 use contexta::engine::checksum::salted_crc32;
-use contexta::engine::codec::PAYLOAD_BYTES_MAX;
+use contexta::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
 use contexta::engine::domain::Domain;
 use contexta::engine::entry::{
-    Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+    Entry, Event, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
 use contexta::engine::log::directory::read_headers;
 use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
@@ -34,6 +34,7 @@ use contexta::engine::log::names::segment_path;
 use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::projection::cursor::Cursor;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
+use contexta::engine::repair::salvage;
 use contexta::engine::storage::OpenMode;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::rewritten;
@@ -50,6 +51,8 @@ const SLACK: usize = 64 << 10;
 const FRAME_CAP: usize = EXPANDED_BYTES_MAX + FRAME_ENTRIES_MAX * (size_of::<Entry>() + 64) + SLACK;
 /// Memory for reading a stream: the window around one frame, a copy of the frame's payload, and the entries.
 const READER_CAP: usize = 2 * FRAME_PAYLOAD_BYTES_MAX + FRAME_CAP + (1 << 20);
+/// Memory for salvage: the window around one frame, two frames that confirm each other, and the list of their entries.
+const SALVAGE_CAP: usize = 128 << 20;
 /// Memory for one header area.
 const HEADERS_CAP: usize = FRAMES_AT as usize + SLACK;
 /// Memory for each byte of a mark.
@@ -264,6 +267,50 @@ fn reader_uses_the_memory_of_one_frame() {
                 commits
             });
             assert_eq!(commits, usize::from(readable), "{what}");
+        }
+    }
+}
+
+/// An event that is not decoded.
+struct Undecoded;
+
+impl Event for Undecoded {
+    const KINDS: &'static [(Kind, PayloadVersion)] = &[];
+    fn kind(&self) -> Kind {
+        Kind(0)
+    }
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(0)
+    }
+    fn encode(&self, _: &mut Vec<u8>) -> Result<(), CodecError> {
+        Ok(())
+    }
+    fn decode(_: Kind, _: PayloadVersion, _: &[u8]) -> Result<Option<Undecoded>, CodecError> {
+        Ok(None)
+    }
+}
+
+#[test]
+fn salvage_uses_the_memory_of_a_few_frames() {
+    let _alone = alone();
+    let domain = Domain::new("memory", 1).unwrap();
+    for (what, bytes, readable) in hostile_frames() {
+        // Three adjacent frames of a segment without its header, in files with and without the name of the stream.
+        let mut file = Vec::new();
+        for _ in 0..3 {
+            let mut part = bytes.clone();
+            place(&mut part, FRAMES_AT + file.len() as u64);
+            file.extend(part);
+        }
+        let disk = SimDisk::new(1);
+        let named = segment_path(Path::new("/log"), STREAM, Seq(1));
+        disk.overwrite(&named, file.clone());
+        disk.overwrite(Path::new("/piece"), file);
+        for path in [named.as_path(), Path::new("/piece")] {
+            let found = within(&format!("salvage of {what}"), SALVAGE_CAP, || {
+                salvage::<Undecoded>(&disk.process(1), path, domain).unwrap().map(Result::unwrap).count()
+            });
+            assert!(!readable || found > 0, "{what}");
         }
     }
 }

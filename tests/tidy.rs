@@ -271,6 +271,7 @@ const ENGINE_STOREYS: &[&str] = &[
     "engine/subscribe/",
     "engine/table/",
     "engine/verify/",
+    "engine/repair/",
     "engine/front/",
 ];
 

@@ -6,8 +6,9 @@
 
 use super::frame::{SALT, STREAM, mend_checksums};
 use contexta::engine::chain::Chain;
+use contexta::engine::codec::CodecError;
 use contexta::engine::domain::Domain;
-use contexta::engine::entry::{Entry, Gap, Seq};
+use contexta::engine::entry::{Entry, Event, Gap, Kind, PayloadVersion, Seq};
 use contexta::engine::log::directory::ResumePoint;
 use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
 use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
@@ -15,8 +16,10 @@ use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::mark::Mark;
 use contexta::engine::log::names::segment_path;
 use contexta::engine::log::{Item, ScanMode, StreamReader};
+use contexta::engine::repair::{Certainty, salvage};
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::SimDisk;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -60,6 +63,41 @@ pub(crate) fn run(data: &[u8]) {
     // Reading on from the end returns nothing twice.
     let later = read(&storage, log, ScanMode::Follow, follow.resume);
     assert_eq!((later.entries.len(), later.next), (0, follow.next));
+    salvage_all(&storage, log);
+}
+
+/// An event of any kind, which is not decoded.
+struct Undecoded;
+
+impl Event for Undecoded {
+    const KINDS: &'static [(Kind, PayloadVersion)] = &[];
+    fn kind(&self) -> Kind {
+        Kind(0)
+    }
+    fn payload_version(&self) -> PayloadVersion {
+        PayloadVersion(0)
+    }
+    fn encode(&self, _: &mut Vec<u8>) -> Result<(), CodecError> {
+        Ok(())
+    }
+    fn decode(_: Kind, _: PayloadVersion, _: &[u8]) -> Result<Option<Undecoded>, CodecError> {
+        Ok(None)
+    }
+}
+
+/// Salvages entries from the same bytes: no error, and offsets within the file in ascending order.
+fn salvage_all(storage: &Arc<dyn Storage>, log: &Path) {
+    let mut offsets = BTreeMap::new();
+    for found in salvage::<Undecoded>(storage, log, domain()).expect("the directory exists") {
+        let found = found.expect("the simulated disk reads");
+        assert_eq!(found.stream.is_some(), found.certainty != Certainty::Neighbour);
+        let before = offsets.insert(found.path, found.offset);
+        assert!(before.is_none_or(|before| before <= found.offset));
+    }
+}
+
+fn domain() -> Domain {
+    Domain::new("fuzz", 1).expect("the name is valid")
 }
 
 /// The header of a segment of the stream.
@@ -68,7 +106,7 @@ pub(crate) fn header(base: Seq) -> SegmentHeader {
         stream: STREAM,
         home: None,
         origin: None,
-        domain: Domain::new("fuzz", 1).expect("the name is valid"),
+        domain: domain(),
         base,
         chain: Chain::ORIGIN,
         salt: SALT,

@@ -89,10 +89,17 @@ pub enum Error {
         /// The reason that the projection gives.
         reason: String,
     },
-    /// Another merge into the same log is running.
-    #[error("another merge into this log is running: it holds the lock {path}")]
+    /// Another merge into the same log, or a repair of it, is running.
+    #[error("a merge into this log, or a repair of it, is running: it holds the lock {path}")]
     MergeBusy {
-        /// The lock file that the other merge holds.
+        /// The lock file that the other operation holds.
+        path: PathBuf,
+    },
+    /// Files have changed since a repair was planned. The stream or file was left as it is; earlier steps of the plan may
+    /// have been applied.
+    #[error("the repair plan is outdated: {} has changed since", path.display())]
+    RepairPlanOutdated {
+        /// The directory of the stream, or the file.
         path: PathBuf,
     },
     /// A projection breaks a rule of the tables. The cause is an error in the embedder's code, not in the data.
@@ -223,6 +230,7 @@ impl Error {
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
+            Error::RepairPlanOutdated { .. } => "repair_plan_outdated",
             Error::ProjectionMisused { .. } => "projection_misused",
             Error::TableUnknown { .. } => "table_unknown",
             Error::Misused { .. } => "engine_misused",
@@ -273,7 +281,8 @@ impl Error {
             }
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
-            "merge_busy" => Some("wait until the other merge has ended, then merge again"),
+            "merge_busy" => Some("wait until the other merge or repair has ended, then try again"),
+            "repair_plan_outdated" => Some("plan the repair again, and apply the new plan"),
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
             }

@@ -11,7 +11,8 @@
 //!                                                        --follow--> subscribe::Subscription --> Handler
 //! ```
 //!
-//! [`verify`] checks a log, and the tables derived from it, for damage.
+//! [`verify`] checks a log, and the tables derived from it, for damage. [`repair`] removes damage from a log, and reads
+//! entries out of damaged bytes.
 //!
 //! Stability: Advanced (may change before 1.0).
 
@@ -30,6 +31,7 @@ pub mod log;
 pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
+pub mod repair;
 pub mod storage;
 pub mod subscribe;
 pub mod table;

@@ -5,7 +5,8 @@
 //! transaction reads a view and appends events that depend on this view. On one directory, only one transaction runs at
 //! a time on the machine.
 //!
-//! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`.
+//! Files, lowest first: `paths`, `lock`, `idempotency`, `condition`, `options`, `engine`, `transaction`, `check`,
+//! `repair`.
 
 mod check;
 mod condition;
@@ -14,6 +15,7 @@ mod idempotency;
 mod lock;
 mod options;
 mod paths;
+mod repair;
 mod transaction;
 
 pub use check::{Heads, Verification};

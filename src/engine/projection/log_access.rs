@@ -29,7 +29,9 @@ impl LogAccess<'_> {
     /// Opens a reader of a stream whose segments are listed.
     pub(super) fn reader_of(&self, listing: &Listing, at: ResumePoint) -> Result<StreamReader> {
         let (stream, segments) = (listing.stream(), listing.segments().collect());
-        StreamReader::open_listed(self.storage, self.log, stream, at, segments)?.of_domain(self.domain)
+        let reader =
+            StreamReader::open_listed(self.storage, self.log, ScanMode::Follow, at, (stream, segments))?;
+        reader.of_domain(self.domain)
     }
 }
 

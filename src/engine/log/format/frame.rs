@@ -11,7 +11,7 @@
 use crate::engine::bytes::{Reader, is_zero, put_varint};
 use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
-use crate::engine::entries::Entries;
+use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{
     Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
@@ -19,6 +19,7 @@ use crate::engine::log::format::limits::{
     EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
 use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::format::trace::{Covered, HEADER_SALT_ROTATION, SaltTrace};
 use std::collections::BTreeMap;
 
 /// The first four bytes of every frame.
@@ -31,6 +32,8 @@ pub const FLAG_CLOSE: u16 = 1;
 pub const FLAG_SEAL: u16 = 2;
 
 const ROW_BYTES_MIN: usize = 10;
+/// Offset of the checksum in a header: the header's last field, which covers all others.
+const CHECKSUM_AT: usize = FRAME_HEADER_LEN - 4;
 
 /// The header of a frame. [`FrameHeader::decode`] returns only headers with a valid checksum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,14 @@ impl FrameHeader {
     /// Decodes and checks a header. `salt` is the [`frame_salt`] of the frame. Returns `None` if the bytes are not a
     /// valid header of a frame with this salt.
     pub fn decode(bytes: &[u8], salt: u64) -> Option<FrameHeader> {
+        let (header, checksum) = FrameHeader::parse(bytes)?;
+        let covered = bytes.get(..CHECKSUM_AT)?;
+        (checksum == salted_crc32(header_salt(salt), &[covered])).then_some(header)
+    }
+
+    /// Decodes a header without comparing its checksum, which is returned beside it. Returns `None` if a field has a value
+    /// that no frame has.
+    pub(in crate::engine) fn parse(bytes: &[u8]) -> Option<(FrameHeader, u32)> {
         let bytes = bytes.get(..FRAME_HEADER_LEN)?;
         let mut reader = Reader::new(bytes);
         if reader.array::<4>()? != FRAME_MAGIC {
@@ -70,7 +81,6 @@ impl FrameHeader {
         };
         let reserved = reader.take(8)?;
         let checksum = reader.u32()?;
-        let covered = bytes.get(..FRAME_HEADER_LEN - 4)?;
         let shape = header.payload_len as usize <= FRAME_PAYLOAD_BYTES_MAX
             && header.entries as usize <= FRAME_ENTRIES_MAX
             && (header.entries == 0) == (header.flags != FLAG_ENTRIES)
@@ -78,7 +88,16 @@ impl FrameHeader {
             && header.first.0 > 0
             && header.first.0.checked_add(u64::from(header.entries)).is_some()
             && is_zero(reserved);
-        (checksum == salted_crc32(header_salt(salt), &[covered]) && shape).then_some(header)
+        shape.then_some((header, checksum))
+    }
+
+    /// Returns the trace of the salt of a frame, from the bytes of its header and its payload without padding.
+    pub(in crate::engine) fn salt_trace(&self, checksum: u32, header: &[u8], payload: &[u8]) -> SaltTrace {
+        let covered = header.get(..CHECKSUM_AT).unwrap_or_default();
+        SaltTrace::of(
+            Covered { checksum, bytes: covered },
+            Covered { checksum: self.payload_checksum, bytes: payload },
+        )
     }
 
     /// Returns the sequence number of the last entry; for a mark, of the last entry before the mark.
@@ -118,7 +137,7 @@ pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
 /// Returns the salt of the header checksum, from the salt of the payload checksum. The two salts differ because the
 /// header contains the payload checksum: equal salts could cancel each other out.
 fn header_salt(salt: u64) -> u64 {
-    salt.rotate_left(17)
+    salt.rotate_left(HEADER_SALT_ROTATION)
 }
 
 /// Completes the frame that begins at `start` of `out`: computes the checksums, writes the header into the free space
@@ -263,41 +282,112 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
     if header.codec != CODEC_ROWS {
         return None;
     }
-    let rows = payload.get(..header.payload_len as usize)?;
-    let count = header.entries as usize;
-    if count.checked_mul(ROW_BYTES_MIN)? > rows.len() {
-        return None;
+    let payload = payload.get(..header.payload_len as usize)?;
+    // The number of rows is checked before memory is reserved for them.
+    let mut rows = RowReader::new(header, payload, stream, 0)?;
+    rows = RowReader::new(header, payload, stream, expanded_len(rows.reader, header.entries)?)?;
+    for _ in 0..header.entries {
+        rows.next_entry().filter(is_valid)?;
     }
-    let mut entries = Entries::with_capacity(count, expanded_len(rows, count)?);
-    // `latest` contains the index of the last entry of each kind, and `row_before` the kind and index of the previous
-    // row. Most frames have entries of one kind; the entries of such a frame are found without a lookup in `latest`.
-    let mut latest: BTreeMap<u16, usize> = BTreeMap::new();
-    let mut row_before: Option<(u16, usize)> = None;
-    let mut reader = Reader::new(rows);
-    let mut time = header.time;
-    for n in 0..count {
-        let row = Row::read(&mut reader)?;
-        time = time.checked_add(row.time)?;
-        let before = match row_before.replace((row.kind, n)) {
+    Some(rows.entries)
+}
+
+/// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
+/// may be incomplete.
+///
+/// The checksum of each entry is compared if the stream is known. If it is not, all rows must be valid. Also returns the
+/// number of payload bytes that were decoded, which may be much greater than the number of bytes in the frame.
+pub(in crate::engine) fn decode_rows(
+    header: &FrameHeader,
+    payload: &[u8],
+    stream: Option<StreamId>,
+) -> (Vec<Entry>, u64) {
+    let whole = payload.get(..header.payload_len as usize);
+    let rows = RowReader::new(header, whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])), 0);
+    let Some(mut rows) = rows.filter(|_| header.codec == CODEC_ROWS) else { return (Vec::new(), 0) };
+    let mut valid = 0;
+    for _ in 0..header.entries {
+        if rows.next_entry().filter(|entry| stream.is_none() || is_valid(entry)).is_none() {
+            break;
+        }
+        valid += 1;
+    }
+    let is_complete = valid == header.entries as usize && rows.reader.remaining() == 0;
+    let decoded = rows.entries.payload_bytes() as u64;
+    rows.entries.truncate(if stream.is_some() || is_complete { valid } else { 0 });
+    (rows.entries.into_iter().collect(), decoded)
+}
+
+/// Returns true if the checksum of an entry is valid.
+fn is_valid(entry: &EntryRef<'_>) -> bool {
+    entry.checksum == entry_checksum(&entry.canonical_head(), entry.payload)
+}
+
+/// A reader of the rows of a frame.
+struct RowReader<'a> {
+    reader: Reader<'a>,
+    stream: StreamId,
+    first: Seq,
+    time: u64,
+    entries: Entries,
+    /// The index of the last entry of each kind. The kind of the previous row may be missing or have an older index.
+    latest: BTreeMap<u16, usize>,
+    /// The kind and index of the previous row. Most frames have entries of one kind; the entries of such a frame are
+    /// found without a lookup in `latest`.
+    row_before: Option<(u16, usize)>,
+}
+
+impl<'a> RowReader<'a> {
+    /// Creates a reader with memory for `capacity` bytes of decoded payloads. Returns `None` if the payload of the frame
+    /// is too short for its number of entries.
+    fn new(
+        header: &FrameHeader,
+        payload: &'a [u8],
+        stream: StreamId,
+        capacity: usize,
+    ) -> Option<RowReader<'a>> {
+        let count = header.entries as usize;
+        if count.checked_mul(ROW_BYTES_MIN)? > header.payload_len as usize {
+            return None;
+        }
+        // An incomplete payload has fewer rows.
+        let rows = if capacity > 0 { count.min(payload.len() / ROW_BYTES_MIN) } else { 0 };
+        Some(RowReader {
+            reader: Reader::new(payload),
+            stream,
+            first: header.first,
+            time: header.time,
+            entries: Entries::with_capacity(rows, capacity),
+            latest: BTreeMap::new(),
+            row_before: None,
+        })
+    }
+
+    /// Decodes the next row. The checksum of the entry is not compared. Returns `None` if the row is malformed, or if a
+    /// length exceeds its maximum.
+    fn next_entry(&mut self) -> Option<EntryRef<'_>> {
+        let n = self.entries.len();
+        let row = Row::read(&mut self.reader)?;
+        self.time = self.time.checked_add(row.time)?;
+        let before = match self.row_before.replace((row.kind, n)) {
             Some((other, at)) if other != row.kind => {
-                latest.insert(other, at);
-                latest.get(&row.kind).copied()
+                self.latest.insert(other, at);
+                self.latest.get(&row.kind).copied()
             }
             same => same.map(|(_, at)| at),
         };
+        if self.entries.payload_bytes().checked_add(row.payload_len()?)? > EXPANDED_BYTES_MAX {
+            return None;
+        }
         let entry = Entry {
-            stamp: Stamp { time, stream, seq: header.first.plus(n as u64) },
+            stamp: Stamp { time: self.time, stream: self.stream, seq: self.first.plus(n as u64) },
             kind: Kind(row.kind),
             version: PayloadVersion(row.version),
             payload: row.middle,
             checksum: row.checksum,
         };
-        let entry = entries.push(entry, before, (row.prefix, row.suffix))?;
-        if entry.checksum != entry_checksum(&entry.canonical_head(), entry.payload) {
-            return None;
-        }
+        self.entries.push(entry, before, (row.prefix, row.suffix))
     }
-    Some(entries)
 }
 
 /// A row of a frame. FORMAT.md, "Rows".
@@ -340,22 +430,25 @@ impl<'a> Row<'a> {
             middle: reader.length_prefixed()?,
         })
     }
+
+    /// Returns the length of the decoded payload; `None` if it exceeds the maximum.
+    fn payload_len(&self) -> Option<usize> {
+        let len = self.prefix.checked_add(self.suffix)?.checked_add(self.middle.len())?;
+        (len <= PAYLOAD_BYTES_MAX).then_some(len)
+    }
 }
 
 /// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or if
-/// the rows do not fill the bytes exactly. The memory for the payloads is reserved only after this check.
-fn expanded_len(rows: &[u8], count: usize) -> Option<usize> {
-    let mut reader = Reader::new(rows);
+/// the rows do not fill the bytes exactly.
+fn expanded_len(mut rows: Reader<'_>, count: u32) -> Option<usize> {
     let mut expanded = 0usize;
     for _ in 0..count {
-        let Row { prefix, suffix, middle, .. } = Row::read(&mut reader)?;
-        let len = prefix.checked_add(suffix)?.checked_add(middle.len())?;
-        expanded = expanded.checked_add(len)?;
-        if len > PAYLOAD_BYTES_MAX || expanded > EXPANDED_BYTES_MAX {
+        expanded = expanded.checked_add(Row::read(&mut rows)?.payload_len()?)?;
+        if expanded > EXPANDED_BYTES_MAX {
             return None;
         }
     }
-    (reader.remaining() == 0).then_some(expanded)
+    (rows.remaining() == 0).then_some(expanded)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub struct Seal {
 
 /// Maximum number of frames in the index of a seal.
 pub const SEAL_INDEX_MAX: usize = 1 << 16;
+/// Minimum distance in bytes between two frames in the index of a seal.
+pub(in crate::engine::log) const INDEX_STEP: u64 = 64 << 10;
 
 impl Mark {
     /// Encodes the payload of the mark.

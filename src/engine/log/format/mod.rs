@@ -7,3 +7,4 @@ pub mod limits;
 pub mod mark;
 pub mod names;
 pub mod pending;
+pub(in crate::engine) mod trace;

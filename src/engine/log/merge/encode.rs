@@ -1,9 +1,10 @@
 //! Segments of the target that are written anew from the entries of both logs.
 
 use crate::engine::chain::Chain;
+use crate::engine::checksum::Digest;
 use crate::engine::entry::{Entry, Seq, StreamId, canonical_head};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::{FLAG_CLOSE, frame_salt, put_entries, put_mark};
+use crate::engine::log::format::frame::{FLAG_CLOSE, FLAG_SEAL, frame_salt, put_entries, put_mark};
 use crate::engine::log::format::header::SegmentHeader;
 use crate::engine::log::format::limits::FRAME_ENTRIES_MAX;
 use crate::engine::log::format::mark::Mark;
@@ -14,6 +15,7 @@ use crate::engine::log::merge::history::HistoryReader;
 use crate::engine::log::merge::outline::Outline;
 use crate::engine::log::merge::plan::{Action, Plan, Range};
 use crate::engine::log::merge::quarantine::{Quarantined, quarantine_segment};
+use crate::engine::log::merge::sealing::Sealing;
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::log::merge::staged::{Staged, copy_segment};
 use crate::engine::log::read::source::content_len;
@@ -61,6 +63,8 @@ struct Encoding<'a> {
     run_bytes_max: usize,
     stream: StreamId,
     first: Seq,
+    /// The seal, if the replaced file had one.
+    sealing: Option<Sealing>,
 }
 
 impl Encoding<'_> {
@@ -98,7 +102,25 @@ impl Encoding<'_> {
             self.first,
             frame_salt(self.salt, self.staged.len),
         );
+        if let Some(sealing) = &mut self.sealing {
+            sealing.push_frame(self.first, self.staged.len, self.run.len() as u64, self.run.times());
+        }
         self.run.clear();
+        self.write(&frame)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        if let Some(sealing) = &mut self.sealing {
+            sealing.push_bytes(bytes);
+        }
+        self.staged.write(bytes)
+    }
+
+    /// Appends a mark.
+    fn put_mark(&mut self, flags: u16, next: Seq, time: u64, mark: &Mark) -> Result<()> {
+        let mut frame = Vec::new();
+        let salt = frame_salt(self.salt, self.staged.len);
+        put_mark(&mut frame, flags, next, time, &mark.encode(), salt);
         self.staged.write(&frame)
     }
 }
@@ -202,8 +224,14 @@ impl<'a> Encoder<'a> {
             segment.push(&entry)?;
         }
         segment.end_frame()?;
-        if is_last {
-            self.end(&mut segment)?;
+        match segment.sealing.take() {
+            Some(sealing) => {
+                let (next, chain) = (sealing.next, self.link_before(sealing.next));
+                let mark = Mark { chain, seal: Some(sealing.seal()) };
+                segment.put_mark(FLAG_SEAL, next, self.last_time, &mark)?;
+            }
+            None if is_last => self.end(&mut segment)?,
+            None => {}
         }
         done.bytes += segment.staged.publish()?;
         Ok(())
@@ -213,36 +241,47 @@ impl<'a> Encoder<'a> {
         let mut salt = [0u8; 8];
         let entropy = self.sides.storage.entropy(&mut salt);
         entropy.map_err(|e| Error::io("read random bytes for", self.sides.into, e))?;
+        let next = self.plan.target.files.iter().find(|file| file.base > base);
+        let next = next.and_then(|file| file.header.as_ref());
+        let repeated = next.map(|header| header.previous_salt).filter(|salt| *salt > 0);
         let header = SegmentHeader {
             stream: self.plan.id,
             home: None,
             base,
             chain: self.chain.as_ref().map_or(Chain::ORIGIN, Chain::link),
             // The header of the next segment may repeat the salt of the replaced segment.
-            salt: replaced.map_or(u64::from_le_bytes(salt).max(1), |header| header.salt),
+            salt: replaced.map(|header| header.salt).or(repeated).unwrap_or(u64::from_le_bytes(salt).max(1)),
             previous_salt: self.previous_salt,
             time: replaced.map_or(self.upcoming.as_ref().map_or(0, |e| e.stamp.time), |header| header.time),
             origin: self.plan.origin,
             domain: replaced.map_or(self.plan.domain(self.sides.domain), |header| header.domain),
         };
         self.previous_salt = header.salt;
-        let mut staged = Staged::new(self.sides, self.plan.id, base)?;
-        staged.write(&header.encode())?;
-        let (run, stream, first) = (PendingEntries::new(), self.plan.id, Seq(0));
-        let run_bytes_max = (self.segment_bytes_max / FRAMES_PER_SEGMENT).min(FRAME_PAYLOAD_MAX) as usize;
-        Ok(Encoding { staged, salt: header.salt, run, run_bytes_max, stream, first })
+        let mut segment = Encoding {
+            staged: Staged::new(self.sides, self.plan.id, base)?,
+            salt: header.salt,
+            run: PendingEntries::new(),
+            run_bytes_max: (self.segment_bytes_max / FRAMES_PER_SEGMENT).min(FRAME_PAYLOAD_MAX) as usize,
+            stream: self.plan.id,
+            first: Seq(0),
+            sealing: self.plan.seals.get(&base).copied().map(Sealing::new),
+        };
+        segment.write(&header.encode())?;
+        Ok(segment)
+    }
+
+    /// Returns the link of the chain before the entry `next` for a mark; zeros if it is not known.
+    fn link_before(&self, next: Seq) -> Digest {
+        let chain = self.chain.as_ref().filter(|_| next == self.next);
+        chain.map_or(Chain::ORIGIN, Chain::link)
     }
 
     /// Writes the planned end of the stream: a mark if the plan has one, and then unreadable bytes if a loss must stay
     /// known.
     fn end(&mut self, segment: &mut Encoding<'_>) -> Result<()> {
         if let Some(next) = self.plan.mark {
-            let chain = self.chain.as_ref().filter(|_| next == self.next);
-            let mark = Mark { chain: chain.map_or(Chain::ORIGIN, Chain::link), seal: None };
-            let mut frame = Vec::new();
-            let salt = frame_salt(segment.salt, segment.staged.len);
-            put_mark(&mut frame, FLAG_CLOSE, next, self.last_time, &mark.encode(), salt);
-            segment.staged.write(&frame)?;
+            let mark = Mark { chain: self.link_before(next), seal: None };
+            segment.put_mark(FLAG_CLOSE, next, self.last_time, &mark)?;
         }
         match &self.plan.lost {
             Some(lost) => self.put_lost(segment, lost),

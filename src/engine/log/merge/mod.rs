@@ -4,6 +4,7 @@
 mod apply;
 mod compare;
 mod content;
+mod damage;
 mod digest;
 mod encode;
 mod end;
@@ -16,9 +17,12 @@ mod options;
 mod outline;
 mod plan;
 mod quarantine;
+mod repair;
 mod report;
+mod sealing;
 mod sides;
 mod staged;
+mod survey;
 
 pub use digest::content_digest;
 pub use fork::derived_id;
@@ -26,5 +30,7 @@ pub use lock::MergeLock;
 pub use merger::{merge, merge_locked};
 pub use options::MergeOptions;
 pub use quarantine::{Quarantined, quarantine};
+pub(in crate::engine) use repair::{RepairedLog, StreamRepair};
 pub use report::{Change, Fork, LogMerge, SkipReason, StreamMerge};
 pub use sides::Side;
+pub(in crate::engine) use survey::{FileAction, FileSurvey, Left};

@@ -54,7 +54,7 @@ pub(super) struct Outline {
 }
 
 impl Outline {
-    const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
+    pub(super) const NONE: Outline = Outline { files: Vec::new(), strays: BTreeSet::new(), end: None };
 
     pub(super) fn file(&self, base: Seq) -> Option<&FileOutline> {
         self.files.iter().find(|file| file.base == base)

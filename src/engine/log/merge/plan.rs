@@ -25,7 +25,7 @@ use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::read_headers;
 use crate::engine::log::read::source::content_len;
 use crate::engine::storage::OpenMode;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// The action that a plan takes for a segment.
@@ -64,6 +64,8 @@ pub(super) struct Plan {
     pub(super) source: Outline,
     /// The sequence number of the next entry, for the mark at the end; `None` if no mark is written.
     pub(super) mark: Option<Seq>,
+    /// Segments that get a seal when they are written anew, each with the sequence number after its last entry.
+    pub(super) seals: BTreeMap<Seq, Seq>,
     /// Unreadable bytes that are copied to the end, so that the loss stays known.
     pub(super) lost: Option<Lost>,
     /// Number of entries that the stream of the target did not have.
@@ -97,6 +99,7 @@ impl Plan {
             target,
             source,
             mark: None,
+            seals: BTreeMap::new(),
             lost: None,
             added: 0,
             filled: 0,
@@ -107,6 +110,37 @@ impl Plan {
         plan.read(sides, &plan.cuts(source_end))?;
         let keeps = plan.remove.is_empty() && plan.ranges.iter().all(|r| r.action == Action::Keep);
         Ok((!keeps).then_some(plan))
+    }
+
+    /// Creates the plan that writes the segments `rewritten` of one stream anew from its own entries. `target` holds
+    /// all segments of the stream.
+    pub(super) fn rewriting(
+        id: StreamId,
+        origin: Option<Origin>,
+        target: Outline,
+        rewritten: &BTreeSet<Seq>,
+    ) -> Plan {
+        let bases: Vec<Seq> = target.files.iter().map(|file| file.base).collect();
+        let ends = bases.iter().skip(1).map(|base| Some(*base)).chain([None]);
+        let range = |(base, until): (&Seq, Option<Seq>)| {
+            let action = if rewritten.contains(base) { Action::Encode } else { Action::Keep };
+            Range { base: *base, until, action, tally: Tally::default() }
+        };
+        Plan {
+            id,
+            origin,
+            parts: vec![Part::whole(Side::Target, id)],
+            remove: Vec::new(),
+            remove_damaged: Vec::new(),
+            ranges: bases.iter().zip(ends).map(range).collect(),
+            target,
+            source: Outline::NONE,
+            mark: None,
+            seals: BTreeMap::new(),
+            lost: None,
+            added: 0,
+            filled: 0,
+        }
     }
 
     /// Returns the domain of a new segment: the domain of the stream's other segments, or `default` if all their

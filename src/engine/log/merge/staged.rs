@@ -6,6 +6,7 @@ use crate::engine::log::format::names;
 use crate::engine::log::merge::content::{Content, content_of};
 use crate::engine::log::merge::sides::Sides;
 use crate::engine::storage::{File, OpenMode, publish, read_full_at, temporary_path, write_all_at};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -81,19 +82,35 @@ impl<'a> Staged<'a> {
 pub(super) fn prepare(sides: &Sides<'_>, stream: StreamId) -> Result<()> {
     let dir = names::stream_dir(sides.into, stream);
     let storage = sides.storage.as_ref();
-    let wrap = |e| Error::io("create", &dir, e);
-    storage.create_dir_all(&dir).map_err(wrap)?;
+    storage.create_dir_all(&dir).map_err(|e| Error::io("create", &dir, e))?;
+    let mut unfinished = BTreeSet::new();
+    for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
+        if let Some(base) = names::parse_segment(&name.name).filter(|_| name.is_file)
+            && matches!(content_of(storage, sides.into, stream, base)?, Content::Unfinished)
+        {
+            unfinished.insert(name.name);
+        }
+    }
+    let is_lock = |name: &str| [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name);
+    remove_names(sides, stream, |name| is_leftover(name) || is_lock(name) || unfinished.contains(name))
+}
+
+/// Returns true if a file in the directory of a stream has the name of a [`Staged`] file that is being written.
+pub(super) fn is_leftover(name: &str) -> bool {
+    name.starts_with("segment-") && name.ends_with(".tmp")
+}
+
+/// Removes the files in the directory of a stream of the target whose names fulfil the condition.
+pub(super) fn remove_names(
+    sides: &Sides<'_>,
+    stream: StreamId,
+    is_removed: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let dir = names::stream_dir(sides.into, stream);
+    let storage = sides.storage.as_ref();
     let mut removed = false;
     for name in storage.list(&dir).map_err(|e| Error::io("list", &dir, e))? {
-        let leftover = name.name.starts_with("segment-") && name.name.ends_with(".tmp");
-        let lock = [names::LOCK_NAME, names::ABANDONED_LOCK_NAME].contains(&name.name.as_str());
-        let unfinished = match names::parse_segment(&name.name) {
-            Some(base) if name.is_file => {
-                matches!(content_of(storage, sides.into, stream, base)?, Content::Unfinished)
-            }
-            Some(_) | None => false,
-        };
-        if name.is_file && (leftover || lock || unfinished) {
+        if name.is_file && is_removed(&name.name) {
             let path = dir.join(&name.name);
             storage.remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
             removed = true;

@@ -5,7 +5,7 @@ pub(super) mod item;
 pub(in crate::engine) mod moved;
 pub mod ordered;
 pub(super) mod reader;
-mod resync;
+pub(super) mod resync;
 mod scan;
 pub mod source;
 #[cfg(test)]

@@ -56,6 +56,7 @@ pub struct StreamReader {
     queue: VecDeque<Item>,
     tail: Tail,
     sealed: bool,
+    last_seal: Option<(Seq, Seq)>,
     header: Option<SegmentHeader>,
     end: Option<ResumePoint>,
     watched: BTreeMap<Seq, Option<Digest>>,
@@ -87,7 +88,7 @@ impl StreamReader {
         mode: ScanMode,
         at: ResumePoint,
     ) -> Result<StreamReader> {
-        StreamReader::open_segments(
+        StreamReader::open_listed(
             storage,
             log,
             mode,
@@ -107,22 +108,12 @@ impl StreamReader {
     ) -> Result<StreamReader> {
         let mut segments = list_segments(storage.as_ref(), log, stream)?;
         segments.retain(|base| *base <= last);
-        StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
+        StreamReader::open_listed(storage, log, ScanMode::Follow, at, (stream, segments))
     }
 
-    /// Opens a reader as [`StreamReader::open_at`] does, in [`ScanMode::Follow`], without listing the directory of the
-    /// stream: `segments` are the first sequence numbers of its segments, ascending.
+    /// Opens a reader as [`StreamReader::open_at`] does, without listing the directory of the stream: it reads only these
+    /// segments, as if the stream had no other files. `segments` are their first sequence numbers, ascending.
     pub(in crate::engine) fn open_listed(
-        storage: &Arc<dyn Storage>,
-        log: &Path,
-        stream: StreamId,
-        at: ResumePoint,
-        segments: Vec<Seq>,
-    ) -> Result<StreamReader> {
-        StreamReader::open_segments(storage, log, ScanMode::Follow, at, (stream, segments))
-    }
-
-    fn open_segments(
         storage: &Arc<dyn Storage>,
         log: &Path,
         mode: ScanMode,
@@ -146,6 +137,7 @@ impl StreamReader {
             queue: VecDeque::new(),
             tail: Tail::Open,
             sealed: false,
+            last_seal: None,
             header: None,
             end: None,
             watched: BTreeMap::new(),
@@ -219,6 +211,11 @@ impl StreamReader {
     /// segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
+    }
+
+    /// Returns the last segment with a seal among those that were read, and the sequence number after its last entry.
+    pub(in crate::engine::log) fn last_seal(&self) -> Option<(Seq, Seq)> {
+        self.last_seal
     }
 
     /// Returns the segment whose creation was not finished; `None` if the stream has no such segment. The segment never
@@ -560,7 +557,10 @@ impl StreamReader {
             self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
             return Ok(());
         };
-        self.sealed |= header.flags == FLAG_SEAL;
+        if header.flags == FLAG_SEAL {
+            self.sealed = true;
+            self.last_seal = Some((base, header.first));
+        }
         let whole_before = header.first == self.expected;
         self.record_gap_before(header.first);
         if self.mode == ScanMode::Follow {

@@ -52,6 +52,39 @@ pub(super) fn next_frame(source: &mut Source, from: u64, salt: u64) -> io::Resul
     }
 }
 
+/// Returns the last frame header with a valid checksum at or after `from`, and its offset. The payload after the header
+/// may be incomplete or damaged.
+pub(in crate::engine::log) fn last_header(
+    source: &mut Source,
+    from: u64,
+    salt: u64,
+) -> io::Result<Option<(u64, FrameHeader)>> {
+    let mut at = from.next_multiple_of(FRAME_ALIGN);
+    let mut last = None;
+    loop {
+        let bytes = source.buffered(at, FRAME_HEADER_LEN)?;
+        if bytes.len() < FRAME_HEADER_LEN {
+            return Ok(last);
+        }
+        let starts = (0..=bytes.len() - FRAME_HEADER_LEN).step_by(FRAME_ALIGN as usize);
+        let read = starts.clone().count() as u64 * FRAME_ALIGN;
+        let headers = starts.filter_map(|start| {
+            let header = bytes.get(start..).filter(|rest| rest.starts_with(&FRAME_MAGIC))?;
+            let offset = at + start as u64;
+            FrameHeader::decode(header, frame_salt(salt, offset)).map(|header| (offset, header))
+        });
+        last = headers.last().or(last);
+        let is_empty = is_zero(bytes);
+        at += read;
+        if is_empty {
+            match source.first_nonzero(at)? {
+                Some(next) => at = next - next % FRAME_ALIGN,
+                None => return Ok(last),
+            }
+        }
+    }
+}
+
 /// Returns true if the frame at `at`, which has this header, is complete: the file contains all its bytes, the payload
 /// checksum is valid, and the padding is zero.
 pub(super) fn is_whole(source: &mut Source, at: u64, header: &FrameHeader, salt: u64) -> io::Result<bool> {

@@ -16,7 +16,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::format::frame::frame_salt;
 use crate::engine::log::format::header::{FRAMES_AT, SegmentHeader};
 use crate::engine::log::format::limits::FRAME_HEADER_LEN;
-use crate::engine::log::format::mark::{SEAL_INDEX_MAX, Seal};
+use crate::engine::log::format::mark::{INDEX_STEP, SEAL_INDEX_MAX, Seal};
 use crate::engine::log::write::group::SyncFailure;
 use crate::engine::storage::{File, read_full_at, write_all_at};
 use std::io;
@@ -29,8 +29,6 @@ pub(super) const RESERVED: u64 = 4 << 10;
 /// the reserved space unused, and because readers of an active stream scan this space.
 const STEP_MIN: u64 = 16 << 10;
 const STEP_MAX: u64 = 1 << 20;
-/// Minimum distance in bytes between two frames in the index of a seal.
-const INDEX_STEP: u64 = 64 << 10;
 /// Number of bytes that are collected before they are hashed: long inputs are hashed several times faster than short
 /// inputs.
 const HASH_STEP: usize = 128 << 10;

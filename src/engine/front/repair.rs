@@ -1,0 +1,48 @@
+//! Repair of an engine, and recovery of events from damaged bytes.
+
+use crate::engine::entry::Event;
+use crate::engine::error::Result;
+use crate::engine::front::engine::Engine;
+use crate::engine::progress::Progress;
+use crate::engine::repair::{RepairPlan, RepairReport, RepairSite, Salvage, plan_repair, repair, salvage};
+use std::path::Path;
+
+impl<E: Event> Engine<E> {
+    /// Plans the repair of log and tables. Changes nothing, so the plan can be shown before [`Engine::repair`] applies it.
+    /// Streams that a writer holds, such as the stream of this engine, are not examined: close engines before. Cost and
+    /// errors: see [`plan_repair`].
+    pub fn repair_plan(&self) -> Result<RepairPlan> {
+        self.flush()?;
+        plan_repair(&self.storage, &self.repair_site())
+    }
+
+    /// Applies a plan of [`Engine::repair_plan`], and rebuilds the tables if needed. No entry that can be read is lost, and
+    /// a copy of every replaced file is in quarantine. Transactions wait until the repair has ended. `progress` receives
+    /// first the number of steps, then the progress of the rebuild.
+    ///
+    /// Errors: [`Error::OpenedReadOnly`](crate::engine::Error::OpenedReadOnly) if the engine was opened for reading only;
+    /// [`Error::RepairPlanOutdated`](crate::engine::Error::RepairPlanOutdated) if files have changed since the plan was
+    /// made; the errors of a lock as for [`Engine::transact`]; see also [`repair`].
+    pub fn repair(&self, plan: &RepairPlan, progress: Progress<'_>) -> Result<RepairReport> {
+        self.check_writable()?;
+        let held =
+            self.lock.acquire(self.storage.as_ref(), &self.paths.transaction_lock, self.transaction_wait)?;
+        self.log.flush()?;
+        let report = repair(&self.storage, &self.repair_site(), plan, progress)?;
+        drop(held);
+        if report.needs_rebuild() {
+            self.projector.rebuild(progress)?;
+        }
+        Ok(report)
+    }
+
+    /// Searches a file, or all files below a directory, for events of this engine's domain, whatever the damage. The path
+    /// may be outside the engine, such as an image of a disk. Cost, limits and errors: see [`salvage`].
+    pub fn salvage(&self, path: impl AsRef<Path>) -> Result<Salvage<E>> {
+        salvage(&self.storage, path.as_ref(), self.domain)
+    }
+
+    fn repair_site(&self) -> RepairSite {
+        RepairSite::new(self.domain, &self.paths.log, &self.paths.projections, &self.paths.quarantine)
+    }
+}

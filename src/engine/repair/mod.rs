@@ -1,0 +1,43 @@
+//! Repair of a log, and recovery of entries from damaged bytes, for any [`Event`](crate::engine::entry::Event) type.
+//!
+//! [`plan_repair`] examines a log and its tables, and returns a [`RepairPlan`]: a list of steps as data, to be shown
+//! before anything is changed. [`repair`] applies a plan. Damaged segments are written anew from their whole frames.
+//! Files without entries of their stream move to quarantine. Damaged tables are removed, because they are derived from
+//! the log.
+//!
+//! Guarantees of a repair:
+//!
+//! 1. Every entry that could be read before can be read afterwards.
+//! 2. A complete copy of every file of the log that is replaced or removed is in quarantine, on disk, before.
+//! 3. Entries that are known to be missing are still reported as missing.
+//! 4. Streams that a writer holds are not changed.
+//! 5. If the process ends or the machine loses power at any time, a new plan completes the repair. The plan after a
+//!    complete repair has no steps.
+//!
+//! After a repair, a check finds no damaged bytes, but only missing entries, and the damage that the plan names in
+//! [`RepairPlan::unrepaired`]. Repaired streams are never continued by a writer.
+//!
+//! Files, lowest first. Each file imports only files above it in this list:
+//! ```text
+//! step, unrepaired, site       values
+//! plan, report                 a plan with its planner; the result of a repair
+//! apply                        the application of a plan
+//! salvage                      recovery of entries from arbitrary bytes
+//! ```
+
+mod apply;
+mod plan;
+mod report;
+pub(crate) mod salvage;
+mod site;
+mod step;
+mod tables;
+mod unrepaired;
+
+pub use apply::repair;
+pub use plan::{RepairPlan, plan_repair};
+pub use report::RepairReport;
+pub use salvage::{Certainty, Salvage, Salvaged, salvage};
+pub use site::RepairSite;
+pub use step::{RepairAction, RepairStep};
+pub use unrepaired::Unrepaired;
