@@ -50,7 +50,7 @@ struct Bare {
 impl Bare {
     fn new(path: &Path) -> Bare {
         let _ = std::fs::remove_file(path);
-        Bare { file: OsStorage::default().open(path, OpenMode::CreateNew).unwrap(), at: 0 }
+        Bare { file: OsStorage.open(path, OpenMode::CreateNew).unwrap(), at: 0 }
     }
 
     fn write(&mut self, bytes: &[u8]) {

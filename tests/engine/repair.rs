@@ -3,7 +3,7 @@
 
 use crate::jobs::{Job, added, options};
 use contexta::engine::checksum::{Digest, salted_crc32};
-use contexta::engine::entry::{Position, Seq, StreamId};
+use contexta::engine::entry::{Entry, Position, Seq, StreamId};
 use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::frame::{FrameHeader, decode_entries, frame_salt, put_entries};
 use contexta::engine::log::header::{FRAMES_AT, SEGMENT_MAGIC, SegmentHeader};
@@ -444,7 +444,8 @@ fn entries_that_contradict_the_chain_are_left_unchanged() {
         let at = FRAMES_AT as usize;
         let salt = frame_salt(segment.salt, FRAMES_AT);
         let header = FrameHeader::decode(&bytes[at..], salt).unwrap();
-        let mut entries = decode_entries(&header, &bytes[at + FRAME_HEADER_LEN..], segment.stream).unwrap();
+        let entries = decode_entries(&header, &bytes[at + FRAME_HEADER_LEN..], segment.stream).unwrap();
+        let mut entries: Vec<Entry> = entries.into_iter().collect();
         for entry in &mut entries {
             *entry.payload.last_mut().unwrap() = b's';
         }

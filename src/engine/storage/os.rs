@@ -15,16 +15,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The storage of the real system.
-#[derive(Debug, Clone, Default)]
-pub struct OsStorage {
-    /// The id of the boot, after it was read.
-    boot: OnceLock<Option<[u8; 16]>>,
-}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsStorage;
 
 impl OsStorage {
     /// Returns the real system as a shared storage.
     pub fn shared() -> Arc<dyn Storage> {
-        Arc::new(OsStorage::default())
+        Arc::new(OsStorage)
     }
 }
 
@@ -579,8 +576,9 @@ impl Storage for OsStorage {
     }
 
     fn boot_id(&self) -> Option<[u8; 16]> {
-        // A process does not outlive the boot in which it was started.
-        *self.boot.get_or_init(|| {
+        // Read once: a process does not outlive the boot in which it was started.
+        static BOOT: OnceLock<Option<[u8; 16]>> = OnceLock::new();
+        *BOOT.get_or_init(|| {
             let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
             let digits: String = text.chars().filter(char::is_ascii_hexdigit).collect();
             u128::from_str_radix(&digits, 16).ok().map(u128::to_be_bytes)
