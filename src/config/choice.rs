@@ -14,7 +14,7 @@ pub struct UnknownChoice {
     allowed: String,
 }
 
-/// Declares enums with a text form for each variant.
+/// Declares enums with a text form for each variant. A setting can have such an enum as its type.
 macro_rules! choices {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)* })*) => {
         $(
@@ -80,8 +80,8 @@ choices! {
         /// pages.
         Test = "test",
     }
-    /// A named set of settings that is applied over a profile. Several overlays are applied in the order of the
-    /// variants.
+    /// A named set of settings that is applied over a profile. Several overlays are applied in the order in which the
+    /// variants are declared here.
     Overlay {
         /// Settings for debugging: detailed messages, evidence in reports, no maximum age of cached files. None of
         /// these settings has an effect yet.

@@ -55,7 +55,8 @@ impl UnifiedConfig {
     }
 }
 
-/// Returns the path of every setting that is a path, by key. For an unset path, returns the derived path.
+/// Returns the path of every setting that is a path, by key. For a path that is not set, the map contains the derived
+/// path.
 pub(super) fn paths(config: &UnifiedConfig) -> BTreeMap<&'static str, PathBuf> {
     let mut paths: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
     config.clone().each(|field| {

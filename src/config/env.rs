@@ -33,7 +33,7 @@ impl Environment {
         own
     }
 
-    /// Returns an environment with the home directory only.
+    /// Returns an environment without variables. Only the home directory remains, for paths that begin with `~`.
     pub(super) fn only_home(&self) -> Environment {
         Environment { home: self.home.clone(), ..Environment::default() }
     }
@@ -44,8 +44,8 @@ impl Environment {
         self.variables.get(name).filter(|value| !blank(value))
     }
 
-    /// Returns the variables of settings, in the order of the keys. Each item has the key of the setting, the name of
-    /// the variable and the value.
+    /// Returns the variables that set a setting, in the order of the keys. Each item has the key of the setting, the
+    /// name of the variable and the value. Blank variables are left out.
     pub(super) fn settings(&self) -> impl Iterator<Item = (&'static str, &str, &OsString)> {
         keys().iter().filter_map(|key| {
             let name = key.variable.as_deref()?;
@@ -53,7 +53,8 @@ impl Environment {
         })
     }
 
-    /// Returns an error for each variable whose setting no variable can set, and a warning for each unknown variable.
+    /// Returns errors and warnings for variables that set no setting. A variable named after a setting that can only be
+    /// set in other ways is an error. An unknown variable causes a warning.
     pub(super) fn others(&self) -> (Vec<ConfigError>, Vec<ConfigWarning>) {
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         let known = || keys().iter().filter_map(|key| key.variable.as_deref());

@@ -10,7 +10,8 @@ pub enum ConfigError {
     /// A value of the wrong type, outside the range of the setting, or not among the choices of the setting.
     #[error("{key} cannot be {value}: expected {expected} ({source_of})")]
     InvalidValue {
-        /// The code: `invalid_config_value`, or the code of the store that would refuse the value.
+        /// The code: `invalid_config_value`, or a code of the store of artifacts, records or metadata that the setting
+        /// belongs to.
         code: &'static str,
         /// The key of the setting or section.
         key: String,
@@ -43,7 +44,7 @@ pub enum ConfigError {
         /// The source of the name.
         source_of: Source,
     },
-    /// A variable for a setting that no variable can set.
+    /// A variable named after a setting that can only be set in other ways.
     #[error("the variable {name} has no effect: {instead}")]
     NonOverridable {
         /// The name of the variable.

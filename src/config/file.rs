@@ -41,7 +41,7 @@ impl FileFormat {
     }
 }
 
-/// Tells whether anything exists at the path.
+/// Tells whether a file, a directory or a link (even a broken link) exists at the path.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

@@ -49,7 +49,7 @@ impl From<ConfigValue> for ConfigInput {
 }
 
 impl LoadInputs {
-    /// Creates inputs with no source but the defaults and the environment.
+    /// Creates inputs without chosen sources: only the defaults and the environment are used.
     pub fn new() -> LoadInputs {
         LoadInputs::default()
     }
@@ -66,22 +66,22 @@ impl LoadInputs {
         self
     }
 
-    /// Adds the configuration file at this path.
+    /// Selects the configuration file. A second call replaces the file of the first call.
     pub fn file(mut self, path: impl AsRef<Path>) -> LoadInputs {
         self.file = Some(path.as_ref().to_path_buf());
         self
     }
 
     /// Enables or disables the search for the file `contexta.toml` in the workspace. With the search enabled, the file
-    /// is added if it exists and no other file is given. By default the search is disabled.
+    /// is used if it exists and no other file is selected. By default the search is disabled.
     pub fn discover(mut self, on: bool) -> LoadInputs {
         self.discover = on;
         self
     }
 
-    /// Adds a whole [`UnifiedConfig`], which replaces every setting, or a tree of some settings ([`ConfigValue`]). Both
-    /// override all other sources. A later call of this method or of [`LoadInputs::set`] overrides earlier calls of
-    /// both methods.
+    /// Adds settings: a whole [`UnifiedConfig`], which replaces every setting, or a [`ConfigValue`], which is a tree of
+    /// some settings. The added settings override all other sources. A later call of this method or of
+    /// [`LoadInputs::set`] overrides earlier calls of both methods.
     pub fn config(mut self, config: impl Into<ConfigInput>) -> LoadInputs {
         self.given.push(config.into().0);
         self
@@ -125,8 +125,8 @@ impl LoadInputs {
 
     /// Uses or ignores environment variables. By default, [`load_config`](crate::config::load_config) uses environment
     /// variables, and [`make_test_config`](crate::config::make_test_config) ignores them. If the variables are ignored,
-    /// the environment of the process is not read. If variables were passed to [`LoadInputs::environment`], only the
-    /// home directory among them is then used, for paths that begin with `~`.
+    /// the environment of the process is not read. Of variables that were passed to [`LoadInputs::environment`], only
+    /// the home directory is then used, for paths that begin with `~`.
     pub fn use_env(mut self, on: bool) -> LoadInputs {
         self.use_env = Some(on);
         self
@@ -139,7 +139,8 @@ impl LoadInputs {
         self
     }
 
-    /// Returns the environment variables that settings are read from.
+    /// Returns the environment that settings are read from: the variables passed by the caller, or else those of the
+    /// process. If variables are ignored, the environment contains at most the home directory.
     pub(super) fn variables(&self) -> Environment {
         match (self.use_env.unwrap_or(true), &self.environment) {
             (true, Some(given)) => given.clone(),

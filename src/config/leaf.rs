@@ -11,7 +11,7 @@ pub(super) trait Leaf {
     fn shown(&self) -> ConfigValue;
     /// Describes the values that the setting accepts.
     fn kind(&self) -> String;
-    /// Returns `true` if the setting accepts `none`, because it is an `Option`.
+    /// Returns `true` if the setting accepts `none`, because the type of the setting is an `Option`.
     fn nullable(&self) -> bool {
         false
     }
@@ -48,8 +48,8 @@ impl Leaf for bool {
     }
 }
 
-/// Removes every `_` between two digits, and white space at both ends. Returns `None` if a `_` is not between two
-/// digits.
+/// Prepares the text of a number, such as `1_000`, for parsing: removes every `_` between two digits, and white space
+/// at both ends. Returns `None` if a `_` is not between two digits.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim();
     let between = |n: usize| {

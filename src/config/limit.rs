@@ -5,7 +5,7 @@ use crate::config::value::ConfigValue;
 /// The error code for a value that a setting does not accept.
 pub(super) const INVALID_VALUE: &str = "invalid_config_value";
 
-/// A condition that a value of the right type must also meet.
+/// A condition on the value of a setting, in addition to the type of the setting.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Limit {
     /// No condition.
@@ -22,7 +22,8 @@ pub(super) enum Limit {
     OneAscii,
     /// The only allowed value of a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
-    /// A path. If the path is not set, it is derived: the path in the setting with this key is joined with this name.
+    /// A path. The two texts are a key and a name. If the path is not set, it is this name in the directory that the
+    /// setting with this key names (that directory itself if the name is empty).
     Under(&'static str, &'static str),
 }
 
@@ -38,7 +39,8 @@ impl Rule {
         Rule { limit, code: INVALID_VALUE }
     }
 
-    /// Returns the same rule with the error code `code`, for a setting of a store.
+    /// Returns the rule with the error code `code` in place of [`INVALID_VALUE`]. Some settings of stores have codes of
+    /// their own.
     pub(super) const fn coded(self, code: &'static str) -> Rule {
         Rule { code, ..self }
     }
@@ -58,7 +60,8 @@ impl Rule {
         }
     }
 
-    /// Describes the limit, as text that follows the description of the type; `None` if there is no limit to describe.
+    /// Describes the limit in words, such as `from 1 to 100`. These words follow the description of the type in error
+    /// messages. Returns `None` if the limit is [`Limit::Any`] or [`Limit::Under`].
     pub(super) fn words(&self) -> Option<String> {
         match self.limit {
             Limit::Any | Limit::Under(..) => None,
@@ -88,7 +91,8 @@ pub(super) const fn int(min: i128, max: i128) -> Rule {
     Rule::new(Limit::Int(min, max))
 }
 
-/// Returns the rule of a path that is derived if it is not set.
+/// Returns the rule of a setting whose value is a path. If the setting is not set, the path is `name` in the directory
+/// that the setting `key` names (that directory itself if `name` is empty).
 pub(super) const fn under(key: &'static str, name: &'static str) -> Rule {
     Rule::new(Limit::Under(key, name))
 }

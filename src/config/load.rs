@@ -50,17 +50,17 @@ pub fn check_config(inputs: &LoadInputs) -> CheckedConfig {
     without
 }
 
-/// Loads settings from the inputs, with this profile. Files and environment variables in the inputs are ignored.
+/// Loads settings with this profile. Of the inputs, the file and the environment variables are ignored.
 pub fn load_profile(name: &str, inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&LoadInputs { file: None, discover: false, ..inputs.clone() }.use_env(false).profile(name))
 }
 
-/// Loads settings from all inputs, with the profile `local`.
+/// Loads settings from all inputs, but with the profile `local`.
 pub fn make_local_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&inputs.clone().profile("local"))
 }
 
-/// Loads settings from all inputs, with the profile `test`. Environment variables are ignored unless
+/// Loads settings from all inputs, but with the profile `test`. Environment variables are ignored unless
 /// [`LoadInputs::use_env`] enables them, so that tests behave the same on every machine.
 pub fn make_test_config(inputs: &LoadInputs) -> Result<LoadedConfig, ConfigError> {
     load_config(&inputs.clone().use_env(inputs.use_env.unwrap_or(false)).profile("test"))
@@ -73,7 +73,7 @@ struct Origin<'a> {
     within: Option<&'a Path>,
 }
 
-/// Applies all sources.
+/// Loads the settings: applies all sources in the order that the module comment describes.
 fn load(inputs: &LoadInputs, environment: &Environment, origin: Origin<'_>) -> CheckedConfig {
     let places = Places { base: inputs.base.clone(), home: environment.home.clone().map(PathBuf::from) };
     let absolute = |path: &Path| places.absolute(path).unwrap_or_else(|| path.to_path_buf());

@@ -30,7 +30,7 @@ pub struct LoadedConfig {
 pub(super) type Sources = BTreeMap<&'static str, Source>;
 
 impl LoadedConfig {
-    /// Returns the source of the value of this key.
+    /// Returns the source of the value of this key. For an unknown key, returns [`Source::Default`].
     pub fn source(&self, key: &str) -> &Source {
         self.sources.get(key).unwrap_or(&Source::Default)
     }
@@ -45,7 +45,7 @@ impl LoadedConfig {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct CheckedConfig {
-    /// The settings. A refused value is replaced by the value of the source with the next lower precedence.
+    /// The settings. If the value from one source is refused, the setting keeps its value from the earlier sources.
     pub loaded: LoadedConfig,
     /// The problems, in the order of the sources; at most 100.
     pub problems: Vec<ConfigError>,

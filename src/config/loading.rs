@@ -25,7 +25,8 @@ const ROOT: &str = "workspace.root_path";
 /// The key of the project's name.
 pub(super) const NAME: &str = "project_name";
 
-/// The expected value in the error for a path that begins with `~` while the home directory is not known.
+/// The text for the expected value in an error message. The error is a path that begins with `~` although the home
+/// directory is not known.
 const HOMELESS: &str = "a path without `~`, because the environment does not name the home directory";
 
 /// The settings and problems while sources are applied.
@@ -40,7 +41,8 @@ impl Loading {
         Loading { loaded, problems: Vec::new() }
     }
 
-    /// Selects profile and overlays and applies them.
+    /// Applies the settings of the profile and of the overlays. The caller, the environment or the file selects them;
+    /// the caller has precedence over the environment, and the environment over the file.
     pub(super) fn select(
         &mut self,
         inputs: &LoadInputs,
@@ -89,7 +91,7 @@ impl Loading {
         for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
             chosen.extend(self.selected("overlay", (name, &source), Overlay::ALL));
         }
-        // Overlays have a fixed order, independent of the order of their names.
+        // Overlays are applied in a fixed order, whatever the order in which they were named.
         chosen.sort();
         chosen.dedup();
         for overlay in &chosen {
@@ -123,7 +125,8 @@ impl Loading {
         let source = Source::File(path);
         let mut settings = settings(ConfigValue::Map(tree), &source, &mut self.problems);
         let Some(root) = within else { return self.apply(settings, &source) };
-        // Paths in the file are relative to its directory, so that they do not depend on the current directory.
+        // Relative paths are resolved against the directory of the file, so that they do not depend on the current
+        // directory.
         let places = Places { base: Some(root.to_path_buf()), ..self.loaded.places.clone() };
         let own = std::mem::replace(&mut self.loaded.places, places);
         if let Some(value) = settings.remove(ROOT) {
@@ -186,7 +189,8 @@ impl Loading {
         self.apply(settings, &source);
     }
 
-    /// Replaces every setting. Relative paths are resolved against the same directory as the paths of other sources.
+    /// Replaces the values of all settings by those of `config`. If a value is refused, adds a problem and keeps the
+    /// old values. Relative paths are resolved against the same directory as the paths of other sources.
     fn apply_config(&mut self, config: &UnifiedConfig) {
         if let Err(problem) = config.check() {
             return self.problem(problem);
@@ -214,7 +218,8 @@ impl Loading {
         }
     }
 
-    /// Checks the settings and applies them to the configuration.
+    /// Checks each of the settings and applies it to the configuration. If a value is refused, adds a problem, and the
+    /// setting keeps its old value.
     pub(super) fn apply(&mut self, mut settings: Settings, source: &Source) {
         let Loading { loaded: LoadedConfig { config, sources, places, .. }, problems } = self;
         config.each(|field| {
@@ -242,7 +247,7 @@ impl Loading {
         });
     }
 
-    /// Sets the workspace to a path that need not be UTF-8.
+    /// Sets the root of the workspace. Unlike the paths in a file, this path need not be UTF-8.
     pub(super) fn set_root(&mut self, path: &Path, source: Source) {
         match self.loaded.places.absolute(path) {
             Some(path) => {
@@ -283,8 +288,8 @@ impl Loading {
     }
 }
 
-/// Returns the texts of a selector in a file: `None` if the selector is neither a text nor a list of texts,
-/// `Some(None)` if the selector is null.
+/// Returns the names in the value of `overlays` in a file. Returns `Some(None)` if the value is null, and `None` if the
+/// value is neither null, a text nor a list of texts.
 fn texts_of(value: ConfigValue) -> Option<Option<Vec<String>>> {
     match value {
         ConfigValue::Null => Some(None),

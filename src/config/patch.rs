@@ -61,8 +61,8 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the error for an unknown setting. As long as the value is a map with a single member, the name of the member
-/// is appended to the key.
+/// Returns the error for an unknown setting, with the most similar known name. As long as the value is a map with a
+/// single member, the name of the member is appended to the key, so that the error shows the whole key.
 fn unknown(mut at: String, mut tree: &ConfigValue, source: &Source) -> ConfigError {
     while let ConfigValue::Map(members) = tree
         && members.len() == 1

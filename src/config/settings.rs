@@ -10,8 +10,8 @@ use crate::config::value::ConfigValue;
 use std::path::Path;
 
 impl UnifiedConfig {
-    /// Returns every setting with its value, in the order of the configuration reference. A path that is not set has
-    /// the value that is derived for it.
+    /// Returns every setting with its value, in the order of the configuration reference. A path that is not set is
+    /// derived from another setting.
     pub fn settings(&self) -> Vec<(&'static str, ConfigValue)> {
         let paths = paths(self);
         let mut all = Vec::new();
@@ -25,7 +25,7 @@ impl UnifiedConfig {
         all
     }
 
-    /// Returns the value of the setting of this key, as [`UnifiedConfig::settings`] does; `None` if the key is unknown.
+    /// Returns the value that [`UnifiedConfig::settings`] contains for this key; `None` if the key is unknown.
     pub fn setting(&self, key: &str) -> Option<ConfigValue> {
         self.settings().into_iter().find(|(name, _)| *name == key).map(|(_, value)| value)
     }

@@ -24,7 +24,8 @@ impl UnifiedConfig {
         text
     }
 
-    /// Returns one item for each setting, in order: `true` if the setting has a value.
+    /// Returns one item for each setting, in order: `true` if the setting has a value, and `false` if the setting is
+    /// `None`.
     fn set_values(&self) -> Vec<bool> {
         let mut set = Vec::new();
         self.clone().each(|field| set.push(field.leaf.shown() != ConfigValue::Null));

@@ -4,7 +4,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The key of the map in which the TOML parser returns a date.
+/// The key of the map that the TOML parser returns for a date. Such a map is refused with an error of its own.
 const DATE_KEY: &str = "$__toml_private_datetime";
 
 /// A value of a configuration file or patch, or a tree of such values. Deserialization refuses a repeated key and a
@@ -15,7 +15,7 @@ pub enum ConfigValue {
     Null,
     /// A boolean.
     Bool(bool),
-    /// An integer of any kind.
+    /// An integer. The type can represent every integer that a setting accepts.
     Int(i128),
     /// A number that is not an integer.
     Float(f64),
@@ -76,7 +76,7 @@ impl ConfigValue {
     }
 }
 
-/// Tells whether a text denotes the absence of a value.
+/// Tells whether a text denotes the absence of a value: `null` or `none`, in upper or lower case.
 fn is_nothing(text: &str) -> bool {
     text.eq_ignore_ascii_case("null") || text.eq_ignore_ascii_case("none")
 }

@@ -8,9 +8,9 @@ pub const PROFILE: &str = "CONTEXTA_PROFILE";
 pub const OVERLAYS: &str = "CONTEXTA_PROFILE_OVERLAYS";
 /// The variable that sets the workspace. It overrides `CONTEXTA_WORKSPACE_ROOT_PATH`.
 pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
-/// Variables with the prefix that have a purpose other than a setting. These variables cause no warning.
+/// Variables that have the prefix and do not set a setting, but have another purpose. These variables cause no warning.
 pub(super) const RESERVED: [&str; 2] = ["CONTEXTA_RUN", "CONTEXTA_SIM_SECONDS"];
-/// Variables that have no effect, and advice on how to change the setting of each variable.
+/// Variables named after a setting that can only be set in other ways, each with advice on how to change the setting.
 pub(super) const FIXED: [(&str, &str); 2] = [
     ("CONTEXTA_CONFIG_VERSION", "write config_version into the configuration file"),
     ("CONTEXTA_PROFILE_NAME", "select a profile with CONTEXTA_PROFILE"),

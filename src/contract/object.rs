@@ -41,7 +41,7 @@ macro_rules! objects {
                 match self { $(ObjectKind::$variant => $word,)* }
             }
 
-            /// Returns the kind of ref that objects of this kind have.
+            /// Returns the kind in the refs of these objects, such as `op` in the ref of an operation.
             pub fn ref_kind(self) -> &'static str {
                 match self { $(ObjectKind::$variant => $kind,)* }
             }
@@ -51,7 +51,7 @@ macro_rules! objects {
                 match self { $(ObjectKind::$variant => $model::KNOWN,)* }
             }
 
-            /// Returns the name of the member with the object's own ref.
+            /// Returns the name of the member that contains the object's own ref, such as `run_ref` for a run.
             pub fn ref_member(self) -> &'static str {
                 match self { $(ObjectKind::$variant => stringify!($own),)* }
             }
@@ -78,7 +78,7 @@ macro_rules! objects {
             }
         }
 
-        /// An object with a ref of its own.
+        /// An object of any [`ObjectKind`]. The rules of the object hold.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Object { $($(#[$doc])* $variant(Box<Valid<$model>>),)* }
 
@@ -93,8 +93,8 @@ macro_rules! objects {
                 match self { $(Object::$variant(model) => &model.$own,)* }
             }
 
-            /// Reads an object from a JSON value and checks the object. Returns the object if there is no error, and
-            /// the issues. The members are read first, then the rules are checked, then the extensions are compared
+            /// Reads an object from a JSON value and checks the object. Returns all issues, and the object if no issue
+            /// is an error. The members are read first, then the rules are checked, then the extensions are compared
             /// with the registry. After an error, the later steps are left out.
             pub fn check_value(
                 kind: ObjectKind,

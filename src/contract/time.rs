@@ -13,10 +13,10 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// 0001-01-01T00:00:00Z.
+/// The first instant, 0001-01-01T00:00:00Z, in microseconds since 1970-01-01T00:00:00Z.
 const MICROS_MIN: i64 = -62_135_596_800_000_000;
 
-/// 9999-12-31T23:59:59.999999Z.
+/// The last instant, 9999-12-31T23:59:59.999999Z, in microseconds since 1970-01-01T00:00:00Z.
 const MICROS_MAX: i64 = 253_402_300_799_999_999;
 
 impl Timestamp {

@@ -54,7 +54,7 @@ fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -
     ValidationReport::merge(model.extensions().iter().enumerate().map(check))
 }
 
-/// Reads a model from a JSON value and checks the model. Returns the model if there is no error, and the issues. The
+/// Reads a model from a JSON value and checks the model. Returns all issues, and the model if no issue is an error. The
 /// members are read first, then the rules are checked, then the extensions are compared with the registry. After an
 /// error, the later steps are left out.
 pub fn check_value<M: Model + Clone>(
@@ -124,7 +124,7 @@ pub fn deserialize_stable_ref<'a>(data: impl Into<ModelInput<'a, StableRef>>) ->
     StableRef::parse(text).map_err(|e| ContractError::new(ErrorCode::DeserializeRef, e.message))
 }
 
-/// Reads an extension field set from JSON text or a JSON value. A given set is returned unchanged.
+/// Reads an extension field set from JSON text or a JSON value. A given field set is returned unchanged.
 pub fn deserialize_extension_field_set<'a>(
     data: impl Into<ModelInput<'a, ExtensionFieldSet>>,
 ) -> Result<ExtensionFieldSet> {
@@ -172,7 +172,8 @@ functions! {
     ProvenanceRecord: validate_provenance_record, deserialize_provenance_record;
 }
 
-/// Declares `deserialize_*` for parts of models. A part has no schema version of its own.
+/// Declares `deserialize_*` for parts of records: the payloads and the correlation refs. A part has no schema version
+/// of its own.
 macro_rules! parts {
     ($($model:ident: $deserialize:ident;)*) => {$(
         #[doc = concat!("Reads a [`", stringify!($model), "`] from JSON text or a JSON value; see [`deserialize`].")]

@@ -1,6 +1,6 @@
 //! The macro that declares an enum with a text form for each variant.
 
-/// Declares an enum with a text form for each variant, and implements its parsing and printing.
+/// Declares an enum with a text form for each variant. Also implements the conversions from and to this text.
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*

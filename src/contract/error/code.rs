@@ -39,7 +39,7 @@ codes! {
     RefShape = "stable_ref_invalid_shape";
     /// A ref of another kind than expected.
     RefKindMismatch = "stable_ref_kind_mismatch";
-    /// The name of a field that is not known to contain a ref.
+    /// A check of the ref in a field whose name is unknown. Known names are `run_ref`, `artifact_ref` and the like.
     RefUnknownField = "stable_ref_unknown_field";
     /// A field that must contain a ref, with a value that is not a text.
     Ref = "context_invalid_ref";
@@ -53,17 +53,20 @@ codes! {
     Mapping = "context_invalid_mapping";
     /// A value that is not a status.
     Status = "context_invalid_status";
-    /// An end without a terminal status, a terminal status without an end, or the end of an object that cannot end.
+    /// An open object with an end time, an ended object without an end time, or the end of an object of a kind that
+    /// cannot end, such as a project.
     StatusTransition = "context_invalid_status_transition";
     /// An end before the start.
     ContextTimeOrder = "context_invalid_time_order";
     /// A value that is not a whole number of at least 0.
     OrderIndex = "context_invalid_order_index";
-    /// A ref that is not under its parent's ref, or does not end in the name of its object.
+    /// A ref that is not under the ref that the contract requires as parent, such as the ref of the run for a stage, or
+    /// whose last component is not the object's name.
     ContextPrefix = "context_ref_prefix_mismatch";
     /// A record that was recorded before it was observed, or a span that ends before it starts.
     RecordTimeOrder = "record_invalid_time_order";
-    /// A record whose refs belong to different runs or stages.
+    /// A record with a ref that does not belong to the record's run, stage or batch, or with a deployment of another
+    /// project.
     RecordPrefix = "record_ref_prefix_mismatch";
     /// A record with a batch, sample or operation and without a stage.
     RecordStage = "record_missing_stage_context";
@@ -93,11 +96,11 @@ codes! {
     RecordMapping = "record_invalid_mapping";
     /// A value that is not an object of correlation refs.
     CorrelationRefs = "record_invalid_correlation_refs";
-    /// A value that is not an envelope.
+    /// A record whose member `envelope` is not a JSON object.
     Envelope = "record_invalid_envelope";
-    /// A value that is not the payload of a record.
+    /// A record whose member `payload` is not a JSON object.
     RecordPayload = "record_invalid_payload";
-    /// An envelope of another family than the payload of the record.
+    /// A record whose envelope names a family that does not fit the payload.
     RecordTypeMismatch = "record_type_mismatch";
     /// An event, metric or span with completeness `absent`.
     Absent = "record_absent_not_allowed";
@@ -109,7 +112,8 @@ codes! {
     ArtifactProducer = "artifact_invalid_producer_ref";
     /// A value that is not a number of bytes.
     SizeBytes = "artifact_invalid_size_bytes";
-    /// A manifest whose refs belong to different runs or stages.
+    /// A manifest with a ref that does not belong to the artifact's run, stage or batch, or with a deployment of
+    /// another project.
     ArtifactPrefix = "artifact_ref_prefix_mismatch";
     /// A manifest with a batch, sample or operation and without a stage.
     ArtifactStage = "artifact_missing_stage_context";
@@ -135,7 +139,7 @@ codes! {
     ExtensionConflict = "extension_readonly_conflict";
     /// A value that is not an ownership class.
     RegistryOwnership = "extension_registry_invalid_ownership";
-    /// A namespace that its ownership class does not allow.
+    /// A namespace whose first word is not allowed for the class of the namespace's owner.
     RegistryNamespace = "extension_registry_invalid_namespace";
     /// A value that is not an owner (a lower-case letter, then lower-case letters, digits and `-`).
     RegistryOwner = "extension_registry_invalid_owner";
@@ -195,7 +199,7 @@ codes! {
     EvidenceBundleMissing = "provenance.evidence_bundle_ref_missing";
     /// A number that JSON cannot represent: NaN or infinity.
     JsonFloat = "serialization_invalid_float";
-    /// A text of white space only.
+    /// A text that is empty or consists of white space, in place of JSON.
     JsonBlank = "deserialize_blank_input";
     /// A text that is not JSON.
     JsonSyntax = "deserialize_invalid_json";

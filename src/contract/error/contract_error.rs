@@ -14,11 +14,12 @@ pub struct ContractError {
     pub message: String,
 }
 
-/// The greatest length of a message in bytes, not counting the `…` of a cut. Messages quote values from outside, which
-/// can be megabytes long.
+/// The greatest length of a message in bytes. A longer message is cut and gets a final `…`, which is not counted.
+/// Without this limit, a message that quotes a value from outside could be megabytes long.
 const MESSAGE_BYTES_MAX: usize = 512;
 
-/// Cuts a text that is longer than [`MESSAGE_BYTES_MAX`] between two characters, and appends `…`.
+/// Cuts a text that is too long ([`MESSAGE_BYTES_MAX`]) at the border of a character, and appends `…`. A shorter text
+/// is returned unchanged.
 pub(crate) fn bounded(mut text: String) -> String {
     if text.len() > MESSAGE_BYTES_MAX {
         let cut = (0..=MESSAGE_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
@@ -39,7 +40,7 @@ impl ContractError {
         ContractError { field: Some(bounded(field.to_owned())), ..ContractError::new(code, message) }
     }
 
-    /// Returns the error with this field. A field that the error already has is kept.
+    /// Sets the field of the error, unless the error already has a field.
     pub fn at(mut self, field: &str) -> ContractError {
         self.field.get_or_insert_with(|| field.to_owned());
         self

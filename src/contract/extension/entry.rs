@@ -70,7 +70,8 @@ impl ExtensionRegistryEntry {
         })
     }
 
-    /// Sets the status: a lower-case letter, then lower-case letters, digits and `_`.
+    /// Sets the status, such as `active`. Errors: the status is not a lower-case letter followed by lower-case letters,
+    /// digits and `_`.
     pub fn status(mut self, status: &str) -> Result<ExtensionRegistryEntry> {
         if !LOWER_SNAKE.matches(status) {
             let message = format!(

@@ -46,8 +46,8 @@ impl ExtensionFieldSet {
         issues.into_result().map(|()| set)
     }
 
-    /// Checks the rules of a changed set and returns the set. Members of a newer version of the schema are kept.
-    /// Errors: the first broken rule.
+    /// Checks the rules of a changed set and returns the set. A set with unknown members was read from a newer version
+    /// of the schema, so these members are accepted. Errors: the first broken rule.
     fn checked(mut self) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         issues.with_newer(!self.unknown.is_empty(), |issues| self.normalize(issues));
@@ -109,15 +109,17 @@ impl ExtensionFieldSet {
         &self.readonly_fields
     }
 
-    /// Returns the set with more read-only fields. Errors: a key is not the key of a field of the set.
+    /// Returns a copy of the set in which the fields with these keys are also read-only. Errors: the set has no field
+    /// with one of the keys.
     pub fn with_readonly(&self, keys: impl IntoIterator<Item = String>) -> Result<ExtensionFieldSet> {
         let mut changed = self.clone();
         changed.readonly_fields.extend(keys);
         changed.checked()
     }
 
-    /// Returns the set with these fields added or changed. Errors: a broken rule, or `extension_readonly_conflict` if
-    /// `updates` contains the key of a read-only field and `readonly` is [`Readonly::Kept`].
+    /// Returns a copy of the set in which these fields are added or replaced. Errors: a broken rule, or
+    /// `extension_readonly_conflict` if `updates` contains the key of a read-only field and `readonly` is
+    /// [`Readonly::Kept`].
     pub fn merge(
         &self,
         updates: impl IntoIterator<Item = (String, Value)>,
@@ -130,8 +132,8 @@ impl ExtensionFieldSet {
         changed.checked()
     }
 
-    /// Returns the set without these fields. Keys that the set does not contain are ignored. Errors: a key is invalid,
-    /// one of the fields is read-only and `readonly` is [`Readonly::Kept`], or no field would remain.
+    /// Returns a copy of the set without these fields. Keys that the set does not contain are ignored. Errors: a key is
+    /// invalid, no field would remain, or one of the fields is read-only and `readonly` is [`Readonly::Kept`].
     pub fn without(&self, keys: &[&str], readonly: Readonly) -> Result<ExtensionFieldSet> {
         for key in keys {
             check_key("fields", key)?;

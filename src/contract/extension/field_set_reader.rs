@@ -17,7 +17,8 @@ impl ExtensionFieldSet {
         ExtensionFieldSet::from_value_of(value, SCHEMA_VERSION)
     }
 
-    /// Reads a field set of a model whose schema version is `version`.
+    /// Reads a field set of a model whose schema version is `version`. If `version` is a newer minor version, unknown
+    /// members of the set are kept; otherwise they are errors.
     pub(crate) fn from_value_of(value: Value, version: &str) -> Result<ExtensionFieldSet> {
         let mut issues = Issues::default();
         let set = issues.with_newer(is_newer(version), |i| ExtensionFieldSet::read_value(value, i));

@@ -7,8 +7,8 @@ use crate::contract::rules::token::{EXT_KEY, EXT_NAMESPACE};
 /// The greatest length of a namespace in bytes.
 pub const NAMESPACE_LEN_MAX: usize = 128;
 
-/// The reserved first words of namespaces: a namespace of class
-/// [`Private`](crate::contract::ExtensionOwnership::Private) cannot begin with one of these words.
+/// The first words of namespaces that are reserved for owners of a class other than
+/// [`Private`](crate::contract::ExtensionOwnership::Private).
 pub(super) const RESERVED: &[&str] = &["contexta", "compat", "adapter", "bridge", "plugin"];
 
 pub(super) fn check_namespace(text: &str) -> Result<()> {

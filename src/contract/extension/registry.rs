@@ -80,8 +80,9 @@ impl ExtensionRegistry {
         self.entries.get(namespace).is_some_and(|e| e.target_models.contains(&target))
     }
 
-    /// Returns the field set with the read-only fields of the registry entry of its namespace. Errors: the namespace is
-    /// not registered or not allowed on this model, or a read-only field of the entry is missing in the set.
+    /// Returns a copy of the field set in which the fields that are read-only in the registry are also read-only.
+    /// Errors: the namespace is not registered or not allowed on this model, or the set lacks a field that is read-only
+    /// in the registry.
     pub fn resolve(&self, set: &ExtensionFieldSet, target: ExtensionTarget) -> Result<ExtensionFieldSet> {
         let entry = self.require(&set.namespace)?;
         if !entry.target_models.contains(&target) {
@@ -143,8 +144,8 @@ impl ExtensionRegistry {
     }
 }
 
-/// Tells whether a value has the declared type. A declaration that is not the name of a checked type allows every
-/// value.
+/// Tells whether a value has the declared type. Only the type names listed here are checked; any other declaration
+/// allows every value.
 fn fits(spec: &str, value: &Value) -> bool {
     match spec {
         "text" => matches!(value, Value::Text(_)),
@@ -163,7 +164,7 @@ impl Canonical for ExtensionRegistry {
     }
 }
 
-/// Returns every issue that the registry finds in a field set of a model. Without a registry, the report has no issues.
+/// Compares a field set of a model with the registry and returns every issue. Without a registry, there are no issues.
 pub fn validate_extension_field_set(
     set: &ExtensionFieldSet,
     target: ExtensionTarget,

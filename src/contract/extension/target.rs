@@ -1,10 +1,11 @@
-//! The models that a registry entry can name.
+//! The models on which the registry can allow a namespace.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::words::words;
 
 words! {
-    /// A model that a registry entry can name. Payloads can be named, but have no extensions yet.
+    /// A model on which a registry entry can allow the namespace. An entry can also name payloads, but payloads have no
+    /// extensions yet.
     ExtensionTarget, "a target model", ErrorCode::RegistryTargets, {
         /// A project.
         Project = "project",

@@ -25,7 +25,7 @@ pub enum AnyRecord {
     Degraded(Box<Valid<Record<DegradedPayload>>>),
 }
 
-/// Evaluates an expression with the record of any variant.
+/// Evaluates the same expression for a record of any family: matches on the variants of an [`AnyRecord`].
 macro_rules! each_family {
     ($any:expr, $record:ident => $body:expr) => {
         match $any {

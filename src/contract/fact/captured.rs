@@ -75,8 +75,9 @@ impl Fact {
         })
     }
 
-    /// Creates the record; `None` if the fact is not a record. `identity` returns the ref and time of recording of a
-    /// record that was not imported. Errors: the error of `identity`, or a broken rule of the record.
+    /// Creates the record of this fact; returns `None` if the fact is not a record. An imported record keeps its ref
+    /// and time of recording; for any other record, `identity` returns them. Errors: the error of `identity`, or a
+    /// broken rule of the record.
     pub fn into_record(
         self,
         identity: impl FnOnce(&RunRef, RecordType) -> Result<(RecordRef, Timestamp)>,
@@ -98,7 +99,8 @@ impl Fact {
 }
 
 impl AnyRecord {
-    /// Creates a fact that contains this record's ref and time of recording, as the fact of an imported record does.
+    /// Converts the record to a fact. Like the fact of an imported record, the fact contains the record's ref and time
+    /// of recording.
     pub fn into_fact(self) -> Result<Fact> {
         Ok(match self {
             AnyRecord::Event(record) => Fact::Event(record.into_draft()?),

@@ -22,8 +22,7 @@ pub struct RecordDraft<P> {
     pub observation: Observation,
     /// The payload.
     pub payload: P,
-    /// Members that the record has beside envelope and payload, and that only a newer minor version of the schema
-    /// defines.
+    /// Members of the record other than envelope and payload. Only a newer minor version of the schema defines them.
     pub unknown: Members,
 }
 
@@ -73,7 +72,8 @@ impl<P: Payload> Valid<RecordDraft<P>> {
 }
 
 impl<P: Payload> Valid<Record<P>> {
-    /// Creates a draft that contains this record's ref and time of recording, as the draft of an imported record does.
+    /// Converts the record to a draft. Like the draft of an imported record, the draft contains the record's ref and
+    /// time of recording.
     pub fn into_draft(self) -> Result<Valid<RecordDraft<P>>> {
         let Record { envelope, payload, unknown } = self.into_inner();
         let identity = Some((envelope.record_ref, envelope.recorded_at));

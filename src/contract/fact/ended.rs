@@ -1,4 +1,4 @@
-//! The end of an execution.
+//! The fact that a run, stage, batch or deployment ended.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -6,7 +6,7 @@ use crate::contract::models::lifecycle::RunStatus;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::time::Timestamp;
 
-/// The end of a run, stage, batch or deployment.
+/// The fact that a run, stage, batch or deployment ended, with the status at the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     subject: StableRef,

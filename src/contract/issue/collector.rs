@@ -7,14 +7,16 @@ use crate::contract::issue::severity::Severity;
 use crate::contract::issue::validation_issue::ValidationIssue;
 use std::fmt::Write as _;
 
-/// A step of a path: from a value to a part of the value.
+/// One step of the path from the checked model to a value inside: into a member of an object, or into an item of a
+/// list.
 #[derive(Debug, Clone)]
 enum Step {
     Member(&'static str),
     Index(usize),
 }
 
-/// Collects issues while rules visit a value. The text of a path is built only for an issue.
+/// Collects the issues that rules find in a value. The text of a path is built only when an issue is added, which saves
+/// time for valid values.
 #[derive(Debug, Default)]
 pub struct Issues {
     at: Vec<Step>,
@@ -54,7 +56,8 @@ impl Issues {
         self.push(Severity::Warning, code, field, message.into());
     }
 
-    /// Returns the value of a successful check. Adds the error of a failed check and returns `None`.
+    /// Returns the value of a successful `result`. If `result` is an error, adds it as an issue of `field` and returns
+    /// `None`.
     pub fn take<T>(&mut self, field: &str, result: Result<T>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
@@ -70,12 +73,14 @@ impl Issues {
         }
     }
 
-    /// Calls `look` with the member of this name as the current value.
+    /// Calls `look` with the member `name` as the current value, so that the paths of the issues that `look` adds
+    /// contain the member.
     pub(crate) fn within<T>(&mut self, name: &'static str, look: impl FnOnce(&mut Issues) -> T) -> T {
         self.step(Step::Member(name), look)
     }
 
-    /// Calls `look` with the item `index` of a list as the current value.
+    /// Calls `look` with the item `index` of a list as the current value, so that the paths of the issues that `look`
+    /// adds contain the index.
     pub(crate) fn at_index<T>(&mut self, index: usize, look: impl FnOnce(&mut Issues) -> T) -> T {
         self.step(Step::Index(index), look)
     }

@@ -23,15 +23,16 @@ number_values! {
     Float: f64;
 }
 
-/// Converts the float to the `f64` with the same shortest decimal text: 0.1, not 0.10000000149011612. A conversion back
-/// to `f32` returns the same number.
+/// Converts the float to the `f64` that has the same shortest decimal text, so that 0.1 does not become
+/// 0.10000000149011612. A conversion back to `f32` returns the same number.
 impl From<f32> for Value {
     fn from(v: f32) -> Value {
         Value::Float(as_written(v))
     }
 }
 
-/// Converts an `f32` to the `f64` with the same shortest decimal text: 0.1, not 0.10000000149011612.
+/// Converts an `f32` to the `f64` that has the same shortest decimal text, so that 0.1 does not become
+/// 0.10000000149011612.
 pub(crate) fn as_written(v: f32) -> f64 {
     if v.is_finite() { v.to_string().parse().unwrap_or(f64::from(v)) } else { f64::from(v) }
 }

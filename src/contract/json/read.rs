@@ -29,7 +29,7 @@ pub fn parse(text: &str) -> Result<Value> {
     }
 }
 
-/// Parses the JSON text of a model. `name` is the name of the model in the error for an empty text.
+/// Parses the JSON text of a model. `name` is the name of the model; the error for an empty text contains this name.
 pub(crate) fn parse_for(name: &str, text: &str) -> Result<Value> {
     if trim(text).is_empty() {
         return Err(ContractError::new(ErrorCode::JsonBlank, format!("the text is empty; expected {name}")));
@@ -155,7 +155,8 @@ impl<'a> Parser<'a> {
             while self.peek().is_some_and(|b| b != b'"' && b != b'\\' && b >= b' ') {
                 self.at += 1;
             }
-            // Quotes, backslashes and control characters are ASCII, so both positions are between characters.
+            // The text before `at` ends at a quote, backslash or control character. These are ASCII, so the cut is
+            // between characters.
             out.push_str(self.text.get(start..self.at).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {

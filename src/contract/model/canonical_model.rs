@@ -1,4 +1,4 @@
-//! The trait of all canonical models.
+//! The trait of all models of the contract.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -9,13 +9,14 @@ use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::{Members, Value};
 use crate::contract::rules::valid::{Rules, Valid};
 
-/// A canonical model.
+/// A model of the contract: a type with rules, a canonical JSON form and a strict reader.
 pub trait Model: Rules + Canonical + Sized {
     /// The name of the model in errors.
     const NAME: &'static str;
     /// The name by which the extension registry refers to this model; `None` if the model has no extensions.
     const TARGET: Option<ExtensionTarget> = None;
-    /// The path of the model's extensions.
+    /// The path of the list of extensions in the JSON form of the model. The paths of issues in extensions begin with
+    /// this path.
     const EXTENSIONS_AT: &'static str = "$.extensions";
 
     /// Reads the model from the members of a JSON object. Adds an issue for every invalid, missing or unknown member.

@@ -1,8 +1,10 @@
 //! Macros that declare a model. One declaration generates the struct, its canonical JSON and its strict reader.
 
-/// Declares a model: required fields, then fields with a default (`=`). `=> Code` is the error code for a value of the
-/// wrong type, in place of the general code of the field's type. `; sparse` leaves an empty value out of the canonical
-/// text, for fields that the objects of the Python package contexta 1.0.0 do not have.
+/// Declares a model: first the required fields, then the fields with a default value.
+/// `=> Code` sets the error code for a value of the wrong type. Without `=> Code`, the code of the field's type is
+/// used.
+/// `; sparse` leaves an empty list or object out of the canonical text. It marks fields that the objects of the Python
+/// package contexta 1.0.0 do not have.
 macro_rules! model {
     (
         $(#[$doc:meta])*
@@ -22,8 +24,8 @@ macro_rules! model {
         }
 
         impl $name {
-            /// Creates a model with these fields, and defaults for all others. [`crate::contract::Valid::new`] checks
-            /// the model.
+            /// Creates a model with these values; every other field has its default. [`crate::contract::Valid::new`]
+            /// checks the model.
             pub fn new($($need: impl Into<$nty>),*) -> $name {
                 $name {
                     $($need: $need.into(),)*
@@ -144,7 +146,8 @@ macro_rules! versioned {
 
 pub(crate) use versioned;
 
-/// Implements [`Model`](crate::contract::Model) for a part of another model. A part has no schema version of its own.
+/// Implements [`Model`](crate::contract::Model) for a part of another model, such as the payload of a record. A part
+/// has no schema version of its own.
 macro_rules! part {
     ($name:ident, $text:literal, $code:ident $(, $warns:ident)?) => {
         impl $crate::contract::model::canonical_model::Model for $name {

@@ -7,19 +7,20 @@ use crate::contract::space::trim;
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// The type of a field, with its JSON form.
+/// A type that fields of models can have, with the conversions from and to JSON.
 pub(crate) trait Field: Sized {
-    /// The error code for a value that is not of this type. A field may declare another code.
+    /// The error code for a value that is not of this type. The declaration of a field can set another code.
     const CODE: ErrorCode;
 
-    /// Reads the value. Returns `None` after it has added an error to `issues`.
+    /// Reads the value. If the value is invalid, adds an error to `issues` and returns `None`. `code` is the error code
+    /// for a value of the wrong JSON type.
     fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<Self>;
 
     /// Returns the JSON value. If the value is null, the member is left out of the canonical text.
     fn write(&self) -> Value;
 
-    /// Returns the JSON value, but null for an empty list or object. Used for fields that the objects of the Python
-    /// package contexta 1.0.0 do not have.
+    /// Returns the same as [`Field::write`], but null for an empty list or object, so that the canonical text does not
+    /// contain the member. Used for fields that the objects of the Python package contexta 1.0.0 do not have.
     fn write_sparse(&self) -> Value {
         match self.write() {
             Value::Map(members) if members.is_empty() => Value::Null,

@@ -7,8 +7,8 @@ use crate::contract::model::field::Field;
 use crate::contract::rules::object::json_value;
 use crate::contract::version::is_newer;
 
-/// Removes a member and reads the value of the member. Returns `absent` if the member is missing; if `absent` is also
-/// `None`, the missing member is an error.
+/// Removes the member `name` and reads the value. If the member is missing, returns `absent`; if the member is missing
+/// and `absent` is `None`, adds an error.
 pub(crate) fn take<T: Field>(
     members: &mut Members,
     name: &'static str,
@@ -26,13 +26,14 @@ pub(crate) fn take<T: Field>(
     }
 }
 
-/// Returns true if the member `schema_version` is a newer minor version than the schema version of this build.
+/// Returns true if the member `schema_version` is newer than this build, in the minor version. Such an object can have
+/// members that this build does not know.
 pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Adds an error that names all unknown members: the members that are not among the `known` names. An object with a
-/// newer minor version of the schema may have unknown members.
+/// Adds one error that names all unknown members: the members that are not among the `known` names. Adds no error if
+/// the current object has a newer minor version of the schema.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;
@@ -45,8 +46,8 @@ pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], 
     }
 }
 
-/// Checks the unknown members of a model. Only a model with a newer minor version of the schema may have unknown
-/// members. Their names must not be among the `known` names, and their values must be writable as JSON. Nulls are
+/// Checks the unknown members that a model keeps. They are an error unless the model has a newer minor version of the
+/// schema. Their names must not be among the `known` names, and their values must be writable as JSON. Nulls are
 /// removed.
 pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], issues: &mut Issues) {
     if unknown.is_empty() {

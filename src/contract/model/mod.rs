@@ -1,4 +1,4 @@
-//! The common parts of all models. A model is declared once; the struct, its canonical JSON and its strict reader are
+//! The code that all models share. A model is declared once; the struct, its canonical JSON and its strict reader are
 //! generated from the declaration.
 //!
 //! The type of a field defines its JSON form (`Field`). Each model implements the rules between its fields

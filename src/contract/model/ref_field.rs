@@ -11,7 +11,8 @@ use crate::contract::refs::typed::{
     RelationRef, RunRef, SampleRef, StageRef,
 };
 
-/// Reads a ref. The value must be the text of a ref. `into` converts the ref to the type of the field.
+/// Reads a ref from its text and converts the ref to the type of the field with `into`. If the value is not such a ref,
+/// adds an error and returns `None`.
 pub(crate) fn read_ref<R>(
     value: &Value,
     code: ErrorCode,

@@ -30,7 +30,8 @@ model! {
         runtime: Option<Runtime> = None,
         /// The versions of packages, by name of the package.
         packages: BTreeMap<String, String> = BTreeMap::new(),
-        /// The values of environment variables, by name. Capture records only the variables on the allow list.
+        /// The values of environment variables, by name. Capture records only the variables that the setting
+        /// `security.environment_variable_allowlist` names.
         environment_variables: BTreeMap<String, String> = BTreeMap::new(),
         /// Accelerators, such as GPUs.
         devices: Vec<Device> = Vec::new(); sparse,

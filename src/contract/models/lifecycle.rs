@@ -1,4 +1,4 @@
-//! The status of an execution, and the rule that connects status and end.
+//! The status of a run, deployment, stage or batch, and the rule that relates the status to the end time.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,7 +6,7 @@ use crate::contract::time::Timestamp;
 use crate::contract::words::words;
 
 words! {
-    /// The status of a run, deployment, stage or batch.
+    /// The status of an execution: a run, deployment, stage or batch.
     RunStatus, "a status", ErrorCode::Status, {
         /// The execution has not ended, or its end was not recorded.
         Open = "open",
@@ -19,8 +19,8 @@ words! {
     }
 }
 
-/// Checks that an end time is present if and only if the status is terminal, and that the end time is not before the
-/// start.
+/// Checks that an object with status `open` has no end time and that any other object has one. The end time must not be
+/// before the start.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,

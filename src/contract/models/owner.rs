@@ -1,4 +1,4 @@
-//! The rule between the ref of a sample or operation and the refs of its run, stage and batch.
+//! The rule that connects the ref of a sample or operation with the refs of its run, stage and batch.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
@@ -6,8 +6,9 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
 use crate::contract::rules::place::{child_of, own_ref};
 
-/// Checks that the stage is directly under the run, and the batch directly under the stage. The ref `own` of the object
-/// must be directly under the batch, or under the stage if `batch` is `None`, and must end in the name `called`.
+/// Checks the refs of a sample or operation. The stage must be directly under the run, and the batch directly under the
+/// stage. The object's own ref `own` must be directly under the batch, or directly under the stage if `batch` is
+/// `None`. The last component of `own` must be the object's name `called`.
 pub(super) fn check_owner(
     issues: &mut Issues,
     (field, own, called): (&str, &StableRef, &str),

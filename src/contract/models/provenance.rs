@@ -1,4 +1,4 @@
-//! The provenance of a lineage edge: the mode, time, policy and evidence of the assertion of the edge.
+//! The provenance of a lineage edge: the mode, time, policy and evidence with which the edge was asserted.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -26,7 +26,7 @@ words! {
 }
 
 model! {
-    /// The provenance of a lineage edge: the mode, time, policy and evidence of the assertion of the edge.
+    /// The provenance of a lineage edge: the mode, time, policy and evidence with which the edge was asserted.
     ProvenanceRecord ("ProvenanceRecord") {
         /// The ref, `provenance:...`.
         provenance_ref: ProvenanceRef,
@@ -37,7 +37,7 @@ model! {
         /// The time of the assertion.
         asserted_at: Timestamp,
     } or {
-        /// The object in whose context the edge was created.
+        /// The object or record in whose context the edge was asserted, such as a run or an operation.
         formation_context_ref: Option<StableRef> = None,
         /// The policy by which the edge was asserted: a token, not a ref.
         policy_ref: Option<String> = None,

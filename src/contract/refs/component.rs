@@ -3,13 +3,13 @@
 /// The greatest length of a component in characters.
 pub const COMPONENT_LEN_MAX: usize = 63;
 
-/// Tells whether `text` is a component: lower-case letters and digits, joined by single dashes, of at most
-/// [`COMPONENT_LEN_MAX`] characters.
+/// Tells whether `text` is a component: groups of lower-case letters and digits, joined by single dashes, with at most
+/// [`COMPONENT_LEN_MAX`] characters in all.
 pub fn is_component(text: &str) -> bool {
     is_component_bytes(text.as_bytes())
 }
 
-/// Tells whether the bytes are a component. Components are ASCII, and comparing bytes is faster than comparing
+/// Tells whether the bytes are a component of a ref. Components are ASCII, and comparing bytes is faster than comparing
 /// characters.
 pub(super) fn is_component_bytes(text: &[u8]) -> bool {
     let mut after_dash = true;

@@ -4,9 +4,9 @@ use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::refs::stable::{StableRef, shape};
 
-/// Checks a ref in a field such as `run_ref`. The name of the field determines the kind of the ref, and the kind can
-/// limit the number of components. The field `subject_ref` accepts every kind that limits this number. Errors: a wrong
-/// kind or number of components, or an unknown field name.
+/// Checks the ref in the field `field_name`, such as `run_ref`. The name of the field determines the kind that the ref
+/// must have. The field `subject_ref` accepts every kind whose refs have a limited number of components. Errors:
+/// another kind, a number of components that the kind does not allow, or an unknown field name.
 pub fn check_field_ref(field_name: &str, any: &StableRef) -> Result<()> {
     let kinds: &[&str] = match field_name {
         "project_ref" => &["project"],

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 /// interchange file nests the value in other objects.
 const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 
-/// The greatest number of values in one field of a model. The limit is small enough that a line with several such
-/// fields can be read.
+/// The greatest number of values in one field of a model. The limit is small enough that the JSON reader accepts a line
+/// of an interchange file with several such fields.
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
-/// Trims the top-level keys of a JSON object, and removes members that are null. The canonical text does not contain
-/// nulls, so an object without them is equal after a round trip. Errors: a blank key, or a value that the JSON reader
-/// would refuse: a number is not finite, or the value is nested too deeply or too large.
+/// Trims the top-level keys of a JSON object, and removes members that are null: the canonical text does not contain
+/// nulls, and the object must be equal after it was written and read. Errors: a blank key, or a value that the JSON
+/// reader would refuse: a number is not finite, or the value is nested too deeply or too large.
 pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut normalized = BTreeMap::new();
     let mut values = 0;
@@ -39,7 +39,8 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
     *map = normalized;
 }
 
-/// Checks a value in a JSON object or in an extension field, and removes nulls from the value.
+/// Removes nulls from a value in a JSON object or in an extension field. Adds an error for a value that the JSON reader
+/// would refuse: a number is not finite, or the value is nested too deeply or too large.
 pub(crate) fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
     if value.count() > JSON_VALUES_MAX {
         issues.error(

@@ -34,8 +34,8 @@ pub(crate) fn under(
     }
 }
 
-/// Checks the ref `own` of an object with a name: the value of the ref must be the value of `owner`, a dot and the
-/// name.
+/// Checks the ref `own` of an object that has a name: the value of the ref must consist of the value of `owner`, a dot
+/// and the name.
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
     if rest != Some(name) {

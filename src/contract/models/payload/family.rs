@@ -7,7 +7,7 @@ use crate::contract::refs::stable::StableRef;
 use crate::contract::words::words;
 
 words! {
-    /// The family of a record, which is the type of its payload.
+    /// The family of a record. Each family has its own type of payload.
     RecordType, "a record type", ErrorCode::Marker, {
         /// An event.
         Event = "event",
@@ -15,7 +15,7 @@ words! {
         Metric = "metric",
         /// A degraded record: a record of missing or doubtful data.
         Degraded = "degraded",
-        /// A span of time.
+        /// A span: one piece of work with a start and an end.
         Span = "span",
     }
 }
@@ -26,8 +26,8 @@ pub trait Payload: Model {
     const RECORD_TYPE: RecordType;
 }
 
-/// Checks that each ref has the number of components that its kind requires. A [`StableRef`] that was created in code
-/// can have any number of components.
+/// Checks that each ref has the number of components that its kind requires. The type [`StableRef`] does not ensure
+/// this.
 pub(super) fn check_shapes<'a>(
     issues: &mut Issues,
     field: &str,

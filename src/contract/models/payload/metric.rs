@@ -50,7 +50,7 @@ model! {
         slice_ref: Option<String> = None,
         /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(),
-        /// The way in which the value was summarised.
+        /// The way in which the value was summarised from several values: a lower-case word, such as `mean`.
         summary_basis: Option<String> = None,
     }
 }

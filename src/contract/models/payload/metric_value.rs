@@ -99,8 +99,8 @@ metric_values! {
     Float: f64;
 }
 
-/// Converts the float to the `f64` with the same shortest decimal text: 0.64, not 0.6399999856948853. A conversion back
-/// to `f32` returns the same number.
+/// Converts the float to the `f64` that has the same shortest decimal text, so that 0.64 does not become
+/// 0.6399999856948853. A conversion back to `f32` returns the same number.
 impl From<f32> for MetricValue {
     fn from(value: f32) -> MetricValue {
         MetricValue::Float(as_written(value))

@@ -30,7 +30,7 @@ pub struct RecordEnvelope {
 impl RecordEnvelope {
     const OWN: &'static [&'static str] = &["record_ref", "record_type", "recorded_at"];
 
-    /// Creates an envelope from its parts.
+    /// Creates an envelope. [`crate::contract::Valid::new`] checks the envelope.
     pub fn new(
         record_ref: RecordRef,
         record_type: RecordType,

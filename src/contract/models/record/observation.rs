@@ -56,7 +56,7 @@ model! {
 /// The name of the envelope in errors.
 pub(super) const ENVELOPE_NAME: &str = "RecordEnvelope";
 
-/// The members of the envelope in JSON.
+/// The names of the members of an envelope in JSON.
 const ENVELOPE_MEMBERS: &[&str] = &[
     "record_ref",
     "record_type",

@@ -20,7 +20,8 @@ pub(crate) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Checks the refs. The deployment must be in the run's project, and the stage directly under the run. Batch,
     /// sample and operation require a stage and must be under the stage. If there is a batch, sample and operation must
-    /// be directly under the batch.
+    /// be directly under the batch. A missing stage is reported with the code `missing`, any other error with the code
+    /// `prefix`.
     pub(crate) fn check(&self, issues: &mut Issues, prefix: ErrorCode, missing: ErrorCode) {
         if let Some(deployment) = self.deployment
             && deployment.components().next() != self.run.components().next()
