@@ -398,8 +398,8 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the segment that begins with `base` never held an entry. The caller has checked
-    /// [`Headers::may_be_creation`](crate::engine::log::directory::Headers::may_be_creation).
+    /// Returns true if the segment that begins with `base` never held an entry. The caller has checked that the file
+    /// holds only a part of the two header copies (`Headers::may_be_creation`).
     ///
     /// There are two such cases. In the first, earlier segments contain the sequence number `base`. In the second, the
     /// segment is the last one, no earlier entry is missing, and the segment before it is readable to its end and has

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-/// The disk, clock and entropy that simulated processes share.
+/// The disk, the clock and the source of random bytes that simulated processes share. A clone of the value refers to
+/// the same disk.
 #[derive(Debug, Clone)]
 pub struct SimDisk {
     pub(super) state: Arc<Mutex<DiskState>>,
@@ -71,7 +72,8 @@ impl SimDisk {
         state.now = state.now.saturating_add_signed(nanoseconds);
     }
 
-    /// Changes the boot id. Processes of the previous boot must have ended.
+    /// Simulates the start of the machine by changing the boot id. All processes of the previous boot must have ended
+    /// before.
     pub fn reboot(&self) {
         let mut state = guard(&self.state);
         for byte in &mut state.boot {
@@ -137,7 +139,7 @@ impl SimDisk {
         guard(&self.state).boot_id_reads
     }
 
-    /// Limits the number of bytes by which files can grow from now on. `None` removes the limit.
+    /// Limits the number of bytes by which all files together can grow from now on. `None` removes the limit.
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
     }
