@@ -88,7 +88,7 @@ pub trait Mapping: Debug + Send + Sync {
     fn bytes(&self) -> &[u8];
 }
 
-/// An open file. All access is by offset, so threads can share a file without a cursor.
+/// An open file. Every read and every write states its offset, so several threads can use the same open file.
 pub trait File: Debug + Send + Sync {
     /// Reads up to `out.len()` bytes at `offset`. Returns the number of bytes read; 0 at the end of the file.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;

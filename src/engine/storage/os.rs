@@ -22,7 +22,7 @@ pub struct OsStorage {
 }
 
 impl OsStorage {
-    /// Returns the real system as a shared storage.
+    /// Returns a new [`OsStorage`] as a shared [`Storage`].
     pub fn shared() -> Arc<dyn Storage> {
         Arc::new(OsStorage::default())
     }

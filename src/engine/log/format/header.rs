@@ -58,7 +58,8 @@ pub struct Origin {
 pub struct SegmentHeader {
     /// The stream of the segment.
     pub stream: StreamId,
-    /// The home in which the stream may be continued; `None` if it must not be continued.
+    /// The directory and the boot in which a writer may continue the stream; `None` if no writer may continue the
+    /// stream.
     pub home: Option<Home>,
     /// The sequence number of the first entry of the segment.
     pub base: Seq,
@@ -96,8 +97,8 @@ impl SegmentHeader {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// Returns the link of the chain before the first entry of the segment. Returns `None` if the link is unknown,
-    /// because a merge wrote the segment while earlier entries were missing.
+    /// Returns the link of the chain at the end of the previous segment; zeros for the first segment of a stream.
+    /// Returns `None` if the link is unknown, because a merge wrote the segment while earlier entries were missing.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }

@@ -1,5 +1,4 @@
-//! Compares two copies of a stream by their bytes. Frames are decoded only where the bytes alone do not show the
-//! result.
+//! Compares the bytes of two copies of a stream. Frames are decoded only where the bytes alone do not show the result.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};

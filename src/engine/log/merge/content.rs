@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The content of a file, judged by its header area.
+/// The content of a file that has the name of a segment, as the two copies of the header show it.
 #[derive(Debug)]
 pub(super) enum Content {
     /// A segment of the stream: an undamaged header names the stream and the first sequence number in the name of the

@@ -48,7 +48,7 @@ pub(super) struct Encoder<'a> {
     upcoming: Option<Entry>,
     /// The sequence number of the next entry.
     next: Seq,
-    /// The chain over the entries before the next entry; `None` if it is unknown.
+    /// The chain over the entries before the next entry; `None` if the chain is unknown.
     chain: Option<Chain>,
     last_time: u64,
     previous_salt: u64,

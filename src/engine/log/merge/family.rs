@@ -69,7 +69,7 @@ pub(super) struct Families {
 }
 
 impl Families {
-    /// Finds the families of the streams of the source, with the streams of the target that belong to them.
+    /// Finds every family that has a stream in the source. Each family also contains its streams in the target.
     pub(super) fn find(sides: &Sides<'_>, source_streams: &[StreamId]) -> Result<Families> {
         let mut found = Families::default();
         let mut origins = BTreeMap::new();

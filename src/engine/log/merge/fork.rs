@@ -48,15 +48,15 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns this branch with the id and the origin of `trunk` (the branch that it is united with by [`unite`]). The
-    /// ids of the children are derived again.
+    /// Returns this branch with the id and the origin of `trunk`, because [`unite`] unites only branches with equal
+    /// ids. The ids of the children are derived again.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
         Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
     }
 
-    /// Appends the branch and its descendants with their depths to `all`. Each branch comes before the streams that
-    /// branch off from it.
+    /// Appends the branch and all its descendants to `all`, each with its depth. Each branch comes before the streams
+    /// that branch off from it.
     pub(super) fn flatten(mut self, depth: usize, all: &mut Vec<(usize, Branch)>) {
         let children = std::mem::take(&mut self.children);
         all.push((depth, self));

@@ -128,8 +128,8 @@ impl SimDisk {
         contents.sum::<usize>() + state.unsynced_names.len()
     }
 
-    /// Returns the number of syncs of files after a failed sync of the same file. Such a sync does not show that all
-    /// data is durable, because the data of the failed sync may be lost.
+    /// Returns the number of syncs that were requested for a file after an earlier sync of the same file had failed.
+    /// Such a sync does not show that all data is durable, because the data of the failed sync may be lost.
     pub fn syncs_after_failure(&self) -> u64 {
         guard(&self.state).syncs_after_failure
     }
@@ -167,8 +167,8 @@ impl SimDisk {
         Some(data)
     }
 
-    /// Replaces the content of a file durably, like a program other than the engine. Missing files and directories are
-    /// created.
+    /// Replaces the content of a file durably, as a program other than the engine may do. Missing files and directories
+    /// are created.
     pub fn overwrite(&self, path: &Path, data: Vec<u8>) {
         let mut state = guard(&self.state);
         state.now += 1;

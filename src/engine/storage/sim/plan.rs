@@ -56,7 +56,7 @@ pub(super) enum OperationClass {
     Read,
     /// Writing to a file.
     Write,
-    /// Any other change.
+    /// Any other change: a new length, a creation, a renaming, a removal or a sync.
     Change,
 }
 

@@ -17,7 +17,7 @@ pub enum Survival {
     Subset(u64),
 }
 
-/// The part of one change that survives.
+/// The part of one unsynced change that survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Nothing,
