@@ -1,4 +1,4 @@
-//! The interface to the system: files, the file system, clock and entropy.
+//! The traits through which the engine uses the system: files, the file system, clock and random bytes.
 
 use std::fmt::Debug;
 use std::io;
@@ -60,8 +60,8 @@ pub struct DirEntry {
     pub is_file: bool,
 }
 
-/// The error of opening something other than a regular file: a directory, named pipe, socket or device. Reading from
-/// such an object may block or never end.
+/// The error of opening something other than a regular file: a directory, named pipe, socket or device. Such objects
+/// are not opened, because reading from them may block or never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the path is {kind}, not a regular file")]
 pub struct NotARegularFile {
@@ -88,7 +88,7 @@ pub trait Mapping: Debug + Send + Sync {
     fn bytes(&self) -> &[u8];
 }
 
-/// An open file. All access is by offset, so threads can share a file without a cursor.
+/// An open file. Every read and every write states its offset, so several threads can use the same open file.
 pub trait File: Debug + Send + Sync {
     /// Reads up to `out.len()` bytes at `offset`. Returns the number of bytes read; 0 at the end of the file.
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
@@ -138,8 +138,8 @@ pub trait Watch: Debug + Send {
     /// does not exist. Every later wait then ends after the polling interval at the latest, even if nothing has
     /// changed. A directory may be added again.
     fn add(&mut self, dir: &Path) -> bool;
-    /// Waits for a change, at most for `timeout`. Returns the rest of the time if something may have changed, and
-    /// `None` if the time is over.
+    /// Waits for a change, at most for `timeout`. Returns the rest of `timeout` if something may have changed, and
+    /// `None` if `timeout` is over.
     fn wait(&mut self, timeout: Duration) -> io::Result<Option<Duration>>;
 }
 
@@ -170,13 +170,13 @@ impl Watch for PollingWatch {
     }
 }
 
-/// The file system, clock, entropy and process of the engine.
+/// The interface through which the engine uses the system: the file system, the clock, random bytes and the process id.
 pub trait Storage: Debug + Send + Sync + 'static {
     /// Opens a regular file without blocking. Any other object is rejected with [`NotARegularFile`].
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<Arc<dyn File>>;
     /// Creates a directory and its missing parents; each new directory is durable in its parent.
     fn create_dir_all(&self, path: &Path) -> io::Result<()>;
-    /// Makes the entries of a directory durable.
+    /// Makes the names in a directory durable: files that were created, renamed or removed.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// Renames a file. An existing file at `to` is replaced.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
@@ -195,8 +195,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Ok(())
     }
-    /// Creates a watch without directories. `poll_interval` is the duration after which a wait ends if the system
-    /// cannot report changes. The default implementation returns a [`PollingWatch`].
+    /// Creates a watch without directories. If the system cannot report changes, each wait ends after `poll_interval`
+    /// at the latest. The default implementation returns a [`PollingWatch`].
     fn watch(&self, poll_interval: Duration) -> Box<dyn Watch> {
         Box::new(PollingWatch::new(poll_interval))
     }

@@ -48,7 +48,8 @@ pub fn data_end_before(file: &dyn File, end: u64) -> io::Result<u64> {
     Ok(low)
 }
 
-/// Renames a fully written and synced file and makes its name durable by syncing the directory.
+/// Renames the file `from`, which must be fully written and synced, to its final name `to`. Then syncs the directory of
+/// `to`, so that the new name is durable.
 pub fn publish(storage: &dyn Storage, from: &Path, to: &Path) -> io::Result<()> {
     storage.rename(from, to)?;
     match to.parent() {

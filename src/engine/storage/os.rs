@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct OsStorage;
 
 impl OsStorage {
-    /// Returns the real system as a shared storage.
+    /// Returns a new [`OsStorage`] as a shared [`Storage`].
     pub fn shared() -> Arc<dyn Storage> {
         Arc::new(OsStorage)
     }
@@ -140,7 +140,8 @@ mod mounts {
     use std::os::unix::fs::MetadataExt;
     use std::sync::OnceLock;
 
-    /// File systems whose files are changed by this kernel only.
+    /// Types of file systems whose files only this machine changes. Files on other file systems are not mapped, and
+    /// changes in their directories are polled.
     const LOCAL: [&str; 9] = ["ext4", "ext3", "ext2", "xfs", "btrfs", "zfs", "f2fs", "tmpfs", "overlay"];
 
     pub(super) fn is_local(file: &fs::File) -> bool {
@@ -230,8 +231,8 @@ mod holes {
     use std::fs;
     use std::io;
 
-    /// Finds the next data with `lseek`, which moves the position of the open file. No other code uses the position,
-    /// because all access is by offset.
+    /// Returns the first offset at or after `offset` that may contain data, found with `lseek`; `None` if only a hole
+    /// follows. The call moves the position of the open file, which no other code uses: all access is by offset.
     pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>> {
         match seek(file, SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at.max(offset))),
@@ -278,7 +279,8 @@ mod watching {
         poll_interval: Duration,
         /// The directories whose changes are not reported.
         unreported: BTreeSet<PathBuf>,
-        /// True after events were lost or a watched directory was removed.
+        /// True after events were lost, or after a watched directory was removed or moved. Every wait then ends after
+        /// the polling interval at the latest.
         has_lost_events: bool,
     }
 
@@ -305,7 +307,7 @@ mod watching {
             inotify::add_watch(inotify, dir, flags).is_ok()
         }
 
-        /// Returns true if some changes may not be reported.
+        /// Returns true if some changes may not be reported. A wait must then end after the polling interval.
         fn polls(&self) -> bool {
             self.inotify.is_none() || self.has_lost_events || !self.unreported.is_empty()
         }

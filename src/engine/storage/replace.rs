@@ -21,8 +21,9 @@ const LINKS_MAX: usize = 40;
 /// before the lock is acquired.
 const ATTEMPTS_MAX: usize = 8;
 
-/// New content of a file. [`FileReplacement::publish`] gives the new content the name of the target. If the value is
-/// dropped without `publish`, the temporary file is removed and the target is unchanged.
+/// The replacement of a file: the new content in a temporary file. [`FileReplacement::publish`] renames the temporary
+/// file to the target. If the value is dropped without `publish`, the temporary file is removed and the target is
+/// unchanged.
 #[derive(Debug)]
 pub struct FileReplacement {
     storage: Arc<dyn Storage>,
@@ -128,7 +129,8 @@ impl Drop for FileReplacement {
     }
 }
 
-/// Removes temporary files with this stem whose processes died. Without lock support, all temporary files are kept.
+/// Removes the temporary files in `dir` that have this stem and that no process holds locked, because their processes
+/// died. If the file system has no locks, all temporary files are kept.
 pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
     for entry in storage.list(dir).unwrap_or_default() {
         if !entry.is_file || !is_temporary(&entry.name, stem) {
@@ -145,7 +147,7 @@ pub fn remove_stale(storage: &dyn Storage, dir: &Path, stem: &str) {
     }
 }
 
-/// Returns true for the names that [`temporary_path`] generates.
+/// Returns true if `name` has the form that [`temporary_path`] gives to temporary files with this stem.
 fn is_temporary(name: &str, stem: &str) -> bool {
     let digits = name.strip_prefix(stem).and_then(|rest| rest.strip_prefix('-')?.strip_suffix(".tmp"));
     digits.is_some_and(|digits| digits.len() == 16 && digits.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -156,7 +158,8 @@ fn directory(path: &Path) -> &Path {
     path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Resolves all links of a path, including dangling links.
+/// Returns the path of the file that `path` points to after all links are resolved. The file need not exist: dangling
+/// links are resolved too.
 fn link_target(storage: &dyn Storage, path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_path_buf();
     for _ in 0..LINKS_MAX {

@@ -134,8 +134,9 @@ pub fn frame_salt(segment_salt: u64, offset: u64) -> u64 {
     segment_salt ^ offset
 }
 
-/// Returns the salt of the header checksum, from the salt of the payload checksum. The two salts differ because the
-/// header contains the payload checksum: equal salts could cancel each other out.
+/// Returns the salt of the header checksum, computed from the salt of the payload checksum. The header contains the
+/// payload checksum, so both salts influence the header checksum. If the salts were equal, their influences could
+/// cancel each other out: a header could then be valid at the offset of another frame.
 fn header_salt(salt: u64) -> u64 {
     salt.rotate_left(HEADER_SALT_ROTATION)
 }
@@ -165,7 +166,8 @@ fn finish_frame(out: &mut Vec<u8>, start: usize, header: FrameHeader, salt: u64)
     out.resize(start + len.next_multiple_of(FRAME_ALIGN as usize), 0);
 }
 
-/// Appends a mark (close or seal) to `out`.
+/// Appends a mark to `out`. `flags` is [`FLAG_CLOSE`] or [`FLAG_SEAL`], `next` is the sequence number of the next
+/// entry, and `time` is the time of the last entry before the mark.
 pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[u8], salt: u64) {
     let header = FrameHeader {
         payload_len: payload.len() as u32,
@@ -221,10 +223,11 @@ impl<'a> Latest<'a> {
     }
 }
 
-/// Appends one frame with `rows` to `out`, and the canonical bytes of the entries (FORMAT.md, "Entry") to `canonical`,
-/// for the chain. The sequence numbers of the entries begin with `first`. The times of the entries must not decrease.
+/// Appends one frame with the entries `rows` to `out`. Appends the canonical bytes of these entries (FORMAT.md,
+/// "Entry") to `canonical`, so that the caller can add them to the chain. The sequence numbers of the entries begin
+/// with `first`. The times of the entries must not decrease.
 ///
-/// The caller has checked that the rows fit into one frame ([`PendingEntries::fit_with`]).
+/// The caller has checked that the entries fit into one frame ([`PendingEntries::fit_with`]).
 pub fn put_entries(
     out: &mut Vec<u8>,
     canonical: &mut Vec<u8>,
@@ -390,10 +393,10 @@ impl<'a> RowReader<'a> {
     }
 }
 
-/// A row of a frame. FORMAT.md, "Rows".
+/// One encoded entry in the payload of a frame. FORMAT.md specifies the bytes ("Rows").
 struct Row<'a> {
     checksum: u32,
-    /// The time since the entry before.
+    /// The difference from the time of the previous entry, in nanoseconds; 0 for the first entry of a frame.
     time: u64,
     kind: u16,
     version: u16,
@@ -439,7 +442,8 @@ impl<'a> Row<'a> {
 }
 
 /// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or if
-/// the rows do not fill the bytes exactly.
+/// the rows do not fill the bytes exactly. The caller reserves memory for the payloads only after this check, so
+/// damaged or hostile bytes cannot cause a large reservation.
 fn expanded_len(mut rows: Reader<'_>, count: u32) -> Option<usize> {
     let mut expanded = 0usize;
     for _ in 0..count {

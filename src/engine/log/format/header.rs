@@ -1,7 +1,8 @@
 //! The header of a segment, which is written twice. docs/FORMAT.md specifies the bytes ("Segment").
 //!
 //! The two copies of the header are in different 4 KiB blocks: one damaged block does not make the segment unreadable.
-//! The salt is part of the checksums of every frame, and is repeated in the header of the next segment.
+//! The salt, a random number, is part of the checksums of every frame. The header of the next segment repeats the salt,
+//! so the frames can be read even if both copies of the header are damaged.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::chain::Chain;
@@ -57,12 +58,13 @@ pub struct Origin {
 pub struct SegmentHeader {
     /// The stream of the segment.
     pub stream: StreamId,
-    /// The home in which the stream may be continued; `None` if it must not be continued.
+    /// The directory and the boot in which a writer may continue the stream; `None` if no writer may continue the
+    /// stream.
     pub home: Option<Home>,
     /// The sequence number of the first entry of the segment.
     pub base: Seq,
-    /// The link of the chain before the first entry of the segment. Zeros in any segment but the first of the stream
-    /// mean that the link is unknown.
+    /// The link of the chain at the end of the previous segment; zeros in the first segment of a stream. In any other
+    /// segment, zeros mean that the link is unknown.
     pub chain: Digest,
     /// The salt of the checksums of the frames.
     pub salt: u64,
@@ -95,13 +97,14 @@ impl SegmentHeader {
         self.origin.map_or(Seq::FIRST, |origin| origin.first)
     }
 
-    /// Returns the link of the chain before the first entry of the segment. Returns `None` if the link is unknown,
-    /// because a merge wrote the segment while earlier entries were missing.
+    /// Returns the link of the chain at the end of the previous segment; zeros for the first segment of a stream.
+    /// Returns `None` if the link is unknown, because a merge wrote the segment while earlier entries were missing.
     pub fn known_chain(&self) -> Option<Digest> {
         (self.chain != Chain::ORIGIN || self.base == self.stream_first()).then_some(self.chain)
     }
 
-    /// Returns an error if a program of `domain` must not read the segment.
+    /// Returns an error if the segment belongs to another domain than `domain`, or to a newer version of `domain`. A
+    /// program of `domain` must not read such a segment.
     pub fn check_domain(&self, domain: Domain) -> Result<(), Error> {
         if domain.reads(self.domain) {
             return Ok(());

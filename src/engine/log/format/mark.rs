@@ -8,8 +8,8 @@ use crate::engine::entry::Seq;
 /// A close mark or a seal. A seal also describes its segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
-    /// The link of the chain after the last entry before the mark. If there is such an entry, zeros mean that a merge
-    /// did not know the link.
+    /// The link of the chain after the last entry before the mark; zeros if the stream has no entry before the mark.
+    /// Otherwise zeros mean that a merge wrote the mark and did not know the link.
     pub chain: Digest,
     /// The description of the segment; `None` in a close mark.
     pub seal: Option<Seal>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub const LOCK_NAME: &str = "lock";
 
 /// Name of the lock file of a stream that no other process may continue. The writer renames the lock file to this name,
-/// and keeps the lock on the renamed file.
+/// and keeps the lock on the renamed file. Other processes look for [`LOCK_NAME`] before they continue a stream.
 pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";

@@ -8,7 +8,8 @@ use crate::engine::log::format::limits::{EXPANDED_BYTES_MAX, FRAME_ENTRIES_MAX, 
 /// Maximum number of bytes that an entry takes in a frame in addition to its payload: a checksum and six numbers.
 const ENTRY_OVERHEAD_MAX: usize = 64;
 
-/// Capacity in bytes that is reserved for each payload, so that small writes of an encoder rarely grow the buffer.
+/// Capacity in bytes that is reserved for each payload before the events are encoded. Small payloads then fit without
+/// growing the buffer.
 const PAYLOAD_BYTES_SMALL: usize = 64;
 
 /// Encoded entries without a stream and a sequence number. Their payloads share one buffer.

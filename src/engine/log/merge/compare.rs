@@ -1,5 +1,4 @@
-//! Compares two copies of a stream by their bytes. Frames are decoded only where the bytes alone do not show the
-//! result.
+//! Compares the bytes of two copies of a stream. Frames are decoded only where the bytes alone do not show the result.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
@@ -106,8 +105,8 @@ fn compare_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Result<Opt
     })
 }
 
-/// Returns the offset at which the last frame of the segment `base` ends. Returns `None` if `base` is not the last
-/// segment of the stream, or if unreadable bytes follow the frame.
+/// Returns the offset at which the last frame of the segment `base` ends; bytes after this offset belong to no frame.
+/// Returns `None` if `base` is not the last segment of the stream, or if unreadable bytes follow the frame.
 fn frames_end(sides: &Sides<'_>, side: Side, stream: StreamId, base: Seq) -> Result<Option<u64>> {
     let at = ResumePoint { segment: base, offset: 0, next: base };
     let mut reader = StreamReader::open_at(sides.storage, sides.log(side), stream, ScanMode::Full, at)?;

@@ -15,7 +15,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The content of a file, judged by its header area.
+/// The content of a file that has the name of a segment, as the two copies of the header show it.
 #[derive(Debug)]
 pub(super) enum Content {
     /// A segment of the stream: an undamaged header names the stream and the first sequence number in the name of the
@@ -55,7 +55,8 @@ fn is_zeros(file: Arc<dyn File>) -> io::Result<bool> {
     Ok(Source::new(file, false)?.first_nonzero(0)?.is_none())
 }
 
-/// Returns the sequence numbers in the names of a stream's segment files, ascending; none if the stream does not exist.
+/// Returns the sequence numbers in the names of a stream's files that have the name of a segment, ascending. The list
+/// is empty if the directory of the stream does not exist.
 pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     match list_segments(storage, log, stream) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -69,8 +70,8 @@ pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Resul
     list_files(sides.storage.as_ref(), sides.log(side), stream)
 }
 
-/// Returns the first sequence numbers of a stream's segments, ascending: the result of [`files_of`] without stray files
-/// and without files whose creation was interrupted.
+/// Returns the first sequence numbers of a stream's segments, ascending. Stray files and files whose creation was
+/// interrupted are left out.
 pub(super) fn segments_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     let mut segments = Vec::new();
     for base in files_of(sides, side, stream)? {

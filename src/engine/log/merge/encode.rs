@@ -1,4 +1,4 @@
-//! Segments of the target that are written anew from the entries of both logs.
+//! Writing of new segment files in the target, from the entries of both logs.
 
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
@@ -23,10 +23,11 @@ use crate::engine::storage::OpenMode;
 use std::path::Path;
 
 /// Number of payload bytes at which a new frame is ended. A longer frame stores similar entries in less space, because
-/// a payload is stored as a difference from the previous payload of the same kind in the frame. A shorter frame limits
-/// the loss by one flipped bit.
+/// a payload is stored as a difference from the previous payload of the same kind in the frame. A shorter frame loses
+/// fewer entries if one of its bytes is damaged.
 const FRAME_PAYLOAD_MAX: u64 = 64 << 10;
-/// Minimum number of frames of a full segment.
+/// Minimum number of frames in a full segment. If segments are small, frames are ended at fewer than
+/// [`FRAME_PAYLOAD_MAX`] payload bytes.
 const FRAMES_PER_SEGMENT: u64 = 64;
 /// Maximum number of unreadable bytes that are copied into a new segment to show that entries are lost. The quarantine
 /// holds all unreadable bytes.
@@ -49,7 +50,7 @@ pub(super) struct Encoder<'a> {
     upcoming: Option<Entry>,
     /// The sequence number of the next entry.
     next: Seq,
-    /// The chain over the entries before the next entry; `None` if it is unknown.
+    /// The chain over the entries before the next entry; `None` if the chain is unknown.
     chain: Option<Chain>,
     last_time: u64,
     previous_salt: u64,
@@ -276,8 +277,8 @@ impl<'a> Encoder<'a> {
         chain.map_or(Chain::ORIGIN, Chain::link)
     }
 
-    /// Writes the planned end of the stream: a mark if the plan has one, and then unreadable bytes if a loss must stay
-    /// known.
+    /// Writes the planned end of the stream: the mark, if the plan has one. If entries were lost at the end, a copy of
+    /// the unreadable bytes follows, so that readers of the merged stream also report the loss.
     fn end(&mut self, segment: &mut Encoding<'_>) -> Result<()> {
         if let Some(next) = self.plan.mark {
             let mark = Mark { chain: self.link_before(next), seal: None };

@@ -33,7 +33,7 @@ pub(super) struct End {
     pub(super) point: ResumePoint,
 }
 
-/// The observer that finds unreadable bytes at the end of a stream while the stream is read.
+/// A search for unreadable bytes at the end of a stream. It examines each item while the stream is read.
 #[derive(Debug)]
 pub(super) struct EndWatch {
     side: Side,
@@ -47,7 +47,7 @@ impl EndWatch {
         EndWatch { side, stream, last_finding: None, lost: None }
     }
 
-    /// Observes the next item of the stream.
+    /// Examines the next item that the reader of the stream returned.
     pub(super) fn observe(&mut self, item: &Item) {
         match item {
             // A stray file is not part of the stream, and a segment with an unfinished header never held an entry. If

@@ -9,7 +9,8 @@ use crate::engine::log::merge::sides::{Part, Side, Sides};
 use crate::engine::log::read::directory::{list_segments, list_streams, origin_of};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum depth of forks of forks. Ordinary use does not reach this depth.
+/// Maximum depth of forks of forks. A merge does not unite the streams of a family with deeper forks; ordinary use does
+/// not reach this depth.
 const DEPTH_MAX: usize = 64;
 
 /// A family: a stream, and the streams that branch off from it.
@@ -17,7 +18,7 @@ const DEPTH_MAX: usize = 64;
 pub(super) struct Family {
     pub(super) source: BTreeSet<StreamId>,
     pub(super) target: BTreeSet<StreamId>,
-    /// The origin of each stream that branches off from another.
+    /// A map from each stream that branches off from another stream to the origin of the branching stream.
     pub(super) origins: BTreeMap<StreamId, Origin>,
     pub(super) too_deep: bool,
 }
@@ -60,15 +61,15 @@ impl Family {
 /// The families that have streams in the source.
 #[derive(Debug, Default)]
 pub(super) struct Families {
-    /// The families, oldest first: sorted by the id of the root. All other streams of a family branch off from its
-    /// root, directly or indirectly.
+    /// The families, sorted by the id of the root. The root is the stream from which all other streams of the family
+    /// branch off, directly or indirectly.
     pub(super) families: Vec<Family>,
     /// Streams of the source whose directory cannot be listed.
     pub(super) unreadable: Vec<StreamId>,
 }
 
 impl Families {
-    /// Finds the families of the streams of the source, with the streams of the target that belong to them.
+    /// Finds every family that has a stream in the source. Each family also contains its streams in the target.
     pub(super) fn find(sides: &Sides<'_>, source_streams: &[StreamId]) -> Result<Families> {
         let mut found = Families::default();
         let mut origins = BTreeMap::new();

@@ -39,7 +39,8 @@ pub(super) struct Branch {
 }
 
 impl Branch {
-    /// Returns the branch under another parent. The ids of the branch and its children are derived again.
+    /// Returns the branch as a branch of `parent`. The id of a derived stream depends on its parent, so the ids of the
+    /// branch and of its children are derived again.
     fn under(self, parent: StreamId) -> Branch {
         let Some(origin) = self.origin.map(|origin| Origin { parent, ..origin }) else { return self };
         let id = derived_id(&origin);
@@ -47,15 +48,15 @@ impl Branch {
         Branch { id, origin: Some(origin), parts: self.parts, children }
     }
 
-    /// Returns this branch with the id and the origin of `trunk`, so that [`unite`] can unite this branch with `trunk`.
-    /// The ids of the children are derived again.
+    /// Returns this branch with the id and the origin of `trunk`, because [`unite`] unites only branches with equal
+    /// ids. The ids of the children are derived again.
     fn into_trunk(self, trunk: &Branch) -> Branch {
         let children = self.children.into_iter().map(|child| child.under(trunk.id)).collect();
         Branch { id: trunk.id, origin: trunk.origin, parts: self.parts, children }
     }
 
-    /// Appends the branch and its descendants with their depths to `all`. Each branch comes before the streams that
-    /// branch off from it.
+    /// Appends the branch and all its descendants to `all`, each with its depth. Each branch comes before the streams
+    /// that branch off from it.
     pub(super) fn flatten(mut self, depth: usize, all: &mut Vec<(usize, Branch)>) {
         let children = std::mem::take(&mut self.children);
         all.push((depth, self));
@@ -103,10 +104,10 @@ pub(super) fn unite(sides: &Sides<'_>, a: Branch, b: Branch, forks: &mut Vec<For
     place_children(sides, Branch { id, origin, parts, children: children.into_values().collect() }, forks)
 }
 
-/// Unites the trunk with each child that must not be a separate branch. There are two such cases. In the first, an
-/// interrupted merge has left the first entry of the child in the trunk too. In the second, the first entry of the
-/// child has a smaller digest than the entry of the trunk with the same sequence number; the history of the child then
-/// keeps the id of the trunk.
+/// Unites the trunk (the parent branch) with each child that must not be a separate branch. There are two such cases.
+/// In the first, an interrupted merge has left the first entry of the child in the trunk too. In the second, the first
+/// entry of the child has a smaller digest than the entry of the trunk with the same sequence number; the history of
+/// the child then keeps the id of the trunk.
 fn place_children(sides: &Sides<'_>, mut trunk: Branch, forks: &mut Vec<Fork>) -> Result<Branch> {
     let firsts = trunk.children.iter().filter_map(|child| child.origin).map(|o| o.first).collect();
     let digests = digests_at(sides, &trunk.parts, &firsts)?;

@@ -87,8 +87,8 @@ impl HistoryReader {
         Ok(HistoryReader { parts })
     }
 
-    /// Returns the next entry of the union; `None` at the end. The stamp of the entry contains the stream of a part
-    /// that holds the entry.
+    /// Returns the next entry of the union; `None` at the end. If several parts hold the entry, the stream in its stamp
+    /// is the stream of one of these parts.
     pub(super) fn next_entry(&mut self) -> Result<Option<Entry>> {
         for part in &mut self.parts {
             part.fill()?;
@@ -104,7 +104,7 @@ impl HistoryReader {
         Ok(found)
     }
 
-    /// Returns the ends of the parts that were read to the end of their stream. Call it only after every entry was
+    /// Returns one [`End`] for each part that was read to the end of its stream. Call it only after every entry was
     /// read.
     pub(super) fn ends(&self) -> impl Iterator<Item = &End> {
         self.parts.iter().filter_map(|part| part.end.as_ref())
@@ -136,8 +136,8 @@ pub(super) fn difference(sides: &Sides<'_>, a: &[Part], b: &[Part]) -> Result<Op
     Ok(None)
 }
 
-/// Returns the content digests of the entries with the sequence numbers `seqs`. Entries that cannot be read are
-/// omitted.
+/// Returns the content digests of the entries of `parts` that have the sequence numbers `seqs`. Entries that cannot be
+/// read are omitted.
 pub(super) fn digests_at(
     sides: &Sides<'_>,
     parts: &[Part],

@@ -122,8 +122,9 @@ impl Merger<'_> {
         self.unite(family)
     }
 
-    /// Copies the last segment that the target has, and all later segments; all segments if the target has none. The
-    /// last segment is copied again because the target may have only the beginning of that segment.
+    /// Copies segments of a stream to the target: all segments if the target has none, otherwise the last segment that
+    /// the target has and all later segments. That segment is copied again because the target may have only its
+    /// beginning.
     fn copy(&mut self, id: StreamId, change: Change) -> Result<()> {
         prepare(&self.sides, id)?;
         let files = files_of(&self.sides, Side::Target, id)?;
@@ -152,7 +153,8 @@ impl Merger<'_> {
         Ok(())
     }
 
-    /// Merges a family whose streams differ: reads all streams of the family, plans every change, then writes.
+    /// Merges a family whose streams differ in the two logs. Reads all streams of the family and plans every change
+    /// before the first write.
     fn unite(&mut self, family: &Family) -> Result<()> {
         if family.too_deep {
             self.skip(family, SkipReason::TooDeep);

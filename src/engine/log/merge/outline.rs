@@ -12,7 +12,7 @@ use crate::engine::log::read::item::Item;
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use std::collections::BTreeSet;
 
-/// The count and a running digest of entries.
+/// The count and a running digest of entries. They show whether two files hold the same entries.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) hasher: blake3::Hasher,
@@ -48,7 +48,8 @@ pub(super) struct FileOutline {
 pub(super) struct Outline {
     /// The segments: the files whose header matches the name of the file, and all other files with entries.
     pub(super) files: Vec<FileOutline>,
-    /// The other files that have the name of a segment, except files whose creation was interrupted.
+    /// The stray files: the files that have the name of a segment but are not in `files`, except files whose creation
+    /// was interrupted.
     pub(super) strays: BTreeSet<Seq>,
     pub(super) end: Option<End>,
 }
@@ -60,8 +61,8 @@ impl Outline {
         self.files.iter().find(|file| file.base == base)
     }
 
-    /// Scans the stream that a part belongs to; without a part, the outline is empty. Entries at or after the end of
-    /// the part are not counted.
+    /// Scans the stream that a part belongs to. Entries at or after the end of the part are not counted. If `part` is
+    /// `None`, returns an empty outline.
     pub(super) fn of(sides: &Sides<'_>, part: Option<&Part>) -> Result<Outline> {
         let Some(part) = part else { return Ok(Outline::NONE) };
         let log = sides.log(part.side);

@@ -39,7 +39,7 @@ pub(super) enum Action {
     Encode,
 }
 
-/// The entries of one planned segment file.
+/// One planned segment file: the sequence numbers of its entries, and the action that creates or keeps the file.
 #[derive(Debug)]
 pub(super) struct Range {
     pub(super) base: Seq,
@@ -246,8 +246,9 @@ impl Plan {
         Ok(())
     }
 
-    /// Returns the action for a segment. The first value of `shows_end` is for the target, the second for the source. A
-    /// value is true if the stream in that log shows everything that either log shows about the end of the stream.
+    /// Returns the action for a segment. `shows_end` contains one value for the target and one for the source. The
+    /// value is true if the stream in that log shows how far the stream reaches and which entries at its end are lost,
+    /// as far as either log shows it.
     fn action(&self, range: &Range, shows_end: [bool; 2]) -> Action {
         let fits = |outline: &Outline, shows_end: bool| {
             let Some(file) = outline.file(range.base) else { return false };
@@ -263,9 +264,10 @@ impl Plan {
     }
 }
 
-/// Returns true if a stream with this end shows the losses in `all`, or holds the lost entries. A stream that ends with
-/// unreadable bytes shows the losses. A stream holds the entries of a loss if its copy of the segment has the same
-/// salt, and its complete frames reach at least to the last unreadable byte of the other copy.
+/// Returns true if no loss in `all` is forgotten when only the stream with this `end` is kept. There are two such
+/// cases. In the first, the stream itself ends with unreadable bytes. In the second, the stream holds the lost entries
+/// of each loss: its copy of the segment has the same salt as the damaged copy, and its complete frames reach at least
+/// to the last unreadable byte of the damaged copy.
 fn covers_losses(sides: &Sides<'_>, end: &End, all: &[Lost]) -> Result<bool> {
     if end.lost.is_some() {
         return Ok(true);

@@ -24,7 +24,7 @@ pub struct Quarantined {
     pub path: PathBuf,
     /// The stream.
     pub stream: StreamId,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment.
     pub segment: Seq,
     /// Offset in the segment at which the copied bytes begin.
     pub offset: u64,
@@ -71,7 +71,7 @@ pub fn quarantine(
     Ok(copied)
 }
 
-/// Copies the whole file of a segment into quarantine.
+/// Copies the whole file of a segment into the quarantine directory `dir`. Returns `None` if the file is empty.
 pub(super) fn quarantine_segment(
     storage: &dyn Storage,
     log: &Path,
@@ -84,7 +84,7 @@ pub(super) fn quarantine_segment(
     quarantine_finding(storage, log, &finding, dir)
 }
 
-/// Removes the temporary files of an interrupted copy.
+/// Removes the temporary files that interrupted copies left in the quarantine directory `dir`.
 pub(super) fn remove_leftovers(storage: &dyn Storage, dir: &Path) -> Result<()> {
     for name in storage.list(dir).map_err(|e| Error::io("list", dir, e))? {
         if name.is_file && name.name.starts_with("quarantine-") && name.name.ends_with(".tmp") {

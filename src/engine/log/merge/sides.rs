@@ -1,4 +1,4 @@
-//! The two logs of a merge, and parts of the streams in them.
+//! The two logs of a merge, and ranges of the entries of their streams ([`Part`]).
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, StreamId};
@@ -44,18 +44,17 @@ pub(super) struct Part {
 }
 
 impl Part {
-    /// Returns the part with all entries of the stream.
+    /// Returns the [`Part`] with all entries of a stream in one log.
     pub(super) fn whole(side: Side, stream: StreamId) -> Part {
         Part { side, stream, first: Seq::FIRST, end: None }
     }
 
-    /// Returns the rest of the part from `seq` on; `None` if the part ends before `seq`.
+    /// Returns the part without the entries before `seq`; `None` if every entry of the part comes before `seq`.
     pub(super) fn from(&self, seq: Seq) -> Option<Part> {
         Some(Part { first: self.first.max(seq), ..*self }).filter(|p| p.end.is_none_or(|end| p.first < end))
     }
 
-    /// Returns the beginning of the part: its entries before `seq`. Returns `None` if the part begins at or after
-    /// `seq`.
+    /// Returns the part without the entries from `seq` on; `None` if no entry of the part comes before `seq`.
     pub(super) fn until(&self, seq: Seq) -> Option<Part> {
         let end = self.end.map_or(seq, |end| end.min(seq));
         Some(Part { end: Some(end), ..*self }).filter(|p| p.first < end)

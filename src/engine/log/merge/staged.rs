@@ -130,7 +130,8 @@ pub(super) fn copy_segment(sides: &Sides<'_>, stream: StreamId, base: Seq) -> Re
     staged.publish()
 }
 
-/// Removes segments of the target, the last one first: at any time the remaining segments form a shorter stream.
+/// Removes segments of the target. The last segment is removed first, so that after a crash the remaining segments are
+/// the beginning of the stream.
 pub(super) fn remove_segments(sides: &Sides<'_>, stream: StreamId, bases: &[Seq]) -> Result<()> {
     let storage = sides.storage.as_ref();
     for base in bases.iter().rev() {

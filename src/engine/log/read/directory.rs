@@ -13,8 +13,9 @@ use crate::engine::storage::{File, OpenMode, Storage, read_full_at};
 use std::io;
 use std::path::Path;
 
-/// Returns the streams of a log, oldest first. Every directory entry whose name is a stream id counts, even if it is
-/// not a directory: reading such a stream then reports the problem. A log whose directory is missing has no streams.
+/// Returns the streams of a log, sorted by id. The ids that writers create begin with the time of creation, so these
+/// streams are sorted by age. Every directory entry whose name is a stream id counts, even if it is not a directory:
+/// reading such a stream then reports the problem. A log whose directory is missing has no streams.
 pub fn list_streams(storage: &dyn Storage, log: &Path) -> Result<Vec<StreamId>> {
     let names = match storage.list(log) {
         Ok(names) => names,
@@ -32,8 +33,8 @@ pub fn list_segments(storage: &dyn Storage, log: &Path, stream: StreamId) -> Res
     Ok(entries.iter().filter_map(|n| names::parse_segment(&n.name)).collect())
 }
 
-/// Returns the total length in bytes of all segments of these streams, for progress reports. A file without readable
-/// metadata counts as empty.
+/// Returns the total length in bytes of all segments of these streams, for progress reports. Streams that cannot be
+/// listed, and files without readable metadata, count as empty.
 pub fn log_bytes(storage: &dyn Storage, log: &Path, streams: &[StreamId]) -> u64 {
     let mut bytes = 0;
     for stream in streams {
@@ -118,9 +119,11 @@ pub fn read_headers(file: &dyn File, stream: StreamId, base: Seq) -> io::Result<
     Ok(Headers { header, damaged, unfinished, may_be_creation })
 }
 
-/// Returns true if an interrupted creation of the segment may have left these bytes before the first frame. Each copy
-/// of the header must then be whole, incomplete or missing, with zeros between the copies. Missing bytes count as
-/// zeros.
+/// Returns true if `area` may come from an interrupted creation of the segment. `area` contains the bytes before the
+/// offset of the first frame; bytes that the file does not have count as zeros.
+///
+/// This is the case if each of the two copies of the header is complete, incomplete or missing, and only zeros are
+/// between the copies.
 fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
     area.resize(FRAMES_AT as usize, 0);
     let (first, rest) = area.split_at(SEGMENT_HEADER_LEN);
@@ -142,8 +145,9 @@ fn is_part_of_area(mut area: Vec<u8>, stream: StreamId, base: Seq) -> bool {
         && (whole(second) || is_beginning(second, first))
 }
 
-/// Returns true if the first `written` bytes of a copy may be the beginning of a header of this segment. A complete
-/// header does not count: such a header names another segment, or has a format that this build cannot read.
+/// Returns true if `copy` may be an incomplete header of this segment: the known fields agree as far as the first
+/// `written` bytes reach, and the checksum is not valid. A copy with a valid checksum is a complete header; it names
+/// another segment, or has a format that this build cannot read.
 fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: Seq) -> bool {
     let Some((covered, found)) = copy.split_last_chunk::<4>() else { return false };
     let checksum = salted_crc32(u64::from_le_bytes(SEGMENT_MAGIC), &[covered]).to_le_bytes();
@@ -156,7 +160,8 @@ fn is_beginning_of_header(copy: &[u8], written: usize, stream: StreamId, base: S
     *found != checksum && fields.into_iter().all(agrees)
 }
 
-/// Reads the header of a segment, and returns [`Headers::may_be_creation`].
+/// Returns true if a crash during the creation of the segment may have left the file of the segment
+/// ([`Headers::may_be_creation`]).
 pub fn may_be_creation(storage: &dyn Storage, log: &Path, stream: StreamId, base: Seq) -> Result<bool> {
     let path = names::segment_path(log, stream, base);
     let headers = storage
@@ -182,7 +187,7 @@ pub fn check_domain(storage: &dyn Storage, log: &Path, domain: Domain) -> Result
     streams.into_iter().try_for_each(|stream| check_stream_domain(storage, log, stream, domain))
 }
 
-/// Checks one stream as [`check_domain`] does.
+/// Checks that a program of `domain` may read one stream, as [`check_domain`] does for every stream of the log.
 pub(in crate::engine::log) fn check_stream_domain(
     storage: &dyn Storage,
     log: &Path,
@@ -195,7 +200,8 @@ pub(in crate::engine::log) fn check_stream_domain(
     }
 }
 
-/// Returns the header of the first segment whose header is readable and names the stream and the segment.
+/// Returns the header of the first segment that has a readable header with the right stream and sequence number; `None`
+/// if no segment of the stream has one.
 fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Option<SegmentHeader>> {
     for base in list_segments(storage, log, stream)? {
         let path = names::segment_path(log, stream, base);
@@ -218,11 +224,11 @@ fn first_header(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<O
 /// A point at which a reader of a stream can begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResumePoint {
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment in which reading begins.
     pub segment: Seq,
     /// Offset in the segment at which the next frame begins.
     pub offset: u64,
-    /// The sequence number of the next entry.
+    /// The sequence number of the first entry after this point.
     pub next: Seq,
 }
 

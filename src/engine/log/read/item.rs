@@ -6,7 +6,7 @@ use crate::engine::entry::{Gap, Seq, StreamId};
 /// A commit that was read from a stream, with its segment and offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment that contains the commit.
     pub segment: Seq,
     /// Offset in the segment at which the frame of the commit begins.
     pub offset: u64,
@@ -71,7 +71,7 @@ pub struct Finding {
     pub kind: FindingKind,
     /// The stream.
     pub stream: StreamId,
-    /// The segment, by its first sequence number.
+    /// The first sequence number of the segment that contains the range.
     pub segment: Seq,
     /// Offset in the segment at which the range begins.
     pub offset: u64,
@@ -95,7 +95,7 @@ pub enum Item {
 pub enum Tail {
     /// The stream ends with a close mark or a seal.
     Closed,
-    /// The stream ends with a commit, or is empty: its writer has not closed the stream, or was killed.
+    /// The stream ends with a commit, or is empty. Its writer is still running, or ended without closing the stream.
     Open,
     /// The stream ends with bytes that are not a complete frame: a write in progress, an interrupted write, or damage.
     Unfinished {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Returns true if a derived stream now holds the entry that had this sequence number and checksum in `stream`.
 ///
-/// The checksum of an entry covers the id of its stream, so the checksum is computed with the old id.
+/// The checksum of an entry covers the id of its stream. For the comparison, the checksum of an entry of the derived
+/// stream is therefore computed again with the id of `stream`.
 pub(in crate::engine) fn is_in_derived_stream(
     storage: &Arc<dyn Storage>,
     log: &Path,

@@ -34,7 +34,7 @@ use std::sync::Arc;
 pub enum ScanMode {
     /// Reads the entries written so far. An unfinished end is left for a later read.
     Follow,
-    /// Also checks the chain and the seals, and reports an unfinished end as torn.
+    /// Reads as [`ScanMode::Follow`] does, also checks the chain and the seals, and reports an unfinished end as torn.
     Full,
 }
 
@@ -171,8 +171,8 @@ impl StreamReader {
         self.watched.get(&seq).copied().flatten()
     }
 
-    /// Returns true if there is a next item. Reads it, so that the next call of [`StreamReader::next_item`] only returns
-    /// it.
+    /// Returns true if there is a next item. Reads the item if it was not read yet; the next call of
+    /// [`StreamReader::next_item`] then returns the item without reading.
     pub(in crate::engine) fn has_next_item(&mut self) -> Result<bool> {
         while self.queue.is_empty() && self.advance()? {}
         Ok(!self.queue.is_empty())
@@ -190,7 +190,8 @@ impl StreamReader {
         }
     }
 
-    /// Opens the next segment, or reads the next frame or damage. Returns false at the end.
+    /// Takes one step of reading: opens the next segment, or reads the next frame or the next damaged bytes. Returns
+    /// false at the end of the stream.
     fn advance(&mut self) -> Result<bool> {
         if self.scan.is_some() {
             self.step()?;
@@ -207,8 +208,8 @@ impl StreamReader {
         self.tail
     }
 
-    /// Returns true if the segment that was read last has a seal. A seal shows that the writer had created another
-    /// segment.
+    /// Returns true if the segment that was read last has a seal. A writer seals a segment only after it has created
+    /// the next segment.
     pub fn is_sealed(&self) -> bool {
         self.sealed
     }
@@ -218,8 +219,8 @@ impl StreamReader {
         self.last_seal
     }
 
-    /// Returns the segment whose creation was not finished; `None` if the stream has no such segment. The segment never
-    /// held an entry and is skipped. If the next entry of the stream would belong to this segment, the tail is
+    /// Returns the last segment whose creation was not finished; `None` if the stream has no such segment. The segment
+    /// never held an entry and is skipped. If the next entry of the stream would belong to this segment, the tail is
     /// [`Tail::Unfinished`], because a writer may be creating the segment.
     pub fn unfinished_creation(&self) -> Option<Seq> {
         self.unfinished_creation
@@ -230,7 +231,7 @@ impl StreamReader {
         self.segments.truncate(self.upcoming.saturating_add(1));
     }
 
-    /// Returns the sequence number of the next entry.
+    /// Returns the sequence number after the last entry that was read or is known to be missing.
     pub fn next_seq(&self) -> Seq {
         self.expected
     }
@@ -240,8 +241,9 @@ impl StreamReader {
         self.last_time
     }
 
-    /// Returns the chain after the last entry that was read. Call it only for a full scan. `None` if an entry between
-    /// the header of the segment and that entry was not read, or if the header does not state the link.
+    /// Returns the chain over the entries up to the last entry that was read. Call it only for a full scan. Returns
+    /// `None` if the chain is unknown, because an earlier entry of the same segment is missing or the segment's header
+    /// does not contain the link.
     pub fn chain(&self) -> Option<&Chain> {
         self.chain.as_ref()
     }
@@ -280,7 +282,8 @@ impl StreamReader {
         }
     }
 
-    /// Records a gap of unknown length at the end of the stream. The chain still covers the entries before the gap.
+    /// Records a gap of unknown length at the end of the stream. [`StreamReader::chain`] stays valid, because the chain
+    /// covers only the entries before the gap.
     fn record_unbounded_gap(&mut self) {
         let gap = Gap { stream: self.stream, first: self.expected, last: None, cause: self.cause };
         self.queue.push_back(Item::Gap(gap));
@@ -392,8 +395,8 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the segment that begins with `base` never held an entry. The file of the segment must hold only
-    /// a part of the two header copies.
+    /// Returns true if the segment that begins with `base` never held an entry. The caller has checked that the file
+    /// holds only a part of the two header copies (`Headers::may_be_creation`).
     ///
     /// There are two such cases. In the first, earlier segments contain the sequence number `base`. In the second, the
     /// segment is the last one, no earlier entry is missing, and the segment before it is readable to its end and has
@@ -419,8 +422,9 @@ impl StreamReader {
         Ok(is_whole && !reader.sealed)
     }
 
-    /// Records that a segment never held an entry. If an earlier segment holds the sequence number `base`, the earlier
-    /// segment determines the tail.
+    /// Records that the segment that begins with `base` never held an entry. If no earlier segment holds the sequence
+    /// number `base`, a writer may be creating the segment: the tail is then [`Tail::Unfinished`]. Otherwise the
+    /// earlier segment determines the tail.
     fn skip_creation(&mut self, base: Seq) {
         self.unfinished_creation = Some(base);
         if self.expected == base {
@@ -429,7 +433,8 @@ impl StreamReader {
     }
 
     /// Ends the stream at its last segment, whose header is incomplete. Either the creation of the segment is not
-    /// finished, or the file was truncated and an unknown number of entries is lost.
+    /// finished, or the file was truncated and an unknown number of entries is lost. A full scan reports a torn end and
+    /// a gap.
     fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
         self.tail = Tail::Unfinished { offset: 0 };
         if self.mode == ScanMode::Full {
@@ -440,8 +445,9 @@ impl StreamReader {
         Ok(())
     }
 
-    /// Returns true if the current segment is finished: the next segment has a complete header. If the creation of the
-    /// next segment failed, the writer continues in the current segment.
+    /// Returns true if the current segment is finished, which means that the next segment has a complete header. An
+    /// incomplete header does not count: if the creation of the next segment failed, the writer continues in the
+    /// current segment.
     fn is_finished(&self) -> Result<bool> {
         let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
         let path = names::segment_path(&self.log, self.stream, *next);
@@ -522,7 +528,8 @@ impl StreamReader {
         }
     }
 
-    /// Records the entries of a frame, or a finding; `entries` is `None` if this build cannot decode them.
+    /// Records the entries of a frame. `entries` is `None` if this build cannot decode the frame; a finding and a gap
+    /// are then recorded instead.
     fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, entries: Option<Entries>) {
         self.record_gap_before(header.first);
         let Some(entries) = entries else {
@@ -551,7 +558,9 @@ impl StreamReader {
         }));
     }
 
-    /// Checks a mark against the entries before it; `mark` is `None` if this build cannot decode it.
+    /// Records a gap if entries before the mark are missing. In a full scan, also compares the mark with the entries
+    /// before the mark, and records each difference as a finding. `mark` is `None` if this build cannot decode the
+    /// mark, which is recorded as a finding.
     fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, mark: Option<Mark>) -> Result<()> {
         let Some(mark) = mark else {
             self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());

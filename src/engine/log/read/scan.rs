@@ -35,7 +35,7 @@ pub(super) struct SegmentScan {
     pub(super) source: Source,
     pub(super) offset: u64,
     pub(super) after_mark: bool,
-    /// True if an unfinished end is not reported as damage.
+    /// True if an unfinished end is not reported as damage, because a writer may be appending to the segment.
     pub(super) follow: bool,
 }
 
@@ -106,8 +106,9 @@ impl SegmentScan {
         Ok(Step::Damage { offset, end, torn })
     }
 
-    /// Returns true if the bytes look as a crash leaves them: the beginning of one frame, followed by zeros or the end
-    /// of the file. Damage may look the same; in both cases the entries of the frame are reported as missing.
+    /// Returns true if the bytes from `offset` on look as a crash leaves them: the beginning of one frame, followed by
+    /// zeros or the end of the file. Damage may look the same; in both cases the entries of the frame are reported as
+    /// missing.
     fn looks_torn(&mut self, offset: u64, end: u64, header: Option<FrameHeader>) -> io::Result<bool> {
         let frame_end = match header {
             Some(header) => offset + header.frame_len(),

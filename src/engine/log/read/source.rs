@@ -1,4 +1,4 @@
-//! The bytes of a segment file: mapped, or read in windows.
+//! Reading the bytes of a segment file, through a memory mapping or through a buffer (the window).
 
 use crate::engine::bytes::first_nonzero;
 use crate::engine::storage::{File, Mapping, data_end_before, read_full_at};
@@ -6,11 +6,11 @@ use std::io;
 use std::sync::Arc;
 
 pub(super) const WINDOW: usize = 256 << 10;
-/// Number of zeros that are read before the file system is asked where the next data begins. Shorter runs of zeros are
-/// read completely, so that results do not depend on the answer of the file system.
+/// Number of zero bytes that are read before the file system is asked where the next data begins, so that a large hole
+/// is skipped. Fewer zeros are read completely, so the result then does not depend on the answer of the file system.
 pub(in crate::engine::log) const ZEROS_READ_MAX: u64 = 1 << 20;
 
-/// The bytes of a segment file: mapped, or read in windows.
+/// The bytes of a segment file. The file is mapped into memory, or read through a buffer (the window).
 #[derive(Debug)]
 pub struct Source {
     file: Arc<dyn File>,
@@ -36,8 +36,8 @@ impl Source {
         self.len
     }
 
-    /// Discards the window and reads the length again, because another process may be writing the file. Has no effect
-    /// on a mapped file.
+    /// Discards the buffered bytes and reads the length of the file again, because another process may be writing the
+    /// file. Has no effect on a mapped file.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.window.clear();
         if self.map.is_none() {
@@ -70,8 +70,9 @@ impl Source {
         Ok(self.window.get(start..end).unwrap_or_default())
     }
 
-    /// Returns the bytes from `offset` to the end of the window, at least `min` of them; fewer only at the end of the
-    /// file.
+    /// Returns the buffered bytes from `offset` on, so that a search does not read the same bytes repeatedly. If fewer
+    /// than `min` bytes are buffered, fills the buffer from `offset` on first. Returns fewer than `min` bytes only at
+    /// the end of the file. For a mapped file, returns at most [`WINDOW`] bytes.
     pub(super) fn buffered(&mut self, offset: u64, min: usize) -> io::Result<&[u8]> {
         let end = self.start + self.window.len() as u64;
         let there = if offset >= self.start { end.saturating_sub(offset) as usize } else { 0 };
@@ -104,7 +105,8 @@ impl Source {
     }
 }
 
-/// Returns the offset after the last byte that is not zero; 0 if there is no such byte. Large holes are not read.
+/// Returns the length of a file without the zeros at its end: the offset after the last byte that is not zero, or 0 if
+/// there is no such byte. Large holes are not read.
 pub(in crate::engine::log) fn content_len(file: &dyn File) -> io::Result<u64> {
     const CHUNK: u64 = 64 << 10;
     let mut end = file.len()?;

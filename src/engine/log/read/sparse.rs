@@ -10,8 +10,8 @@ pub(super) fn source(file: &Arc<Sparse>) -> Source {
     Source::new(Arc::clone(file) as Arc<dyn File>, false).unwrap()
 }
 
-/// Returns the offset and the bytes of two blocks that contain `content` at `offset`: file systems report data in
-/// whole blocks.
+/// Returns the offset and the bytes of two adjacent blocks of 4 KiB. The blocks contain `content` at the file offset
+/// `offset`, and zeros elsewhere. Whole blocks are needed because file systems report data in whole blocks.
 pub(super) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
     let start = offset - offset % 4096;
     let mut block = vec![0; 8192];

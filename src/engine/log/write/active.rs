@@ -65,7 +65,7 @@ pub(super) struct ActiveSegment {
     pub(super) entries: u64,
     /// Times of the first and of the last entry of the segment, in nanoseconds since the epoch.
     pub(super) times: (u64, u64),
-    /// True if a mark follows the last entry, or there is no entry.
+    /// True if a mark follows the last entry, or there is no entry. A close then writes no mark.
     pub(super) marked: bool,
     /// Offset up to which the file was synced.
     pub(super) synced: u64,
@@ -116,7 +116,8 @@ impl ActiveSegment {
         }
     }
 
-    /// Continues the segment at `offset`. Reads the bytes before `offset` again to compute the running digest.
+    /// Continues an existing segment at `offset`. Reads the bytes before `offset` again, to compute the digest that the
+    /// seal will contain.
     pub(super) fn resume_at(&mut self, offset: u64) -> Result<()> {
         let wrap = |e| Error::io("read segment", &self.path, e);
         let mut buffer = vec![0u8; HASH_STEP];
@@ -235,16 +236,16 @@ impl ActiveSegment {
         Ok(())
     }
 
-    /// Writes zeros over the header of a frame whose write failed. The frame may be complete, although it was not
-    /// acknowledged.
+    /// Writes zeros over the header of the frame whose write failed, so that readers do not return the frame. The frame
+    /// may be complete in the file, although its entries were not acknowledged.
     pub(super) fn blank_next_header(&self) -> Result<()> {
         let blank = [0; FRAME_HEADER_LEN];
         let written = write_all_at(self.file.as_ref(), self.offset, &blank);
         written.map_err(|e| Error::io("clear the end of segment", &self.path, e))
     }
 
-    /// Releases the reserved space after the last frame. The segment must be the last one of its stream, because other
-    /// processes may have earlier segments mapped.
+    /// Releases the reserved space after the last frame by truncating the file. The segment must be the last one of its
+    /// stream: other processes may have earlier segments mapped, and a mapped file must not be truncated.
     pub(super) fn trim(&mut self) {
         // If the truncation fails, zeros remain after the last frame; readers accept them.
         if self.room > self.offset && !self.may_be_mapped && self.file.set_len(self.offset).is_ok() {
@@ -278,12 +279,13 @@ impl ActiveSegment {
         !self.is_synced() && self.condition != Condition::Latched
     }
 
-    /// Returns true if everything written is on disk.
+    /// Returns true if everything written to the segment is on disk.
     pub(super) fn is_synced(&self) -> bool {
         self.synced >= self.offset
     }
 
-    /// Adds a frame with `entries` entries at `offset` to the counts and the index of the segment.
+    /// Adds the frame at `offset`, which holds `entries` entries, to the counts and the index that the seal will
+    /// contain.
     pub(super) fn count(&mut self, seq: Seq, offset: u64, entries: u64, times: (u64, u64)) {
         if self.entries == 0 {
             self.times.0 = times.0;

@@ -36,7 +36,8 @@ use std::sync::Arc;
 /// Number of streams that are considered for continuation, newest first. Older streams are never continued.
 const CANDIDATES_MAX: usize = 8;
 
-/// Number of attempts to lock a new stream while a reader tests its lock.
+/// Maximum number of attempts to lock a new stream. An attempt fails while a reader tests whether the stream has a
+/// writer.
 const LOCK_TRIES: usize = 1000;
 
 /// The stream that a writer appends to.
@@ -50,9 +51,11 @@ pub(super) struct ActiveStream {
     /// The sequence number of the next entry that is written.
     pub(super) next: Seq,
     pub(super) chain: Chain,
-    /// True if no sync of a segment of the stream failed since this writer locked the stream.
+    /// True until a sync of a segment of the stream fails, or a failed creation of the next segment may have left a
+    /// file. If false, the stream gets no close mark.
     pub(super) always_synced: bool,
-    /// True if other processes are prevented from continuing the stream.
+    /// True if the lock file was renamed so that no other process continues the stream. Also true if the renaming was
+    /// tried after a failure and did not succeed.
     pub(super) continuation_forbidden: bool,
 }
 
@@ -62,7 +65,7 @@ impl ActiveStream {
         Head { stream: self.id, seq: self.next.previous(), digest: self.chain.link() }
     }
 
-    /// Switches to a new segment. Returns the old segment and the link of the chain at its end.
+    /// Switches to a new segment. Returns the old segment, and the link of the chain at the end of the old segment.
     pub(super) fn switch_to(&mut self, next: ActiveSegment) -> (ActiveSegment, Digest) {
         let link = self.chain.link();
         self.chain = Chain::from_link(link);
@@ -70,7 +73,8 @@ impl ActiveStream {
     }
 }
 
-/// A stream whose first segment could not be created. The next attempt uses the directory of this stream.
+/// A new stream whose first segment could not be created. The next attempt to create a stream uses the directory and
+/// the lock of this stream.
 #[derive(Debug)]
 pub(super) struct BegunStream {
     id: StreamId,
@@ -78,7 +82,8 @@ pub(super) struct BegunStream {
     lock: Arc<dyn File>,
 }
 
-/// The inputs of the selection: the log, options of the writer, and the streams that are excluded.
+/// The inputs for selecting or creating a stream to append to: the log, options of the writer, and the streams that are
+/// excluded.
 #[derive(Debug)]
 pub(super) struct Claims<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -190,8 +195,9 @@ impl Claims<'_> {
         }))
     }
 
-    /// Moves the segments whose creation may have been interrupted from the end of `segments` to the returned list. The
-    /// first segment of the stream is not moved: without its header the home of the stream is unknown.
+    /// Removes the segments whose creation may have been interrupted from the end of `segments`, and returns their
+    /// first sequence numbers. The first segment of the stream always remains: without its header the home of the
+    /// stream is unknown.
     fn split_creations(&self, stream: StreamId, segments: &mut Vec<Seq>) -> Result<Vec<Seq>> {
         let mut unfinished = Vec::new();
         while let [_, .., last] = segments.as_slice()
@@ -253,7 +259,7 @@ impl Claims<'_> {
     }
 
     /// Creates the directory and the lock file of a new stream, and acquires the lock. If the file system has no locks,
-    /// the stream gets no home.
+    /// the stream gets no home, so no later writer continues it.
     fn begin_stream(&self) -> Result<BegunStream> {
         let mut random = [0u8; 10];
         let entropy = self.storage.entropy(&mut random);
@@ -289,7 +295,7 @@ impl Claims<'_> {
         Ok(u64::from_le_bytes(salt).max(1))
     }
 
-    /// Returns true if a file with the name of the next segment may exist.
+    /// Returns true if a file with the name of the next segment exists, or if the storage cannot tell.
     pub(super) fn has_next(&self, active: &ActiveStream) -> bool {
         let path = names::segment_path(self.log, active.id, active.next);
         !matches!(exists(self.storage.as_ref(), &path), Ok(false))
@@ -313,13 +319,15 @@ impl Claims<'_> {
         Ok(ActiveSegment::new(path, file, &header, self.segment_bytes_max))
     }
 
-    /// Reverts [`Claims::forbid_continuation`]. If the storage returns an error, the stream is never continued.
+    /// Reverts [`Claims::forbid_continuation`]: gives the lock file its original name again. If the renaming fails, no
+    /// process continues the stream later.
     pub(super) fn allow_continuation(&self, stream: StreamId) {
         let dir = names::stream_dir(self.log, stream);
         let _ = self.storage.rename(&dir.join(names::ABANDONED_LOCK_NAME), &dir.join(names::LOCK_NAME));
     }
 
-    /// Prevents other processes from continuing the stream. Returns false if the lock file cannot be renamed.
+    /// Prevents other processes from continuing the stream, by renaming its lock file: other processes look only for
+    /// the original name. Returns false if the file cannot be renamed.
     pub(super) fn forbid_continuation(&self, stream: StreamId) -> bool {
         let dir = names::stream_dir(self.log, stream);
         self.storage.rename(&dir.join(names::LOCK_NAME), &dir.join(names::ABANDONED_LOCK_NAME)).is_ok()

@@ -8,8 +8,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Creates a segment file with both copies of the header, and syncs the file and its directory. After an error, tries
-/// to remove the file that it created.
+/// Creates a segment file with both copies of the header, and syncs the file and its directory. If an error occurs
+/// after the file was created, tries to remove the file.
 pub(super) fn create_segment(
     storage: &dyn Storage,
     log: &Path,

@@ -65,7 +65,7 @@ pub struct BatchOptions {
     pub bytes_max: usize,
     /// The age of the first entry, in nanoseconds, at which the batch is written.
     pub age_max: u64,
-    /// True if a background thread checks the age; if false, only the next append checks it.
+    /// True if a background thread checks the age of the batch. If false, only the next append checks the age.
     pub in_background: bool,
 }
 

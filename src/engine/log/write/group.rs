@@ -37,7 +37,7 @@ impl SyncFailure {
 }
 
 impl SyncGroup {
-    /// Sets the result. Later calls have no effect.
+    /// Sets the result of the sync for all commits of the group. Later calls have no effect.
     pub(super) fn complete(&self, result: std::result::Result<(), SyncFailure>) {
         let _ = self.result.set(result);
     }

@@ -19,8 +19,8 @@ use std::sync::{Arc, Condvar, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Committed {
-    /// The stamp of the first entry. Each further entry has a time and a sequence number one greater than those of the
-    /// entry before it.
+    /// The stamp of the first entry. The time and the sequence number of each further entry are one greater than those
+    /// of the entry before it.
     pub first: Stamp,
     /// Number of entries in the commit.
     pub count: u64,
@@ -29,7 +29,7 @@ pub struct Committed {
 }
 
 impl Committed {
-    /// Returns the position of the `n`th entry of the commit, from 0.
+    /// Returns the position of the `n`th entry of the commit, counted from 0.
     pub fn position(&self, n: u64) -> Position {
         Position { stream: self.first.stream, seq: self.first.seq.plus(n) }
     }
@@ -87,7 +87,8 @@ impl Log {
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
-    /// Appends entries. Also returns the head after them if `room` is [`Room::Reserved`].
+    /// Appends entries. If `room` is [`Room::Reserved`], also returns the head of the stream after the last of these
+    /// entries.
     fn append_pending(
         &self,
         entries: &PendingEntries,
@@ -144,8 +145,8 @@ impl Log {
         self.shared.write_batch(&mut guard, Room::Ordinary)
     }
 
-    /// Makes everything appended so far durable. Errors: the batch cannot be written, or a sync failed, now or since
-    /// the last call.
+    /// Makes everything appended so far durable. Errors: the batch cannot be written, the sync fails, or an earlier
+    /// sync failed and neither `sync` nor [`Log::close`] has returned its error yet.
     pub fn sync(&self) -> Result<()> {
         let mut guard = self.shared.lock();
         self.shared.write_batch(&mut guard, Room::Ordinary)?;

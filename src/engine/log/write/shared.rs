@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The parts of a log that its threads share.
+/// The data of a log that the threads of a process share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) storage: Arc<dyn Storage>,
@@ -47,11 +47,12 @@ pub(super) struct Shared {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) clock: Clock,
-    /// The process that owns the stream and the batch.
+    /// The id of the process that owns the stream and the batch. After `fork(2)` the id of the child process differs.
     pub(super) process: u32,
     pub(super) active: Option<ActiveStream>,
     pub(super) begun: Option<BegunStream>,
-    /// Streams whose lock file could not be renamed. This process must not continue these streams.
+    /// Streams that no process should continue after a failure, but whose lock file could not be renamed. This process
+    /// does not continue these streams.
     pub(super) unmarked: Vec<StreamId>,
     pub(super) batch: Batch,
     /// Buffers for the frame that is being written and the canonical bytes of its entries.
@@ -72,7 +73,8 @@ pub(super) struct Batch {
     pub(super) entries: PendingEntries,
     /// Wall clock time of the first append to the batch, in nanoseconds since the epoch.
     pub(super) since: u64,
-    /// Number of batches that were written before.
+    /// Number of batches that were written before this batch. The thread that waits for the age limit of a batch sees
+    /// from the number that the batch was written in the meantime.
     pub(super) number: u64,
     pub(super) has_thread: bool,
 }
@@ -99,8 +101,8 @@ impl Shared {
         guard
     }
 
-    /// Locks the state. Selects a stream if none is open, and begins a new segment if the current segment is full or
-    /// nothing may be appended to it.
+    /// Locks the state and makes the stream ready for an append: selects a stream if none is open, and begins a new
+    /// segment if the current segment is full or must not be appended to.
     pub(super) fn ready(&self) -> Result<Guard<'_>> {
         let mut guard = self.lock();
         loop {
@@ -217,7 +219,9 @@ impl Shared {
         }
     }
 
-    /// Completes the current group with the result of a sync, and records a failure.
+    /// Completes the current [`SyncGroup`] with the result of a sync: each append that waits for the sync returns this
+    /// result. A failure is also recorded for the next [`Log::sync`](crate::engine::log::Log::sync) or
+    /// [`Log::close`](crate::engine::log::Log::close), and with [`Shared::mark_unsynced`].
     pub(super) fn finish_sync(&self, state: &mut State, result: std::result::Result<(), SyncFailure>) {
         std::mem::take(&mut state.group).complete(result.clone());
         if let Err(failure) = result {
@@ -237,8 +241,9 @@ impl Shared {
         let _ = self.continue_in_new_segment(state);
     }
 
-    /// Prevents other processes from continuing the stream, because entries of a batch have sequence numbers but are
-    /// not in the stream yet. If the lock file cannot be renamed, the batch is written at once.
+    /// Renames the lock file of the stream, so that no other process continues the stream. Entries of a batch have
+    /// sequence numbers but are not in the stream yet, so another process could assign the same numbers. If the lock
+    /// file cannot be renamed, the batch is written at once instead.
     pub(super) fn reserve_numbers(&self, state: &mut State) -> Result<()> {
         let Some(active) = state.active.as_mut().filter(|active| !active.continuation_forbidden) else {
             return Ok(());
@@ -247,8 +252,8 @@ impl Shared {
         if active.continuation_forbidden { Ok(()) } else { self.write_batch(state, Room::Ordinary) }
     }
 
-    /// Records that a sync of the active stream failed, or that a file of the next segment may remain. The stream gets
-    /// no close mark, and no process continues the stream later.
+    /// Records that a sync of the active stream failed, or that a failed creation of the next segment may have left a
+    /// file. The stream gets no close mark, and its lock file is renamed so that no process continues the stream later.
     pub(super) fn mark_unsynced(&self, state: &mut State) {
         if let Some(active) = state.active.as_mut().filter(|active| active.always_synced) {
             active.always_synced = false;
@@ -267,8 +272,8 @@ impl Shared {
     }
 
     /// Creates the next segment. If the creation fails and may have left a file, no other process may continue the
-    /// stream. The name of such a file means that the old segment ends before the sequence number in the name, but this
-    /// writer may append further entries to the old segment.
+    /// stream. The name of such a file states that the old segment ends before the sequence number in the name, but
+    /// this writer may append further entries to the old segment.
     pub(super) fn create_next(&self, state: &mut State) -> Result<ActiveSegment> {
         let State { active, clock, unmarked, .. } = state;
         let Some(active) = active else { return Err(self.stream_missing()) };
@@ -284,7 +289,8 @@ impl Shared {
         result
     }
 
-    /// Continues the stream in a new segment. The old segment gets no seal, because its end may be incomplete.
+    /// Continues the stream in a new segment, because nothing may be appended to the old segment. The old segment gets
+    /// no seal, because its end may be incomplete.
     pub(super) fn continue_in_new_segment(&self, state: &mut State) -> Result<()> {
         if let Some(active) = state.active.as_ref().filter(|a| a.segment.condition == Condition::Ragged) {
             active.segment.blank_next_header()?;

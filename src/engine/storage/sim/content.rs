@@ -4,7 +4,7 @@
 use crate::engine::storage::sim::survival::{Part, SECTOR, Selection};
 use std::sync::Arc;
 
-/// A change that is not durable yet.
+/// A change of a file's content that is not durable yet.
 #[derive(Debug, Clone)]
 enum Change {
     Write { offset: usize, bytes: Vec<u8> },
@@ -78,7 +78,8 @@ impl Content {
         self.unsynced.iter().map(|(order, _)| *order)
     }
 
-    /// Returns the bytes that a power cut leaves.
+    /// Returns the bytes that a power cut leaves: the durable bytes, and those parts of the pending changes that
+    /// `selection` chooses.
     pub(super) fn surviving(&self, selection: &mut Selection) -> Vec<u8> {
         let mut out = self.durable.to_vec();
         for (order, change) in &self.unsynced {
@@ -98,7 +99,8 @@ impl Content {
     }
 }
 
-/// Writes randomly chosen sectors; the length may grow beyond the last written sector.
+/// Writes randomly chosen sectors of `bytes`, as a power cut may leave them. `out` may become as long as if all sectors
+/// were written.
 fn write_some_sectors(out: &mut Vec<u8>, offset: usize, bytes: &[u8], selection: &mut Selection) {
     if selection.coin() && out.len() < offset + bytes.len() {
         out.resize(offset + bytes.len(), 0);

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-/// The disk, clock and entropy that simulated processes share.
+/// The disk, the clock and the source of random bytes that simulated processes share. A clone of the value refers to
+/// the same disk.
 #[derive(Debug, Clone)]
 pub struct SimDisk {
     pub(super) state: Arc<Mutex<DiskState>>,
@@ -71,7 +72,8 @@ impl SimDisk {
         state.now = state.now.saturating_add_signed(nanoseconds);
     }
 
-    /// Changes the boot id. Processes of the previous boot must have ended.
+    /// Simulates the start of the machine by changing the boot id. All processes of the previous boot must have ended
+    /// before.
     pub fn reboot(&self) {
         let mut state = guard(&self.state);
         for byte in &mut state.boot {
@@ -126,8 +128,8 @@ impl SimDisk {
         contents.sum::<usize>() + state.unsynced_names.len()
     }
 
-    /// Returns the number of syncs of files after a failed sync of the same file. Such a sync does not show that all
-    /// data is durable, because the data of the failed sync may be lost.
+    /// Returns the number of syncs that were requested for a file after an earlier sync of the same file had failed.
+    /// Such a sync does not show that all data is durable, because the data of the failed sync may be lost.
     pub fn syncs_after_failure(&self) -> u64 {
         guard(&self.state).syncs_after_failure
     }
@@ -137,7 +139,7 @@ impl SimDisk {
         guard(&self.state).boot_id_reads
     }
 
-    /// Limits the number of bytes by which files can grow from now on. `None` removes the limit.
+    /// Limits the number of bytes by which all files together can grow from now on. `None` removes the limit.
     pub fn set_free_bytes(&self, free: Option<u64>) {
         guard(&self.state).free_bytes = free;
     }
@@ -165,8 +167,8 @@ impl SimDisk {
         Some(data)
     }
 
-    /// Replaces the content of a file durably, like a program other than the engine. Missing files and directories are
-    /// created.
+    /// Replaces the content of a file durably, as a program other than the engine may do. Missing files and directories
+    /// are created.
     pub fn overwrite(&self, path: &Path, data: Vec<u8>) {
         let mut state = guard(&self.state);
         state.now += 1;

@@ -105,8 +105,8 @@ impl SimFile {
         Ok(())
     }
 
-    /// Discards the data that a failed sync did not make durable. `counts` is true if the sync was not yet counted by
-    /// [`SimDisk::syncs_after_failure`].
+    /// Discards the data that a failed sync did not make durable, as Linux does. `counts` is true if
+    /// [`SimDisk::syncs_after_failure`] must still count this sync.
     fn fail_sync(&self, counts: bool) {
         let mut state = guard(&self.disk.state);
         let mut node = guard(&self.node);

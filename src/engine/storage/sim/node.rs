@@ -25,7 +25,7 @@ impl Node {
         Arc::new(Mutex::new(node))
     }
 
-    /// Returns a copy of `node` with the same inode and times, and with `content`.
+    /// Returns a new node with the inode and the times of `node`, and with the content `content`.
     pub(super) fn copy_of(node: &Node, content: Content) -> SharedNode {
         let copy = Node::new(node.inode, node.modified, content);
         guard(&copy).changed = node.changed;

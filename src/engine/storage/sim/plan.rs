@@ -56,11 +56,12 @@ pub(super) enum OperationClass {
     Read,
     /// Writing to a file.
     Write,
-    /// Any other change.
+    /// Any other change: a new length, a creation, a renaming, a removal or a sync.
     Change,
 }
 
-/// The part of a read or write that takes place. Other operations are performed completely or not at all.
+/// The part of the requested bytes that an operation reads or writes. Operations other than reads and writes are
+/// performed completely or not at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     Whole,
@@ -126,7 +127,8 @@ impl Life {
         !self.planned.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
-    /// Counts an operation. Removes and returns the fault that is planned for the operation, if any.
+    /// Counts an operation. Returns the fault that is planned for the operation and removes it from the plan; `None` if
+    /// no fault is planned.
     fn next_fault(&self, class: OperationClass) -> Option<Fault> {
         let operation = Moment::Operation(self.operations.fetch_add(1, Ordering::Relaxed));
         let change = matches!(class, OperationClass::Write | OperationClass::Change)

@@ -56,12 +56,12 @@ impl SimProcess {
         !self.life.has_plans()
     }
 
-    /// Returns the number of operations begun.
+    /// Returns the number of operations that the process has begun.
     pub fn operations(&self) -> u64 {
         self.life.operations()
     }
 
-    /// Returns the number of operations begun that count as [`Moment::Change`].
+    /// Returns the number of changes ([`Moment::Change`]) that the process has begun.
     pub fn changes(&self) -> u64 {
         self.life.changes()
     }
@@ -80,7 +80,8 @@ impl SimProcess {
         self.life.perform(OperationClass::Query, |_| act(&mut guard(&self.disk.state)))
     }
 
-    /// Creates, renames or removes file names with `act`, which receives the number of the change.
+    /// Performs a change of names with `act`, which receives the ordinal number of the change. Fails without calling
+    /// `act` if the disk is read-only.
     fn change<T>(&self, act: impl FnOnce(&mut DiskState, u64) -> io::Result<T>) -> io::Result<T> {
         self.life.perform(OperationClass::Change, |_| {
             let mut state = guard(&self.disk.state);

@@ -23,7 +23,7 @@ pub(super) struct DiskState {
     pub(super) lives: Vec<Weak<Life>>,
     pub(super) next_inode: u64,
     pub(super) next_handle: u64,
-    /// The number of changes so far, which is also the number of the latest change.
+    /// The number of changes so far. It is also the ordinal number of the latest change.
     pub(super) next_order: u64,
     pub(super) now: u64,
     pub(super) entropy: u64,
@@ -37,7 +37,7 @@ pub(super) struct DiskState {
 }
 
 impl DiskState {
-    /// Returns the number of a new change and advances the clock.
+    /// Begins a new change: returns its ordinal number and advances the clock.
     pub(super) fn change(&mut self) -> u64 {
         self.now += 1;
         self.next_order += 1;

@@ -17,7 +17,7 @@ pub enum Survival {
     Subset(u64),
 }
 
-/// The part of one change that survives.
+/// The part of one unsynced change that survives a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Part {
     Nothing,
@@ -26,16 +26,17 @@ pub(super) enum Part {
     Whole,
 }
 
-/// The selection of the surviving part of each change, for one power cut.
+/// The choice, for one power cut, of the part of each unsynced change that survives.
 pub(super) struct Selection {
     survival: Survival,
-    /// With [`Survival::First`]: the number of the first change that does not survive completely.
+    /// With [`Survival::First`], the ordinal number of the first change that does not survive completely. `None` if
+    /// there is no such change, and with any other [`Survival`].
     ends_at: Option<u64>,
     coins: blake3::OutputReader,
 }
 
 impl Selection {
-    /// Creates the selection. `orders` contains the numbers of all unsynced changes; they need not be sorted.
+    /// Creates the selection. `orders` contains the ordinal numbers of all unsynced changes, in any order.
     pub(super) fn new(survival: Survival, mut orders: Vec<u64>) -> Selection {
         orders.sort_unstable();
         let (ends_at, seed) = match survival {
