@@ -817,7 +817,7 @@ fn handle(
     effects: &mut Effects,
 ) -> Result<(), HandlerError<Refused>> {
     let workspace = Workspace { disk: disk.clone(), ..workspace.clone() };
-    let cursor = CursorFile::new(Arc::clone(&storage), cursor_path());
+    let cursor = CursorFile::on(Arc::clone(&storage), cursor_path());
     let options = SubscribeOptions {
         from: cursor.load().map_err(HandlerError::Engine)?,
         ..SubscribeOptions::default()
@@ -879,7 +879,7 @@ fn failing_handler_stops_before_the_entry_and_continues_with_it() {
     }
     // The same subscription also continues with the entry.
     let storage = workspace.disk.process(READER);
-    let cursor = CursorFile::new(Arc::clone(&storage), cursor_path());
+    let cursor = CursorFile::on(Arc::clone(&storage), cursor_path());
     let mut subscription = open(&workspace, storage, SubscribeOptions::default());
     let mut effects = Effects { refused: Some(expected[5].position()), ..Effects::default() };
     assert!(run_handler(&mut subscription, &cursor, &mut effects, HandlerOptions::default()).is_err());
@@ -892,7 +892,7 @@ fn failing_handler_stops_before_the_entry_and_continues_with_it() {
 #[test]
 fn damaged_cursor_file_is_a_typed_error() {
     let workspace = Workspace::new(1, 1 << 20);
-    let cursor = CursorFile::new(workspace.disk.process(READER), cursor_path());
+    let cursor = CursorFile::on(workspace.disk.process(READER), cursor_path());
     assert_eq!(cursor.load().unwrap(), SubscriptionPosition::start());
     cursor.save(&SubscriptionPosition::start()).unwrap();
     assert_eq!(cursor.load().unwrap(), SubscriptionPosition::start());

@@ -16,29 +16,63 @@
 //!
 //! Stability: Advanced (may change before 1.0).
 
+// The internals are public with the feature `testing` only: the tests, benches and fuzz targets of this crate use them.
+// Without the feature, the compiler would report those parts of the internals that only these users need.
+#![cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, unreachable_pub))]
+
+#[cfg(not(feature = "testing"))]
+pub(crate) mod blob;
+#[cfg(feature = "testing")]
 pub mod blob;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod bytes;
+#[cfg(feature = "testing")]
 pub mod bytes;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod chain;
+#[cfg(feature = "testing")]
 pub mod chain;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod checksum;
+#[cfg(feature = "testing")]
 pub mod checksum;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod clock;
+#[cfg(feature = "testing")]
 pub mod clock;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod log;
+#[cfg(feature = "testing")]
+pub mod log;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod storage;
+#[cfg(feature = "testing")]
+pub mod storage;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod text_form;
+#[cfg(feature = "testing")]
+pub mod text_form;
+
 pub mod codec;
 pub mod domain;
 pub mod entries;
 pub mod entry;
 pub mod error;
-pub mod front;
-pub mod log;
+mod front;
 pub(crate) mod parallel;
 pub mod progress;
 pub mod projection;
 pub mod repair;
-pub mod storage;
 pub mod subscribe;
 pub mod table;
-pub mod text_form;
 pub mod verify;
 
+pub use chain::Head;
+pub use checksum::Digest;
 pub use domain::Domain;
 pub use error::{Error, Result};
 pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Transaction, Verification};
+pub use log::merge::{Change, Fork, LogMerge, Quarantined, Side, SkipReason, StreamMerge};
+pub use log::ordered::{Ordered, OrderedReader};
+pub use log::{BatchOptions, Committed, Durability, UnknownDurability};
 pub use text_form::ParseError;

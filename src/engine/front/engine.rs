@@ -232,7 +232,7 @@ impl<E: Event> Engine<E> {
     /// new entries. The iterator begins after the position `options.from`, and is independent of this engine. Errors
     /// are items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
-        Subscription::open(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
+        Subscription::new(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {

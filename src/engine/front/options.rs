@@ -64,7 +64,9 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
-    /// Sets the storage, such as the simulated disk of a test. The default is the file system of the machine.
+    /// Sets the storage, such as the simulated disk of a test. The default is the file system of the machine. Available
+    /// with the feature `testing`.
+    #[cfg(feature = "testing")]
     pub fn storage(mut self, storage: Arc<dyn Storage>) -> EngineOptions<E> {
         self.storage = storage;
         self

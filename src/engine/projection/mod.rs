@@ -16,15 +16,27 @@
 //! generation_dir, projector                                        publishing, and the projector
 //! ```
 
+#[cfg(not(feature = "testing"))]
+pub(crate) mod block;
+#[cfg(feature = "testing")]
 pub mod block;
 pub(in crate::engine) mod bounds;
 mod catch_up;
 mod chunk;
 mod confirm;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod cursor;
+#[cfg(feature = "testing")]
 pub mod cursor;
 mod damage;
 mod definition;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod digest;
+#[cfg(feature = "testing")]
 pub mod digest;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod generation;
+#[cfg(feature = "testing")]
 pub mod generation;
 mod generation_dir;
 mod keyed;
@@ -32,6 +44,9 @@ mod log_access;
 pub mod note;
 mod opened;
 mod options;
+#[cfg(not(feature = "testing"))]
+pub(crate) mod overlay;
+#[cfg(feature = "testing")]
 pub mod overlay;
 mod own_tables;
 mod point;
@@ -57,8 +72,14 @@ pub use cursor::LogPosition;
 pub use definition::{Applied, Projection};
 pub use digest::TablesDigest;
 pub use note::{CatchUp, Note, RebuildReason};
+#[cfg(not(feature = "testing"))]
+pub(crate) use options::{ProjectorOptions, ProjectorPaths};
+#[cfg(feature = "testing")]
 pub use options::{ProjectorOptions, ProjectorPaths};
 pub use point::{Point, PointOrder};
+#[cfg(not(feature = "testing"))]
+pub(crate) use projector::Projector;
+#[cfg(feature = "testing")]
 pub use projector::Projector;
 pub use register::Register;
 pub use register_rows::{KeyedRegister, Registers};

@@ -34,10 +34,24 @@ mod step;
 mod tables;
 mod unrepaired;
 
+#[cfg(not(feature = "testing"))]
+pub(crate) use apply::repair;
+#[cfg(feature = "testing")]
 pub use apply::repair;
-pub use plan::{RepairPlan, plan_repair};
+pub use plan::RepairPlan;
+#[cfg(not(feature = "testing"))]
+pub(crate) use plan::plan_repair;
+#[cfg(feature = "testing")]
+pub use plan::plan_repair;
 pub use report::RepairReport;
-pub use salvage::{Certainty, Salvage, Salvaged, salvage};
+#[cfg(not(feature = "testing"))]
+pub(crate) use salvage::salvage;
+#[cfg(feature = "testing")]
+pub use salvage::salvage;
+pub use salvage::{Certainty, Salvage, Salvaged};
+#[cfg(not(feature = "testing"))]
+pub(crate) use site::RepairSite;
+#[cfg(feature = "testing")]
 pub use site::RepairSite;
 pub use step::{RepairAction, RepairStep};
 pub use unrepaired::Unrepaired;

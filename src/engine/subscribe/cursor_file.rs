@@ -2,6 +2,7 @@
 
 use crate::engine::checksum::Digest;
 use crate::engine::error::{Error, Result};
+use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{OpenMode, Storage, read_full_at};
 use crate::engine::subscribe::position::SubscriptionPosition;
@@ -27,7 +28,14 @@ pub struct CursorFile {
 impl CursorFile {
     /// Creates the handle of the file at `path`. Reads and writes nothing. The file must not be in the directory of a
     /// log.
-    pub fn new(storage: Arc<dyn Storage>, path: impl Into<PathBuf>) -> CursorFile {
+    pub fn new(path: impl Into<PathBuf>) -> CursorFile {
+        CursorFile { storage: OsStorage::shared(), path: path.into() }
+    }
+
+    /// Creates the handle of a file on another storage, such as the simulated disk of a test. Available with the feature
+    /// `testing`.
+    #[cfg(feature = "testing")]
+    pub fn on(storage: Arc<dyn Storage>, path: impl Into<PathBuf>) -> CursorFile {
         CursorFile { storage, path: path.into() }
     }
 

@@ -98,24 +98,19 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
 ///
 /// ```
 /// # use contexta::engine::entry::{Event, Stamp};
-/// # use contexta::engine::storage::Storage;
+/// # use contexta::engine::Engine;
 /// # use contexta::engine::subscribe::{
-/// #     CursorFile, Handler, HandlerError, HandlerOptions, SubscribeOptions, Subscription, run_handler,
+/// #     CursorFile, Handler, HandlerError, HandlerOptions, SubscribeOptions, run_handler,
 /// # };
-/// # use contexta::engine::{Domain, Error};
-/// # use std::path::Path;
-/// # use std::sync::Arc;
 /// # use std::time::Duration;
 /// fn follow<E: Event, H: Handler<E>>(
-///     storage: Arc<dyn Storage>,
-///     log: &Path,
-///     domain: Domain,
+///     engine: &Engine<E>,
 ///     handler: &mut H,
 /// ) -> Result<(), HandlerError<H::Error>> {
-///     let cursor = CursorFile::new(Arc::clone(&storage), "mailer.cursor");
+///     let cursor = CursorFile::new("mailer.cursor");
 ///     let from = cursor.load().map_err(HandlerError::Engine)?;
 ///     let options = SubscribeOptions { from, wait: Duration::from_secs(60), ..SubscribeOptions::default() };
-///     let mut subscription = Subscription::<E>::open(storage, log, domain, options);
+///     let mut subscription = engine.subscribe(options);
 ///     loop {
 ///         run_handler(&mut subscription, &cursor, handler, HandlerOptions::default())?;
 ///     }

@@ -59,8 +59,20 @@ pub struct Subscription<E> {
 }
 
 impl<E: Event> Subscription<E> {
-    /// Opens a subscription to the log in the directory `log`. Reads nothing; the log need not exist yet.
+    /// Opens a subscription to the log in the directory `log`. Reads nothing; the log need not exist yet. Available with
+    /// the feature `testing`; programs call [`Engine::subscribe`](crate::engine::Engine::subscribe).
+    #[cfg(feature = "testing")]
     pub fn open(
+        storage: Arc<dyn Storage>,
+        log: impl Into<PathBuf>,
+        domain: Domain,
+        options: SubscribeOptions,
+    ) -> Subscription<E> {
+        Subscription::new(storage, log, domain, options)
+    }
+
+    /// Opens a subscription to the log in the directory `log`. Reads nothing; the log need not exist yet.
+    pub(in crate::engine) fn new(
         storage: Arc<dyn Storage>,
         log: impl Into<PathBuf>,
         domain: Domain,

@@ -41,9 +41,16 @@ pub(crate) mod tables;
 #[cfg(feature = "testing")]
 mod tests;
 
+#[cfg(not(feature = "testing"))]
+pub(crate) use log::verify_log;
+#[cfg(feature = "testing")]
 pub use log::verify_log;
 pub use note::{LogNote, Severity};
 pub use options::LogCheck;
 pub use problem::Problem;
 pub use report::{LogReport, Outcome, StreamReport};
-pub use tables::{TablesReport, TablesState, verify_tables};
+#[cfg(not(feature = "testing"))]
+pub(crate) use tables::verify_tables;
+#[cfg(feature = "testing")]
+pub use tables::verify_tables;
+pub use tables::{TablesReport, TablesState};
