@@ -63,7 +63,7 @@ impl RowHasher {
     }
 }
 
-/// Returns the digest of a table and its number of rows.
+/// Returns the digest of a table that is not a series table, and its number of rows.
 fn plain_table_digest(view: &View, table: TableSpec) -> Result<(Digest, u64)> {
     let mut hasher = RowHasher::default();
     let mut count = 0;
@@ -92,7 +92,7 @@ struct SeriesDigest {
     points: u64,
 }
 
-/// A series of which more rows may follow.
+/// The running digest of a series whose chunks are being read. More chunks of the series may follow.
 struct OpenSeries {
     key: Vec<u8>,
     hasher: blake3::Hasher,

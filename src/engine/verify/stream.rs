@@ -93,7 +93,7 @@ impl StreamCheck<'_> {
     }
 }
 
-/// Reads a stream to its end. Returns the number of intact entries.
+/// Reads a stream to its end, and adds the problems that are found. Returns the number of intact entries.
 fn read_items<E: Event>(
     reader: &mut StreamReader,
     problems: &mut Problems,
