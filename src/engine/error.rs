@@ -248,9 +248,9 @@ impl Error {
             "storage_read_only" => {
                 Some("reading needs no write access; to append, make the directory writable")
             }
-            "storage_permission_denied" => {
-                Some("grant read permission for this path, and search permission (`x`) for all directories above it")
-            }
+            "storage_permission_denied" => Some(
+                "grant read permission for this path, and search permission (`x`) for all directories above it",
+            ),
             "storage_not_a_file" => {
                 Some("move the file or directory at this path away, or give the path of a regular file")
             }
