@@ -177,7 +177,7 @@ struct Part {
     number: u64,
     /// The first byte in the block.
     start: usize,
-    /// The range of the bytes in the buffer of the read or write.
+    /// The bytes in the buffer of the read or write that belong to this block.
     range: Range<usize>,
 }
 

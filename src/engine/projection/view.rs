@@ -181,8 +181,8 @@ impl View {
         self.rows_within(table, &bounds)
     }
 
-    /// Returns the rows of a declared table whose keys are in a range. If the view is as of a stamp, the newer rows of
-    /// a versions table are left out.
+    /// Returns the rows of a table whose keys are in a range. The caller has checked that the table is declared. If the
+    /// view is as of a stamp, the rows of a versions table with greater stamps are left out.
     fn rows_within(&self, table: TableSpec, bounds: &KeyBounds) -> Result<Rows<'_>> {
         if bounds.is_empty() {
             return Ok(self.iterate(None));

@@ -38,7 +38,7 @@ pub(super) struct StreamScan {
     pub(super) stream: StreamReport,
     pub(super) problems: Problems,
     pub(super) notes: Vec<LogNote>,
-    /// The number of heads that the stream confirmed.
+    /// The number of saved heads that the stream confirmed.
     pub(super) heads: u64,
 }
 
