@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// The number of bytes that are read or written at once.
 const CHUNK: usize = 1 << 20;
-/// The minimum length in bytes of a hole after the expected size. A body with such a hole counts as damaged and is not
-/// hashed.
+/// The minimum length in bytes of a hole after the expected size of a body. A body with such a hole counts as damaged
+/// without being hashed, because hashing the zeros of a very large hole would take long.
 const HOLE_MIN: u64 = 1 << 30;
 
 /// The digest and size of a stored body.
@@ -168,8 +168,8 @@ impl BlobStore {
 
     /// Returns true if the content of a body matches the digest.
     ///
-    /// `sizes` holds the sizes that are recorded for the body. A body with a hole of 1 GiB after the greatest of these
-    /// sizes counts as damaged without being read; any other body is read completely.
+    /// `sizes` holds the sizes that are recorded for the body. A body with a hole of at least 1 GiB after the greatest
+    /// of these sizes counts as damaged without being read. Any other body is read completely.
     pub fn verify(&self, digest: &Digest, sizes: &[u64]) -> Result<bool> {
         let file = self.open(digest)?;
         let wrap = |e| Error::io("read", &self.path(digest), e);

@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// Returns the next `N` bytes without reading them.
+    /// Returns the next `N` bytes without moving past them: the next read returns the same bytes.
     pub(in crate::engine) fn peek<const N: usize>(&self) -> Option<[u8; N]> {
         self.rest.first_chunk::<N>().copied()
     }
@@ -121,7 +121,7 @@ pub fn is_zero(bytes: &[u8]) -> bool {
 
 /// Returns the offset of the first byte that is not zero.
 pub fn first_nonzero(bytes: &[u8]) -> Option<usize> {
-    /// Blocks of this length are compared at once.
+    /// The number of bytes that are compared with zero at once, which is faster than comparing single bytes.
     const BLOCK: usize = 64;
     let zeros = bytes.chunks_exact(BLOCK).take_while(|block| is_zero(block)).count() * BLOCK;
     let rest = bytes.get(zeros..).unwrap_or_default();

@@ -9,9 +9,9 @@ use std::sync::LazyLock;
 
 /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `parts` in order.
 pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
-    /// The checksum of eight zero bytes.
+    /// The CRC-32 of eight zero bytes, which are the bytes of the salt 0.
     const NO_SALT: u32 = 0x6522_df69;
-    // A new hasher finds out which instructions the processor has; a copy does not.
+    // `Hasher::new` detects the instructions of the processor. A copy of a hasher does not detect them again.
     static NEW: LazyLock<Hasher> = LazyLock::new(Hasher::new);
     static UNSALTED: LazyLock<Hasher> = LazyLock::new(|| Hasher::new_with_initial(NO_SALT));
     let mut hasher = if salt == 0 { UNSALTED.clone() } else { NEW.clone() };

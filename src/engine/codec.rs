@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 /// The greatest length of a payload: 4 MiB. Larger content is stored as a body.
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
-/// The codec id of frames with payloads of this profile, in which the entries are stored as rows (FORMAT.md).
+/// The codec id of frames whose payloads have this profile. The entries of such a frame are stored as rows (FORMAT.md).
 pub const CODEC_ROWS: u16 = 1;
 
 /// An error in encoding or decoding a payload.

@@ -32,9 +32,10 @@ impl Entries {
         Entries { heads: Vec::with_capacity(entries), payloads: Vec::with_capacity(bytes) }
     }
 
-    /// Adds an entry. The payload consists of the first `prefix` bytes of the payload of entry `before`, the bytes of
-    /// `entry`, and the last `suffix` bytes of the payload of `before`. Returns the complete entry; `None` if the payload
-    /// of `before` is too short.
+    /// Adds an entry that is stored as a difference from entry number `before` of this list. The payload of the new
+    /// entry has three parts: the first `prefix` bytes of the payload of `before`, the payload of `entry`, and the last
+    /// `suffix` bytes of the payload of `before`. Returns the new entry; `None` if the payload of `before` is too
+    /// short.
     pub(in crate::engine) fn push(
         &mut self,
         entry: EntryRef<'_>,
@@ -54,7 +55,7 @@ impl Entries {
         self.last()
     }
 
-    /// Adds the entries of another commit.
+    /// Appends copies of the entries of `other`, which may belong to another commit.
     pub(in crate::engine) fn append(&mut self, other: &Entries) {
         let offset = self.payloads.len();
         self.payloads.extend_from_slice(&other.payloads);
@@ -66,7 +67,7 @@ impl Entries {
         start(n)..start(n + 1)
     }
 
-    /// Removes the entries from number `len` on, counted from 0.
+    /// Removes all entries after the first `len` entries.
     pub fn truncate(&mut self, len: usize) {
         let end = self.payload_range(len).start;
         self.heads.truncate(len);
@@ -146,7 +147,7 @@ impl<'a> IntoIterator for &'a Entries {
     }
 }
 
-/// Copies the payload of each entry.
+/// Returns entries that own copies of their payloads.
 impl IntoIterator for Entries {
     type Item = Entry;
     type IntoIter = std::vec::IntoIter<Entry>;

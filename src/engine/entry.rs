@@ -171,8 +171,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn payload_version(&self) -> PayloadVersion;
     /// Appends the payload to `out`. For serde types, call [`crate::engine::codec::encode`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
-    /// All kinds that [`Event::decode`] supports, with the highest version of their payloads. Tables that a build with
-    /// another list made are rebuilt.
+    /// All kinds that [`Event::decode`] supports, each with the highest version of its payloads. If the tables were
+    /// made by a build with other kinds or versions, they are rebuilt.
     const KINDS: &'static [(Kind, PayloadVersion)];
     /// Decodes a payload of any version that was ever written, and converts it to the current form. Returns `Ok(None)`
     /// if this build does not know the kind. The engine keeps such an entry in the log, and counts and reports it.
@@ -183,8 +183,8 @@ pub trait Event: Sized + Send + Sync + 'static {
     fn idempotency_key(&self) -> Option<Vec<u8>> {
         None
     }
-    /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever an event
-    /// that may be in a log gets another key; the tables are then rebuilt.
+    /// The version of the rule by which [`Event::idempotency_key`] makes keys. Change the version whenever the rule
+    /// gives another key to an event that a log may already contain. The tables are then rebuilt.
     const IDEMPOTENCY_VERSION: u32 = 0;
 }
 
@@ -205,7 +205,7 @@ pub struct Entry<P = Vec<u8>> {
 }
 
 impl Entry {
-    /// Borrows the payload.
+    /// Returns the entry with a borrowed payload.
     pub fn borrowed(&self) -> Entry<&[u8]> {
         let Entry { stamp, kind, version, payload, checksum } = self;
         Entry { stamp: *stamp, kind: *kind, version: *version, payload, checksum: *checksum }
@@ -213,19 +213,20 @@ impl Entry {
 }
 
 impl Entry<&[u8]> {
-    /// Copies the payload.
+    /// Returns the entry with a copy of the payload.
     pub fn to_owned(self) -> Entry {
         let Entry { stamp, kind, version, payload, checksum } = self;
         Entry { stamp, kind, version, payload: payload.to_vec(), checksum }
     }
 
-    /// Returns the first 40 canonical bytes of the entry.
+    /// Returns the first 40 canonical bytes of the entry: all canonical bytes except the payload.
     pub(in crate::engine) fn canonical_head(&self) -> [u8; 40] {
         canonical_head(&self.stamp, self.kind, self.version, self.payload.len())
     }
 }
 
-/// Returns the first 40 canonical bytes of an entry. The other canonical bytes are the payload (FORMAT.md, "Entry").
+/// Returns the first 40 canonical bytes of an entry with these properties. The payload follows these bytes (FORMAT.md,
+/// "Entry").
 pub fn canonical_head(stamp: &Stamp, kind: Kind, version: PayloadVersion, payload_len: usize) -> [u8; 40] {
     // Encoded as five integers, because this runs for every entry that is written or read.
     let stream = u128::from_le_bytes(stamp.stream.0);

@@ -19,8 +19,9 @@ pub enum Error {
     /// The file system returned an error.
     #[error("cannot {action} {path}")]
     Io {
-        /// The operation, as a verb. The operations `list` and `look at`, and all operations that begin with `read`,
-        /// change nothing. All other operations write.
+        /// The operation, as a verb in the error message. The verbs `list` and `look at`, and all verbs that begin with
+        /// `read`, name operations that change nothing. All other verbs name operations that write. The hint depends on
+        /// this difference.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -65,7 +66,7 @@ pub enum Error {
         /// The maximum of `bytes` for one commit.
         bytes_max: usize,
     },
-    /// The entry was never written to the log, or is damaged.
+    /// The requested entry cannot be read: it was never written to the log, or is damaged.
     #[error("entry {position} is not readable in the log")]
     EntryMissing {
         /// The identity of the entry.
@@ -255,9 +256,9 @@ impl Error {
             "storage_read_only" => {
                 Some("reading needs no write access; to append, make the directory writable")
             }
-            "storage_permission_denied" => {
-                Some("grant read permission for the file and for all directories above it")
-            }
+            "storage_permission_denied" => Some(
+                "grant read permission for this path, and search permission (`x`) for all directories above it",
+            ),
             "storage_not_a_file" => {
                 Some("move the file or directory at this path away, or give the path of a regular file")
             }

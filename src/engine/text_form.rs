@@ -10,7 +10,7 @@ const QUOTED_MAX: usize = 200;
 pub struct ParseError {
     /// The first 200 characters of the text.
     pub text: String,
-    /// The expected text form, as message text: `a sequence number of decimal digits`.
+    /// The expected text form, as message text, such as `a sequence number of decimal digits`.
     pub expected: &'static str,
 }
 

@@ -184,12 +184,14 @@ impl<E: Event> Engine<E> {
         self.log.close()
     }
 
-    /// Returns a consistent view of all tables. The view contains every readable entry of this process and of others
-    /// that was in the log when the call began. The view remains unchanged. The notes of the view name missing entries.
+    /// Returns a consistent view of all tables. The view contains every readable entry that was in the log when the
+    /// call began, whichever process appended the entry. Later appends do not change the view. The notes of the view
+    /// name missing entries.
     ///
-    /// Events that this engine appends later have later times than the entries of the view. Streams whose last entry is
-    /// more than a minute ahead of the clock of this machine are an exception; a note reports each of them. Cost:
-    /// proportional to the number of entries that are new since the last view. Errors: the log cannot be read, a
+    /// Events that this engine appends later have later times than the entries of the view. Exception: streams whose
+    /// last entry is more than a minute ahead of the clock of this machine; a note of the view names each such stream.
+    ///
+    /// Cost: proportional to the number of entries that are new since the last view. Errors: the log cannot be read, a
     /// projection fails, or buffered entries of this process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
@@ -213,8 +215,9 @@ impl<E: Event> Engine<E> {
     }
 
     /// Copies all entries of the engine in the directory `other` into this engine. The other engine is only read. A
-    /// second merge changes nothing. Transactions wait until the merge has ended. Errors: the other engine has no log,
-    /// the lock of the transactions cannot be acquired (as for [`Engine::transact`]), or [`merge`] fails.
+    /// repeated merge changes nothing if the other engine has no new entries. Transactions in the directory of this
+    /// engine wait until the merge has ended. Errors: the other engine has no log, the lock of the transactions cannot
+    /// be acquired (as for [`Engine::transact`]), or [`merge`] fails.
     pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
         self.check_writable()?;
         let held =
@@ -228,9 +231,9 @@ impl<E: Event> Engine<E> {
         merged
     }
 
-    /// Returns an iterator that follows the log: it returns the entries of this process and of others, and waits for
-    /// new entries. The iterator begins after the position `options.from`, and is independent of this engine. Errors
-    /// are items of the iterator.
+    /// Returns an iterator that follows the log: it returns the entries of all processes after the position
+    /// `options.from`, and waits for new entries. The iterator can be used after this engine was dropped. Errors are
+    /// items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
         Subscription::new(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
     }

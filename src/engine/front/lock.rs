@@ -10,12 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-/// The first pause between two attempts to acquire the lock. Each pause is twice as long as the pause before.
+/// The first pause between two attempts to acquire the lock. Each pause is twice as long as the pause before, up to
+/// [`PAUSE_MAX`]. The last pause ends when the time to wait is over.
 const PAUSE_MIN: Duration = Duration::from_micros(50);
 /// The longest pause between two attempts.
 const PAUSE_MAX: Duration = Duration::from_millis(5);
 
-/// The part of the lock that excludes other threads that use the same engine.
+/// The state of the lock within one engine. Its mutex excludes other threads that use the same engine.
 #[derive(Debug, Default)]
 pub(super) struct TransactionLock {
     turn: Mutex<()>,

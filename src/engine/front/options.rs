@@ -51,8 +51,8 @@ impl<E: Event> EngineOptions<E> {
         }
     }
 
-    /// Sets the domain: the name and version of the embedder's event types. A log of another domain, or of a newer
-    /// version, is rejected.
+    /// Sets the domain: the name and version of the embedder's event types. A log is rejected if the name of its domain
+    /// differs, or if the version of its domain is newer.
     pub fn domain(mut self, name: &str, version: u32) -> EngineOptions<E> {
         self.domain = Some(Domain::new(name, version));
         self

@@ -13,14 +13,15 @@ use crate::engine::log::{Committed, Durability};
 use crate::engine::projection::Note;
 use crate::engine::projection::view::View;
 
-/// Returns an error if the view lacks entries of a stream that could not be read or has a newer format. A condition on
-/// such a view may be wrong.
+/// Returns an error if entries are missing in the view, because a stream could not be read or has a newer format than
+/// this build supports. A condition that is tested on such a view may give a wrong result.
 fn check_streams(view: &View) -> Result<()> {
     let lacks = |note: &&Note| matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. });
     view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
 }
 
-/// Returns an error if the log has entries that this build cannot decode, because their idempotency keys are unknown.
+/// Returns an error if the log has entries that this build cannot decode. The idempotency keys of these entries are
+/// unknown, so the view cannot show whether a key was used before.
 fn check_decoded(view: &View) -> Result<()> {
     let lacks = |note: &&Note| matches!(note, Note::UnknownKind { .. } | Note::UnreadableEntry { .. });
     view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))

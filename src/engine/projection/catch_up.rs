@@ -1,8 +1,8 @@
 //! The catch-up: the cursors of the streams that changed are compared with the log, and the new entries of these
 //! streams are applied.
 //!
-//! Entries are read and applied in steps of bounded size; the rows and cursors of a step change in one transaction. While
-//! a step is applied, the next one is read.
+//! Entries are read and applied in steps of bounded size. The rows and cursors of a step change in one transaction.
+//! While a step is applied, the next step is read.
 
 use crate::engine::entry::Event;
 use crate::engine::error::Result;
@@ -16,7 +16,8 @@ use crate::engine::projection::site::Site;
 use crate::engine::projection::step_reader::StepReader;
 use redb::ReadableDatabase;
 
-/// The duration of a catch-up, in nanoseconds, above which its result is published even if it applied few entries.
+/// If a catch-up takes longer than this number of nanoseconds, the tables are published as a new generation, even if
+/// few entries were applied. Other processes then need not repeat the catch-up.
 const PUBLISH_AFTER: u64 = 250_000_000;
 
 /// The result of a catch-up.
@@ -61,7 +62,8 @@ pub(super) fn catch_up<E: Event>(
     finish(reader, site, opened, applied).map(Outcome::Done)
 }
 
-/// Records the end of a catch-up, and returns its notes.
+/// Stores the result of a catch-up in `opened`: the number of entries, the latest time, and whether the tables count as
+/// unpublished. Returns the notes of the catch-up.
 fn finish(reader: StepReader<'_>, site: &Site, opened: &mut Opened, applied: u64) -> Result<Vec<Note>> {
     let StepReader { mut notes, started, latest, has_reread, .. } = reader;
     opened.applied += applied;

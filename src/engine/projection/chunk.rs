@@ -43,7 +43,7 @@ pub(super) fn merge_points(table: &mut Handle<'_>, key: &[u8], points: PointBuff
     Ok(())
 }
 
-/// The chunk that a point is merged into.
+/// The chunk that points are merged into, and the beginning of the next chunk.
 struct ChunkPlace {
     /// The row key of the chunk, if the chunk exists.
     row: Option<Vec<u8>>,

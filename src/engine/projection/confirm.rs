@@ -12,9 +12,10 @@ use crate::engine::projection::note::RebuildReason;
 
 /// The result of comparing a stream with its cursor.
 pub(super) enum StreamState {
-    /// The stream has not changed since it was read.
+    /// The stream has not changed since the cursor was stored.
     Unchanged,
-    /// The stream may have new entries after this cursor. The reader, if there is one, has read up to the cursor.
+    /// The stream may have new entries. Contains the confirmed cursor. Also contains the reader that confirmed the
+    /// cursor and has read up to the cursor; `None` if the stream must be opened again.
     Changed(Box<Cursor>, Option<Box<StreamReader>>),
     /// The log contradicts the cursor: applied entries are no longer in the log, or the gaps before the cursor have
     /// changed.
@@ -73,9 +74,10 @@ impl LogAccess<'_> {
         if moved { RebuildReason::Divided(stream) } else { RebuildReason::History(stream) }
     }
 
-    /// Returns the [`CommitPlace`] of the frame that contains the last entry of the cursor, and a reader that has read
-    /// this frame. Returns `None` if no frame begins at the offset in the cursor, if the frame there does not end with
-    /// this entry, or if the files have changed although the stream does not continue after the cursor.
+    /// Confirms the cursor without a scan of the whole stream. Reads the frame that begins at the offset in the cursor.
+    /// Returns the [`CommitPlace`] of this frame, and the reader that has read the frame. Returns `None` if the frame
+    /// does not end with the last entry of the cursor. Also returns `None` if the files have changed, but no entry or
+    /// mark follows the cursor: the change is then not an append.
     fn confirm_last(
         &self,
         cursor: &Cursor,
@@ -93,8 +95,9 @@ impl LogAccess<'_> {
         Ok(if is_unchanged || is_appended()? { Some((place, reader)) } else { None })
     }
 
-    /// Scans the whole stream for the frame that ends with the cursor's last entry. Returns `None` if the frame is
-    /// missing, or if the gaps before the frame differ from those of the cursor.
+    /// Confirms the cursor by a scan of the whole stream up to the frame that ends with the cursor's last entry.
+    /// Returns the place of this frame. Returns `None` if the frame is missing, or if the gaps before the frame differ
+    /// from those of the cursor.
     fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
         let mut gaps = Vec::new();

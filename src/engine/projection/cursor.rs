@@ -20,9 +20,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The age in nanoseconds from which a change time is trusted: every later change of the file then has a later change
-/// time. File systems record times coarsely, so a file that was changed more recently may change again with the same
-/// change time. An append into preallocated space does not change the length either.
+/// The age in nanoseconds from which on the change time of a file is trusted. File systems record times coarsely: a
+/// file that was changed more recently may change again, and keep the same change time. If this change is an append
+/// into preallocated space, the length of the file also remains the same.
 pub(super) const FRESH: u64 = 2_000_000_000;
 
 /// A position in the log: the sequence number of the last entry in each stream.
@@ -37,29 +37,31 @@ pub struct Cursor {
     pub time: u64,
     /// The beginning of the frame that contains the last applied entry.
     pub frame: ResumePoint,
-    /// The point at which reading resumes.
+    /// The point at which the next catch-up begins to read the stream.
     pub resume: ResumePoint,
-    /// The metadata of the stream's files, as it was before the files were read.
+    /// The metadata of the stream's files. The metadata was read before the content of the files, so that a change
+    /// during the read is detected later.
     pub files: Files,
-    /// The gaps before the cursor.
+    /// The gaps in the stream before the cursor.
     pub gaps: Vec<Gap>,
-    /// `true` if the stream was read to a complete end, and every later append changes the metadata of its files. If
-    /// `false` (such as after an error or at an unfinished frame), the files are read again next time, even if their
-    /// metadata is unchanged.
+    /// `true` if the stream need not be read again as long as the metadata of its files is unchanged. This requires
+    /// that the stream was read to a complete end, and that every later append changes the metadata. `false` for
+    /// example after an error, or if the stream ends with an unfinished frame.
     pub is_complete: bool,
-    /// The id of the boot during which entries were last read; zeros on platforms without boot ids; `None` if a reboot
-    /// cannot have lost applied entries.
+    /// The id of the boot during which entries were last read; zeros on platforms without boot ids. `None` if no reboot
+    /// can lose an applied entry, for example because a close mark follows the entries.
     pub boot: Option<[u8; 16]>,
 }
 
-/// The metadata of a stream's files, relative to the segment with the resume point.
+/// The metadata of a stream's files, as a cursor stores it. The segment with the resume point ([`Cursor::resume`]) is
+/// recorded by itself. The segments before it are combined in a digest, and the segments after it are counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     /// The modification time of the stream's directory, which changes when a name in the directory changes; 0 if
     /// unknown.
     pub names: u64,
-    /// The digest over the metadata of all segments before the segment with the resume point: first sequence number,
-    /// length and both change times.
+    /// The digest over the metadata of all segments before the segment with the resume point. The metadata of a segment
+    /// consists of the first sequence number, the length, and both change times ([`CurrentFile`]).
     pub earlier: Digest,
     /// The metadata of the segment with the resume point; `None` if the segment did not exist.
     pub current: Option<CurrentFile>,
@@ -67,7 +69,7 @@ pub struct Files {
     pub later: u64,
 }
 
-/// The metadata of the segment with the resume point.
+/// The metadata of the segment with the resume point ([`Cursor::resume`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurrentFile {
     /// The length in bytes.
@@ -109,7 +111,7 @@ impl Listing {
         Ok(Listing { stream, at, names, segments })
     }
 
-    /// Returns the first sequence numbers of the segments.
+    /// Returns the first sequence number of each segment.
     pub(super) fn segments(&self) -> impl Iterator<Item = Seq> {
         self.segments.iter().map(|(base, _)| *base)
     }
@@ -119,15 +121,16 @@ impl Listing {
         self.stream
     }
 
-    /// Returns true if an append at the offset `end` of the current file certainly changes the metadata of the file:
-    /// the length or a change time.
+    /// Returns true if a later append to the segment `files.current` certainly changes the metadata of this segment:
+    /// the length or a change time. `end` is the offset at which such an append begins.
     pub fn shows_appends(&self, files: &Files, end: u64) -> bool {
         files
             .current
             .is_none_or(|file| file.len <= end || file.newest_change().saturating_add(FRESH) < self.at)
     }
 
-    /// Returns the metadata relative to the segment with the first sequence number `at`.
+    /// Returns the metadata in the form that a cursor stores. `at` is the first sequence number of the segment with the
+    /// resume point.
     pub fn seen_from(&self, at: Seq) -> Files {
         let mut hasher = blake3::Hasher::new();
         let mut files = Files { names: self.names, ..Files::none() };
@@ -157,14 +160,15 @@ impl Files {
         Files { names: 0, earlier: none_earlier(), current: None, later: 0 }
     }
 
-    /// Returns true if the segments have the same metadata as in `then`.
+    /// Returns true if the segments have the same metadata as in `then`, which was read earlier. The modification time
+    /// of the directory is not compared.
     pub fn is_same(&self, then: &Files) -> bool {
         (self.earlier, self.current, self.later) == (then.earlier, then.current, then.later)
     }
 
-    /// Returns true if a stream still consists of one segment, and its metadata is unchanged. `at` is the first
-    /// sequence number of the segment. Returns false if the segment or the directory was changed after `since`. Reads
-    /// the metadata of the segment and of the directory, and does not list the directory.
+    /// Returns true if the stream has had only one segment since this metadata was read, and the metadata is unchanged.
+    /// `at` is the first sequence number of the segment. Returns false if the segment or the directory was changed
+    /// after the time `since`. Reads the metadata of the segment and of the directory, and does not list the directory.
     pub fn is_single_and_unchanged(
         &self,
         storage: &dyn Storage,
@@ -183,7 +187,7 @@ impl Files {
     }
 }
 
-/// Returns the value of [`Files::earlier`] if there is no earlier segment.
+/// Returns the value of [`Files::earlier`] if no segment precedes the segment with the resume point.
 fn none_earlier() -> Digest {
     Digest::of(b"")
 }
@@ -194,7 +198,7 @@ impl CurrentFile {
         CurrentFile { len: info.len, modified: info.modified, changed: info.changed, inode }
     }
 
-    /// Returns the later of the two change times.
+    /// Returns the later time of [`CurrentFile::modified`] and [`CurrentFile::changed`].
     pub fn newest_change(&self) -> u64 {
         self.modified.max(self.changed)
     }

@@ -3,7 +3,8 @@
 //! The digest is BLAKE3 over the name, the number of rows and the digest of each table, in the order of the names. For
 //! a series table, the number of points is used instead of the number of rows. The digest of a table covers its rows in
 //! key order. The digest of a series table covers, in key order, the key of each series and the digest over its points.
-//! Cursors, the frame index and the borders of chunks do not influence the digest.
+//! The digest does not depend on the engine's own tables, such as the cursors, nor on the division of series into
+//! chunks.
 
 use crate::engine::bytes::put_length_prefixed;
 use crate::engine::checksum::Digest;
@@ -63,7 +64,7 @@ impl RowHasher {
     }
 }
 
-/// Returns the digest of a table and its number of rows.
+/// Returns the digest of a table that is not a series table, and its number of rows.
 fn plain_table_digest(view: &View, table: TableSpec) -> Result<(Digest, u64)> {
     let mut hasher = RowHasher::default();
     let mut count = 0;
@@ -92,7 +93,7 @@ struct SeriesDigest {
     points: u64,
 }
 
-/// A series of which more rows may follow.
+/// The running digest of a series whose chunks are being read. More chunks of the series may follow.
 struct OpenSeries {
     key: Vec<u8>,
     hasher: blake3::Hasher,

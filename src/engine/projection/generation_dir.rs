@@ -9,7 +9,7 @@ use crate::engine::projection::site::Site;
 use crate::engine::storage::{OpenMode, exists};
 use std::path::Path;
 
-/// The suffix of generations that were renamed so that no process opens them again.
+/// The suffix of the names of generations that were set aside, so that no process opens them again.
 const BAD_SUFFIX: &str = ".bad";
 
 /// Publishes the database of `opened` as a new generation with this fingerprint, and removes the older generations.
@@ -50,8 +50,9 @@ pub(super) fn publish_generation(
     Generation::open(storage, &path).map(Some)
 }
 
-/// Removes renamed generations ([`BAD_SUFFIX`]), and temporary files of writers that ended early. The lock must be
-/// held, so that no file of a running writer is removed.
+/// Removes generations that were set aside ([`BAD_SUFFIX`]), and temporary files of processes that ended while they
+/// wrote a generation. The caller must hold the lock for publishing; otherwise the temporary file of a running process
+/// could be removed.
 fn remove_leftovers(site: &Site) {
     for entry in site.storage.list(&site.dir).unwrap_or_default() {
         if entry.name.ends_with(BAD_SUFFIX) || entry.name.ends_with(".tmp") {

@@ -1,8 +1,8 @@
-//! Buffered rows of tables, found by key or by a slot.
+//! Buffered rows of tables. A row is found by its key, or faster by its slot.
 
 use std::collections::HashMap;
 
-/// Buffered rows of several tables, each with one row for each key.
+/// Buffered rows of several tables. A table has at most one row for each key.
 #[derive(Debug)]
 pub(super) struct Keyed<R> {
     tables: Vec<Table<R>>,
@@ -15,7 +15,7 @@ struct Table<R> {
     rows: Vec<R>,
 }
 
-/// The indexes of a table and of a row in this table.
+/// The place of a row in a [`Keyed`]: the index of its table, and the index of the row in this table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
     table: usize,
@@ -52,7 +52,8 @@ impl<R: Default> Keyed<R> {
         self.tables.get_mut(slot.table)?.rows.get_mut(slot.row)
     }
 
-    /// Adds the rows of `other`. `merge` adds a row to the row with the same key.
+    /// Adds the rows of `other`. For each of them, calls `merge` with the row that has the same table and key in this
+    /// value (an empty row if there is none), and with the row of `other`.
     pub(super) fn append(&mut self, other: Keyed<R>, merge: impl Fn(&mut R, R)) {
         for (name, key, row) in other.into_rows() {
             let slot = self.slot(name, &key);

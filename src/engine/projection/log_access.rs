@@ -10,7 +10,7 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The log, and the boot during which the log is read.
+/// Access of a catch-up to the log, with the id of the boot during which the catch-up runs.
 #[derive(Clone, Copy)]
 pub(super) struct LogAccess<'a> {
     pub(super) storage: &'a Arc<dyn Storage>,
@@ -26,7 +26,8 @@ impl LogAccess<'_> {
         StreamReader::open_at(self.storage, self.log, stream, ScanMode::Follow, at)?.of_domain(self.domain)
     }
 
-    /// Opens a reader of a stream whose segments are listed.
+    /// Opens a reader of the stream of `listing` that starts to read at the point `at`. The directory of the stream is
+    /// not listed again.
     pub(super) fn reader_of(&self, listing: &Listing, at: ResumePoint) -> Result<StreamReader> {
         let (stream, segments) = (listing.stream(), listing.segments().collect());
         let reader =
@@ -35,11 +36,12 @@ impl LogAccess<'_> {
     }
 }
 
-/// The position, last entry and time of a commit, as a cursor records them.
+/// The place of a commit in the log, with its last entry and time. A cursor stores these values for the last applied
+/// commit.
 pub(super) struct CommitPlace {
-    /// The point at which the frame begins.
+    /// The point at which the frame of the commit begins.
     pub(super) frame: ResumePoint,
-    /// The point after the frame.
+    /// The point after the frame of the commit.
     pub(super) end: ResumePoint,
     /// The sequence number of the last entry, and its checksum.
     pub(super) last: (Seq, u32),

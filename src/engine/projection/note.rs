@@ -10,7 +10,7 @@ pub enum RebuildReason {
     Absent,
     /// The caller requested the rebuild.
     Requested,
-    /// The generation was made by other projections or other versions of the projections, with another layout of the
+    /// The generation was made by a build with other projections or other versions of them, with another layout of the
     /// engine's tables, for another domain, or for other kinds of entries.
     Version,
     /// The generation or the database in it is damaged.

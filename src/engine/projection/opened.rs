@@ -8,14 +8,16 @@ use crate::engine::projection::overlay::{Overlay, Spill};
 use crate::engine::projection::table::RowResult;
 use std::sync::Arc;
 
-/// The cache size in bytes for a database that is opened only to be closed properly.
+/// The cache size in bytes for the second database of [`Opened::closed_image`], which is opened only to be closed
+/// cleanly.
 const CLOSING_CACHE_BYTES: usize = 1 << 20;
 
-/// A database over a generation or over an empty image, and the state of its tables.
+/// An open database and the state of its tables. The database was opened with the content of a generation, or empty.
 pub(super) struct Opened {
     pub(super) database: Arc<redb::Database>,
     overlay: Overlay,
-    /// The number of the generation that is open, or of the generation that a rebuild replaces; 0 for none.
+    /// The number of the generation that was opened, or of the generation that a rebuild replaces; 0 if there is none.
+    /// The next generation gets a greater number.
     pub(super) number: u64,
     /// The number of entries in the tables when they were last published, or when publishing was last tried; `None` if
     /// the tables count as unpublished.
@@ -24,7 +26,8 @@ pub(super) struct Opened {
     pub(super) applied: u64,
     /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
-    /// The reason for the rebuild that the next catch-up completes.
+    /// The reason for a rebuild that has begun, and that the next catch-up completes; `None` if there is no such
+    /// rebuild.
     pub(super) rebuilt: Option<RebuildReason>,
     /// The position at which a catch-up ends; `None` for the end of the log.
     pub(super) until: Option<LogPosition>,
@@ -33,7 +36,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens the database with the image `base`, or an empty database if `base` is `None`.
+    /// Opens a database with the content of the image `base`, or an empty database if `base` is `None`.
     pub(super) fn over(
         base: Option<Arc<dyn BlockSource>>,
         cache_bytes: usize,
@@ -56,7 +59,8 @@ impl Opened {
         })
     }
 
-    /// Returns the image that a clean close of the database would leave. Views may be open meanwhile.
+    /// Returns the database image (the bytes of a database file) that a clean close would leave, so that the image can
+    /// be published as a generation. The database remains open, and views may use it at the same time.
     pub(super) fn closed_image(&self, spill: Option<Spill>) -> RowResult<Overlay> {
         let mut transaction = self.database.begin_write()?;
         // Without this setting, redb would read the whole image when it opens the image.

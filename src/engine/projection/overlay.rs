@@ -26,7 +26,7 @@ pub struct Spill {
     pub bytes_max: usize,
 }
 
-/// The storage of one open database.
+/// The storage of one open database: the blocks of the base, and the changed blocks in place of them.
 #[derive(Debug, Clone)]
 pub struct Overlay {
     inner: Arc<Inner>,
@@ -34,7 +34,7 @@ pub struct Overlay {
 
 #[derive(Debug)]
 struct Inner {
-    /// `None` for an empty image.
+    /// The database image under the changed blocks; `None` if the database was created empty.
     base: Option<Arc<dyn BlockSource>>,
     spill: Option<Spill>,
     pages: Mutex<Pages>,
@@ -43,14 +43,14 @@ struct Inner {
 #[derive(Debug)]
 struct Pages {
     len: u64,
-    /// The number of base blocks that are still visible. Later blocks read as zeros, because the image was once
-    /// truncated to this length.
+    /// The number of base blocks that are still visible. A base block with a greater number reads as zeros if it was
+    /// not changed, because the database was once truncated to this length.
     base_blocks: u64,
     changed: HashMap<u64, Page>,
     /// The number of changed blocks in memory.
     resident: usize,
     file: Option<Arc<dyn File>>,
-    /// `true` after creating or writing the temporary file has failed.
+    /// `true` after the temporary file could not be created or written. All further changed blocks then stay in memory.
     spill_failed: bool,
 }
 
@@ -177,7 +177,7 @@ struct Part {
     number: u64,
     /// The first byte in the block.
     start: usize,
-    /// The range of the bytes in the buffer of the read or write.
+    /// The bytes in the buffer of the read or write that belong to this block.
     range: Range<usize>,
 }
 

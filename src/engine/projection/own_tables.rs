@@ -75,8 +75,8 @@ pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
     Ok(count(ReadableTable::get(&table, &b""[..])?))
 }
 
-/// Returns the last indexed frame that begins at or before `position`, or the beginning of the stream; `None` if no
-/// entry was ever applied.
+/// Returns the beginning of the last frame in the frame index whose first entry is at or before `position`. Returns the
+/// beginning of the stream if the index has no such frame, and `None` if no entry was ever applied.
 pub(super) fn frame_before(
     transaction: &ReadTransaction,
     position: Position,

@@ -50,8 +50,8 @@ impl PointBuffer {
         self.is_unsorted |= other.is_unsorted;
     }
 
-    /// Adds `start`, the offset of the next point, to the offsets of the points, and compares the order of this point
-    /// with the order of the point before.
+    /// Records that a point begins at the offset `start` of the buffer. Sets `is_unsorted` if the order of this point
+    /// is not greater than the order of the point before it.
     fn started(&mut self, start: usize) {
         let order = |start: usize| self.bytes.get(start..start + ORDER_LEN);
         self.is_unsorted |= self.starts.last().is_some_and(|last| order(*last) >= order(start));

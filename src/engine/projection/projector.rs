@@ -49,7 +49,7 @@ pub struct Projector<E: Event> {
     options: ProjectorOptions,
     projections: Vec<Box<dyn Projection<E>>>,
     fingerprint: Digest,
-    /// The name of a projection that breaks a rule, and the rule.
+    /// The name of the first projection that breaks a rule, and the rule; `None` if no projection breaks a rule.
     misuse: Option<(&'static str, String)>,
     opened: Mutex<Option<Opened>>,
 }
@@ -332,7 +332,8 @@ impl<E: Event> Projector<E> {
         Ok(opened)
     }
 
-    /// Opens an empty database, for a rebuild with this reason.
+    /// Opens an empty database, which the next catch-up fills: a rebuild with the reason `reason`. `number` is the
+    /// number of the generation that the rebuild replaces; 0 if there is none.
     fn create(&self, reason: RebuildReason, number: u64) -> Result<Opened> {
         let mut opened = self.open_over(None, number)?;
         opened.rebuilt = Some(reason);

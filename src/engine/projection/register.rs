@@ -100,7 +100,8 @@ impl Register {
     }
 }
 
-/// Returns the better of two extremes, or the earlier point if their measures are equal.
+/// Returns the point whose measure is better according to `better` (less, or greater). If the measures are equal,
+/// returns the earlier point. If one of the points is `None`, returns the other point.
 fn pick(a: Option<Point>, b: Option<Point>, better: impl Fn(f64, f64) -> bool) -> Option<Point> {
     let (Some(a), Some(b)) = (a.clone(), b.clone()) else { return a.or(b) };
     let (x, y) = (a.measure.unwrap_or_default(), b.measure.unwrap_or_default());

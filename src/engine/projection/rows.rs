@@ -41,12 +41,13 @@ impl fmt::Debug for Row<'_> {
 /// An iterator over rows, in the order of their keys. It ends after the first error.
 #[must_use]
 pub struct Rows<'v> {
-    /// `None` for an empty table, and after an error.
+    /// The rows that were not returned yet; `None` for an empty table, and after an error.
     range: Option<Range>,
     damage: &'v Damage,
     /// The number of rows that were read from the view.
     read: &'v AtomicU64,
-    /// An encoded stamp. Rows of a versions table with a greater stamp are skipped; `None` to return all rows.
+    /// The encoded stamp up to which rows of a versions table are returned; rows with greater stamps are skipped.
+    /// `None` to return all rows.
     newest: Option<[u8; STAMP_LEN]>,
 }
 

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 
-/// At most one value of each type.
+/// The values that the projections keep: at most one value of each Rust type.
 #[derive(Default)]
 pub(super) struct Scratch {
     values: Vec<Box<dyn Any + Send>>,

@@ -8,8 +8,7 @@ use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The parts that a projector works with: storage, domain, the directories of the log and of the generations, and the
-/// tables.
+/// The storage, domain, directories and tables that a projector and its views use.
 #[derive(Debug)]
 pub(super) struct Site {
     /// The storage of both directories.

@@ -19,14 +19,14 @@ const STEP_ENTRIES: u64 = 50_000;
 /// The number of payload bytes at which a step is full. The last commit of a step may exceed this number.
 const STEP_BYTES: usize = 32 << 20;
 
-/// The number of entries from which on a piece is not extended. Fewer entries are applied faster than they are divided
-/// among the cores.
+/// The number of entries from which on no commit is added to a piece. A piece is a part of a step that one core
+/// applies. With smaller pieces, the division among the cores would take longer than the work.
 const PIECE_ENTRIES: usize = 512;
 
 /// Entries that were read and are not applied yet.
 #[derive(Default)]
 pub(super) struct Step {
-    /// The entries, in pieces that different cores may apply.
+    /// The entries, divided into pieces. Several cores apply pieces at the same time.
     pieces: Vec<Entries>,
     /// The number of payload bytes.
     bytes: usize,
@@ -95,7 +95,7 @@ impl Step {
     }
 }
 
-/// The rows that consecutive entries add to the tables.
+/// The rows that consecutive entries of a step add to the tables, and the entries among them that were not decoded.
 #[derive(Default)]
 struct Derived {
     tables: Tables,
@@ -117,8 +117,8 @@ impl Derived {
         Ok(derived)
     }
 
-    /// Adds the rows of an entry. The event of the entry is decoded only if a projection needs the event, or if no
-    /// projection applies entries of this kind.
+    /// Adds the rows of an entry. Decodes the event only if a projection needs the event. Also decodes the event if no
+    /// projection applies entries of this kind, to count entries that cannot be decoded.
     fn add<E: Event>(&mut self, entry: EntryRef<'_>, projections: &[&dyn Projection<E>]) -> Result<()> {
         let mut event: Option<E> = None;
         if projections.is_empty() {

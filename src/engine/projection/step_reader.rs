@@ -39,9 +39,11 @@ pub(super) struct StepReader<'a> {
     pub(super) notes: Vec<Note>,
     /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
-    /// `true` if entries were read again that had been read during another boot, or from files with other metadata.
+    /// `true` if a stream was read because of a reboot, or because the metadata of its files has changed. If the
+    /// catch-up takes long, the tables are then published, so that other processes need not read the stream again.
     pub(super) has_reread: bool,
-    /// The reason for a rebuild: the log no longer contains what a cursor counts as applied.
+    /// The reason for a rebuild, if the log contradicts a cursor: applied entries are no longer in the log, or the gaps
+    /// before the cursor have changed. `None` if the log contradicts no cursor.
     pub(super) contradiction: Option<RebuildReason>,
 }
 
@@ -77,7 +79,8 @@ impl<'a> StepReader<'a> {
         })
     }
 
-    /// Returns the number of bytes to read, as far as it is known.
+    /// Returns the total for the report of progress: the number of bytes in the log during a rebuild, but at least the
+    /// number of bytes that were read so far.
     pub(super) fn bytes_total(&self) -> u64 {
         self.bytes_expected.max(self.bytes_read)
     }
@@ -97,7 +100,8 @@ impl<'a> StepReader<'a> {
         Ok(Some(step).filter(|step| self.contradiction.is_none() && !step.is_empty()))
     }
 
-    /// Compares the cursor of a stream with the stream's files, and opens the stream if it has changed.
+    /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
+    /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
     fn open_stream(&mut self, stream: StreamId) -> Result<()> {
         let cursor = self.cursors.remove(&stream).unwrap_or_else(Cursor::start);
         if self.is_unchanged_for_long(stream, &cursor) {

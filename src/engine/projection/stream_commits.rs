@@ -9,12 +9,12 @@ use crate::engine::projection::cursor::{Cursor, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::Note;
 
-/// An iterator over the commits of a stream after the cursor, in order. The iterator moves the cursor, and ends after
-/// the first error.
+/// An iterator over the commits of a stream after the cursor, in order. With each commit, the iterator moves the cursor
+/// behind this commit. The iterator ends after the first error.
 pub(super) struct StreamCommits<'a> {
     log: LogAccess<'a>,
     listing: Listing,
-    /// The last entry to read; `None` for the end of the stream.
+    /// The sequence number of the last entry to read; `None` for the end of the stream.
     until: Option<Seq>,
     cursor: Cursor,
     notes: Vec<Note>,
@@ -26,8 +26,8 @@ pub(super) struct StreamCommits<'a> {
 }
 
 impl<'a> StreamCommits<'a> {
-    /// Creates an iterator over the commits after `cursor`. `listing` is the state of the files before reading. `reader` is
-    /// a reader that has read up to the cursor, if there is one.
+    /// Creates an iterator over the commits after `cursor`. `listing` is the metadata of the files, read before their
+    /// content. `reader` is a reader that has read up to the cursor, if there is one.
     pub(super) fn new(
         log: LogAccess<'a>,
         listing: Listing,
@@ -35,7 +35,7 @@ impl<'a> StreamCommits<'a> {
         reader: Option<Box<StreamReader>>,
         until: Option<Seq>,
     ) -> StreamCommits<'a> {
-        // The flag is set only when the end is reached, so a stream with an error is read again.
+        // `is_complete` is set only when the end is reached, so a stream with an error is read again.
         cursor.is_complete = false;
         StreamCommits {
             log,
@@ -60,12 +60,14 @@ impl<'a> StreamCommits<'a> {
         &self.cursor
     }
 
-    /// Returns true if a commit after the cursor contains an entry that the cursor counts as applied.
+    /// Returns true if a commit after the cursor contains an entry that the cursor counts as applied. The tables must
+    /// then be rebuilt.
     pub(super) fn is_contradicted(&self) -> bool {
         self.is_contradicted
     }
 
-    /// Returns the cursor after the last commit, and the notes about the stream except for the gaps in the cursor.
+    /// Returns the cursor after the last commit, and the notes about the stream. Gaps that the cursor contains are not
+    /// in the notes.
     pub(super) fn into_parts(self) -> (Cursor, Vec<Note>) {
         (self.cursor, self.notes)
     }
@@ -112,7 +114,8 @@ impl<'a> StreamCommits<'a> {
         Ok(None)
     }
 
-    /// Completes the cursor at the end of the stream.
+    /// Completes the cursor at the end of the stream: sets the resume point, the metadata of the files, and
+    /// [`Cursor::is_complete`]. Adds a note if the end is unfinished and no writer has the stream open.
     fn end(&mut self, reader: &StreamReader) {
         let (stream, cursor) = (self.listing.stream(), &mut self.cursor);
         let end = reader.resume_point();

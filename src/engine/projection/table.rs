@@ -33,7 +33,8 @@ impl TableSpec {
     }
 }
 
-/// Describes, for an error message, with which type a table named like `table` is declared.
+/// Describes, for an error message, the type with which a table with the name of `table` is declared, or states that no
+/// table of this name is declared.
 pub(super) fn declaration(table: TableSpec, declared: &[TableSpec]) -> String {
     match declared.iter().find(|other| other.name == table.name) {
         Some(other) => format!("the table is declared as {:?}", other.kind),
@@ -53,10 +54,9 @@ pub(super) type RowError = Box<dyn Error + Send + Sync>;
 /// The result of reading or writing rows.
 pub(super) type RowResult<T> = Result<T, RowError>;
 
-/// Returns the bytes with which the rows of one key begin: the key and a zero byte.
-///
-/// The rows of a longer key rarely begin with these bytes. A read of the rows of one key therefore rarely reads rows of
-/// longer keys.
+/// Returns the key and a zero byte. All rows of the key in a versions or series table begin with these bytes. Because
+/// of the zero byte, rows of longer keys rarely begin with these bytes, so a read of one key rarely reads rows of other
+/// keys.
 pub(super) fn fenced(key: &[u8]) -> Vec<u8> {
     [key, &[0]].concat()
 }

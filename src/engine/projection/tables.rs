@@ -35,11 +35,11 @@ pub struct Tables {
     scratch: Scratch,
 }
 
-/// The rows of a [`Tables`], by the type of their table.
+/// The buffered rows of all tables, by the type of the table.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     pub(super) sets: BTreeMap<&'static str, BTreeSet<Vec<u8>>>,
-    /// Values by row key.
+    /// The encoded values of each versions table, by row key.
     pub(super) versions: BTreeMap<&'static str, BTreeMap<Vec<u8>, Vec<u8>>>,
     pub(super) series: Keyed<PointBuffer>,
     pub(super) registers: Keyed<Option<Register>>,
@@ -151,14 +151,15 @@ impl Tables {
         }
     }
 
-    /// Returns the value of type `T` that projections keep while a group of entries is applied, such as the keys that
-    /// were derived from earlier entries of the group. Each group begins with the default value. Rows must not depend
-    /// on the value, because the division of entries into groups is not fixed.
+    /// Returns a value of type `T` in which projections keep intermediate results while a group of entries is applied,
+    /// such as the keys that were derived from earlier entries of the group. Each group begins with the default value.
+    /// Rows must not depend on the value, because the division of entries into groups is not fixed.
     pub fn scratch<T: Default + Send + 'static>(&mut self) -> &mut T {
         self.scratch.get()
     }
 
-    /// Returns the rows. Errors: the first misuse.
+    /// Returns the buffered rows. If a projection has broken a rule of the tables, returns the error for the first such
+    /// case.
     pub(super) fn into_rows(self) -> Result<Rows> {
         match self.misuse {
             Some(misuse) => Err(misuse),
@@ -168,7 +169,7 @@ impl Tables {
 }
 
 impl Rows {
-    /// Adds the rows of later entries.
+    /// Adds the rows that were derived from later entries. Rows with the same key are merged.
     pub(super) fn append(&mut self, later: Rows) {
         for (name, mut keys) in later.sets {
             self.sets.entry(name).or_default().append(&mut keys);

@@ -63,7 +63,8 @@ impl Family {
     }
 }
 
-/// The keys at one end of a table: those that are complete, and the family that follows.
+/// The keys that were read at one end of a table and not returned yet: complete keys, and the [`Family`] whose rows are
+/// still being read.
 #[derive(Debug, Default)]
 struct End {
     complete: btree_map::IntoIter<Vec<u8>, Vec<Version>>,

@@ -74,14 +74,16 @@ impl View {
         Ok(View { snapshot: Arc::new(snapshot), as_of: None })
     }
 
-    /// Returns a view of the same snapshot as of `stamp`: entries with a greater stamp are left out. If this view is
-    /// itself as of an earlier stamp, the new view is also as of the earlier stamp.
+    /// Returns a view of the same snapshot as of `stamp`: the tables are read without entries that have a greater
+    /// stamp. If this view is itself as of an earlier stamp, the new view is also as of the earlier stamp.
     ///
     /// A versions table then contains the versions up to the stamp, and only the replacements that these versions made.
     /// A series table contains the points up to the stamp. Both are exact. A set and a registers table do not keep
-    /// stamps; reading them is an error ([`Error::TableNotVersioned`]). After the snapshot was taken, an entry with a
-    /// lower stamp can still be appended to another stream, or arrive with a merge. A later snapshot as of the same
-    /// stamp then contains this entry too. Notes, entries and positions in the log are those of the whole snapshot.
+    /// stamps; reading them is an error ([`Error::TableNotVersioned`]).
+    ///
+    /// After the snapshot was taken, an entry with a lower stamp can still be appended to a stream, or arrive with a
+    /// merge. A later snapshot as of the same stamp then contains this entry too. Functions that do not read tables,
+    /// such as [`View::notes`], [`View::entries`], [`View::scan`] and [`View::log_position`], ignore the stamp.
     ///
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
@@ -152,7 +154,8 @@ impl View {
         Err(Error::TableUnknown { table: table.name.to_owned(), reason })
     }
 
-    /// Returns an error with this reason if the view is as of a stamp.
+    /// Returns an error with this reason if the view is as of a stamp. Call this function for tables that do not keep
+    /// stamps.
     fn check_whole(&self, table: TableSpec, reason: &'static str) -> Result<()> {
         match self.as_of {
             Some(_) => Err(Error::TableNotVersioned { table: table.name.to_owned(), reason }),
@@ -178,8 +181,8 @@ impl View {
         self.rows_within(table, &bounds)
     }
 
-    /// Returns the rows of a declared table whose keys are in a range. If the view is as of a stamp, the newer rows of
-    /// a versions table are left out.
+    /// Returns the rows of a table whose keys are in a range. The caller has checked that the table is declared. If the
+    /// view is as of a stamp, the rows of a versions table with greater stamps are left out.
     fn rows_within(&self, table: TableSpec, bounds: &KeyBounds) -> Result<Rows<'_>> {
         if bounds.is_empty() {
             return Ok(self.iterate(None));
@@ -335,8 +338,8 @@ impl View {
         Ok(Registers::new(self.rows_of_kind(table, TableKind::Registers, bounds)?))
     }
 
-    /// Returns true if the view was made from the stream of `position` at least up to `position`. The entry at
-    /// `position` may be missing.
+    /// Returns true if the catch-up for this view has read the stream of `position` at least up to `position`. The
+    /// entry at `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
     }
@@ -357,7 +360,8 @@ impl View {
     ///
     /// Entries of one frame are read together.
     pub fn entries(&self, positions: &[Position]) -> Result<Vec<Option<Entry>>> {
-        /// The maximum distance, in sequence numbers, between two entries that are read with the same reader.
+        /// The distance in sequence numbers from which on the next entry is read with a new reader, which begins near
+        /// the entry.
         const NEAR: u64 = 4096;
         let mut sorted: Vec<(Position, usize)> = positions.iter().copied().zip(0..).collect();
         sorted.sort();
@@ -392,8 +396,8 @@ impl View {
         Ok(found)
     }
 
-    /// Opens a reader that begins at or before `position`; `None` if no entry was applied, or if the stream was
-    /// removed.
+    /// Opens a reader of the stream of `position` that begins at or before `position`. Returns `None` if no entry was
+    /// applied, or if the stream was removed.
     fn reader_before(&self, position: Position) -> Result<Option<StreamReader>> {
         let start = own_tables::frame_before(&self.snapshot.transaction, position);
         let start = start.map_err(|e| self.damaged(e))?;

@@ -1,10 +1,10 @@
 //! The new items of one stream.
 //!
 //! Invariants:
-//! 1. The position moves behind an item when the item is taken. Otherwise it moves only over entries that the filter by
-//!    kind excludes.
-//! 2. A stream is read from a position, or beyond the end of a segment, only if the log still contains the last entry
-//!    that was read, with the same checksum.
+//! 1. The position moves behind an item only when the item is taken. Before that, the position moves only over entries
+//!    that the filter by kind excludes.
+//! 2. Before a stream is read from a position, or beyond the end of a segment, the last entry that was read is looked
+//!    up again: the log must still contain this entry with the same checksum.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Entry, Gap, Kind, Seq, Stamp, StreamId};
@@ -61,7 +61,8 @@ pub(super) struct Flow {
     time: u64,
 }
 
-/// The result of searching a stream for an entry.
+/// The result of searching a stream for an entry by its number: the stream has the same entry, a different entry with
+/// this number, or no readable entry with this number.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Same,
@@ -70,9 +71,10 @@ enum Found {
 }
 
 impl Flow {
-    /// Opens a stream behind `position`, to read it up to the end of the segment that begins with `last`. If the last
-    /// entry in `position` is now in another place, the place is corrected. If the entry is damaged or lost, it is
-    /// removed from `position`. If a merge moved or replaced the entry, the first item is [`Head::Diverged`].
+    /// Opens a stream behind `position`, to read it up to the end of the segment that begins with `last`. First
+    /// searches for the last entry that was read (`position.passed`). If this entry is now in another frame, corrects
+    /// the frame in `position`. If the entry is damaged or lost, removes the entry from `position`. If a merge moved or
+    /// replaced the entry, the first item of the stream is [`Head::Diverged`].
     pub(super) fn open(
         access: LogAccess<'_>,
         stream: StreamId,
@@ -108,7 +110,7 @@ impl Flow {
         Ok(Flow { stream, reader, frame: at, commit: VecDeque::new(), head: None, time: 0 })
     }
 
-    /// Reads up to and including the entry with the number of `passed`, and compares the checksums.
+    /// Searches for the entry `passed`: reads up to the sequence number of the entry, and compares the checksums.
     fn search(&mut self, passed: Passed) -> Result<Found> {
         while let Some(item) = self.reader.next_item()? {
             let Item::Commit(commit) = item else { continue };
@@ -134,7 +136,8 @@ impl Flow {
         self.commit = commit.entries.into_iter().collect();
     }
 
-    /// Reads up to the next item and moves the position over excluded entries.
+    /// Reads up to the next item, and moves the position over entries that the filter by kind excludes. Does not take
+    /// the item.
     pub(super) fn peek(&mut self, access: LogAccess<'_>, position: &mut StreamPosition) -> Result<Peeked> {
         while self.head.is_none() {
             if let Some(entry) = self.commit.pop_front() {
@@ -158,8 +161,8 @@ impl Flow {
         Ok(self.head.as_ref().map_or(Peeked::End, |head| Peeked::Head(self.key_of(head))))
     }
 
-    /// Moves the position over an excluded entry. Any other entry becomes the next item, unless the entry is before the
-    /// position.
+    /// Moves the position over an entry that the filter by kind excludes. Any other entry becomes the next item, unless
+    /// the entry is before the position.
     fn pass_or_keep(&mut self, entry: Entry, access: LogAccess<'_>, position: &mut StreamPosition) {
         self.time = entry.stamp.time;
         if entry.stamp.seq < position.next {
@@ -172,9 +175,10 @@ impl Flow {
         }
     }
 
-    /// Returns true if the log still contains the last entry that was read. Must be called after the next segment was
-    /// opened: a merge replaces the segments of a stream in the order of their numbers. While this reader had a segment
-    /// open, a merge may have replaced that segment and the next segment.
+    /// Returns true if the log still contains the last entry that was read. If not, a merge has replaced this entry's
+    /// segment, and the next segment can belong to another history. Call this function after the next segment was
+    /// opened. A merge replaces segments in the order of their numbers, so the segment of the last entry is replaced
+    /// before the next segment.
     fn is_confirmed(&self, access: LogAccess<'_>, position: &StreamPosition) -> Result<bool> {
         let Some(passed) = position.passed else { return Ok(true) };
         let mut flow = Flow::open_at(access, self.stream, passed.frame, passed.frame.segment)?;
@@ -208,7 +212,8 @@ impl Flow {
     }
 }
 
-/// Returns the part of a gap behind the position; `None` if the gap is before the position, or was returned before.
+/// Returns the part of a gap that is behind the position. Returns `None` if no part is behind the position, or if the
+/// gap has no last number and such a gap was returned before.
 fn new_part(gap: Gap, position: &StreamPosition) -> Option<Gap> {
     let is_known = match gap.last {
         Some(last) => last < position.next,

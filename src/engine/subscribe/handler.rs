@@ -126,7 +126,7 @@ pub fn run_handler<E: Event, H: Handler<E>>(
     HandlerRun { subscription, handler, saves, handled: Handled::default() }.run()
 }
 
-/// The cursor file, and the rule when to save the position.
+/// The cursor file, and the number of items after which the position is saved in this file.
 struct Saves<'a> {
     cursor: &'a CursorFile,
     every: u64,
@@ -147,7 +147,7 @@ impl Saves<'_> {
     }
 }
 
-/// A call of [`run_handler`].
+/// The state of one call of [`run_handler`].
 struct HandlerRun<'a, E, H> {
     subscription: &'a mut Subscription<E>,
     handler: &'a mut H,
@@ -203,7 +203,7 @@ impl<E: Event, H: Handler<E>> HandlerRun<'_, E, H> {
     }
 }
 
-/// Returns the place of an item other than an entry, as message text.
+/// Describes an item other than [`Item::Entry`] for an error message.
 fn place_of<E>(item: &Item<E>) -> String {
     match item {
         Item::Gap(gap) => format!("the missing entries of {gap}"),

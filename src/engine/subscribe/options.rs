@@ -14,8 +14,8 @@ pub struct SubscribeOptions {
     pub kinds: Option<BTreeSet<Kind>>,
     /// The longest time that a call of `next` waits for something new. [`Duration::MAX`] waits without end.
     pub wait: Duration,
-    /// The interval at which the log is read while waiting, where the system cannot report changes: on systems other
-    /// than Linux, on network file systems, and if the limits of inotify(7) are reached.
+    /// The interval at which the log is read while waiting, if the system cannot report changes. This is the case on
+    /// systems other than Linux, on network file systems, and if the limits of inotify(7) are reached.
     pub poll_interval: Duration,
 }
 

@@ -32,7 +32,7 @@ pub(super) struct StreamPosition {
     /// The last entry before `next` that was read; `None` if no entry was read, or if the entry was damaged or lost
     /// later.
     pub(super) passed: Option<Passed>,
-    /// True if a gap of unknown length that begins with `next` was returned.
+    /// True if a gap of unknown length that begins with `next` was returned. This gap is not returned again.
     pub(super) has_open_gap: bool,
 }
 
@@ -56,13 +56,14 @@ impl StreamPosition {
         StreamPosition { next, passed: None, has_open_gap: false }
     }
 
-    /// Moves behind an entry of the frame that begins at `frame`.
+    /// Moves the position behind `entry`. The frame of the entry begins at the point `frame`.
     pub(super) fn pass(&mut self, entry: &Entry, frame: ResumePoint) {
         let passed = Passed { frame, seq: entry.stamp.seq, checksum: entry.checksum };
         *self = StreamPosition { next: passed.seq.next(), passed: Some(passed), has_open_gap: false };
     }
 
-    /// Moves behind a gap. A gap without a last number is only recorded, because its end is unknown.
+    /// Moves the position behind a gap. If the gap has no last number, records only that such a gap was returned,
+    /// because the end of the gap is unknown.
     pub(super) fn skip(&mut self, gap: &Gap) {
         if let Some(last) = gap.last {
             self.next = last.next();

@@ -12,14 +12,16 @@ use crate::engine::subscribe::seen::SeenFiles;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
-/// The maximum number of times that a stream is opened for one item, if its files are replaced in the meantime.
+/// The maximum number of attempts to read one item of a stream. An attempt fails if the files of the stream are
+/// replaced while they are read.
 const OPENS_MAX: usize = 8;
 
 /// The progress of a subscription.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     pub(super) position: SubscriptionPosition,
-    /// The files of the streams that were read to their ends.
+    /// The state of the files of each stream that was read to its end. A stream whose files are unchanged is not read
+    /// in the next round.
     pub(super) seen: BTreeMap<StreamId, SeenFiles>,
 }
 
@@ -34,12 +36,12 @@ pub(super) struct Taken {
 /// A round of a subscription.
 #[derive(Debug, Default)]
 pub(super) struct Round {
-    /// The streams that are not open, sorted by their first new item.
+    /// The streams that were not opened again yet, sorted by the sort key of their first new item.
     waiting: BinaryHeap<Reverse<Stamp>>,
-    /// The open streams, sorted by their next item.
+    /// The open streams, sorted by the sort key of their next item.
     next: BinaryHeap<Reverse<Stamp>>,
     flows: BTreeMap<StreamId, Flow>,
-    /// The files of the streams of this round, from before the streams were read.
+    /// For each stream that is read in this round, the state of its files before the stream was read.
     files: BTreeMap<StreamId, SeenFiles>,
     errors: VecDeque<Error>,
     has_moved: bool,
@@ -57,7 +59,7 @@ impl Round {
         round
     }
 
-    /// Returns a round that consists of an error.
+    /// Returns a round whose only item is an error.
     pub(super) fn failed(error: Error) -> Round {
         Round { errors: VecDeque::from([error]), ..Round::default() }
     }

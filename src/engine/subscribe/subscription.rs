@@ -47,7 +47,7 @@ pub struct Subscription<E> {
     kinds: Option<BTreeSet<Kind>>,
     wait: Duration,
     progress: Progress,
-    /// The stream of the last item, and the position in the stream before the item.
+    /// The stream of the last item, and the position in this stream before the item, for [`Subscription::return_last`].
     undo: Option<(StreamId, StreamPosition)>,
     round: Option<Round>,
     is_first_round: bool,
@@ -109,8 +109,7 @@ impl<E: Event> Subscription<E> {
     }
 
     /// Moves the position back to before the last entry, gap or divergence, so that this item is returned again. A
-    /// second call for the same item has no effect. The current round ends; the next call of `next` begins another
-    /// round.
+    /// second call for the same item has no effect. The current round ends; the next call of `next` begins a new round.
     pub fn return_last(&mut self) {
         if let Some((stream, before)) = self.undo.take() {
             self.progress.position.set(stream, before);

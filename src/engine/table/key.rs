@@ -32,9 +32,9 @@ use crate::engine::entry::{STAMP_LEN, Stamp};
 /// }
 /// ```
 /// An encoding must fulfil two conditions. The bytes of two keys compare like the keys, and the bytes of a key do not
-/// begin with the bytes of another key. The encodings of several keys, one after the other as in a tuple, fulfil both
-/// conditions. If a type breaks a condition, queries return its keys in another order, and may leave out keys at the
-/// bounds of a range.
+/// begin with the bytes of another key. The encodings of several keys, one after the other as in a tuple, then also
+/// fulfil both conditions. If a type breaks a condition, queries return its keys in a wrong order, and may leave out
+/// keys at the bounds of a range.
 pub trait Key: AsKey<Self> + Sized {
     /// Decodes a key from the front of `bytes`, and removes its bytes. Returns `None` if `bytes` does not begin with an
     /// encoded key.
@@ -75,8 +75,8 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
     Some(*taken)
 }
 
-/// Implements [`Key`] and [`AsKey`] for integer types. The bits of a key are those of the integer, except that the bits
-/// of `flip` are inverted.
+/// Implements [`Key`] and [`AsKey`] for integer types. The bits that are set in `flip` are inverted in the bytes of a
+/// key.
 macro_rules! integer_keys {
     ($($integer:ty, $flip:expr;)*) => {$(
         impl AsKey<$integer> for $integer {
@@ -139,7 +139,8 @@ const END: u8 = 0;
 const ESCAPE: u8 = 1;
 
 /// Appends a byte string in an escaped form, which does not contain the byte [`END`]. Escaped forms compare like the
-/// byte strings. The escaped form of a byte string begins with the escaped forms of its prefixes.
+/// byte strings. The escaped form of a byte string begins with the escaped forms of its prefixes, so keys can be
+/// searched by prefix.
 pub(super) fn put_escaped(bytes: &[u8], out: &mut Vec<u8>) {
     for piece in bytes.chunk_by(|_, next| *next > ESCAPE) {
         match piece.split_first() {

@@ -7,10 +7,10 @@ use crate::engine::table::key_range::{KeyPrefix, KeyRange, rows_in_range, rows_w
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The iterator over the answers of a query to an open table.
+/// The items of a query, read from an open table.
 pub(super) type Answers<'v, I> = Box<dyn DoubleEndedIterator<Item = Result<I>> + 'v>;
 
-/// A function that opens the rows of a table that are in a range.
+/// A function that opens a table, and returns an iterator over the items whose rows are in a range.
 pub(super) type Open<'v, I> = fn(&'v View, TableSpec, &KeyBounds) -> Result<Answers<'v, I>>;
 
 /// An iterator that is opened when the first item is requested, and that ends after a number of items or an error.
@@ -29,7 +29,9 @@ impl<S> Lazy<S> {
         self.left = self.left.min(items);
     }
 
-    /// Returns the item that `step` returns, after opening the iterator if necessary.
+    /// Returns the next item of the iterator. The function `open` opens the iterator at the first call. The function
+    /// `step` takes the item from one end of the open iterator. The iterator ends when `step` returns `None` or an
+    /// error, or when the limit of items is reached.
     pub(super) fn step<I>(
         &mut self,
         open: impl FnOnce() -> Result<S>,

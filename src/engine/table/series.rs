@@ -18,7 +18,7 @@ declare_table! {
 }
 
 impl<K: Key, V: Value> Series<K, V> {
-    /// Adds a point to the series of `key`. The order of the point must contain the stamp of the entry that is applied.
+    /// Adds a point to the series of `key`. The stamp in `point.order` must be the stamp of the entry that is applied.
     /// If several points of a key have the same time and stamp, only the first of them is kept. Writes are buffered. If
     /// the projection does not declare the table, or the value of the point cannot be encoded, applying fails with
     /// `projection_misused`.
@@ -33,8 +33,8 @@ impl<K: Key, V: Value> Series<K, V> {
         Points::new(view, self.spec(), encoded(key))
     }
 
-    /// Returns a query for the keys that have a point. Reads one row for each key. As of a stamp, also reads the rows
-    /// of each key up to the first point that is not newer than the stamp.
+    /// Returns a query for the keys that have a point. Reads one row for each key. If the view is as of a stamp, also
+    /// reads rows of each key until a point is found whose stamp is not greater than the stamp of the view.
     pub fn keys<'v>(&self, view: &'v View) -> Query<'v, K, K> {
         Query::new(view, self.spec(), open)
     }
@@ -45,7 +45,8 @@ fn open<'v, K: Key>(view: &'v View, table: TableSpec, rows: &KeyBounds) -> Resul
     Ok(Box::new(keys.map(move |key| typed::key(view, table, &key?))))
 }
 
-/// An iterator over the keys of a series table, which does not read all rows of a key.
+/// An iterator over the keys of a series table. After a key is found, the iterator skips the other rows of the key
+/// without reading them.
 struct SeriesKeys<'v> {
     view: &'v View,
     table: TableSpec,
@@ -54,7 +55,8 @@ struct SeriesKeys<'v> {
 }
 
 impl SeriesKeys<'_> {
-    /// Takes the next key from an end.
+    /// Takes the first or the last remaining key, as `end` says; `None` if no key remains. If the view is as of a
+    /// stamp, skips keys that have no point as of this stamp.
     fn take(&mut self, end: SeriesEnd) -> Result<Option<Vec<u8>>> {
         while let Some(key) = self.view.series_key_within(self.table, &self.rows, end)? {
             match end {

@@ -52,9 +52,9 @@ impl<K: Key, V: Value> Versions<K, V> {
     }
 
     /// Returns the version of `key` with the highest stamp; `None` if there is none. This version is the value of the
-    /// key, unless a version with a lower stamp replaces it. Only a writer with a slow clock can add such a version.
-    /// Errors are those of a [`Query`]. Reads one row, however many versions the key has; as of a stamp, one row more
-    /// for each newer version.
+    /// key, with one exception: a writer with a slow clock may have replaced it by a version with a lower stamp. Errors
+    /// are those of a [`Query`]. Reads one row, however many versions the key has; as of a stamp, one row more for each
+    /// newer version.
     pub fn newest(&self, view: &View, key: &(impl AsKey<K> + ?Sized)) -> Result<Option<Version<V>>> {
         let newest = view.newest_version(self.spec(), &encoded(key))?;
         newest.map(|v| typed::checked(view, self.spec(), typed::version(v))).transpose()

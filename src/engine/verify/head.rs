@@ -15,7 +15,8 @@ pub(super) enum HeadState {
     Unknown,
 }
 
-/// Compares a stream with a saved head. `reader` has read the stream to its end, and has watched the head.
+/// Compares a stream with a saved head. `reader` has read the stream to its end. Before, the caller requested the link
+/// at the head ([`StreamReader::watch`]).
 pub(super) fn compare_head(head: &Head, reader: &StreamReader, problems: &mut Problems) -> HeadState {
     let (stream, last) = (head.stream, head.seq);
     if reader.next_seq() <= last {

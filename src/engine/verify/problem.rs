@@ -16,15 +16,15 @@ pub struct Problem {
     pub offset: Option<u64>,
     /// The number of damaged bytes.
     pub len: Option<u64>,
-    /// The sequence numbers of the first and the last lost entry. The last is `None` if an unknown number of entries is
-    /// lost at the end of a stream.
+    /// The sequence numbers of the first and the last lost entry. The second number is `None` if an unknown number of
+    /// entries is lost at the end of a stream.
     pub lost: Option<(Seq, Option<Seq>)>,
     /// A description for people.
     pub message: String,
 }
 
 impl Problem {
-    /// Creates a problem without a place in the log.
+    /// Creates a problem that names no stream, segment, offset or lost entry.
     pub(crate) fn new(code: &'static str, message: String) -> Problem {
         Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }

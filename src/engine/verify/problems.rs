@@ -11,9 +11,9 @@ use crate::engine::verify::problem::Problem;
 #[derive(Debug)]
 pub(super) struct Problems {
     stream: StreamId,
-    /// The number of problems after which further problems are only counted.
+    /// The number of problems after which further problems are only counted, not stored.
     room: usize,
-    /// The last finding, if a gap may still follow it.
+    /// The last finding, until the next item shows whether entries are lost because of the finding; otherwise `None`.
     pending: Option<Finding>,
     pub(super) found: Vec<Problem>,
     /// The number of problems that are only counted.
@@ -86,8 +86,8 @@ impl Problems {
         self.found.push(problem);
     }
 
-    /// Sets the first and the last lost entry of the damage at the end of the stream. Returns false if no such damage
-    /// was found.
+    /// Sets the first and the last lost entry of the damage at the end of the stream, which a saved head has shown.
+    /// Returns true if such damage was found before. Otherwise changes nothing and returns false.
     pub(super) fn bound_loss_at_end(&mut self, first: Seq, last: Seq) -> bool {
         let at_end = self.found.iter_mut().rfind(|problem| problem.is_at_end());
         at_end.map(|problem| problem.lost = Some((first, Some(last)))).is_some()

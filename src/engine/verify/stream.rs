@@ -38,7 +38,7 @@ pub(super) struct StreamScan {
     pub(super) stream: StreamReport,
     pub(super) problems: Problems,
     pub(super) notes: Vec<LogNote>,
-    /// The number of heads that the stream confirmed.
+    /// The number of saved heads that the stream confirmed.
     pub(super) heads: u64,
 }
 
@@ -93,7 +93,7 @@ impl StreamCheck<'_> {
     }
 }
 
-/// Reads a stream to its end. Returns the number of intact entries.
+/// Reads a stream to its end, and adds the problems that are found. Returns the number of intact entries.
 fn read_items<E: Event>(
     reader: &mut StreamReader,
     problems: &mut Problems,
