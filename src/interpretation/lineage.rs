@@ -17,7 +17,7 @@ pub enum Direction {
     Upstream,
     /// To the objects that were made from the root.
     Downstream,
-    /// Both directions, each from the root.
+    /// Two walks from the root: one upstream and one downstream.
     Both,
 }
 
@@ -177,8 +177,8 @@ fn edge_steps(
     Ok(steps)
 }
 
-/// Returns the ref `at`, and the refs whose edges the walk also follows: for a stage its run, for a run its stages.
-/// Leaves out refs that are in `seen`, and adds the others to `seen`.
+/// Returns the refs whose edges a walk follows when it reaches the ref `at`: `at` itself, and the run of a stage or the
+/// stages of a run. Runs and stages in `seen` are left out; the others are added to `seen`.
 fn same_place(
     view: &StoreView<'_>,
     at: &StableRef,

@@ -38,7 +38,7 @@ impl Projection<Captured> for ImportsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // A metric that is read without its event was captured, not imported.
+        // An entry whose point is known without decoding is a captured metric, which adds no row here.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

@@ -65,13 +65,13 @@ pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), digest])
 }
 
-/// Returns the key for an import that contains points of the series with the key `series`.
+/// Returns the key that states that an import contains points of a series. `series` is the key of the series.
 pub(crate) fn imported_series(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
     join(&[series, import])
 }
 
 /// Returns eight bytes of the digest of a record's ref. The points and positions of imported records contain these
-/// bytes.
+/// bytes, by which readers recognise duplicates.
 pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
     let Digest(whole) = Digest::of(record.as_str().as_bytes());
     whole.first_chunk().copied().unwrap_or_default()

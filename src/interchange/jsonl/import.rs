@@ -490,8 +490,8 @@ impl Importer<'_> {
     ///
     /// - If the workspace has the manifest and its body, returns the digest of the body. If another manifest has
     ///   replaced the manifest of the line, returns `None`. In both cases, the file that the line names is not read.
-    /// - Otherwise, the file is stored as a body, and its digest is returned. Exception: if the workspace has recorded a
-    ///   body for the same manifest, and the file of this body is missing, the digest of this body is returned.
+    /// - Otherwise, the file is stored as a body, and its digest is returned. Exception: if the workspace has recorded
+    ///   the digest of a body for the same manifest, the recorded digest is returned.
     /// - If the line names no file, or the file cannot be read, the artifact keeps the body of the effective manifest,
     ///   but only if both manifests have the same hash and size.
     ///
