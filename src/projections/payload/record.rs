@@ -36,8 +36,8 @@ pub(in crate::projections) struct RecordV1<P> {
 mod rest {
     pub(super) const SCHEMA_VERSION: &str = "schema_version";
     pub(super) const EXTENSIONS: &str = "extensions";
-    /// The member for fields of the envelope that only a newer version of the schema defines. The next three names are
-    /// of the members for such fields of the correlation refs, of the payload, and of the record itself.
+    /// The member with the fields of the envelope that only a newer version of the schema defines. The next three
+    /// constants name the members with such fields of the correlation refs, the payload and the record itself.
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";

@@ -59,7 +59,8 @@ impl Output {
         self.answer_value(|| answer.to_value(), document)
     }
 
-    /// Writes an answer that does not implement [`Answer`]: `json` or `document` creates its content.
+    /// Writes an answer that does not implement [`Answer`]. If the output is JSON, `json` creates the content,
+    /// otherwise `document`.
     pub(super) fn answer_value(
         &self,
         json: impl FnOnce() -> Value,
