@@ -74,8 +74,8 @@ impl Contexta {
     }
 
     /// Writes the buffered captures to the log, then calls `question`, so that the answer covers all captures so far.
-    /// Captures made afterwards get later times than the entries that the answer is based on. If the buffered captures
-    /// cannot be written, the answer has a note.
+    /// If the buffered captures cannot be written, the answer has a note. Advances the clock of the log, so that later
+    /// captures have later times than the entries that the answer is based on.
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
     where
         Error: From<E>,

@@ -125,7 +125,7 @@ fn walk(
         }
         for place in same_place(view, &at, &mut seen)? {
             let steps = edge_steps(view, &place, way, depth)?;
-            // A step from a run to its stage is shown only if the walk continues from the stage.
+            // A step from a run to a stage is added only if the stage has an edge in the direction of the walk.
             if place != at && (at.kind() == "stage" || !steps.is_empty()) {
                 traversal.reach(&place);
                 let (from, to) = (at.clone(), place.clone());

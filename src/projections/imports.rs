@@ -1,5 +1,5 @@
-//! Imports, and the digests of imported facts. By the digest, a repeated import recognises a fact that was imported
-//! before.
+//! Imports, and the digests of imported facts. If a fact is imported again, the import recognises the fact by the
+//! digest.
 
 use crate::contract::{Fact, StableRef};
 use crate::engine::Result;

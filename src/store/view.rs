@@ -65,7 +65,7 @@ impl<'a> StoreView<'a> {
         Ok(facts)
     }
 
-    /// Returns the error for a row that this build would not write. After this error, the store rebuilds the tables.
+    /// Returns the error for a malformed row. After this error, the store rebuilds the tables.
     pub(super) fn malformed_row(&self, table: &str) -> Error {
         Error::Engine(self.view.damaged(format!("a row of table {table} is malformed")))
     }

@@ -65,8 +65,8 @@ pub fn export(
     let out = RefCell::new(out);
     let is_started = Cell::new(false);
     store.read(|view| {
-        // The store calls the closure again after a rebuild of damaged tables, but written lines cannot be removed from
-        // the output.
+        // If the tables are damaged, the store rebuilds them and calls the closure again. Lines that were written
+        // before cannot be removed from the output.
         if is_started.replace(true) {
             return Err(Error::Interrupted);
         }

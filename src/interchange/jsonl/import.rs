@@ -252,8 +252,8 @@ impl Importer<'_> {
         self.finish_refused(number, rejection)
     }
 
-    /// Reads the workspace, including the facts that this process has buffered. Facts appended afterwards get later
-    /// times than the entries of the view.
+    /// Calls `question` with a view of the workspace that includes the facts that this process has buffered. Advances
+    /// the clock of the log, so that facts that are appended afterwards have later times than the entries of the view.
     fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
         let Workspace { store, journal } = self.workspace;
         journal.flush()?;
@@ -264,7 +264,7 @@ impl Importer<'_> {
         answer
     }
 
-    /// Checks some lines, and appends the facts that are new.
+    /// Checks the lines of one round, and appends the facts that the workspace does not have.
     fn import_round(&mut self, lines: Vec<(u64, Vec<u8>)>) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -319,10 +319,11 @@ impl Importer<'_> {
         round.runs.extend(subject.run());
         let seen = round.seen.get(&subject);
         let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
-        // An earlier line of this round about the same object is newer than all facts of the view.
+        // If an earlier line of this round is about the same object, this line is not compared with the view, because
+        // the fact of the earlier line is newer than the facts of the view.
         let is_current = seen.is_none() && existing.encoded.as_ref() == Some(&encoded);
-        // The ref of a degraded record for a loss identifies the loss. The record itself may differ in the time of the
-        // import.
+        // A loss is identified by the ref of its degraded record. Two records of the same loss can differ in the time
+        // of the import.
         let is_known_loss = existing.record_exists && item.is_loss();
         let ref_is_used = existing.record_exists || seen.is_some();
         if item.is_record() && ref_is_used && !is_repeated && !is_current && !is_known_loss {
@@ -387,7 +388,7 @@ impl Importer<'_> {
         let mut replaces = std::mem::take(&mut existing.replaceable);
         existing.is_ended |= is_ended;
         if round.seen.get(&subject).is_some_and(|seen| seen.stamp.is_none()) {
-            // The fact of an earlier line of this round must have a stamp before it can be replaced.
+            // A fact names the stamps of the facts that it replaces, and a fact has no stamp before it is appended.
             self.commit(round)?;
         }
         let seen = round.seen.entry(subject.clone()).or_default();

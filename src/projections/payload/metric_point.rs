@@ -3,7 +3,7 @@
 use crate::contract::{MetricValue, Timestamp};
 use crate::engine::codec::Fields;
 
-/// The numbers of the variants of `MetricValueV1` that a point can have.
+/// The numbers with which the codec encodes the variants of `MetricValueV1`. A point has one of these two variants.
 const INT: u64 = 0;
 const FLOAT: u64 = 1;
 

@@ -95,7 +95,7 @@ impl Output {
         self.text(&self.json_text(value)?)
     }
 
-    /// Returns one JSON document as text without hidden characters.
+    /// Returns one JSON document as text, in which hidden characters are escaped.
     pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
         // The conversion cannot fail: only a number that is not finite has no JSON form, and answers contain no such
         // number.
