@@ -21,8 +21,8 @@ pub(super) struct Scope {
     pub(super) stage: Option<StageRef>,
     pub(super) started_at: Timestamp,
     pub(super) status: Mutex<RunStatus>,
-    /// The status of the last end that could not be recorded. If the scope is dropped while it is open, an end with
-    /// this status is recorded.
+    /// The status of the last attempt to end the scope, if the end could not be recorded. If the scope is dropped while
+    /// it is open, an end with this status is recorded.
     pub(super) asked: Mutex<Option<RunStatus>>,
 }
 
@@ -79,8 +79,8 @@ impl Scope {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Returns the status with which a scope ends that is dropped while it is open: the status of the last end that
-    /// could not be recorded. Without such an end, returns the status from [`default_end`].
+    /// Returns the status to record if the scope is dropped while it is open: the status of the last end that could not
+    /// be recorded. Without such an end, returns the status from [`default_end`].
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }

@@ -11,8 +11,7 @@ use crate::projections::kind::V1;
 use crate::projections::payload::{MetricPoint, beginning_len};
 use std::collections::HashMap;
 
-/// The metric series of the entries that were decoded in this group of entries. A series is found by the beginning of a
-/// payload.
+/// The metric series that occurred in this group of entries. A series is found by the beginning of a payload.
 #[derive(Debug, Default)]
 pub(super) struct KnownSeries {
     series: Vec<Series>,

@@ -36,8 +36,8 @@ impl Projection<Captured> for RunsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // The first metric of each series is decoded and adds the row of the run. Later metrics of the series add no
-        // row.
+        // The first metric of a series in a group of entries is decoded, and adds the row of the run. Later metrics of
+        // the series add no row.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

@@ -68,8 +68,8 @@ pub(super) fn store_body(
     }
 }
 
-/// Compares a body with the size and the SHA-256 in its manifest. Returns a text on the first difference, which
-/// continues a message that begins with "differs from"; `None` if there is no difference.
+/// Compares a body with the size and the SHA-256 in its manifest. Returns the first difference; `None` if there is
+/// none. The returned text continues a message that begins with "differs from".
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
         return Some(format!("its manifest: the file has {} bytes, not {size}", body.size));
