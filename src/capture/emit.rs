@@ -122,7 +122,7 @@ impl From<MetricEmission> for Emission {
     }
 }
 
-/// The producer, run and stage of a capture.
+/// The producer, run and stage that a scope adds to an event or metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Surroundings<'a> {
     pub(super) run: &'a RunRef,
@@ -143,18 +143,18 @@ impl Surroundings<'_> {
     }
 }
 
-/// A fact that is ready for the log.
+/// A checked event or metric as a fact. A metric that is NaN or infinite becomes a degraded record.
 #[derive(Debug)]
 pub(super) struct Prepared {
     pub(super) fact: Fact,
     /// The family of the record.
     pub(super) family: RecordType,
-    /// A description of the loss, if the value could not be captured.
+    /// The summary of the degraded record, if the fact is a degraded record; otherwise `None`.
     pub(super) degraded: Option<String>,
 }
 
 impl Emission {
-    /// Adds producer, run, stage and time, and checks all rules.
+    /// Converts an event or metric to a fact: adds producer, run, stage and time, and checks the rules of the contract.
     pub(super) fn prepare(
         self,
         around: Surroundings<'_>,
@@ -217,7 +217,7 @@ fn prepare_non_finite(
     let value = m.value.to_string();
     let step = m.step.map_or_else(String::new, |step| format!(" at step {step}"));
     let summary = format!("metric {} was {value}{step}", m.key);
-    // The other fields must obey the rules of a metric.
+    // Errors in the other fields are reported, although the value is not finite.
     let checked = MetricEmission { value: MetricValue::Int(0), ..m.clone() };
     prepare_metric(checked, around, at)?;
     let mut attributes = BTreeMap::from([

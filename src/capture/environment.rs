@@ -1,6 +1,7 @@
 //! The environment of the process: platform, code revision, and the environment variables on the allow list.
 //!
-//! A value that cannot be determined is left out, and never prevents a run. No other environment variable is read.
+//! Environment variables that are not on the allow list are not read. A value that cannot be determined is left out,
+//! and the run starts without the value.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -22,7 +22,7 @@ pub enum Error {
         /// The status with which the run or stage ended.
         status: RunStatus,
     },
-    /// A name has no ASCII letter or digit.
+    /// No ref can be made from a name, because the name has no ASCII letter or digit.
     #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
     UnusableName {
         /// The name.
@@ -39,7 +39,7 @@ pub enum Error {
     Source {
         /// The file.
         path: std::path::PathBuf,
-        /// The fault, as the end of the message.
+        /// The fault, in words that follow the path in the message, such as `is not a regular file`.
         what: &'static str,
     },
 }

@@ -15,8 +15,8 @@ pub struct CaptureResult {
     pub position: Position,
     /// The durability that the append of the record guaranteed.
     pub durability: Durability,
-    /// A description of the loss, if the value could not be captured; `None` without a loss. A metric value that is not
-    /// finite is captured as a degraded record.
+    /// The summary of the degraded record that was captured in place of a metric that is NaN or infinite; `None` if the
+    /// event or metric itself was captured.
     pub degraded: Option<String>,
 }
 

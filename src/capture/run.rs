@@ -12,8 +12,8 @@ use crate::contract::{
 use crate::store::Durability;
 use std::collections::BTreeMap;
 
-/// The greatest length of the part of an id that is made from the name of a run. A component has at most 63 characters;
-/// the dash and the generated suffix take 9 of these characters.
+/// The greatest length of the part of a run's id that is made from the run's name. A component of a ref has at most 63
+/// characters. The last 9 of them are for the dash and the random suffix that follow the name.
 const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
@@ -116,7 +116,8 @@ impl RunBuilder {
         self
     }
 
-    /// Adds a package and its version to the environment snapshot.
+    /// Adds a package and its version to the environment snapshot. The snapshot contains packages only with
+    /// [`CaptureOptions::packages`](crate::capture::CaptureOptions::packages).
     pub fn package(mut self, name: &str, version: &str) -> RunBuilder {
         self.packages.insert(name.to_owned(), version.to_owned());
         self

@@ -128,8 +128,8 @@ impl Drop for RunInner {
     }
 }
 
-/// Returns `name`, or `name` with a number if `name` is in `used`. Adds the result to `used`. A name with a number is
-/// cut to 63 characters.
+/// Returns a name that is not in `used`, and adds this name to `used`: `name` itself or, if `name` is in use, `name`
+/// with a number, such as `train-2`. A name with a number is cut to 63 characters, the limit for a component of a ref.
 pub(super) fn numbered(name: &str, used: &mut HashSet<String>) -> String {
     let mut candidate = name.to_owned();
     let mut n = 1u64;

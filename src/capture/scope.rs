@@ -21,7 +21,8 @@ pub(super) struct Scope {
     pub(super) stage: Option<StageRef>,
     pub(super) started_at: Timestamp,
     pub(super) status: Mutex<RunStatus>,
-    /// The status of an end that could not be recorded.
+    /// The status of the last attempt to end the scope, if the end could not be recorded. If the scope is dropped while
+    /// it is open, an end with this status is recorded.
     pub(super) asked: Mutex<Option<RunStatus>>,
 }
 
@@ -71,14 +72,15 @@ impl Scope {
         Some(Fact::Ended(ended))
     }
 
-    /// Reverts an end that could not be recorded, so that the caller can try again.
+    /// Marks the scope as open again, because its end could not be recorded. The caller can then try again. The status
+    /// of the failed end is saved for [`Scope::status_when_dropped`].
     pub(super) fn reopen(&self) {
         let status = std::mem::replace(&mut *self.status(), RunStatus::Open);
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
     }
 
-    /// Returns the status for a scope that is dropped: the status of an end that could not be recorded, otherwise the
-    /// status from [`default_end`].
+    /// Returns the status to record if the scope is dropped while it is open: the status of the last end that could not
+    /// be recorded. Without such an end, returns the status from [`default_end`].
     pub(super) fn status_when_dropped(&self) -> RunStatus {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
     }
@@ -127,8 +129,8 @@ impl Scope {
         Ok(edge.into_inner())
     }
 
-    /// Creates an edge. The ref of the edge is derived from source, relation and target, so that an edge that is
-    /// captured twice is one edge.
+    /// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is
+    /// captured several times therefore has one ref, and appears once in answers.
     fn edge(
         &self,
         source: StableRef,

@@ -42,7 +42,7 @@ pub struct Contexta {
     writes: Writes,
 }
 
-/// The parts of a workspace that may be changed.
+/// The parts of a workspace: `true` for each part that this process may change.
 #[derive(Debug, Clone, Copy)]
 struct Writes {
     tables: bool,
@@ -74,8 +74,8 @@ impl Contexta {
     }
 
     /// Writes the buffered captures to the log, then calls `question`, so that the answer covers all captures so far.
-    /// Captures made afterwards get later times than the entries that the answer is based on. If the buffered captures
-    /// cannot be written, the answer has a note.
+    /// If the buffered captures cannot be written, the answer has a note. Advances the clock of the log, so that later
+    /// captures have later times than the entries that the answer is based on.
     pub(super) fn ask<T, E>(&self, question: impl FnOnce(&Store) -> std::result::Result<T, E>) -> Result<T>
     where
         Error: From<E>,
@@ -83,7 +83,8 @@ impl Contexta {
         let flushed = self.journal.flush();
         let noted = flushed.err().map(|e| self.store.with_note(buffer_not_flushed(&e)));
         let answer = question(noted.as_ref().unwrap_or(&self.store));
-        // A stream whose clock is too far ahead is ignored here; a note of the view names the stream.
+        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
+        // of the view names the stream with such a time.
         self.journal.observe(self.store.latest_seen());
         Ok(answer?)
     }
@@ -179,7 +180,8 @@ impl Contexta {
         Ok(rebuild::rebuild(&self.store, options)?)
     }
 
-    /// Returns an error if the log or the bodies are read-only.
+    /// Returns an error if this process may not write the log or the bodies. Called before an import or a merge changes
+    /// anything.
     pub(super) fn check_writes(&self) -> Result<()> {
         for (is_allowed, what) in
             [(self.writes.log, "the log"), (self.writes.bodies, "the bodies of artifacts")]

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The size of the buffers for reading and writing, in bytes.
 const BUFFER: usize = 256 << 10;
-/// The prefix of the names of temporary files for lines.
+/// The prefix of the names of temporary files that contain exported lines.
 const TEMPORARY_STEM: &str = "export";
 
 /// The source of an import of JSON lines, plain or compressed with gzip. Compression is recognised by the content, not
@@ -87,8 +87,9 @@ pub enum BodiesTarget {
 }
 
 impl BodiesTarget {
-    /// Returns the directory for bodies, and the prefix of the bodies' paths in lines; `None` if no bodies are
-    /// exported. `dir` is the directory of the exported file; `None` for a writer, device or pipe.
+    /// Returns the directory to which bodies are exported, and the prefix of their paths in the exported lines. Returns
+    /// `None` if no bodies are exported. `dir` is the directory of the exported file; `None` for an export to a writer,
+    /// device or pipe.
     fn with_dir(&self, dir: Option<&Path>) -> Option<ExportBodies> {
         match (self, dir) {
             (BodiesTarget::BesideFile, Some(dir)) => {

@@ -69,8 +69,8 @@ impl Paths {
         self.recovery().join("import.lock")
     }
 
-    /// Returns the directory of bodies that are being copied. It is on the same file system as the bodies, because a
-    /// complete file is moved by renaming.
+    /// Returns the directory for bodies that are being copied into the workspace. A complete copy is renamed into the
+    /// directory of the bodies, so both directories are on the same file system.
     pub fn staging(&self) -> PathBuf {
         if self.artifacts == self.root.join("artifacts") {
             self.recovery().join("staging")
@@ -94,7 +94,8 @@ impl Paths {
         [self.log(), self.objects(), self.projections(), self.reports()]
     }
 
-    /// Returns the names of the directories that may be directly in a workspace.
+    /// Returns the names of the directories that a workspace may contain. A directory that contains any other directory
+    /// is not made a workspace.
     pub(crate) fn names(&self) -> BTreeSet<String> {
         let usual = ["log", "artifacts", "projections", "reports", "exports", "cache", "recovery"];
         let configured = self.all().into_iter().filter_map(|dir| {

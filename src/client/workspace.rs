@@ -25,7 +25,8 @@ pub(super) fn prepare(storage: &dyn Storage, paths: &Paths, create: Create) -> R
     if is_workspace(storage, paths).map_err(wrap)? {
         return Ok(());
     }
-    // Something else is at the path of the log. The path is in the workspace, or the settings name it.
+    // The path of the log has other content. The settings can place the log outside the workspace, so the error names
+    // the directory that contains this path.
     if exists(storage, &paths.log()).map_err(wrap)? {
         return Err(Error::NotAWorkspace { path: paths.log().parent().unwrap_or(root).to_path_buf() });
     }

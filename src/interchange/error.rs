@@ -25,7 +25,8 @@ pub enum Error {
         /// The file in which the line was saved.
         saved: Option<PathBuf>,
     },
-    /// An export found damaged tables, which were then rebuilt.
+    /// An export found damaged tables. The tables were rebuilt, but lines that were written before cannot be removed
+    /// from the output. The export is therefore incomplete and must be repeated.
     #[error("the tables were damaged and have been rebuilt; the export is incomplete")]
     Interrupted,
     /// The output of an export could not be written.

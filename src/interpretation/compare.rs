@@ -151,7 +151,8 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics of one stage that differ; if `stage` is `None`, the metrics outside any stage that differ.
+/// Returns the metrics of the stage with the name `stage` that differ between the runs. For `None`, returns the metrics
+/// outside any stage that differ.
 fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
     let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
         let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;
@@ -265,7 +266,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
                 Note::new(Severity::Warning, "missing_stage", message).with("stage", &stage.stage_name),
             );
         }
-        // Notes that both the view and the snapshots have are added only once.
+        // The notes of a snapshot include the notes of the view. Each note is added once.
         for (side, snapshot) in [("left", &left), ("right", &right)] {
             for note in snapshot.notes.iter().filter(|n| !notes.contains(n)).cloned().collect::<Vec<_>>() {
                 notes.push(note.with("side", side));

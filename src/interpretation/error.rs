@@ -19,7 +19,8 @@ pub enum Error {
         metric_key: String,
         /// The requested stage, if any.
         stage: Option<String>,
-        /// The existing metrics. For a series of points, a metric of a stage is written as `stage/key`.
+        /// The existing metrics, for the hint. An error of `step_series` lists a metric of a stage as `stage/key`; an
+        /// error of a ranking lists only the keys.
         known: Vec<String>,
     },
     /// No object has this ref.

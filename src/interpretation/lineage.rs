@@ -17,7 +17,7 @@ pub enum Direction {
     Upstream,
     /// To the objects that were made from the root.
     Downstream,
-    /// Both directions, each from the root.
+    /// Two walks from the root: one upstream and one downstream.
     Both,
 }
 
@@ -125,7 +125,7 @@ fn walk(
         }
         for place in same_place(view, &at, &mut seen)? {
             let steps = edge_steps(view, &place, way, depth)?;
-            // A step from a run to its stage is shown only if the walk continues from the stage.
+            // A step from a run to a stage is added only if the stage has an edge in the direction of the walk.
             if place != at && (at.kind() == "stage" || !steps.is_empty()) {
                 traversal.reach(&place);
                 let (from, to) = (at.clone(), place.clone());
@@ -177,8 +177,8 @@ fn edge_steps(
     Ok(steps)
 }
 
-/// Returns the ref `at`, and the refs whose edges the walk also follows: for a stage its run, for a run its stages.
-/// Leaves out refs that are in `seen`, and adds the others to `seen`.
+/// Returns the refs whose edges a walk follows when it reaches the ref `at`: `at` itself, and the run of a stage or the
+/// stages of a run. Runs and stages in `seen` are left out; the others are added to `seen`.
 fn same_place(
     view: &StoreView<'_>,
     at: &StableRef,

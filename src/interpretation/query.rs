@@ -24,7 +24,7 @@ pub struct ProjectList {
 pub struct RunSummary {
     /// The run.
     pub run: RunRow,
-    /// The series, ordered by stage and key.
+    /// The summaries of the metric series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
 }
 
@@ -48,7 +48,7 @@ pub struct RunSnapshot {
     pub stages: Vec<StageRow>,
     /// The environment snapshots.
     pub environments: Vec<EnvironmentRow>,
-    /// The series, ordered by stage and key.
+    /// The summaries of the metric series, ordered by stage and key.
     pub metrics: Vec<SeriesRow>,
     /// The events, spans and degraded records, ordered by time of observation.
     pub records: Vec<RecordRow>,

@@ -40,7 +40,7 @@ impl EncodedFact {
         Ok(EncodedFact { kind: ARTIFACT, body })
     }
 
-    /// Copies the encoded fact from the payload of its entry.
+    /// Returns the encoded fact in the payload of an entry. `captured` is the decoded payload.
     pub(super) fn of_payload(captured: &Captured, payload: &[u8]) -> Result<EncodedFact, CodecError> {
         let mut header = Vec::new();
         encode_header(&captured.replaces, captured.origin, &mut header)?;
@@ -58,7 +58,7 @@ impl EncodedFact {
         self
     }
 
-    /// Removes the digest of the artifact's body.
+    /// Returns the encoded artifact without the digest of its body.
     pub(super) fn without_artifact_body(mut self) -> EncodedFact {
         debug_assert!(self.kind == ARTIFACT);
         self.body.truncate(self.body.len().saturating_sub(33));

@@ -177,7 +177,7 @@ mod tests {
         Fact::Object(Object::from_value(kind, parse(text).unwrap()).unwrap())
     }
 
-    /// Returns facts of every kind. Every type of member has a value in at least one of the facts.
+    /// Returns at least one fact of every kind of entry. Each type of member has a value in at least one of the facts.
     fn some_of_each() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let manifest = r#"{"artifact_ref":"artifact:p.r.a","artifact_kind":"model_bundle",
@@ -338,7 +338,7 @@ mod tests {
                 let mut bad = payload.clone();
                 bad[bit / 8] ^= 1 << (bit % 8);
                 if let Ok(Some(read)) = Captured::decode(captured.kind(), V1, &bad) {
-                    // Accepted facts went through the constructors, so they can be encoded.
+                    // Decoding uses the constructors of the contract, so a decoded fact can be encoded again.
                     read.encode(&mut Vec::new()).unwrap();
                 }
             }

@@ -1,5 +1,5 @@
-//! Imports, and the digests of imported facts. By the digest, a repeated import recognises a fact that was imported
-//! before.
+//! Imports, and the digests of imported facts. If a fact is imported again, the import recognises the fact by the
+//! digest.
 
 use crate::contract::{Fact, StableRef};
 use crate::engine::Result;
@@ -38,7 +38,7 @@ impl Projection<Captured> for ImportsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // A metric that is read without its event was captured, not imported.
+        // An entry whose point is known without decoding is a captured metric, which adds no row here.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

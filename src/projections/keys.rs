@@ -1,6 +1,6 @@
-//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte, so
-//! a ref followed by a zero byte is a prefix of exactly the keys that begin with this ref. Names of runs, and digests,
-//! may contain zero bytes.
+//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte. The
+//! keys whose first part is a certain ref are therefore exactly the keys that begin with this ref and a zero byte.
+//! Names of runs, and digests, may contain zero bytes.
 
 use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
@@ -15,12 +15,12 @@ pub(crate) fn attribute(subject: &StableRef, name: &str) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), name.as_bytes()])
 }
 
-/// Returns the prefix of the keys that begin with this ref.
+/// Returns the prefix of the keys whose first part is this ref.
 pub(crate) fn of_ref(subject: &StableRef) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), b""])
 }
 
-/// Returns the prefix of all refs of one kind under a parent, such as the stages of a run.
+/// Returns the bytes with which the refs of one kind under a parent begin, such as the refs of the stages of a run.
 pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
@@ -65,13 +65,13 @@ pub(crate) fn imported(subject: &StableRef, digest: &[u8; 16]) -> Vec<u8> {
     join(&[subject.as_str().as_bytes(), digest])
 }
 
-/// Returns the key for an import that contains points of the series with the key `series`.
+/// Returns the key that states that an import contains points of a series. `series` is the key of the series.
 pub(crate) fn imported_series(series: &[u8], import: &[u8; 16]) -> Vec<u8> {
     join(&[series, import])
 }
 
 /// Returns eight bytes of the digest of a record's ref. The points and positions of imported records contain these
-/// bytes.
+/// bytes, by which readers recognise duplicates.
 pub(crate) fn ref_digest(record: &RecordRef) -> [u8; 8] {
     let Digest(whole) = Digest::of(record.as_str().as_bytes());
     whole.first_chunk().copied().unwrap_or_default()

@@ -29,7 +29,8 @@ use crate::engine::entry::{Kind, PayloadVersion};
 /// The first version of a payload.
 pub(super) const V1: PayloadVersion = PayloadVersion(1);
 
-/// Declares the kinds: constant, number, name, and the kind of object for kinds of objects.
+/// Declares the kinds of entries: a constant, a number and a name for each kind. If the entries of a kind contain
+/// objects, the kind of these objects is in parentheses.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $number:literal $name:literal $(($object:ident))?;)*) => {
         $($(#[$doc])* pub(crate) const $kind: Kind = Kind($number);)*

@@ -1,4 +1,4 @@
-//! The series of the metrics of a batch of entries.
+//! Faster decoding of metrics in a group of entries that is applied together.
 //!
 //! The payloads of a series begin with the same bytes: run, stage, metric key and the other fields that do not change
 //! from point to point. The first payload of a series is decoded as a whole, and its beginning is remembered. Of later
@@ -11,16 +11,17 @@ use crate::projections::kind::V1;
 use crate::projections::payload::{MetricPoint, beginning_len};
 use std::collections::HashMap;
 
-/// The series of a batch, found by the beginning of a payload.
+/// The metric series that occurred in this group of entries. A series is found by the beginning of a payload.
 #[derive(Debug, Default)]
 pub(super) struct KnownSeries {
     series: Vec<Series>,
     by_beginning: HashMap<Box<[u8]>, usize>,
-    /// The series of the entry that was read last.
+    /// The index of the series of the entry that was read last.
     last: usize,
     /// A buffer for the value bytes of a point.
     pub(super) buffer: Vec<u8>,
-    /// The entry that was read last, and its point; `None` if it must be decoded.
+    /// The stamp of the entry that was read last, and the point of this entry with its rows. The point is `None` if the
+    /// entry must be decoded as a whole.
     read: Option<(Stamp, Option<(MetricPoint, Places)>)>,
 }
 
@@ -31,13 +32,15 @@ pub(super) type Places = (SeriesSlot, RegisterSlot);
 struct Series {
     beginning: Box<[u8]>,
     places: Places,
-    /// The series of the entry that followed an entry of this series. Programs record several metrics in turn.
+    /// The index of the series that the next entry probably belongs to: the series that last followed this series.
+    /// Programs record several metrics in turn.
     next: usize,
 }
 
 impl KnownSeries {
-    /// Returns the point of an entry and the rows of its series; `None` if the entry must be decoded, because it is the
-    /// first entry of its series in this batch, or not an ordinary captured metric.
+    /// Returns the point of a metric entry, and the rows to which the point is added, without decoding the whole
+    /// payload. Returns `None` if the whole payload must be decoded: the series is not known yet, or the entry is not
+    /// an ordinary captured metric.
     pub(super) fn point(&mut self, entry: EntryRef<'_>) -> Option<&(MetricPoint, Places)> {
         if self.read.as_ref().is_none_or(|(stamp, _)| *stamp != entry.stamp) {
             let point = if entry.version == V1 { self.read(entry.payload) } else { None };
@@ -62,7 +65,8 @@ impl KnownSeries {
         Some((point, series.places))
     }
 
-    /// Remembers the series of an entry that was decoded as a whole.
+    /// Remembers the series of an entry that was decoded as a whole, so that [`KnownSeries::point`] can read later
+    /// entries of the series.
     pub(super) fn learn(&mut self, entry: EntryRef<'_>, places: Places) {
         let beginning = beginning_len(entry.payload).and_then(|len| entry.payload.get(..len));
         let Some(beginning) =
@@ -101,7 +105,7 @@ mod tests {
     use crate::projections::{DOMAIN, all};
     use proptest::prelude::*;
 
-    /// A projection that gets every entry with its event.
+    /// A projection that gets each entry as a decoded event, because it does not implement `apply_encoded`.
     struct Decoded(Box<dyn Projection<Captured>>);
 
     impl Projection<Captured> for Decoded {

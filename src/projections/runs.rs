@@ -36,7 +36,8 @@ impl Projection<Captured> for RunsProjection {
     }
 
     fn apply_encoded(&self, entry: EntryRef<'_>, tables: &mut Tables) -> Result<bool> {
-        // The run of a known series was added with the entry from which the series is known.
+        // The first metric of a series in a group of entries is decoded, and adds the row of the run. Later metrics of
+        // the series add no row.
         Ok(entry.kind == kind::METRIC && tables.scratch::<KnownSeries>().point(entry).is_some())
     }
 

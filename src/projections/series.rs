@@ -26,9 +26,14 @@ const IS_INT: u8 = 2;
 const IS_BIG: u8 = 4;
 const HAS_REF: u8 = 8;
 
-/// Replaces `out` by the value bytes of a point: a byte of flags, the digest of the ref (of an imported record), the step (if one
-/// was recorded), and the value (if it is an integer: 64 bits, or digits). A float is stored as the measure of the
-/// point.
+/// Replaces `out` by the value bytes of a point, in this order:
+///
+/// - a byte of flags, which states the following parts
+/// - the digest of the ref, for an imported record
+/// - the step, if a step was recorded
+/// - the value, if it is an integer: 64 bits, or the digits of a longer integer
+///
+/// A value that is a float is stored in [`Point::measure`] instead.
 fn encode(imported_ref: Option<[u8; 8]>, step: Option<i64>, value: &MetricValue, out: &mut Vec<u8>) {
     out.clear();
     out.push(0u8);

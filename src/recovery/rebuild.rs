@@ -6,7 +6,7 @@ use crate::engine::projection::Note as EngineNote;
 use crate::recovery::error::Result;
 use crate::store::{Note, Severity, Store};
 
-/// The code of the note that the tables could not be saved.
+/// The code of the note which states that the rebuilt tables could not be saved.
 pub(crate) const NOT_SAVED: &str = "projections_not_saved";
 
 /// Options of a rebuild.

@@ -73,7 +73,8 @@ pub struct VerifyReport {
     pub streams: Vec<StreamReport>,
     /// All damage that was found.
     pub problems: Vec<Problem>,
-    /// Notes on parts that could not be checked, and on streams in use.
+    /// Notes on parts that could not be checked, on streams in use or not closed, and on a rebuild of the tables after
+    /// a merge.
     pub notes: Vec<Note>,
     /// The number of bodies that were hashed.
     pub bodies: u64,
@@ -140,7 +141,7 @@ fn not_checked(subject: &str, e: &Error) -> Note {
 struct Check<'a> {
     store: &'a Store,
     report: VerifyReport,
-    /// False if something could not be read.
+    /// `false` if something could not be read.
     is_complete: bool,
 }
 
@@ -166,7 +167,8 @@ impl Check<'_> {
     }
 
     /// Opens the projections. Unusable tables are rebuilt in memory. Adds a problem if the tables on disk were damaged,
-    /// or contained entries that are missing in the log. If a merge explains the difference, adds a note instead.
+    /// or contained entries that are missing in the log. If a merge has moved these entries to another stream, adds a
+    /// note instead of a problem.
     fn open_projections(&mut self) {
         let notes = self.store.catch_up().map_err(Error::from);
         for note in self.checked("the projections", notes).iter().flatten() {

@@ -61,7 +61,7 @@ impl StoreView<'_> {
             };
             match &mut chosen {
                 None => chosen = Some((*manifest, found.map(Digest))),
-                // An import may contain the same manifest without its body.
+                // A fact from an import may contain the same manifest without the digest of the body.
                 Some((same, body)) if *same == *manifest => *body = body.or(found.map(Digest)),
                 Some(_) => conflict = true,
             }
@@ -76,9 +76,10 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Returns `true` if the content of a body matches its digest. Reads the whole body. Exception: if the file of the
-    /// body has a hole of 1 GiB after the greatest size in the manifests that refer to the body, the body counts as
-    /// damaged without being read. Errors: the body is missing or cannot be read.
+    /// Returns `true` if the content of a body matches its digest. Reads the whole body. Exception: a file with a hole
+    /// of 1 GiB after the expected end of the body counts as damaged and is not read, because reading it could take
+    /// very long. The expected end is the greatest size in the manifests that refer to the body. Errors: the body is
+    /// missing or cannot be read.
     pub fn verify_body(&self, digest: &Digest) -> Result<bool> {
         let mut refs = Vec::new();
         for row in self.view.keys(BODIES, &digest.0)? {

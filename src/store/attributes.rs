@@ -48,7 +48,8 @@ impl AttributeVersions {
         Some(attributes)
     }
 
-    /// Returns the stamps of the entries with effective or conflicting versions.
+    /// Returns the stamps of the entries that recorded versions of the attributes, without the entries that were
+    /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
         let replaced = self.replaced_by_imports();
         let unreplaced = self.0.into_values().filter_map(current);
@@ -78,7 +79,8 @@ impl Attributes {
         self.values.get(name)
     }
 
-    /// Resolves the versions of one attribute; `None` if a version is malformed.
+    /// Chooses the effective value of one attribute among its recorded versions and adds it. Adds the name to the
+    /// conflicts if the versions are in conflict. Returns `None` if a version is malformed.
     fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
         let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
         let chosen = current(versions)?;

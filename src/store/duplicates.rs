@@ -8,8 +8,8 @@ use crate::store::error::Result;
 use crate::store::record_ref::captured_ref;
 use std::collections::HashMap;
 
-/// Keeps one item (a point or a position) of each record: the captured item, otherwise the imported item with the
-/// lowest stamp.
+/// Removes the duplicates from `items`, which are points of a metric series or positions of records in the log. Of the
+/// items of one record, the captured item is kept or, without a captured item, the imported item with the lowest stamp.
 ///
 /// `identity` returns the stamp of an item and, for an imported record, the digest of the record's ref. If `identity`
 /// returns `None`, the item is malformed, and the result is `Ok(None)`.

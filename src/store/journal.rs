@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
-    /// The stamp of the first fact. The other facts have the stamps that follow.
+    /// The stamp of the first fact. [`Receipt::stamp`] returns the stamps of all facts of the append.
     pub first: Stamp,
     /// The number of facts.
     pub count: u64,
@@ -170,13 +170,13 @@ fn name_kind(e: Error) -> error::Error {
     }
 }
 
-/// Returns the `location_ref` of a body in this workspace.
+/// Returns the value for the member `location_ref` in the manifest of a body that is stored in this workspace.
 pub fn location_of(body: &StoredBody) -> String {
     format!("blake3:{}", body.digest)
 }
 
-/// Returns the attribute `file_name` of a manifest, with the file name in `path`; `None` for a path without a file
-/// name.
+/// Returns the attribute `file_name` for the manifest of the file at `path`: the last component of the path. Returns
+/// `None` if the path has no such component, such as `/`.
 pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     let name = path.file_name()?.to_string_lossy().into_owned();
     Some(("file_name".to_owned(), Value::Text(name)))

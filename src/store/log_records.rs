@@ -19,9 +19,9 @@ pub(crate) struct LogRecord {
     pub(crate) is_imported: bool,
 }
 
-/// An iterator over the entries of a view, in the order of their stamps. The item is `None` for an entry that is not a
-/// record or cannot be decoded. Missing entries are left out. The notes of the view report entries that are missing or
-/// cannot be decoded.
+/// An iterator over the entries of the log that belong to a view, in the order of their stamps. The item is `None` for
+/// an entry that is not a record or cannot be decoded. The iterator skips gaps. The notes of the view report missing
+/// entries, and entries that cannot be decoded.
 #[derive(Debug)]
 pub(crate) struct LogRecords {
     reader: OrderedReader,

@@ -159,8 +159,9 @@ impl StoreView<'_> {
         self.attribute_versions(subject)?.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
-    /// Returns the name of a project; the last component of its ref if no name was recorded. Every process records its
-    /// project, so only the newest version of the name is read, unless an import recorded the project too.
+    /// Returns the name of a project; the last component of the project's ref if no name was recorded. Every process
+    /// records its project, so a name can have very many versions. Therefore only the newest version is read, unless an
+    /// import has recorded the project too.
     fn project_name(&self, project: &ProjectRef) -> Result<String> {
         let imported = self.view.rows(IMPORTED, &keys::of_ref(project))?.next().transpose()?.is_some();
         let attributes = if imported {
@@ -185,8 +186,8 @@ impl StoreView<'_> {
         Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
     }
 
-    /// Returns the runs that `text` may name: by a current or former name, by the last component of the run's ref, or
-    /// by the ref without its kind. The runs are in the order of [`StoreView::runs`].
+    /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
+    /// ref without `run:`. The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_called(&self, text: &str) -> Result<Vec<RunRow>> {
         let prefix = keys::runs_named(text);
         let mut refs = BTreeSet::new();

@@ -44,9 +44,9 @@ impl<'a> StoreView<'a> {
         Ok(entries.into_iter().map(|entry| entry.and_then(decode)).collect())
     }
 
-    /// Returns the effective fact of a row whose versions are complete facts; `None` without versions. The flag is
-    /// `true` if another version that was not replaced has a different fact. Captured facts take precedence over
-    /// imported facts, then later facts over earlier facts.
+    /// Returns the effective fact among `versions`, whose values are complete facts; `None` without versions. The flag
+    /// is `true` if another fact, which was not replaced, differs from the effective fact. Captured facts take
+    /// precedence over imported facts, then later facts over earlier facts.
     pub(super) fn effective(&self, table: &str, versions: Vec<Version>) -> Result<Option<(Captured, bool)>> {
         let mut facts = self.ranked(table, versions)?.into_iter();
         let Some(chosen) = facts.next() else { return Ok(None) };
@@ -65,7 +65,7 @@ impl<'a> StoreView<'a> {
         Ok(facts)
     }
 
-    /// Returns the error for a row that this build would not write. After this error, the store rebuilds the tables.
+    /// Returns the error for a malformed row. After this error, the store rebuilds the tables.
     pub(super) fn malformed_row(&self, table: &str) -> Error {
         Error::Engine(self.view.damaged(format!("a row of table {table} is malformed")))
     }

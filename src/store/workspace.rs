@@ -33,8 +33,8 @@ struct Shared {
     latest: AtomicU64,
 }
 
-/// An error of the caller's closure, in a wrapper. The projector requires a type into which an error of the engine can
-/// be converted.
+/// A wrapper for an error of the caller's closure. The projector needs an error type that can also contain an error of
+/// the engine.
 struct CallerError<E>(E);
 
 impl<E: From<Error>> From<engine::Error> for CallerError<E> {

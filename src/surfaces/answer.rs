@@ -73,7 +73,8 @@ fn number(value: Option<f64>) -> Value {
     value.filter(|v| v.is_finite()).into()
 }
 
-/// Returns the object `value` with further members. Returns a value that is not an object unchanged.
+/// Adds members to the JSON object `value` and returns the object. If `value` is not an object, returns `value`
+/// unchanged.
 fn with(value: Value, more: Vec<(&str, Value)>) -> Value {
     match value {
         Value::Map(mut members) => {

@@ -42,7 +42,7 @@ fn push_block(out: &mut String, block: &Block) {
     }
 }
 
-/// The text in place of an empty list of notes.
+/// The text that is shown if an answer has no notes.
 pub(crate) const NO_NOTES: &str = "Nothing is missing.";
 
 /// Returns a note as one line of text.

@@ -137,12 +137,12 @@ fn push_table(out: &mut String, table: &Table, style: Style) {
 struct Columns<'a> {
     headings: Option<&'a [String]>,
     rows: &'a [Vec<String>],
-    /// `true` for each column that is not wrapped.
+    /// `true` for each column whose cells are never wrapped.
     rigid: &'a [bool],
 }
 
-/// Appends rows with aligned columns. If they are too wide for the terminal, the widest columns that are not rigid are
-/// wrapped.
+/// Appends rows with aligned columns. If the rows are too wide for the terminal, the widest columns that are not rigid
+/// are wrapped.
 fn push_columns(out: &mut String, columns: &Columns<'_>, style: Style) {
     let Columns { headings, rows, rigid } = *columns;
     let count = rows.iter().map(Vec::len).chain(headings.map(<[String]>::len)).max().unwrap_or(0);
@@ -217,7 +217,8 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Returns `true` for a value that is never wrapped, because it is hard to read on two lines: every value except text.
+/// Returns `true` for a value that is never wrapped, because it is hard to read on two lines: a number, time, duration
+/// or digest.
 fn is_unbreakable(cell: &Cell) -> bool {
     !matches!(cell, Cell::Missing | Cell::Text(_))
 }

@@ -37,7 +37,16 @@ impl<E: Event> Engine<E> {
     }
 
     /// Searches a file, or all files below a directory, for events of this engine's domain, whatever the damage. The path
-    /// may be outside the engine, such as an image of a disk. Cost, limits and errors: see [`salvage`].
+    /// may be outside the engine, such as an image of a disk.
+    ///
+    /// Every frame that is found is returned, so an entry that is stored twice, such as in a segment and in its copy in
+    /// quarantine, is returned twice. Errors of the iterator name a block that could not be read; the search continues
+    /// after it.
+    ///
+    /// Cost: reads the input twice, with less than 128 MiB of memory for any input. At most 64 times as many bytes are
+    /// examined in candidates that are no frames; a hostile input with more candidates is not searched completely.
+    /// Directories are searched to a depth of 32, and symbolic links below `path` are not followed. Errors: `path` does
+    /// not exist.
     pub fn salvage(&self, path: impl AsRef<Path>) -> Result<Salvage<E>> {
         salvage(&self.storage, path.as_ref(), self.domain)
     }

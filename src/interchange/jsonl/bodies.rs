@@ -9,7 +9,7 @@ use crate::store::body::{self, StoredBody};
 use std::io;
 use std::path::{Component, Path};
 
-/// The open file of a body, and the error of a failed read.
+/// The open file of a body. The error of a failed read is kept, to distinguish it from errors of the workspace.
 struct Source {
     file: FileReader,
     failed: Option<io::Error>,
@@ -48,8 +48,9 @@ fn open_body(storage: &dyn Storage, dir: Option<&Path>, path: &str) -> std::resu
     Ok(Source { file: FileReader::new(file), failed: None })
 }
 
-/// Stores the file of a body. The inner error means that the file could not be found or read; its text is the end of a
-/// message that begins with "could not be". The outer error means that the workspace cannot be written.
+/// Copies the file of a body into the workspace. Errors: the workspace cannot be written. The inner error means that
+/// the file could not be found or read. The text of the inner error continues a message that begins with "could not
+/// be".
 pub(super) fn store_body(
     journal: &Journal,
     dir: Option<&Path>,
@@ -67,8 +68,8 @@ pub(super) fn store_body(
     }
 }
 
-/// Compares a body with the size and the SHA-256 in its manifest. Returns the first difference, as the end of a message
-/// that begins with "differs from"; `None` if there is no difference.
+/// Compares a body with the size and the SHA-256 in its manifest. Returns the first difference; `None` if there is
+/// none. The returned text continues a message that begins with "differs from".
 pub(super) fn difference(manifest: &ArtifactManifest, body: &StoredBody) -> Option<String> {
     if let Some(size) = manifest.size_bytes.filter(|size| *size != body.size) {
         return Some(format!("its manifest: the file has {} bytes, not {size}", body.size));

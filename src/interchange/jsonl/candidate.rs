@@ -11,8 +11,8 @@ use crate::interchange::jsonl::loss::is_loss;
 use crate::interchange::jsonl::rejection::Rejection;
 use crate::store::EncodedFact;
 
-/// The greatest length of an object's payload in bytes: the limit of the log minus the space that an import needs for
-/// the origin and the digest of the body.
+/// The greatest length in bytes of the payload of an imported line, with the origin of the line. The remaining 1,024
+/// bytes of the log's limit are for the digest of a body and the stamps of replaced facts.
 const OBJECT_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - 1024;
 
 /// A valid line that may be imported.
@@ -27,7 +27,7 @@ pub(super) struct Candidate {
     pub(super) digest: [u8; 16],
     /// The encoded fact; for an artifact, without the digest of the body.
     pub(super) encoded: EncodedFact,
-    /// The length of the payload in bytes, if the fact replaces no other facts.
+    /// The length of the payload in bytes, with the origin, and without the stamps of facts that this fact replaces.
     pub(super) len: usize,
     /// The type of the item, and the properties that the import needs.
     pub(super) item: Item,

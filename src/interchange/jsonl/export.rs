@@ -65,8 +65,8 @@ pub fn export(
     let out = RefCell::new(out);
     let is_started = Cell::new(false);
     store.read(|view| {
-        // The store calls the closure again after a rebuild of damaged tables, but written lines cannot be removed from
-        // the output.
+        // If the tables are damaged, the store rebuilds them and calls the closure again. Lines that were written
+        // before cannot be removed from the output.
         if is_started.replace(true) {
             return Err(Error::Interrupted);
         }
@@ -158,7 +158,8 @@ impl Export<'_> {
         Ok(())
     }
 
-    /// Adds a note for each run that has records and no attributes.
+    /// Adds a note for each selected run that has records but no attributes. Such a run is not exported, because its
+    /// start is not in the log.
     fn runs_without_start(&mut self) -> Result<()> {
         if !self.selection.wants_kind(ObjectKind::Run.as_str()) {
             return Ok(());
@@ -205,7 +206,8 @@ impl Export<'_> {
         Ok(None)
     }
 
-    /// Copies a body into a file. Returns `false` if the body is missing or does not match its digest.
+    /// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, returns `false`,
+    /// and the file is not changed.
     fn copy_body(&self, digest: &Digest, dir: &Path, name: &str) -> Result<bool> {
         let storage = self.journal.storage();
         let blobs = self.journal.blobs();
@@ -263,9 +265,10 @@ impl Export<'_> {
     }
 }
 
-/// Returns the file name for the copy of a body. The name begins with a part of the digest, which makes the name
-/// unique. The attribute `file_name` of the manifest follows or, without this attribute, the last component of the
-/// location.
+/// Returns the file name for the copy of a body: 16 digits of the body's digest, by which the name is unique, a dash,
+/// and the original name. The original name is the attribute `file_name` of the manifest. Without this attribute, it is
+/// the last component of the manifest's location. Unusual characters in the original name become dashes, and the name
+/// is cut to 80 characters.
 fn body_name(manifest: &ArtifactManifest, digest: &Digest) -> String {
     const NAME_LEN_MAX: usize = 80;
     let named = manifest.attributes.get("file_name").and_then(Value::as_str);

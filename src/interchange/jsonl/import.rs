@@ -29,11 +29,11 @@ use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
-/// The minimum number of lines that one core parses.
+/// The minimum number of lines in each of the pieces into which lines are divided. The pieces are parsed in parallel.
 const PIECE_LINES: usize = 16;
 /// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
-/// The number of bytes of lines at which a round is complete.
+/// The length in bytes of the lines of a round. A round with at least this length receives no further lines.
 const ROUND_BYTES: usize = 4 << 20;
 /// The name under which lines are counted if their kind cannot be read.
 const UNKNOWN_KIND: &str = "?";
@@ -176,7 +176,8 @@ impl Importer<'_> {
         batch
     }
 
-    /// Adds to the report that line `number` of the input cannot be read. The lines before it are imported.
+    /// States in the report that the input ends early, because line `number` cannot be read. The lines before this line
+    /// are imported.
     fn report_cut(&mut self, number: u64, e: &io::Error) {
         self.report.cut = Some(format!("in line {number}: {e}"));
     }
@@ -251,18 +252,19 @@ impl Importer<'_> {
         self.finish_refused(number, rejection)
     }
 
-    /// Reads the workspace, including the facts that this process has buffered. Facts appended afterwards get later
-    /// times than the entries of the view.
+    /// Calls `question` with a view of the workspace that includes the facts that this process has buffered. Advances
+    /// the clock of the log, so that facts that are appended afterwards have later times than the entries of the view.
     fn read<T>(&self, question: impl Fn(&StoreView<'_>) -> Result<T>) -> Result<T> {
         let Workspace { store, journal } = self.workspace;
         journal.flush()?;
         let answer = store.read(question);
-        // A stream whose clock is too far ahead is ignored here; a note of the view names the stream.
+        // `observe` refuses a time that is too far ahead of this machine's clock. The result is ignored, because a note
+        // of the view names the stream with such a time.
         journal.observe(store.latest_seen());
         answer
     }
 
-    /// Checks some lines, and appends the facts that are new.
+    /// Checks the lines of one round, and appends the facts that the workspace does not have.
     fn import_round(&mut self, lines: Vec<(u64, Vec<u8>)>) -> Result<()> {
         if lines.is_empty() {
             return Ok(());
@@ -317,10 +319,11 @@ impl Importer<'_> {
         round.runs.extend(subject.run());
         let seen = round.seen.get(&subject);
         let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
-        // An earlier line of this round about the same object is newer than all facts of the view.
+        // If an earlier line of this round is about the same object, this line is not compared with the view, because
+        // the fact of the earlier line is newer than the facts of the view.
         let is_current = seen.is_none() && existing.encoded.as_ref() == Some(&encoded);
-        // The ref of a degraded record for a loss identifies the loss. The record itself may differ in the time of the
-        // import.
+        // A loss is identified by the ref of its degraded record. Two records of the same loss can differ in the time
+        // of the import.
         let is_known_loss = existing.record_exists && item.is_loss();
         let ref_is_used = existing.record_exists || seen.is_some();
         if item.is_record() && ref_is_used && !is_repeated && !is_current && !is_known_loss {
@@ -385,7 +388,7 @@ impl Importer<'_> {
         let mut replaces = std::mem::take(&mut existing.replaceable);
         existing.is_ended |= is_ended;
         if round.seen.get(&subject).is_some_and(|seen| seen.stamp.is_none()) {
-            // The fact of an earlier line of this round must have a stamp before it can be replaced.
+            // A fact names the stamps of the facts that it replaces, and a fact has no stamp before it is appended.
             self.commit(round)?;
         }
         let seen = round.seen.entry(subject.clone()).or_default();
@@ -401,7 +404,8 @@ impl Importer<'_> {
         Ok(None)
     }
 
-    /// Returns the id of this import. The first call adds the fact of the import, before the facts that refer to it.
+    /// Returns the id of this import. The first call creates the id and adds the fact of the import. This fact precedes
+    /// all facts whose origins contain the id.
     fn import_id(&mut self, round: &mut Round) -> Result<[u8; 16]> {
         if let Some(id) = self.import {
             return Ok(id);
@@ -474,7 +478,7 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Records the deferred losses whose runs were imported by later lines, and discards the others.
+    /// Records the deferred losses whose runs are in the workspace at the end of the import, and discards the others.
     fn append_deferred_losses(&mut self) -> Result<()> {
         let mut round = Round::with_losses(std::mem::take(&mut self.deferred));
         self.commit(&mut round)?;
@@ -482,9 +486,16 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Stores the body of an artifact from the file that the line names, and returns the digest of the body. If the
-    /// workspace has a body for the same manifest, returns the digest of that body. Without a readable file, returns
-    /// the digest of the body of the earlier manifest, if that manifest has the same hash and size; otherwise `None`.
+    /// Returns the digest of the body of an artifact, and stores the body if necessary. Returns `None` if the artifact
+    /// gets no body. A missing or differing file of the body is added to the losses of the round.
+    ///
+    /// - If the workspace has the manifest and its body, returns the digest of the body. If another manifest has
+    ///   replaced the manifest of the line, returns `None`. In both cases, the file that the line names is not read.
+    /// - Otherwise, the file is stored as a body, and its digest is returned. Exception: if the workspace has recorded
+    ///   the digest of a body for the same manifest, the recorded digest is returned.
+    /// - If the line names no file, or the file cannot be read, the artifact keeps the body of the effective manifest,
+    ///   but only if both manifests have the same hash and size.
+    ///
     /// Errors: the workspace cannot be written.
     fn import_body(
         &mut self,
@@ -499,12 +510,12 @@ impl Importer<'_> {
             .filter(|row| is_effective && row.body_present)
             .and_then(|row| row.body)
             .map(|digest| digest.0);
-        // A manifest with the hash and size of the effective manifest has the same body.
+        // Two manifests with the same hash and size describe the same body.
         let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
         let same_claims =
             row.filter(|row| manifest.hash_value.is_some() && claims(&row.manifest) == claims(manifest));
         let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
-        // The body of a manifest that another manifest has replaced is not needed.
+        // If another manifest has replaced the manifest of this line, the body is not needed.
         let is_replaced = line.is_unchanged && !is_effective;
         let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
         let Some(path) = path else { return Ok(inherited) };
@@ -581,7 +592,8 @@ struct ArtifactLine<'a> {
     number: u64,
     manifest: &'a Valid<ArtifactManifest>,
     path: Option<&'a str>,
-    /// `true` if the workspace has the manifest, or had it before a later import replaced it.
+    /// `true` if the line adds nothing to the workspace: the workspace has the same manifest, or had the manifest until
+    /// another manifest replaced it.
     is_unchanged: bool,
 }
 

@@ -130,7 +130,7 @@ impl Line {
 
 type Checked = (Option<AnyRecord>, ValidationReport);
 
-/// Checks a record by the rules of its family. The envelope of the record names the family.
+/// Checks a record by the rules of its family. The member `record_type` of the record's envelope names the family.
 fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
@@ -153,8 +153,9 @@ fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<C
     })
 }
 
-/// Returns the run in the member `run_ref` of an object (of the envelope of a record). Without this member, returns the
-/// run that the object's own ref contains. `None` if the ref cannot be parsed or belongs to no run.
+/// Returns the run that a line belongs to, for the report if the line is refused. The run is the member `run_ref` of
+/// the object or, without this member, the run that the object's own ref contains. In a record, both members are in the
+/// envelope. Returns `None` if the ref cannot be parsed or belongs to no run.
 fn run_in(kind: &str, object: &Value) -> Option<RunRef> {
     let holder = if kind == RECORD { object.get("envelope")? } else { object };
     if let Some(run) = holder.get("run_ref").and_then(Value::as_str) {

@@ -14,7 +14,7 @@ const PRODUCER: &str = "contexta.import";
 /// An upper bound of the size in bytes of the entry that records a loss. The texts in the entry have bounded lengths.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
-/// A line or body that could not be imported unchanged.
+/// A refused line, or a body that is missing or differs from its manifest.
 #[derive(Debug)]
 pub(super) struct Loss {
     /// The run that the degraded record belongs to.

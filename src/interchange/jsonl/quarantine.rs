@@ -19,7 +19,7 @@ const SAVED_BYTES_MAX: u64 = 256 << 20;
 /// The greatest number of bytes of one refused line that are saved.
 const SAVED_LINE_BYTES_MAX: u64 = crate::contract::json::read::TEXT_BYTES_MAX as u64;
 
-/// A temporary file that is written from its beginning to its end.
+/// A temporary file to which bytes are appended. After [`NewFile::publish`], the file has its final name.
 #[derive(Debug)]
 struct NewFile {
     path: PathBuf,
@@ -59,7 +59,7 @@ pub(super) struct Quarantine {
     line_bytes: u64,
     /// `true` if a part of the current line was left out.
     is_truncated: bool,
-    /// The number of lines that are shortened or left out.
+    /// The number of refused lines of which some bytes or all bytes are not saved.
     incomplete: u64,
 }
 
@@ -91,7 +91,7 @@ impl Quarantine {
         self.lines.push(saved)
     }
 
-    /// Returns the number of lines that are shortened or left out.
+    /// Returns the number of refused lines of which some bytes or all bytes are not saved.
     pub(super) fn incomplete(&self) -> u64 {
         self.incomplete
     }

@@ -71,8 +71,8 @@ pub struct ImportReport {
     pub refused: Vec<RefusedLine>,
     /// The file in which the refused lines are saved.
     pub quarantine: Option<PathBuf>,
-    /// The number of refused lines that the file `quarantine` does not contain completely, because they are too long or
-    /// too many.
+    /// The number of refused lines that are shortened or left out in the file that the field `quarantine` names,
+    /// because they are too long or too many.
     pub not_kept: u64,
     /// The reason for which the input could not be read to its end; `None` if all of the input was read.
     pub cut: Option<String>,
@@ -101,7 +101,7 @@ impl ImportReport {
         })
     }
 
-    /// Returns the counts of a kind, for changes.
+    /// Returns the counts of a kind as a mutable reference. A new kind begins with counts of 0.
     pub(super) fn count(&mut self, kind: &str) -> &mut KindCounts {
         self.kinds.entry(kind.to_owned()).or_default()
     }

@@ -31,7 +31,7 @@ pub(super) struct Round {
     bytes: usize,
     /// The imported lines, keyed by the ref of their object, artifact or record.
     pub(super) seen: HashMap<StableRef, Seen>,
-    /// Losses for which no degraded record is pending or appended yet.
+    /// The losses of this round for which no degraded record was added yet.
     pub(super) losses: Vec<Loss>,
     /// The refs of the degraded records that this round has added for losses.
     pub(super) recorded_losses: HashSet<RecordRef>,
@@ -52,19 +52,22 @@ impl Round {
         self.subjects.push(subject);
     }
 
-    /// Returns `true` if the pending facts and the losses fill a commit.
+    /// Returns `true` if the pending facts and the losses must be appended, because they reach [`COMMIT_ENTRIES`] or
+    /// [`COMMIT_BYTES`].
     pub(super) fn is_full(&self) -> bool {
         let losses = self.losses.len();
         self.pending.len() + losses >= COMMIT_ENTRIES || self.bytes + losses * LOSS_BYTES_MAX >= COMMIT_BYTES
     }
 
-    /// Removes and returns the pending facts, and the refs that they are about.
+    /// Removes and returns the pending facts. The second list contains, for each fact, the ref that the fact is about,
+    /// if any.
     pub(super) fn take_pending(&mut self) -> (Vec<EncodedEvent>, Vec<Option<StableRef>>) {
         self.bytes = 0;
         (std::mem::take(&mut self.pending), std::mem::take(&mut self.subjects))
     }
 
-    /// Sets the stamps of facts that were appended.
+    /// Saves the stamps of facts that were appended, so that facts of later lines of the round can replace them.
+    /// `subjects` is the second list of [`Round::take_pending`].
     pub(super) fn appended(&mut self, subjects: Vec<Option<StableRef>>, receipt: &Receipt) {
         for (n, subject) in (0..).zip(subjects) {
             if let Some(seen) = subject.and_then(|subject| self.seen.get_mut(&subject)) {

@@ -4,7 +4,7 @@ use crate::interpretation::query::{RunSnapshot, record_line};
 use crate::interpretation::report::model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table};
 use crate::store::{Note, RunRow, SeriesRow};
 
-/// The text in place of a stage's name for a series outside any stage.
+/// The text that tables show instead of the name of a stage, for a series outside any stage.
 pub(super) const NO_STAGE: &str = "(run)";
 
 /// Builds the report on everything known about one run. Equal snapshots give equal reports.

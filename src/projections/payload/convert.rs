@@ -5,7 +5,7 @@ use crate::contract::{Canonical, ContractError, ErrorCode, Members, StableRef, T
 
 pub(super) type Result<T> = std::result::Result<T, ContractError>;
 
-/// Returns the error for a payload that this build would not write.
+/// Returns the error for malformed data in a payload: data that this build never writes.
 pub(super) fn broken(message: String) -> ContractError {
     ContractError::new(ErrorCode::JsonSyntax, message)
 }

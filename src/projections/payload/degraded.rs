@@ -5,7 +5,7 @@ use crate::projections::payload::codes::Code;
 use crate::projections::payload::convert::{Result, json_map, json_text, optional};
 use serde::{Deserialize, Serialize};
 
-/// A degraded record, as the codec encodes it.
+/// The fields of a degraded record, in the order in which they are encoded.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct DegradedV1 {
     issue_key: String,

@@ -6,7 +6,7 @@ use crate::projections::payload::convert::{Result, json_map, json_text, optional
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// An event, as the codec encodes it.
+/// The fields of an event, in the order in which they are encoded.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EventV1 {
     event_key: String,

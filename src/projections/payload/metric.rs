@@ -6,7 +6,7 @@ use crate::projections::payload::convert::{Result, optional};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A metric, as the codec encodes it.
+/// The fields of a metric, in the order in which they are encoded.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct MetricV1 {
     metric_key: String,

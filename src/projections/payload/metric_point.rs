@@ -3,7 +3,7 @@
 use crate::contract::{MetricValue, Timestamp};
 use crate::engine::codec::Fields;
 
-/// The numbers of the variants of `MetricValueV1` that a point can have.
+/// The numbers with which the codec encodes the variants of `MetricValueV1`. A point has one of these two variants.
 const INT: u64 = 0;
 const FLOAT: u64 = 1;
 
@@ -32,8 +32,9 @@ impl MetricPoint {
     }
 }
 
-/// Returns the length of the beginning of a payload, up to and including the field `summary_basis`; `None` for an
-/// imported record, for a record that replaces entries, and for malformed bytes.
+/// Returns the length of the part of a metric's payload that is the same for all points of a series: the beginning, up
+/// to and including the field `summary_basis`. Returns `None` for an imported record, for a record that replaces
+/// entries, and for malformed bytes.
 pub(in crate::projections) fn beginning_len(payload: &[u8]) -> Option<usize> {
     let mut fields = Fields::new(payload);
     // No replaced entries, and no origin.

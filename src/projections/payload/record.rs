@@ -36,8 +36,8 @@ pub(in crate::projections) struct RecordV1<P> {
 mod rest {
     pub(super) const SCHEMA_VERSION: &str = "schema_version";
     pub(super) const EXTENSIONS: &str = "extensions";
-    /// Members of the envelope that only a newer version of the schema defines. The next three names are for such
-    /// members of other objects.
+    /// The member with the fields of the envelope that only a newer version of the schema defines. The next three
+    /// constants name the members with such fields of the correlation refs, the payload and the record itself.
     pub(super) const ENVELOPE: &str = "envelope";
     pub(super) const CORRELATION: &str = "correlation_refs";
     pub(super) const PAYLOAD: &str = "payload";
@@ -140,7 +140,7 @@ impl<W> RecordV1<W> {
     }
 }
 
-/// A payload that keeps members of a newer version of the schema.
+/// A payload that keeps members that only a newer version of the schema defines.
 pub(in crate::projections) trait Unknown {
     fn unknown(&self) -> &Members;
     fn put_unknown(&mut self, members: Members);

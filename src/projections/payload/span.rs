@@ -5,7 +5,7 @@ use crate::projections::payload::codes::Code;
 use crate::projections::payload::convert::{Result, json_map, json_text, parse, time};
 use serde::{Deserialize, Serialize};
 
-/// A span, as the codec encodes it.
+/// The fields of a span, in the order in which they are encoded.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct SpanV1 {
     trace_id: String,

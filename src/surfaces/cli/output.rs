@@ -59,7 +59,8 @@ impl Output {
         self.answer_value(|| answer.to_value(), document)
     }
 
-    /// Writes an answer that does not implement [`Answer`]: `json` or `document` creates its content.
+    /// Writes an answer that does not implement [`Answer`]. If the output is JSON, `json` creates the content,
+    /// otherwise `document`.
     pub(super) fn answer_value(
         &self,
         json: impl FnOnce() -> Value,
@@ -94,7 +95,7 @@ impl Output {
         self.text(&self.json_text(value)?)
     }
 
-    /// Returns one JSON document as text without hidden characters.
+    /// Returns one JSON document as text, in which hidden characters are escaped.
     pub(super) fn json_text(&self, value: &Value) -> io::Result<String> {
         // The conversion cannot fail: only a number that is not finite has no JSON form, and answers contain no such
         // number.

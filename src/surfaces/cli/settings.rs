@@ -5,8 +5,8 @@ use crate::surfaces::cli::args::{Cli, Command, ConfigCommand, Format};
 use crate::surfaces::cli::output::Output;
 use std::path::Path;
 
-/// Loads the settings into `cli` and writes warnings about them. Returns the output that the settings describe, and the
-/// error if they cannot be used. The command `config check` loads its settings itself.
+/// Loads the settings into `cli` and writes warnings about the settings. Returns the output that the settings describe.
+/// Also returns the error if the settings cannot be used. The command `config check` loads its settings itself.
 pub(super) fn load(cli: &mut Cli) -> (Output, Option<ConfigError>) {
     let checks = matches!(cli.command, Command::Config(ConfigCommand::Check(_)));
     let loaded = load_config(&inputs(cli, None));

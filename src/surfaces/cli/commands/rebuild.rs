@@ -19,8 +19,9 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, out: &Output) -> Outcome {
     let Some(reason) = &report.not_saved else { return Ok(0) };
     if !out.is_json() {
         let message = format!("the rebuilt projections could not be saved: {reason}");
-        let hint = "free disk space, or make the directory of the projections writable, then run `contexta rebuild`; \
-                    until then every command rebuilds the projections itself";
+        let hint = "depending on the reason, free disk space, make the directory of the projections writable, or \
+                    wait for the other process; then run `contexta rebuild` again; until then, queries use the \
+                    previous projections, or rebuild them in memory if there are none";
         out.error(NOT_SAVED, &message, Some(hint));
     }
     Ok(1)
