@@ -443,7 +443,7 @@ impl Seen {
 }
 
 fn piece(entry: EntryRef<'_>) -> Piece {
-    Piece::decode(entry.kind, entry.version, &entry.payload).unwrap().unwrap()
+    Piece::decode(entry.kind, entry.version, entry.payload).unwrap().unwrap()
 }
 
 /// Asserts that these entries are exactly one whole commit.

@@ -17,8 +17,15 @@
 //! Stability: Advanced (may change before 1.0).
 
 // The internals are public with the feature `testing` only: the tests, benches and fuzz targets of this crate use them.
-// Without the feature, the compiler would report those parts of the internals that only these users need.
-#![cfg_attr(not(feature = "testing"), allow(dead_code, unused_imports, unreachable_pub))]
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(
+        dead_code,
+        unused_imports,
+        unreachable_pub,
+        reason = "only tests use these parts of the internals; builds with the feature `testing` find unused ones"
+    )
+)]
 
 #[cfg(not(feature = "testing"))]
 pub(crate) mod blob;

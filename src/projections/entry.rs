@@ -116,7 +116,7 @@ impl Captured {
 /// Returns the value of a row that contains a complete fact: kind, payload version and payload of the fact's entry.
 pub(super) fn row(applied: &Applied<'_, Captured>) -> Vec<u8> {
     let entry = applied.entry;
-    [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), &entry.payload].concat()
+    [&entry.kind.0.to_le_bytes()[..], &entry.version.0.to_le_bytes(), entry.payload].concat()
 }
 
 /// Decodes a payload and encodes the result again. The fuzz target of payloads uses this function, because it cannot

@@ -54,7 +54,7 @@ impl Projection<Captured> for ImportsProjection {
                 &entry::row(applied),
             );
         } else if let Some(subject) = imported_subject(captured) {
-            let digest = content_digest(captured, &applied.entry.payload).map_err(|source| Error::Codec {
+            let digest = content_digest(captured, applied.entry.payload).map_err(|source| Error::Codec {
                 kind: "unwritable",
                 position: Some(applied.stamp.position()),
                 source,

@@ -117,7 +117,7 @@ fn read_items<E: Event>(
 }
 
 fn check_payload<E: Event>(commit: &Commit, entry: EntryRef<'_>, problems: &mut Problems) {
-    if let Err(error) = E::decode(entry.kind, entry.version, &entry.payload)
+    if let Err(error) = E::decode(entry.kind, entry.version, entry.payload)
         && E::KINDS.iter().any(|(kind, _)| *kind == entry.kind)
     {
         problems.add_unreadable(commit, entry, &error);
