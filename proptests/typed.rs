@@ -167,8 +167,8 @@ fn summary(points: &[Point<u64>]) -> Register<u64> {
         |sign| measured().reduce(|best, point| if is_better(point, best, sign) { point } else { best });
     Register {
         count: points.len() as u64,
-        first: points[0].clone(),
-        last: points[points.len() - 1].clone(),
+        first: points[0],
+        last: points[points.len() - 1],
         min: best(-1.0).cloned(),
         max: best(1.0).cloned(),
     }

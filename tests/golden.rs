@@ -99,7 +99,7 @@ fn golden_files_are_read_as_the_written_entries() {
     while let Some(item) = reader.next_item().unwrap() {
         let Item::Commit(commit) = item else { panic!("{item:?}") };
         texts.extend(
-            commit.entries.iter().map(|e| Line::decode(e.kind, e.version, &e.payload).unwrap().unwrap().0),
+            commit.entries.iter().map(|e| Line::decode(e.kind, e.version, e.payload).unwrap().unwrap().0),
         );
     }
     let expected = [

@@ -237,7 +237,7 @@ fn read_by_library(log: &Path) -> Streams {
         while let Some(item) = reader.next_item().unwrap() {
             match item {
                 Item::Commit(commit) => stream.entries.extend(commit.entries.iter().map(|e| {
-                    let (kind, version, payload) = (e.kind.0, e.version.0, hex(&e.payload));
+                    let (kind, version, payload) = (e.kind.0, e.version.0, hex(e.payload));
                     let (segment, offset) = (commit.segment, commit.offset);
                     format!("{} {} {kind} {version} {payload} {segment} {offset}", e.stamp.seq, e.stamp.time)
                 })),

@@ -59,7 +59,7 @@ fn check(bytes: &[u8]) {
     assert_eq!(back.len(), rows.len());
     for (e, row) in back.iter().zip(rows.iter()) {
         assert_eq!(
-            (e.kind, e.version, e.stamp.time, &e.payload[..]),
+            (e.kind, e.version, e.stamp.time, e.payload),
             (row.kind, row.version, row.time, row.payload)
         );
     }

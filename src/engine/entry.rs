@@ -167,8 +167,13 @@ pub struct PayloadVersion(pub u16);
 pub trait Event: Sized + Send + Sync + 'static {
     /// Returns the kind of this event.
     fn kind(&self) -> Kind;
-    /// Returns the version of the payload that [`Event::encode`] writes.
-    fn payload_version(&self) -> PayloadVersion;
+    /// Returns the version of the payload that [`Event::encode`] writes. By default, this is the version of the kind in
+    /// [`Event::KINDS`]; 1 for a kind that is not listed.
+    fn payload_version(&self) -> PayloadVersion {
+        let kind = self.kind();
+        let listed = Self::KINDS.iter().find(|(listed, _)| *listed == kind);
+        listed.map_or(PayloadVersion(1), |(_, version)| *version)
+    }
     /// Appends the payload to `out`. For serde types, call [`crate::engine::codec::encode`].
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
     /// All kinds that [`Event::decode`] supports, each with the highest version of its payloads. If the tables were

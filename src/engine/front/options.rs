@@ -4,7 +4,7 @@ use crate::engine::domain::{Domain, InvalidDomain};
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
 use crate::engine::log::Durability;
-use crate::engine::projection::Projection;
+use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::engine::storage::Storage;
 use crate::engine::storage::os::OsStorage;
 use std::fmt;
@@ -64,6 +64,18 @@ impl<E: Event> EngineOptions<E> {
         self
     }
 
+    /// Adds a projection that consists of its parts: name, version, tables and the function that adds the rows of an
+    /// entry. The function is called for entries of every kind. See [`Projection`] for the rules that it must follow.
+    pub fn derive(
+        self,
+        name: &'static str,
+        version: u32,
+        tables: &'static [TableSpec],
+        apply: fn(&Applied<'_, E>, &mut Tables) -> Result<()>,
+    ) -> EngineOptions<E> {
+        self.projection(Derived { name, version, tables, apply })
+    }
+
     /// Sets the storage, such as the simulated disk of a test. The default is the file system of the machine. Available
     /// with the feature `testing`.
     #[cfg(feature = "testing")]
@@ -106,5 +118,31 @@ impl<E: Event> EngineOptions<E> {
             Some(Err(e)) => Err(misused(e.to_string())),
             None => Err(misused("the options name no domain; call `domain(name, version)`".to_owned())),
         }
+    }
+}
+
+/// A projection that consists of its parts.
+struct Derived<E> {
+    name: &'static str,
+    version: u32,
+    tables: &'static [TableSpec],
+    apply: fn(&Applied<'_, E>, &mut Tables) -> Result<()>,
+}
+
+impl<E: Event> Projection<E> for Derived<E> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn version(&self) -> u32 {
+        self.version
+    }
+
+    fn tables(&self) -> &'static [TableSpec] {
+        self.tables
+    }
+
+    fn apply(&self, entry: &Applied<'_, E>, tables: &mut Tables) -> Result<()> {
+        (self.apply)(entry, tables)
     }
 }

@@ -30,8 +30,11 @@ pub trait Projection<E: Event>: Send + Sync {
     fn version(&self) -> u32;
     /// Returns the tables that the projection fills; their names are unique among all projections of a projector.
     fn tables(&self) -> &'static [TableSpec];
-    /// Returns true if the projection applies entries of this kind.
-    fn wants(&self, kind: Kind) -> bool;
+    /// Returns true if the projection applies entries of this kind; by default, of every kind.
+    fn wants(&self, kind: Kind) -> bool {
+        let _ = kind;
+        true
+    }
     /// Adds the rows of one entry to the tables without its decoded event, and returns true; or adds nothing and returns
     /// false, as the default implementation does. After false, the engine decodes the event and calls
     /// [`Projection::apply`].
