@@ -267,7 +267,7 @@ fn merge_while_another_runs_exits_1_with_merge_busy_and_copies_no_body() {
     let merge = ["--workspace", "here", "merge", ".contexta"];
     assert_eq!(error(path, &merge, 1), "merge_busy");
     let message = text(&contexta(path, &merge).stderr);
-    assert!(message.contains("merge.lock") && message.contains("merge again"), "{message}");
+    assert!(message.contains("merge.lock") && message.contains("then try again"), "{message}");
     drop(lock);
     let merged = json(path, &merge);
     assert_eq!(merged.get("bodies"), Some(&Value::Int(1)));

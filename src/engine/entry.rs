@@ -6,8 +6,10 @@
 use crate::engine::checksum::{hex, parse_hex, salted_crc32};
 use crate::engine::codec::CodecError;
 use crate::engine::text_form::ParseError;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// The id of a stream. The text form is 32 lower-case hexadecimal digits.
 ///
@@ -125,10 +127,50 @@ pub struct Stamp {
     pub seq: Seq,
 }
 
+/// The text form is `time:stream:sequence`, with the time in nanoseconds.
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.time, self.position())
+    }
+}
+
+impl FromStr for Stamp {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Stamp, ParseError> {
+        let parse = || {
+            let (time, position) = text.split_once(':')?;
+            let Position { stream, seq } = position.parse().ok()?;
+            // A time is written as a sequence number is: as decimal digits alone.
+            let Seq(time) = time.parse().ok()?;
+            Some(Stamp { time, stream, seq })
+        };
+        parse().ok_or_else(|| ParseError::new(text, "a stamp of the form time:stream:sequence"))
+    }
+}
+
+/// Serialises the text form.
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Stamp, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// The length of an encoded stamp in bytes.
 pub const STAMP_LEN: usize = 32;
 
 impl Stamp {
+    /// Returns the time since the epoch, 1970-01-01 00:00 UTC.
+    pub fn since_epoch(&self) -> Duration {
+        Duration::from_nanos(self.time)
+    }
+
     /// Returns the identity of the entry.
     pub fn position(&self) -> Position {
         Position { stream: self.stream, seq: self.seq }
@@ -312,6 +354,7 @@ impl fmt::Display for Gap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::codec;
 
     #[test]
     fn stamps_sort_as_their_bytes_and_are_decoded_from_them() {
@@ -342,6 +385,18 @@ mod tests {
         assert_eq!(position.to_string().parse(), Ok(position));
         assert_eq!(position.stream.to_string().parse(), Ok(position.stream));
         let text = position.to_string();
+        let stamp = Stamp { time: 1_500_000_000, stream: position.stream, seq: position.seq };
+        assert_eq!(stamp.to_string(), format!("1500000000:{position}"));
+        assert_eq!(stamp.to_string().parse(), Ok(stamp));
+        assert_eq!(stamp.since_epoch(), Duration::from_millis(1500));
+        let (mut bytes, mut of_text) = (Vec::new(), Vec::new());
+        codec::encode(&stamp, &mut bytes).unwrap();
+        codec::encode(&stamp.to_string(), &mut of_text).unwrap();
+        assert_eq!(bytes, of_text);
+        assert_eq!(codec::decode::<Stamp>(&bytes), Ok(stamp));
+        for bad in ["", "7", &position.to_string(), &format!("+7:{position}"), &format!(":{position}")] {
+            assert!(bad.parse::<Stamp>().is_err(), "{bad}");
+        }
         for bad in ["", "xyz", ":7", &text.to_uppercase(), &text.replace(":7", ":+7"), &format!("{text}:7")] {
             assert!(bad.parse::<Position>().is_err(), "{bad}");
             assert!(bad.parse::<StreamId>().is_err(), "{bad}");

@@ -201,6 +201,26 @@ pub enum Error {
     },
 }
 
+/// The kind of an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The file system returned an error, such as a full disk or a missing permission. The operation may succeed later.
+    Storage,
+    /// The log, the tables or another file is damaged or incomplete, or lacks what was asked for.
+    Damaged,
+    /// Another process works on the same data. The operation may succeed when it is tried again.
+    Conflict,
+    /// The program made an invalid call, or opened the wrong directory. Trying again does not help.
+    Misuse,
+    /// An event or a commit exceeds a limit. Nothing was written.
+    TooLarge,
+    /// The file system lacks a feature that the operation needs.
+    Unsupported,
+    /// A projection of the embedder returned an error.
+    Projection,
+}
+
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Error {
         Error::Io { action, path: path.to_path_buf(), source }
@@ -209,6 +229,36 @@ impl Error {
     /// Returns the error for a projection file that cannot be used, or whose database cannot be used.
     pub(crate) fn unusable(path: &Path, reason: impl std::fmt::Display) -> Error {
         Error::ProjectionUnusable { path: path.to_path_buf(), reason: reason.to_string() }
+    }
+
+    /// Returns the kind of the error: the reaction that a program can choose, without knowing every error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Io { .. } => ErrorKind::Storage,
+            Error::Codec { source: CodecError::TooLarge { .. }, .. }
+            | Error::EntryTooLarge { .. }
+            | Error::CommitTooLarge { .. } => ErrorKind::TooLarge,
+            Error::Codec { source: CodecError::Encode(_), .. }
+            | Error::CommitEmpty
+            | Error::ProjectionMisused { .. }
+            | Error::TableUnknown { .. }
+            | Error::TableNotVersioned { .. }
+            | Error::Misused { .. }
+            | Error::OpenedReadOnly { .. }
+            | Error::DirectoryMixedUp { .. }
+            | Error::ForeignDomain { .. } => ErrorKind::Misuse,
+            Error::Codec { .. }
+            | Error::EntryMissing { .. }
+            | Error::BodyMissing { .. }
+            | Error::ProjectionUnusable { .. }
+            | Error::CursorUnusable { .. }
+            | Error::ViewIncomplete { .. } => ErrorKind::Damaged,
+            Error::MergeBusy { .. } | Error::TransactionBusy { .. } | Error::RepairPlanOutdated { .. } => {
+                ErrorKind::Conflict
+            }
+            Error::LocksUnsupported { .. } => ErrorKind::Unsupported,
+            Error::ProjectionFailed { .. } => ErrorKind::Projection,
+        }
     }
 
     /// Returns the stable name of the error.
@@ -332,6 +382,23 @@ mod tests {
         assert_eq!(code("read", ReadOnlyFilesystem), "storage_read_only");
         let error = Error::io("read", Path::new("/x"), PermissionDenied.into());
         assert!(error.hint().is_some_and(|hint| hint.contains("read permission")));
+    }
+
+    #[test]
+    fn kinds_tell_how_to_react() {
+        let path = std::path::PathBuf::from("/x");
+        let full = Error::io("write", Path::new("/x"), io::ErrorKind::StorageFull.into());
+        let busy = Error::TransactionBusy { path: path.clone(), waited: std::time::Duration::ZERO };
+        let large =
+            Error::Codec { kind: "unwritable", position: None, source: CodecError::TooLarge { len: 9 } };
+        let bad = CodecError::Decode("end".into());
+        let broken = Error::Codec { kind: "unreadable", position: None, source: bad };
+        let damaged = Error::unusable(Path::new("/x"), "a page");
+        let closed = Error::OpenedReadOnly { path };
+        let kinds =
+            [full, busy, large, broken, damaged, closed, Error::CommitEmpty].map(|error| error.kind());
+        use ErrorKind::{Conflict, Damaged, Misuse, Storage, TooLarge};
+        assert_eq!(kinds, [Storage, Conflict, TooLarge, Damaged, Damaged, Misuse, Misuse]);
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub mod verify;
 pub use chain::Head;
 pub use checksum::Digest;
 pub use domain::Domain;
-pub use error::{Error, Result};
+pub use error::{Error, ErrorKind, Result};
 pub use front::{Condition, Engine, EngineOptions, Heads, Once, Transacted, Transaction, Verification};
 pub use log::merge::{Change, Fork, LogMerge, Quarantined, Side, SkipReason, StreamMerge};
 pub use log::ordered::{Ordered, OrderedReader};
