@@ -72,6 +72,7 @@ impl Step {
     pub(super) fn apply<E: Event>(
         self,
         database: &redb::Database,
+        durability: redb::Durability,
         site: &Site,
         projections: &[Box<dyn Projection<E>>],
     ) -> Result<()> {
@@ -86,7 +87,8 @@ impl Step {
             rows.unreadable.extend(unreadable);
         }
         let write = || -> RowResult<()> {
-            let transaction = database.begin_write()?;
+            let mut transaction = database.begin_write()?;
+            transaction.set_durability(durability)?;
             write_rows(tables, &transaction)?;
             rows.write(&transaction)?;
             Ok(transaction.commit()?)
