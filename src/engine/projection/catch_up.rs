@@ -42,16 +42,19 @@ pub(super) fn catch_up<E: Event>(
     let mut step = reader.next_step()?;
     while let Some(ready) = step {
         applied += ready.len();
+        let durability = opened.next_durability(ready.len());
         // The next step is read while this one is applied. A step that is not full is the last one.
         step = if ready.is_full() {
             let database = opened.database.as_ref();
-            let (result, next) =
-                parallel::both(|| ready.apply(database, site, projections), || reader.next_step());
+            let (result, next) = parallel::both(
+                || ready.apply(database, durability, site, projections),
+                || reader.next_step(),
+            );
             result?;
             progress.report(reader.bytes_read, reader.bytes_total());
             next?
         } else {
-            ready.apply(&opened.database, site, projections)?;
+            ready.apply(&opened.database, durability, site, projections)?;
             None
         };
     }

@@ -11,11 +11,17 @@ use std::sync::Arc;
 /// The cache size in bytes for the second database of [`Opened::closed_image`], which is opened only to be closed
 /// cleanly.
 const CLOSING_CACHE_BYTES: usize = 1 << 20;
+/// The maximum number of entries in a commit without durability.
+const SMALL_COMMIT_ENTRIES: u64 = 1000;
+/// The maximum number of successive commits without durability.
+const SMALL_COMMITS_MAX: u32 = 32;
 
 /// An open database and the state of its tables. The database was opened with the content of a generation, or empty.
 pub(super) struct Opened {
     pub(super) database: Arc<redb::Database>,
     overlay: Overlay,
+    /// The number of commits since the last durable one.
+    small_commits: u32,
     /// The number of the generation that was opened, or of the generation that a rebuild replaces; 0 if there is none.
     /// The next generation gets a greater number.
     pub(super) number: u64,
@@ -49,6 +55,7 @@ impl Opened {
         Ok(Opened {
             database: Arc::new(database),
             overlay,
+            small_commits: 0,
             number: 0,
             published: None,
             applied: 0,
@@ -57,6 +64,19 @@ impl Opened {
             until: None,
             damage: Arc::new(damage),
         })
+    }
+
+    /// Returns the durability of the next commit, which contains this number of entries.
+    ///
+    /// The database is lost with the process in either case: a published generation is a copy of its own. A commit without
+    /// durability is faster, but pages that such a commit frees are used again only after a durable commit.
+    pub(super) fn next_durability(&mut self, entries: u64) -> redb::Durability {
+        if entries > SMALL_COMMIT_ENTRIES || self.small_commits >= SMALL_COMMITS_MAX {
+            self.small_commits = 0;
+            return redb::Durability::Immediate;
+        }
+        self.small_commits += 1;
+        redb::Durability::None
     }
 
     /// Returns the database image (the bytes of a database file) that a clean close would leave, so that the image can
