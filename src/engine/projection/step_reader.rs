@@ -4,6 +4,7 @@ use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::{list_streams, log_bytes};
+use crate::engine::parallel;
 use crate::engine::projection::confirm::StreamState;
 use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
 use crate::engine::projection::log_access::LogAccess;
@@ -17,14 +18,17 @@ use redb::ReadableDatabase;
 use std::collections::BTreeMap;
 use std::vec::IntoIter;
 
+/// The minimum number of streams that one core examines.
+const PIECE_STREAMS: usize = 128;
+
 /// Reads the entries that follow the cursors of a database.
 pub(super) struct StepReader<'a> {
     site: &'a Site,
     log: LogAccess<'a>,
     /// The cursors of the streams that were not examined yet.
     cursors: BTreeMap<StreamId, Cursor>,
-    /// The streams that were not examined yet.
-    streams: IntoIter<StreamId>,
+    /// The streams that were not examined yet, each with true if it is certainly unchanged.
+    streams: IntoIter<(StreamId, bool)>,
     /// The commits of the stream that is being read, and the cursor with which reading began.
     commits: Option<(StreamCommits<'a>, Cursor)>,
     /// The position at which the catch-up ends; `None` for the end of the log.
@@ -65,8 +69,8 @@ impl<'a> StepReader<'a> {
         Ok(StepReader {
             site,
             log,
+            streams: are_unchanged(log, started, &cursors, streams).into_iter(),
             cursors,
-            streams: streams.into_iter(),
             commits: None,
             until: opened.until.clone(),
             bytes_expected,
@@ -92,7 +96,7 @@ impl<'a> StepReader<'a> {
             match self.commits.take() {
                 Some((commits, begin)) => self.read_stream(commits, begin, &mut step)?,
                 None => match self.streams.next() {
-                    Some(stream) => self.open_stream(stream)?,
+                    Some((stream, is_unchanged)) => self.open_stream(stream, is_unchanged)?,
                     None => break,
                 },
             }
@@ -102,9 +106,9 @@ impl<'a> StepReader<'a> {
 
     /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
     /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
-    fn open_stream(&mut self, stream: StreamId) -> Result<()> {
+    fn open_stream(&mut self, stream: StreamId, is_unchanged: bool) -> Result<()> {
         let cursor = self.cursors.remove(&stream).unwrap_or_else(Cursor::start);
-        if self.is_unchanged_for_long(stream, &cursor) {
+        if is_unchanged {
             self.add_stream_notes(stream, &cursor);
             return Ok(());
         }
@@ -130,17 +134,6 @@ impl<'a> StepReader<'a> {
             Err(e) => return Err(e),
         }
         Ok(())
-    }
-
-    /// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of
-    /// one segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory
-    /// of the stream.
-    fn is_unchanged_for_long(&self, stream: StreamId, cursor: &Cursor) -> bool {
-        let since = self.started.saturating_sub(FRESH);
-        let (storage, segment) = (self.site.storage.as_ref(), cursor.resume.segment);
-        cursor.is_complete
-            && !cursor.is_of_another_boot(self.log.boot)
-            && cursor.files.is_single_and_unchanged(storage, &self.site.log, stream, segment, since)
     }
 
     /// Adds commits of a stream to the step, until the step is full or the stream ends.
@@ -187,4 +180,33 @@ impl<'a> StepReader<'a> {
             self.notes.push(Note::ClockAhead { stream, time: cursor.time });
         }
     }
+}
+
+/// Returns each stream with true if it is certainly unchanged since its cursor was stored. Many streams are examined on
+/// all cores.
+fn are_unchanged(
+    log: LogAccess<'_>,
+    started: u64,
+    cursors: &BTreeMap<StreamId, Cursor>,
+    streams: Vec<StreamId>,
+) -> Vec<(StreamId, bool)> {
+    let is_unchanged = |stream: &StreamId| {
+        let cursor = cursors.get(stream);
+        (*stream, cursor.is_some_and(|cursor| is_unchanged_for_long(log, started, *stream, cursor)))
+    };
+    let pieces = parallel::map_pieces(&streams, PIECE_STREAMS, |streams| {
+        streams.iter().map(is_unchanged).collect::<Vec<_>>()
+    });
+    pieces.concat()
+}
+
+/// Returns true if a stream is certainly unchanged since the cursor was stored. Returns true only for a stream of one
+/// segment that has not changed for [`FRESH`] nanoseconds. Reads metadata only, and does not list the directory of the
+/// stream.
+fn is_unchanged_for_long(log: LogAccess<'_>, started: u64, stream: StreamId, cursor: &Cursor) -> bool {
+    let since = started.saturating_sub(FRESH);
+    let (storage, segment) = (log.storage.as_ref(), cursor.resume.segment);
+    cursor.is_complete
+        && !cursor.is_of_another_boot(log.boot)
+        && cursor.files.is_single_and_unchanged(storage, log.log, stream, segment, since)
 }
