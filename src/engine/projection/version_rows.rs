@@ -207,8 +207,8 @@ mod tests {
         assert_eq!(damage.reason(), None);
     }
 
-    /// Takes all items one by one and returns them sorted. Item n, counted from 0, is taken from the back of the table if
-    /// bit n modulo 32 of `ends` is set, otherwise from the front.
+    /// Takes all items one by one and returns them sorted. Item n, counted from 0, is taken from the back of the table
+    /// if bit n modulo 32 of `ends` is set, otherwise from the front.
     fn items_from(database: &redb::Database, ends: u32) -> Vec<(Vec<u8>, Vec<u64>)> {
         let (read, damage) = (AtomicU64::new(0), Damage::none("/generations".into()));
         let transaction = database.begin_read().unwrap();
