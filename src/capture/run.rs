@@ -85,7 +85,7 @@ impl RunBuilder {
         self
     }
 
-    /// Adds other data: a number, a text, a boolean, a list or an object.
+    /// Adds a member to the metadata of the run. The value is a number, a text, a boolean, a list or an object.
     pub fn metadata(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.metadata.insert(key.to_owned(), value.into());
         self

@@ -172,7 +172,7 @@ impl Leaf for Vec<String> {
     }
 
     fn kind(&self) -> String {
-        "a list of texts, or one text with commas between".to_owned()
+        "a list of texts, or one text with its items separated by commas".to_owned()
     }
 }
 

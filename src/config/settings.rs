@@ -10,8 +10,8 @@ use crate::config::value::ConfigValue;
 use std::path::Path;
 
 impl UnifiedConfig {
-    /// Returns every setting with its value, in the order of the configuration reference. A path that is not set is
-    /// derived from another setting.
+    /// Returns every setting with its value, in the order of the configuration reference. For a path that is not set,
+    /// the value is the path that is derived from another setting.
     pub fn settings(&self) -> Vec<(&'static str, ConfigValue)> {
         let paths = paths(self);
         let mut all = Vec::new();

@@ -94,8 +94,8 @@ macro_rules! objects {
             }
 
             /// Reads an object from a JSON value and checks the object. Returns all issues, and the object if no issue
-            /// is an error. The members are read first, then the rules are checked, then the extensions are compared
-            /// with the registry. After an error, the later steps are left out.
+            /// is an error. The members are read first, then the rules are checked. If a registry is given, the
+            /// extensions are then compared with the registry. After an error, the later steps are left out.
             pub fn check_value(
                 kind: ObjectKind,
                 value: Value,

@@ -55,8 +55,8 @@ fn check_extensions<M: Model>(model: &M, registry: Option<&ExtensionRegistry>) -
 }
 
 /// Reads a model from a JSON value and checks the model. Returns all issues, and the model if no issue is an error. The
-/// members are read first, then the rules are checked, then the extensions are compared with the registry. After an
-/// error, the later steps are left out.
+/// members are read first, then the rules are checked. If a registry is given, the extensions are then compared with
+/// the registry. After an error, the later steps are left out.
 pub fn check_value<M: Model + Clone>(
     value: Value,
     registry: Option<&ExtensionRegistry>,

@@ -151,8 +151,8 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics of the stage with the name `stage` that differ between the runs. For `None`, returns the metrics
-/// outside any stage that differ.
+/// Returns the metrics of the stage with the name `stage` whose last values differ between the runs, and the metrics
+/// that only one run has. For `None`, compares the metrics that belong to no stage.
 fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
     let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
         let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;

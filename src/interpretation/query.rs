@@ -60,7 +60,7 @@ pub struct RunSnapshot {
     pub notes: Vec<Note>,
 }
 
-/// The points of one metric in one run.
+/// The points of one metric of a run, in one stage or outside any stage.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct StepSeries {

@@ -1,5 +1,5 @@
-//! The JSON form of every answer. Keys are sorted, and absent values are null. New versions add members, but never
-//! remove them.
+//! The JSON form of every answer. Keys are sorted. Absent values are null, with one exception: a lineage step without
+//! an edge has only the type and the two refs of an edge. New versions add members, but never remove them.
 
 #[cfg(feature = "cli")]
 use crate::client::TablesDigest;

@@ -46,7 +46,7 @@ impl RelationType {
 words! {
     /// The origin of an edge.
     LineageOrigin, "an origin of lineage", ErrorCode::Marker, {
-        /// The user gave the edge.
+        /// The user stated the edge.
         Explicit = "explicit",
         /// The edge was imported from another store.
         Imported = "imported",

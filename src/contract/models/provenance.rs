@@ -14,7 +14,7 @@ use crate::contract::words::words;
 words! {
     /// The way in which a lineage edge was asserted.
     AssertionMode, "an assertion mode", ErrorCode::Marker, {
-        /// The user gave the edge.
+        /// The user stated the edge.
         Explicit = "explicit",
         /// The edge was imported from another store.
         Imported = "imported",

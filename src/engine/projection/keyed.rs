@@ -1,4 +1,4 @@
-//! Buffered rows of tables. A row is found by its key, or faster by its slot.
+//! Buffered rows of tables. A row is found by its key, or faster by its [`Slot`].
 
 use std::collections::HashMap;
 

@@ -71,12 +71,14 @@ struct End {
     family: Family,
 }
 
-/// An iterator over the keys of a versions table with all their versions. It ends after the first error.
+/// An iterator over the keys of a versions table with all their versions. It can be read from both ends, and ends after
+/// the first error.
 ///
-/// The rows of a key are contiguous, with one exception: rows of a longer key may be between them, if the longer key
-/// begins with the key and a zero byte. The iterator therefore collects the rows of a key and of such longer keys until
-/// a row of another key follows. For each end that is read, only these rows are in memory. Every key is returned once.
-/// Keys are in order, except that a key and such longer keys may be returned in any order.
+/// The rows of a key are contiguous, with one exception: rows of a longer key that begins with the key and a zero byte
+/// may be between them. The key and these longer keys are a family. The iterator collects the rows of a family until a
+/// row of another family follows. At each end, only the rows of one family and that following row are in memory.
+///
+/// Every key is returned once. Keys are in order, but the keys of one family may be returned in any order.
 #[derive(Debug)]
 #[must_use]
 pub struct VersionsByKey<'v> {
@@ -205,7 +207,8 @@ mod tests {
         assert_eq!(damage.reason(), None);
     }
 
-    /// Takes all items: from the back of the table for each bit of `ends` that is set, otherwise from the front.
+    /// Takes all items one by one and returns them sorted. Item n, counted from 0, is taken from the back of the table
+    /// if bit n modulo 32 of `ends` is set, otherwise from the front.
     fn items_from(database: &redb::Database, ends: u32) -> Vec<(Vec<u8>, Vec<u64>)> {
         let (read, damage) = (AtomicU64::new(0), Damage::none("/generations".into()));
         let transaction = database.begin_read().unwrap();

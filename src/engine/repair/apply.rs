@@ -15,8 +15,8 @@ use crate::engine::storage::Storage;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Applies a plan that [`plan_repair`](super::plan_repair) made for the same site. `progress` receives the number of
-/// steps that were applied, and their total.
+/// Applies a plan that [`plan_repair`](super::plan_repair) made for the same [`RepairSite`]. `progress` receives
+/// the number of steps that were applied, and their total.
 ///
 /// Tables are removed first, so that no saved table contains positions in segments that were replaced; a reader rebuilds
 /// them. Each stream is examined again under its lock before it is changed. A stream that a writer holds is not changed,
@@ -25,8 +25,8 @@ use std::sync::Arc;
 /// Durability: every change in the report is on disk. Cost: reads each stream in the plan about four times, and writes
 /// its damaged segments twice, to quarantine and to the log. Errors: [`Error::RepairPlanOutdated`] if the files of a
 /// stream are not as planned; nothing of this stream is changed. [`Error::MergeBusy`] if a merge or another repair with
-/// the same quarantine directory is running. A file could not be read or written. After an error, streams that were
-/// repaired before stay repaired, and a new plan contains the rest.
+/// the same quarantine directory is running. An I/O error if a file could not be read or written. After an error,
+/// streams that were repaired before stay repaired, and a new plan contains the rest.
 pub fn repair(
     storage: &Arc<dyn Storage>,
     site: &RepairSite,

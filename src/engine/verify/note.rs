@@ -31,8 +31,8 @@ pub enum LogNote {
         /// The segment, by its first sequence number.
         segment: Seq,
     },
-    /// A stream without a writer does not end in a close mark. If its last entries were lost, the check cannot detect
-    /// the loss.
+    /// A stream without a writer ends neither in a close mark nor in a seal. If its last entries were lost, the check
+    /// cannot detect the loss.
     StreamNotClosed {
         /// The stream.
         stream: StreamId,

@@ -55,8 +55,8 @@ fn is_zeros(file: Arc<dyn File>) -> io::Result<bool> {
     Ok(Source::new(file, false)?.first_nonzero(0)?.is_none())
 }
 
-/// Returns the sequence numbers in the names of a stream's files that have the name of a segment, ascending. The list
-/// is empty if the directory of the stream does not exist.
+/// Lists the files in the directory of a stream that have the name of a segment. Returns the sequence numbers in these
+/// names, ascending. The list is empty if the directory does not exist.
 pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) -> Result<Vec<Seq>> {
     match list_segments(storage, log, stream) {
         Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -64,8 +64,8 @@ pub(super) fn list_files(storage: &dyn Storage, log: &Path, stream: StreamId) ->
     }
 }
 
-/// Returns the sequence numbers in the names of a stream's files that have the name of a segment, ascending. Such a
-/// file may be stray, or its creation may have been interrupted.
+/// Lists the files in the directory of a stream that have the name of a segment. Returns the sequence numbers in these
+/// names, ascending. Such a file may be stray, or its creation may have been interrupted.
 pub(super) fn files_of(sides: &Sides<'_>, side: Side, stream: StreamId) -> Result<Vec<Seq>> {
     list_files(sides.storage.as_ref(), sides.log(side), stream)
 }

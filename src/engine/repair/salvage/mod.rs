@@ -6,7 +6,7 @@
 //! | Certainty | Condition | Checks |
 //! |---|---|---|
 //! | [`Certainty::Frame`] | the header of the segment, or of the next one, is anywhere in the input | both checksums of the frame, and the checksum of the entry |
-//! | [`Certainty::Entry`] | the stream is known from the name of the file or directory, or from a frame before | the checksum of the entry |
+//! | [`Certainty::Entry`] | the stream is known from the name of the file or directory, from an earlier frame, or from a header in the input | the checksum of the entry |
 //! | [`Certainty::Neighbour`] | neither, but two frames follow each other | the checksums of both frames are those of adjacent frames of one segment |
 //!
 //! The salt of a segment is not stored in its frames, and one frame does not determine the salt. Two frames show whether
