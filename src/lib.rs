@@ -29,14 +29,14 @@
 //!
 //! | Module | Content | Stability |
 //! |---|---|---|
-//! | the root | [`Contexta`]: captures, queries, checks and recovery | Stable |
-//! | [`contract`] | refs, models, facts, canonical JSON | Stable |
-//! | [`config`] | settings: files, variables, profiles, ranges | Stable |
-//! | [`capture`] | run and stage scopes, emissions | Stable |
-//! | [`interpretation`] | queries, comparison, lineage, reports | Stable |
-//! | [`recovery`] | verification, rebuild, merge, listings of the log | Advanced |
-//! | [`interchange`] | import and export of JSON lines | Advanced |
-//! | [`store`] | typed rows from one consistent view | Advanced |
+//! | the root | `Contexta`: captures, queries, checks and recovery | Stable |
+//! | `contract` | refs, models, facts, canonical JSON | Stable |
+//! | `config` | settings: files, variables, profiles, ranges | Stable |
+//! | `capture` | run and stage scopes, emissions | Stable |
+//! | `interpretation` | queries, comparison, lineage, reports | Stable |
+//! | `recovery` | verification, rebuild, merge, listings of the log | Advanced |
+//! | `interchange` | import and export of JSON lines | Advanced |
+//! | `store` | typed rows from one consistent view | Advanced |
 //! | [`engine`] | log, projections and bodies for any domain | Advanced |
 //!
 //! | Feature | Adds |

@@ -327,9 +327,9 @@ impl Error {
             "commit_empty" => Some("append at least one event"),
             "commit_too_large" => Some("append the events in several commits"),
             "engine_read_only" => Some("open the engine without `read_only` to append"),
-            "view_incomplete" => {
-                Some("make all streams readable for this program, or use the newest version of the program")
-            }
+            "view_incomplete" => Some(
+                "restore missing entries by a merge with an intact copy, make all streams readable, or use the newest version of the program",
+            ),
             "transaction_busy" => Some("keep transactions short, or wait longer (`transaction_wait`)"),
             "locks_unsupported" => Some("move the directory to a file system with locks"),
             "merge_busy" => Some("wait until the other merge or repair has ended, then try again"),

@@ -167,15 +167,17 @@ impl Check<'_> {
     }
 
     /// Opens the projections. Unusable tables are rebuilt in memory. Adds a problem if the tables on disk were damaged,
-    /// or contained entries that are missing in the log. If a merge has moved these entries to another stream, adds a
-    /// note instead of a problem.
+    /// or contained entries that are missing in the log. Adds a note instead of a problem if a merge has moved these
+    /// entries to another stream, or has restored entries that were missing before.
     fn open_projections(&mut self) {
         let notes = self.store.catch_up().map_err(Error::from);
         for note in self.checked("the projections", notes).iter().flatten() {
             let shown = Note::from(note);
             if let Some(problem) = rebuild_problem(note) {
                 self.report.problems.push(Problem { message: shown.message, ..problem });
-            } else if let EngineNote::Rebuilt { reason: RebuildReason::Divided(_), .. } = note {
+            } else if let EngineNote::Rebuilt { reason, .. } = note
+                && matches!(reason, RebuildReason::Divided(_) | RebuildReason::Completed(_))
+            {
                 self.report.notes.push(shown);
             }
         }

@@ -45,6 +45,7 @@ impl From<&EngineNote> for Note {
                     RebuildReason::Unreadable(_) => "unreadable",
                     RebuildReason::History(_) => "history",
                     RebuildReason::Divided(_) => "divided",
+                    RebuildReason::Completed(_) => "completed",
                 };
                 let (why, severity) = match reason {
                     RebuildReason::Absent => ("there were no tables".to_owned(), Severity::Info),
@@ -64,6 +65,9 @@ impl From<&EngineNote> for Note {
                         ),
                         Severity::Warning,
                     ),
+                    RebuildReason::Completed(stream) => {
+                        (format!("missing entries of stream {stream} are in the log again"), Severity::Info)
+                    }
                     RebuildReason::Divided(stream) => {
                         let why = format!("a merge moved entries of stream {stream} to a derived stream");
                         (why, Severity::Info)

@@ -2,11 +2,14 @@
 //! is killed or another one acts in between.
 
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
+use contexta::engine::progress::Progress;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::sim::{Fault, Moment};
+use contexta::engine::verify::{LogCheck, Outcome};
 use contexta::engine::{Condition, Error, Once, Transaction};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -189,6 +192,63 @@ fn event_with_a_known_idempotency_key_is_appended_once() {
     }
     assert_eq!(jobs(&engine.view().unwrap()), [1]);
     assert_eq!(engine.append_once(added(5)).unwrap_err().code(), "engine_misused");
+}
+
+/// Returns a disk with an engine in `/q` whose segment with `request-1` is damaged, and an intact copy in `/copy`.
+fn damaged_with_copy() -> SimDisk {
+    let disk = SimDisk::new(21);
+    let engine = on(disk.process(1));
+    for (id, request) in [(1, Some("request-1".to_owned())), (2, None), (3, None)] {
+        engine.append(&Job::Added { id, request }).unwrap();
+    }
+    engine.close().unwrap();
+    drop(engine);
+    on(disk.process(2)).rebuild(Progress::none()).unwrap();
+    options("/copy").storage(disk.process(3)).open().unwrap().merge("/q", Progress::none()).unwrap();
+    let is_segment = |path: &PathBuf| path.starts_with("/q") && path.extension().is_some_and(|e| e == "seg");
+    let segment = disk.paths().into_iter().find(is_segment).unwrap();
+    let mut bytes = disk.read(&segment).unwrap();
+    let at = bytes.windows(9).position(|bytes| bytes == b"request-1").unwrap();
+    bytes[at] ^= 1;
+    disk.overwrite(&segment, bytes);
+    disk
+}
+
+#[test]
+fn conditions_are_refused_while_entries_are_missing_until_a_merge_restores_them() {
+    let disk = damaged_with_copy();
+    let engine = on(disk.process(4));
+    let event = || Job::Added { id: 1, request: Some("request-1".into()) };
+    let claimed = Job::Claimed { id: 1, worker: 1 };
+    let absent = Condition::absent(CLAIMS, &1);
+    assert_eq!(engine.append_once(event()).unwrap_err().code(), "view_incomplete");
+    let refused = engine.append_if(&absent, claimed.clone()).unwrap_err();
+    assert!(refused.to_string().contains("sequence number 1"), "{refused}");
+    // A transaction judges by itself.
+    engine.transact(|view, _| Ok::<_, Error>(assert!(!view.notes().is_empty()))).unwrap();
+    engine.merge("/copy", Progress::none()).unwrap();
+    assert!(matches!(engine.append_once(event()).unwrap(), Once::Known(_)));
+    assert!(engine.append_if(&absent, claimed).unwrap().is_some());
+}
+
+#[test]
+fn conditions_are_permitted_if_missing_entries_are_accepted() {
+    let disk = damaged_with_copy();
+    let engine = options("/q").storage(disk.process(4)).accept_missing_entries().open().unwrap();
+    let event = Job::Added { id: 1, request: Some("request-1".into()) };
+    assert!(matches!(engine.append_once(event).unwrap(), Once::Appended(_)));
+}
+
+/// A rebuild because entries were restored is not damage.
+#[test]
+fn verification_after_a_merge_that_restores_entries_finds_nothing() {
+    let disk = damaged_with_copy();
+    // The published tables lack the damaged entry.
+    assert!(on(disk.process(4)).rebuild(Progress::none()).unwrap().entries < 3);
+    on(disk.process(5)).merge("/copy", Progress::none()).unwrap();
+    let verified = on(disk.process(6)).verify(&LogCheck::default()).unwrap();
+    assert_eq!(verified.outcome(), Outcome::Whole, "{verified:?}");
+    assert_eq!(verified.log.entries(), 3);
 }
 
 /// A kill at any operation of the first append leaves either no entry or one, and the repetition makes it one.

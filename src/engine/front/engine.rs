@@ -93,6 +93,7 @@ pub struct Engine<E: Event> {
     pub(super) transaction_wait: Duration,
     pub(super) durability: Durability,
     pub(super) domain: Domain,
+    pub(super) accepts_missing_entries: bool,
     is_read_only: bool,
 }
 
@@ -137,6 +138,7 @@ impl<E: Event> EngineOptions<E> {
             transaction_wait: self.transaction_wait,
             durability: self.durability,
             domain,
+            accepts_missing_entries: self.accepts_missing_entries,
             is_read_only: self.is_read_only,
         })
     }

@@ -23,6 +23,7 @@ pub struct EngineOptions<E: Event> {
     pub(super) is_read_only: bool,
     pub(super) segment_bytes_max: Option<u64>,
     pub(super) transaction_wait: Duration,
+    pub(super) accepts_missing_entries: bool,
 }
 
 impl<E: Event> fmt::Debug for EngineOptions<E> {
@@ -48,6 +49,7 @@ impl<E: Event> EngineOptions<E> {
             is_read_only: false,
             segment_bytes_max: None,
             transaction_wait: Duration::from_secs(10),
+            accepts_missing_entries: false,
         }
     }
 
@@ -74,6 +76,14 @@ impl<E: Event> EngineOptions<E> {
         apply: fn(&Applied<'_, E>, &mut Tables) -> Result<()>,
     ) -> EngineOptions<E> {
         self.projection(Derived { name, version, tables, apply })
+    }
+
+    /// Permits [`Engine::append_if`](super::Engine::append_if) and [`Engine::append_once`](super::Engine::append_once) while
+    /// entries of the log are missing. Their results may then be wrong: the missing entries may contain the key. Use this
+    /// option after entries are known to be lost for good.
+    pub fn accept_missing_entries(mut self) -> EngineOptions<E> {
+        self.accepts_missing_entries = true;
+        self
     }
 
     /// Sets the storage, such as the simulated disk of a test. The default is the file system of the machine. Available

@@ -20,6 +20,13 @@ fn check_streams(view: &View) -> Result<()> {
     view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
 }
 
+/// Returns an error if entries are missing: the result of a condition on such a view may be wrong. A frame that a killed
+/// writer left incomplete is no missing entry, because its append was not acknowledged.
+fn check_gaps(view: &View) -> Result<()> {
+    let lacks = |note: &&Note| matches!(note, Note::Gap(_));
+    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
+}
+
 /// Returns an error if the log has entries that this build cannot decode. The idempotency keys of these entries are
 /// unknown, so the view cannot show whether a key was used before.
 fn check_decoded(view: &View) -> Result<()> {
@@ -34,6 +41,7 @@ fn incomplete(note: &Note) -> Error {
         Note::UnknownKind { .. } => {
             "the log has entries of a kind that this program does not know".to_owned()
         }
+        Note::Gap(gap) => format!("entries are missing: {gap}"),
         _ => "the log has entries that cannot be decoded".to_owned(),
     };
     Error::ViewIncomplete { reason }
@@ -73,9 +81,15 @@ pub enum Once {
 }
 
 impl<E: Event> Engine<E> {
+    fn check_complete(&self, view: &View) -> Result<()> {
+        if self.accepts_missing_entries { Ok(()) } else { check_gaps(view) }
+    }
+
     /// Calls `judge` with a view of the current tables, then appends the events that `judge` added as one commit, with
     /// at least [`Durability::Flush`]. Transactions on one directory run one after another on the machine, in whatever
     /// thread or process. If `judge` returns an error or panics, nothing is appended.
+    ///
+    /// Missing entries are no error: the notes of the view name them, and `judge` decides.
     ///
     /// The lock is held until the commit is written, or until the process ends. A process that is created by `fork(2)`
     /// during a transaction holds the lock as well, until it ends or calls `exec`.
@@ -109,9 +123,11 @@ impl<E: Event> Engine<E> {
     }
 
     /// Appends the event if the condition holds. Returns `None`, and appends nothing, if the condition does not hold.
-    /// Errors: as for [`Engine::transact`].
+    /// Errors: [`Error::ViewIncomplete`] if entries are missing, unless the options
+    /// [accept missing entries](super::EngineOptions::accept_missing_entries), and the errors of [`Engine::transact`].
     pub fn append_if(&self, condition: &Condition, event: E) -> Result<Option<Committed>> {
         let done = self.transact(|view, transaction| {
+            self.check_complete(view)?;
             if condition.holds(view)? {
                 transaction.append(event);
             }
@@ -121,8 +137,9 @@ impl<E: Event> Engine<E> {
     }
 
     /// Appends the event unless an event with the same idempotency key is in the log. Errors: [`Error::Misused`] if the
-    /// event has no key, [`Error::ViewIncomplete`] if the log has entries that this build cannot decode (their keys are
-    /// unknown), and the errors of [`Engine::transact`].
+    /// event has no key, [`Error::ViewIncomplete`] if the log has entries that this build cannot decode, or if entries are
+    /// missing (their keys are unknown), and the errors of [`Engine::transact`]. Missing entries are no error if the
+    /// options [accept them](super::EngineOptions::accept_missing_entries).
     ///
     /// [`Once::Known`] does not state whether the earlier entry is durable. Two logs may contain events with the same
     /// key: a merge keeps both entries. Other appends do not check the key.
@@ -132,6 +149,7 @@ impl<E: Event> Engine<E> {
         };
         let done = self.transact(|view, transaction| {
             check_decoded(view)?;
+            self.check_complete(view)?;
             let known = IDEMPOTENCY_KEYS.versions(view, &key)?.first().map(|version| version.stamp);
             if known.is_none() {
                 transaction.append(event);

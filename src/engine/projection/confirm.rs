@@ -1,7 +1,7 @@
 //! The comparison of cursors with the log. A cursor is confirmed if the log still contains the entries that the cursor
 //! counts as applied, with the same gaps.
 
-use crate::engine::entry::{Seq, StreamId};
+use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
@@ -19,7 +19,7 @@ pub(super) enum StreamState {
     Changed(Box<Cursor>, Option<Box<StreamReader>>),
     /// The log contradicts the cursor: applied entries are no longer in the log, or the gaps before the cursor have
     /// changed.
-    Contradicted,
+    Contradicted(RebuildReason),
 }
 
 impl LogAccess<'_> {
@@ -52,10 +52,13 @@ impl LogAccess<'_> {
         let confirmed = if appended_at_most { self.confirm_last(&cursor, listing, same)? } else { None };
         let (place, reader) = match confirmed {
             Some((place, reader)) => (place, Some(reader)),
+            // The change is more than an append, so the whole stream is read and compared.
             None => match self.confirm_all(stream, &cursor)? {
-                // The change is more than an append, so the whole stream was read and compared.
-                Some(place) => (place, None),
-                None => return Ok(StreamState::Contradicted),
+                Scanned::Same(place) => (place, None),
+                Scanned::Completed => return Ok(StreamState::Contradicted(RebuildReason::Completed(stream))),
+                Scanned::Different => {
+                    return Ok(StreamState::Contradicted(self.contradiction(stream, cursor.last)));
+                }
             },
         };
         // The new cursor ends with the last applied entry: marks and gaps after this entry are read again.
@@ -96,25 +99,42 @@ impl LogAccess<'_> {
     }
 
     /// Confirms the cursor by a scan of the whole stream up to the frame that ends with the cursor's last entry.
-    /// Returns the place of this frame. Returns `None` if the frame is missing, or if the gaps before the frame differ
-    /// from those of the cursor.
-    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Option<CommitPlace>> {
+    fn confirm_all(&self, stream: StreamId, cursor: &Cursor) -> Result<Scanned> {
         let mut reader = self.reader(stream, ResumePoint::START)?;
-        let mut gaps = Vec::new();
-        let known = || cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0);
+        let mut gaps: Vec<Gap> = Vec::new();
+        let known: Vec<Gap> = cursor.gaps.iter().filter(|gap| gap.first <= cursor.last.0).copied().collect();
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Commit(commit) => {
                     let Some(place) = CommitPlace::of(&commit) else { continue };
                     if place.last.0 >= cursor.last.0 {
-                        let same = place.last == cursor.last && gaps.iter().eq(known());
-                        return Ok(same.then_some(place));
+                        return Ok(match place.last == cursor.last {
+                            true if gaps == known => Scanned::Same(place),
+                            true if gaps.iter().all(|gap| is_within(gap, &known)) => Scanned::Completed,
+                            _ => Scanned::Different,
+                        });
                     }
                 }
                 Item::Gap(gap) if gap.last.is_some() => gaps.push(gap),
                 Item::Gap(_) | Item::Finding(_) => {}
             }
         }
-        Ok(None)
+        Ok(Scanned::Different)
     }
+}
+
+/// The result of comparing a cursor with a whole stream.
+enum Scanned {
+    /// The stream contains the last entry of the cursor, with the gaps of the cursor before it. Contains the place of the
+    /// frame that ends with the entry.
+    Same(CommitPlace),
+    /// The stream contains the last entry of the cursor, and some of the entries that were missing before it.
+    Completed,
+    /// The stream does not contain the last entry of the cursor, or other entries are missing before it.
+    Different,
+}
+
+/// Returns true if one of the gaps in `known` contains all entries of `gap`.
+fn is_within(gap: &Gap, known: &[Gap]) -> bool {
+    known.iter().any(|known| known.first <= gap.first && gap.last <= known.last)
 }

@@ -20,6 +20,8 @@ pub enum RebuildReason {
     /// The generation was made from another log, or entries of this stream have changed in the log since the generation
     /// was made from them.
     History(StreamId),
+    /// Entries of this stream that were missing are in the log again, for example after a merge with an intact copy.
+    Completed(StreamId),
     /// A merge divided this stream at a fork: entries that the generation was made from are now in a derived stream.
     Divided(StreamId),
 }

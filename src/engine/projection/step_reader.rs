@@ -118,9 +118,7 @@ impl<'a> StepReader<'a> {
             .and_then(|listing| Ok((self.log.confirm(stream, cursor, &listing)?, listing)));
         match confirmed {
             Ok((StreamState::Unchanged, _)) => self.add_stream_notes(stream, &before),
-            Ok((StreamState::Contradicted, _)) => {
-                self.contradiction = Some(self.log.contradiction(stream, before.last));
-            }
+            Ok((StreamState::Contradicted(reason), _)) => self.contradiction = Some(reason),
             Ok((StreamState::Changed(cursor, reader), listing)) => {
                 self.has_reread |= !listing.seen_from(before.resume.segment).is_same(&before.files);
                 let until = self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
