@@ -10,7 +10,9 @@ pub const DOMAIN_NAME_LEN_MAX: usize = 32;
 /// A name and a version for the set of kinds and payloads that an embedder stores in its log.
 ///
 /// The name distinguishes the logs of different programs. The embedder raises the version when older builds must not
-/// read or continue newer logs. The text form is `name/version`.
+/// read or continue newer logs. A new kind of event, or a new version of a payload, needs no new version of the domain
+/// if older builds may read the log without these entries: such builds count and report them. The text form is
+/// `name/version`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Domain {
     /// The name, followed by zeros.

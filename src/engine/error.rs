@@ -1,8 +1,9 @@
-//! Errors of the engine, in three classes: mistakes of the caller, damaged data, and failures of the environment.
+//! Errors of the engine. [`Error::kind`] returns the kind of an error, by which a program chooses its reaction;
+//! [`Error::code`] returns the stable name.
 //!
-//! An error ends an operation. A reader that finds damage in a log does not fail: it returns the damage as a value
-//! ([`crate::engine::entry::Gap`], or a finding of a scan) and continues. A damaged frame therefore never hides the
-//! other frames.
+//! An error ends an operation. A reader that finds damage in a log does not fail: it reports the missing entries as a
+//! value, such as a [`Gap`](crate::engine::entry::Gap), and continues. A damaged frame therefore never hides the other
+//! frames.
 
 use crate::engine::codec::CodecError;
 use crate::engine::domain::Domain;
@@ -96,8 +97,8 @@ pub enum Error {
         /// The lock file that the other operation holds.
         path: PathBuf,
     },
-    /// Files have changed since a repair was planned. The stream or file was left as it is; earlier steps of the plan may
-    /// have been applied.
+    /// Files have changed since a repair was planned. The stream or file was left as it is; earlier steps of the plan
+    /// may have been applied.
     #[error("the repair plan is outdated: {} has changed since", path.display())]
     RepairPlanOutdated {
         /// The directory of the stream, or the file.

@@ -7,12 +7,12 @@
 //! domain.
 //!
 //! ```text
-//! Event --append--> log::Log ==files==> log::StreamReader --apply--> projection::Projector --> View
-//!                                                        --follow--> subscribe::Subscription --> Handler
+//! Event --append--> log ==files==> entries --apply--> tables --> projection::View
+//!                                          --follow--> subscribe::Subscription --> Handler
 //! ```
 //!
-//! [`verify`] checks a log, and the tables derived from it, for damage. [`repair`] removes damage from a log, and reads
-//! entries out of damaged bytes.
+//! [`Engine`] is the entry point: it opens the log and the tables of one directory. [`verify`] describes the checks for
+//! damage, and [`repair`] the removal of damage and the recovery of entries from damaged bytes.
 //!
 //! Stability: Advanced (may change before 1.0).
 

@@ -47,9 +47,10 @@ impl<E: Event> Engine<E> {
     /// processes may append meanwhile.
     ///
     /// Damage of saved tables is found only by the first operation of an engine, because an engine repairs the tables
-    /// that it opens. Cost: reads the log at least twice, and rebuilds the tables in memory or in a temporary file.
-    /// Errors: the log cannot be listed or read or belongs to another domain, a projection fails, or buffered entries
-    /// of this engine cannot be written.
+    /// that it opens. The check itself is such an operation: it reports damaged tables and replaces them, so a second
+    /// check finds the tables intact. Cost: reads the log at least twice, and rebuilds the tables in memory or in a
+    /// temporary file. Errors: the log cannot be listed or read or belongs to another domain, a projection fails, or
+    /// buffered entries of this engine cannot be written.
     pub fn verify(&self, check: &LogCheck<'_>) -> Result<Verification> {
         self.flush()?;
         let log = verify_log::<E>(&self.storage, &self.paths.log, self.domain, check)?;

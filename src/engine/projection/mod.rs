@@ -1,10 +1,11 @@
 //! Tables derived from the log. They are made by applying entries, and can be discarded and rebuilt at any time.
 //!
-//! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The [`Projector`] stores all
-//! projections of a workspace in one redb database, moves one cursor per stream in the same transaction as the rows,
-//! publishes immutable generation files, and rebuilds the tables when the log no longer contains the entries that a
-//! cursor counts as applied. A [`View`] is one consistent read. The same entries always give the same tables: the
-//! content of the table types in [`tables`] does not depend on the order in which entries are applied.
+//! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The projector, a part of each
+//! [`Engine`](crate::engine::Engine), stores the tables of all projections in one redb database, moves one cursor per
+//! stream in the same transaction as the rows, publishes immutable generation files, and rebuilds the tables when the
+//! log no longer contains the entries that a cursor counts as applied. A [`View`] is one consistent read. The same
+//! entries always give the same tables: the content of the table types in [`tables`] does not depend on the order in
+//! which entries are applied.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

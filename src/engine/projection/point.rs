@@ -4,6 +4,9 @@ use crate::engine::bytes::{Reader, put_length_prefixed};
 use crate::engine::entry::{STAMP_LEN, Stamp};
 
 /// The sort key of a point within its series: event time, then stamp.
+///
+/// The time is independent of [`Stamp::time`], which is the time of the append in nanoseconds. To sort by the time of
+/// the append, use `entry.stamp.time as i64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PointOrder {
     /// The time of the event, in a unit that the embedder chooses.
@@ -41,6 +44,16 @@ impl PointOrder {
 
 /// A point of a series. The value of a point is bytes; in a [typed table](crate::engine::table), it has the value type
 /// of the table.
+///
+/// A projection creates points from the entry that it applies:
+/// ```
+/// use contexta::engine::entry::Stamp;
+/// use contexta::engine::projection::{Point, PointOrder};
+///
+/// fn point(at: i64, stamp: Stamp, minutes: f64) -> Point<()> {
+///     Point { order: PointOrder { time: at, stamp }, measure: Some(minutes), value: () }
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point<V = Vec<u8>> {
     /// The sort key of the point.

@@ -31,6 +31,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// The tables are read through iterators, which hold a bounded part of a table. After an error, an iterator ends.
 /// [Typed tables](crate::engine::table) decode keys and values; the functions of the view return bytes.
+///
+/// # Errors
+/// Functions that read a table return `table_unknown` if no projection declares the table with the requested type,
+/// `table_not_versioned` if the view is as of a stamp and the table does not keep stamps, and `projection_unusable` if
+/// the tables are damaged; the next view of the engine then reads rebuilt tables. [`View::entries`] and [`View::scan`]
+/// read the log, and also return errors of the file system.
 #[derive(Debug)]
 pub struct View {
     snapshot: Arc<Snapshot>,
@@ -87,6 +93,17 @@ impl View {
     ///
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
+    ///
+    /// To read as of a time, pass the greatest stamp of this time:
+    /// ```
+    /// use contexta::engine::entry::{Seq, Stamp, StreamId};
+    /// use contexta::engine::projection::View;
+    ///
+    /// /// `time` is in nanoseconds since the epoch.
+    /// fn as_of_time(view: &View, time: u64) -> View {
+    ///     view.as_of(Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) })
+    /// }
+    /// ```
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> View {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
@@ -99,8 +116,7 @@ impl View {
     }
 
     /// Returns the latest time of an entry, or 0 if there is no entry. Streams whose last time is far ahead of this
-    /// machine's clock are ignored. Pass the result to [`crate::engine::log::Log::observe`], so that entries appended
-    /// afterwards have a later time.
+    /// machine's clock are ignored. Entries that the same engine appends afterwards have a later time.
     pub fn latest(&self) -> u64 {
         self.snapshot.latest
     }
@@ -110,9 +126,8 @@ impl View {
         &self.snapshot.notes
     }
 
-    /// Records that the tables are damaged, and returns an error. Call this function for a malformed row, and return
-    /// the error from the closure that was passed to [`Projector::read`](super::Projector::read). The projector then
-    /// rebuilds the tables and calls the closure again.
+    /// Records that the tables are damaged, and returns the error `projection_unusable`. Call this function for a
+    /// malformed row. The next view of the engine reads rebuilt tables.
     #[must_use]
     pub fn damaged(&self, reason: impl Display) -> Error {
         self.snapshot.damage.record(reason)

@@ -1,9 +1,10 @@
 //! Repair of a log, and recovery of entries from damaged bytes, for any [`Event`](crate::engine::entry::Event) type.
 //!
-//! [`plan_repair`] examines a log and its tables, and returns a [`RepairPlan`]: a list of steps as data, to be shown
-//! before anything is changed. [`repair`] applies a plan. Damaged segments are written anew from their whole frames.
-//! Files without entries of their stream move to quarantine. Damaged tables are removed, because they are derived from
-//! the log.
+//! [`Engine::repair_plan`](crate::engine::Engine::repair_plan) examines a log and its tables, and returns a
+//! [`RepairPlan`]: a list of steps as data, to be shown before anything is changed.
+//! [`Engine::repair`](crate::engine::Engine::repair) applies a plan. Damaged segments are written anew from their whole
+//! frames. Files without entries of their stream move to quarantine. Damaged tables are removed, because they are
+//! derived from the log. [`Engine::salvage`](crate::engine::Engine::salvage) reads entries from damaged bytes.
 //!
 //! Guarantees of a repair:
 //!
@@ -15,7 +16,9 @@
 //!    complete repair has no steps.
 //!
 //! After a repair, a check finds no damaged bytes, but only missing entries, and the damage that the plan names in
-//! [`RepairPlan::unrepaired`]. Repaired streams are never continued by a writer.
+//! [`RepairPlan::unrepaired`]. While entries are missing, the verdict of the check is
+//! [`Outcome::Damaged`](crate::engine::verify::Outcome::Damaged); a merge of a copy with these entries ends this.
+//! Repaired streams are never continued by a writer.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

@@ -26,7 +26,8 @@ pub struct RepairPlan {
 }
 
 impl RepairPlan {
-    /// Returns true if there is nothing to repair.
+    /// Returns true if the plan has no steps. The log may nevertheless be damaged: [`RepairPlan::unrepaired`] names the
+    /// damage that no step removes, and the streams that were not examined because a writer holds them.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

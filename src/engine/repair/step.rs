@@ -71,7 +71,8 @@ pub struct RepairStep {
     pub digest: Option<Digest>,
     /// The reason for the step, as message text.
     pub reason: String,
-    /// The damage of the file: kinds and ranges of bytes.
+    /// The damage of the file: ranges of bytes, each with a kind. `kind.name()` is one of the codes in the first rows
+    /// of the table at [`Problem::code`](crate::engine::verify::Problem::code).
     pub findings: Vec<Finding>,
     /// The entries that are lost because of this damage. After the repair they are still reported as missing.
     pub lost: Vec<Gap>,

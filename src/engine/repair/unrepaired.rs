@@ -33,7 +33,7 @@ pub enum Unrepaired {
         stream: StreamId,
         /// The segment, by its first sequence number.
         segment: Seq,
-        /// The kind of the finding.
+        /// The kind of the finding: `kind.name()` is `chain_broken` or `seal_broken`.
         kind: FindingKind,
     },
     /// All files in the directory of the stream belong to other streams or segments, as after renaming the directory.
@@ -63,7 +63,8 @@ impl Unrepaired {
         }
     }
 
-    /// Returns the stable lower-case name.
+    /// Returns the stable lower-case name: `held_by_a_writer`, `unreadable`, `newer_format`, `chain_broken`,
+    /// `seal_broken`, `foreign_stream` or `end_unknown`.
     pub fn code(&self) -> &'static str {
         match self {
             Unrepaired::Held { .. } => "held_by_a_writer",

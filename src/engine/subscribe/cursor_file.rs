@@ -26,14 +26,14 @@ pub struct CursorFile {
 }
 
 impl CursorFile {
-    /// Creates the handle of the file at `path`. Reads and writes nothing. The file must not be in the directory of a
-    /// log.
+    /// Creates the handle of the file at `path`. Reads and writes nothing. The file must not be in the directories
+    /// `log`, `projections` and `recovery` of an engine; it may be beside them in the directory of the engine.
     pub fn new(path: impl Into<PathBuf>) -> CursorFile {
         CursorFile { storage: OsStorage::shared(), path: path.into() }
     }
 
-    /// Creates the handle of a file on another storage, such as the simulated disk of a test. Available with the feature
-    /// `testing`.
+    /// Creates the handle of a file on another storage, such as the simulated disk of a test. Available with the
+    /// feature `testing`.
     #[cfg(feature = "testing")]
     pub fn on(storage: Arc<dyn Storage>, path: impl Into<PathBuf>) -> CursorFile {
         CursorFile { storage, path: path.into() }
@@ -71,7 +71,8 @@ impl CursorFile {
     }
 
     /// Replaces the stored position atomically: after a crash the file contains the old or the new position. When the
-    /// call returns, the new position survives a power cut. Creates missing directories. Cost: two syncs.
+    /// call returns, the new position survives a power cut. Creates missing directories. Cost: two syncs. Errors:
+    /// [`Error::Io`] if a file cannot be written.
     pub fn save(&self, position: &SubscriptionPosition) -> Result<()> {
         let save = || {
             let mut new = FileReplacement::create(&self.storage, &self.path, STEM)?;

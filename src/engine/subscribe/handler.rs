@@ -1,4 +1,4 @@
-//! Handlers with side effects, which handle every entry at least once.
+//! Handlers with side effects, which handle every entry that can be read at least once.
 
 use crate::engine::entry::{Event, Stamp};
 use crate::engine::error::{Error, Result};
@@ -20,7 +20,8 @@ pub trait Handler<E> {
 
     /// Handles an item other than an entry: [`Item::Gap`], [`Item::Undecodable`] or [`Item::Diverged`]. An error stops
     /// [`run_handler`] before the item. `Ok` accepts that the entries of the gap, or the entry that cannot be decoded,
-    /// will not be handled.
+    /// will not be handled, even if a later merge restores them. To handle the entries of a gap, return an error, merge
+    /// a copy of the log that has the entries, and call [`run_handler`] again.
     fn handle_other(&mut self, item: &Item<E>) -> std::result::Result<(), Self::Error>;
 }
 
@@ -28,7 +29,7 @@ pub trait Handler<E> {
 #[derive(Debug, Clone, Copy)]
 pub struct HandlerOptions {
     /// The number of items after which the position is saved within a round; 0 counts as 1. After a crash, at most this
-    /// number of items is repeated.
+    /// number of items is repeated. The default is 1000.
     pub items_per_save: u64,
 }
 
@@ -89,8 +90,9 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
 /// the subscription. Call the function again to continue.
 ///
 /// The position is saved in `cursor` after each round, and within a round after [`HandlerOptions::items_per_save`]
-/// items. Open the subscription at the position that [`CursorFile::load`] returns. Then no entry is lost, and after a
-/// crash at most the items since the last save are repeated.
+/// items. Open the subscription at the position that [`CursorFile::load`] returns. Then every entry that can be read is
+/// handled, and after a crash at most the items since the last save are repeated. Entries that a merge restores in a
+/// gap that the handler has accepted are not handled: see [`Handler::handle_other`].
 ///
 /// Errors: the handler failed, the log could not be read, or the position could not be saved. After an error of the
 /// handler, position and subscription are before the item that failed, and the items before it count as handled. Call

@@ -30,7 +30,7 @@ pub enum Item<E> {
     /// Missing entries of a stream. The gap is returned in place of the entries. A gap without a last number is at the
     /// end of a stream that cannot be read further. If later entries show which numbers are missing, a gap with these
     /// numbers follows. Each number is in at most one gap with a last number. An unfinished end of a stream is not a
-    /// gap.
+    /// gap. If a merge later restores entries of the gap, the subscription does not return them.
     Gap(Gap),
     /// The stream no longer contains the last entry that the subscription read: a merge moved the entry to another
     /// stream, or the files of the log were replaced. The entries of the stream from `restart` on are returned next,
@@ -44,6 +44,7 @@ pub enum Item<E> {
     /// The end of a round: everything that was readable when the round began was returned. Exception: streams for which
     /// the round returned an error.
     CaughtUp(SubscriptionPosition),
-    /// No new entry was readable within the time-out [`SubscribeOptions::wait`](crate::engine::subscribe::SubscribeOptions).
+    /// No new entry was readable within the time-out
+    /// [`SubscribeOptions::wait`](crate::engine::subscribe::SubscribeOptions).
     TimedOut,
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`Subscription`] is an iterator. It returns the entries of all streams in rounds, ordered by stamp within a round,
 //! and waits for new entries. With a [`SubscriptionPosition`], another process continues a subscription exactly after
-//! the last item. [`run_handler`] passes every entry at least once to a [`Handler`] with side effects, and saves the
-//! position in a [`CursorFile`].
+//! the last item. [`run_handler`] passes every entry that can be read at least once to a [`Handler`] with side effects,
+//! and saves the position in a [`CursorFile`].
 //!
 //! A subscription only reads, and needs no lock. Writers do not depend on subscriptions. Subscriptions do not use
 //! [`crate::engine::projection`], which derives tables from the log.

@@ -12,10 +12,12 @@ pub struct SubscribeOptions {
     pub from: SubscriptionPosition,
     /// The kinds of the entries to return; `None` for all kinds. The position also moves over entries of other kinds.
     pub kinds: Option<BTreeSet<Kind>>,
-    /// The longest time that a call of `next` waits for something new. [`Duration::MAX`] waits without end.
+    /// The longest time that a call of `next` waits for something new. [`Duration::MAX`] waits without end. The default
+    /// is zero: the call does not wait.
     pub wait: Duration,
     /// The interval at which the log is read while waiting, if the system cannot report changes. This is the case on
-    /// systems other than Linux, on network file systems, and if the limits of inotify(7) are reached.
+    /// systems other than Linux, on network file systems, and if the limits of inotify(7) are reached. The default is
+    /// 100 ms.
     pub poll_interval: Duration,
 }
 

@@ -4,15 +4,10 @@
 //! [`View`](crate::engine::projection::View):
 //! ```
 //! # use contexta::engine::codec::{self, CodecError};
-//! # use contexta::engine::domain::Domain;
 //! # use contexta::engine::entry::{Event, Kind, PayloadVersion, Stamp};
-//! # use contexta::engine::log::{Durability, Log, LogOptions};
-//! # use contexta::engine::projection::{
-//! #     Applied, Point, PointOrder, Projection, Projector, ProjectorOptions, ProjectorPaths, TableSpec, Tables,
-//! # };
-//! # use contexta::engine::storage::sim::SimDisk;
+//! use contexta::engine::projection::{Applied, Point, PointOrder, Projection, TableSpec, Tables};
 //! use contexta::engine::table::{Registers, SerdeValue, Series, Set, Versions};
-//! use contexta::engine::{Error, Result};
+//! use contexta::engine::{Engine, Error, Result};
 //! use serde::{Deserialize, Serialize};
 //!
 //! #[derive(Serialize, Deserialize)]
@@ -61,42 +56,38 @@
 //!     }
 //! }
 //!
-//! # let disk = SimDisk::new(1);
-//! # let domain = Domain::new("jobs", 1).unwrap();
-//! # let log = Log::new(disk.process(1), "/log".into(), LogOptions::new(domain));
+//! # let dir = std::env::temp_dir().join(format!("contexta-doc-table-{}", std::process::id()));
+//! let engine = Engine::<Job>::options(&dir).domain("jobs", 1).projection(Queues).open()?;
 //! # let mut stamps: Vec<Stamp> = Vec::new();
 //! # for (number, queue, minutes) in [(1, "build", 3.5), (2, "test", 9.0), (3, "build", 1.5), (4, "build", 2.0)] {
 //! #     let job = Job { number, queue: queue.into(), command: format!("make {queue}"), minutes };
-//! #     stamps.push(log.append(&[job], Durability::Flush)?.first);
+//! #     stamps.push(engine.append(&job)?);
 //! # }
-//! # let paths = ProjectorPaths { log: "/log".into(), generations: "/tables".into() };
-//! # let options = ProjectorOptions::new(domain);
-//! # let projector = Projector::new(disk.process(2), paths, options, vec![Box::new(Queues)]);
 //! # let second = stamps[1];
-//! projector.read(|view| {
-//!     let job = JOBS.get(view, &("build", 3))?;
-//!     assert_eq!(job.map(|job| job.into_value().command), Some("make build".to_owned()));
-//!     assert!(QUEUES.contains(view, "test")?);
-//!     assert_eq!(SUMMARIES.get(view, "build")?.map(|summary| summary.count), Some(3));
+//! let view = engine.view()?;
+//! let job = JOBS.get(&view, &("build", 3))?;
+//! assert_eq!(job.map(|job| job.into_value().command), Some("make build".to_owned()));
+//! assert!(QUEUES.contains(&view, "test")?);
+//! assert_eq!(SUMMARIES.get(&view, "build")?.map(|summary| summary.count), Some(3));
 //!
-//!     let mut numbers = Vec::new();
-//!     for row in JOBS.read(view).prefix(("build",)).rev().take(2) {
-//!         let ((_queue, number), _job) = row?;
-//!         numbers.push(number);
-//!     }
-//!     assert_eq!(numbers, [4, 3]);
+//! let mut numbers = Vec::new();
+//! for row in JOBS.read(&view).prefix(("build",)).rev().take(2) {
+//!     let ((_queue, number), _job) = row?;
+//!     numbers.push(number);
+//! }
+//! assert_eq!(numbers, [4, 3]);
 //!
-//!     let after_two = JOBS.read(view).range(("build", 2)..("build", 9)).count();
-//!     let slow = MINUTES.points(view, "build").range(2..).filter(|p| p.as_ref().is_ok_and(|p| p.measure > Some(1.8)));
-//!     assert_eq!((after_two, slow.count()), (2, 1));
+//! let after_two = JOBS.read(&view).range(("build", 2)..("build", 9)).count();
+//! let slow = MINUTES.points(&view, "build").range(2..).filter(|p| p.as_ref().is_ok_and(|p| p.measure > Some(1.8)));
+//! assert_eq!((after_two, slow.count()), (2, 1));
 //!
-//!     // The tables as of the second entry.
-//!     let before = view.as_of(second);
-//!     assert_eq!(JOBS.read(&before).collect::<Result<Vec<_>>>()?.len(), 2);
-//!     assert!(JOBS.get(&before, &("build", 3))?.is_none());
-//!     assert!(matches!(QUEUES.contains(&before, "test"), Err(Error::TableNotVersioned { .. })));
-//!     Ok::<_, Error>(())
-//! })?;
+//! // The tables as of the second entry.
+//! let before = view.as_of(second);
+//! assert_eq!(JOBS.read(&before).collect::<Result<Vec<_>>>()?.len(), 2);
+//! assert!(JOBS.get(&before, &("build", 3))?.is_none());
+//! assert!(matches!(QUEUES.contains(&before, "test"), Err(Error::TableNotVersioned { .. })));
+//! # drop((before, view, engine));
+//! # std::fs::remove_dir_all(&dir).unwrap();
 //! # Ok::<(), Error>(())
 //! ```
 //!

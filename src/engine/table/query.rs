@@ -66,11 +66,10 @@ impl<S> Lazy<S> {
 /// the first item is requested. [`rev`](Iterator::rev) reads from the last key to the first.
 ///
 /// # Errors
-/// An error is the last item. `table_unknown`: no projection of the projector declares the table.
+/// An error is the last item. `table_unknown`: no projection of the engine declares the table.
 /// `table_not_versioned`: the view is [as of a stamp](View::as_of), and the table is a set or a registers table.
-/// `projection_unusable`: a row cannot be read or does not have the types of the table. If the function that is passed
-/// to [`Projector::read`](crate::engine::projection::Projector::read) returns this error, the tables are rebuilt and
-/// the function is called again.
+/// `projection_unusable`: a row cannot be read or does not have the types of the table. The next view of the engine
+/// then reads rebuilt tables.
 ///
 /// # Cost
 /// The table is opened at the first item. The rows between the bounds are read one after the other, up to the last

@@ -17,12 +17,21 @@ declare_table! {
     /// The current versions of a key are those that no other version replaces. Two writers that did not see each
     /// other's versions produce two current versions: the version with the higher stamp is the value of the key, and
     /// the other version is its rival. The table can be read [as of a stamp](View::as_of).
+    ///
+    /// If no version names the versions that it replaces, every version of a key is current: [`Versions::get`] and
+    /// [`Versions::read`] return the older versions as rivals. Use [`Versions::newest`] for the last value of a key and
+    /// [`Versions::versions`] for its history. Versions are never removed. To express a removal, put a version whose
+    /// value states it, such as a variant `Removed` of your own type.
     Versions<K, V>, TableKind::Versions
 }
 
 impl<K: Key, V: Value> Versions<K, V> {
     /// Adds a version of `key`. The version replaces the versions with the stamps `replaces`. `stamp` is the stamp of
     /// the entry that is applied. A second version of the key with the same stamp overwrites the first version.
+    ///
+    /// A projection cannot read earlier versions, so the stamps in `replaces` come from the event: a transaction reads
+    /// them with [`Current::stamps`] and appends an event that contains them. With `&[]` the version replaces nothing,
+    /// and all versions of the key stay current.
     ///
     /// Writes are buffered. If the projection does not declare the table, or `value` cannot be encoded, applying fails
     /// with `projection_misused`.
@@ -39,8 +48,8 @@ impl<K: Key, V: Value> Versions<K, V> {
         }
     }
 
-    /// Returns the current versions of `key`; `None` if there is none. Errors are those of a [`Query`]. Reads one row
-    /// for each version of the key.
+    /// Returns the current versions of `key`, those that no other version replaces; `None` if there is none. Errors are
+    /// those of a [`Query`]. Reads one row for each version of the key.
     pub fn get(&self, view: &View, key: &(impl AsKey<K> + ?Sized)) -> Result<Option<Current<V>>> {
         Ok(current(self.versions(view, key)?))
     }
@@ -51,10 +60,10 @@ impl<K: Key, V: Value> Versions<K, V> {
         versions.into_iter().map(|v| typed::checked(view, self.spec(), typed::version(v))).collect()
     }
 
-    /// Returns the version of `key` with the highest stamp; `None` if there is none. This version is the value of the
-    /// key, with one exception: a writer with a slow clock may have replaced it by a version with a lower stamp. Errors
-    /// are those of a [`Query`]. Reads one row, however many versions the key has; as of a stamp, one row more for each
-    /// newer version.
+    /// Returns the version of `key` with the highest stamp; `None` if there is none. Stamps sort by the time of the
+    /// append, not by a time in the event. This version is the value of the key, with one exception: a writer with a
+    /// slow clock may have replaced it by a version with a lower stamp. Errors are those of a [`Query`]. Reads one row,
+    /// however many versions the key has; as of a stamp, one row more for each newer version.
     pub fn newest(&self, view: &View, key: &(impl AsKey<K> + ?Sized)) -> Result<Option<Version<V>>> {
         let newest = view.newest_version(self.spec(), &encoded(key))?;
         newest.map(|v| typed::checked(view, self.spec(), typed::version(v))).transpose()

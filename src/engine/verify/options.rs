@@ -15,7 +15,7 @@ pub struct LogCheck<'a> {
     /// The receiver of progress: the number of checked bytes of the log, and the total.
     pub progress: Progress<'a>,
     /// The number of problems after which the report only counts further problems. Problems of heads, and damage at the
-    /// end of a stream, are always in the report.
+    /// end of a stream, are always in the report. The default is 10,000.
     pub problems_max: usize,
 }
 

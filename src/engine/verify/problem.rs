@@ -6,7 +6,29 @@ use crate::engine::entry::{Seq, StreamId};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The stable code. The documentation of [`verify`](super) lists the codes.
+    /// The stable code. Later versions may add codes.
+    ///
+    /// | Code | Meaning |
+    /// |---|---|
+    /// | `damaged` | bytes that are not a frame; without `offset`, entries without frames |
+    /// | `torn` | the end of a stream holds part of a frame: an interrupted write, or damage to the last frame |
+    /// | `header_copy_damaged` | one of the two copies of a segment's header is damaged; no entry is lost |
+    /// | `header_lost` | both copies of a segment's header are damaged |
+    /// | `foreign_segment` | a segment belongs to another stream, or has another first entry than its file name says |
+    /// | `newer_format` | a segment has a format that this build cannot read |
+    /// | `doubled` | a frame repeats sequence numbers of an earlier frame |
+    /// | `unreadable_frame` | the checksums of a frame are valid, but this build cannot decode its content |
+    /// | `chain_broken` | the digest in a mark or header differs from the entries before it |
+    /// | `seal_broken` | a seal disagrees with the bytes or the counts of its segment |
+    /// | `segment_missing` | the segment with the entries does not exist |
+    /// | `segment_unreadable` | the segment with the entries cannot be read |
+    /// | `entry_unreadable` | an intact entry of a known kind whose payload cannot be decoded |
+    /// | `stream_missing` | a saved head names a stream that is not in the log |
+    /// | `entries_missing` | a stream ends before a saved head |
+    /// | `head_differs` | the entries of a stream differ from those of a saved head |
+    /// | `projections_damaged` | the saved tables were damaged, and were rebuilt for the check |
+    /// | `log_changed` | the saved tables were made from other entries than the log has, and were rebuilt |
+    /// | `projections_differ` | the tables differ from a rebuild |
     pub code: &'static str,
     /// The stream, for damage in the log.
     pub stream: Option<StreamId>,

@@ -11,7 +11,8 @@ use crate::engine::verify::problem::Problem;
 pub enum Outcome {
     /// Everything that was checked is intact.
     Whole,
-    /// Something is damaged or missing.
+    /// Something is damaged or missing. Entries that are known to be missing count, even if a repair has removed the
+    /// damaged bytes. To distinguish a loss that is already known from new damage, compare the problems of two checks.
     Damaged,
     /// No damage was found, but something could not be read.
     Unchecked,

@@ -13,9 +13,9 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
     /// The entries are buffered in this process. They are written when the batch reaches a limit of [`BatchOptions`],
-    /// with the next append of a higher durability, by [`crate::engine::log::Log::flush`] or
-    /// [`crate::engine::log::Log::sync`], and when the log is closed or dropped. Entries not yet written are lost when
-    /// the process dies.
+    /// with the next append of a higher durability, by [`Engine::flush`](crate::engine::Engine::flush) or
+    /// [`Engine::sync`](crate::engine::Engine::sync), and when the engine is closed or dropped. Entries not yet written
+    /// are lost when the process dies.
     Batched,
     /// The entries are written to the kernel: they survive the death of the process, but not a crash of the machine.
     Flush,

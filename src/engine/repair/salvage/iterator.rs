@@ -24,9 +24,9 @@ use std::sync::Arc;
 ///
 /// Cost: reads the input twice. At most 64 times as many bytes are examined in candidates that are no frames; a hostile
 /// input with more candidates is not searched completely. Memory: less than 128 MiB, whatever the input, and about 150
-/// bytes for each of at most 262,144 segments whose headers are found. Limits: directories are searched to a depth of 32, symbolic links
-/// below `path` are not followed, and frames beyond 4 GiB of their segment are found only if the stream is known from a
-/// name. Errors: `path` does not exist.
+/// bytes for each of at most 262,144 segments whose headers are found. Limits: directories are searched to a depth of
+/// 32, symbolic links below `path` are not followed, and frames beyond 4 GiB of their segment are found only if the
+/// stream is known from a name. Errors: `path` does not exist.
 ///
 /// ```
 /// # use contexta::engine::domain::Domain;
@@ -74,7 +74,8 @@ fn add_headers(storage: &Arc<dyn Storage>, path: &Path, known: &mut KnownSegment
     }
 }
 
-/// An iterator over the entries that [`salvage`] finds, file by file in the order of their offsets.
+/// An iterator over the entries that [`Engine::salvage`](crate::engine::Engine::salvage) finds, file by file in the
+/// order of their offsets. An error names a block or file that cannot be read; the search continues after it.
 #[derive(Debug)]
 #[must_use = "the search is done by the iterator"]
 pub struct Salvage<E> {
