@@ -6,7 +6,8 @@
 //! entries of one frame (normally one write). The loss is reported if anything that remains shows that the entries
 //! existed, such as a later entry.
 //!
-//! ```
+#![cfg_attr(feature = "ml", doc = "```")]
+#![cfg_attr(not(feature = "ml"), doc = "```ignore")]
 //! # fn main() -> Result<(), contexta::Error> {
 //! # let dir = std::env::temp_dir().join(format!("contexta-doc-{}", std::process::id()));
 //! let contexta = contexta::Options::new(&dir).project("wine").open()?;

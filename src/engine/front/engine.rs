@@ -150,8 +150,9 @@ impl<E: Event> Engine<E> {
         EngineOptions::new(root.as_ref())
     }
 
-    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: those
-    /// of [`Log::append`], and [`Error::OpenedReadOnly`] if the engine was opened for reading only.
+    /// Appends one event with the durability of the options, and returns the stamp of its entry. Errors: the event cannot
+    /// be encoded or is too large, the log belongs to another domain, the storage returns an error, or
+    /// [`Error::OpenedReadOnly`] if the engine was opened for reading only.
     pub fn append(&self, event: &E) -> Result<Stamp> {
         Ok(self.append_all(std::slice::from_ref(event))?.first)
     }
@@ -219,7 +220,8 @@ impl<E: Event> Engine<E> {
     /// Copies all entries of the engine in the directory `other` into this engine. The other engine is only read. A
     /// repeated merge changes nothing if the other engine has no new entries. Transactions in the directory of this
     /// engine wait until the merge has ended. Errors: the other engine has no log, the lock of the transactions cannot
-    /// be acquired (as for [`Engine::transact`]), or [`merge`] fails.
+    /// be acquired (as for [`Engine::transact`]), [`Error::MergeBusy`] if another merge or repair is running,
+    /// [`Error::ForeignDomain`] if one of the logs belongs to another domain, or the storage returns an error.
     pub fn merge(&self, other: impl AsRef<Path>, progress: Progress<'_>) -> Result<LogMerge> {
         self.check_writable()?;
         let held =
