@@ -82,20 +82,32 @@ impl BlobStore {
         Ok(self.ingest(&mut FileReader::new(content))?.digest == *digest)
     }
 
-    /// Returns the digests of all bodies, directory by directory; an empty list if the store does not exist.
-    pub fn list(&self) -> Result<Vec<Digest>> {
+    /// Returns the digests of all bodies, directory by directory, and the errors of the directories that cannot be listed.
+    /// Both are empty if the store does not exist. Errors: the store itself cannot be listed.
+    pub fn list(&self) -> Result<(Vec<Digest>, Vec<Error>)> {
         let names = |dir: &Path| match self.storage.list(dir) {
             Ok(names) => Ok(names),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(e) => Err(Error::io("list", dir, e)),
         };
-        let mut digests = Vec::new();
+        let (mut digests, mut errors) = (Vec::new(), Vec::new());
         for shard in names(&self.objects)?.iter().filter(|name| name.is_dir) {
-            for body in names(&self.objects.join(&shard.name))?.iter().filter(|name| name.is_file) {
-                digests.extend(format!("{}{}", shard.name, body.name).parse::<Digest>());
+            match names(&self.objects.join(&shard.name)) {
+                Ok(bodies) => digests.extend(
+                    bodies
+                        .iter()
+                        .filter(|name| name.is_file)
+                        .filter_map(|body| format!("{}{}", shard.name, body.name).parse::<Digest>().ok()),
+                ),
+                Err(e) => errors.push(e),
             }
         }
-        Ok(digests)
+        Ok((digests, errors))
+    }
+
+    /// Returns true if an error concerns a file or directory of this store.
+    pub(crate) fn concerns(&self, error: &Error) -> bool {
+        matches!(error, Error::Io { path, .. } if path.starts_with(&self.objects))
     }
 
     fn ingest_through(&self, temporary: &Path, content: &mut dyn Read) -> Result<BlobInfo> {
@@ -282,7 +294,7 @@ mod tests {
         let blobs = store(&disk.spawn(2));
         assert!(blobs.verify(&info.digest, &[4]).unwrap());
         assert_eq!(blobs.size_of(&info.digest).unwrap(), Some(4));
-        assert_eq!(blobs.list().unwrap(), [info.digest]);
+        assert_eq!(blobs.list().unwrap().0, [info.digest]);
     }
 
     #[test]
@@ -350,7 +362,7 @@ mod tests {
         let damaged = source.ingest(&mut &b"other"[..]).unwrap().digest;
         far.overwrite(&source.path(&damaged), b"ruins".to_vec());
         assert!(!target.copy_from(&source, &damaged).unwrap());
-        assert_eq!(target.list().unwrap(), [body]);
+        assert_eq!(target.list().unwrap().0, [body]);
         // A body of another length is copied again.
         near.overwrite(&target.path(&body), b"bod".to_vec());
         assert!(target.copy_from(&source, &body).unwrap());

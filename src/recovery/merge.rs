@@ -2,6 +2,7 @@
 //! log has its body.
 
 use crate::engine::blob::BlobStore;
+use crate::engine::error::Error;
 use crate::engine::log::merge::{MergeLock, MergeOptions, merge_locked};
 use crate::engine::progress::Progress;
 use crate::engine::storage::Storage;
@@ -26,9 +27,9 @@ pub struct MergeReport {
 /// Copies missing bodies from the other workspace, then merges the other log. The other workspace is only read. A
 /// second merge of the same workspace changes nothing.
 ///
-/// A body that does not match its digest is not copied; a note names the body, and `verify` reports the body as
-/// missing. Errors: this workspace cannot be written, the bodies of the other workspace cannot be read, or another
-/// merge into this workspace is running. Everything that was copied before the error remains.
+/// A body that does not match its digest, or cannot be read, is not copied; a note names the body, or the directory that
+/// cannot be listed, and `verify` reports the body as missing. Errors: this workspace cannot be written, the directory
+/// with all bodies of the other workspace cannot be listed, or another merge into this workspace is running. Everything that was copied before the error remains.
 pub fn merge(
     storage: &Arc<dyn Storage>,
     logs: &MergeOptions,
@@ -38,13 +39,20 @@ pub fn merge(
     let lock = MergeLock::acquire(storage.as_ref(), logs)?;
     let (from, into) = bodies;
     let mut report = MergeReport { log: LogMerge::default(), bodies: 0, notes: Vec::new() };
-    for digest in from.list()? {
+    let (digests, errors) = from.list()?;
+    report.notes.extend(errors.iter().map(unreadable));
+    for digest in digests {
         let size_before = into.size_of(&digest)?;
-        if !into.copy_from(from, &digest)? {
-            let message = format!("the body {digest} is damaged in the other workspace and was not copied");
-            report.notes.push(Note::new(Severity::Error, "artifact_body_damaged", message));
-        } else if size_before != into.size_of(&digest)? {
-            report.bodies += 1;
+        match into.copy_from(from, &digest) {
+            Ok(true) => report.bodies += u64::from(size_before != into.size_of(&digest)?),
+            Ok(false) => {
+                let message =
+                    format!("the body {digest} is damaged in the other workspace and was not copied");
+                report.notes.push(Note::new(Severity::Error, "artifact_body_damaged", message));
+            }
+            // The other bodies and the log are merged.
+            Err(e) if from.concerns(&e) => report.notes.push(unreadable(&e)),
+            Err(e) => return Err(e.into()),
         }
     }
     report.log = merge_locked(&lock, storage, logs, progress)?;
@@ -62,4 +70,71 @@ pub fn merge(
         report.notes.push(Note::new(Severity::Warning, "merge_stream_forked", message));
     }
     Ok(report)
+}
+
+/// Returns the note on a body or a directory with bodies of the other workspace that cannot be read.
+fn unreadable(error: &Error) -> Note {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    let message = format!("bodies of the other workspace were not copied: {error}{source}");
+    Note::new(Severity::Error, "artifact_body_unreadable", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::entry::PayloadVersion;
+    use crate::engine::log::pending::{PendingEntries, PendingEntry};
+    use crate::engine::log::{Durability, Log, LogOptions};
+    use crate::engine::storage::sim::{Fault, Moment, SimDisk};
+    use crate::projections::DOMAIN;
+    use crate::projections::kind::METRIC;
+    use std::io::ErrorKind;
+
+    fn store(storage: &Arc<dyn Storage>, root: &str) -> BlobStore {
+        BlobStore::new(
+            Arc::clone(storage),
+            format!("{root}/objects").into(),
+            format!("{root}/staging").into(),
+        )
+    }
+
+    /// Every operation of a merge fails once. If the error concerns one body or one directory with bodies of the other
+    /// workspace, the other bodies and the log are merged.
+    #[test]
+    fn unreadable_body_does_not_prevent_the_merge_of_the_rest() {
+        let (mut noted, mut copied) = (0, 0);
+        for at in 0..80 {
+            let disk = SimDisk::new(1);
+            let writer = disk.process(1);
+            for mut body in [&b"one"[..], b"two", b"three"] {
+                store(&writer, "/from").ingest(&mut body).unwrap();
+            }
+            let mut entries = PendingEntries::new();
+            entries.push(PendingEntry {
+                kind: METRIC,
+                version: PayloadVersion(1),
+                time: 0,
+                payload: b"a fact",
+            });
+            let log = Log::new(Arc::clone(&writer), "/from/log".into(), LogOptions::new(DOMAIN));
+            log.append_encoded(&entries, Durability::Flush).unwrap();
+            let process = disk.spawn(2);
+            process.plan(Moment::Operation(at), Fault::Error(ErrorKind::PermissionDenied));
+            let storage: Arc<dyn Storage> = process;
+            let (from, into) = (store(&storage, "/from"), store(&storage, "/into"));
+            let paths = ["/from/log", "/into/log", "/aside"].map(std::path::Path::new);
+            let options = MergeOptions::new(DOMAIN, paths[0], paths[1], paths[2]);
+            let Ok(report) = merge(&storage, &options, (&from, &into), Progress::none()) else { continue };
+            if let [note] = report.notes.as_slice()
+                && note.code == "artifact_body_unreadable"
+            {
+                assert_eq!((report.bodies, report.log.streams.len()), (2, 1), "{at}: {note:?}");
+                noted += 1;
+            } else if report.notes.is_empty() {
+                assert_eq!(report.bodies, 3, "{at}");
+                copied += 1;
+            }
+        }
+        assert!(noted >= 6 && copied > 0, "{noted} {copied}");
+    }
 }
