@@ -279,9 +279,6 @@ impl Event for Undecoded {
     fn kind(&self) -> Kind {
         Kind(0)
     }
-    fn payload_version(&self) -> PayloadVersion {
-        PayloadVersion(0)
-    }
     fn encode(&self, _: &mut Vec<u8>) -> Result<(), CodecError> {
         Ok(())
     }

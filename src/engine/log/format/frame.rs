@@ -286,9 +286,8 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
         return None;
     }
     let payload = payload.get(..header.payload_len as usize)?;
-    // The number of rows is checked before memory is reserved for them.
-    let mut rows = RowReader::new(header, payload, stream, 0)?;
-    rows = RowReader::new(header, payload, stream, expanded_len(rows.reader, header.entries)?)?;
+    let capacity = expanded_len(Reader::new(payload), header.entries)?;
+    let mut rows = RowReader::new(header, payload, stream, capacity)?;
     for _ in 0..header.entries {
         rows.next_entry().filter(is_valid)?;
     }
