@@ -6,10 +6,9 @@
 //! digest. The engine contains no code for machine learning: `examples/second_domain.rs` uses the engine for another
 //! domain.
 //!
-//! ```text
-//! Event --append--> log ==files==> entries --apply--> tables --> projection::View
-//!                                          --follow--> subscribe::Subscription --> Handler
-//! ```
+//! Appended events become entries of the log. Projections apply the entries to tables, which a
+//! [view](projection::View) reads. A [subscription](subscribe::Subscription) follows the entries and can pass them to a
+//! [handler](subscribe::Handler).
 //!
 //! [`Engine`] is the entry point: it opens the log and the tables of one directory. [`verify`] describes the checks for
 //! damage, and [`repair`] the removal of damage and the recovery of entries from damaged bytes.

@@ -92,9 +92,9 @@ pub struct ArtifactChange {
     /// `changed` if each run has exactly one artifact of the kind, and the hashes in their manifests differ or are
     /// missing. Otherwise `ambiguous`.
     pub change: &'static str,
-    /// The first artifact of the kind in the left run; `None` if that run has no artifact of the kind.
+    /// The first artifact of this kind in the left run; `None` if the left run has none.
     pub left_ref: Option<ArtifactRef>,
-    /// The first artifact of the kind in the right run; `None` if that run has no artifact of the kind.
+    /// The first artifact of this kind in the right run; `None` if the right run has none.
     pub right_ref: Option<ArtifactRef>,
 }
 

@@ -85,11 +85,11 @@ impl View {
     ///
     /// A versions table then contains the versions up to the stamp, and only the replacements that these versions made.
     /// A series table contains the points up to the stamp. Both are exact. A set and a registers table do not keep
-    /// stamps; reading them is an error ([`Error::TableNotVersioned`]).
+    /// stamps. Reading such a table is an error: [`Error::TableNotVersioned`].
     ///
     /// After the snapshot was taken, an entry with a lower stamp can still be appended to a stream, or arrive with a
-    /// merge. A later snapshot as of the same stamp then contains this entry too. Functions that do not read tables,
-    /// such as [`View::notes`], [`View::entries`], [`View::scan`] and [`View::log_position`], ignore the stamp.
+    /// merge. A later snapshot as of the same stamp then contains this entry too. The stamp has no effect on
+    /// [`View::notes`], [`View::entries`], [`View::scan`] and [`View::log_position`], because they do not read tables.
     ///
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.

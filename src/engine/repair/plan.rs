@@ -53,7 +53,7 @@ impl fmt::Display for RepairPlan {
     }
 }
 
-/// Plans the repair of a log and its tables. Changes nothing on disk.
+/// Examines a log and its tables, and returns the plan of a repair. Changes nothing on disk.
 ///
 /// Cost: reads the log about twice and the tables once, in constant memory except for the steps, which contain every
 /// damaged range. Errors: a directory cannot be listed; [`Error::ForeignDomain`] if a stream belongs to another domain.

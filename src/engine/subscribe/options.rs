@@ -15,8 +15,8 @@ pub struct SubscribeOptions {
     /// The longest time that a call of `next` waits for something new. [`Duration::MAX`] waits without end. The default
     /// is zero: the call does not wait.
     pub wait: Duration,
-    /// The interval at which the log is read while waiting, if the system cannot report changes. This is the case on
-    /// systems other than Linux, on network file systems, and if the limits of inotify(7) are reached. The default is
+    /// The interval at which a waiting call reads the log where the operating system does not report changes of files.
+    /// Linux reports them (inotify(7)), except on network file systems and beyond the limits of inotify. The default is
     /// 100 ms.
     pub poll_interval: Duration,
 }

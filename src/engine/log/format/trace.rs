@@ -31,7 +31,8 @@ pub(super) struct Covered<'a> {
 /// The part of a salt that the checksums of a frame determine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) struct SaltTrace {
-    /// A value that depends on the upper half of the salt alone. The traces of all frames of a segment have the same key.
+    /// A value computed from the upper 32 bits of the salt. All frames below 4 GiB of a segment have the same key,
+    /// because their salts differ in the lower 32 bits only.
     pub(in crate::engine) key: u32,
     /// The lower half of the salt XOR a value that depends on the upper half alone.
     pub(in crate::engine) low: u32,

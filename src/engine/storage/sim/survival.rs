@@ -11,7 +11,7 @@ pub enum Survival {
     Dropped,
     /// All unsynced changes.
     Kept,
-    /// The first N unsynced changes, and the front half of the next change if that change is a write.
+    /// The first N unsynced changes survive. If the next change is a write, the first half of its bytes survives too.
     First(usize),
     /// A pseudo-random subset that the seed determines. All sectors of a write survive, or some sectors, or none.
     Subset(u64),
