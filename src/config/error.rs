@@ -10,8 +10,8 @@ pub enum ConfigError {
     /// A value of the wrong type, outside the range of the setting, or not among the choices of the setting.
     #[error("{key} cannot be {value}: expected {expected} ({source_of})")]
     InvalidValue {
-        /// The code. For a setting in the section `artifacts`, `records` or `metadata`, the store of this section has a code
-        /// of its own; for any other setting, the code is `invalid_config_value`.
+        /// The code: `invalid_config_value`. Some settings of the sections `artifacts`, `records` and `metadata` have
+        /// another code, such as `record_store_invalid_config`.
         code: &'static str,
         /// The key of the setting or section.
         key: String,
