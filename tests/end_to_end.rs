@@ -81,14 +81,14 @@ fn scopes_end_explicitly_or_by_their_drop() {
 
     let run = contexta.run("a").run_id("failed").start().unwrap();
     let stage = run.stage("train").unwrap();
-    run.fail().unwrap();
+    run.fail("it was a trial").unwrap();
     assert_eq!(stage.status(), RunStatus::Failed);
     assert_eq!(run.complete().unwrap_err().code(), "runtime_scope_closed");
     assert_eq!(stage.metric("loss", 1.0).unwrap_err().code(), "runtime_scope_closed");
     assert_eq!((status("failed"), stage_status("failed")), (RunStatus::Failed, RunStatus::Failed));
 
     drop(contexta.run("a").run_id("dropped").start().unwrap());
-    assert_eq!(status("dropped"), RunStatus::Cancelled);
+    assert_eq!(status("dropped"), RunStatus::Failed);
 
     let session = contexta.session().clone();
     let panicked = std::thread::spawn(move || {
@@ -118,9 +118,8 @@ fn runs_with_equal_names_are_distinct_and_names_need_no_letters() {
     let ambiguous = contexta.run_snapshot("ridge").unwrap_err();
     assert_eq!(ambiguous.code(), "query_run_ambiguous");
     let stages = contexta.run("a").run_id("a").start().unwrap();
-    let names: Vec<_> = (0..3)
-        .map(|_| stages.stage("Epoch").unwrap().stage_ref().unwrap().last_component().to_owned())
-        .collect();
+    let names: Vec<_> =
+        (0..3).map(|_| stages.stage("Epoch").unwrap().stage_ref().last_component().to_owned()).collect();
     assert_eq!(names, ["epoch", "epoch-2", "epoch-3"]);
 }
 
@@ -201,23 +200,22 @@ fn question_about_one_run_reads_no_rows_of_other_runs() {
 }
 
 #[test]
-fn nan_and_infinite_metrics_become_degraded_markers() {
+fn nan_and_infinite_metrics_are_points() {
     let disk = SimDisk::new(4);
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
-    let results = run
-        .emit_all([
-            MetricEmission::new("loss", 0.5).step(1),
-            MetricEmission::new("loss", f64::NAN).step(2),
-            MetricEmission::new("loss", f64::NEG_INFINITY).step(3),
-        ])
-        .unwrap();
-    assert_eq!(results.iter().map(|r| r.degraded.is_some()).collect::<Vec<_>>(), [false, true, true]);
+    run.emit_all([
+        MetricEmission::new("loss", 0.5).step(1),
+        MetricEmission::new("loss", f64::NEG_INFINITY).step(2),
+        MetricEmission::new("loss", f64::NAN).step(3),
+    ])
+    .unwrap();
     run.complete().unwrap();
     let snapshot = contexta.run_snapshot("a").unwrap();
-    assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (1, 2));
-    let AnyRecord::Degraded(record) = &snapshot.records[0].record else { panic!("{:?}", snapshot.records) };
-    assert_eq!(record.payload.summary, "metric loss was nan at step 2");
+    assert_eq!((snapshot.metrics[0].count, snapshot.records.len()), (3, 0));
+    let points = contexta.step_series("a", "loss", None).unwrap().points;
+    let values: Vec<String> = points.iter().map(|point| point.value.to_string()).collect();
+    assert_eq!(values, ["0.5", "-inf", "nan"]);
 }
 
 #[test]
@@ -539,7 +537,7 @@ fn full_disk_loses_no_acknowledged_entry() {
     };
     assert_eq!(refused.code(), "storage_full");
     // Space is reserved for the ends of runs.
-    stage.fail().unwrap();
+    stage.fail("it was a trial").unwrap();
     disk.set_free_bytes(None);
     run.metric_at("loss", kept, 1.0).unwrap();
     disk.set_free_bytes(Some(0));
@@ -800,7 +798,7 @@ fn numbered_names_never_equal_given_ones_and_conflicts_are_reported() {
     let contexta = Options::new(dir.path().join("w")).project("p").open().unwrap();
     let run = contexta.run("a").run_id("a").param("alpha", 0.1).start().unwrap();
     for name in ["train", "train", "train-2", "train"] {
-        run.stage(name).unwrap();
+        drop(run.stage(name).unwrap());
     }
     for name in ["m.bin", "m.txt", "m-2.bin"] {
         std::fs::write(dir.path().join(name), name).unwrap();

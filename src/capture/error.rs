@@ -22,6 +22,15 @@ pub enum Error {
         /// The status with which the run or stage ended.
         status: RunStatus,
     },
+    /// No scope is entered in this thread.
+    #[error("no run is current in this thread")]
+    NoCurrentRun,
+    /// The scope is a deployment that is not linked to a run. Records and artifacts belong to a run.
+    #[error("the deployment is not linked to a run, so it has no records and artifacts")]
+    DeploymentWithoutRun,
+    /// The scope is not within a stage.
+    #[error("the scope is not within a stage")]
+    StageRequired,
     /// No ref can be made from a name, because the name has no ASCII letter or digit.
     #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
     UnusableName {
@@ -51,6 +60,9 @@ impl Error {
             Error::Contract(e) => e.code.as_str(),
             Error::Store(e) => e.code(),
             Error::ScopeClosed { .. } => "runtime_scope_closed",
+            Error::NoCurrentRun => "runtime_capture_requires_run",
+            Error::DeploymentWithoutRun => "capture_run_context_required",
+            Error::StageRequired => "runtime_stage_required",
             Error::UnusableName { .. } => "runtime_invalid_component",
             Error::ReadOnly { .. } => "workspace_read_only",
             Error::Source { .. } => "artifact_source_missing",
@@ -65,6 +77,14 @@ impl Error {
             Error::ScopeClosed { .. } => {
                 Some("capture before complete() or fail(), or open another scope".into())
             }
+            Error::NoCurrentRun => Some(
+                "start a run and call run.enter() in this thread, or capture with the handle of the run"
+                    .into(),
+            ),
+            Error::DeploymentWithoutRun => {
+                Some("describe the deployment with the run that produced its artifact".into())
+            }
+            Error::StageRequired => Some("start a stage of the run, and use its handle".into()),
             Error::UnusableName { .. } => Some("use at least one ASCII letter or digit in the name".into()),
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
@@ -72,6 +92,13 @@ impl Error {
             }
             Error::Source { .. } => Some("give the path of an existing file".into()),
         }
+    }
+}
+
+/// Allows emissions where a conversion that can fail is expected.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Error {
+        match never {}
     }
 }
 

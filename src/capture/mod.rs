@@ -1,29 +1,49 @@
 //! Floor 4: capture of facts, cheap enough for the inner loop of a training program.
 //!
-//! A [`Session`] starts runs, and a [`RunScope`] starts stages. Runs and stages record events, metrics and artifacts. A
-//! capture costs one append to the log, and reads and writes no table. Scopes are handles that can be sent to other
-//! threads. A stage is started with the handle of its run, never with a global current run.
+//! A [`Session`] starts runs and deployments. A scope is the handle of a run, deployment, stage, batch, sample or
+//! operation, and starts the scopes within it. Scopes record events, metrics, spans, degraded markers and artifacts. A
+//! capture costs one append to the log, and reads and writes no table. Scopes can be sent to other threads and shared
+//! between threads. The current scope of a thread is set with [`RunScope::enter`]; no scope is current for a whole
+//! process.
 //!
 //! Stability: Stable.
 
-pub mod artifact;
-pub mod emit;
+mod context;
+mod current;
+pub mod emission;
+mod end;
 pub mod environment;
 pub mod error;
+mod in_scope;
+mod names;
 pub mod outcome;
+mod record;
+mod register;
 pub mod run;
-mod run_scope;
 mod scope;
-mod scope_methods;
+pub mod scopes;
 pub mod session;
-mod stage_scope;
+mod span_guard;
+pub mod spec;
+pub mod trace;
+mod within;
 
 pub use crate::store::Durability;
-pub use artifact::ArtifactRegistration;
-pub use emit::{Emission, EventEmission, MetricEmission};
+pub use current::Entered;
+pub use emission::{
+    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, MetricEmission,
+    SpanEmission, Step,
+};
 pub use error::{Error, Result};
+pub use in_scope::{InScope, InScopeExt};
 pub use outcome::{CaptureResult, RegisteredArtifact};
 pub use run::RunBuilder;
-pub use run_scope::RunScope;
+pub use scope::ScopeKind;
+pub use scopes::{
+    AnyScope, BatchScope, DeploymentBuilder, DeploymentScope, OperationScope, RunScope, SampleScope,
+    StageScope,
+};
 pub use session::{CaptureOptions, Session};
-pub use stage_scope::StageScope;
+pub use span_guard::SpanGuard;
+pub use spec::{SampleSpec, ScopeSpec};
+pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};

@@ -10,14 +10,12 @@ use crate::store::{Durability, Position};
 #[non_exhaustive]
 pub struct CaptureResult {
     pub(super) run: RunRef,
-    pub(super) family: RecordType,
+    /// The family of the record.
+    pub family: RecordType,
     /// The position of the record in the log, which identifies the record.
     pub position: Position,
     /// The durability that the append of the record guaranteed.
     pub durability: Durability,
-    /// The summary of the degraded record that was captured in place of a metric that is NaN or infinite; `None` if the
-    /// event or metric itself was captured.
-    pub degraded: Option<String>,
 }
 
 impl CaptureResult {
@@ -36,6 +34,8 @@ pub struct RegisteredArtifact {
     pub manifest: Valid<ArtifactManifest>,
     /// The durability of both manifest and body.
     pub durability: Durability,
+    /// `true` if the file does not exist and only the manifest was recorded.
+    pub is_missing: bool,
 }
 
 impl RegisteredArtifact {

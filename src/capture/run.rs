@@ -1,20 +1,16 @@
 //! The description and the start of a run.
 
+use crate::capture::context::Context;
 use crate::capture::environment;
 use crate::capture::error::{Error, Result};
-use crate::capture::run_scope::RunScope;
+use crate::capture::scope::{NewScope, Scope, ScopeKind};
+use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
-use crate::contract::refs::slug;
 use crate::contract::rules::trim;
 use crate::contract::{
     EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, Runtime, Timestamp, Valid, Value,
 };
-use crate::store::Durability;
 use std::collections::BTreeMap;
-
-/// The greatest length of the part of a run's id that is made from the run's name. A component of a ref has at most 63
-/// characters. The last 9 of them are for the dash and the random suffix that follow the name.
-const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
 #[derive(Debug, Clone)]
@@ -132,14 +128,7 @@ impl RunBuilder {
             return Err(Error::ReadOnly { what: "runs" });
         }
         let now = session.now();
-        let id = match &self.run_id {
-            Some(id) => id.clone(),
-            // A name without an ASCII letter or digit is allowed.
-            None => {
-                let stem = slug(&self.name, SLUG_LEN_MAX).unwrap_or_else(|| "run".to_owned());
-                format!("{stem}-{}", session.suffix()?)
-            }
-        };
+        let id = session.id_of(&self.name, self.run_id.as_deref(), ScopeKind::Run)?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
         let detected = || session.options.code_revision.then(environment::code_revision).flatten();
         let mut run =
@@ -154,15 +143,23 @@ impl RunBuilder {
         let run = Valid::new(run)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
+        let name = run.name.clone();
         facts.push(run.into());
         if session.options.environment {
             facts.push(self.environment(&run_ref, now)?);
         }
-        let receipt = session.journal.append(facts, Durability::Fsync)?;
+        let new = NewScope {
+            kind: ScopeKind::Run,
+            own: (&run_ref).into(),
+            name,
+            context: Context { run: Some(run_ref), ..Context::default() },
+            started_at: now,
+        };
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
         session.project_was_recorded();
         let set_by = receipt.stamp(place);
-        let params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
-        Ok(RunScope::new(self.session.clone(), run_ref, now, params))
+        scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+        RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }
 
     fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {

@@ -1,11 +1,19 @@
 //! A session: the captures of one process into one workspace, for one project.
 
+use crate::capture::current;
 use crate::capture::error::{Error, Result};
+use crate::capture::scope::ScopeKind;
+use crate::capture::scopes::AnyScope;
+use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::refs::slug;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The greatest length of the part of an id that is made from a name. A component of a ref has at most 63 characters.
+/// The last 9 of them are for the dash and the random suffix that follow the name.
+const STEM_LEN_MAX: usize = 63 - 9;
 
 /// Options of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +33,9 @@ pub struct CaptureOptions {
     pub environment: bool,
     /// `true` to include packages and their versions in the environment snapshot.
     pub packages: bool,
+    /// The trace and the span of the program that started this program. The scopes of the session belong to this trace;
+    /// `None` if each run has a trace of its own.
+    pub trace_parent: Option<TraceContext>,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
     /// `true` to refuse the registration of artifacts.
@@ -41,6 +52,7 @@ impl Default for CaptureOptions {
             code_revision: true,
             environment: true,
             packages: true,
+            trace_parent: None,
             records_read_only: false,
             artifacts_read_only: false,
         }
@@ -70,6 +82,11 @@ impl Session {
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
+    /// Returns the current scope of this session in the calling thread; `None` if no scope is entered.
+    pub fn current(&self) -> Option<AnyScope> {
+        current::current(self).map(|scope| AnyScope { scope })
+    }
+
     /// Returns the ref of the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
@@ -92,6 +109,31 @@ impl SessionInner {
 
     pub(super) fn project_was_recorded(&self) {
         self.project_recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix.
+    pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: ScopeKind) -> Result<String> {
+        if let Some(id) = id {
+            return Ok(id.to_owned());
+        }
+        // A name without an ASCII letter or digit is allowed.
+        let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.as_str().to_owned());
+        Ok(format!("{stem}-{}", self.suffix()?))
+    }
+
+    /// Returns the number of this process, to recognise a child that `fork(2)` created.
+    pub(super) fn process_id(&self) -> u32 {
+        self.journal.storage().process_id()
+    }
+
+    /// Returns a random id for a span.
+    pub(super) fn span_id(&self) -> Result<SpanId> {
+        let mut random = [0u8; 8];
+        self.journal.entropy(&mut random)?;
+        // The standard does not allow an id of zeros.
+        let [first, ..] = &mut random;
+        *first |= 1;
+        Ok(SpanId(random))
     }
 
     /// Returns eight random lower-case letters and digits (Crockford's alphabet, five bits each), to make a name

@@ -1,6 +1,6 @@
 //! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
-use crate::capture::{RunBuilder, Session};
+use crate::capture::Session;
 use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::Options;
 use crate::client::paths::Paths;
@@ -36,7 +36,7 @@ pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) paths: Paths,
     pub(super) journal: Arc<Journal>,
-    session: Session,
+    pub(super) session: Session,
     pub(super) store: Store,
     segment_bytes_max: u64,
     writes: Writes,
@@ -92,11 +92,6 @@ impl Contexta {
     /// Returns the capture session.
     pub fn session(&self) -> &Session {
         &self.session
-    }
-
-    /// Describes a new run; [`RunBuilder::start`] starts it.
-    pub fn run(&self, name: &str) -> RunBuilder {
-        self.session.run(name)
     }
 
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head

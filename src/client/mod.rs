@@ -1,5 +1,6 @@
 //! Floor 6: [`Contexta`], an open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 
+mod capture;
 mod contexta;
 mod error;
 #[cfg(feature = "cli")]

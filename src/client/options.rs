@@ -1,6 +1,6 @@
 //! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
-use crate::capture::CaptureOptions;
+use crate::capture::{CaptureOptions, TraceContext};
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::config::{DurabilityMode, UnifiedConfig};
@@ -63,6 +63,7 @@ impl Options {
             packages: config.capture.capture_installed_packages,
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
+            trace_parent: None,
         };
         let nothing_written =
             config.metadata.read_only && config.records.read_only && config.artifacts.read_only;
@@ -109,6 +110,14 @@ impl Options {
     /// default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
+        self
+    }
+
+    /// Sets the trace and the span of the program that started this program, such as the header `traceparent` in the
+    /// environment variable `TRACEPARENT`. The scopes of the session belong to this trace. By default each run has a
+    /// trace of its own.
+    pub fn trace_parent(mut self, parent: TraceContext) -> Options {
+        self.capture.trace_parent = Some(parent);
         self
     }
 

@@ -7,10 +7,11 @@ use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Stamp};
 use crate::engine::projection::Applied;
 use crate::projections::encoding::{Decoded, decode_payload, encode_body, encode_payload};
 use crate::projections::kind::{
-    ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, SPAN, V1, kind_of, object_kind,
+    ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, SPAN, V1, V2, kind_of, object_kind,
 };
 use crate::projections::payload::{
-    ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
+    ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1,
+    SpanV1,
 };
 
 /// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
@@ -45,7 +46,7 @@ impl Event for Captured {
     }
 
     fn payload_version(&self) -> PayloadVersion {
-        V1
+        version_of_fact(&self.fact)
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -54,13 +55,15 @@ impl Event for Captured {
 
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Captured>, CodecError> {
         // A newer payload version of a known kind is treated like an unknown kind.
-        if !Captured::KINDS.contains(&(kind, version)) {
+        let highest = Captured::KINDS.iter().find(|(known, _)| *known == kind).map(|(_, highest)| *highest);
+        if !highest.is_some_and(|highest| (V1..=highest).contains(&version)) {
             return Ok(None);
         }
         if let Some(object) = object_kind(kind) {
             return decode_payload(payload, |o: ObjectV1| o.into_fact(object)).map(|d| Some(d.into()));
         }
         let decoded = match kind {
+            ENDED if version == V2 => decode_payload(payload, EndedV2::into_fact),
             ENDED => decode_payload(payload, EndedV1::into_fact),
             PARAM => decode_payload(payload, ParamV1::into_fact),
             EVENT => decode_payload(payload, |r: RecordV1<EventV1>| {
@@ -95,6 +98,14 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
         Fact::Span(_) => SPAN,
         Fact::Artifact(..) => ARTIFACT,
         Fact::Import(_) => IMPORT,
+    }
+}
+
+/// Returns the version of the payload that is written for this fact.
+pub(super) fn version_of_fact(fact: &Fact) -> PayloadVersion {
+    match fact {
+        Fact::Ended(ended) if ended.message().is_some() || ended.reason().is_some() => V2,
+        _ => V1,
     }
 }
 

@@ -1,9 +1,9 @@
-//! Attributes of projects, runs, deployments, stages and batches, and complete objects of the other kinds except
-//! lineage edges.
+//! Attributes of projects, runs, deployments, stages, batches, samples and operations, and complete objects of the
+//! other kinds except lineage edges.
 //!
 //! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict. If an
-//! attribute has several different values, all of them are kept. Environments, samples, operations and provenance
-//! records are recorded once, so each of them has one row with the complete fact.
+//! attribute has several different values, all of them are kept. Environments and provenance records
+//! are recorded once, so each of them has one row with the complete fact.
 
 use crate::contract::json::write::canonical;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
@@ -39,6 +39,8 @@ pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
             | ObjectKind::Deployment
             | ObjectKind::Stage
             | ObjectKind::Batch
+            | ObjectKind::Sample
+            | ObjectKind::Operation
     )
 }
 
@@ -108,7 +110,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -136,6 +138,9 @@ impl Projection<Captured> for MetadataProjection {
                 let mut rows = AttributeRows { imported, subject: ended.subject(), stamp, replaces, tables };
                 rows.put("status", &ended.status().into());
                 rows.put("ended_at", &Value::text(ended.ended_at()));
+                for (name, text) in [("end_message", ended.message()), ("end_reason", ended.reason())] {
+                    rows.put(name, &text.map_or(Value::Null, Value::text));
+                }
             }
             Fact::Param(param) => {
                 let mut rows = AttributeRows { imported, subject: param.run_ref(), stamp, replaces, tables };

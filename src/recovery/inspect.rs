@@ -248,6 +248,8 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("subject_ref", Value::from(e.subject().as_str())),
             ("status", e.status().into()),
             ("ended_at", Value::text(e.ended_at())),
+            ("message", e.message().map_or(Value::Null, Value::text)),
+            ("reason", e.reason().map_or(Value::Null, Value::text)),
         ]),
         Fact::Param(p) => Value::map([
             ("run_ref", Value::from(p.run_ref().as_str())),

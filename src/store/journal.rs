@@ -182,6 +182,11 @@ pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
     Some(("file_name".to_owned(), Value::Text(name)))
 }
 
+/// Returns the 32 bytes of the digest of a text.
+pub fn digest_bytes(text: &str) -> [u8; 32] {
+    Digest::of(text.as_bytes()).0
+}
+
 /// Returns the first 16 hexadecimal digits of the digest of a text, for use in a component of a ref.
 pub fn short_digest(text: &str) -> String {
     Digest::of(text.as_bytes()).to_string().chars().take(16).collect()

@@ -26,7 +26,7 @@ pub enum Fact {
     Object(Object),
     /// An artifact, and the BLAKE3 digest of its body if the body is in this workspace.
     Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
-    /// The end of a run, stage, batch or deployment.
+    /// The end of a run, deployment, stage, batch, sample or operation.
     Ended(Ended),
     /// A parameter of a run.
     Param(Param),

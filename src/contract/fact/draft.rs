@@ -27,6 +27,11 @@ pub struct RecordDraft<P> {
 }
 
 impl<P> RecordDraft<P> {
+    /// Creates the draft of a captured record.
+    pub fn of(observation: Observation, payload: P) -> RecordDraft<P> {
+        RecordDraft { identity: None, observation, payload, unknown: Members::new() }
+    }
+
     /// Creates the draft of a record in a run and an optional stage, marked as complete and without loss of data.
     pub fn new(
         run_ref: RunRef,

@@ -6,6 +6,7 @@ use crate::contract::json::value::{Members, Value};
 use crate::contract::space::trim;
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A type that fields of models can have, with the conversions from and to JSON.
 pub(crate) trait Field: Sized {
@@ -47,6 +48,34 @@ impl Field for String {
 
     fn write(&self) -> Value {
         Value::from(self.as_str())
+    }
+}
+
+impl Field for bool {
+    const CODE: ErrorCode = ErrorCode::JsonShape;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
+        match value {
+            Value::Bool(flag) => Some(flag),
+            other => wrong(&other, "true or false", code, issues),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+
+/// A path has a text as its JSON form. In the text, bytes that are not UTF-8 are replaced.
+impl Field for PathBuf {
+    const CODE: ErrorCode = ErrorCode::String;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<PathBuf> {
+        String::read(value, code, issues).map(PathBuf::from)
+    }
+
+    fn write(&self) -> Value {
+        Value::Text(self.to_string_lossy().into_owned())
     }
 }
 

@@ -5,7 +5,7 @@ use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
 use crate::contract::json::value::Members;
 use crate::contract::model::declare::{model, versioned};
-use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::models::lifecycle::{RunStatus, check_end, check_lifecycle};
 use crate::contract::models::param::check_param;
 use crate::contract::refs::typed::{ProjectRef, RunRef};
 use crate::contract::rules::object::json_map;
@@ -46,6 +46,10 @@ model! {
         dataset_ref: Option<String> = None,
         /// The command line.
         command: Option<String> = None,
+        /// The message of the end, such as the text of an error.
+        end_message: Option<String> = None,
+        /// The reason of the end: a token such as `scope_dropped`.
+        end_reason: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Extensions: additional fields, grouped by namespace.
@@ -58,6 +62,7 @@ versioned!(Run, "Run", Run);
 impl Run {
     fn check_fields(&mut self, issues: &mut Issues) {
         check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        check_end(issues, &mut self.end_message, &mut self.end_reason);
         child_of(issues, ErrorCode::ContextPrefix, "run_ref", &self.run_ref, &self.project_ref);
         text(issues, "name", &mut self.name);
         for (field, value) in [

@@ -20,6 +20,6 @@ pub(super) use degraded::DegradedV1;
 pub(super) use event::EventV1;
 pub(super) use metric::MetricV1;
 pub(super) use metric_point::{MetricPoint, beginning_len};
-pub(super) use object::{ArtifactV1, EndedV1, ImportV1, ObjectV1, ParamV1};
+pub(super) use object::{ArtifactV1, EndedV1, EndedV2, ImportV1, ObjectV1, ParamV1};
 pub(super) use record::RecordV1;
 pub(super) use span::SpanV1;

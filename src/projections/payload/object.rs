@@ -49,12 +49,20 @@ pub(in crate::projections) struct ObjectV1 {
     json: String,
 }
 
-/// The end of a run, stage, batch or deployment.
+/// The end of an execution, without message and reason.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV1 {
     subject: String,
     status: u8,
     ended_at: i64,
+}
+
+/// The end of an execution, with a message or a reason.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct EndedV2 {
+    end: EndedV1,
+    message: Option<String>,
+    reason: Option<String>,
 }
 
 /// A parameter of a run.
@@ -103,9 +111,36 @@ impl EndedV1 {
         }
     }
 
-    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+    fn into_ended(self) -> Result<Ended> {
         let (subject, status) = (StableRef::parse(&self.subject)?, RunStatus::of(self.status)?);
-        Ok(Fact::Ended(Ended::new(subject, status, time(self.ended_at)?)?))
+        Ended::new(subject, status, time(self.ended_at)?)
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        self.into_ended().map(Fact::Ended)
+    }
+}
+
+impl EndedV2 {
+    /// Returns the second version of the payload; `None` if the end has neither message nor reason, and therefore the
+    /// first version.
+    pub(in crate::projections) fn of(e: &Ended) -> Option<EndedV2> {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let (message, reason) = (text(e.message()), text(e.reason()));
+        (message.is_some() || reason.is_some()).then(|| EndedV2 { end: EndedV1::of(e), message, reason })
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        if self.message.is_none() && self.reason.is_none() {
+            return Err(broken("an end without message and reason has version 1".into()));
+        }
+        let texts = (self.message.clone(), self.reason.clone());
+        let ended = self.end.into_ended()?.because(self.message, self.reason)?;
+        // A text of another form is refused, so that the payload is the one that this build writes.
+        match (ended.message(), ended.reason()) == (texts.0.as_deref(), texts.1.as_deref()) {
+            true => Ok(Fact::Ended(ended)),
+            false => Err(broken("the message or the reason begins or ends with white space".into())),
+        }
     }
 }
 

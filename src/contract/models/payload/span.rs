@@ -22,6 +22,8 @@ words! {
         Cancelled = "cancelled",
         /// A time limit stopped the work.
         Timeout = "timeout",
+        /// No outcome was given.
+        Unset = "unset",
     }
 }
 
@@ -38,6 +40,10 @@ words! {
         Network = "network",
         /// Work of another process.
         Process = "process",
+        /// A stage of the run.
+        Stage = "stage",
+        /// A call of a function or service.
+        Call = "call",
     }
 }
 

@@ -1,0 +1,47 @@
+//! [`RunScope`], the handle of a run.
+
+use crate::capture::error::Result;
+use crate::capture::scopes::StageScope;
+use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::spec::ScopeSpec;
+use crate::contract::fact::Param;
+use crate::contract::{Fact, Value};
+
+handle! {
+    /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
+    /// the run is marked as failed, with the reason `scope_dropped`.
+    ///
+    /// The head that [`complete`](RunScope::complete), [`fail`](RunScope::fail) and [`cancel`](RunScope::cancel) return
+    /// is the head of the log's stream with the end of the run. It can be saved outside the workspace. The end is on
+    /// disk when the methods return, and may use the disk space that the log reserves for a full disk.
+    RunScope {
+        /// Returns the ref of the run.
+        run_ref: RunRef = run
+    }
+}
+
+capture_methods!(RunScope);
+durable_end_methods!(RunScope);
+
+impl RunScope {
+    /// Starts a stage. The start is on disk when the method returns. If this run handle or a clone has used the name
+    /// before, a number is added: `train`, `train-2`.
+    pub fn stage(&self, spec: impl Into<ScopeSpec>) -> Result<StageScope> {
+        StageScope::open(&self.scope, spec.into())
+    }
+
+    /// Sets a parameter. The value replaces an earlier value from
+    /// [`RunBuilder::param`](crate::capture::RunBuilder::param), from this handle, or from a clone of the handle.
+    pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
+        self.scope.check_open()?;
+        let inner = &self.scope.session.inner;
+        let param = Param::new(self.own.clone(), key, value.into())?;
+        let mut children = self.scope.children();
+        let replaces = Vec::from_iter(children.params.get(param.key()).copied());
+        let key = param.key().to_owned();
+        let receipt =
+            inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
+        children.params.insert(key, receipt.first);
+        Ok(())
+    }
+}
