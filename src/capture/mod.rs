@@ -8,6 +8,7 @@
 //!
 //! Stability: Stable.
 
+mod annotate;
 mod context;
 mod current;
 pub mod emission;
@@ -15,6 +16,7 @@ mod end;
 pub mod environment;
 pub mod error;
 mod in_scope;
+mod join;
 mod names;
 pub mod outcome;
 mod record;
@@ -36,6 +38,7 @@ pub use emission::{
 };
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
+pub use join::JoinBuilder;
 pub use outcome::{CaptureResult, RegisteredArtifact};
 pub use run::RunBuilder;
 pub use scope::ScopeKind;

@@ -6,6 +6,7 @@ use crate::capture::error::{Error, Result};
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
+use crate::contract::fact::{Joined, Writer};
 use crate::contract::rules::trim;
 use crate::contract::{
     EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, Runtime, Timestamp, Valid, Value,
@@ -28,6 +29,7 @@ pub struct RunBuilder {
     command: Option<String>,
     runtime: Option<Runtime>,
     packages: BTreeMap<String, String>,
+    label: Option<String>,
 }
 
 impl Session {
@@ -52,6 +54,7 @@ impl RunBuilder {
             command: None,
             runtime: None,
             packages: BTreeMap::from([("contexta".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            label: None,
         }
     }
 
@@ -66,6 +69,12 @@ impl RunBuilder {
     /// Sets the description.
     pub fn description(mut self, text: &str) -> RunBuilder {
         self.description = Some(text.to_owned());
+        self
+    }
+
+    /// Sets the name of this process in the run, such as `rank-0`.
+    pub fn label(mut self, label: &str) -> RunBuilder {
+        self.label = Some(label.to_owned());
         self
     }
 
@@ -144,7 +153,11 @@ impl RunBuilder {
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
         let name = run.name.clone();
+        let writer = session.writer_id()?;
+        let ids = (writer, session.journal.process()?.id());
+        let started = Writer::new(run_ref.clone(), ids, Joined::Started, self.label.clone(), now)?;
         facts.push(run.into());
+        facts.push(Fact::Writer(started));
         if session.options.environment {
             facts.push(self.environment(&run_ref, now)?);
         }
@@ -154,6 +167,7 @@ impl RunBuilder {
             name,
             context: Context { run: Some(run_ref), ..Context::default() },
             started_at: now,
+            writer: Some(writer),
         };
         let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
         session.project_was_recorded();

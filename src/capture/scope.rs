@@ -10,7 +10,7 @@ use crate::capture::end::{End, SCOPE_DROPPED};
 use crate::capture::error::{Error, Result};
 use crate::capture::names::Names;
 use crate::capture::session::Session;
-use crate::contract::fact::Ended;
+use crate::contract::fact::{Ended, WriterId};
 use crate::contract::{Fact, RunStatus, StableRef, Timestamp};
 use crate::store::{Durability, Head, Journal, Receipt, Stamp};
 use std::collections::{BTreeMap, HashMap};
@@ -71,6 +71,8 @@ pub(super) struct Scope {
     pub(super) name: String,
     pub(super) context: Context,
     pub(super) started_at: Timestamp,
+    /// The writer that the scope of a run stands for; `None` for other scopes.
+    writer: Option<WriterId>,
     pub(super) parent: Option<Arc<Scope>>,
     /// The place of this scope among the open children of the parent.
     place: u64,
@@ -107,6 +109,7 @@ pub(super) struct NewScope {
     pub(super) name: String,
     pub(super) context: Context,
     pub(super) started_at: Timestamp,
+    pub(super) writer: Option<WriterId>,
 }
 
 impl Scope {
@@ -119,7 +122,7 @@ impl Scope {
         facts: Vec<Fact>,
     ) -> Result<(Arc<Scope>, Receipt)> {
         static NEXT_PLACE: AtomicU64 = AtomicU64::new(0);
-        let NewScope { kind, own, name, context, started_at } = new;
+        let NewScope { kind, own, name, context, started_at, writer } = new;
         let scope = Arc::new(Scope {
             process: session.inner.process_id(),
             session,
@@ -128,6 +131,7 @@ impl Scope {
             name,
             context,
             started_at,
+            writer,
             parent,
             place: NEXT_PLACE.fetch_add(1, Ordering::Relaxed),
             has_ended: AtomicBool::new(false),
@@ -214,7 +218,10 @@ impl Scope {
             return Ok(None);
         }
         let at = at.max(self.started_at);
-        let ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
+        let mut ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
+        if let Some(writer) = self.writer {
+            ended = ended.of_writer(writer);
+        }
         (state.status, state.closed_at) = (end.status, Some(at));
         self.has_ended.store(true, Ordering::Release);
         Ok(Some(Fact::Ended(ended)))

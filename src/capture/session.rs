@@ -5,6 +5,7 @@ use crate::capture::error::{Error, Result};
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::AnyScope;
 use crate::capture::trace::{SpanId, TraceContext};
+use crate::contract::fact::WriterId;
 use crate::contract::refs::slug;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal};
@@ -124,6 +125,13 @@ impl SessionInner {
     /// Returns the number of this process, to recognise a child that `fork(2)` created.
     pub(super) fn process_id(&self) -> u32 {
         self.journal.storage().process_id()
+    }
+
+    /// Returns a random id for a writer of a run.
+    pub(super) fn writer_id(&self) -> Result<WriterId> {
+        let mut random = [0u8; 8];
+        self.journal.entropy(&mut random)?;
+        Ok(WriterId(random))
     }
 
     /// Returns a random id for a span.

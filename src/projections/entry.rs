@@ -7,11 +7,12 @@ use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Stamp};
 use crate::engine::projection::Applied;
 use crate::projections::encoding::{Decoded, decode_payload, encode_body, encode_payload};
 use crate::projections::kind::{
-    ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, SPAN, V1, V2, kind_of, object_kind,
+    ANNOTATION, ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, PROCESS, SPAN, V1, V2,
+    WRITER, kind_of, object_kind,
 };
 use crate::projections::payload::{
-    ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1,
-    SpanV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1,
+    ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 
 /// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
@@ -79,6 +80,9 @@ impl Event for Captured {
                 r.into_draft(DegradedV1::into_payload).map(Fact::Degraded)
             }),
             ARTIFACT => decode_payload(payload, ArtifactV1::into_fact),
+            ANNOTATION => decode_payload(payload, AnnotationV1::into_fact),
+            PROCESS => decode_payload(payload, ProcessV1::into_fact),
+            WRITER => decode_payload(payload, WriterV1::into_fact),
             IMPORT => decode_payload(payload, ImportV1::into_fact),
             _ => return Ok(None),
         };
@@ -97,6 +101,9 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
         Fact::Degraded(_) => DEGRADED,
         Fact::Span(_) => SPAN,
         Fact::Artifact(..) => ARTIFACT,
+        Fact::Annotation(_) => ANNOTATION,
+        Fact::Process(_) => PROCESS,
+        Fact::Writer(_) => WRITER,
         Fact::Import(_) => IMPORT,
     }
 }
@@ -104,7 +111,7 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
 /// Returns the version of the payload that is written for this fact.
 pub(super) fn version_of_fact(fact: &Fact) -> PayloadVersion {
     match fact {
-        Fact::Ended(ended) if ended.message().is_some() || ended.reason().is_some() => V2,
+        Fact::Ended(ended) if ended.has_details() => V2,
         _ => V1,
     }
 }

@@ -7,14 +7,17 @@
 //! | 1 | project | 1 | 0.1.0 | `ObjectV1` |
 //! | 2 | run | 1 | 0.1.0 | `ObjectV1` |
 //! | 3 | stage | 1 | 0.1.0 | `ObjectV1` |
-//! | 4 | ended | 1 | 0.1.0 | `EndedV1`, an end without message and reason |
-//! | 4 | ended | 2 | 0.1.0 | `EndedV2`, an end with message or reason |
+//! | 4 | ended | 1 | 0.1.0 | `EndedV1`, an end without message, reason and writer |
+//! | 4 | ended | 2 | 0.1.0 | `EndedV2`, an end with message, reason or writer |
 //! | 5 | param | 1 | 0.1.0 | `ParamV1` |
 //! | 6 | environment | 1 | 0.1.0 | `ObjectV1` |
 //! | 7 | deployment | 1 | 0.1.0 | `ObjectV1` |
 //! | 8 | batch | 1 | 0.1.0 | `ObjectV1` |
 //! | 9 | sample | 1 | 0.1.0 | `ObjectV1` |
 //! | 10 | operation | 1 | 0.1.0 | `ObjectV1` |
+//! | 11 | writer | 1 | 0.1.0 | `WriterV1` |
+//! | 12 | process | 1 | 0.1.0 | `ProcessV1` |
+//! | 13 | annotation | 1 | 0.1.0 | `AnnotationV1` |
 //! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
 //! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
 //! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
@@ -80,6 +83,12 @@ kinds! {
     SAMPLE = 9 "sample" V1 (Sample);
     /// An operation.
     OPERATION = 10 "operation" V1 (Operation);
+    /// A writer of a run.
+    WRITER = 11 "writer" V1;
+    /// A process that writes to the workspace.
+    PROCESS = 12 "process" V1;
+    /// A change of an object after its start.
+    ANNOTATION = 13 "annotation" V1;
     /// An event.
     EVENT = 16 "event" V1;
     /// A metric.

@@ -1,11 +1,13 @@
 //! The append side of one workspace. A [`Journal`] appends facts to the log and stores bodies, and never reads or
 //! writes a table.
 
-use crate::contract::{ArtifactManifest, Fact, Valid, Value};
+use crate::contract::fact::{Process, ProcessId};
+use crate::contract::rules::trim;
+use crate::contract::{ArtifactManifest, Fact, Timestamp, Valid, Value};
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
-use crate::engine::entry::Stamp;
+use crate::engine::entry::{Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::engine::{self, Error};
@@ -15,7 +17,8 @@ use crate::projections::kind::kind_name;
 use crate::store::body::{StoredBody, store_body};
 use crate::store::error::{self, Result};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +51,48 @@ impl From<Committed> for Receipt {
 pub struct Journal {
     log: Log,
     blobs: BlobStore,
+    host: String,
+    process: Mutex<Option<Process>>,
+    /// A part of the id of the stream to which the fact of this process was last appended; 0 before the first append.
+    introduced_in: AtomicU64,
 }
 
 impl Journal {
-    /// Creates a journal that appends to `log` and stores bodies in `blobs`.
-    pub fn new(log: Log, blobs: BlobStore) -> Journal {
-        Journal { log, blobs }
+    /// Creates a journal that appends to `log` and stores bodies in `blobs`. `host` is the name of this machine.
+    pub fn new(log: Log, blobs: BlobStore, host: &str) -> Journal {
+        let (process, introduced_in) = (Mutex::default(), AtomicU64::new(0));
+        Journal { log, blobs, host: host.to_owned(), process, introduced_in }
+    }
+
+    /// Returns this process, with a random id. A child process that was created by `fork(2)` has an id of its own. The
+    /// fact of the process is recorded in each stream that the journal appends to, so that readers recognise the runs
+    /// whose process has died.
+    pub fn process(&self) -> Result<Process> {
+        let mut known = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.storage().process_id();
+        if let Some(process) = known.as_ref().filter(|process| process.number() == number) {
+            return Ok(process.clone());
+        }
+        let mut id = [0; 8];
+        self.entropy(&mut id)?;
+        let now = Timestamp::from_nanos(self.storage().now());
+        let host = if trim(&self.host).is_empty() { "unknown" } else { &self.host };
+        let process = Process::new(ProcessId(id), number, host, now).map_err(error::Error::from)?;
+        Ok(known.insert(process).clone())
+    }
+
+    /// Appends the fact of this process, if the last append went to another stream than the append before it. An error
+    /// is ignored, because the facts of the caller are appended; the next append tries again.
+    fn introduce(&self, stream: StreamId, durability: Durability) {
+        let part = part_of(stream);
+        if self.introduced_in.load(Ordering::Relaxed) == part {
+            return;
+        }
+        let Ok(process) = self.process() else { return };
+        let fact = Captured::from(Fact::Process(process));
+        if let Ok(done) = self.log.append(&[fact], durability) {
+            self.introduced_in.store(part_of(done.first.stream), Ordering::Relaxed);
+        }
     }
 
     /// Appends facts as one commit: all of them or none. [`Log::append`] describes durability and cost.
@@ -76,7 +115,9 @@ impl Journal {
     /// facts, which can be saved outside the workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
+        let head = self.log.append_end(&captured).map_err(name_kind)?.1;
+        self.introduce(head.stream, Durability::Flush);
+        Ok(head)
     }
 
     /// Appends encoded facts as one commit.
@@ -85,7 +126,9 @@ impl Journal {
     }
 
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
+        let receipt: Receipt = self.log.append(captured, durability).map_err(name_kind)?.into();
+        self.introduce(receipt.first.stream, durability);
+        Ok(receipt)
     }
 
     /// Stores the file at `path` durably as a body, then appends in one commit the manifest and the other facts that
@@ -158,6 +201,11 @@ impl Journal {
             source,
         })?)
     }
+}
+
+/// Returns a part of the id of a stream that differs between streams and is not 0.
+fn part_of(stream: StreamId) -> u64 {
+    stream.0.last_chunk::<8>().map_or(1, |part| u64::from_le_bytes(*part)).max(1)
 }
 
 /// Converts an error of the engine. The error for an entry that is too large receives the name of the kind of fact.

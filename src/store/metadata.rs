@@ -1,6 +1,7 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
+use crate::engine::entry::Stamp;
 use crate::engine::projection::KeyVersions;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
@@ -9,11 +10,19 @@ use crate::store::error::{Error, Result};
 use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
 use crate::store::view::StoreView;
+use crate::store::writers::{Lifecycle, lifecycle_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl StoreView<'_> {
-    /// Returns the attributes of all objects whose ref begins with `prefix`, as a map from ref to attributes.
-    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
+    /// Returns the status of a run that follows from its writers. `whole_end` is the stamp at which the run was ended as
+    /// a whole.
+    pub(super) fn lifecycle(&self, run: &RunRef, whole_end: Option<Stamp>) -> Result<Lifecycle> {
+        Ok(lifecycle_of(&self.writers(run)?, whole_end))
+    }
+
+    /// Returns the attributes of all objects whose ref begins with `prefix`, and the stamp at which the object was ended
+    /// as a whole, by ref.
+    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, (Attributes, Option<Stamp>)>> {
         let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
         let mut malformed = false;
         for fact in self.view.versions(FACTS, prefix)? {
@@ -24,8 +33,11 @@ impl StoreView<'_> {
                 None => malformed = true,
             }
         }
-        let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
-        match resolved.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
+        let resolved = objects.into_iter().map(|(subject, versions)| {
+            let end = versions.newest_end();
+            Some((subject, (versions.resolve()?, end)))
+        });
+        match resolved.collect::<Option<BTreeMap<_, _>>>() {
             Some(objects) if !malformed => Ok(objects),
             _ => Err(self.malformed_row(FACTS.name)),
         }
@@ -48,7 +60,7 @@ impl StoreView<'_> {
     /// Returns all projects, ordered by ref, including projects that occur only in the refs of runs.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         let mut rows = BTreeMap::new();
-        for (subject, attributes) in self.objects_with_prefix(b"project:")? {
+        for (subject, (attributes, _)) in self.objects_with_prefix(b"project:")? {
             let Ok(project_ref) = ProjectRef::try_from(subject) else { continue };
             rows.insert(project_ref.clone(), project_row(project_ref, &attributes));
         }
@@ -140,7 +152,7 @@ impl StoreView<'_> {
         let mut rows = Vec::new();
         for run_ref in self.run_refs(prefix)? {
             let Some(project_ref) = project_of(&run_ref) else { continue };
-            let attributes = objects.remove(&*run_ref).unwrap_or_default();
+            let (attributes, whole_end) = objects.remove(&*run_ref).unwrap_or_default();
             let name = match names.get(&project_ref) {
                 Some(name) => name.clone(),
                 None => {
@@ -148,7 +160,8 @@ impl StoreView<'_> {
                     names.entry(project_ref.clone()).or_insert(name).clone()
                 }
             };
-            rows.push(run_row(run_ref, project_ref, name, attributes));
+            let lifecycle = self.lifecycle(&run_ref, whole_end)?;
+            rows.push(run_row(run_ref, project_ref, name, attributes, lifecycle));
         }
         rows.sort_by(in_listing_order);
         Ok(rows)
@@ -183,7 +196,10 @@ impl StoreView<'_> {
             return Ok(None);
         }
         let project_name = self.project_name(&project_ref)?;
-        Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
+        let versions = self.attribute_versions(run)?;
+        let lifecycle = self.lifecycle(run, versions.newest_end())?;
+        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, lifecycle)))
     }
 
     /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
@@ -253,10 +269,10 @@ impl StoreView<'_> {
     /// Returns the stages of a run, ordered by order index, start and ref. Stages without an order index come last.
     pub fn stages(&self, run: &RunRef) -> Result<Vec<StageRow>> {
         let mut rows = Vec::new();
-        for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
+        for (subject, (attributes, _)) in self.objects_with_prefix(&keys::under("stage", run))? {
             let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
             rows.push(StageRow {
-                name: stage_ref.last_component().to_owned(),
+                name: attributes.text("stage_name").unwrap_or_else(|| stage_ref.last_component().to_owned()),
                 stage_ref,
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),

@@ -26,6 +26,7 @@ pub mod rows;
 pub mod series;
 pub mod view;
 pub mod workspace;
+pub mod writers;
 
 pub use crate::contract::Severity;
 pub use crate::engine::chain::Head;
@@ -44,3 +45,4 @@ pub use rows::{EnvironmentRow, ProjectRow, RunRow, StageRow};
 pub use series::{SeriesPoint, SeriesRow};
 pub use view::StoreView;
 pub use workspace::Store;
+pub use writers::WriterRow;

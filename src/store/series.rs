@@ -8,6 +8,7 @@ use crate::projections::{keys, series};
 use crate::store::duplicates::without_duplicates;
 use crate::store::error::Result;
 use crate::store::view::StoreView;
+use crate::store::writers::Superseding;
 use std::collections::HashMap;
 
 /// One point of a metric series.
@@ -20,6 +21,9 @@ pub struct SeriesPoint {
     pub step: Option<i64>,
     /// The value.
     pub value: MetricValue,
+    /// `true` if a later attempt of the run resumed at this step or before it. Answers contain such a point only if all
+    /// attempts were requested.
+    pub is_superseded: bool,
 }
 
 /// The summary of a metric series.
@@ -45,7 +49,7 @@ pub struct SeriesRow {
 fn point(p: &Point) -> Option<SeriesPoint> {
     let decoded = series::decode(p)?;
     let observed_at = Timestamp::from_micros(p.order.time)?;
-    Some(SeriesPoint { observed_at, step: decoded.step, value: decoded.value })
+    Some(SeriesPoint { observed_at, step: decoded.step, value: decoded.value, is_superseded: false })
 }
 
 impl StoreView<'_> {
@@ -68,6 +72,8 @@ impl StoreView<'_> {
                 }
             }
         }
+        // The summaries count the points of all attempts.
+        let has_superseded = !self.supersedings(run)?.is_empty();
         let mut rows = Vec::new();
         let mut uncertain = Vec::new();
         let mut malformed = false;
@@ -92,7 +98,7 @@ impl StoreView<'_> {
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
-            if may_repeat {
+            if may_repeat || has_superseded {
                 uncertain.push(rows.len());
             }
             malformed |= row.is_none();
@@ -112,21 +118,40 @@ impl StoreView<'_> {
                 }
             }
         }
+        rows.retain(|row: &SeriesRow| row.count > 0);
         Ok(rows)
     }
 
-    /// Returns the points of one series, ordered by time of observation.
+    /// Returns the points of one series, ordered by time of observation, without superseded points.
     pub fn series(
         &self,
         run: &RunRef,
         stage: Option<&StageRef>,
         metric_key: &str,
     ) -> Result<Vec<SeriesPoint>> {
+        let mut points = self.series_of_all_attempts(run, stage, metric_key)?;
+        points.retain(|point| !point.is_superseded);
+        Ok(points)
+    }
+
+    /// Returns the points of one series of all attempts, ordered by time of observation.
+    pub fn series_of_all_attempts(
+        &self,
+        run: &RunRef,
+        stage: Option<&StageRef>,
+        metric_key: &str,
+    ) -> Result<Vec<SeriesPoint>> {
+        let supersedings = self.supersedings(run)?;
         let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
         let points = points.collect::<engine::Result<Vec<Point>>>()?;
         let identity = |p: &Point| Some((p.order.stamp, series::decode(p)?.imported_ref));
         let points = without_duplicates(run, RecordType::Metric, points, identity)?;
-        let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(point).collect());
+        let read_one = |p: &Point| {
+            let point = point(p)?;
+            let covers = |by: &Superseding| by.covers(p.order.stamp, point.step);
+            Some(SeriesPoint { is_superseded: supersedings.iter().any(covers), ..point })
+        };
+        let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(read_one).collect());
         read.ok_or_else(|| self.malformed_row(SERIES.name))
     }
 }

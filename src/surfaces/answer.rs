@@ -108,9 +108,20 @@ fn run(r: &RunRow) -> Value {
             ("project_ref", Value::text(&r.project_ref)),
             ("project_name", Value::text(&r.project_name)),
             ("name", Value::text(&r.name)),
-            ("status", r.status.into()),
+            ("status", r.shown_status().into()),
             ("started_at", text(&r.started_at)),
             ("ended_at", text(&r.ended_at)),
+            ("end_message", r.end_message.clone().into()),
+            ("end_reason", r.end_reason.clone().into()),
+            ("last_sign_of_life", text(&r.interrupted_at)),
+            ("attempts", r.attempts.into()),
+            (
+                "annotations",
+                list(&r.notes, |(at, text)| {
+                    Value::map([("at", Value::text(at)), ("text", Value::text(text))])
+                }),
+            ),
+            ("metadata", r.metadata.clone().into()),
             ("description", r.description.clone().into()),
             ("params", r.params.clone().into()),
             ("tags", r.tags.clone().into()),

@@ -40,6 +40,7 @@ impl BatchScope {
             name: name.shown,
             context: Context { batch: Some(own.clone()), ..stage.context.clone() },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact])?;
         Ok(BatchScope { scope, own })

@@ -116,6 +116,7 @@ impl DeploymentBuilder {
             name,
             context: Context { run: self.run, deployment: Some(own.clone()), ..Context::default() },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(self.session.clone(), None, new, facts)?;
         session.project_was_recorded();

@@ -47,6 +47,7 @@ impl OperationScope {
             name: name.shown,
             context: Context { operation: Some(own.clone()), ..context.clone() },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact])?;
         Ok(OperationScope { scope, own })

@@ -4,7 +4,7 @@ use crate::capture::error::Result;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::spec::ScopeSpec;
-use crate::contract::fact::Param;
+use crate::contract::fact::{Annotation, Change, Param};
 use crate::contract::{Fact, Value};
 
 handle! {
@@ -28,6 +28,34 @@ impl RunScope {
     /// before, a number is added: `train`, `train-2`.
     pub fn stage(&self, spec: impl Into<ScopeSpec>) -> Result<StageScope> {
         StageScope::open(&self.scope, spec.into())
+    }
+
+    fn annotate(&self, change: Change) -> Result<()> {
+        self.scope.check_open()?;
+        let inner = &self.scope.session.inner;
+        let annotation = Annotation::new((&self.own).into(), change)?;
+        inner.journal.append(vec![Fact::Annotation(annotation)], inner.options.durability)?;
+        Ok(())
+    }
+
+    /// Sets a tag. The value replaces an earlier value.
+    pub fn tag(&self, key: &str, value: &str) -> Result<()> {
+        self.annotate(Change::Tag(key.to_owned(), Some(value.to_owned())))
+    }
+
+    /// Adds a note.
+    pub fn note(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Note(text.to_owned()))
+    }
+
+    /// Sets the description.
+    pub fn describe(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Description(text.to_owned()))
+    }
+
+    /// Changes the name. The ref does not change.
+    pub fn rename(&self, name: &str) -> Result<()> {
+        self.annotate(Change::Name(name.to_owned()))
     }
 
     /// Sets a parameter. The value replaces an earlier value from

@@ -45,6 +45,7 @@ impl SampleScope {
             name: name.shown,
             context: Context { sample: Some(own.clone()), ..context.clone() },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact])?;
         Ok(SampleScope { scope, own })

@@ -40,6 +40,7 @@ impl StageScope {
             name: name.shown,
             context: Context { stage: Some(own.clone()), ..run.context.clone() },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(run.session.clone(), Some(Arc::clone(run)), new, vec![fact])?;
         Ok(StageScope { scope, own })

@@ -40,6 +40,8 @@ model! {
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
         /// Additional data, as a JSON object.
         metadata: Members = Members::new(); sparse,
+        /// Notes that people added to the run: for each note an object with its time `at` and its `text`, by an id.
+        notes: Members = Members::new(); sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,
         /// A free-text reference to the data set, such as a path, URL or digest.
@@ -80,5 +82,6 @@ impl Run {
         self.params = params.into_iter().map(|(key, value)| (trim(&key).to_owned(), value)).collect();
         text_map(issues, "tags", &mut self.tags);
         json_map(issues, "metadata", &mut self.metadata);
+        json_map(issues, "notes", &mut self.notes);
     }
 }

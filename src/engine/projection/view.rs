@@ -1,8 +1,9 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
 use crate::engine::entries::Entries;
-use crate::engine::entry::{Entry, Position, Seq, Stamp};
+use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::is_held;
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
@@ -357,6 +358,18 @@ impl View {
     /// entry at `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
+    }
+
+    /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
+    pub(crate) fn last_time_of(&self, stream: StreamId) -> Result<Option<u64>> {
+        let cursor =
+            own_tables::cursor_of(&self.snapshot.transaction, stream).map_err(|e| self.damaged(e))?;
+        Ok(cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time))
+    }
+
+    /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
+    pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
+        is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
     }
 
     /// Returns the position in the log up to which the view was made.

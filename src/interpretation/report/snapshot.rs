@@ -25,12 +25,21 @@ pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
     }
 }
 
+/// Builds the summary of a run: the first section of [`snapshot_report`].
+pub fn summary_report(snapshot: &RunSnapshot) -> ReportDocument {
+    let summary = ReportSection::new("", Block::Pairs(run_facts(&snapshot.run)));
+    ReportDocument {
+        title: snapshot.run.run_ref.to_string(),
+        sections: vec![summary, notes_section(&snapshot.notes)],
+    }
+}
+
 fn run_facts(run: &RunRow) -> Vec<(String, Cell)> {
     let mut facts = vec![
         ("Run".to_owned(), Cell::text(&run.run_ref)),
         ("Name".to_owned(), Cell::text(&run.name)),
         ("Project".to_owned(), Cell::text(&run.project_name)),
-        ("Status".to_owned(), Cell::text(run.status)),
+        ("Status".to_owned(), Cell::text(run.shown_status())),
         ("Started".to_owned(), Cell::time(run.started_at)),
         ("Duration".to_owned(), Cell::duration(run.started_at, run.ended_at)),
     ];
@@ -39,9 +48,18 @@ fn run_facts(run: &RunRow) -> Vec<(String, Cell)> {
         ("Code revision", &run.code_revision),
         ("Data set", &run.dataset_ref),
         ("Command", &run.command),
+        ("End", &run.end_message),
     ] {
         facts.extend(value.as_ref().map(|value| (name.to_owned(), Cell::text(value))));
     }
+    if let Some(at) = run.interrupted_at {
+        facts.push(("Last sign of life".to_owned(), Cell::time(Some(at))));
+    }
+    if run.attempts > 1 {
+        facts.push(("Attempts".to_owned(), Cell::text(run.attempts)));
+    }
+    facts.extend(run.notes.iter().map(|(_, note)| ("Note".to_owned(), Cell::text(note))));
+    facts.extend(run.metadata.iter().map(|(key, value)| (format!("Metadata {key}"), Cell::text(value))));
     facts.extend(run.tags.iter().map(|(key, value)| (format!("Tag {key}"), Cell::text(value))));
     facts
 }

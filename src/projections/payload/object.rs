@@ -1,6 +1,6 @@
 //! Payloads of objects, ends, parameters, artifacts and imports.
 
-use crate::contract::fact::{Ended, Import, Param};
+use crate::contract::fact::{Ended, Import, Param, WriterId};
 use crate::contract::model::{Model, from_value};
 use crate::contract::{
     ArtifactManifest, Canonical, Fact, Object, ObjectKind, RunStatus, StableRef, Valid, Value,
@@ -49,7 +49,7 @@ pub(in crate::projections) struct ObjectV1 {
     json: String,
 }
 
-/// The end of an execution, without message and reason.
+/// The end of an execution, without message, reason and writer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV1 {
     subject: String,
@@ -57,12 +57,13 @@ pub(in crate::projections) struct EndedV1 {
     ended_at: i64,
 }
 
-/// The end of an execution, with a message or a reason.
+/// The end of an execution, with a message, a reason or a writer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV2 {
     end: EndedV1,
     message: Option<String>,
     reason: Option<String>,
+    writer: Option<[u8; 8]>,
 }
 
 /// A parameter of a run.
@@ -122,20 +123,24 @@ impl EndedV1 {
 }
 
 impl EndedV2 {
-    /// Returns the second version of the payload; `None` if the end has neither message nor reason, and therefore the
-    /// first version.
+    /// Returns the second version of the payload; `None` if the end has neither message, reason nor
+    /// writer, and therefore the first version.
     pub(in crate::projections) fn of(e: &Ended) -> Option<EndedV2> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let (message, reason) = (text(e.message()), text(e.reason()));
-        (message.is_some() || reason.is_some()).then(|| EndedV2 { end: EndedV1::of(e), message, reason })
+        let writer = e.writer().map(|writer| writer.0);
+        e.has_details().then(|| EndedV2 { end: EndedV1::of(e), message, reason, writer })
     }
 
     pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
-        if self.message.is_none() && self.reason.is_none() {
-            return Err(broken("an end without message and reason has version 1".into()));
-        }
         let texts = (self.message.clone(), self.reason.clone());
-        let ended = self.end.into_ended()?.because(self.message, self.reason)?;
+        let mut ended = self.end.into_ended()?.because(self.message, self.reason)?;
+        if let Some(writer) = self.writer {
+            ended = ended.of_writer(WriterId(writer));
+        }
+        if !ended.has_details() {
+            return Err(broken("an end without message, reason and writer has version 1".into()));
+        }
         // A text of another form is refused, so that the payload is the one that this build writes.
         match (ended.message(), ended.reason()) == (texts.0.as_deref(), texts.1.as_deref()) {
             true => Ok(Fact::Ended(ended)),

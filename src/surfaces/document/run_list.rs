@@ -23,7 +23,7 @@ fn row(summary: &RunSummary) -> Vec<Cell> {
     vec![
         Cell::text(run.run_ref.last_component()),
         Cell::text(&run.project_name),
-        Cell::text(run.status),
+        Cell::text(run.shown_status()),
         Cell::time(run.started_at),
         Cell::duration(run.started_at, run.ended_at),
         pairs(run.params.iter().map(|(key, value)| (key.clone(), value.to_string()))),
