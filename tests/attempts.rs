@@ -38,10 +38,13 @@ fn run_is_open_while_one_writer_is_and_failed_if_one_failed() {
     assert_eq!(row.ended_at, first.closed_at());
     assert_eq!((row.attempts, row.conflicts), (1, vec![]));
     let labels: Vec<_> = writers(&zero).into_iter().map(|w| (w.label.unwrap(), w.status, w.joined)).collect();
-    assert_eq!(labels, [
-        ("rank-0".to_owned(), RunStatus::Completed, Joined::Started),
-        ("rank-1".to_owned(), RunStatus::Failed, Joined::Attached),
-    ]);
+    assert_eq!(
+        labels,
+        [
+            ("rank-0".to_owned(), RunStatus::Completed, Joined::Started),
+            ("rank-1".to_owned(), RunStatus::Failed, Joined::Attached),
+        ]
+    );
 }
 
 #[test]
@@ -111,7 +114,10 @@ fn resumed_run_shows_its_newest_attempt() {
     let points = contexta.step_series("a", "loss", Some("train")).unwrap().points;
     let values: Vec<f64> = points.iter().map(|point| point.value.as_f64()).collect();
     assert_eq!(values, [100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 206.0, 207.0, 9.0]);
-    assert_eq!((snapshot.metrics[0].count, snapshot.metrics[0].min, snapshot.metrics[0].max), (9, 9.0, 207.0));
+    assert_eq!(
+        (snapshot.metrics[0].count, snapshot.metrics[0].min, snapshot.metrics[0].max),
+        (9, 9.0, 207.0)
+    );
     let all = contexta.store().read(|view| {
         let stage = train.stage_ref().clone();
         view.series_of_all_attempts(second.run_ref(), Some(&stage), "loss")
@@ -141,7 +147,8 @@ fn resume_without_a_step_supersedes_nothing() {
 fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
     let disk = SimDisk::new(6);
     let killed = disk.spawn(1);
-    let options = contexta::Options::new("/w").project("wine").storage(killed.clone()).detect_code_revision(false);
+    let options =
+        contexta::Options::new("/w").project("wine").storage(killed.clone()).detect_code_revision(false);
     let victim = options.open().unwrap();
     let started = victim.run("a").run_id("a").start().unwrap();
     started.metric("loss", 1.0).unwrap();
@@ -149,7 +156,10 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
     assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("open", None));
     disk.advance(5_000_000_000);
     started.metric("loss", 0.5).unwrap();
-    let last = started.closed_at().is_none().then(|| contexta.run_snapshot("a").unwrap().metrics[0].last.observed_at);
+    let last = started
+        .closed_at()
+        .is_none()
+        .then(|| contexta.run_snapshot("a").unwrap().metrics[0].last.observed_at);
     disk.kill(1);
     let row = run(&contexta);
     assert_eq!((row.shown_status(), row.status, row.interrupted_at), ("interrupted", RunStatus::Open, last));

@@ -503,6 +503,7 @@ fn records_of_several_processes_are_exported_in_order_of_append() {
     let disk = SimDisk::new(16);
     let (one, two) = (open_sim(&disk, 1, "/w"), open_sim(&disk, 2, "/w"));
     let (a, b) = (one.run("a").run_id("a").start().unwrap(), two.run("b").run_id("b").start().unwrap());
+    disk.advance(1_000_000);
     for n in 0..50 {
         a.metric_at("loss", n, n as f64).unwrap();
         b.metric_at("loss", n, n as f64).unwrap();

@@ -221,9 +221,9 @@ fn calls() -> Vec<Call> {
         "contract::AggregationScope::ALL" => || {
             texts(AggregationScope::ALL) == ["run", "stage", "operation", "step", "slice"]
         };
-        "contract::SpanStatus::ALL" => || texts(SpanStatus::ALL) == ["ok", "error", "cancelled", "timeout"];
+        "contract::SpanStatus::ALL" => || texts(SpanStatus::ALL) == ["ok", "error", "cancelled", "timeout", "unset"];
         "contract::SpanKind::ALL" => || {
-            texts(SpanKind::ALL) == ["operation", "internal", "io", "network", "process"]
+            texts(SpanKind::ALL) == ["operation", "internal", "io", "network", "process", "stage", "call"]
         };
         "contract::StableRef" => || StableRef::parse("run:p.r").unwrap().kind() == "run" && StableRef::parse("x").is_err();
         "contract::to_json" => || to_json(&extension()).unwrap()

@@ -16,6 +16,12 @@ pub(super) fn platform() -> String {
     format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
 }
 
+/// Returns the name of this machine; an empty text if it is not known.
+pub(crate) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
 /// Returns the values of the environment variables in `allowed`. Variables that are not set, not text, or blank are
 /// left out.
 pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {

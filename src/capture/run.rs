@@ -137,7 +137,7 @@ impl RunBuilder {
             return Err(Error::ReadOnly { what: "runs" });
         }
         let now = session.now();
-        let id = session.id_of(&self.name, self.run_id.as_deref(), ScopeKind::Run)?;
+        let id = session.id_of(&self.name, self.run_id.as_deref(), "run")?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
         let detected = || session.options.code_revision.then(environment::code_revision).flatten();
         let mut run =
@@ -157,10 +157,10 @@ impl RunBuilder {
         let ids = (writer, session.journal.process()?.id());
         let started = Writer::new(run_ref.clone(), ids, Joined::Started, self.label.clone(), now)?;
         facts.push(run.into());
-        facts.push(Fact::Writer(started));
         if session.options.environment {
             facts.push(self.environment(&run_ref, now)?);
         }
+        facts.push(Fact::Writer(started));
         let new = NewScope {
             kind: ScopeKind::Run,
             own: (&run_ref).into(),

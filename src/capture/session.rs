@@ -1,9 +1,6 @@
 //! A session: the captures of one process into one workspace, for one project.
 
-use crate::capture::current;
 use crate::capture::error::{Error, Result};
-use crate::capture::scope::ScopeKind;
-use crate::capture::scopes::AnyScope;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
 use crate::contract::refs::slug;
@@ -83,11 +80,6 @@ impl Session {
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
     }
 
-    /// Returns the current scope of this session in the calling thread; `None` if no scope is entered.
-    pub fn current(&self) -> Option<AnyScope> {
-        current::current(self).map(|scope| AnyScope { scope })
-    }
-
     /// Returns the ref of the project.
     pub fn project_ref(&self) -> &ProjectRef {
         &self.inner.project_ref
@@ -112,13 +104,13 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix.
-    pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: ScopeKind) -> Result<String> {
+    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix. `kind` takes
+    /// the place of a name without an ASCII letter or digit.
+    pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
         if let Some(id) = id {
             return Ok(id.to_owned());
         }
-        // A name without an ASCII letter or digit is allowed.
-        let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.as_str().to_owned());
+        let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.to_owned());
         Ok(format!("{stem}-{}", self.suffix()?))
     }
 

@@ -1,6 +1,6 @@
 //! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
-use crate::capture::Session;
+use crate::capture::{Session, environment};
 use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::Options;
 use crate::client::paths::Paths;
@@ -242,7 +242,7 @@ impl Options {
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
         let segment_bytes_max = self.log.segment_bytes_max;
         let log = Log::new(Arc::clone(&storage), paths.log(), self.log);
-        let journal = Arc::new(Journal::new(log, blobs.clone(), &host_name()));
+        let journal = Arc::new(Journal::new(log, blobs.clone(), &environment::host_name()));
         let projections = self.projections.unwrap_or_else(|| paths.projections());
         let exists_already =
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
@@ -269,12 +269,6 @@ impl Options {
             writes: Writes { tables: publish, log, bodies },
         })
     }
-}
-
-/// Returns the name of this machine; an empty text if it is not known.
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }
 
 /// Returns the note for buffered captures that could not be written to the log.

@@ -7,6 +7,7 @@
 //! names and descriptions replace each other without a conflict.
 
 use crate::contract::json::read;
+use crate::contract::json::write::canonical;
 use crate::contract::rules::minor_of;
 use crate::contract::{RunStatus, Timestamp, Value};
 use crate::engine::entry::Stamp;
@@ -48,6 +49,27 @@ impl AttributeVersions {
     fn newest_status(&self) -> Option<&Version> {
         let statuses = self.0.get("status")?.iter().filter(|version| !is_imported(version));
         statuses.max_by_key(|version| version.stamp)
+    }
+
+    /// Replaces the captured versions of the status and of the end by the values that follow from the writers of a run.
+    pub(super) fn set_lifecycle(&mut self, lifecycle: &Lifecycle) {
+        let Some((status, stamp)) = lifecycle.status else { return };
+        let texts = [
+            ("status", Some(status.to_string())),
+            ("ended_at", lifecycle.ended_at.map(|at| at.to_string())),
+            ("end_message", lifecycle.end_message.clone()),
+            ("end_reason", lifecycle.end_reason.clone()),
+        ];
+        for (name, text) in texts {
+            let versions = self.0.entry(name.to_owned()).or_default();
+            versions.retain(is_imported);
+            if let Some(Ok(value)) = text.map(|text| canonical(&Value::Text(text))) {
+                versions.push(Version { stamp, replaces: Vec::new(), value: value.into_bytes() });
+            }
+            if versions.is_empty() {
+                self.0.remove(name);
+            }
+        }
     }
 
     /// Returns the effective value of each attribute; `None` if a version is malformed.
@@ -102,23 +124,6 @@ pub struct Attributes {
 }
 
 impl Attributes {
-    /// Replaces status and end by those that follow from the writers of a run.
-    pub(super) fn set_lifecycle(&mut self, lifecycle: Lifecycle) {
-        let Some(status) = lifecycle.status else { return };
-        self.values.insert("status".to_owned(), Value::text(status));
-        let ended_at = lifecycle.ended_at.map(|at| at.to_string());
-        for (name, text) in [
-            ("ended_at", ended_at),
-            ("end_message", lifecycle.end_message),
-            ("end_reason", lifecycle.end_reason),
-        ] {
-            match text {
-                Some(text) => self.values.insert(name.to_owned(), Value::Text(text)),
-                None => self.values.remove(name),
-            };
-        }
-    }
-
     /// Returns the effective value of each attribute, by name.
     pub(super) fn into_values(self) -> BTreeMap<String, Value> {
         self.values

@@ -1,7 +1,6 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
-use crate::engine::entry::Stamp;
 use crate::engine::projection::KeyVersions;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
@@ -14,15 +13,15 @@ use crate::store::writers::{Lifecycle, lifecycle_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl StoreView<'_> {
-    /// Returns the status of a run that follows from its writers. `whole_end` is the stamp at which the run was ended as
-    /// a whole.
-    pub(super) fn lifecycle(&self, run: &RunRef, whole_end: Option<Stamp>) -> Result<Lifecycle> {
-        Ok(lifecycle_of(&self.writers(run)?, whole_end))
+    /// Returns the status of a run that follows from its writers, and sets it in the attributes of the run.
+    pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
+        let lifecycle = lifecycle_of(&self.writers(run)?, versions.newest_end());
+        versions.set_lifecycle(&lifecycle);
+        Ok(lifecycle)
     }
 
-    /// Returns the attributes of all objects whose ref begins with `prefix`, and the stamp at which the object was ended
-    /// as a whole, by ref.
-    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, (Attributes, Option<Stamp>)>> {
+    /// Returns all versions of the attributes of all objects whose ref begins with `prefix`, by ref.
+    fn versions_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, AttributeVersions>> {
         let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
         let mut malformed = false;
         for fact in self.view.versions(FACTS, prefix)? {
@@ -33,14 +32,14 @@ impl StoreView<'_> {
                 None => malformed = true,
             }
         }
-        let resolved = objects.into_iter().map(|(subject, versions)| {
-            let end = versions.newest_end();
-            Some((subject, (versions.resolve()?, end)))
-        });
-        match resolved.collect::<Option<BTreeMap<_, _>>>() {
-            Some(objects) if !malformed => Ok(objects),
-            _ => Err(self.malformed_row(FACTS.name)),
-        }
+        if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(objects) }
+    }
+
+    /// Returns the attributes of all objects whose ref begins with `prefix`, by ref.
+    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
+        let objects = self.versions_with_prefix(prefix)?;
+        let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
+        resolved.collect::<Option<_>>().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
     /// Returns all versions of the attributes of one object.
@@ -60,7 +59,7 @@ impl StoreView<'_> {
     /// Returns all projects, ordered by ref, including projects that occur only in the refs of runs.
     pub fn projects(&self) -> Result<Vec<ProjectRow>> {
         let mut rows = BTreeMap::new();
-        for (subject, (attributes, _)) in self.objects_with_prefix(b"project:")? {
+        for (subject, attributes) in self.objects_with_prefix(b"project:")? {
             let Ok(project_ref) = ProjectRef::try_from(subject) else { continue };
             rows.insert(project_ref.clone(), project_row(project_ref, &attributes));
         }
@@ -148,11 +147,11 @@ impl StoreView<'_> {
 
     fn run_rows(&self, prefix: &[u8]) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        let mut objects = self.objects_with_prefix(prefix)?;
+        let mut objects = self.versions_with_prefix(prefix)?;
         let mut rows = Vec::new();
         for run_ref in self.run_refs(prefix)? {
             let Some(project_ref) = project_of(&run_ref) else { continue };
-            let (attributes, whole_end) = objects.remove(&*run_ref).unwrap_or_default();
+            let mut versions = objects.remove(&*run_ref).unwrap_or_default();
             let name = match names.get(&project_ref) {
                 Some(name) => name.clone(),
                 None => {
@@ -160,8 +159,9 @@ impl StoreView<'_> {
                     names.entry(project_ref.clone()).or_insert(name).clone()
                 }
             };
-            let lifecycle = self.lifecycle(&run_ref, whole_end)?;
-            rows.push(run_row(run_ref, project_ref, name, attributes, lifecycle));
+            let lifecycle = self.lifecycle(&run_ref, &mut versions)?;
+            let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+            rows.push(run_row(run_ref, project_ref, name, attributes, &lifecycle));
         }
         rows.sort_by(in_listing_order);
         Ok(rows)
@@ -196,10 +196,10 @@ impl StoreView<'_> {
             return Ok(None);
         }
         let project_name = self.project_name(&project_ref)?;
-        let versions = self.attribute_versions(run)?;
-        let lifecycle = self.lifecycle(run, versions.newest_end())?;
+        let mut versions = self.attribute_versions(run)?;
+        let lifecycle = self.lifecycle(run, &mut versions)?;
         let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
-        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, lifecycle)))
+        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, &lifecycle)))
     }
 
     /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
@@ -269,7 +269,7 @@ impl StoreView<'_> {
     /// Returns the stages of a run, ordered by order index, start and ref. Stages without an order index come last.
     pub fn stages(&self, run: &RunRef) -> Result<Vec<StageRow>> {
         let mut rows = Vec::new();
-        for (subject, (attributes, _)) in self.objects_with_prefix(&keys::under("stage", run))? {
+        for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
             let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
             rows.push(StageRow {
                 name: attributes.text("stage_name").unwrap_or_else(|| stage_ref.last_component().to_owned()),

@@ -117,12 +117,11 @@ impl StoreView<'_> {
 
     /// Returns the effective attributes of an object. The status and the end of a run follow from its writers.
     fn resolve(&self, own: &StableRef, versions: AttributeVersions) -> Result<Attributes> {
-        let whole_end = versions.newest_end();
-        let mut attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        let mut versions = versions;
         if let Ok(run) = RunRef::try_from(own.clone()) {
-            attributes.set_lifecycle(self.lifecycle(&run, whole_end)?);
+            self.lifecycle(&run, &mut versions)?;
         }
-        Ok(attributes)
+        versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
     /// Returns one object; `None` if no fact is about the object, or if its attributes are incomplete or contradictory.

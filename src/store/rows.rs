@@ -130,22 +130,19 @@ pub(super) fn run_row(
     project_ref: ProjectRef,
     project_name: String,
     attributes: Attributes,
-    lifecycle: Lifecycle,
+    lifecycle: &Lifecycle,
 ) -> RunRow {
-    let status = lifecycle.status.unwrap_or_else(|| attributes.status());
-    // Without writers, or if the run was ended as a whole, the attributes contain the end.
-    let whole = || lifecycle.status.is_none();
     RunRow {
         name: attributes.text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
         run_ref,
         project_ref,
         project_name,
-        status,
+        status: attributes.status(),
         interrupted_at: lifecycle.interrupted_at,
         started_at: attributes.time("started_at"),
-        ended_at: if whole() { attributes.time("ended_at") } else { lifecycle.ended_at },
-        end_message: if whole() { attributes.text("end_message") } else { lifecycle.end_message.clone() },
-        end_reason: if whole() { attributes.text("end_reason") } else { lifecycle.end_reason.clone() },
+        ended_at: attributes.time("ended_at"),
+        end_message: attributes.text("end_message"),
+        end_reason: attributes.text("end_reason"),
         attempts: lifecycle.attempts,
         notes: attributes.notes(),
         metadata: attributes.with_prefix(METADATA_PREFIX),

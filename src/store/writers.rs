@@ -47,7 +47,9 @@ pub struct WriterRow {
 /// The status of a run and the data of its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Lifecycle {
-    pub(super) status: Option<RunStatus>,
+    /// The status, and the stamp of the entry from which it follows; `None` if the attributes of the run contain the
+    /// status.
+    pub(super) status: Option<(RunStatus, Stamp)>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) end_message: Option<String>,
     pub(super) end_reason: Option<String>,
@@ -203,7 +205,7 @@ pub(super) fn lifecycle_of(writers: &[WriterRow], whole: Option<Stamp>) -> Lifec
         let is_interrupted = open().all(|writer| writer.interrupted_at.is_some());
         let interrupted_at = open().filter_map(|writer| writer.interrupted_at).max();
         return Lifecycle {
-            status: Some(RunStatus::Open),
+            status: newest_stamp.map(|stamp| (RunStatus::Open, stamp)),
             interrupted_at: interrupted_at.filter(|_| is_interrupted),
             attempts,
             ..Lifecycle::default()
@@ -214,7 +216,7 @@ pub(super) fn lifecycle_of(writers: &[WriterRow], whole: Option<Stamp>) -> Lifec
     let decisive =
         [RunStatus::Failed, RunStatus::Cancelled, RunStatus::Completed].into_iter().find_map(worst);
     Lifecycle {
-        status: decisive.map(|writer| writer.status),
+        status: decisive.map(|writer| writer.status).zip(newest_stamp),
         ended_at: newest().filter_map(|writer| writer.ended_at).max(),
         end_message: decisive.and_then(|writer| writer.end_message.clone()),
         end_reason: decisive.and_then(|writer| writer.end_reason.clone()),

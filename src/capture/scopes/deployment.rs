@@ -93,7 +93,7 @@ impl DeploymentBuilder {
             return Err(Error::ReadOnly { what: "deployments" });
         }
         let now = session.now();
-        let id = session.id_of(&self.name, self.id.as_deref(), ScopeKind::Deployment)?;
+        let id = session.id_of(&self.name, self.id.as_deref(), "deployment")?;
         let own = DeploymentRef::under(&session.project_ref, &id)?;
         let mut deployment = DeploymentExecution::new(
             own.clone(),

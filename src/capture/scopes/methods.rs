@@ -23,12 +23,6 @@ macro_rules! handle {
                 &self.own
             }
         })?
-
-        impl From<&$name> for crate::capture::AnyScope {
-            fn from(handle: &$name) -> crate::capture::AnyScope {
-                crate::capture::AnyScope { scope: std::sync::Arc::clone(&handle.scope) }
-            }
-        }
     };
 }
 

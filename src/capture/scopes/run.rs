@@ -1,6 +1,7 @@
 //! [`RunScope`], the handle of a run.
 
 use crate::capture::error::Result;
+use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::spec::ScopeSpec;
@@ -71,5 +72,12 @@ impl RunScope {
             inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
         children.params.insert(key, receipt.first);
         Ok(())
+    }
+}
+
+impl StageScope {
+    /// Returns the run that the stage belongs to.
+    pub fn run(&self) -> Option<RunScope> {
+        self.scope.nearest(ScopeKind::Run).and_then(RunScope::of)
     }
 }

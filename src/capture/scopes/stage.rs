@@ -4,7 +4,7 @@ use crate::capture::context::Context;
 use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
-use crate::capture::scopes::{BatchScope, OperationScope, RunScope, SampleScope};
+use crate::capture::scopes::{BatchScope, OperationScope, SampleScope};
 use crate::capture::spec::{SampleSpec, ScopeSpec};
 use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
 use std::sync::Arc;
@@ -44,11 +44,6 @@ impl StageScope {
         };
         let (scope, _) = Scope::open(run.session.clone(), Some(Arc::clone(run)), new, vec![fact])?;
         Ok(StageScope { scope, own })
-    }
-
-    /// Returns the run that the stage belongs to.
-    pub fn run(&self) -> Option<RunScope> {
-        self.scope.nearest(ScopeKind::Run).and_then(RunScope::of)
     }
 
     /// Starts a batch. The start has the durability of the session. If the name is in use, a number is added.
