@@ -6,7 +6,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::list_streams;
 use crate::engine::log::names;
 use crate::engine::storage::{Storage, Watch};
-use crate::engine::subscribe::flow::{Head, LogAccess};
+use crate::engine::subscribe::flow::{LogAccess, NextItem};
 use crate::engine::subscribe::item::Item;
 use crate::engine::subscribe::options::SubscribeOptions;
 use crate::engine::subscribe::position::{StreamPosition, SubscriptionPosition};
@@ -179,8 +179,8 @@ fn access<'a>(
 }
 
 fn item_of<E: Event>(taken: Taken) -> Item<E> {
-    match taken.head {
-        Head::Entry(entry) => {
+    match taken.item {
+        NextItem::Entry(entry) => {
             let (stamp, kind, version) = (entry.stamp, entry.kind, entry.version);
             match E::decode(kind, version, &entry.payload) {
                 Ok(Some(event)) => Item::Entry { stamp, event },
@@ -188,8 +188,8 @@ fn item_of<E: Event>(taken: Taken) -> Item<E> {
                 Err(cause) => Item::Undecodable { stamp, kind, version, cause: Some(cause) },
             }
         }
-        Head::Gap(gap) => Item::Gap(gap),
-        Head::Diverged(restart) => Item::Diverged { stream: taken.stream, restart },
+        NextItem::Gap(gap) => Item::Gap(gap),
+        NextItem::Diverged(restart) => Item::Diverged { stream: taken.stream, restart },
     }
 }
 
