@@ -67,12 +67,6 @@ pub enum Error {
         /// The maximum of `bytes` for one commit.
         bytes_max: usize,
     },
-    /// The requested entry cannot be read: it was never written to the log, or is damaged.
-    #[error("entry {position} is not readable in the log")]
-    EntryMissing {
-        /// The identity of the entry.
-        position: Position,
-    },
     /// A file with projections is damaged, or the database in the file is damaged. A rebuild replaces the file.
     #[error("the projections in {path} cannot be used: {reason}")]
     ProjectionUnusable {
@@ -249,7 +243,6 @@ impl Error {
             | Error::DirectoryMixedUp { .. }
             | Error::ForeignDomain { .. } => ErrorKind::Misuse,
             Error::Codec { .. }
-            | Error::EntryMissing { .. }
             | Error::BodyMissing { .. }
             | Error::ProjectionUnusable { .. }
             | Error::CursorUnusable { .. }
@@ -278,7 +271,6 @@ impl Error {
             Error::CommitEmpty => "commit_empty",
             Error::EntryTooLarge { .. } => "entry_too_large",
             Error::CommitTooLarge { .. } => "commit_too_large",
-            Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
@@ -319,7 +311,7 @@ impl Error {
             "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
             "storage_full" => Some("free disk space; entries that are already in the log are not lost"),
             "storage_not_found" => Some("check the path"),
-            "entry_missing" | "entry_unreadable" => Some("verify the log to list all damaged entries"),
+            "entry_unreadable" => Some("verify the log to list all damaged entries"),
             "projection_unusable" => Some("rebuild the projections from the log"),
             "storage_io" => {
                 Some("check the path and its parent directories; if they are right, check the disk")
