@@ -188,6 +188,14 @@ pub enum Error {
         /// The damage that was found, as message text.
         reason: String,
     },
+    /// A cursor file is in a directory whose files only the engine may create, such as the directory of the log.
+    #[error("the cursor file {} is in a directory of the engine: {}", path.display(), dir.display())]
+    CursorMisplaced {
+        /// The cursor file.
+        path: PathBuf,
+        /// The directory of the engine.
+        dir: PathBuf,
+    },
     /// A body does not exist in the store.
     #[error("the body with digest {digest} does not exist")]
     BodyMissing {
@@ -240,6 +248,7 @@ impl Error {
             | Error::TableNotVersioned { .. }
             | Error::Misused { .. }
             | Error::OpenedReadOnly { .. }
+            | Error::CursorMisplaced { .. }
             | Error::DirectoryMixedUp { .. }
             | Error::ForeignDomain { .. } => ErrorKind::Misuse,
             Error::Codec { .. }
@@ -286,6 +295,7 @@ impl Error {
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::CursorUnusable { .. } => "cursor_unusable",
+            Error::CursorMisplaced { .. } => "cursor_misplaced",
             Error::BodyMissing { .. } => "artifact_body_missing",
         }
     }
@@ -329,6 +339,9 @@ impl Error {
             "repair_plan_outdated" => Some("plan the repair again, and apply the new plan"),
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
+            }
+            "cursor_misplaced" => {
+                Some("choose a path outside the engine, or beside its directories `log` and `projections`")
             }
             "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,

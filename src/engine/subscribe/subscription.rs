@@ -43,6 +43,8 @@ use std::time::Duration;
 pub struct Subscription<E> {
     storage: Arc<dyn Storage>,
     log: PathBuf,
+    /// The directories in which only the engine creates files.
+    reserved: Vec<PathBuf>,
     domain: Domain,
     kinds: Option<BTreeSet<Kind>>,
     wait: Duration,
@@ -80,9 +82,11 @@ impl<E: Event> Subscription<E> {
     ) -> Subscription<E> {
         let SubscribeOptions { from, kinds, wait, poll_interval } = options;
         let watch = (!wait.is_zero()).then(|| storage.watch(poll_interval));
+        let log = log.into();
         Subscription {
             storage,
-            log: log.into(),
+            reserved: vec![log.clone()],
+            log,
             domain,
             kinds,
             wait,
@@ -95,6 +99,17 @@ impl<E: Event> Subscription<E> {
             watched: BTreeSet::new(),
             events: PhantomData,
         }
+    }
+
+    /// Adds directories in which only the engine creates files. The directory of the log is always among them.
+    pub(in crate::engine) fn with_reserved<const N: usize>(mut self, dirs: [&Path; N]) -> Subscription<E> {
+        self.reserved.extend(dirs.map(Path::to_path_buf));
+        self
+    }
+
+    /// Returns the directories in which only the engine creates files.
+    pub(super) fn reserved(&self) -> &[PathBuf] {
+        &self.reserved
     }
 
     /// Returns the directory of the log.
