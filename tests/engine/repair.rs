@@ -145,7 +145,11 @@ fn check_repair(disk: &SimDisk) -> RepairPlan {
     let report = repairer.repair(&plan, Progress::none()).unwrap();
     drop(repairer);
     assert_eq!((&report.applied.len(), &report.unrepaired), (&plan.steps.len(), &plan.unrepaired));
-    let context = format!("{plan}{}", sizes(&before));
+    let lines = plan.steps.len() + plan.unrepaired.len();
+    let (planned, done) = (plan.to_string(), report.to_string());
+    assert_eq!((planned.lines().count(), planned.ends_with('\n')), (lines.max(1), false));
+    assert_eq!(done.lines().count(), lines.max(1) + report.quarantined.len(), "{done}");
+    let context = format!("{plan}\n{}", sizes(&before));
     assert_kept(&before, disk, &context);
     let (entries_after, known_after) = readable(disk);
     for (position, payload) in &entries {
@@ -219,7 +223,8 @@ fn actions(plan: &RepairPlan) -> Vec<RepairAction> {
 fn whole_log_needs_no_repair() {
     let disk = workspace();
     let before = files(&disk, LOG);
-    assert!(check_repair(&disk).is_empty());
+    let plan = check_repair(&disk);
+    assert_eq!((plan.is_empty(), plan.to_string().as_str()), (true, "nothing to repair"));
     assert!(files(&disk, LOG) == before);
 }
 

@@ -61,3 +61,5 @@ pub(crate) use site::RepairSite;
 pub use site::RepairSite;
 pub use step::{RepairAction, RepairStep};
 pub use unrepaired::Unrepaired;
+
+pub use crate::engine::log::{Finding, FindingKind};

@@ -4,8 +4,9 @@ use crate::engine::chain::Head;
 use crate::engine::entry::StreamId;
 use crate::engine::verify::note::LogNote;
 use crate::engine::verify::problem::Problem;
+use std::fmt;
 
-/// The verdict of a check.
+/// The verdict of a check. The text form is the stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -29,6 +30,12 @@ impl Outcome {
             Outcome::Damaged => "damaged",
             Outcome::Unchecked => "unchecked",
         }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
