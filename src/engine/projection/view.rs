@@ -95,16 +95,7 @@ impl View {
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
     ///
-    /// To read as of a time, pass the greatest stamp of this time:
-    /// ```
-    /// use contexta::engine::entry::{Seq, Stamp, StreamId};
-    /// use contexta::engine::projection::View;
-    ///
-    /// /// `time` is in nanoseconds since the epoch.
-    /// fn as_of_time(view: &View, time: u64) -> View {
-    ///     view.as_of(Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) })
-    /// }
-    /// ```
+    /// To read as of a time, pass [`Stamp::last_at`].
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> View {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));

@@ -8,7 +8,11 @@ use crate::contract::{
     Fact, Members, Origin, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value,
 };
 use crate::engine::checksum::Digest;
+use crate::interchange::error::Result;
 use crate::interchange::jsonl::rejection::Rejection;
+use crate::store::StoreView;
+use std::collections::HashSet;
+
 /// The producer of the degraded records.
 const PRODUCER: &str = "contexta.import";
 /// An upper bound of the size in bytes of the entry that records a loss. The texts in the entry have bounded lengths.
@@ -35,7 +39,33 @@ pub(super) struct Loss {
     pub(super) identity: String,
 }
 
+/// The action for a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Append the degraded record.
+    Record,
+    /// Keep the loss until the line of its run is imported.
+    Defer,
+    /// Do nothing: the loss is already recorded, or cannot be recorded.
+    Discard,
+}
+
 impl Loss {
+    /// Returns the action for the loss, from a view of the workspace and the runs in valid lines of the current round.
+    /// `record_ref` is the ref of the degraded record.
+    pub(super) fn decide(
+        &self,
+        record_ref: &RecordRef,
+        runs: &HashSet<RunRef>,
+        view: &StoreView<'_>,
+    ) -> Result<Decision> {
+        if view.first_imported(record_ref)?.is_some() {
+            return Ok(Decision::Discard);
+        }
+        let is_known = self.always || runs.contains(&self.run) || view.knows_run(&self.run)?;
+        Ok(if is_known { Decision::Record } else { Decision::Defer })
+    }
+
     /// Returns the ref of the degraded record. The ref depends only on the run, the key and the identity of the loss,
     /// so a repeated import finds the existing record. Errors: the ref would be too long.
     pub(super) fn record_ref(&self) -> crate::contract::Result<RecordRef> {

@@ -4,7 +4,9 @@
 //! the file of the artifact's body. An export writes the kinds of lines in a fixed order ([`kinds`]), and records in
 //! the order of their stamps. An import accepts any order. docs/INTERCHANGE.md describes the format.
 
+mod batch;
 mod bodies;
+mod body_import;
 mod candidate;
 mod existing;
 pub mod export;

@@ -6,6 +6,9 @@ use crate::store::Note;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// The greatest number of refused lines in a report, and the greatest number of missing or differing bodies.
+pub(super) const REPORTED_MAX: usize = 100;
+
 /// Counts of the lines of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
