@@ -11,6 +11,7 @@ pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod outcome;
+pub mod redact;
 pub mod run;
 mod run_scope;
 mod scope;
