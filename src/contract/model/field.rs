@@ -97,6 +97,21 @@ impl Field for i64 {
     }
 }
 
+impl Field for bool {
+    const CODE: ErrorCode = ErrorCode::JsonShape;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
+        match value {
+            Value::Bool(b) => Some(b),
+            other => wrong(&other, "a boolean", code, issues),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+
 impl<T: Field> Field for Option<T> {
     const CODE: ErrorCode = T::CODE;
 
