@@ -225,6 +225,8 @@ pub(super) struct Keys {
     with_token: bool,
     /// One word of every pattern. A name that contains none of these texts has no secret.
     hints: Vec<String>,
+    /// `true` for the first byte of each hint.
+    first_bytes: Vec<bool>,
 }
 
 impl Keys {
@@ -238,8 +240,11 @@ impl Keys {
             Some(singular) if singular == "key" || singular == "token" => singular.to_owned(),
             _ => hint,
         });
+        let hints: Vec<String> = hints.chain(ALWAYS.iter().map(|word| (*word).to_owned())).collect();
+        let is_first = |b: u8| hints.iter().any(|hint| hint.as_bytes().first() == Some(&b));
         Keys {
-            hints: hints.chain(ALWAYS.iter().map(|word| (*word).to_owned())).collect(),
+            first_bytes: (0..=u8::MAX).map(is_first).collect(),
+            hints,
             with_key: all.iter().any(|p| is(p, "key")),
             with_token: all.iter().any(|p| is(p, "token")),
             patterns: all.into_iter().filter(|p| !is(p, "key") && !is(p, "token")).collect(),
@@ -286,7 +291,15 @@ impl Keys {
     /// Returns `true` if a name contains a pattern anywhere, also as a part of a word.
     pub(super) fn has_hint(&self, name: &str) -> bool {
         let name = name.as_bytes();
-        self.hints.iter().any(|hint| contains(name, hint.as_bytes()))
+        let begins = |hint: &String, at: usize| {
+            let end = at + hint.len();
+            name.get(at..end).is_some_and(|part| part.eq_ignore_ascii_case(hint.as_bytes()))
+        };
+        name.iter().enumerate().any(|(at, b)| {
+            let is_first =
+                self.first_bytes.get(usize::from(b.to_ascii_lowercase())).is_some_and(|first| *first);
+            is_first && self.hints.iter().any(|hint| begins(hint, at))
+        })
     }
 
     fn matches(&self, own: &[&str]) -> bool {
@@ -361,10 +374,6 @@ fn is_token(all: &[&str], at: usize) -> bool {
 /// Returns `true` if only words of `trailing` are behind the word at a position.
 fn is_end(all: &[&str], at: usize, trailing: &[&str]) -> bool {
     all.get(at + 1..).is_none_or(|rest| rest.iter().all(|word| trailing.contains(word)))
-}
-
-fn contains(name: &[u8], hint: &[u8]) -> bool {
-    name.windows(hint.len()).any(|window| window.eq_ignore_ascii_case(hint))
 }
 
 #[cfg(test)]

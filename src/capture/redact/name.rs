@@ -53,7 +53,7 @@ fn plain(text: &[u8], end: usize) -> Option<Name> {
     if begin == end {
         return None;
     }
-    let is_parameter = matches!(byte_before(text, begin), b'?' | b'&');
+    let is_parameter = matches!(byte_before(text, begin), b'?' | b'&' | b'#');
     let name = Name { range: begin..end, is_quoted: false, is_parameter };
     if TYPES.contains(&part(text, begin, end)) { word_before(text, &name).or(Some(name)) } else { Some(name) }
 }

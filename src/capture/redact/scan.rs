@@ -97,6 +97,9 @@ impl Scan<'_> {
         match b {
             b'=' | b':' => self.separator(b, at),
             b'-' => self.dashes(at),
+            b'>' => self.element(at),
+            // The full-width colon and equals sign of Chinese and Japanese texts.
+            0xef if matches!(part(self.text, at, at + 3), [_, 0xbc, 0x9a | 0x9d]) => self.full_width(at),
             b'/' | b'\\' if self.scanner.is_strict => self.home(at),
             _ if b.is_ascii_alphanumeric() => self.word(b, at),
             _ => None,
@@ -152,6 +155,29 @@ impl Scan<'_> {
         let value = value_at(self.text, behind, extent)?;
         let is_spaced = byte(self.text, behind) == b' ';
         let is_secret = self.is_secret(kind, &name, &value, is_spaced);
+        if is_secret { self.push(value.range) } else { None }
+    }
+
+    /// Examines the text of an XML element: `<password>...</password>`.
+    fn element(&mut self, at: usize) -> Option<usize> {
+        let name = name_before(self.text, at).filter(|name| !name.is_quoted)?;
+        let kind = self.kind(&name);
+        let is_begin =
+            byte_before(self.text, name.range.start) == b'<' && byte(self.text, name.range.start) != b'/';
+        if !is_begin || kind == KeyKind::Plain {
+            return None;
+        }
+        let end = end_of(self.text, at + 1, |b| !matches!(b, b'<' | b'\n' | b'\r'));
+        let value = Value { range: at + 1..end, is_quoted: true };
+        let is_closed = byte(self.text, end) == b'<' && byte(self.text, end + 1) == b'/';
+        let is_secret = is_closed && self.is_secret(kind, &name, &value, false);
+        if is_secret { self.push(value.range) } else { None }
+    }
+
+    fn full_width(&mut self, at: usize) -> Option<usize> {
+        let (name, kind) = self.named(b':', at)?;
+        let value = value_at(self.text, at + 3, Extent::Word)?;
+        let is_secret = self.is_secret(kind, &name, &value, true);
         if is_secret { self.push(value.range) } else { None }
     }
 

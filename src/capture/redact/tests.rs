@@ -91,6 +91,12 @@ const SECRETS: &[(&str, &str)] = &[
     ("train.py --password='a b' x", "train.py --password='[redacted]' x"),
     ("密码 password=秘密の値 次", "密码 password=[redacted] 次"),
     ("password=a,b!c) x", "password=[redacted]) x"),
+    ("api_keys: [abc, def] x", "api_keys: [[redacted]] x"),
+    ("\"api_keys\": [\"abc\", \"def\"], \"n\": 1", "\"api_keys\": [[redacted]], \"n\": 1"),
+    ("https://h/#access_token=abc&x=1", "https://h/#access_token=[redacted]&x=1"),
+    ("<password>hunter2</password>", "<password>[redacted]</password>"),
+    ("password：hunter2", "password：[redacted]"),
+    ("token: Some(\"x\")", "token: Some(\"[redacted]\")"),
 ];
 
 /// Texts without secrets.
@@ -158,6 +164,10 @@ const ORDINARY: &[&str] = &[
     "model.layers.0.self_attn.k_proj.weight",
     "public_key=abc ssh_public_key: def",
     "token",
+    "api_keys: [1, 2]",
+    "<token> <password> x > y < z",
+    "model > token > head",
+    "<a></password>text</a>",
     "password:",
     "password=",
     "uuid 123e4567-e89b-12d3-a456-426614174000",
@@ -412,6 +422,9 @@ fn hostile_texts_take_linear_time() {
         "api key ",
         "token=\\\"",
         "x: token = ",
+        "token=[",
+        "<token>",
+        "token：",
     ] {
         let (short, long) = (bytes_read(unit, 1_000), bytes_read(unit, 8_000));
         assert!(long <= short * 9, "{unit:?}: {short} bytes, then {long} bytes");

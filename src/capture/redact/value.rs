@@ -31,6 +31,9 @@ const WRAPPERS: &[&[u8]] =
 /// The greatest length of a reference to a variable.
 const REFERENCE_LEN_MAX: usize = 128;
 
+/// The greatest length of a list whose end is sought.
+const LIST_LEN_MAX: usize = 512;
+
 /// The greatest length of an expression before its first parenthesis.
 const PATH_LEN_MAX: usize = 256;
 
@@ -49,6 +52,9 @@ pub(super) fn value_at(text: &[u8], at: usize, extent: Extent) -> Option<Value> 
             value(at, end)
         }
         Extent::Parameter => value(at, end_of(text, at, |b| !is_stop(b) && !matches!(b, b'&' | b'#' | b';'))),
+        Extent::Word if byte(text, at) == b'[' && !part(text, at, at + MARK.len()).eq(MARK.as_bytes()) => {
+            list(text, at)
+        }
         Extent::Word => word(text, at),
     }
 }
@@ -98,6 +104,27 @@ fn closing(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize
         }
         at += 1;
     }
+}
+
+/// Returns the items of a list in one line as one value. A list of numbers has no value, nor has a token of a vocabulary
+/// such as `[CLS]`.
+fn list(text: &[u8], open: usize) -> Option<Value> {
+    let begin = end_of(text, open + 1, is_blank);
+    if part(text, begin, begin + MARK.len()) == MARK.as_bytes() {
+        return value(begin, begin + MARK.len());
+    }
+    let line = part(text, begin, text.len().min(begin + LIST_LEN_MAX));
+    let close = line.iter().position(|b| matches!(b, b']' | b'\n' | b'\r'));
+    let end = close.map_or_else(|| end_of(text, begin, |b| !matches!(b, b'\n' | b'\r')), |len| begin + len);
+    let items = text.get(begin..end).unwrap_or_default();
+    let is_number =
+        |b: &u8| b.is_ascii_digit() || is_blank(*b) || matches!(b, b',' | b'.' | b'-' | b'+' | b'e');
+    let is_vocabulary =
+        items.len() <= 6 && items.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    if items.iter().all(is_number) || is_vocabulary {
+        return None;
+    }
+    Some(Value { range: begin..end, is_quoted: items.iter().any(|b| is_quote(*b)) })
 }
 
 /// Returns the value up to the next delimiter.
@@ -187,7 +214,7 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         !name.is_empty() && name.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
     };
     WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))
-        || value.iter().all(is_mask)
+        || value.len() >= 3 && value.iter().all(is_mask)
         || between(b"${", b"}")
         || between(b"$(", b")")
         || between(b"{", b"}")

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn absent_descriptions_are_not_in_the_canonical_text() {
-        let text = snapshot().to_json();
+        let text = snapshot().to_json().unwrap();
         assert!(!text.contains("host") && !text.contains("code") && !text.contains("devices"), "{text}");
     }
 
@@ -202,10 +202,10 @@ mod tests {
         code.untracked = vec!["未跟踪 ".to_owned()];
         let whole = EnvironmentSnapshot { host: Some(host), code: Some(code), ..snapshot() };
         let valid = Valid::new(whole).unwrap();
-        let text = valid.to_json();
+        let text = valid.to_json().unwrap();
         assert!(text.contains(r#""code":{"dirty":false,"untracked":["未跟踪 "]}"#), "{text}");
-        let read = deserialize_environment_snapshot(&text).unwrap();
-        assert_eq!(read.to_json(), text);
+        let read = deserialize_environment_snapshot(text.as_str(), None).unwrap();
+        assert_eq!(read.to_json().unwrap(), text);
         let blank = EnvironmentSnapshot {
             host: Some(HostDescription { os: Some(" ".to_owned()), ..HostDescription::new() }),
             ..snapshot()
