@@ -227,6 +227,15 @@ fn line(kind: &'static str) -> BoxedStrategy<Value> {
                         .prop_map(Value::List)
                         .boxed(),
                     ),
+                    (
+                        "host",
+                        maybe(object(vec![
+                            ("name", text()),
+                            ("os", maybe(text())),
+                            ("cpu_count", order_index()),
+                        ])),
+                    ),
+                    ("code", maybe(object(vec![("branch", maybe(text())), ("remote", text())]))),
                     ("extensions", extensions()),
                 ])),
                 "stage" => version(lifecycle(vec![

@@ -20,6 +20,7 @@ mod join;
 mod names;
 pub mod outcome;
 mod record;
+pub mod redact;
 mod register;
 pub mod run;
 mod scope;

@@ -36,7 +36,7 @@ pub use model::{Members, Model};
 pub use models::artifact::ArtifactManifest;
 pub use models::batch::BatchExecution;
 pub use models::deployment::DeploymentExecution;
-pub use models::environment::{Device, EnvironmentSnapshot, Runtime};
+pub use models::environment::{CodeState, Device, EnvironmentSnapshot, HostDescription, Runtime};
 pub use models::lifecycle::RunStatus;
 pub use models::lineage::{Confidence, LineageEdge, LineageOrigin, RelationType};
 pub use models::operation::OperationContext;

@@ -51,21 +51,6 @@ impl Field for String {
     }
 }
 
-impl Field for bool {
-    const CODE: ErrorCode = ErrorCode::JsonShape;
-
-    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
-        match value {
-            Value::Bool(flag) => Some(flag),
-            other => wrong(&other, "true or false", code, issues),
-        }
-    }
-
-    fn write(&self) -> Value {
-        Value::Bool(*self)
-    }
-}
-
 /// A path has a text as its JSON form. In the text, bytes that are not UTF-8 are replaced.
 impl Field for PathBuf {
     const CODE: ErrorCode = ErrorCode::String;
@@ -123,6 +108,21 @@ impl Field for i64 {
 
     fn write(&self) -> Value {
         Value::Int(*self)
+    }
+}
+
+impl Field for bool {
+    const CODE: ErrorCode = ErrorCode::JsonShape;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
+        match value {
+            Value::Bool(b) => Some(b),
+            other => wrong(&other, "a boolean", code, issues),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
     }
 }
 

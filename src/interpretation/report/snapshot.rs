@@ -154,6 +154,24 @@ fn environment(snapshot: &RunSnapshot) -> ReportSection {
         if let Some(runtime) = &environment.runtime {
             add(&runtime.name, &runtime.version);
         }
+        if let Some(host) = &environment.host {
+            let names =
+                [("host", &host.name), ("os", &host.os), ("kernel", &host.kernel), ("cpu", &host.cpu)];
+            names.iter().for_each(|(name, text)| text.iter().for_each(|text| add(name, text)));
+            let numbers = [
+                ("cpu count", host.cpu_count),
+                ("memory bytes", host.memory_bytes),
+                ("cpu limit (thousandths)", host.cpu_limit_millis),
+                ("memory limit bytes", host.memory_limit_bytes),
+            ];
+            numbers.iter().for_each(|(name, n)| n.iter().for_each(|n| add(name, &n.to_string())));
+        }
+        if let Some(code) = &environment.code {
+            code.branch.iter().for_each(|branch| add("branch", branch));
+            code.remote.iter().for_each(|remote| add("remote", remote));
+            code.dirty.iter().for_each(|dirty| add("uncommitted change", if *dirty { "yes" } else { "no" }));
+            code.diff_left_out.iter().for_each(|reason| add("change not recorded", reason));
+        }
         environment.devices.iter().for_each(|device| add("device", &device.name));
         environment.packages.iter().for_each(|(name, version)| add(name, version));
         environment.environment_variables.iter().for_each(|(name, value)| add(&format!("${name}"), value));
