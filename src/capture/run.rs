@@ -156,9 +156,11 @@ impl RunBuilder {
             started_at: now,
         };
         let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
-        session.project_was_recorded();
-        let set_by = receipt.stamp(place);
-        scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+        if let Some(receipt) = receipt {
+            session.project_was_recorded();
+            let set_by = receipt.stamp(place);
+            scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+        }
         RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }
 

@@ -117,8 +117,10 @@ impl DeploymentBuilder {
             context: Context { run: self.run, deployment: Some(own.clone()), ..Context::default() },
             started_at: now,
         };
-        let (scope, _) = Scope::open(self.session.clone(), None, new, facts)?;
-        session.project_was_recorded();
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        if receipt.is_some() {
+            session.project_was_recorded();
+        }
         Ok(DeploymentScope { scope, own })
     }
 }
