@@ -608,7 +608,7 @@ fn batched_entries_are_appended_before_a_query_and_at_the_end_of_a_scope() {
     let contexta = options.open().unwrap();
     let run = contexta.run("a").run_id("a").start().unwrap();
     let captured = run.metric_at("loss", 1, 0.5).unwrap();
-    assert_eq!(captured.durability, Durability::Batched);
+    assert_eq!(captured.durability(), Some(Durability::Batched));
     let count = |contexta: &Contexta| {
         contexta.list_runs(None).unwrap().runs[0].metrics.first().map_or(0, |m| m.count)
     };

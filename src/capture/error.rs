@@ -1,10 +1,11 @@
 //! Errors of capture.
 
+use crate::capture::result::BatchCaptureResult;
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// The error of a failed capture. The log does not contain the entries of the capture, except possibly after a failed
-/// sync, or after a failed write that could not be undone.
+/// The error of a failed capture. The log does not contain the entries of the capture, except after [`Error::Delivery`],
+/// and possibly after a failed sync, or after a failed write that could not be undone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -43,6 +44,18 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
+    /// The session has sinks, and a sink did not take what was captured. The log contains it. The results name the sinks
+    /// and their errors.
+    #[error("{}", undelivered(.0))]
+    Delivery(Box<BatchCaptureResult>),
+    /// A sink cannot be used.
+    #[error("the sink {name:?} {what}")]
+    Sink {
+        /// The name of the sink.
+        name: String,
+        /// The fault, in words that follow the name in the message.
+        what: String,
+    },
     /// The file of an artifact is missing, cannot be read, or is not a regular file.
     #[error("the artifact {path} {what}")]
     Source {
@@ -53,7 +66,33 @@ pub enum Error {
     },
 }
 
+/// Returns the message of the first failed result.
+fn undelivered(results: &BatchCaptureResult) -> String {
+    let message = results.iter().find_map(|result| result.error_message());
+    message.unwrap_or("captured, but not delivered to all sinks").to_owned()
+}
+
+/// Returns the stable code of the first failed result.
+fn undelivered_code(results: &BatchCaptureResult) -> &'static str {
+    let code = results.iter().find_map(|result| result.error_code());
+    let known = [crate::capture::result::ALL_SINKS_FAILED, crate::capture::result::SOME_SINKS_FAILED];
+    known.into_iter().find(|known| code == Some(*known)).unwrap_or("capture_failed")
+}
+
 impl Error {
+    /// Returns the results of the capture, if the log has taken it and a sink has not.
+    pub fn results(&self) -> Option<&BatchCaptureResult> {
+        match self {
+            Error::Delivery(results) => Some(results),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the log contains what was captured, although the capture returned this error.
+    pub fn is_recorded(&self) -> bool {
+        self.results().is_some_and(|results| results.iter().all(|result| result.operation().applied()))
+    }
+
     /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
@@ -65,6 +104,8 @@ impl Error {
             Error::StageRequired => "runtime_stage_required",
             Error::UnusableName { .. } => "runtime_invalid_component",
             Error::ReadOnly { .. } => "workspace_read_only",
+            Error::Delivery(results) => undelivered_code(results),
+            Error::Sink { .. } => "sink_invalid",
             Error::Source { .. } => "artifact_source_missing",
         }
     }
@@ -90,6 +131,11 @@ impl Error {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
             }
+            Error::Delivery(_) => Some(
+                "remove the cause in the sink; with `capture.dispatch_failure_mode = \"outbox\"`, undelivered captures wait for a replay"
+                    .into(),
+            ),
+            Error::Sink { .. } => Some("give each sink a name of its own".into()),
             Error::Source { .. } => Some("give the path of an existing file".into()),
         }
     }

@@ -6,11 +6,16 @@
 //! between threads. The current scope of a thread is set with [`RunScope::enter`]; no scope is current for a whole
 //! process.
 //!
+//! The log takes each fact first. Then the [`Sink`]s of the session receive it. A [`CaptureResult`] states the durability,
+//! the deliveries, and what is missing. [`DispatchOptions`] determines the reaction to a failing sink, and to a log that
+//! cannot take a fact.
+//!
 //! Stability: Stable.
 
 mod annotate;
 mod context;
 mod current;
+mod dispatch;
 pub mod emission;
 mod end;
 pub mod environment;
@@ -21,18 +26,22 @@ mod names;
 pub mod outcome;
 mod record;
 pub mod redact;
+mod refs;
 mod register;
+pub mod result;
 pub mod run;
 mod scope;
 pub mod scopes;
 pub mod session;
+pub mod sink;
 mod span_guard;
 pub mod spec;
 pub mod trace;
 mod within;
 
-pub use crate::store::Durability;
+pub use crate::store::{Durability, LineFile, SpillReplay};
 pub use current::Entered;
+pub use dispatch::{DispatchCounts, DispatchOptions, FailureMode, ReplayOptions, SinkReplay};
 pub use emission::{
     ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, MetricEmission,
     SpanEmission, Step,
@@ -40,7 +49,11 @@ pub use emission::{
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
 pub use join::JoinBuilder;
-pub use outcome::{CaptureResult, RegisteredArtifact};
+pub use outcome::RegisteredArtifact;
+pub use result::{
+    BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,
+    MixedFamilies, OperationResult, PayloadFamily, ResultFailure, ResultMessage, ResultStatus, UnknownStatus,
+};
 pub use run::RunBuilder;
 pub use scope::ScopeKind;
 pub use scopes::{
@@ -48,6 +61,10 @@ pub use scopes::{
     StageScope,
 };
 pub use session::{CaptureOptions, Session};
+pub use sink::{
+    CompositeSink, JsonLinesSink, MemoryEntry, MemorySink, Sink, SinkError, SinkReceipt, SinkRequest,
+    StandardStream, WriterSink,
+};
 pub use span_guard::SpanGuard;
 pub use spec::{SampleSpec, ScopeSpec};
 pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};

@@ -1,13 +1,20 @@
 //! Capture of records in a scope.
 
 use crate::capture::current::current_span;
+use crate::capture::dispatch::{Appended, Commit};
 use crate::capture::emission::Emission;
 use crate::capture::error::{Error, Result};
-use crate::capture::outcome::CaptureResult;
+use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
 use crate::capture::trace::{SpanId, TraceContext, TraceId};
 use crate::contract::{Degradation, Fact, RecordDraft, RecordType, StableRef, Timestamp, Valid};
 use crate::store::journal::digest_bytes;
+use std::sync::Arc;
+
+/// Returns the family of the payloads of records of this type.
+fn family_of(record_type: RecordType) -> PayloadFamily {
+    if record_type == RecordType::Degraded { PayloadFamily::Degradation } else { PayloadFamily::Record }
+}
 
 impl Scope {
     /// Returns the trace of the scope, with the span of the scope as the parent of new spans. The trace is the one of
@@ -59,7 +66,7 @@ impl Scope {
     pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
         self.check_open()?;
         let inner = &self.session.inner;
-        let run = self.context.run()?;
+        self.context.run()?;
         let now = inner.now();
         let mut facts = Vec::with_capacity(emissions.len());
         let mut families = Vec::with_capacity(emissions.len());
@@ -70,14 +77,28 @@ impl Scope {
         if facts.is_empty() {
             return Ok(Vec::new());
         }
-        let receipt = inner.journal.append(facts, inner.options.durability)?;
-        let result = |(n, family): (usize, RecordType)| CaptureResult {
-            run: run.clone(),
-            family,
-            position: receipt.stamp(n as u64).position(),
-            durability: receipt.durability,
+        let commit = Commit::new(facts, inner.options.durability, &self.context);
+        let Appended { receipt, results, .. } = inner.dispatcher.append(commit)?;
+        if let Some(results) = results {
+            return Ok(results);
+        }
+        let result = |(n, record_type): (usize, RecordType)| {
+            let captured = CapturedAs {
+                context: Some(Arc::clone(&self.context)),
+                record_type: Some(record_type),
+                position: receipt.map(|receipt| receipt.stamp(n as u64).position()),
+                durability: receipt.map(|receipt| receipt.durability),
+            };
+            CaptureResult::captured(family_of(record_type), captured)
         };
         Ok(families.into_iter().enumerate().map(result).collect())
+    }
+
+    /// Captures records in one commit, and returns the result of the batch.
+    pub(super) fn emit_batch(&self, emissions: Vec<Emission>) -> Result<BatchCaptureResult> {
+        let results = self.emit(emissions)?;
+        let family = results.first().map_or(PayloadFamily::Record, CaptureResult::family);
+        Ok(BatchCaptureResult::aggregate(family, results))
     }
 
     pub(super) fn emit_one(&self, emission: Emission) -> Result<CaptureResult> {

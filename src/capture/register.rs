@@ -1,8 +1,10 @@
 //! Registration of artifacts and lineage edges in a scope.
 
+use crate::capture::dispatch::{Appended, Commit};
 use crate::capture::emission::{ArtifactRegistration, ArtifactRole};
 use crate::capture::error::{Error, Result};
 use crate::capture::outcome::RegisteredArtifact;
+use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
 use crate::contract::refs::slug;
 use crate::contract::{
@@ -14,6 +16,7 @@ use crate::store::Durability;
 use crate::store::journal::{file_name_attribute, location_of, short_digest};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 impl Scope {
     pub(super) fn relate(
@@ -25,7 +28,8 @@ impl Scope {
         self.check_open()?;
         let inner = &self.session.inner;
         let edge = self.edge(self.context.run()?, source, relation, target)?;
-        inner.journal.append(vec![edge.clone().into()], inner.options.durability)?;
+        let commit = Commit::new(vec![edge.clone().into()], inner.options.durability, &self.context);
+        inner.dispatcher.append(commit)?;
         Ok(edge.into_inner())
     }
 
@@ -104,10 +108,10 @@ impl Scope {
             let own: StableRef = (&manifest.artifact_ref).into();
             let marker = self.missing_marker(&what.path, own.clone())?;
             let facts = vec![Fact::Artifact(Box::new(manifest.clone()), None), edge(own)?.into(), marker];
-            let receipt = inner.journal.append(facts, Durability::Fsync)?;
-            return Ok(RegisteredArtifact { manifest, durability: receipt.durability, is_missing: true });
+            let commit = Commit::new(facts, Durability::Fsync, &self.context);
+            return self.registered(inner.dispatcher.append(commit)?, manifest, true);
         }
-        let (receipt, manifest) = inner.journal.append_artifact(&what.path, |body| {
+        let (appended, manifest) = inner.dispatcher.append_artifact(&what.path, &self.context, |body| {
             let mut manifest = manifest(location_of(body));
             manifest.hash_value = what.compute_hash.then(|| body.sha256.clone());
             manifest.size_bytes = Some(body.size);
@@ -115,7 +119,33 @@ impl Scope {
             let edge = edge((&manifest.artifact_ref).into())?;
             Ok((manifest, vec![edge.into()]))
         })?;
-        Ok(RegisteredArtifact { manifest, durability: receipt.durability, is_missing: false })
+        self.registered(appended, manifest, false)
+    }
+
+    /// Returns the result of a registration. Error: the manifest is lost.
+    fn registered(
+        &self,
+        appended: Appended,
+        manifest: Valid<ArtifactManifest>,
+        is_missing: bool,
+    ) -> Result<RegisteredArtifact> {
+        let Appended { receipt, results, .. } = appended;
+        let Some(receipt) = receipt else {
+            let results = results.unwrap_or_default();
+            let results = BatchCaptureResult::aggregate(PayloadFamily::Artifact, results);
+            return Err(Error::Delivery(Box::new(results)));
+        };
+        let durability = receipt.durability;
+        let captured = results.and_then(|results| results.into_iter().next()).unwrap_or_else(|| {
+            let captured = CapturedAs {
+                context: Some(Arc::clone(&self.context)),
+                record_type: None,
+                position: Some(receipt.first.position()),
+                durability: Some(durability),
+            };
+            CaptureResult::captured(PayloadFamily::Artifact, captured)
+        });
+        Ok(RegisteredArtifact { manifest, durability, is_missing, captured })
     }
 
     /// Checks the file of an artifact. Returns `false` if the file is missing and may be missing.

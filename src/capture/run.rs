@@ -170,9 +170,11 @@ impl RunBuilder {
             writer: Some(writer),
         };
         let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
-        session.project_was_recorded();
-        let set_by = receipt.stamp(place);
-        scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+        if let Some(receipt) = receipt {
+            session.project_was_recorded();
+            let set_by = receipt.stamp(place);
+            scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+        }
         RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }
 

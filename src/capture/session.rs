@@ -1,11 +1,13 @@
 //! A session: the captures of one process into one workspace, for one project.
 
+use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, ReplayOptions, SinkReplay};
 use crate::capture::error::{Error, Result};
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
 use crate::contract::refs::slug;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
-use crate::store::{Durability, Journal};
+use crate::store::{Durability, Journal, SpillReplay};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,18 +68,56 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct SessionInner {
     pub(super) journal: Arc<Journal>,
+    pub(super) dispatcher: Dispatcher,
     pub(super) options: CaptureOptions,
     pub(super) project_ref: ProjectRef,
     project_recorded: AtomicBool,
 }
 
 impl Session {
-    /// Creates a session that captures into this journal. Errors: no ref can be made from the project's name.
+    /// Creates a session without sinks that captures into this journal. Errors: no ref can be made from the project's
+    /// name.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
+        let root = journal.log_dir().parent().unwrap_or(Path::new("")).to_path_buf();
+        Session::with_dispatch(journal, options, DispatchOptions::new(&root.join("recovery")))
+    }
+
+    /// Creates a session that captures into this journal and delivers to sinks. Errors: no ref can be made from the
+    /// project's name; the name of a sink is blank or occurs twice.
+    pub fn with_dispatch(
+        journal: Arc<Journal>,
+        options: CaptureOptions,
+        dispatch: DispatchOptions,
+    ) -> Result<Session> {
         let unusable = || Error::UnusableName { name: options.project.clone() };
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
         let project_recorded = AtomicBool::new(false);
-        Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
+        let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
+        let inner = SessionInner { journal, dispatcher, options, project_ref, project_recorded };
+        Ok(Session { inner: Arc::new(inner) })
+    }
+
+    /// Offers all facts that wait to their sinks. After a failure, the later facts of the sink keep waiting. A sink that
+    /// took all its facts receives new captures again. Errors: the log or a cursor cannot be read or written.
+    pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
+        self.inner.dispatcher.replay_sinks(options)
+    }
+
+    /// Copies the facts in the outbox, which the log could not take, into the log. A fact is in the log once, after any
+    /// number of replays, and an interrupted replay can be repeated. Errors: the log cannot be written, or another merge
+    /// is running.
+    pub fn replay_outbox(&self) -> Result<SpillReplay> {
+        self.inner.dispatcher.replay_outbox()
+    }
+
+    /// Returns the numbers of deliveries, and of facts that the log did not take.
+    pub fn dispatch_counts(&self) -> DispatchCounts {
+        self.inner.dispatcher.counts()
+    }
+
+    /// Saves the positions of the sinks, and releases their cursors for other processes.
+    pub(crate) fn release_sinks(&self) {
+        self.inner.dispatcher.release();
     }
 
     /// Returns the ref of the project.

@@ -1,9 +1,9 @@
 //! Methods of [`Contexta`] that capture: they start runs and deployments, and act on the current scope of the thread.
 
 use crate::capture::{
-    self, AnyScope, ArtifactRegistration, BatchScope, CaptureResult, DeploymentBuilder, DeploymentScope,
-    Emission, EventEmission, JoinBuilder, MetricEmission, OperationScope, RegisteredArtifact, RunBuilder,
-    RunScope, SampleScope, SpanEmission, SpanGuard, StageScope, Step,
+    self, AnyScope, ArtifactRegistration, BatchCaptureResult, BatchScope, CaptureResult, DeploymentBuilder,
+    DeploymentScope, Emission, EventEmission, JoinBuilder, MetricEmission, OperationScope,
+    RegisteredArtifact, RunBuilder, RunScope, SampleScope, SpanEmission, SpanGuard, StageScope, Step,
 };
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
@@ -136,7 +136,7 @@ impl Contexta {
 
     /// Captures several events in the current scope, in one commit: all of them or none. The events can be JSON
     /// objects ([`Value`](crate::contract::Value)). Errors: as for [`Contexta::event`], and an invalid JSON object.
-    pub fn emit_events<T>(&self, events: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_events<T>(&self, events: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<EventEmission>,
         capture::Error: From<T::Error>,
@@ -145,7 +145,7 @@ impl Contexta {
     }
 
     /// Captures several metrics in the current scope, like [`Contexta::emit_events`].
-    pub fn emit_metrics<T>(&self, metrics: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_metrics<T>(&self, metrics: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<MetricEmission>,
         capture::Error: From<T::Error>,
@@ -154,7 +154,7 @@ impl Contexta {
     }
 
     /// Captures several spans in the current scope, like [`Contexta::emit_events`].
-    pub fn emit_spans<T>(&self, spans: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_spans<T>(&self, spans: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<SpanEmission>,
         capture::Error: From<T::Error>,
@@ -162,7 +162,7 @@ impl Contexta {
         self.emit_each(spans)
     }
 
-    fn emit_each<T, E>(&self, emissions: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    fn emit_each<T, E>(&self, emissions: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<E>,
         E: Into<Emission>,

@@ -97,6 +97,7 @@ impl Contexta {
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
     /// of the stream; `None` if no stream is open. A later capture continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
+        self.session.release_sinks();
         Ok(self.journal.close()?)
     }
 
@@ -257,7 +258,9 @@ impl Options {
         );
         let capture = self.capture;
         let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
-        let session = Session::new(Arc::clone(&journal), capture)?;
+        let mut dispatch = self.dispatch;
+        dispatch.sinks.extend(self.configured_sinks.iter().map(|sink| sink.open(&storage, paths.root())));
+        let session = Session::with_dispatch(Arc::clone(&journal), capture, dispatch)?;
         let store = Store::new(projector, blobs);
         Ok(Contexta {
             storage,

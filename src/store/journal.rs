@@ -7,7 +7,7 @@ use crate::contract::{ArtifactManifest, Fact, Timestamp, Valid, Value};
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::Digest;
-use crate::engine::entry::{Stamp, StreamId};
+use crate::engine::entry::{Position, Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::engine::{self, Error};
@@ -120,6 +120,36 @@ impl Journal {
         Ok(head)
     }
 
+    /// Appends facts as one commit. If `is_end` is true, appends them as [`Journal::append_end`] does, whatever the
+    /// durability is, and returns the head of the stream after the facts.
+    pub(crate) fn append_all(
+        &self,
+        facts: &[Captured],
+        durability: Durability,
+        is_end: bool,
+    ) -> Result<(Receipt, Option<Head>)> {
+        let (receipt, head) = append_to(&self.log, facts, durability, is_end)?;
+        self.introduce(receipt.first.stream, durability);
+        Ok((receipt, head))
+    }
+
+    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next fact,
+    /// unless another thread appends in the meantime.
+    pub(crate) fn prepare(&self) -> Result<Position> {
+        Ok(self.log.prepare()?)
+    }
+
+    /// Returns the directory of the log.
+    #[must_use]
+    pub fn log_dir(&self) -> &Path {
+        self.log.dir()
+    }
+
+    /// Stores the file at `path` durably as a body.
+    pub(crate) fn store_file_body(&self, path: &Path) -> Result<StoredBody> {
+        Ok(self.store_file(path)?)
+    }
+
     /// Appends encoded facts as one commit.
     pub(crate) fn append_encoded(&self, events: &[EncodedEvent], durability: Durability) -> Result<Receipt> {
         Ok(self.log.append(events, durability).map_err(name_kind)?.into())
@@ -206,6 +236,21 @@ impl Journal {
 /// Returns a part of the id of a stream that differs between streams and is not 0.
 fn part_of(stream: StreamId) -> u64 {
     stream.0.last_chunk::<8>().map_or(1, |part| u64::from_le_bytes(*part)).max(1)
+}
+
+/// Appends facts to a log as one commit. If `is_end` is true, the commit may use the disk space that the log reserves, is
+/// on disk when the function returns, and the head of the stream after the commit is returned.
+pub(in crate::store) fn append_to(
+    log: &Log,
+    facts: &[Captured],
+    durability: Durability,
+    is_end: bool,
+) -> Result<(Receipt, Option<Head>)> {
+    if is_end {
+        let (done, head) = log.append_end(facts).map_err(name_kind)?;
+        return Ok((done.into(), Some(head)));
+    }
+    Ok((log.append(facts, durability).map_err(name_kind)?.into(), None))
 }
 
 /// Converts an error of the engine. The error for an entry that is too large receives the name of the kind of fact.

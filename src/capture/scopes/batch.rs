@@ -38,7 +38,7 @@ impl BatchScope {
             kind: ScopeKind::Batch,
             own: (&own).into(),
             name: name.shown,
-            context: Context { batch: Some(own.clone()), ..stage.context.clone() },
+            context: Context { batch: Some(own.clone()), ..Context::clone(&stage.context) },
             started_at: now,
             writer: None,
         };

@@ -118,8 +118,10 @@ impl DeploymentBuilder {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(self.session.clone(), None, new, facts)?;
-        session.project_was_recorded();
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        if receipt.is_some() {
+            session.project_was_recorded();
+        }
         Ok(DeploymentScope { scope, own })
     }
 }

@@ -45,7 +45,7 @@ impl OperationScope {
             kind: ScopeKind::Operation,
             own: (&own).into(),
             name: name.shown,
-            context: Context { operation: Some(own.clone()), ..context.clone() },
+            context: Context { operation: Some(own.clone()), ..Context::clone(context) },
             started_at: now,
             writer: None,
         };

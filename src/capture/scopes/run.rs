@@ -1,5 +1,6 @@
 //! [`RunScope`], the handle of a run.
 
+use crate::capture::dispatch::Commit;
 use crate::capture::error::Result;
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
@@ -68,9 +69,9 @@ impl RunScope {
         let mut children = self.scope.children();
         let replaces = Vec::from_iter(children.params.get(param.key()).copied());
         let key = param.key().to_owned();
-        let receipt =
-            inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
-        children.params.insert(key, receipt.first);
+        let commit = Commit::new(vec![Fact::Param(param)], inner.options.durability, &self.scope.context);
+        let appended = inner.dispatcher.append(Commit { replaces, ..commit })?;
+        children.params.extend(appended.receipt.map(|receipt| (key, receipt.first)));
         Ok(())
     }
 }

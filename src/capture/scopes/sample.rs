@@ -43,7 +43,7 @@ impl SampleScope {
             kind: ScopeKind::Sample,
             own: (&own).into(),
             name: name.shown,
-            context: Context { sample: Some(own.clone()), ..context.clone() },
+            context: Context { sample: Some(own.clone()), ..Context::clone(context) },
             started_at: now,
             writer: None,
         };

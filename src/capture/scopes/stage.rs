@@ -38,7 +38,7 @@ impl StageScope {
             kind: ScopeKind::Stage,
             own: (&own).into(),
             name: name.shown,
-            context: Context { stage: Some(own.clone()), ..run.context.clone() },
+            context: Context { stage: Some(own.clone()), ..Context::clone(&run.context) },
             started_at: now,
             writer: None,
         };

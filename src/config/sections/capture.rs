@@ -17,13 +17,18 @@ sections! {
         capture_code_revision: bool = true, any();
         /// Record the settings that a run was captured with.
         capture_config_snapshot: bool = true, any();
+        /// Receivers of captured facts besides the log: `stdout`, `stderr`, or `jsonl:` and the path of a file for JSON
+        /// lines, relative to the workspace.
+        sinks: Vec<String> = Vec::new(), Rule::new(Limit::Sinks);
         /// Number of times that a failed delivery of a record to a sink (a receiver of captured records) is retried.
         retry_attempts: u32 = 0, int(0, 100);
-        /// Seconds between two attempts to deliver a record.
+        /// Seconds before the first retry. The time doubles with each retry, up to one hour.
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
-        /// Action if a record cannot be delivered to a sink after all retries.
+        /// Action if a record cannot be delivered to a sink after all retries, or if the log cannot take it: `raise` returns
+        /// an error, `outbox` returns a degraded result and keeps the record for a replay.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();
-        /// If some but not all sinks fail, capture a degraded record that states the missing data.
+        /// If some but not all sinks fail, or if the log could not take records, capture a degraded record that states the
+        /// missing data.
         write_degraded_marker_on_partial_failure: bool = true, any();
     }
 }
