@@ -2,6 +2,7 @@
 
 use crate::capture::end::End;
 use crate::capture::error::{Error, Result};
+use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
 use crate::contract::fact::{Annotation, Change, Ended};
 use crate::contract::{Fact, RunRef, RunStatus, StableRef};
@@ -23,6 +24,7 @@ impl Session {
     /// disk when the method returns. Nothing is read, so it is not an error if no object has this ref. Errors: a text is
     /// blank, or the workspace is read-only or cannot be written.
     pub fn annotate(&self, subject: impl Into<StableRef>, change: Change) -> Result<()> {
+        let change = Redaction::new(&self.inner.redactor).of(change);
         self.append(Fact::Annotation(Annotation::new(subject.into(), change)?))
     }
 
@@ -30,7 +32,7 @@ impl Session {
     /// status is open, or the workspace is read-only or cannot be written.
     pub fn end_run(&self, run: &RunRef, status: RunStatus, message: &str) -> Result<()> {
         let ended = Ended::new(run.into(), status, self.inner.now())?;
-        let message = End::failed(message).message();
+        let message = End::failed(message).redacted(&self.inner.redactor).message();
         self.append(Fact::Ended(ended.because(message, Some(ENDED_BY_USER.to_owned()))?))
     }
 }

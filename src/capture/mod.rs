@@ -32,8 +32,10 @@ pub mod result;
 pub mod run;
 mod scope;
 pub mod scopes;
+mod secrets;
 pub mod session;
 pub mod sink;
+mod snapshot;
 mod span_guard;
 pub mod spec;
 pub mod trace;
@@ -50,6 +52,7 @@ pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
 pub use join::JoinBuilder;
 pub use outcome::RegisteredArtifact;
+pub use redact::{RedactionMode, RedactionOptions};
 pub use result::{
     BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,
     MixedFamilies, OperationResult, PayloadFamily, ResultFailure, ResultMessage, ResultStatus, UnknownStatus,

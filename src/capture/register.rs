@@ -6,6 +6,7 @@ use crate::capture::error::{Error, Result};
 use crate::capture::outcome::RegisteredArtifact;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
+use crate::capture::secrets::Redaction;
 use crate::contract::refs::slug;
 use crate::contract::{
     ArtifactManifest, ArtifactRef, Confidence, Degradation, DegradedCategory, DegradedPayload,
@@ -96,7 +97,7 @@ impl Scope {
             );
             self.context.describe(&mut manifest);
             manifest.attributes = attributes.clone();
-            manifest
+            Redaction::new(&inner.redactor).of(manifest)
         };
         let edge = |artifact: StableRef| match what.role {
             ArtifactRole::Input => self.edge(run, self.own.clone(), RelationType::Used, artifact),

@@ -278,6 +278,7 @@ impl Scope {
     fn end_with<T>(&self, end: End, append: impl FnOnce(Vec<Fact>) -> Result<T>) -> Result<T> {
         let inner = &self.session.inner;
         let now = inner.now();
+        let end = end.redacted(&inner.redactor);
         let mut descendants = Vec::new();
         self.open_descendants(&mut descendants);
         let with_parent = end.of_child();

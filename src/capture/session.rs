@@ -2,6 +2,7 @@
 
 use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, ReplayOptions, SinkReplay};
 use crate::capture::error::{Error, Result};
+use crate::capture::redact::{RedactionOptions, Redactor};
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
 use crate::contract::refs::slug;
@@ -36,6 +37,8 @@ pub struct CaptureOptions {
     /// The trace and the span of the program that started this program. The scopes of the session belong to this trace;
     /// `None` if each run has a trace of its own.
     pub trace_parent: Option<TraceContext>,
+    /// The values that are replaced by `[redacted]` before the log takes them.
+    pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
     /// `true` to refuse the registration of artifacts.
@@ -53,6 +56,7 @@ impl Default for CaptureOptions {
             environment: true,
             packages: true,
             trace_parent: None,
+            redaction: RedactionOptions::default(),
             records_read_only: false,
             artifacts_read_only: false,
         }
@@ -68,6 +72,7 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct SessionInner {
     pub(super) journal: Arc<Journal>,
+    pub(super) redactor: Redactor,
     pub(super) dispatcher: Dispatcher,
     pub(super) options: CaptureOptions,
     pub(super) project_ref: ProjectRef,
@@ -93,7 +98,8 @@ impl Session {
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
         let project_recorded = AtomicBool::new(false);
         let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
-        let inner = SessionInner { journal, dispatcher, options, project_ref, project_recorded };
+        let redactor = Redactor::new(&options.redaction);
+        let inner = SessionInner { journal, dispatcher, redactor, options, project_ref, project_recorded };
         Ok(Session { inner: Arc::new(inner) })
     }
 

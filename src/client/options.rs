@@ -1,10 +1,12 @@
 //! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
-use crate::capture::{CaptureOptions, DispatchOptions, FailureMode, Sink, TraceContext};
+use crate::capture::{
+    CaptureOptions, DispatchOptions, FailureMode, RedactionMode, RedactionOptions, Sink, TraceContext,
+};
 use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::client::sinks::ConfiguredSink;
-use crate::config::{DispatchFailureMode, DurabilityMode, UnifiedConfig};
+use crate::config::{self, DispatchFailureMode, DurabilityMode, UnifiedConfig};
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
@@ -71,6 +73,14 @@ impl Options {
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
             trace_parent: None,
+            redaction: RedactionOptions {
+                mode: match config.security.redaction_mode {
+                    config::RedactionMode::Strict => RedactionMode::Strict,
+                    config::RedactionMode::Off => RedactionMode::Off,
+                    config::RedactionMode::SafeDefault => RedactionMode::SafeDefault,
+                },
+                secret_key_patterns: config.security.secret_key_patterns.clone(),
+            },
         };
         let paths = Paths::of(config);
         let dispatch = DispatchOptions {

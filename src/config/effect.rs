@@ -55,8 +55,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "retention.export_ttl_days",
     "retention.artifact_retention_mode",
     "retention.records_compaction_enabled",
-    "security.redaction_mode",
-    "security.secret_key_patterns",
     "security.allow_unredacted_local_exports",
 ];
 

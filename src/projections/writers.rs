@@ -3,7 +3,6 @@
 use crate::contract::Fact;
 use crate::contract::fact::{ProcessId, WriterId};
 use crate::engine::Result;
-use crate::engine::checksum::hex;
 use crate::engine::entry::Kind;
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
 use crate::projections::entry::{self, Captured};
@@ -24,7 +23,7 @@ pub(crate) fn streams_of(process: ProcessId) -> Vec<u8> {
 }
 
 fn writer_key(run: &str, writer: WriterId, more: &[&str]) -> Vec<u8> {
-    let id = hex(&writer.0);
+    let id = writer.to_string();
     let parts: Vec<&[u8]> = [run, id.as_str()].iter().chain(more).map(|part| part.as_bytes()).collect();
     keys::join(&parts)
 }

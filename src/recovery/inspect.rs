@@ -1,6 +1,5 @@
 //! Listings of the content of the log: streams, segments and entries.
 
-use crate::contract::fact::{Annotation, Change, Joined, Writer};
 use crate::contract::{Canonical, Fact, Timestamp, Value};
 use crate::engine;
 use crate::engine::checksum::hex;
@@ -240,37 +239,6 @@ fn dumped(entry: &Entry) -> DumpedEntry {
     }
 }
 
-fn annotation(annotation: &Annotation) -> Value {
-    let (name, value) = match annotation.change() {
-        Change::Name(name) => ("name".to_owned(), Value::text(name)),
-        Change::Description(text) => ("description".to_owned(), Value::text(text)),
-        Change::Note(text) => ("note".to_owned(), Value::text(text)),
-        Change::Tag(key, value) => (format!("tag {key}"), Value::from(value.clone())),
-    };
-    Value::map([
-        ("subject_ref", Value::from(annotation.subject().as_str())),
-        ("name", Value::Text(name)),
-        ("value", value),
-    ])
-}
-
-fn writer(writer: &Writer) -> Value {
-    let (joined, from_step) = match writer.joined() {
-        Joined::Attached => ("attached", None),
-        Joined::Resumed { from_step } => ("resumed", from_step),
-        _ => ("started", None),
-    };
-    Value::map([
-        ("run_ref", Value::from(writer.run_ref().as_str())),
-        ("id", Value::text(hex(&writer.id().0))),
-        ("process", Value::text(hex(&writer.process().0))),
-        ("joined", Value::from(joined)),
-        ("from_step", Value::from(from_step)),
-        ("label", writer.label().map_or(Value::Null, Value::text)),
-        ("started_at", Value::text(writer.started_at())),
-    ])
-}
-
 /// Returns a fact as JSON. A captured record gets its ref and time of recording from the stamp of its entry.
 fn object(fact: Fact, entry: &Entry) -> Value {
     match fact {
@@ -282,21 +250,16 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("ended_at", Value::text(e.ended_at())),
             ("message", e.message().map_or(Value::Null, Value::text)),
             ("reason", e.reason().map_or(Value::Null, Value::text)),
-            ("writer", e.writer().map_or(Value::Null, |writer| Value::text(hex(&writer.0)))),
+            ("writer", e.writer().map_or(Value::Null, |writer| Value::text(writer))),
         ]),
         Fact::Param(p) => Value::map([
             ("run_ref", Value::from(p.run_ref().as_str())),
             ("key", Value::from(p.key())),
             ("value", p.value().clone()),
         ]),
-        Fact::Annotation(a) => annotation(&a),
-        Fact::Process(p) => Value::map([
-            ("id", Value::text(hex(&p.id().0))),
-            ("number", Value::from(p.number())),
-            ("host", Value::from(p.host())),
-            ("started_at", Value::text(p.started_at())),
-        ]),
-        Fact::Writer(w) => writer(&w),
+        Fact::Annotation(a) => a.to_value(),
+        Fact::Process(p) => p.to_value(),
+        Fact::Writer(w) => w.to_value(),
         Fact::Import(i) => Value::map([
             ("id", Value::text(hex(&i.id))),
             ("source", Value::Text(i.source)),

@@ -145,6 +145,11 @@ impl Journal {
         self.log.dir()
     }
 
+    /// Stores bytes durably as a body.
+    pub(crate) fn store_bytes_body(&self, mut bytes: &[u8]) -> Result<StoredBody> {
+        Ok(store_body(&self.blobs, &mut bytes)?)
+    }
+
     /// Stores the file at `path` durably as a body.
     pub(crate) fn store_file_body(&self, path: &Path) -> Result<StoredBody> {
         Ok(self.store_file(path)?)

@@ -5,8 +5,8 @@ use crate::capture::dispatch::options::{DispatchOptions, FailureMode};
 use crate::capture::error::{Error, Result};
 use crate::capture::result::{Delivery, DeliveryStatus, PayloadFamily};
 use crate::capture::sink::{Sink, SinkError, SinkRequest};
-use crate::contract::Value;
 use crate::contract::refs::slug;
+use crate::contract::{Fact, Value};
 use crate::store::journal::short_digest;
 use crate::store::{Journal, Position, SinkCursor, Stamp, StreamFacts, StreamId};
 use std::collections::BTreeMap;
@@ -148,6 +148,11 @@ impl SinkState {
             }
             // Imported facts are not delivered.
             let Some(captured) = captured.filter(|captured| captured.origin.is_none()) else { continue };
+            if let Fact::Process(_) = captured.fact {
+                // The fact of the process serves only the readers of the log.
+                self.pass(stamp);
+                continue;
+            }
             let request = SinkRequest::new(&captured.fact, stamp);
             let Err(failed) = self.try_deliver(&request, shared) else {
                 self.pass(stamp);

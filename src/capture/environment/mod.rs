@@ -39,12 +39,6 @@ pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
     allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
 }
 
-/// Returns the commit that is checked out in the git repository that contains the current directory; `None` if it
-/// cannot be determined.
-pub(super) fn code_revision() -> Option<String> {
-    revision::revision_at(&std::env::current_dir().ok()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -160,7 +160,6 @@ impl CaptureResult {
     }
 
     /// Adds the paths of values that were redacted before the capture.
-    #[expect(dead_code, reason = "for redaction")]
     pub(in crate::capture) fn add_redacted(&mut self, paths: Vec<String>) {
         if !paths.is_empty() {
             self.rare_mut().redacted.extend(paths);

@@ -4,6 +4,7 @@ use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
 use crate::contract::{
     ArtifactRef, DeploymentExecution, DeploymentRef, EnvironmentRef, RunRef, RunStatus, Valid, Value,
@@ -106,7 +107,7 @@ impl DeploymentBuilder {
         deployment.artifact_ref = self.artifact;
         deployment.environment_snapshot_ref = self.environment;
         deployment.metadata = self.metadata;
-        let deployment = Valid::new(deployment)?;
+        let deployment = Valid::new(Redaction::new(&session.redactor).of(deployment))?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let name = deployment.deployment_name.clone();
         facts.push(deployment.into());

@@ -5,6 +5,7 @@ use crate::capture::error::Result;
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
 use crate::contract::fact::{Annotation, Change, Param};
 use crate::contract::{Fact, Value};
@@ -35,8 +36,10 @@ impl RunScope {
     fn annotate(&self, change: Change) -> Result<()> {
         self.scope.check_open()?;
         let inner = &self.scope.session.inner;
+        let change = Redaction::new(&inner.redactor).of(change);
         let annotation = Annotation::new((&self.own).into(), change)?;
-        inner.journal.append(vec![Fact::Annotation(annotation)], inner.options.durability)?;
+        let facts = vec![Fact::Annotation(annotation)];
+        inner.dispatcher.append(Commit::new(facts, inner.options.durability, &self.scope.context))?;
         Ok(())
     }
 
@@ -65,7 +68,9 @@ impl RunScope {
     pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         self.scope.check_open()?;
         let inner = &self.scope.session.inner;
-        let param = Param::new(self.own.clone(), key, value.into())?;
+        let mut value = value.into();
+        inner.redactor.redact_named("params", key, &mut value, &mut Vec::new());
+        let param = Param::new(self.own.clone(), key, value)?;
         let mut children = self.scope.children();
         let replaces = Vec::from_iter(children.params.get(param.key()).copied());
         let key = param.key().to_owned();

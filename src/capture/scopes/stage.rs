@@ -5,6 +5,7 @@ use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::scopes::{BatchScope, OperationScope, SampleScope};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::{SampleSpec, ScopeSpec};
 use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
 use std::sync::Arc;
@@ -33,7 +34,7 @@ impl StageScope {
             StageExecution::new(own.clone(), run_ref.clone(), name.shown.as_str(), RunStatus::Open, now);
         stage.order_index = Some(run.next_order(ScopeKind::Stage));
         stage.metadata = spec.metadata;
-        let fact = Valid::new(stage)?.into();
+        let fact = Valid::new(Redaction::new(&run.session.inner.redactor).of(stage))?.into();
         let new = NewScope {
             kind: ScopeKind::Stage,
             own: (&own).into(),

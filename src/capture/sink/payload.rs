@@ -15,7 +15,7 @@ pub(in crate::capture) fn family_of(fact: &Fact) -> PayloadFamily {
     }
 }
 
-/// Returns the name of the payload's type: the name of the model, `Ended`, or `Param`.
+/// Returns the name of the payload's type: the name of the model, `Ended`, `Param`, `Annotation` or `RunWriter`.
 pub(super) fn type_of(fact: &Fact) -> &'static str {
     if let Some(family) = fact.family() {
         return match family {
@@ -29,6 +29,8 @@ pub(super) fn type_of(fact: &Fact) -> &'static str {
         Fact::Artifact(..) => "ArtifactManifest",
         Fact::Ended(_) => "Ended",
         Fact::Param(_) => "Param",
+        Fact::Annotation(_) => "Annotation",
+        Fact::Writer(_) => "RunWriter",
         Fact::Object(object) => match object.kind() {
             ObjectKind::Project => "Project",
             ObjectKind::Run => "Run",
@@ -62,6 +64,8 @@ pub(super) fn value_of(fact: &Fact, stamp: Stamp) -> Value {
             ("key", param.key().into()),
             ("value", param.value().clone()),
         ]),
+        Fact::Annotation(annotation) => annotation.to_value(),
+        Fact::Writer(writer) => writer.to_value(),
         // A record without a valid ref has no object form.
         fact => record_at(fact.clone(), stamp).ok().flatten().map_or(Value::Null, |record| record.to_value()),
     }
@@ -74,6 +78,8 @@ pub(super) fn ref_of(fact: &Fact, stamp: Stamp) -> Option<String> {
         Fact::Artifact(manifest, _) => manifest.artifact_ref.to_string(),
         Fact::Ended(ended) => ended.subject().to_string(),
         Fact::Param(param) => param.run_ref().to_string(),
+        Fact::Annotation(annotation) => annotation.subject().to_string(),
+        Fact::Writer(writer) => writer.run_ref().to_string(),
         fact => record_at(fact.clone(), stamp).ok().flatten()?.envelope().record_ref.to_string(),
     })
 }

@@ -3,6 +3,8 @@
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::issue::collector::Issues;
+use crate::contract::json::canonical::Canonical;
+use crate::contract::json::value::Value;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::text::text;
 use crate::contract::space::trim;
@@ -64,5 +66,21 @@ impl Annotation {
     /// Returns the change.
     pub fn change(&self) -> &Change {
         &self.change
+    }
+}
+
+impl Canonical for Annotation {
+    fn to_value(&self) -> Value {
+        let (name, value) = match &self.change {
+            Change::Name(name) => ("name".to_owned(), Value::text(name)),
+            Change::Description(text) => ("description".to_owned(), Value::text(text)),
+            Change::Note(text) => ("note".to_owned(), Value::text(text)),
+            Change::Tag(key, value) => (format!("tag {key}"), Value::from(value.clone())),
+        };
+        Value::map([
+            ("subject_ref", Value::from(self.subject.as_str())),
+            ("name", Value::Text(name)),
+            ("value", value),
+        ])
     }
 }

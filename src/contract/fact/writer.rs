@@ -2,9 +2,12 @@
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::issue::collector::Issues;
+use crate::contract::json::canonical::Canonical;
+use crate::contract::json::value::Value;
 use crate::contract::refs::typed::RunRef;
 use crate::contract::rules::text::{optional_text, text};
 use crate::contract::time::Timestamp;
+use std::fmt;
 
 /// The random id of a process that writes to a workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,6 +16,19 @@ pub struct ProcessId(pub [u8; 8]);
 /// The random id of a writer of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WriterId(pub [u8; 8]);
+
+/// Implements the text form of an id: 16 lower-case hexadecimal digits.
+macro_rules! hexadecimal {
+    ($($id:ident),*) => {$(
+        impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    )*};
+}
+
+hexadecimal!(ProcessId, WriterId);
 
 /// A process that writes to a workspace. The fact is recorded once in each stream that the process writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,5 +137,35 @@ impl Writer {
     /// Returns the time at which the writer began to capture the run.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
+    }
+}
+
+impl Canonical for Process {
+    fn to_value(&self) -> Value {
+        Value::map([
+            ("id", Value::text(self.id)),
+            ("number", Value::from(self.number)),
+            ("host", Value::from(self.host.as_str())),
+            ("started_at", Value::text(self.started_at)),
+        ])
+    }
+}
+
+impl Canonical for Writer {
+    fn to_value(&self) -> Value {
+        let (joined, from_step) = match self.joined {
+            Joined::Started => ("started", None),
+            Joined::Attached => ("attached", None),
+            Joined::Resumed { from_step } => ("resumed", from_step),
+        };
+        Value::map([
+            ("run_ref", Value::from(self.run_ref.as_str())),
+            ("id", Value::text(self.id)),
+            ("process", Value::text(self.process)),
+            ("joined", Value::from(joined)),
+            ("from_step", Value::from(from_step)),
+            ("label", Value::from(self.label.clone())),
+            ("started_at", Value::text(self.started_at)),
+        ])
     }
 }
