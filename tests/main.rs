@@ -26,6 +26,7 @@ mod os_storage;
 mod projections;
 mod reference_map;
 mod second_reader;
+mod secrets;
 mod sinks;
 mod subscribe;
 mod support;
