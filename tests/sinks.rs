@@ -581,7 +581,10 @@ fn json_lines_stream_and_composite_sinks_write_the_documented_forms() {
         ["captured_at", "family", "payload", "payload_ref", "payload_type", "position", "sink_name"]
     );
     assert!(text.starts_with("{\"captured_at\":\"") && text.ends_with("\"sink_name\":\"local-jsonl\"}\n"));
-    assert_eq!(members.get("payload"), result.payload());
+    // Canonical text has no members that are null.
+    let mut payload = result.payload().unwrap().clone();
+    payload.drop_nulls();
+    assert_eq!(members.get("payload"), Some(&payload));
     let out = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
     let metric = out.lines().find(|line| line.contains("MetricRecord")).unwrap();
     assert!(metric.starts_with(

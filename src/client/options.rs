@@ -83,6 +83,7 @@ impl Options {
             },
         };
         let paths = Paths::of(config);
+        let directories = config.directories();
         let dispatch = DispatchOptions {
             retry_attempts: config.capture.retry_attempts,
             retry_backoff: Duration::try_from_secs_f64(config.capture.retry_backoff_seconds)
@@ -92,7 +93,7 @@ impl Options {
                 _ => FailureMode::Raise,
             },
             degraded_markers: config.capture.write_degraded_marker_on_partial_failure,
-            outbox: config.directories().outbox,
+            outbox: directories.outbox,
             ..DispatchOptions::new(&paths.recovery())
         };
         let nothing_written =

@@ -101,7 +101,7 @@ impl Scan<'_> {
             // The full-width colon and equals sign of Chinese and Japanese texts.
             0xef if matches!(part(self.text, at, at + 3), [_, 0xbc, 0x9a | 0x9d]) => self.full_width(at),
             b'/' | b'\\' if self.scanner.is_strict => self.home(at),
-            _ if b.is_ascii_alphanumeric() => self.word(b, at),
+            _ if b.is_ascii_alphanumeric() => self.word(b, at).or_else(|| self.word_end(at)),
             _ => None,
         }
     }
@@ -278,6 +278,12 @@ impl Scan<'_> {
         }
         let end = if self.scanner.is_strict { random_end(self.text, at)? } else { return None };
         self.push(at..end)
+    }
+
+    /// Returns the end of a word. Behind the begin of an escape sequence, a credential can begin within the word.
+    fn word_end(&self, at: usize) -> Option<usize> {
+        let is_escape = matches!(byte_before(self.text, at), b'\\' | b'%' | b'[' | b';');
+        (!is_escape && is_begin(self.text, at)).then(|| end_of(self.text, at, |b| b.is_ascii_alphanumeric()))
     }
 
     /// Examines the credential behind `Bearer`.

@@ -19,7 +19,8 @@ const LOG_DOMAIN: Domain = DOMAIN;
 /// skipped; a check of the log reports them.
 #[derive(Debug)]
 pub(crate) struct StreamFacts {
-    reader: StreamReader,
+    /// The reader; `None` if no log contains the stream.
+    reader: Option<StreamReader>,
     from: Seq,
     queue: VecDeque<(Stamp, Option<Captured>)>,
 }
@@ -33,19 +34,18 @@ impl StreamFacts {
         stream: StreamId,
         from: Seq,
     ) -> Result<StreamFacts> {
-        let mut found = None;
         for log in logs {
             let segments = list_segments(storage.as_ref(), log, stream).unwrap_or_default();
-            if !segments.is_empty() {
-                found = Some((*log, segments));
-                break;
+            if segments.is_empty() {
+                continue;
             }
+            let base = segments.iter().rev().find(|base| **base <= from);
+            let start = base.map_or(ResumePoint::START, |b| ResumePoint { segment: *b, offset: 0, next: *b });
+            let reader = StreamReader::open_at(storage, log, stream, ScanMode::Follow, start)?;
+            let reader = Some(reader.of_domain(LOG_DOMAIN)?);
+            return Ok(StreamFacts { reader, from, queue: VecDeque::new() });
         }
-        let (log, segments) = found.unwrap_or((logs.first().copied().unwrap_or(Path::new("")), Vec::new()));
-        let base = segments.iter().rev().find(|base| **base <= from);
-        let start = base.map_or(ResumePoint::START, |b| ResumePoint { segment: *b, offset: 0, next: *b });
-        let reader = StreamReader::open_at(storage, log, stream, ScanMode::Follow, start)?;
-        Ok(StreamFacts { reader: reader.of_domain(LOG_DOMAIN)?, from, queue: VecDeque::new() })
+        Ok(StreamFacts { reader: None, from, queue: VecDeque::new() })
     }
 
     fn read(&mut self) -> Result<Option<(Stamp, Option<Captured>)>> {
@@ -53,7 +53,8 @@ impl StreamFacts {
             if let Some(next) = self.queue.pop_front() {
                 return Ok(Some(next));
             }
-            let Some(item) = self.reader.next_item()? else { return Ok(None) };
+            let Some(reader) = &mut self.reader else { return Ok(None) };
+            let Some(item) = reader.next_item()? else { return Ok(None) };
             let Item::Commit(commit) = item else { continue };
             for entry in commit.entries.iter().filter(|entry| entry.stamp.seq >= self.from) {
                 let captured = Captured::of_entry(&entry.to_owned()).ok().flatten();
