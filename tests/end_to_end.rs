@@ -255,7 +255,8 @@ fn parameter_set_again_replaces_the_value_of_any_process() {
 #[test]
 fn artifacts_are_stored_once_and_have_lineage_in_both_directions() {
     let dir = TempDir::new("lineage");
-    let contexta = Options::new(dir.path().join("w")).project("wine").open().unwrap();
+    let contexta =
+        Options::new(dir.path().join("w")).project("wine").detect_code_revision(false).open().unwrap();
     let (data, model) = (dir.path().join("wine.csv"), dir.path().join("model.bin"));
     std::fs::write(&data, "a,b\n1,2\n").unwrap();
     std::fs::write(&model, [0u8, 1, 2, 255]).unwrap();
@@ -799,7 +800,8 @@ fn verify_reports_projections_with_entries_that_the_log_has_lost() {
 #[test]
 fn numbered_names_never_equal_given_ones_and_conflicts_are_reported() {
     let dir = TempDir::new("names");
-    let contexta = Options::new(dir.path().join("w")).project("p").open().unwrap();
+    let contexta =
+        Options::new(dir.path().join("w")).project("p").detect_code_revision(false).open().unwrap();
     let run = contexta.run("a").run_id("a").param("alpha", 0.1).start().unwrap();
     for name in ["train", "train", "train-2", "train"] {
         drop(run.stage(name).unwrap());
@@ -848,7 +850,7 @@ fn run_joined_by_id_has_the_first_start_and_the_last_end() {
 #[test]
 fn artifact_source_must_be_a_regular_file() {
     let dir = TempDir::new("irregular");
-    let contexta = Options::new(dir.path().join("w")).open().unwrap();
+    let contexta = Options::new(dir.path().join("w")).detect_code_revision(false).open().unwrap();
     let run = contexta.run("a").start().unwrap();
     for path in [dir.path().to_path_buf(), dir.path().join("missing"), PathBuf::from("/dev/zero")] {
         let refused = run.register_artifact("model_bundle", &path).unwrap_err();

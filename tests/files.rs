@@ -69,7 +69,11 @@ fn run_count(dir: &Path) -> usize {
 /// Creates a workspace with two runs in `.contexta`, and closes it.
 fn workspace(name: &str) -> TempDir {
     let dir = TempDir::new(name);
-    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    let contexta = Options::new(dir.path().join(".contexta"))
+        .project("wine")
+        .detect_code_revision(false)
+        .open()
+        .unwrap();
     two_runs(&contexta);
     contexta.close().unwrap();
     dir
@@ -101,7 +105,11 @@ fn workspace_with_body(name: &str) -> (TempDir, PathBuf) {
     let dir = workspace(name);
     let file = dir.path().join("model.bin");
     std::fs::write(&file, b"weights").unwrap();
-    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    let contexta = Options::new(dir.path().join(".contexta"))
+        .project("wine")
+        .detect_code_revision(false)
+        .open()
+        .unwrap();
     let run = contexta.run("one").run_id("one").start().unwrap();
     run.register_artifact("model_bundle", &file).unwrap();
     run.complete().unwrap();

@@ -750,7 +750,7 @@ fn strict_import_keeps_lines_before_every_type_of_refusal() {
 fn captured_artifact_is_unchanged_and_older_manifest_keeps_body() {
     let dir = TempDir::new("artifact-again");
     let at = |name: &str| dir.path().join(name);
-    let contexta = Options::new(at("w")).project("wine").open().unwrap();
+    let contexta = Options::new(at("w")).project("wine").detect_code_revision(false).open().unwrap();
     std::fs::write(at("model.bin"), "weights").unwrap();
     let run = contexta.run("r").run_id("r").start().unwrap();
     let output = contexta::capture::ArtifactRegistration::output("model_bundle", at("model.bin"));

@@ -103,7 +103,7 @@ fn settings_of_redaction_take_effect() {
         change(&mut config);
         let options = Options::from_config(&config).unwrap().may_create().detect_code_revision(false);
         let contexta = options.open().unwrap();
-        let run = contexta.run("a").param("session_cookie", SECRET).param("api_key", SECRET).start().unwrap();
+        let run = contexta.run("a").param("session_cookie", SECRET).start().unwrap();
         run.complete().unwrap();
         drop((run, contexta));
         let mut all = Vec::new();

@@ -139,7 +139,10 @@ fn positions(contexta: &Contexta) -> Vec<Position> {
         .dump_log(None)
         .unwrap()
         .filter_map(|item| match item.unwrap() {
-            DumpItem::Entry(entry) => Some(Position { stream: entry.stream, seq: entry.seq }),
+            // The fact of the process is not delivered.
+            DumpItem::Entry(entry) if entry.kind != "process" => {
+                Some(Position { stream: entry.stream, seq: entry.seq })
+            }
             _ => None,
         })
         .collect()
