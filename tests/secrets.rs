@@ -103,7 +103,7 @@ fn settings_of_redaction_take_effect() {
         change(&mut config);
         let options = Options::from_config(&config).unwrap().may_create().detect_code_revision(false);
         let contexta = options.open().unwrap();
-        let run = contexta.run("a").param("session_cookie", SECRET).start().unwrap();
+        let run = contexta.run("a").param("greeting_word", SECRET).start().unwrap();
         run.complete().unwrap();
         drop((run, contexta));
         let mut all = Vec::new();
@@ -114,10 +114,10 @@ fn settings_of_redaction_take_effect() {
             .collect();
         text.matches(SECRET).count() > 0
     };
-    assert!(leaks_with(|_| ()), "a cookie is no secret by default");
-    assert!(!leaks_with(|config| config.security.secret_key_patterns.push("cookie".to_owned())));
+    assert!(leaks_with(|_| ()), "a greeting is no secret by default");
+    assert!(!leaks_with(|config| config.security.secret_key_patterns.push("greeting".to_owned())));
     let off = |config: &mut UnifiedConfig| {
-        config.security.secret_key_patterns.push("cookie".to_owned());
+        config.security.secret_key_patterns.push("greeting".to_owned());
         config.security.redaction_mode = contexta::config::RedactionMode::Off;
     };
     assert!(leaks_with(off));
