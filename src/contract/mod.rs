@@ -14,6 +14,7 @@ pub mod issue;
 pub mod json;
 pub mod model;
 pub mod models;
+pub(crate) mod nfc;
 pub mod object;
 pub mod refs;
 pub mod rules;
