@@ -5,7 +5,7 @@
 //! attribute has several different values, all of them are kept. Environments, samples, operations and provenance
 //! records are recorded once, so each of them has one row with the complete fact.
 
-use crate::contract::json::write::canonical;
+use crate::contract::json::write::with_nulls;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
 use crate::engine::Result;
 use crate::engine::entry::{Kind, Stamp};
@@ -68,8 +68,10 @@ struct AttributeRows<'a> {
 
 impl AttributeRows<'_> {
     fn put(&mut self, name: &str, value: &Value) {
-        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent.
-        if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
+        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent,
+        // except for a parameter.
+        let is_recorded = *value != Value::Null || name.starts_with(PARAM_PREFIX);
+        if let (Ok(text), true) = (with_nulls(value), is_recorded) {
             let key = keys::attribute(self.subject, name);
             let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
             let value = [mark, text.as_bytes()].concat();
@@ -108,7 +110,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [TableSpec] {

@@ -21,7 +21,7 @@ impl Projection<Captured> for RunsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [TableSpec] {

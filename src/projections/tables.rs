@@ -7,7 +7,8 @@ use crate::engine::projection::{TableKind, TableSpec};
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
 /// Environment snapshots, samples, operations and provenance records. Key: ref of the object. Value: the complete fact.
 pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
-/// Runs by name, and by the last component of the run's ref. Key: the name or the component, then the ref of the run.
+/// Runs by name, and by the last component of the run's ref. Key: the composed form (NFC) of the name, or the component,
+/// then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
 /// The positions of events, spans and degraded records in the log. Key: run and family. Points: time of observation and
 /// stamp of the entry.
@@ -16,6 +17,9 @@ pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Serie
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of metric series, with the keys of [`SERIES`].
 pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+/// Summaries of the points of a series whose values are NaN or infinite, with the keys of [`SERIES`]. [`SUMMARIES`]
+/// includes these points.
+pub(crate) const NON_FINITE: TableSpec = TableSpec::new("non_finite", TableKind::Registers);
 /// Artifacts. Key: ref of the artifact. Value: the complete fact.
 pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
 /// References to artifact bodies. Key: digest of the body and ref of the artifact.

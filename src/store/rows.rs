@@ -63,7 +63,7 @@ pub struct RunRow {
 pub struct StageRow {
     /// The ref.
     pub stage_ref: StageRef,
-    /// The name: the last component of the ref.
+    /// The name; the last component of the ref if the start is not in the log.
     pub name: String,
     /// The status.
     pub status: RunStatus,
