@@ -368,7 +368,8 @@ fn records_that_the_log_cannot_take_are_in_the_outbox_that_is_set() {
     assert!(dir.path().join("elsewhere/log").is_dir());
     fs::remove_file(dir.path().join("w/log")).unwrap();
     run.complete().unwrap();
-    assert_eq!(contexta.session().replay_outbox().unwrap().added, 4);
+    // Project, run, environment, writer, process and metric.
+    assert_eq!(contexta.session().replay_outbox().unwrap().added, 6);
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
 }
 

@@ -224,9 +224,9 @@ fn batch_with_an_invalid_emission_appends_nothing() {
     let contexta = open_sim(&disk, 1, "/w");
     let run = contexta.run("a").run_id("a").start().unwrap();
     let refused =
-        run.emit_all([MetricEmission::new("loss", 1.0), MetricEmission::new("Not A Key", 1.0)]).unwrap_err();
+        run.emit_all([MetricEmission::new("loss", 1.0), MetricEmission::new("not\na key", 1.0)]).unwrap_err();
     assert_eq!(refused.code(), "record_invalid_metric_key");
-    let event = EventEmission::new("data.loaded", " ").level(EventLevel::Warning);
+    let event = EventEmission::new(" ", "loaded").level(EventLevel::Warning);
     assert_eq!(run.emit(event).unwrap_err().code(), "context_invalid_string");
     assert!(contexta.run_snapshot("a").unwrap().metrics.is_empty());
 }

@@ -9,6 +9,7 @@
 
 mod attempts;
 mod capture;
+mod cases;
 mod config;
 #[cfg(feature = "cli")]
 mod config_cli;

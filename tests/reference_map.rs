@@ -255,22 +255,22 @@ fn calls() -> Vec<Call> {
         "contract::Run" => || is_checked(run(), |r| r.status = RunStatus::Failed);
         "contract::DeploymentExecution" => || is_checked(deployment(), |d| d.deployment_name = "e".into());
         "contract::StageExecution" => || is_checked(stage(), |s| s.ended_at = Some(noon()));
-        "contract::BatchExecution" => || is_checked(batch(), |b| b.batch_name = "B".into());
+        "contract::BatchExecution" => || is_checked(batch(), |b| b.batch_name = "c".into());
         "contract::SampleObservation" => || is_checked(sample(), |s| s.retention_class = Some("".into()));
         "contract::OperationContext" => || is_checked(operation(), |o| o.operation_name = "p".into());
         "contract::EnvironmentSnapshot" => || is_checked(environment(), |e| e.platform.clear());
         "contract::RecordEnvelope" => || is_checked(envelope(RecordType::Metric), |e| {
-            e.recorded_at = at("2024-01-31T11:59:59Z");
+            e.record_ref = r("record:p.q.k");
         });
         "contract::CorrelationRefs" => || is_checked(CorrelationRefs::new(), |c| c.trace_id = Some(" ".into()));
         "contract::StructuredEventRecord" => || is_checked(event(), |e| e.envelope.record_type = RecordType::Span);
-        "contract::EventPayload" => || is_checked(event().payload, |p| p.event_key = "A".into());
+        "contract::EventPayload" => || is_checked(event().payload, |p| p.event_key = " ".into());
         "contract::MetricRecord" => || is_checked(metric(), |m| {
             m.envelope.observation.completeness_marker = Completeness::Absent;
         });
-        "contract::MetricPayload" => || is_checked(metric().payload, |p| p.value = f64::INFINITY.into());
+        "contract::MetricPayload" => || is_checked(metric().payload, |p| p.metric_key = "a\nb".into());
         "contract::TraceSpanRecord" => || is_checked(span(), |s| s.payload.span_id.clear());
-        "contract::TraceSpanPayload" => || is_checked(span().payload, |p| p.ended_at = at("2024-01-01T00:00:00Z"));
+        "contract::TraceSpanPayload" => || is_checked(span().payload, |p| p.trace_id.clear());
         "contract::DegradedRecord" => || is_checked(degraded(), |d| {
             d.envelope.observation.degradation_marker = Degradation::None;
         });

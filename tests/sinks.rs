@@ -188,6 +188,7 @@ fn sinks_receive_all_families_in_the_order_of_the_log() {
             ("CONTEXT", "Project"),
             ("CONTEXT", "Run"),
             ("CONTEXT", "EnvironmentSnapshot"),
+            ("CONTEXT", "RunWriter"),
             ("RECORD", "MetricRecord"),
             ("DEGRADATION", "DegradedRecord"),
             ("CONTEXT", "Param"),
@@ -197,7 +198,7 @@ fn sinks_receive_all_families_in_the_order_of_the_log() {
         ]
     );
     assert_eq!(metric.status(), ResultStatus::Success);
-    assert_eq!(metric.payload(), Some(&entries[3].payload));
+    assert_eq!(metric.payload(), Some(&entries[4].payload));
     assert_eq!(entries[3].payload_ref.as_deref(), Some(metric.record_ref().unwrap().as_str()));
     assert_eq!(metric.deliveries()[0].status, DeliveryStatus::Success);
     let result = artifact.result();

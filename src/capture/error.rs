@@ -32,8 +32,8 @@ pub enum Error {
     /// The scope is not within a stage.
     #[error("the scope is not within a stage")]
     StageRequired,
-    /// No ref can be made from a name, because the name has no ASCII letter or digit.
-    #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
+    /// The name of the project is blank.
+    #[error("the name {name:?} of the project is blank")]
     UnusableName {
         /// The name.
         name: String,
@@ -126,7 +126,7 @@ impl Error {
                 Some("describe the deployment with the run that produced its artifact".into())
             }
             Error::StageRequired => Some("start a stage of the run, and use its handle".into()),
-            Error::UnusableName { .. } => Some("use at least one ASCII letter or digit in the name".into()),
+            Error::UnusableName { .. } => Some("give the project a name, in any script".into()),
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))

@@ -1,6 +1,6 @@
 //! Components of the refs of the children of a scope.
 
-use crate::contract::refs::{COMPONENT_LEN_MAX, is_component, slug};
+use crate::contract::refs::{COMPONENT_LEN_MAX, component_of, is_component};
 use crate::contract::rules::trim;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -61,10 +61,6 @@ impl Names {
     pub(super) fn reserve(&mut self, kind: &str, component: &str) {
         self.used.entry(key(kind, component)).or_insert(1);
     }
-}
-
-fn component_of(name: &str, fallback: &str) -> String {
-    slug(name, COMPONENT_LEN_MAX).unwrap_or_else(|| fallback.to_owned())
 }
 
 /// Returns the component with a suffix, cut so that it is a valid component.

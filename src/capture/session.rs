@@ -5,7 +5,8 @@ use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
-use crate::contract::refs::slug;
+use crate::contract::refs::{component_of, slug};
+use crate::contract::rules::trim;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal, SpillReplay};
 use std::path::Path;
@@ -94,8 +95,10 @@ impl Session {
         options: CaptureOptions,
         dispatch: DispatchOptions,
     ) -> Result<Session> {
-        let unusable = || Error::UnusableName { name: options.project.clone() };
-        let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
+        if trim(&options.project).is_empty() {
+            return Err(Error::UnusableName { name: options.project });
+        }
+        let project_ref = ProjectRef::of(&component_of(&options.project, "project"))?;
         let project_recorded = AtomicBool::new(false);
         let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
         let redactor = Redactor::new(&options.redaction);

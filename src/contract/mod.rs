@@ -14,9 +14,11 @@ pub mod issue;
 pub mod json;
 pub mod model;
 pub mod models;
+pub(crate) mod nfc;
 pub mod object;
 pub mod refs;
 pub mod rules;
+pub(crate) mod salvage;
 pub(crate) mod space;
 pub mod time;
 pub mod validate;
@@ -59,6 +61,7 @@ pub use refs::{
     RelationRef, RunRef, SampleRef, StableRef, StageRef,
 };
 pub use rules::{Rules, Valid};
+pub use salvage::{DroppedMember, Salvaged, salvage, salvage_value};
 pub use time::Timestamp;
 pub use validate::{
     deserialize_artifact_manifest, deserialize_batch_execution, deserialize_correlation_refs,

@@ -6,7 +6,7 @@
 //! are recorded once, so each of them has one row with the complete fact.
 
 use crate::contract::fact::Change;
-use crate::contract::json::write::canonical;
+use crate::contract::json::write::with_nulls;
 use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Timestamp, Value};
 use crate::engine::Result;
 use crate::engine::entry::{Kind, Stamp};
@@ -74,8 +74,10 @@ struct AttributeRows<'a> {
 
 impl AttributeRows<'_> {
     fn put(&mut self, name: &str, value: &Value) {
-        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent.
-        if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
+        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent,
+        // except for a parameter.
+        let is_recorded = *value != Value::Null || name.starts_with(PARAM_PREFIX);
+        if let (Ok(text), true) = (with_nulls(value), is_recorded) {
             self.put_text(name, &text);
         }
     }
@@ -135,7 +137,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [TableSpec] {

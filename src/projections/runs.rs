@@ -22,7 +22,7 @@ impl Projection<Captured> for RunsProjection {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [TableSpec] {

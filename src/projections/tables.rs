@@ -15,7 +15,8 @@ pub(crate) const WRITERS: TableSpec = TableSpec::new("writers", TableKind::Versi
 pub(crate) const STREAM_PROCESSES: TableSpec = TableSpec::new("stream_processes", TableKind::Versions);
 /// Streams by process. Key: id of the process, then id of the stream.
 pub(crate) const PROCESS_STREAMS: TableSpec = TableSpec::new("process_streams", TableKind::Set);
-/// Runs by name, and by the last component of the run's ref. Key: the name or the component, then the ref of the run.
+/// Runs by name, and by the last component of the run's ref. Key: the composed form (NFC) of the name, or the component,
+/// then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
 /// The positions of events, spans and degraded records in the log. Key: run and family. Points: time of observation and
 /// stamp of the entry.
@@ -24,6 +25,9 @@ pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Serie
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of metric series, with the keys of [`SERIES`].
 pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
+/// Summaries of the points of a series whose values are NaN or infinite, with the keys of [`SERIES`]. [`SUMMARIES`]
+/// includes these points.
+pub(crate) const NON_FINITE: TableSpec = TableSpec::new("non_finite", TableKind::Registers);
 /// Artifacts. Key: ref of the artifact. Value: the complete fact.
 pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);
 /// References to artifact bodies. Key: digest of the body and ref of the artifact.

@@ -1,5 +1,6 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::KeyVersions;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
@@ -72,8 +73,8 @@ impl StoreView<'_> {
         Ok(rows.into_values().collect())
     }
 
-    /// Returns the project with this ref, with or without `project:`, or with this name. Error:
-    /// [`Error::ProjectNotFound`].
+    /// Returns the project with this ref, with or without `project:`, or with this name in composed or decomposed form.
+    /// Error: [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
@@ -81,7 +82,7 @@ impl StoreView<'_> {
             return Ok(project);
         }
         let projects = self.projects()?;
-        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || p.name == asked);
+        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || nfc(&p.name) == nfc(asked));
         let found = found.or_else(|| projects.iter().find(|p| p.project_ref.value() == asked));
         found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
     }
@@ -223,13 +224,14 @@ impl StoreView<'_> {
     /// The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
+        let text = &*nfc(text);
         for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
             let Some((_, run)) = keys::named_run(row?.key()) else { continue };
             if found.contains_key(&run) {
                 continue;
             }
             let Some(row) = self.run(&run)? else { continue };
-            if row.name.starts_with(text) || run.last_component().starts_with(text) {
+            if nfc(&row.name).starts_with(text) || run.last_component().starts_with(text) {
                 found.insert(run, row);
             }
             if found.len() == limit {

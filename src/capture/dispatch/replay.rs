@@ -3,7 +3,7 @@
 use crate::capture::dispatch::attempt::deliver;
 use crate::capture::dispatch::dispatcher::Dispatcher;
 use crate::capture::dispatch::options::FailureMode;
-use crate::capture::dispatch::sink_state::SinkState;
+use crate::capture::dispatch::sink_state::{SinkState, is_delivered};
 use crate::capture::error::{Error, Result};
 use crate::capture::sink::{SinkError, SinkRequest};
 use crate::contract::json::write::canonical;
@@ -136,7 +136,7 @@ impl Dispatcher {
         let mut first_waiting = None;
         for item in self.shared.facts(Position { stream, seq: next })? {
             let (stamp, captured) = item?;
-            let captured = captured.filter(|captured| captured.origin.is_none());
+            let captured = captured.filter(is_delivered);
             let Some(captured) =
                 captured.filter(|c| sink.supports(SinkRequest::new(&c.fact, stamp).family()))
             else {

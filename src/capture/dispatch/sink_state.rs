@@ -8,7 +8,7 @@ use crate::capture::sink::{Sink, SinkError, SinkRequest};
 use crate::contract::refs::slug;
 use crate::contract::{Fact, Value};
 use crate::store::journal::short_digest;
-use crate::store::{Journal, Position, SinkCursor, Stamp, StreamFacts, StreamId};
+use crate::store::{Captured, Journal, Position, SinkCursor, Stamp, StreamFacts, StreamId};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -146,13 +146,7 @@ impl SinkState {
             if stamp.seq >= until.seq {
                 break;
             }
-            // Imported facts are not delivered.
-            let Some(captured) = captured.filter(|captured| captured.origin.is_none()) else { continue };
-            if let Fact::Process(_) = captured.fact {
-                // The fact of the process serves only the readers of the log.
-                self.pass(stamp);
-                continue;
-            }
+            let Some(captured) = captured.filter(is_delivered) else { continue };
             let request = SinkRequest::new(&captured.fact, stamp);
             let Err(failed) = self.try_deliver(&request, shared) else {
                 self.pass(stamp);
@@ -258,6 +252,12 @@ impl SinkState {
         let error = saved.last()?;
         Some(format!("sink {}: the position cannot be saved: {error}", self.name))
     }
+}
+
+/// Returns `true` for facts that sinks receive: captured facts, except the facts of processes, which serve only the
+/// readers of the log.
+pub(super) fn is_delivered(captured: &Captured) -> bool {
+    captured.origin.is_none() && !matches!(captured.fact, Fact::Process(_))
 }
 
 fn failure(delivery: Delivery, failed: &Failed) -> Delivery {

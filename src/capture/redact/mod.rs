@@ -15,6 +15,7 @@ mod command;
 mod diff;
 mod key;
 mod line;
+mod mark;
 mod name;
 mod options;
 mod private_key;
@@ -25,11 +26,9 @@ mod url;
 mod value;
 
 pub use line::KeyBlock;
+pub use mark::MARK;
 pub use options::{RedactionMode, RedactionOptions};
 pub use redactor::Redactor;
-
-/// The text that replaces a secret.
-pub const MARK: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests;

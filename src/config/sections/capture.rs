@@ -17,8 +17,7 @@ sections! {
         capture_code_revision: bool = true, any();
         /// Record the settings that a run was captured with.
         capture_config_snapshot: bool = true, any();
-        /// Receivers of captured facts besides the log: `stdout`, `stderr`, or `jsonl:` and the path of a file for JSON
-        /// lines, relative to the workspace.
+        /// Receivers of captured facts besides the log: `stdout`, `stderr`, `jsonl:PATH` (relative to the workspace).
         sinks: Vec<String> = Vec::new(), Rule::new(Limit::Sinks);
         /// Number of times that a failed delivery of a record to a sink (a receiver of captured records) is retried.
         retry_attempts: u32 = 0, int(0, 100);

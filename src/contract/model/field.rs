@@ -177,11 +177,7 @@ impl Field for BTreeMap<String, String> {
                 Value::Text(text) => drop(texts.insert(key, text)),
                 other => {
                     wrong = true;
-                    issues.error(
-                        code,
-                        "",
-                        format!("expected a text as the value of {key:?}, found {}", other.type_name()),
-                    );
+                    issues.error_in(code, "", &key, format!("expected a text, found {}", other.type_name()));
                 }
             }
         }

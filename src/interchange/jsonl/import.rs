@@ -18,10 +18,10 @@ use crate::interchange::jsonl::candidate::{Candidate, Item};
 use crate::interchange::jsonl::existing::{Existing, existing};
 use crate::interchange::jsonl::input::{LINE_BYTES_MAX, Lines, without_bom};
 use crate::interchange::jsonl::line::{Line, kinds};
-use crate::interchange::jsonl::loss::{Decision, LOSS_BYTES_MAX, Loss, refused_line_loss};
+use crate::interchange::jsonl::loss::{Decision, LOSS_BYTES_MAX, LineOrigin, Loss, refused_line_loss};
 use crate::interchange::jsonl::quarantine::Quarantine;
 use crate::interchange::jsonl::rejection::Rejection;
-use crate::interchange::jsonl::report::{ImportReport, REPORTED_MAX, RefusedLine};
+use crate::interchange::jsonl::report::{ImportReport, LossyLine, REPORTED_MAX, RefusedLine};
 use crate::interchange::jsonl::round::Round;
 use crate::interchange::workspace::Workspace;
 use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView};
@@ -45,7 +45,7 @@ pub struct ImportOptions {
     pub source: String,
     /// The directory of the files with bodies. If it is `None`, every body that a line names counts as missing.
     pub bodies: Option<PathBuf>,
-    /// `true` to stop at the first refused line. The lines before it stay imported.
+    /// `true` to stop at the first line that is invalid or has an invalid member. The lines before it stay imported.
     pub strict: bool,
     /// The registry to check extensions against; `None` to check only their form.
     pub registry: Option<ExtensionRegistry>,
@@ -227,8 +227,9 @@ impl Importer<'_> {
             return Ok(());
         }
         let registry = self.options.registry.as_ref();
+        let read = if self.options.strict { Line::parse } else { Line::salvage };
         let parse = |(number, text): &(u64, Vec<u8>)| {
-            Line::parse(without_bom(*number, text), registry).and_then(Candidate::new)
+            read(without_bom(*number, text), registry).and_then(Candidate::new)
         };
         let pieces =
             parallel::map_pieces(&lines, PIECE_LINES, |piece| piece.iter().map(parse).collect::<Vec<_>>());
@@ -272,7 +273,7 @@ impl Importer<'_> {
         was_imported: bool,
         round: &mut Round,
     ) -> Result<Option<Rejection>> {
-        let Candidate { kind, subject, warnings, digest, encoded, len, item } = candidate;
+        let Candidate { kind, subject, warnings, dropped, digest, encoded, len, item } = candidate;
         round.runs.extend(subject.run());
         let seen = round.seen.get(&subject);
         let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
@@ -291,8 +292,17 @@ impl Importer<'_> {
                 ..Rejection::new("import_record_conflict", format!("another record has the ref {subject}"))
             }));
         }
+        let line = LineOrigin { number, kind, subject: &subject, is_record: item.is_record() };
         for warning in warnings {
-            *self.report.warnings.entry(warning.as_str()).or_default() += 1;
+            *self.report.warnings.entry(warning.code.as_str()).or_default() += 1;
+            round.losses.extend(line.time_order(&warning));
+        }
+        for member in dropped {
+            round.losses.extend(line.dropped_member(&member));
+            self.report.members_dropped += 1;
+            if self.report.dropped.len() < REPORTED_MAX {
+                self.report.dropped.push(LossyLine { line: number, subject: subject.clone(), member });
+            }
         }
         // An open status is ignored if the workspace has recorded an end, because the open status must be older than
         // the end.

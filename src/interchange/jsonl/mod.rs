@@ -25,6 +25,6 @@ pub use export::{ExportBodies, ExportOptions, export};
 pub use export_report::ExportReport;
 pub use filter::ExportFilter;
 pub use import::{ImportOptions, import};
-pub use line::{Line, LineContent, kinds};
+pub use line::{Line, LineContent, LineWarning, kinds};
 pub use rejection::Rejection;
-pub use report::{BodyFinding, ImportReport, KindCounts, RefusedLine};
+pub use report::{BodyFinding, ImportReport, KindCounts, LossyLine, RefusedLine};

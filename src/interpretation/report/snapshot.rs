@@ -83,7 +83,7 @@ fn stages(snapshot: &RunSnapshot) -> ReportSection {
 }
 
 fn stage_name(row: &SeriesRow) -> &str {
-    row.stage_ref.as_ref().map_or(NO_STAGE, |stage| stage.last_component())
+    row.stage_name.as_deref().unwrap_or(NO_STAGE)
 }
 
 fn metrics(snapshot: &RunSnapshot) -> ReportSection {
@@ -92,10 +92,10 @@ fn metrics(snapshot: &RunSnapshot) -> ReportSection {
             Cell::text(stage_name(series)),
             Cell::text(&series.metric_key),
             Cell::Count(series.count),
-            Cell::Measured(series.first.value.clone().into()),
-            Cell::Measured(series.last.value.clone().into()),
-            Cell::Number(series.min),
-            Cell::Number(series.max),
+            Cell::measured(&series.first.value),
+            Cell::measured(&series.last.value),
+            Cell::number(Some(series.min).filter(|min| !min.is_nan())),
+            Cell::number(Some(series.max).filter(|max| !max.is_nan())),
         ]
     });
     let columns = ["Stage", "Metric", "Points", "First", "Last", "Min", "Max"];

@@ -1,12 +1,13 @@
 //! Payloads of objects, ends, parameters, artifacts and imports.
 
 use crate::contract::fact::{Ended, Import, Param, WriterId};
+use crate::contract::json::write::with_nulls;
 use crate::contract::model::{Model, from_value};
 use crate::contract::{
     ArtifactManifest, Canonical, Fact, Object, ObjectKind, RunStatus, StableRef, Valid, Value,
 };
 use crate::projections::payload::codes::Code;
-use crate::projections::payload::convert::{Result, broken, canonical, check_form, parse, time};
+use crate::projections::payload::convert::{Result, broken, canonical, check_form, exact_json, parse, time};
 use serde::{Deserialize, Serialize};
 
 /// The value of a parameter.
@@ -17,29 +18,39 @@ pub(in crate::projections) enum ParamValueV1 {
     Text(String),
     Bool(bool),
     Big(String),
+    /// Null, a list or an object, as JSON text.
+    Json(String),
 }
 
-impl From<ParamValueV1> for Value {
-    fn from(n: ParamValueV1) -> Value {
-        match n {
+impl ParamValueV1 {
+    /// Returns the value. Errors: data that this build never writes.
+    fn into_value(self) -> Result<Value> {
+        Ok(match self {
             ParamValueV1::Int(n) => Value::Int(n),
-            ParamValueV1::Float(f) => Value::Float(f),
+            ParamValueV1::Float(f) if f.is_finite() => Value::Float(f),
+            ParamValueV1::Float(f) => {
+                return Err(broken(format!("the parameter {f} is not in its text form")));
+            }
             ParamValueV1::Text(t) => Value::Text(t),
             ParamValueV1::Bool(b) => Value::Bool(b),
             ParamValueV1::Big(digits) => Value::Big(digits),
-        }
+            ParamValueV1::Json(text) => match exact_json(&text)? {
+                value @ (Value::Null | Value::List(_) | Value::Map(_)) => value,
+                other => return Err(broken(format!("{} is not stored as JSON text", other.type_name()))),
+            },
+        })
     }
 }
 
-/// Returns the payload form of a parameter's value; `None` for a list, a map or null.
-fn param_value(value: &Value) -> Option<ParamValueV1> {
-    Some(match value {
+/// Returns the payload form of a parameter's value.
+fn param_value(value: &Value) -> Result<ParamValueV1> {
+    Ok(match value {
         Value::Bool(b) => ParamValueV1::Bool(*b),
         Value::Int(n) => ParamValueV1::Int(*n),
         Value::Float(f) => ParamValueV1::Float(*f),
         Value::Text(t) => ParamValueV1::Text(t.clone()),
         Value::Big(digits) => ParamValueV1::Big(digits.clone()),
-        _ => return None,
+        Value::Null | Value::List(_) | Value::Map(_) => ParamValueV1::Json(with_nulls(value)?),
     })
 }
 
@@ -151,13 +162,12 @@ impl EndedV2 {
 
 impl ParamV1 {
     pub(in crate::projections) fn of(p: &Param) -> Result<ParamV1> {
-        let value =
-            param_value(p.value()).ok_or_else(|| broken("not a valid value of a parameter".into()))?;
+        let value = param_value(p.value())?;
         Ok(ParamV1 { run_ref: p.run_ref().to_string(), key: p.key().to_owned(), value })
     }
 
     pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Param(Param::new(parse(&self.run_ref)?, &self.key, self.value.into())?))
+        Ok(Fact::Param(Param::new(parse(&self.run_ref)?, &self.key, self.value.into_value()?)?))
     }
 }
 
