@@ -342,9 +342,9 @@ mod command {
             let line = compared.lines().find(|line| line.starts_with(row)).unwrap();
             line.split(cell).next().unwrap().width()
         };
-        assert_eq!(column_of("Parameter", "wide1"), column_of("模型", "残差网络"), "{compared}");
-        assert_eq!(column_of("Parameter", "wide2"), column_of("模型", "-"), "{compared}");
-        assert_eq!(column_of("Parameter", "wide2"), column_of("model", "resnet"), "{compared}");
+        assert_eq!(column_of("Parameter ", "wide1"), column_of("模型", "残差网络"), "{compared}");
+        assert_eq!(column_of("Parameter ", "wide2"), column_of("模型", "-"), "{compared}");
+        assert_eq!(column_of("Parameter ", "wide2"), column_of("model", "resnet"), "{compared}");
     }
 
     #[test]

@@ -381,7 +381,7 @@ fn calls() -> Vec<Call> {
             })
         };
         "contract::validate_structured_event_record" => || {
-            validates(event(), |m| validate_structured_event_record(m, None), |m| m.payload.message.clear())
+            validates(event(), |m| validate_structured_event_record(m, None), |m| m.payload.event_key.clear())
         };
         "contract::validate_metric_record" => || {
             validate_metric_record(&metric(), None).warnings().count() == 1

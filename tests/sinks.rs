@@ -199,11 +199,11 @@ fn sinks_receive_all_families_in_the_order_of_the_log() {
     );
     assert_eq!(metric.status(), ResultStatus::Success);
     assert_eq!(metric.payload(), Some(&entries[4].payload));
-    assert_eq!(entries[3].payload_ref.as_deref(), Some(metric.record_ref().unwrap().as_str()));
+    assert_eq!(entries[4].payload_ref.as_deref(), Some(metric.record_ref().unwrap().as_str()));
     assert_eq!(metric.deliveries()[0].status, DeliveryStatus::Success);
     let result = artifact.result();
-    assert_eq!((result.family(), result.position()), (PayloadFamily::Artifact, Some(entries[6].position)));
-    assert_eq!(result.payload(), Some(&entries[6].payload));
+    assert_eq!((result.family(), result.position()), (PayloadFamily::Artifact, Some(entries[7].position)));
+    assert_eq!(result.payload(), Some(&entries[7].payload));
 }
 
 #[test]
@@ -277,8 +277,8 @@ fn failing_sink_under_outbox_waits_for_a_replay_and_keeps_the_order() {
     let run = contexta.run("b").run_id("b").start().unwrap();
     assert!(run.metric("x", 1).unwrap().recovered_to_outbox());
     let session = contexta.session();
-    let part = session.replay_sinks(ReplayOptions::default().limit(1)).unwrap();
-    assert_eq!((part[0].delivered, part[0].waiting > 0, part[1].delivered), (1, true, 0));
+    let some = session.replay_sinks(ReplayOptions::default().limit(1)).unwrap();
+    assert_eq!((some[0].delivered, some[0].waiting > 0, some[1].delivered), (1, true, 0));
     assert!(run.metric("x", 2).unwrap().recovered_to_outbox());
     let rest = session.replay_sinks(ReplayOptions::default()).unwrap();
     assert_eq!((rest[0].waiting, rest[0].error.is_none()), (0, true));

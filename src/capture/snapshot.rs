@@ -1,7 +1,7 @@
 //! The environment snapshot of a run, and the uncommitted change of its code.
 
 use crate::capture::environment;
-use crate::capture::environment::code::{Change, Code, CodeLimits, code_at};
+use crate::capture::environment::code::{Change, Code};
 use crate::capture::environment::host::Host;
 use crate::capture::environment::{devices, packages};
 use crate::capture::error::Result;
@@ -29,8 +29,7 @@ impl SessionInner {
     /// Describes the git repository that contains the current directory; `None` if there is none, or if the description
     /// is turned off.
     pub(super) fn code(&self) -> Option<Code> {
-        let directory = std::env::current_dir().ok().filter(|_| self.options.code_revision)?;
-        code_at(&directory, CodeLimits::default())
+        self.options.code_revision.then(environment::code::of_current_directory).flatten()
     }
 
     /// Returns the facts of the environment snapshot of a run: the snapshot, and the artifact with the uncommitted change

@@ -250,7 +250,7 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("ended_at", Value::text(e.ended_at())),
             ("message", e.message().map_or(Value::Null, Value::text)),
             ("reason", e.reason().map_or(Value::Null, Value::text)),
-            ("writer", e.writer().map_or(Value::Null, |writer| Value::text(writer))),
+            ("writer", e.writer().map_or(Value::Null, Value::text)),
         ]),
         Fact::Param(p) => Value::map([
             ("run_ref", Value::from(p.run_ref().as_str())),

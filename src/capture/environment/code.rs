@@ -59,6 +59,11 @@ pub enum Change {
     LeftOut(String),
 }
 
+/// Describes the git repository that contains the current directory, with the default limits; `None` if there is none.
+pub fn of_current_directory() -> Option<Code> {
+    code_at(&std::env::current_dir().ok()?, CodeLimits::default())
+}
+
 /// Describes the git repository that contains a directory; `None` if the directory is in no repository.
 pub fn code_at(directory: &Path, limits: CodeLimits) -> Option<Code> {
     let git = Git { program: Path::new("git"), directory, deadline: Instant::now() + limits.time };

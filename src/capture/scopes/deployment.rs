@@ -6,6 +6,7 @@ use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
+use crate::contract::refs::is_component;
 use crate::contract::{
     ArtifactRef, DeploymentExecution, DeploymentRef, EnvironmentRef, RunRef, RunStatus, Valid, Value,
 };
@@ -96,13 +97,10 @@ impl DeploymentBuilder {
         let now = session.now();
         let id = session.id_of(&self.name, self.id.as_deref(), "deployment")?;
         let own = DeploymentRef::under(&session.project_ref, &id)?;
-        let mut deployment = DeploymentExecution::new(
-            own.clone(),
-            session.project_ref.clone(),
-            self.name.as_str(),
-            RunStatus::Open,
-            now,
-        );
+        // A name that is a component of a ref must be the last component of the deployment's ref.
+        let name = if is_component(&self.name) { id.as_str() } else { self.name.as_str() };
+        let mut deployment =
+            DeploymentExecution::new(own.clone(), session.project_ref.clone(), name, RunStatus::Open, now);
         deployment.run_ref = self.run.clone();
         deployment.artifact_ref = self.artifact;
         deployment.environment_snapshot_ref = self.environment;

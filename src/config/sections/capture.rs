@@ -23,11 +23,9 @@ sections! {
         retry_attempts: u32 = 0, int(0, 100);
         /// Seconds before the first retry. The time doubles with each retry, up to one hour.
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
-        /// Action if a record cannot be delivered to a sink after all retries, or if the log cannot take it: `raise` returns
-        /// an error, `outbox` returns a degraded result and keeps the record for a replay.
+        /// Action if a sink or the log cannot take a record: return an error, or keep the record for a replay.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();
-        /// If some but not all sinks fail, or if the log could not take records, capture a degraded record that states the
-        /// missing data.
+        /// Capture a degraded record about data that some sinks, or the log, could not take.
         write_degraded_marker_on_partial_failure: bool = true, any();
     }
 }

@@ -115,7 +115,19 @@ part!(Device, "Device", JsonShape);
 
 part!(HostDescription, "HostDescription", JsonShape);
 
+impl Default for HostDescription {
+    fn default() -> HostDescription {
+        HostDescription::new()
+    }
+}
+
 part!(CodeState, "CodeState", JsonShape);
+
+impl Default for CodeState {
+    fn default() -> CodeState {
+        CodeState::new()
+    }
+}
 
 impl EnvironmentSnapshot {
     fn check_fields(&mut self, issues: &mut Issues) {
