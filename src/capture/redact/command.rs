@@ -59,9 +59,7 @@ pub(super) fn secrets(words: &[&str], keys: &Keys) -> Vec<Secret> {
             JOINED_PASSWORD_OPTIONS.iter().find(is_it).map(|(_, name)| name.len())
         };
         let is_option = is_secret_option(before, keys) && joined(before).is_none();
-        let range = if is_option && is_argument(word, before, keys) {
-            Some(0..word.len())
-        } else if runs(PASSWORD_OPTIONS, before) {
+        let range = if is_option && is_argument(word, before, keys) || runs(PASSWORD_OPTIONS, before) {
             Some(0..word.len())
         } else if runs(USER_OPTIONS, before) {
             word.find(':').map(|colon| colon + 1..word.len())

@@ -62,7 +62,7 @@ fn core(text: &[u8], begin: usize, end: usize) -> Option<Range<usize>> {
 
 /// Returns `true` if the text contains the first line of a private key, and not its end.
 pub(super) fn begins_key(text: &[u8]) -> bool {
-    let begins = text.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN);
-    let last = begins.filter_map(|(at, _)| body_begin(text, at)).last();
+    let mut begins = text.windows(BEGIN.len()).enumerate().rev().filter(|(_, window)| *window == BEGIN);
+    let last = begins.find_map(|(at, _)| body_begin(text, at));
     last.is_some_and(|begin| !ends_key(text.get(begin..).unwrap_or_default()))
 }
