@@ -97,8 +97,7 @@ fn settings_of_redaction_take_effect() {
     let leaks_with = |change: fn(&mut UnifiedConfig)| {
         let dir = TempDir::new("secret-settings");
         let workspace = dir.path().join("w");
-        let mut config = UnifiedConfig::default();
-        config.project_name = "p".to_owned();
+        let mut config = UnifiedConfig { project_name: "p".to_owned(), ..UnifiedConfig::default() };
         config.workspace.root_path = workspace.clone();
         change(&mut config);
         let options = Options::from_config(&config).unwrap().may_create().detect_code_revision(false);
