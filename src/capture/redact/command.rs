@@ -1,7 +1,7 @@
 //! Secrets in command lines.
 
-use crate::capture::redact::MARK;
 use crate::capture::redact::key::{KeyKind, Keys};
+use crate::capture::redact::options::MARK;
 use crate::capture::redact::value::{digits_of, is_number, is_placeholder};
 use std::ops::Range;
 

@@ -25,11 +25,8 @@ mod url;
 mod value;
 
 pub use line::KeyBlock;
-pub use options::{RedactionMode, RedactionOptions};
+pub use options::{MARK, RedactionMode, RedactionOptions};
 pub use redactor::Redactor;
-
-/// The text that replaces a secret.
-pub const MARK: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,8 @@
 //! Options of redaction.
 
+/// The text that replaces a secret.
+pub const MARK: &str = "[redacted]";
+
 /// The extent of redaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -1,7 +1,7 @@
 //! Private keys in the PEM format.
 
-use crate::capture::redact::MARK;
 use crate::capture::redact::bytes::{byte, end_of, find, part};
+use crate::capture::redact::options::MARK;
 use std::ops::Range;
 
 const FENCE: &[u8] = b"-----";

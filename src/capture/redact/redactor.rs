@@ -1,11 +1,10 @@
 //! The redactor: redaction of JSON values, maps, texts, command lines and diffs.
 
-use crate::capture::redact::MARK;
 use crate::capture::redact::command;
 use crate::capture::redact::diff;
 use crate::capture::redact::key::{KeyKind, Keys, words};
 use crate::capture::redact::line::KeyBlock;
-use crate::capture::redact::options::{RedactionMode, RedactionOptions};
+use crate::capture::redact::options::{MARK, RedactionMode, RedactionOptions};
 use crate::capture::redact::scan::{Context, Scanner, with_marks};
 use crate::capture::redact::shape::is_like_credential;
 use crate::capture::redact::value::{digits_of, is_number};

@@ -3,12 +3,12 @@
 //! Every step reads a bounded part of the text, or a part that no other step reads again, so the time is linear in the
 //! length of the text.
 
-use crate::capture::redact::MARK;
 use crate::capture::redact::bytes::{
     begins_with, byte, byte_before, end_of, is_blank, is_name, is_quote, part,
 };
 use crate::capture::redact::key::{KeyKind, Keys};
 use crate::capture::redact::name::{Name, name_before, typed_name, word_before};
+use crate::capture::redact::options::MARK;
 use crate::capture::redact::private_key;
 use crate::capture::redact::shape::{credential_end, hex_key_end, is_begin, is_like_credential, random_end};
 use crate::capture::redact::url::authority;

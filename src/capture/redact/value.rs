@@ -1,7 +1,7 @@
 //! The value of an assignment in a text: its range, and values that are no secrets.
 
-use crate::capture::redact::MARK;
 use crate::capture::redact::bytes::{byte, end_of, is_blank, is_name, is_quote, part};
+use crate::capture::redact::options::MARK;
 use std::ops::Range;
 
 /// The value behind a separator.
