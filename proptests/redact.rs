@@ -1,8 +1,8 @@
 //! Properties of redaction: ordinary texts stay unchanged, planted secrets disappear, and a second redaction changes
 //! nothing.
 
-use contexta::Value;
 use contexta::capture::redact::{MARK, RedactionMode, RedactionOptions, Redactor};
+use contexta::contract::Value;
 use proptest::prelude::*;
 
 fn redactor(mode: RedactionMode) -> Redactor {
