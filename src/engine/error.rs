@@ -200,6 +200,12 @@ pub enum Error {
         /// The BLAKE3 digest of the body.
         digest: String,
     },
+    /// A file was changed while it was stored as a body. Nothing was stored.
+    #[error("the file {path} was changed while it was read")]
+    SourceChanged {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The kind of an [`Error`].
@@ -254,9 +260,10 @@ impl Error {
             | Error::ProjectionUnusable { .. }
             | Error::CursorUnusable { .. }
             | Error::ViewIncomplete { .. } => ErrorKind::Damaged,
-            Error::MergeBusy { .. } | Error::TransactionBusy { .. } | Error::RepairPlanOutdated { .. } => {
-                ErrorKind::Conflict
-            }
+            Error::MergeBusy { .. }
+            | Error::TransactionBusy { .. }
+            | Error::RepairPlanOutdated { .. }
+            | Error::SourceChanged { .. } => ErrorKind::Conflict,
             Error::LocksUnsupported { .. } => ErrorKind::Unsupported,
             Error::ProjectionFailed { .. } => ErrorKind::Projection,
         }
@@ -295,6 +302,7 @@ impl Error {
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::CursorUnusable { .. } => "cursor_unusable",
             Error::BodyMissing { .. } => "artifact_body_missing",
+            Error::SourceChanged { .. } => "artifact_source_changed",
         }
     }
 
@@ -338,6 +346,7 @@ impl Error {
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
             }
+            "artifact_source_changed" => Some("store the file when no program writes to it any more"),
             "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,
         }
