@@ -51,6 +51,14 @@ pub enum Error {
         /// The fault, in words that follow the path in the message, such as `is not a regular file`.
         what: &'static str,
     },
+    /// The file to adopt is not in the staging directory of the workspace.
+    #[error("the file {path} cannot be adopted, because it is not in the staging directory {staging}")]
+    NotStaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The staging directory.
+        staging: std::path::PathBuf,
+    },
 }
 
 impl Error {
@@ -66,6 +74,7 @@ impl Error {
             Error::UnusableName { .. } => "runtime_invalid_component",
             Error::ReadOnly { .. } => "workspace_read_only",
             Error::Source { .. } => "artifact_source_missing",
+            Error::NotStaged { .. } => "artifact_store_invalid_adopt_source",
         }
     }
 
@@ -91,6 +100,9 @@ impl Error {
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
             }
             Error::Source { .. } => Some("give the path of an existing file".into()),
+            Error::NotStaged { .. } => Some(
+                "write the file into the staging directory, or use the ingest mode `move` or `copy`".into(),
+            ),
         }
     }
 }

@@ -31,8 +31,8 @@ mod within;
 pub use crate::store::Durability;
 pub use current::Entered;
 pub use emission::{
-    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, MetricEmission,
-    SpanEmission, Step,
+    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, IngestMode,
+    MetricEmission, SpanEmission, Step,
 };
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};

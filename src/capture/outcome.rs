@@ -3,7 +3,7 @@
 use crate::capture::error::Result;
 use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RecordType, RunRef, Valid};
 use crate::store::record_ref::captured_ref;
-use crate::store::{Durability, Position};
+use crate::store::{Durability, Note, Position};
 
 /// The result of capturing a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct RegisteredArtifact {
     pub durability: Durability,
     /// `true` if the file does not exist and only the manifest was recorded.
     pub is_missing: bool,
+    /// Notes on what did not succeed although the artifact was recorded, such as the removal of a moved file.
+    pub notes: Vec<Note>,
 }
 
 impl RegisteredArtifact {

@@ -89,7 +89,7 @@ struct State {
     asked: Option<End>,
 }
 
-/// The child scopes and the artifacts of a scope, and the parameters of a run.
+/// The child scopes of a scope, and the parameters and artifacts of a run.
 #[derive(Debug, Default)]
 pub(super) struct Children {
     open: HashMap<u64, Weak<Scope>>,
@@ -97,6 +97,11 @@ pub(super) struct Children {
     next_order: [u64; 2],
     /// Maps each parameter to the stamp of the entry that set it.
     pub(super) params: BTreeMap<String, Stamp>,
+    /// Maps the last component of the ref of each artifact to the stamp of its manifest.
+    pub(super) artifacts: HashMap<String, Stamp>,
+    /// `true` if another process also captures into the run. Names that are made from the names of files get a random
+    /// suffix then, because both processes may use the same name.
+    pub(super) is_shared: bool,
 }
 
 /// The properties of a scope to open.

@@ -1,6 +1,7 @@
 //! A session: the captures of one process into one workspace, for one project.
 
 use crate::capture::current;
+use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::AnyScope;
@@ -38,6 +39,8 @@ pub struct CaptureOptions {
     pub trace_parent: Option<TraceContext>,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
+    /// The way in which files are added to the workspace by default.
+    pub ingest_mode: IngestMode,
     /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
 }
@@ -54,6 +57,7 @@ impl Default for CaptureOptions {
             packages: true,
             trace_parent: None,
             records_read_only: false,
+            ingest_mode: IngestMode::Copy,
             artifacts_read_only: false,
         }
     }

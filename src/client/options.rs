@@ -1,9 +1,9 @@
 //! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
-use crate::capture::{CaptureOptions, TraceContext};
+use crate::capture::{CaptureOptions, IngestMode, TraceContext};
 use crate::client::error::Result;
 use crate::client::paths::Paths;
-use crate::config::{DurabilityMode, UnifiedConfig};
+use crate::config::{self, DurabilityMode, UnifiedConfig};
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
@@ -63,6 +63,11 @@ impl Options {
             packages: config.capture.capture_installed_packages,
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
+            ingest_mode: match config.artifacts.default_ingest_mode {
+                config::IngestMode::Copy => IngestMode::Copy,
+                config::IngestMode::Move => IngestMode::Move,
+                config::IngestMode::Adopt => IngestMode::Adopt,
+            },
             trace_parent: None,
         };
         let nothing_written =

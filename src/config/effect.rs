@@ -16,7 +16,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "capture.write_degraded_marker_on_partial_failure",
     "metadata.auto_migrate",
     "records.enable_indexes",
-    "artifacts.default_ingest_mode",
     "artifacts.verification_mode",
     "artifacts.create_missing_dirs",
     "artifacts.chunk_size_bytes",

@@ -14,7 +14,7 @@ use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 use crate::engine::parallel;
 use crate::interchange::error::{Error, Result};
-use crate::interchange::jsonl::bodies::{difference, store_body};
+use crate::interchange::jsonl::bodies::{difference, store_body, store_tree_files};
 use crate::interchange::jsonl::candidate::{Candidate, Item};
 use crate::interchange::jsonl::existing::{Existing, existing};
 use crate::interchange::jsonl::input::{LINE_BYTES_MAX, Lines, NextLine, is_blank, without_bom};
@@ -25,7 +25,7 @@ use crate::interchange::jsonl::rejection::Rejection;
 use crate::interchange::jsonl::report::{BodyFinding, ImportReport, RefusedLine};
 use crate::interchange::jsonl::round::Round;
 use crate::interchange::workspace::Workspace;
-use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView};
+use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView, location};
 use std::io::{self, BufRead};
 use std::path::PathBuf;
 
@@ -517,7 +517,15 @@ impl Importer<'_> {
         let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
         // If another manifest has replaced the manifest of this line, the body is not needed.
         let is_replaced = line.is_unchanged && !is_effective;
-        let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
+        let (path, None, false) = (line.path, stored, is_replaced) else {
+            if let (Some(path), Some(tree)) = (line.path, stored)
+                && location::is_tree(&manifest.location_ref)
+            {
+                // An earlier import may not have found all files of the directory.
+                self.import_tree_files(line, path, &Digest(tree), round)?;
+            }
+            return Ok(stored);
+        };
         let Some(path) = path else { return Ok(inherited) };
         let shown = bounded(path.to_owned());
         let body = match store_body(self.workspace.journal, self.options.bodies.as_deref(), path)? {
@@ -548,7 +556,7 @@ impl Importer<'_> {
             let attributes = vec![
                 ("size_bytes", Value::from(body.size)),
                 ("sha256", Value::from(body.sha256.as_str())),
-                ("body", Value::from(shown)),
+                ("body", Value::from(shown.clone())),
             ];
             round.losses.push(line.loss(
                 path,
@@ -557,8 +565,32 @@ impl Importer<'_> {
                 attributes,
             ));
         }
+        if location::is_tree(&manifest.location_ref) {
+            self.import_tree_files(line, path, &body.digest, round)?;
+        }
         // An effective manifest keeps its body, even if the file of the body is missing in the workspace.
         Ok(Some(known.unwrap_or(body.digest).0))
+    }
+
+    /// Stores the files of a directory that the workspace does not have. Missing files are added to the losses of the
+    /// round.
+    fn import_tree_files(
+        &mut self,
+        line: &ArtifactLine<'_>,
+        path: &str,
+        tree: &Digest,
+        round: &mut Round,
+    ) -> Result<()> {
+        let lost = store_tree_files(self.workspace.journal, self.options.bodies.as_deref(), path, tree)?;
+        let Some(reason) = lost.first() else { return Ok(()) };
+        self.report.bodies_missing += lost.len() as u64;
+        let (own, count) = (&line.manifest.artifact_ref, lost.len());
+        let summary = bounded(format!("{count} files of the directory {own} could not be {reason}"));
+        let shown = bounded(path.to_owned());
+        self.report_body(line, &shown, BODY_MISSING, &summary);
+        let attributes = vec![("body", Value::from(shown))];
+        round.losses.push(line.loss(path, (BODY_MISSING, DegradedSeverity::Error), summary, attributes));
+        Ok(())
     }
 
     /// Adds a missing or differing body to the report, unless the report is full. A repeated import reports the body
