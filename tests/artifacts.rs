@@ -221,6 +221,52 @@ fn two_threads_with_one_key_leave_one_artifact_without_a_conflict() {
 }
 
 #[test]
+fn alias_points_to_the_artifact_that_it_was_set_to_last() {
+    let disk = new_disk(IngestMode::Copy, 1);
+    let path = source(IngestMode::Copy);
+    let mut artifacts = Vec::new();
+    // Each alias is set by another process.
+    for process in 1..=3 {
+        let contexta = open_sim(&disk, process, "/w");
+        let run = contexta.run("a").run_id(&format!("r{process}")).start().unwrap();
+        let what = ArtifactRegistration::output("model_bundle", &path).key("m");
+        artifacts.push(run.register(what).unwrap().artifact_ref().clone());
+        contexta.alias(&artifacts[artifacts.len() - 1], "模型:best").unwrap();
+        run.complete().unwrap();
+    }
+    let contexta = open_sim(&disk, 4, "/w");
+    assert_eq!(contexta.use_artifact("模型:best").unwrap_err().code(), "runtime_capture_requires_run");
+    let run = contexta.run("use").run_id("use").start().unwrap();
+    let _entered = run.enter();
+    let used = contexta.use_artifact("模型:best").unwrap();
+    assert_eq!(used.artifact.manifest.artifact_ref, artifacts[2]);
+    assert_eq!(disk.read(&used.path.unwrap()).as_deref(), Some(CONTENT));
+    let by_ref = contexta.use_artifact(artifacts[0].as_str()).unwrap();
+    assert_eq!(by_ref.artifact.manifest.artifact_ref, artifacts[0]);
+    let upstream = contexta.traverse_lineage("run:wine.use", contexta::Direction::Upstream, 1).unwrap();
+    assert!(upstream.visited.contains(&artifacts[2]) && upstream.visited.contains(&artifacts[0]));
+    for name in ["model:none", "artifact:wine.r1.none"] {
+        assert_eq!(contexta.use_artifact(name).unwrap_err().code(), "query_artifact_not_found", "{name}");
+    }
+    let none = ArtifactRef::parse("artifact:wine.r1.none").unwrap();
+    assert_eq!(contexta.alias(&none, "x").unwrap_err().code(), "query_artifact_not_found");
+    assert!(contexta.alias(&artifacts[0], " ").is_err());
+    // The alias is one object, without a conflict, also after an export and an import.
+    let mut lines = Vec::new();
+    contexta.export_jsonl(&mut lines, ExportSettings::default()).unwrap();
+    assert_eq!(String::from_utf8(lines.clone()).unwrap().matches(r#""kind":"alias""#).count(), 1);
+    let imported = open_sim(&disk, 5, "/imported");
+    let source = ImportSource::Reader("lines", &mut lines.as_slice());
+    imported.import_jsonl(source, ImportSettings::default()).unwrap();
+    for workspace in [&contexta, &imported] {
+        let project = workspace.session().project_ref().clone();
+        let aliases = workspace.store().read(|view| view.aliases(&project)).unwrap();
+        assert_eq!(aliases.len(), 1);
+        assert_eq!((aliases[0].name.as_str(), &aliases[0].artifact_ref), ("模型:best", &artifacts[2]));
+    }
+}
+
+#[test]
 fn reference_records_the_location_and_copies_nothing() {
     let dir = TempDir::new("artifact-reference");
     let contexta = Options::new(dir.path().join("w")).project("wine").open().unwrap();

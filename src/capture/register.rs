@@ -94,85 +94,117 @@ impl Scope {
     /// Stores a file as an artifact, and records its manifest and its relation to this scope.
     pub(super) fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
         self.check_open()?;
-        let inner = &self.session.inner;
-        if inner.options.artifacts_read_only {
+        let options = &self.session.inner.options;
+        if options.artifacts_read_only {
             return Err(Error::ReadOnly { what: "artifacts" });
         }
         let run = self.context.run()?;
-        let mode = what.ingest_mode.unwrap_or(inner.options.ingest_mode);
-        let source = self.source(&what, mode)?;
-        let mut manifest = ArtifactManifest::new(
-            self.artifact_ref(run, &what)?,
-            what.artifact_kind.as_str(),
-            inner.now(),
-            inner.options.producer.as_str(),
-            run.clone(),
-            "unknown",
-        );
-        self.context.describe(&mut manifest);
-        manifest.attributes = what.attributes.clone();
-        manifest.attributes.extend(file_name_attributes(&what.path));
-        manifest.attributes.extend(what.step.map(|step| ("step".to_owned(), Value::Int(step))));
+        let source = self.source(&what, what.ingest_mode.unwrap_or(options.ingest_mode))?;
+        let manifest = self.manifest(run, &what)?;
         let own: StableRef = (&manifest.artifact_ref).into();
         let edge = match what.role {
             ArtifactRole::Input => self.edge(run, self.own.clone(), RelationType::Used, own)?,
             _ => self.edge(run, own, RelationType::ProducedBy, self.own.clone())?,
         };
-        self.check_manifest(&manifest)?;
+        // The manifest is checked before the body is stored, because storing a large body takes long.
+        Valid::new(manifest.clone())?;
         match source {
-            Source::Missing => {
-                let path = std::path::absolute(&what.path).unwrap_or_else(|_| what.path.clone());
-                manifest.location_ref = format!("path:{}", path.display());
-                let marker = self.missing_marker(&what.path, (&manifest.artifact_ref).into())?;
-                let recorded = self.record(manifest, None, vec![edge.into(), marker])?;
-                Ok(RegisteredArtifact { is_missing: true, ..recorded })
-            }
+            Source::Missing => self.register_missing(&what, manifest, edge.into()),
             Source::Outside { location, path } => {
-                manifest.location_ref = location;
-                if let Some(path) = path.filter(|_| what.compute_hash) {
-                    let (sha256, size) = inner.journal.hash_file(&path)?;
-                    (manifest.hash_value, manifest.size_bytes) = (Some(sha256), Some(size));
-                }
-                self.record(manifest, None, vec![edge.into()])
+                let path = path.filter(|_| what.compute_hash);
+                self.register_outside(
+                    ArtifactManifest { location_ref: location, ..manifest },
+                    path,
+                    edge.into(),
+                )
             }
-            Source::Dir => {
-                let tree = inner.journal.take_tree(&what.path)?;
-                manifest.location_ref = location::of_tree(&tree.body.digest);
-                manifest.hash_value = what.compute_hash.then(|| tree.body.sha256.clone());
-                manifest.size_bytes = Some(tree.body.size);
-                manifest.attributes.insert("tree_files".to_owned(), Value::from(tree.files));
-                manifest.attributes.insert("tree_bytes".to_owned(), Value::from(tree.bytes));
-                let mut more = vec![edge.into()];
-                if !tree.left_out.is_empty() {
-                    let summary = left_out(&what.path, &tree.left_out);
-                    let artifact = (&manifest.artifact_ref).into();
-                    more.push(self.marker("artifact.files_left_out", summary, artifact)?);
-                }
-                self.record(manifest, Some(&tree.body), more)
-            }
-            Source::File(mode) => {
-                let source = inner.journal.take_source(&what.path, mode)?;
-                manifest.location_ref = location::of_body(&source.body.digest);
-                manifest.hash_value = what.compute_hash.then(|| source.body.sha256.clone());
-                manifest.size_bytes = Some(source.body.size);
-                match self.record(manifest, Some(&source.body), vec![edge.into()]) {
-                    Ok(mut recorded) => {
-                        recorded.notes.extend(inner.journal.finish_source(source));
-                        Ok(recorded)
-                    }
-                    Err(error) => {
-                        inner.journal.abandon_source(source);
-                        Err(error)
-                    }
-                }
-            }
+            Source::Dir => self.register_dir(&what, manifest, edge.into()),
+            Source::File(mode) => self.register_file(&what, mode, manifest, edge.into()),
         }
     }
 
-    /// Checks a manifest before its body is stored, because storing a large body takes long.
-    fn check_manifest(&self, manifest: &ArtifactManifest) -> Result<()> {
-        Valid::new(manifest.clone())?;
-        Ok(())
+    /// Returns the manifest of an artifact, without the location, the size and the digest of its content.
+    fn manifest(&self, run: &RunRef, what: &ArtifactRegistration) -> Result<ArtifactManifest> {
+        let inner = &self.session.inner;
+        let own = self.artifact_ref(run, what)?;
+        let (kind, producer) = (what.artifact_kind.as_str(), inner.options.producer.as_str());
+        let mut manifest = ArtifactManifest::new(own, kind, inner.now(), producer, run.clone(), "unknown");
+        self.context.describe(&mut manifest);
+        manifest.attributes = what.attributes.clone();
+        manifest.attributes.extend(file_name_attributes(&what.path));
+        manifest.attributes.extend(what.step.map(|step| ("step".to_owned(), Value::Int(step))));
+        Ok(manifest)
+    }
+
+    fn register_missing(
+        &self,
+        what: &ArtifactRegistration,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let path = std::path::absolute(&what.path).unwrap_or_else(|_| what.path.clone());
+        manifest.location_ref = format!("path:{}", path.display());
+        let marker = self.missing_marker(&what.path, (&manifest.artifact_ref).into())?;
+        let recorded = self.record(manifest, None, vec![edge, marker])?;
+        Ok(RegisteredArtifact { is_missing: true, ..recorded })
+    }
+
+    /// Registers content outside the workspace. `hashed` is the path of a local file to hash.
+    fn register_outside(
+        &self,
+        mut manifest: ArtifactManifest,
+        hashed: Option<PathBuf>,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        if let Some(path) = hashed {
+            let (sha256, size) = self.session.inner.journal.hash_file(&path)?;
+            (manifest.hash_value, manifest.size_bytes) = (Some(sha256), Some(size));
+        }
+        self.record(manifest, None, vec![edge])
+    }
+
+    fn register_dir(
+        &self,
+        what: &ArtifactRegistration,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let tree = self.session.inner.journal.take_tree(&what.path)?;
+        manifest.location_ref = location::of_tree(&tree.body.digest);
+        manifest.hash_value = what.compute_hash.then(|| tree.body.sha256.clone());
+        manifest.size_bytes = Some(tree.body.size);
+        manifest.attributes.insert("tree_files".to_owned(), Value::from(tree.files));
+        manifest.attributes.insert("tree_bytes".to_owned(), Value::from(tree.bytes));
+        let mut more = vec![edge];
+        if !tree.left_out.is_empty() {
+            let summary = left_out(&what.path, &tree.left_out);
+            more.push(self.marker("artifact.files_left_out", summary, (&manifest.artifact_ref).into())?);
+        }
+        self.record(manifest, Some(&tree.body), more)
+    }
+
+    fn register_file(
+        &self,
+        what: &ArtifactRegistration,
+        mode: SourceMode,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let journal = &self.session.inner.journal;
+        let source = journal.take_source(&what.path, mode)?;
+        manifest.location_ref = location::of_body(&source.body.digest);
+        manifest.hash_value = what.compute_hash.then(|| source.body.sha256.clone());
+        manifest.size_bytes = Some(source.body.size);
+        match self.record(manifest, Some(&source.body), vec![edge]) {
+            Ok(mut recorded) => {
+                recorded.notes.extend(journal.finish_source(source));
+                Ok(recorded)
+            }
+            Err(error) => {
+                journal.abandon_source(source);
+                Err(error)
+            }
+        }
     }
 
     /// Appends the manifest of an artifact and other facts. The manifest replaces the manifest that this run recorded

@@ -15,6 +15,7 @@
 //! | 8 | batch | 1 | 0.1.0 | `ObjectV1` |
 //! | 9 | sample | 1 | 0.1.0 | `ObjectV1` |
 //! | 10 | operation | 1 | 0.1.0 | `ObjectV1` |
+//! | 11 | alias | 1 | 0.1.0 | `ObjectV1` |
 //! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
 //! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
 //! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
@@ -80,6 +81,8 @@ kinds! {
     SAMPLE = 9 "sample" V1 (Sample);
     /// An operation.
     OPERATION = 10 "operation" V1 (Operation);
+    /// An alias of an artifact.
+    ALIAS = 11 "alias" V1 (Alias);
     /// An event.
     EVENT = 16 "event" V1;
     /// A metric.

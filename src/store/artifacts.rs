@@ -11,6 +11,7 @@ use crate::store::error::{Error, Result};
 use crate::store::location;
 use crate::store::view::StoreView;
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// An artifact: the manifest, and the state of the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +127,16 @@ impl StoreView<'_> {
             Ok(_) => ReferenceState::Changed,
             Err(e) => ReferenceState::Unreadable(with_source(&e)),
         })
+    }
+
+    /// Returns the path of the file with the content of an artifact: the body in the object store, or the local file
+    /// outside the workspace that the artifact refers to. The file must not be changed. Returns `None` for a directory
+    /// ([`StoreView::extract_tree`]), for content that is no local file, and if the body is missing.
+    pub fn artifact_path(&self, artifact: &ArtifactRow) -> Option<PathBuf> {
+        match &artifact.body {
+            Some(digest) => (artifact.body_present && !artifact.is_tree()).then(|| self.blobs.path(digest)),
+            None => location::local_path(&artifact.manifest.location_ref),
+        }
     }
 
     /// Returns `true` if the content of a body matches its digest. Reads the whole body. Exception: a file with a hole

@@ -73,6 +73,12 @@ pub enum Error {
         /// The refs of the runs that match.
         candidates: Vec<String>,
     },
+    /// No artifact has this ref, and no alias of the project has this name.
+    #[error("there is no artifact and no alias {asked:?}")]
+    ArtifactNotFound {
+        /// The text that was looked up.
+        asked: String,
+    },
     /// No project has this ref or name.
     #[error("there is no project {asked:?}")]
     ProjectNotFound {
@@ -96,6 +102,7 @@ impl Error {
             Error::BodyDamaged { .. } => "artifact_body_damaged",
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
+            Error::ArtifactNotFound { .. } => "query_artifact_not_found",
             Error::ProjectNotFound { .. } => "query_project_not_found",
         }
     }
@@ -117,6 +124,9 @@ impl Error {
                 Some("`contexta runs` lists all runs".into())
             }
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Error::ArtifactNotFound { .. } => {
+                Some("give the ref of an artifact, or set the alias first".into())
+            }
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
             Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
         }

@@ -6,6 +6,7 @@
 //!
 //! Stability: Advanced.
 
+pub mod alias;
 pub mod artifacts;
 mod assembly;
 pub mod attributes;
