@@ -147,7 +147,7 @@ fn closure_decides_on_the_end_of_its_scope() {
     };
     let run = begin("good");
     let value = run.within(|run| run.stage("train")?.within(|stage| stage.metric("loss", 1.0))).unwrap();
-    assert_eq!((value.position.seq.0 > 0, end("good", "status").as_str()), (true, "completed"));
+    assert_eq!((value.position().is_some(), end("good", "status").as_str()), (true, "completed"));
 
     let failed = begin("bad").within(|_| Err::<(), Box<dyn std::error::Error>>("out of memory".into()));
     assert_eq!(failed.unwrap_err().to_string(), "out of memory");
@@ -301,7 +301,7 @@ fn batch_of_json_emissions_is_one_commit_or_nothing() {
     let json = |text: &str| parse(text).unwrap();
     let good = json(r#"{"key":"loss","value":1}"#);
     let results = contexta.emit_metrics([good.clone(), json(r#"{"key":"acc","value":2}"#)]).unwrap();
-    assert_eq!(results[1].position.seq.0, results[0].position.seq.0 + 1);
+    assert_eq!(results[1].position().unwrap().seq.0, results[0].position().unwrap().seq.0 + 1);
     contexta.emit_metrics([good, json(r#"{"value":2}"#)]).unwrap_err();
     contexta.emit_metrics([MetricEmission::new("f1", 0.5)]).unwrap();
     let keys: Vec<_> =

@@ -8,7 +8,9 @@
 )]
 
 mod artifacts;
+mod attempts;
 mod capture;
+mod cases;
 mod config;
 #[cfg(feature = "cli")]
 mod config_cli;
@@ -26,6 +28,8 @@ mod os_storage;
 mod projections;
 mod reference_map;
 mod second_reader;
+mod secrets;
+mod sinks;
 mod subscribe;
 mod support;
 mod tidy;

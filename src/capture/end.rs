@@ -1,8 +1,10 @@
 //! The end of a scope: status, reason and message.
 
+use crate::capture::redact::Redactor;
 use crate::contract::RunStatus;
 use crate::contract::rules::trim;
 use std::any::Any;
+use std::borrow::Cow;
 
 /// The reason of the end of a scope that was dropped while it was open.
 pub(super) const SCOPE_DROPPED: &str = "scope_dropped";
@@ -43,6 +45,14 @@ impl End {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         End { reason: Some(PANIC), ..End::failed(text.unwrap_or("the panic has no text")) }
+    }
+
+    /// The end with a message without secrets.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> End {
+        if let Cow::Owned(replaced) = redactor.redact_text(&self.message) {
+            self.message = replaced;
+        }
+        self
     }
 
     /// The end of a child that is open when its parent ends.

@@ -6,37 +6,57 @@
 //! between threads. The current scope of a thread is set with [`RunScope::enter`]; no scope is current for a whole
 //! process.
 //!
+//! The log takes each fact first. Then the [`Sink`]s of the session receive it. A [`CaptureResult`] states the durability,
+//! the deliveries, and what is missing. [`DispatchOptions`] determines the reaction to a failing sink, and to a log that
+//! cannot take a fact.
+//!
 //! Stability: Stable.
 
+mod annotate;
 mod context;
 mod current;
+mod dispatch;
 pub mod emission;
 mod end;
 pub mod environment;
 pub mod error;
 mod in_scope;
+mod join;
 mod names;
 pub mod outcome;
 mod record;
+pub mod redact;
+mod refs;
 mod register;
+pub mod result;
 pub mod run;
 mod scope;
 pub mod scopes;
+mod secrets;
 pub mod session;
+pub mod sink;
+mod snapshot;
 mod span_guard;
 pub mod spec;
 pub mod trace;
 mod within;
 
-pub use crate::store::Durability;
+pub use crate::store::{Durability, LineFile, SpillReplay};
 pub use current::Entered;
+pub use dispatch::{DispatchCounts, DispatchOptions, FailureMode, ReplayOptions, SinkReplay};
 pub use emission::{
     ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, IngestMode,
     MetricEmission, SpanEmission, Step,
 };
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
-pub use outcome::{CaptureResult, RegisteredArtifact};
+pub use join::JoinBuilder;
+pub use outcome::RegisteredArtifact;
+pub use redact::{RedactionMode, RedactionOptions};
+pub use result::{
+    BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,
+    MixedFamilies, OperationResult, PayloadFamily, ResultFailure, ResultMessage, ResultStatus, UnknownStatus,
+};
 pub use run::RunBuilder;
 pub use scope::ScopeKind;
 pub use scopes::{
@@ -44,6 +64,10 @@ pub use scopes::{
     StageScope,
 };
 pub use session::{CaptureOptions, Session};
+pub use sink::{
+    CompositeSink, JsonLinesSink, MemoryEntry, MemorySink, Sink, SinkError, SinkReceipt, SinkRequest,
+    StandardStream, WriterSink,
+};
 pub use span_guard::SpanGuard;
 pub use spec::{SampleSpec, ScopeSpec};
 pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};

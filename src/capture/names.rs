@@ -1,6 +1,6 @@
 //! Components of the refs of the children of a scope.
 
-use crate::contract::refs::{COMPONENT_LEN_MAX, is_component, slug};
+use crate::contract::refs::{COMPONENT_LEN_MAX, component_of, is_component};
 use crate::contract::rules::trim;
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -19,6 +19,8 @@ pub(super) struct Names {
     /// Maps the hash of the kind and the component of each child to the number that was last added to the component.
     /// If two components have the same hash, the second one gets a number although its name is free.
     used: HashMap<u64, u64>,
+    /// The suffix of every component; `None` if no other process gives names in the same scope.
+    suffix: Option<String>,
 }
 
 impl Names {
@@ -26,7 +28,10 @@ impl Names {
     /// is added: `train`, `train-2`. `fallback` is the component for a name without a letter or digit.
     pub(super) fn claim(&mut self, kind: &str, name: &str, fallback: &str) -> ChildName {
         let name = trim(name);
-        let stem = component_of(name, fallback);
+        let stem = match &self.suffix {
+            Some(suffix) => with_suffix(&component_of(name, fallback), suffix),
+            None => component_of(name, fallback),
+        };
         let first = key(kind, &stem);
         let mut n = self.used.get(&first).map_or(1, |last| last + 1);
         loop {
@@ -46,24 +51,27 @@ impl Names {
         }
     }
 
+    /// Adds `suffix` to every component that is claimed from now on, because other processes give names in the same
+    /// scope.
+    pub(super) fn share(&mut self, suffix: String) {
+        self.suffix = Some(suffix);
+    }
+
     /// Marks a component as used.
     pub(super) fn reserve(&mut self, kind: &str, component: &str) {
         self.used.entry(key(kind, component)).or_insert(1);
     }
 }
 
-fn component_of(name: &str, fallback: &str) -> String {
-    slug(name, COMPONENT_LEN_MAX).unwrap_or_else(|| fallback.to_owned())
+/// Returns the component with a suffix, cut so that it is a valid component.
+fn with_suffix(stem: &str, suffix: &str) -> String {
+    let cut: String = stem.chars().take(COMPONENT_LEN_MAX.saturating_sub(suffix.len() + 1)).collect();
+    format!("{}-{suffix}", cut.trim_end_matches('-'))
 }
 
 /// Returns the component with the number `n`, cut so that it is a valid component; the component itself if `n` is 1.
 fn numbered(stem: &str, n: u64) -> String {
-    if n == 1 {
-        return stem.to_owned();
-    }
-    let suffix = format!("-{n}");
-    let cut: String = stem.chars().take(COMPONENT_LEN_MAX - suffix.len()).collect();
-    format!("{}{suffix}", cut.trim_end_matches('-'))
+    if n == 1 { stem.to_owned() } else { with_suffix(stem, &n.to_string()) }
 }
 
 fn key(kind: &str, component: &str) -> u64 {

@@ -1,9 +1,12 @@
 //! Registration of artifacts and lineage edges in a scope.
 
+use crate::capture::dispatch::{Appended, Commit};
 use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
 use crate::capture::error::{Error, Result};
 use crate::capture::outcome::RegisteredArtifact;
+use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
+use crate::capture::secrets::Redaction;
 use crate::contract::refs::slug;
 use crate::contract::{
     ArtifactManifest, ArtifactRef, Confidence, Degradation, DegradedCategory, DegradedPayload,
@@ -12,13 +15,11 @@ use crate::contract::{
 };
 use crate::store::journal::{file_name_attributes, short_digest};
 use crate::store::location;
-use crate::store::{SourceMode, StoredBody};
+use crate::store::source::SOURCE_NOT_REMOVED;
+use crate::store::{Durability, Note, Severity, SourceMode, StoredBody};
 use std::io;
 use std::path::{Path, PathBuf};
-
-/// The greatest length of the part of an artifact's ref that is made from the name of a file. A dash and a random suffix
-/// of eight characters may follow.
-const STEM_LEN_MAX: usize = 63 - 9;
+use std::sync::{Arc, PoisonError};
 
 /// The file of an artifact.
 enum Source {
@@ -42,7 +43,8 @@ impl Scope {
         self.check_open()?;
         let inner = &self.session.inner;
         let edge = self.edge(self.context.run()?, source, relation, target)?;
-        inner.journal.append(vec![edge.clone().into()], inner.options.durability)?;
+        let commit = Commit::new(vec![edge.clone().into()], inner.options.durability, &self.context);
+        inner.dispatcher.append(commit)?;
         Ok(edge.into_inner())
     }
 
@@ -82,12 +84,7 @@ impl Scope {
             return Ok(ArtifactRef::under(run, key)?);
         }
         let stem = what.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let stem = stem.and_then(|stem| slug(&stem, STEM_LEN_MAX)).unwrap_or_else(|| KIND.to_owned());
-        if children.is_shared {
-            let component = format!("{stem}-{}", self.session.inner.suffix()?);
-            children.names.reserve(KIND, &component);
-            return Ok(ArtifactRef::under(run, &component)?);
-        }
+        let stem = stem.and_then(|stem| slug(&stem, usize::MAX)).unwrap_or_else(|| KIND.to_owned());
         Ok(ArtifactRef::under(run, &children.names.claim(KIND, &stem, KIND).component)?)
     }
 
@@ -195,9 +192,18 @@ impl Scope {
         manifest.location_ref = location::of_body(&source.body.digest);
         manifest.hash_value = what.compute_hash.then(|| source.body.sha256.clone());
         manifest.size_bytes = Some(source.body.size);
-        match self.record(manifest, Some(&source.body), vec![edge]) {
-            Ok(mut recorded) => {
+        let recorded = self.record(manifest, Some(&source.body), vec![edge]);
+        match recorded {
+            // The file is removed only if the log has the manifest.
+            Ok(mut recorded) if !recorded.captured.recovered_to_outbox() => {
                 recorded.notes.extend(journal.finish_source(source));
+                Ok(recorded)
+            }
+            Ok(mut recorded) => {
+                if journal.abandon_source(source) {
+                    let message = "the file stays, because the manifest waits for a replay";
+                    recorded.notes.push(Note::new(Severity::Warning, SOURCE_NOT_REMOVED, message));
+                }
                 Ok(recorded)
             }
             Err(error) => {
@@ -215,15 +221,47 @@ impl Scope {
         body: Option<&StoredBody>,
         more: Vec<Fact>,
     ) -> Result<RegisteredArtifact> {
-        let manifest = Valid::new(manifest)?;
+        let inner = &self.session.inner;
+        let mut redaction = Redaction::new(&inner.redactor);
+        let manifest = Valid::new(redaction.of(manifest))?;
         let component = manifest.artifact_ref.last_component().to_owned();
+        let last = Arc::clone(self.outermost().children().artifacts.entry(component).or_default());
         // The lock is held during the append, so that of two threads one replaces the manifest of the other.
-        let mut children = self.outermost().children();
-        let replaces = Vec::from_iter(children.artifacts.get(&component).copied());
-        let receipt = self.session.inner.journal.append_artifact(manifest.clone(), body, replaces, more)?;
-        children.artifacts.insert(component, receipt.first);
-        let (durability, notes) = (receipt.durability, Vec::new());
-        Ok(RegisteredArtifact { manifest, durability, is_missing: false, notes })
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let artifact = Fact::Artifact(Box::new(manifest.clone()), body.map(|body| body.digest.0));
+        let facts = [artifact].into_iter().chain(more).collect();
+        let mut commit = Commit::new(facts, Durability::Fsync, &self.context);
+        commit.replaces.extend(*last);
+        let appended = inner.dispatcher.append(commit)?;
+        *last = appended.receipt.map(|receipt| receipt.first).or(*last);
+        let mut recorded = self.registered(appended, manifest)?;
+        recorded.captured.add_redacted(redaction.redacted);
+        Ok(recorded)
+    }
+
+    /// Returns the result of a registration. Error: the manifest is lost.
+    fn registered(
+        &self,
+        appended: Appended,
+        manifest: Valid<ArtifactManifest>,
+    ) -> Result<RegisteredArtifact> {
+        let Appended { receipt, results, .. } = appended;
+        let Some(receipt) = receipt else {
+            let results = results.unwrap_or_default();
+            let results = BatchCaptureResult::aggregate(PayloadFamily::Artifact, results);
+            return Err(Error::Delivery(Box::new(results)));
+        };
+        let durability = receipt.durability;
+        let captured = results.and_then(|results| results.into_iter().next()).unwrap_or_else(|| {
+            let captured = CapturedAs {
+                context: Some(Arc::clone(&self.context)),
+                record_type: None,
+                position: Some(receipt.first.position()),
+                durability: Some(durability),
+            };
+            CaptureResult::captured(PayloadFamily::Artifact, captured)
+        });
+        Ok(RegisteredArtifact { manifest, durability, is_missing: false, notes: Vec::new(), captured })
     }
 
     /// Examines the file of an artifact.

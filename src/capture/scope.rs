@@ -6,13 +6,14 @@
 //! 3. A child keeps its parent alive. A parent finds its open children, and does not keep them alive.
 
 use crate::capture::context::Context;
+use crate::capture::dispatch::Commit;
 use crate::capture::end::{End, SCOPE_DROPPED};
 use crate::capture::error::{Error, Result};
 use crate::capture::names::Names;
 use crate::capture::session::Session;
-use crate::contract::fact::Ended;
+use crate::contract::fact::{Ended, WriterId};
 use crate::contract::{Fact, RunStatus, StableRef, Timestamp};
-use crate::store::{Durability, Head, Journal, Receipt, Stamp};
+use crate::store::{Durability, Head, Receipt, Stamp};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -69,8 +70,10 @@ pub(super) struct Scope {
     pub(super) kind: ScopeKind,
     pub(super) own: StableRef,
     pub(super) name: String,
-    pub(super) context: Context,
+    pub(super) context: Arc<Context>,
     pub(super) started_at: Timestamp,
+    /// The writer that the scope of a run stands for; `None` for other scopes.
+    writer: Option<WriterId>,
     pub(super) parent: Option<Arc<Scope>>,
     /// The place of this scope among the open children of the parent.
     place: u64,
@@ -97,11 +100,9 @@ pub(super) struct Children {
     next_order: [u64; 2],
     /// Maps each parameter to the stamp of the entry that set it.
     pub(super) params: BTreeMap<String, Stamp>,
-    /// Maps the last component of the ref of each artifact to the stamp of its manifest.
-    pub(super) artifacts: HashMap<String, Stamp>,
-    /// `true` if another process also captures into the run. Names that are made from the names of files get a random
-    /// suffix then, because both processes may use the same name.
-    pub(super) is_shared: bool,
+    /// Maps the last component of the ref of each artifact to the stamp of its manifest; `None` until the manifest is
+    /// recorded. The lock is held while a manifest is recorded.
+    pub(super) artifacts: HashMap<String, Arc<Mutex<Option<Stamp>>>>,
 }
 
 /// The properties of a scope to open.
@@ -112,27 +113,30 @@ pub(super) struct NewScope {
     pub(super) name: String,
     pub(super) context: Context,
     pub(super) started_at: Timestamp,
+    pub(super) writer: Option<WriterId>,
 }
 
 impl Scope {
-    /// Opens a scope: registers it with its parent, then appends the facts of its start. Errors: the parent has ended,
-    /// or the facts cannot be appended.
+    /// Opens a scope: registers it with its parent, then appends the facts of its start. The receipt is `None` if the
+    /// facts are lost, which is not an error with [`FailureMode::Outbox`](crate::capture::FailureMode). Errors: the
+    /// parent has ended, the facts cannot be appended, or a sink failed.
     pub(super) fn open(
         session: Session,
         parent: Option<Arc<Scope>>,
         new: NewScope,
         facts: Vec<Fact>,
-    ) -> Result<(Arc<Scope>, Receipt)> {
+    ) -> Result<(Arc<Scope>, Option<Receipt>)> {
         static NEXT_PLACE: AtomicU64 = AtomicU64::new(0);
-        let NewScope { kind, own, name, context, started_at } = new;
+        let NewScope { kind, own, name, context, started_at, writer } = new;
         let scope = Arc::new(Scope {
             process: session.inner.process_id(),
             session,
             kind,
             own,
             name,
-            context,
+            context: Arc::new(context),
             started_at,
+            writer,
             parent,
             place: NEXT_PLACE.fetch_add(1, Ordering::Relaxed),
             has_ended: AtomicBool::new(false),
@@ -148,9 +152,12 @@ impl Scope {
         };
         let inner = &scope.session.inner;
         let durability = if kind.is_durable() { Durability::Fsync } else { inner.options.durability };
-        let appended = opened.and_then(|()| Ok(inner.journal.append(facts, durability)?));
+        let appended =
+            opened.and_then(|()| inner.dispatcher.append(Commit::new(facts, durability, &scope.context)));
         match appended {
-            Ok(receipt) => Ok((scope, receipt)),
+            Ok(appended) => Ok((scope, appended.receipt)),
+            // The start is in the log, so dropping the scope records its end.
+            Err(error) if error.is_recorded() => Err(error),
             Err(error) => {
                 // The scope was not started, so its drop must not record an end.
                 scope.has_ended.store(true, Ordering::Release);
@@ -219,7 +226,10 @@ impl Scope {
             return Ok(None);
         }
         let at = at.max(self.started_at);
-        let ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
+        let mut ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
+        if let Some(writer) = self.writer {
+            ended = ended.of_writer(writer);
+        }
         (state.status, state.closed_at) = (end.status, Some(at));
         self.has_ended.store(true, Ordering::Release);
         Ok(Some(Fact::Ended(ended)))
@@ -250,20 +260,28 @@ impl Scope {
 
     /// Ends the scope. The end is on disk when the method returns. Returns the head of the stream after the end.
     pub(super) fn end_durable(&self, end: End) -> Result<Head> {
-        self.end_with(end, |journal, facts| Ok(journal.append_end(facts)?))
+        let ended = self.end_with(end, |facts| {
+            let commit = Commit::new(facts, Durability::Fsync, &self.context);
+            Ok(self.session.inner.dispatcher.append(Commit { is_end: true, ..commit })?.head)
+        });
+        ended?.ok_or_else(|| self.closed())
     }
 
     /// Ends the scope with the durability of the session.
     pub(super) fn end_light(&self, end: End) -> Result<()> {
         let durability = self.session.inner.options.durability;
-        self.end_with(end, |journal, facts| Ok(journal.append(facts, durability).map(drop)?))
+        self.end_with(end, |facts| {
+            let commit = Commit::new(facts, durability, &self.context);
+            self.session.inner.dispatcher.append(commit).map(drop)
+        })
     }
 
     /// Ends the scope and its open descendants. `append` appends the ends in one commit. Errors: the scope has already
     /// ended, or the ends cannot be appended.
-    fn end_with<T>(&self, end: End, append: impl FnOnce(&Journal, Vec<Fact>) -> Result<T>) -> Result<T> {
+    fn end_with<T>(&self, end: End, append: impl FnOnce(Vec<Fact>) -> Result<T>) -> Result<T> {
         let inner = &self.session.inner;
         let now = inner.now();
+        let end = end.redacted(&inner.redactor);
         let mut descendants = Vec::new();
         self.open_descendants(&mut descendants);
         let with_parent = end.of_child();
@@ -282,8 +300,9 @@ impl Scope {
                 Err(error) => result = Err(error),
             }
         }
-        let recorded = result.and_then(|()| append(&inner.journal, facts));
-        if recorded.is_err() {
+        let recorded = result.and_then(|()| append(facts));
+        // After the failure of a sink, the ends are in the log.
+        if recorded.as_ref().is_err_and(|error| !error.is_recorded()) {
             ended.iter().for_each(|(scope, end)| scope.reopen(end));
         }
         recorded

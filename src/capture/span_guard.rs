@@ -3,7 +3,7 @@
 use crate::capture::current::{Entered, enter_span};
 use crate::capture::emission::SpanEmission;
 use crate::capture::error::Result;
-use crate::capture::outcome::CaptureResult;
+use crate::capture::result::CaptureResult;
 use crate::capture::scope::Scope;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::{SpanKind, SpanStatus, StableRef, Value};

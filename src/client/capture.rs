@@ -1,13 +1,15 @@
 //! Methods of [`Contexta`] that capture: they start runs and deployments, and act on the current scope of the thread.
 
 use crate::capture::{
-    self, AnyScope, ArtifactRegistration, BatchScope, CaptureResult, DeploymentBuilder, DeploymentScope,
-    Emission, EventEmission, MetricEmission, OperationScope, RegisteredArtifact, RunBuilder, RunScope,
-    SampleScope, SpanEmission, SpanGuard, StageScope, Step,
+    self, AnyScope, ArtifactRegistration, BatchCaptureResult, BatchScope, CaptureResult, DeploymentBuilder,
+    DeploymentScope, Emission, EventEmission, JoinBuilder, MetricEmission, OperationScope,
+    RegisteredArtifact, RunBuilder, RunScope, SampleScope, SpanEmission, SpanGuard, StageScope, Step,
 };
 use crate::client::contexta::Contexta;
 use crate::client::error::Result;
-use crate::contract::MetricValue;
+use crate::contract::fact::Change;
+use crate::contract::{MetricValue, RunRef, RunStatus};
+use crate::store;
 use std::path::Path;
 
 impl Contexta {
@@ -19,6 +21,41 @@ impl Contexta {
     /// Describes a new deployment; [`DeploymentBuilder::start`] starts it.
     pub fn deployment(&self, name: &str) -> DeploymentBuilder {
         self.session.deployment(name)
+    }
+
+    /// Describes a writer that attaches to a run of another process. `run` is the ref of the run, such as the value of
+    /// the environment variable `CONTEXTA_RUN`, or its id or name; a ref is not looked up.
+    pub fn attach(&self, run: impl AsRef<str>) -> Result<JoinBuilder> {
+        Ok(self.session.attach(&self.run_to_join(run.as_ref())?))
+    }
+
+    /// Describes a writer that resumes a run with a new attempt. `run` is as for [`Contexta::attach`].
+    pub fn resume(&self, run: impl AsRef<str>) -> Result<JoinBuilder> {
+        Ok(self.session.resume(&self.run_to_join(run.as_ref())?))
+    }
+
+    fn run_to_join(&self, run: &str) -> Result<RunRef> {
+        match RunRef::parse(run) {
+            Ok(run) => Ok(run),
+            Err(_) => self.find_run(run),
+        }
+    }
+
+    /// Returns the ref of the run with this ref, id or name, or with an id or name that begins with the text. Errors: no
+    /// run matches, or several runs match.
+    pub fn find_run(&self, run: impl AsRef<str>) -> Result<RunRef> {
+        self.ask(|store| store.read(|view| Ok::<_, store::Error>(view.find_run(run.as_ref())?.run_ref)))
+    }
+
+    /// Changes the name, the description or a tag of a run, or adds a note. The change is on disk when the method
+    /// returns.
+    pub fn annotate_run(&self, run: &RunRef, change: Change) -> Result<()> {
+        Ok(self.session.annotate(run, change)?)
+    }
+
+    /// Ends a run as a whole, such as a run whose process has died.
+    pub fn end_run(&self, run: &RunRef, status: RunStatus, message: &str) -> Result<()> {
+        Ok(self.session.end_run(run, status, message)?)
     }
 
     /// Returns the innermost scope of this workspace that the calling thread has entered; `None` if there is none.
@@ -99,7 +136,7 @@ impl Contexta {
 
     /// Captures several events in the current scope, in one commit: all of them or none. The events can be JSON
     /// objects ([`Value`](crate::contract::Value)). Errors: as for [`Contexta::event`], and an invalid JSON object.
-    pub fn emit_events<T>(&self, events: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_events<T>(&self, events: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<EventEmission>,
         capture::Error: From<T::Error>,
@@ -108,7 +145,7 @@ impl Contexta {
     }
 
     /// Captures several metrics in the current scope, like [`Contexta::emit_events`].
-    pub fn emit_metrics<T>(&self, metrics: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_metrics<T>(&self, metrics: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<MetricEmission>,
         capture::Error: From<T::Error>,
@@ -117,7 +154,7 @@ impl Contexta {
     }
 
     /// Captures several spans in the current scope, like [`Contexta::emit_events`].
-    pub fn emit_spans<T>(&self, spans: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    pub fn emit_spans<T>(&self, spans: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<SpanEmission>,
         capture::Error: From<T::Error>,
@@ -125,7 +162,7 @@ impl Contexta {
         self.emit_each(spans)
     }
 
-    fn emit_each<T, E>(&self, emissions: impl IntoIterator<Item = T>) -> Result<Vec<CaptureResult>>
+    fn emit_each<T, E>(&self, emissions: impl IntoIterator<Item = T>) -> Result<BatchCaptureResult>
     where
         T: TryInto<E>,
         E: Into<Emission>,

@@ -1,6 +1,6 @@
 //! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
-use crate::capture::Session;
+use crate::capture::{Session, environment};
 use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::Options;
 use crate::client::paths::Paths;
@@ -97,6 +97,7 @@ impl Contexta {
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
     /// of the stream; `None` if no stream is open. A later capture continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
+        self.session.release_sinks();
         Ok(self.journal.close()?)
     }
 
@@ -242,7 +243,7 @@ impl Options {
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
         let segment_bytes_max = self.log.segment_bytes_max;
         let log = Log::new(Arc::clone(&storage), paths.log(), self.log);
-        let journal = Arc::new(Journal::new(log, blobs.clone()));
+        let journal = Arc::new(Journal::new(log, blobs.clone(), &environment::host_name()));
         let projections = self.projections.unwrap_or_else(|| paths.projections());
         let exists_already =
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
@@ -257,7 +258,9 @@ impl Options {
         );
         let capture = self.capture;
         let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
-        let session = Session::new(Arc::clone(&journal), capture)?;
+        let mut dispatch = self.dispatch;
+        dispatch.sinks.extend(self.configured_sinks.iter().map(|sink| sink.open(&storage, paths.root())));
+        let session = Session::with_dispatch(Arc::clone(&journal), capture, dispatch)?;
         let store = Store::new(projector, blobs);
         Ok(Contexta {
             storage,

@@ -9,6 +9,7 @@ mod file;
 mod interchange;
 mod options;
 mod paths;
+mod sinks;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};

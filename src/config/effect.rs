@@ -10,10 +10,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "contract.validation_mode",
     "contract.compatibility_mode",
     "capture.capture_config_snapshot",
-    "capture.retry_attempts",
-    "capture.retry_backoff_seconds",
-    "capture.dispatch_failure_mode",
-    "capture.write_degraded_marker_on_partial_failure",
     "metadata.auto_migrate",
     "records.enable_indexes",
     "artifacts.verification_mode",
@@ -38,7 +34,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "interpretation.anomaly.monitored_metrics",
     "interpretation.alert.stop_on_first_trigger",
     "interpretation.alert.default_severity",
-    "recovery.outbox_root",
     "recovery.backup_root",
     "recovery.restore_staging_root",
     "recovery.replay_mode_default",
@@ -59,8 +54,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "retention.export_ttl_days",
     "retention.artifact_retention_mode",
     "retention.records_compaction_enabled",
-    "security.redaction_mode",
-    "security.secret_key_patterns",
     "security.allow_unredacted_local_exports",
 ];
 

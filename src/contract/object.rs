@@ -20,6 +20,7 @@ use crate::contract::models::sample::SampleObservation;
 use crate::contract::models::stage::StageExecution;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::valid::Valid;
+use crate::contract::salvage::{Salvaged, salvage_with};
 use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
@@ -108,6 +109,16 @@ macro_rules! objects {
                         (model.map(Object::from), report)
                     }
                 )*}
+            }
+
+            /// Reads an object from a JSON value like [`Object::check_value`], and removes members that are invalid and
+            /// not required. Errors: a required member is missing or invalid.
+            pub fn salvage_value(
+                kind: ObjectKind,
+                value: Value,
+                registry: Option<&ExtensionRegistry>,
+            ) -> std::result::Result<Salvaged<Object>, ValidationReport> {
+                salvage_with(value, |value| Object::check_value(kind, value, registry))
             }
         }
 

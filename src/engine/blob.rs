@@ -112,7 +112,7 @@ impl BlobStore {
     }
 
     /// Returns true if an error concerns a file or directory of this store.
-    pub(crate) fn concerns(&self, error: &Error) -> bool {
+    pub fn concerns(&self, error: &Error) -> bool {
         matches!(error, Error::Io { path, .. } if path.starts_with(&self.objects))
     }
 

@@ -7,15 +7,17 @@
 //! | 1 | project | 1 | 0.1.0 | `ObjectV1` |
 //! | 2 | run | 1 | 0.1.0 | `ObjectV1` |
 //! | 3 | stage | 1 | 0.1.0 | `ObjectV1` |
-//! | 4 | ended | 1 | 0.1.0 | `EndedV1`, an end without message and reason |
-//! | 4 | ended | 2 | 0.1.0 | `EndedV2`, an end with message or reason |
+//! | 4 | ended | 1 | 0.1.0 | `EndedV1`, an end without message, reason and writer |
+//! | 4 | ended | 2 | 0.1.0 | `EndedV2`, an end with message, reason or writer |
 //! | 5 | param | 1 | 0.1.0 | `ParamV1` |
 //! | 6 | environment | 1 | 0.1.0 | `ObjectV1` |
 //! | 7 | deployment | 1 | 0.1.0 | `ObjectV1` |
 //! | 8 | batch | 1 | 0.1.0 | `ObjectV1` |
 //! | 9 | sample | 1 | 0.1.0 | `ObjectV1` |
 //! | 10 | operation | 1 | 0.1.0 | `ObjectV1` |
-//! | 11 | alias | 1 | 0.1.0 | `ObjectV1` |
+//! | 11 | writer | 1 | 0.1.0 | `WriterV1` |
+//! | 12 | process | 1 | 0.1.0 | `ProcessV1` |
+//! | 13 | annotation | 1 | 0.1.0 | `AnnotationV1` |
 //! | 16 | event | 1 | 0.1.0 | `RecordV1<EventV1>` |
 //! | 17 | metric | 1 | 0.1.0 | `RecordV1<MetricV1>` |
 //! | 18 | degraded | 1 | 0.1.0 | `RecordV1<DegradedV1>` |
@@ -23,6 +25,7 @@
 //! | 32 | artifact | 1 | 0.1.0 | `ArtifactV1` |
 //! | 33 | relation | 1 | 0.1.0 | `ObjectV1` |
 //! | 34 | provenance | 1 | 0.1.0 | `ObjectV1` |
+//! | 35 | alias | 1 | 0.1.0 | `ObjectV1` |
 //! | 48 | import | 1 | 0.1.0 | `ImportV1` |
 
 use crate::contract::ObjectKind;
@@ -81,8 +84,12 @@ kinds! {
     SAMPLE = 9 "sample" V1 (Sample);
     /// An operation.
     OPERATION = 10 "operation" V1 (Operation);
-    /// An alias of an artifact.
-    ALIAS = 11 "alias" V1 (Alias);
+    /// A writer of a run.
+    WRITER = 11 "writer" V1;
+    /// A process that writes to the workspace.
+    PROCESS = 12 "process" V1;
+    /// A change of an object after its start.
+    ANNOTATION = 13 "annotation" V1;
     /// An event.
     EVENT = 16 "event" V1;
     /// A metric.
@@ -97,6 +104,8 @@ kinds! {
     RELATION = 33 "relation" V1 (Relation);
     /// A provenance record of a lineage edge.
     PROVENANCE = 34 "provenance" V1 (Provenance);
+    /// An alias of an artifact.
+    ALIAS = 35 "alias" V1 (Alias);
     /// An import of facts.
     IMPORT = 48 "import" V1;
 }

@@ -162,10 +162,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn into_report(self) -> VerifyReport {
-        let outcome = match (self.report.problems.is_empty(), self.is_complete) {
+        let problems = &self.report.problems;
+        let outcome = match (problems.iter().all(Problem::is_known_loss), self.is_complete) {
             (false, _) => Outcome::Damaged,
             (true, false) => Outcome::Unchecked,
-            (true, true) => Outcome::Whole,
+            (true, true) if problems.is_empty() => Outcome::Whole,
+            (true, true) => Outcome::WholeExceptKnownLosses,
         };
         VerifyReport { outcome, ..self.report }
     }

@@ -107,6 +107,12 @@ impl Error {
         }
     }
 
+    /// Returns `true` if the file system caused the error, such as a full or read-only disk.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Error::Engine(e) if e.kind() == engine::ErrorKind::Storage)
+    }
+
     /// Returns advice for the user.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -1,20 +1,24 @@
 //! The append side of one workspace. A [`Journal`] appends facts to the log and stores bodies, and never reads or
 //! writes a table.
 
-use crate::contract::{Fact, Value};
+use crate::contract::fact::{Process, ProcessId};
+use crate::contract::rules::trim;
+use crate::contract::{Fact, Timestamp, Value};
 use crate::engine::Error;
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
 use crate::engine::checksum::{Digest, hex};
-use crate::engine::entry::Stamp;
+use crate::engine::entry::{Position, Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log};
 use crate::engine::storage::Storage;
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
+use crate::store::body::{StoredBody, store_body};
 use crate::store::error::{self, Result};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,12 +51,48 @@ impl From<Committed> for Receipt {
 pub struct Journal {
     log: Log,
     blobs: BlobStore,
+    host: String,
+    process: Mutex<Option<Process>>,
+    /// A part of the id of the stream to which the fact of this process was last appended; 0 before the first append.
+    introduced_in: AtomicU64,
 }
 
 impl Journal {
-    /// Creates a journal that appends to `log` and stores bodies in `blobs`.
-    pub fn new(log: Log, blobs: BlobStore) -> Journal {
-        Journal { log, blobs }
+    /// Creates a journal that appends to `log` and stores bodies in `blobs`. `host` is the name of this machine.
+    pub fn new(log: Log, blobs: BlobStore, host: &str) -> Journal {
+        let (process, introduced_in) = (Mutex::default(), AtomicU64::new(0));
+        Journal { log, blobs, host: host.to_owned(), process, introduced_in }
+    }
+
+    /// Returns this process, with a random id. A child process that was created by `fork(2)` has an id of its own. The
+    /// fact of the process is recorded in each stream that the journal appends to, so that readers recognise the runs
+    /// whose process has died.
+    pub fn process(&self) -> Result<Process> {
+        let mut known = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.storage().process_id();
+        if let Some(process) = known.as_ref().filter(|process| process.number() == number) {
+            return Ok(process.clone());
+        }
+        let mut id = [0; 8];
+        self.entropy(&mut id)?;
+        let now = Timestamp::from_nanos(self.storage().now());
+        let host = if trim(&self.host).is_empty() { "unknown" } else { &self.host };
+        let process = Process::new(ProcessId(id), number, host, now).map_err(error::Error::from)?;
+        Ok(known.insert(process).clone())
+    }
+
+    /// Appends the fact of this process, if the last append went to another stream than the append before it. An error
+    /// is ignored, because the facts of the caller are appended; the next append tries again.
+    fn introduce(&self, stream: StreamId, durability: Durability) {
+        let part = part_of(stream);
+        if self.introduced_in.load(Ordering::Relaxed) == part {
+            return;
+        }
+        let Ok(process) = self.process() else { return };
+        let fact = Captured::from(Fact::Process(process));
+        if let Ok(done) = self.log.append(&[fact], durability) {
+            self.introduced_in.store(part_of(done.first.stream), Ordering::Relaxed);
+        }
     }
 
     /// Appends facts as one commit: all of them or none. [`Log::append`] describes durability and cost.
@@ -75,7 +115,39 @@ impl Journal {
     /// facts, which can be saved outside the workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
+        let head = self.log.append_end(&captured).map_err(name_kind)?.1;
+        self.introduce(head.stream, Durability::Flush);
+        Ok(head)
+    }
+
+    /// Appends facts as one commit. If `is_end` is true, appends them as [`Journal::append_end`] does, whatever the
+    /// durability is, and returns the head of the stream after the facts.
+    pub(crate) fn append_all(
+        &self,
+        facts: &[Captured],
+        durability: Durability,
+        is_end: bool,
+    ) -> Result<(Receipt, Option<Head>)> {
+        let (receipt, head) = append_to(&self.log, facts, durability, is_end)?;
+        self.introduce(receipt.first.stream, durability);
+        Ok((receipt, head))
+    }
+
+    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next fact,
+    /// unless another thread appends in the meantime.
+    pub(crate) fn prepare(&self) -> Result<Position> {
+        Ok(self.log.prepare()?)
+    }
+
+    /// Returns the directory of the log.
+    #[must_use]
+    pub fn log_dir(&self) -> &Path {
+        self.log.dir()
+    }
+
+    /// Stores bytes durably as a body.
+    pub(crate) fn store_bytes_body(&self, mut bytes: &[u8]) -> Result<StoredBody> {
+        Ok(store_body(&self.blobs, &mut bytes)?)
     }
 
     /// Appends encoded facts as one commit.
@@ -83,8 +155,10 @@ impl Journal {
         Ok(self.log.append(events, durability).map_err(name_kind)?.into())
     }
 
-    pub(super) fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
+    fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
+        let receipt: Receipt = self.log.append(captured, durability).map_err(name_kind)?.into();
+        self.introduce(receipt.first.stream, durability);
+        Ok(receipt)
     }
 
     /// Writes the facts buffered by [`Durability::Batched`] to the log.
@@ -115,11 +189,6 @@ impl Journal {
         self.log.head()
     }
 
-    /// Returns the directory of the log.
-    pub(super) fn log_dir(&self) -> &Path {
-        self.log.dir()
-    }
-
     /// Returns the object store with the bodies.
     #[must_use]
     pub fn blobs(&self) -> &BlobStore {
@@ -141,6 +210,26 @@ impl Journal {
             source,
         })?)
     }
+}
+
+/// Returns a part of the id of a stream that differs between streams and is not 0.
+fn part_of(stream: StreamId) -> u64 {
+    stream.0.last_chunk::<8>().map_or(1, |part| u64::from_le_bytes(*part)).max(1)
+}
+
+/// Appends facts to a log as one commit. If `is_end` is true, the commit may use the disk space that the log reserves, is
+/// on disk when the function returns, and the head of the stream after the commit is returned.
+pub(in crate::store) fn append_to(
+    log: &Log,
+    facts: &[Captured],
+    durability: Durability,
+    is_end: bool,
+) -> Result<(Receipt, Option<Head>)> {
+    if is_end {
+        let (done, head) = log.append_end(facts).map_err(name_kind)?;
+        return Ok((done.into(), Some(head)));
+    }
+    Ok((log.append(facts, durability).map_err(name_kind)?.into(), None))
 }
 
 /// Converts an error of the engine. The error for an entry that is too large receives the name of the kind of fact.

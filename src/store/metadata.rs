@@ -1,5 +1,6 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::KeyVersions;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
@@ -9,11 +10,19 @@ use crate::store::error::{Error, Result};
 use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
 use crate::store::view::StoreView;
+use crate::store::writers::{Lifecycle, lifecycle_of};
 use std::collections::{BTreeMap, BTreeSet};
 
 impl StoreView<'_> {
-    /// Returns the attributes of all objects whose ref begins with `prefix`, as a map from ref to attributes.
-    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
+    /// Returns the status of a run that follows from its writers, and sets it in the attributes of the run.
+    pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
+        let lifecycle = lifecycle_of(&self.writers(run)?, versions.newest_end());
+        versions.set_lifecycle(&lifecycle);
+        Ok(lifecycle)
+    }
+
+    /// Returns all versions of the attributes of all objects whose ref begins with `prefix`, by ref.
+    fn versions_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, AttributeVersions>> {
         let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
         let mut malformed = false;
         for fact in self.view.versions(FACTS, prefix)? {
@@ -24,11 +33,14 @@ impl StoreView<'_> {
                 None => malformed = true,
             }
         }
+        if malformed { Err(self.malformed_row(FACTS.name)) } else { Ok(objects) }
+    }
+
+    /// Returns the attributes of all objects whose ref begins with `prefix`, by ref.
+    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
+        let objects = self.versions_with_prefix(prefix)?;
         let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
-        match resolved.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
-            Some(objects) if !malformed => Ok(objects),
-            _ => Err(self.malformed_row(FACTS.name)),
-        }
+        resolved.collect::<Option<_>>().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
     /// Returns all versions of the attributes of one object.
@@ -61,8 +73,8 @@ impl StoreView<'_> {
         Ok(rows.into_values().collect())
     }
 
-    /// Returns the project with this ref, with or without `project:`, or with this name. Error:
-    /// [`Error::ProjectNotFound`].
+    /// Returns the project with this ref, with or without `project:`, or with this name in composed or decomposed form.
+    /// Error: [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
@@ -70,7 +82,7 @@ impl StoreView<'_> {
             return Ok(project);
         }
         let projects = self.projects()?;
-        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || p.name == asked);
+        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || nfc(&p.name) == nfc(asked));
         let found = found.or_else(|| projects.iter().find(|p| p.project_ref.value() == asked));
         found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
     }
@@ -136,11 +148,11 @@ impl StoreView<'_> {
 
     fn run_rows(&self, prefix: &[u8]) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        let mut objects = self.objects_with_prefix(prefix)?;
+        let mut objects = self.versions_with_prefix(prefix)?;
         let mut rows = Vec::new();
         for run_ref in self.run_refs(prefix)? {
             let Some(project_ref) = project_of(&run_ref) else { continue };
-            let attributes = objects.remove(&*run_ref).unwrap_or_default();
+            let mut versions = objects.remove(&*run_ref).unwrap_or_default();
             let name = match names.get(&project_ref) {
                 Some(name) => name.clone(),
                 None => {
@@ -148,7 +160,9 @@ impl StoreView<'_> {
                     names.entry(project_ref.clone()).or_insert(name).clone()
                 }
             };
-            rows.push(run_row(run_ref, project_ref, name, attributes));
+            let lifecycle = self.lifecycle(&run_ref, &mut versions)?;
+            let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+            rows.push(run_row(run_ref, project_ref, name, attributes, &lifecycle));
         }
         rows.sort_by(in_listing_order);
         Ok(rows)
@@ -183,7 +197,10 @@ impl StoreView<'_> {
             return Ok(None);
         }
         let project_name = self.project_name(&project_ref)?;
-        Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
+        let mut versions = self.attribute_versions(run)?;
+        let lifecycle = self.lifecycle(run, &mut versions)?;
+        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, &lifecycle)))
     }
 
     /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
@@ -207,13 +224,14 @@ impl StoreView<'_> {
     /// The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
+        let text = &*nfc(text);
         for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
             let Some((_, run)) = keys::named_run(row?.key()) else { continue };
             if found.contains_key(&run) {
                 continue;
             }
             let Some(row) = self.run(&run)? else { continue };
-            if row.name.starts_with(text) || run.last_component().starts_with(text) {
+            if nfc(&row.name).starts_with(text) || run.last_component().starts_with(text) {
                 found.insert(run, row);
             }
             if found.len() == limit {
@@ -256,7 +274,7 @@ impl StoreView<'_> {
         for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
             let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
             rows.push(StageRow {
-                name: stage_ref.last_component().to_owned(),
+                name: attributes.text("stage_name").unwrap_or_else(|| stage_ref.last_component().to_owned()),
                 stage_ref,
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),

@@ -1,16 +1,15 @@
 //! Files that become the bodies of artifacts.
 
 use crate::contract::Severity;
-use crate::contract::{ArtifactManifest, Fact, Valid};
-use crate::engine::entry::Stamp;
 use crate::engine::intake::{Intake, Taken};
-use crate::engine::log::Durability;
-use crate::projections::entry::Captured;
 use crate::store::body::{StoredBody, hash_file, store_file};
 use crate::store::error::{Error, Result};
-use crate::store::journal::{Journal, Receipt};
+use crate::store::journal::Journal;
 use crate::store::note::Note;
 use std::path::{Path, PathBuf};
+
+/// The code of the note on a file that was to be moved, and stays.
+pub const SOURCE_NOT_REMOVED: &str = "artifact_source_not_removed";
 
 /// The method by which a file becomes a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,22 +50,6 @@ impl Journal {
         Ok(hash_file(self.storage().as_ref(), path)?)
     }
 
-    /// Appends in one commit the manifest of an artifact, which replaces the manifests with the stamps `replaces`, and
-    /// other facts. `body` is the stored body; `None` for an artifact without a body in this workspace. The commit is on
-    /// disk when the method returns.
-    pub fn append_artifact(
-        &self,
-        manifest: Valid<ArtifactManifest>,
-        body: Option<&StoredBody>,
-        replaces: Vec<Stamp>,
-        more: Vec<Fact>,
-    ) -> Result<Receipt> {
-        let fact = Fact::Artifact(Box::new(manifest), body.map(|body| body.digest.0));
-        let mut captured = vec![Captured { fact, replaces, origin: None }];
-        captured.extend(more.into_iter().map(Captured::from));
-        self.append_captured(&captured, Durability::Fsync)
-    }
-
     /// Removes the file of a stored body if the file is to be moved. Returns a note if the file could not be removed.
     /// Nothing is lost then: the body is in the workspace, and the file stays.
     pub fn finish_source(&self, source: SourceBody) -> Option<Note> {
@@ -74,21 +57,19 @@ impl Journal {
         let error = self.blobs().release(&path, &taken).err()?;
         let why = std::error::Error::source(&error).map(|why| format!(": {why}")).unwrap_or_default();
         let message = format!("the file was stored, but not removed: {error}{why}");
-        Some(
-            Note::new(Severity::Warning, "artifact_source_not_removed", message).with("path", path.display()),
-        )
+        Some(Note::new(Severity::Warning, SOURCE_NOT_REMOVED, message).with("path", path.display()))
     }
 
-    /// Keeps the file of a stored body whose manifest could not be appended. The body stays without a manifest and only
-    /// occupies space.
-    pub fn abandon_source(&self, source: SourceBody) {
-        if let Some((_, taken)) = source.moved
-            && taken.is_linked
-        {
+    /// Keeps the file of a stored body whose manifest is not in the log. Without a manifest, the body only occupies
+    /// space. Returns `true` if the file was to be moved.
+    pub fn abandon_source(&self, source: SourceBody) -> bool {
+        let Some((_, taken)) = source.moved else { return false };
+        if taken.is_linked {
             // After an error, a change of the file would damage the body. No manifest refers to the body, and the next
             // file with the same content replaces a damaged body.
             let _ = self.blobs().separate(&source.body.digest);
         }
+        true
     }
 
     /// Checks that a file can be moved into the object store. Error: the file is itself a body of this store.

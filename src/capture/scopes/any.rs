@@ -1,10 +1,13 @@
 //! [`AnyScope`], a handle of a scope of any kind.
 
+use crate::capture::current::current;
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::methods::{capture_methods, end_methods, handle};
 use crate::capture::scopes::{
     BatchScope, DeploymentScope, OperationScope, RunScope, SampleScope, StageScope,
 };
+use crate::capture::session::Session;
+use std::sync::Arc;
 
 handle! {
     /// A handle of a scope of any kind, such as the current scope of a thread.
@@ -13,6 +16,25 @@ handle! {
 
 capture_methods!(AnyScope);
 end_methods!(AnyScope, end -> ());
+
+macro_rules! from_handles {
+    ($($name:ident),*) => {$(
+        impl From<&$name> for AnyScope {
+            fn from(handle: &$name) -> AnyScope {
+                AnyScope { scope: Arc::clone(&handle.scope) }
+            }
+        }
+    )*};
+}
+
+from_handles!(AnyScope, RunScope, DeploymentScope, StageScope, BatchScope, SampleScope, OperationScope);
+
+impl Session {
+    /// Returns the current scope of this session in the calling thread; `None` if no scope is entered.
+    pub fn current(&self) -> Option<AnyScope> {
+        current(self).map(|scope| AnyScope { scope })
+    }
+}
 
 /// Declares a method that returns the nearest scope of one kind.
 macro_rules! nearest {

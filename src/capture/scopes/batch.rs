@@ -5,6 +5,7 @@ use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
 use crate::capture::scopes::{OperationScope, SampleScope};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::{SampleSpec, ScopeSpec};
 use crate::contract::{BatchExecution, BatchRef, RunStatus, Valid};
 use std::sync::Arc;
@@ -33,13 +34,14 @@ impl BatchScope {
         let mut batch = BatchExecution::new(own.clone(), run_ref, stage_ref, shown, RunStatus::Open, now);
         batch.order_index = Some(stage.next_order(ScopeKind::Batch));
         batch.metadata = spec.metadata;
-        let fact = Valid::new(batch)?.into();
+        let fact = Valid::new(Redaction::new(&stage.session.inner.redactor).of(batch))?.into();
         let new = NewScope {
             kind: ScopeKind::Batch,
             own: (&own).into(),
             name: name.shown,
-            context: Context { batch: Some(own.clone()), ..stage.context.clone() },
+            context: Context { batch: Some(own.clone()), ..Context::clone(&stage.context) },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact])?;
         Ok(BatchScope { scope, own })

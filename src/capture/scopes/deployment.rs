@@ -4,7 +4,9 @@ use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
+use crate::contract::refs::is_component;
 use crate::contract::{
     ArtifactRef, DeploymentExecution, DeploymentRef, EnvironmentRef, RunRef, RunStatus, Valid, Value,
 };
@@ -93,20 +95,17 @@ impl DeploymentBuilder {
             return Err(Error::ReadOnly { what: "deployments" });
         }
         let now = session.now();
-        let id = session.id_of(&self.name, self.id.as_deref(), ScopeKind::Deployment)?;
+        let id = session.id_of(&self.name, self.id.as_deref(), "deployment")?;
         let own = DeploymentRef::under(&session.project_ref, &id)?;
-        let mut deployment = DeploymentExecution::new(
-            own.clone(),
-            session.project_ref.clone(),
-            self.name.as_str(),
-            RunStatus::Open,
-            now,
-        );
+        // A name that is a component of a ref must be the last component of the deployment's ref.
+        let name = if is_component(&self.name) { id.as_str() } else { self.name.as_str() };
+        let mut deployment =
+            DeploymentExecution::new(own.clone(), session.project_ref.clone(), name, RunStatus::Open, now);
         deployment.run_ref = self.run.clone();
         deployment.artifact_ref = self.artifact;
         deployment.environment_snapshot_ref = self.environment;
         deployment.metadata = self.metadata;
-        let deployment = Valid::new(deployment)?;
+        let deployment = Valid::new(Redaction::new(&session.redactor).of(deployment))?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let name = deployment.deployment_name.clone();
         facts.push(deployment.into());
@@ -116,9 +115,12 @@ impl DeploymentBuilder {
             name,
             context: Context { run: self.run, deployment: Some(own.clone()), ..Context::default() },
             started_at: now,
+            writer: None,
         };
-        let (scope, _) = Scope::open(self.session.clone(), None, new, facts)?;
-        session.project_was_recorded();
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        if receipt.is_some() {
+            session.project_was_recorded();
+        }
         Ok(DeploymentScope { scope, own })
     }
 }

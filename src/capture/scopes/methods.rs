@@ -23,12 +23,6 @@ macro_rules! handle {
                 &self.own
             }
         })?
-
-        impl From<&$name> for crate::capture::AnyScope {
-            fn from(handle: &$name) -> crate::capture::AnyScope {
-                crate::capture::AnyScope { scope: std::sync::Arc::clone(&handle.scope) }
-            }
-        }
     };
 }
 
@@ -140,8 +134,8 @@ macro_rules! capture_methods {
             pub fn emit_all<E: Into<crate::capture::Emission>>(
                 &self,
                 emissions: impl IntoIterator<Item = E>,
-            ) -> crate::capture::Result<Vec<crate::capture::CaptureResult>> {
-                self.scope.emit(emissions.into_iter().map(Into::into).collect())
+            ) -> crate::capture::Result<crate::capture::BatchCaptureResult> {
+                self.scope.emit_batch(emissions.into_iter().map(Into::into).collect())
             }
 
             /// Stores a file as an artifact that the scope produced. The key of the artifact is made from the file's

@@ -4,6 +4,7 @@ use crate::capture::context::Context;
 use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
 use crate::contract::{OperationContext, OperationRef, RunStatus, StableRef, Valid};
 use std::sync::Arc;
@@ -40,13 +41,14 @@ impl OperationScope {
         operation.parent_operation_ref = context.operation.clone();
         operation.status = Some(RunStatus::Open);
         operation.metadata = spec.metadata;
-        let fact = Valid::new(operation)?.into();
+        let fact = Valid::new(Redaction::new(&outer.session.inner.redactor).of(operation))?.into();
         let new = NewScope {
             kind: ScopeKind::Operation,
             own: (&own).into(),
             name: name.shown,
-            context: Context { operation: Some(own.clone()), ..context.clone() },
+            context: Context { operation: Some(own.clone()), ..Context::clone(context) },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact])?;
         Ok(OperationScope { scope, own })

@@ -1,10 +1,13 @@
 //! [`RunScope`], the handle of a run.
 
+use crate::capture::dispatch::Commit;
 use crate::capture::error::Result;
+use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
-use crate::contract::fact::Param;
+use crate::contract::fact::{Annotation, Change, Param};
 use crate::contract::{Fact, Value};
 
 handle! {
@@ -30,18 +33,57 @@ impl RunScope {
         StageScope::open(&self.scope, spec.into())
     }
 
+    fn annotate(&self, change: Change) -> Result<()> {
+        self.scope.check_open()?;
+        let inner = &self.scope.session.inner;
+        let change = Redaction::new(&inner.redactor).of(change);
+        let annotation = Annotation::new((&self.own).into(), change)?;
+        let facts = vec![Fact::Annotation(annotation)];
+        inner.dispatcher.append(Commit::new(facts, inner.options.durability, &self.scope.context))?;
+        Ok(())
+    }
+
+    /// Sets a tag. The value replaces an earlier value.
+    pub fn tag(&self, key: &str, value: &str) -> Result<()> {
+        self.annotate(Change::Tag(key.to_owned(), Some(value.to_owned())))
+    }
+
+    /// Adds a note.
+    pub fn note(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Note(text.to_owned()))
+    }
+
+    /// Sets the description.
+    pub fn describe(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Description(text.to_owned()))
+    }
+
+    /// Changes the name. The ref does not change.
+    pub fn rename(&self, name: &str) -> Result<()> {
+        self.annotate(Change::Name(name.to_owned()))
+    }
+
     /// Sets a parameter. The value replaces an earlier value from
     /// [`RunBuilder::param`](crate::capture::RunBuilder::param), from this handle, or from a clone of the handle.
     pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
         self.scope.check_open()?;
         let inner = &self.scope.session.inner;
-        let param = Param::new(self.own.clone(), key, value.into())?;
+        let mut value = value.into();
+        inner.redactor.redact_named("params", key, &mut value, &mut Vec::new());
+        let param = Param::new(self.own.clone(), key, value)?;
         let mut children = self.scope.children();
         let replaces = Vec::from_iter(children.params.get(param.key()).copied());
         let key = param.key().to_owned();
-        let receipt =
-            inner.journal.append_replacing(Fact::Param(param), replaces, inner.options.durability)?;
-        children.params.insert(key, receipt.first);
+        let commit = Commit::new(vec![Fact::Param(param)], inner.options.durability, &self.scope.context);
+        let appended = inner.dispatcher.append(Commit { replaces, ..commit })?;
+        children.params.extend(appended.receipt.map(|receipt| (key, receipt.first)));
         Ok(())
+    }
+}
+
+impl StageScope {
+    /// Returns the run that the stage belongs to.
+    pub fn run(&self) -> Option<RunScope> {
+        self.scope.nearest(ScopeKind::Run).and_then(RunScope::of)
     }
 }

@@ -4,6 +4,7 @@ use crate::capture::context::Context;
 use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, handle, light_end_methods};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::SampleSpec;
 use crate::contract::{RunStatus, SampleObservation, SampleRef, StableRef, Valid};
 use std::sync::Arc;
@@ -38,13 +39,14 @@ impl SampleScope {
         sample.metadata = spec.scope.metadata;
         sample.retention_class = spec.retention_class;
         sample.redaction_profile = spec.redaction_profile;
-        let fact = Valid::new(sample)?.into();
+        let fact = Valid::new(Redaction::new(&owner.session.inner.redactor).of(sample))?.into();
         let new = NewScope {
             kind: ScopeKind::Sample,
             own: (&own).into(),
             name: name.shown,
-            context: Context { sample: Some(own.clone()), ..context.clone() },
+            context: Context { sample: Some(own.clone()), ..Context::clone(context) },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact])?;
         Ok(SampleScope { scope, own })

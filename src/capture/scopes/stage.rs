@@ -4,7 +4,8 @@ use crate::capture::context::Context;
 use crate::capture::error::Result;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
-use crate::capture::scopes::{BatchScope, OperationScope, RunScope, SampleScope};
+use crate::capture::scopes::{BatchScope, OperationScope, SampleScope};
+use crate::capture::secrets::Redaction;
 use crate::capture::spec::{SampleSpec, ScopeSpec};
 use crate::contract::{RunStatus, StageExecution, StageRef, Valid};
 use std::sync::Arc;
@@ -33,21 +34,17 @@ impl StageScope {
             StageExecution::new(own.clone(), run_ref.clone(), name.shown.as_str(), RunStatus::Open, now);
         stage.order_index = Some(run.next_order(ScopeKind::Stage));
         stage.metadata = spec.metadata;
-        let fact = Valid::new(stage)?.into();
+        let fact = Valid::new(Redaction::new(&run.session.inner.redactor).of(stage))?.into();
         let new = NewScope {
             kind: ScopeKind::Stage,
             own: (&own).into(),
             name: name.shown,
-            context: Context { stage: Some(own.clone()), ..run.context.clone() },
+            context: Context { stage: Some(own.clone()), ..Context::clone(&run.context) },
             started_at: now,
+            writer: None,
         };
         let (scope, _) = Scope::open(run.session.clone(), Some(Arc::clone(run)), new, vec![fact])?;
         Ok(StageScope { scope, own })
-    }
-
-    /// Returns the run that the stage belongs to.
-    pub fn run(&self) -> Option<RunScope> {
-        self.scope.nearest(ScopeKind::Run).and_then(RunScope::of)
     }
 
     /// Starts a batch. The start has the durability of the session. If the name is in use, a number is added.

@@ -2,6 +2,7 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::fact::writer::WriterId;
 use crate::contract::issue::collector::Issues;
 use crate::contract::models::lifecycle::{RunStatus, check_end};
 use crate::contract::refs::stable::StableRef;
@@ -15,6 +16,7 @@ pub struct Ended {
     ended_at: Timestamp,
     message: Option<String>,
     reason: Option<String>,
+    writer: Option<WriterId>,
 }
 
 impl Ended {
@@ -29,7 +31,7 @@ impl Ended {
             let message = format!("{subject} cannot end with status {status}");
             return Err(ContractError::new(ErrorCode::StatusTransition, message));
         }
-        Ok(Ended { subject, status, ended_at, message: None, reason: None })
+        Ok(Ended { subject, status, ended_at, message: None, reason: None, writer: None })
     }
 
     /// Sets the message, such as the text of an error, and the reason, a token such as `scope_dropped`. Errors: one of
@@ -39,6 +41,17 @@ impl Ended {
         let mut issues = Issues::default();
         check_end(&mut issues, &mut ended.message, &mut ended.reason);
         issues.into_result().map(|()| ended)
+    }
+
+    /// Sets the writer that ended. Other writers of the run may still be open.
+    #[must_use]
+    pub fn of_writer(self, writer: WriterId) -> Ended {
+        Ended { writer: Some(writer), ..self }
+    }
+
+    /// Returns `true` if the end has a message, a reason or a writer.
+    pub(crate) fn has_details(&self) -> bool {
+        self.message.is_some() || self.reason.is_some() || self.writer.is_some()
     }
 
     /// Returns the ref of the object that ended.
@@ -59,6 +72,11 @@ impl Ended {
     /// Returns the message, such as the text of an error; `None` if no message was given.
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()
+    }
+
+    /// Returns the writer that ended; `None` if the object ended as a whole.
+    pub fn writer(&self) -> Option<WriterId> {
+        self.writer
     }
 
     /// Returns the reason, a token such as `scope_dropped`; `None` if no reason was given.

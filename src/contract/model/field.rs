@@ -51,21 +51,6 @@ impl Field for String {
     }
 }
 
-impl Field for bool {
-    const CODE: ErrorCode = ErrorCode::JsonShape;
-
-    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
-        match value {
-            Value::Bool(flag) => Some(flag),
-            other => wrong(&other, "true or false", code, issues),
-        }
-    }
-
-    fn write(&self) -> Value {
-        Value::Bool(*self)
-    }
-}
-
 /// A path has a text as its JSON form. In the text, bytes that are not UTF-8 are replaced.
 impl Field for PathBuf {
     const CODE: ErrorCode = ErrorCode::String;
@@ -126,6 +111,21 @@ impl Field for i64 {
     }
 }
 
+impl Field for bool {
+    const CODE: ErrorCode = ErrorCode::JsonShape;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
+        match value {
+            Value::Bool(b) => Some(b),
+            other => wrong(&other, "a boolean", code, issues),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
+    }
+}
+
 impl<T: Field> Field for Option<T> {
     const CODE: ErrorCode = T::CODE;
 
@@ -177,11 +177,7 @@ impl Field for BTreeMap<String, String> {
                 Value::Text(text) => drop(texts.insert(key, text)),
                 other => {
                     wrong = true;
-                    issues.error(
-                        code,
-                        "",
-                        format!("expected a text as the value of {key:?}, found {}", other.type_name()),
-                    );
+                    issues.error_in(code, "", &key, format!("expected a text, found {}", other.type_name()));
                 }
             }
         }

@@ -21,8 +21,8 @@ words! {
     }
 }
 
-/// Checks that an object with status `open` has no end time and that any other object has one. The end time must not be
-/// before the start.
+/// Checks that an object with status `open` has no end time and that any other object has one. An end before the start
+/// causes a warning, because the two times can be from different clocks.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,
@@ -44,7 +44,7 @@ pub(super) fn check_lifecycle(
         }
         (_, Some(ended)) if ended < started => {
             let message = format!("the end {ended} is before the start {started}");
-            issues.error(ErrorCode::ContextTimeOrder, "ended_at", message);
+            issues.warning(ErrorCode::ContextTimeOrder, "ended_at", message);
         }
         _ => {}
     }

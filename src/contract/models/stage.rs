@@ -19,7 +19,8 @@ model! {
         stage_execution_ref: StageRef,
         /// The run.
         run_ref: RunRef,
-        /// The name of the stage: the last component of `stage_execution_ref`.
+        /// The name of the stage. A name that is a component of a ref is the last component of
+        /// `stage_execution_ref`.
         stage_name: String,
         /// The status.
         status: RunStatus,

@@ -239,7 +239,9 @@ impl<E: Event> Engine<E> {
     /// `options.from`, and waits for new entries. The iterator can be used after this engine was dropped. Errors are
     /// items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
-        Subscription::new(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
+        let paths = &self.paths;
+        Subscription::new(Arc::clone(&self.storage), paths.log.clone(), self.domain, options)
+            .with_reserved([&paths.projections, &paths.recovery])
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {

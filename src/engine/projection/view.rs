@@ -1,8 +1,9 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
 use crate::engine::entries::Entries;
-use crate::engine::entry::{Entry, Position, Seq, Stamp};
+use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::is_held;
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
@@ -94,16 +95,7 @@ impl View {
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
     ///
-    /// To read as of a time, pass the greatest stamp of this time:
-    /// ```
-    /// use contexta::engine::entry::{Seq, Stamp, StreamId};
-    /// use contexta::engine::projection::View;
-    ///
-    /// /// `time` is in nanoseconds since the epoch.
-    /// fn as_of_time(view: &View, time: u64) -> View {
-    ///     view.as_of(Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) })
-    /// }
-    /// ```
+    /// To read as of a time, pass [`Stamp::last_at`].
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> View {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
@@ -357,6 +349,18 @@ impl View {
     /// entry at `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
         Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
+    }
+
+    /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
+    pub(crate) fn last_time_of(&self, stream: StreamId) -> Result<Option<u64>> {
+        let cursor =
+            own_tables::cursor_of(&self.snapshot.transaction, stream).map_err(|e| self.damaged(e))?;
+        Ok(cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time))
+    }
+
+    /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
+    pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
+        is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
     }
 
     /// Returns the position in the log up to which the view was made.

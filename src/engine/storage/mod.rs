@@ -13,6 +13,8 @@ pub mod replace;
 mod sequential;
 #[cfg(feature = "testing")]
 pub mod sim;
+#[cfg(test)]
+pub(in crate::engine) mod sparse;
 
 pub use interface::{
     DirEntry, DirItem, File, FileInfo, ItemKind, Mapping, NotARegularFile, OpenMode, Place, PollingWatch,

@@ -58,7 +58,7 @@ model! {
         span_name: String,
         /// The start.
         started_at: Timestamp,
-        /// The end; not before the start.
+        /// The end.
         ended_at: Timestamp,
         /// The outcome.
         status: SpanStatus,
@@ -80,7 +80,7 @@ impl TraceSpanPayload {
     fn check_fields(&mut self, issues: &mut Issues) {
         if self.ended_at < self.started_at {
             let message = format!("the end {} is before the start {}", self.ended_at, self.started_at);
-            issues.error(ErrorCode::RecordTimeOrder, "ended_at", message);
+            issues.warning(ErrorCode::RecordTimeOrder, "ended_at", message);
         }
         text(issues, "span_id", &mut self.span_id);
         text(issues, "trace_id", &mut self.trace_id);

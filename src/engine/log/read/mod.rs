@@ -8,8 +8,6 @@ pub(super) mod reader;
 pub(super) mod resync;
 mod scan;
 pub mod source;
-#[cfg(test)]
-mod sparse;
 
 pub use item::{Commit, Finding, FindingKind, Item, Tail};
 pub use reader::{ScanMode, StreamReader};

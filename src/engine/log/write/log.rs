@@ -139,6 +139,14 @@ impl Log {
         Ok((Committed { first, count, durability }, head))
     }
 
+    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next entry,
+    /// unless another thread appends in the meantime. Errors: as for [`Log::append`].
+    pub fn prepare(&self) -> Result<Position> {
+        let guard = self.shared.ready()?;
+        let Some(active) = guard.active.as_ref() else { return Err(self.shared.stream_missing()) };
+        Ok(Position { stream: active.id, seq: active.next.plus(guard.batch.entries.len() as u64) })
+    }
+
     /// Writes the batch. After a successful call, the entries of the batch survive the death of the process.
     pub fn flush(&self) -> Result<()> {
         let mut guard = self.shared.lock();

@@ -1,18 +1,13 @@
-//! A sparse file for the tests of reading.
+//! A file with holes and an unreadable block, for the tests of reading.
 
-use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, Mapping};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-pub(super) fn source(file: &Arc<Sparse>) -> Source {
-    Source::new(Arc::clone(file) as Arc<dyn File>, false).unwrap()
-}
-
 /// Returns the offset and the bytes of two adjacent blocks of 4 KiB. The blocks contain `content` at the file offset
 /// `offset`, and zeros elsewhere. Whole blocks are needed because file systems report data in whole blocks.
-pub(super) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
+pub(in crate::engine) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
     let start = offset - offset % 4096;
     let mut block = vec![0; 8192];
     block[(offset - start) as usize..][..content.len()].copy_from_slice(content);
@@ -21,29 +16,39 @@ pub(super) fn block(offset: u64, content: &[u8]) -> (u64, Vec<u8>) {
 
 /// A file with holes between its written parts. It counts the bytes that are read.
 #[derive(Debug, Default)]
-pub(super) struct Sparse {
+pub(in crate::engine) struct Sparse {
     parts: Vec<(u64, Vec<u8>)>,
     len: u64,
     read: AtomicU64,
-    pub(super) failing: AtomicBool,
+    /// True if no part of the file can be read.
+    pub(in crate::engine) failing: AtomicBool,
+    /// The offset of a byte that cannot be read.
+    bad: Option<u64>,
 }
 
 impl Sparse {
-    pub(super) fn new(len: u64, parts: Vec<(u64, Vec<u8>)>) -> Arc<Sparse> {
+    pub(in crate::engine) fn new(len: u64, parts: Vec<(u64, Vec<u8>)>) -> Arc<Sparse> {
         Arc::new(Sparse { parts, len, ..Sparse::default() })
     }
 
-    pub(super) fn read(&self) -> u64 {
+    /// Returns a file of ones in which the byte at `bad` cannot be read.
+    pub(in crate::engine) fn with_bad_byte(len: u64, bad: u64) -> Arc<Sparse> {
+        let parts = vec![(0, vec![1; len as usize])];
+        Arc::new(Sparse { parts, len, bad: Some(bad), ..Sparse::default() })
+    }
+
+    pub(in crate::engine) fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 }
 
 impl File for Sparse {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-        if self.failing.load(Ordering::Relaxed) {
+        let n = (self.len.saturating_sub(offset) as usize).min(out.len());
+        let is_bad = self.bad.is_some_and(|bad| (offset..offset + n as u64).contains(&bad));
+        if is_bad || self.failing.load(Ordering::Relaxed) {
             return Err(io::Error::other("a bad sector"));
         }
-        let n = (self.len.saturating_sub(offset) as usize).min(out.len());
         self.read.fetch_add(n as u64, Ordering::Relaxed);
         out[..n].fill(0);
         for (start, bytes) in &self.parts {

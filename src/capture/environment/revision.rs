@@ -1,37 +1,11 @@
-//! The environment of the process: platform, code revision, and the environment variables on the allow list.
-//!
-//! Environment variables that are not on the allow list are not read. A value that cannot be determined is left out,
-//! and the run starts without the value.
+//! The commit that is checked out, read from the files of a git repository.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Returns the operating system, its release if known, the machine, and the number of cores.
-pub(super) fn platform() -> String {
-    let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let words = [os, release.trim(), machine].into_iter().filter(|w| !w.is_empty());
-    format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
-}
-
-/// Returns the values of the environment variables in `allowed`. Variables that are not set, not text, or blank are
-/// left out.
-pub(super) fn variables(allowed: &[String]) -> BTreeMap<String, String> {
-    let value = |name: &String| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
-    allowed.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
-}
-
-/// Returns the commit that is checked out in the git repository that contains the current directory; `None` if it
-/// cannot be determined.
-pub(super) fn code_revision() -> Option<String> {
-    revision_at(&std::env::current_dir().ok()?)
-}
-
 /// Returns the commit that is checked out in the git repository that contains `dir`; `None` if it cannot be determined.
 /// Reads the files that gitrepository-layout(5) describes, and runs no program.
-fn revision_at(dir: &Path) -> Option<String> {
+pub(super) fn revision_at(dir: &Path) -> Option<String> {
     let dot_git = dir.ancestors().map(|d| d.join(".git")).find(|p| p.exists())?;
     let git = if dot_git.is_file() {
         // A work tree or submodule: the file names the real directory.
@@ -84,13 +58,5 @@ mod tests {
         fs::write(git.join("HEAD"), format!("{three}\n")).unwrap();
         assert_eq!(revision_at(&inside), Some(three));
         fs::remove_dir_all(root).unwrap();
-    }
-
-    #[test]
-    fn no_variable_is_read_that_is_not_on_the_list() {
-        assert!(variables(&[]).is_empty());
-        // Cargo sets the first variable for every test.
-        let found = variables(&["CARGO_PKG_NAME".to_owned(), "CONTEXTA_NOT_SET".to_owned()]);
-        assert_eq!(found, BTreeMap::from([("CARGO_PKG_NAME".to_owned(), "contexta".to_owned())]));
     }
 }
