@@ -31,7 +31,7 @@ fn is_durable(disk: &SimDisk) -> bool {
 
 fn source(mode: IngestMode) -> PathBuf {
     PathBuf::from(if mode == IngestMode::Adopt {
-        "/w/artifacts/staging/model.bin"
+        "/w/recovery/staging/model.bin"
     } else {
         "/home/model.bin"
     })

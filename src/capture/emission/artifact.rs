@@ -28,7 +28,7 @@ words! {
         /// artifact with its body. On the file system of the workspace, no byte is copied if the file is a regular file
         /// with one name. No program may write to the file any more.
         Move = "move",
-        /// Like `move`, for a file that was written into the staging directory of the workspace.
+        /// Like `move`, for a file that was written into the staging directory of the workspace (`Contexta::paths`).
         Adopt = "adopt",
         /// The content stays outside the workspace. The path can be a URI, such as `s3://bucket/key`, which is not
         /// read. The manifest has the location, and for a local file its size and its digest.
