@@ -150,7 +150,9 @@ pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::fact::{Ended, Import, Param};
+    use crate::contract::fact::{
+        Annotation, Change, Ended, Import, Joined, Param, Process, ProcessId, Writer, WriterId,
+    };
     use crate::contract::json::read::parse;
     use crate::contract::model::from_value;
     use crate::contract::{AnyRecord, Object, ObjectKind, RunRef, RunStatus, Timestamp, Value};
@@ -314,10 +316,43 @@ mod tests {
             captured.encode(&mut payload).unwrap();
             let read = Captured::decode(captured.kind(), V1, &payload).unwrap().unwrap();
             assert_eq!(read, captured);
-            assert!(kind_name(captured.kind()).is_some() && Captured::KINDS.contains(&(captured.kind(), V1)));
+            assert!(kind_name(captured.kind()).is_some());
+            assert!(Captured::KINDS.iter().any(|(kind, _)| *kind == captured.kind()));
             seen.push(format!("{} {}", captured.kind().0, crate::engine::checksum::hex(&payload)));
         }
         assert_eq!(seen, GOLDEN.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn writers_annotations_and_ends_with_details_read_back() {
+        let run = RunRef::parse("run:p.r").unwrap();
+        let ids = (WriterId([1; 8]), ProcessId([2; 8]));
+        let writer = |joined, label: Option<&str>| {
+            let label = label.map(str::to_owned);
+            Fact::Writer(Writer::new(run.clone(), ids, joined, label, time()).unwrap())
+        };
+        let annotation = |change| Fact::Annotation(Annotation::new((&run).into(), change).unwrap());
+        let end = || Ended::new((&run).into(), RunStatus::Failed, time()).unwrap();
+        let facts = [
+            writer(Joined::Started, None),
+            writer(Joined::Attached, Some("rank-1")),
+            writer(Joined::Resumed { from_step: Some(-3) }, None),
+            Fact::Process(Process::new(ProcessId([2; 8]), 7, "node", time()).unwrap()),
+            annotation(Change::Name("基线".into())),
+            annotation(Change::Description("d".into())),
+            annotation(Change::Note("n".into())),
+            annotation(Change::Tag("k".into(), Some(String::new()))),
+            annotation(Change::Tag("k".into(), None)),
+            Fact::Ended(end().because(Some("out of memory".into()), None).unwrap()),
+            Fact::Ended(end().because(None, Some("scope_dropped".into())).unwrap()),
+            Fact::Ended(end().of_writer(WriterId([1; 8]))),
+        ];
+        for captured in facts.map(Captured::from) {
+            let mut payload = Vec::new();
+            captured.encode(&mut payload).unwrap();
+            let (kind, version) = (captured.kind(), captured.payload_version());
+            assert_eq!(Captured::decode(kind, version, &payload).unwrap(), Some(captured));
+        }
     }
 
     /// Returns facts with values that JSON cannot represent, with nulls, and with names in other scripts.
