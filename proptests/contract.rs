@@ -320,6 +320,14 @@ fn line(kind: &'static str) -> BoxedStrategy<Value> {
                     ("evidence_bundle_ref", maybe(fixed("artifact:p.r.a"))),
                     ("extensions", extensions()),
                 ])),
+                "alias" => version(object(vec![
+                    ("alias_ref", fixed(format!("alias:p.{id}"))),
+                    ("project_ref", fixed("project:p")),
+                    ("name", text()),
+                    ("artifact_ref", fixed("artifact:p.r.a")),
+                    ("recorded_at", time()),
+                    ("extensions", extensions()),
+                ])),
                 "artifact" => version(object(vec![
                     ("artifact_ref", fixed(format!("artifact:p.r.{id}"))),
                     ("artifact_kind", pattern("[a-z][a-z0-9_]{0,8}")),

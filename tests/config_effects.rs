@@ -236,6 +236,23 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
 }
 
 #[test]
+fn files_are_added_in_the_default_mode_unless_a_registration_says_otherwise() {
+    use contexta::capture::{ArtifactRegistration, IngestMode};
+    let dir = TempDir::new("effects-ingest");
+    let contexta = open(dir.path(), &["artifacts.default_ingest_mode=move"]).unwrap();
+    let run = contexta.run("x").start().unwrap();
+    let [moved, copied] = ["moved", "copied"].map(|name| dir.path().join(name));
+    for file in [&moved, &copied] {
+        fs::write(file, "weights").unwrap();
+    }
+    run.register_artifact("model_bundle", &moved).unwrap();
+    run.register(ArtifactRegistration::output("model_bundle", &copied).ingest_mode(IngestMode::Copy))
+        .unwrap();
+    run.complete().unwrap();
+    assert!(!moved.exists() && copied.exists());
+}
+
+#[test]
 fn tables_are_left_alone_where_settings_say_so() {
     let dir = TempDir::new("effects-tables");
     two_runs(&open(dir.path(), &["metadata.auto_create=false"]).unwrap());

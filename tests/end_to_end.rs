@@ -15,8 +15,13 @@ use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-const LOG_ONLY: VerifyOptions<'static> =
-    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
+const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
+    bodies: false,
+    references: false,
+    projections: false,
+    heads: Vec::new(),
+    progress: Progress::none(),
+};
 
 #[test]
 fn queries_return_the_captured_values() {
@@ -848,11 +853,11 @@ fn run_joined_by_id_has_the_first_start_and_the_last_end() {
 }
 
 #[test]
-fn artifact_source_must_be_a_regular_file() {
+fn artifact_source_must_be_a_regular_file_or_directory() {
     let dir = TempDir::new("irregular");
     let contexta = Options::new(dir.path().join("w")).detect_code_revision(false).open().unwrap();
     let run = contexta.run("a").start().unwrap();
-    for path in [dir.path().to_path_buf(), dir.path().join("missing"), PathBuf::from("/dev/zero")] {
+    for path in [dir.path().join("missing"), PathBuf::from("/dev/zero")] {
         let refused = run.register_artifact("model_bundle", &path).unwrap_err();
         assert_eq!(refused.code(), "artifact_source_missing", "{}", path.display());
     }

@@ -7,6 +7,7 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod artifacts;
 mod attempts;
 mod capture;
 mod cases;

@@ -64,6 +64,14 @@ pub enum Error {
         /// The fault, in words that follow the path in the message, such as `is not a regular file`.
         what: &'static str,
     },
+    /// The file to adopt is not in the staging directory of the workspace.
+    #[error("the file {path} cannot be adopted, because it is not in the staging directory {staging}")]
+    NotStaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The staging directory.
+        staging: std::path::PathBuf,
+    },
 }
 
 /// Returns the message of the first failed result.
@@ -107,6 +115,7 @@ impl Error {
             Error::Delivery(results) => undelivered_code(results),
             Error::Sink { .. } => "sink_invalid",
             Error::Source { .. } => "artifact_source_missing",
+            Error::NotStaged { .. } => "artifact_store_invalid_adopt_source",
         }
     }
 
@@ -137,6 +146,9 @@ impl Error {
             ),
             Error::Sink { .. } => Some("give each sink a name of its own".into()),
             Error::Source { .. } => Some("give the path of an existing file".into()),
+            Error::NotStaged { .. } => Some(
+                "write the file into the staging directory, or use the ingest mode `move` or `copy`".into(),
+            ),
         }
     }
 }

@@ -45,8 +45,8 @@ pub use crate::store::{Durability, LineFile, SpillReplay};
 pub use current::Entered;
 pub use dispatch::{DispatchCounts, DispatchOptions, FailureMode, ReplayOptions, SinkReplay};
 pub use emission::{
-    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, MetricEmission,
-    SpanEmission, Step,
+    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, IngestMode,
+    MetricEmission, SpanEmission, Step,
 };
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};

@@ -2,7 +2,7 @@
 
 use crate::capture::result::{CaptureResult, PayloadFamily};
 use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Valid};
-use crate::store::Durability;
+use crate::store::{Durability, Note};
 
 /// The result of registering an artifact.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub struct RegisteredArtifact {
     pub durability: Durability,
     /// `true` if the file does not exist and only the manifest was recorded.
     pub is_missing: bool,
+    /// Notes on what did not succeed although the artifact was recorded, such as the removal of a moved file.
+    pub notes: Vec<Note>,
     /// The result of the capture of the manifest.
     pub(super) captured: CaptureResult,
 }

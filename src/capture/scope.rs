@@ -92,7 +92,7 @@ struct State {
     asked: Option<End>,
 }
 
-/// The child scopes and the artifacts of a scope, and the parameters of a run.
+/// The child scopes of a scope, and the parameters and artifacts of a run.
 #[derive(Debug, Default)]
 pub(super) struct Children {
     open: HashMap<u64, Weak<Scope>>,
@@ -100,6 +100,9 @@ pub(super) struct Children {
     next_order: [u64; 2],
     /// Maps each parameter to the stamp of the entry that set it.
     pub(super) params: BTreeMap<String, Stamp>,
+    /// Maps the last component of the ref of each artifact to the stamp of its manifest; `None` until the manifest is
+    /// recorded. The lock is held while a manifest is recorded.
+    pub(super) artifacts: HashMap<String, Arc<Mutex<Option<Stamp>>>>,
 }
 
 /// The properties of a scope to open.

@@ -1,6 +1,7 @@
 //! A session: the captures of one process into one workspace, for one project.
 
 use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, ReplayOptions, SinkReplay};
+use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
 use crate::capture::trace::{SpanId, TraceContext};
@@ -42,6 +43,8 @@ pub struct CaptureOptions {
     pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
+    /// The way in which files are added to the workspace by default.
+    pub ingest_mode: IngestMode,
     /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
 }
@@ -59,6 +62,7 @@ impl Default for CaptureOptions {
             trace_parent: None,
             redaction: RedactionOptions::default(),
             records_read_only: false,
+            ingest_mode: IngestMode::Copy,
             artifacts_read_only: false,
         }
     }

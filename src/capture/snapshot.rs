@@ -11,7 +11,7 @@ use crate::contract::{
     ArtifactManifest, ArtifactRef, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact, HostDescription,
     RunRef, Runtime, Timestamp, Valid, Value,
 };
-use crate::store::journal::location_of;
+use crate::store::location;
 use std::collections::BTreeMap;
 
 /// The kind, and the last component of the ref, of the artifact with the uncommitted change.
@@ -77,7 +77,7 @@ impl SessionInner {
     fn change_artifact(&self, run: &RunRef, now: Timestamp, diff: &[u8]) -> Result<Fact> {
         let body = self.journal.store_bytes_body(&self.redactor.redact_diff(diff))?;
         let own = ArtifactRef::under(run, CHANGE_KEY)?;
-        let (producer, location) = (self.options.producer.as_str(), location_of(&body));
+        let (producer, location) = (self.options.producer.as_str(), location::of_body(&body.digest));
         let mut manifest = ArtifactManifest::new(own, CHANGE_KIND, now, producer, run.clone(), location);
         manifest.hash_value = Some(body.sha256.clone());
         manifest.size_bytes = Some(body.size);

@@ -1,7 +1,8 @@
 //! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
 use crate::capture::{
-    CaptureOptions, DispatchOptions, FailureMode, RedactionMode, RedactionOptions, Sink, TraceContext,
+    CaptureOptions, DispatchOptions, FailureMode, IngestMode, RedactionMode, RedactionOptions, Sink,
+    TraceContext,
 };
 use crate::client::error::Result;
 use crate::client::paths::Paths;
@@ -72,6 +73,11 @@ impl Options {
             packages: config.capture.capture_installed_packages,
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
+            ingest_mode: match config.artifacts.default_ingest_mode {
+                config::IngestMode::Copy => IngestMode::Copy,
+                config::IngestMode::Move => IngestMode::Move,
+                config::IngestMode::Adopt => IngestMode::Adopt,
+            },
             trace_parent: None,
             redaction: RedactionOptions {
                 mode: match config.security.redaction_mode {

@@ -119,7 +119,7 @@ choices! {
         /// the process is killed before the write.
         Batched = "batched",
     }
-    /// The method by which an artifact body is added to the workspace. The setting has no effect yet.
+    /// The method by which an artifact body is added to the workspace.
     IngestMode {
         /// Copy the file.
         Copy = "copy",

@@ -12,7 +12,6 @@ const WITHOUT_EFFECT: &[&str] = &[
     "capture.capture_config_snapshot",
     "metadata.auto_migrate",
     "records.enable_indexes",
-    "artifacts.default_ingest_mode",
     "artifacts.verification_mode",
     "artifacts.create_missing_dirs",
     "artifacts.chunk_size_bytes",

@@ -35,6 +35,7 @@ pub use input::ModelInput;
 pub use issue::{Issues, Severity, ValidationIssue, ValidationReport};
 pub use json::{Canonical, Value};
 pub use model::{Members, Model};
+pub use models::alias::ArtifactAlias;
 pub use models::artifact::ArtifactManifest;
 pub use models::batch::BatchExecution;
 pub use models::deployment::DeploymentExecution;
@@ -57,8 +58,8 @@ pub use models::sample::SampleObservation;
 pub use models::stage::StageExecution;
 pub use object::{Object, ObjectKind};
 pub use refs::{
-    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
-    RelationRef, RunRef, SampleRef, StableRef, StageRef,
+    AliasRef, ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef,
+    RecordRef, RelationRef, RunRef, SampleRef, StableRef, StageRef,
 };
 pub use rules::{Rules, Valid};
 pub use salvage::{DroppedMember, Salvaged, salvage, salvage_value};

@@ -7,6 +7,7 @@ use crate::contract::extension::registry::ExtensionRegistry;
 use crate::contract::issue::report::ValidationReport;
 use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::Value;
+use crate::contract::models::alias::ArtifactAlias;
 use crate::contract::models::batch::BatchExecution;
 use crate::contract::models::deployment::DeploymentExecution;
 use crate::contract::models::environment::EnvironmentSnapshot;
@@ -152,6 +153,8 @@ objects! {
     Operation(OperationContext) operation_context_ref "op" "operation";
     /// An edge of the lineage graph.
     Relation(LineageEdge) relation_ref "relation" "relation";
+    /// A name that points to an artifact.
+    Alias(ArtifactAlias) alias_ref "alias" "alias";
     /// A provenance record of a lineage edge.
     Provenance(ProvenanceRecord) provenance_ref "provenance" "provenance";
 }

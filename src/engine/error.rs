@@ -202,6 +202,12 @@ pub enum Error {
         /// The BLAKE3 digest of the body.
         digest: String,
     },
+    /// A file was changed while it was stored as a body. Nothing was stored.
+    #[error("the file {path} was changed while it was read")]
+    SourceChanged {
+        /// The file.
+        path: PathBuf,
+    },
 }
 
 /// The kind of an [`Error`].
@@ -256,9 +262,10 @@ impl Error {
             | Error::ProjectionUnusable { .. }
             | Error::CursorUnusable { .. }
             | Error::ViewIncomplete { .. } => ErrorKind::Damaged,
-            Error::MergeBusy { .. } | Error::TransactionBusy { .. } | Error::RepairPlanOutdated { .. } => {
-                ErrorKind::Conflict
-            }
+            Error::MergeBusy { .. }
+            | Error::TransactionBusy { .. }
+            | Error::RepairPlanOutdated { .. }
+            | Error::SourceChanged { .. } => ErrorKind::Conflict,
             Error::LocksUnsupported { .. } => ErrorKind::Unsupported,
             Error::ProjectionFailed { .. } => ErrorKind::Projection,
         }
@@ -297,6 +304,7 @@ impl Error {
             Error::CursorUnusable { .. } => "cursor_unusable",
             Error::CursorMisplaced { .. } => "cursor_misplaced",
             Error::BodyMissing { .. } => "artifact_body_missing",
+            Error::SourceChanged { .. } => "artifact_source_changed",
         }
     }
 
@@ -340,6 +348,7 @@ impl Error {
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
             }
+            "artifact_source_changed" => Some("store the file when no program writes to it any more"),
             "cursor_misplaced" => {
                 Some("choose a path outside the engine, or beside its directories `log` and `projections`")
             }

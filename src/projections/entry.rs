@@ -294,6 +294,11 @@ mod tests {
                 format: "jsonl".into(),
                 started_at: time(),
             }),
+            object(
+                ObjectKind::Alias,
+                r#"{"alias_ref":"alias:p.model-best","project_ref":"project:p","name":"model:best",
+                "artifact_ref":"artifact:p.r.a","recorded_at":"2024-01-31T12:00:00Z"}"#,
+            ),
         ];
         let mut all: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         all[0].origin = Some(ImportOrigin { import: [9; 16], line: 1 });

@@ -25,6 +25,7 @@
 //! | 32 | artifact | 1 | 0.1.0 | `ArtifactV1` |
 //! | 33 | relation | 1 | 0.1.0 | `ObjectV1` |
 //! | 34 | provenance | 1 | 0.1.0 | `ObjectV1` |
+//! | 35 | alias | 1 | 0.1.0 | `ObjectV1` |
 //! | 48 | import | 1 | 0.1.0 | `ImportV1` |
 
 use crate::contract::ObjectKind;
@@ -103,6 +104,8 @@ kinds! {
     RELATION = 33 "relation" V1 (Relation);
     /// A provenance record of a lineage edge.
     PROVENANCE = 34 "provenance" V1 (Provenance);
+    /// An alias of an artifact.
+    ALIAS = 35 "alias" V1 (Alias);
     /// An import of facts.
     IMPORT = 48 "import" V1;
 }

@@ -2,8 +2,8 @@
 //! other kinds except lineage edges.
 //!
 //! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict. If an
-//! attribute has several different values, all of them are kept. Environments and provenance records
-//! are recorded once, so each of them has one row with the complete fact.
+//! attribute has several different values, all of them are kept. Environments and provenance records are recorded once, and a new
+//! value of an alias replaces the whole alias, so each of these facts has one row with the complete fact.
 
 use crate::contract::fact::Change;
 use crate::contract::json::write::with_nulls;
@@ -137,7 +137,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [TableSpec] {

@@ -3,14 +3,14 @@
 
 use crate::contract::fact::{Process, ProcessId};
 use crate::contract::rules::trim;
-use crate::contract::{ArtifactManifest, Fact, Timestamp, Valid, Value};
+use crate::contract::{Fact, Timestamp, Value};
+use crate::engine::Error;
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
-use crate::engine::checksum::Digest;
+use crate::engine::checksum::{Digest, hex};
 use crate::engine::entry::{Position, Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log};
-use crate::engine::storage::{FileReader, OpenMode, Storage};
-use crate::engine::{self, Error};
+use crate::engine::storage::Storage;
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
@@ -150,11 +150,6 @@ impl Journal {
         Ok(store_body(&self.blobs, &mut bytes)?)
     }
 
-    /// Stores the file at `path` durably as a body.
-    pub(crate) fn store_file_body(&self, path: &Path) -> Result<StoredBody> {
-        Ok(self.store_file(path)?)
-    }
-
     /// Appends encoded facts as one commit.
     pub(crate) fn append_encoded(&self, events: &[EncodedEvent], durability: Durability) -> Result<Receipt> {
         Ok(self.log.append(events, durability).map_err(name_kind)?.into())
@@ -164,27 +159,6 @@ impl Journal {
         let receipt: Receipt = self.log.append(captured, durability).map_err(name_kind)?.into();
         self.introduce(receipt.first.stream, durability);
         Ok(receipt)
-    }
-
-    /// Stores the file at `path` durably as a body, then appends in one commit the manifest and the other facts that
-    /// `describe` returns for the body. If the append fails, the stored body remains without a manifest and only
-    /// occupies space.
-    pub fn append_artifact(
-        &self,
-        path: &Path,
-        describe: impl FnOnce(&StoredBody) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
-    ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
-        let body = self.store_file(path)?;
-        let (manifest, more) = describe(&body)?;
-        let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
-        facts.extend(more);
-        Ok((self.append(facts, Durability::Fsync)?, manifest))
-    }
-
-    fn store_file(&self, path: &Path) -> engine::Result<StoredBody> {
-        let file = self.storage().open(path, OpenMode::Read);
-        let file = file.map_err(|e| engine::Error::io("read", path, e))?;
-        store_body(&self.blobs, &mut FileReader::new(file))
     }
 
     /// Writes the facts buffered by [`Durability::Batched`] to the log.
@@ -268,16 +242,16 @@ fn name_kind(e: Error) -> error::Error {
     }
 }
 
-/// Returns the value for the member `location_ref` in the manifest of a body that is stored in this workspace.
-pub fn location_of(body: &StoredBody) -> String {
-    format!("blake3:{}", body.digest)
-}
-
-/// Returns the attribute `file_name` for the manifest of the file at `path`: the last component of the path. Returns
-/// `None` if the path has no such component, such as `/`.
-pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    Some(("file_name".to_owned(), Value::Text(name)))
+/// Returns the attributes of a manifest with the name of the file at `path`, the last component of the path:
+/// `file_name`, and for a name that is not valid UTF-8 also `file_name_hex`, the bytes of the name as hexadecimal
+/// digits. Returns none if the path has no such component, such as `/`.
+pub fn file_name_attributes(path: &Path) -> Vec<(String, Value)> {
+    let Some(name) = path.file_name() else { return Vec::new() };
+    let mut attributes = vec![("file_name".to_owned(), Value::Text(name.to_string_lossy().into_owned()))];
+    if name.to_str().is_none() {
+        attributes.push(("file_name_hex".to_owned(), Value::Text(hex(name.as_encoded_bytes()))));
+    }
+    attributes
 }
 
 /// Returns the 32 bytes of the digest of a text.

@@ -6,6 +6,7 @@
 //!
 //! Stability: Advanced.
 
+pub mod alias;
 pub mod artifacts;
 mod assembly;
 pub mod attributes;
@@ -17,6 +18,7 @@ mod find;
 pub mod imports;
 pub mod journal;
 pub mod lineage;
+pub mod location;
 mod log_records;
 pub mod metadata;
 pub mod note;
@@ -25,6 +27,8 @@ pub mod record_ref;
 pub mod records;
 pub mod rows;
 pub mod series;
+pub mod source;
+pub mod tree;
 pub mod view;
 pub mod workspace;
 pub mod writers;
@@ -47,6 +51,7 @@ pub use note::Note;
 pub use records::RecordRow;
 pub use rows::{EnvironmentRow, ProjectRow, RunRow, StageRow};
 pub use series::{SeriesPoint, SeriesRow};
+pub use source::{SourceBody, SourceMode};
 pub use view::StoreView;
 pub use workspace::Store;
 pub use writers::WriterRow;

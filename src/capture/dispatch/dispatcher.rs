@@ -13,10 +13,9 @@ use crate::capture::result::{
     ResultFailure, SOME_SINKS_FAILED,
 };
 use crate::capture::sink::{SinkRequest, family_of};
-use crate::contract::{ArtifactManifest, Fact, Timestamp, Valid, Value};
-use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill, StoredBody};
+use crate::contract::{Fact, Timestamp, Value};
+use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill};
 use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Appends the facts of a session, and offers them to the sinks.
@@ -123,20 +122,6 @@ impl Dispatcher {
             self.report_refused(context, &mut sinks);
         }
         appended
-    }
-
-    /// Stores a file as a body, and appends its manifest together with other facts that `describe` returns.
-    pub(in crate::capture) fn append_artifact(
-        &self,
-        path: &Path,
-        context: &Arc<Context>,
-        describe: impl FnOnce(&StoredBody) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
-    ) -> Result<(Appended, Valid<ArtifactManifest>)> {
-        let body = self.shared.journal.store_file_body(path)?;
-        let (manifest, more) = describe(&body)?;
-        let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
-        facts.extend(more);
-        Ok((self.append(Commit::new(facts, Durability::Fsync, context))?, manifest))
     }
 
     /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; without the

@@ -1,5 +1,6 @@
 //! The description of an artifact to register: file, kind, relation to the scope.
 
+use crate::capture::emission::step::Step;
 use crate::contract::issue::Issues;
 use crate::contract::model::declare::{model, part};
 use crate::contract::rules::object::json_map;
@@ -18,8 +19,26 @@ words! {
     }
 }
 
+words! {
+    /// The way in which the file of an artifact is added to the workspace.
+    IngestMode, "an ingest mode", ErrorCode::Marker, {
+        /// The content is copied, and the file stays.
+        Copy = "copy",
+        /// The file is removed when body and manifest are durable. A crash at any moment leaves the file, or the
+        /// artifact with its body. On the file system of the workspace, no byte is copied if the file is a regular file
+        /// with one name. No program may write to the file any more.
+        Move = "move",
+        /// Like `move`, for a file that was written into the staging directory of the workspace (`Contexta::paths`).
+        Adopt = "adopt",
+        /// The content stays outside the workspace. The path can be a URI, such as `s3://bucket/key`, which is not
+        /// read. The manifest has the location, and for a local file its size and its digest.
+        Reference = "reference",
+    }
+}
+
 model! {
-    /// A file to store as an artifact of a run.
+    /// A file to store as an artifact of a run. A key or ref that the run has registered before replaces the earlier
+    /// artifact.
     ArtifactRegistration ("ArtifactRegistrationEmission") {
         /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,
@@ -34,6 +53,11 @@ model! {
         role: ArtifactRole = ArtifactRole::Output,
         /// Additional data, as a JSON object.
         attributes: Members = Members::new(),
+        /// The way in which the file is added to the workspace; by default the mode of the session.
+        ingest_mode: Option<IngestMode> = None,
+        /// The training step at which the file was made, such as the step of a checkpoint. It is recorded as the
+        /// attribute `step`.
+        step: Option<i64> = None,
         /// `true` to record the SHA-256 digest of the file in the manifest.
         compute_hash: bool = true,
         /// `true` to register the artifact although the file does not exist. A degraded marker names the missing file.
@@ -74,6 +98,20 @@ impl ArtifactRegistration {
     #[must_use]
     pub fn attribute(mut self, key: &str, value: impl Into<Value>) -> ArtifactRegistration {
         self.attributes.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Sets the way in which the file is added to the workspace.
+    #[must_use]
+    pub fn ingest_mode(mut self, mode: IngestMode) -> ArtifactRegistration {
+        self.ingest_mode = Some(mode);
+        self
+    }
+
+    /// Sets the training step at which the file was made.
+    #[must_use]
+    pub fn step(mut self, step: impl Into<Step>) -> ArtifactRegistration {
+        self.step = Some(step.into().0);
         self
     }
 

@@ -13,7 +13,7 @@ mod step;
 use crate::contract::issue::Issues;
 use crate::contract::model::Model;
 use crate::contract::{ContractError, ErrorCode, RecordType, Value};
-pub use artifact::{ArtifactRegistration, ArtifactRole};
+pub use artifact::{ArtifactRegistration, ArtifactRole, IngestMode};
 pub use degraded::DegradedEmission;
 pub use event::EventEmission;
 pub use metric::MetricEmission;

@@ -42,6 +42,7 @@ pub(super) fn type_of(fact: &Fact) -> &'static str {
             ObjectKind::Operation => "OperationContext",
             ObjectKind::Relation => "LineageEdge",
             ObjectKind::Provenance => "ProvenanceRecord",
+            ObjectKind::Alias => "ArtifactAlias",
         },
         _ => "Fact",
     }

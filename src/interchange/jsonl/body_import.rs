@@ -3,13 +3,14 @@
 use crate::contract::error::bounded;
 use crate::contract::models::payload::DegradedSeverity;
 use crate::contract::{ArtifactManifest, Valid, Value};
+use crate::engine::checksum::Digest;
 use crate::interchange::error::Result;
-use crate::interchange::jsonl::bodies::{difference, store_body};
+use crate::interchange::jsonl::bodies::{difference, store_body, store_tree_files};
 use crate::interchange::jsonl::existing::Existing;
 use crate::interchange::jsonl::loss::Loss;
 use crate::interchange::jsonl::report::{BodyFinding, ImportReport, REPORTED_MAX};
 use crate::interchange::jsonl::round::Round;
-use crate::store::Journal;
+use crate::store::{Journal, location};
 use std::path::Path;
 
 /// The code of a body that cannot be found or read.
@@ -67,7 +68,15 @@ impl BodyImport<'_> {
         let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
         // If another manifest has replaced the manifest of this line, the body is not needed.
         let is_replaced = line.is_unchanged && !is_effective;
-        let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
+        let (path, None, false) = (line.path, stored, is_replaced) else {
+            if let (Some(path), Some(tree)) = (line.path, stored)
+                && location::is_tree(&manifest.location_ref)
+            {
+                // An earlier import may not have found all files of the directory.
+                self.import_tree_files(line, path, &Digest(tree), round)?;
+            }
+            return Ok(stored);
+        };
         let Some(path) = path else { return Ok(inherited) };
         let shown = bounded(path.to_owned());
         let body = match store_body(self.journal, self.dir, path)? {
@@ -107,8 +116,32 @@ impl BodyImport<'_> {
                 attributes,
             ));
         }
+        if location::is_tree(&manifest.location_ref) {
+            self.import_tree_files(line, path, &body.digest, round)?;
+        }
         // An effective manifest keeps its body, even if the file of the body is missing in the workspace.
         Ok(Some(known.unwrap_or(body.digest).0))
+    }
+
+    /// Stores the files of a directory that the workspace does not have. Missing files are added to the losses of the
+    /// round.
+    fn import_tree_files(
+        &mut self,
+        line: &ArtifactLine<'_>,
+        path: &str,
+        tree: &Digest,
+        round: &mut Round,
+    ) -> Result<()> {
+        let lost = store_tree_files(self.journal, self.dir, path, tree)?;
+        let Some(reason) = lost.first() else { return Ok(()) };
+        self.report.bodies_missing += lost.len() as u64;
+        let (own, count) = (&line.manifest.artifact_ref, lost.len());
+        let summary = bounded(format!("{count} files of the directory {own} could not be {reason}"));
+        let shown = bounded(path.to_owned());
+        self.report_body(line, &shown, BODY_MISSING, &summary);
+        let attributes = vec![("body", Value::from(shown))];
+        round.losses.push(line.loss(path, (BODY_MISSING, DegradedSeverity::Error), summary, attributes));
+        Ok(())
     }
 
     /// Adds a missing or differing body to the report, unless the report is full. A repeated import reports the body

@@ -355,6 +355,9 @@ pub(super) struct VerifyArgs {
     /// Do not check the bodies of artifacts
     #[arg(long)]
     pub(super) skip_bodies: bool,
+    /// Read the local files outside the workspace that artifacts refer to, and report those that are missing or changed
+    #[arg(long)]
+    pub(super) references: bool,
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,

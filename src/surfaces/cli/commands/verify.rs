@@ -37,6 +37,7 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     let mover = mover(&bar);
     let report = contexta.verify(VerifyOptions {
         bodies: !args.skip_bodies,
+        references: args.references,
         projections: !args.skip_projections,
         heads: args.head.clone(),
         progress: Progress::new(&mover),
