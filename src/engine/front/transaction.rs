@@ -69,8 +69,9 @@ impl<E: Event> Engine<E> {
     ///
     /// Missing entries are no error: the notes of the view name them, and `judge` decides.
     ///
-    /// The lock is held until the commit is written, or until the process ends. A process that is created by `fork(2)`
-    /// during a transaction holds the lock as well, until it ends or calls `exec`.
+    /// The lock is held until the commit is written, or until the process ends. A process that was created by `fork(2)`
+    /// after the first transaction shares the open lock file, until it ends, calls `exec` or begins a transaction of its
+    /// own. If its parent is killed during a transaction, the lock is held until then.
     ///
     /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for
     /// too long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream

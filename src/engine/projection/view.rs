@@ -8,7 +8,7 @@ use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
 use crate::engine::projection::chunk::{is_series_row, series_key};
-use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
@@ -22,6 +22,7 @@ use crate::engine::projection::table::{Definition, TableKind, TableSpec, declara
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
 use crate::engine::projection::version_rows::VersionsByKey;
 use redb::{ReadTransaction, ReadableDatabase};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
 use std::ops::RangeInclusive;
@@ -52,6 +53,8 @@ struct Snapshot {
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
     site: Arc<Site>,
+    /// The cursors up to which the tables contain the entries of each stream.
+    cursors: Arc<BTreeMap<StreamId, Cursor>>,
     latest: u64,
     notes: Vec<Note>,
     damage: Arc<Damage>,
@@ -73,6 +76,7 @@ impl View {
             transaction,
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
+            cursors: Arc::clone(&opened.cursors),
             latest: opened.latest,
             notes,
             damage: Arc::clone(&opened.damage),
@@ -348,7 +352,8 @@ impl View {
     /// Returns true if the catch-up for this view has read the stream of `position` at least up to `position`. The
     /// entry at `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
-        Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
+        let cursor = self.snapshot.cursors.get(&position.stream);
+        Ok(cursor.is_some_and(|cursor| position.seq <= cursor.last.0))
     }
 
     /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
@@ -365,8 +370,7 @@ impl View {
 
     /// Returns the position in the log up to which the view was made.
     pub fn log_position(&self) -> Result<LogPosition> {
-        let cursors = own_tables::cursors(&self.snapshot.transaction).map_err(|e| self.damaged(e))?;
-        Ok(cursors.into_iter().map(|(stream, cursor)| (stream, cursor.last.0)).collect())
+        Ok(self.snapshot.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect())
     }
 
     /// Returns the entries that the view was made from, in the order of their stamps, read from the log.

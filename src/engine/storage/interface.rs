@@ -142,9 +142,15 @@ pub trait File: Debug + Send + Sync {
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
     /// Acquires the exclusive advisory lock if it is free. The lock is held until the file is dropped or the process
-    /// dies. `Ok(false)` means that another process or another open file holds the lock; an error means that locks are
-    /// not supported.
+    /// dies, or until [`File::unlock`]. `Ok(false)` means that another process or another open file holds the lock; an
+    /// error means that locks are not supported.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Releases the lock that [`File::try_lock`] acquired. After an error, the lock is held until the file is dropped. A
+    /// forked child shares the lock of its parent: a call in the child releases the lock of the parent too, whereas
+    /// dropping the file in the child does not. The default implementation returns [`io::ErrorKind::Unsupported`].
+    fn unlock(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Returns true if another open file holds the exclusive lock. Otherwise acquires a shared lock, which is held
     /// until this file is dropped. Shared locks do not exclude each other, so concurrent calls do not detect each
     /// other.

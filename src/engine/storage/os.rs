@@ -87,6 +87,10 @@ impl File for OsFile {
         }
     }
 
+    fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
+    }
+
     fn is_locked(&self) -> io::Result<bool> {
         match self.file.try_lock_shared() {
             Ok(()) => Ok(false),

@@ -3,6 +3,7 @@
 pub mod directory;
 pub(super) mod item;
 pub(in crate::engine) mod moved;
+pub(super) mod open_segment;
 pub mod ordered;
 pub(super) mod reader;
 pub(super) mod resync;
@@ -10,4 +11,5 @@ mod scan;
 pub mod source;
 
 pub use item::{Commit, Finding, FindingKind, Item, Tail};
+pub use open_segment::OpenSegment;
 pub use reader::{ScanMode, StreamReader};

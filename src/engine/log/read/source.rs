@@ -31,6 +31,11 @@ impl Source {
         Ok(Source { file, map, len, window: Vec::new(), start: 0 })
     }
 
+    /// Opens the first `len` bytes of `file`, which is not mapped.
+    pub(super) fn beginning(file: Arc<dyn File>, len: u64) -> Source {
+        Source { file, map: None, len, window: Vec::new(), start: 0 }
+    }
+
     /// Returns the length in bytes that the file had when it was opened or last refreshed.
     pub fn file_len(&self) -> u64 {
         self.len
