@@ -36,7 +36,9 @@ impl Scope {
         let subject = || Some(self.own.clone());
         Ok(match emission {
             Emission::Event(event) => {
-                Fact::Event(Valid::new(RecordDraft::of(observation(now)?, event.into_payload(subject())))?)
+                let mut payload = event.into_payload(subject());
+                payload.origin_marker = inner.options.origin;
+                Fact::Event(Valid::new(RecordDraft::of(observation(now)?, payload))?)
             }
             Emission::Metric(metric) => {
                 Fact::Metric(Valid::new(RecordDraft::of(observation(now)?, metric.into_payload(subject())))?)
@@ -50,7 +52,9 @@ impl Scope {
             Emission::Degraded(marker) => {
                 let mut observation = observation(now)?;
                 observation.degradation_marker = Degradation::CaptureGap;
-                Fact::Degraded(Valid::new(RecordDraft::of(observation, marker.into_payload(subject())))?)
+                let mut payload = marker.into_payload(subject());
+                payload.origin_marker = inner.options.origin;
+                Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?)
             }
         })
     }

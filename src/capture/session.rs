@@ -6,7 +6,7 @@ use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::AnyScope;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::refs::slug;
-use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
+use crate::contract::{Fact, Origin, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +36,8 @@ pub struct CaptureOptions {
     /// The trace and the span of the program that started this program. The scopes of the session belong to this trace;
     /// `None` if each run has a trace of its own.
     pub trace_parent: Option<TraceContext>,
+    /// The origin of the events and degraded markers.
+    pub origin: Origin,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
     /// `true` to refuse the registration of artifacts.
@@ -53,6 +55,7 @@ impl Default for CaptureOptions {
             environment: true,
             packages: true,
             trace_parent: None,
+            origin: Origin::ExplicitCapture,
             records_read_only: false,
             artifacts_read_only: false,
         }
@@ -80,6 +83,29 @@ impl Session {
         let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
         let project_recorded = AtomicBool::new(false);
         Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
+    }
+
+    /// Creates a session that captures into the same journal, with changed options. Errors: no ref can be made from the
+    /// project's name.
+    pub fn with_options(&self, change: impl FnOnce(&mut CaptureOptions)) -> Result<Session> {
+        let mut options = self.inner.options.clone();
+        change(&mut options);
+        Session::new(Arc::clone(&self.inner.journal), options)
+    }
+
+    /// Returns a random id for a span whose id has to be known before the span is captured.
+    pub fn new_span_id(&self) -> Result<SpanId> {
+        self.inner.span_id()
+    }
+
+    /// Returns the time of the clock of this session.
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    /// Returns the options.
+    pub fn options(&self) -> &CaptureOptions {
+        &self.inner.options
     }
 
     /// Returns the current scope of this session in the calling thread; `None` if no scope is entered.

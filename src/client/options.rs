@@ -63,7 +63,7 @@ impl Options {
             packages: config.capture.capture_installed_packages,
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
-            trace_parent: None,
+            ..CaptureOptions::default()
         };
         let nothing_written =
             config.metadata.read_only && config.records.read_only && config.artifacts.read_only;

@@ -1,11 +1,13 @@
 //! [`RunScope`], the handle of a run.
 
+use crate::capture::end::End;
 use crate::capture::error::Result;
 use crate::capture::scopes::StageScope;
 use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
 use crate::capture::spec::ScopeSpec;
 use crate::contract::fact::Param;
 use crate::contract::{Fact, Value};
+use crate::store::Head;
 
 handle! {
     /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
@@ -28,6 +30,17 @@ impl RunScope {
     /// before, a number is added: `train`, `train-2`.
     pub fn stage(&self, spec: impl Into<ScopeSpec>) -> Result<StageScope> {
         StageScope::open(&self.scope, spec.into())
+    }
+
+    /// Marks the run and the open scopes in it as failed, with a reason: a stable lower-case word.
+    pub(crate) fn fail_because(&self, reason: &'static str, message: &str) -> Result<Head> {
+        self.scope.end_durable(End::failed_with(reason, message))
+    }
+
+    /// Leaves the run open: dropping this handle and its clones does not end the run. The log then shows the run as open,
+    /// as after a kill of the process. The handles cannot capture any more.
+    pub(crate) fn leave_open(&self) {
+        self.scope.abandon();
     }
 
     /// Sets a parameter. The value replaces an earlier value from
