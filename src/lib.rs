@@ -76,8 +76,8 @@ pub use capture::{RunBuilder, RunScope, Session, StageScope};
 #[cfg(feature = "ml")]
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
-    ImportSettings, ImportSource, KindCounts, MergeSettings, Options, Paths, RefusedLine, Rejection, Result,
-    TablesDigest,
+    ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts,
+    MergeSettings, Options, Paths, RefusedLine, Rejection, Result, TablesDigest,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

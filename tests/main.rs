@@ -15,10 +15,13 @@ mod config_effects;
 mod contract_codes;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
+mod exec;
+#[cfg(all(unix, feature = "cli"))]
 mod files;
 mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
+mod ingest;
 mod interchange;
 #[cfg(unix)]
 mod os_storage;

@@ -3,8 +3,11 @@
 mod capture;
 mod contexta;
 mod error;
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) mod exec;
 #[cfg(feature = "cli")]
 mod file;
+mod ingest;
 mod interchange;
 mod options;
 mod paths;
@@ -20,4 +23,5 @@ pub use error::{Error, Result};
 pub(crate) use file::write_file;
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
+pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings};
 pub use paths::Paths;
