@@ -26,6 +26,8 @@ mod interchange;
 #[cfg(unix)]
 mod os_storage;
 mod projections;
+#[cfg(all(unix, feature = "cli"))]
+mod python_client;
 mod reference_map;
 mod second_reader;
 mod subscribe;
