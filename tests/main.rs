@@ -33,6 +33,8 @@ mod second_reader;
 mod subscribe;
 mod support;
 mod tidy;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
 mod verify;

@@ -11,6 +11,8 @@ mod ingest;
 mod interchange;
 mod options;
 mod paths;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
@@ -21,7 +23,9 @@ pub use crate::interchange::{
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;
+pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings};
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
-pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings};
 pub use paths::Paths;
+#[cfg(feature = "tracing")]
+pub use tracing_layer::TracingLayer;
