@@ -30,11 +30,7 @@ fn is_durable(disk: &SimDisk) -> bool {
 }
 
 fn source(mode: IngestMode) -> PathBuf {
-    PathBuf::from(if mode == IngestMode::Adopt {
-        "/w/recovery/staging/model.bin"
-    } else {
-        "/home/model.bin"
-    })
+    PathBuf::from(if mode == IngestMode::Adopt { "/w/recovery/staging/model.bin" } else { "/home/model.bin" })
 }
 
 /// Registers a file in a process with a fault. Returns false once the process has no operation for the fault.

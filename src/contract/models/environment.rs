@@ -168,24 +168,12 @@ impl Device {
     }
 }
 
-impl Default for HostDescription {
-    fn default() -> HostDescription {
-        HostDescription::new()
-    }
-}
-
 impl HostDescription {
     fn check_fields(&mut self, issues: &mut Issues) {
         optional_text(issues, "name", &mut self.name);
         optional_text(issues, "os", &mut self.os);
         optional_text(issues, "kernel", &mut self.kernel);
         optional_text(issues, "cpu", &mut self.cpu);
-    }
-}
-
-impl Default for CodeState {
-    fn default() -> CodeState {
-        CodeState::new()
     }
 }
 
