@@ -43,10 +43,10 @@ fn with_fault(disk: &SimDisk, mode: IngestMode, at: u64, fault: Fault) -> bool {
     process.plan(Moment::Operation(begun + at), fault);
     let result = register(&run, &source(mode), mode);
     let has_passed = process.has_passed_plans();
-    if result.is_ok() {
+    if let Ok(registered) = &result {
         assert!(is_durable(&disk.fork()), "{mode} {at}");
         let is_gone = disk.read(&source(mode)).is_none();
-        let is_noted = result.unwrap().notes.iter().any(|note| note.code == "artifact_source_not_removed");
+        let is_noted = registered.notes.iter().any(|note| note.code == "artifact_source_not_removed");
         assert_eq!(is_gone, mode != IngestMode::Copy && !is_noted, "{mode} {at}");
     } else {
         assert_eq!(disk.read(&source(mode)).as_deref(), Some(CONTENT), "{mode} {at}");
