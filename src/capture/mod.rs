@@ -21,6 +21,7 @@ mod end;
 pub mod environment;
 pub mod error;
 mod in_scope;
+mod intake;
 mod join;
 mod names;
 pub mod outcome;

@@ -1,16 +1,16 @@
 //! Registration of artifacts and lineage edges in a scope.
 
+use crate::capture::context::warning;
 use crate::capture::dispatch::{Appended, Commit};
 use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::outcome::RegisteredArtifact;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
-use crate::capture::secrets::Redaction;
-use crate::contract::refs::slug;
+use crate::contract::refs::{component_of, slug};
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Degradation, DegradedCategory, DegradedPayload,
-    DegradedSeverity, Fact, LineageEdge, LineageOrigin, RecordDraft, RelationRef, RelationType, RunRef,
+    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, RelationRef, RelationType, RunRef,
     StableRef, Valid, Value,
 };
 use crate::store::journal::{file_name_attributes, short_digest};
@@ -80,8 +80,9 @@ impl Scope {
             return Ok(own.clone());
         }
         if let Some(key) = &what.key {
-            children.names.reserve(KIND, key);
-            return Ok(ArtifactRef::under(run, key)?);
+            let component = component_of(key, KIND);
+            children.names.reserve(KIND, &component);
+            return Ok(ArtifactRef::under(run, &component)?);
         }
         let stem = what.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.and_then(|stem| slug(&stem, usize::MAX)).unwrap_or_else(|| KIND.to_owned());
@@ -104,7 +105,7 @@ impl Scope {
             _ => self.edge(run, own, RelationType::ProducedBy, self.own.clone())?,
         };
         // The manifest is checked before the body is stored, because storing a large body takes long.
-        Valid::new(manifest.clone())?;
+        Intake::new(&self.session.inner.redactor).object(manifest.clone())?;
         match source {
             Source::Missing => self.register_missing(&what, manifest, edge.into()),
             Source::Outside { location, path } => {
@@ -222,20 +223,23 @@ impl Scope {
         more: Vec<Fact>,
     ) -> Result<RegisteredArtifact> {
         let inner = &self.session.inner;
-        let mut redaction = Redaction::new(&inner.redactor);
-        let manifest = Valid::new(redaction.of(manifest))?;
+        let mut intake = Intake::new(&inner.redactor);
+        let manifest = intake.object(manifest)?;
+        let changes = intake.changes();
+        let subject = (&manifest.artifact_ref).into();
+        let marker = intake.marker(subject, &self.context, inner.now(), &inner.options.producer)?;
         let component = manifest.artifact_ref.last_component().to_owned();
         let last = Arc::clone(self.outermost().children().artifacts.entry(component).or_default());
         // The lock is held during the append, so that of two threads one replaces the manifest of the other.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         let artifact = Fact::Artifact(Box::new(manifest.clone()), body.map(|body| body.digest.0));
-        let facts = [artifact].into_iter().chain(more).collect();
+        let facts = [artifact].into_iter().chain(more).chain(marker).collect();
         let mut commit = Commit::new(facts, Durability::Fsync, &self.context);
         commit.replaces.extend(*last);
         let appended = inner.dispatcher.append(commit)?;
         *last = appended.receipt.map(|receipt| receipt.first).or(*last);
         let mut recorded = self.registered(appended, manifest)?;
-        recorded.captured.add_redacted(redaction.redacted);
+        changes.tell(&mut recorded.captured);
         Ok(recorded)
     }
 
@@ -326,12 +330,7 @@ impl Scope {
     /// Returns a degraded marker of an artifact whose content is incomplete.
     fn marker(&self, issue_key: &str, summary: String, artifact: StableRef) -> Result<Fact> {
         let inner = &self.session.inner;
-        let mut observation = self.context.observation(inner.now(), &inner.options.producer)?;
-        observation.degradation_marker = Degradation::CaptureGap;
-        let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
-        let mut payload = DegradedPayload::new(issue_key, category, severity, summary);
-        payload.subject_ref = Some(artifact);
-        Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+        self.context.marker(inner.now(), &inner.options.producer, warning(issue_key, summary, artifact))
     }
 }
 

@@ -2,14 +2,14 @@
 
 use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
+use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
-use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
 use crate::capture::snapshot::Stated;
 use crate::contract::fact::{Joined, Writer};
 use crate::contract::rules::trim;
-use crate::contract::{Fact, Run, RunRef, RunStatus, Runtime, Valid, Value};
+use crate::contract::{Fact, Run, RunRef, RunStatus, Runtime, Value};
 use std::collections::BTreeMap;
 
 /// The description of a run that has not started.
@@ -57,7 +57,7 @@ impl RunBuilder {
         }
     }
 
-    /// Sets the id: the last component of the run's ref. By default the id is made from the name and a random suffix,
+    /// Sets the id, from which the last component of the run's ref is made: `Exp 1` becomes `exp-1`. By default the id is made from the name and a random suffix,
     /// so that runs of the same name in several processes stay separate. Runs with the same id in one project are the
     /// same run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
@@ -148,18 +148,19 @@ impl RunBuilder {
         run.code_revision = self.code_revision.clone().or_else(|| code.as_ref()?.revision.clone());
         run.dataset_ref = self.dataset_ref.clone();
         run.command = self.command.clone();
-        let mut redaction = Redaction::new(&session.redactor);
-        let run = Valid::new(redaction.of(run))?;
+        let mut intake = Intake::new(&session.redactor);
+        let run = intake.object(run)?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
         let name = run.name.clone();
         let writer = session.writer_id()?;
         let ids = (writer, session.journal.process()?.id());
-        let started = Writer::new(run_ref.clone(), ids, Joined::Started, self.label.clone(), now)?;
+        let label = self.label.clone().filter(|label| !trim(label).is_empty());
+        let started = Writer::new(run_ref.clone(), ids, Joined::Started, label, now)?;
         facts.push(run.into());
         if session.options.environment {
             let stated = Stated { runtime: self.runtime.as_ref(), packages: &self.packages };
-            facts.extend(session.environment(&run_ref, now, code, &stated)?);
+            facts.extend(session.environment(&run_ref, now, code, &stated, &mut intake)?);
         }
         facts.push(Fact::Writer(started));
         let new = NewScope {
@@ -170,7 +171,7 @@ impl RunBuilder {
             started_at: now,
             writer: Some(writer),
         };
-        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts, intake)?;
         if let Some(receipt) = receipt {
             session.project_was_recorded();
             let set_by = receipt.stamp(place);

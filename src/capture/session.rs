@@ -188,11 +188,12 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix. `kind` takes
+    /// Returns the id of a run or deployment: the component of the given id or, if the given id is blank or
+    /// `None`, an id made from the name and a random suffix. `kind` takes
     /// the place of a name without an ASCII letter or digit.
     pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
-        if let Some(id) = id {
-            return Ok(id.to_owned());
+        if let Some(id) = id.filter(|id| !trim(id).is_empty()) {
+            return Ok(component_of(id, kind));
         }
         let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.to_owned());
         Ok(format!("{stem}-{}", self.suffix()?))

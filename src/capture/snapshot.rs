@@ -5,7 +5,7 @@ use crate::capture::environment::code::{Change, Code};
 use crate::capture::environment::host::Host;
 use crate::capture::environment::{devices, packages};
 use crate::capture::error::Result;
-use crate::capture::secrets::Redaction;
+use crate::capture::intake::Intake;
 use crate::capture::session::SessionInner;
 use crate::contract::{
     ArtifactManifest, ArtifactRef, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact, HostDescription,
@@ -40,6 +40,7 @@ impl SessionInner {
         now: Timestamp,
         code: Option<Code>,
         stated: &Stated<'_>,
+        intake: &mut Intake<'_>,
     ) -> Result<Vec<Fact>> {
         let own = EnvironmentRef::under(run, "runtime")?;
         let mut snapshot = EnvironmentSnapshot::new(own, run.clone(), now, environment::platform());
@@ -69,7 +70,7 @@ impl SessionInner {
             }
             snapshot.code = Some(state);
         }
-        facts.insert(0, Valid::new(Redaction::new(&self.redactor).of(snapshot))?.into());
+        facts.insert(0, intake.object(snapshot)?.into());
         Ok(facts)
     }
 
