@@ -42,4 +42,5 @@ mod tidy;
 mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
+mod unusual;
 mod verify;

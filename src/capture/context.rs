@@ -3,7 +3,7 @@
 use crate::capture::error::{Error, Result};
 use crate::contract::{
     Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, Fact, Observation, RecordDraft, RunRef,
-    StageRef, StableRef, Timestamp, Valid,
+    StableRef, StageRef, Timestamp, Valid,
 };
 
 pub(in crate::capture) use crate::capture::refs::Context;

@@ -7,14 +7,15 @@ use crate::capture::redact::Redactor;
 use crate::capture::result::CaptureResult;
 use crate::capture::secrets::{Redact, Redaction};
 use crate::contract::{
-    ContractError, DroppedMember, ErrorCode, Fact, Model, Observation, Payload, RecordDraft, StableRef,
-    Timestamp, Valid, ValidationReport, Value, salvage,
+    ContractError, DroppedMember, ErrorCode, Fact, Members, Model, Observation, Payload, RecordDraft,
+    StableRef, Timestamp, Valid, ValidationReport, Value, salvage,
 };
+use std::fmt::Display;
 
 /// The greatest number of members that a marker names.
 const NAMED_MAX: usize = 100;
 
-/// What the preparation of an object or payload changed.
+/// The changes of an object or payload by its preparation.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// The paths of the values that were redacted.
@@ -27,7 +28,10 @@ impl Changes {
     /// Adds the changes to the result of the capture.
     pub(super) fn tell(self, result: &mut CaptureResult) {
         result.add_redacted(self.redacted);
-        self.left_out.into_iter().for_each(|reason| result.add_reason(reason));
+        if !self.left_out.is_empty() {
+            result.add_reason("members_left_out");
+        }
+        self.left_out.into_iter().for_each(|reason| result.add_warning(reason));
     }
 }
 
@@ -46,17 +50,13 @@ impl<'a> Intake<'a> {
     /// Replaces the secrets of an object, and leaves invalid members out. Errors: a required member is invalid.
     pub(super) fn object<M: Model + Clone + Redact>(&mut self, object: M) -> Result<Valid<M>> {
         let (valid, dropped) = salvage(self.redaction.of(object)).map_err(|report| first(&report))?;
-        self.leave_out::<M>(dropped);
+        self.leave_members_out::<M>(dropped);
         Ok(valid)
     }
 
     /// Creates a record of a payload, like [`object`](Intake::object). Errors: a required member of the payload is
     /// invalid, or the observation is.
-    pub(super) fn record<P>(
-        &mut self,
-        observation: Observation,
-        payload: P,
-    ) -> Result<Valid<RecordDraft<P>>>
+    pub(super) fn record<P>(&mut self, observation: Observation, payload: P) -> Result<Valid<RecordDraft<P>>>
     where
         P: Payload + Clone + Redact,
     {
@@ -66,14 +66,18 @@ impl<'a> Intake<'a> {
             return Ok(record);
         }
         let (payload, dropped) = salvage(payload).map_err(|report| first(&report))?;
-        self.leave_out::<P>(dropped);
+        self.leave_members_out::<P>(dropped);
         Ok(Valid::new(RecordDraft::of(observation, payload.into_inner()))?)
     }
 
-    fn leave_out<M: Model>(&mut self, dropped: Vec<DroppedMember>) {
-        let reason = |member: DroppedMember| {
-            format!("{} {} was left out: {}", M::NAME, member.path, member.message)
-        };
+    /// Notes what was left out, and the error that is the reason.
+    pub(super) fn leave_out(&mut self, what: &str, error: &dyn Display) {
+        self.left_out.push(format!("{what} was left out: {error}"));
+    }
+
+    fn leave_members_out<M: Model>(&mut self, dropped: Vec<DroppedMember>) {
+        let reason =
+            |member: DroppedMember| format!("{} {} was left out: {}", M::NAME, member.path, member.message);
         self.left_out.extend(dropped.into_iter().map(reason));
     }
 
@@ -93,6 +97,11 @@ impl<'a> Intake<'a> {
         let named = self.left_out.iter().take(NAMED_MAX).map(String::as_str);
         payload.attributes.insert("members".to_owned(), Value::list(named));
         context.marker(now, producer, self.redaction.of(payload)).map(Some)
+    }
+
+    /// Replaces the secrets in the members of an object.
+    pub(super) fn redact(&mut self, name: &str, members: &mut Members) {
+        self.redaction.redactor.redact_map(name, members, &mut self.redaction.redacted);
     }
 
     /// Returns what was done to the object.

@@ -78,7 +78,13 @@ impl JoinBuilder {
             started_at: now,
             writer: Some(writer),
         };
-        let (scope, _) = Scope::open(self.session.clone(), None, new, vec![Fact::Writer(fact)], Intake::new(&session.redactor))?;
+        let (scope, _) = Scope::open(
+            self.session.clone(),
+            None,
+            new,
+            vec![Fact::Writer(fact)],
+            Intake::new(&session.redactor),
+        )?;
         if self.joined == Joined::Attached {
             let label = label.as_deref().and_then(|label| slug(label, SUFFIX_LEN_MAX));
             scope.children().names.share(match label {

@@ -2,6 +2,7 @@
 
 use crate::capture::context::warning;
 use crate::capture::dispatch::{Appended, Commit};
+use crate::capture::edge::edge;
 use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::Intake;
@@ -10,10 +11,9 @@ use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, Payl
 use crate::capture::scope::Scope;
 use crate::contract::refs::{component_of, slug};
 use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, RelationRef, RelationType, RunRef,
-    StableRef, Valid, Value,
+    ArtifactManifest, ArtifactRef, Fact, LineageEdge, RelationType, RunRef, StableRef, Valid, Value,
 };
-use crate::store::journal::{file_name_attributes, short_digest};
+use crate::store::journal::file_name_attributes;
 use crate::store::location;
 use crate::store::source::SOURCE_NOT_REMOVED;
 use crate::store::{Durability, Note, Severity, SourceMode, StoredBody};
@@ -42,32 +42,10 @@ impl Scope {
     ) -> Result<LineageEdge> {
         self.check_open()?;
         let inner = &self.session.inner;
-        let edge = self.edge(self.context.run()?, source, relation, target)?;
+        let edge = edge(self.context.run()?, source, relation, target, inner.now())?;
         let commit = Commit::new(vec![edge.clone().into()], inner.options.durability, &self.context);
         inner.dispatcher.append(commit)?;
         Ok(edge.into_inner())
-    }
-
-    /// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is
-    /// captured several times therefore has one ref, and appears once in answers.
-    fn edge(
-        &self,
-        run: &RunRef,
-        source: StableRef,
-        relation: RelationType,
-        target: StableRef,
-    ) -> crate::contract::Result<Valid<LineageEdge>> {
-        let content = format!("{source} {relation} {target}");
-        let edge = LineageEdge::new(
-            RelationRef::under(run, &short_digest(&content))?,
-            relation,
-            source,
-            target,
-            self.session.inner.now(),
-            LineageOrigin::Explicit,
-            Confidence::High,
-        );
-        Valid::new(edge)
     }
 
     /// Returns the ref for an artifact: the given ref, or a ref with the given key, or a new ref that is made from the
@@ -100,9 +78,10 @@ impl Scope {
         let source = self.source(&what, what.ingest_mode.unwrap_or(options.ingest_mode))?;
         let manifest = self.manifest(run, &what)?;
         let own: StableRef = (&manifest.artifact_ref).into();
+        let now = self.session.inner.now();
         let edge = match what.role {
-            ArtifactRole::Input => self.edge(run, self.own.clone(), RelationType::Used, own)?,
-            _ => self.edge(run, own, RelationType::ProducedBy, self.own.clone())?,
+            ArtifactRole::Input => edge(run, self.own.clone(), RelationType::Used, own, now)?,
+            _ => edge(run, own, RelationType::ProducedBy, self.own.clone(), now)?,
         };
         // The manifest is checked before the body is stored, because storing a large body takes long.
         Intake::new(&self.session.inner.redactor).object(manifest.clone())?;

@@ -3,13 +3,15 @@
 use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::Intake;
+use crate::capture::params::{dotted, flat, members_of};
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
 use crate::capture::snapshot::Stated;
 use crate::contract::fact::{Joined, Writer};
 use crate::contract::rules::trim;
-use crate::contract::{Fact, Run, RunRef, RunStatus, Runtime, Value};
+use crate::contract::{ContractError, Fact, Members, Run, RunRef, RunStatus, Runtime, Value};
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// The description of a run that has not started.
@@ -29,6 +31,9 @@ pub struct RunBuilder {
     runtime: Option<Runtime>,
     packages: BTreeMap<String, String>,
     label: Option<String>,
+    config: Option<Members>,
+    /// The first error of a value that has no JSON form.
+    unusable: Option<ContractError>,
 }
 
 impl Session {
@@ -54,6 +59,8 @@ impl RunBuilder {
             runtime: None,
             packages: BTreeMap::from([("contexta".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
             label: None,
+            config: None,
+            unusable: None,
         }
     }
 
@@ -80,6 +87,29 @@ impl RunBuilder {
     /// Adds a hyper-parameter: a number, a text or a boolean.
     pub fn param(mut self, key: &str, value: impl Into<Value>) -> RunBuilder {
         self.params.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Adds the members of a serializable value as hyper-parameters, such as those of the struct of a configuration. The
+    /// members of nested objects get dotted names: `optimizer.lr`. [`start`](RunBuilder::start) returns the error of a
+    /// value that is not an object.
+    pub fn params<T: Serialize + ?Sized>(mut self, params: &T) -> RunBuilder {
+        match dotted(params) {
+            Ok(params) => self.params.extend(params),
+            Err(error) => self.unusable = self.unusable.or(Some(error)),
+        }
+        self
+    }
+
+    /// Adds the configuration of the program: its members become hyper-parameters like those of
+    /// [`params`](RunBuilder::params), except where a parameter of that name is given. The configuration is also stored
+    /// as the artifact `config-snapshot`, with the edge that the run used it, and the provenance of this edge. Secrets
+    /// are replaced in both. [`start`](RunBuilder::start) returns the error of a value that is not an object.
+    pub fn config_snapshot<T: Serialize + ?Sized>(mut self, config: &T) -> RunBuilder {
+        match Value::from_serialize(config).and_then(members_of) {
+            Ok(members) => self.config = Some(members),
+            Err(error) => self.unusable = self.unusable.or(Some(error)),
+        }
         self
     }
 
@@ -135,6 +165,9 @@ impl RunBuilder {
         if session.options.records_read_only {
             return Err(Error::ReadOnly { what: "runs" });
         }
+        if let Some(error) = self.unusable {
+            return Err(error.into());
+        }
         let now = session.now();
         let id = session.id_of(&self.name, self.run_id.as_deref(), "run")?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
@@ -142,7 +175,8 @@ impl RunBuilder {
         let mut run =
             Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
         run.description = self.description.clone();
-        run.params = self.params.clone();
+        run.params = self.config.clone().map(flat).unwrap_or_default();
+        run.params.extend(self.params);
         run.tags = self.tags.clone();
         run.metadata = self.metadata.clone();
         run.code_revision = self.code_revision.clone().or_else(|| code.as_ref()?.revision.clone());
@@ -157,10 +191,14 @@ impl RunBuilder {
         let ids = (writer, session.journal.process()?.id());
         let label = self.label.clone().filter(|label| !trim(label).is_empty());
         let started = Writer::new(run_ref.clone(), ids, Joined::Started, label, now)?;
+        let params = Vec::from_iter(run.params.keys().cloned());
         facts.push(run.into());
         if session.options.environment {
             let stated = Stated { runtime: self.runtime.as_ref(), packages: &self.packages };
             facts.extend(session.environment(&run_ref, now, code, &stated, &mut intake)?);
+        }
+        if let Some(config) = self.config {
+            facts.extend(session.config_snapshot(&run_ref, now, config, &mut intake)?);
         }
         facts.push(Fact::Writer(started));
         let new = NewScope {
@@ -175,7 +213,7 @@ impl RunBuilder {
         if let Some(receipt) = receipt {
             session.project_was_recorded();
             let set_by = receipt.stamp(place);
-            scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
+            scope.children().params = params.into_iter().map(|key| (key, set_by)).collect();
         }
         RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }

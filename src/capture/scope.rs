@@ -243,7 +243,8 @@ impl Scope {
 
     /// Returns the degraded marker of an end whose time was before the start; `None` if the scope has no records.
     fn clock_marker(&self, at: Timestamp) -> Option<Fact> {
-        let summary = format!("the time {at} of the end is before the start; the end has the time of the start");
+        let summary =
+            format!("the time {at} of the end is before the start; the end has the time of the start");
         let payload = warning("capture.end_before_start", summary, self.own.clone());
         self.context.marker(self.started_at, &self.session.inner.options.producer, payload).ok()
     }

@@ -41,6 +41,8 @@ pub struct CaptureOptions {
     pub trace_parent: Option<TraceContext>,
     /// The origin of the events and degraded markers.
     pub origin: Origin,
+    /// `true` to store the configuration of a run as an artifact.
+    pub config_snapshot: bool,
     /// The values that are replaced by `[redacted]` before the log takes them.
     pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
@@ -63,6 +65,7 @@ impl Default for CaptureOptions {
             packages: true,
             trace_parent: None,
             origin: Origin::ExplicitCapture,
+            config_snapshot: true,
             redaction: RedactionOptions::default(),
             records_read_only: false,
             ingest_mode: IngestMode::Copy,

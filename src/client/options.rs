@@ -81,6 +81,7 @@ impl Options {
             },
             trace_parent: None,
             origin: Origin::ExplicitCapture,
+            config_snapshot: config.capture.capture_config_snapshot,
             redaction: RedactionOptions {
                 mode: match config.security.redaction_mode {
                     config::RedactionMode::Strict => RedactionMode::Strict,
@@ -151,6 +152,12 @@ impl Options {
     /// default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
+        self
+    }
+
+    /// Sets whether the configuration of a run is stored as an artifact, besides the parameters; by default `true`.
+    pub fn config_snapshot(mut self, on: bool) -> Options {
+        self.capture.config_snapshot = on;
         self
     }
 

@@ -44,7 +44,8 @@ impl BatchScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact], intake)?;
+        let (scope, _) =
+            Scope::open(stage.session.clone(), Some(Arc::clone(stage)), new, vec![fact], intake)?;
         Ok(BatchScope { scope, own })
     }
 

@@ -51,7 +51,8 @@ impl OperationScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact], intake)?;
+        let (scope, _) =
+            Scope::open(outer.session.clone(), Some(Arc::clone(outer)), new, vec![fact], intake)?;
         Ok(OperationScope { scope, own })
     }
 

@@ -49,7 +49,8 @@ impl SampleScope {
             started_at: now,
             writer: None,
         };
-        let (scope, _) = Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact], intake)?;
+        let (scope, _) =
+            Scope::open(owner.session.clone(), Some(Arc::clone(owner)), new, vec![fact], intake)?;
         Ok(SampleScope { scope, own })
     }
 }
