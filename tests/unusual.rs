@@ -131,7 +131,8 @@ fn configuration_is_parameters_and_an_artifact_with_provenance() {
     assert!(text.contains("\"lr\": 0.1") && !text.contains("planted-secret"), "{text}");
     let [edge] = &snapshot.relations[..] else { panic!("{:?}", snapshot.relations) };
     assert_eq!(edge.target_ref.as_str(), "artifact:wine.a.config-snapshot");
-    let provenance = StableRef::from(edge.relation_ref.clone()).to_string().replace("relation:", "provenance:");
+    let provenance =
+        StableRef::from(edge.relation_ref.clone()).to_string().replace("relation:", "provenance:");
     let provenance: StableRef = provenance.parse().unwrap();
     let stored = contexta.store().read(|view| view.object(ObjectKind::Provenance, &provenance)).unwrap();
     assert!(stored.is_some(), "{provenance}");

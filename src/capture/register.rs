@@ -187,6 +187,7 @@ impl Scope {
                 Ok(recorded)
             }
             Err(error) => {
+                // After the failure of a sink, the log has the manifest. The file stays.
                 journal.abandon_source(source);
                 Err(error)
             }
@@ -215,9 +216,10 @@ impl Scope {
         let facts = [artifact].into_iter().chain(more).chain(marker).collect();
         let mut commit = Commit::new(facts, Durability::Fsync, &self.context);
         commit.replaces.extend(*last);
-        let appended = inner.dispatcher.append(commit)?;
-        *last = appended.receipt.map(|receipt| receipt.first).or(*last);
-        let mut recorded = self.registered(appended, manifest)?;
+        let mut receipt = None;
+        let appended = inner.dispatcher.append_with_receipt(commit, &mut receipt);
+        *last = receipt.map(|receipt| receipt.first).or(*last);
+        let mut recorded = self.registered(appended?, manifest)?;
         changes.tell(&mut recorded.captured);
         Ok(recorded)
     }
@@ -295,7 +297,8 @@ impl Scope {
             }
             IngestMode::Move | IngestMode::Adopt => {
                 journal.check_movable(path)?;
-                Ok(Source::File(SourceMode::Move))
+                let is_given = mode == IngestMode::Adopt;
+                Ok(Source::File(if is_given { SourceMode::Adopt } else { SourceMode::Move }))
             }
         }
     }

@@ -122,12 +122,13 @@ impl RunScope {
             return Ok(());
         }
         let commit = Commit::new(facts, inner.options.durability, &self.scope.context);
-        let appended = inner.dispatcher.append(Commit { replaces, ..commit })?;
-        if let Some(receipt) = appended.receipt {
+        let mut receipt = None;
+        let appended = inner.dispatcher.append_with_receipt(Commit { replaces, ..commit }, &mut receipt);
+        if let Some(receipt) = receipt {
             let stamps = keys.into_iter().enumerate().map(|(n, key)| (key, receipt.stamp(n as u64)));
             children.params.extend(stamps);
         }
-        Ok(())
+        appended.map(drop)
     }
 }
 
