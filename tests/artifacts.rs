@@ -142,7 +142,9 @@ fn body_that_shares_its_file_with_a_source_is_replaced_by_the_next_registration(
             let run = contexta.run("b").run_id("b").start().unwrap();
             register(&run, &source(mode), IngestMode::Copy).unwrap();
             disk.overwrite(&source(mode), b"changed".to_vec());
-            assert_eq!(contexta.verify(Default::default()).unwrap().problems, [], "{at}");
+            // The kill may have torn the last frame of the log.
+            let problems = contexta.verify(Default::default()).unwrap().problems;
+            assert!(problems.iter().all(|problem| problem.code == "torn"), "{at} {problems:?}");
         }
         if !has_passed {
             break;
