@@ -3,6 +3,7 @@
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::KeyVersions;
+use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
@@ -279,6 +280,10 @@ impl StoreView<'_> {
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),
                 ended_at: attributes.time("ended_at"),
+                is_interrupted: false,
+                end_message: attributes.text("end_message"),
+                end_reason: attributes.text("end_reason"),
+                metadata: attributes.with_prefix(METADATA_PREFIX),
                 order_index: match attributes.value("order_index") {
                     Some(Value::Int(n)) => u64::try_from(*n).ok(),
                     _ => None,

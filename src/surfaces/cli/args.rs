@@ -105,7 +105,7 @@ pub(super) enum RunCommand {
     /// List runs. Same as `contexta runs`
     List(RunsArgs),
     /// Show everything about one run
-    Show(RunArgs),
+    Show(RunShowArgs),
     /// Compare two runs. Same as `contexta compare`
     Compare(CompareArgs),
     /// Set or remove tags of a run
@@ -283,6 +283,15 @@ pub(super) struct RunArgs {
     /// Run: its ref, its id, its name, or the beginning of its id or name. If several runs match, the command fails
     #[arg(value_name = "RUN")]
     pub(super) run: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunShowArgs {
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+    /// Count the metric points of all attempts, also those that a later attempt replaced
+    #[arg(long)]
+    pub(super) all_attempts: bool,
 }
 
 #[derive(Debug, Args)]
