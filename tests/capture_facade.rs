@@ -1,8 +1,13 @@
-//! Opening a workspace with settings from all sources.
+//! Opening a workspace with settings from all sources, and captures in the current scope of a thread.
 
-use crate::support::TempDir;
-use contexta::capture::{FailureMode, MemorySink, Sink};
+use crate::support::{TempDir, open_sim};
+use contexta::capture::{
+    ArtifactRegistration, DegradationNote, DegradedEmission, Delivery, DeliveryStatus, Emission,
+    EventEmission, FailureMode, MemorySink, MetricEmission, OperationResult, PayloadFamily, ResultFailure,
+    ResultStatus, Sink, SinkError, SinkReceipt, SinkRequest, SpanEmission,
+};
 use contexta::config::{ConfigValue, ConfigWarning, DispatchFailureMode, DurabilityMode, LoadInputs};
+use contexta::contract::Value;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
@@ -133,4 +138,120 @@ fn config_follows_the_methods_of_the_options() {
     let config = reader.config();
     assert!(config.metadata.read_only && config.records.read_only && config.artifacts.read_only);
     assert!(!config.workspace.create_missing_dirs);
+}
+
+#[test]
+fn records_of_several_types_are_captured_together_in_the_current_scope() {
+    let disk = SimDisk::new(4);
+    let contexta = open_sim(&disk, 1, "/w");
+    let mixed = || -> [Emission; 4] {
+        [
+            EventEmission::new("data.loaded", "rows").into(),
+            MetricEmission::new("rows", 5).into(),
+            SpanEmission::new("load").into(),
+            DegradedEmission::new("input.missing", "no labels").into(),
+        ]
+    };
+    assert_eq!(contexta.emit_all(mixed()).unwrap_err().code(), "runtime_capture_requires_run");
+    let run = contexta.run("a").start().unwrap();
+    let entered = run.enter();
+    let batch = contexta.emit_all(mixed()).unwrap();
+    let types: Vec<&str> = batch.iter().map(|result| result.record_type().unwrap().as_str()).collect();
+    assert_eq!(types, ["event", "metric", "span", "degraded"]);
+    assert_eq!(batch.counts().success, 4);
+    let broken = [MetricEmission::new("a", 1), MetricEmission::new("not\na key", 1)];
+    assert!(contexta.emit_all(broken).is_err());
+    drop(entered);
+    let snapshot = contexta.run_snapshot(run.run_ref().as_str()).unwrap();
+    assert_eq!(snapshot.records.len(), 3, "all records of a batch or none of them");
+    assert_eq!(snapshot.metrics.len(), 1);
+}
+
+#[test]
+fn artifacts_are_registered_in_the_current_scope_with_one_result() {
+    let disk = SimDisk::new(5);
+    let contexta = open_sim(&disk, 1, "/w");
+    disk.overwrite(Path::new("/model.bin"), b"weights".to_vec());
+    let model = || ArtifactRegistration::output("model", "/model.bin").key("m");
+    let missing = || ArtifactRegistration::output("model", "/missing.bin").key("n");
+    assert_eq!(contexta.register(model()).unwrap_err().code(), "runtime_capture_requires_run");
+    assert_eq!(contexta.register_artifacts([model()]).unwrap_err().code(), "runtime_capture_requires_run");
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let stage = run.stage("train").unwrap();
+    let entered = stage.enter();
+    let single = contexta.register(model()).unwrap();
+    assert_eq!(single.manifest.stage_execution_ref.as_ref(), Some(stage.stage_ref()));
+
+    let registered = contexta.register_artifacts([model(), missing(), missing().allow_missing()]).unwrap();
+    assert_eq!(registered.len(), 3);
+    assert_eq!(registered[0].as_ref().unwrap().artifact_ref().as_str(), "artifact:wine.a.m");
+    let result = registered.result();
+    assert_eq!((result.family(), result.status()), (PayloadFamily::Artifact, ResultStatus::Degraded));
+    let statuses: Vec<ResultStatus> = result.iter().map(|result| result.status()).collect();
+    assert_eq!(statuses, [ResultStatus::Success, ResultStatus::Failure, ResultStatus::Degraded]);
+    assert_eq!(result[1].error_code(), Some("artifact_source_missing"));
+    assert!(result[1].error_message().unwrap().contains("/missing.bin"));
+    assert_eq!(registered.into_result().unwrap_err().code(), "artifact_source_missing");
+
+    let failed = contexta.register_artifacts([missing()]).unwrap();
+    assert_eq!(failed.result().status(), ResultStatus::Failure);
+    let none = contexta.register_artifacts(Vec::<ArtifactRegistration>::new()).unwrap();
+    assert_eq!(
+        (none.result().status(), none.result().family()),
+        (ResultStatus::Success, PayloadFamily::Artifact)
+    );
+    let good = contexta.register_artifacts([model()]).unwrap().into_result().unwrap();
+    assert_eq!(good.len(), 1);
+    drop(entered);
+}
+
+/// A sink that takes no artifact.
+struct NoArtifacts;
+
+impl Sink for NoArtifacts {
+    fn name(&self) -> &str {
+        "no-artifacts"
+    }
+
+    fn capture(&self, request: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError> {
+        match request.family() {
+            PayloadFamily::Artifact => Err(SinkError::permanent("refused", "no artifacts here")),
+            _ => Ok(SinkReceipt::success()),
+        }
+    }
+}
+
+#[test]
+fn a_failed_sink_of_a_registration_is_in_the_result_of_the_batch() {
+    let disk = SimDisk::new(6);
+    let options = Options::new("/w").project("wine").storage(disk.process(1)).detect_code_revision(false);
+    let contexta = options.sink(Arc::new(NoArtifacts)).open().unwrap();
+    disk.overwrite(Path::new("/model.bin"), b"weights".to_vec());
+    let run = contexta.run("a").run_id("a").start().unwrap();
+    let entered = run.enter();
+    let registered =
+        contexta.register_artifacts([ArtifactRegistration::output("model", "/model.bin").key("m")]);
+    let result = registered.unwrap().result();
+    // The log has the manifest, so the result carries it with the failed delivery.
+    assert_eq!(result[0].deliveries()[0].status, DeliveryStatus::Failure);
+    assert_eq!(result[0].payload().unwrap().get("artifact_ref"), Some(&"artifact:wine.a.m".into()));
+    assert!(result[0].operation().applied() && result[0].position().is_some());
+    drop(entered);
+}
+
+#[test]
+fn json_of_operations_and_deliveries_keeps_the_order_of_the_members() {
+    let delivery = Delivery::new("s", PayloadFamily::Record, DeliveryStatus::Success).detail("d");
+    assert_eq!(
+        delivery.to_json().unwrap(),
+        r#"{"sink_name":"s","family":"RECORD","status":"SUCCESS","detail":"d","metadata":{}}"#
+    );
+    let failed = OperationResult::failure_result(ResultFailure::new("code", "text")).metadata_member("n", 1);
+    assert_eq!(
+        failed.to_json().unwrap(),
+        r#"{"status":"FAILURE","messages":[],"degradation_notes":[],"failure":{"code":"code","message":"text","retryable":false,"error_type":null,"details":{}},"applied":false,"planned_only":false,"metadata":{"n":1}}"#
+    );
+    let degraded = OperationResult::with_degradation(DegradationNote::new("slow", "text")).to_value();
+    assert_eq!(degraded.get("status"), Some(&"DEGRADED".into()));
+    assert_eq!(degraded.get("degradation_notes").and_then(Value::as_list).map(<[Value]>::len), Some(1));
 }
