@@ -10,6 +10,7 @@
 mod artifacts;
 mod attempts;
 mod capture;
+mod capture_facade;
 mod cases;
 mod config;
 #[cfg(feature = "cli")]

@@ -54,7 +54,7 @@ pub use emission::{
 pub use error::{Error, Result};
 pub use in_scope::{InScope, InScopeExt};
 pub use join::JoinBuilder;
-pub use outcome::RegisteredArtifact;
+pub use outcome::{RegisteredArtifact, RegisteredArtifacts};
 pub use redact::{RedactionMode, RedactionOptions};
 pub use result::{
     BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,

@@ -4,6 +4,7 @@ use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, Repl
 use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
+use crate::capture::sink::Sink;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
 use crate::contract::refs::{component_of, slug};
@@ -165,6 +166,11 @@ impl Session {
     /// Returns the options.
     pub fn options(&self) -> &CaptureOptions {
         &self.inner.options
+    }
+
+    /// Returns the sinks, in the order in which they are called.
+    pub fn sinks(&self) -> &[Arc<dyn Sink>] {
+        self.inner.dispatcher.sinks()
     }
 
     /// Returns the ref of the project.

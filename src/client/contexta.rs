@@ -2,7 +2,7 @@
 
 use crate::capture::{Session, environment};
 use crate::client::error::{Error, Result, engine_io};
-use crate::client::options::Options;
+use crate::client::options::{OpenedWith, Options};
 use crate::client::paths::Paths;
 use crate::client::workspace::{Create, prepare};
 use crate::engine::blob::BlobStore;
@@ -38,6 +38,7 @@ pub struct Contexta {
     pub(super) journal: Arc<Journal>,
     pub(super) session: Session,
     pub(super) store: Store,
+    pub(super) opened: OpenedWith,
     segment_bytes_max: u64,
     writes: Writes,
 }
@@ -286,6 +287,7 @@ impl Options {
             journal,
             session,
             store,
+            opened: self.opened,
             segment_bytes_max,
             writes: Writes { tables: publish, log, bodies },
         })

@@ -12,7 +12,7 @@ use crate::capture::result::{
     ALL_SINKS_FAILED, BatchCaptureResult, CaptureResult, CapturedAs, DeliveryStatus, PayloadFamily,
     ResultFailure, SOME_SINKS_FAILED,
 };
-use crate::capture::sink::{SinkRequest, family_of};
+use crate::capture::sink::{Sink, SinkRequest, family_of};
 use crate::contract::{Fact, Timestamp, Value};
 use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill};
 use std::fmt;
@@ -77,6 +77,11 @@ impl Dispatcher {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Vec<SinkState>> {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the sinks, in the order in which they are called.
+    pub(in crate::capture) fn sinks(&self) -> &[Arc<dyn Sink>] {
+        &self.shared.options.sinks
     }
 
     /// Returns the counts.

@@ -5,7 +5,6 @@ use crate::client::{Error, Options};
 use crate::surfaces::cli::args::{Cli, ExecArgs};
 use crate::surfaces::cli::failure::{Failure, Outcome};
 use crate::surfaces::cli::output::Output;
-use crate::surfaces::cli::settings;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -36,7 +35,7 @@ fn execute(cli: &Cli, args: &ExecArgs) -> Result<exec::Executed, Error> {
         stage: args.stage.clone(),
         artifacts: args.artifact.clone(),
         system_metrics: args.system_metrics.map(|seconds| Duration::from_secs(seconds.into())),
-        trace_parent: settings::trace_parent(),
+        trace_parent: cli.loaded.trace_parent.as_deref().and_then(|header| header.parse().ok()),
     };
     let mut executed = contexta.exec(&settings)?;
     executed.errors.extend(contexta.close().err());
