@@ -466,6 +466,7 @@ fn every_name_of_the_reference_is_in_the_document_once() {
         "Contexta.open",
         "Contexta.run",
         "Contexta.run(run_id=)",
+        "Contexta.run(config_snapshot=)",
         "Contexta.run(tags=)",
         "Contexta.run(metadata=)",
         "Contexta.run(code_revision=)",

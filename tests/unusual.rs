@@ -30,16 +30,17 @@ fn unusual_members_of_a_run_are_left_out_and_named() {
     let run = run.tag(" ", "x").tag("team", "").command(" ").code_revision("").dataset_ref("");
     let run = run.metadata("", 1).metadata("kept", 2).package(" ", "1").param("none", None::<i64>);
     let run = run.param("nan", f64::NAN).param("list", vec![1, 2]).label(" ").start().unwrap();
-    assert_eq!(run.run_ref().as_str(), "run:wine.exp-1");
+    let id = contexta::contract::refs::component_of_id("Exp 1", "run");
+    assert_eq!(run.run_ref().as_str(), format!("run:wine.{id}"));
     run.complete().unwrap();
     let row = contexta.run_snapshot("Größe 1").unwrap().run;
     assert_eq!((row.status, row.tags["team"].as_str()), (RunStatus::Completed, ""));
     assert_eq!(row.metadata, BTreeMap::from([("kept".to_owned(), 2.into())]));
     let params = [("list", vec![1, 2].into()), ("nan", "NaN".into()), ("none", Value::Null)];
     assert_eq!(Value::Map(row.params), Value::map(params));
-    let named = markers(&contexta, "exp-1", "capture.members_left_out");
+    let named = markers(&contexta, &id, "capture.members_left_out");
     let (subject, members) = named.first().unwrap();
-    assert_eq!((named.len(), subject.as_str()), (1, "run:wine.exp-1"));
+    assert_eq!((named.len(), subject), (1, &format!("run:wine.{id}")));
     for path in ["Run $.tags. ", "Run $.command", "Run $.metadata.", "EnvironmentSnapshot $.packages. "] {
         assert!(members.iter().any(|member| member.starts_with(path)), "{path}: {members:?}");
     }
@@ -155,7 +156,7 @@ fn artifact_key_is_any_text() {
     let contexta = open_sim(&disk, 1, "/w");
     disk.overwrite(Path::new("/m.bin"), b"1".to_vec());
     let run = contexta.run("a").run_id("a").start().unwrap();
-    for (key, component) in [("Best Model", "best-model"), ("最佳", "artifact-")] {
+    for (key, component) in [("Best Model", "best-model-"), ("best", "best"), ("最佳", "artifact-")] {
         let what = contexta::capture::ArtifactRegistration::output("model_bundle", "/m.bin").key(key);
         let own = run.register(what).unwrap().artifact_ref().to_string();
         assert!(own.starts_with(&format!("artifact:wine.a.{component}")), "{own}");

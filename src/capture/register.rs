@@ -9,7 +9,7 @@ use crate::capture::intake::Intake;
 use crate::capture::outcome::RegisteredArtifact;
 use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
 use crate::capture::scope::Scope;
-use crate::contract::refs::{component_of, slug};
+use crate::contract::refs::{component_of_id, slug};
 use crate::contract::{
     ArtifactManifest, ArtifactRef, Fact, LineageEdge, RelationType, RunRef, StableRef, Valid, Value,
 };
@@ -58,7 +58,7 @@ impl Scope {
             return Ok(own.clone());
         }
         if let Some(key) = &what.key {
-            let component = component_of(key, KIND);
+            let component = component_of_id(key, KIND);
             children.names.reserve(KIND, &component);
             return Ok(ArtifactRef::under(run, &component)?);
         }

@@ -64,7 +64,8 @@ impl RunBuilder {
         }
     }
 
-    /// Sets the id, from which the last component of the run's ref is made: `Exp 1` becomes `exp-1`. By default the id is made from the name and a random suffix,
+    /// Sets the id, from which the last component of the run's ref is made: an id
+    /// of lower-case letters, digits and dashes stays as it is, and any other id gets digits that make it distinct. By default the id is made from the name and a random suffix,
     /// so that runs of the same name in several processes stay separate. Runs with the same id in one project are the
     /// same run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {

@@ -7,7 +7,7 @@ use crate::capture::redact::{RedactionOptions, Redactor};
 use crate::capture::sink::Sink;
 use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
-use crate::contract::refs::{component_of, slug};
+use crate::contract::refs::{component_of, component_of_id, slug};
 use crate::contract::rules::trim;
 use crate::contract::{Fact, Origin, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal, SpillReplay};
@@ -202,7 +202,7 @@ impl SessionInner {
     /// the place of a name without an ASCII letter or digit.
     pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
         if let Some(id) = id.filter(|id| !trim(id).is_empty()) {
-            return Ok(component_of(id, kind));
+            return Ok(component_of_id(id, kind));
         }
         let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.to_owned());
         Ok(format!("{stem}-{}", self.suffix()?))

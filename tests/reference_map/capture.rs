@@ -144,8 +144,12 @@ pub(super) fn calls() -> Vec<Call> {
         "RunBuilder::run_id" => || {
             let contexta = open_sim(&SimDisk::new(1), 1, "/w");
             started(|run| run.run_id("seven")).run_ref.as_str() == "run:wine.seven"
-                && contexta.run("a").run_id("Not An Id").start().is_err()
+                && contexta.run("a").run_id("Not An Id").start().unwrap().run_ref().last_component().starts_with("not-an-id-")
         };
+        "RunBuilder::config_snapshot" => || {
+            let config = std::collections::BTreeMap::from([("lr", 0.5)]);
+            started(|run| run.config_snapshot(&config)).params["lr"] == 0.5.into()
+        },
         "RunBuilder::tag" => || started(|run| run.tag("env", "prod").tag("team", "x")).tags["env"] == "prod";
         "RunBuilder::metadata" => || {
             let nested = Value::map([("folds", 5.into())]);
