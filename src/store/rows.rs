@@ -3,11 +3,8 @@
 use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
 use crate::projections::metadata::{METADATA_PREFIX, PARAM_PREFIX};
 use crate::store::attributes::Attributes;
-use crate::store::writers::Lifecycle;
+use crate::store::writers::{INTERRUPTED, Lifecycle};
 use std::collections::BTreeMap;
-
-/// The status that answers show instead of `open` if all processes have died.
-pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// A project.
 #[derive(Debug, Clone, PartialEq)]

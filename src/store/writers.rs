@@ -9,9 +9,11 @@ use crate::projections::keys;
 use crate::projections::tables::{PROCESS_STREAMS, STREAM_PROCESSES, WRITERS};
 use crate::projections::writers::{END, streams_of};
 use crate::store::error::Result;
-use crate::store::rows::INTERRUPTED;
 use crate::store::view::StoreView;
 use std::collections::BTreeMap;
+
+/// The status that answers show instead of `open` if all processes have died.
+pub(super) const INTERRUPTED: &str = "interrupted";
 
 /// A writer of a run: a process that captures, or captured, the run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,14 +8,13 @@ use crate::contract::json::write::pretty;
 use crate::contract::{Canonical, MetricValue, Result, Value};
 use crate::interpretation::{
     ArtifactRow, BestRun, Block, LineageTraversal, MetricDelta, Note, ProjectList, ProjectRow, RankedRun,
-    ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint,
-    SeriesRow, StageRow, StepSeries, Table,
+    RecordRow, ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary,
+    SeriesPoint, SeriesRow, StageRow, StepSeries, Table, WriterRow,
 };
 use crate::recovery::merge::{Change, Fork, Side, StreamMerge};
 use crate::recovery::{
     DumpedEntry, MergeReport, Problem, ProjectionState, RebuildReport, StreamRow, VerifyReport,
 };
-use crate::store::{RecordRow, WriterRow};
 use crate::surfaces::escape;
 use crate::surfaces::markdown::{NO_NOTES, note_line};
 use std::collections::BTreeMap;

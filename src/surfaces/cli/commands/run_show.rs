@@ -1,7 +1,7 @@
 //! The command `contexta run show`.
 
+use crate::interpretation::Attempts;
 use crate::interpretation::report::snapshot_report;
-use crate::store::Attempts;
 use crate::surfaces::cli::args::{Cli, RunShowArgs};
 use crate::surfaces::cli::failure::Outcome;
 use crate::surfaces::cli::output::Output;
