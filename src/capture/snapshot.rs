@@ -89,6 +89,28 @@ impl SessionInner {
         Ok(facts)
     }
 
+    /// Returns the environment snapshot of the program that a run consists of, beside that of the capturing process; no
+    /// fact if environments are not recorded, or if nothing is known.
+    pub(super) fn program(
+        &self,
+        run: &RunRef,
+        runtime: Option<Runtime>,
+        packages: BTreeMap<String, String>,
+        intake: &mut Intake<'_>,
+    ) -> Result<Option<Fact>> {
+        if !self.options.environment || runtime.is_none() && packages.is_empty() {
+            return Ok(None);
+        }
+        let own = EnvironmentRef::under(run, "runtime-of-program")?;
+        let mut snapshot = EnvironmentSnapshot::new(own, run.clone(), self.now(), environment::platform());
+        snapshot.runtime = runtime;
+        if self.options.packages {
+            snapshot.packages = packages;
+        }
+        snapshot.environment_variables = environment::variables(&self.options.environment_variables);
+        Ok(Some(intake.object(snapshot)?.into()))
+    }
+
     /// Returns the facts of the configuration of a run: its artifact, the edge that the run used it, and the provenance of
     /// the edge. The body of the artifact is stored. If it cannot be stored, `intake` notes the reason.
     pub(super) fn config_snapshot(

@@ -11,9 +11,10 @@ use crate::capture::scopes::methods::{capture_methods, durable_end_methods, hand
 use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
 use crate::contract::fact::{Annotation, Change, Param};
-use crate::contract::{self, Fact, Value};
+use crate::contract::{self, Fact, Runtime, Value};
 use crate::store::Head;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 handle! {
     /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
@@ -66,6 +67,20 @@ impl RunScope {
     /// Changes the name. The ref does not change.
     pub fn rename(&self, name: &str) -> Result<()> {
         self.annotate(Change::Name(name.to_owned()))
+    }
+
+    /// Records a second environment snapshot: the runtime and the packages of the program that the run consists of, if the
+    /// session records environments. Errors: the log or a sink failed.
+    pub(crate) fn program(&self, runtime: Option<Runtime>, packages: BTreeMap<String, String>) -> Result<()> {
+        let inner = &self.scope.session.inner;
+        let mut intake = Intake::new(&inner.redactor);
+        if let Some(fact) = inner.program(&self.own, runtime, packages, &mut intake)? {
+            let (subject, now) = (self.own.clone().into(), inner.now());
+            let marker = intake.marker(subject, &self.scope.context, now, &inner.options.producer)?;
+            let facts = [fact].into_iter().chain(marker).collect();
+            inner.dispatcher.append(Commit::new(facts, inner.options.durability, &self.scope.context))?;
+        }
+        Ok(())
     }
 
     /// Marks the run and the open scopes in it as failed, with a reason: a stable lower-case word.

@@ -187,8 +187,8 @@ pub(super) struct ExecArgs {
     /// Name of a stage for output and measurements [default: they belong to the run itself]
     #[arg(long, value_name = "NAME")]
     pub(super) stage: Option<String>,
-    /// Pattern of files, such as `out/**/*.pt`: those that the program creates or changes are stored as artifacts. May be
-    /// repeated
+    /// Pattern of files, such as `out/**/*.pt`: those that the program creates or changes are stored as artifacts. A
+    /// directory is stored as one artifact. May be repeated
     #[arg(long, value_name = "GLOB")]
     pub(super) artifact: Vec<String>,
     /// Measure CPU, memory, disk, network and GPUs at this interval, as metrics `system/...`
