@@ -8,7 +8,7 @@ use crate::engine::log::directory::ResumePoint;
 use crate::engine::projection::cursor::Cursor;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::table::{Definition, RowResult};
-use redb::{ReadTransaction, ReadableTable, WriteTransaction};
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, WriteTransaction};
 use std::collections::{BTreeMap, HashMap};
 
 /// The table of cursors. Key: stream. Value: [`Cursor`].
@@ -53,6 +53,12 @@ fn count(row: Option<redb::AccessGuard<'_, &'static [u8]>>) -> u64 {
 
 fn position_key(position: Position) -> Vec<u8> {
     [&position.stream.0[..], &position.seq.0.to_be_bytes()].concat()
+}
+
+/// Returns the number of cursors, without reading them.
+pub(super) fn cursor_count(transaction: &ReadTransaction) -> RowResult<u64> {
+    let Some(table) = open(transaction, CURSORS)? else { return Ok(0) };
+    Ok(table.len()?)
 }
 
 /// Returns the cursors of all streams.

@@ -199,23 +199,18 @@ impl<E: Event> Projector<E> {
         digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
     }
 
-    /// Returns an error if a projection breaks a rule, or if the directory of the log and the directory of the
-    /// generations are exchanged. Such a mistake of the embedder would otherwise look like an empty or damaged
-    /// workspace.
+    /// Returns an error if a projection breaks a rule, or if the directory of the generations holds streams, because the
+    /// directory was exchanged with that of the log. Such a mistake of the embedder would otherwise look like an empty
+    /// or damaged workspace. The catch-up checks the directory of the log.
     fn check_use(&self) -> Result<()> {
         if let Some((projection, reason)) = &self.misuse {
             return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
         }
-        let mixed_up = |path: &Path, reason: &str| {
-            Err(Error::DirectoryMixedUp { path: path.to_path_buf(), reason: reason.to_owned() })
-        };
-        let Site { storage, log, dir, .. } = self.site.as_ref();
+        let Site { storage, dir, .. } = self.site.as_ref();
         // A directory that cannot be listed is reported when it is read.
-        if generation::list(storage.as_ref(), log).is_ok_and(|found| !found.is_empty()) {
-            return mixed_up(log, "it holds projection files, and should hold the streams of a log");
-        }
         if list_streams(storage.as_ref(), dir).is_ok_and(|found| !found.is_empty()) {
-            return mixed_up(dir, "it holds streams of a log, and should hold projection files");
+            let reason = "it holds streams of a log, and should hold projection files".to_owned();
+            return Err(Error::DirectoryMixedUp { path: dir.clone(), reason });
         }
         Ok(())
     }

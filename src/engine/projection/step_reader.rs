@@ -3,10 +3,11 @@
 use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::directory::{list_streams, log_bytes};
+use crate::engine::log::directory::{list_log, log_bytes, streams_in};
 use crate::engine::parallel;
 use crate::engine::projection::confirm::StreamState;
 use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
+use crate::engine::projection::generation;
 use crate::engine::projection::log_access::LogAccess;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
@@ -60,8 +61,16 @@ impl<'a> StepReader<'a> {
         let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
         let started = storage.now();
         let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
-        let cursors = own_tables::cursors(&transaction).map_err(|e| site.unusable(e))?;
-        let streams = list_streams(storage.as_ref(), &site.log)?;
+        let read_cursors = || own_tables::cursors(&transaction).map_err(|e| site.unusable(e));
+        let list_streams = || streams_of(site);
+        let known = own_tables::cursor_count(&transaction).map_err(|e| site.unusable(e))?;
+        // The streams are listed after the transaction has begun: every stream with a cursor was created before.
+        let (cursors, streams) = if known >= 2 * PIECE_STREAMS as u64 {
+            parallel::both(read_cursors, list_streams)
+        } else {
+            (read_cursors(), list_streams())
+        };
+        let (cursors, streams) = (cursors?, streams?);
         let gone = cursors.iter().find(|(stream, _)| streams.binary_search(stream).is_err());
         let contradiction = gone.map(|(stream, cursor)| log.contradiction(*stream, cursor.last));
         let is_rebuilt = opened.rebuilt.is_some() && contradiction.is_none();
@@ -178,6 +187,17 @@ impl<'a> StepReader<'a> {
             self.notes.push(Note::ClockAhead { stream, time: cursor.time });
         }
     }
+}
+
+/// Returns the streams of the log. Returns an error if the directory of the log holds generations, because the embedder
+/// has exchanged two directories: the tables would otherwise be rebuilt from an empty log.
+fn streams_of(site: &Site) -> Result<Vec<StreamId>> {
+    let entries = list_log(site.storage.as_ref(), &site.log)?;
+    if generation::is_among(&entries) {
+        let reason = "it holds projection files, and should hold the streams of a log".to_owned();
+        return Err(Error::DirectoryMixedUp { path: site.log.clone(), reason });
+    }
+    Ok(streams_in(&entries))
 }
 
 /// Returns each stream with true if it is certainly unchanged since its cursor was stored. Many streams are examined on
