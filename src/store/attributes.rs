@@ -22,6 +22,16 @@ fn is_imported(version: &Version) -> bool {
     version.value.first() == Some(&IMPORTED_MARK)
 }
 
+/// Returns `true` for an attribute that is a time.
+fn is_time(name: &str) -> bool {
+    matches!(name, "created_at" | "started_at" | "ended_at")
+}
+
+/// Returns the value of a version; `None` if the version is malformed.
+fn value_of(version: &Version) -> Option<Value> {
+    std::str::from_utf8(&version.value).ok().and_then(|text| read::parse(text).ok())
+}
+
 impl AttributeVersions {
     /// Adds the versions of one attribute.
     pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
@@ -42,7 +52,7 @@ impl AttributeVersions {
         for (name, mut versions) in self.0 {
             versions.retain(|version| !replaced.contains(&version.stamp));
             if !versions.is_empty() {
-                attributes.add(&name, versions)?;
+                attributes.add(name, versions)?;
             }
         }
         Some(attributes)
@@ -81,8 +91,21 @@ impl Attributes {
 
     /// Chooses the effective value of one attribute among its recorded versions and adds it. Adds the name to the
     /// conflicts if the versions are in conflict. Returns `None` if a version is malformed.
-    fn add(&mut self, name: &str, versions: Vec<Version>) -> Option<()> {
-        let read = |v: &Version| std::str::from_utf8(&v.value).ok().and_then(|t| read::parse(t).ok());
+    fn add(&mut self, name: String, versions: Vec<Version>) -> Option<()> {
+        let value = match versions.as_slice() {
+            // Most attributes have one version.
+            [version] if is_time(&name) => {
+                Value::text(value_of(version)?.as_str()?.parse::<Timestamp>().ok()?)
+            }
+            [version] => value_of(version)?,
+            _ => self.choose(&name, versions)?,
+        };
+        self.values.insert(name, value);
+        Some(())
+    }
+
+    /// Returns the effective value of one attribute among its recorded versions, like [`Attributes::add`].
+    fn choose(&mut self, name: &str, versions: Vec<Version>) -> Option<Value> {
         let chosen = current(versions)?;
         // Captured versions come before imported versions. Within each group, newer versions come before older
         // versions.
@@ -95,7 +118,7 @@ impl Attributes {
         let mut captured = 0;
         for version in ranked {
             if seen.insert(version.value.strip_prefix(&[IMPORTED_MARK]).unwrap_or(&version.value)) {
-                distinct.push(read(version)?);
+                distinct.push(value_of(version)?);
                 captured += usize::from(!is_imported(version));
             }
         }
@@ -112,11 +135,10 @@ impl Attributes {
             }
         }
         // Several processes may record one object: the earliest start and the latest end are effective.
-        if matches!(name, "created_at" | "started_at" | "ended_at") {
+        if is_time(name) {
             let times = distinct.iter().filter_map(|v| v.as_str()?.parse::<Timestamp>().ok());
             let time = if name == "ended_at" { times.max() } else { times.min() };
-            self.values.insert(name.to_owned(), Value::text(time?));
-            return Some(());
+            return Some(Value::text(time?));
         }
         // Programs with different versions of the schema may record one object. The values are valid in the newest
         // minor version.
@@ -128,8 +150,7 @@ impl Attributes {
         if distinct.len() > 1 && self.conflicts.last().is_none_or(|last| last != name) {
             self.conflicts.push(name.to_owned());
         }
-        self.values.insert(name.to_owned(), distinct.into_iter().next()?);
-        Some(())
+        distinct.into_iter().next()
     }
 
     /// Returns the value of an attribute that is a text; `None` if the attribute is missing or is not a text.

@@ -1,31 +1,45 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
-use crate::engine::projection::KeyVersions;
+use crate::engine::projection::{KeyVersions, TableSpec};
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::{Error, Result};
 use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
+use crate::store::series::SeriesRow;
 use crate::store::view::StoreView;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::iter::Peekable;
 
 impl StoreView<'_> {
-    /// Returns the attributes of all objects whose ref begins with `prefix`, as a map from ref to attributes.
-    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<BTreeMap<StableRef, Attributes>> {
-        let mut objects: BTreeMap<StableRef, AttributeVersions> = BTreeMap::new();
+    /// Returns the attributes of all objects whose ref begins with `prefix`, ordered by ref.
+    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, Attributes)>> {
+        let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
         let mut malformed = false;
+        // The attributes of an object are adjacent, so the ref of an object is parsed once.
         for fact in self.view.versions(FACTS, prefix)? {
             let KeyVersions { key, versions, .. } = fact?;
-            let parts = keys::split::<2>(&key);
-            match parts.and_then(|[subject, name]| Some((StableRef::parse(subject).ok()?, name))) {
-                Some((subject, name)) => objects.entry(subject).or_default().add(name, versions),
-                None => malformed = true,
+            let Some([subject, name]) = keys::split(&key) else {
+                malformed = true;
+                continue;
+            };
+            if objects.last().is_none_or(|(last, _)| last.as_str() != subject) {
+                match StableRef::parse(subject) {
+                    Ok(subject) => objects.push((subject, AttributeVersions::default())),
+                    Err(_) => {
+                        malformed = true;
+                        continue;
+                    }
+                }
+            }
+            if let Some((_, attributes)) = objects.last_mut() {
+                attributes.add(name, versions);
             }
         }
         let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
-        match resolved.collect::<Option<BTreeMap<StableRef, Attributes>>>() {
+        match resolved.collect() {
             Some(objects) if !malformed => Ok(objects),
             _ => Err(self.malformed_row(FACTS.name)),
         }
@@ -108,39 +122,91 @@ impl StoreView<'_> {
     /// returned.
     pub(super) fn run_refs(&self, prefix: &[u8]) -> Result<BTreeSet<RunRef>> {
         let mut refs = BTreeSet::new();
-        let mut add = |key: &[u8]| {
-            let text = key.split(|b| *b == 0).next().and_then(|t| std::str::from_utf8(t).ok());
-            refs.extend(text.and_then(|t| RunRef::parse(t).ok()));
-        };
         for table in [FACTS, tables::SUMMARIES, tables::RECORDS] {
-            // After the first row of a run, reading continues at the next run. The other rows of the run are not read.
-            let mut from = prefix.to_vec();
-            while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
-                let key = row.key();
-                add(key);
-                let end = key.iter().position(|b| *b == 0).unwrap_or(key.len());
-                match key.get(..end) {
-                    Some(run) => from = [run, &[1]].concat(),
-                    None => break,
-                }
-            }
+            self.for_each_run(table, prefix, |run| refs.extend(RunRef::parse(run).ok()))?;
         }
         Ok(refs)
     }
 
-    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
-    pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
-        let prefix = project.map_or_else(|| b"run:".to_vec(), |p| keys::under("run", p));
-        self.run_rows(&prefix)
+    /// Calls `f` with the first part of the keys of a table that begin with `prefix`, in order: with the refs of runs.
+    /// Reads the first row of each run only.
+    fn for_each_run(&self, table: TableSpec, prefix: &[u8], mut f: impl FnMut(&str)) -> Result<()> {
+        let mut from = prefix.to_vec();
+        while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
+            let Some(run) = row.key().split(|byte| *byte == 0).next() else { break };
+            std::str::from_utf8(run).into_iter().for_each(&mut f);
+            // Reading continues at the next run.
+            from.clear();
+            from.extend_from_slice(run);
+            from.push(1);
+        }
+        Ok(())
     }
 
-    fn run_rows(&self, prefix: &[u8]) -> Result<Vec<RunRow>> {
+    /// Adds the runs with rows in a table to `runs`, without attributes.
+    fn add_runs_of(
+        &self,
+        table: TableSpec,
+        prefix: &[u8],
+        runs: &mut BTreeMap<RunRef, Attributes>,
+    ) -> Result<()> {
+        let mut missing = Missing::of(runs);
+        self.for_each_run(table, prefix, |run| missing.add(run))?;
+        let missing = missing.runs;
+        runs.extend(missing.into_iter().map(|run| (run, Attributes::default())));
+        Ok(())
+    }
+
+    /// Returns all runs, or the runs of a project, ordered by project, start and ref.
+    pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
+        let prefix = prefix_of_runs(project);
+        let mut runs = self.runs_with_facts(&prefix)?;
+        self.add_runs_of(tables::SUMMARIES, &prefix, &mut runs)?;
+        self.add_runs_of(tables::RECORDS, &prefix, &mut runs)?;
+        let mut rows = self.run_rows(runs)?;
+        rows.sort_by(in_listing_order);
+        Ok(rows)
+    }
+
+    /// Returns all runs, or the runs of a project, each with the summaries of its metric series, in the order of
+    /// [`StoreView::runs`]. Reads each table once, and is therefore faster than [`StoreView::series_of`] for each run.
+    pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
+        let prefix = prefix_of_runs(project);
+        let mut runs = self.runs_with_facts(&prefix)?;
+        let summaries = self.summaries(&prefix)?;
+        let mut missing = Missing::of(&runs);
+        summaries.iter().for_each(|(run, _)| missing.add(run));
+        let missing = missing.runs;
+        runs.extend(missing.into_iter().map(|run| (run, Attributes::default())));
+        self.add_runs_of(tables::RECORDS, &prefix, &mut runs)?;
+        // Both lists are ordered by ref.
+        let mut summaries = summaries.into_iter().peekable();
+        let mut series_of = |run: &str| {
+            while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
+            summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
+        };
+        let rows = self.run_rows(runs)?.into_iter();
+        let with_series = |row: RunRow| {
+            let series = series_of(row.run_ref.as_str());
+            (row, series)
+        };
+        let mut rows: Vec<_> = rows.map(with_series).collect();
+        rows.sort_by(|(a, _), (b, _)| in_listing_order(a, b));
+        Ok(rows)
+    }
+
+    /// Returns the attributes of the runs whose refs begin with `prefix`.
+    fn runs_with_facts(&self, prefix: &[u8]) -> Result<BTreeMap<RunRef, Attributes>> {
+        let objects = self.objects_with_prefix(prefix)?.into_iter();
+        Ok(objects.filter_map(|(subject, attributes)| Some((subject.try_into().ok()?, attributes))).collect())
+    }
+
+    /// Creates the rows of runs, in the order of their refs.
+    fn run_rows(&self, runs: BTreeMap<RunRef, Attributes>) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        let mut objects = self.objects_with_prefix(prefix)?;
-        let mut rows = Vec::new();
-        for run_ref in self.run_refs(prefix)? {
+        let mut rows = Vec::with_capacity(runs.len());
+        for (run_ref, attributes) in runs {
             let Some(project_ref) = project_of(&run_ref) else { continue };
-            let attributes = objects.remove(&*run_ref).unwrap_or_default();
             let name = match names.get(&project_ref) {
                 Some(name) => name.clone(),
                 None => {
@@ -150,7 +216,6 @@ impl StoreView<'_> {
             };
             rows.push(run_row(run_ref, project_ref, name, attributes));
         }
-        rows.sort_by(in_listing_order);
         Ok(rows)
     }
 
@@ -292,4 +357,29 @@ impl StoreView<'_> {
 /// Compares runs in the order of [`StoreView::runs`].
 fn in_listing_order(a: &RunRow, b: &RunRow) -> std::cmp::Ordering {
     (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
+}
+
+/// Returns the bytes with which the refs of all runs begin, or the refs of the runs of a project.
+fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
+    project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
+}
+
+/// The refs that a map of runs does not contain, among refs that are added in ascending order.
+struct Missing<'a> {
+    known: Peekable<btree_map::Keys<'a, RunRef, Attributes>>,
+    runs: Vec<RunRef>,
+}
+
+impl<'a> Missing<'a> {
+    fn of(known: &'a BTreeMap<RunRef, Attributes>) -> Missing<'a> {
+        Missing { known: known.keys().peekable(), runs: Vec::new() }
+    }
+
+    /// Adds a ref if the map does not contain it. A text that is not the ref of a run is ignored.
+    fn add(&mut self, run: &str) {
+        while self.known.next_if(|known| known.as_str() < run).is_some() {}
+        if self.known.peek().is_none_or(|known| known.as_str() != run) {
+            self.runs.extend(RunRef::parse(run).ok());
+        }
+    }
 }

@@ -52,14 +52,20 @@ impl StoreView<'_> {
     /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
     /// first.
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
-        let prefix = keys::series_of(run);
+        let mut runs = self.summaries(&keys::series_of(run))?;
+        Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
+    }
+
+    /// Returns the summaries of the metric series whose keys begin with `prefix`, by the text of the run's ref. Runs
+    /// are ordered by ref, and the series of a run by stage and key. Runs without series are not returned.
+    pub(super) fn summaries(&self, prefix: &[u8]) -> Result<Vec<(String, Vec<SeriesRow>)>> {
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
-        for row in self.view.registers(IMPORTED_SUMMARIES, &prefix)? {
+        for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
             let row = row?;
             imported.insert(row.key().to_vec(), (row.register.count, Vec::new()));
         }
         if !imported.is_empty() {
-            for row in self.view.keys(IMPORTED_SERIES, &prefix)? {
+            for row in self.view.keys(IMPORTED_SERIES, prefix)? {
                 let row = row?;
                 let parts = row.key().split_last_chunk::<16>();
                 let series = parts.and_then(|(series, import)| Some((series.strip_suffix(&[0])?, import)));
@@ -68,16 +74,16 @@ impl StoreView<'_> {
                 }
             }
         }
-        let mut rows = Vec::new();
+        let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
+        // The rows whose points must be read, by run and index.
         let mut uncertain = Vec::new();
-        let mut malformed = false;
-        for summary in self.view.registers(SUMMARIES, &prefix)? {
+        for summary in self.view.registers(SUMMARIES, prefix)? {
             let summary = summary?;
             let (key, register) = (summary.key(), &summary.register);
-            let row = keys::split::<3>(key).and_then(|[_, stage, metric_key]| {
+            let row = keys::split::<3>(key).and_then(|[run, stage, metric_key]| {
                 let first = point(&register.first)?;
                 let value = |p: &Option<Point>| p.as_ref().and_then(|p| p.measure).unwrap_or(f64::NAN);
-                Some(SeriesRow {
+                let row = SeriesRow {
                     stage_ref: if stage.is_empty() { None } else { Some(StageRef::parse(stage).ok()?) },
                     metric_key: metric_key.to_owned(),
                     count: register.count,
@@ -85,25 +91,31 @@ impl StoreView<'_> {
                     last: point(&register.last)?,
                     min: value(&register.min),
                     max: value(&register.max),
-                })
+                };
+                Some((run, row))
             });
+            let Some((run, row)) = row else { return Err(self.malformed_row(SUMMARIES.name)) };
+            if runs.last().is_none_or(|(last, _)| last != run) {
+                runs.push((run.to_owned(), Vec::new()));
+            }
             // One import contains each record once. The record may also have been captured here, or be in another
             // import.
             let may_repeat = imported.get(key).is_some_and(|(count, imports)| {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
-            if may_repeat {
-                uncertain.push(rows.len());
+            let at = runs.len() - 1;
+            if let Some((_, series)) = runs.last_mut() {
+                if may_repeat {
+                    uncertain.push((at, series.len()));
+                }
+                series.push(row);
             }
-            malformed |= row.is_none();
-            rows.extend(row);
         }
-        if malformed {
-            return Err(self.malformed_row(SUMMARIES.name));
-        }
-        for n in uncertain {
-            if let Some(row) = rows.get_mut(n) {
-                let points = self.series(run, row.stage_ref.as_ref(), &row.metric_key)?;
+        for (at, n) in uncertain {
+            if let Some((run, series)) = runs.get_mut(at)
+                && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
+            {
+                let points = self.series(&run, row.stage_ref.as_ref(), &row.metric_key)?;
                 let values = || points.iter().map(|p| p.value.as_f64());
                 row.count = points.len() as u64;
                 (row.min, row.max) = (values().fold(f64::NAN, f64::min), values().fold(f64::NAN, f64::max));
@@ -112,7 +124,7 @@ impl StoreView<'_> {
                 }
             }
         }
-        Ok(rows)
+        Ok(runs)
     }
 
     /// Returns the points of one series, ordered by time of observation.
