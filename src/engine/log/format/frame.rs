@@ -13,7 +13,7 @@ use crate::engine::checksum::salted_crc32;
 use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
 use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{
-    Entry, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
+    Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId, canonical_head,
 };
 use crate::engine::log::format::limits::{
     EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
@@ -282,14 +282,24 @@ pub fn put_entries(
 /// Decodes the entries of a frame. The caller has checked both checksums. Returns `None` if the payload does not
 /// consist of valid rows of this format, for example because the writer was newer or the file is hostile.
 pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) -> Option<Entries> {
+    decode_checked(header, payload, &StreamChecksums::of(stream))
+}
+
+/// Decodes the entries of a frame of the stream of `checksums`, as [`decode_entries`] does. A reader of many frames
+/// makes `checksums` once.
+pub(in crate::engine::log) fn decode_checked(
+    header: &FrameHeader,
+    payload: &[u8],
+    checksums: &StreamChecksums,
+) -> Option<Entries> {
     if header.codec != CODEC_ROWS {
         return None;
     }
     let payload = payload.get(..header.payload_len as usize)?;
     let capacity = expanded_len(Reader::new(payload), header.entries)?;
-    let mut rows = RowReader::new(header, payload, stream, capacity)?;
+    let mut rows = RowReader::new(header, payload, checksums.stream(), capacity)?;
     for _ in 0..header.entries {
-        rows.next_entry().filter(is_valid)?;
+        rows.next_entry().filter(|entry| checksums.is_valid(entry))?;
     }
     Some(rows.entries)
 }
@@ -307,9 +317,11 @@ pub(in crate::engine) fn decode_rows(
     let whole = payload.get(..header.payload_len as usize);
     let rows = RowReader::new(header, whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])), 0);
     let Some(mut rows) = rows.filter(|_| header.codec == CODEC_ROWS) else { return (Vec::new(), 0) };
+    let checksums = stream.map(StreamChecksums::of);
     let mut valid = 0;
     for _ in 0..header.entries {
-        if rows.next_entry().filter(|entry| stream.is_none() || is_valid(entry)).is_none() {
+        let is_valid = |entry: &EntryRef<'_>| checksums.as_ref().is_none_or(|c| c.is_valid(entry));
+        if rows.next_entry().filter(is_valid).is_none() {
             break;
         }
         valid += 1;
@@ -318,11 +330,6 @@ pub(in crate::engine) fn decode_rows(
     let decoded = rows.entries.payload_bytes() as u64;
     rows.entries.truncate(if stream.is_some() || is_complete { valid } else { 0 });
     (rows.entries.into_iter().collect(), decoded)
-}
-
-/// Returns true if the checksum of an entry is valid.
-fn is_valid(entry: &EntryRef<'_>) -> bool {
-    entry.checksum == entry_checksum(&entry.canonical_head(), entry.payload)
 }
 
 /// A reader of the rows of a frame.
@@ -405,13 +412,15 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    #[inline]
+    #[inline(always)]
     fn read(reader: &mut Reader<'a>) -> Option<Row<'a>> {
         // In most rows all integers have one byte.
-        if let Some([a, b, c, d, time, kind, version, prefix, suffix, len]) = reader.peek::<ROW_BYTES_MIN>()
+        if let Some((head, rest)) = reader.rest().split_first_chunk::<ROW_BYTES_MIN>()
+            && let [a, b, c, d, time, kind, version, prefix, suffix, len] = *head
             && (time | kind | version | prefix | suffix | len) < 0x80
         {
-            reader.take(ROW_BYTES_MIN)?;
+            let (middle, rest) = rest.split_at_checked(usize::from(len))?;
+            *reader = Reader::new(rest);
             return Some(Row {
                 checksum: u32::from_le_bytes([a, b, c, d]),
                 time: u64::from(time),
@@ -419,7 +428,7 @@ impl<'a> Row<'a> {
                 version: u16::from(version),
                 prefix: usize::from(prefix),
                 suffix: usize::from(suffix),
-                middle: reader.take(usize::from(len))?,
+                middle,
             });
         }
         Some(Row {
@@ -457,6 +466,7 @@ fn expanded_len(mut rows: Reader<'_>, count: u32) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::entry::entry_checksum;
     use crate::engine::log::format::pending::PendingEntry;
 
     const STREAM: StreamId = StreamId([3; 16]);
