@@ -13,9 +13,9 @@ use crate::engine::projection::{Version, current};
 use crate::projections::metadata::{IMPORTED_MARK, TAG_PREFIX};
 use std::collections::{BTreeMap, HashSet};
 
-/// All recorded versions of the attributes of one object, by name.
+/// All recorded versions of the attributes of one object, with the names of the attributes.
 #[derive(Debug, Default)]
-pub(super) struct AttributeVersions(BTreeMap<String, Vec<Version>>);
+pub(super) struct AttributeVersions(Vec<(String, Vec<Version>)>);
 
 /// Returns `true` for a version that an import recorded.
 fn is_imported(version: &Version) -> bool {
@@ -33,15 +33,16 @@ fn value_of(version: &Version) -> Option<Value> {
 }
 
 impl AttributeVersions {
-    /// Adds the versions of one attribute.
+    /// Adds the versions of one attribute. Each attribute is added once.
     pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
-        self.0.insert(name.to_owned(), versions);
+        self.0.push((name.to_owned(), versions));
     }
 
     /// Returns the stamps of the entries that imports replace. A line of an import describes a whole object, so all
     /// attributes of a replaced entry are ignored, including attributes that the line does not contain.
     fn replaced_by_imports(&self) -> HashSet<Stamp> {
-        let imported = self.0.values().flatten().filter(|version| is_imported(version));
+        let all = self.0.iter().flat_map(|(_, versions)| versions);
+        let imported = all.filter(|version| is_imported(version));
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
@@ -62,7 +63,7 @@ impl AttributeVersions {
     /// replaced.
     pub(super) fn stamps(self) -> Vec<Stamp> {
         let replaced = self.replaced_by_imports();
-        let unreplaced = self.0.into_values().filter_map(current);
+        let unreplaced = self.0.into_iter().filter_map(|(_, versions)| current(versions));
         let stamps =
             unreplaced.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
         stamps.filter(|stamp| !replaced.contains(stamp)).collect()

@@ -16,33 +16,27 @@ use std::iter::Peekable;
 impl StoreView<'_> {
     /// Returns the attributes of all objects whose ref begins with `prefix`, ordered by ref.
     fn objects_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, Attributes)>> {
-        let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
-        let mut malformed = false;
-        // The attributes of an object are adjacent, so the ref of an object is parsed once.
+        let mut objects = Vec::new();
+        // The attributes of an object are adjacent, so one object at a time is collected, and its ref is parsed once.
+        let mut partial: Option<(StableRef, AttributeVersions)> = None;
+        let mut complete = |partial: Option<(StableRef, AttributeVersions)>| -> Result<()> {
+            let Some((subject, versions)) = partial else { return Ok(()) };
+            objects.push((subject, versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?));
+            Ok(())
+        };
         for fact in self.view.versions(FACTS, prefix)? {
             let KeyVersions { key, versions, .. } = fact?;
-            let Some([subject, name]) = keys::split(&key) else {
-                malformed = true;
-                continue;
-            };
-            if objects.last().is_none_or(|(last, _)| last.as_str() != subject) {
-                match StableRef::parse(subject) {
-                    Ok(subject) => objects.push((subject, AttributeVersions::default())),
-                    Err(_) => {
-                        malformed = true;
-                        continue;
-                    }
-                }
+            let Some([subject, name]) = keys::split(&key) else { return Err(self.malformed_row(FACTS.name)) };
+            if partial.as_ref().is_none_or(|(of, _)| of.as_str() != subject) {
+                let subject = StableRef::parse(subject).map_err(|_| self.malformed_row(FACTS.name))?;
+                complete(partial.replace((subject, AttributeVersions::default())))?;
             }
-            if let Some((_, attributes)) = objects.last_mut() {
+            if let Some((_, attributes)) = &mut partial {
                 attributes.add(name, versions);
             }
         }
-        let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
-        match resolved.collect() {
-            Some(objects) if !malformed => Ok(objects),
-            _ => Err(self.malformed_row(FACTS.name)),
-        }
+        complete(partial)?;
+        Ok(objects)
     }
 
     /// Returns all versions of the attributes of one object.
