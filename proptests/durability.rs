@@ -95,6 +95,34 @@ fn forked_child_does_not_write_stream_or_batch_of_its_parent() {
     assert_eq!(tags(&workspace), BTreeSet::from([1]));
 }
 
+/// A forked child shares the open lock file with its parent. It neither releases the lock of its parent nor counts as the
+/// holder of this lock.
+#[test]
+fn forked_child_neither_releases_nor_uses_the_lock_of_its_parent() {
+    let workspace = Workspace::new(32, 1 << 20);
+    let (inner, id) = (workspace.disk.process(1), AtomicU32::new(1));
+    let process = Arc::new(Forking { inner, id, files: Mutex::default() });
+    let impatient = |storage: Arc<dyn Storage>| -> Engine<Toy> {
+        let options = Engine::options("/engine").domain("toy", 1).storage(storage);
+        options.transaction_wait(Duration::ZERO).open().unwrap()
+    };
+    let engine = impatient(Arc::clone(&process) as Arc<dyn Storage>);
+    let other = impatient(workspace.disk.process(3));
+    let nothing = |engine: &Engine<Toy>| engine.transact(|_, _| Ok::<(), Error>(()));
+    for _ in 0..2 {
+        nothing(&engine).unwrap();
+        nothing(&other).unwrap();
+    }
+    let forked = engine.transact(|_, _| {
+        process.id.store(2, Ordering::Relaxed);
+        Ok::<(), Error>(())
+    });
+    assert_eq!(forked.unwrap_err().code(), "engine_misused");
+    // The transaction of the parent has not ended.
+    assert_eq!(nothing(&other).unwrap_err().code(), "transaction_busy");
+    assert_eq!(nothing(&engine).unwrap_err().code(), "transaction_busy");
+}
+
 fn engine_on(storage: Arc<dyn Storage>) -> Engine<Toy> {
     Engine::options("/engine").domain("toy", 1).storage(storage).open().unwrap()
 }

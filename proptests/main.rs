@@ -18,6 +18,7 @@ mod json;
 mod log;
 mod merge;
 mod projection;
+mod redact;
 mod sim;
 mod subscribe;
 mod typed;

@@ -77,7 +77,7 @@ pub use capture::{RunBuilder, RunScope, Session, StageScope};
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
     ImportSettings, ImportSource, KindCounts, MergeSettings, Options, Paths, RefusedLine, Rejection, Result,
-    TablesDigest,
+    TablesDigest, UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -224,7 +224,7 @@ fn settings_without_effect_are_marked_and_warned_of() {
     assert_eq!(marked.count(), keys_without_effect().len());
     let answer = json(&run(path, &[], &["config", "show", "--format", "json"]));
     let has_effect = |key: &str| fact(&answer, &["settings", key, "has_effect"]).clone();
-    assert_eq!(has_effect("security.redaction_mode"), Value::Bool(false));
+    assert_eq!(has_effect("interpretation.search.default_limit"), Value::Bool(false));
     assert_eq!(has_effect("records.durability_mode"), Value::Bool(true));
     let expected = |source: &str| {
         format!("warning: the setting search.x has no effect yet ({source}) [config_no_effect]\n")

@@ -81,22 +81,22 @@ fn settings_without_a_reader_are_those_listed_without_effect() {
 #[test]
 fn setting_what_has_no_effect_gives_a_warning_once() {
     let inputs = || LoadInputs::new().base_dir("/base");
-    let key = "security.redaction_mode";
+    let key = "interpretation.search.default_limit";
     let warned = |inputs: &LoadInputs| load_config(inputs).unwrap().warnings;
     let warning = |source_of| vec![ConfigWarning::NoEffect { key, source_of }];
-    let by_set = inputs().set("security.redaction_mode=strict");
+    let by_set = inputs().set("interpretation.search.default_limit=7");
     assert_eq!(warned(&by_set), warning(Source::Set));
-    let name = "CONTEXTA_SECURITY_REDACTION_MODE";
+    let name = "CONTEXTA_INTERPRETATION_SEARCH_DEFAULT_LIMIT";
     // Setting the default causes a warning too, because the value has no effect either.
-    let by_variable = inputs().environment([(name, "safe_default")]);
+    let by_variable = inputs().environment([(name, "50")]);
     assert_eq!(warned(&by_variable), warning(Source::Variable(name.to_owned())));
     let dir = TempDir::new("effects-warning");
     let file = dir.path().join("a.toml");
-    fs::write(&file, "security.redaction_mode = 'off'\n").unwrap();
+    fs::write(&file, "interpretation.search.default_limit = 9\n").unwrap();
     assert_eq!(warned(&inputs().file(&file)), warning(Source::File(file.clone())));
     // Of several sources, the warning names the one whose value is effective.
     assert_eq!(
-        warned(&by_variable.clone().file(&file).set("security.redaction_mode=off")),
+        warned(&by_variable.clone().file(&file).set("interpretation.search.default_limit=9")),
         warning(Source::Set)
     );
     // Profiles and overlays are part of the program and cause no warning.
@@ -236,6 +236,23 @@ fn readonly_refuses_captures_and_changes_nothing_on_disk() {
 }
 
 #[test]
+fn files_are_added_in_the_default_mode_unless_a_registration_says_otherwise() {
+    use contexta::capture::{ArtifactRegistration, IngestMode};
+    let dir = TempDir::new("effects-ingest");
+    let contexta = open(dir.path(), &["artifacts.default_ingest_mode=move"]).unwrap();
+    let run = contexta.run("x").start().unwrap();
+    let [moved, copied] = ["moved", "copied"].map(|name| dir.path().join(name));
+    for file in [&moved, &copied] {
+        fs::write(file, "weights").unwrap();
+    }
+    run.register_artifact("model_bundle", &moved).unwrap();
+    run.register(ArtifactRegistration::output("model_bundle", &copied).ingest_mode(IngestMode::Copy))
+        .unwrap();
+    run.complete().unwrap();
+    assert!(!moved.exists() && copied.exists());
+}
+
+#[test]
 fn tables_are_left_alone_where_settings_say_so() {
     let dir = TempDir::new("effects-tables");
     two_runs(&open(dir.path(), &["metadata.auto_create=false"]).unwrap());
@@ -274,7 +291,7 @@ fn a_run_says_of_itself_what_settings_let_it() {
         let contexta = open(dir.path(), sets).unwrap();
         let run = contexta.run("x").package("numpy", "2").start().unwrap();
         let name = run.run_ref().to_string();
-        let durability = run.metric("loss", 0.5).unwrap().durability.name();
+        let durability = run.metric("loss", 0.5).unwrap().durability().unwrap().name();
         run.complete().unwrap();
         (contexta.run_snapshot(&name).unwrap(), durability)
     };
@@ -294,6 +311,84 @@ fn a_run_says_of_itself_what_settings_let_it() {
     let bad = open(dir.path(), &["capture.producer_ref=Not A Token"]).unwrap();
     let run = bad.run("x").start().unwrap();
     assert_eq!(run.metric("loss", 0.5).map(drop).unwrap_err().code(), "record_invalid_producer_ref");
+}
+
+/// A sink that fails a number of times.
+struct Failing(std::sync::atomic::AtomicU32);
+
+impl contexta::capture::Sink for Failing {
+    fn name(&self) -> &str {
+        "failing"
+    }
+
+    fn capture(
+        &self,
+        _: &contexta::capture::SinkRequest<'_>,
+    ) -> Result<contexta::capture::SinkReceipt, contexta::capture::SinkError> {
+        use std::sync::atomic::Ordering::SeqCst;
+        match self.0.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) {
+            Ok(_) => Err(contexta::capture::SinkError::retryable("down", "the service is down")),
+            Err(_) => Ok(contexta::capture::SinkReceipt::success()),
+        }
+    }
+}
+
+#[test]
+fn sinks_and_their_failures_follow_the_settings() {
+    let dir = TempDir::new("effects-sinks");
+    let failures = |failures, sets: &[&str]| {
+        let sink = std::sync::Arc::new(Failing(0.into()));
+        let options = Options::from_config(&config(dir.path(), sets)).unwrap().sink(sink.clone());
+        let contexta = options.open().unwrap();
+        let run = contexta.run("x").start().unwrap();
+        sink.0.store(failures, std::sync::atomic::Ordering::SeqCst);
+        let result = run.metric("loss", 0.5);
+        run.complete().unwrap();
+        result
+    };
+    assert_eq!(failures(1, &[]).unwrap_err().code(), "dispatch_all_eligible_sinks_failed");
+    let jsonl = "capture.sinks=jsonl:lines.jsonl";
+    assert!(failures(0, &[jsonl]).unwrap().deliveries().len() == 2);
+    assert_eq!(
+        fs::read_to_string(dir.path().join("w/lines.jsonl")).unwrap().matches("MetricRecord").count(),
+        1
+    );
+    let retried = ["capture.retry_attempts=2", "capture.retry_backoff_seconds=0.001"];
+    let begin = std::time::Instant::now();
+    assert!(failures(2, &retried).is_ok());
+    // The waits before the second and the third attempt.
+    assert!(begin.elapsed().as_millis() >= 3);
+    assert_eq!(failures(3, &retried).unwrap_err().code(), "dispatch_all_eligible_sinks_failed");
+    let outbox = "capture.dispatch_failure_mode=outbox";
+    assert!(failures(1, &[outbox, jsonl]).unwrap().degradation_emitted());
+    let unmarked = "capture.write_degraded_marker_on_partial_failure=false";
+    let raised = failures(1, &[jsonl, unmarked]).unwrap_err();
+    assert_eq!(
+        (raised.code(), raised.results().unwrap()[0].degradation_emitted()),
+        ("dispatch_some_sinks_failed", false)
+    );
+    let inputs = LoadInputs::new().use_env(false).base_dir("/base").set("capture.sinks=syslog");
+    assert!(load_config(&inputs).unwrap_err().to_string().contains("jsonl:PATH"));
+}
+
+#[cfg(unix)]
+#[test]
+fn records_that_the_log_cannot_take_are_in_the_outbox_that_is_set() {
+    let dir = TempDir::new("effects-outbox");
+    let mode = "capture.dispatch_failure_mode=outbox";
+    let sets = [mode, "recovery.outbox_root=elsewhere", "capture.capture_code_revision=no"];
+    let contexta = open(dir.path(), &sets).unwrap();
+    // The directory of the log is a file, so no stream can be created.
+    fs::remove_dir_all(dir.path().join("w/log")).unwrap();
+    fs::write(dir.path().join("w/log"), "").unwrap();
+    let run = contexta.run("x").start().unwrap();
+    assert!(run.metric("loss", 0.5).unwrap().recovered_to_outbox());
+    assert!(dir.path().join("elsewhere/log").is_dir());
+    fs::remove_file(dir.path().join("w/log")).unwrap();
+    run.complete().unwrap();
+    // Project, run, environment, writer and metric.
+    assert_eq!(contexta.session().replay_outbox().unwrap().added, 5);
+    assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
 }
 
 #[test]

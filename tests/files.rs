@@ -5,6 +5,11 @@ use crate::support::{TempDir, two_runs};
 use contexta::config::{LoadInputs, load_config};
 use contexta::contract::Value;
 use contexta::contract::json::read::parse;
+use contexta::engine::Domain;
+use contexta::engine::log::header::FRAMES_AT;
+use contexta::engine::progress::Progress;
+use contexta::engine::repair::{RepairSite, plan_repair, repair};
+use contexta::engine::storage::os::OsStorage;
 use contexta::{MergeSettings, Options};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -64,7 +69,11 @@ fn run_count(dir: &Path) -> usize {
 /// Creates a workspace with two runs in `.contexta`, and closes it.
 fn workspace(name: &str) -> TempDir {
     let dir = TempDir::new(name);
-    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    let contexta = Options::new(dir.path().join(".contexta"))
+        .project("wine")
+        .detect_code_revision(false)
+        .open()
+        .unwrap();
     two_runs(&contexta);
     contexta.close().unwrap();
     dir
@@ -96,7 +105,11 @@ fn workspace_with_body(name: &str) -> (TempDir, PathBuf) {
     let dir = workspace(name);
     let file = dir.path().join("model.bin");
     std::fs::write(&file, b"weights").unwrap();
-    let contexta = Options::new(dir.path().join(".contexta")).project("wine").open().unwrap();
+    let contexta = Options::new(dir.path().join(".contexta"))
+        .project("wine")
+        .detect_code_revision(false)
+        .open()
+        .unwrap();
     let run = contexta.run("one").run_id("one").start().unwrap();
     run.register_artifact("model_bundle", &file).unwrap();
     run.complete().unwrap();
@@ -330,4 +343,26 @@ fn unreadable_segment_makes_verify_exit_with_3() {
     let (code, answer) = json(dir.path(), &["runs"]);
     assert_eq!((code, has_note(&answer, "stream_unreadable")), (0, true));
     assert_eq!(answer.get("runs").and_then(Value::as_list).unwrap().len(), 2);
+}
+
+#[test]
+fn loss_that_a_repair_has_recorded_makes_verify_exit_with_4_instead_of_1() {
+    let dir = workspace("known-loss");
+    let segment = segment_of(dir.path());
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[FRAMES_AT as usize + 60] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    let outcome = || {
+        let (code, verdict) = json(dir.path(), &["verify"]);
+        (code, verdict.get("outcome").and_then(Value::as_str).unwrap().to_owned())
+    };
+    assert_eq!(outcome(), (1, "damaged".to_owned()));
+    let root = dir.path().join(".contexta");
+    let quarantine = root.join("recovery").join("quarantine");
+    let domain = Domain::new("contexta-ml", 1).unwrap();
+    let site = RepairSite::new(domain, &root.join("log"), &root.join("projections"), &quarantine);
+    let storage = OsStorage::shared();
+    let plan = plan_repair(&storage, &site).unwrap();
+    repair(&storage, &site, &plan, Progress::none()).unwrap();
+    assert_eq!(outcome(), (4, "whole_except_known_losses".to_owned()));
 }

@@ -7,6 +7,10 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+mod artifacts;
+mod attempts;
+mod capture;
+mod cases;
 mod config;
 #[cfg(feature = "cli")]
 mod config_cli;
@@ -24,6 +28,8 @@ mod os_storage;
 mod projections;
 mod reference_map;
 mod second_reader;
+mod secrets;
+mod sinks;
 mod subscribe;
 mod support;
 mod tidy;

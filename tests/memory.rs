@@ -15,6 +15,7 @@ mod generation;
 use contexta::config::file::{FILE_BYTES_MAX, FileFormat, parse as parse_config};
 use contexta::contract::StableRef;
 use contexta::contract::json::read::parse;
+use contexta::engine::blob::BlobStore;
 use contexta::engine::bytes::{put_length_prefixed, put_varint};
 use contexta::engine::chain::Chain;
 use contexta::engine::checksum::salted_crc32;
@@ -23,6 +24,7 @@ use contexta::engine::domain::Domain;
 use contexta::engine::entry::{
     Entry, Event, Kind, PayloadVersion, Seq, Stamp, StreamId, canonical_head, entry_checksum,
 };
+use contexta::engine::intake::Intake;
 use contexta::engine::log::directory::read_headers;
 use contexta::engine::log::frame::{FRAME_MAGIC, FrameHeader, decode_entries, frame_salt};
 use contexta::engine::log::header::{FRAMES_AT, SegmentHeader};
@@ -36,6 +38,7 @@ use contexta::engine::projection::cursor::Cursor;
 use contexta::engine::projection::generation::{BLOCK_LEN, Generation};
 use contexta::engine::repair::salvage;
 use contexta::engine::storage::OpenMode;
+use contexta::engine::storage::os::OsStorage;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::rewritten;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -139,6 +142,26 @@ fn within<T>(what: &str, cap: usize, f: impl FnOnce() -> T) -> T {
 /// A lock that serialises the tests, because they measure the whole process.
 fn alone() -> impl Drop {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+// ---- bodies
+
+#[test]
+fn file_becomes_a_body_in_constant_memory() {
+    const SIZE: u64 = 64 << 20;
+    let _alone = alone();
+    let dir = std::env::temp_dir().join(format!("contexta-memory-body-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a directory");
+    let source = dir.join("sparse");
+    std::fs::File::create(&source).and_then(|file| file.set_len(SIZE)).expect("a file");
+    let blobs = BlobStore::new(OsStorage::shared(), dir.join("objects"), dir.join("staging"));
+    for intake in [Intake::Copy, Intake::Link] {
+        let mut seen = 0;
+        let mut count = |part: &[u8]| seen += part.len() as u64;
+        let taken = within("a file of 64 MiB", 4 << 20, || blobs.ingest_file(&source, intake, &mut count));
+        assert_eq!((taken.expect("a body").info.size, seen), (SIZE, SIZE));
+    }
+    std::fs::remove_dir_all(&dir).expect("the directory");
 }
 
 // ---- frames

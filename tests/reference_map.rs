@@ -1,6 +1,11 @@
 //! Checks docs/REFERENCE-MAP.md: every public name of the Python package contexta 1.0.0 is in it, and maps to a name of
 //! this library that can be called and gives the expected answer.
 
+use contexta::capture::{
+    ArtifactRegistration, BatchCaptureResult, CaptureResult, Delivery, DeliveryStatus, EventEmission,
+    MemorySink, MetricEmission, OperationResult, PayloadFamily, ResultFailure, ResultStatus, Sink,
+    SpanEmission,
+};
 use contexta::config::{
     AlertPolicy, AnomalyPolicy, ArtifactStoreConfig, CaptureConfig, CliConfig, ComparisonPolicy, ConfigValue,
     ContractConfig, DiagnosticsPolicy, ExportSurfaceConfig, HtmlConfig, HttpConfig, InterpretationConfig,
@@ -169,26 +174,103 @@ type Call = (&'static str, fn() -> bool);
 
 fn calls() -> Vec<Call> {
     calls! {
+        "Options::sink" => || {
+            let options = contexta::Options::new("w").sink(std::sync::Arc::new(MemorySink::default()));
+            format!("{options:?}").contains("sinks: 1")
+        };
+        "capture::EventEmission" => || {
+            let event = EventEmission::new("a", "b");
+            event.level == EventLevel::Info && event.tags.is_empty()
+                && EventEmission::try_from(event.to_value()).is_ok_and(|read| read == event)
+                && EventEmission::try_from(EventEmission::new(" ", "b").to_value()).is_err()
+        };
+        "capture::MetricEmission" => || {
+            let metric = MetricEmission::new("a", 1.5);
+            metric.aggregation_scope == AggregationScope::Step
+                && metric.summary_basis.as_deref() == Some("raw_observation")
+                && MetricEmission::try_from(metric.to_value()).is_ok_and(|read| read == metric)
+        };
+        "capture::SpanEmission" => || {
+            let span = SpanEmission::new("a");
+            span.status == SpanStatus::Ok && span.span_kind == SpanKind::Operation
+                && SpanEmission::try_from(span.to_value()).is_ok_and(|read| read == span)
+        };
+        "capture::ArtifactRegistration" => || {
+            let artifact = ArtifactRegistration::output("model", "/m");
+            artifact.compute_hash && !artifact.allow_missing && artifact.artifact_ref.is_none()
+        };
+        "capture::Delivery" => || {
+            let delivery = Delivery::new("s", PayloadFamily::Record, DeliveryStatus::Skipped).detail("d");
+            delivery.metadata.is_empty() && delivery.to_value().get("status") == Some(&"SKIPPED".into())
+        };
+        "capture::CaptureResult" => || {
+            let result = CaptureResult::success(PayloadFamily::Record, None);
+            result.deliveries().is_empty() && result.warnings().is_empty() && result.payload().is_none()
+                && result.degradation_reasons().is_empty() && !result.degradation_emitted()
+                && result.degradation_payload().is_none() && !result.recovered_to_outbox()
+                && result.replay_refs().is_empty() && result.error_code().is_none()
+                && result.error_message().is_none() && result.operation().applied()
+                && result.operation().messages().is_empty() && !result.operation().planned_only()
+        };
+        "capture::CaptureResult::success" => || {
+            CaptureResult::success(PayloadFamily::Artifact, Some(1.into())).status() == ResultStatus::Success
+        };
+        "capture::CaptureResult::with_degradation" => || {
+            let result = CaptureResult::with_degradation(PayloadFamily::Record, None, ["slow"]);
+            result.status() == ResultStatus::Degraded && result.operation().degradation_notes()[0].message == "slow"
+        };
+        "capture::CaptureResult::failure_result" => || {
+            let failure = ResultFailure::new("x", "y");
+            let result = CaptureResult::failure_result(PayloadFamily::Record, None, failure);
+            result.error_code() == Some("x") && result.operation().failure().is_some_and(|f| !f.retryable)
+        };
+        "capture::CaptureResult::to_value" => || {
+            let value = CaptureResult::success(PayloadFamily::Record, None).to_value();
+            value.get("family") == Some(&"RECORD".into()) && value.get("replay_refs").is_some()
+        };
+        "capture::BatchCaptureResult" => || {
+            let results = vec![CaptureResult::success(PayloadFamily::Record, None)];
+            let batch = BatchCaptureResult::aggregate(PayloadFamily::Record, results);
+            batch.results().len() == 1 && batch.family() == PayloadFamily::Record
+                && batch.to_value().get("results").is_some()
+        };
+        "capture::BatchCaptureResult::aggregate" => || {
+            BatchCaptureResult::aggregate(PayloadFamily::Record, Vec::new()).status() == ResultStatus::Success
+        };
+        "capture::BatchCaptureResult::from_results" => || {
+            let one = |family| CaptureResult::success(family, None);
+            BatchCaptureResult::from_results(vec![one(PayloadFamily::Record), one(PayloadFamily::Context)]).is_err()
+        };
+        "capture::OperationResult" => || {
+            let planned = OperationResult::success().planned();
+            planned.planned_only() && !planned.applied() && planned.metadata().is_empty()
+        };
+        "capture::PayloadFamily" => || "artifact".parse() == Ok(PayloadFamily::Artifact);
+        "capture::DeliveryStatus" => || DeliveryStatus::ALL.len() == 4;
+        "capture::Sink" => || {
+            let sink: &dyn Sink = &MemorySink::default();
+            sink.name() == "memory" && sink.families() == PayloadFamily::ALL
+        };
         "contract::Project" => || is_checked(project(), |p| p.name = " ".into());
         "contract::Run" => || is_checked(run(), |r| r.status = RunStatus::Failed);
         "contract::DeploymentExecution" => || is_checked(deployment(), |d| d.deployment_name = "e".into());
         "contract::StageExecution" => || is_checked(stage(), |s| s.ended_at = Some(noon()));
-        "contract::BatchExecution" => || is_checked(batch(), |b| b.batch_name = "B".into());
+        "contract::BatchExecution" => || is_checked(batch(), |b| b.batch_name = "c".into());
         "contract::SampleObservation" => || is_checked(sample(), |s| s.retention_class = Some("".into()));
         "contract::OperationContext" => || is_checked(operation(), |o| o.operation_name = "p".into());
         "contract::EnvironmentSnapshot" => || is_checked(environment(), |e| e.platform.clear());
         "contract::RecordEnvelope" => || is_checked(envelope(RecordType::Metric), |e| {
-            e.recorded_at = at("2024-01-31T11:59:59Z");
+            e.record_ref = r("record:p.q.k");
         });
         "contract::CorrelationRefs" => || is_checked(CorrelationRefs::new(), |c| c.trace_id = Some(" ".into()));
         "contract::StructuredEventRecord" => || is_checked(event(), |e| e.envelope.record_type = RecordType::Span);
-        "contract::EventPayload" => || is_checked(event().payload, |p| p.event_key = "A".into());
+        "contract::EventPayload" => || is_checked(event().payload, |p| p.event_key = " ".into());
         "contract::MetricRecord" => || is_checked(metric(), |m| {
             m.envelope.observation.completeness_marker = Completeness::Absent;
         });
-        "contract::MetricPayload" => || is_checked(metric().payload, |p| p.value = f64::INFINITY.into());
+        "contract::MetricPayload" => || is_checked(metric().payload, |p| p.metric_key = "a\nb".into());
         "contract::TraceSpanRecord" => || is_checked(span(), |s| s.payload.span_id.clear());
-        "contract::TraceSpanPayload" => || is_checked(span().payload, |p| p.ended_at = at("2024-01-01T00:00:00Z"));
+        "contract::TraceSpanPayload" => || is_checked(span().payload, |p| p.trace_id.clear());
         "contract::DegradedRecord" => || is_checked(degraded(), |d| {
             d.envelope.observation.degradation_marker = Degradation::None;
         });
@@ -221,9 +303,9 @@ fn calls() -> Vec<Call> {
         "contract::AggregationScope::ALL" => || {
             texts(AggregationScope::ALL) == ["run", "stage", "operation", "step", "slice"]
         };
-        "contract::SpanStatus::ALL" => || texts(SpanStatus::ALL) == ["ok", "error", "cancelled", "timeout"];
+        "contract::SpanStatus::ALL" => || texts(SpanStatus::ALL) == ["ok", "error", "cancelled", "timeout", "unset"];
         "contract::SpanKind::ALL" => || {
-            texts(SpanKind::ALL) == ["operation", "internal", "io", "network", "process"]
+            texts(SpanKind::ALL) == ["operation", "internal", "io", "network", "process", "stage", "call"]
         };
         "contract::StableRef" => || StableRef::parse("run:p.r").unwrap().kind() == "run" && StableRef::parse("x").is_err();
         "contract::to_json" => || to_json(&extension()).unwrap()
@@ -299,7 +381,7 @@ fn calls() -> Vec<Call> {
             })
         };
         "contract::validate_structured_event_record" => || {
-            validates(event(), |m| validate_structured_event_record(m, None), |m| m.payload.message.clear())
+            validates(event(), |m| validate_structured_event_record(m, None), |m| m.payload.event_key.clear())
         };
         "contract::validate_metric_record" => || {
             validate_metric_record(&metric(), None).warnings().count() == 1

@@ -50,7 +50,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "std::fs",
         &[
             "src/engine/storage/os.rs",
-            "src/capture/environment.rs",
+            "src/capture/environment/",
             "src/config/file.rs",
             "src/surfaces/cli/output.rs",
         ],
@@ -60,7 +60,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     (
         "std::env",
         &[
-            "src/capture/environment.rs",
+            "src/capture/environment/",
             "src/config/process_env.rs",
             "src/surfaces/cli/output.rs",
             "src/surfaces/cli/settings.rs",

@@ -17,8 +17,13 @@ use contexta::{Contexta, MergeSettings, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LOG_ONLY: VerifyOptions<'static> =
-    VerifyOptions { bodies: false, projections: false, heads: Vec::new(), progress: Progress::none() };
+const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
+    bodies: false,
+    references: false,
+    projections: false,
+    heads: Vec::new(),
+    progress: Progress::none(),
+};
 /// A message so long that two such messages do not fit into one segment of a [`small`] workspace.
 const LONG: usize = 40_000;
 

@@ -21,6 +21,17 @@ pub(crate) fn run(data: &[u8]) {
         // With a registry a line may be rejected, but nothing else changes.
         let _ = Line::parse(data, Some(&registry));
     }
+    if let Ok(salvaged) = Line::salvage(data, None) {
+        // Without its invalid members the line is valid, and a valid line has no such members.
+        let text = canonical(&salvaged.content.to_value()).expect("a salvaged value is written");
+        let again = Line::parse(text.as_bytes(), None).expect("a salvaged value is valid");
+        assert_eq!(again.content, salvaged.content, "the salvaged value differs");
+        assert_eq!(
+            Line::parse(data, None).is_ok(),
+            salvaged.dropped.is_empty(),
+            "members that were left out"
+        );
+    }
     match Line::parse(data, None) {
         Err(rejection) => assert!(!rejection.code.is_empty() && rejection.path.starts_with('$')),
         Ok(line) => {

@@ -1,10 +1,11 @@
 //! Errors of capture.
 
+use crate::capture::result::BatchCaptureResult;
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// The error of a failed capture. The log does not contain the entries of the capture, except possibly after a failed
-/// sync, or after a failed write that could not be undone.
+/// The error of a failed capture. The log does not contain the entries of the capture, except after [`Error::Delivery`],
+/// and possibly after a failed sync, or after a failed write that could not be undone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,8 +23,17 @@ pub enum Error {
         /// The status with which the run or stage ended.
         status: RunStatus,
     },
-    /// No ref can be made from a name, because the name has no ASCII letter or digit.
-    #[error("the name {name:?} has no ASCII letter or digit, so no ref can be made from it")]
+    /// No scope is entered in this thread.
+    #[error("no run is current in this thread")]
+    NoCurrentRun,
+    /// The scope is a deployment that is not linked to a run. Records and artifacts belong to a run.
+    #[error("the deployment is not linked to a run, so it has no records and artifacts")]
+    DeploymentWithoutRun,
+    /// The scope is not within a stage.
+    #[error("the scope is not within a stage")]
+    StageRequired,
+    /// The name of the project is blank.
+    #[error("the name {name:?} of the project is blank")]
     UnusableName {
         /// The name.
         name: String,
@@ -34,6 +44,18 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
+    /// The session has sinks, and a sink did not take what was captured. The log contains it. The results name the sinks
+    /// and their errors.
+    #[error("{}", undelivered(.0))]
+    Delivery(Box<BatchCaptureResult>),
+    /// A sink cannot be used.
+    #[error("the sink {name:?} {what}")]
+    Sink {
+        /// The name of the sink.
+        name: String,
+        /// The fault, in words that follow the name in the message.
+        what: String,
+    },
     /// The file of an artifact is missing, cannot be read, or is not a regular file.
     #[error("the artifact {path} {what}")]
     Source {
@@ -42,18 +64,58 @@ pub enum Error {
         /// The fault, in words that follow the path in the message, such as `is not a regular file`.
         what: &'static str,
     },
+    /// The file to adopt is not in the staging directory of the workspace.
+    #[error("the file {path} cannot be adopted, because it is not in the staging directory {staging}")]
+    NotStaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// The staging directory.
+        staging: std::path::PathBuf,
+    },
+}
+
+/// Returns the message of the first failed result.
+fn undelivered(results: &BatchCaptureResult) -> String {
+    let message = results.iter().find_map(|result| result.error_message());
+    message.unwrap_or("captured, but not delivered to all sinks").to_owned()
+}
+
+/// Returns the stable code of the first failed result.
+fn undelivered_code(results: &BatchCaptureResult) -> &'static str {
+    let code = results.iter().find_map(|result| result.error_code());
+    let known = [crate::capture::result::ALL_SINKS_FAILED, crate::capture::result::SOME_SINKS_FAILED];
+    known.into_iter().find(|known| code == Some(*known)).unwrap_or("capture_failed")
 }
 
 impl Error {
+    /// Returns the results of the capture, if the log has taken it and a sink has not.
+    pub fn results(&self) -> Option<&BatchCaptureResult> {
+        match self {
+            Error::Delivery(results) => Some(results),
+            _ => None,
+        }
+    }
+
+    /// Returns `true` if the log contains what was captured, although the capture returned this error.
+    pub fn is_recorded(&self) -> bool {
+        self.results().is_some_and(|results| results.iter().all(|result| result.operation().applied()))
+    }
+
     /// Returns the stable code of the error.
     pub fn code(&self) -> &'static str {
         match self {
             Error::Contract(e) => e.code.as_str(),
             Error::Store(e) => e.code(),
             Error::ScopeClosed { .. } => "runtime_scope_closed",
+            Error::NoCurrentRun => "runtime_capture_requires_run",
+            Error::DeploymentWithoutRun => "capture_run_context_required",
+            Error::StageRequired => "runtime_stage_required",
             Error::UnusableName { .. } => "runtime_invalid_component",
             Error::ReadOnly { .. } => "workspace_read_only",
+            Error::Delivery(results) => undelivered_code(results),
+            Error::Sink { .. } => "sink_invalid",
             Error::Source { .. } => "artifact_source_missing",
+            Error::NotStaged { .. } => "artifact_store_invalid_adopt_source",
         }
     }
 
@@ -65,13 +127,36 @@ impl Error {
             Error::ScopeClosed { .. } => {
                 Some("capture before complete() or fail(), or open another scope".into())
             }
-            Error::UnusableName { .. } => Some("use at least one ASCII letter or digit in the name".into()),
+            Error::NoCurrentRun => Some(
+                "start a run and call run.enter() in this thread, or capture with the handle of the run"
+                    .into(),
+            ),
+            Error::DeploymentWithoutRun => {
+                Some("describe the deployment with the run that produced its artifact".into())
+            }
+            Error::StageRequired => Some("start a stage of the run, and use its handle".into()),
+            Error::UnusableName { .. } => Some("give the project a name, in any script".into()),
             Error::ReadOnly { .. } => {
                 let settings = "`records.read_only` and `artifacts.read_only`";
                 Some(format!("leave out the overlay `readonly`, or set {settings} to false"))
             }
+            Error::Delivery(_) => Some(
+                "remove the cause in the sink; with `capture.dispatch_failure_mode = \"outbox\"`, undelivered captures wait for a replay"
+                    .into(),
+            ),
+            Error::Sink { .. } => Some("give each sink a name of its own".into()),
             Error::Source { .. } => Some("give the path of an existing file".into()),
+            Error::NotStaged { .. } => Some(
+                "write the file into the staging directory, or use the ingest mode `move` or `copy`".into(),
+            ),
         }
+    }
+}
+
+/// Allows emissions where a conversion that can fail is expected.
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Error {
+        match never {}
     }
 }
 

@@ -1,29 +1,73 @@
 //! Floor 4: capture of facts, cheap enough for the inner loop of a training program.
 //!
-//! A [`Session`] starts runs, and a [`RunScope`] starts stages. Runs and stages record events, metrics and artifacts. A
-//! capture costs one append to the log, and reads and writes no table. Scopes are handles that can be sent to other
-//! threads. A stage is started with the handle of its run, never with a global current run.
+//! A [`Session`] starts runs and deployments. A scope is the handle of a run, deployment, stage, batch, sample or
+//! operation, and starts the scopes within it. Scopes record events, metrics, spans, degraded markers and artifacts. A
+//! capture costs one append to the log, and reads and writes no table. Scopes can be sent to other threads and shared
+//! between threads. The current scope of a thread is set with [`RunScope::enter`]; no scope is current for a whole
+//! process.
+//!
+//! The log takes each fact first. Then the [`Sink`]s of the session receive it. A [`CaptureResult`] states the durability,
+//! the deliveries, and what is missing. [`DispatchOptions`] determines the reaction to a failing sink, and to a log that
+//! cannot take a fact.
 //!
 //! Stability: Stable.
 
-pub mod artifact;
-pub mod emit;
+mod annotate;
+mod context;
+mod current;
+mod dispatch;
+pub mod emission;
+mod end;
 pub mod environment;
 pub mod error;
+mod in_scope;
+mod join;
+mod names;
 pub mod outcome;
+mod record;
+pub mod redact;
+mod refs;
+mod register;
+pub mod result;
 pub mod run;
-mod run_scope;
 mod scope;
-mod scope_methods;
+pub mod scopes;
+mod secrets;
 pub mod session;
-mod stage_scope;
+pub mod sink;
+mod snapshot;
+mod span_guard;
+pub mod spec;
+pub mod trace;
+mod within;
 
-pub use crate::store::Durability;
-pub use artifact::ArtifactRegistration;
-pub use emit::{Emission, EventEmission, MetricEmission};
+pub use crate::store::{Durability, LineFile, SpillReplay};
+pub use current::Entered;
+pub use dispatch::{DispatchCounts, DispatchOptions, FailureMode, ReplayOptions, SinkReplay};
+pub use emission::{
+    ArtifactRegistration, ArtifactRole, DegradedEmission, Emission, EventEmission, IngestMode,
+    MetricEmission, SpanEmission, Step,
+};
 pub use error::{Error, Result};
-pub use outcome::{CaptureResult, RegisteredArtifact};
+pub use in_scope::{InScope, InScopeExt};
+pub use join::JoinBuilder;
+pub use outcome::RegisteredArtifact;
+pub use redact::{RedactionMode, RedactionOptions};
+pub use result::{
+    BatchCaptureResult, BatchCounts, CaptureResult, DegradationNote, Delivery, DeliveryStatus, MessageLevel,
+    MixedFamilies, OperationResult, PayloadFamily, ResultFailure, ResultMessage, ResultStatus, UnknownStatus,
+};
 pub use run::RunBuilder;
-pub use run_scope::RunScope;
+pub use scope::ScopeKind;
+pub use scopes::{
+    AnyScope, BatchScope, DeploymentBuilder, DeploymentScope, OperationScope, RunScope, SampleScope,
+    StageScope,
+};
 pub use session::{CaptureOptions, Session};
-pub use stage_scope::StageScope;
+pub use sink::{
+    CompositeSink, JsonLinesSink, MemoryEntry, MemorySink, Sink, SinkError, SinkReceipt, SinkRequest,
+    StandardStream, WriterSink,
+};
+pub use span_guard::SpanGuard;
+pub use spec::{SampleSpec, ScopeSpec};
+pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};

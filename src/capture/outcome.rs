@@ -1,32 +1,8 @@
-//! Results of captures.
+//! The result of registering an artifact.
 
-use crate::capture::error::Result;
-use crate::contract::{ArtifactManifest, ArtifactRef, RecordRef, RecordType, RunRef, Valid};
-use crate::store::record_ref::captured_ref;
-use crate::store::{Durability, Position};
-
-/// The result of capturing a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CaptureResult {
-    pub(super) run: RunRef,
-    pub(super) family: RecordType,
-    /// The position of the record in the log, which identifies the record.
-    pub position: Position,
-    /// The durability that the append of the record guaranteed.
-    pub durability: Durability,
-    /// The summary of the degraded record that was captured in place of a metric that is NaN or infinite; `None` if the
-    /// event or metric itself was captured.
-    pub degraded: Option<String>,
-}
-
-impl CaptureResult {
-    /// Returns the record's ref, computed from the position in the log. Errors: the ref of the run is so long that the
-    /// record's ref would exceed the greatest length of a ref.
-    pub fn record_ref(&self) -> Result<RecordRef> {
-        Ok(captured_ref(&self.run, self.family, self.position)?)
-    }
-}
+use crate::capture::result::{CaptureResult, PayloadFamily};
+use crate::contract::{ArtifactManifest, ArtifactRef, Canonical, Valid};
+use crate::store::{Durability, Note};
 
 /// The result of registering an artifact.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,11 +12,28 @@ pub struct RegisteredArtifact {
     pub manifest: Valid<ArtifactManifest>,
     /// The durability of both manifest and body.
     pub durability: Durability,
+    /// `true` if the file does not exist and only the manifest was recorded.
+    pub is_missing: bool,
+    /// Notes on what did not succeed although the artifact was recorded, such as the removal of a moved file.
+    pub notes: Vec<Note>,
+    /// The result of the capture of the manifest.
+    pub(super) captured: CaptureResult,
 }
 
 impl RegisteredArtifact {
     /// Returns the artifact's ref.
     pub fn artifact_ref(&self) -> &ArtifactRef {
         &self.manifest.artifact_ref
+    }
+
+    /// Returns the result of the capture, with the manifest as the payload. The result is degraded if the file is
+    /// missing, and if the manifest waits for a replay.
+    pub fn result(&self) -> CaptureResult {
+        let mut result = self.captured.clone();
+        debug_assert_eq!(result.family(), PayloadFamily::Artifact);
+        if self.is_missing {
+            result.add_reason("artifact_source_missing");
+        }
+        result.payload_of(Some(self.manifest.to_value()))
     }
 }

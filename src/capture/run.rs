@@ -1,20 +1,16 @@
 //! The description and the start of a run.
 
-use crate::capture::environment;
+use crate::capture::context::Context;
 use crate::capture::error::{Error, Result};
-use crate::capture::run_scope::RunScope;
+use crate::capture::scope::{NewScope, Scope, ScopeKind};
+use crate::capture::scopes::RunScope;
+use crate::capture::secrets::Redaction;
 use crate::capture::session::Session;
-use crate::contract::refs::slug;
+use crate::capture::snapshot::Stated;
+use crate::contract::fact::{Joined, Writer};
 use crate::contract::rules::trim;
-use crate::contract::{
-    EnvironmentRef, EnvironmentSnapshot, Fact, Run, RunRef, RunStatus, Runtime, Timestamp, Valid, Value,
-};
-use crate::store::Durability;
+use crate::contract::{Fact, Run, RunRef, RunStatus, Runtime, Valid, Value};
 use std::collections::BTreeMap;
-
-/// The greatest length of the part of a run's id that is made from the run's name. A component of a ref has at most 63
-/// characters. The last 9 of them are for the dash and the random suffix that follow the name.
-const SLUG_LEN_MAX: usize = 63 - 9;
 
 /// The description of a run that has not started.
 #[derive(Debug, Clone)]
@@ -32,6 +28,7 @@ pub struct RunBuilder {
     command: Option<String>,
     runtime: Option<Runtime>,
     packages: BTreeMap<String, String>,
+    label: Option<String>,
 }
 
 impl Session {
@@ -56,6 +53,7 @@ impl RunBuilder {
             command: None,
             runtime: None,
             packages: BTreeMap::from([("contexta".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            label: None,
         }
     }
 
@@ -70,6 +68,12 @@ impl RunBuilder {
     /// Sets the description.
     pub fn description(mut self, text: &str) -> RunBuilder {
         self.description = Some(text.to_owned());
+        self
+    }
+
+    /// Sets the name of this process in the run, such as `rank-0`.
+    pub fn label(mut self, label: &str) -> RunBuilder {
+        self.label = Some(label.to_owned());
         self
     }
 
@@ -132,48 +136,46 @@ impl RunBuilder {
             return Err(Error::ReadOnly { what: "runs" });
         }
         let now = session.now();
-        let id = match &self.run_id {
-            Some(id) => id.clone(),
-            // A name without an ASCII letter or digit is allowed.
-            None => {
-                let stem = slug(&self.name, SLUG_LEN_MAX).unwrap_or_else(|| "run".to_owned());
-                format!("{stem}-{}", session.suffix()?)
-            }
-        };
+        let id = session.id_of(&self.name, self.run_id.as_deref(), "run")?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
-        let detected = || session.options.code_revision.then(environment::code_revision).flatten();
+        let code = session.code();
         let mut run =
             Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
         run.description = self.description.clone();
         run.params = self.params.clone();
         run.tags = self.tags.clone();
         run.metadata = self.metadata.clone();
-        run.code_revision = self.code_revision.clone().or_else(detected);
+        run.code_revision = self.code_revision.clone().or_else(|| code.as_ref()?.revision.clone());
         run.dataset_ref = self.dataset_ref.clone();
         run.command = self.command.clone();
-        let run = Valid::new(run)?;
+        let mut redaction = Redaction::new(&session.redactor);
+        let run = Valid::new(redaction.of(run))?;
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
+        let name = run.name.clone();
+        let writer = session.writer_id()?;
+        let ids = (writer, session.journal.process()?.id());
+        let started = Writer::new(run_ref.clone(), ids, Joined::Started, self.label.clone(), now)?;
         facts.push(run.into());
         if session.options.environment {
-            facts.push(self.environment(&run_ref, now)?);
+            let stated = Stated { runtime: self.runtime.as_ref(), packages: &self.packages };
+            facts.extend(session.environment(&run_ref, now, code, &stated)?);
         }
-        let receipt = session.journal.append(facts, Durability::Fsync)?;
-        session.project_was_recorded();
-        let set_by = receipt.stamp(place);
-        let params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
-        Ok(RunScope::new(self.session.clone(), run_ref, now, params))
-    }
-
-    fn environment(&self, run_ref: &RunRef, now: Timestamp) -> Result<Fact> {
-        let options = &self.session.inner.options;
-        let own = EnvironmentRef::under(run_ref, "runtime")?;
-        let mut snapshot = EnvironmentSnapshot::new(own, run_ref.clone(), now, environment::platform());
-        snapshot.runtime = self.runtime.clone();
-        if options.packages {
-            snapshot.packages = self.packages.clone();
+        facts.push(Fact::Writer(started));
+        let new = NewScope {
+            kind: ScopeKind::Run,
+            own: (&run_ref).into(),
+            name,
+            context: Context { run: Some(run_ref), ..Context::default() },
+            started_at: now,
+            writer: Some(writer),
+        };
+        let (scope, receipt) = Scope::open(self.session.clone(), None, new, facts)?;
+        if let Some(receipt) = receipt {
+            session.project_was_recorded();
+            let set_by = receipt.stamp(place);
+            scope.children().params = self.params.keys().map(|key| (trim(key).to_owned(), set_by)).collect();
         }
-        snapshot.environment_variables = environment::variables(&options.environment_variables);
-        Ok(Valid::new(snapshot)?.into())
+        RunScope::of(scope).ok_or(Error::NoCurrentRun)
     }
 }

@@ -1,199 +1,323 @@
-//! The common state of run scopes and stage scopes.
+//! The common state of all scopes: refs, status, and the child scopes that are open.
+//!
+//! Invariants:
+//! 1. A scope ends once. Its end is recorded after the ends of its open descendants, in the same commit.
+//! 2. If the end cannot be recorded, the scope and its descendants stay open, and the caller can try again.
+//! 3. A child keeps its parent alive. A parent finds its open children, and does not keep them alive.
 
-use crate::capture::artifact::ArtifactRegistration;
-use crate::capture::emit::{Emission, Surroundings};
+use crate::capture::context::Context;
+use crate::capture::dispatch::Commit;
+use crate::capture::end::{End, SCOPE_DROPPED};
 use crate::capture::error::{Error, Result};
-use crate::capture::outcome::{CaptureResult, RegisteredArtifact};
+use crate::capture::names::Names;
 use crate::capture::session::Session;
-use crate::contract::fact::Ended;
-use crate::contract::{
-    ArtifactManifest, ArtifactRef, Confidence, Fact, LineageEdge, LineageOrigin, RecordType, RelationRef,
-    RelationType, RunRef, RunStatus, StableRef, StageRef, Timestamp, Valid,
-};
-use crate::store::journal::{file_name_attribute, location_of, short_digest};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::contract::fact::{Ended, WriterId};
+use crate::contract::{Fact, RunStatus, StableRef, Timestamp};
+use crate::store::{Durability, Head, Receipt, Stamp};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-/// The common state of a run scope or a stage scope.
+/// The kind of a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ScopeKind {
+    /// A run.
+    Run,
+    /// A deployment.
+    Deployment,
+    /// A stage of a run.
+    Stage,
+    /// A batch of a stage.
+    Batch,
+    /// A sample of a stage or batch.
+    Sample,
+    /// An operation of a stage, a batch or another operation.
+    Operation,
+}
+
+impl ScopeKind {
+    /// Returns the stable lower-case name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScopeKind::Run => "run",
+            ScopeKind::Deployment => "deployment",
+            ScopeKind::Stage => "stage",
+            ScopeKind::Batch => "batch",
+            ScopeKind::Sample => "sample",
+            ScopeKind::Operation => "operation",
+        }
+    }
+
+    /// Returns `true` if the start and the end of scopes of this kind are on disk when the call returns. The starts and
+    /// ends of batches, samples and operations have the durability of the session, because a program can have thousands
+    /// of them in a second.
+    pub(super) fn is_durable(self) -> bool {
+        matches!(self, ScopeKind::Run | ScopeKind::Deployment | ScopeKind::Stage)
+    }
+}
+
+impl std::fmt::Display for ScopeKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The common state of a scope.
 #[derive(Debug)]
 pub(super) struct Scope {
     pub(super) session: Session,
-    pub(super) run: RunRef,
-    pub(super) stage: Option<StageRef>,
+    pub(super) kind: ScopeKind,
+    pub(super) own: StableRef,
+    pub(super) name: String,
+    pub(super) context: Arc<Context>,
     pub(super) started_at: Timestamp,
-    pub(super) status: Mutex<RunStatus>,
-    /// The status of the last attempt to end the scope, if the end could not be recorded. If the scope is dropped while
-    /// it is open, an end with this status is recorded.
-    pub(super) asked: Mutex<Option<RunStatus>>,
+    /// The writer that the scope of a run stands for; `None` for other scopes.
+    writer: Option<WriterId>,
+    pub(super) parent: Option<Arc<Scope>>,
+    /// The place of this scope among the open children of the parent.
+    place: u64,
+    /// The process that opened the scope. A child that `fork(2)` created does not end the scopes of its parent.
+    process: u32,
+    has_ended: AtomicBool,
+    state: Mutex<State>,
+    children: Mutex<Children>,
+}
+
+#[derive(Debug)]
+struct State {
+    status: RunStatus,
+    closed_at: Option<Timestamp>,
+    /// The last end that could not be recorded. If the scope is dropped while it is open, this end is recorded.
+    asked: Option<End>,
+}
+
+/// The child scopes of a scope, and the parameters and artifacts of a run.
+#[derive(Debug, Default)]
+pub(super) struct Children {
+    open: HashMap<u64, Weak<Scope>>,
+    pub(super) names: Names,
+    next_order: [u64; 2],
+    /// Maps each parameter to the stamp of the entry that set it.
+    pub(super) params: BTreeMap<String, Stamp>,
+    /// Maps the last component of the ref of each artifact to the stamp of its manifest; `None` until the manifest is
+    /// recorded. The lock is held while a manifest is recorded.
+    pub(super) artifacts: HashMap<String, Arc<Mutex<Option<Stamp>>>>,
+}
+
+/// The properties of a scope to open.
+#[derive(Debug)]
+pub(super) struct NewScope {
+    pub(super) kind: ScopeKind,
+    pub(super) own: StableRef,
+    pub(super) name: String,
+    pub(super) context: Context,
+    pub(super) started_at: Timestamp,
+    pub(super) writer: Option<WriterId>,
 }
 
 impl Scope {
-    /// Creates an open scope.
-    pub(super) fn new(
+    /// Opens a scope: registers it with its parent, then appends the facts of its start. The receipt is `None` if the
+    /// facts are lost, which is not an error with [`FailureMode::Outbox`](crate::capture::FailureMode). Errors: the
+    /// parent has ended, the facts cannot be appended, or a sink failed.
+    pub(super) fn open(
         session: Session,
-        run: RunRef,
-        stage: Option<StageRef>,
-        started_at: Timestamp,
-    ) -> Scope {
-        let (status, asked) = (Mutex::new(RunStatus::Open), Mutex::default());
-        Scope { session, run, stage, started_at, status, asked }
-    }
-
-    pub(super) fn subject(&self) -> StableRef {
-        match &self.stage {
-            Some(stage) => stage.clone().into(),
-            None => self.run.clone().into(),
+        parent: Option<Arc<Scope>>,
+        new: NewScope,
+        facts: Vec<Fact>,
+    ) -> Result<(Arc<Scope>, Option<Receipt>)> {
+        static NEXT_PLACE: AtomicU64 = AtomicU64::new(0);
+        let NewScope { kind, own, name, context, started_at, writer } = new;
+        let scope = Arc::new(Scope {
+            process: session.inner.process_id(),
+            session,
+            kind,
+            own,
+            name,
+            context: Arc::new(context),
+            started_at,
+            writer,
+            parent,
+            place: NEXT_PLACE.fetch_add(1, Ordering::Relaxed),
+            has_ended: AtomicBool::new(false),
+            state: Mutex::new(State { status: RunStatus::Open, closed_at: None, asked: None }),
+            children: Mutex::default(),
+        });
+        if let Some(parent) = &scope.parent {
+            parent.children().open.insert(scope.place, Arc::downgrade(&scope));
+        }
+        let opened = match &scope.parent {
+            Some(parent) => parent.check_open(),
+            None => Ok(()),
+        };
+        let inner = &scope.session.inner;
+        let durability = if kind.is_durable() { Durability::Fsync } else { inner.options.durability };
+        let appended =
+            opened.and_then(|()| inner.dispatcher.append(Commit::new(facts, durability, &scope.context)));
+        match appended {
+            Ok(appended) => Ok((scope, appended.receipt)),
+            // The start is in the log, so dropping the scope records its end.
+            Err(error) if error.is_recorded() => Err(error),
+            Err(error) => {
+                // The scope was not started, so its drop must not record an end.
+                scope.has_ended.store(true, Ordering::Release);
+                Err(error)
+            }
         }
     }
 
-    pub(super) fn status(&self) -> MutexGuard<'_, RunStatus> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn children(&self) -> MutexGuard<'_, Children> {
+        self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the status.
+    pub(super) fn status(&self) -> RunStatus {
+        self.state().status
+    }
+
+    /// Returns the time of the end; `None` while the scope is open.
+    pub(super) fn closed_at(&self) -> Option<Timestamp> {
+        self.state().closed_at
     }
 
     pub(super) fn check_open(&self) -> Result<()> {
-        match *self.status() {
-            RunStatus::Open => Ok(()),
-            status => Err(Error::ScopeClosed { scope: self.subject(), status }),
+        if self.has_ended.load(Ordering::Acquire) { Err(self.closed()) } else { Ok(()) }
+    }
+
+    fn closed(&self) -> Error {
+        Error::ScopeClosed { scope: self.own.clone(), status: self.status() }
+    }
+
+    /// Returns this scope or the nearest scope of this kind that contains it; `None` if there is none.
+    pub(super) fn nearest(self: &Arc<Scope>, kind: ScopeKind) -> Option<Arc<Scope>> {
+        let mut scope = self;
+        while scope.kind != kind {
+            scope = scope.parent.as_ref()?;
+        }
+        Some(Arc::clone(scope))
+    }
+
+    /// Returns the outermost scope that contains this scope: a run or a deployment.
+    pub(super) fn outermost(&self) -> &Scope {
+        let mut scope = self;
+        while let Some(parent) = &scope.parent {
+            scope = parent;
+        }
+        scope
+    }
+
+    /// Returns the position of the next stage or batch among the children, from 0.
+    pub(super) fn next_order(&self, kind: ScopeKind) -> u64 {
+        let mut children = self.children();
+        let [stages, batches] = &mut children.next_order;
+        let next = if kind == ScopeKind::Stage { stages } else { batches };
+        *next += 1;
+        *next - 1
+    }
+
+    /// Marks the scope as ended, and returns the fact of the end; `None` if the scope has already ended.
+    fn mark_ended(&self, end: &End, at: Timestamp) -> Result<Option<Fact>> {
+        let mut state = self.state();
+        if self.has_ended.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let at = at.max(self.started_at);
+        let mut ended = Ended::new(self.own.clone(), end.status, at)?.because(end.message(), end.reason())?;
+        if let Some(writer) = self.writer {
+            ended = ended.of_writer(writer);
+        }
+        (state.status, state.closed_at) = (end.status, Some(at));
+        self.has_ended.store(true, Ordering::Release);
+        Ok(Some(Fact::Ended(ended)))
+    }
+
+    /// Marks the scope as open again, because `end` could not be recorded.
+    fn reopen(&self, end: &End) {
+        let mut state = self.state();
+        *state = State { status: RunStatus::Open, closed_at: None, asked: Some(end.clone()) };
+        self.has_ended.store(false, Ordering::Release);
+    }
+
+    /// Adds the open descendants to `found`, the innermost first.
+    fn open_descendants(&self, found: &mut Vec<Arc<Scope>>) {
+        let children: Vec<Arc<Scope>> = self.children().open.values().filter_map(Weak::upgrade).collect();
+        let mut children = Vec::from_iter(children.into_iter().filter(|child| child.check_open().is_ok()));
+        children.sort_by_key(|child| child.place);
+        for child in children {
+            child.open_descendants(found);
+            found.push(child);
         }
     }
 
-    fn around(&self) -> Surroundings<'_> {
-        let producer = &self.session.inner.options.producer;
-        Surroundings { run: &self.run, stage: self.stage.as_ref(), producer }
+    /// Ends the scope with the durability of its kind.
+    pub(super) fn end(&self, end: End) -> Result<()> {
+        if self.kind.is_durable() { self.end_durable(end).map(drop) } else { self.end_light(end) }
     }
 
-    /// Marks the scope as ended, and returns the fact that states the end; `None` if the scope has already ended.
-    pub(super) fn end(&self, status: RunStatus, at: Timestamp) -> Option<Fact> {
-        let mut current = self.status();
-        if *current != RunStatus::Open {
-            return None;
-        }
-        let ended = Ended::new(self.subject(), status, at.max(self.started_at)).ok()?;
-        *current = status;
-        Some(Fact::Ended(ended))
+    /// Ends the scope. The end is on disk when the method returns. Returns the head of the stream after the end.
+    pub(super) fn end_durable(&self, end: End) -> Result<Head> {
+        let ended = self.end_with(end, |facts| {
+            let commit = Commit::new(facts, Durability::Fsync, &self.context);
+            Ok(self.session.inner.dispatcher.append(Commit { is_end: true, ..commit })?.head)
+        });
+        ended?.ok_or_else(|| self.closed())
     }
 
-    /// Marks the scope as open again, because its end could not be recorded. The caller can then try again. The status
-    /// of the failed end is saved for [`Scope::status_when_dropped`].
-    pub(super) fn reopen(&self) {
-        let status = std::mem::replace(&mut *self.status(), RunStatus::Open);
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+    /// Ends the scope with the durability of the session.
+    pub(super) fn end_light(&self, end: End) -> Result<()> {
+        let durability = self.session.inner.options.durability;
+        self.end_with(end, |facts| {
+            let commit = Commit::new(facts, durability, &self.context);
+            self.session.inner.dispatcher.append(commit).map(drop)
+        })
     }
 
-    /// Returns the status to record if the scope is dropped while it is open: the status of the last end that could not
-    /// be recorded. Without such an end, returns the status from [`default_end`].
-    pub(super) fn status_when_dropped(&self) -> RunStatus {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(default_end)
-    }
-
-    pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
-        self.check_open()?;
+    /// Ends the scope and its open descendants. `append` appends the ends in one commit. Errors: the scope has already
+    /// ended, or the ends cannot be appended.
+    fn end_with<T>(&self, end: End, append: impl FnOnce(Vec<Fact>) -> Result<T>) -> Result<T> {
         let inner = &self.session.inner;
-        let at = inner.now();
-        let mut facts = Vec::with_capacity(emissions.len());
-        let mut kept = Vec::with_capacity(emissions.len());
-        for emission in emissions {
-            let prepared = emission.prepare(self.around(), at)?;
-            facts.push(prepared.fact);
-            kept.push((prepared.family, prepared.degraded));
+        let now = inner.now();
+        let end = end.redacted(&inner.redactor);
+        let mut descendants = Vec::new();
+        self.open_descendants(&mut descendants);
+        let with_parent = end.of_child();
+        let marked = descendants.iter().map(|scope| (scope.as_ref(), &with_parent)).chain([(self, &end)]);
+        let mut ended: Vec<(&Scope, &End)> = Vec::new();
+        let mut facts = Vec::new();
+        let mut result = Ok(());
+        for (scope, end) in marked {
+            match scope.mark_ended(end, now) {
+                Ok(Some(fact)) => {
+                    ended.push((scope, end));
+                    facts.push(fact);
+                }
+                Ok(None) if std::ptr::eq(scope, self) => result = Err(self.closed()),
+                Ok(None) => {}
+                Err(error) => result = Err(error),
+            }
         }
-        if facts.is_empty() {
-            return Ok(Vec::new());
+        let recorded = result.and_then(|()| append(facts));
+        // After the failure of a sink, the ends are in the log.
+        if recorded.as_ref().is_err_and(|error| !error.is_recorded()) {
+            ended.iter().for_each(|(scope, end)| scope.reopen(end));
         }
-        let receipt = inner.journal.append(facts, inner.options.durability)?;
-        let durability = receipt.durability;
-        let result = |(n, (family, degraded)): (usize, (RecordType, Option<String>))| CaptureResult {
-            run: self.run.clone(),
-            family,
-            position: receipt.stamp(n as u64).position(),
-            durability,
-            degraded,
-        };
-        Ok(kept.into_iter().enumerate().map(result).collect())
-    }
-
-    pub(super) fn emit_one(&self, emission: Emission) -> Result<CaptureResult> {
-        let unexpected = || Error::ScopeClosed { scope: self.subject(), status: *self.status() };
-        self.emit(vec![emission])?.pop().ok_or_else(unexpected)
-    }
-
-    pub(super) fn relate(
-        &self,
-        source: StableRef,
-        relation: RelationType,
-        target: StableRef,
-    ) -> Result<LineageEdge> {
-        self.check_open()?;
-        let inner = &self.session.inner;
-        let edge = self.edge(source, relation, target)?;
-        inner.journal.append(vec![edge.clone().into()], inner.options.durability)?;
-        Ok(edge.into_inner())
-    }
-
-    /// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is
-    /// captured several times therefore has one ref, and appears once in answers.
-    fn edge(
-        &self,
-        source: StableRef,
-        relation: RelationType,
-        target: StableRef,
-    ) -> crate::contract::Result<Valid<LineageEdge>> {
-        let content = format!("{source} {relation} {target}");
-        let edge = LineageEdge::new(
-            RelationRef::under(&self.run, &short_digest(&content))?,
-            relation,
-            source,
-            target,
-            self.session.inner.now(),
-            LineageOrigin::Explicit,
-            Confidence::High,
-        );
-        Valid::new(edge)
-    }
-
-    pub(super) fn register(&self, what: ArtifactRegistration, key: String) -> Result<RegisteredArtifact> {
-        self.check_open()?;
-        let inner = &self.session.inner;
-        if inner.options.artifacts_read_only {
-            return Err(Error::ReadOnly { what: "artifacts" });
-        }
-        let artifact_ref = ArtifactRef::under(&self.run, &key)?;
-        let source = |what_is_wrong| Error::Source { path: what.path.clone(), what: what_is_wrong };
-        let info = inner
-            .journal
-            .storage()
-            .info(&what.path)
-            .map_err(|_| source("does not exist or cannot be read"))?;
-        if info.is_dir {
-            return Err(source("is a directory; register its files, or an archive of it"));
-        }
-        if !info.is_file {
-            return Err(source("is not a regular file"));
-        }
-        let mut attributes = what.attributes;
-        attributes.extend(file_name_attribute(&what.path));
-        let (receipt, manifest) = inner.journal.append_artifact(&what.path, |body| {
-            let producer = inner.options.producer.as_str();
-            let (now, run, location) = (inner.now(), self.run.clone(), location_of(body));
-            let mut manifest = ArtifactManifest::new(artifact_ref, what.kind, now, producer, run, location);
-            manifest.stage_execution_ref = self.stage.clone();
-            manifest.hash_value = Some(body.sha256.clone());
-            manifest.size_bytes = Some(body.size);
-            manifest.attributes = attributes;
-            let manifest = Valid::new(manifest)?;
-            let artifact: StableRef = (&manifest.artifact_ref).into();
-            let edge = if what.input {
-                self.edge(self.subject(), RelationType::Used, artifact)?
-            } else {
-                self.edge(artifact, RelationType::ProducedBy, self.subject())?
-            };
-            Ok((manifest, vec![edge.into()]))
-        })?;
-        Ok(RegisteredArtifact { manifest, durability: receipt.durability })
+        recorded
     }
 }
 
-/// Returns the status of a scope that is dropped without an end: failed if the thread is panicking, otherwise
-/// cancelled.
-fn default_end() -> RunStatus {
-    if std::thread::panicking() { RunStatus::Failed } else { RunStatus::Cancelled }
+impl Drop for Scope {
+    fn drop(&mut self) {
+        if self.check_open().is_ok() && self.process == self.session.inner.process_id() {
+            let asked = self.state().asked.take();
+            // An error cannot be returned here. After an error the scope stays open in the log, as after a kill.
+            let _ = self.end(asked.unwrap_or_else(|| End::failed_because(SCOPE_DROPPED)));
+        }
+        if let Some(parent) = &self.parent {
+            parent.children().open.remove(&self.place);
+        }
+    }
 }

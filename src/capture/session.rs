@@ -1,11 +1,22 @@
 //! A session: the captures of one process into one workspace, for one project.
 
+use crate::capture::dispatch::{DispatchCounts, DispatchOptions, Dispatcher, ReplayOptions, SinkReplay};
+use crate::capture::emission::IngestMode;
 use crate::capture::error::{Error, Result};
-use crate::contract::refs::slug;
+use crate::capture::redact::{RedactionOptions, Redactor};
+use crate::capture::trace::{SpanId, TraceContext};
+use crate::contract::fact::WriterId;
+use crate::contract::refs::{component_of, slug};
+use crate::contract::rules::trim;
 use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
-use crate::store::{Durability, Journal};
+use crate::store::{Durability, Journal, SpillReplay};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The greatest length of the part of an id that is made from a name. A component of a ref has at most 63 characters.
+/// The last 9 of them are for the dash and the random suffix that follow the name.
+const STEM_LEN_MAX: usize = 63 - 9;
 
 /// Options of capture.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +36,15 @@ pub struct CaptureOptions {
     pub environment: bool,
     /// `true` to include packages and their versions in the environment snapshot.
     pub packages: bool,
+    /// The trace and the span of the program that started this program. The scopes of the session belong to this trace;
+    /// `None` if each run has a trace of its own.
+    pub trace_parent: Option<TraceContext>,
+    /// The values that are replaced by `[redacted]` before the log takes them.
+    pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
+    /// The way in which files are added to the workspace by default.
+    pub ingest_mode: IngestMode,
     /// `true` to refuse the registration of artifacts.
     pub artifacts_read_only: bool,
 }
@@ -41,7 +59,10 @@ impl Default for CaptureOptions {
             code_revision: true,
             environment: true,
             packages: true,
+            trace_parent: None,
+            redaction: RedactionOptions::default(),
             records_read_only: false,
+            ingest_mode: IngestMode::Copy,
             artifacts_read_only: false,
         }
     }
@@ -56,18 +77,60 @@ pub struct Session {
 #[derive(Debug)]
 pub(super) struct SessionInner {
     pub(super) journal: Arc<Journal>,
+    pub(super) redactor: Redactor,
+    pub(super) dispatcher: Dispatcher,
     pub(super) options: CaptureOptions,
     pub(super) project_ref: ProjectRef,
     project_recorded: AtomicBool,
 }
 
 impl Session {
-    /// Creates a session that captures into this journal. Errors: no ref can be made from the project's name.
+    /// Creates a session without sinks that captures into this journal. Errors: no ref can be made from the project's
+    /// name.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
-        let unusable = || Error::UnusableName { name: options.project.clone() };
-        let project_ref = ProjectRef::of(&slug(&options.project, 63).ok_or_else(unusable)?)?;
+        let root = journal.log_dir().parent().unwrap_or(Path::new("")).to_path_buf();
+        Session::with_dispatch(journal, options, DispatchOptions::new(&root.join("recovery")))
+    }
+
+    /// Creates a session that captures into this journal and delivers to sinks. Errors: no ref can be made from the
+    /// project's name; the name of a sink is blank or occurs twice.
+    pub fn with_dispatch(
+        journal: Arc<Journal>,
+        options: CaptureOptions,
+        dispatch: DispatchOptions,
+    ) -> Result<Session> {
+        if trim(&options.project).is_empty() {
+            return Err(Error::UnusableName { name: options.project });
+        }
+        let project_ref = ProjectRef::of(&component_of(&options.project, "project"))?;
         let project_recorded = AtomicBool::new(false);
-        Ok(Session { inner: Arc::new(SessionInner { journal, options, project_ref, project_recorded }) })
+        let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
+        let redactor = Redactor::new(&options.redaction);
+        let inner = SessionInner { journal, dispatcher, redactor, options, project_ref, project_recorded };
+        Ok(Session { inner: Arc::new(inner) })
+    }
+
+    /// Offers all facts that wait to their sinks. After a failure, the later facts of the sink keep waiting. A sink that
+    /// took all its facts receives new captures again. Errors: the log or a cursor cannot be read or written.
+    pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
+        self.inner.dispatcher.replay_sinks(options)
+    }
+
+    /// Copies the facts in the outbox, which the log could not take, into the log. A fact is in the log once, after any
+    /// number of replays, and an interrupted replay can be repeated. Errors: the log cannot be written, or another merge
+    /// is running.
+    pub fn replay_outbox(&self) -> Result<SpillReplay> {
+        self.inner.dispatcher.replay_outbox()
+    }
+
+    /// Returns the numbers of deliveries, and of facts that the log did not take.
+    pub fn dispatch_counts(&self) -> DispatchCounts {
+        self.inner.dispatcher.counts()
+    }
+
+    /// Saves the positions of the sinks, and releases their cursors for other processes.
+    pub(crate) fn release_sinks(&self) {
+        self.inner.dispatcher.release();
     }
 
     /// Returns the ref of the project.
@@ -92,6 +155,38 @@ impl SessionInner {
 
     pub(super) fn project_was_recorded(&self) {
         self.project_recorded.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the id of a run or deployment: the given id, or an id made from the name and a random suffix. `kind` takes
+    /// the place of a name without an ASCII letter or digit.
+    pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
+        if let Some(id) = id {
+            return Ok(id.to_owned());
+        }
+        let stem = slug(name, STEM_LEN_MAX).unwrap_or_else(|| kind.to_owned());
+        Ok(format!("{stem}-{}", self.suffix()?))
+    }
+
+    /// Returns the number of this process, to recognise a child that `fork(2)` created.
+    pub(super) fn process_id(&self) -> u32 {
+        self.journal.storage().process_id()
+    }
+
+    /// Returns a random id for a writer of a run.
+    pub(super) fn writer_id(&self) -> Result<WriterId> {
+        let mut random = [0u8; 8];
+        self.journal.entropy(&mut random)?;
+        Ok(WriterId(random))
+    }
+
+    /// Returns a random id for a span.
+    pub(super) fn span_id(&self) -> Result<SpanId> {
+        let mut random = [0u8; 8];
+        self.journal.entropy(&mut random)?;
+        // The standard does not allow an id of zeros.
+        let [first, ..] = &mut random;
+        *first |= 1;
+        Ok(SpanId(random))
     }
 
     /// Returns eight random lower-case letters and digits (Crockford's alphabet, five bits each), to make a name

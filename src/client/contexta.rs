@@ -1,6 +1,6 @@
 //! [`Contexta`]: an open workspace. This file connects log, projections, bodies, capture and queries.
 
-use crate::capture::{RunBuilder, Session};
+use crate::capture::{Session, environment};
 use crate::client::error::{Error, Result, engine_io};
 use crate::client::options::Options;
 use crate::client::paths::Paths;
@@ -36,7 +36,7 @@ pub struct Contexta {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) paths: Paths,
     pub(super) journal: Arc<Journal>,
-    session: Session,
+    pub(super) session: Session,
     pub(super) store: Store,
     segment_bytes_max: u64,
     writes: Writes,
@@ -94,14 +94,10 @@ impl Contexta {
         &self.session
     }
 
-    /// Describes a new run; [`RunBuilder::start`] starts it.
-    pub fn run(&self, name: &str) -> RunBuilder {
-        self.session.run(name)
-    }
-
     /// Closes the stream of this process with a close mark, which is on disk when the method returns. Returns the head
     /// of the stream; `None` if no stream is open. A later capture continues a stream or creates a new one.
     pub fn close(&self) -> Result<Option<Head>> {
+        self.session.release_sinks();
         Ok(self.journal.close()?)
     }
 
@@ -247,7 +243,7 @@ impl Options {
         let blobs = BlobStore::new(Arc::clone(&storage), paths.objects(), paths.staging());
         let segment_bytes_max = self.log.segment_bytes_max;
         let log = Log::new(Arc::clone(&storage), paths.log(), self.log);
-        let journal = Arc::new(Journal::new(log, blobs.clone()));
+        let journal = Arc::new(Journal::new(log, blobs.clone(), &environment::host_name()));
         let projections = self.projections.unwrap_or_else(|| paths.projections());
         let exists_already =
             || exists(storage.as_ref(), &projections).map_err(|e| engine_io("inspect", &projections, e));
@@ -262,7 +258,9 @@ impl Options {
         );
         let capture = self.capture;
         let (log, bodies) = (!capture.records_read_only, !capture.artifacts_read_only);
-        let session = Session::new(Arc::clone(&journal), capture)?;
+        let mut dispatch = self.dispatch;
+        dispatch.sinks.extend(self.configured_sinks.iter().map(|sink| sink.open(&storage, paths.root())));
+        let session = Session::with_dispatch(Arc::clone(&journal), capture, dispatch)?;
         let store = Store::new(projector, blobs);
         Ok(Contexta {
             storage,

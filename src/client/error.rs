@@ -109,7 +109,7 @@ impl Error {
 /// engine name neither commands nor features of the product.
 fn product_hint(code: &str) -> Option<&'static str> {
     Some(match code {
-        "entry_missing" | "entry_unreadable" => "run `contexta verify` to list the damaged entries",
+        "entry_unreadable" => "run `contexta verify` to list the damaged entries",
         "projection_unusable" => "run `contexta rebuild` to rebuild the projections from the log",
         "artifact_body_missing" => "run `contexta verify` to list all missing bodies",
         "entry_too_large" => "store large content as an artifact, and refer to the artifact",

@@ -1,5 +1,7 @@
 //! Floor 6: [`Contexta`], an open workspace. It captures runs, answers queries, and checks and recovers the workspace.
 
+mod artifacts;
+mod capture;
 mod contexta;
 mod error;
 #[cfg(feature = "cli")]
@@ -7,6 +9,7 @@ mod file;
 mod interchange;
 mod options;
 mod paths;
+mod sinks;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
@@ -14,6 +17,7 @@ pub use crate::engine::projection::digest::TablesDigest;
 pub use crate::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,
 };
+pub use artifacts::UsedArtifact;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;

@@ -1,15 +1,20 @@
 //! [`Options`]: the options for opening a workspace, set in code or taken from the settings.
 
-use crate::capture::CaptureOptions;
+use crate::capture::{
+    CaptureOptions, DispatchOptions, FailureMode, IngestMode, RedactionMode, RedactionOptions, Sink,
+    TraceContext,
+};
 use crate::client::error::Result;
 use crate::client::paths::Paths;
-use crate::config::{DurabilityMode, UnifiedConfig};
+use crate::client::sinks::ConfiguredSink;
+use crate::config::{self, DispatchFailureMode, DurabilityMode, UnifiedConfig};
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
 use crate::store::Durability;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The options for opening a workspace. `Options::open` opens it.
 #[derive(Debug, Clone)]
@@ -24,6 +29,8 @@ pub struct Options {
     pub(super) projections: Option<PathBuf>,
     pub(super) temporary: Option<PathBuf>,
     pub(super) capture: CaptureOptions,
+    pub(super) dispatch: DispatchOptions,
+    pub(super) configured_sinks: Vec<ConfiguredSink>,
     pub(super) log: LogOptions,
     pub(super) storage: Option<Arc<dyn Storage>>,
 }
@@ -31,8 +38,11 @@ pub struct Options {
 impl Options {
     /// Returns options for the workspace at this path. `open` creates the workspace if the path does not exist.
     pub fn new(workspace: impl AsRef<Path>) -> Options {
+        let paths = Paths::new(workspace.as_ref());
         Options {
-            paths: Paths::new(workspace.as_ref()),
+            dispatch: DispatchOptions::new(&paths.recovery()),
+            configured_sinks: Vec::new(),
+            paths,
             create: true,
             publish: true,
             create_tables: true,
@@ -63,11 +73,41 @@ impl Options {
             packages: config.capture.capture_installed_packages,
             records_read_only: config.records.read_only,
             artifacts_read_only: config.artifacts.read_only,
+            ingest_mode: match config.artifacts.default_ingest_mode {
+                config::IngestMode::Copy => IngestMode::Copy,
+                config::IngestMode::Move => IngestMode::Move,
+                config::IngestMode::Adopt => IngestMode::Adopt,
+            },
+            trace_parent: None,
+            redaction: RedactionOptions {
+                mode: match config.security.redaction_mode {
+                    config::RedactionMode::Strict => RedactionMode::Strict,
+                    config::RedactionMode::Off => RedactionMode::Off,
+                    config::RedactionMode::SafeDefault => RedactionMode::SafeDefault,
+                },
+                secret_key_patterns: config.security.secret_key_patterns.clone(),
+            },
+        };
+        let paths = Paths::of(config);
+        let directories = config.directories();
+        let dispatch = DispatchOptions {
+            retry_attempts: config.capture.retry_attempts,
+            retry_backoff: Duration::try_from_secs_f64(config.capture.retry_backoff_seconds)
+                .unwrap_or_default(),
+            failure_mode: match config.capture.dispatch_failure_mode {
+                DispatchFailureMode::Outbox => FailureMode::Outbox,
+                _ => FailureMode::Raise,
+            },
+            degraded_markers: config.capture.write_degraded_marker_on_partial_failure,
+            outbox: directories.outbox,
+            ..DispatchOptions::new(&paths.recovery())
         };
         let nothing_written =
             config.metadata.read_only && config.records.read_only && config.artifacts.read_only;
         Ok(Options {
-            paths: Paths::of(config),
+            paths,
+            dispatch,
+            configured_sinks: config.capture.sinks.iter().cloned().map(ConfiguredSink).collect(),
             create: config.workspace.create_missing_dirs && !nothing_written,
             publish: !config.metadata.read_only,
             create_tables: config.metadata.auto_create && !config.metadata.read_only,
@@ -109,6 +149,42 @@ impl Options {
     /// default on.
     pub fn detect_code_revision(mut self, on: bool) -> Options {
         self.capture.code_revision = on;
+        self
+    }
+
+    /// Sets the trace and the span of the program that started this program, such as the header `traceparent` in the
+    /// environment variable `TRACEPARENT`. The scopes of the session belong to this trace. By default each run has a
+    /// trace of its own.
+    pub fn trace_parent(mut self, parent: TraceContext) -> Options {
+        self.capture.trace_parent = Some(parent);
+        self
+    }
+
+    /// Adds a sink: a receiver of captured facts besides the log. Sinks are called in the order in which they are added,
+    /// before the sinks of the settings.
+    pub fn sink(mut self, sink: Arc<dyn Sink>) -> Options {
+        self.dispatch.sinks.push(sink);
+        self
+    }
+
+    /// Sets the number of further attempts after a failed delivery to a sink, and the time before the first of them,
+    /// which doubles with each attempt. By default there is no further attempt.
+    pub fn retry(mut self, attempts: u32, backoff: Duration) -> Options {
+        (self.dispatch.retry_attempts, self.dispatch.retry_backoff) = (attempts, backoff);
+        self
+    }
+
+    /// Sets the reaction to a failed delivery, and to a log that cannot take a fact; by default
+    /// [`FailureMode::Raise`].
+    pub fn failure_mode(mut self, mode: FailureMode) -> Options {
+        self.dispatch.failure_mode = mode;
+        self
+    }
+
+    /// Sets the directory for facts that the log could not take, which may be on another disk; by default
+    /// `recovery/outbox` in the workspace.
+    pub fn outbox_dir(mut self, dir: impl AsRef<Path>) -> Options {
+        self.dispatch.outbox = dir.as_ref().to_path_buf();
         self
     }
 

@@ -119,7 +119,7 @@ choices! {
         /// the process is killed before the write.
         Batched = "batched",
     }
-    /// The method by which an artifact body is added to the workspace. The setting has no effect yet.
+    /// The method by which an artifact body is added to the workspace.
     IngestMode {
         /// Copy the file.
         Copy = "copy",
@@ -196,9 +196,12 @@ choices! {
     }
     /// The values that are redacted before they are recorded. The setting has no effect yet: no value is redacted.
     RedactionMode {
-        /// Values whose names contain one of the texts in `security.secret_key_patterns`.
+        /// Texts whose names contain a word of `security.secret_key_patterns`, credentials in URLs, headers and command
+        /// lines, and texts with the form of a credential, such as private keys. Numbers are never redacted.
         SafeDefault = "safe_default",
-        /// The values that `safe_default` redacts, and every environment variable that is not on the allow list.
+        /// The values that `safe_default` redacts, and in addition: environment variables whose names contain one of the
+        /// patterns anywhere, at least 32 random letters and digits in a text, and user names in paths of home
+        /// directories.
         Strict = "strict",
         /// No values.
         Off = "off",

@@ -20,6 +20,8 @@ pub(super) enum Limit {
     Float(f64, f64),
     /// Exactly one ASCII character, other than a double quote or a line end.
     OneAscii,
+    /// A list of sinks: `stdout`, `stderr`, or `jsonl:` and a path.
+    Sinks,
     /// The only allowed value of a setting that has several values in the Python package contexta 1.0.0.
     Only(&'static str),
     /// A path. The two texts are a key and a name. If the path is not set, it is this name in the directory that the
@@ -53,6 +55,7 @@ impl Rule {
             (Limit::Int(min, max), ConfigValue::Int(n)) => (min..=max).contains(n),
             (Limit::Above(min, max), ConfigValue::Float(x)) => *x > min && *x <= max,
             (Limit::Float(min, max), ConfigValue::Float(x)) => (min..=max).contains(x),
+            (Limit::Sinks, ConfigValue::List(items)) => items.iter().all(is_sink),
             (Limit::OneAscii, ConfigValue::Text(text)) => {
                 text.len() == 1 && !matches!(text.as_str(), "\n" | "\r" | "\"")
             }
@@ -70,9 +73,17 @@ impl Rule {
             Limit::Above(min, max) => Some(format!("above {min}, up to {max}")),
             Limit::Float(min, max) => Some(format!("from {min} to {max}")),
             Limit::OneAscii => Some("one ASCII character, no double quote or line end".to_owned()),
+            Limit::Sinks => Some("each `stdout`, `stderr` or `jsonl:PATH`".to_owned()),
             Limit::Only(only) => Some(format!("only `{only}`")),
         }
     }
+}
+
+/// Returns `true` if the value is the text of a sink.
+fn is_sink(item: &ConfigValue) -> bool {
+    let ConfigValue::Text(text) = item else { return false };
+    let path = text.strip_prefix("jsonl:");
+    matches!(text.as_str(), "stdout" | "stderr") || path.is_some_and(|path| !path.trim().is_empty())
 }
 
 pub(super) const fn any() -> Rule {

@@ -14,9 +14,11 @@ pub mod issue;
 pub mod json;
 pub mod model;
 pub mod models;
+pub(crate) mod nfc;
 pub mod object;
 pub mod refs;
 pub mod rules;
+pub(crate) mod salvage;
 pub(crate) mod space;
 pub mod time;
 pub mod validate;
@@ -33,10 +35,11 @@ pub use input::ModelInput;
 pub use issue::{Issues, Severity, ValidationIssue, ValidationReport};
 pub use json::{Canonical, Value};
 pub use model::{Members, Model};
+pub use models::alias::ArtifactAlias;
 pub use models::artifact::ArtifactManifest;
 pub use models::batch::BatchExecution;
 pub use models::deployment::DeploymentExecution;
-pub use models::environment::{Device, EnvironmentSnapshot, Runtime};
+pub use models::environment::{CodeState, Device, EnvironmentSnapshot, HostDescription, Runtime};
 pub use models::lifecycle::RunStatus;
 pub use models::lineage::{Confidence, LineageEdge, LineageOrigin, RelationType};
 pub use models::operation::OperationContext;
@@ -55,10 +58,11 @@ pub use models::sample::SampleObservation;
 pub use models::stage::StageExecution;
 pub use object::{Object, ObjectKind};
 pub use refs::{
-    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
-    RelationRef, RunRef, SampleRef, StableRef, StageRef,
+    AliasRef, ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef,
+    RecordRef, RelationRef, RunRef, SampleRef, StableRef, StageRef,
 };
 pub use rules::{Rules, Valid};
+pub use salvage::{DroppedMember, Salvaged, salvage, salvage_value};
 pub use time::Timestamp;
 pub use validate::{
     deserialize_artifact_manifest, deserialize_batch_execution, deserialize_correlation_refs,

@@ -7,6 +7,7 @@ use crate::contract::extension::registry::ExtensionRegistry;
 use crate::contract::issue::report::ValidationReport;
 use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::Value;
+use crate::contract::models::alias::ArtifactAlias;
 use crate::contract::models::batch::BatchExecution;
 use crate::contract::models::deployment::DeploymentExecution;
 use crate::contract::models::environment::EnvironmentSnapshot;
@@ -19,6 +20,7 @@ use crate::contract::models::sample::SampleObservation;
 use crate::contract::models::stage::StageExecution;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::valid::Valid;
+use crate::contract::salvage::{Salvaged, salvage_with};
 use crate::contract::validate::check_value;
 use std::fmt;
 use std::str::FromStr;
@@ -108,6 +110,16 @@ macro_rules! objects {
                     }
                 )*}
             }
+
+            /// Reads an object from a JSON value like [`Object::check_value`], and removes members that are invalid and
+            /// not required. Errors: a required member is missing or invalid.
+            pub fn salvage_value(
+                kind: ObjectKind,
+                value: Value,
+                registry: Option<&ExtensionRegistry>,
+            ) -> std::result::Result<Salvaged<Object>, ValidationReport> {
+                salvage_with(value, |value| Object::check_value(kind, value, registry))
+            }
         }
 
         impl Canonical for Object {
@@ -141,6 +153,8 @@ objects! {
     Operation(OperationContext) operation_context_ref "op" "operation";
     /// An edge of the lineage graph.
     Relation(LineageEdge) relation_ref "relation" "relation";
+    /// A name that points to an artifact.
+    Alias(ArtifactAlias) alias_ref "alias" "alias";
     /// A provenance record of a lineage edge.
     Provenance(ProvenanceRecord) provenance_ref "provenance" "provenance";
 }

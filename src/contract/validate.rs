@@ -98,10 +98,19 @@ pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// Returns the canonical JSON value of a model: the value that [`to_json`] writes, without members that are null.
+/// Returns the canonical JSON value of a model: the value that [`to_json`] writes, without members that are null. Null
+/// parameters of a run are kept.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
+    let params = match &mut value {
+        Value::Map(members) => members.remove("params"),
+        _ => None,
+    };
     value.drop_nulls();
+    if let (Value::Map(members), Some(params)) = (&mut value, params.filter(|params| *params != Value::Null))
+    {
+        members.insert("params".to_owned(), params);
+    }
     value
 }
 

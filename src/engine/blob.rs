@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The number of bytes that are read or written at once.
-const CHUNK: usize = 1 << 20;
+pub(super) const CHUNK: usize = 1 << 20;
 /// The minimum length in bytes of a hole after the expected size of a body. A body with such a hole counts as damaged
 /// without being hashed, because hashing the zeros of a very large hole would take long.
 const HOLE_MIN: u64 = 1 << 30;
@@ -33,9 +33,9 @@ pub struct BlobInfo {
 /// A store of bodies.
 #[derive(Debug, Clone)]
 pub struct BlobStore {
-    storage: Arc<dyn Storage>,
-    objects: PathBuf,
-    staging: PathBuf,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) objects: PathBuf,
+    pub(super) staging: PathBuf,
 }
 
 impl BlobStore {
@@ -54,11 +54,17 @@ impl BlobStore {
     /// Stores the bytes of `content` durably, in constant memory. An undamaged body with the same content is not
     /// replaced. After an error the temporary file is removed, if possible.
     pub fn ingest(&self, content: &mut dyn Read) -> Result<BlobInfo> {
+        self.through_temporary(|temporary| self.ingest_through(temporary, content))
+    }
+
+    /// Calls `store` with the path for a new temporary file. If `store` fails, the temporary file is removed, if
+    /// possible.
+    pub(super) fn through_temporary<T>(&self, store: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
         let temporary = temporary_path(self.storage.as_ref(), &self.staging, "body")
             .map_err(|e| fail("get random bytes for a file name in")(&self.staging, e))?;
-        let result = self.ingest_through(&temporary, content);
+        let result = store(&temporary);
         if result.is_err() {
             // An error is ignored: a leftover temporary file only occupies space.
             let _ = self.storage.remove_file(&temporary);
@@ -106,7 +112,7 @@ impl BlobStore {
     }
 
     /// Returns true if an error concerns a file or directory of this store.
-    pub(crate) fn concerns(&self, error: &Error) -> bool {
+    pub fn concerns(&self, error: &Error) -> bool {
         matches!(error, Error::Io { path, .. } if path.starts_with(&self.objects))
     }
 
@@ -131,8 +137,19 @@ impl BlobStore {
             write_all_at(file.as_ref(), size, part).map_err(wrap("write", temporary))?;
             size += got as u64;
         }
-        let digest = Digest(*hasher.finalize().as_bytes());
-        let info = BlobInfo { digest, size };
+        let info = BlobInfo { digest: Digest(*hasher.finalize().as_bytes()), size };
+        self.keep(temporary, file.as_ref(), info)?;
+        Ok(info)
+    }
+
+    /// Makes the temporary file `file` the body with this digest and size. If an undamaged body exists, the temporary
+    /// file is removed instead.
+    pub(super) fn keep(&self, temporary: &Path, file: &dyn File, info: BlobInfo) -> Result<()> {
+        let wrap = |action: &'static str, path: &Path| {
+            let path = path.to_path_buf();
+            move |e: io::Error| Error::io(action, &path, e)
+        };
+        let BlobInfo { digest, size } = info;
         let path = self.path(&digest);
         // A body that cannot be read is replaced like a damaged body.
         if matches!(self.size_of(&digest), Ok(Some(existing)) if existing == size)
@@ -143,15 +160,22 @@ impl BlobStore {
                 self.storage.sync_dir(shard).map_err(wrap("sync", shard))?;
                 self.storage.sync_dir(&self.objects).map_err(wrap("sync", &self.objects))?;
             }
-            self.storage.remove_file(temporary).map_err(wrap("remove", temporary))?;
-            return Ok(info);
+            return self.storage.remove_file(temporary).map_err(wrap("remove", temporary));
         }
+        self.publish(temporary, file, &path)
+    }
+
+    /// Makes the content of the temporary file `file` durable, and renames the file to `path`.
+    pub(super) fn publish(&self, temporary: &Path, file: &dyn File, path: &Path) -> Result<()> {
+        let wrap = |action: &'static str, path: &Path| {
+            let path = path.to_path_buf();
+            move |e: io::Error| Error::io(action, &path, e)
+        };
         file.sync().map_err(wrap("sync", temporary))?;
         if let Some(shard) = path.parent() {
             self.storage.create_dir_all(shard).map_err(wrap("create", shard))?;
         }
-        publish(self.storage.as_ref(), temporary, &path).map_err(wrap("publish", &path))?;
-        Ok(info)
+        publish(self.storage.as_ref(), temporary, path).map_err(wrap("publish", path))
     }
 
     /// Returns the size of a body; `None` if the body does not exist. Errors: the metadata of the body cannot be read,

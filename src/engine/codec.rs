@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
 /// The codec id of frames whose payloads have this profile. The entries of such a frame are stored as rows (FORMAT.md).
-pub const CODEC_ROWS: u16 = 1;
+pub(in crate::engine) const CODEC_ROWS: u16 = 1;
 
 /// An error in encoding or decoding a payload.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

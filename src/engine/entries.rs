@@ -8,7 +8,7 @@ use std::ops::Range;
 /// allocations, however many entries it has.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Entries {
-    heads: Vec<Head>,
+    headers: Vec<EntryHeader>,
     payloads: Vec<u8>,
 }
 
@@ -21,7 +21,7 @@ pub type EntryRef<'a> = Entry<&'a [u8]>;
 
 /// An entry without its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head {
+struct EntryHeader {
     stamp: Stamp,
     kind: Kind,
     version: PayloadVersion,
@@ -34,7 +34,7 @@ impl Entries {
     /// Creates an empty list with memory for this number of entries and payload bytes.
     pub(in crate::engine) fn with_capacity(entries: usize, bytes: usize) -> Entries {
         let payloads = Vec::with_capacity(if bytes > 0 { bytes + CHUNK } else { 0 });
-        Entries { heads: Vec::with_capacity(entries), payloads }
+        Entries { headers: Vec::with_capacity(entries), payloads }
     }
 
     /// Adds an entry that is stored as a difference from entry number `before` of this list. The payload of the new
@@ -56,7 +56,7 @@ impl Entries {
         self.payloads.extend_from_slice(entry.payload);
         self.repeat(before.end - suffix, suffix);
         let Entry { stamp, kind, version, checksum, .. } = entry;
-        self.heads.push(Head { stamp, kind, version, checksum, start });
+        self.headers.push(EntryHeader { stamp, kind, version, checksum, start });
         Some(Entry { payload: self.payloads.get(start..)?, ..entry })
     }
 
@@ -77,29 +77,31 @@ impl Entries {
     pub(in crate::engine) fn append(&mut self, other: &Entries) {
         let offset = self.payloads.len();
         self.payloads.extend_from_slice(&other.payloads);
-        self.heads.extend(other.heads.iter().map(|head| Head { start: offset + head.start, ..*head }));
+        self.headers.extend(
+            other.headers.iter().map(|header| EntryHeader { start: offset + header.start, ..*header }),
+        );
     }
 
     fn payload_range(&self, n: usize) -> Range<usize> {
-        let start = |n: usize| self.heads.get(n).map_or(self.payloads.len(), |head| head.start);
+        let start = |n: usize| self.headers.get(n).map_or(self.payloads.len(), |header| header.start);
         start(n)..start(n + 1)
     }
 
     /// Removes all entries after the first `len` entries.
     pub fn truncate(&mut self, len: usize) {
         let end = self.payload_range(len).start;
-        self.heads.truncate(len);
+        self.headers.truncate(len);
         self.payloads.truncate(end);
     }
 
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
-        self.heads.len()
+        self.headers.len()
     }
 
     /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.headers.is_empty()
     }
 
     /// Returns the total length of the payloads in bytes.
@@ -109,7 +111,7 @@ impl Entries {
 
     /// Returns entry `n`, counted from 0.
     pub fn get(&self, n: usize) -> Option<EntryRef<'_>> {
-        let Head { stamp, kind, version, checksum, .. } = *self.heads.get(n)?;
+        let EntryHeader { stamp, kind, version, checksum, .. } = *self.headers.get(n)?;
         let payload = self.payloads.get(self.payload_range(n)).unwrap_or_default();
         Some(Entry { stamp, kind, version, payload, checksum })
     }

@@ -163,9 +163,17 @@ impl<'de> Deserialize<'de> for Stamp {
 }
 
 /// The length of an encoded stamp in bytes.
-pub const STAMP_LEN: usize = 32;
+pub(in crate::engine) const STAMP_LEN: usize = 32;
 
 impl Stamp {
+    /// Returns the greatest stamp at this time since the epoch, 1970-01-01 00:00 UTC. Exactly the entries whose times are
+    /// at or before this time have stamps up to this stamp, so [`View::as_of`](crate::engine::projection::View::as_of)
+    /// reads as of this time. Times after the year 2554 count as the greatest time.
+    pub fn last_at(since_epoch: Duration) -> Stamp {
+        let time = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
+        Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) }
+    }
+
     /// Returns the time since the epoch, 1970-01-01 00:00 UTC.
     pub fn since_epoch(&self) -> Duration {
         Duration::from_nanos(self.time)
@@ -423,6 +431,16 @@ mod tests {
         for stamp in stamps {
             assert_eq!(Stamp::from_bytes(&stamp.to_bytes()), stamp);
         }
+    }
+
+    #[test]
+    fn last_stamp_at_a_time_is_behind_every_entry_of_this_time_and_before_later_entries() {
+        let at = |nanos, stream, seq| Stamp { time: nanos, stream: StreamId([stream; 16]), seq: Seq(seq) };
+        let last = Stamp::last_at(Duration::from_nanos(1_500));
+        assert!(at(1_500, 0, 1) < last && at(1_500, 254, u64::MAX) < last);
+        assert!(at(1_500, 255, u64::MAX) <= last && at(1_501, 0, 0) > last);
+        assert_eq!(last.since_epoch(), Duration::from_nanos(1_500));
+        assert_eq!(Stamp::last_at(Duration::MAX).time, u64::MAX);
     }
 
     #[test]

@@ -67,12 +67,6 @@ pub enum Error {
         /// The maximum of `bytes` for one commit.
         bytes_max: usize,
     },
-    /// The requested entry cannot be read: it was never written to the log, or is damaged.
-    #[error("entry {position} is not readable in the log")]
-    EntryMissing {
-        /// The identity of the entry.
-        position: Position,
-    },
     /// A file with projections is damaged, or the database in the file is damaged. A rebuild replaces the file.
     #[error("the projections in {path} cannot be used: {reason}")]
     ProjectionUnusable {
@@ -194,11 +188,25 @@ pub enum Error {
         /// The damage that was found, as message text.
         reason: String,
     },
+    /// A cursor file is in a directory whose files only the engine may create, such as the directory of the log.
+    #[error("the cursor file {} is in a directory of the engine: {}", path.display(), dir.display())]
+    CursorMisplaced {
+        /// The cursor file.
+        path: PathBuf,
+        /// The directory of the engine.
+        dir: PathBuf,
+    },
     /// A body does not exist in the store.
     #[error("the body with digest {digest} does not exist")]
     BodyMissing {
         /// The BLAKE3 digest of the body.
         digest: String,
+    },
+    /// A file was changed while it was stored as a body. Nothing was stored.
+    #[error("the file {path} was changed while it was read")]
+    SourceChanged {
+        /// The file.
+        path: PathBuf,
     },
 }
 
@@ -246,17 +254,18 @@ impl Error {
             | Error::TableNotVersioned { .. }
             | Error::Misused { .. }
             | Error::OpenedReadOnly { .. }
+            | Error::CursorMisplaced { .. }
             | Error::DirectoryMixedUp { .. }
             | Error::ForeignDomain { .. } => ErrorKind::Misuse,
             Error::Codec { .. }
-            | Error::EntryMissing { .. }
             | Error::BodyMissing { .. }
             | Error::ProjectionUnusable { .. }
             | Error::CursorUnusable { .. }
             | Error::ViewIncomplete { .. } => ErrorKind::Damaged,
-            Error::MergeBusy { .. } | Error::TransactionBusy { .. } | Error::RepairPlanOutdated { .. } => {
-                ErrorKind::Conflict
-            }
+            Error::MergeBusy { .. }
+            | Error::TransactionBusy { .. }
+            | Error::RepairPlanOutdated { .. }
+            | Error::SourceChanged { .. } => ErrorKind::Conflict,
             Error::LocksUnsupported { .. } => ErrorKind::Unsupported,
             Error::ProjectionFailed { .. } => ErrorKind::Projection,
         }
@@ -278,7 +287,6 @@ impl Error {
             Error::CommitEmpty => "commit_empty",
             Error::EntryTooLarge { .. } => "entry_too_large",
             Error::CommitTooLarge { .. } => "commit_too_large",
-            Error::EntryMissing { .. } => "entry_missing",
             Error::ProjectionUnusable { .. } => "projection_unusable",
             Error::ProjectionFailed { .. } => "projection_failed",
             Error::MergeBusy { .. } => "merge_busy",
@@ -294,7 +302,9 @@ impl Error {
             Error::DirectoryMixedUp { .. } => "directory_mixed_up",
             Error::ForeignDomain { .. } => "foreign_domain",
             Error::CursorUnusable { .. } => "cursor_unusable",
+            Error::CursorMisplaced { .. } => "cursor_misplaced",
             Error::BodyMissing { .. } => "artifact_body_missing",
+            Error::SourceChanged { .. } => "artifact_source_changed",
         }
     }
 
@@ -319,7 +329,7 @@ impl Error {
             "directory_mixed_up" => Some("check that the paths of log and projections are not swapped"),
             "storage_full" => Some("free disk space; entries that are already in the log are not lost"),
             "storage_not_found" => Some("check the path"),
-            "entry_missing" | "entry_unreadable" => Some("verify the log to list all damaged entries"),
+            "entry_unreadable" => Some("verify the log to list all damaged entries"),
             "projection_unusable" => Some("rebuild the projections from the log"),
             "storage_io" => {
                 Some("check the path and its parent directories; if they are right, check the disk")
@@ -337,6 +347,10 @@ impl Error {
             "repair_plan_outdated" => Some("plan the repair again, and apply the new plan"),
             "cursor_unusable" => {
                 Some("restore the file from a copy, or remove it to handle all entries from the beginning")
+            }
+            "artifact_source_changed" => Some("store the file when no program writes to it any more"),
+            "cursor_misplaced" => {
+                Some("choose a path outside the engine, or beside its directories `log` and `projections`")
             }
             "artifact_body_missing" => Some("verify the store of bodies to list all missing bodies"),
             _ => None,

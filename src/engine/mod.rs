@@ -47,6 +47,10 @@ pub(crate) mod clock;
 #[cfg(feature = "testing")]
 pub mod clock;
 #[cfg(not(feature = "testing"))]
+pub(crate) mod intake;
+#[cfg(feature = "testing")]
+pub mod intake;
+#[cfg(not(feature = "testing"))]
 pub(crate) mod log;
 #[cfg(feature = "testing")]
 pub mod log;

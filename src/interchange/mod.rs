@@ -11,6 +11,6 @@ pub mod workspace;
 pub use error::{Error, Result};
 pub use jsonl::{
     BodyFinding, ExportBodies, ExportFilter, ExportOptions, ExportReport, ImportOptions, ImportReport,
-    KindCounts, Line, LineContent, RefusedLine, Rejection,
+    KindCounts, Line, LineContent, LineWarning, LossyLine, RefusedLine, Rejection,
 };
 pub use workspace::Workspace;

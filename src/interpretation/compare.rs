@@ -4,10 +4,13 @@
 //! series outside any stage. `delta` is the right value minus the left value, and `change_ratio` is the right value
 //! divided by the left value.
 
+use crate::contract::json::write::float;
+use crate::contract::nfc::nfc;
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::query::{RunSnapshot, snapshot};
-use crate::store::{ArtifactRow, EnvironmentRow, Note, RunRow, SeriesRow, Severity, Store};
+use crate::store::{ArtifactRow, EnvironmentRow, Note, RunRow, Severity, Store};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The comparison of two runs.
@@ -119,6 +122,21 @@ impl Goal {
     }
 }
 
+impl Goal {
+    /// Compares two values; the better value is less. Infinite values come after all finite values, and NaN comes last,
+    /// in both directions: neither shows that a run is good.
+    fn order(self, a: f64, b: f64) -> Ordering {
+        let class = |value: f64| (value.is_nan(), value.is_infinite());
+        // 0.0 and -0.0 are equal.
+        let by_value = match a.partial_cmp(&b) {
+            Some(order) if self == Goal::Maximize => order.reverse(),
+            Some(order) => order,
+            None => Ordering::Equal,
+        };
+        class(a).cmp(&class(b)).then(by_value)
+    }
+}
+
 /// Runs ranked by a metric.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -129,7 +147,8 @@ pub struct BestRun {
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,
-    /// The runs that have the metric, the best first. Runs with equal values are in the order of their starts.
+    /// The runs that have the metric, the best first. Runs whose last value is infinite come after all others, and runs
+    /// whose last value is NaN come last. Runs with equal values are in the order of their starts.
     pub ranking: Vec<RankedRun>,
     /// The runs that do not have this metric in this stage.
     pub without: Vec<RunRef>,
@@ -151,19 +170,22 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics of the stage with the name `stage` whose last values differ between the runs, and the metrics
-/// that only one run has. For `None`, compares the metrics that belong to no stage.
-fn metric_deltas(left: &[SeriesRow], right: &[SeriesRow], stage: Option<&str>) -> Vec<MetricDelta> {
-    let values_of = |rows: &[SeriesRow]| -> BTreeMap<String, f64> {
-        let in_stage = |row: &&SeriesRow| row.stage_ref.as_ref().map(|s| s.last_component()) == stage;
-        rows.iter().filter(in_stage).map(|r| (r.metric_key.clone(), r.last.value.as_f64())).collect()
+/// Returns the metrics of the stage `left` of one run and the stage `right` of the other whose last values differ, and
+/// the metrics that only one of them has. A side without a stage ref has no metrics.
+fn metric_deltas(
+    (left, left_stage): (&RunSnapshot, Option<Option<&StageRef>>),
+    (right, right_stage): (&RunSnapshot, Option<Option<&StageRef>>),
+) -> Vec<MetricDelta> {
+    let values_of = |side: &RunSnapshot, stage: Option<Option<&StageRef>>| -> BTreeMap<String, f64> {
+        let in_stage = side.metrics.iter().filter(|row| Some(row.stage_ref.as_ref()) == stage);
+        in_stage.map(|r| (r.metric_key.clone(), r.last.value.as_f64())).collect()
     };
-    let (left, right) = (values_of(left), values_of(right));
+    let (left, right) = (values_of(left, left_stage), values_of(right, right_stage));
     let keys: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let delta = |key: &String| {
         let (l, r) = (left.get(key).copied(), right.get(key).copied());
         let both = l.zip(r);
-        (both.is_none_or(|(l, r)| l != r)).then(|| MetricDelta {
+        (both.is_none_or(|(l, r)| l != r && !(l.is_nan() && r.is_nan()))).then(|| MetricDelta {
             metric_key: key.clone(),
             left_value: l,
             right_value: r,
@@ -183,17 +205,31 @@ fn param_deltas(left: &RunRow, right: &RunRow) -> Vec<ParamDelta> {
     keys.into_iter().filter_map(delta).collect()
 }
 
+/// Returns the stages of a run by name. If several stages have the same name, the first has this name, and the others
+/// have the last component of their refs.
+fn stages_by_name(side: &RunSnapshot) -> BTreeMap<String, (StageRef, RunStatus)> {
+    let mut by_name = BTreeMap::new();
+    for stage in &side.stages {
+        let mut name = nfc(&stage.name).into_owned();
+        if by_name.contains_key(&name) {
+            name = stage.stage_ref.last_component().to_owned();
+        }
+        by_name.insert(name, (stage.stage_ref.clone(), stage.status));
+    }
+    by_name
+}
+
 fn stage_comparisons(left: &RunSnapshot, right: &RunSnapshot) -> Vec<StageComparison> {
-    let values_of = |side: &RunSnapshot| -> BTreeMap<String, (StageRef, RunStatus)> {
-        side.stages.iter().map(|s| (s.name.clone(), (s.stage_ref.clone(), s.status))).collect()
-    };
-    let (lefts, rights) = (values_of(left), values_of(right));
+    let (lefts, rights) = (stages_by_name(left), stages_by_name(right));
     let names: BTreeSet<&String> = lefts.keys().chain(rights.keys()).collect();
     let compare = |name: &String| StageComparison {
         stage_name: name.clone(),
         left: lefts.get(name).cloned(),
         right: rights.get(name).cloned(),
-        metric_deltas: metric_deltas(&left.metrics, &right.metrics, Some(name)),
+        metric_deltas: metric_deltas(
+            (left, lefts.get(name).map(|(stage, _)| Some(stage))),
+            (right, rights.get(name).map(|(stage, _)| Some(stage))),
+        ),
     };
     names.into_iter().map(compare).collect()
 }
@@ -245,7 +281,7 @@ pub fn compare_runs(store: &Store, left: &str, right: &str) -> Result<RunCompari
     store.read(|view| {
         let (left, right) = (snapshot(view, left)?, snapshot(view, right)?);
         let stages = stage_comparisons(&left, &right);
-        let outside = metric_deltas(&left.metrics, &right.metrics, None);
+        let outside = metric_deltas((&left, Some(None)), (&right, Some(None)));
         let params = param_deltas(&left.run, &right.run);
         let artifact_changes = artifact_changes(&left.artifacts, &right.artifacts);
         let deltas = outside.len() + stages.iter().map(|s| s.metric_deltas.len()).sum::<usize>();
@@ -320,8 +356,7 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
         for run in rows {
             let series = view.series_of(&run.run_ref)?;
             known.extend(series.iter().map(|s| s.metric_key.clone()));
-            let of_stage = |s: &&SeriesRow| s.stage_ref.as_ref().map(|r| r.last_component()) == stage_name;
-            match series.iter().filter(|s| s.metric_key == metric_key).find(of_stage) {
+            match series.iter().find(|s| s.metric_key == metric_key && s.is_of_stage(stage_name)) {
                 Some(row) => ranking.push(RankedRun { value: row.last.value.as_f64(), run }),
                 None => without.push(run.run_ref),
             }
@@ -345,12 +380,50 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
         });
     }
     best.ranking.sort_by(|a, b| {
-        let order = a.value.total_cmp(&b.value);
-        let order = match goal {
-            Goal::Maximize => order.reverse(),
-            Goal::Minimize => order,
-        };
-        order.then_with(|| (a.run.started_at, &a.run.run_ref).cmp(&(b.run.started_at, &b.run.run_ref)))
+        goal.order(a.value, b.value)
+            .then_with(|| (a.run.started_at, &a.run.run_ref).cmp(&(b.run.started_at, &b.run.run_ref)))
     });
+    let doubtful = best.ranking.iter().filter(|ranked| !ranked.value.is_finite());
+    let notes = doubtful.map(|ranked| {
+        let (run, value) = (&ranked.run.run_ref, float(ranked.value));
+        let message = format!("the last value of {metric_key} in {run} is {value}; the run is ranked last");
+        let note = Note::new(Severity::Warning, "metric_not_finite", message);
+        note.with("run", run).with("metric", metric_key)
+    });
+    best.notes.extend(notes.collect::<Vec<_>>());
     Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn values_that_are_not_finite_rank_last_in_both_directions(
+            mut values in prop::collection::vec(
+                prop_oneof![
+                    any::<f64>(),
+                    prop::sample::select(vec![f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0]),
+                ],
+                0..20,
+            )
+        ) {
+            let finite = values.iter().filter(|value| value.is_finite()).count();
+            let infinite = values.iter().filter(|value| value.is_infinite()).count();
+            for goal in [Goal::Maximize, Goal::Minimize] {
+                values.sort_by(|a, b| goal.order(*a, *b));
+                let (head, rest) = values.split_at(finite);
+                prop_assert!(head.iter().all(|value| value.is_finite()));
+                let is_sorted = head.windows(2).all(|pair| match goal {
+                    Goal::Maximize => pair[0] >= pair[1],
+                    Goal::Minimize => pair[0] <= pair[1],
+                });
+                prop_assert!(is_sorted, "{head:?}");
+                prop_assert!(rest[..infinite].iter().all(|value| value.is_infinite()));
+                prop_assert!(rest[infinite..].iter().all(|value| value.is_nan()));
+            }
+        }
+    }
 }

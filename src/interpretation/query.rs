@@ -1,6 +1,6 @@
 //! Queries on projects, runs and the content of one run.
 
-use crate::contract::{AnyRecord, LineageEdge, RunRef, StageRef, Timestamp};
+use crate::contract::{AnyRecord, LineageEdge, RunRef, StableRef, StageRef, Timestamp};
 use crate::interpretation::error::{Error, Result};
 use crate::store::{
     ArtifactRow, EnvironmentRow, Note, ProjectRow, RecordRow, RunRow, SeriesPoint, SeriesRow, Severity,
@@ -127,9 +127,31 @@ pub(super) fn snapshot(view: &StoreView<'_>, run: &str) -> crate::store::Result<
     Ok(snapshot)
 }
 
+/// Returns a note if an object ended before it started.
+fn time_order(subject: &StableRef, started: Option<Timestamp>, ended: Option<Timestamp>) -> Option<Note> {
+    let (started, ended) = started.zip(ended).filter(|(started, ended)| ended < started)?;
+    let message =
+        format!("the end {ended} of {subject} is before its start {started}; its duration is unknown");
+    Some(Note::new(Severity::Warning, "time_order", message).with("subject", subject))
+}
+
+/// Returns a note for each series with values that are NaN or infinite.
+fn non_finite_notes(metrics: &[SeriesRow]) -> impl Iterator<Item = Note> {
+    metrics.iter().filter(|row| row.non_finite > 0).map(|row| {
+        let message = format!(
+            "values of {} that are NaN or infinite: {} of {}",
+            row.label(),
+            row.non_finite,
+            row.count
+        );
+        let note = Note::new(Severity::Warning, "metric_not_finite", message);
+        note.with("metric", &row.metric_key).with("stage", row.stage_name.as_deref().unwrap_or("(run)"))
+    })
+}
+
 /// Returns notes on missing and conflicting facts of a run.
 fn run_notes(run: &RunRow) -> Vec<Note> {
-    let mut notes = Vec::new();
+    let mut notes = Vec::from_iter(time_order(&run.run_ref, run.started_at, run.ended_at));
     if run.started_at.is_none() {
         let message = format!("the start of {} is not in the log", run.run_ref);
         notes.push(Note::new(Severity::Warning, "run_start_missing", message).with("run", &run.run_ref));
@@ -147,6 +169,8 @@ fn run_notes(run: &RunRow) -> Vec<Note> {
 
 fn completeness(s: &RunSnapshot) -> Vec<Note> {
     let mut notes = run_notes(&s.run);
+    notes.extend(s.stages.iter().filter_map(|g| time_order(&g.stage_ref, g.started_at, g.ended_at)));
+    notes.extend(non_finite_notes(&s.metrics));
     let mut absent = |is_absent: bool, code: &'static str, what: &str| {
         if is_absent {
             notes.push(
@@ -213,8 +237,12 @@ pub fn record_line(record: &AnyRecord) -> RecordLine {
             (format!("degraded {}", d.payload.severity), &d.payload.issue_key, d.payload.summary.clone())
         }
         AnyRecord::Span(s) => {
-            let millis = s.payload.ended_at.micros_since(s.payload.started_at) as f64 / 1000.0;
-            (format!("span {}", s.payload.status), &s.payload.span_name, format!("{millis} ms"))
+            let micros = s.payload.ended_at.micros_since(s.payload.started_at);
+            let message = match micros {
+                0.. => format!("{} ms", micros as f64 / 1000.0),
+                _ => "unknown duration: the end is before the start".to_owned(),
+            };
+            (format!("span {}", s.payload.status), &s.payload.span_name, message)
         }
         AnyRecord::Metric(m) => ("metric".to_owned(), &m.payload.metric_key, m.payload.value.to_string()),
     };
@@ -233,9 +261,8 @@ pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&st
         let run = view.find_run(run)?;
         let all = view.series_of(&run.run_ref)?;
         let of_key: Vec<&SeriesRow> = all.iter().filter(|s| s.metric_key == metric_key).collect();
-        let named = |s: &SeriesRow| s.stage_ref.as_ref().map(|r| r.last_component().to_owned());
         let chosen = match stage {
-            Some(stage) => of_key.iter().find(|s| named(s).as_deref() == Some(stage)),
+            Some(_) => of_key.iter().find(|s| s.is_of_stage(stage)),
             None => match of_key.iter().find(|s| s.stage_ref.is_none()) {
                 Some(outside) => Some(outside),
                 None if of_key.len() == 1 => of_key.first(),
@@ -243,11 +270,8 @@ pub fn step_series(store: &Store, run: &str, metric_key: &str, stage: Option<&st
             },
         };
         let Some(row) = chosen else {
-            let label = |s: &SeriesRow| match named(s) {
-                Some(stage) => format!("{stage}/{}", s.metric_key),
-                None => s.metric_key.clone(),
-            };
-            return Ok::<_, Error>(Err((run.run_ref.to_string(), all.iter().map(label).collect())));
+            let known = all.iter().map(SeriesRow::label).collect();
+            return Ok::<_, Error>(Err((run.run_ref.to_string(), known)));
         };
         let points = view.series(&run.run_ref, row.stage_ref.as_ref(), metric_key)?;
         Ok(Ok(StepSeries {

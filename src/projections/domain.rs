@@ -10,6 +10,7 @@ use crate::projections::metadata::MetadataProjection;
 use crate::projections::records::RecordsProjection;
 use crate::projections::runs::RunsProjection;
 use crate::projections::series::SeriesProjection;
+use crate::projections::writers::WritersProjection;
 
 /// The domain of the ML product's logs.
 pub(crate) const DOMAIN: Domain = match Domain::new("contexta-ml", 1) {
@@ -27,5 +28,6 @@ pub(crate) fn all() -> Vec<Box<dyn Projection<Captured>>> {
         Box::new(LineageProjection),
         Box::new(ImportsProjection),
         Box::new(RunsProjection),
+        Box::new(WritersProjection),
     ]
 }

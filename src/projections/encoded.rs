@@ -8,13 +8,14 @@ use crate::engine::entry::{Event, Kind, PayloadVersion, Stamp};
 use crate::projections::encoding::{
     encode_artifact, encode_body, encode_header, encode_object, encode_payload,
 };
-use crate::projections::entry::{Captured, kind_of_fact};
+use crate::projections::entry::{Captured, kind_of_fact, version_of_fact};
 use crate::projections::kind::{ARTIFACT, KINDS, V1, kind_of};
 
 /// An encoded fact, without the header of the payload. Equal facts have equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EncodedFact {
     kind: Kind,
+    version: PayloadVersion,
     body: Vec<u8>,
 }
 
@@ -23,21 +24,21 @@ impl EncodedFact {
     pub(crate) fn new(fact: &Fact) -> Result<EncodedFact, CodecError> {
         let mut body = Vec::new();
         encode_body(fact, &mut body)?;
-        Ok(EncodedFact { kind: kind_of_fact(fact), body })
+        Ok(EncodedFact { kind: kind_of_fact(fact), version: version_of_fact(fact), body })
     }
 
     /// Encodes an object.
     pub(crate) fn of_object(object: &Object) -> Result<EncodedFact, CodecError> {
         let mut body = Vec::new();
         encode_object(object, &mut body)?;
-        Ok(EncodedFact { kind: kind_of(object.kind()), body })
+        Ok(EncodedFact { kind: kind_of(object.kind()), version: V1, body })
     }
 
     /// Encodes an artifact without the digest of its body.
     pub(crate) fn of_manifest(manifest: &ArtifactManifest) -> Result<EncodedFact, CodecError> {
         let mut body = Vec::new();
         encode_artifact(manifest, None, &mut body)?;
-        Ok(EncodedFact { kind: ARTIFACT, body })
+        Ok(EncodedFact { kind: ARTIFACT, version: V1, body })
     }
 
     /// Returns the encoded fact in the payload of an entry. `captured` is the decoded payload.
@@ -45,7 +46,8 @@ impl EncodedFact {
         let mut header = Vec::new();
         encode_header(&captured.replaces, captured.origin, &mut header)?;
         let body = payload.get(header.len()..).unwrap_or_default().to_vec();
-        Ok(EncodedFact { kind: kind_of_fact(&captured.fact), body })
+        let (kind, version) = (kind_of_fact(&captured.fact), version_of_fact(&captured.fact));
+        Ok(EncodedFact { kind, version, body })
     }
 
     /// Adds the digest of the artifact's body to an artifact that was encoded without a digest.
@@ -108,7 +110,7 @@ impl Event for EncodedEvent {
     }
 
     fn payload_version(&self) -> PayloadVersion {
-        V1
+        self.fact.version
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {

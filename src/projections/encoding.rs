@@ -5,7 +5,8 @@ use crate::contract::{ArtifactManifest, ContractError, Fact, Object};
 use crate::engine::codec::{self, CodecError, PAYLOAD_BYTES_MAX};
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::projections::payload::{
-    ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1,
+    ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,7 +62,10 @@ pub(super) fn encode_header(
 pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecError> {
     match fact {
         Fact::Object(object) => encode_object(object, out),
-        Fact::Ended(e) => codec::encode(&EndedV1::of(e), out),
+        Fact::Ended(e) => match EndedV2::of(e) {
+            Some(with_details) => codec::encode(&with_details, out),
+            None => codec::encode(&EndedV1::of(e), out),
+        },
         Fact::Param(p) => codec::encode(&ParamV1::of(p).map_err(unwritable)?, out),
         Fact::Event(d) => encode_record(RecordV1::of(d, EventV1::of(&d.payload).map_err(unwritable)?), out),
         Fact::Metric(d) => encode_record(RecordV1::of(d, MetricV1::of(&d.payload)), out),
@@ -70,6 +74,9 @@ pub(super) fn encode_body(fact: &Fact, out: &mut Vec<u8>) -> Result<(), CodecErr
         }
         Fact::Span(d) => encode_record(RecordV1::of(d, SpanV1::of(&d.payload).map_err(unwritable)?), out),
         Fact::Artifact(manifest, body) => encode_artifact(manifest, *body, out),
+        Fact::Annotation(a) => codec::encode(&AnnotationV1::of(a), out),
+        Fact::Process(p) => codec::encode(&ProcessV1::of(p), out),
+        Fact::Writer(w) => codec::encode(&WriterV1::of(w), out),
         Fact::Import(i) => codec::encode(&ImportV1::of(i), out),
     }
 }

@@ -7,10 +7,12 @@ use crate::engine::entry::{Entry, Event, Kind, PayloadVersion, Stamp};
 use crate::engine::projection::Applied;
 use crate::projections::encoding::{Decoded, decode_payload, encode_body, encode_payload};
 use crate::projections::kind::{
-    ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, SPAN, V1, kind_of, object_kind,
+    ANNOTATION, ARTIFACT, DEGRADED, ENDED, EVENT, IMPORT, KINDS, METRIC, PARAM, PROCESS, SPAN, V1, V2,
+    WRITER, kind_of, object_kind,
 };
 use crate::projections::payload::{
-    ArtifactV1, DegradedV1, EndedV1, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1, RecordV1, SpanV1,
+    AnnotationV1, ArtifactV1, DegradedV1, EndedV1, EndedV2, EventV1, ImportV1, MetricV1, ObjectV1, ParamV1,
+    ProcessV1, RecordV1, SpanV1, WriterV1,
 };
 
 /// A captured or imported fact as an event of the engine, with the origin of the fact and the entries that the fact
@@ -45,7 +47,7 @@ impl Event for Captured {
     }
 
     fn payload_version(&self) -> PayloadVersion {
-        V1
+        version_of_fact(&self.fact)
     }
 
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError> {
@@ -54,13 +56,15 @@ impl Event for Captured {
 
     fn decode(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<Option<Captured>, CodecError> {
         // A newer payload version of a known kind is treated like an unknown kind.
-        if !Captured::KINDS.contains(&(kind, version)) {
+        let highest = Captured::KINDS.iter().find(|(known, _)| *known == kind).map(|(_, highest)| *highest);
+        if !highest.is_some_and(|highest| (V1..=highest).contains(&version)) {
             return Ok(None);
         }
         if let Some(object) = object_kind(kind) {
             return decode_payload(payload, |o: ObjectV1| o.into_fact(object)).map(|d| Some(d.into()));
         }
         let decoded = match kind {
+            ENDED if version == V2 => decode_payload(payload, EndedV2::into_fact),
             ENDED => decode_payload(payload, EndedV1::into_fact),
             PARAM => decode_payload(payload, ParamV1::into_fact),
             EVENT => decode_payload(payload, |r: RecordV1<EventV1>| {
@@ -76,6 +80,9 @@ impl Event for Captured {
                 r.into_draft(DegradedV1::into_payload).map(Fact::Degraded)
             }),
             ARTIFACT => decode_payload(payload, ArtifactV1::into_fact),
+            ANNOTATION => decode_payload(payload, AnnotationV1::into_fact),
+            PROCESS => decode_payload(payload, ProcessV1::into_fact),
+            WRITER => decode_payload(payload, WriterV1::into_fact),
             IMPORT => decode_payload(payload, ImportV1::into_fact),
             _ => return Ok(None),
         };
@@ -94,7 +101,18 @@ pub(super) fn kind_of_fact(fact: &Fact) -> Kind {
         Fact::Degraded(_) => DEGRADED,
         Fact::Span(_) => SPAN,
         Fact::Artifact(..) => ARTIFACT,
+        Fact::Annotation(_) => ANNOTATION,
+        Fact::Process(_) => PROCESS,
+        Fact::Writer(_) => WRITER,
         Fact::Import(_) => IMPORT,
+    }
+}
+
+/// Returns the version of the payload that is written for this fact.
+pub(super) fn version_of_fact(fact: &Fact) -> PayloadVersion {
+    match fact {
+        Fact::Ended(ended) if ended.has_details() => V2,
+        _ => V1,
     }
 }
 
@@ -132,7 +150,9 @@ pub fn rewritten(kind: Kind, version: PayloadVersion, payload: &[u8]) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::fact::{Ended, Import, Param};
+    use crate::contract::fact::{
+        Annotation, Change, Ended, Import, Joined, Param, Process, ProcessId, Writer, WriterId,
+    };
     use crate::contract::json::read::parse;
     use crate::contract::model::from_value;
     use crate::contract::{AnyRecord, Object, ObjectKind, RunRef, RunStatus, Timestamp, Value};
@@ -274,6 +294,11 @@ mod tests {
                 format: "jsonl".into(),
                 started_at: time(),
             }),
+            object(
+                ObjectKind::Alias,
+                r#"{"alias_ref":"alias:p.model-best","project_ref":"project:p","name":"model:best",
+                "artifact_ref":"artifact:p.r.a","recorded_at":"2024-01-31T12:00:00Z"}"#,
+            ),
         ];
         let mut all: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
         all[0].origin = Some(ImportOrigin { import: [9; 16], line: 1 });
@@ -291,10 +316,111 @@ mod tests {
             captured.encode(&mut payload).unwrap();
             let read = Captured::decode(captured.kind(), V1, &payload).unwrap().unwrap();
             assert_eq!(read, captured);
-            assert!(kind_name(captured.kind()).is_some() && Captured::KINDS.contains(&(captured.kind(), V1)));
+            assert!(kind_name(captured.kind()).is_some());
+            assert!(Captured::KINDS.iter().any(|(kind, _)| *kind == captured.kind()));
             seen.push(format!("{} {}", captured.kind().0, crate::engine::checksum::hex(&payload)));
         }
         assert_eq!(seen, GOLDEN.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn writers_annotations_and_ends_with_details_read_back() {
+        let run = RunRef::parse("run:p.r").unwrap();
+        let ids = (WriterId([1; 8]), ProcessId([2; 8]));
+        let writer = |joined, label: Option<&str>| {
+            let label = label.map(str::to_owned);
+            Fact::Writer(Writer::new(run.clone(), ids, joined, label, time()).unwrap())
+        };
+        let annotation = |change| Fact::Annotation(Annotation::new((&run).into(), change).unwrap());
+        let end = || Ended::new((&run).into(), RunStatus::Failed, time()).unwrap();
+        let facts = [
+            writer(Joined::Started, None),
+            writer(Joined::Attached, Some("rank-1")),
+            writer(Joined::Resumed { from_step: Some(-3) }, None),
+            Fact::Process(Process::new(ProcessId([2; 8]), 7, "node", time()).unwrap()),
+            annotation(Change::Name("基线".into())),
+            annotation(Change::Description("d".into())),
+            annotation(Change::Note("n".into())),
+            annotation(Change::Tag("k".into(), Some(String::new()))),
+            annotation(Change::Tag("k".into(), None)),
+            Fact::Ended(end().because(Some("out of memory".into()), None).unwrap()),
+            Fact::Ended(end().because(None, Some("scope_dropped".into())).unwrap()),
+            Fact::Ended(end().of_writer(WriterId([1; 8]))),
+        ];
+        for captured in facts.map(Captured::from) {
+            let mut payload = Vec::new();
+            captured.encode(&mut payload).unwrap();
+            let (kind, version) = (captured.kind(), captured.payload_version());
+            assert_eq!(Captured::decode(kind, version, &payload).unwrap(), Some(captured));
+        }
+    }
+
+    /// Returns facts with values that JSON cannot represent, with nulls, and with names in other scripts.
+    fn unusual_facts() -> Vec<Captured> {
+        let run_ref = RunRef::parse("run:p.r").unwrap();
+        let param = |key: &str, value: Value| Fact::Param(Param::new(run_ref.clone(), key, value).unwrap());
+        let nested = Value::map([("a", Value::Null), ("b", Value::List(vec![Value::Null, 0.5.into()]))]);
+        let metric = |key: &str, value: &str| {
+            let payload =
+                format!(r#"{{"metric_key":"{key}","value":{value},"value_type":"float","step":2}}"#);
+            any_record("metric", LEAN, &payload)
+        };
+        let facts = vec![
+            param("max_depth", Value::Null),
+            param("模型", nested),
+            param("lr", f64::NAN.into()),
+            metric("mAP@0.5", "NaN"),
+            metric("系统", "\"-Infinity\""),
+            object(
+                ObjectKind::Run,
+                r#"{"run_ref":"run:p.r","project_ref":"project:p","name":"é: 1","status":"failed","description":"",
+                "started_at":"2024-01-31T12:00:00Z","ended_at":"2024-01-31T11:00:00Z","params":{"a":null,"b":{"c":null}},
+                "tags":{"note":""},"metadata":{"x":NaN}}"#,
+            ),
+            object(
+                ObjectKind::Stage,
+                r#"{"stage_execution_ref":"stage:p.r.stage-1a2b3c","run_ref":"run:p.r","stage_name":"訓練","status":"open",
+                "started_at":"2024-01-31T12:00:00Z"}"#,
+            ),
+        ];
+        facts.into_iter().map(Captured::from).collect()
+    }
+
+    /// Kind and payload bytes of these facts, version 1.
+    const GOLDEN_UNUSUAL: &str = include_str!("../../tests/golden/payloads-v1-unusual.txt");
+
+    #[test]
+    fn payloads_of_unusual_values_match_golden_bytes_and_read_back() {
+        let mut seen = Vec::new();
+        for captured in unusual_facts() {
+            let mut payload = Vec::new();
+            captured.encode(&mut payload).unwrap();
+            let read = Captured::decode(captured.kind(), V1, &payload).unwrap().unwrap();
+            assert_eq!(read, captured);
+            seen.push(format!("{} {}", captured.kind().0, crate::engine::checksum::hex(&payload)));
+        }
+        assert_eq!(seen, GOLDEN_UNUSUAL.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn parameter_in_another_form_than_this_build_writes_is_unreadable() {
+        let run_ref = RunRef::parse("run:p.r").unwrap();
+        let with = |value: &str| {
+            let mut payload = Vec::new();
+            let fact = Fact::Param(Param::new(run_ref.clone(), "k", Value::List(vec![1.into()])).unwrap());
+            Captured::from(fact).encode(&mut payload).unwrap();
+            // The payload ends with the variant, the length and the text.
+            payload.truncate(payload.len() - 5);
+            payload.extend([5, value.len() as u8]);
+            payload.extend(value.as_bytes());
+            Captured::decode(PARAM, V1, &payload)
+        };
+        for text in ["null", "[1]", r#"{"a":null}"#] {
+            assert!(with(text).is_ok(), "{text}");
+        }
+        for text in ["1", "\"x\"", "[ 1]", "NaN", "[Infinity]", "{"] {
+            assert!(with(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
-//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte. The
+//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte: a
+//! rule of the contract excludes control characters from the keys of metrics. The
 //! keys whose first part is a certain ref are therefore exactly the keys that begin with this ref and a zero byte.
 //! Names of runs, and digests, may contain zero bytes.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
 use crate::engine::checksum::Digest;
 
@@ -25,15 +27,16 @@ pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
 
-/// Returns the key of a run in the table of names. `text` is the name of the run, or the last component of its ref.
+/// Returns the key of a run in the table of names. `text` is the name of the run, or the last component of its ref. Keys
+/// contain the composed form of names, so that names that look the same have one key.
 pub(crate) fn run_name(text: &str, run: &RunRef) -> Vec<u8> {
-    join(&[text.as_bytes(), run.as_str().as_bytes()])
+    join(&[nfc(text).as_bytes(), run.as_str().as_bytes()])
 }
 
 /// Returns the prefix of the keys of all runs with this name, or with this last component of the ref. Keys of longer
 /// names that contain a zero byte can have the same prefix.
 pub(crate) fn runs_named(text: &str) -> Vec<u8> {
-    join(&[text.as_bytes(), b""])
+    join(&[nfc(text).as_bytes(), b""])
 }
 
 /// Splits a key of the table of names; `None` if the key does not end with the ref of a run. A name may contain zero

@@ -175,6 +175,8 @@ mod tests {
         let value = prop_oneof![
             any::<i64>().prop_map(MetricValue::Int),
             (-1e9..1e9f64).prop_map(MetricValue::Float),
+            prop::sample::select(vec![f64::NAN, -f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
+                .prop_map(MetricValue::Float),
             Just(MetricValue::Big("123456789012345678901234567890".into())),
         ];
         let change = prop::option::weighted(0.1, (any::<prop::sample::Index>(), any::<u8>()));

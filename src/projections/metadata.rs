@@ -1,12 +1,13 @@
-//! Attributes of projects, runs, deployments, stages and batches, and complete objects of the other kinds except
-//! lineage edges.
+//! Attributes of projects, runs, deployments, stages, batches, samples and operations, and complete objects of the
+//! other kinds except lineage edges.
 //!
 //! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict. If an
-//! attribute has several different values, all of them are kept. Environments, samples, operations and provenance
-//! records are recorded once, so each of them has one row with the complete fact.
+//! attribute has several different values, all of them are kept. Environments and provenance records are recorded once, and a new
+//! value of an alias replaces the whole alias, so each of these facts has one row with the complete fact.
 
-use crate::contract::json::write::canonical;
-use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Value};
+use crate::contract::fact::Change;
+use crate::contract::json::write::with_nulls;
+use crate::contract::{Canonical, Fact, Object, ObjectKind, StableRef, Timestamp, Value};
 use crate::engine::Result;
 use crate::engine::entry::{Kind, Stamp};
 use crate::engine::projection::{Applied, Projection, TableSpec, Tables};
@@ -25,6 +26,8 @@ pub(crate) const PARAM_PREFIX: &str = "param/";
 pub(crate) const TAG_PREFIX: &str = "tag/";
 /// The prefix of the attribute names of metadata.
 pub(crate) const METADATA_PREFIX: &str = "meta/";
+/// The prefix of the attribute names of notes. The stamp of the note follows the prefix.
+pub(crate) const NOTE_PREFIX: &str = "note/";
 /// The prefix of the attribute names of extensions. The namespace follows the prefix.
 pub(crate) const EXTENSION_PREFIX: &str = "ext/";
 /// The prefix of the attribute names of members that only a newer version of the schema defines.
@@ -39,6 +42,8 @@ pub(crate) fn is_by_attribute(kind: ObjectKind) -> bool {
             | ObjectKind::Deployment
             | ObjectKind::Stage
             | ObjectKind::Batch
+            | ObjectKind::Sample
+            | ObjectKind::Operation
     )
 }
 
@@ -49,6 +54,7 @@ pub(crate) fn prefix_of(member: &str) -> Option<&'static str> {
         "params" => PARAM_PREFIX,
         "tags" => TAG_PREFIX,
         "metadata" => METADATA_PREFIX,
+        "notes" => NOTE_PREFIX,
         "extensions" => EXTENSION_PREFIX,
         _ => return None,
     })
@@ -68,12 +74,35 @@ struct AttributeRows<'a> {
 
 impl AttributeRows<'_> {
     fn put(&mut self, name: &str, value: &Value) {
-        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent.
-        if let (Ok(text), true) = (canonical(value), *value != Value::Null) {
-            let key = keys::attribute(self.subject, name);
-            let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
-            let value = [mark, text.as_bytes()].concat();
-            self.tables.put_version(FACTS, &key, self.stamp, self.replaces, &value);
+        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent,
+        // except for a parameter.
+        let is_recorded = *value != Value::Null || name.starts_with(PARAM_PREFIX);
+        if let (Ok(text), true) = (with_nulls(value), is_recorded) {
+            self.put_text(name, &text);
+        }
+    }
+
+    /// Puts a value that is JSON text.
+    fn put_text(&mut self, name: &str, text: &str) {
+        let key = keys::attribute(self.subject, name);
+        let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
+        let value = [mark, text.as_bytes()].concat();
+        self.tables.put_version(FACTS, &key, self.stamp, self.replaces, &value);
+    }
+
+    fn annotate(&mut self, change: &Change) {
+        match change {
+            Change::Name(name) => self.put("name", &Value::text(name)),
+            Change::Description(text) => self.put("description", &Value::text(text)),
+            Change::Tag(key, Some(value)) => self.put(&format!("{TAG_PREFIX}{key}"), &Value::text(value)),
+            // A null marks a removed tag.
+            Change::Tag(key, None) => self.put_text(&format!("{TAG_PREFIX}{key}"), "null"),
+            Change::Note(text) => {
+                // Each note has a key of its own, so that notes do not replace each other.
+                let key = format!("{NOTE_PREFIX}{}-{}", self.stamp.stream, self.stamp.seq);
+                let at = Timestamp::from_nanos(self.stamp.time);
+                self.put(&key, &Value::map([("at", Value::text(at)), ("text", Value::text(text))]));
+            }
         }
     }
 
@@ -108,7 +137,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn version(&self) -> u32 {
-        3
+        6
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -116,7 +145,7 @@ impl Projection<Captured> for MetadataProjection {
     }
 
     fn wants(&self, kind: Kind) -> bool {
-        matches!(kind, kind::ENDED | kind::PARAM)
+        matches!(kind, kind::ENDED | kind::PARAM | kind::ANNOTATION)
             || kind::object_kind(kind).is_some_and(|kind| kind != ObjectKind::Relation)
     }
 
@@ -132,10 +161,19 @@ impl Projection<Captured> for MetadataProjection {
                 let key = object.own_ref().as_str().as_bytes();
                 tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied));
             }
-            Fact::Ended(ended) => {
+            // The status of a run follows from the ends of all its writers.
+            Fact::Ended(ended) if ended.writer().is_none() => {
                 let mut rows = AttributeRows { imported, subject: ended.subject(), stamp, replaces, tables };
                 rows.put("status", &ended.status().into());
                 rows.put("ended_at", &Value::text(ended.ended_at()));
+                for (name, text) in [("end_message", ended.message()), ("end_reason", ended.reason())] {
+                    rows.put(name, &text.map_or(Value::Null, Value::text));
+                }
+            }
+            Fact::Annotation(annotation) => {
+                let subject = annotation.subject();
+                let mut rows = AttributeRows { imported, subject, stamp, replaces, tables };
+                rows.annotate(annotation.change());
             }
             Fact::Param(param) => {
                 let mut rows = AttributeRows { imported, subject: param.run_ref(), stamp, replaces, tables };

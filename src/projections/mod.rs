@@ -21,5 +21,6 @@ pub(crate) mod records;
 pub(crate) mod runs;
 pub(crate) mod series;
 pub(crate) mod tables;
+pub(crate) mod writers;
 
 pub(crate) use domain::{DOMAIN, all};

@@ -1,5 +1,6 @@
 //! Runs by name, and by the last component of the run's ref.
 
+use crate::contract::fact::Change;
 use crate::contract::{Fact, Object, RunRef};
 use crate::engine::Result;
 use crate::engine::entries::EntryRef;
@@ -21,7 +22,7 @@ impl Projection<Captured> for RunsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        3
     }
 
     fn tables(&self) -> &'static [TableSpec] {
@@ -31,7 +32,15 @@ impl Projection<Captured> for RunsProjection {
     fn wants(&self, kind: Kind) -> bool {
         matches!(
             kind,
-            kind::RUN | kind::ENDED | kind::PARAM | kind::EVENT | kind::METRIC | kind::DEGRADED | kind::SPAN
+            kind::RUN
+                | kind::WRITER
+                | kind::ANNOTATION
+                | kind::ENDED
+                | kind::PARAM
+                | kind::EVENT
+                | kind::METRIC
+                | kind::DEGRADED
+                | kind::SPAN
         )
     }
 
@@ -53,6 +62,14 @@ impl Projection<Captured> for RunsProjection {
                     put(run.last_component(), &run);
                 }
             }
+            Fact::Annotation(annotation) => {
+                if let (Change::Name(name), Ok(run)) =
+                    (annotation.change(), RunRef::try_from(annotation.subject().clone()))
+                {
+                    put(name, &run);
+                }
+            }
+            Fact::Writer(writer) => put(writer.run_ref().last_component(), writer.run_ref()),
             Fact::Param(param) => put(param.run_ref().last_component(), param.run_ref()),
             fact => {
                 if let Some((observation, _)) = fact.observation() {

@@ -15,9 +15,10 @@ use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::kind;
 use crate::projections::known_series::KnownSeries;
-use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, SERIES, SUMMARIES};
+use crate::projections::tables::{IMPORTED_SERIES, IMPORTED_SUMMARIES, NON_FINITE, SERIES, SUMMARIES};
 
-/// The projection that fills [`SERIES`], [`SUMMARIES`], [`IMPORTED_SERIES`] and [`IMPORTED_SUMMARIES`].
+/// The projection that fills [`SERIES`], [`SUMMARIES`], [`NON_FINITE`], [`IMPORTED_SERIES`] and
+/// [`IMPORTED_SUMMARIES`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeriesProjection;
 
@@ -95,11 +96,11 @@ impl Projection<Captured> for SeriesProjection {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        &[SERIES, SUMMARIES, IMPORTED_SERIES, IMPORTED_SUMMARIES]
+        &[SERIES, SUMMARIES, NON_FINITE, IMPORTED_SERIES, IMPORTED_SUMMARIES]
     }
 
     fn wants(&self, kind: Kind) -> bool {
@@ -139,6 +140,9 @@ impl Projection<Captured> for SeriesProjection {
                 let import = applied.event.origin.map_or([0; 16], |origin| origin.import);
                 tables.insert(IMPORTED_SERIES, keys::imported_series(&key, &import));
                 tables.register(IMPORTED_SUMMARIES, &key, &point);
+            }
+            if !d.payload.value.is_finite() {
+                tables.register(NON_FINITE, &key, &point);
             }
             let places = tables.series(SERIES, &key).zip(tables.register_of(SUMMARIES, &key));
             if let Some((series, register)) = places {

@@ -248,12 +248,18 @@ fn object(fact: Fact, entry: &Entry) -> Value {
             ("subject_ref", Value::from(e.subject().as_str())),
             ("status", e.status().into()),
             ("ended_at", Value::text(e.ended_at())),
+            ("message", e.message().map_or(Value::Null, Value::text)),
+            ("reason", e.reason().map_or(Value::Null, Value::text)),
+            ("writer", e.writer().map_or(Value::Null, Value::text)),
         ]),
         Fact::Param(p) => Value::map([
             ("run_ref", Value::from(p.run_ref().as_str())),
             ("key", Value::from(p.key())),
             ("value", p.value().clone()),
         ]),
+        Fact::Annotation(a) => a.to_value(),
+        Fact::Process(p) => p.to_value(),
+        Fact::Writer(w) => w.to_value(),
         Fact::Import(i) => Value::map([
             ("id", Value::text(hex(&i.id))),
             ("source", Value::Text(i.source)),

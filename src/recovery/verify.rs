@@ -5,6 +5,7 @@
 //! Other processes may write to the workspace during the check.
 
 use crate::engine::chain::Head;
+use crate::engine::checksum::Digest;
 use crate::engine::progress::Progress;
 use crate::engine::projection::{Note as EngineNote, RebuildReason};
 use crate::engine::storage::Storage;
@@ -13,7 +14,9 @@ use crate::engine::verify::{LogCheck, LogReport, TablesState, verify_log};
 use crate::projections::DOMAIN;
 use crate::projections::entry::Captured;
 use crate::recovery::error::{Error, Result};
-use crate::store::{Note, Severity, Store};
+use crate::store::artifacts::ReferenceState;
+use crate::store::{ArtifactRow, Note, Severity, Store, StoreView};
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +27,9 @@ pub use crate::engine::verify::{Outcome, Problem, StreamReport};
 pub struct VerifyOptions<'a> {
     /// `true` to hash every body.
     pub bodies: bool,
+    /// `true` to read the local files outside the workspace that artifacts refer to. A missing or changed file is a
+    /// note, and no damage of the workspace.
+    pub references: bool,
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
     /// Heads that were saved outside the workspace. The check confirms that each stream still contains all entries up
@@ -35,7 +41,13 @@ pub struct VerifyOptions<'a> {
 
 impl Default for VerifyOptions<'_> {
     fn default() -> Self {
-        VerifyOptions { bodies: true, projections: true, heads: Vec::new(), progress: Progress::none() }
+        VerifyOptions {
+            bodies: true,
+            references: false,
+            projections: true,
+            heads: Vec::new(),
+            progress: Progress::none(),
+        }
     }
 }
 
@@ -112,7 +124,7 @@ pub fn verify(
     store: &Store,
     options: VerifyOptions<'_>,
 ) -> Result<VerifyReport> {
-    let VerifyOptions { bodies, projections, heads, progress } = options;
+    let VerifyOptions { bodies, references, projections, heads, progress } = options;
     // The answer lists every problem.
     let check = LogCheck { heads, progress, problems_max: usize::MAX };
     let found = verify_log::<Captured>(storage, log, DOMAIN, &check)?;
@@ -120,11 +132,14 @@ pub fn verify(
     // it would differ.
     let compare = projections && found.is_complete();
     let mut check = Check { store, is_complete: found.is_complete(), report: found.into() };
-    if bodies || projections {
+    if bodies || references || projections {
         check.open_projections();
     }
     if bodies {
         check.verify_bodies();
+    }
+    if references {
+        check.verify_references();
     }
     if compare {
         check.compare_projections();
@@ -147,10 +162,12 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn into_report(self) -> VerifyReport {
-        let outcome = match (self.report.problems.is_empty(), self.is_complete) {
+        let problems = &self.report.problems;
+        let outcome = match (problems.iter().all(Problem::is_known_loss), self.is_complete) {
             (false, _) => Outcome::Damaged,
             (true, false) => Outcome::Unchecked,
-            (true, true) => Outcome::Whole,
+            (true, true) if problems.is_empty() => Outcome::Whole,
+            (true, true) => Outcome::WholeExceptKnownLosses,
         };
         VerifyReport { outcome, ..self.report }
     }
@@ -192,6 +209,13 @@ impl Check<'_> {
         notes.into_iter().for_each(|note| self.add_unchecked(note));
     }
 
+    /// Reads the files outside the workspace that artifacts refer to.
+    fn verify_references(&mut self) {
+        let found = read_references(self.store);
+        let notes = self.checked("the files outside the workspace", found);
+        self.report.notes.extend(notes.unwrap_or_default());
+    }
+
     /// Compares the projections with a rebuild from the log up to the position that the projections have reached.
     fn compare_projections(&mut self) {
         let state = self.store.compare_tables().map_err(Error::from);
@@ -205,23 +229,89 @@ impl Check<'_> {
 /// read.
 fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
     store.read(|view| {
-        let (mut hashed, mut problems, mut notes) = (0u64, Vec::new(), Vec::new());
-        for digest in &view.bodies()? {
-            match view.verify_body(digest) {
-                Ok(true) => hashed += 1,
-                Ok(false) => {
-                    hashed += 1;
-                    let message = format!("the body {digest} does not match its digest");
-                    problems.push(Problem::new("artifact_body_damaged", message));
+        let mut check =
+            BodyCheck { view, checked: HashSet::new(), hashed: 0, problems: vec![], notes: vec![] };
+        for digest in view.bodies()? {
+            check.body(digest, "");
+        }
+        for tree in view.trees()? {
+            match view.tree_files(&tree) {
+                Ok(files) => {
+                    for (digest, path) in files {
+                        check.body(digest, &format!(" of {path:?} in the directory {tree}"));
+                    }
                 }
-                Err(e) if e.code() == "artifact_body_missing" => {
-                    let message = format!("the body {digest} is missing");
-                    problems.push(Problem::new("artifact_body_missing", message));
+                // A missing or damaged list of files was reported above.
+                Err(_)
+                    if check.problems.iter().any(|problem| problem.message.contains(&tree.to_string())) => {}
+                Err(e) => {
+                    check.notes.push(not_checked(&format!("the files of the directory {tree}"), &e.into()))
                 }
-                // An unreadable body does not prevent the check of the other bodies.
-                Err(e) => notes.push(not_checked(&format!("the body {digest}"), &e.into())),
             }
         }
-        Ok::<_, Error>((hashed, problems, notes))
+        Ok::<_, Error>((check.hashed, check.problems, check.notes))
     })
+}
+
+/// A check of bodies in progress.
+struct BodyCheck<'a> {
+    view: &'a StoreView<'a>,
+    checked: HashSet<Digest>,
+    hashed: u64,
+    problems: Vec<Problem>,
+    notes: Vec<Note>,
+}
+
+impl BodyCheck<'_> {
+    /// Hashes a body, unless it was hashed before. `place` continues the name of the body in messages.
+    fn body(&mut self, digest: Digest, place: &str) {
+        if !self.checked.insert(digest) {
+            return;
+        }
+        match self.view.verify_body(&digest) {
+            Ok(true) => self.hashed += 1,
+            Ok(false) => {
+                self.hashed += 1;
+                let message = format!("the body {digest}{place} does not match its digest");
+                self.problems.push(Problem::new("artifact_body_damaged", message));
+            }
+            Err(e) if e.code() == "artifact_body_missing" => {
+                let message = format!("the body {digest}{place} is missing");
+                self.problems.push(Problem::new("artifact_body_missing", message));
+            }
+            // An unreadable body does not prevent the check of the other bodies.
+            Err(e) => self.notes.push(not_checked(&format!("the body {digest}{place}"), &e.into())),
+        }
+    }
+}
+
+/// Examines the content outside the workspace that artifacts refer to: local files that are missing, or that differ from
+/// the size or the SHA-256 digest in the manifest. Returns a note for each.
+fn read_references(store: &Store) -> Result<Vec<Note>> {
+    store.read(|view| {
+        let mut notes = Vec::new();
+        for artifact in view.artifacts(None)? {
+            notes.extend(reference_note(view, &artifact)?);
+        }
+        Ok::<_, Error>(notes)
+    })
+}
+
+fn reference_note(view: &StoreView<'_>, artifact: &ArtifactRow) -> Result<Option<Note>> {
+    let manifest = &artifact.manifest;
+    let Some(state) = view.examine_reference(artifact) else { return Ok(None) };
+    let (own, at) = (&manifest.artifact_ref, &manifest.location_ref);
+    let (code, message) = match state {
+        ReferenceState::Unchanged => return Ok(None),
+        ReferenceState::Missing => {
+            ("artifact_reference_missing", format!("the file {at} of {own} is missing"))
+        }
+        ReferenceState::Changed => {
+            ("artifact_reference_changed", format!("the file {at} of {own} has changed"))
+        }
+        ReferenceState::Unreadable(why) => {
+            ("artifact_reference_unreadable", format!("the file {at} of {own} cannot be read: {why}"))
+        }
+    };
+    Ok(Some(Note::new(Severity::Warning, code, message).with("artifact", own)))
 }

@@ -6,8 +6,12 @@ use crate::engine::checksum::Digest;
 use crate::engine::projection::Version;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
+use crate::store::body::hash_file;
 use crate::store::error::{Error, Result};
+use crate::store::location;
 use crate::store::view::StoreView;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// An artifact: the manifest, and the state of the body.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +28,32 @@ pub struct ArtifactRow {
     pub body_error: Option<String>,
     /// `true` if facts with different manifests have this ref.
     pub conflict: bool,
+}
+
+/// The state of a local file outside the workspace that an artifact refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReferenceState {
+    /// The file exists, and has the size and the SHA-256 digest in the manifest, as far as the manifest has them.
+    Unchanged,
+    /// The file does not exist.
+    Missing,
+    /// The size or the digest differs from the manifest.
+    Changed,
+    /// The file cannot be read, for this reason.
+    Unreadable(String),
+}
+
+impl ArtifactRow {
+    /// Returns `true` if the content is outside the workspace, at the location in the manifest.
+    pub fn is_referenced(&self) -> bool {
+        self.body.is_none() && location::is_uri(&self.manifest.location_ref)
+    }
+
+    /// Returns `true` if the artifact is a directory: its body is the list of the files in the directory.
+    pub fn is_tree(&self) -> bool {
+        self.body.is_some() && location::is_tree(&self.manifest.location_ref)
+    }
 }
 
 impl StoreView<'_> {
@@ -76,6 +106,39 @@ impl StoreView<'_> {
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
+    /// Reads the local file outside the workspace that an artifact refers to; `None` if the artifact refers to none.
+    pub fn examine_reference(&self, artifact: &ArtifactRow) -> Option<ReferenceState> {
+        let manifest = &artifact.manifest;
+        let path = location::local_path(&manifest.location_ref).filter(|_| artifact.is_referenced())?;
+        let storage = self.blobs.storage();
+        let info = match storage.info(&path) {
+            Ok(info) => info,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Some(ReferenceState::Missing);
+            }
+            Err(e) => return Some(ReferenceState::Unreadable(e.to_string())),
+        };
+        if manifest.size_bytes.is_some_and(|size| size != info.len) {
+            return Some(ReferenceState::Changed);
+        }
+        let Some(claimed) = manifest.sha256() else { return Some(ReferenceState::Unchanged) };
+        Some(match hash_file(storage.as_ref(), &path) {
+            Ok((sha256, _)) if sha256 == claimed => ReferenceState::Unchanged,
+            Ok(_) => ReferenceState::Changed,
+            Err(e) => ReferenceState::Unreadable(with_source(&e)),
+        })
+    }
+
+    /// Returns the path of the file with the content of an artifact: the body in the object store, or the local file
+    /// outside the workspace that the artifact refers to. The file must not be changed. Returns `None` for a directory
+    /// ([`StoreView::extract_tree`]), for content that is no local file, and if the body is missing.
+    pub fn artifact_path(&self, artifact: &ArtifactRow) -> Option<PathBuf> {
+        match &artifact.body {
+            Some(digest) => (artifact.body_present && !artifact.is_tree()).then(|| self.blobs.path(digest)),
+            None => location::local_path(&artifact.manifest.location_ref),
+        }
+    }
+
     /// Returns `true` if the content of a body matches its digest. Reads the whole body. Exception: a file with a hole
     /// of 1 GiB after the expected end of the body counts as damaged and is not read, because reading it could take
     /// very long. The expected end is the greatest size in the manifests that refer to the body. Errors: the body is
@@ -100,7 +163,7 @@ impl StoreView<'_> {
         Ok(self.blobs.verify(digest, &sizes)?)
     }
 
-    /// Returns the digests of all bodies that artifacts refer to.
+    /// Returns the digests of all bodies that artifacts refer to. The files of directories are not included.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
         for row in self.view.keys(BODIES, &[])? {

@@ -2,7 +2,7 @@
 
 use crate::contract::{ErrorCode, Members, Object, ObjectKind, RunStatus, Severity, StableRef, Value};
 use crate::projections::metadata::{
-    EXTENSION_PREFIX, METADATA_PREFIX, NEWER_PREFIX, PARAM_PREFIX, TAG_PREFIX,
+    EXTENSION_PREFIX, METADATA_PREFIX, NEWER_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX,
 };
 use crate::store::attributes::Attributes;
 use crate::store::note::Note;
@@ -31,6 +31,8 @@ pub(super) fn object_of(
             insert("tags", key, value);
         } else if let Some(key) = strip(METADATA_PREFIX) {
             insert("metadata", key, value);
+        } else if let Some(key) = strip(NOTE_PREFIX) {
+            insert("notes", key, value);
         } else if strip(EXTENSION_PREFIX).is_some() {
             sets.push(value);
         } else {

@@ -2,18 +2,21 @@
 //!
 //! Several facts can record versions of one attribute. A version that another version replaces is ignored. Among the
 //! remaining versions, captured versions take precedence over imported versions; then the version with the highest
-//! stamp is effective. Exceptions: a terminal status takes precedence over an open status; the earliest start or
-//! creation, the latest end, and the newest schema version are effective.
+//! stamp is effective. Exceptions: an imported open status is ignored beside a terminal status; the earliest start or
+//! creation, the latest end, and the newest schema version are effective. Captured values of parameters, tags, metadata,
+//! names and descriptions replace each other without a conflict.
 
 use crate::contract::json::read;
+use crate::contract::json::write::canonical;
 use crate::contract::rules::minor_of;
 use crate::contract::{RunStatus, Timestamp, Value};
 use crate::engine::entry::Stamp;
 use crate::engine::projection::{Version, current};
-use crate::projections::metadata::{IMPORTED_MARK, TAG_PREFIX};
+use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, PARAM_PREFIX, TAG_PREFIX};
+use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 
-/// All recorded versions of the attributes of one object, with the names of the attributes.
+/// All recorded versions of the attributes of one object, with the names of the attributes. Each name occurs once.
 #[derive(Debug, Default)]
 pub(super) struct AttributeVersions(Vec<(String, Vec<Version>)>);
 
@@ -46,14 +49,61 @@ impl AttributeVersions {
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
+    /// Returns the stamp of the newest captured status, if it is terminal: the stamp at which the object was ended.
+    pub(super) fn newest_end(&self) -> Option<Stamp> {
+        let newest = self.newest_status()?;
+        let open = format!("\"{}\"", RunStatus::Open);
+        (newest.value != open.as_bytes()).then_some(newest.stamp)
+    }
+
+    /// Returns the newest captured version of the status.
+    fn newest_status(&self) -> Option<&Version> {
+        let (_, statuses) = self.0.iter().find(|(name, _)| name == "status")?;
+        let statuses = statuses.iter().filter(|version| !is_imported(version));
+        statuses.max_by_key(|version| version.stamp)
+    }
+
+    /// Replaces the captured versions of the status and of the end by the values that follow from the writers of a run.
+    pub(super) fn set_lifecycle(&mut self, lifecycle: &Lifecycle) {
+        let Some((status, stamp)) = lifecycle.status else { return };
+        let texts = [
+            ("status", Some(status.to_string())),
+            ("ended_at", lifecycle.ended_at.map(|at| at.to_string())),
+            ("end_message", lifecycle.end_message.clone()),
+            ("end_reason", lifecycle.end_reason.clone()),
+        ];
+        for (name, text) in texts {
+            let at = self.0.iter().position(|(other, _)| other == name);
+            let mut versions = at.map_or_else(Vec::new, |at| self.0.swap_remove(at).1);
+            versions.retain(is_imported);
+            if let Some(Ok(value)) = text.map(|text| canonical(&Value::Text(text))) {
+                versions.push(Version { stamp, replaces: Vec::new(), value: value.into_bytes() });
+            }
+            if !versions.is_empty() {
+                self.add(name, versions);
+            }
+        }
+    }
+
     /// Returns the effective value of each attribute; `None` if a version is malformed.
     pub(super) fn resolve(self) -> Option<Attributes> {
         let replaced = self.replaced_by_imports();
+        let ended_by = self.newest_status().map(|status| status.stamp);
         let mut attributes = Attributes::default();
         for (name, mut versions) in self.0 {
             versions.retain(|version| !replaced.contains(&version.stamp));
+            if matches!(name.as_str(), "end_message" | "end_reason") {
+                // The message and the reason belong to the end that is effective.
+                versions.retain(|version| is_imported(version) || Some(version.stamp) == ended_by);
+            }
             if !versions.is_empty() {
                 attributes.add(name, versions)?;
+            }
+        }
+        if attributes.status() == RunStatus::Open {
+            // An object that was opened again has no end.
+            for name in ["ended_at", "end_message", "end_reason"] {
+                attributes.values.remove(name);
             }
         }
         Some(attributes)
@@ -68,6 +118,13 @@ impl AttributeVersions {
             unreplaced.flat_map(|c| c.rivals.into_iter().chain([c.version])).map(|version| version.stamp);
         stamps.filter(|stamp| !replaced.contains(stamp)).collect()
     }
+}
+
+/// Returns `true` for attributes whose captured values replace each other without a conflict.
+fn replaces_silently(name: &str) -> bool {
+    let by_key = [PARAM_PREFIX, TAG_PREFIX, METADATA_PREFIX];
+    by_key.iter().any(|prefix| name.starts_with(prefix))
+        || matches!(name, "name" | "description" | "end_message" | "end_reason")
 }
 
 /// The effective attributes of one object.
@@ -101,7 +158,10 @@ impl Attributes {
             [version] => value_of(version)?,
             _ => self.choose(&name, versions)?,
         };
-        self.values.insert(name, value);
+        // A null is the value of a tag that was removed.
+        if !(value == Value::Null && name.starts_with(TAG_PREFIX)) {
+            self.values.insert(name, value);
+        }
         Some(())
     }
 
@@ -128,12 +188,20 @@ impl Attributes {
             self.conflicts.push(name.to_owned());
             distinct.truncate(captured);
         }
-        if name == "status" || name == "ended_at" {
-            // An open status is ignored beside a terminal status, because the end was recorded later.
+        if name == "status" {
             let open = Value::text(RunStatus::Open);
-            if distinct.iter().any(|value| *value != open) {
+            if captured == 0 && distinct.iter().any(|value| *value != open) {
+                // Imports do not tell which status is the newer one.
+                distinct.retain(|value| *value != open);
+            } else if distinct.first() == Some(&open) {
+                // The object was opened again after its end.
+                distinct.truncate(1);
+            } else {
                 distinct.retain(|value| *value != open);
             }
+        }
+        if captured > 0 && replaces_silently(name) {
+            distinct.truncate(1);
         }
         // Several processes may record one object: the earliest start and the latest end are effective.
         if is_time(name) {
@@ -169,6 +237,17 @@ impl Attributes {
         let named =
             |(name, value): (&String, &Value)| Some((name.strip_prefix(prefix)?.to_owned(), value.clone()));
         self.values.iter().filter_map(named).collect()
+    }
+
+    /// Returns the notes that people added, oldest first.
+    pub(super) fn notes(&self) -> Vec<(Timestamp, String)> {
+        let note = |(_, note): (String, Value)| {
+            let at = note.get("at")?.as_str()?.parse().ok()?;
+            Some((at, note.get("text")?.as_str()?.to_owned()))
+        };
+        let mut notes: Vec<_> = self.with_prefix(NOTE_PREFIX).into_iter().filter_map(note).collect();
+        notes.sort();
+        notes
     }
 
     /// Returns the tags.

@@ -4,8 +4,11 @@
 use crate::engine;
 use crate::engine::blob::BlobStore;
 use crate::engine::checksum::{Digest, hex};
+use crate::engine::intake::{Intake, Taken};
+use crate::engine::storage::{FileReader, OpenMode, Storage};
 use sha2::{Digest as _, Sha256};
 use std::io::{self, Read};
+use std::path::Path;
 
 /// The digests and size of a stored body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,34 @@ pub(crate) fn store_body(blobs: &BlobStore, content: &mut dyn Read) -> engine::R
     let mut hashed = Sha256Reader { content, hasher: Sha256::new() };
     let info = blobs.ingest(&mut hashed)?;
     Ok(StoredBody { digest: info.digest, sha256: hex(&hashed.hasher.finalize()), size: info.size })
+}
+
+/// Stores a file durably and in constant memory, with [`BlobStore::ingest_file`]. A file that changes while it is read is
+/// read once more.
+pub(crate) fn store_file(
+    blobs: &BlobStore,
+    path: &Path,
+    intake: Intake,
+) -> engine::Result<(StoredBody, Taken)> {
+    let once = || {
+        let mut hasher = Sha256::new();
+        let taken = blobs.ingest_file(path, intake, &mut |part| hasher.update(part))?;
+        let sha256 = hex(&hasher.finalize());
+        Ok((StoredBody { digest: taken.info.digest, sha256, size: taken.info.size }, taken))
+    };
+    match once() {
+        Err(engine::Error::SourceChanged { .. }) => once(),
+        result => result,
+    }
+}
+
+/// Returns the SHA-256 digest and the length of a file.
+pub(crate) fn hash_file(storage: &dyn Storage, path: &Path) -> engine::Result<(String, u64)> {
+    let fail = |e| engine::Error::io("read", path, e);
+    let mut file = FileReader::new(storage.open(path, OpenMode::Read).map_err(fail)?);
+    let mut hashed = Sha256Reader { content: &mut file, hasher: Sha256::new() };
+    let size = io::copy(&mut hashed, &mut io::sink()).map_err(fail)?;
+    Ok((hex(&hashed.hasher.finalize()), size))
 }
 
 /// A reader that computes the SHA-256 digest of all bytes that it returns.

@@ -23,6 +23,40 @@ pub enum Error {
     /// A value breaks a rule of the contract.
     #[error(transparent)]
     Contract(#[from] ContractError),
+    /// A file in the object store of the workspace cannot be moved, because it is the body of an artifact.
+    #[error("the file {path} is the body of an artifact in this workspace, and cannot be moved")]
+    SourceIsBody {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// A directory has too many entries, or a path that is too long or too deep, to be stored as an artifact.
+    #[error("the directory {path} {what}")]
+    TreeTooLarge {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// The limit, in words that follow the path in the message.
+        what: String,
+    },
+    /// The body of an artifact that is a directory is not a valid list of files.
+    #[error("the body {digest} is not a valid tree: {reason}")]
+    TreeInvalid {
+        /// The digest of the body.
+        digest: crate::engine::checksum::Digest,
+        /// The fault.
+        reason: String,
+    },
+    /// The artifact is not a directory, or its body is not in this workspace.
+    #[error("{artifact} is not a directory with a body in this workspace")]
+    NotATree {
+        /// The artifact.
+        artifact: crate::contract::ArtifactRef,
+    },
+    /// A body does not match its digest.
+    #[error("the body {digest} does not match its digest")]
+    BodyDamaged {
+        /// The digest of the body.
+        digest: crate::engine::checksum::Digest,
+    },
     /// No run has this ref, id or name, and no id or name begins with the text.
     #[error("there is no run {asked:?}")]
     RunNotFound {
@@ -38,6 +72,12 @@ pub enum Error {
         asked: String,
         /// The refs of the runs that match.
         candidates: Vec<String>,
+    },
+    /// No artifact has this ref, and no alias of the project has this name.
+    #[error("there is no artifact and no alias {asked:?}")]
+    ArtifactNotFound {
+        /// The text that was looked up.
+        asked: String,
     },
     /// No project has this ref or name.
     #[error("there is no project {asked:?}")]
@@ -55,10 +95,22 @@ impl Error {
             Error::Engine(e) => e.code(),
             Error::FactTooLarge { .. } => "entry_too_large",
             Error::Contract(e) => e.code.as_str(),
+            Error::SourceIsBody { .. } => "artifact_source_is_body",
+            Error::TreeTooLarge { .. } => "artifact_tree_too_large",
+            Error::TreeInvalid { .. } => "artifact_tree_invalid",
+            Error::NotATree { .. } => "artifact_not_a_tree",
+            Error::BodyDamaged { .. } => "artifact_body_damaged",
             Error::RunNotFound { .. } => "query_run_not_found",
             Error::RunAmbiguous { .. } => "query_run_ambiguous",
+            Error::ArtifactNotFound { .. } => "query_artifact_not_found",
             Error::ProjectNotFound { .. } => "query_project_not_found",
         }
+    }
+
+    /// Returns `true` if the file system caused the error, such as a full or read-only disk.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Error::Engine(e) if e.kind() == engine::ErrorKind::Storage)
     }
 
     /// Returns advice for the user.
@@ -68,10 +120,19 @@ impl Error {
             Error::Engine(e) => e.hint().map(str::to_owned),
             Error::FactTooLarge { .. } => Some("store large content as an artifact and refer to it".into()),
             Error::Contract(e) => e.hint().map(str::to_owned),
+            Error::SourceIsBody { .. } => Some("copy the file, or leave it where it is".into()),
+            Error::TreeTooLarge { .. } => Some("store an archive of the directory, or its parts".into()),
+            Error::TreeInvalid { .. } | Error::BodyDamaged { .. } => {
+                Some("verify the workspace, and merge it with an intact copy".into())
+            }
+            Error::NotATree { .. } => Some("the body of any other artifact is one file".into()),
             Error::RunNotFound { near, .. } if near.is_empty() => {
                 Some("`contexta runs` lists all runs".into())
             }
             Error::RunNotFound { near, .. } => Some(format!("did you mean {}?", near.join(" or "))),
+            Error::ArtifactNotFound { .. } => {
+                Some("give the ref of an artifact, or set the alias first".into())
+            }
             Error::RunAmbiguous { .. } => Some("give the full ref".into()),
             Error::ProjectNotFound { .. } => Some("`contexta runs` shows the project of every run".into()),
         }

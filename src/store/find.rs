@@ -1,6 +1,7 @@
 //! Lookup of runs by ref, id, name, or a prefix of an id or name.
 
 use crate::contract::RunRef;
+use crate::contract::nfc::nfc;
 use crate::store::error::{Error, Result};
 use crate::store::rows::RunRow;
 use crate::store::view::StoreView;
@@ -10,26 +11,25 @@ const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
     /// Returns the run that `asked` identifies. `asked` is the ref of the run with or without `run:`, the id (the last
-    /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches.
-    /// Errors: [`Error::RunNotFound`]; [`Error::RunAmbiguous`] if several runs match; [`Error::Contract`] if `asked`
-    /// contains a colon and is not a valid ref.
+    /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches. A
+    /// text is a ref only if the whole text is the ref of a run, so names can contain colons. The composed and the
+    /// decomposed form of a name find the same runs. Errors: [`Error::RunNotFound`]; [`Error::RunAmbiguous`] if several
+    /// runs match.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {
             return Err(Error::RunNotFound { asked: asked.to_owned(), near: Vec::new() });
         }
-        if asked.contains(':') {
-            let run = RunRef::parse(asked)?;
-            return match self.run(&run)? {
-                Some(row) => Ok(row),
-                None => Err(self.not_found(asked)?),
-            };
+        if let Ok(run) = RunRef::parse(asked)
+            && let Some(row) = self.run(&run)?
+        {
+            return Ok(row);
         }
         let rows = self.runs_called(asked)?;
         for matches in [
             (|row: &RunRow, asked: &str| row.run_ref.last_component() == asked) as fn(&RunRow, &str) -> bool,
             |row, asked| row.run_ref.value() == asked,
-            |row, asked| row.name == asked,
+            |row, asked| nfc(&row.name) == nfc(asked),
         ] {
             let mut found: Vec<&RunRow> = rows.iter().filter(|row| matches(row, asked)).collect();
             match (found.pop(), found.is_empty()) {

@@ -1,21 +1,24 @@
 //! The append side of one workspace. A [`Journal`] appends facts to the log and stores bodies, and never reads or
 //! writes a table.
 
-use crate::contract::{ArtifactManifest, Fact, Valid, Value};
+use crate::contract::fact::{Process, ProcessId};
+use crate::contract::rules::trim;
+use crate::contract::{Fact, Timestamp, Value};
+use crate::engine::Error;
 use crate::engine::blob::BlobStore;
 use crate::engine::chain::Head;
-use crate::engine::checksum::Digest;
-use crate::engine::entry::Stamp;
+use crate::engine::checksum::{Digest, hex};
+use crate::engine::entry::{Position, Stamp, StreamId};
 use crate::engine::log::{Committed, Durability, Log};
-use crate::engine::storage::{FileReader, OpenMode, Storage};
-use crate::engine::{self, Error};
+use crate::engine::storage::Storage;
 use crate::projections::encoded::EncodedEvent;
 use crate::projections::entry::Captured;
 use crate::projections::kind::kind_name;
 use crate::store::body::{StoredBody, store_body};
 use crate::store::error::{self, Result};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The result of an append.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +51,48 @@ impl From<Committed> for Receipt {
 pub struct Journal {
     log: Log,
     blobs: BlobStore,
+    host: String,
+    process: Mutex<Option<Process>>,
+    /// A part of the id of the stream to which the fact of this process was last appended; 0 before the first append.
+    introduced_in: AtomicU64,
 }
 
 impl Journal {
-    /// Creates a journal that appends to `log` and stores bodies in `blobs`.
-    pub fn new(log: Log, blobs: BlobStore) -> Journal {
-        Journal { log, blobs }
+    /// Creates a journal that appends to `log` and stores bodies in `blobs`. `host` is the name of this machine.
+    pub fn new(log: Log, blobs: BlobStore, host: &str) -> Journal {
+        let (process, introduced_in) = (Mutex::default(), AtomicU64::new(0));
+        Journal { log, blobs, host: host.to_owned(), process, introduced_in }
+    }
+
+    /// Returns this process, with a random id. A child process that was created by `fork(2)` has an id of its own. The
+    /// fact of the process is recorded in each stream that the journal appends to, so that readers recognise the runs
+    /// whose process has died.
+    pub fn process(&self) -> Result<Process> {
+        let mut known = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.storage().process_id();
+        if let Some(process) = known.as_ref().filter(|process| process.number() == number) {
+            return Ok(process.clone());
+        }
+        let mut id = [0; 8];
+        self.entropy(&mut id)?;
+        let now = Timestamp::from_nanos(self.storage().now());
+        let host = if trim(&self.host).is_empty() { "unknown" } else { &self.host };
+        let process = Process::new(ProcessId(id), number, host, now).map_err(error::Error::from)?;
+        Ok(known.insert(process).clone())
+    }
+
+    /// Appends the fact of this process, if the last append went to another stream than the append before it. An error
+    /// is ignored, because the facts of the caller are appended; the next append tries again.
+    fn introduce(&self, stream: StreamId, durability: Durability) {
+        let part = part_of(stream);
+        if self.introduced_in.load(Ordering::Relaxed) == part {
+            return;
+        }
+        let Ok(process) = self.process() else { return };
+        let fact = Captured::from(Fact::Process(process));
+        if let Ok(done) = self.log.append(&[fact], durability) {
+            self.introduced_in.store(part_of(done.first.stream), Ordering::Relaxed);
+        }
     }
 
     /// Appends facts as one commit: all of them or none. [`Log::append`] describes durability and cost.
@@ -76,7 +115,39 @@ impl Journal {
     /// facts, which can be saved outside the workspace.
     pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
         let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        Ok(self.log.append_end(&captured).map_err(name_kind)?.1)
+        let head = self.log.append_end(&captured).map_err(name_kind)?.1;
+        self.introduce(head.stream, Durability::Flush);
+        Ok(head)
+    }
+
+    /// Appends facts as one commit. If `is_end` is true, appends them as [`Journal::append_end`] does, whatever the
+    /// durability is, and returns the head of the stream after the facts.
+    pub(crate) fn append_all(
+        &self,
+        facts: &[Captured],
+        durability: Durability,
+        is_end: bool,
+    ) -> Result<(Receipt, Option<Head>)> {
+        let (receipt, head) = append_to(&self.log, facts, durability, is_end)?;
+        self.introduce(receipt.first.stream, durability);
+        Ok((receipt, head))
+    }
+
+    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next fact,
+    /// unless another thread appends in the meantime.
+    pub(crate) fn prepare(&self) -> Result<Position> {
+        Ok(self.log.prepare()?)
+    }
+
+    /// Returns the directory of the log.
+    #[must_use]
+    pub fn log_dir(&self) -> &Path {
+        self.log.dir()
+    }
+
+    /// Stores bytes durably as a body.
+    pub(crate) fn store_bytes_body(&self, mut bytes: &[u8]) -> Result<StoredBody> {
+        Ok(store_body(&self.blobs, &mut bytes)?)
     }
 
     /// Appends encoded facts as one commit.
@@ -85,28 +156,9 @@ impl Journal {
     }
 
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        Ok(self.log.append(captured, durability).map_err(name_kind)?.into())
-    }
-
-    /// Stores the file at `path` durably as a body, then appends in one commit the manifest and the other facts that
-    /// `describe` returns for the body. If the append fails, the stored body remains without a manifest and only
-    /// occupies space.
-    pub fn append_artifact(
-        &self,
-        path: &Path,
-        describe: impl FnOnce(&StoredBody) -> crate::contract::Result<(Valid<ArtifactManifest>, Vec<Fact>)>,
-    ) -> Result<(Receipt, Valid<ArtifactManifest>)> {
-        let body = self.store_file(path)?;
-        let (manifest, more) = describe(&body)?;
-        let mut facts = vec![Fact::Artifact(Box::new(manifest.clone()), Some(body.digest.0))];
-        facts.extend(more);
-        Ok((self.append(facts, Durability::Fsync)?, manifest))
-    }
-
-    fn store_file(&self, path: &Path) -> engine::Result<StoredBody> {
-        let file = self.storage().open(path, OpenMode::Read);
-        let file = file.map_err(|e| engine::Error::io("read", path, e))?;
-        store_body(&self.blobs, &mut FileReader::new(file))
+        let receipt: Receipt = self.log.append(captured, durability).map_err(name_kind)?.into();
+        self.introduce(receipt.first.stream, durability);
+        Ok(receipt)
     }
 
     /// Writes the facts buffered by [`Durability::Batched`] to the log.
@@ -160,6 +212,26 @@ impl Journal {
     }
 }
 
+/// Returns a part of the id of a stream that differs between streams and is not 0.
+fn part_of(stream: StreamId) -> u64 {
+    stream.0.last_chunk::<8>().map_or(1, |part| u64::from_le_bytes(*part)).max(1)
+}
+
+/// Appends facts to a log as one commit. If `is_end` is true, the commit may use the disk space that the log reserves, is
+/// on disk when the function returns, and the head of the stream after the commit is returned.
+pub(in crate::store) fn append_to(
+    log: &Log,
+    facts: &[Captured],
+    durability: Durability,
+    is_end: bool,
+) -> Result<(Receipt, Option<Head>)> {
+    if is_end {
+        let (done, head) = log.append_end(facts).map_err(name_kind)?;
+        return Ok((done.into(), Some(head)));
+    }
+    Ok((log.append(facts, durability).map_err(name_kind)?.into(), None))
+}
+
 /// Converts an error of the engine. The error for an entry that is too large receives the name of the kind of fact.
 fn name_kind(e: Error) -> error::Error {
     match e {
@@ -170,16 +242,21 @@ fn name_kind(e: Error) -> error::Error {
     }
 }
 
-/// Returns the value for the member `location_ref` in the manifest of a body that is stored in this workspace.
-pub fn location_of(body: &StoredBody) -> String {
-    format!("blake3:{}", body.digest)
+/// Returns the attributes of a manifest with the name of the file at `path`, the last component of the path:
+/// `file_name`, and for a name that is not valid UTF-8 also `file_name_hex`, the bytes of the name as hexadecimal
+/// digits. Returns none if the path has no such component, such as `/`.
+pub fn file_name_attributes(path: &Path) -> Vec<(String, Value)> {
+    let Some(name) = path.file_name() else { return Vec::new() };
+    let mut attributes = vec![("file_name".to_owned(), Value::Text(name.to_string_lossy().into_owned()))];
+    if name.to_str().is_none() {
+        attributes.push(("file_name_hex".to_owned(), Value::Text(hex(name.as_encoded_bytes()))));
+    }
+    attributes
 }
 
-/// Returns the attribute `file_name` for the manifest of the file at `path`: the last component of the path. Returns
-/// `None` if the path has no such component, such as `/`.
-pub fn file_name_attribute(path: &Path) -> Option<(String, Value)> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    Some(("file_name".to_owned(), Value::Text(name)))
+/// Returns the 32 bytes of the digest of a text.
+pub fn digest_bytes(text: &str) -> [u8; 32] {
+    Digest::of(text.as_bytes()).0
 }
 
 /// Returns the first 16 hexadecimal digits of the digest of a text, for use in a component of a ref.

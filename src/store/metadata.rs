@@ -1,5 +1,6 @@
 //! Methods of `StoreView` that read projects, runs, stages and environments.
 
+use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::{KeyVersions, TableSpec};
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
@@ -10,33 +11,45 @@ use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
 use crate::store::series::SeriesRow;
 use crate::store::view::StoreView;
+use crate::store::writers::{Lifecycle, WriterFacts};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::Peekable;
 
 impl StoreView<'_> {
-    /// Returns the attributes of all objects whose ref begins with `prefix`, ordered by ref.
-    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, Attributes)>> {
-        let mut objects = Vec::new();
-        // The attributes of an object are adjacent, so one object at a time is collected, and its ref is parsed once.
-        let mut partial: Option<(StableRef, AttributeVersions)> = None;
-        let mut complete = |partial: Option<(StableRef, AttributeVersions)>| -> Result<()> {
-            let Some((subject, versions)) = partial else { return Ok(()) };
-            objects.push((subject, versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?));
-            Ok(())
-        };
+    /// Returns the status of a run that follows from its writers, and sets it in the attributes of the run.
+    pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
+        let facts = self.writer_facts(&keys::of_ref(run))?;
+        let none = WriterFacts::default();
+        let lifecycle =
+            self.lifecycle_of(facts.get(run.as_str()).unwrap_or(&none), versions.newest_end())?;
+        versions.set_lifecycle(&lifecycle);
+        Ok(lifecycle)
+    }
+
+    /// Returns all versions of the attributes of all objects whose ref begins with `prefix`, ordered by ref.
+    fn versions_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, AttributeVersions)>> {
+        let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
         for fact in self.view.versions(FACTS, prefix)? {
             let KeyVersions { key, versions, .. } = fact?;
-            let Some([subject, name]) = keys::split(&key) else { return Err(self.malformed_row(FACTS.name)) };
-            if partial.as_ref().is_none_or(|(of, _)| of.as_str() != subject) {
-                let subject = StableRef::parse(subject).map_err(|_| self.malformed_row(FACTS.name))?;
-                complete(partial.replace((subject, AttributeVersions::default())))?;
+            let malformed = || self.malformed_row(FACTS.name);
+            let [subject, name] = keys::split(&key).ok_or_else(malformed)?;
+            // The attributes of an object are adjacent, so its ref is parsed once.
+            if objects.last().is_none_or(|(last, _)| last.as_str() != subject) {
+                let subject = StableRef::parse(subject).map_err(|_| malformed())?;
+                objects.push((subject, AttributeVersions::default()));
             }
-            if let Some((_, attributes)) = &mut partial {
+            if let Some((_, attributes)) = objects.last_mut() {
                 attributes.add(name, versions);
             }
         }
-        complete(partial)?;
         Ok(objects)
+    }
+
+    /// Returns the attributes of all objects whose ref begins with `prefix`, ordered by ref.
+    fn objects_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, Attributes)>> {
+        let objects = self.versions_with_prefix(prefix)?;
+        let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
+        resolved.collect::<Option<_>>().ok_or_else(|| self.malformed_row(FACTS.name))
     }
 
     /// Returns all versions of the attributes of one object.
@@ -69,8 +82,8 @@ impl StoreView<'_> {
         Ok(rows.into_values().collect())
     }
 
-    /// Returns the project with this ref, with or without `project:`, or with this name. Error:
-    /// [`Error::ProjectNotFound`].
+    /// Returns the project with this ref, with or without `project:`, or with this name in composed or decomposed form.
+    /// Error: [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
@@ -78,7 +91,7 @@ impl StoreView<'_> {
             return Ok(project);
         }
         let projects = self.projects()?;
-        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || p.name == asked);
+        let found = projects.iter().find(|p| p.project_ref.as_str() == asked || nfc(&p.name) == nfc(asked));
         let found = found.or_else(|| projects.iter().find(|p| p.project_ref.value() == asked));
         found.map(|p| p.project_ref.clone()).ok_or_else(|| Error::ProjectNotFound { asked: asked.to_owned() })
     }
@@ -137,27 +150,13 @@ impl StoreView<'_> {
         Ok(())
     }
 
-    /// Adds the runs with rows in a table to `runs`, without attributes.
-    fn add_runs_of(
-        &self,
-        table: TableSpec,
-        prefix: &[u8],
-        runs: &mut BTreeMap<RunRef, Attributes>,
-    ) -> Result<()> {
-        let mut missing = Missing::of(runs);
-        self.for_each_run(table, prefix, |run| missing.add(run))?;
-        let missing = missing.runs;
-        runs.extend(missing.into_iter().map(|run| (run, Attributes::default())));
-        Ok(())
-    }
-
     /// Returns all runs, or the runs of a project, ordered by project, start and ref.
     pub fn runs(&self, project: Option<&ProjectRef>) -> Result<Vec<RunRow>> {
         let prefix = prefix_of_runs(project);
         let mut runs = self.runs_with_facts(&prefix)?;
-        self.add_runs_of(tables::SUMMARIES, &prefix, &mut runs)?;
-        self.add_runs_of(tables::RECORDS, &prefix, &mut runs)?;
-        let mut rows = self.run_rows(runs)?;
+        runs.add_all(|add| self.for_each_run(tables::SUMMARIES, &prefix, add))?;
+        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
+        let mut rows = self.run_rows(runs, &self.writer_facts(&prefix)?)?;
         rows.sort_by(in_listing_order);
         Ok(rows)
     }
@@ -166,20 +165,22 @@ impl StoreView<'_> {
     /// [`StoreView::runs`]. Reads each table once, and is therefore faster than [`StoreView::series_of`] for each run.
     pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
         let prefix = prefix_of_runs(project);
+        let writers = self.writer_facts(&prefix)?;
+        let has_superseded = |run: &str| writers.get(run).is_some_and(WriterFacts::have_superseded);
+        let summaries = self.summaries(&prefix, has_superseded)?;
         let mut runs = self.runs_with_facts(&prefix)?;
-        let summaries = self.summaries(&prefix)?;
-        let mut missing = Missing::of(&runs);
-        summaries.iter().for_each(|(run, _)| missing.add(run));
-        let missing = missing.runs;
-        runs.extend(missing.into_iter().map(|run| (run, Attributes::default())));
-        self.add_runs_of(tables::RECORDS, &prefix, &mut runs)?;
+        runs.add_all(|add| {
+            summaries.iter().for_each(|(run, _)| add(run));
+            Ok(())
+        })?;
+        runs.add_all(|add| self.for_each_run(tables::RECORDS, &prefix, add))?;
         // Both lists are ordered by ref.
         let mut summaries = summaries.into_iter().peekable();
         let mut series_of = |run: &str| {
             while summaries.next_if(|(other, _)| other.as_str() < run).is_some() {}
             summaries.next_if(|(other, _)| other == run).map_or_else(Vec::new, |(_, series)| series)
         };
-        let rows = self.run_rows(runs)?.into_iter();
+        let rows = self.run_rows(runs, &writers)?.into_iter();
         let with_series = |row: RunRow| {
             let series = series_of(row.run_ref.as_str());
             (row, series)
@@ -189,17 +190,19 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the attributes of the runs whose refs begin with `prefix`.
-    fn runs_with_facts(&self, prefix: &[u8]) -> Result<BTreeMap<RunRef, Attributes>> {
-        let objects = self.objects_with_prefix(prefix)?.into_iter();
-        Ok(objects.filter_map(|(subject, attributes)| Some((subject.try_into().ok()?, attributes))).collect())
+    /// Returns the runs whose refs begin with `prefix`, and that have attributes.
+    fn runs_with_facts(&self, prefix: &[u8]) -> Result<Runs> {
+        let objects = self.versions_with_prefix(prefix)?.into_iter();
+        let runs = objects.filter_map(|(subject, versions)| Some((subject.try_into().ok()?, versions)));
+        Ok(Runs(runs.collect()))
     }
 
-    /// Creates the rows of runs, in the order of their refs.
-    fn run_rows(&self, runs: BTreeMap<RunRef, Attributes>) -> Result<Vec<RunRow>> {
+    /// Creates the rows of runs, in the order of their refs. `writers` are the facts about the writers of all these runs.
+    fn run_rows(&self, runs: Runs, writers: &BTreeMap<String, WriterFacts>) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
-        let mut rows = Vec::with_capacity(runs.len());
-        for (run_ref, attributes) in runs {
+        let mut rows = Vec::with_capacity(runs.0.len());
+        let no_writers = WriterFacts::default();
+        for (run_ref, mut versions) in runs.0 {
             let Some(project_ref) = project_of(&run_ref) else { continue };
             let name = match names.get(&project_ref) {
                 Some(name) => name.clone(),
@@ -208,7 +211,11 @@ impl StoreView<'_> {
                     names.entry(project_ref.clone()).or_insert(name).clone()
                 }
             };
-            rows.push(run_row(run_ref, project_ref, name, attributes));
+            let facts = writers.get(run_ref.as_str()).unwrap_or(&no_writers);
+            let lifecycle = self.lifecycle_of(facts, versions.newest_end())?;
+            versions.set_lifecycle(&lifecycle);
+            let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+            rows.push(run_row(run_ref, project_ref, name, attributes, &lifecycle));
         }
         Ok(rows)
     }
@@ -242,7 +249,10 @@ impl StoreView<'_> {
             return Ok(None);
         }
         let project_name = self.project_name(&project_ref)?;
-        Ok(Some(run_row(run.clone(), project_ref, project_name, self.attributes(run)?)))
+        let mut versions = self.attribute_versions(run)?;
+        let lifecycle = self.lifecycle(run, &mut versions)?;
+        let attributes = versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))?;
+        Ok(Some(run_row(run.clone(), project_ref, project_name, attributes, &lifecycle)))
     }
 
     /// Returns the runs that have `text` as a current or former name, as the last component of their ref, or as their
@@ -266,13 +276,14 @@ impl StoreView<'_> {
     /// The runs are in the order of [`StoreView::runs`].
     pub(super) fn runs_beginning_with(&self, text: &str, limit: usize) -> Result<Vec<RunRow>> {
         let mut found = BTreeMap::new();
+        let text = &*nfc(text);
         for row in self.view.keys(RUN_NAMES, text.as_bytes())? {
             let Some((_, run)) = keys::named_run(row?.key()) else { continue };
             if found.contains_key(&run) {
                 continue;
             }
             let Some(row) = self.run(&run)? else { continue };
-            if row.name.starts_with(text) || run.last_component().starts_with(text) {
+            if nfc(&row.name).starts_with(text) || run.last_component().starts_with(text) {
                 found.insert(run, row);
             }
             if found.len() == limit {
@@ -315,7 +326,7 @@ impl StoreView<'_> {
         for (subject, attributes) in self.objects_with_prefix(&keys::under("stage", run))? {
             let Ok(stage_ref) = StageRef::try_from(subject) else { continue };
             rows.push(StageRow {
-                name: stage_ref.last_component().to_owned(),
+                name: attributes.text("stage_name").unwrap_or_else(|| stage_ref.last_component().to_owned()),
                 stage_ref,
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),
@@ -358,22 +369,22 @@ fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
     project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
 }
 
-/// The refs that a map of runs does not contain, among refs that are added in ascending order.
-struct Missing<'a> {
-    known: Peekable<btree_map::Keys<'a, RunRef, Attributes>>,
-    runs: Vec<RunRef>,
-}
+/// Runs and the versions of their attributes.
+struct Runs(BTreeMap<RunRef, AttributeVersions>);
 
-impl<'a> Missing<'a> {
-    fn of(known: &'a BTreeMap<RunRef, Attributes>) -> Missing<'a> {
-        Missing { known: known.keys().peekable(), runs: Vec::new() }
-    }
-
-    /// Adds a ref if the map does not contain it. A text that is not the ref of a run is ignored.
-    fn add(&mut self, run: &str) {
-        while self.known.next_if(|known| known.as_str() < run).is_some() {}
-        if self.known.peek().is_none_or(|known| known.as_str() != run) {
-            self.runs.extend(RunRef::parse(run).ok());
-        }
+impl Runs {
+    /// Adds runs without attributes. `add_refs` passes the refs of the runs to its parameter, in ascending order. A
+    /// text that is not the ref of a run is ignored.
+    fn add_all(&mut self, add_refs: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Result<()> {
+        let mut known: Peekable<btree_map::Keys<'_, _, _>> = self.0.keys().peekable();
+        let mut missing = Vec::new();
+        add_refs(&mut |run| {
+            while known.next_if(|known| known.as_str() < run).is_some() {}
+            if known.peek().is_none_or(|known| known.as_str() != run) {
+                missing.extend(RunRef::parse(run).ok());
+            }
+        })?;
+        self.0.extend(missing.into_iter().map(|run| (run, AttributeVersions::default())));
+        Ok(())
     }
 }

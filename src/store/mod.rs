@@ -6,16 +6,19 @@
 //!
 //! Stability: Advanced.
 
+pub mod alias;
 pub mod artifacts;
 mod assembly;
 pub mod attributes;
 pub mod body;
+pub mod delivery;
 mod duplicates;
 pub mod error;
 mod find;
 pub mod imports;
 pub mod journal;
 pub mod lineage;
+pub mod location;
 mod log_records;
 pub mod metadata;
 pub mod note;
@@ -24,17 +27,23 @@ pub mod record_ref;
 pub mod records;
 pub mod rows;
 pub mod series;
+pub mod source;
+pub mod tree;
 pub mod view;
 pub mod workspace;
+pub mod writers;
 
 pub use crate::contract::Severity;
 pub use crate::engine::chain::Head;
-pub use crate::engine::entry::{Position, Stamp};
+pub use crate::engine::entry::{Position, Seq, Stamp, StreamId};
 pub use crate::engine::log::Durability;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
+pub(crate) use crate::projections::entry::Captured;
 pub use artifacts::ArtifactRow;
 pub use attributes::Attributes;
 pub use body::StoredBody;
+pub use delivery::{LineFile, SpillReplay};
+pub(crate) use delivery::{SinkCursor, Spill, StreamFacts};
 pub use error::{Error, Result};
 pub use journal::{Journal, Receipt};
 pub(crate) use log_records::LogRecord;
@@ -42,5 +51,7 @@ pub use note::Note;
 pub use records::RecordRow;
 pub use rows::{EnvironmentRow, ProjectRow, RunRow, StageRow};
 pub use series::{SeriesPoint, SeriesRow};
+pub use source::{SourceBody, SourceMode};
 pub use view::StoreView;
 pub use workspace::Store;
+pub use writers::WriterRow;

@@ -1,13 +1,13 @@
 //! Methods of `StoreView` that read complete objects of the contract.
 
-use crate::contract::{Fact, Object, ObjectKind, StableRef};
+use crate::contract::{Fact, Object, ObjectKind, RunRef, StableRef};
 use crate::engine::projection::{KeyVersions, TableSpec, VersionsByKey};
 use crate::projections::entry::Captured;
 use crate::projections::keys;
 use crate::projections::metadata::is_by_attribute;
 use crate::projections::tables::{FACTS, OBJECTS, RELATIONS};
 use crate::store::assembly::object_of;
-use crate::store::attributes::AttributeVersions;
+use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::Result;
 use crate::store::note::Note;
 use crate::store::view::StoreView;
@@ -86,7 +86,7 @@ impl Objects<'_> {
     }
 
     fn assemble(&self, (own, versions): (StableRef, AttributeVersions)) -> Result<ListedObject> {
-        let attributes = versions.resolve().ok_or_else(|| self.view.malformed_row(FACTS.name))?;
+        let attributes = self.view.resolve(&own, versions)?;
         Ok(match object_of(self.kind, own, attributes) {
             Ok(object) => ListedObject::Object(object),
             Err(note) => ListedObject::Incomplete(note),
@@ -115,13 +115,20 @@ impl StoreView<'_> {
         Ok(Objects { view: self, kind, rows, partial: None, has_ended: false })
     }
 
+    /// Returns the effective attributes of an object. The status and the end of a run follow from its writers.
+    fn resolve(&self, own: &StableRef, versions: AttributeVersions) -> Result<Attributes> {
+        let mut versions = versions;
+        if let Ok(run) = RunRef::try_from(own.clone()) {
+            self.lifecycle(&run, &mut versions)?;
+        }
+        versions.resolve().ok_or_else(|| self.malformed_row(FACTS.name))
+    }
+
     /// Returns one object; `None` if no fact is about the object, or if its attributes are incomplete or contradictory.
     pub fn object(&self, kind: ObjectKind, own: &StableRef) -> Result<Option<Object>> {
         let Some(table) = table_of(kind) else {
-            return match self.attribute_versions(own)?.resolve() {
-                Some(attributes) => Ok(object_of(kind, own.clone(), attributes).ok()),
-                None => Err(self.malformed_row(FACTS.name)),
-            };
+            let attributes = self.resolve(own, self.attribute_versions(own)?)?;
+            return Ok(object_of(kind, own.clone(), attributes).ok());
         };
         let versions = self.view.versions_of(table, own.as_str().as_bytes())?;
         match self.effective(table.name, versions)? {

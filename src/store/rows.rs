@@ -1,8 +1,9 @@
 //! Rows of projects, runs, stages and environments.
 
 use crate::contract::{EnvironmentSnapshot, ProjectRef, RunRef, RunStatus, StageRef, Timestamp, Value};
-use crate::projections::metadata::PARAM_PREFIX;
+use crate::projections::metadata::{METADATA_PREFIX, PARAM_PREFIX};
 use crate::store::attributes::Attributes;
+use crate::store::writers::Lifecycle;
 use std::collections::BTreeMap;
 
 /// A project.
@@ -35,18 +36,31 @@ pub struct RunRow {
     pub project_name: String,
     /// The name; the last component of the ref if the start is not in the log.
     pub name: String,
-    /// The status.
+    /// The status. It follows from the ends of all writers of the newest attempt.
     pub status: RunStatus,
-    /// The time of the start; `None` if the start is not in the log.
+    /// The time of the last sign of life of a run that is open, and whose processes have all died; `None` for any other
+    /// run.
+    pub interrupted_at: Option<Timestamp>,
+    /// The time of the start of the first attempt; `None` if the start is not in the log.
     pub started_at: Option<Timestamp>,
-    /// The time of the end; `None` if the end is not in the log.
+    /// The time of the end; `None` if the end is not in the log, or while the run is open.
     pub ended_at: Option<Timestamp>,
+    /// The message of the end, such as the text of an error.
+    pub end_message: Option<String>,
+    /// The reason of the end, such as `scope_dropped`.
+    pub end_reason: Option<String>,
+    /// The number of attempts: 1, and 1 more for each resume. 0 for a run that was imported.
+    pub attempts: usize,
     /// The description; `None` if no description was recorded.
     pub description: Option<String>,
+    /// The notes that people added to the run, with the time of each note, oldest first.
+    pub notes: Vec<(Timestamp, String)>,
     /// The parameters.
     pub params: BTreeMap<String, Value>,
     /// The tags.
     pub tags: BTreeMap<String, String>,
+    /// Additional data, as the members of a JSON object.
+    pub metadata: BTreeMap<String, Value>,
     /// The revision of the code.
     pub code_revision: Option<String>,
     /// The reference to the data set: free text, such as a path or URL.
@@ -63,7 +77,7 @@ pub struct RunRow {
 pub struct StageRow {
     /// The ref.
     pub stage_ref: StageRef,
-    /// The name: the last component of the ref.
+    /// The name; the last component of the ref if no name was recorded.
     pub name: String,
     /// The status.
     pub status: RunStatus,
@@ -83,6 +97,14 @@ pub struct StageRow {
 pub struct EnvironmentRow {
     /// The snapshot.
     pub snapshot: EnvironmentSnapshot,
+}
+
+impl RunRow {
+    /// Returns the status as answers show it: `interrupted` for a run that is open and whose processes have all died,
+    /// otherwise the status.
+    pub fn shown_status(&self) -> &'static str {
+        if self.interrupted_at.is_some() { "interrupted" } else { self.status.as_str() }
+    }
 }
 
 /// Returns the project that the ref of a run contains.
@@ -108,6 +130,7 @@ pub(super) fn run_row(
     project_ref: ProjectRef,
     project_name: String,
     attributes: Attributes,
+    lifecycle: &Lifecycle,
 ) -> RunRow {
     RunRow {
         name: attributes.text("name").unwrap_or_else(|| run_ref.last_component().to_owned()),
@@ -115,8 +138,14 @@ pub(super) fn run_row(
         project_ref,
         project_name,
         status: attributes.status(),
+        interrupted_at: lifecycle.interrupted_at,
         started_at: attributes.time("started_at"),
         ended_at: attributes.time("ended_at"),
+        end_message: attributes.text("end_message"),
+        end_reason: attributes.text("end_reason"),
+        attempts: lifecycle.attempts,
+        notes: attributes.notes(),
+        metadata: attributes.with_prefix(METADATA_PREFIX),
         description: attributes.text("description"),
         params: attributes.with_prefix(PARAM_PREFIX),
         tags: attributes.tags(),

@@ -5,7 +5,7 @@
 use crate::client::TablesDigest;
 use crate::client::{ExportReport, ImportReport};
 use crate::contract::json::write::pretty;
-use crate::contract::{Canonical, Result, Value};
+use crate::contract::{Canonical, MetricValue, Result, Value};
 use crate::interpretation::{
     ArtifactRow, BestRun, Block, LineageTraversal, MetricDelta, Note, ProjectList, ProjectRow, RankedRun,
     ReportDocument, ReportSection, RunComparison, RunList, RunRow, RunSnapshot, RunSummary, SeriesPoint,
@@ -68,9 +68,9 @@ fn text<T: ToString>(value: &Option<T>) -> Value {
     value.as_ref().map_or(Value::Null, |v| Value::Text(v.to_string()))
 }
 
-/// Returns a number. A number that is not finite has no JSON form and becomes null.
+/// Returns a number. A number that is not finite has no JSON form and becomes the text `NaN`, `Infinity` or `-Infinity`.
 fn number(value: Option<f64>) -> Value {
-    value.filter(|v| v.is_finite()).into()
+    value.map(|number| Value::from(MetricValue::from(number))).into()
 }
 
 /// Adds members to the JSON object `value` and returns the object. If `value` is not an object, returns `value`
@@ -108,9 +108,20 @@ fn run(r: &RunRow) -> Value {
             ("project_ref", Value::text(&r.project_ref)),
             ("project_name", Value::text(&r.project_name)),
             ("name", Value::text(&r.name)),
-            ("status", r.status.into()),
+            ("status", r.shown_status().into()),
             ("started_at", text(&r.started_at)),
             ("ended_at", text(&r.ended_at)),
+            ("end_message", r.end_message.clone().into()),
+            ("end_reason", r.end_reason.clone().into()),
+            ("last_sign_of_life", text(&r.interrupted_at)),
+            ("attempts", r.attempts.into()),
+            (
+                "annotations",
+                list(&r.notes, |(at, text)| {
+                    Value::map([("at", Value::text(at)), ("text", Value::text(text))])
+                }),
+            ),
+            ("metadata", r.metadata.clone().into()),
             ("description", r.description.clone().into()),
             ("params", r.params.clone().into()),
             ("tags", r.tags.clone().into()),
@@ -135,13 +146,14 @@ fn series(s: &SeriesRow) -> Value {
     Value::map([
         ("metric_key", Value::text(&s.metric_key)),
         ("stage_id", text(&s.stage_ref)),
-        ("stage_name", s.stage_ref.as_ref().map(|r| r.last_component().to_owned()).into()),
+        ("stage_name", s.stage_name.clone().into()),
         ("count", s.count.into()),
+        ("non_finite", s.non_finite.into()),
         ("value", s.last.value.clone().into()),
         ("first", point(&s.first)),
         ("last", point(&s.last)),
-        ("min", number(Some(s.min))),
-        ("max", number(Some(s.max))),
+        ("min", number(Some(s.min).filter(|min| !min.is_nan()))),
+        ("max", number(Some(s.max).filter(|max| !max.is_nan()))),
     ])
 }
 
@@ -468,6 +480,15 @@ fn import(r: &ImportReport) -> Value {
             ("run_ref", one.rejection.run.as_ref().map(ToString::to_string).into()),
         ])
     });
+    let dropped = list(&r.dropped, |one| {
+        Value::map([
+            ("line", one.line.into()),
+            ("subject_ref", Value::text(&one.subject)),
+            ("code", one.member.code.as_str().into()),
+            ("path", one.member.path.as_str().into()),
+            ("message", one.member.message.as_str().into()),
+        ])
+    });
     let bodies = list(&r.bodies, |one| {
         Value::map([
             ("line", one.line.into()),
@@ -486,6 +507,8 @@ fn import(r: &ImportReport) -> Value {
         ("bodies_missing", r.bodies_missing.into()),
         ("bodies_differing", r.bodies_differing.into()),
         ("bodies", bodies),
+        ("members_dropped", r.members_dropped.into()),
+        ("dropped", dropped),
         ("complete", r.is_complete().into()),
         ("warnings", counts(&r.warnings)),
         ("refused", refused),

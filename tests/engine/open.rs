@@ -1,13 +1,16 @@
 //! Tests of opening, appending, views, and the operations on the whole log.
 
 use crate::jobs::{Job, added, claim, claims, jobs, on, options};
-use contexta::engine::Engine;
+use contexta::engine::entry::Stamp;
 use contexta::engine::log::Durability;
 use contexta::engine::progress::Progress;
 use contexta::engine::projection::view::View;
 use contexta::engine::projection::{Note, RebuildReason};
 use contexta::engine::storage::sim::SimDisk;
+use contexta::engine::subscribe::{CursorFile, Handler, HandlerOptions, Item, SubscribeOptions, run_handler};
 use contexta::engine::verify::{LogCheck, Outcome};
+use contexta::engine::{Engine, Error};
+use std::time::Duration;
 
 #[test]
 fn view_contains_the_appended_events_of_all_processes_and_remains_unchanged() {
@@ -76,7 +79,10 @@ fn merge_copies_the_entries_of_another_engine_once() {
     let other = options("/elsewhere").storage(disk.process(2)).open().unwrap();
     one.append(&added(1)).unwrap();
     other.append(&added(2)).unwrap();
-    one.merge("/elsewhere", Progress::none()).unwrap();
+    let merged = one.merge("/elsewhere", Progress::none()).unwrap();
+    let [stream] = merged.streams.as_slice() else { panic!("{merged}") };
+    let expected = format!("stream {}: copied, {} bytes written", stream.stream, stream.bytes);
+    assert_eq!(merged.to_string(), expected);
     let missing = one.merge("/nowhere", Progress::none()).unwrap_err();
     assert_eq!(missing.code(), "storage_not_found");
     let digest = one.digest().unwrap();
@@ -118,7 +124,52 @@ fn view_as_of_a_stamp_has_the_claims_up_to_it() {
     let view = engine.view().unwrap();
     let past = view.as_of(then);
     assert_eq!([1, 2].map(|id| claims(&past, id).len()), [1, 0]);
+    // As of a time: an entry exactly at the time is included, and an entry one nanosecond later is not.
+    let first = [1, 2].map(|id| claims(&view, id)[0].0);
+    let at = |time| [1, 2].map(|id| claims(&view.as_of(Stamp::last_at(time)), id).len());
+    let nanosecond = Duration::from_nanos(1);
+    for (n, stamp) in first.into_iter().enumerate() {
+        let time = stamp.since_epoch();
+        assert_eq!(at(time)[n], 1);
+        assert_eq!(at(time - nanosecond)[n], 0);
+    }
+    assert_eq!(at(first[0].since_epoch()), [1, 0]);
     assert_eq!([1, 2].map(|id| claims(&view, id).len()), [1, 1]);
+}
+
+/// Counts the entries that it handles.
+struct Counter(u32);
+
+impl Handler<Job> for Counter {
+    type Error = Error;
+
+    fn handle(&mut self, _: Stamp, _: Job) -> Result<(), Error> {
+        self.0 += 1;
+        Ok(())
+    }
+
+    fn handle_other(&mut self, _: &Item<Job>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[test]
+fn handler_with_a_cursor_file_in_a_directory_of_the_engine_handles_nothing() {
+    let disk = SimDisk::new(14);
+    let engine = on(disk.process(1));
+    engine.append(&added(1)).unwrap();
+    let mut counter = Counter(0);
+    let mut run = |path: &str| {
+        let mut items = engine.subscribe(SubscribeOptions { wait: Duration::ZERO, ..Default::default() });
+        let cursor = CursorFile::on(disk.process(2), path);
+        run_handler(&mut items, &cursor, &mut counter, HandlerOptions::default())
+    };
+    for path in ["/q/log/x", "/q/projections/x", "/q/recovery/quarantine/x"] {
+        assert_eq!(run(path).unwrap_err().code(), "cursor_misplaced", "{path}");
+        assert_eq!(disk.read(path.as_ref()), None);
+    }
+    assert_eq!(run("/q/x").unwrap().entries, 1);
+    assert_eq!(counter.0, 1);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use contexta::engine::repair::{RepairAction, RepairPlan, Unrepaired};
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
 use contexta::engine::storage::{OpenMode, Storage};
 use contexta::engine::verify::{LogCheck, Outcome, TablesState};
-use contexta::engine::{Engine, Result};
+use contexta::engine::{Engine, Result, Verification};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -134,6 +134,9 @@ fn assert_kept(before: &Files, disk: &SimDisk, context: &str) {
 /// Repairs, and asserts the guarantees of a repair. Returns the plan.
 fn check_repair(disk: &SimDisk) -> RepairPlan {
     let (entries, known) = readable(disk);
+    let is_first = files(disk, QUARANTINE).is_empty();
+    let checked = verified(disk).log;
+    assert!(!is_first || checked.known_losses == 0, "damage counts as known: {:?}", checked.problems);
     let tables = digest(disk);
     let before = files(disk, "/q");
     let plan = plan_on(disk.process(10));
@@ -142,7 +145,11 @@ fn check_repair(disk: &SimDisk) -> RepairPlan {
     let report = repairer.repair(&plan, Progress::none()).unwrap();
     drop(repairer);
     assert_eq!((&report.applied.len(), &report.unrepaired), (&plan.steps.len(), &plan.unrepaired));
-    let context = format!("{plan}{}", sizes(&before));
+    let lines = plan.steps.len() + plan.unrepaired.len();
+    let (planned, done) = (plan.to_string(), report.to_string());
+    assert_eq!((planned.lines().count(), planned.ends_with('\n')), (lines.max(1), false));
+    assert_eq!(done.lines().count(), lines.max(1) + report.quarantined.len(), "{done}");
+    let context = format!("{plan}\n{}", sizes(&before));
     assert_kept(&before, disk, &context);
     let (entries_after, known_after) = readable(disk);
     for (position, payload) in &entries {
@@ -167,19 +174,39 @@ fn check_repair(disk: &SimDisk) -> RepairPlan {
     let again = plan_on(disk.process(12));
     assert!(again.is_empty(), "second plan:\n{again}\nafter\n{context}");
     assert_eq!(again.unrepaired, plan.unrepaired, "{context}");
-    let verified = engine(disk.process(13)).verify(&LogCheck::default()).unwrap();
-    for problem in &verified.log.problems {
+    let checked = verified(disk);
+    for problem in &checked.log.problems {
         let is_named = plan.unrepaired.iter().any(|left| Some(left.stream()) == problem.stream);
-        assert!(problem.offset.is_none() || is_named, "{problem:?}\n{context}");
+        let is_known = matches!(problem.code, "known_loss" | "segment_missing");
+        assert!(is_named || (is_known && problem.offset.is_none()), "{problem:?}\n{context}");
     }
     if actions(&plan).contains(&RepairAction::RemoveTables) {
-        let found = verified.tables.unwrap();
+        let found = checked.tables.unwrap();
         assert_eq!((found.state, found.problems), (TablesState::Match, vec![]), "{context}");
     }
     let temporary =
         disk.paths().into_iter().find(|p| p.extension().is_some_and(|e| e == "tmp" || e == "bad"));
     assert_eq!(temporary, None);
     plan
+}
+
+/// Checks a copy of the disk, because a check replaces damaged tables.
+fn verified(disk: &SimDisk) -> Verification {
+    engine(disk.fork().process(92)).verify(&LogCheck::default()).unwrap()
+}
+
+/// Returns the offsets of the frames of an intact segment.
+fn frames_of(bytes: &[u8]) -> Vec<usize> {
+    let segment = SegmentHeader::decode_one(bytes).unwrap();
+    let mut offsets = vec![FRAMES_AT as usize];
+    while let Some(at) = offsets.last().copied()
+        && let Some(head) = bytes.get(at..at + FRAME_HEADER_LEN)
+        && let Some(header) = FrameHeader::decode(head, frame_salt(segment.salt, at as u64))
+    {
+        offsets.push(at + header.frame_len() as usize);
+    }
+    offsets.pop();
+    offsets
 }
 
 fn overwrite(disk: &SimDisk, path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
@@ -196,7 +223,8 @@ fn actions(plan: &RepairPlan) -> Vec<RepairAction> {
 fn whole_log_needs_no_repair() {
     let disk = workspace();
     let before = files(&disk, LOG);
-    assert!(check_repair(&disk).is_empty());
+    let plan = check_repair(&disk);
+    assert_eq!((plan.is_empty(), plan.to_string().as_str()), (true, "nothing to repair"));
     assert!(files(&disk, LOG) == before);
 }
 
@@ -209,10 +237,39 @@ fn damaged_frame_is_cut_out_and_its_entries_stay_known_as_missing() {
     assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
     let step = &plan.steps[1];
     assert_eq!((step.path.as_path(), step.lost.len()), (path.as_path(), 1), "{plan}");
-    let verified = engine(disk.process(14)).verify(&LogCheck::default()).unwrap();
-    assert_eq!(verified.outcome(), Outcome::Damaged);
-    let [problem] = verified.log.problems.as_slice() else { panic!("{:?}", verified.log.problems) };
-    assert_eq!((problem.offset, problem.lost), (None, Some((step.lost[0].first, step.lost[0].last))));
+    let checked = verified(&disk);
+    assert_eq!(checked.outcome(), Outcome::WholeExceptKnownLosses);
+    let [problem] = checked.log.problems.as_slice() else { panic!("{:?}", checked.log.problems) };
+    assert_eq!((problem.code, problem.segment, problem.offset), ("known_loss", step.segment, None));
+    assert_eq!(problem.lost, Some((step.lost[0].first, step.lost[0].last)));
+    // The known loss stays in the report if the number of problems is limited, and new damage is not hidden by it.
+    let counted = engine(disk.process(15));
+    let limited = counted.verify(&LogCheck { problems_max: 0, ..LogCheck::default() }).unwrap();
+    assert_eq!((limited.log.problems.len(), limited.log.omitted, limited.log.known_losses), (0, 1, 1));
+    assert_eq!(limited.outcome(), Outcome::WholeExceptKnownLosses);
+    overwrite(&disk, &segments(&disk)[2], |bytes| bytes[FRAMES_AT as usize + 60] ^= 1);
+    assert_eq!(verified(&disk).outcome(), Outcome::Damaged);
+}
+
+#[test]
+fn lost_end_of_a_sealed_segment_is_a_known_loss_after_the_repair() {
+    let disk = workspace();
+    let path = segments(&disk)[1].clone();
+    // The last frame before the seal.
+    let mut frames = frames_of(&disk.read(&path).unwrap());
+    frames.pop();
+    let last = frames.pop().unwrap();
+    overwrite(&disk, &path, |bytes| bytes[last + 60] ^= 1);
+    assert_eq!(verified(&disk).outcome(), Outcome::Damaged);
+    let plan = check_repair(&disk);
+    let lost = plan.steps[1].lost[0];
+    let checked = verified(&disk);
+    let [problem] = checked.log.problems.as_slice() else { panic!("{:?}", checked.log.problems) };
+    assert_eq!((problem.code, problem.lost), ("known_loss", Some((lost.first, lost.last))));
+    assert_eq!(checked.outcome(), Outcome::WholeExceptKnownLosses);
+    // A segment that is removed later is a new loss.
+    disk.remove_tree(&segments(&disk)[2]);
+    assert_eq!(verified(&disk).outcome(), Outcome::Damaged);
 }
 
 #[test]
@@ -227,6 +284,7 @@ fn torn_commit_at_the_end_becomes_a_gap_with_both_ends() {
         "{plan}"
     );
     assert!(step.lost[0].last.is_some());
+    assert_eq!(verified(&disk).outcome(), Outcome::WholeExceptKnownLosses);
 }
 
 #[test]
@@ -263,8 +321,8 @@ fn copy_of_a_segment_under_another_name_goes_to_quarantine() {
     assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::MoveFile]);
     assert_eq!(disk.read(&copy), None);
     assert!(files(&disk, QUARANTINE).values().any(|kept| *kept == bytes));
-    let verified = engine(disk.process(14)).verify(&LogCheck::default()).unwrap();
-    assert_eq!(verified.outcome(), Outcome::Whole);
+    let checked = verified(&disk);
+    assert_eq!(checked.outcome(), Outcome::Whole);
 }
 
 #[test]
@@ -400,8 +458,8 @@ fn lost_header_is_written_again_if_the_next_header_has_the_salt() {
     let plan = check_repair(&disk);
     assert_eq!(actions(&plan), [RepairAction::RemoveTables, RepairAction::RewriteSegment]);
     assert!(plan.steps[1].lost.is_empty(), "{plan}");
-    let verified = engine(disk.process(14)).verify(&LogCheck::default()).unwrap();
-    assert_eq!(verified.outcome(), Outcome::Whole);
+    let checked = verified(&disk);
+    assert_eq!(checked.outcome(), Outcome::Whole);
     // The salt is the same as before: if the header is lost again, the entries are still readable.
     let before = readable(&disk).0;
     overwrite(&disk, &sealed, |bytes| bytes[..FRAMES_AT as usize].fill(9));

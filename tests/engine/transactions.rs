@@ -3,10 +3,11 @@
 
 use crate::jobs::{CLAIMS, Job, added, claim, claims, jobs, on, options};
 use contexta::engine::progress::Progress;
+use contexta::engine::projection::Note;
 use contexta::engine::storage::sim::SimDisk;
 use contexta::engine::storage::sim::{Fault, Moment};
 use contexta::engine::verify::{LogCheck, Outcome};
-use contexta::engine::{Condition, Error, Once, Transaction};
+use contexta::engine::{Condition, Engine, Error, Once, Transaction};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -136,6 +137,63 @@ fn transaction_at_any_operation_of_another_one_claims_no_job_twice() {
         }
     }
     assert!(outcomes.contains(&Err("transaction_busy")) && outcomes.contains(&Ok(Some(1))), "{outcomes:?}");
+}
+
+#[test]
+fn lock_file_that_was_replaced_is_opened_again() {
+    let disk = SimDisk::new(22);
+    let impatient = |process: u32| {
+        options("/q").storage(disk.process(process)).transaction_wait(Duration::ZERO).open().unwrap()
+    };
+    let (engine, other) = (impatient(1), impatient(2));
+    let nothing = |engine: &Engine<Job>| engine.transact(|_, _| Ok::<(), Error>(()));
+    for _ in 0..2 {
+        nothing(&engine).unwrap();
+    }
+    disk.process(3).remove_file(std::path::Path::new("/q/transactions.lock")).unwrap();
+    let refused = other.transact(|_, _| Ok::<_, Error>(nothing(&engine).unwrap_err())).unwrap();
+    assert_eq!(refused.value.code(), "transaction_busy");
+    nothing(&engine).unwrap();
+}
+
+/// The lock file stays open, no directory is listed, and the entries of the engine itself are read through its open
+/// segment: locking, the metadata of the lock file, of the log and of the segment, one read, one write, unlocking.
+#[test]
+fn transaction_performs_seven_operations_if_no_other_process_appends() {
+    let disk = SimDisk::new(23);
+    let process = disk.spawn(1);
+    let engine = on(process.clone());
+    engine.append_all(&(0..9).map(added).collect::<Vec<Job>>()).unwrap();
+    claim(&engine, 1).unwrap();
+    disk.advance(3_000_000_000);
+    claim(&engine, 1).unwrap();
+    for _ in 0..3 {
+        let before = process.operations();
+        assert!(claim(&engine, 1).unwrap().is_some());
+        assert_eq!(process.operations() - before, 7);
+    }
+}
+
+/// The last frame that was applied is read again together with the frames after it.
+#[test]
+fn change_of_the_last_frame_in_the_open_segment_leads_to_a_rebuild() {
+    let disk = SimDisk::new(24);
+    let engine = on(disk.process(1));
+    for id in 0..3 {
+        engine.append(&added(id)).unwrap();
+    }
+    assert_eq!(jobs(&engine.view().unwrap()), [0, 1, 2]);
+    let is_segment =
+        |path: &PathBuf| path.starts_with("/q/log") && path.extension().is_some_and(|e| e == "seg");
+    let segment = disk.paths().into_iter().find(is_segment).unwrap();
+    let mut bytes = disk.read(&segment).unwrap();
+    let last = bytes.windows(4).rposition(|bytes| bytes == b"CxF1").unwrap();
+    bytes[last + 50] ^= 1;
+    disk.overwrite_with_old_time(&segment, bytes);
+    engine.append(&added(3)).unwrap();
+    let view = engine.view().unwrap();
+    assert_eq!(jobs(&view), [0, 1, 3]);
+    assert!(view.notes().iter().any(|note| matches!(note, Note::Gap(_))), "{:?}", view.notes());
 }
 
 #[test]

@@ -17,13 +17,15 @@ sections! {
         capture_code_revision: bool = true, any();
         /// Record the settings that a run was captured with.
         capture_config_snapshot: bool = true, any();
+        /// Receivers of captured facts besides the log: `stdout`, `stderr`, `jsonl:PATH` (relative to the workspace).
+        sinks: Vec<String> = Vec::new(), Rule::new(Limit::Sinks);
         /// Number of times that a failed delivery of a record to a sink (a receiver of captured records) is retried.
         retry_attempts: u32 = 0, int(0, 100);
-        /// Seconds between two attempts to deliver a record.
+        /// Seconds before the first retry. The time doubles with each retry, up to one hour.
         retry_backoff_seconds: f64 = 0.0, Rule::new(Limit::Float(0.0, 3600.0));
-        /// Action if a record cannot be delivered to a sink after all retries.
+        /// Action if a sink or the log cannot take a record: return an error, or keep the record for a replay.
         dispatch_failure_mode: DispatchFailureMode = DispatchFailureMode::Raise, any();
-        /// If some but not all sinks fail, capture a degraded record that states the missing data.
+        /// Capture a degraded record about data that some sinks, or the log, could not take.
         write_degraded_marker_on_partial_failure: bool = true, any();
     }
 }

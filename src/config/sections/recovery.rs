@@ -10,7 +10,7 @@ const ROOT: &str = "workspace.root_path";
 sections! {
     /// Backup, restore and replay.
     "recovery." RecoveryConfig {
-        /// Directory for records that could not be delivered to a sink yet.
+        /// Directory for records that the log or a sink could not take; may be on another disk.
         outbox_root: Option<PathBuf> = None, under(ROOT, "recovery/outbox");
         /// Default directory for backups.
         backup_root: Option<PathBuf> = None, under(ROOT, "recovery/backups");

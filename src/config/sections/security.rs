@@ -11,7 +11,7 @@ sections! {
         redaction_mode: RedactionMode = RedactionMode::SafeDefault, any();
         /// Names of environment variables that a run may record.
         environment_variable_allowlist: Vec<String> = Vec::new(), any();
-        /// Texts that mark a value as secret if its name contains one of them.
+        /// Words that mark a value as secret if its name has them: `api_key`, not `primary_key` or `max_tokens`.
         secret_key_patterns: Vec<String> = texts(&["token", "secret", "password", "passwd", "key"]), any();
         /// Allow unredacted values in exports to local files.
         allow_unredacted_local_exports: bool = false, any();

@@ -52,11 +52,12 @@ impl ContractError {
             ErrorCode::RefText | ErrorCode::RefShape | ErrorCode::RefKindMismatch => {
                 Some("a ref is kind:value, such as run:project.run or artifact:project.run.key")
             }
-            ErrorCode::RefValue | ErrorCode::Component => Some(
+            ErrorCode::Component => Some("a name is a text of at most 250 bytes without control characters"),
+            ErrorCode::RefValue => Some(
                 "a component has lower-case letters and digits, with single dashes between them, at most 63 characters",
             ),
             ErrorCode::MetricKey | ErrorCode::EventKey => {
-                Some("keys are lower-case words of letters, digits, _ and -, joined by . or /")
+                Some("a key is a text of at most 250 bytes without control characters, such as train/loss")
             }
             ErrorCode::Timestamp => Some("write times as 2024-01-31T12:00:00Z"),
             _ => None,

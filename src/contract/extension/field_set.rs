@@ -58,7 +58,7 @@ impl ExtensionFieldSet {
         issues.take("", check_namespace(&self.namespace));
         for (key, value) in &mut self.fields {
             issues.take("", check_key("fields", key));
-            json_value(issues, &format!("fields.{key}"), value);
+            json_value(issues, "fields", Some(key), value);
         }
         // The canonical text contains no nulls, so a null would be missing after a round trip.
         self.fields.retain(|_, value| *value != Value::Null);

@@ -39,5 +39,7 @@ words! {
         LineageEdge = "lineage_edge",
         /// A provenance record.
         ProvenanceRecord = "provenance_record",
+        /// An alias of an artifact.
+        ArtifactAlias = "artifact_alias",
     }
 }

@@ -1,11 +1,13 @@
 //! The sum type of all facts that can be captured or imported.
 
 use crate::contract::error::contract_error::Result;
+use crate::contract::fact::annotation::Annotation;
 use crate::contract::fact::any_record::AnyRecord;
 use crate::contract::fact::draft::RecordDraft;
 use crate::contract::fact::ended::Ended;
 use crate::contract::fact::import::Import;
 use crate::contract::fact::param::Param;
+use crate::contract::fact::writer::{Process, Writer};
 use crate::contract::models::artifact::ArtifactManifest;
 use crate::contract::models::payload::degraded::DegradedPayload;
 use crate::contract::models::payload::event::EventPayload;
@@ -26,7 +28,7 @@ pub enum Fact {
     Object(Object),
     /// An artifact, and the BLAKE3 digest of its body if the body is in this workspace.
     Artifact(Box<Valid<ArtifactManifest>>, Option<[u8; 32]>),
-    /// The end of a run, stage, batch or deployment.
+    /// The end of a run, deployment, stage, batch, sample or operation.
     Ended(Ended),
     /// A parameter of a run.
     Param(Param),
@@ -38,6 +40,12 @@ pub enum Fact {
     Span(Valid<RecordDraft<TraceSpanPayload>>),
     /// A degraded record: a record of missing or doubtful data.
     Degraded(Valid<RecordDraft<DegradedPayload>>),
+    /// A change of an object after its start.
+    Annotation(Annotation),
+    /// A process that writes to the workspace.
+    Process(Process),
+    /// A writer of a run.
+    Writer(Writer),
     /// The start of an import. The imported facts are appended after it and refer to it.
     Import(Import),
 }

@@ -4,16 +4,20 @@
 //! Facts are small: the start of a run is one fact, the end of the run another, and a parameter a third. The state of
 //! an object is derived from all facts about it, so that two processes can capture into one run independently.
 
+pub(crate) mod annotation;
 pub(crate) mod any_record;
 pub(crate) mod captured;
 pub(crate) mod draft;
 pub(crate) mod ended;
 pub(crate) mod import;
 pub(crate) mod param;
+pub(crate) mod writer;
 
+pub use annotation::{Annotation, Change};
 pub use any_record::AnyRecord;
 pub use captured::Fact;
 pub use draft::RecordDraft;
 pub use ended::Ended;
 pub use import::{Import, ImportOrigin};
 pub use param::Param;
+pub use writer::{Joined, Process, ProcessId, Writer, WriterId};

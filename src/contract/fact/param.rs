@@ -2,9 +2,8 @@
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::json::value::Value;
-use crate::contract::models::param::check_param;
+use crate::contract::models::param::param;
 use crate::contract::refs::typed::RunRef;
-use crate::contract::space::trim;
 
 /// A parameter of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,10 +14,12 @@ pub struct Param {
 }
 
 impl Param {
-    /// Creates a parameter. Errors: the name is blank, or the value is not a finite number, a text or a boolean.
+    /// Creates a parameter. The value can be any JSON value; a number that is not finite is replaced by its text form,
+    /// such as `NaN`. Errors: the name is blank, longer than 250 bytes or contains a control character, or the value is
+    /// nested too deeply or too large.
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
-        check_param(key, &value)?;
-        Ok(Param { run_ref, key: trim(key).to_owned(), value })
+        let (key, value) = param(key, value)?;
+        Ok(Param { run_ref, key, value })
     }
 
     /// Returns the run.
@@ -31,7 +32,7 @@ impl Param {
         &self.key
     }
 
-    /// Returns the value: a number, a text or a boolean.
+    /// Returns the value; `Value::Null` for a parameter that is null.
     pub fn value(&self) -> &Value {
         &self.value
     }

@@ -2,10 +2,15 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{Result, bounded};
+use crate::contract::issue::place::Place;
 use crate::contract::issue::report::ValidationReport;
 use crate::contract::issue::severity::Severity;
 use crate::contract::issue::validation_issue::ValidationIssue;
 use std::fmt::Write as _;
+
+/// The greatest number of issues of which the collector keeps the place in addition to the path. The limit bounds the
+/// memory for a hostile value with very many invalid members.
+const PLACES_MAX: usize = 1000;
 
 /// One step of the path from the checked model to a value inside: into a member of an object, or into an item of a
 /// list.
@@ -41,19 +46,60 @@ impl Issues {
         path
     }
 
-    fn push(&mut self, severity: Severity, code: ErrorCode, field: &str, message: String) {
-        let path = bounded(self.path(field));
-        self.list.push(ValidationIssue { code, path, message: bounded(message), severity });
+    fn place(&self, field: &str, key: Option<&str>) -> Place {
+        let mut place = Place::default();
+        for step in &self.at {
+            match step {
+                Step::Member(name) => place.enter_member(name),
+                Step::Index(n) => place.enter_index(*n),
+            }
+        }
+        field.split('.').filter(|name| !name.is_empty()).chain(key).for_each(|name| place.enter_member(name));
+        place
+    }
+
+    fn push(
+        &mut self,
+        severity: Severity,
+        code: ErrorCode,
+        (field, key): (&str, Option<&str>),
+        message: String,
+    ) {
+        let shown = key.map(|key| if field.is_empty() { key.to_owned() } else { format!("{field}.{key}") });
+        let path = bounded(self.path(shown.as_deref().unwrap_or(field)));
+        let place = (self.list.len() < PLACES_MAX).then(|| self.place(field, key));
+        self.list.push(ValidationIssue { code, path, message: bounded(message), severity, place });
     }
 
     /// Adds an error about a field of the current value; an empty `field` denotes the current value itself.
     pub fn error(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
-        self.push(Severity::Error, code, field, message.into());
+        self.push(Severity::Error, code, (field, None), message.into());
+    }
+
+    /// Adds an error about the member `key` of a field that is an object.
+    pub(crate) fn error_in(&mut self, code: ErrorCode, field: &str, key: &str, message: impl Into<String>) {
+        self.error_at(code, field, Some(key), message);
+    }
+
+    /// Adds an error about the member `key` of a field that is an object, or about the field itself if `key` is `None`.
+    pub(crate) fn error_at(
+        &mut self,
+        code: ErrorCode,
+        field: &str,
+        key: Option<&str>,
+        message: impl Into<String>,
+    ) {
+        self.push(Severity::Error, code, (field, key), message.into());
+    }
+
+    /// Adds an error about a member of the current value that the contract does not define.
+    pub(crate) fn unknown_member(&mut self, name: &str, message: String) {
+        self.error_in(ErrorCode::UnknownField, "", name, message);
     }
 
     /// Adds a warning about a field of the current value.
     pub fn warning(&mut self, code: ErrorCode, field: &str, message: impl Into<String>) {
-        self.push(Severity::Warning, code, field, message.into());
+        self.push(Severity::Warning, code, (field, None), message.into());
     }
 
     /// Returns the value of a successful `result`. If `result` is an error, adds it as an issue of `field` and returns

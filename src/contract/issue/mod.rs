@@ -1,6 +1,7 @@
 //! Issues of a value: one issue, a report of all issues, and the collector to which rules add issues.
 
 pub(crate) mod collector;
+pub(crate) mod place;
 pub(crate) mod report;
 pub(crate) mod severity;
 pub(crate) mod validation_issue;

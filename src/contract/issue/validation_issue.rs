@@ -2,6 +2,7 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::issue::place::Place;
 use crate::contract::issue::severity::Severity;
 use crate::contract::json::canonical::Canonical;
 use crate::contract::json::value::Value;
@@ -14,6 +15,8 @@ pub struct ValidationIssue {
     pub(super) path: String,
     pub(super) message: String,
     pub(super) severity: Severity,
+    /// The place of the affected part; `None` for an issue that was created from the text of a path.
+    pub(super) place: Option<Place>,
 }
 
 impl ValidationIssue {
@@ -33,7 +36,13 @@ impl ValidationIssue {
             path: normalized(ErrorCode::IssuePath, "path", path)?,
             message: normalized(ErrorCode::IssueMessage, "message", message)?,
             severity,
+            place: None,
         })
+    }
+
+    /// Returns the place of the affected part; `None` if it is not known.
+    pub(crate) fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Returns the code of the rule.
@@ -63,7 +72,8 @@ impl ValidationIssue {
             (prefix, Some(rest)) => format!("{prefix}{rest}"),
             (prefix, None) => format!("{prefix}.{}", self.path),
         };
-        ValidationIssue { path, ..self }
+        let place = self.place.map(|place| place.within(Place::of_path(prefix)));
+        ValidationIssue { path, place, ..self }
     }
 }
 

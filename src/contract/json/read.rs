@@ -3,6 +3,7 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
+use crate::contract::json::non_finite::INFINITY;
 use crate::contract::json::value::Value;
 use crate::contract::space::trim;
 use std::collections::BTreeMap;
@@ -11,6 +12,9 @@ pub use crate::contract::json::limits::{DEPTH_MAX, DIGITS_MAX, TEXT_BYTES_MAX, V
 
 /// Reads exactly one JSON value (RFC 8259). White space around the value is allowed. Errors: the text is empty or not
 /// JSON, an object repeats a key, a number is too large for a float, or a limit of this module is exceeded.
+///
+/// The tokens `NaN`, `Infinity` and `-Infinity`, which are not JSON, are read as floats, because the JSON writers of
+/// several languages write them.
 pub fn parse(text: &str) -> Result<Value> {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("{} bytes of JSON exceed the limit of {TEXT_BYTES_MAX}", text.len());
@@ -90,6 +94,8 @@ impl<'a> Parser<'a> {
             Some(b't') => self.word("true", Value::Bool(true)),
             Some(b'f') => self.word("false", Value::Bool(false)),
             Some(b'n') => self.word("null", Value::Null),
+            Some(b'N') => self.word("NaN", Value::Float(f64::NAN)),
+            Some(b'I') => self.word(INFINITY, Value::Float(f64::INFINITY)),
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => Err(self.fail("not a JSON value")),
         }
@@ -220,7 +226,9 @@ impl<'a> Parser<'a> {
 
     fn number(&mut self) -> Result<Value> {
         let start = self.at;
-        self.eat(b'-');
+        if self.eat(b'-') && self.peek() == Some(b'I') {
+            return self.word(INFINITY, Value::Float(f64::NEG_INFINITY));
+        }
         let leading_zero = self.peek() == Some(b'0');
         let whole = self.digits();
         if whole == 0 || (leading_zero && whole > 1) {
@@ -278,6 +286,14 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_not_finite_are_read_as_floats() {
+        let Value::List(read) = parse("[NaN, Infinity,-Infinity]").unwrap() else { panic!() };
+        for (value, number) in read.iter().zip([f64::NAN, f64::INFINITY, f64::NEG_INFINITY]) {
+            assert!(matches!(value, Value::Float(f) if f.total_cmp(&number).is_eq()), "{value:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_json_is_refused_with_its_code() {
         for bad in [
             "{",
@@ -289,8 +305,12 @@ mod tests {
             ".5",
             "+1",
             "1e",
-            "NaN",
-            "Infinity",
+            "nan",
+            "NaNs",
+            "-NaN",
+            "+Infinity",
+            "Inf",
+            "-Inf",
             "nul",
             "\"\\x\"",
             "\"\u{1}\"",

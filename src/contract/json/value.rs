@@ -1,6 +1,7 @@
 //! A JSON value.
 
 use crate::contract::json::limits::DIGITS_MAX;
+use crate::contract::json::non_finite;
 use std::collections::BTreeMap;
 
 /// The members of an object, by name.
@@ -69,6 +70,29 @@ impl Value {
             Value::List(items) => 1 + items.iter().map(Value::count).sum::<usize>(),
             Value::Map(members) => 1 + members.values().map(Value::count).sum::<usize>(),
             _ => 1,
+        }
+    }
+
+    /// Replaces every number that is not finite by its text form: `NaN`, `Infinity` or `-Infinity`.
+    pub fn name_non_finite(&mut self) {
+        match self {
+            Value::Float(number) => {
+                if let Some(text) = non_finite::text_of(*number) {
+                    *self = Value::Text(text.to_owned());
+                }
+            }
+            Value::Map(members) => members.values_mut().for_each(Value::name_non_finite),
+            Value::List(items) => items.iter_mut().for_each(Value::name_non_finite),
+            _ => {}
+        }
+    }
+
+    /// Returns `true` if an object member is null, at any depth.
+    pub(crate) fn has_null_member(&self) -> bool {
+        match self {
+            Value::Map(members) => members.values().any(|m| *m == Value::Null || m.has_null_member()),
+            Value::List(items) => items.iter().any(Value::has_null_member),
+            _ => false,
         }
     }
 

@@ -5,10 +5,22 @@ use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use std::fmt::Write as _;
 
-/// Returns the canonical text of a value. Errors: a number that is not finite.
+/// The member of an object below which canonical text contains nulls.
+const PARAMS: &str = "params";
+
+/// Returns the canonical text of a value. Object members that are null are left out, except below a member `params`.
+/// Errors: a number that is not finite.
 pub fn canonical(value: &Value) -> Result<String> {
     let mut out = String::new();
-    write(&mut out, value, &Style { indent: None, nulls: false }, 0)?;
+    write(&mut out, value, Style { indent: None, nulls: false }, 0)?;
+    Ok(out)
+}
+
+/// Returns the text of a value in the form of [`canonical`], but with every object member that is null. Errors: a number
+/// that is not finite.
+pub(crate) fn with_nulls(value: &Value) -> Result<String> {
+    let mut out = String::new();
+    write(&mut out, value, Style { indent: None, nulls: true }, 0)?;
     Ok(out)
 }
 
@@ -16,10 +28,11 @@ pub fn canonical(value: &Value) -> Result<String> {
 /// is not finite.
 pub fn pretty(value: &Value) -> Result<String> {
     let mut out = String::new();
-    write(&mut out, value, &Style { indent: Some(2), nulls: true }, 0)?;
+    write(&mut out, value, Style { indent: Some(2), nulls: true }, 0)?;
     Ok(out)
 }
 
+#[derive(Clone, Copy)]
 struct Style {
     indent: Option<usize>,
     nulls: bool,
@@ -34,7 +47,7 @@ impl Style {
     }
 }
 
-fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result<()> {
+fn write(out: &mut String, value: &Value, style: Style, depth: usize) -> Result<()> {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
@@ -72,7 +85,8 @@ fn write(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result
                 style.line(out, depth + 1);
                 quoted(out, key);
                 out.push_str(if style.indent.is_some() { ": " } else { ":" });
-                write(out, member, style, depth + 1)?;
+                let below = Style { nulls: style.nulls || key == PARAMS, ..style };
+                write(out, member, below, depth + 1)?;
             }
             style.line(out, depth);
             out.push('}');
@@ -170,6 +184,10 @@ mod tests {
         assert_eq!(canonical(&value).unwrap(), text);
         assert!(canonical(&Value::Float(f64::NAN)).is_err());
         assert_eq!(pretty(&value).unwrap().lines().next(), Some("{"));
+        let nested = Value::map([("a", Value::Null), ("b", Value::map([("c", Value::Null)]))]);
+        let params = Value::map([("params", nested), ("z", Value::Null)]);
+        assert_eq!(canonical(&params).unwrap(), r#"{"params":{"a":null,"b":{"c":null}}}"#);
+        assert_eq!(with_nulls(&params).unwrap(), r#"{"params":{"a":null,"b":{"c":null}},"z":null}"#);
         assert!(pretty(&value).unwrap().contains("  \"a\": null,\n"));
     }
 }

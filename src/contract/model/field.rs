@@ -6,6 +6,7 @@ use crate::contract::json::value::{Members, Value};
 use crate::contract::space::trim;
 use crate::contract::time::Timestamp;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A type that fields of models can have, with the conversions from and to JSON.
 pub(crate) trait Field: Sized {
@@ -47,6 +48,19 @@ impl Field for String {
 
     fn write(&self) -> Value {
         Value::from(self.as_str())
+    }
+}
+
+/// A path has a text as its JSON form. In the text, bytes that are not UTF-8 are replaced.
+impl Field for PathBuf {
+    const CODE: ErrorCode = ErrorCode::String;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<PathBuf> {
+        String::read(value, code, issues).map(PathBuf::from)
+    }
+
+    fn write(&self) -> Value {
+        Value::Text(self.to_string_lossy().into_owned())
     }
 }
 
@@ -94,6 +108,21 @@ impl Field for i64 {
 
     fn write(&self) -> Value {
         Value::Int(*self)
+    }
+}
+
+impl Field for bool {
+    const CODE: ErrorCode = ErrorCode::JsonShape;
+
+    fn read(value: Value, code: ErrorCode, issues: &mut Issues) -> Option<bool> {
+        match value {
+            Value::Bool(b) => Some(b),
+            other => wrong(&other, "a boolean", code, issues),
+        }
+    }
+
+    fn write(&self) -> Value {
+        Value::Bool(*self)
     }
 }
 
@@ -148,11 +177,7 @@ impl Field for BTreeMap<String, String> {
                 Value::Text(text) => drop(texts.insert(key, text)),
                 other => {
                     wrong = true;
-                    issues.error(
-                        code,
-                        "",
-                        format!("expected a text as the value of {key:?}, found {}", other.type_name()),
-                    );
+                    issues.error_in(code, "", &key, format!("expected a text, found {}", other.type_name()));
                 }
             }
         }

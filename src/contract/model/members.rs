@@ -32,16 +32,24 @@ pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// Adds one error that names all unknown members: the members that are not among the `known` names. Adds no error if
-/// the current object has a newer minor version of the schema.
+/// The greatest number of unknown members of one object that are reported one by one.
+const UNKNOWN_MAX: usize = 100;
+
+/// Adds an error for each unknown member: a member that is not among the `known` names. If there are more than
+/// [`UNKNOWN_MAX`], one error states the number of the others. Adds no error if the current object has a newer minor
+/// version of the schema.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;
     }
     let is_known = |key: &String| known.iter().any(|names| names.contains(&key.as_str()));
-    let unknown: Vec<&str> = members.keys().filter(|key| !is_known(key)).map(String::as_str).collect();
-    if !unknown.is_empty() {
-        let message = format!("{model} has no member {}", unknown.join(", "));
+    let mut unknown = members.keys().filter(|key| !is_known(key));
+    for name in unknown.by_ref().take(UNKNOWN_MAX) {
+        issues.unknown_member(name, format!("{model} has no member {name:?}"));
+    }
+    let more = unknown.count();
+    if more > 0 {
+        let message = format!("{model} has {more} further members that it does not define");
         issues.error(ErrorCode::UnknownField, "", message);
     }
 }
@@ -58,7 +66,7 @@ pub(crate) fn check_unknown(model: &str, unknown: &mut Members, known: &[&str], 
         if known.contains(&name.as_str()) {
             issues.error(ErrorCode::UnknownField, "", format!("{name} is a known member of {model}"));
         }
-        json_value(issues, name, value);
+        json_value(issues, "", Some(name), value);
     }
     unknown.retain(|_, value| *value != Value::Null);
 }

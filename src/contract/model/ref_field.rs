@@ -7,8 +7,8 @@ use crate::contract::json::value::Value;
 use crate::contract::model::field::{Field, wrong};
 use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{
-    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
-    RelationRef, RunRef, SampleRef, StageRef,
+    AliasRef, ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef,
+    RecordRef, RelationRef, RunRef, SampleRef, StageRef,
 };
 
 /// Reads a ref from its text and converts the ref to the type of the field with `into`. If the value is not such a ref,
@@ -57,6 +57,7 @@ macro_rules! ref_fields {
     )*};
 }
 ref_fields!(
+    AliasRef,
     ProjectRef,
     RunRef,
     DeploymentRef,

@@ -3,9 +3,11 @@
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Members;
 use crate::contract::model::declare::{model, versioned};
-use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::models::lifecycle::{RunStatus, check_end, check_lifecycle};
 use crate::contract::refs::typed::{BatchRef, RunRef, StageRef};
+use crate::contract::rules::object::json_map;
 use crate::contract::rules::place::{child_of, own_ref};
 use crate::contract::rules::token::name;
 use crate::contract::time::Timestamp;
@@ -20,7 +22,8 @@ model! {
         run_ref: RunRef,
         /// The stage.
         stage_execution_ref: StageRef,
-        /// The name of the batch: the last component of `batch_execution_ref`.
+        /// The name of the batch. A name that is a component of a ref is the last component of
+        /// `batch_execution_ref`.
         batch_name: String,
         /// The status.
         status: RunStatus,
@@ -31,6 +34,12 @@ model! {
         ended_at: Option<Timestamp> = None,
         /// The position among the batches of the stage.
         order_index: Option<u64> = None,
+        /// Additional data, as a JSON object.
+        metadata: Members = Members::new(); sparse,
+        /// The message of the end, such as the text of an error.
+        end_message: Option<String> = None,
+        /// The reason of the end: a token such as `scope_dropped`.
+        end_reason: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Extensions: additional fields, grouped by namespace.
@@ -44,6 +53,8 @@ impl BatchExecution {
     fn check_fields(&mut self, issues: &mut Issues) {
         name(issues, "batch_name", &mut self.batch_name);
         check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        check_end(issues, &mut self.end_message, &mut self.end_reason);
+        json_map(issues, "metadata", &mut self.metadata);
         let stage = &self.stage_execution_ref;
         child_of(issues, ErrorCode::ContextPrefix, "stage_execution_ref", stage, &self.run_ref);
         own_ref(issues, "batch_execution_ref", &self.batch_execution_ref, stage, &self.batch_name);

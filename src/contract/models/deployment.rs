@@ -3,10 +3,12 @@
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
+use crate::contract::json::value::Members;
 use crate::contract::model::declare::{model, versioned};
-use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
+use crate::contract::models::lifecycle::{RunStatus, check_end, check_lifecycle};
 use crate::contract::refs::stable::StableRef;
 use crate::contract::refs::typed::{ArtifactRef, DeploymentRef, EnvironmentRef, ProjectRef, RunRef};
+use crate::contract::rules::object::json_map;
 use crate::contract::rules::place::{child_of, own_ref, under};
 use crate::contract::rules::token::name;
 use crate::contract::time::Timestamp;
@@ -19,7 +21,8 @@ model! {
         deployment_execution_ref: DeploymentRef,
         /// The project.
         project_ref: ProjectRef,
-        /// The name of the deployment: the last component of `deployment_execution_ref`.
+        /// The name of the deployment. A name that is a component of a ref is the last component of
+        /// `deployment_execution_ref`.
         deployment_name: String,
         /// The status.
         status: RunStatus,
@@ -37,6 +40,12 @@ model! {
         /// An environment snapshot of the run in `run_ref`. If `run_ref` is `None`, a snapshot of any run of the
         /// project.
         environment_snapshot_ref: Option<EnvironmentRef> = None,
+        /// Additional data, as a JSON object.
+        metadata: Members = Members::new(); sparse,
+        /// The message of the end, such as the text of an error.
+        end_message: Option<String> = None,
+        /// The reason of the end: a token such as `scope_dropped`.
+        end_reason: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Extensions: additional fields, grouped by namespace.
@@ -55,6 +64,8 @@ impl DeploymentExecution {
         const PREFIX: ErrorCode = ErrorCode::ContextPrefix;
         name(issues, "deployment_name", &mut self.deployment_name);
         check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        check_end(issues, &mut self.end_message, &mut self.end_reason);
+        json_map(issues, "metadata", &mut self.metadata);
         let own = &self.deployment_execution_ref;
         own_ref(issues, "deployment_execution_ref", own, &self.project_ref, &self.deployment_name);
         if let Some(run) = &self.run_ref {

@@ -35,6 +35,10 @@ model! {
         environment_variables: BTreeMap<String, String> = BTreeMap::new(),
         /// Accelerators, such as GPUs.
         devices: Vec<Device> = Vec::new(); sparse,
+        /// The machine, and the limits of the container.
+        host: Option<HostDescription> = None,
+        /// The git repository of the code.
+        code: Option<CodeState> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Extensions: additional fields, grouped by namespace.
@@ -65,11 +69,65 @@ model! {
     }
 }
 
+model! {
+    /// The machine on which a run was captured.
+    HostDescription ("HostDescription") {} or {
+        /// The name of the host.
+        name: Option<String> = None,
+        /// The name of the operating system with its version.
+        os: Option<String> = None,
+        /// The release of the kernel.
+        kernel: Option<String> = None,
+        /// The model of the processor.
+        cpu: Option<String> = None,
+        /// The number of logical processors.
+        cpu_count: Option<u64> = None,
+        /// The size of the memory.
+        memory_bytes: Option<u64> = None => SizeBytes,
+        /// The limit of the container, in thousandths of a processor.
+        cpu_limit_millis: Option<u64> = None,
+        /// The limit of the container for memory.
+        memory_limit_bytes: Option<u64> = None => SizeBytes,
+    }
+}
+
+model! {
+    /// The state of the git repository that contains the code of a run. The revision is a member of the run.
+    CodeState ("CodeState") {} or {
+        /// The branch that is checked out.
+        branch: Option<String> = None,
+        /// The URL of the remote repository, without credentials.
+        remote: Option<String> = None,
+        /// `true` if tracked files differ from the revision.
+        dirty: Option<bool> = None,
+        /// Files and directories that are neither tracked nor ignored.
+        untracked: Vec<String> = Vec::new(); sparse,
+        /// The reason why the uncommitted change is not recorded.
+        diff_left_out: Option<String> = None,
+    }
+}
+
 versioned!(EnvironmentSnapshot, "EnvironmentSnapshot", EnvironmentSnapshot);
 
 part!(Runtime, "Runtime", JsonShape);
 
 part!(Device, "Device", JsonShape);
+
+part!(HostDescription, "HostDescription", JsonShape);
+
+impl Default for HostDescription {
+    fn default() -> HostDescription {
+        HostDescription::new()
+    }
+}
+
+part!(CodeState, "CodeState", JsonShape);
+
+impl Default for CodeState {
+    fn default() -> CodeState {
+        CodeState::new()
+    }
+}
 
 impl EnvironmentSnapshot {
     fn check_fields(&mut self, issues: &mut Issues) {
@@ -87,6 +145,12 @@ impl EnvironmentSnapshot {
                 issues.at_index(n, |issues| Rules::normalize(device, issues));
             }
         });
+        if let Some(host) = &mut self.host {
+            issues.within("host", |issues| Rules::normalize(host, issues));
+        }
+        if let Some(code) = &mut self.code {
+            issues.within("code", |issues| Rules::normalize(code, issues));
+        }
     }
 }
 
@@ -101,5 +165,63 @@ impl Device {
     fn check_fields(&mut self, issues: &mut Issues) {
         text(issues, "name", &mut self.name);
         optional_text(issues, "driver", &mut self.driver);
+    }
+}
+
+impl HostDescription {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        optional_text(issues, "name", &mut self.name);
+        optional_text(issues, "os", &mut self.os);
+        optional_text(issues, "kernel", &mut self.kernel);
+        optional_text(issues, "cpu", &mut self.cpu);
+    }
+}
+
+impl CodeState {
+    fn check_fields(&mut self, issues: &mut Issues) {
+        optional_text(issues, "branch", &mut self.branch);
+        optional_text(issues, "remote", &mut self.remote);
+        optional_text(issues, "diff_left_out", &mut self.diff_left_out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::json::canonical::Canonical;
+    use crate::contract::{Valid, deserialize_environment_snapshot};
+
+    fn snapshot() -> EnvironmentSnapshot {
+        let own: EnvironmentRef = "environment:p.r.runtime".parse().unwrap();
+        let run: RunRef = "run:p.r".parse().unwrap();
+        EnvironmentSnapshot::new(own, run, Timestamp::parse("2024-01-01T00:00:00Z").unwrap(), "linux")
+    }
+
+    #[test]
+    fn absent_descriptions_are_not_in_the_canonical_text() {
+        let text = snapshot().to_json().unwrap();
+        assert!(!text.contains("host") && !text.contains("code") && !text.contains("devices"), "{text}");
+    }
+
+    #[test]
+    fn host_and_code_survive_canonical_text() {
+        let mut host = HostDescription::new();
+        host.name = Some("node7".to_owned());
+        host.cpu_limit_millis = Some(1500);
+        host.memory_bytes = Some(u64::MAX);
+        let mut code = CodeState::new();
+        code.dirty = Some(false);
+        code.untracked = vec!["未跟踪 ".to_owned()];
+        let whole = EnvironmentSnapshot { host: Some(host), code: Some(code), ..snapshot() };
+        let valid = Valid::new(whole).unwrap();
+        let text = valid.to_json().unwrap();
+        assert!(text.contains(r#""code":{"dirty":false,"untracked":["未跟踪 "]}"#), "{text}");
+        let read = deserialize_environment_snapshot(text.as_str(), None).unwrap();
+        assert_eq!(read.to_json().unwrap(), text);
+        let blank = EnvironmentSnapshot {
+            host: Some(HostDescription { os: Some(" ".to_owned()), ..HostDescription::new() }),
+            ..snapshot()
+        };
+        assert_eq!(Valid::new(blank).unwrap_err().field.as_deref(), Some("host.os"));
     }
 }

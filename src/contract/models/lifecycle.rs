@@ -1,12 +1,14 @@
-//! The status of a run, deployment, stage or batch, and the rule that relates the status to the end time.
+//! The status of an execution, and the rules that relate the status to the end.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
+use crate::contract::rules::text::optional_text;
+use crate::contract::rules::token::{LOWER_SNAKE, optional_token};
 use crate::contract::time::Timestamp;
 use crate::contract::words::words;
 
 words! {
-    /// The status of an execution: a run, deployment, stage or batch.
+    /// The status of an execution: a run, deployment, stage, batch, sample or operation.
     RunStatus, "a status", ErrorCode::Status, {
         /// The execution has not ended, or its end was not recorded.
         Open = "open",
@@ -19,8 +21,8 @@ words! {
     }
 }
 
-/// Checks that an object with status `open` has no end time and that any other object has one. The end time must not be
-/// before the start.
+/// Checks that an object with status `open` has no end time and that any other object has one. An end before the start
+/// causes a warning, because the two times can be from different clocks.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,
@@ -42,8 +44,29 @@ pub(super) fn check_lifecycle(
         }
         (_, Some(ended)) if ended < started => {
             let message = format!("the end {ended} is before the start {started}");
-            issues.error(ErrorCode::ContextTimeOrder, "ended_at", message);
+            issues.warning(ErrorCode::ContextTimeOrder, "ended_at", message);
         }
         _ => {}
     }
+}
+
+/// Applies [`check_lifecycle`] to a sample or operation, whose status is optional. Without a status, there must be no
+/// end time.
+pub(super) fn check_ended(
+    issues: &mut Issues,
+    status: Option<RunStatus>,
+    observed: Timestamp,
+    ended: Option<Timestamp>,
+) {
+    check_lifecycle(issues, status.unwrap_or(RunStatus::Open), observed, ended);
+}
+
+/// Checks the message and the reason of an end.
+pub(in crate::contract) fn check_end(
+    issues: &mut Issues,
+    message: &mut Option<String>,
+    reason: &mut Option<String>,
+) {
+    optional_text(issues, "end_message", message);
+    optional_token(issues, "end_reason", reason, LOWER_SNAKE, ErrorCode::Marker);
 }

@@ -1,5 +1,6 @@
 //! The canonical models: plain structs with rules and canonical JSON.
 
+pub mod alias;
 pub mod artifact;
 pub mod batch;
 pub mod deployment;

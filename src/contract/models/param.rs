@@ -3,22 +3,47 @@
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
+use crate::contract::rules::object::writable;
+use crate::contract::rules::token::unusable_name;
 use crate::contract::space::trim;
 
-/// Checks that the name of a parameter is not blank, and that the value is a finite number, a text or a boolean.
-pub fn check_param(key: &str, value: &Value) -> Result<()> {
-    if trim(key).is_empty() {
-        return Err(ContractError::field(ErrorCode::Mapping, "params", "a parameter needs a name"));
+/// Returns the name and the value of a parameter in the form in which they are recorded: the name is trimmed, and
+/// numbers that are not finite are replaced by their text forms. Errors: the name is blank, too long or contains a
+/// control character, or the value is nested too deeply or too large.
+pub(crate) fn param(key: &str, mut value: Value) -> Result<(String, Value)> {
+    let invalid = |message: String| ContractError::field(ErrorCode::Mapping, "params", message);
+    let name = trim(key);
+    if name.is_empty() {
+        return Err(invalid("a parameter needs a name".to_owned()));
     }
-    let fits = match value {
-        Value::Bool(_) | Value::Int(_) | Value::Text(_) => true,
-        Value::Float(_) | Value::Big(_) => value.unwritable(1).is_none(),
-        Value::Null | Value::List(_) | Value::Map(_) => false,
-    };
-    if fits {
-        return Ok(());
+    if let Some(reason) = unusable_name(name) {
+        return Err(invalid(format!("the name of a parameter is not usable: {reason}")));
     }
-    let message =
-        format!("the parameter {key:?} is {}, not a finite number, a text or a boolean", value.type_name());
-    Err(ContractError::field(ErrorCode::Mapping, "params", message))
+    writable(&mut value).map_err(|what| invalid(format!("the parameter {name:?} {what}")))?;
+    Ok((name.to_owned(), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_json_value_is_a_parameter() {
+        let nested = Value::map([("a", Value::List(vec![Value::Float(f64::INFINITY), Value::Null]))]);
+        let named = Value::map([("a", Value::List(vec!["Infinity".into(), Value::Null]))]);
+        for (value, kept) in [
+            (Value::Null, Value::Null),
+            ("".into(), "".into()),
+            (f64::NAN.into(), "NaN".into()),
+            (f64::NEG_INFINITY.into(), "-Infinity".into()),
+            (nested, named),
+        ] {
+            assert_eq!(param(" 模型 ", value).unwrap(), ("模型".to_owned(), kept));
+        }
+        for key in [" ", "a\nb", &"x".repeat(251)] {
+            assert_eq!(param(key, 1.into()).map_err(|e| e.code), Err(ErrorCode::Mapping), "{key:?}");
+        }
+        let deep = (0..70).fold(Value::Null, |inner, _| Value::List(vec![inner]));
+        assert!(param("deep", deep).is_err());
+    }
 }

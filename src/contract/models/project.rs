@@ -4,7 +4,7 @@ use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
 use crate::contract::model::declare::{model, versioned};
 use crate::contract::refs::typed::ProjectRef;
-use crate::contract::rules::text::{optional_text, text, text_map};
+use crate::contract::rules::text::{free_text, text, text_map};
 use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ versioned!(Project, "Project", Project);
 impl Project {
     fn check_fields(&mut self, issues: &mut Issues) {
         text(issues, "name", &mut self.name);
-        optional_text(issues, "description", &mut self.description);
+        self.description.iter_mut().for_each(free_text);
         text_map(issues, "tags", &mut self.tags);
     }
 }

@@ -5,13 +5,12 @@ use crate::contract::extension::field_set::ExtensionFieldSet;
 use crate::contract::issue::collector::Issues;
 use crate::contract::json::value::Members;
 use crate::contract::model::declare::{model, versioned};
-use crate::contract::models::lifecycle::{RunStatus, check_lifecycle};
-use crate::contract::models::param::check_param;
+use crate::contract::models::lifecycle::{RunStatus, check_end, check_lifecycle};
+use crate::contract::models::param::param;
 use crate::contract::refs::typed::{ProjectRef, RunRef};
 use crate::contract::rules::object::json_map;
 use crate::contract::rules::place::child_of;
-use crate::contract::rules::text::{optional_text, text, text_map};
-use crate::contract::space::trim;
+use crate::contract::rules::text::{free_text, optional_text, text, text_map};
 use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 use std::collections::BTreeMap;
@@ -34,18 +33,24 @@ model! {
         ended_at: Option<Timestamp> = None,
         /// A description for people.
         description: Option<String> = None,
-        /// Hyper-parameters by name. The values are numbers, texts or booleans.
+        /// Hyper-parameters by name. A value can be null, a list or an object.
         params: Members = Members::new() => Mapping; sparse,
         /// Tags: texts by name.
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
         /// Additional data, as a JSON object.
         metadata: Members = Members::new(); sparse,
+        /// Notes that people added to the run: for each note an object with its time `at` and its `text`, by an id.
+        notes: Members = Members::new(); sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,
         /// A free-text reference to the data set, such as a path, URL or digest.
         dataset_ref: Option<String> = None,
         /// The command line.
         command: Option<String> = None,
+        /// The message of the end, such as the text of an error.
+        end_message: Option<String> = None,
+        /// The reason of the end: a token such as `scope_dropped`.
+        end_reason: Option<String> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
         /// Extensions: additional fields, grouped by namespace.
@@ -58,22 +63,25 @@ versioned!(Run, "Run", Run);
 impl Run {
     fn check_fields(&mut self, issues: &mut Issues) {
         check_lifecycle(issues, self.status, self.started_at, self.ended_at);
+        check_end(issues, &mut self.end_message, &mut self.end_reason);
         child_of(issues, ErrorCode::ContextPrefix, "run_ref", &self.run_ref, &self.project_ref);
         text(issues, "name", &mut self.name);
+        self.description.iter_mut().for_each(free_text);
         for (field, value) in [
-            ("description", &mut self.description),
             ("code_revision", &mut self.code_revision),
             ("dataset_ref", &mut self.dataset_ref),
             ("command", &mut self.command),
         ] {
             optional_text(issues, field, value);
         }
-        for (key, value) in &self.params {
-            issues.take("", check_param(key, value));
+        for (key, value) in std::mem::take(&mut self.params) {
+            match param(&key, value) {
+                Ok((key, value)) => drop(self.params.insert(key, value)),
+                Err(e) => issues.error_in(e.code, "params", &key, e.message),
+            }
         }
-        let params = std::mem::take(&mut self.params);
-        self.params = params.into_iter().map(|(key, value)| (trim(&key).to_owned(), value)).collect();
         text_map(issues, "tags", &mut self.tags);
         json_map(issues, "metadata", &mut self.metadata);
+        json_map(issues, "notes", &mut self.notes);
     }
 }

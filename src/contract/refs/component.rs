@@ -1,5 +1,9 @@
 //! A component of a ref: one of the parts that dots separate.
 
+use crate::contract::nfc::nfc;
+use crate::contract::space::trim;
+use sha2::{Digest, Sha256};
+
 /// The greatest length of a component in characters.
 pub const COMPONENT_LEN_MAX: usize = 63;
 
@@ -39,9 +43,53 @@ pub fn slug(name: &str, len_max: usize) -> Option<String> {
     (!out.is_empty()).then(|| out.to_owned())
 }
 
+/// The number of hexadecimal digits that [`component_of`] appends to a slug.
+const DIGITS: usize = 6;
+
+/// Returns the component of a ref for an object with this name. White space around the name does not count.
+///
+/// The component of an ASCII name is its [`slug`]. For any other name, six hexadecimal digits of a digest of the name
+/// follow the slug, because names in other scripts can have the same slug: `Modèle` and `mod le`. If the slug is empty,
+/// the digits follow the slug of `fallback`, or `x` if this slug is empty too. The digest is that of the composed form
+/// (NFC) of the name, so that names that look the same have one component. Different ASCII names can have the same
+/// component, such as `a b` and `a-b`.
+pub fn component_of(name: &str, fallback: &str) -> String {
+    let name = nfc(trim(name));
+    let stem = slug(&name, COMPONENT_LEN_MAX);
+    if let (Some(stem), true) = (&stem, name.is_ascii()) {
+        return stem.clone();
+    }
+    let len_max = COMPONENT_LEN_MAX - 1 - DIGITS;
+    let stem = stem.and_then(|stem| slug(&stem, len_max)).or_else(|| slug(fallback, len_max));
+    let digest = Sha256::digest(name.as_bytes());
+    let digits = digest.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{}-{digits}", stem.as_deref().unwrap_or("x"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn components_of_names_in_any_script_are_distinct() {
+        assert_eq!(component_of("My  Model_v2! ", "run"), "my-model-v2");
+        assert_eq!(component_of("Mod le", "run"), "mod-le");
+        assert_eq!(component_of("Modèle", "run"), "mod-le-e61bbb");
+        assert_eq!(component_of("Mode\u{300}le", "run"), component_of("Mod\u{e8}le", "run"));
+        assert!(component_of("深度學習", "Stage").starts_with("stage-"));
+        assert_ne!(component_of("深度學習", "stage"), component_of("系统", "stage"));
+        assert_ne!(component_of("!!!", "run"), component_of("???", "run"));
+        assert!(component_of("🚀", "系统").starts_with("x-"));
+    }
+
+    proptest! {
+        #[test]
+        fn component_of_any_name_is_a_component(name in any::<String>(), fallback in any::<String>()) {
+            prop_assert!(is_component(&component_of(&name, &fallback)));
+            prop_assert!(is_component(&component_of(&name.repeat(20), &fallback.repeat(20))));
+        }
+    }
 
     #[test]
     fn slugs_are_components() {

@@ -8,10 +8,10 @@ mod field;
 pub(crate) mod stable;
 pub(crate) mod typed;
 
-pub use component::{COMPONENT_LEN_MAX, is_component, slug};
+pub use component::{COMPONENT_LEN_MAX, component_of, is_component, slug};
 pub use field::check_field_ref;
 pub use stable::{REF_LEN_MAX, StableRef};
 pub use typed::{
-    ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef, RecordRef,
-    RelationRef, RunRef, SampleRef, StageRef,
+    AliasRef, ArtifactRef, BatchRef, DeploymentRef, EnvironmentRef, OperationRef, ProjectRef, ProvenanceRef,
+    RecordRef, RelationRef, RunRef, SampleRef, StageRef,
 };

@@ -20,7 +20,7 @@ pub struct StableRef {
 pub(super) fn shape(kind: &str) -> Option<(usize, usize)> {
     Some(match kind {
         "project" => (1, 1),
-        "run" | "deployment" => (2, 2),
+        "run" | "deployment" | "alias" => (2, 2),
         "stage" | "record" | "artifact" => (3, 3),
         "batch" => (4, 4),
         "sample" | "op" => (4, 5),

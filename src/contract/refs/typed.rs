@@ -135,6 +135,8 @@ ref_types! {
     ArtifactRef = "artifact";
     /// The ref of an environment snapshot: `environment:PROJECT.RUN.KEY`.
     EnvironmentRef = "environment";
+    /// The ref of an alias of an artifact: `alias:PROJECT.KEY`.
+    AliasRef = "alias";
     /// The ref of a lineage edge: `relation:` and any number of components.
     RelationRef = "relation";
     /// The ref of a provenance record: `provenance:` and any number of components.

@@ -15,9 +15,9 @@ const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 /// of an interchange file with several such fields.
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
-/// Trims the top-level keys of a JSON object, and removes members that are null: the canonical text does not contain
-/// nulls, and the object must be equal after it was written and read. Errors: a blank key, or a value that the JSON
-/// reader would refuse: a number is not finite, or the value is nested too deeply or too large.
+/// Trims the top-level keys of a JSON object, removes members that are null, and replaces numbers that are not finite by
+/// their text forms: the canonical text contains neither, and the object must be equal after it was written and read.
+/// Errors: a blank key, or a value that the JSON reader would refuse, because it is nested too deeply or too large.
 pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut normalized = BTreeMap::new();
     let mut values = 0;
@@ -29,9 +29,9 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
             return issues.error(ErrorCode::ExtensionValue, field, message);
         }
         if k.is_empty() {
-            issues.error(ErrorCode::RecordMapping, field, "a key is blank");
+            issues.error_in(ErrorCode::RecordMapping, field, &key, "a key is blank");
         }
-        json_value(issues, &format!("{field}.{k}"), &mut value);
+        json_value(issues, field, Some(&key), &mut value);
         if value != Value::Null {
             normalized.insert(k.to_owned(), value);
         }
@@ -39,18 +39,22 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
     *map = normalized;
 }
 
-/// Removes nulls from a value in a JSON object or in an extension field. Adds an error for a value that the JSON reader
-/// would refuse: a number is not finite, or the value is nested too deeply or too large.
-pub(crate) fn json_value(issues: &mut Issues, field: &str, value: &mut Value) {
-    if value.count() > JSON_VALUES_MAX {
-        issues.error(
-            ErrorCode::ExtensionValue,
-            field,
-            format!("contains more than {JSON_VALUES_MAX} values"),
-        );
-    } else if let Some(what) = value.unwritable(JSON_DEPTH_MAX) {
-        issues.error(ErrorCode::ExtensionValue, field, what);
-    } else {
-        value.drop_nulls();
+/// Removes nulls from a value in a JSON object or in an extension field, and replaces numbers that are not finite by
+/// their text forms. The value is the member `key` of `field`, or `field` itself. Adds an error for a value that the JSON
+/// reader would refuse, because it is nested too deeply or too large.
+pub(crate) fn json_value(issues: &mut Issues, field: &str, key: Option<&str>, value: &mut Value) {
+    match writable(value) {
+        Ok(()) => value.drop_nulls(),
+        Err(what) => issues.error_at(ErrorCode::ExtensionValue, field, key, what),
     }
+}
+
+/// Replaces numbers that are not finite by their text forms. Errors: a reason why the JSON reader would refuse the
+/// value.
+pub(crate) fn writable(value: &mut Value) -> Result<(), String> {
+    if value.count() > JSON_VALUES_MAX {
+        return Err(format!("contains more than {JSON_VALUES_MAX} values"));
+    }
+    value.name_non_finite();
+    value.unwritable(JSON_DEPTH_MAX).map_or(Ok(()), |what| Err(what.to_owned()))
 }

@@ -2,6 +2,7 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
+use crate::contract::refs::component::is_component;
 use crate::contract::refs::stable::StableRef;
 
 /// Checks that the ref `child` is directly under the ref `parent`: the value of `child` is the value of `parent`, a dot
@@ -35,10 +36,14 @@ pub(crate) fn under(
 }
 
 /// Checks the ref `own` of an object that has a name: the value of the ref must consist of the value of `owner`, a dot
-/// and the name.
+/// and the name. If the name is not a component of a ref, such as a name in another script, any component is accepted in
+/// its place, with a warning.
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
-    if rest != Some(name) {
+    if rest.is_some_and(|rest| !rest.contains('.')) && !is_component(name) {
+        let message = format!("the name {name:?} is not a component of a ref, so {own} does not end in it");
+        issues.warning(ErrorCode::Component, field, message);
+    } else if rest != Some(name) {
         let message = format!("the ref must be {}:{}.{name}, not {own}", own.kind(), owner.value());
         issues.error(ErrorCode::ContextPrefix, field, message);
     }

@@ -15,6 +15,14 @@ pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
     }
 }
 
+/// Trims a text that may be blank in place. A blank text becomes the empty text.
+pub(crate) fn free_text(value: &mut String) {
+    let trimmed = trim(value);
+    if trimmed.len() != value.len() {
+        *value = trimmed.to_owned();
+    }
+}
+
 /// Applies [`text`] unless the value is `None`.
 pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option<String>) {
     if let Some(value) = value {
@@ -22,17 +30,18 @@ pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option
     }
 }
 
-/// Trims keys and values. A blank key or value is an error. If several keys are equal after trimming, the last of these
-/// entries in the order of `map` is kept.
+/// Trims keys and values. A blank key is an error; a blank value becomes the empty text. If several keys are equal after
+/// trimming, the last of these entries in the order of `map` is kept.
 pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, String>) {
-    if map.iter().all(|(k, v)| [k, v].iter().all(|t| !t.is_empty() && trim(t).len() == t.len())) {
+    let is_trimmed = |text: &String| trim(text).len() == text.len();
+    if map.iter().all(|(k, v)| !k.is_empty() && is_trimmed(k) && is_trimmed(v)) {
         return;
     }
     let mut normalized = BTreeMap::new();
     for (key, value) in std::mem::take(map) {
         let (k, v) = (trim(&key), trim(&value));
-        if k.is_empty() || v.is_empty() {
-            issues.error(ErrorCode::Mapping, field, format!("the entry {key:?} has a blank key or value"));
+        if k.is_empty() {
+            issues.error_in(ErrorCode::Mapping, field, &key, "the key is blank");
         }
         normalized.insert(k.to_owned(), v.to_owned());
     }
@@ -42,6 +51,17 @@ pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blank_values_of_a_map_are_kept_as_empty_texts() {
+        let mut issues = Issues::default();
+        let mut map = BTreeMap::from([("a".to_owned(), " ".to_owned()), (" b".to_owned(), String::new())]);
+        text_map(&mut issues, "tags", &mut map);
+        assert_eq!(map, BTreeMap::from([("a".to_owned(), String::new()), ("b".to_owned(), String::new())]));
+        assert!(!issues.has_errors());
+        text_map(&mut issues, "tags", &mut BTreeMap::from([("\t".to_owned(), "x".to_owned())]));
+        assert_eq!(issues.into_result().unwrap_err().field.as_deref(), Some("tags.\t"));
+    }
 
     #[test]
     fn a_blank_text_is_an_error_of_its_field() {

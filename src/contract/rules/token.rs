@@ -2,7 +2,6 @@
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
-use crate::contract::refs::component::is_component;
 use crate::contract::rules::text::text;
 use crate::contract::space::trim;
 
@@ -27,12 +26,13 @@ fn kebab(b: u8) -> bool {
     b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
 }
 
-fn key(b: u8) -> bool {
+fn key_byte(b: u8) -> bool {
     snake(b) || b == b'-'
 }
 
-/// The pattern of metric and event keys, such as `loss`, `val_loss`, `train/loss` or `dataset.loaded`.
-pub(crate) const KEY: Token = Token { first: lower, rest: key, joins: b"./" };
+/// The usual pattern of metric and event keys, such as `loss`, `val_loss`, `train/loss` or `dataset.loaded`. Any other
+/// key causes a warning.
+pub(crate) const KEY: Token = Token { first: lower, rest: key_byte, joins: b"./" };
 
 /// The pattern of producers, such as `contexta.quickstart`.
 pub(crate) const DOT_TOKEN: Token = Token { first: lower, rest: kebab, joins: b"." };
@@ -101,23 +101,71 @@ pub(crate) fn optional_token(
     }
 }
 
-/// Trims a name in place, and checks that it is a valid component of a ref.
+/// The greatest length of a key or name in bytes.
+pub(crate) const NAME_BYTES_MAX: usize = 250;
+
+/// Returns the reason why a text that is not blank cannot be a key or name: it is too long or contains a control
+/// character. Returns `None` if there is no reason.
+pub(crate) fn unusable_name(value: &str) -> Option<String> {
+    if value.len() > NAME_BYTES_MAX {
+        return Some(format!("a text of {} bytes is longer than {NAME_BYTES_MAX}", value.len()));
+    }
+    value.contains(char::is_control).then(|| format!("{value:?} contains a control character"))
+}
+
+/// Trims a name in place. A blank text, a text of more than [`NAME_BYTES_MAX`] bytes and a control character are errors.
 pub(crate) fn name(issues: &mut Issues, field: &str, value: &mut String) {
+    key(issues, field, value, ErrorCode::Component);
+}
+
+/// Trims the key of a metric or event in place, and checks it like a [`name`]. Table keys rely on the rule for control
+/// characters, because a zero byte ends a part of such a key.
+pub(crate) fn key(issues: &mut Issues, field: &str, value: &mut String, code: ErrorCode) {
     if trim(value).is_empty() {
         return issues.error(ErrorCode::String, field, "must not be blank");
     }
     text(issues, field, value);
-    if !is_component(value) {
-        let message = format!(
-            "{value:?} is not a component of a ref; expected lower-case letters and digits, joined by dashes"
-        );
-        issues.error(ErrorCode::Component, field, message);
+    if let Some(reason) = unusable_name(value) {
+        issues.error(code, field, reason);
+    }
+}
+
+/// Adds a warning for a key that is valid and does not match [`KEY`], the pattern of the Python package contexta 1.0.0.
+pub(crate) fn warn_about_key(issues: &mut Issues, field: &str, value: &str, code: ErrorCode) {
+    if !KEY.matches(value) && unusable_name(value).is_none() && !trim(value).is_empty() {
+        let message = format!("{value:?} does not consist of lower-case words that are joined by . or /");
+        issues.warning(code, field, message);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_and_names_are_any_short_text_without_control_characters() {
+        let codes = |text: &str| {
+            let (mut issues, mut value) = (Issues::default(), text.to_owned());
+            key(&mut issues, "metric_key", &mut value, ErrorCode::MetricKey);
+            warn_about_key(&mut issues, "metric_key", &value, ErrorCode::MetricKey);
+            let report = issues.into_report();
+            let issue = report.issues().first();
+            assert!(report.issues().len() <= 1, "{report:?}");
+            issue.map(|issue| (issue.code().as_str(), issue.severity().as_str()))
+        };
+        let unusual = Some(("record_invalid_metric_key", "warning"));
+        assert_eq!(codes(" train/loss "), None);
+        for text in
+            ["mAP@0.5", "f1 (macro)", "Loss", "系统", "accuracy%", "_runtime", "01: min", &"é".repeat(125)]
+        {
+            assert_eq!(codes(text), unusual, "{text}");
+        }
+        let refused = Some(("record_invalid_metric_key", "error"));
+        for text in ["a\0b", "a\u{1b}[31m", "a\u{85}b", &"é".repeat(126)] {
+            assert_eq!(codes(text), refused, "{text:?}");
+        }
+        assert_eq!(codes(" \t"), Some(("context_invalid_string", "error")));
+    }
 
     #[test]
     fn keys_follow_the_usual_forms() {

@@ -198,7 +198,7 @@ impl<E: Event> Engine<E> {
     /// projection fails, or buffered entries of this process cannot be written.
     pub fn view(&self) -> Result<View> {
         self.log.flush()?;
-        let view = self.projector.view()?;
+        let view = self.projector.view(self.log.open_segment().as_ref())?;
         // Streams whose clocks are too far ahead do not advance this clock. The notes of the view name these streams.
         self.log.observe(view.latest());
         Ok(view)
@@ -239,7 +239,9 @@ impl<E: Event> Engine<E> {
     /// `options.from`, and waits for new entries. The iterator can be used after this engine was dropped. Errors are
     /// items of the iterator.
     pub fn subscribe(&self, options: SubscribeOptions) -> Subscription<E> {
-        Subscription::new(Arc::clone(&self.storage), self.paths.log.clone(), self.domain, options)
+        let paths = &self.paths;
+        Subscription::new(Arc::clone(&self.storage), paths.log.clone(), self.domain, options)
+            .with_reserved([&paths.projections, &paths.recovery])
     }
 
     pub(super) fn check_writable(&self) -> Result<()> {

@@ -1,9 +1,15 @@
 //! The lock that makes transactions run one after another. A mutex excludes other threads that use the same engine. A
 //! file lock of the operating system excludes other engines and other processes on the machine. The operating system
 //! releases the file lock when the process ends.
+//!
+//! Invariants:
+//! 1. The file stays open between transactions. It is locked again only by the process that opened it, because a forked
+//!    child shares the lock of its parent, and only if the path of the lock still leads to it.
+//! 2. Only the process that acquired the lock releases it. A forked child closes its copy of the file instead, which
+//!    does not release the lock of the parent.
 
 use crate::engine::error::{Error, Result};
-use crate::engine::storage::{File, OpenMode, Storage};
+use crate::engine::storage::{File, OpenMode, Place, Storage};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -19,9 +25,19 @@ const PAUSE_MAX: Duration = Duration::from_millis(5);
 /// The state of the lock within one engine. Its mutex excludes other threads that use the same engine.
 #[derive(Debug, Default)]
 pub(super) struct TransactionLock {
-    turn: Mutex<()>,
+    turn: Mutex<Option<LockFile>>,
     /// The thread that runs a transaction, if any.
     holder: Mutex<Option<ThreadId>>,
+}
+
+/// The open lock file.
+#[derive(Debug)]
+struct LockFile {
+    file: Arc<dyn File>,
+    /// The id of the process that opened the file.
+    process: u32,
+    /// The identity of the file; `None` if it is not known, in which case the file is opened for one transaction only.
+    place: Option<Place>,
 }
 
 /// The held lock. It is released when the value is dropped.
@@ -29,54 +45,63 @@ pub(super) struct TransactionLock {
 #[must_use = "the lock is released when the value is dropped"]
 pub(super) struct HeldLock<'a> {
     lock: &'a TransactionLock,
-    // The file lock is released before the mutex, because fields are dropped in the order of their declaration.
-    _file: Arc<dyn File>,
-    _turn: MutexGuard<'a, ()>,
+    storage: &'a dyn Storage,
+    // Unlocked after the file lock was released, because the fields of a value are dropped after the value.
+    turn: MutexGuard<'a, Option<LockFile>>,
 }
 
 impl TransactionLock {
     /// Acquires the lock, waiting at most about `wait`. The lock file at `path` is created if it does not exist, and
     /// never removed. Errors: the thread already holds the lock, another transaction holds the lock for too long, or
     /// the lock file cannot be opened or locked.
-    pub(super) fn acquire(&self, storage: &dyn Storage, path: &Path, wait: Duration) -> Result<HeldLock<'_>> {
+    pub(super) fn acquire<'a>(
+        &'a self,
+        storage: &'a dyn Storage,
+        path: &Path,
+        wait: Duration,
+    ) -> Result<HeldLock<'a>> {
         let this_thread = std::thread::current().id();
         if *unpoisoned(&self.holder) == Some(this_thread) {
             let reason = "a transaction cannot begin within a transaction of the same engine".to_owned();
             return Err(Error::Misused { reason });
         }
         let mut pauses = Pauses { next: PAUSE_MIN, waited: Duration::ZERO, wait };
-        let turn = loop {
+        let mut turn = loop {
             match self.turn.try_lock() {
                 Ok(turn) => break turn,
                 Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => pauses.take(storage, path)?,
             }
         };
-        if let Some(dir) = path.parent() {
-            storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
-        }
-        // The file is opened for each transaction, so that a child that is forked between transactions does not share
-        // the lock.
-        let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
-        loop {
-            match file.try_lock() {
-                Ok(true) => break,
-                Ok(false) => pauses.take(storage, path)?,
-                Err(source) if source.kind() == io::ErrorKind::Unsupported => {
-                    return Err(Error::LocksUnsupported { path: path.to_path_buf(), source });
-                }
-                Err(source) => return Err(Error::io("lock", path, source)),
+        let kept = turn.take().filter(|kept| kept.process == storage.process_id());
+        let lock_file = match kept {
+            Some(kept) => {
+                pauses.lock(storage, path, kept.file.as_ref())?;
+                if place_at(storage, path) == kept.place { kept } else { pauses.open(storage, path)? }
             }
-        }
+            None => pauses.open(storage, path)?,
+        };
+        *turn = Some(lock_file);
         *unpoisoned(&self.holder) = Some(this_thread);
-        Ok(HeldLock { lock: self, _file: file, _turn: turn })
+        Ok(HeldLock { lock: self, storage, turn })
     }
 }
 
 impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
         *unpoisoned(&self.lock.holder) = None;
+        let process = self.storage.process_id();
+        // A file that is not kept is closed, which releases its lock.
+        *self.turn = self
+            .turn
+            .take()
+            .filter(|held| held.place.is_some() && held.process == process && held.file.unlock().is_ok());
     }
+}
+
+/// Returns the identity of the file at `path`; `None` if there is no file or its identity is not known.
+fn place_at(storage: &dyn Storage, path: &Path) -> Option<Place> {
+    storage.info(path).ok()?.place
 }
 
 /// The pauses between attempts to acquire the lock.
@@ -87,6 +112,33 @@ struct Pauses {
 }
 
 impl Pauses {
+    /// Opens the lock file, which is created if it does not exist, and acquires its lock.
+    fn open(&mut self, storage: &dyn Storage, path: &Path) -> Result<LockFile> {
+        let before = place_at(storage, path);
+        if let Some(dir) = path.parent().filter(|_| before.is_none()) {
+            storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
+        }
+        let file = storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e))?;
+        // If the path led to the same file before and after the call, this file was opened.
+        let place = before.filter(|before| place_at(storage, path) == Some(*before));
+        self.lock(storage, path, file.as_ref())?;
+        Ok(LockFile { file, process: storage.process_id(), place })
+    }
+
+    /// Acquires the lock of an open lock file.
+    fn lock(&mut self, storage: &dyn Storage, path: &Path, file: &dyn File) -> Result<()> {
+        loop {
+            match file.try_lock() {
+                Ok(true) => return Ok(()),
+                Ok(false) => self.take(storage, path)?,
+                Err(source) if source.kind() == io::ErrorKind::Unsupported => {
+                    return Err(Error::LocksUnsupported { path: path.to_path_buf(), source });
+                }
+                Err(source) => return Err(Error::io("lock", path, source)),
+            }
+        }
+    }
+
     /// Sleeps until the next attempt, or returns the error for a wait that was too long.
     fn take(&mut self, storage: &dyn Storage, path: &Path) -> Result<()> {
         if self.waited >= self.wait {

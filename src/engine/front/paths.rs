@@ -8,6 +8,7 @@ pub(super) struct EnginePaths {
     pub(super) root: PathBuf,
     pub(super) log: PathBuf,
     pub(super) projections: PathBuf,
+    pub(super) recovery: PathBuf,
     pub(super) quarantine: PathBuf,
     pub(super) transaction_lock: PathBuf,
 }
@@ -19,6 +20,7 @@ impl EnginePaths {
             root: root.to_path_buf(),
             log: root.join("log"),
             projections: root.join("projections"),
+            recovery: root.join("recovery"),
             quarantine: root.join("recovery").join("quarantine"),
             transaction_lock: root.join("transactions.lock"),
         }

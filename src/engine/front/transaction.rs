@@ -13,38 +13,15 @@ use crate::engine::log::{Committed, Durability};
 use crate::engine::projection::Note;
 use crate::engine::projection::view::View;
 
-/// Returns an error if entries are missing in the view, because a stream could not be read or has a newer format than
-/// this build supports. A condition that is tested on such a view may give a wrong result.
-fn check_streams(view: &View) -> Result<()> {
-    let lacks = |note: &&Note| matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. });
-    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
+/// Returns an error if a note of the view means that the result of a condition on this view may be wrong.
+fn check_notes(view: &View, is_refused: impl Fn(&Note) -> bool) -> Result<()> {
+    let refused = view.notes().iter().find(|note| is_refused(note));
+    refused.map_or(Ok(()), |note| Err(Error::ViewIncomplete { reason: note.to_string() }))
 }
 
-/// Returns an error if entries are missing: the result of a condition on such a view may be wrong. A frame that a killed
-/// writer left incomplete is no missing entry, because its append was not acknowledged.
-fn check_gaps(view: &View) -> Result<()> {
-    let lacks = |note: &&Note| matches!(note, Note::Gap(_));
-    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
-}
-
-/// Returns an error if the log has entries that this build cannot decode. The idempotency keys of these entries are
-/// unknown, so the view cannot show whether a key was used before.
-fn check_decoded(view: &View) -> Result<()> {
-    let lacks = |note: &&Note| matches!(note, Note::UnknownKind { .. } | Note::UnreadableEntry { .. });
-    view.notes().iter().find(lacks).map_or(Ok(()), |note| Err(incomplete(note)))
-}
-
-fn incomplete(note: &Note) -> Error {
-    let reason = match note {
-        Note::StreamUnreadable { stream, .. } => format!("stream {stream} cannot be read"),
-        Note::Newer { .. } => "a segment has a format of a newer version of the engine".to_owned(),
-        Note::UnknownKind { .. } => {
-            "the log has entries of a kind that this program does not know".to_owned()
-        }
-        Note::Gap(gap) => format!("entries are missing: {gap}"),
-        _ => "the log has entries that cannot be decoded".to_owned(),
-    };
-    Error::ViewIncomplete { reason }
+/// Returns true if a stream could not be read, or has a newer format than this build supports.
+fn is_unreadable_stream(note: &Note) -> bool {
+    matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. })
 }
 
 /// The events that a transaction appends when it ends.
@@ -81,8 +58,9 @@ pub enum Once {
 }
 
 impl<E: Event> Engine<E> {
-    fn check_complete(&self, view: &View) -> Result<()> {
-        if self.accepts_missing_entries { Ok(()) } else { check_gaps(view) }
+    /// Returns true if the note names missing entries that the options accept.
+    fn is_accepted(&self, note: &Note) -> bool {
+        self.accepts_missing_entries && matches!(note, Note::Gap(_))
     }
 
     /// Calls `judge` with a view of the current tables, then appends the events that `judge` added as one commit, with
@@ -91,8 +69,9 @@ impl<E: Event> Engine<E> {
     ///
     /// Missing entries are no error: the notes of the view name them, and `judge` decides.
     ///
-    /// The lock is held until the commit is written, or until the process ends. A process that is created by `fork(2)`
-    /// during a transaction holds the lock as well, until it ends or calls `exec`.
+    /// The lock is held until the commit is written, or until the process ends. A process that was created by `fork(2)`
+    /// after the first transaction shares the open lock file, until it ends, calls `exec` or begins a transaction of its
+    /// own. If its parent is killed during a transaction, the lock is held until then.
     ///
     /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for
     /// too long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream
@@ -107,7 +86,7 @@ impl<E: Event> Engine<E> {
             self.lock.acquire(self.storage.as_ref(), &self.paths.transaction_lock, self.transaction_wait)?;
         let process = self.storage.process_id();
         let view = self.view()?;
-        check_streams(&view)?;
+        check_notes(&view, is_unreadable_stream)?;
         let mut transaction = Transaction { events: Vec::new() };
         let value = judge(&view, &mut transaction)?;
         if self.storage.process_id() != process {
@@ -127,7 +106,7 @@ impl<E: Event> Engine<E> {
     /// [accept missing entries](super::EngineOptions::accept_missing_entries), and the errors of [`Engine::transact`].
     pub fn append_if(&self, condition: &Condition, event: E) -> Result<Option<Committed>> {
         let done = self.transact(|view, transaction| {
-            self.check_complete(view)?;
+            check_notes(view, |note| matches!(note, Note::Gap(_)) && !self.is_accepted(note))?;
             if condition.holds(view)? {
                 transaction.append(event);
             }
@@ -148,8 +127,8 @@ impl<E: Event> Engine<E> {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });
         };
         let done = self.transact(|view, transaction| {
-            check_decoded(view)?;
-            self.check_complete(view)?;
+            // The keys of entries that this build cannot decode are as unknown as those of missing entries.
+            check_notes(view, |note| note.is_missing_entries() && !self.is_accepted(note))?;
             let known = IDEMPOTENCY_KEYS.versions(view, &key)?.first().map(|version| version.stamp);
             if known.is_none() {
                 transaction.append(event);

@@ -1,11 +1,12 @@
 //! The catch-up: the cursors of the streams that changed are compared with the log, and the new entries of these
 //! streams are applied.
 //!
-//! Entries are read and applied in steps of bounded size. The rows and cursors of a step change in one transaction.
-//! While a step is applied, the next step is read.
+//! Entries are read and applied in steps of bounded size. The rows of a step are written in one transaction; after the
+//! transaction, the cursors in memory are moved. While a step is applied, the next step is read.
 
 use crate::engine::entry::Event;
 use crate::engine::error::Result;
+use crate::engine::log::OpenSegment;
 use crate::engine::parallel;
 use crate::engine::progress::Progress;
 use crate::engine::projection::definition::Projection;
@@ -15,10 +16,20 @@ use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::step_reader::StepReader;
 use redb::ReadableDatabase;
+use std::sync::Arc;
 
 /// If a catch-up takes longer than this number of nanoseconds, the tables are published as a new generation, even if
 /// few entries were applied. Other processes then need not repeat the catch-up.
 const PUBLISH_AFTER: u64 = 250_000_000;
+
+/// The parameters of one catch-up.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Request<'a> {
+    /// The receiver of the progress of a rebuild.
+    pub(super) progress: Progress<'a>,
+    /// The segment that this process appends to; `None` if there is none or it is not known.
+    pub(super) open_segment: Option<&'a OpenSegment>,
+}
 
 /// The result of a catch-up.
 pub(super) enum Outcome {
@@ -35,28 +46,32 @@ pub(super) fn catch_up<E: Event>(
     site: &Site,
     projections: &[Box<dyn Projection<E>>],
     opened: &mut Opened,
-    progress: Progress<'_>,
+    request: Request<'_>,
 ) -> Result<Outcome> {
-    let mut reader = StepReader::new(site, opened)?;
+    let progress = request.progress;
+    let mut reader = StepReader::new(site, opened, request.open_segment)?;
     let mut applied = 0;
     let mut step = reader.next_step()?;
-    while let Some(ready) = step {
+    while let Some(mut ready) = step {
         applied += ready.len();
+        ready.thin_frames(&mut opened.last_frame);
+        let cursors = ready.take_cursors();
         let durability = opened.next_durability(ready.len());
         // The next step is read while this one is applied. A step that is not full is the last one.
-        step = if ready.is_full() {
+        let (result, next) = if ready.is_full() {
             let database = opened.database.as_ref();
-            let (result, next) = parallel::both(
-                || ready.apply(database, durability, site, projections),
-                || reader.next_step(),
-            );
-            result?;
-            progress.report(reader.bytes_read, reader.bytes_total());
-            next?
+            parallel::both(|| ready.apply(database, durability, site, projections), || reader.next_step())
         } else {
-            ready.apply(&opened.database, durability, site, projections)?;
-            None
+            (ready.apply(&opened.database, durability, site, projections), Ok(None))
         };
+        if result? {
+            opened.undecoded = None;
+        }
+        Arc::make_mut(&mut opened.cursors).extend(cursors);
+        step = next?;
+        if step.is_some() {
+            progress.report(reader.bytes_read, reader.bytes_total());
+        }
     }
     if let Some(reason) = reader.contradiction {
         return Ok(Outcome::Contradicted(reason));
@@ -76,8 +91,11 @@ fn finish(reader: StepReader<'_>, site: &Site, opened: &mut Opened, applied: u64
     {
         notes.insert(0, Note::Rebuilt { reason, entries: opened.applied });
     }
-    let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
-    notes.extend(own_tables::notes(&transaction).map_err(|e| site.unusable(e))?);
+    if opened.undecoded.is_none() {
+        let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
+        opened.undecoded = Some(own_tables::notes(&transaction).map_err(|e| site.unusable(e))?);
+    }
+    notes.extend(opened.undecoded.iter().flatten().cloned());
     if site.storage.now().saturating_sub(started) > PUBLISH_AFTER {
         // If entries were applied or read again, the tables count as unpublished. They are then published, so that
         // other processes need not repeat the work.

@@ -5,7 +5,7 @@ use crate::engine::entry::{Gap, Seq, StreamId};
 use crate::engine::error::Result;
 use crate::engine::log::directory::ResumePoint;
 use crate::engine::log::moved::is_in_derived_stream;
-use crate::engine::log::{Item, StreamReader};
+use crate::engine::log::{Item, OpenSegment, StreamReader};
 use crate::engine::projection::cursor::{CurrentFile, Cursor, FRESH, Listing};
 use crate::engine::projection::log_access::{CommitPlace, LogAccess};
 use crate::engine::projection::note::RebuildReason;
@@ -66,6 +66,39 @@ impl LogAccess<'_> {
         cursor.boot = cursor.boot.filter(|_| !rebooted);
         cursor.gaps.retain(|gap| gap.first <= cursor.last.0);
         Ok(StreamState::Changed(Box::new(cursor), reader))
+    }
+
+    /// Confirms the cursor of the stream that this process appends to. Reads the metadata of the open segment and the
+    /// last frame before the cursor, and no other file of the stream. Returns the metadata, the confirmed cursor, and
+    /// the reader that has read this frame and ends at [`OpenSegment::end`]. Returns `None` if the stream must be
+    /// compared with [`LogAccess::confirm`]: the cursor is not in the open segment, gaps precede the cursor, or the
+    /// frame or the metadata does not match the cursor.
+    ///
+    /// The names in the directory of the stream are not listed, because only the writer creates segments.
+    pub(super) fn confirm_open(
+        &self,
+        cursor: &Cursor,
+        open: &OpenSegment,
+    ) -> Option<(Listing, Box<Cursor>, Box<StreamReader>)> {
+        let is_within = cursor.frame.segment == open.base
+            && cursor.resume.segment == open.base
+            && cursor.resume.offset <= open.end
+            && cursor.resume.next <= open.next;
+        if !is_within || !cursor.gaps.is_empty() || self.is_reread_needed(cursor) {
+            return None;
+        }
+        let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files)?;
+        let mut reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.frame);
+        // An error of the storage is returned by the comparison that follows.
+        let Ok(Some(Item::Commit(commit))) = reader.next_item() else { return None };
+        let place = CommitPlace::of(&commit).filter(|place| place.last == cursor.last)?;
+        let cursor = Cursor { frame: place.frame, resume: place.end, ..cursor.clone() };
+        Some((listing, Box::new(cursor), Box::new(reader)))
+    }
+
+    /// Returns true if no entry was applied, or if the applied entries were read during another boot.
+    fn is_reread_needed(&self, cursor: &Cursor) -> bool {
+        cursor.last.0 == Seq(0) || cursor.is_of_another_boot(self.boot)
     }
 
     /// Returns the reason for the rebuild after the log has contradicted a cursor: [`RebuildReason::Divided`] if the

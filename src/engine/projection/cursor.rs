@@ -1,4 +1,5 @@
-//! Cursors: the progress of the projections in each stream, stored in the same transaction as the rows.
+//! Cursors: the progress of the projections in each stream. They are moved in memory after the rows were written, and
+//! stored in each generation.
 //!
 //! A cursor is used only after it was compared with the log: the frame that the cursor ended with must still be in the
 //! log with the same last entry, and either the metadata of earlier files or the gaps before the frame must be
@@ -14,7 +15,7 @@ use crate::engine::checksum::Digest;
 use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::{ResumePoint, list_segments};
-use crate::engine::log::names;
+use crate::engine::log::{OpenSegment, names};
 use crate::engine::storage::{FileInfo, Storage};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -90,6 +91,8 @@ pub struct Listing {
     stream: StreamId,
     at: u64,
     names: u64,
+    /// [`Files::earlier`] if the segments before the first one in `segments` were not examined; otherwise `None`.
+    earlier: Option<Digest>,
     segments: Vec<(Seq, FileInfo)>,
 }
 
@@ -108,7 +111,29 @@ impl Listing {
         let names = Some(names_changed(storage, log, stream)).filter(|t| t.saturating_add(FRESH) < at);
         let names = names.unwrap_or(0);
         let segments = list_segments(storage, log, stream)?.into_iter().map(info).collect::<Result<_>>()?;
-        Ok(Listing { stream, at, names, segments })
+        Ok(Listing { stream, at, names, earlier: None, segments })
+    }
+
+    /// Reads the metadata of the segment that this process appends to, without the metadata of the stream's other
+    /// files. `then` is the metadata of the files at the cursor, which is in this segment. Returns `None` if the path of
+    /// the segment no longer leads to the same file with at least the bytes up to [`OpenSegment::end`], or if the
+    /// stream had later segments.
+    pub(super) fn of_open_segment(
+        storage: &dyn Storage,
+        log: &Path,
+        open: &OpenSegment,
+        then: &Files,
+    ) -> Option<Listing> {
+        let at = storage.now();
+        let info = storage.info(&names::segment_path(log, open.stream, open.base)).ok()?;
+        let is_same = then.current.is_some_and(|file| file.inode == CurrentFile::of(&info).inode);
+        (is_same && then.later == 0 && info.len >= open.end).then(|| Listing {
+            stream: open.stream,
+            at,
+            names: then.names,
+            earlier: Some(then.earlier),
+            segments: vec![(open.base, info)],
+        })
     }
 
     /// Returns the first sequence number of each segment.
@@ -133,11 +158,11 @@ impl Listing {
     /// resume point.
     pub fn seen_from(&self, at: Seq) -> Files {
         let mut hasher = blake3::Hasher::new();
-        let mut files = Files { names: self.names, ..Files::none() };
+        let (mut current, mut later) = (None, 0);
         for (base, info) in &self.segments {
             match base.cmp(&at) {
-                Ordering::Greater => files.later += 1,
-                Ordering::Equal => files.current = Some(CurrentFile::of(info)),
+                Ordering::Greater => later += 1,
+                Ordering::Equal => current = Some(CurrentFile::of(info)),
                 Ordering::Less => {
                     for number in [base.0, info.len, info.modified, info.changed] {
                         hasher.update(&number.to_le_bytes());
@@ -145,8 +170,8 @@ impl Listing {
                 }
             }
         }
-        files.earlier = Digest(*hasher.finalize().as_bytes());
-        files
+        let earlier = self.earlier.unwrap_or_else(|| Digest(*hasher.finalize().as_bytes()));
+        Files { names: self.names, earlier, current, later }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The projector, a part of each
 //! [`Engine`](crate::engine::Engine), stores the tables of all projections in one redb database, moves one cursor per
-//! stream in the same transaction as the rows, publishes immutable generation files, and rebuilds the tables when the
+//! stream with the rows, publishes immutable generation files, and rebuilds the tables when the
 //! log no longer contains the entries that a cursor counts as applied. A [`View`] is one consistent read. The same
 //! entries always give the same tables: the content of the table types in [`tables`] does not depend on the order in
 //! which entries are applied.
@@ -10,7 +10,7 @@
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
-//! chunk, register, cursor, generation, overlay, site               rows, files, and database images
+//! chunk, register, cursor, stream_list, generation, overlay, site  rows, files, and database images
 //! tables, definition, own_tables, opened                           writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
@@ -63,6 +63,7 @@ mod site;
 mod step;
 mod step_reader;
 mod stream_commits;
+mod stream_list;
 mod table;
 pub mod tables;
 mod version;

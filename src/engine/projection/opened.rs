@@ -1,11 +1,15 @@
 //! An open database of projections.
 
+use crate::engine::entry::StreamId;
 use crate::engine::projection::block::BlockSource;
-use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
-use crate::engine::projection::note::RebuildReason;
+use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::overlay::{Overlay, Spill};
+use crate::engine::projection::own_tables::{self, FramePlace};
+use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::RowResult;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The cache size in bytes for the second database of [`Opened::closed_image`], which is opened only to be closed
@@ -30,6 +34,14 @@ pub(super) struct Opened {
     pub(super) published: Option<u64>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
+    /// The cursors of all streams, up to which the tables contain the entries. Views share the map.
+    pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
+    /// The last frame that got a row in the frame index since the database was opened.
+    pub(super) last_frame: Option<FramePlace>,
+    /// The notes about entries that were not decoded; `None` if the notes must be read from the tables again.
+    pub(super) undecoded: Option<Vec<Note>>,
+    /// The streams of the log at the last catch-up; `None` before the first one.
+    pub(super) streams: Option<Arc<StreamList>>,
     /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
     /// The reason for a rebuild that has begun, and that the next catch-up completes; `None` if there is no such
@@ -59,6 +71,10 @@ impl Opened {
             number: 0,
             published: None,
             applied: 0,
+            cursors: Arc::default(),
+            last_frame: None,
+            undecoded: None,
+            streams: None,
             latest: 0,
             rebuilt: None,
             until: None,
@@ -85,6 +101,7 @@ impl Opened {
         let mut transaction = self.database.begin_write()?;
         // Without this setting, redb would read the whole image when it opens the image.
         transaction.set_quick_repair(true);
+        own_tables::write_progress(&transaction, &self.cursors, self.applied)?;
         transaction.commit()?;
         let image = Overlay::new(Some(Arc::new(self.overlay.clone())), spill);
         let closing =

@@ -1,7 +1,8 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! They are written in the same transaction as the rows of the projections. FORMAT.md, "Projection files", defines the
-//! bytes.
+//! The frame index and the counts of entries that were not decoded are written in the same transaction as the rows of
+//! the projections. The cursors and the number of entries are kept in memory, and are written when a generation is
+//! published. FORMAT.md, "Projection files", defines the bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
 use crate::engine::log::directory::ResumePoint;
@@ -29,6 +30,7 @@ const FRAME_INDEX_STEP: u64 = 32 << 10;
 type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// The location of a frame in the log.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct FramePlace {
     pub(super) stream: StreamId,
     /// The sequence number of the first entry in the frame.
@@ -73,6 +75,14 @@ pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<Strea
         cursors.insert(stream, cursor);
     }
     Ok(cursors)
+}
+
+/// Returns the cursor of one stream; `None` if no entry of the stream was applied.
+pub(super) fn cursor_of(transaction: &ReadTransaction, stream: StreamId) -> RowResult<Option<Cursor>> {
+    let Some(table) = open(transaction, CURSORS)? else { return Ok(None) };
+    let Some(row) = ReadableTable::get(&table, &stream.0[..])? else { return Ok(None) };
+    let cursor = Cursor::decode(stream, row.value()).ok_or("a cursor row is malformed")?;
+    Ok(Some(cursor))
 }
 
 /// Returns the number of entries applied so far.
@@ -125,14 +135,26 @@ pub(super) fn notes(transaction: &ReadTransaction) -> RowResult<Vec<Note>> {
     Ok(notes)
 }
 
+/// Writes the cursors of all streams and the number of entries applied so far.
+pub(super) fn write_progress(
+    transaction: &WriteTransaction,
+    cursors: &BTreeMap<StreamId, Cursor>,
+    applied: u64,
+) -> RowResult<()> {
+    let mut table = transaction.open_table(Definition::new(APPLIED))?;
+    table.insert(&b""[..], &applied.to_le_bytes()[..])?;
+    drop(table);
+    let mut table = transaction.open_table(Definition::new(CURSORS))?;
+    for (stream, cursor) in cursors {
+        table.insert(&stream.0[..], cursor.encode().as_slice())?;
+    }
+    Ok(())
+}
+
 /// The rows that one step of a catch-up adds to the engine's own tables.
 #[derive(Default)]
 pub(super) struct OwnRows {
-    /// The number of entries applied.
-    pub(super) entries: u64,
-    /// The new cursors of the streams that were read.
-    pub(super) cursors: BTreeMap<StreamId, Cursor>,
-    /// The frames that were read, in order.
+    /// The frames that were read, in order. [`OwnRows::thin`] removes the frames that get no row.
     pub(super) frames: Vec<FramePlace>,
     /// The number of entries of each unknown kind.
     pub(super) unknown: HashMap<Kind, u64>,
@@ -141,19 +163,33 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
+    /// Removes the frames that get no row in the frame index: those that begin less than [`FRAME_INDEX_STEP`] bytes
+    /// after the last frame with a row, in the same segment. `last` is the last frame that got a row before this step,
+    /// and is set to the last frame that gets a row.
+    pub(super) fn thin(&mut self, last: &mut Option<FramePlace>) {
+        self.frames.retain(|frame| {
+            let is_near = last.as_ref().is_some_and(|last| {
+                (last.stream, last.segment) == (frame.stream, frame.segment)
+                    && frame.offset >= last.offset
+                    && frame.offset - last.offset < FRAME_INDEX_STEP
+            });
+            if !is_near {
+                *last = Some(*frame);
+            }
+            !is_near
+        });
+    }
+
     /// Writes the rows.
     pub(super) fn write(self, transaction: &WriteTransaction) -> RowResult<()> {
-        if self.entries > 0 {
-            let mut table = transaction.open_table(Definition::new(APPLIED))?;
-            let total = count(table.get(&b""[..])?).saturating_add(self.entries);
-            table.insert(&b""[..], &total.to_le_bytes()[..])?;
+        if !self.frames.is_empty() {
+            let mut table = transaction.open_table(Definition::new(FRAMES))?;
+            for frame in self.frames {
+                let key = position_key(Position { stream: frame.stream, seq: frame.first });
+                let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
+                table.insert(key.as_slice(), value.as_slice())?;
+            }
         }
-        let mut table = transaction.open_table(Definition::new(CURSORS))?;
-        for (stream, cursor) in self.cursors {
-            table.insert(&stream.0[..], cursor.encode().as_slice())?;
-        }
-        drop(table);
-        write_frames(transaction, self.frames)?;
         if !self.unknown.is_empty() {
             let mut table = transaction.open_table(Definition::new(UNKNOWN))?;
             for (kind, entries) in self.unknown {
@@ -170,24 +206,4 @@ impl OwnRows {
         }
         Ok(())
     }
-}
-
-/// Writes rows of the frame index: a row for the first of `frames` in each segment, and a row for each further frame
-/// that begins at least [`FRAME_INDEX_STEP`] bytes after the last frame with a row.
-fn write_frames(transaction: &WriteTransaction, frames: Vec<FramePlace>) -> RowResult<()> {
-    let mut table = transaction.open_table(Definition::new(FRAMES))?;
-    let mut last: Option<FramePlace> = None;
-    for frame in frames {
-        let near = last.as_ref().is_some_and(|last| {
-            (last.stream, last.segment) == (frame.stream, frame.segment)
-                && frame.offset.saturating_sub(last.offset) < FRAME_INDEX_STEP
-        });
-        if !near {
-            let key = position_key(Position { stream: frame.stream, seq: frame.first });
-            let value = [frame.segment.0.to_be_bytes(), frame.offset.to_be_bytes()].concat();
-            table.insert(key.as_slice(), value.as_slice())?;
-            last = Some(frame);
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,8 @@
 //! The projector: catches up with the log, opens views, publishes generations, and rebuilds the tables.
 //!
 //! Invariants:
-//! 1. Rows and cursors of a step change in one redb transaction.
+//! 1. The cursors in memory are moved after the rows of a step were committed. Both are written to a generation
+//!    together. After an error between the two, the open database is discarded.
 //! 2. A cursor is used only if the log still contains the entries that the cursor counts as applied; otherwise all
 //!    tables are rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
@@ -13,10 +14,12 @@ use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
+use crate::engine::log::OpenSegment;
 use crate::engine::log::directory::list_streams;
+use crate::engine::parallel;
 use crate::engine::progress::Progress;
 use crate::engine::projection::block::BlockSource;
-use crate::engine::projection::catch_up::{Outcome, catch_up};
+use crate::engine::projection::catch_up::{Outcome, Request, catch_up};
 use crate::engine::projection::cursor::LogPosition;
 use crate::engine::projection::damage::{Damage, panic_message};
 use crate::engine::projection::definition::Projection;
@@ -29,6 +32,8 @@ use crate::engine::projection::options::{ProjectorOptions, ProjectorPaths};
 use crate::engine::projection::overlay::Spill;
 use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
+use crate::engine::projection::step_reader::PIECE_STREAMS;
+use crate::engine::projection::stream_list::StreamList;
 use crate::engine::projection::table::TableSpec;
 use crate::engine::projection::view::View;
 use crate::engine::storage::Storage;
@@ -125,9 +130,9 @@ impl<E: Event> Projector<E> {
         &self,
         question: impl Fn(&View) -> std::result::Result<T, F>,
     ) -> std::result::Result<T, F> {
-        match self.attempt(&question, None, Progress::none()) {
+        match self.attempt(&question, None, Request::default()) {
             Err(Failure::Damaged(reason, _)) => {
-                self.attempt(&question, Some(RebuildReason::Damaged(reason)), Progress::none())
+                self.attempt(&question, Some(RebuildReason::Damaged(reason)), Request::default())
             }
             other => other,
         }
@@ -139,8 +144,12 @@ impl<E: Event> Projector<E> {
     /// reads rebuilt tables.
     ///
     /// The disk space and the memory of the tables that a view reads are released only after the view is dropped.
-    pub fn view(&self) -> Result<View> {
-        let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, Progress::none())?));
+    ///
+    /// `open_segment` is the segment that this process appends to, if it is known. Its entries are read with fewer
+    /// system calls than the entries of other segments.
+    pub fn view(&self, open_segment: Option<&OpenSegment>) -> Result<View> {
+        let request = Request { open_segment, ..Request::default() };
+        let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, request)?));
         match open(None) {
             Err(Failure::Damaged(reason, _)) => open(Some(RebuildReason::Damaged(reason))),
             other => other,
@@ -156,7 +165,8 @@ impl<E: Event> Projector<E> {
     /// Discards the tables and rebuilds them from the log.
     pub fn rebuild(&self, progress: Progress<'_>) -> Result<CatchUp> {
         let question = |view: &View| Ok::<_, Error>(view.notes().to_vec());
-        let notes = self.attempt(&question, Some(RebuildReason::Requested), progress);
+        let request = Request { progress, ..Request::default() };
+        let notes = self.attempt(&question, Some(RebuildReason::Requested), request);
         let notes = notes.map_err(Failure::into_error)?;
         let entries = notes.iter().find_map(|note| match note {
             Note::Rebuilt { entries, .. } => Some(*entries),
@@ -195,7 +205,7 @@ impl<E: Event> Projector<E> {
         self.check_use()?;
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
-        self.apply_new(&mut opened, progress)?;
+        self.apply_new(&mut opened, Request { progress, ..Request::default() })?;
         digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
     }
 
@@ -219,10 +229,10 @@ impl<E: Event> Projector<E> {
         &self,
         question: &impl Fn(&View) -> std::result::Result<T, F>,
         rebuild: Option<RebuildReason>,
-        progress: Progress<'_>,
+        request: Request<'_>,
     ) -> std::result::Result<T, Failure<F>> {
         self.guarded(|| {
-            let view = self.current_view(rebuild, progress)?;
+            let view = self.current_view(rebuild, request)?;
             question(&view).map_err(|error| match view.damage() {
                 Some(reason) => Failure::Damaged(reason.to_owned(), error),
                 None => Failure::Other(error),
@@ -246,7 +256,7 @@ impl<E: Event> Projector<E> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn current_view(&self, rebuild: Option<RebuildReason>, progress: Progress<'_>) -> Result<View> {
+    fn current_view(&self, rebuild: Option<RebuildReason>, request: Request<'_>) -> Result<View> {
         let mut guard = self.lock();
         if guard.is_none() {
             self.check_use()?;
@@ -264,11 +274,11 @@ impl<E: Event> Projector<E> {
             (Some(opened), None) => opened,
             (None, None) => self.open()?,
         };
-        let mut notes = match self.apply_new(&mut opened, progress)? {
+        let mut notes = match self.apply_new(&mut opened, request)? {
             Outcome::Done(notes) => notes,
             Outcome::Contradicted(reason) => {
                 opened = self.create(reason, opened.number)?;
-                match self.apply_new(&mut opened, progress)? {
+                match self.apply_new(&mut opened, request)? {
                     Outcome::Done(notes) => notes,
                     // Not possible: an empty database has no cursors.
                     Outcome::Contradicted(_) => Vec::new(),
@@ -281,8 +291,8 @@ impl<E: Event> Projector<E> {
         view
     }
 
-    fn apply_new(&self, opened: &mut Opened, progress: Progress<'_>) -> Result<Outcome> {
-        catch_up(&self.site, &self.projections, opened, progress)
+    fn apply_new(&self, opened: &mut Opened, request: Request<'_>) -> Result<Outcome> {
+        catch_up(&self.site, &self.projections, opened, request)
     }
 
     /// Opens the newest generation. Opens an empty database if there is no generation, if the newest generation cannot
@@ -323,6 +333,17 @@ impl<E: Event> Projector<E> {
         let mut opened = self.open_over(Some(Arc::new(base)), *number)?;
         let transaction = opened.database.begin_read().map_err(|e| self.site.unusable(e))?;
         opened.applied = own_tables::applied(&transaction).map_err(|e| self.site.unusable(e))?;
+        let read_cursors = || own_tables::cursors(&transaction).map_err(|e| self.site.unusable(e));
+        let known = own_tables::cursor_count(&transaction).map_err(|e| self.site.unusable(e))?;
+        if known < 2 * PIECE_STREAMS as u64 {
+            opened.cursors = Arc::new(read_cursors()?);
+        } else {
+            // The streams are listed beside reading the cursors. Every stream with a cursor was created before.
+            let list = || StreamList::current(storage.as_ref(), &self.site.log, None);
+            let (cursors, list) = parallel::both(read_cursors, list);
+            opened.cursors = Arc::new(cursors?);
+            opened.streams = Some(list?);
+        }
         opened.published = Some(opened.applied);
         Ok(opened)
     }
@@ -369,6 +390,8 @@ impl<E: Event> Projector<E> {
                 let mut fresh = self.open_over(Some(Arc::new(base)), number)?;
                 (fresh.published, fresh.applied) = (opened.published, opened.applied);
                 fresh.latest = opened.latest;
+                (fresh.cursors, fresh.streams) = (opened.cursors, opened.streams);
+                fresh.undecoded = opened.undecoded;
                 return Ok(fresh);
             }
             Ok(None) if is_requested => {

@@ -1,4 +1,4 @@
-//! A step of a catch-up: a limited number of entries that are applied in one transaction.
+//! A step of a catch-up: a limited number of entries whose rows are written in one transaction.
 
 use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{Event, Kind, Position, Seq, StreamId};
@@ -12,7 +12,7 @@ use crate::engine::projection::row_writer::write_rows;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::table::RowResult;
 use crate::engine::projection::tables::{Rows, Tables};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The number of entries at which a step is full. The last commit of a step may exceed this number.
 const STEP_ENTRIES: u64 = 50_000;
@@ -30,6 +30,10 @@ pub(super) struct Step {
     pieces: Vec<Entries>,
     /// The number of payload bytes.
     bytes: usize,
+    /// The number of entries.
+    entries: u64,
+    /// The cursors of the streams that were read, after the entries of this step.
+    cursors: BTreeMap<StreamId, Cursor>,
     rows: OwnRows,
 }
 
@@ -37,7 +41,7 @@ impl Step {
     /// Adds a commit of a stream.
     pub(super) fn add(&mut self, stream: StreamId, commit: Commit) {
         self.bytes += commit.entries.payload_bytes();
-        self.rows.entries += commit.entries.len() as u64;
+        self.entries += commit.entries.len() as u64;
         let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
         let frame = FramePlace { stream, first, segment: commit.segment, offset: commit.offset };
         self.rows.frames.push(frame);
@@ -49,34 +53,48 @@ impl Step {
 
     /// Sets the cursor of a stream after the entries of this step.
     pub(super) fn set_cursor(&mut self, stream: StreamId, cursor: Cursor) {
-        self.rows.cursors.insert(stream, cursor);
+        self.cursors.insert(stream, cursor);
     }
 
     /// Returns true if the step has reached its maximum size.
     pub(super) fn is_full(&self) -> bool {
-        self.rows.entries >= STEP_ENTRIES || self.bytes >= STEP_BYTES
+        self.entries >= STEP_ENTRIES || self.bytes >= STEP_BYTES
     }
 
     /// Returns true if the step has no cursor to store. Such a step has no entries either, because every read sets a
     /// cursor.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.cursors.is_empty()
+        self.cursors.is_empty()
     }
 
     /// Returns the number of entries.
     pub(super) fn len(&self) -> u64 {
-        self.rows.entries
+        self.entries
     }
 
-    /// Derives the rows of the entries on all cores, and writes them and the cursors in one transaction.
+    /// Removes and returns the cursors of the streams that were read, after the entries of this step.
+    pub(super) fn take_cursors(&mut self) -> BTreeMap<StreamId, Cursor> {
+        std::mem::take(&mut self.cursors)
+    }
+
+    /// Removes the frames that get no row in the frame index; see [`OwnRows::thin`].
+    pub(super) fn thin_frames(&mut self, last: &mut Option<FramePlace>) {
+        self.rows.thin(last);
+    }
+
+    /// Derives the rows of the entries on all cores, and writes them in one transaction. Returns true if some of the
+    /// entries were not decoded.
     pub(super) fn apply<E: Event>(
         self,
         database: &redb::Database,
         durability: redb::Durability,
         site: &Site,
         projections: &[Box<dyn Projection<E>>],
-    ) -> Result<()> {
-        let Step { pieces, mut rows, .. } = self;
+    ) -> Result<bool> {
+        let Step { pieces, mut rows, entries, .. } = self;
+        if entries == 0 {
+            return Ok(false);
+        }
         let mut tables = Rows::default();
         for derived in parallel::map_pieces(&pieces, 1, |pieces| Derived::of(pieces, projections)) {
             let Derived { tables: later, unknown, unreadable } = derived?;
@@ -86,6 +104,7 @@ impl Step {
             }
             rows.unreadable.extend(unreadable);
         }
+        let has_undecoded = !rows.unknown.is_empty() || !rows.unreadable.is_empty();
         let write = || -> RowResult<()> {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(durability)?;
@@ -93,7 +112,8 @@ impl Step {
             rows.write(&transaction)?;
             Ok(transaction.commit()?)
         };
-        write().map_err(|e| site.unusable(e))
+        write().map_err(|e| site.unusable(e))?;
+        Ok(has_undecoded)
     }
 }
 

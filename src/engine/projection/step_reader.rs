@@ -3,31 +3,33 @@
 use crate::engine::clock::AHEAD_MAX;
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::directory::{list_log, log_bytes, streams_in};
+use crate::engine::log::OpenSegment;
+use crate::engine::log::directory::log_bytes;
 use crate::engine::parallel;
 use crate::engine::projection::confirm::StreamState;
 use crate::engine::projection::cursor::{Cursor, FRESH, Listing, LogPosition};
-use crate::engine::projection::generation;
 use crate::engine::projection::log_access::LogAccess;
 use crate::engine::projection::note::{Note, RebuildReason};
 use crate::engine::projection::opened::Opened;
-use crate::engine::projection::own_tables;
 use crate::engine::projection::site::Site;
 use crate::engine::projection::step::Step;
 use crate::engine::projection::stream_commits::StreamCommits;
-use redb::ReadableDatabase;
+use crate::engine::projection::stream_list::StreamList;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::vec::IntoIter;
 
 /// The minimum number of streams that one core examines.
-const PIECE_STREAMS: usize = 128;
+pub(super) const PIECE_STREAMS: usize = 128;
 
 /// Reads the entries that follow the cursors of a database.
 pub(super) struct StepReader<'a> {
     site: &'a Site,
     log: LogAccess<'a>,
-    /// The cursors of the streams that were not examined yet.
-    cursors: BTreeMap<StreamId, Cursor>,
+    /// The cursors of all streams at the beginning of the catch-up.
+    cursors: Arc<BTreeMap<StreamId, Cursor>>,
+    /// The segment that this process appends to, if it is known.
+    open_segment: Option<&'a OpenSegment>,
     /// The streams that were not examined yet, each with true if it is certainly unchanged.
     streams: IntoIter<(StreamId, bool)>,
     /// The commits of the stream that is being read, and the cursor with which reading began.
@@ -53,33 +55,32 @@ pub(super) struct StepReader<'a> {
 }
 
 impl<'a> StepReader<'a> {
-    /// Reads the cursors of an open database, and lists the streams of the log.
-    pub(super) fn new(site: &'a Site, opened: &Opened) -> Result<StepReader<'a>> {
+    /// Finds the streams of the log, and stores them in `opened`. `open_segment` is the segment that this process appends
+    /// to, if it is known.
+    pub(super) fn new(
+        site: &'a Site,
+        opened: &mut Opened,
+        open_segment: Option<&'a OpenSegment>,
+    ) -> Result<StepReader<'a>> {
         let storage = &site.storage;
         // The boot id is read once for all streams, because on Linux it is the content of a file.
         let boot = storage.boot_id().unwrap_or_default();
         let log = LogAccess { storage, log: &site.log, domain: site.domain, boot };
         let started = storage.now();
-        let transaction = opened.database.begin_read().map_err(|e| site.unusable(e))?;
-        let read_cursors = || own_tables::cursors(&transaction).map_err(|e| site.unusable(e));
-        let list_streams = || streams_of(site);
-        let known = own_tables::cursor_count(&transaction).map_err(|e| site.unusable(e))?;
-        // The streams are listed after the transaction has begun: every stream with a cursor was created before.
-        let (cursors, streams) = if known >= 2 * PIECE_STREAMS as u64 {
-            parallel::both(read_cursors, list_streams)
-        } else {
-            (read_cursors(), list_streams())
-        };
-        let (cursors, streams) = (cursors?, streams?);
+        let cursors = Arc::clone(&opened.cursors);
+        let list = StreamList::current(storage.as_ref(), &site.log, opened.streams.as_ref())?;
+        opened.streams = Some(Arc::clone(&list));
+        let streams = list.streams();
         let gone = cursors.iter().find(|(stream, _)| streams.binary_search(stream).is_err());
         let contradiction = gone.map(|(stream, cursor)| log.contradiction(*stream, cursor.last));
         let is_rebuilt = opened.rebuilt.is_some() && contradiction.is_none();
-        let bytes_expected = if is_rebuilt { log_bytes(storage.as_ref(), &site.log, &streams) } else { 0 };
+        let bytes_expected = if is_rebuilt { log_bytes(storage.as_ref(), &site.log, streams) } else { 0 };
         Ok(StepReader {
             site,
             log,
             streams: are_unchanged(log, started, &cursors, streams).into_iter(),
             cursors,
+            open_segment,
             commits: None,
             until: opened.until.clone(),
             bytes_expected,
@@ -116,9 +117,17 @@ impl<'a> StepReader<'a> {
     /// Compares the cursor of a stream with the log, and opens the stream if it may have new entries. Sets
     /// `contradiction` if the log contradicts the cursor. Adds a note if the stream cannot be read.
     fn open_stream(&mut self, stream: StreamId, is_unchanged: bool) -> Result<()> {
-        let cursor = self.cursors.remove(&stream).unwrap_or_else(Cursor::start);
+        let cursor = self.cursors.get(&stream).cloned().unwrap_or_else(Cursor::start);
         if is_unchanged {
             self.add_stream_notes(stream, &cursor);
+            return Ok(());
+        }
+        if let Some(open) = self.open_segment.filter(|open| open.stream == stream)
+            && let Some((listing, confirmed, reader)) = self.log.confirm_open(&cursor, open)
+        {
+            let until = self.until_in(stream);
+            let commits = StreamCommits::new(self.log, listing, *confirmed, Some(reader), until);
+            self.commits = Some((commits, cursor));
             return Ok(());
         }
         self.has_reread |= cursor.is_of_another_boot(self.log.boot);
@@ -130,7 +139,7 @@ impl<'a> StepReader<'a> {
             Ok((StreamState::Contradicted(reason), _)) => self.contradiction = Some(reason),
             Ok((StreamState::Changed(cursor, reader), listing)) => {
                 self.has_reread |= !listing.seen_from(before.resume.segment).is_same(&before.files);
-                let until = self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)));
+                let until = self.until_in(stream);
                 let commits = StreamCommits::new(self.log, listing, *cursor, reader, until);
                 self.commits = Some((commits, before));
             }
@@ -141,6 +150,11 @@ impl<'a> StepReader<'a> {
             Err(e) => return Err(e),
         }
         Ok(())
+    }
+
+    /// Returns the sequence number of the last entry of a stream that is read; `None` for the end of the stream.
+    fn until_in(&self, stream: StreamId) -> Option<Seq> {
+        self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)))
     }
 
     /// Adds commits of a stream to the step, until the step is full or the stream ends.
@@ -189,30 +203,19 @@ impl<'a> StepReader<'a> {
     }
 }
 
-/// Returns the streams of the log. Returns an error if the directory of the log holds generations, because the embedder
-/// has exchanged two directories: the tables would otherwise be rebuilt from an empty log.
-fn streams_of(site: &Site) -> Result<Vec<StreamId>> {
-    let entries = list_log(site.storage.as_ref(), &site.log)?;
-    if generation::is_among(&entries) {
-        let reason = "it holds projection files, and should hold the streams of a log".to_owned();
-        return Err(Error::DirectoryMixedUp { path: site.log.clone(), reason });
-    }
-    Ok(streams_in(&entries))
-}
-
 /// Returns each stream with true if it is certainly unchanged since its cursor was stored. Many streams are examined on
 /// all cores.
 fn are_unchanged(
     log: LogAccess<'_>,
     started: u64,
     cursors: &BTreeMap<StreamId, Cursor>,
-    streams: Vec<StreamId>,
+    streams: &[StreamId],
 ) -> Vec<(StreamId, bool)> {
     let is_unchanged = |stream: &StreamId| {
         let cursor = cursors.get(stream);
         (*stream, cursor.is_some_and(|cursor| is_unchanged_for_long(log, started, *stream, cursor)))
     };
-    let pieces = parallel::map_pieces(&streams, PIECE_STREAMS, |streams| {
+    let pieces = parallel::map_pieces(streams, PIECE_STREAMS, |streams| {
         streams.iter().map(is_unchanged).collect::<Vec<_>>()
     });
     pieces.concat()

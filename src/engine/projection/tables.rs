@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The tables, for writing: a projection receives them while entries are applied.
 ///
 /// Writes are buffered in memory. The entries of a catch-up are divided among the cores, each with buffers of its own;
-/// then the rows of all buffers are written to the database, in the same transaction as the cursors. A write to a table
+/// then the rows of all buffers are written to the database in one transaction. A write to a table
 /// that the projection does not declare has no effect at first, but applying then fails with `projection_misused`.
 #[derive(Debug, Default)]
 pub struct Tables {

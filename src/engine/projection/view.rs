@@ -1,13 +1,14 @@
 //! A consistent read of all tables, and of the entries that the tables were made from.
 
 use crate::engine::entries::Entries;
-use crate::engine::entry::{Entry, Position, Seq, Stamp};
+use crate::engine::entry::{Entry, Position, Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
+use crate::engine::log::directory::is_held;
 use crate::engine::log::ordered::OrderedReader;
 use crate::engine::log::{Item, ScanMode, StreamReader};
 use crate::engine::projection::bounds::{ALL_TIMES, KeyBounds, after_prefix};
 use crate::engine::projection::chunk::{is_series_row, series_key};
-use crate::engine::projection::cursor::LogPosition;
+use crate::engine::projection::cursor::{Cursor, LogPosition};
 use crate::engine::projection::damage::Damage;
 use crate::engine::projection::note::Note;
 use crate::engine::projection::opened::Opened;
@@ -21,6 +22,7 @@ use crate::engine::projection::table::{Definition, TableKind, TableSpec, declara
 use crate::engine::projection::version::{Version, is_version_row, split_version_row};
 use crate::engine::projection::version_rows::VersionsByKey;
 use redb::{ReadTransaction, ReadableDatabase};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
 use std::ops::RangeInclusive;
@@ -51,6 +53,8 @@ struct Snapshot {
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
     site: Arc<Site>,
+    /// The cursors up to which the tables contain the entries of each stream.
+    cursors: Arc<BTreeMap<StreamId, Cursor>>,
     latest: u64,
     notes: Vec<Note>,
     damage: Arc<Damage>,
@@ -72,6 +76,7 @@ impl View {
             transaction,
             _database: Arc::clone(&opened.database),
             site: Arc::clone(site),
+            cursors: Arc::clone(&opened.cursors),
             latest: opened.latest,
             notes,
             damage: Arc::clone(&opened.damage),
@@ -94,16 +99,7 @@ impl View {
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
     ///
-    /// To read as of a time, pass the greatest stamp of this time:
-    /// ```
-    /// use contexta::engine::entry::{Seq, Stamp, StreamId};
-    /// use contexta::engine::projection::View;
-    ///
-    /// /// `time` is in nanoseconds since the epoch.
-    /// fn as_of_time(view: &View, time: u64) -> View {
-    ///     view.as_of(Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) })
-    /// }
-    /// ```
+    /// To read as of a time, pass [`Stamp::last_at`].
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> View {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
@@ -356,13 +352,25 @@ impl View {
     /// Returns true if the catch-up for this view has read the stream of `position` at least up to `position`. The
     /// entry at `position` may be missing.
     pub fn has_reached(&self, position: Position) -> Result<bool> {
-        Ok(self.log_position()?.get(&position.stream).is_some_and(|last| position.seq <= *last))
+        let cursor = self.snapshot.cursors.get(&position.stream);
+        Ok(cursor.is_some_and(|cursor| position.seq <= cursor.last.0))
+    }
+
+    /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
+    pub(crate) fn last_time_of(&self, stream: StreamId) -> Result<Option<u64>> {
+        let cursor =
+            own_tables::cursor_of(&self.snapshot.transaction, stream).map_err(|e| self.damaged(e))?;
+        Ok(cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time))
+    }
+
+    /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
+    pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
+        is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)
     }
 
     /// Returns the position in the log up to which the view was made.
     pub fn log_position(&self) -> Result<LogPosition> {
-        let cursors = own_tables::cursors(&self.snapshot.transaction).map_err(|e| self.damaged(e))?;
-        Ok(cursors.into_iter().map(|(stream, cursor)| (stream, cursor.last.0)).collect())
+        Ok(self.snapshot.cursors.iter().map(|(stream, cursor)| (*stream, cursor.last.0)).collect())
     }
 
     /// Returns the entries that the view was made from, in the order of their stamps, read from the log.

@@ -16,9 +16,12 @@
 //!    complete repair has no steps.
 //!
 //! After a repair, a check finds no damaged bytes, but only missing entries, and the damage that the plan names in
-//! [`RepairPlan::unrepaired`]. While entries are missing, the verdict of the check is
-//! [`Outcome::Damaged`](crate::engine::verify::Outcome::Damaged); a merge of a copy with these entries ends this.
-//! Repaired streams are never continued by a writer.
+//! [`RepairPlan::unrepaired`]. Losses that the repair has recorded in the segments that it wrote are known losses. If
+//! there are no others, the verdict of the check is
+//! [`Outcome::WholeExceptKnownLosses`](crate::engine::verify::Outcome::WholeExceptKnownLosses). Entries between
+//! segments, such as those of a deleted file, cannot be recorded: the verdict stays
+//! [`Outcome::Damaged`](crate::engine::verify::Outcome::Damaged). A merge of a copy with the missing entries removes
+//! both. Repaired streams are never continued by a writer.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
@@ -58,3 +61,5 @@ pub(crate) use site::RepairSite;
 pub use site::RepairSite;
 pub use step::{RepairAction, RepairStep};
 pub use unrepaired::Unrepaired;
+
+pub use crate::engine::log::{Finding, FindingKind};

@@ -3,7 +3,7 @@
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::{check_domain, is_held, list_streams};
-use crate::engine::log::merge::{FileAction, FileSurvey};
+use crate::engine::log::merge::{FileAction, FileSurvey, Quarantined};
 use crate::engine::log::{Finding, names};
 use crate::engine::repair::site::RepairSite;
 use crate::engine::repair::step::{RepairAction, RepairStep};
@@ -14,7 +14,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The plan of a repair: the steps in their order, and the damage that they leave. The text form has a line for each.
+/// The plan of a repair: the steps in their order, and the damage that they leave. The text form has a line for each, and
+/// does not end with a newline; for a plan without both it is `nothing to repair`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a plan changes nothing until it is applied"]
@@ -48,9 +49,25 @@ impl RepairPlan {
 
 impl fmt::Display for RepairPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.steps.iter().try_for_each(|step| writeln!(f, "{step}"))?;
-        self.unrepaired.iter().try_for_each(|left| writeln!(f, "{}: {left}", left.code()))
+        if self.steps.is_empty() && self.unrepaired.is_empty() {
+            return f.write_str("nothing to repair");
+        }
+        write_report(f, &self.steps, &self.unrepaired, &[])
     }
+}
+
+/// Writes a line for each step, for the damage that stays, and for each copy in quarantine, without a newline at the end.
+pub(super) fn write_report(
+    f: &mut fmt::Formatter<'_>,
+    steps: &[RepairStep],
+    unrepaired: &[Unrepaired],
+    quarantined: &[Quarantined],
+) -> fmt::Result {
+    let steps = steps.iter().map(ToString::to_string);
+    let left = unrepaired.iter().map(|left| format!("{}: {left}", left.code()));
+    let copies = quarantined.iter().map(|copy| format!("quarantined: {copy}"));
+    let lines: Vec<String> = steps.chain(left).chain(copies).collect();
+    f.write_str(&lines.join("\n"))
 }
 
 /// Examines a log and its tables, and returns the plan of a repair. Changes nothing on disk.

@@ -1,10 +1,13 @@
 //! The result of a repair.
 
 use crate::engine::log::merge::Quarantined;
+use crate::engine::repair::plan::write_report;
 use crate::engine::repair::step::RepairStep;
 use crate::engine::repair::unrepaired::Unrepaired;
+use std::fmt;
 
-/// The result of a repair. Every change in it is on disk.
+/// The result of a repair. Every change in it is on disk. The text form has a line for each step, for the damage that
+/// stays, and for each copy in quarantine, and does not end with a newline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RepairReport {
@@ -24,5 +27,14 @@ impl RepairReport {
     pub fn needs_rebuild(&self) -> bool {
         use crate::engine::repair::step::RepairAction::RemoveTables;
         self.applied.iter().any(|step| step.action == RemoveTables || step.action.outdates_tables())
+    }
+}
+
+impl fmt::Display for RepairReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.applied.is_empty() && self.unrepaired.is_empty() {
+            return f.write_str("nothing was repaired");
+        }
+        write_report(f, &self.applied, &self.unrepaired, &self.quarantined)
     }
 }

@@ -1,5 +1,6 @@
 //! The traits through which the engine uses the system: files, the file system, clock and random bytes.
 
+use std::ffi::OsString;
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,32 @@ pub struct DirEntry {
     pub is_file: bool,
 }
 
+/// The kind of a [`DirItem`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ItemKind {
+    /// A regular file.
+    File {
+        /// True if the owner may execute the file.
+        is_executable: bool,
+    },
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Link,
+    /// A device, named pipe or socket.
+    Special,
+}
+
+/// An entry of a directory, examined without following links. Unlike a [`DirEntry`], its name can be any name that the
+/// file system allows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirItem {
+    /// The file name, without its directory.
+    pub name: OsString,
+    /// The kind.
+    pub kind: ItemKind,
+}
+
 /// The error of opening something other than a regular file: a directory, named pipe, socket or device. Such objects
 /// are not opened, because reading from them may block or never end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,9 +142,15 @@ pub trait File: Debug + Send + Sync {
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
     /// Acquires the exclusive advisory lock if it is free. The lock is held until the file is dropped or the process
-    /// dies. `Ok(false)` means that another process or another open file holds the lock; an error means that locks are
-    /// not supported.
+    /// dies, or until [`File::unlock`]. `Ok(false)` means that another process or another open file holds the lock; an
+    /// error means that locks are not supported.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Releases the lock that [`File::try_lock`] acquired. After an error, the lock is held until the file is dropped. A
+    /// forked child shares the lock of its parent: a call in the child releases the lock of the parent too, whereas
+    /// dropping the file in the child does not. The default implementation returns [`io::ErrorKind::Unsupported`].
+    fn unlock(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Returns true if another open file holds the exclusive lock. Otherwise acquires a shared lock, which is held
     /// until this file is dropped. Shared locks do not exclude each other, so concurrent calls do not detect each
     /// other.
@@ -184,12 +217,44 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Returns the entries of a directory, sorted by name.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+    /// Returns the entries of a directory without following links, sorted by name. The default implementation uses
+    /// [`Storage::list`].
+    fn items(&self, path: &Path) -> io::Result<Vec<DirItem>> {
+        let item = |entry: DirEntry| {
+            let kind = match (entry.is_dir, entry.is_file) {
+                (true, _) => ItemKind::Dir,
+                (_, true) => ItemKind::File { is_executable: false },
+                _ => ItemKind::Special,
+            };
+            DirItem { name: entry.name.into(), kind }
+        };
+        Ok(self.list(path)?.into_iter().map(item).collect())
+    }
     /// Returns the canonical absolute path of an existing `path`, with all links resolved.
     fn resolve(&self, path: &Path) -> io::Result<PathBuf>;
     /// Returns the path stored in a symbolic link, unresolved. [`io::ErrorKind::InvalidInput`] means that `path` is
     /// not a link.
     fn read_link(&self, _path: &Path) -> io::Result<PathBuf> {
         Err(io::ErrorKind::InvalidInput.into())
+    }
+    /// Creates the symbolic link `path`, which must not exist, with the unresolved target `target`.
+    fn create_link(&self, _target: &Path, _path: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Allows everyone who may read the file to execute it, on platforms that have this permission.
+    fn make_executable(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+    /// Creates the file `to`, which must not exist, with the content of the regular file `from`. Both files share the
+    /// blocks of the disk until one of them changes. [`io::ErrorKind::Unsupported`] means that the file system cannot
+    /// do this. After an error `to` does not exist.
+    fn clone_file(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// Gives the file `from` the second name `to`, which must not exist. [`io::ErrorKind::Unsupported`] means that the
+    /// file system has no hard links, or that `from` is not a regular file with exactly one name.
+    fn link_file(&self, _from: &Path, _to: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
     }
     /// Copies the permissions of the file `from` to the file `to`, on platforms that have permissions.
     fn copy_permissions(&self, _from: &Path, _to: &Path) -> io::Result<()> {

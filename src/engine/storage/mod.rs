@@ -13,9 +13,12 @@ pub mod replace;
 mod sequential;
 #[cfg(feature = "testing")]
 pub mod sim;
+#[cfg(test)]
+pub(in crate::engine) mod sparse;
 
 pub use interface::{
-    DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, PollingWatch, Storage, Watch,
+    DirEntry, DirItem, File, FileInfo, ItemKind, Mapping, NotARegularFile, OpenMode, Place, PollingWatch,
+    Storage, Watch,
 };
 pub use operations::{data_end_before, exists, publish, read_full_at, temporary_path, write_all_at};
 pub use sequential::{FileReader, FileWriter};

@@ -6,7 +6,7 @@
 #[cfg(target_os = "linux")]
 use crate::engine::storage::interface::Watch;
 use crate::engine::storage::interface::{
-    DirEntry, File, FileInfo, Mapping, NotARegularFile, OpenMode, Place, Storage,
+    DirEntry, DirItem, File, FileInfo, ItemKind, Mapping, NotARegularFile, OpenMode, Place, Storage,
 };
 use std::fs;
 use std::io;
@@ -85,6 +85,10 @@ impl File for OsFile {
             Err(fs::TryLockError::WouldBlock) => Ok(false),
             Err(fs::TryLockError::Error(e)) => Err(e),
         }
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.file.unlock()
     }
 
     fn is_locked(&self) -> io::Result<bool> {
@@ -247,6 +251,25 @@ mod holes {
 mod holes {
     pub(super) fn next_data(_file: &std::fs::File, offset: u64) -> std::io::Result<Option<u64>> {
         Ok(Some(offset))
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod reflink {
+    use rustix::fs::ioctl_ficlone;
+    use std::fs;
+    use std::io;
+
+    /// Makes `to` share the blocks of `from` (ioctl_ficlone(2)).
+    pub(super) fn share_blocks(from: &fs::File, to: &fs::File) -> io::Result<()> {
+        Ok(ioctl_ficlone(to, from)?)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod reflink {
+    pub(super) fn share_blocks(_from: &std::fs::File, _to: &std::fs::File) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
     }
 }
 
@@ -438,6 +461,38 @@ mod opening {
 }
 
 #[cfg(unix)]
+fn item_kind(meta: &fs::Metadata) -> ItemKind {
+    use std::os::unix::fs::PermissionsExt;
+    match meta.file_type() {
+        kind if kind.is_dir() => ItemKind::Dir,
+        kind if kind.is_symlink() => ItemKind::Link,
+        kind if kind.is_file() => ItemKind::File { is_executable: meta.permissions().mode() & 0o100 != 0 },
+        _ => ItemKind::Special,
+    }
+}
+
+#[cfg(not(unix))]
+fn item_kind(meta: &fs::Metadata) -> ItemKind {
+    match meta.file_type() {
+        kind if kind.is_dir() => ItemKind::Dir,
+        kind if kind.is_symlink() => ItemKind::Link,
+        kind if kind.is_file() => ItemKind::File { is_executable: false },
+        _ => ItemKind::Special,
+    }
+}
+
+#[cfg(unix)]
+fn has_one_name(meta: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    meta.nlink() == 1
+}
+
+#[cfg(not(unix))]
+fn has_one_name(_meta: &fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(unix)]
 fn place_of(meta: &fs::Metadata) -> Option<Place> {
     use std::os::unix::fs::MetadataExt;
     Some(Place { device: meta.dev(), inode: meta.ino(), created: nanoseconds(meta.created()) })
@@ -533,12 +588,54 @@ impl Storage for OsStorage {
         Ok(names)
     }
 
+    fn items(&self, path: &Path) -> io::Result<Vec<DirItem>> {
+        let mut items = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            items.push(DirItem { kind: item_kind(&entry.metadata()?), name: entry.file_name() });
+        }
+        items.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(items)
+    }
+
     fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
         fs::canonicalize(path)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
         fs::read_link(path)
+    }
+
+    #[cfg(unix)]
+    fn create_link(&self, target: &Path, path: &Path) -> io::Result<()> {
+        std::os::unix::fs::symlink(target, path)
+    }
+
+    #[cfg(unix)]
+    fn make_executable(&self, path: &Path) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(path)?.permissions().mode();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode | ((mode & 0o444) >> 2)))
+    }
+
+    fn clone_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let source = opening::file(fs::OpenOptions::new().read(true), from)?;
+        if !source.metadata()?.is_file() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let copy = opening::file(fs::OpenOptions::new().write(true).create_new(true), to)?;
+        reflink::share_blocks(&source, &copy).inspect_err(|_| {
+            // An error is ignored: the caller replaces or removes the empty file.
+            let _ = fs::remove_file(to);
+        })
+    }
+
+    fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let meta = fs::symlink_metadata(from)?;
+        if !meta.is_file() || !has_one_name(&meta) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        fs::hard_link(from, to)
     }
 
     fn copy_permissions(&self, from: &Path, to: &Path) -> io::Result<()> {

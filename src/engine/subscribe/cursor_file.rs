@@ -7,7 +7,7 @@ use crate::engine::storage::replace::{FileReplacement, remove_stale};
 use crate::engine::storage::{OpenMode, Storage, read_full_at};
 use crate::engine::subscribe::position::SubscriptionPosition;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 /// The first line of a cursor file.
@@ -28,6 +28,7 @@ pub struct CursorFile {
 impl CursorFile {
     /// Creates the handle of the file at `path`. Reads and writes nothing. The file must not be in the directories
     /// `log`, `projections` and `recovery` of an engine; it may be beside them in the directory of the engine.
+    /// [`run_handler`](super::run_handler) checks this for the engine of the subscription.
     pub fn new(path: impl Into<PathBuf>) -> CursorFile {
         CursorFile { storage: OsStorage::shared(), path: path.into() }
     }
@@ -42,6 +43,16 @@ impl CursorFile {
     /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns the error [`Error::CursorMisplaced`] if the file is below one of these directories. Symbolic links are not
+    /// followed.
+    pub(super) fn check_outside(&self, dirs: &[PathBuf]) -> Result<()> {
+        let path = plain(&self.path);
+        match dirs.iter().find(|dir| path.starts_with(plain(dir))) {
+            Some(dir) => Err(Error::CursorMisplaced { path: self.path.clone(), dir: dir.clone() }),
+            None => Ok(()),
+        }
     }
 
     /// Reads and returns the position. Returns the beginning of the log if the file does not exist. Removes temporary
@@ -83,6 +94,22 @@ impl CursorFile {
     }
 }
 
+/// Returns the absolute path without the components `.` and `..`.
+fn plain(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let mut plain = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
 fn encode(position: &SubscriptionPosition) -> String {
     let text = position.to_string();
     format!("{TITLE}\n{text}\n{}\n", Digest::of(text.as_bytes()))
@@ -110,6 +137,21 @@ fn decode(bytes: &[u8]) -> std::result::Result<SubscriptionPosition, &'static st
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::error::ErrorKind;
+
+    #[test]
+    fn files_below_a_directory_of_an_engine_are_refused() {
+        let dirs = [PathBuf::from("/e/log"), PathBuf::from("relative/projections")];
+        let check = |path: &str| CursorFile::new(path).check_outside(&dirs);
+        for path in ["/e/log/x", "/e/./log/a/x", "/e/mail/../log/x", "relative/projections/x"] {
+            let error = check(path).unwrap_err();
+            assert_eq!((error.code(), error.kind()), ("cursor_misplaced", ErrorKind::Misuse), "{path}");
+            assert!(error.hint().is_some());
+        }
+        for path in ["/e/x", "/e/logs/x", "/e/log.cursor", "/e/log/../x", "projections/x", "x"] {
+            assert!(check(path).is_ok(), "{path}");
+        }
+    }
 
     #[test]
     fn cursor_files_with_any_changed_byte_are_refused() {

@@ -29,7 +29,7 @@ pub(super) struct LogAccess<'a> {
 
 /// The next item of a stream.
 #[derive(Debug)]
-pub(super) enum Head {
+pub(super) enum NextItem {
     Entry(Entry),
     Gap(Gap),
     /// The stream no longer contains the last entry that was read. Reading continues at this sequence number.
@@ -41,7 +41,7 @@ pub(super) enum Head {
 pub(super) enum Peeked {
     /// There is an item with this sort key. The key of an entry is its stamp. The key of any other item has the time of
     /// the entry before the item.
-    Head(Stamp),
+    Item(Stamp),
     /// The stream has no further item.
     End,
     /// Files of the stream were replaced while they were read. The stream must be opened again.
@@ -56,7 +56,7 @@ pub(super) struct Flow {
     /// The point at which the frame of `commit` begins.
     frame: ResumePoint,
     commit: VecDeque<Entry>,
-    head: Option<Head>,
+    next: Option<NextItem>,
     /// The time of the last entry that was read; 0 before the first entry.
     time: u64,
 }
@@ -74,7 +74,7 @@ impl Flow {
     /// Opens a stream behind `position`, to read it up to the end of the segment that begins with `last`. First
     /// searches for the last entry that was read (`position.passed`). If this entry is now in another frame, corrects
     /// the frame in `position`. If the entry is damaged or lost, removes the entry from `position`. If a merge moved or
-    /// replaced the entry, the first item of the stream is [`Head::Diverged`].
+    /// replaced the entry, the first item of the stream is [`NextItem::Diverged`].
     pub(super) fn open(
         access: LogAccess<'_>,
         stream: StreamId,
@@ -96,7 +96,7 @@ impl Flow {
         if moved || found == Found::Different {
             let restart = if moved { first_fork(access, stream)? } else { None };
             let mut flow = open(ResumePoint::START)?;
-            flow.head = Some(Head::Diverged(restart.unwrap_or(Seq::FIRST)));
+            flow.next = Some(NextItem::Diverged(restart.unwrap_or(Seq::FIRST)));
             return Ok(flow);
         }
         // The entry is damaged or lost. The entries behind the entry are not affected.
@@ -107,7 +107,7 @@ impl Flow {
     fn open_at(access: LogAccess<'_>, stream: StreamId, at: ResumePoint, last: Seq) -> Result<Flow> {
         let reader = StreamReader::open_until(access.storage, access.log, stream, at, last)?;
         let reader = reader.of_domain(access.domain)?;
-        Ok(Flow { stream, reader, frame: at, commit: VecDeque::new(), head: None, time: 0 })
+        Ok(Flow { stream, reader, frame: at, commit: VecDeque::new(), next: None, time: 0 })
     }
 
     /// Searches for the entry `passed`: reads up to the sequence number of the entry, and compares the checksums.
@@ -139,7 +139,7 @@ impl Flow {
     /// Reads up to the next item, and moves the position over entries that the filter by kind excludes. Does not take
     /// the item.
     pub(super) fn peek(&mut self, access: LogAccess<'_>, position: &mut StreamPosition) -> Result<Peeked> {
-        while self.head.is_none() {
+        while self.next.is_none() {
             if let Some(entry) = self.commit.pop_front() {
                 self.pass_or_keep(entry, access, position);
                 continue;
@@ -152,13 +152,13 @@ impl Flow {
                     }
                     self.set_commit(commit);
                 }
-                Some(Item::Gap(gap)) => self.head = new_part(gap, position).map(Head::Gap),
+                Some(Item::Gap(gap)) => self.next = new_part(gap, position).map(NextItem::Gap),
                 // If a finding concerns entries, a gap reports the entries.
                 Some(Item::Finding(_)) => {}
                 None => return Ok(Peeked::End),
             }
         }
-        Ok(self.head.as_ref().map_or(Peeked::End, |head| Peeked::Head(self.key_of(head))))
+        Ok(self.next.as_ref().map_or(Peeked::End, |next| Peeked::Item(self.key_of(next))))
     }
 
     /// Moves the position over an entry that the filter by kind excludes. Any other entry becomes the next item, unless
@@ -169,7 +169,7 @@ impl Flow {
             return;
         }
         if access.kinds.is_none_or(|kinds| kinds.contains(&entry.kind)) {
-            self.head = Some(Head::Entry(entry));
+            self.next = Some(NextItem::Entry(entry));
         } else {
             position.pass(&entry, self.frame);
         }
@@ -185,25 +185,25 @@ impl Flow {
         Ok(flow.search(passed)? == Found::Same)
     }
 
-    fn key_of(&self, head: &Head) -> Stamp {
+    fn key_of(&self, next: &NextItem) -> Stamp {
         let (stream, time) = (self.stream, self.time);
-        match head {
-            Head::Entry(entry) => entry.stamp,
-            Head::Gap(gap) => Stamp { time, stream, seq: gap.first },
-            Head::Diverged(restart) => Stamp { time, stream, seq: *restart },
+        match next {
+            NextItem::Entry(entry) => entry.stamp,
+            NextItem::Gap(gap) => Stamp { time, stream, seq: gap.first },
+            NextItem::Diverged(restart) => Stamp { time, stream, seq: *restart },
         }
     }
 
-    /// Takes the item that [`Flow::peek`] found, and moves the position behind it. After [`Head::Diverged`] the stream
+    /// Takes the item that [`Flow::peek`] found, and moves the position behind it. After [`NextItem::Diverged`] the stream
     /// must be opened again.
-    pub(super) fn take(&mut self, position: &mut StreamPosition) -> Option<Head> {
-        let head = self.head.take()?;
-        match &head {
-            Head::Entry(entry) => position.pass(entry, self.frame),
-            Head::Gap(gap) => position.skip(gap),
-            Head::Diverged(restart) => *position = StreamPosition::at(*restart),
+    pub(super) fn take(&mut self, position: &mut StreamPosition) -> Option<NextItem> {
+        let next = self.next.take()?;
+        match &next {
+            NextItem::Entry(entry) => position.pass(entry, self.frame),
+            NextItem::Gap(gap) => position.skip(gap),
+            NextItem::Diverged(restart) => *position = StreamPosition::at(*restart),
         }
-        Some(head)
+        Some(next)
     }
 
     /// Returns the segment that contains the last frame that was read.

@@ -94,7 +94,8 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
 /// handled, and after a crash at most the items since the last save are repeated. Entries that a merge restores in a
 /// gap that the handler has accepted are not handled: see [`Handler::handle_other`].
 ///
-/// Errors: the handler failed, the log could not be read, or the position could not be saved. After an error of the
+/// Errors: the handler failed, the log could not be read, the position could not be saved, or the cursor file is in a
+/// directory of the engine ([`Error::CursorMisplaced`]; then no item was handled). After an error of the
 /// handler, position and subscription are before the item that failed, and the items before it count as handled. Call
 /// the function again to continue with this item.
 ///
@@ -124,6 +125,7 @@ pub fn run_handler<E: Event, H: Handler<E>>(
     handler: &mut H,
     options: HandlerOptions,
 ) -> std::result::Result<Handled, HandlerError<H::Error>> {
+    cursor.check_outside(subscription.reserved()).map_err(HandlerError::Engine)?;
     let saves = Saves { cursor, every: options.items_per_save.max(1), unsaved: 0 };
     HandlerRun { subscription, handler, saves, handled: Handled::default() }.run()
 }

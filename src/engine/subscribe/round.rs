@@ -6,7 +6,7 @@
 
 use crate::engine::entry::{Seq, Stamp, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::subscribe::flow::{Flow, Head, LogAccess, Peeked};
+use crate::engine::subscribe::flow::{Flow, LogAccess, NextItem, Peeked};
 use crate::engine::subscribe::position::{StreamPosition, SubscriptionPosition};
 use crate::engine::subscribe::seen::SeenFiles;
 use std::cmp::Reverse;
@@ -30,7 +30,7 @@ pub(super) struct Progress {
 pub(super) struct Taken {
     pub(super) stream: StreamId,
     pub(super) before: StreamPosition,
-    pub(super) head: Head,
+    pub(super) item: NextItem,
 }
 
 /// A round of a subscription.
@@ -101,7 +101,7 @@ impl Round {
             let peeked = opened.peek(access, &mut after);
             self.set_position(stream, (before, after), progress);
             match peeked? {
-                Peeked::Head(stamp) => return Ok(Some((stamp, opened))),
+                Peeked::Item(stamp) => return Ok(Some((stamp, opened))),
                 Peeked::Stale => {}
                 Peeked::End => {
                     let files = self.files.remove(&stream).filter(|files| files.last == opened.segment());
@@ -167,11 +167,11 @@ impl Round {
     ) -> Option<Taken> {
         let before = progress.position.get(stream);
         let mut after = before;
-        let head = flow.take(&mut after)?;
+        let item = flow.take(&mut after)?;
         self.set_position(stream, (before, after), progress);
-        let is_usable = !matches!(head, Head::Diverged(_));
+        let is_usable = !matches!(item, NextItem::Diverged(_));
         self.enqueue(access, stream, Some(flow).filter(|_| is_usable), progress);
-        Some(Taken { stream, before, head })
+        Some(Taken { stream, before, item })
     }
 
     /// Adds a stream to the open streams, or drops the stream if it has no further item.

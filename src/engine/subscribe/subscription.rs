@@ -6,7 +6,7 @@ use crate::engine::error::{Error, Result};
 use crate::engine::log::directory::list_streams;
 use crate::engine::log::names;
 use crate::engine::storage::{Storage, Watch};
-use crate::engine::subscribe::flow::{Head, LogAccess};
+use crate::engine::subscribe::flow::{LogAccess, NextItem};
 use crate::engine::subscribe::item::Item;
 use crate::engine::subscribe::options::SubscribeOptions;
 use crate::engine::subscribe::position::{StreamPosition, SubscriptionPosition};
@@ -43,6 +43,8 @@ use std::time::Duration;
 pub struct Subscription<E> {
     storage: Arc<dyn Storage>,
     log: PathBuf,
+    /// The directories in which only the engine creates files.
+    reserved: Vec<PathBuf>,
     domain: Domain,
     kinds: Option<BTreeSet<Kind>>,
     wait: Duration,
@@ -80,9 +82,11 @@ impl<E: Event> Subscription<E> {
     ) -> Subscription<E> {
         let SubscribeOptions { from, kinds, wait, poll_interval } = options;
         let watch = (!wait.is_zero()).then(|| storage.watch(poll_interval));
+        let log = log.into();
         Subscription {
             storage,
-            log: log.into(),
+            reserved: vec![log.clone()],
+            log,
             domain,
             kinds,
             wait,
@@ -95,6 +99,17 @@ impl<E: Event> Subscription<E> {
             watched: BTreeSet::new(),
             events: PhantomData,
         }
+    }
+
+    /// Adds directories in which only the engine creates files. The directory of the log is always among them.
+    pub(in crate::engine) fn with_reserved<const N: usize>(mut self, dirs: [&Path; N]) -> Subscription<E> {
+        self.reserved.extend(dirs.map(Path::to_path_buf));
+        self
+    }
+
+    /// Returns the directories in which only the engine creates files.
+    pub(super) fn reserved(&self) -> &[PathBuf] {
+        &self.reserved
     }
 
     /// Returns the directory of the log.
@@ -179,8 +194,8 @@ fn access<'a>(
 }
 
 fn item_of<E: Event>(taken: Taken) -> Item<E> {
-    match taken.head {
-        Head::Entry(entry) => {
+    match taken.item {
+        NextItem::Entry(entry) => {
             let (stamp, kind, version) = (entry.stamp, entry.kind, entry.version);
             match E::decode(kind, version, &entry.payload) {
                 Ok(Some(event)) => Item::Entry { stamp, event },
@@ -188,8 +203,8 @@ fn item_of<E: Event>(taken: Taken) -> Item<E> {
                 Err(cause) => Item::Undecodable { stamp, kind, version, cause: Some(cause) },
             }
         }
-        Head::Gap(gap) => Item::Gap(gap),
-        Head::Diverged(restart) => Item::Diverged { stream: taken.stream, restart },
+        NextItem::Gap(gap) => Item::Gap(gap),
+        NextItem::Diverged(restart) => Item::Diverged { stream: taken.stream, restart },
     }
 }
 

@@ -76,6 +76,7 @@ impl LogReport {
     fn add(&mut self, scan: StreamScan) {
         self.problems.extend(scan.problems.found);
         self.omitted += scan.problems.omitted;
+        self.known_losses += scan.problems.known_losses;
         self.notes.extend(scan.notes);
         self.heads += scan.heads;
         self.streams.push(scan.stream);

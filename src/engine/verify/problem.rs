@@ -1,8 +1,12 @@
 //! A problem: damage at one place, and the entries that are lost because of this damage.
 
 use crate::engine::entry::{Seq, StreamId};
+use std::fmt;
 
-/// Damage at one place, and the entries that are lost because of this damage.
+/// The code of a loss that a repair or a merge has recorded before.
+pub(super) const KNOWN_LOSS: &str = "known_loss";
+
+/// Damage at one place, and the entries that are lost because of this damage. The text form is the code and the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -10,7 +14,7 @@ pub struct Problem {
     ///
     /// | Code | Meaning |
     /// |---|---|
-    /// | `damaged` | bytes that are not a frame; without `offset`, entries without frames |
+    /// | `damaged` | bytes that are not a frame |
     /// | `torn` | the end of a stream holds part of a frame: an interrupted write, or damage to the last frame |
     /// | `header_copy_damaged` | one of the two copies of a segment's header is damaged; no entry is lost |
     /// | `header_lost` | both copies of a segment's header are damaged |
@@ -22,6 +26,7 @@ pub struct Problem {
     /// | `seal_broken` | a seal disagrees with the bytes or the counts of its segment |
     /// | `segment_missing` | the segment with the entries does not exist |
     /// | `segment_unreadable` | the segment with the entries cannot be read |
+    /// | `known_loss` | entries that were missing already when a repair or a merge wrote the segment anew |
     /// | `entry_unreadable` | an intact entry of a known kind whose payload cannot be decoded |
     /// | `stream_missing` | a saved head names a stream that is not in the log |
     /// | `entries_missing` | a stream ends before a saved head |
@@ -51,8 +56,19 @@ impl Problem {
         Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }
 
+    /// Returns true if a repair or a merge has recorded the loss before.
+    pub(crate) fn is_known_loss(&self) -> bool {
+        self.code == KNOWN_LOSS
+    }
+
     /// Returns true if an unknown number of entries is lost at the end of a stream.
     pub(super) fn is_at_end(&self) -> bool {
         matches!(self.lost, Some((_, None)))
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
     }
 }

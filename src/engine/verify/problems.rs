@@ -1,11 +1,16 @@
 //! The problems of one stream while it is read. A gap that follows a finding is reported as the entries that are lost
 //! because of the finding.
+//!
+//! A gap within a segment that follows no finding is a known loss. A writer never skips a sequence number, and the
+//! checksum of a frame depends on its offset, so damage never leaves whole frames on both sides of a gap without
+//! unreadable bytes between them. Only a repair or a merge writes such a segment: it records the entries that were
+//! missing already. The same holds for a gap between the last frame of a segment and a mark.
 
 use crate::engine::codec::CodecError;
 use crate::engine::entries::EntryRef;
-use crate::engine::entry::{Gap, Seq, StreamId};
+use crate::engine::entry::{Gap, GapCause, Seq, StreamId};
 use crate::engine::log::{Commit, Finding};
-use crate::engine::verify::problem::Problem;
+use crate::engine::verify::problem::{KNOWN_LOSS, Problem};
 
 /// Collects the problems of a stream.
 #[derive(Debug)]
@@ -18,11 +23,13 @@ pub(super) struct Problems {
     pub(super) found: Vec<Problem>,
     /// The number of problems that are only counted.
     pub(super) omitted: u64,
+    /// The number of known losses, including those that are only counted.
+    pub(super) known_losses: u64,
 }
 
 impl Problems {
     pub(super) fn new(stream: StreamId, room: usize) -> Problems {
-        Problems { stream, room, pending: None, found: Vec::new(), omitted: 0 }
+        Problems { stream, room, pending: None, found: Vec::new(), omitted: 0, known_losses: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -44,13 +51,20 @@ impl Problems {
         }
     }
 
-    /// Adds missing entries, together with the last finding if the gap follows a finding.
-    pub(super) fn add_gap(&mut self, gap: &Gap) {
+    /// Adds missing entries, together with the last finding if the gap follows a finding. `segment` is the segment in
+    /// which the reader found the gap.
+    pub(super) fn add_gap(&mut self, gap: &Gap, segment: Option<Seq>) {
         let problem = match self.pending.take() {
             Some(f) => {
                 let kind = f.kind.name().replace('_', " ");
                 let message = format!("{kind} at offset {} of segment {}: lost {gap}", f.offset, f.segment);
                 self.at_finding(&f, message)
+            }
+            None if gap.cause == GapCause::Damaged => {
+                let message = format!(
+                    "lost {gap}; the entries were missing already when a repair or a merge wrote the segment anew"
+                );
+                Problem { segment, ..self.of_stream(KNOWN_LOSS, message) }
             }
             None => {
                 let cause = gap.cause.name();
@@ -99,6 +113,7 @@ impl Problems {
     }
 
     fn add(&mut self, problem: Problem) {
+        self.known_losses += u64::from(problem.is_known_loss());
         // Damage at the end of the stream is added even above the limit. A stream has at most one end.
         if self.found.len() < self.room || problem.is_at_end() {
             self.found.push(problem);

@@ -4,15 +4,18 @@ use crate::engine::chain::Head;
 use crate::engine::entry::StreamId;
 use crate::engine::verify::note::LogNote;
 use crate::engine::verify::problem::Problem;
+use std::fmt;
 
-/// The verdict of a check.
+/// The verdict of a check. The text form is the stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// Everything that was checked is intact.
     Whole,
-    /// Something is damaged or missing. Entries that are known to be missing count, even if a repair has removed the
-    /// damaged bytes. To distinguish a loss that is already known from new damage, compare the problems of two checks.
+    /// Everything that was checked is intact, but entries are missing, and a repair or a merge has recorded this loss
+    /// before. Each loss is a problem with the code `known_loss`.
+    WholeExceptKnownLosses,
+    /// Something is damaged, or entries are missing whose loss is not recorded.
     Damaged,
     /// No damage was found, but something could not be read.
     Unchecked,
@@ -23,9 +26,16 @@ impl Outcome {
     pub fn as_str(self) -> &'static str {
         match self {
             Outcome::Whole => "whole",
+            Outcome::WholeExceptKnownLosses => "whole_except_known_losses",
             Outcome::Damaged => "damaged",
             Outcome::Unchecked => "unchecked",
         }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -60,6 +70,8 @@ pub struct LogReport {
     /// The number of problems beyond [`LogCheck::problems_max`](super::LogCheck::problems_max), which are not in
     /// `problems`.
     pub omitted: u64,
+    /// The number of problems with the code `known_loss`, including those that are not in `problems`.
+    pub known_losses: u64,
     /// Notes on parts that could not be checked, on streams in use, and on streams that were not closed.
     pub notes: Vec<LogNote>,
     /// The number of saved heads that were confirmed.
@@ -69,12 +81,15 @@ pub struct LogReport {
 impl LogReport {
     /// Returns the verdict.
     pub fn outcome(&self) -> Outcome {
-        if !self.problems.is_empty() || self.omitted > 0 {
+        let problems = self.problems.len() as u64 + self.omitted;
+        if problems > self.known_losses {
             Outcome::Damaged
-        } else if self.is_complete() {
-            Outcome::Whole
-        } else {
+        } else if !self.is_complete() {
             Outcome::Unchecked
+        } else if problems > 0 {
+            Outcome::WholeExceptKnownLosses
+        } else {
+            Outcome::Whole
         }
     }
 

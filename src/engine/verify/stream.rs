@@ -108,7 +108,7 @@ fn read_items<E: Event>(
                 entries += commit.entries.len() as u64;
                 commit.entries.iter().for_each(|entry| check_payload::<E>(&commit, entry, problems));
             }
-            Item::Gap(gap) => problems.add_gap(&gap),
+            Item::Gap(gap) => problems.add_gap(&gap, reader.header().map(|header| header.base)),
             Item::Finding(finding) => problems.add_finding(finding),
         }
     }

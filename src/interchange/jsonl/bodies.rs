@@ -2,10 +2,13 @@
 //! path are followed.
 
 use crate::contract::ArtifactManifest;
+use crate::engine::checksum::Digest;
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use crate::interchange::error::Result;
-use crate::store::Journal;
 use crate::store::body::{self, StoredBody};
+use crate::store::tree::{TreeContent, read_tree};
+use crate::store::{self, Journal};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Component, Path};
 
@@ -66,6 +69,48 @@ pub(super) fn store_body(
         (Err(_), Some(reason)) => Ok(Err(format!("read: {reason}"))),
         (Err(e), None) => Err(e.into()),
     }
+}
+
+/// Copies the files of a directory into the workspace. `path` is the path of the list of files, which is the body
+/// `tree`. The file of each body is in the same directory, and its name is the digest of the body. Returns the reasons
+/// why files could not be stored; their texts continue a message that begins with "could not be". Bodies that the
+/// workspace has are not read. Errors: the workspace cannot be written.
+pub(super) fn store_tree_files(
+    journal: &Journal,
+    dir: Option<&Path>,
+    path: &str,
+    tree: &Digest,
+) -> Result<Vec<String>> {
+    let files = match read_tree_files(journal, tree) {
+        Ok(files) => files,
+        Err(e) if e.code() == "artifact_tree_invalid" => return Ok(vec![format!("read: {e}")]),
+        Err(e) => return Err(e.into()),
+    };
+    let mut lost = Vec::new();
+    for (digest, size) in files {
+        if journal.blobs().size_of(&digest).is_ok_and(|stored| stored == Some(size)) {
+            continue;
+        }
+        let beside = match path.rsplit_once('/') {
+            Some((above, _)) => format!("{above}/{digest}"),
+            None => digest.to_string(),
+        };
+        match store_body(journal, dir, &beside)? {
+            Ok(body) if body.digest == digest => {}
+            Ok(_) => lost.push(format!("used: {beside} has another content")),
+            Err(reason) => lost.push(reason),
+        }
+    }
+    Ok(lost)
+}
+
+/// Returns the digest and the length of each different file in a tree.
+fn read_tree_files(journal: &Journal, tree: &Digest) -> store::Result<BTreeMap<Digest, u64>> {
+    let files = read_tree(journal.blobs(), tree)?.into_iter().filter_map(|entry| match entry.content {
+        TreeContent::File { digest, size, .. } => Some((digest, size)),
+        _ => None,
+    });
+    Ok(files.collect())
 }
 
 /// Compares a body with the size and the SHA-256 in its manifest. Returns the first difference; `None` if there is

@@ -3,10 +3,11 @@
 
 use crate::contract::fact::ImportOrigin;
 use crate::contract::{
-    AnyRecord, ArtifactManifest, ErrorCode, Fact, Object, ObjectKind, RecordRef, RunStatus, StableRef, Valid,
+    AnyRecord, ArtifactManifest, DroppedMember, Fact, Object, ObjectKind, RecordRef, RunStatus, StableRef,
+    Valid,
 };
 use crate::engine::codec::{CodecError, PAYLOAD_BYTES_MAX};
-use crate::interchange::jsonl::line::{Line, LineContent};
+use crate::interchange::jsonl::line::{Line, LineContent, LineWarning};
 use crate::interchange::jsonl::loss::is_loss;
 use crate::interchange::jsonl::rejection::Rejection;
 use crate::store::EncodedFact;
@@ -22,7 +23,9 @@ pub(super) struct Candidate {
     /// The ref of the object, artifact or record.
     pub(super) subject: StableRef,
     /// Warnings: deviations from the contract that do not prevent the import.
-    pub(super) warnings: Vec<ErrorCode>,
+    pub(super) warnings: Vec<LineWarning>,
+    /// Members that were left out because they are invalid.
+    pub(super) dropped: Vec<DroppedMember>,
     /// The digest of the content (for an artifact, of the manifest), by which a repeated line is recognised.
     pub(super) digest: [u8; 16],
     /// The encoded fact; for an artifact, without the digest of the body.
@@ -51,7 +54,7 @@ pub(super) enum Item {
 impl Candidate {
     /// Encodes a line. Errors: the log cannot store the fact.
     pub(super) fn new(line: Line) -> Result<Candidate, Box<Rejection>> {
-        let Line { content, warnings } = line;
+        let Line { content, warnings, dropped } = line;
         let subject = content.own_ref();
         let kind = content.kind();
         let refuse = |e: CodecError| {
@@ -84,7 +87,7 @@ impl Candidate {
             Err(e) => return Err(refuse(e)),
         };
         let digest = encoded.content_digest().map_err(refuse)?;
-        Ok(Candidate { kind, subject, warnings, digest, encoded, len, item })
+        Ok(Candidate { kind, subject, warnings, dropped, digest, encoded, len, item })
     }
 }
 

@@ -18,6 +18,7 @@ use crate::interchange::workspace::Workspace;
 use crate::store::objects::ListedObject;
 use crate::store::{ArtifactRow, Journal, LogRecord, Note, Severity, StoreView};
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -196,6 +197,9 @@ impl Export<'_> {
         let (Some(bodies), Some(digest)) = (self.bodies, &row.body) else { return Ok(None) };
         let name = body_name(&row.manifest, digest);
         if self.copy_body(digest, &bodies.dir, &name)? {
+            if row.is_tree() {
+                self.tree_files(row, digest, &bodies.dir)?;
+            }
             self.report.bodies += 1;
             return Ok(Some(format!("{}{name}", bodies.prefix)));
         }
@@ -204,6 +208,31 @@ impl Export<'_> {
         let message = format!("the body of {own} is missing or damaged");
         self.report.note(Note::new(Severity::Error, "artifact_body_missing", message).with("artifact", own));
         Ok(None)
+    }
+
+    /// Copies the files of a directory. The name of each copy is the digest of its body. A note names the files that are
+    /// missing or damaged.
+    fn tree_files(&mut self, row: &ArtifactRow, tree: &Digest, dir: &Path) -> Result<()> {
+        let own = &row.manifest.artifact_ref;
+        let files = match self.view.tree_files(tree) {
+            Ok(files) => files,
+            Err(e) if e.code() == "artifact_tree_invalid" => {
+                self.report.note(Note::new(Severity::Warning, e.code(), e.to_string()).with("artifact", own));
+                return Ok(());
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let mut copied = HashSet::new();
+        for (digest, path) in files {
+            if !copied.insert(digest) || self.copy_body(&digest, dir, &digest.to_string())? {
+                continue;
+            }
+            self.report.bodies_missing += 1;
+            let message = format!("the file {path:?} of {own} is missing or damaged");
+            let note = Note::new(Severity::Error, "artifact_body_missing", message);
+            self.report.note(note.with("artifact", own));
+        }
+        Ok(())
     }
 
     /// Copies a body to the file `name` in `dir`. If the body is missing or does not match its digest, returns `false`,

@@ -6,23 +6,22 @@
 //! fact's origin (import and line). A loss is recorded as a degraded record of the run that the line or body belongs
 //! to.
 
-use crate::contract::error::bounded;
 use crate::contract::fact::{Import, ImportOrigin};
-use crate::contract::models::payload::DegradedSeverity;
-use crate::contract::{ArtifactManifest, ExtensionRegistry, Fact, RecordRef, Timestamp, Valid, Value};
+use crate::contract::{ExtensionRegistry, Fact, RecordRef, Timestamp};
 use crate::engine::checksum::{Digest, hex};
 use crate::engine::codec::PAYLOAD_BYTES_MAX;
 use crate::engine::parallel;
 use crate::interchange::error::{Error, Result};
-use crate::interchange::jsonl::bodies::{difference, store_body};
+use crate::interchange::jsonl::batch::Batch;
+use crate::interchange::jsonl::body_import::{ArtifactLine, BodyImport};
 use crate::interchange::jsonl::candidate::{Candidate, Item};
 use crate::interchange::jsonl::existing::{Existing, existing};
-use crate::interchange::jsonl::input::{LINE_BYTES_MAX, Lines, NextLine, is_blank, without_bom};
+use crate::interchange::jsonl::input::{LINE_BYTES_MAX, Lines, without_bom};
 use crate::interchange::jsonl::line::{Line, kinds};
-use crate::interchange::jsonl::loss::{LOSS_BYTES_MAX, Loss, refused_line_loss};
+use crate::interchange::jsonl::loss::{Decision, LOSS_BYTES_MAX, LineOrigin, Loss, refused_line_loss};
 use crate::interchange::jsonl::quarantine::Quarantine;
 use crate::interchange::jsonl::rejection::Rejection;
-use crate::interchange::jsonl::report::{BodyFinding, ImportReport, RefusedLine};
+use crate::interchange::jsonl::report::{ImportReport, LossyLine, REPORTED_MAX, RefusedLine};
 use crate::interchange::jsonl::round::Round;
 use crate::interchange::workspace::Workspace;
 use crate::store::{ArtifactRow, Durability, EncodedEvent, EncodedFact, StoreView};
@@ -31,10 +30,6 @@ use std::path::PathBuf;
 
 /// The minimum number of lines in each of the pieces into which lines are divided. The pieces are parsed in parallel.
 const PIECE_LINES: usize = 16;
-/// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
-const ROUND_LINES: usize = 4096;
-/// The length in bytes of the lines of a round. A round with at least this length receives no further lines.
-const ROUND_BYTES: usize = 4 << 20;
 /// The name under which lines are counted if their kind cannot be read.
 const UNKNOWN_KIND: &str = "?";
 /// The approximate length in bytes of the entry that describes the import.
@@ -43,13 +38,6 @@ const SMALL_ENTRY_BYTES: usize = 256;
 const STAMP_BYTES_MAX: usize = 40;
 /// The greatest number of losses that are kept in memory because the line of their run may follow later.
 const DEFERRED_LOSSES_MAX: usize = 4096;
-/// The greatest number of refused lines in a report, and the greatest number of missing or differing bodies.
-const REPORTED_MAX: usize = 100;
-/// The code of a body that cannot be found or read.
-const BODY_MISSING: &str = "import.body_missing";
-/// The code of a body that differs from its manifest, or from the stored body of the same manifest.
-const BODY_DIFFERS: &str = "import.body_differs";
-
 /// Options of an import.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
@@ -57,7 +45,7 @@ pub struct ImportOptions {
     pub source: String,
     /// The directory of the files with bodies. If it is `None`, every body that a line names counts as missing.
     pub bodies: Option<PathBuf>,
-    /// `true` to stop at the first refused line. The lines before it stay imported.
+    /// `true` to stop at the first line that is invalid or has an invalid member. The lines before it stay imported.
     pub strict: bool,
     /// The registry to check extensions against; `None` to check only their form.
     pub registry: Option<ExtensionRegistry>,
@@ -126,19 +114,13 @@ struct Importer<'a> {
     deferred: Vec<Loss>,
 }
 
-/// Lines that are checked together.
-struct Batch {
-    lines: Vec<(u64, Vec<u8>)>,
-    /// The beginning of the line after these lines, if that line is too long.
-    too_long: Option<Vec<u8>>,
-    /// `true` at the end of the input.
-    is_last: bool,
-}
-
 impl Importer<'_> {
     fn run(&mut self, input: &mut Lines<'_>, progress: &dyn Fn(u64)) -> Result<()> {
         loop {
-            let Batch { lines, too_long, mut is_last } = self.read_batch(input);
+            let Batch { lines, too_long, cut, mut is_last } = Batch::read(input);
+            if let Some(e) = cut {
+                self.report_cut(input.number(), &e);
+            }
             // The lines before a line that is too long are imported before its rest is read.
             self.import_round(lines)?;
             if let Some(begin) = too_long {
@@ -149,31 +131,6 @@ impl Importer<'_> {
                 return self.append_deferred_losses();
             }
         }
-    }
-
-    fn read_batch(&mut self, input: &mut Lines<'_>) -> Batch {
-        let mut batch = Batch { lines: Vec::new(), too_long: None, is_last: false };
-        let mut bytes = 0;
-        while !batch.is_last
-            && batch.too_long.is_none()
-            && batch.lines.len() < ROUND_LINES
-            && bytes < ROUND_BYTES
-        {
-            match input.next_line() {
-                Ok(NextLine::Line(text)) if is_blank(without_bom(input.number(), &text)) => {}
-                Ok(NextLine::Line(text)) => {
-                    bytes += text.len();
-                    batch.lines.push((input.number(), text));
-                }
-                Ok(NextLine::TooLong(begin)) => batch.too_long = Some(begin),
-                Ok(NextLine::End) => batch.is_last = true,
-                Err(e) => {
-                    self.report_cut(input.number(), &e);
-                    batch.is_last = true;
-                }
-            }
-        }
-        batch
     }
 
     /// States in the report that the input ends early, because line `number` cannot be read. The lines before this line
@@ -270,8 +227,9 @@ impl Importer<'_> {
             return Ok(());
         }
         let registry = self.options.registry.as_ref();
+        let read = if self.options.strict { Line::parse } else { Line::salvage };
         let parse = |(number, text): &(u64, Vec<u8>)| {
-            Line::parse(without_bom(*number, text), registry).and_then(Candidate::new)
+            read(without_bom(*number, text), registry).and_then(Candidate::new)
         };
         let pieces =
             parallel::map_pieces(&lines, PIECE_LINES, |piece| piece.iter().map(parse).collect::<Vec<_>>());
@@ -315,7 +273,7 @@ impl Importer<'_> {
         was_imported: bool,
         round: &mut Round,
     ) -> Result<Option<Rejection>> {
-        let Candidate { kind, subject, warnings, digest, encoded, len, item } = candidate;
+        let Candidate { kind, subject, warnings, dropped, digest, encoded, len, item } = candidate;
         round.runs.extend(subject.run());
         let seen = round.seen.get(&subject);
         let is_repeated = was_imported || seen.is_some_and(|seen| seen.digests.contains(&digest));
@@ -334,8 +292,17 @@ impl Importer<'_> {
                 ..Rejection::new("import_record_conflict", format!("another record has the ref {subject}"))
             }));
         }
+        let line = LineOrigin { number, kind, subject: &subject, is_record: item.is_record() };
         for warning in warnings {
-            *self.report.warnings.entry(warning.as_str()).or_default() += 1;
+            *self.report.warnings.entry(warning.code.as_str()).or_default() += 1;
+            round.losses.extend(line.time_order(&warning));
+        }
+        for member in dropped {
+            round.losses.extend(line.dropped_member(&member));
+            self.report.members_dropped += 1;
+            if self.report.dropped.len() < REPORTED_MAX {
+                self.report.dropped.push(LossyLine { line: number, subject: subject.clone(), member });
+            }
         }
         // An open status is ignored if the workspace has recorded an end, because the open status must be older than
         // the end.
@@ -349,7 +316,7 @@ impl Importer<'_> {
             Item::Artifact(manifest, path) => {
                 let artifact =
                     ArtifactLine { number, manifest: &manifest, path: path.as_deref(), is_unchanged };
-                let body = self.import_body(&artifact, existing, round)?;
+                let body = self.body_import().run(&artifact, existing, round)?;
                 // The file of the body may exist now, although the manifest was imported without a body.
                 let known_body = existing.artifact.as_ref().and_then(|row| row.body).map(|digest| digest.0);
                 is_unchanged &= body.is_none() || body == known_body;
@@ -404,6 +371,14 @@ impl Importer<'_> {
         Ok(None)
     }
 
+    fn body_import(&mut self) -> BodyImport<'_> {
+        BodyImport {
+            journal: self.workspace.journal,
+            dir: self.options.bodies.as_deref(),
+            report: &mut self.report,
+        }
+    }
+
     /// Returns the id of this import. The first call creates the id and adds the fact of the import. This fact precedes
     /// all facts whose origins contain the id.
     fn import_id(&mut self, round: &mut Round) -> Result<[u8; 16]> {
@@ -450,13 +425,9 @@ impl Importer<'_> {
         let refs: Vec<Option<RecordRef>> = losses.iter().map(|loss| loss.record_ref().ok()).collect();
         let runs = &round.runs;
         let decisions = self.read(|view| {
-            let decide = |(loss, record_ref): (&Loss, &Option<RecordRef>)| {
-                let Some(record_ref) = record_ref else { return Ok(Decision::Discard) };
-                if view.first_imported(record_ref)?.is_some() {
-                    return Ok(Decision::Discard);
-                }
-                let is_known = loss.always || runs.contains(&loss.run) || view.knows_run(&loss.run)?;
-                Ok(if is_known { Decision::Record } else { Decision::Defer })
+            let decide = |(loss, record_ref): (&Loss, &Option<RecordRef>)| match record_ref {
+                Some(record_ref) => loss.decide(record_ref, runs, view),
+                None => Ok(Decision::Discard),
             };
             losses.iter().zip(&refs).map(decide).collect::<Result<Vec<Decision>>>()
         })?;
@@ -484,137 +455,5 @@ impl Importer<'_> {
         self.commit(&mut round)?;
         self.deferred.clear();
         Ok(())
-    }
-
-    /// Returns the digest of the body of an artifact, and stores the body if necessary. Returns `None` if the artifact
-    /// gets no body. A missing or differing file of the body is added to the losses of the round.
-    ///
-    /// - If the workspace has the manifest and its body, returns the digest of the body. If another manifest has
-    ///   replaced the manifest of the line, returns `None`. In both cases, the file that the line names is not read.
-    /// - Otherwise, the file is stored as a body, and its digest is returned. Exception: if the workspace has recorded
-    ///   the digest of a body for the same manifest, the recorded digest is returned.
-    /// - If the line names no file, or the file cannot be read, the artifact keeps the body of the effective manifest,
-    ///   but only if both manifests have the same hash and size.
-    ///
-    /// Errors: the workspace cannot be written.
-    fn import_body(
-        &mut self,
-        line: &ArtifactLine<'_>,
-        existing: &Existing,
-        round: &mut Round,
-    ) -> Result<Option<[u8; 32]>> {
-        let manifest = line.manifest;
-        let row = existing.artifact.as_ref();
-        let is_effective = row.is_some_and(|row| row.manifest == **manifest);
-        let stored = row
-            .filter(|row| is_effective && row.body_present)
-            .and_then(|row| row.body)
-            .map(|digest| digest.0);
-        // Two manifests with the same hash and size describe the same body.
-        let claims = |m: &ArtifactManifest| (m.hash_value.clone(), m.size_bytes);
-        let same_claims =
-            row.filter(|row| manifest.hash_value.is_some() && claims(&row.manifest) == claims(manifest));
-        let inherited = same_claims.and_then(|row| row.body).map(|digest| digest.0);
-        // If another manifest has replaced the manifest of this line, the body is not needed.
-        let is_replaced = line.is_unchanged && !is_effective;
-        let (path, None, false) = (line.path, stored, is_replaced) else { return Ok(stored) };
-        let Some(path) = path else { return Ok(inherited) };
-        let shown = bounded(path.to_owned());
-        let body = match store_body(self.workspace.journal, self.options.bodies.as_deref(), path)? {
-            Ok(body) => body,
-            Err(reason) => {
-                self.report.bodies_missing += 1;
-                let summary = bounded(format!("the body of {} could not be {reason}", manifest.artifact_ref));
-                self.report_body(line, &shown, BODY_MISSING, &summary);
-                let attributes = vec![("body", Value::from(shown))];
-                round.losses.push(line.loss(
-                    path,
-                    (BODY_MISSING, DegradedSeverity::Error),
-                    summary,
-                    attributes,
-                ));
-                return Ok(inherited);
-            }
-        };
-        let known = row.filter(|_| is_effective).and_then(|row| row.body);
-        self.report.bodies_stored += u64::from(known != Some(body.digest));
-        let replaced = known
-            .filter(|known| *known != body.digest)
-            .map(|_| "the body that this workspace has for the same manifest".to_owned());
-        if let Some(reason) = difference(manifest, &body).or(replaced) {
-            self.report.bodies_differing += 1;
-            let summary = format!("the body of {} differs from {reason}", manifest.artifact_ref);
-            self.report_body(line, &shown, BODY_DIFFERS, &summary);
-            let attributes = vec![
-                ("size_bytes", Value::from(body.size)),
-                ("sha256", Value::from(body.sha256.as_str())),
-                ("body", Value::from(shown)),
-            ];
-            round.losses.push(line.loss(
-                path,
-                (BODY_DIFFERS, DegradedSeverity::Warning),
-                summary,
-                attributes,
-            ));
-        }
-        // An effective manifest keeps its body, even if the file of the body is missing in the workspace.
-        Ok(Some(known.unwrap_or(body.digest).0))
-    }
-
-    /// Adds a missing or differing body to the report, unless the report is full. A repeated import reports the body
-    /// again, because the repeated import is incomplete for the same reason.
-    fn report_body(&mut self, line: &ArtifactLine<'_>, body: &str, code: &'static str, message: &str) {
-        if self.report.bodies.len() < REPORTED_MAX {
-            self.report.bodies.push(BodyFinding {
-                line: line.number,
-                artifact_ref: line.manifest.artifact_ref.clone(),
-                body: body.to_owned(),
-                code,
-                message: message.to_owned(),
-            });
-        }
-    }
-}
-
-/// The action for a loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Decision {
-    /// Append the degraded record.
-    Record,
-    /// Keep the loss until the line of its run is imported.
-    Defer,
-    /// Do nothing: the loss is already recorded, or cannot be recorded.
-    Discard,
-}
-
-/// The line of an artifact.
-struct ArtifactLine<'a> {
-    number: u64,
-    manifest: &'a Valid<ArtifactManifest>,
-    path: Option<&'a str>,
-    /// `true` if the line adds nothing to the workspace: the workspace has the same manifest, or had the manifest until
-    /// another manifest replaced it.
-    is_unchanged: bool,
-}
-
-impl ArtifactLine<'_> {
-    /// Creates the loss for an artifact whose body is missing or differs.
-    fn loss(
-        &self,
-        path: &str,
-        (key, severity): (&'static str, DegradedSeverity),
-        summary: String,
-        attributes: Vec<(&str, Value)>,
-    ) -> Loss {
-        Loss {
-            run: self.manifest.run_ref.clone(),
-            always: true,
-            key,
-            severity,
-            summary,
-            subject: Some((&self.manifest.artifact_ref).into()),
-            attributes: attributes.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),
-            identity: format!("{} {path}", self.manifest.artifact_ref),
-        }
     }
 }

@@ -3,10 +3,11 @@
 use crate::contract::error::bounded;
 use crate::contract::json::read::parse;
 use crate::contract::model::Members;
+use crate::contract::salvage::salvage_with;
 use crate::contract::validate::check_value;
 use crate::contract::{
-    AnyRecord, ArtifactManifest, Canonical, ErrorCode, ExtensionRegistry, Object, ObjectKind, RecordType,
-    RunRef, StableRef, Valid, ValidationReport, Value,
+    AnyRecord, ArtifactManifest, Canonical, DroppedMember, ErrorCode, ExtensionRegistry, Object, ObjectKind,
+    RecordType, RunRef, Salvaged, StableRef, Valid, ValidationIssue, ValidationReport, Value, salvage_value,
 };
 use crate::interchange::jsonl::rejection::Rejection;
 
@@ -37,7 +38,19 @@ pub struct Line {
     /// The content.
     pub content: LineContent,
     /// Warnings: deviations from the contract that do not prevent the import.
-    pub warnings: Vec<ErrorCode>,
+    pub warnings: Vec<LineWarning>,
+    /// Members that were left out of the object because they are invalid. The paths begin with the line.
+    pub dropped: Vec<DroppedMember>,
+}
+
+/// A deviation from the contract that does not prevent the import.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LineWarning {
+    /// The code of the rule.
+    pub code: ErrorCode,
+    /// The message.
+    pub message: String,
 }
 
 impl Line {
@@ -47,10 +60,35 @@ impl Line {
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
     ) -> std::result::Result<Line, Box<Rejection>> {
-        Line::parse_inner(bytes, registry).map_err(Box::new)
+        let parts = LineParts::parse(bytes)?;
+        let named = parts.naming();
+        Line::of_parts(parts, registry).map_err(|rejection| Box::new(named(rejection)))
     }
 
-    fn parse_inner(bytes: &[u8], registry: Option<&ExtensionRegistry>) -> Result<Line, Rejection> {
+    /// Parses a line like [`Line::parse`], and leaves out invalid members that are not required. Errors: a required member
+    /// is missing or invalid.
+    pub fn salvage(
+        bytes: &[u8],
+        registry: Option<&ExtensionRegistry>,
+    ) -> std::result::Result<Line, Box<Rejection>> {
+        // A line is read a second time only if it is invalid, so that a valid line needs no copy of its object.
+        Line::parse(bytes, registry).or_else(|_| {
+            let parts = LineParts::parse(bytes)?;
+            let named = parts.naming();
+            Line::salvage_parts(parts, registry).map_err(|rejection| Box::new(named(rejection)))
+        })
+    }
+}
+
+/// The members of a line.
+struct LineParts {
+    kind: String,
+    object: Value,
+    rest: Members,
+}
+
+impl LineParts {
+    fn parse(bytes: &[u8]) -> Result<LineParts, Rejection> {
         let text = std::str::from_utf8(bytes).map_err(|e| {
             Rejection::new(
                 "import_not_utf8",
@@ -70,87 +108,137 @@ impl Line {
             let missing = invalid("the member `object` is missing".into());
             return Err(Rejection { kind: Some(bounded(kind)), ..missing });
         };
-        let run = run_in(&kind, &object);
-        let named = |r: Rejection| Rejection { run, kind: Some(bounded(kind.clone())), ..r };
-        Line::of_kind(&kind, object, members, registry).map_err(named)
+        Ok(LineParts { kind, object, rest: members })
     }
 
-    fn of_kind(
-        kind: &str,
-        object: Value,
-        mut rest: Members,
-        registry: Option<&ExtensionRegistry>,
-    ) -> Result<Line, Rejection> {
-        let body = if kind == ARTIFACT { rest.remove("body") } else { None };
-        let body = match body {
-            None | Some(Value::Null) => None,
-            Some(Value::Text(path)) => Some(path),
+    /// Returns a function that adds the kind and the run of the line to a rejection.
+    fn naming(&self) -> impl FnOnce(Rejection) -> Rejection + use<> {
+        let (run, kind) = (run_in(&self.kind, &self.object), bounded(self.kind.clone()));
+        move |rejection| Rejection { run, kind: Some(kind), ..rejection }
+    }
+
+    /// Removes the path of the body from the members of the line. Errors: the member is not a path.
+    fn take_body(&mut self) -> Result<Option<String>, Rejection> {
+        let body = if self.kind == ARTIFACT { self.rest.remove("body") } else { None };
+        match body {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Text(path)) => Ok(Some(path)),
             Some(other) => {
                 let message = format!("the member `body` is {}, not a path", other.type_name());
-                return Err(Rejection {
-                    path: "$.body".into(),
-                    ..Rejection::new("import_invalid_line", message)
-                });
+                Err(Rejection { path: "$.body".into(), ..Rejection::new("import_invalid_line", message) })
             }
-        };
-        if let Some(unknown) = rest.keys().next() {
+        }
+    }
+
+    fn unknown_kind(&self) -> Rejection {
+        let known: Vec<&str> = kinds().collect();
+        let message = format!("{:?} is not a kind of line; the kinds are {}", self.kind, known.join(", "));
+        Rejection { path: "$.kind".into(), ..Rejection::new("import_unknown_kind", message) }
+    }
+}
+
+impl Line {
+    fn of_parts(mut parts: LineParts, registry: Option<&ExtensionRegistry>) -> Result<Line, Rejection> {
+        let body = parts.take_body()?;
+        if let Some(unknown) = parts.rest.keys().next() {
             return Err(Rejection::new(
                 "import_invalid_line",
                 format!("the line has the unknown member {unknown:?}"),
             ));
         }
-        let (content, report) = match (kind, kind.parse::<ObjectKind>().ok()) {
+        let kind = parts.kind.parse::<ObjectKind>().ok();
+        let (content, report) = match (parts.kind.as_str(), kind) {
             (_, Some(kind)) => {
-                let (object, report) = Object::check_value(kind, object, registry);
+                let (object, report) = Object::check_value(kind, parts.object, registry);
                 (object.map(LineContent::Object), report)
             }
             (ARTIFACT, _) => {
-                let (manifest, report) = check_value::<ArtifactManifest>(object, registry);
+                let (manifest, report) = check_value::<ArtifactManifest>(parts.object, registry);
                 (manifest.map(|m| LineContent::Artifact(Box::new(m), body)), report)
             }
             (RECORD, _) => {
-                let (record, report) = check_record(object, registry)?;
+                let (record, report) = check_record(family_of(&parts.object)?, parts.object, registry);
                 (record.map(LineContent::Record), report)
             }
-            _ => {
-                let known: Vec<&str> = kinds().collect();
-                let message = format!("{kind:?} is not a kind of line; the kinds are {}", known.join(", "));
-                return Err(Rejection {
-                    path: "$.kind".into(),
-                    ..Rejection::new("import_unknown_kind", message)
-                });
-            }
+            _ => return Err(parts.unknown_kind()),
         };
         match content {
-            Some(content) => Ok(Line { content, warnings: report.warnings().map(|w| w.code()).collect() }),
+            Some(content) => Ok(Line { content, warnings: warnings(&report), dropped: Vec::new() }),
             None => Err(Rejection::of_report(&report, "$.object")),
         }
     }
+
+    fn salvage_parts(mut parts: LineParts, registry: Option<&ExtensionRegistry>) -> Result<Line, Rejection> {
+        let mut outside = Vec::new();
+        let body = parts.take_body().unwrap_or_else(|rejection| {
+            outside.push(DroppedMember::new(ErrorCode::JsonShape, &rejection.path, &rejection.message));
+            None
+        });
+        for name in parts.rest.keys() {
+            let message = format!("the line has the unknown member {name:?}");
+            outside.push(DroppedMember::new(ErrorCode::UnknownField, &format!("$.{name}"), &message));
+        }
+        let kind = parts.kind.parse::<ObjectKind>().ok();
+        let refused = |report: ValidationReport| Rejection::of_report(&report, "$.object");
+        let (content, dropped, report) = match (parts.kind.as_str(), kind) {
+            (_, Some(kind)) => {
+                let Salvaged { value, dropped, report } =
+                    Object::salvage_value(kind, parts.object, registry).map_err(refused)?;
+                (LineContent::Object(value), dropped, report)
+            }
+            (ARTIFACT, _) => {
+                let Salvaged { value, dropped, report } =
+                    salvage_value::<ArtifactManifest>(parts.object, registry).map_err(refused)?;
+                (LineContent::Artifact(Box::new(value), body), dropped, report)
+            }
+            (RECORD, _) => {
+                let family = family_of(&parts.object)?;
+                let check = |object| check_record(family, object, registry);
+                let Salvaged { value, dropped, report } =
+                    salvage_with(parts.object, check).map_err(refused)?;
+                (LineContent::Record(value), dropped, report)
+            }
+            _ => return Err(parts.unknown_kind()),
+        };
+        let dropped = dropped.into_iter().map(|member| member.under("$.object")).chain(outside).collect();
+        Ok(Line { content, warnings: warnings(&report), dropped })
+    }
 }
 
-type Checked = (Option<AnyRecord>, ValidationReport);
+fn warnings(report: &ValidationReport) -> Vec<LineWarning> {
+    let warning = |w: &ValidationIssue| LineWarning { code: w.code(), message: w.message().to_owned() };
+    report.warnings().map(warning).collect()
+}
 
-/// Checks a record by the rules of its family. The member `record_type` of the record's envelope names the family.
-fn check_record(object: Value, registry: Option<&ExtensionRegistry>) -> Result<Checked, Rejection> {
+/// Returns the family of a record, which the member `record_type` of the record's envelope names.
+fn family_of(object: &Value) -> Result<RecordType, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };
     let Some(family) = family else {
         let message = "the member `record_type` of the envelope is missing";
         return Err(at(Rejection::new(ErrorCode::MissingField.as_str(), message)));
     };
-    let family = family.parse::<RecordType>().map_err(|e| at(Rejection::of_contract(&e)))?;
+    family.parse::<RecordType>().map_err(|e| at(Rejection::of_contract(&e)))
+}
+
+/// Checks a record by the rules of its family.
+fn check_record(
+    family: RecordType,
+    object: Value,
+    registry: Option<&ExtensionRegistry>,
+) -> (Option<AnyRecord>, ValidationReport) {
     macro_rules! of {
         ($variant:ident) => {{
             let (record, report) = check_value(object, registry);
             (record.map(|r| AnyRecord::$variant(Box::new(r))), report)
         }};
     }
-    Ok(match family {
+    match family {
         RecordType::Event => of!(Event),
         RecordType::Metric => of!(Metric),
         RecordType::Span => of!(Span),
         RecordType::Degraded => of!(Degraded),
-    })
+    }
 }
 
 /// Returns the run that a line belongs to, for the report if the line is refused. The run is the member `run_ref` of
@@ -217,7 +305,7 @@ mod tests {
             (r#"{"kind":"run","object":{},"x":1}"#, "import_invalid_line", "$"),
             (r#"{"kind":"walk","object":{}}"#, "import_unknown_kind", "$.kind"),
             (r#"{"kind":"artifact","object":{},"body":1}"#, "import_invalid_line", "$.body"),
-            (r#"{"kind":"run","object":{"body":1}}"#, "deserialize_unknown_field", "$.object"),
+            (r#"{"kind":"run","object":{"body":1}}"#, "deserialize_unknown_field", "$.object.body"),
             (
                 r#"{"kind":"record","object":{}}"#,
                 "deserialize_invalid_payload",
@@ -238,6 +326,23 @@ mod tests {
             assert_eq!((rejection.code, rejection.path.as_str()), (code, path), "{text}");
         }
         assert_eq!(Line::parse(b"{\xff}", None).unwrap_err().code, "import_not_utf8");
+    }
+
+    #[test]
+    fn invalid_members_that_are_not_required_are_left_out() {
+        let text = r#"{"kind":"artifact","body":5,"x":1,"object":{"artifact_ref":"artifact:p.r.a","artifact_kind":"k",
+            "created_at":"2024-01-01T00:00:00Z","producer_ref":"x","run_ref":"run:p.r","location_ref":"here",
+            "size_bytes":-1}}"#;
+        assert!(Line::parse(text.as_bytes(), None).is_err());
+        let line = Line::salvage(text.as_bytes(), None).unwrap();
+        let paths: Vec<&str> = line.dropped.iter().map(|member| member.path.as_str()).collect();
+        assert_eq!(paths, ["$.object.size_bytes", "$.body", "$.x"]);
+        assert!(matches!(line.content, LineContent::Artifact(_, None)));
+        let refused = Line::salvage(text.replace("\"k\"", "\"K\"").as_bytes(), None).unwrap_err();
+        assert_eq!(
+            (refused.code, refused.path.as_str()),
+            ("artifact_invalid_artifact_kind", "$.object.artifact_kind")
+        );
     }
 
     #[test]

@@ -1,20 +1,29 @@
-//! Losses of an import: refused lines, missing bodies, and bodies that differ from their manifests. A loss is recorded
+//! Losses of an import: refused lines, members that were left out, times in the wrong order, missing bodies, and bodies
+//! that differ from their manifests. A loss is recorded
 //! as a degraded record of the run that the line or body belongs to. A refused line is not recorded if the line names
 //! no run, or if its run is not in the workspace.
 
+use crate::contract::error::bounded;
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
 use crate::contract::models::record::Degradation;
 use crate::contract::{
-    Fact, Members, Origin, RecordDraft, RecordRef, RunRef, StableRef, Timestamp, Valid, Value,
+    DroppedMember, ErrorCode, Fact, Members, Origin, RecordDraft, RecordRef, RunRef, StableRef, Timestamp,
+    Valid, Value,
 };
 use crate::engine::checksum::Digest;
+use crate::interchange::error::Result;
+use crate::interchange::jsonl::line::LineWarning;
 use crate::interchange::jsonl::rejection::Rejection;
+use crate::store::StoreView;
+use std::collections::HashSet;
+
 /// The producer of the degraded records.
 const PRODUCER: &str = "contexta.import";
 /// An upper bound of the size in bytes of the entry that records a loss. The texts in the entry have bounded lengths.
 pub(super) const LOSS_BYTES_MAX: usize = 8 << 10;
 
-/// A refused line, or a body that is missing or differs from its manifest.
+/// A refused line, a member that was left out, times in the wrong order, or a body that is missing or differs from its
+/// manifest.
 #[derive(Debug)]
 pub(super) struct Loss {
     /// The run that the degraded record belongs to.
@@ -35,7 +44,33 @@ pub(super) struct Loss {
     pub(super) identity: String,
 }
 
+/// The action for a loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Append the degraded record.
+    Record,
+    /// Keep the loss until the line of its run is imported.
+    Defer,
+    /// Do nothing: the loss is already recorded, or cannot be recorded.
+    Discard,
+}
+
 impl Loss {
+    /// Returns the action for the loss, from a view of the workspace and the runs in valid lines of the current round.
+    /// `record_ref` is the ref of the degraded record.
+    pub(super) fn decide(
+        &self,
+        record_ref: &RecordRef,
+        runs: &HashSet<RunRef>,
+        view: &StoreView<'_>,
+    ) -> Result<Decision> {
+        if view.first_imported(record_ref)?.is_some() {
+            return Ok(Decision::Discard);
+        }
+        let is_known = self.always || runs.contains(&self.run) || view.knows_run(&self.run)?;
+        Ok(if is_known { Decision::Record } else { Decision::Defer })
+    }
+
     /// Returns the ref of the degraded record. The ref depends only on the run, the key and the identity of the loss,
     /// so a repeated import finds the existing record. Errors: the ref would be too long.
     pub(super) fn record_ref(&self) -> crate::contract::Result<RecordRef> {
@@ -61,6 +96,64 @@ impl Loss {
 /// Returns `true` for a degraded record that an import created for a loss.
 pub(super) fn is_loss(fact: &Fact) -> bool {
     matches!(fact, Fact::Degraded(draft) if draft.observation.producer_ref == PRODUCER)
+}
+
+/// The key of a member that was left out because it is invalid.
+pub(super) const MEMBER_DROPPED: &str = "import.member_dropped";
+/// The key of two times of one object, of which the later lies before the earlier.
+const TIME_ORDER: &str = "import.time_order";
+
+/// The origin of an object in an import: its line and its kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineOrigin<'a> {
+    pub(super) number: u64,
+    pub(super) kind: &'static str,
+    pub(super) subject: &'a StableRef,
+    pub(super) is_record: bool,
+}
+
+impl LineOrigin<'_> {
+    /// Creates a loss of this object; `None` if the object belongs to no run. Of a run's records with the same loss,
+    /// only the first is recorded, because every record of a run can have the same fault.
+    fn loss(&self, key: &'static str, what: &str, summary: String, attributes: Members) -> Option<Loss> {
+        let run = self.subject.run()?;
+        let whose = if self.is_record { "records".to_owned() } else { self.subject.to_string() };
+        let mut attributes = attributes;
+        attributes.insert("line".to_owned(), Value::from(self.number));
+        attributes.insert("kind".to_owned(), self.kind.into());
+        Some(Loss {
+            run,
+            always: false,
+            key,
+            severity: DegradedSeverity::Warning,
+            summary: bounded(summary),
+            subject: Some(self.subject.clone()),
+            attributes,
+            identity: format!("{whose} {what}"),
+        })
+    }
+
+    /// Creates the loss to record for a member that was left out.
+    pub(super) fn dropped_member(&self, member: &DroppedMember) -> Option<Loss> {
+        let summary = format!(
+            "{} of {} (line {}) was left out: {}",
+            member.path, self.subject, self.number, member.message
+        );
+        let attributes = [("path", member.path.as_str()), ("code", member.code.as_str())];
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), Value::from(value)));
+        self.loss(MEMBER_DROPPED, &member.path, summary, Members::from(attributes))
+    }
+
+    /// Creates the loss to record for times in the wrong order; `None` for any other warning.
+    pub(super) fn time_order(&self, warning: &LineWarning) -> Option<Loss> {
+        if !matches!(warning.code, ErrorCode::ContextTimeOrder | ErrorCode::RecordTimeOrder) {
+            return None;
+        }
+        let summary =
+            format!("times of {} (line {}) disagree: {}", self.subject, self.number, warning.message);
+        let attributes = Members::from([("code".to_owned(), Value::from(warning.code.as_str()))]);
+        self.loss(TIME_ORDER, warning.code.as_str(), summary, attributes)
+    }
 }
 
 /// Creates the loss to record for a refused line; `None` if the line does not name a run.

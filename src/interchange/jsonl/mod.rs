@@ -4,7 +4,9 @@
 //! the file of the artifact's body. An export writes the kinds of lines in a fixed order ([`kinds`]), and records in
 //! the order of their stamps. An import accepts any order. docs/INTERCHANGE.md describes the format.
 
+mod batch;
 mod bodies;
+mod body_import;
 mod candidate;
 mod existing;
 pub mod export;
@@ -23,6 +25,6 @@ pub use export::{ExportBodies, ExportOptions, export};
 pub use export_report::ExportReport;
 pub use filter::ExportFilter;
 pub use import::{ImportOptions, import};
-pub use line::{Line, LineContent, kinds};
+pub use line::{Line, LineContent, LineWarning, kinds};
 pub use rejection::Rejection;
-pub use report::{BodyFinding, ImportReport, KindCounts, RefusedLine};
+pub use report::{BodyFinding, ImportReport, KindCounts, LossyLine, RefusedLine};

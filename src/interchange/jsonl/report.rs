@@ -1,10 +1,13 @@
 //! The report of an import: counts by kind, refused lines, and bodies that are missing or differ from their manifests.
 
-use crate::contract::ArtifactRef;
+use crate::contract::{ArtifactRef, DroppedMember, StableRef};
 use crate::interchange::jsonl::rejection::Rejection;
 use crate::store::Note;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// The greatest number of refused lines in a report, and the greatest number of missing or differing bodies.
+pub(super) const REPORTED_MAX: usize = 100;
 
 /// Counts of the lines of one kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,6 +29,18 @@ pub struct RefusedLine {
     pub line: u64,
     /// The reason for the refusal.
     pub rejection: Rejection,
+}
+
+/// A line with a member that was left out because it is invalid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LossyLine {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// The object, artifact or record.
+    pub subject: StableRef,
+    /// The member, with its path in the line.
+    pub member: DroppedMember,
 }
 
 /// A body that is missing, or that differs from its manifest or from the stored body of the same manifest.
@@ -64,6 +79,10 @@ pub struct ImportReport {
     pub bodies_differing: u64,
     /// The first 100 bodies that are missing or differ.
     pub bodies: Vec<BodyFinding>,
+    /// The number of members that were left out because they are invalid.
+    pub members_dropped: u64,
+    /// The first 100 members that were left out.
+    pub dropped: Vec<LossyLine>,
     /// The number of warnings, by code: deviations from the contract that do not prevent the import, and lines with
     /// status open that were ignored (`import_older_word`).
     pub warnings: BTreeMap<&'static str, u64>,
@@ -82,10 +101,12 @@ pub struct ImportReport {
 }
 
 impl ImportReport {
-    /// Returns `true` if the input was read to its end, no line was refused, and no body is missing or differs.
+    /// Returns `true` if the input was read to its end, no line was refused, no member was left out, and no body is
+    /// missing or differs.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.total().refused == 0
+            && self.members_dropped == 0
             && self.bodies_missing == 0
             && self.bodies_differing == 0
             && self.cut.is_none()

@@ -6,4 +6,4 @@ pub mod snapshot;
 
 pub use comparison::comparison_report;
 pub use model::{Block, Cell, Excerpt, ReportDocument, ReportSection, Table, TreeItem};
-pub use snapshot::snapshot_report;
+pub use snapshot::{snapshot_report, summary_report};

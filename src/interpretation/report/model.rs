@@ -1,7 +1,7 @@
 //! The model of a report: titled sections of text, lists, tables and notes, without any markup.
 
 use crate::contract::json::write::float;
-use crate::contract::{Timestamp, Value};
+use crate::contract::{MetricValue, Timestamp, Value};
 use crate::store::Note;
 use std::fmt;
 
@@ -135,15 +135,24 @@ impl Cell {
         value.map_or(Cell::Missing, Cell::Number)
     }
 
+    /// Returns a cell with a measured value.
+    pub fn measured(value: &MetricValue) -> Cell {
+        match value {
+            MetricValue::Float(number) => Cell::Number(*number),
+            whole => Cell::Measured(whole.clone().into()),
+        }
+    }
+
     /// Returns a time cell; [`Cell::Missing`] for `None`.
     pub fn time(time: Option<Timestamp>) -> Cell {
         time.map_or(Cell::Missing, Cell::Time)
     }
 
-    /// Returns a cell with the time between start and end; [`Cell::Missing`] if the start or the end is unknown.
+    /// Returns a cell with the time between start and end; [`Cell::Missing`] if the start or the end is unknown, or if
+    /// the end lies before the start.
     pub fn duration(started: Option<Timestamp>, ended: Option<Timestamp>) -> Cell {
         match (started, ended) {
-            (Some(started), Some(ended)) => Cell::Duration(ended.micros_since(started)),
+            (Some(started), Some(ended)) if started <= ended => Cell::Duration(ended.micros_since(started)),
             _ => Cell::Missing,
         }
     }
@@ -189,6 +198,8 @@ mod tests {
         let end = Timestamp::from_nanos(1_700_000_001_500_000_000);
         assert_eq!(Cell::duration(Some(start), Some(end)).to_string(), "1.500 s");
         assert_eq!(Cell::duration(Some(start), None), Cell::Missing);
+        assert_eq!(Cell::duration(Some(end), Some(start)), Cell::Missing);
+        assert_eq!(Cell::measured(&f64::NAN.into()).to_string(), "nan");
         assert_eq!(Cell::Number(0.1 + 0.2).to_string(), "0.30000000000000004");
         assert_eq!(Cell::Measured(Value::Int(3)).to_string(), "3");
         assert_eq!(Cell::optional(None::<u8>).to_string(), "-");

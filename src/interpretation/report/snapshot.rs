@@ -25,12 +25,21 @@ pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
     }
 }
 
+/// Builds the summary of a run: the first section of [`snapshot_report`].
+pub fn summary_report(snapshot: &RunSnapshot) -> ReportDocument {
+    let summary = ReportSection::new("", Block::Pairs(run_facts(&snapshot.run)));
+    ReportDocument {
+        title: snapshot.run.run_ref.to_string(),
+        sections: vec![summary, notes_section(&snapshot.notes)],
+    }
+}
+
 fn run_facts(run: &RunRow) -> Vec<(String, Cell)> {
     let mut facts = vec![
         ("Run".to_owned(), Cell::text(&run.run_ref)),
         ("Name".to_owned(), Cell::text(&run.name)),
         ("Project".to_owned(), Cell::text(&run.project_name)),
-        ("Status".to_owned(), Cell::text(run.status)),
+        ("Status".to_owned(), Cell::text(run.shown_status())),
         ("Started".to_owned(), Cell::time(run.started_at)),
         ("Duration".to_owned(), Cell::duration(run.started_at, run.ended_at)),
     ];
@@ -39,9 +48,18 @@ fn run_facts(run: &RunRow) -> Vec<(String, Cell)> {
         ("Code revision", &run.code_revision),
         ("Data set", &run.dataset_ref),
         ("Command", &run.command),
+        ("End", &run.end_message),
     ] {
         facts.extend(value.as_ref().map(|value| (name.to_owned(), Cell::text(value))));
     }
+    if let Some(at) = run.interrupted_at {
+        facts.push(("Last sign of life".to_owned(), Cell::time(Some(at))));
+    }
+    if run.attempts > 1 {
+        facts.push(("Attempts".to_owned(), Cell::text(run.attempts)));
+    }
+    facts.extend(run.notes.iter().map(|(_, note)| ("Note".to_owned(), Cell::text(note))));
+    facts.extend(run.metadata.iter().map(|(key, value)| (format!("Metadata {key}"), Cell::text(value))));
     facts.extend(run.tags.iter().map(|(key, value)| (format!("Tag {key}"), Cell::text(value))));
     facts
 }
@@ -65,7 +83,7 @@ fn stages(snapshot: &RunSnapshot) -> ReportSection {
 }
 
 fn stage_name(row: &SeriesRow) -> &str {
-    row.stage_ref.as_ref().map_or(NO_STAGE, |stage| stage.last_component())
+    row.stage_name.as_deref().unwrap_or(NO_STAGE)
 }
 
 fn metrics(snapshot: &RunSnapshot) -> ReportSection {
@@ -74,10 +92,10 @@ fn metrics(snapshot: &RunSnapshot) -> ReportSection {
             Cell::text(stage_name(series)),
             Cell::text(&series.metric_key),
             Cell::Count(series.count),
-            Cell::Measured(series.first.value.clone().into()),
-            Cell::Measured(series.last.value.clone().into()),
-            Cell::Number(series.min),
-            Cell::Number(series.max),
+            Cell::measured(&series.first.value),
+            Cell::measured(&series.last.value),
+            Cell::number(Some(series.min).filter(|min| !min.is_nan())),
+            Cell::number(Some(series.max).filter(|max| !max.is_nan())),
         ]
     });
     let columns = ["Stage", "Metric", "Points", "First", "Last", "Min", "Max"];
@@ -135,6 +153,24 @@ fn environment(snapshot: &RunSnapshot) -> ReportSection {
         add("platform", &environment.platform);
         if let Some(runtime) = &environment.runtime {
             add(&runtime.name, &runtime.version);
+        }
+        if let Some(host) = &environment.host {
+            let names =
+                [("host", &host.name), ("os", &host.os), ("kernel", &host.kernel), ("cpu", &host.cpu)];
+            names.iter().for_each(|(name, text)| text.iter().for_each(|text| add(name, text)));
+            let numbers = [
+                ("cpu count", host.cpu_count),
+                ("memory bytes", host.memory_bytes),
+                ("cpu limit (thousandths)", host.cpu_limit_millis),
+                ("memory limit bytes", host.memory_limit_bytes),
+            ];
+            numbers.iter().for_each(|(name, n)| n.iter().for_each(|n| add(name, &n.to_string())));
+        }
+        if let Some(code) = &environment.code {
+            code.branch.iter().for_each(|branch| add("branch", branch));
+            code.remote.iter().for_each(|remote| add("remote", remote));
+            code.dirty.iter().for_each(|dirty| add("uncommitted change", if *dirty { "yes" } else { "no" }));
+            code.diff_left_out.iter().for_each(|reason| add("change not recorded", reason));
         }
         environment.devices.iter().for_each(|device| add("device", &device.name));
         environment.packages.iter().for_each(|(name, version)| add(name, version));

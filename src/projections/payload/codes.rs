@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(of::<AggregationScope>(), "run stage operation step slice");
         assert_eq!(of::<DegradedCategory>(), "capture store import compatibility verification recovery");
         assert_eq!(of::<DegradedSeverity>(), "warning error");
-        assert_eq!(of::<SpanStatus>(), "ok error cancelled timeout");
-        assert_eq!(of::<SpanKind>(), "operation internal io network process");
+        assert_eq!(of::<SpanStatus>(), "ok error cancelled timeout unset");
+        assert_eq!(of::<SpanKind>(), "operation internal io network process stage call");
     }
 }

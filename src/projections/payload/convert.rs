@@ -34,12 +34,25 @@ pub(super) fn canonical(text: &str) -> Result<Value> {
         Err(broken("the JSON text is not in canonical form".into()))
     }
 }
+
+/// Reads a JSON text in the form of canonical text, but with object members that are null. A text in another form is
+/// refused.
+pub(super) fn exact_json(text: &str) -> Result<Value> {
+    let value = read::parse(text)?;
+    if write::with_nulls(&value)? == text {
+        Ok(value)
+    } else {
+        Err(broken("the JSON text is not in canonical form".into()))
+    }
+}
+
 /// Reads the text that [`json_text`] writes.
 pub(super) fn json_map(text: &str) -> Result<Members> {
     if text.is_empty() {
         return Ok(Members::new());
     }
     match canonical(text)? {
+        value if value.has_null_member() => Err(broken("a member of the JSON object is null".into())),
         Value::Map(map) => Ok(map),
         _ => Err(broken("not a JSON object".into())),
     }

@@ -17,7 +17,8 @@ pub(in crate::projections) struct MetricPoint {
 
 impl MetricPoint {
     /// Decodes the end of a payload: everything after the field `summary_basis`. Returns `None` for a record that was
-    /// imported, and for a payload that has to be decoded as a whole because it may break a rule.
+    /// imported, for a value that is not finite, which has a row of its own, and for a payload that has to be decoded as
+    /// a whole because it may break a rule.
     pub(in crate::projections) fn decode(end: &[u8]) -> Option<MetricPoint> {
         let mut fields = Fields::new(end);
         let step = if fields.is_some()? { Some(fields.signed()?) } else { None };
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn payload_that_may_break_a_rule_is_not_decoded_in_part() {
+    fn payload_of_a_point_that_needs_more_than_its_rows_is_not_decoded_in_part() {
         let end = |value: MetricValueV1, time: i64, identity: Option<(String, i64)>| {
             let mut bytes = Vec::new();
             codec::encode(&(Some(1i64), value, time, identity), &mut bytes).unwrap();

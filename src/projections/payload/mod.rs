@@ -1,4 +1,4 @@
-//! Payloads of the kinds of entries, version 1 of each kind. docs/FORMAT.md, "Kinds", describes the payloads.
+//! Payloads of the kinds of entries. docs/FORMAT.md, "Kinds", describes the payloads.
 //!
 //! An object of the contract is stored as its canonical JSON text, which keeps members of newer versions of the schema.
 //! Most entries of a log are records. Records are stored as plain structs, which the codec encodes field by field.
@@ -6,6 +6,7 @@
 //! stores the common beginning and the common end of neighbouring payloads once. Decoding uses the constructors of the
 //! contract, so a payload that breaks a rule is reported as an unreadable entry and never becomes a wrong value.
 
+mod annotation;
 mod codes;
 mod convert;
 mod degraded;
@@ -15,11 +16,14 @@ mod metric_point;
 mod object;
 mod record;
 mod span;
+mod writer;
 
+pub(super) use annotation::AnnotationV1;
 pub(super) use degraded::DegradedV1;
 pub(super) use event::EventV1;
 pub(super) use metric::MetricV1;
 pub(super) use metric_point::{MetricPoint, beginning_len};
-pub(super) use object::{ArtifactV1, EndedV1, ImportV1, ObjectV1, ParamV1};
+pub(super) use object::{ArtifactV1, EndedV1, EndedV2, ImportV1, ObjectV1, ParamV1};
 pub(super) use record::RecordV1;
 pub(super) use span::SpanV1;
+pub(super) use writer::{ProcessV1, WriterV1};

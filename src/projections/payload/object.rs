@@ -1,12 +1,13 @@
 //! Payloads of objects, ends, parameters, artifacts and imports.
 
-use crate::contract::fact::{Ended, Import, Param};
+use crate::contract::fact::{Ended, Import, Param, WriterId};
+use crate::contract::json::write::with_nulls;
 use crate::contract::model::{Model, from_value};
 use crate::contract::{
     ArtifactManifest, Canonical, Fact, Object, ObjectKind, RunStatus, StableRef, Valid, Value,
 };
 use crate::projections::payload::codes::Code;
-use crate::projections::payload::convert::{Result, broken, canonical, check_form, parse, time};
+use crate::projections::payload::convert::{Result, broken, canonical, check_form, exact_json, parse, time};
 use serde::{Deserialize, Serialize};
 
 /// The value of a parameter.
@@ -17,29 +18,39 @@ pub(in crate::projections) enum ParamValueV1 {
     Text(String),
     Bool(bool),
     Big(String),
+    /// Null, a list or an object, as JSON text.
+    Json(String),
 }
 
-impl From<ParamValueV1> for Value {
-    fn from(n: ParamValueV1) -> Value {
-        match n {
+impl ParamValueV1 {
+    /// Returns the value. Errors: data that this build never writes.
+    fn into_value(self) -> Result<Value> {
+        Ok(match self {
             ParamValueV1::Int(n) => Value::Int(n),
-            ParamValueV1::Float(f) => Value::Float(f),
+            ParamValueV1::Float(f) if f.is_finite() => Value::Float(f),
+            ParamValueV1::Float(f) => {
+                return Err(broken(format!("the parameter {f} is not in its text form")));
+            }
             ParamValueV1::Text(t) => Value::Text(t),
             ParamValueV1::Bool(b) => Value::Bool(b),
             ParamValueV1::Big(digits) => Value::Big(digits),
-        }
+            ParamValueV1::Json(text) => match exact_json(&text)? {
+                value @ (Value::Null | Value::List(_) | Value::Map(_)) => value,
+                other => return Err(broken(format!("{} is not stored as JSON text", other.type_name()))),
+            },
+        })
     }
 }
 
-/// Returns the payload form of a parameter's value; `None` for a list, a map or null.
-fn param_value(value: &Value) -> Option<ParamValueV1> {
-    Some(match value {
+/// Returns the payload form of a parameter's value.
+fn param_value(value: &Value) -> Result<ParamValueV1> {
+    Ok(match value {
         Value::Bool(b) => ParamValueV1::Bool(*b),
         Value::Int(n) => ParamValueV1::Int(*n),
         Value::Float(f) => ParamValueV1::Float(*f),
         Value::Text(t) => ParamValueV1::Text(t.clone()),
         Value::Big(digits) => ParamValueV1::Big(digits.clone()),
-        _ => return None,
+        Value::Null | Value::List(_) | Value::Map(_) => ParamValueV1::Json(with_nulls(value)?),
     })
 }
 
@@ -49,12 +60,21 @@ pub(in crate::projections) struct ObjectV1 {
     json: String,
 }
 
-/// The end of a run, stage, batch or deployment.
+/// The end of an execution, without message, reason and writer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV1 {
     subject: String,
     status: u8,
     ended_at: i64,
+}
+
+/// The end of an execution, with a message, a reason or a writer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(in crate::projections) struct EndedV2 {
+    end: EndedV1,
+    message: Option<String>,
+    reason: Option<String>,
+    writer: Option<[u8; 8]>,
 }
 
 /// A parameter of a run.
@@ -103,21 +123,51 @@ impl EndedV1 {
         }
     }
 
-    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+    fn into_ended(self) -> Result<Ended> {
         let (subject, status) = (StableRef::parse(&self.subject)?, RunStatus::of(self.status)?);
-        Ok(Fact::Ended(Ended::new(subject, status, time(self.ended_at)?)?))
+        Ended::new(subject, status, time(self.ended_at)?)
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        self.into_ended().map(Fact::Ended)
+    }
+}
+
+impl EndedV2 {
+    /// Returns the second version of the payload; `None` if the end has neither message, reason nor
+    /// writer, and therefore the first version.
+    pub(in crate::projections) fn of(e: &Ended) -> Option<EndedV2> {
+        let text = |text: Option<&str>| text.map(str::to_owned);
+        let (message, reason) = (text(e.message()), text(e.reason()));
+        let writer = e.writer().map(|writer| writer.0);
+        e.has_details().then(|| EndedV2 { end: EndedV1::of(e), message, reason, writer })
+    }
+
+    pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
+        let texts = (self.message.clone(), self.reason.clone());
+        let mut ended = self.end.into_ended()?.because(self.message, self.reason)?;
+        if let Some(writer) = self.writer {
+            ended = ended.of_writer(WriterId(writer));
+        }
+        if !ended.has_details() {
+            return Err(broken("an end without message, reason and writer has version 1".into()));
+        }
+        // A text of another form is refused, so that the payload is the one that this build writes.
+        match (ended.message(), ended.reason()) == (texts.0.as_deref(), texts.1.as_deref()) {
+            true => Ok(Fact::Ended(ended)),
+            false => Err(broken("the message or the reason begins or ends with white space".into())),
+        }
     }
 }
 
 impl ParamV1 {
     pub(in crate::projections) fn of(p: &Param) -> Result<ParamV1> {
-        let value =
-            param_value(p.value()).ok_or_else(|| broken("not a valid value of a parameter".into()))?;
+        let value = param_value(p.value())?;
         Ok(ParamV1 { run_ref: p.run_ref().to_string(), key: p.key().to_owned(), value })
     }
 
     pub(in crate::projections) fn into_fact(self) -> Result<Fact> {
-        Ok(Fact::Param(Param::new(parse(&self.run_ref)?, &self.key, self.value.into())?))
+        Ok(Fact::Param(Param::new(parse(&self.run_ref)?, &self.key, self.value.into_value()?)?))
     }
 }
 

@@ -97,6 +97,14 @@ pub(super) enum RunCommand {
     Show(RunArgs),
     /// Compare two runs. Same as `contexta compare`
     Compare(CompareArgs),
+    /// Set or remove tags of a run
+    Tag(RunTagArgs),
+    /// Add a note to a run
+    Note(RunNoteArgs),
+    /// Change the name of a run
+    Rename(RunRenameArgs),
+    /// End a run whose process has died
+    End(RunEndArgs),
 }
 
 #[derive(Debug, Subcommand)]
@@ -224,6 +232,71 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct RunTagArgs {
+    /// Run: its ref, its id, its name, or the beginning of its id or name
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Tags to set
+    #[arg(value_name = "KEY=VALUE", value_parser = pair, required_unless_present = "remove")]
+    pub(super) tags: Vec<(String, String)>,
+    /// Tag to remove. May be repeated
+    #[arg(long, value_name = "KEY")]
+    pub(super) remove: Vec<String>,
+}
+
+/// Parses `KEY=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("expected KEY=VALUE, found {text:?}")),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunNoteArgs {
+    /// Run: its ref, its id, its name, or the beginning of its id or name
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// The note
+    #[arg(value_name = "TEXT")]
+    pub(super) text: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunRenameArgs {
+    /// Run: its ref, its id, its name, or the beginning of its id or name
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// The new name. The ref of the run does not change
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+}
+
+/// The status of a run that is ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum EndStatus {
+    /// The run ended with success
+    Completed,
+    /// The run failed
+    Failed,
+    /// The run was cancelled
+    Cancelled,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunEndArgs {
+    /// Run: its ref, its id, its name, or the beginning of its id or name
+    #[arg(value_name = "RUN")]
+    pub(super) run: String,
+    /// Status of the run at its end
+    #[arg(long, value_enum, default_value_t = EndStatus::Failed)]
+    pub(super) status: EndStatus,
+    /// Message of the end, such as the reason of the failure
+    #[arg(long, value_name = "TEXT")]
+    pub(super) message: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompareArgs {
     /// Left run
     #[arg(value_name = "LEFT")]
@@ -282,6 +355,9 @@ pub(super) struct VerifyArgs {
     /// Do not check the bodies of artifacts
     #[arg(long)]
     pub(super) skip_bodies: bool,
+    /// Read the local files outside the workspace that artifacts refer to, and report those that are missing or changed
+    #[arg(long)]
+    pub(super) references: bool,
     /// Do not compare the projections with a rebuild
     #[arg(long)]
     pub(super) skip_projections: bool,

@@ -66,6 +66,10 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Runs(args) => commands::runs::run(cli, args, out),
         Command::Run(RunCommand::List(args)) => commands::runs::run(cli, args, out),
         Command::Run(RunCommand::Show(args)) => commands::run_show::run(cli, args, out),
+        Command::Run(RunCommand::Tag(args)) => commands::run_change::tag(cli, args, out),
+        Command::Run(RunCommand::Note(args)) => commands::run_change::note(cli, args, out),
+        Command::Run(RunCommand::Rename(args)) => commands::run_change::rename(cli, args, out),
+        Command::Run(RunCommand::End(args)) => commands::run_change::end(cli, args, out),
         Command::Compare(args) | Command::Run(RunCommand::Compare(args)) => {
             commands::compare::run(cli, args, out)
         }

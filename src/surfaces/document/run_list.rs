@@ -19,11 +19,11 @@ pub(crate) fn run_list(answer: &RunList) -> ReportDocument {
 
 fn row(summary: &RunSummary) -> Vec<Cell> {
     let run = &summary.run;
-    let metric = |m: &SeriesRow| (series_name(m), short(m.last.value.as_f64()));
+    let metric = |m: &SeriesRow| (m.label(), short(m.last.value.as_f64()));
     vec![
         Cell::text(run.run_ref.last_component()),
         Cell::text(&run.project_name),
-        Cell::text(run.status),
+        Cell::text(run.shown_status()),
         Cell::time(run.started_at),
         Cell::duration(run.started_at, run.ended_at),
         pairs(run.params.iter().map(|(key, value)| (key.clone(), value.to_string()))),
@@ -40,12 +40,4 @@ fn pairs(items: impl ExactSizeIterator<Item = (String, String)>) -> Cell {
         texts.push(format!("+{more}"));
     }
     if texts.is_empty() { Cell::Missing } else { Cell::Text(texts.join(" ")) }
-}
-
-/// Returns `stage/key`, or `key` for a series outside any stage.
-fn series_name(row: &SeriesRow) -> String {
-    match &row.stage_ref {
-        Some(stage) => format!("{}/{}", stage.last_component(), row.metric_key),
-        None => row.metric_key.clone(),
-    }
 }

@@ -8,8 +8,8 @@ use crate::contract::models::payload::family::{Payload, RecordType, check_shapes
 use crate::contract::models::payload::origin::Origin;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::object::json_map;
-use crate::contract::rules::text::{text, text_map};
-use crate::contract::rules::token::{KEY, token};
+use crate::contract::rules::text::{free_text, text_map};
+use crate::contract::rules::token::{key, warn_about_key};
 use crate::contract::words::words;
 use std::collections::BTreeMap;
 
@@ -32,11 +32,11 @@ words! {
 model! {
     /// The payload of an event.
     EventPayload ("StructuredEventPayload") {
-        /// The key of the event, such as `dataset.loaded`.
+        /// The key of the event, such as `dataset.loaded`: at most 250 bytes.
         event_key: String,
         /// The level.
         level: EventLevel,
-        /// A description for people.
+        /// A description for people; may be empty.
         message: String,
     } or {
         /// The object or record that the event concerns.
@@ -50,15 +50,19 @@ model! {
     }
 }
 
-part!(EventPayload, "StructuredEventPayload", RecordPayload);
+part!(EventPayload, "StructuredEventPayload", RecordPayload, warnings);
 
 impl EventPayload {
     fn check_fields(&mut self, issues: &mut Issues) {
-        token(issues, "event_key", &mut self.event_key, KEY, ErrorCode::EventKey);
-        text(issues, "message", &mut self.message);
+        key(issues, "event_key", &mut self.event_key, ErrorCode::EventKey);
+        free_text(&mut self.message);
         check_shapes(issues, "subject_ref", &self.subject_ref);
         json_map(issues, "attributes", &mut self.attributes);
         text_map(issues, "tags", &mut self.tags);
+    }
+
+    fn warnings(&self, issues: &mut Issues) {
+        warn_about_key(issues, "event_key", &self.event_key, ErrorCode::EventKey);
     }
 }
 

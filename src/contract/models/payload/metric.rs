@@ -8,7 +8,7 @@ use crate::contract::models::payload::family::{Payload, RecordType, check_shapes
 use crate::contract::models::payload::metric_value::MetricValue;
 use crate::contract::refs::stable::StableRef;
 use crate::contract::rules::text::{optional_text, text_map};
-use crate::contract::rules::token::{DOT_SNAKE, KEY, LOWER_SNAKE, optional_token, token};
+use crate::contract::rules::token::{DOT_SNAKE, LOWER_SNAKE, key, optional_token, token, warn_about_key};
 use crate::contract::words::words;
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ words! {
 model! {
     /// The payload of a metric.
     MetricPayload ("MetricPayload") {
-        /// The key of the metric, such as `loss` or `train/loss`.
+        /// The key of the metric, such as `loss` or `train/loss`: at most 250 bytes.
         metric_key: String,
-        /// The measured number.
+        /// The measured number, which may be NaN or infinite.
         value: MetricValue,
         /// The type of the number, such as `int`, `float` or `float64`.
         value_type: String,
@@ -59,13 +59,14 @@ part!(MetricPayload, "MetricPayload", RecordPayload, warnings);
 
 impl MetricPayload {
     fn check_fields(&mut self, issues: &mut Issues) {
-        token(issues, "metric_key", &mut self.metric_key, KEY, ErrorCode::MetricKey);
-        let unwritable = match &self.value {
-            MetricValue::Big(digits) => Value::Big(digits.as_ref().to_owned()).unwritable(1).is_some(),
-            _ => false,
-        };
-        if unwritable || !self.value.as_f64().is_finite() {
-            issues.error(ErrorCode::MetricValue, "value", format!("{} is not a finite number", self.value));
+        key(issues, "metric_key", &mut self.metric_key, ErrorCode::MetricKey);
+        self.value.normalize();
+        if let MetricValue::Big(digits) = &self.value
+            && (Value::Big(digits.as_ref().to_owned()).unwritable(1).is_some()
+                || !self.value.as_f64().is_finite())
+        {
+            let message = format!("{digits} is not a whole number in the range of a float");
+            issues.error(ErrorCode::MetricValue, "value", message);
         }
         token(issues, "value_type", &mut self.value_type, LOWER_SNAKE, ErrorCode::ValueType);
         optional_text(issues, "unit", &mut self.unit);
@@ -82,6 +83,7 @@ impl MetricPayload {
     }
 
     fn warnings(&self, issues: &mut Issues) {
+        warn_about_key(issues, "metric_key", &self.metric_key, ErrorCode::MetricKey);
         if self.unit.is_none() {
             issues.warning(ErrorCode::UnitMissing, "unit", "the metric has no unit");
         }

@@ -3,29 +3,45 @@
 use crate::contract::error::code::ErrorCode;
 use crate::contract::issue::collector::Issues;
 use crate::contract::json::convert::as_written;
+use crate::contract::json::non_finite;
 use crate::contract::json::value::Value;
 use crate::contract::json::write;
 use crate::contract::model::field::Field;
 
 /// A measured number.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum MetricValue {
     /// A whole number.
     Int(i64),
-    /// A floating-point number.
+    /// A floating-point number, which may be NaN or infinite.
     Float(f64),
     /// A whole number beyond 64 bits: an optional minus sign, then digits.
     Big(Box<str>),
 }
 
 impl MetricValue {
-    /// Returns the value as a float. Whole numbers beyond 2^53 are rounded. The result is finite for every valid
-    /// metric.
+    /// Returns the value as a float. Whole numbers beyond 2^53 are rounded.
     pub fn as_f64(&self) -> f64 {
         match self {
             MetricValue::Int(n) => *n as f64,
             MetricValue::Float(f) => *f,
             MetricValue::Big(digits) => digits.parse().unwrap_or(f64::NAN),
+        }
+    }
+
+    /// Returns `true` unless the value is NaN or infinite.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            MetricValue::Float(f) => f.is_finite(),
+            MetricValue::Int(_) | MetricValue::Big(_) => true,
+        }
+    }
+
+    /// Replaces a NaN by the NaN that [`f64::NAN`] denotes. Computations give NaNs with different bits; with one
+    /// representation, a captured NaN equals the NaN that an import reads from its text form.
+    pub(crate) fn normalize(&mut self) {
+        if let MetricValue::Float(f) = self {
+            *f = one_nan(*f);
         }
     }
 
@@ -38,6 +54,24 @@ impl MetricValue {
     }
 }
 
+/// Returns [`f64::NAN`] for every NaN, and any other number unchanged.
+pub(crate) fn one_nan(number: f64) -> f64 {
+    if number.is_nan() { f64::NAN } else { number }
+}
+
+/// Compares two values as numbers of the same kind. A NaN equals a NaN.
+impl PartialEq for MetricValue {
+    fn eq(&self, other: &MetricValue) -> bool {
+        match (self, other) {
+            (MetricValue::Int(a), MetricValue::Int(b)) => a == b,
+            (MetricValue::Float(a), MetricValue::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
+            (MetricValue::Big(a), MetricValue::Big(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// Writes a number that is not finite as `nan`, `inf` or `-inf`.
 impl std::fmt::Display for MetricValue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -48,11 +82,12 @@ impl std::fmt::Display for MetricValue {
     }
 }
 
+/// Converts a number that is not finite to its text form: `NaN`, `Infinity` or `-Infinity`.
 impl From<MetricValue> for Value {
     fn from(value: MetricValue) -> Value {
         match value {
             MetricValue::Int(n) => Value::Int(n),
-            MetricValue::Float(f) => Value::Float(f),
+            MetricValue::Float(f) => non_finite::text_of(f).map_or(Value::Float(f), Value::from),
             MetricValue::Big(digits) => Value::Big(digits.into()),
         }
     }
@@ -71,6 +106,9 @@ impl Field for MetricValue {
                     "a metric is one number; use a separate key for each number, such as loss/train";
                 issues.error(code, "", message);
                 None
+            }
+            Value::Text(text) if non_finite::number_of(&text).is_some() => {
+                non_finite::number_of(&text).map(MetricValue::Float)
             }
             other => {
                 issues.error(code, "", format!("{} is not a number", other.type_name()));
@@ -132,6 +170,14 @@ mod tests {
             assert_eq!((value.to_bits(), (value as f32).to_bits()), (f64::to_bits(double), single.to_bits()));
         }
         assert!(MetricValue::from(f32::NAN).as_f64().is_nan());
+        for (number, text) in [(f64::NAN, "NaN"), (-f64::NAN, "NaN"), (f64::NEG_INFINITY, "-Infinity")] {
+            let value = MetricValue::from(number);
+            assert_eq!(value.write(), Value::from(text));
+            let mut issues = Issues::default();
+            let read = MetricValue::read(Value::from(text), ErrorCode::MetricValue, &mut issues).unwrap();
+            assert_eq!(read, value);
+            assert!(!read.is_finite());
+        }
         assert_eq!(MetricValue::from(u64::MAX).to_string(), u64::MAX.to_string());
     }
 }

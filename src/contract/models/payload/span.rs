@@ -22,6 +22,8 @@ words! {
         Cancelled = "cancelled",
         /// A time limit stopped the work.
         Timeout = "timeout",
+        /// No outcome was given.
+        Unset = "unset",
     }
 }
 
@@ -38,6 +40,10 @@ words! {
         Network = "network",
         /// Work of another process.
         Process = "process",
+        /// A stage of the run.
+        Stage = "stage",
+        /// A call of a function or service.
+        Call = "call",
     }
 }
 
@@ -52,7 +58,7 @@ model! {
         span_name: String,
         /// The start.
         started_at: Timestamp,
-        /// The end; not before the start.
+        /// The end.
         ended_at: Timestamp,
         /// The outcome.
         status: SpanStatus,
@@ -74,7 +80,7 @@ impl TraceSpanPayload {
     fn check_fields(&mut self, issues: &mut Issues) {
         if self.ended_at < self.started_at {
             let message = format!("the end {} is before the start {}", self.ended_at, self.started_at);
-            issues.error(ErrorCode::RecordTimeOrder, "ended_at", message);
+            issues.warning(ErrorCode::RecordTimeOrder, "ended_at", message);
         }
         text(issues, "span_id", &mut self.span_id);
         text(issues, "trace_id", &mut self.trace_id);

@@ -21,7 +21,7 @@ pub struct RecordEnvelope {
     pub record_ref: RecordRef,
     /// The family of the payload.
     pub record_type: RecordType,
-    /// The time of recording; not before the time of observation.
+    /// The time of recording.
     pub recorded_at: Timestamp,
     /// The producer, time and context of the record.
     pub observation: Observation,

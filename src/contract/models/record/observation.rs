@@ -109,15 +109,15 @@ impl Observation {
         }
     }
 
-    /// Checks that the record's ref is directly under the ref of the run, and that the time of recording is not before
-    /// the time of observation.
+    /// Checks that the record's ref is directly under the ref of the run. A time of recording before the time of
+    /// observation causes a warning, because the two times can be from different clocks.
     pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
         if recorded_at < self.observed_at {
             let message = format!(
                 "the time of recording {recorded_at} is before the time of observation {}",
                 self.observed_at
             );
-            issues.error(ErrorCode::RecordTimeOrder, "recorded_at", message);
+            issues.warning(ErrorCode::RecordTimeOrder, "recorded_at", message);
         }
         child_of(issues, ErrorCode::RecordPrefix, "record_ref", record_ref, &self.run_ref);
     }

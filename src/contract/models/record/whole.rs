@@ -159,13 +159,21 @@ mod tests {
             Valid::new(broken).unwrap_err().code.as_str()
         };
         let later = Timestamp::parse("2024-01-01T00:00:00.000001Z").unwrap();
-        assert_eq!(check(&|r| r.envelope.observation.observed_at = later), "record_invalid_time_order");
+        let mut early = metric();
+        early.envelope.observation.observed_at = later;
+        let report = crate::contract::validate::validate(&early, None);
+        assert!(report.is_valid());
+        assert!(report.warnings().any(|w| w.code() == ErrorCode::RecordTimeOrder));
         assert_eq!(
             check(&|r| r.envelope.observation.producer_ref = "a_b".into()),
             "record_invalid_producer_ref"
         );
-        assert_eq!(check(&|r| r.payload.metric_key = "Loss".into()), "record_invalid_metric_key");
-        assert_eq!(check(&|r| r.payload.value = f64::NAN.into()), "record_invalid_metric_value");
+        assert_eq!(check(&|r| r.payload.metric_key = "a\nb".into()), "record_invalid_metric_key");
+        let digits: Box<str> = "9".repeat(400).into();
+        assert_eq!(
+            check(&|r| r.payload.value = MetricValue::Big(digits.clone())),
+            "record_invalid_metric_value"
+        );
         assert_eq!(check(&|r| r.payload.value_type = "f-64".into()), "record_invalid_value_type");
         assert_eq!(check(&|r| r.payload.slice_ref = Some("a b".into())), "record_invalid_slice_ref");
         let absent = |r: &mut MetricRecord| r.envelope.observation.completeness_marker = Completeness::Absent;

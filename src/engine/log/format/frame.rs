@@ -1,26 +1,23 @@
-//! One frame: one atomic commit of entries, or a mark. docs/FORMAT.md specifies the bytes ("Frame" and "Rows").
+//! One frame: one atomic commit of entries, or a mark. docs/FORMAT.md specifies the bytes ("Frame").
 //!
 //! Invariants:
 //! 1. A frame is atomic: none of its entries is decoded unless the checksums of the header and of the payload are
 //!    valid.
-//! 2. Every frame can be decoded without other frames: a payload is stored completely, or as a difference from an
-//!    earlier payload of the same frame.
-//! 3. Decoding needs bounded memory, whatever the bytes are. A frame has at most [`FRAME_ENTRIES_MAX`] entries, and the
-//!    decoded payloads of these entries take at most [`EXPANDED_BYTES_MAX`] bytes.
+//! 2. Every frame can be decoded without other frames.
+//! 3. Decoding needs bounded memory, whatever the bytes are. A frame has at most [`FRAME_ENTRIES_MAX`] entries. `rows`
+//!    limits the length of their decoded payloads.
 
-use crate::engine::bytes::{Reader, is_zero, put_varint};
+use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::salted_crc32;
-use crate::engine::codec::{CODEC_ROWS, PAYLOAD_BYTES_MAX};
-use crate::engine::entries::{Entries, EntryRef};
-use crate::engine::entry::{
-    Entry, Kind, PayloadVersion, Seq, Stamp, StreamChecksums, StreamId, canonical_head,
-};
+use crate::engine::codec::CODEC_ROWS;
+use crate::engine::entries::Entries;
+use crate::engine::entry::{Entry, Seq, StreamChecksums, StreamId};
 use crate::engine::log::format::limits::{
-    EXPANDED_BYTES_MAX, FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
+    FRAME_ALIGN, FRAME_ENTRIES_MAX, FRAME_HEADER_LEN, FRAME_PAYLOAD_BYTES_MAX,
 };
 use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::format::rows::{Rows, put_rows};
 use crate::engine::log::format::trace::{Covered, HEADER_SALT_ROTATION, SaltTrace};
-use std::collections::BTreeMap;
 
 /// The first four bytes of every frame.
 pub const FRAME_MAGIC: [u8; 4] = *b"CxF1";
@@ -31,7 +28,6 @@ pub const FLAG_CLOSE: u16 = 1;
 /// Flags of a seal: the segment ends here and does not change any more.
 pub const FLAG_SEAL: u16 = 2;
 
-const ROW_BYTES_MIN: usize = 10;
 /// Offset of the checksum in a header: the header's last field, which covers all others.
 const CHECKSUM_AT: usize = FRAME_HEADER_LEN - 4;
 
@@ -98,6 +94,18 @@ impl FrameHeader {
             Covered { checksum, bytes: covered },
             Covered { checksum: self.payload_checksum, bytes: payload },
         )
+    }
+
+    /// Returns the rows of the frame. `payload` is the payload without padding, or the beginning of it.
+    fn rows<'a>(&self, payload: &'a [u8], stream: StreamId) -> Rows<'a> {
+        Rows {
+            payload,
+            payload_len: self.payload_len as usize,
+            count: self.entries as usize,
+            stream,
+            first: self.first,
+            time: self.time,
+        }
     }
 
     /// Returns the sequence number of the last entry; for a mark, of the last entry before the mark.
@@ -184,45 +192,6 @@ pub fn put_mark(out: &mut Vec<u8>, flags: u16, next: Seq, time: u64, payload: &[
     finish_frame(out, start, header, salt);
 }
 
-fn shared_prefix(a: &[u8], b: &[u8]) -> usize {
-    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0).take_while(|(x, y)| x == y).count() * 8;
-    let rest = |bytes| <[u8]>::get(bytes, words..).unwrap_or_default();
-    words + rest(a).iter().zip(rest(b)).take_while(|(x, y)| x == y).count()
-}
-
-fn shared_suffix(a: &[u8], b: &[u8]) -> usize {
-    let (x, y) = (a.as_rchunks::<8>().1.iter().rev(), b.as_rchunks::<8>().1.iter().rev());
-    let words = x.zip(y).take_while(|(x, y)| x == y).count() * 8;
-    let rest = |bytes: &[u8]| bytes.len() - words;
-    let (a, b) = (a.get(..rest(a)).unwrap_or_default(), b.get(..rest(b)).unwrap_or_default());
-    words + a.iter().rev().zip(b.iter().rev()).take_while(|(x, y)| x == y).count()
-}
-
-/// The last payload of each kind in a frame, for at most [`Latest::KINDS_MAX`] recently used kinds. The next payload of
-/// such a kind is stored as a difference from the last payload of the kind. The payload of any other kind is stored
-/// completely.
-struct Latest<'a> {
-    kinds: Vec<(Kind, &'a [u8])>,
-}
-
-impl<'a> Latest<'a> {
-    const KINDS_MAX: usize = 32;
-
-    /// Sets the last payload of a kind. Returns the previous last payload of the kind, or no bytes if none is stored.
-    fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
-        let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
-            self.kinds.truncate(Latest::KINDS_MAX - 1);
-            self.kinds.insert(0, (kind, payload));
-            return &[];
-        };
-        self.kinds.swap(0, at);
-        match self.kinds.first_mut() {
-            Some(slot) => std::mem::replace(&mut slot.1, payload),
-            None => &[],
-        }
-    }
-}
-
 /// Appends one frame with the entries `rows` to `out`. Appends the canonical bytes of these entries (FORMAT.md,
 /// "Entry") to `canonical`, so that the caller can add them to the chain. The sequence numbers of the entries begin
 /// with `first`. The times of the entries must not decrease.
@@ -238,42 +207,14 @@ pub fn put_entries(
 ) {
     let start = out.len();
     out.resize(start + FRAME_HEADER_LEN, 0);
-    let mut latest = Latest { kinds: Vec::new() };
-    let first_time = rows.iter().next().map_or(0, |row| row.time);
-    let mut time = first_time;
-    for (row, n) in rows.iter().zip(0u64..) {
-        let stamp = Stamp { time: row.time, stream, seq: first.plus(n) };
-        let payload = row.payload;
-        let head = canonical_head(&stamp, row.kind, row.version, payload.len());
-        let before = if rows.len() > 1 { latest.replace(row.kind, payload) } else { Default::default() };
-        let prefix = shared_prefix(before, payload);
-        let rest = payload.get(prefix..).unwrap_or_default();
-        let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
-        let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
-        // The result equals `entry_checksum`. A checksum over one slice is computed faster than over two.
-        let from = canonical.len();
-        canonical.extend_from_slice(&head);
-        canonical.extend_from_slice(payload);
-        let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // The checksum is stored before the bytes that it covers. The CRC over a message followed by its own CRC is a
-        // constant, so the payload checksum of the frame would not depend on the message.
-        out.extend_from_slice(&checksum.to_le_bytes());
-        put_varint(out, row.time.saturating_sub(time));
-        put_varint(out, u64::from(row.kind.0));
-        put_varint(out, u64::from(row.version.0));
-        put_varint(out, prefix as u64);
-        put_varint(out, suffix as u64);
-        put_varint(out, middle.len() as u64);
-        out.extend_from_slice(middle);
-        time = row.time;
-    }
+    put_rows(out, canonical, rows, stream, first);
     let header = FrameHeader {
         payload_len: (out.len() - start - FRAME_HEADER_LEN) as u32,
         entries: rows.len() as u32,
         codec: CODEC_ROWS,
         flags: FLAG_ENTRIES,
         first,
-        time: first_time,
+        time: rows.times().0,
         payload_checksum: 0,
     };
     finish_frame(out, start, header, salt);
@@ -295,13 +236,7 @@ pub(in crate::engine::log) fn decode_checked(
     if header.codec != CODEC_ROWS {
         return None;
     }
-    let payload = payload.get(..header.payload_len as usize)?;
-    let capacity = expanded_len(Reader::new(payload), header.entries)?;
-    let mut rows = RowReader::new(header, payload, checksums.stream(), capacity)?;
-    for _ in 0..header.entries {
-        rows.next_entry().filter(|entry| checksums.is_valid(entry))?;
-    }
-    Some(rows.entries)
+    header.rows(payload.get(..header.payload_len as usize)?, checksums.stream()).decode(checksums)
 }
 
 /// Decodes rows of a frame whose checksums are not valid or cannot be compared, up to the first invalid one. `payload`
@@ -314,159 +249,20 @@ pub(in crate::engine) fn decode_rows(
     payload: &[u8],
     stream: Option<StreamId>,
 ) -> (Vec<Entry>, u64) {
+    if header.codec != CODEC_ROWS {
+        return (Vec::new(), 0);
+    }
     let whole = payload.get(..header.payload_len as usize);
-    let rows = RowReader::new(header, whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])), 0);
-    let Some(mut rows) = rows.filter(|_| header.codec == CODEC_ROWS) else { return (Vec::new(), 0) };
-    let checksums = stream.map(StreamChecksums::of);
-    let mut valid = 0;
-    for _ in 0..header.entries {
-        let is_valid = |entry: &EntryRef<'_>| checksums.as_ref().is_none_or(|c| c.is_valid(entry));
-        if rows.next_entry().filter(is_valid).is_none() {
-            break;
-        }
-        valid += 1;
-    }
-    let is_complete = valid == header.entries as usize && rows.reader.remaining() == 0;
-    let decoded = rows.entries.payload_bytes() as u64;
-    rows.entries.truncate(if stream.is_some() || is_complete { valid } else { 0 });
-    (rows.entries.into_iter().collect(), decoded)
-}
-
-/// A reader of the rows of a frame.
-struct RowReader<'a> {
-    reader: Reader<'a>,
-    stream: StreamId,
-    first: Seq,
-    time: u64,
-    entries: Entries,
-    /// The index of the last entry of each kind. The kind of the previous row may be missing or have an older index.
-    latest: BTreeMap<u16, usize>,
-    /// The kind and index of the previous row. Most frames have entries of one kind; the entries of such a frame are
-    /// found without a lookup in `latest`.
-    row_before: Option<(u16, usize)>,
-}
-
-impl<'a> RowReader<'a> {
-    /// Creates a reader with memory for `capacity` bytes of decoded payloads. Returns `None` if the payload of the frame
-    /// is too short for its number of entries.
-    fn new(
-        header: &FrameHeader,
-        payload: &'a [u8],
-        stream: StreamId,
-        capacity: usize,
-    ) -> Option<RowReader<'a>> {
-        let count = header.entries as usize;
-        if count.checked_mul(ROW_BYTES_MIN)? > header.payload_len as usize {
-            return None;
-        }
-        // An incomplete payload has fewer rows.
-        let rows = if capacity > 0 { count.min(payload.len() / ROW_BYTES_MIN) } else { 0 };
-        Some(RowReader {
-            reader: Reader::new(payload),
-            stream,
-            first: header.first,
-            time: header.time,
-            entries: Entries::with_capacity(rows, capacity),
-            latest: BTreeMap::new(),
-            row_before: None,
-        })
-    }
-
-    /// Decodes the next row. The checksum of the entry is not compared. Returns `None` if the row is malformed, or if a
-    /// length exceeds its maximum.
-    fn next_entry(&mut self) -> Option<EntryRef<'_>> {
-        let n = self.entries.len();
-        let row = Row::read(&mut self.reader)?;
-        self.time = self.time.checked_add(row.time)?;
-        let before = match self.row_before.replace((row.kind, n)) {
-            Some((other, at)) if other != row.kind => {
-                self.latest.insert(other, at);
-                self.latest.get(&row.kind).copied()
-            }
-            same => same.map(|(_, at)| at),
-        };
-        if self.entries.payload_bytes().checked_add(row.payload_len()?)? > EXPANDED_BYTES_MAX {
-            return None;
-        }
-        let entry = Entry {
-            stamp: Stamp { time: self.time, stream: self.stream, seq: self.first.plus(n as u64) },
-            kind: Kind(row.kind),
-            version: PayloadVersion(row.version),
-            payload: row.middle,
-            checksum: row.checksum,
-        };
-        self.entries.push(entry, before, (row.prefix, row.suffix))
-    }
-}
-
-/// One encoded entry in the payload of a frame. FORMAT.md specifies the bytes ("Rows").
-struct Row<'a> {
-    checksum: u32,
-    /// The difference from the time of the previous entry, in nanoseconds; 0 for the first entry of a frame.
-    time: u64,
-    kind: u16,
-    version: u16,
-    prefix: usize,
-    suffix: usize,
-    middle: &'a [u8],
-}
-
-impl<'a> Row<'a> {
-    #[inline(always)]
-    fn read(reader: &mut Reader<'a>) -> Option<Row<'a>> {
-        // In most rows all integers have one byte.
-        if let Some((head, rest)) = reader.rest().split_first_chunk::<ROW_BYTES_MIN>()
-            && let [a, b, c, d, time, kind, version, prefix, suffix, len] = *head
-            && (time | kind | version | prefix | suffix | len) < 0x80
-        {
-            let (middle, rest) = rest.split_at_checked(usize::from(len))?;
-            *reader = Reader::new(rest);
-            return Some(Row {
-                checksum: u32::from_le_bytes([a, b, c, d]),
-                time: u64::from(time),
-                kind: u16::from(kind),
-                version: u16::from(version),
-                prefix: usize::from(prefix),
-                suffix: usize::from(suffix),
-                middle,
-            });
-        }
-        Some(Row {
-            checksum: reader.u32()?,
-            time: reader.varint()?,
-            kind: u16::try_from(reader.varint()?).ok()?,
-            version: u16::try_from(reader.varint()?).ok()?,
-            prefix: reader.length()?,
-            suffix: reader.length()?,
-            middle: reader.length_prefixed()?,
-        })
-    }
-
-    /// Returns the length of the decoded payload; `None` if it exceeds the maximum.
-    fn payload_len(&self) -> Option<usize> {
-        let len = self.prefix.checked_add(self.suffix)?.checked_add(self.middle.len())?;
-        (len <= PAYLOAD_BYTES_MAX).then_some(len)
-    }
-}
-
-/// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or if
-/// the rows do not fill the bytes exactly. The caller reserves memory for the payloads only after this check, so
-/// damaged or hostile bytes cannot cause a large reservation.
-fn expanded_len(mut rows: Reader<'_>, count: u32) -> Option<usize> {
-    let mut expanded = 0usize;
-    for _ in 0..count {
-        expanded = expanded.checked_add(Row::read(&mut rows)?.payload_len()?)?;
-        if expanded > EXPANDED_BYTES_MAX {
-            return None;
-        }
-    }
-    (rows.remaining() == 0).then_some(expanded)
+    let rows = header.rows(whole.unwrap_or(payload), stream.unwrap_or(StreamId([0; 16])));
+    rows.decode_leniently(stream.map(StreamChecksums::of).as_ref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::entry::entry_checksum;
+    use crate::engine::bytes::put_varint;
+    use crate::engine::codec::PAYLOAD_BYTES_MAX;
+    use crate::engine::entry::{Kind, PayloadVersion, Stamp, canonical_head, entry_checksum};
     use crate::engine::log::format::pending::PendingEntry;
 
     const STREAM: StreamId = StreamId([3; 16]);
@@ -493,17 +289,6 @@ mod tests {
         assert_eq!(payloads, written);
         assert_eq!(entries.get(99).unwrap().stamp, Stamp { time: 1099, stream: STREAM, seq: Seq(104) });
         assert_eq!((header.last(), header.next()), (Seq(104), Seq(105)));
-    }
-
-    #[test]
-    fn content_shared_with_the_payload_before_is_measured_to_the_byte() {
-        for len in 0..30 {
-            let shared = vec![b's'; len];
-            let (a, b) = ([b"ab", &shared[..]].concat(), [b"xyz", &shared[..]].concat());
-            assert_eq!(shared_suffix(&a, &b), len);
-            let (a, b) = ([&shared[..], b"ab"].concat(), [&shared[..], b"xyz"].concat());
-            assert_eq!(shared_prefix(&a, &b), len);
-        }
     }
 
     #[test]

@@ -7,4 +7,5 @@ pub mod limits;
 pub mod mark;
 pub mod names;
 pub mod pending;
+mod rows;
 pub(in crate::engine) mod trace;

@@ -16,11 +16,11 @@ const PAYLOAD_BYTES_SMALL: usize = 64;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PendingEntries {
     payloads: Vec<u8>,
-    heads: Vec<Head>,
+    headers: Vec<EntryHeader>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Head {
+struct EntryHeader {
     kind: Kind,
     version: PayloadVersion,
     time: u64,
@@ -61,7 +61,7 @@ impl PendingEntries {
     /// Encodes events. Returns an error if [`Event::encode`] does, for example because a payload is too large.
     pub fn of<E: Event>(events: &[E]) -> Result<PendingEntries> {
         let payloads = Vec::with_capacity(events.len().saturating_mul(PAYLOAD_BYTES_SMALL));
-        let mut pending = PendingEntries { payloads, heads: Vec::with_capacity(events.len()) };
+        let mut pending = PendingEntries { payloads, headers: Vec::with_capacity(events.len()) };
         for event in events {
             event.encode(&mut pending.payloads).map_err(|source| match source {
                 CodecError::TooLarge { len } => too_large(event.kind(), len),
@@ -97,7 +97,7 @@ impl PendingEntries {
     }
 
     fn end_entry(&mut self, kind: Kind, version: PayloadVersion, time: u64) {
-        self.heads.push(Head { kind, version, time, end: self.payloads.len() });
+        self.headers.push(EntryHeader { kind, version, time, end: self.payloads.len() });
     }
 
     /// Adds the entries of `others`. The first added entry gets the time `first`; each further entry gets a time one
@@ -125,18 +125,18 @@ impl PendingEntries {
 
     /// Returns the number of entries.
     pub fn len(&self) -> usize {
-        self.heads.len()
+        self.headers.len()
     }
 
     /// Returns true if there are no entries.
     pub fn is_empty(&self) -> bool {
-        self.heads.is_empty()
+        self.headers.is_empty()
     }
 
     /// Returns the times of the first and of the last entry; zeros if there are none.
     pub fn times(&self) -> (u64, u64) {
-        let time = |head: Option<&Head>| head.map_or(0, |head| head.time);
-        (time(self.heads.first()), time(self.heads.last()))
+        let time = |header: Option<&EntryHeader>| header.map_or(0, |header| header.time);
+        (time(self.headers.first()), time(self.headers.last()))
     }
 
     /// Returns the sum of the lengths of the payloads in bytes.
@@ -151,18 +151,18 @@ impl PendingEntries {
 
     /// Removes all but the first `len` entries.
     pub fn truncate(&mut self, len: usize) {
-        self.heads.truncate(len);
-        self.payloads.truncate(self.heads.last().map_or(0, |head| head.end));
+        self.headers.truncate(len);
+        self.payloads.truncate(self.headers.last().map_or(0, |header| header.end));
     }
 
     /// Iterates over the entries in order.
     pub fn iter(&self) -> impl Iterator<Item = PendingEntry<'_>> {
-        let starts = std::iter::once(0).chain(self.heads.iter().map(|head| head.end));
-        self.heads.iter().zip(starts).map(|(head, start)| PendingEntry {
-            kind: head.kind,
-            version: head.version,
-            time: head.time,
-            payload: self.payloads.get(start..head.end).unwrap_or_default(),
+        let starts = std::iter::once(0).chain(self.headers.iter().map(|header| header.end));
+        self.headers.iter().zip(starts).map(|(header, start)| PendingEntry {
+            kind: header.kind,
+            version: header.version,
+            time: header.time,
+            payload: self.payloads.get(start..header.end).unwrap_or_default(),
         })
     }
 }

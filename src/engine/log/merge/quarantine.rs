@@ -10,13 +10,14 @@ use crate::engine::log::format::names;
 use crate::engine::log::read::item::{Finding, FindingKind, Item};
 use crate::engine::log::read::reader::{ScanMode, StreamReader};
 use crate::engine::storage::{File, OpenMode, Storage, publish, read_full_at, temporary_path, write_all_at};
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const CHUNK: usize = 256 << 10;
 
-/// A copy of a range of bytes of a segment.
+/// A copy of a range of bytes of a segment. The text form names the range and the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quarantined {
@@ -30,6 +31,17 @@ pub struct Quarantined {
     pub offset: u64,
     /// Number of copied bytes.
     pub len: u64,
+}
+
+impl fmt::Display for Quarantined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Quarantined { path, stream, segment, offset, len } = self;
+        write!(
+            f,
+            "{len} bytes at offset {offset} of segment {segment} of stream {stream} as {}",
+            path.display()
+        )
+    }
 }
 
 /// Returns true if the bytes of a finding of this kind are copied to quarantine.

@@ -3,8 +3,9 @@
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::log::merge::quarantine::Quarantined;
 use crate::engine::log::merge::sides::Side;
+use std::fmt;
 
-/// The change of one stream of the target.
+/// The change of one stream of the target. The text form is a phrase for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -29,7 +30,7 @@ pub enum Change {
     Skipped(SkipReason),
 }
 
-/// The reason why a stream was not merged. Normally all streams of a family are skipped together.
+/// The reason why a stream was not merged; the text form is the stable name. Normally all streams of a family are skipped together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -72,7 +73,7 @@ impl Change {
     }
 }
 
-/// The result of the merge for one stream.
+/// The result of the merge for one stream. The text form is a line for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamMerge {
@@ -84,7 +85,7 @@ pub struct StreamMerge {
     pub bytes: u64,
 }
 
-/// A fork: a stream whose copies hold different entries under one sequence number.
+/// A fork: a stream whose copies hold different entries under one sequence number. The text form is a line for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fork {
@@ -98,7 +99,8 @@ pub struct Fork {
     pub derived: StreamId,
 }
 
-/// The report of a merge.
+/// The report of a merge. The text form has a line for each stream, fork and copy in quarantine, and does not end with a
+/// newline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogMerge {
@@ -115,5 +117,57 @@ impl LogMerge {
     /// Returns true if the report lists no change of a stream of the target.
     pub fn is_unchanged(&self) -> bool {
         self.streams.iter().all(|s| matches!(s.change, Change::Unchanged | Change::Skipped(_)))
+    }
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Change::United { added, filled } => {
+                write!(f, "united (entries added: {added}, of which fill gaps: {filled})")
+            }
+            Change::Skipped(reason) => write!(f, "skipped ({reason})"),
+            _ => f.write_str(self.name()),
+        }
+    }
+}
+
+impl fmt::Display for StreamMerge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stream {}: {}", self.stream, self.change)?;
+        if self.bytes > 0 { write!(f, ", {} bytes written", self.bytes) } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Fork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Fork { stream, first, kept, derived } = self;
+        let other = match kept {
+            Side::Source => "target",
+            Side::Target => "source",
+        };
+        write!(
+            f,
+            "fork: the entries of stream {stream} from {first} on in the {other} are now stream {derived}"
+        )
+    }
+}
+
+impl fmt::Display for LogMerge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.streams.is_empty() {
+            return f.write_str("no streams to merge");
+        }
+        let streams = self.streams.iter().map(ToString::to_string);
+        let forks = self.forks.iter().map(ToString::to_string);
+        let copies = self.quarantined.iter().map(|copy| format!("quarantined: {copy}"));
+        let lines: Vec<String> = streams.chain(forks).chain(copies).collect();
+        f.write_str(&lines.join("\n"))
     }
 }

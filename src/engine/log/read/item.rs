@@ -2,6 +2,7 @@
 
 use crate::engine::entries::Entries;
 use crate::engine::entry::{Gap, Seq, StreamId};
+use std::fmt;
 
 /// A commit that was read from a stream, with its segment and offsets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct Commit {
     pub entries: Entries,
 }
 
-/// The kind of a finding.
+/// The kind of a finding. The text form is the stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
@@ -63,7 +64,14 @@ impl FindingKind {
     }
 }
 
-/// A finding: a range of bytes of the log that is damaged, or that this build cannot read.
+impl fmt::Display for FindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A finding: a range of bytes of the log that is damaged, or that this build cannot read. The text form names
+/// the kind and the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
@@ -77,6 +85,13 @@ pub struct Finding {
     pub offset: u64,
     /// Length of the range in bytes.
     pub len: u64,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Finding { kind, stream, segment, offset, len } = self;
+        write!(f, "{kind}: {len} bytes at offset {offset} of segment {segment} of stream {stream}")
+    }
 }
 
 /// A value that a reader of a stream returns.

@@ -3,13 +3,13 @@
 pub mod directory;
 pub(super) mod item;
 pub(in crate::engine) mod moved;
+pub(super) mod open_segment;
 pub mod ordered;
 pub(super) mod reader;
 pub(super) mod resync;
 mod scan;
 pub mod source;
-#[cfg(test)]
-mod sparse;
 
 pub use item::{Commit, Finding, FindingKind, Item, Tail};
+pub use open_segment::OpenSegment;
 pub use reader::{ScanMode, StreamReader};

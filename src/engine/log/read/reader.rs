@@ -21,6 +21,7 @@ use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
 use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
 use crate::engine::log::read::item::{Commit, Finding, FindingKind, Item, Tail};
+use crate::engine::log::read::open_segment::OpenSegment;
 use crate::engine::log::read::scan::{SegmentScan, Step};
 use crate::engine::log::read::source::Source;
 use crate::engine::storage::{File, OpenMode, Storage};
@@ -122,8 +123,47 @@ impl StreamReader {
         at: ResumePoint,
         (stream, segments): (StreamId, Vec<Seq>),
     ) -> Result<StreamReader> {
+        let mut reader = StreamReader::over(storage, log, mode, at, (stream, segments));
+        if reader.segments.get(reader.upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
+            reader.open_segment(Some(at.offset))?;
+        }
+        Ok(reader)
+    }
+
+    /// Opens a reader of the frames of an open segment, with [`ScanMode::Follow`]. The reader begins at the point `at`,
+    /// which must be the beginning or the end of a frame of the segment, and ends at [`OpenSegment::end`]. It uses the
+    /// open file of the writer, does not read the header, and reads no other segment.
+    pub(in crate::engine) fn of_open_segment(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        open: &OpenSegment,
+        at: ResumePoint,
+    ) -> StreamReader {
+        let segments = (open.stream, vec![open.base]);
+        let mut reader = StreamReader::over(storage, log, ScanMode::Follow, at, segments);
+        reader.upcoming = 1;
+        reader.cause = GapCause::Damaged;
+        reader.scan = Some(SegmentScan {
+            base: open.base,
+            salt: open.salt,
+            source: Source::beginning(Arc::clone(&open.file), open.end),
+            offset: at.offset,
+            after_mark: false,
+            follow: true,
+        });
+        reader
+    }
+
+    /// Creates a reader that has not opened a segment yet.
+    fn over(
+        storage: &Arc<dyn Storage>,
+        log: &Path,
+        mode: ScanMode,
+        at: ResumePoint,
+        (stream, segments): (StreamId, Vec<Seq>),
+    ) -> StreamReader {
         let upcoming = segments.partition_point(|base| *base < at.segment);
-        let mut reader = StreamReader {
+        StreamReader {
             storage: Arc::clone(storage),
             log: log.to_path_buf(),
             stream,
@@ -147,11 +187,7 @@ impl StreamReader {
             unfinished_creation: None,
             domain: None,
             checksums: StreamChecksums::of(stream),
-        };
-        if reader.segments.get(upcoming) == Some(&at.segment) && at.offset >= FRAMES_AT {
-            reader.open_segment(Some(at.offset))?;
         }
-        Ok(reader)
     }
 
     /// Restricts the reader to one domain: a segment of another domain, or of a newer version of `domain`, is an error.

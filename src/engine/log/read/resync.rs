@@ -98,8 +98,9 @@ mod tests {
     use super::*;
     use crate::engine::entry::Seq;
     use crate::engine::log::format::frame::{FLAG_CLOSE, put_mark};
+    use crate::engine::log::read::source::of_file;
     use crate::engine::log::read::source::{WINDOW, ZEROS_READ_MAX};
-    use crate::engine::log::read::sparse::{Sparse, block, source};
+    use crate::engine::storage::sparse::{Sparse, block};
 
     const LEN: u64 = 1 << 40;
     const SALT: u64 = 7;
@@ -114,7 +115,7 @@ mod tests {
     fn next_frame_is_found_behind_a_hole_and_missed_without_reading_the_rest() {
         let far = (1 << 39) + 808;
         let file = Sparse::new(LEN, vec![(0, vec![5; 100_000]), block(far, &frame_at(far))]);
-        let mut source = source(&file);
+        let mut source = of_file(&file);
         assert_eq!(next_frame(&mut source, 8, SALT).unwrap(), Some(far));
         assert_eq!(next_frame(&mut source, far + 8, SALT).unwrap(), None);
         assert!(file.read() < 8 << 20, "{}", file.read());
@@ -129,7 +130,7 @@ mod tests {
                     let mut bytes = vec![filling; offset as usize];
                     bytes.extend_from_slice(&frame);
                     let file = Sparse::new(bytes.len() as u64, vec![(0, bytes)]);
-                    assert_eq!(next_frame(&mut source(&file), 0, SALT).unwrap(), Some(offset), "{filling}");
+                    assert_eq!(next_frame(&mut of_file(&file), 0, SALT).unwrap(), Some(offset), "{filling}");
                 }
             }
         }
@@ -143,7 +144,7 @@ mod tests {
             bytes.resize(bytes.len().next_multiple_of(FRAME_ALIGN as usize), 1);
         }
         let file = Sparse::new(bytes.len() as u64, vec![(0, bytes)]);
-        assert_eq!(next_frame(&mut source(&file), 0, SALT).unwrap(), None);
+        assert_eq!(next_frame(&mut of_file(&file), 0, SALT).unwrap(), None);
         assert!(file.read() < 4 << 20, "{}", file.read());
     }
 }

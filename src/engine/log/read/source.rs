@@ -31,6 +31,11 @@ impl Source {
         Ok(Source { file, map, len, window: Vec::new(), start: 0 })
     }
 
+    /// Opens the first `len` bytes of `file`, which is not mapped.
+    pub(super) fn beginning(file: Arc<dyn File>, len: u64) -> Source {
+        Source { file, map: None, len, window: Vec::new(), start: 0 }
+    }
+
     /// Returns the length in bytes that the file had when it was opened or last refreshed.
     pub fn file_len(&self) -> u64 {
         self.len
@@ -130,10 +135,16 @@ pub(in crate::engine::log) fn content_len(file: &dyn File) -> io::Result<u64> {
     Ok(0)
 }
 
+/// Opens a file of a test, without mapping it.
+#[cfg(test)]
+pub(super) fn of_file(file: &Arc<crate::engine::storage::sparse::Sparse>) -> Source {
+    Source::new(Arc::clone(file) as Arc<dyn File>, false).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::log::read::sparse::{Sparse, block, source};
+    use crate::engine::storage::sparse::{Sparse, block};
     use std::sync::atomic::Ordering;
 
     const LEN: u64 = 1 << 40;
@@ -142,7 +153,7 @@ mod tests {
     fn holes_are_not_read() {
         let far = (1 << 39) + 808;
         let file = Sparse::new(LEN, vec![(0, vec![0; 4096]), block(far, b"x")]);
-        let mut source = source(&file);
+        let mut source = of_file(&file);
         assert_eq!(source.first_nonzero(0).unwrap(), Some(far));
         assert_eq!(source.first_nonzero(far + 1).unwrap(), None);
         assert!(file.read() < 4 << 20, "{}", file.read());
@@ -151,7 +162,7 @@ mod tests {
     #[test]
     fn failed_read_leaves_no_bytes_in_the_window() {
         let file = Sparse::new(1 << 20, vec![(0, vec![1; 1 << 20])]);
-        let mut source = source(&file);
+        let mut source = of_file(&file);
         assert_eq!(source.bytes(0, 4).unwrap(), [1; 4]);
         file.failing.store(true, Ordering::Relaxed);
         assert!(source.bytes(600_000, 4).is_err());

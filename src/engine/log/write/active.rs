@@ -58,6 +58,8 @@ pub(super) enum Condition {
 pub(super) struct ActiveSegment {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn File>,
+    /// The first sequence number of the segment.
+    pub(super) base: Seq,
     pub(super) salt: u64,
     /// End of the last complete frame.
     pub(super) offset: u64,
@@ -97,6 +99,7 @@ impl ActiveSegment {
         ActiveSegment {
             path,
             file,
+            base: header.base,
             salt: header.salt,
             offset: FRAMES_AT,
             condition: Condition::Whole,

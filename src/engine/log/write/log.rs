@@ -6,6 +6,7 @@ use crate::engine::error::Result;
 use crate::engine::log::format::frame::{FLAG_CLOSE, put_mark};
 use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::pending::PendingEntries;
+use crate::engine::log::read::OpenSegment;
 use crate::engine::log::write::active::{Condition, Room};
 use crate::engine::log::write::claim::ActiveStream;
 use crate::engine::log::write::durability::Durability;
@@ -139,6 +140,14 @@ impl Log {
         Ok((Committed { first, count, durability }, head))
     }
 
+    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next entry,
+    /// unless another thread appends in the meantime. Errors: as for [`Log::append`].
+    pub fn prepare(&self) -> Result<Position> {
+        let guard = self.shared.ready()?;
+        let Some(active) = guard.active.as_ref() else { return Err(self.shared.stream_missing()) };
+        Ok(Position { stream: active.id, seq: active.next.plus(guard.batch.entries.len() as u64) })
+    }
+
     /// Writes the batch. After a successful call, the entries of the batch survive the death of the process.
     pub fn flush(&self) -> Result<()> {
         let mut guard = self.shared.lock();
@@ -211,6 +220,22 @@ impl Log {
     /// are not included.
     pub fn head(&self) -> Option<Head> {
         self.shared.lock().active.as_ref().map(ActiveStream::head)
+    }
+
+    /// Returns the segment that this process appends to, up to its last complete frame; `None` if no stream is open, or
+    /// if the last write or sync of the segment failed. Entries of the batch are not included.
+    pub fn open_segment(&self) -> Option<OpenSegment> {
+        let guard = self.shared.lock();
+        let active = guard.active.as_ref()?;
+        let segment = &active.segment;
+        (segment.condition == Condition::Whole).then(|| OpenSegment {
+            stream: active.id,
+            base: segment.base,
+            salt: segment.salt,
+            file: Arc::clone(&segment.file),
+            end: segment.offset,
+            next: active.next,
+        })
     }
 
     /// Advances the clock to a time that was read from another stream. Returns false and ignores the time if it is too

@@ -92,54 +92,12 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::storage::Mapping;
-
-    /// A file of ones with an unreadable block.
-    #[derive(Debug)]
-    struct BadBlock {
-        len: u64,
-        bad: u64,
-    }
-
-    impl File for BadBlock {
-        fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
-            let n = usize::try_from(self.len.saturating_sub(offset)).unwrap().min(out.len());
-            if offset <= self.bad && self.bad < offset + n as u64 {
-                return Err(io::Error::other("a bad sector"));
-            }
-            out[..n].fill(1);
-            Ok(n)
-        }
-        fn write_at(&self, _: u64, _: &[u8]) -> io::Result<usize> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn len(&self) -> io::Result<u64> {
-            Ok(self.len)
-        }
-        fn set_len(&self, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn allocate(&self, _: u64) -> io::Result<()> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-        fn sync(&self) -> io::Result<()> {
-            Ok(())
-        }
-        fn try_lock(&self) -> io::Result<bool> {
-            Ok(true)
-        }
-        fn is_locked(&self) -> io::Result<bool> {
-            Ok(false)
-        }
-        fn map(&self) -> Option<Arc<dyn Mapping>> {
-            None
-        }
-    }
+    use crate::engine::storage::sparse::Sparse;
 
     #[test]
     fn only_the_unreadable_block_counts_as_zeros() {
         let len = 2 * WINDOW as u64 + 100;
-        let mut input = Input::new(Arc::new(BadBlock { len, bad: WINDOW as u64 + 5000 })).unwrap();
+        let mut input = Input::new(Sparse::with_bad_byte(len, WINDOW as u64 + 5000)).unwrap();
         assert_eq!(input.bytes(8, 4), [1; 4]);
         assert!(input.take_error().is_none());
         let bytes = input.bytes(WINDOW as u64, 3 * BLOCK).to_vec();

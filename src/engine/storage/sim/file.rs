@@ -116,12 +116,18 @@ impl SimFile {
     }
 }
 
-impl Drop for SimFile {
-    fn drop(&mut self) {
+impl SimFile {
+    fn release_lock(&self) {
         let mut node = guard(&self.node);
         if node.holder.as_ref().is_some_and(|(_, handle)| *handle == self.handle) {
             node.holder = None;
         }
+    }
+}
+
+impl Drop for SimFile {
+    fn drop(&mut self) {
+        self.release_lock();
     }
 }
 
@@ -172,6 +178,13 @@ impl File for SimFile {
             }
             node.holder = Some((Arc::clone(&self.life), self.handle));
             Ok(true)
+        })
+    }
+
+    fn unlock(&self) -> io::Result<()> {
+        self.life.perform(OperationClass::Query, |_| {
+            self.release_lock();
+            Ok(())
         })
     }
 

@@ -189,9 +189,27 @@ impl Storage for SimProcess {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.change(|state, order| {
             let node = state.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
-            let len = guard(&node).content.len();
-            state.release_space(len);
+            // The space is free when the last name is removed.
+            if state.files.values().filter(|other| Arc::ptr_eq(other, &node)).count() == 1 {
+                let len = guard(&node).content.len();
+                state.release_space(len);
+            }
             state.change_name(order, NameChange::Remove { path: path.to_path_buf() });
+            Ok(())
+        })
+    }
+
+    fn link_file(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change(|state, order| {
+            let node = state.files.get(from).cloned().ok_or(io::ErrorKind::NotFound)?;
+            if state.files.contains_key(to) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            if state.files.values().filter(|other| Arc::ptr_eq(other, &node)).count() > 1 {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
+            guard(&node).changed = state.now;
+            state.change_name(order, NameChange::Create { path: to.to_path_buf(), node });
             Ok(())
         })
     }

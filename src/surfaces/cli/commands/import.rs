@@ -42,7 +42,8 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     Ok(u8::from(!report.is_complete()))
 }
 
-/// The greatest number of refused lines, and of missing or different bodies, that are named individually.
+/// The greatest number of refused lines, of members that were left out, and of missing or different bodies, that are
+/// named individually.
 const NAMED_MAX: usize = 10;
 
 /// Writes the reasons for which the import is incomplete to standard error.
@@ -64,6 +65,12 @@ fn explain(report: &ImportReport, out: &Output) {
         let path = path.display();
         out.done(&format!("{others}the refused lines are in {path}, the reasons in the file beside it{cut}"));
     }
+    for dropped in report.dropped.iter().take(NAMED_MAX) {
+        let (subject, member) = (&dropped.subject, &dropped.member);
+        let message =
+            format!("line {}: {} at {} of {subject} was left out", dropped.line, member.message, member.path);
+        out.error(member.code.as_str(), &message, None);
+    }
     for body in report.bodies.iter().take(NAMED_MAX) {
         out.error(body.code, &format!("line {}: {} (body {:?})", body.line, body.message, body.body), None);
     }
@@ -82,6 +89,7 @@ fn reasons(report: &ImportReport) -> String {
         |n: u64, one: &str, more: &str| (n > 0).then(|| format!("{n} {}", if n == 1 { one } else { more }));
     let reasons = [
         count(report.total().refused, "line refused", "lines refused"),
+        count(report.members_dropped, "member left out", "members left out"),
         count(report.bodies_missing, "body missing", "bodies missing"),
         count(
             report.bodies_differing,

@@ -11,6 +11,7 @@ pub(super) mod log;
 pub(super) mod merge;
 pub(super) mod rebuild;
 pub(super) mod report;
+pub(super) mod run_change;
 pub(super) mod run_show;
 pub(super) mod runs;
 pub(super) mod verify;

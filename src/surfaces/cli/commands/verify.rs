@@ -10,6 +10,9 @@ use std::io;
 
 /// The exit code for a check that could not be completed.
 const UNCHECKED: u8 = 3;
+/// The exit code for a workspace without damage, in which entries are missing whose loss a repair or a merge has
+/// recorded.
+const KNOWN_LOSSES: u8 = 4;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> u8 {
     match check(cli, args, out) {
@@ -34,6 +37,7 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     let mover = mover(&bar);
     let report = contexta.verify(VerifyOptions {
         bodies: !args.skip_bodies,
+        references: args.references,
         projections: !args.skip_projections,
         heads: args.head.clone(),
         progress: Progress::new(&mover),
@@ -44,6 +48,7 @@ fn check(cli: &Cli, args: &VerifyArgs, out: &Output) -> Result<(u8, io::Result<(
     let exit_code = match report.outcome {
         Verdict::Whole => 0,
         Verdict::Damaged => 1,
+        Verdict::WholeExceptKnownLosses => KNOWN_LOSSES,
         Verdict::Unchecked => UNCHECKED,
     };
     Ok((exit_code, written))

@@ -1,0 +1,40 @@
+//! A commit to append, and its result.
+
+use crate::capture::context::Context;
+use crate::capture::result::CaptureResult;
+use crate::contract::Fact;
+use crate::store::{Durability, Head, Receipt, Stamp};
+use std::sync::Arc;
+
+/// The facts of one commit. All of them are appended, or none.
+#[derive(Debug)]
+pub(in crate::capture) struct Commit<'a> {
+    pub(in crate::capture) facts: Vec<Fact>,
+    /// The entries that the first fact replaces.
+    pub(in crate::capture) replaces: Vec<Stamp>,
+    pub(in crate::capture) durability: Durability,
+    /// `true` for ends of scopes, which may use the disk space that the log reserves.
+    pub(in crate::capture) is_end: bool,
+    pub(in crate::capture) context: &'a Arc<Context>,
+}
+
+impl<'a> Commit<'a> {
+    pub(in crate::capture) fn new(
+        facts: Vec<Fact>,
+        durability: Durability,
+        context: &'a Arc<Context>,
+    ) -> Commit<'a> {
+        Commit { facts, replaces: Vec::new(), durability, is_end: false, context }
+    }
+}
+
+/// The result of an append.
+#[derive(Debug)]
+pub(in crate::capture) struct Appended {
+    /// The receipt of the log or of the outbox; `None` if the facts are lost.
+    pub(in crate::capture) receipt: Option<Receipt>,
+    /// The head of the stream after the ends of scopes. If they are lost, the head before them.
+    pub(in crate::capture) head: Option<Head>,
+    /// One result for each fact; `None` if the log has the facts and the session has no sinks.
+    pub(in crate::capture) results: Option<Vec<CaptureResult>>,
+}

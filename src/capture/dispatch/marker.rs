@@ -1,0 +1,58 @@
+//! Degraded markers on facts that sinks or the log did not take.
+
+use crate::capture::context::Context;
+use crate::capture::error::Result;
+use crate::contract::{
+    Degradation, DegradedCategory, DegradedPayload, DegradedSeverity, Fact, RecordDraft, Timestamp, Valid,
+    Value,
+};
+use crate::store::Position;
+
+/// Creates the marker on a fact that some sinks did not take.
+pub(super) fn delivery_failed(
+    context: &Context,
+    producer: &str,
+    now: Timestamp,
+    sinks: &[String],
+    first: Position,
+) -> Result<Fact> {
+    let names = sinks.join(", ");
+    let summary = format!("entry {first} was not delivered to: {names}");
+    let mut payload = DegradedPayload::new(
+        "capture.delivery_failed",
+        DegradedCategory::Capture,
+        DegradedSeverity::Warning,
+        summary,
+    );
+    payload.attributes.insert("sinks".to_owned(), Value::list(sinks.iter().map(String::as_str)));
+    payload.attributes.insert("position".to_owned(), Value::text(first));
+    marker(context, producer, now, payload)
+}
+
+/// Creates the marker on facts that the log could not take for some time.
+pub(super) fn log_failed(
+    context: &Context,
+    producer: &str,
+    now: Timestamp,
+    (spilled, lost): (u64, u64),
+) -> Result<Fact> {
+    let summary = match lost {
+        0 => format!("the log could not take {spilled} facts; they are in the outbox"),
+        _ => format!(
+            "the log could not take {} facts; {spilled} are in the outbox, {lost} are lost",
+            spilled + lost
+        ),
+    };
+    let severity = if lost == 0 { DegradedSeverity::Warning } else { DegradedSeverity::Error };
+    let mut payload =
+        DegradedPayload::new("capture.log_failed", DegradedCategory::Capture, severity, summary);
+    payload.attributes.insert("spilled".to_owned(), spilled.into());
+    payload.attributes.insert("lost".to_owned(), lost.into());
+    marker(context, producer, now, payload)
+}
+
+fn marker(context: &Context, producer: &str, now: Timestamp, payload: DegradedPayload) -> Result<Fact> {
+    let mut observation = context.observation(now, producer)?;
+    observation.degradation_marker = Degradation::CaptureGap;
+    Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+}

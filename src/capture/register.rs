@@ -1,0 +1,345 @@
+//! Registration of artifacts and lineage edges in a scope.
+
+use crate::capture::dispatch::{Appended, Commit};
+use crate::capture::emission::{ArtifactRegistration, ArtifactRole, IngestMode};
+use crate::capture::error::{Error, Result};
+use crate::capture::outcome::RegisteredArtifact;
+use crate::capture::result::{BatchCaptureResult, CaptureResult, CapturedAs, PayloadFamily};
+use crate::capture::scope::Scope;
+use crate::capture::secrets::Redaction;
+use crate::contract::refs::slug;
+use crate::contract::{
+    ArtifactManifest, ArtifactRef, Confidence, Degradation, DegradedCategory, DegradedPayload,
+    DegradedSeverity, Fact, LineageEdge, LineageOrigin, RecordDraft, RelationRef, RelationType, RunRef,
+    StableRef, Valid, Value,
+};
+use crate::store::journal::{file_name_attributes, short_digest};
+use crate::store::location;
+use crate::store::source::SOURCE_NOT_REMOVED;
+use crate::store::{Durability, Note, Severity, SourceMode, StoredBody};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError};
+
+/// The file of an artifact.
+enum Source {
+    /// The file does not exist.
+    Missing,
+    /// A file to store.
+    File(SourceMode),
+    /// A directory to store.
+    Dir,
+    /// Content that stays outside the workspace: its location, and its path if it is a local file.
+    Outside { location: String, path: Option<PathBuf> },
+}
+
+impl Scope {
+    pub(super) fn relate(
+        &self,
+        source: StableRef,
+        relation: RelationType,
+        target: StableRef,
+    ) -> Result<LineageEdge> {
+        self.check_open()?;
+        let inner = &self.session.inner;
+        let edge = self.edge(self.context.run()?, source, relation, target)?;
+        let commit = Commit::new(vec![edge.clone().into()], inner.options.durability, &self.context);
+        inner.dispatcher.append(commit)?;
+        Ok(edge.into_inner())
+    }
+
+    /// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is
+    /// captured several times therefore has one ref, and appears once in answers.
+    fn edge(
+        &self,
+        run: &RunRef,
+        source: StableRef,
+        relation: RelationType,
+        target: StableRef,
+    ) -> crate::contract::Result<Valid<LineageEdge>> {
+        let content = format!("{source} {relation} {target}");
+        let edge = LineageEdge::new(
+            RelationRef::under(run, &short_digest(&content))?,
+            relation,
+            source,
+            target,
+            self.session.inner.now(),
+            LineageOrigin::Explicit,
+            Confidence::High,
+        );
+        Valid::new(edge)
+    }
+
+    /// Returns the ref for an artifact: the given ref, or a ref with the given key, or a new ref that is made from the
+    /// name of the file.
+    fn artifact_ref(&self, run: &RunRef, what: &ArtifactRegistration) -> Result<ArtifactRef> {
+        const KIND: &str = "artifact";
+        let mut children = self.outermost().children();
+        if let Some(own) = &what.artifact_ref {
+            children.names.reserve(KIND, own.last_component());
+            return Ok(own.clone());
+        }
+        if let Some(key) = &what.key {
+            children.names.reserve(KIND, key);
+            return Ok(ArtifactRef::under(run, key)?);
+        }
+        let stem = what.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let stem = stem.and_then(|stem| slug(&stem, usize::MAX)).unwrap_or_else(|| KIND.to_owned());
+        Ok(ArtifactRef::under(run, &children.names.claim(KIND, &stem, KIND).component)?)
+    }
+
+    /// Stores a file as an artifact, and records its manifest and its relation to this scope.
+    pub(super) fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
+        self.check_open()?;
+        let options = &self.session.inner.options;
+        if options.artifacts_read_only {
+            return Err(Error::ReadOnly { what: "artifacts" });
+        }
+        let run = self.context.run()?;
+        let source = self.source(&what, what.ingest_mode.unwrap_or(options.ingest_mode))?;
+        let manifest = self.manifest(run, &what)?;
+        let own: StableRef = (&manifest.artifact_ref).into();
+        let edge = match what.role {
+            ArtifactRole::Input => self.edge(run, self.own.clone(), RelationType::Used, own)?,
+            _ => self.edge(run, own, RelationType::ProducedBy, self.own.clone())?,
+        };
+        // The manifest is checked before the body is stored, because storing a large body takes long.
+        Valid::new(manifest.clone())?;
+        match source {
+            Source::Missing => self.register_missing(&what, manifest, edge.into()),
+            Source::Outside { location, path } => {
+                let path = path.filter(|_| what.compute_hash);
+                self.register_outside(
+                    ArtifactManifest { location_ref: location, ..manifest },
+                    path,
+                    edge.into(),
+                )
+            }
+            Source::Dir => self.register_dir(&what, manifest, edge.into()),
+            Source::File(mode) => self.register_file(&what, mode, manifest, edge.into()),
+        }
+    }
+
+    /// Returns the manifest of an artifact, without the location, the size and the digest of its content.
+    fn manifest(&self, run: &RunRef, what: &ArtifactRegistration) -> Result<ArtifactManifest> {
+        let inner = &self.session.inner;
+        let own = self.artifact_ref(run, what)?;
+        let (kind, producer) = (what.artifact_kind.as_str(), inner.options.producer.as_str());
+        let mut manifest = ArtifactManifest::new(own, kind, inner.now(), producer, run.clone(), "unknown");
+        self.context.describe(&mut manifest);
+        manifest.attributes = what.attributes.clone();
+        manifest.attributes.extend(file_name_attributes(&what.path));
+        manifest.attributes.extend(what.step.map(|step| ("step".to_owned(), Value::Int(step))));
+        Ok(manifest)
+    }
+
+    fn register_missing(
+        &self,
+        what: &ArtifactRegistration,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let path = std::path::absolute(&what.path).unwrap_or_else(|_| what.path.clone());
+        manifest.location_ref = format!("path:{}", path.display());
+        let marker = self.missing_marker(&what.path, (&manifest.artifact_ref).into())?;
+        let recorded = self.record(manifest, None, vec![edge, marker])?;
+        Ok(RegisteredArtifact { is_missing: true, ..recorded })
+    }
+
+    /// Registers content outside the workspace. `hashed` is the path of a local file to hash.
+    fn register_outside(
+        &self,
+        mut manifest: ArtifactManifest,
+        hashed: Option<PathBuf>,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        if let Some(path) = hashed {
+            let (sha256, size) = self.session.inner.journal.hash_file(&path)?;
+            (manifest.hash_value, manifest.size_bytes) = (Some(sha256), Some(size));
+        }
+        self.record(manifest, None, vec![edge])
+    }
+
+    fn register_dir(
+        &self,
+        what: &ArtifactRegistration,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let tree = self.session.inner.journal.take_tree(&what.path)?;
+        manifest.location_ref = location::of_tree(&tree.body.digest);
+        manifest.hash_value = what.compute_hash.then(|| tree.body.sha256.clone());
+        manifest.size_bytes = Some(tree.body.size);
+        manifest.attributes.insert("tree_files".to_owned(), Value::from(tree.files));
+        manifest.attributes.insert("tree_bytes".to_owned(), Value::from(tree.bytes));
+        let mut more = vec![edge];
+        if !tree.left_out.is_empty() {
+            let summary = left_out(&what.path, &tree.left_out);
+            more.push(self.marker("artifact.files_left_out", summary, (&manifest.artifact_ref).into())?);
+        }
+        self.record(manifest, Some(&tree.body), more)
+    }
+
+    fn register_file(
+        &self,
+        what: &ArtifactRegistration,
+        mode: SourceMode,
+        mut manifest: ArtifactManifest,
+        edge: Fact,
+    ) -> Result<RegisteredArtifact> {
+        let journal = &self.session.inner.journal;
+        let source = journal.take_source(&what.path, mode)?;
+        manifest.location_ref = location::of_body(&source.body.digest);
+        manifest.hash_value = what.compute_hash.then(|| source.body.sha256.clone());
+        manifest.size_bytes = Some(source.body.size);
+        let recorded = self.record(manifest, Some(&source.body), vec![edge]);
+        match recorded {
+            // The file is removed only if the log has the manifest.
+            Ok(mut recorded) if !recorded.captured.recovered_to_outbox() => {
+                recorded.notes.extend(journal.finish_source(source));
+                Ok(recorded)
+            }
+            Ok(mut recorded) => {
+                if journal.abandon_source(source) {
+                    let message = "the file stays, because the manifest waits for a replay";
+                    recorded.notes.push(Note::new(Severity::Warning, SOURCE_NOT_REMOVED, message));
+                }
+                Ok(recorded)
+            }
+            Err(error) => {
+                journal.abandon_source(source);
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends the manifest of an artifact and other facts. The manifest replaces the manifest that this run recorded
+    /// last for the same ref.
+    fn record(
+        &self,
+        manifest: ArtifactManifest,
+        body: Option<&StoredBody>,
+        more: Vec<Fact>,
+    ) -> Result<RegisteredArtifact> {
+        let inner = &self.session.inner;
+        let mut redaction = Redaction::new(&inner.redactor);
+        let manifest = Valid::new(redaction.of(manifest))?;
+        let component = manifest.artifact_ref.last_component().to_owned();
+        let last = Arc::clone(self.outermost().children().artifacts.entry(component).or_default());
+        // The lock is held during the append, so that of two threads one replaces the manifest of the other.
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let artifact = Fact::Artifact(Box::new(manifest.clone()), body.map(|body| body.digest.0));
+        let facts = [artifact].into_iter().chain(more).collect();
+        let mut commit = Commit::new(facts, Durability::Fsync, &self.context);
+        commit.replaces.extend(*last);
+        let appended = inner.dispatcher.append(commit)?;
+        *last = appended.receipt.map(|receipt| receipt.first).or(*last);
+        let mut recorded = self.registered(appended, manifest)?;
+        recorded.captured.add_redacted(redaction.redacted);
+        Ok(recorded)
+    }
+
+    /// Returns the result of a registration. Error: the manifest is lost.
+    fn registered(
+        &self,
+        appended: Appended,
+        manifest: Valid<ArtifactManifest>,
+    ) -> Result<RegisteredArtifact> {
+        let Appended { receipt, results, .. } = appended;
+        let Some(receipt) = receipt else {
+            let results = results.unwrap_or_default();
+            let results = BatchCaptureResult::aggregate(PayloadFamily::Artifact, results);
+            return Err(Error::Delivery(Box::new(results)));
+        };
+        let durability = receipt.durability;
+        let captured = results.and_then(|results| results.into_iter().next()).unwrap_or_else(|| {
+            let captured = CapturedAs {
+                context: Some(Arc::clone(&self.context)),
+                record_type: None,
+                position: Some(receipt.first.position()),
+                durability: Some(durability),
+            };
+            CaptureResult::captured(PayloadFamily::Artifact, captured)
+        });
+        Ok(RegisteredArtifact { manifest, durability, is_missing: false, notes: Vec::new(), captured })
+    }
+
+    /// Examines the file of an artifact.
+    fn source(&self, what: &ArtifactRegistration, mode: IngestMode) -> Result<Source> {
+        let journal = &self.session.inner.journal;
+        let path = &what.path;
+        let fault = |what_is_wrong| Error::Source { path: path.clone(), what: what_is_wrong };
+        if mode == IngestMode::Reference
+            && let Some(location) = path.to_str().filter(|text| location::is_uri(text))
+        {
+            return Ok(Source::Outside {
+                location: location.to_owned(),
+                path: location::local_path(location),
+            });
+        }
+        let info = match journal.storage().info(path) {
+            Ok(info) => info,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && what.allow_missing => {
+                return Ok(Source::Missing);
+            }
+            Err(_) => return Err(fault("does not exist or cannot be read")),
+        };
+        if info.is_dir && mode == IngestMode::Reference {
+            let path = std::path::absolute(path).map_err(|_| fault("has no absolute path"))?;
+            return Ok(Source::Outside { location: location::of_file(&path), path: None });
+        }
+        if info.is_dir {
+            // The mode of the session is meant for files.
+            let is_copied = what.ingest_mode.is_none_or(|mode| mode == IngestMode::Copy);
+            return if is_copied {
+                Ok(Source::Dir)
+            } else {
+                Err(fault("is a directory, which can only be copied"))
+            };
+        }
+        if !info.is_file {
+            return Err(fault("is not a regular file"));
+        }
+        match mode {
+            IngestMode::Copy => Ok(Source::File(SourceMode::Copy)),
+            IngestMode::Reference => {
+                let path = std::path::absolute(path).map_err(|_| fault("has no absolute path"))?;
+                Ok(Source::Outside { location: location::of_file(&path), path: Some(path) })
+            }
+            IngestMode::Adopt if !journal.blobs().is_staged(path) => {
+                let staging = journal.blobs().staging().to_path_buf();
+                Err(Error::NotStaged { path: path.clone(), staging })
+            }
+            IngestMode::Move | IngestMode::Adopt => {
+                journal.check_movable(path)?;
+                Ok(Source::File(SourceMode::Move))
+            }
+        }
+    }
+
+    /// Returns the degraded marker of an artifact whose file is missing.
+    fn missing_marker(&self, path: &Path, artifact: StableRef) -> Result<Fact> {
+        let summary = format!("the file of {artifact} does not exist: {}", path.display());
+        self.marker("artifact.source_missing", summary, artifact)
+    }
+
+    /// Returns a degraded marker of an artifact whose content is incomplete.
+    fn marker(&self, issue_key: &str, summary: String, artifact: StableRef) -> Result<Fact> {
+        let inner = &self.session.inner;
+        let mut observation = self.context.observation(inner.now(), &inner.options.producer)?;
+        observation.degradation_marker = Degradation::CaptureGap;
+        let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
+        let mut payload = DegradedPayload::new(issue_key, category, severity, summary);
+        payload.subject_ref = Some(artifact);
+        Ok(Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?))
+    }
+}
+
+/// Returns the summary of the degraded marker for the files of a directory that were left out.
+fn left_out(dir: &Path, files: &[String]) -> String {
+    const NAMED_MAX: usize = 20;
+    let named = files.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = files.len().saturating_sub(NAMED_MAX);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("files of the directory {} were left out: {named}{more}", dir.display())
+}

@@ -1,0 +1,30 @@
+//! Results of captures: the status of an operation, its deliveries to sinks, and the object form of the Python package
+//! contexta 1.0.0.
+//!
+//! A result of a successful capture without sinks needs no memory besides itself: everything that is usually empty is in
+//! one optional allocation.
+
+mod batch;
+mod capture_result;
+mod delivery;
+mod failure;
+mod form;
+mod message;
+mod note;
+mod operation;
+mod status;
+
+/// The code of the failure of a capture that no sink took.
+pub(in crate::capture) const ALL_SINKS_FAILED: &str = "dispatch_all_eligible_sinks_failed";
+/// The code of the failure of a capture that some sinks did not take.
+pub(in crate::capture) const SOME_SINKS_FAILED: &str = "dispatch_some_sinks_failed";
+
+pub use batch::{BatchCaptureResult, BatchCounts, MixedFamilies};
+pub use capture_result::CaptureResult;
+pub(in crate::capture) use capture_result::CapturedAs;
+pub use delivery::Delivery;
+pub use failure::ResultFailure;
+pub use message::ResultMessage;
+pub use note::DegradationNote;
+pub use operation::OperationResult;
+pub use status::{DeliveryStatus, MessageLevel, PayloadFamily, ResultStatus, UnknownStatus};

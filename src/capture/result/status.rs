@@ -1,0 +1,91 @@
+//! Words of results: status of an operation or a delivery, level of a message, family of a payload.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The error for a text that is not one of the words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not one of {allowed}")]
+pub struct UnknownStatus {
+    text: String,
+    allowed: String,
+}
+
+macro_rules! statuses {
+    ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $name { $($(#[$vdoc])* $variant,)* }
+
+        impl $name {
+            /// All variants.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
+
+            /// Returns the text form, in upper case.
+            pub fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        /// Parses the text form, in upper or lower case.
+        impl FromStr for $name {
+            type Err = UnknownStatus;
+
+            fn from_str(text: &str) -> Result<$name, UnknownStatus> {
+                let found = $name::ALL.iter().copied().find(|word| word.as_str().eq_ignore_ascii_case(text));
+                let allowed = [$($text),*].join(", ");
+                found.ok_or_else(|| UnknownStatus { text: text.to_owned(), allowed })
+            }
+        }
+    )*};
+}
+
+statuses! {
+    /// The status of an operation.
+    ResultStatus {
+        /// The operation succeeded completely.
+        Success = "SUCCESS",
+        /// The operation succeeded in part. The notes of the result name the parts that are missing.
+        Degraded = "DEGRADED",
+        /// The operation failed.
+        Failure = "FAILURE",
+    }
+    /// The status of a delivery to one sink.
+    DeliveryStatus {
+        /// The sink has the payload.
+        Success = "SUCCESS",
+        /// The sink has the payload in part.
+        Degraded = "DEGRADED",
+        /// The sink does not have the payload.
+        Failure = "FAILURE",
+        /// The sink does not support the family of the payload.
+        Skipped = "SKIPPED",
+    }
+    /// The level of a message of a result.
+    MessageLevel {
+        /// Information.
+        Info = "INFO",
+        /// A warning: the result is complete, but something was unusual.
+        Warning = "WARNING",
+        /// An error.
+        Error = "ERROR",
+    }
+    /// The family of a captured payload.
+    PayloadFamily {
+        /// Objects such as runs and stages, their ends, parameters and lineage edges.
+        Context = "CONTEXT",
+        /// Events, metrics and spans.
+        Record = "RECORD",
+        /// Manifests of artifacts.
+        Artifact = "ARTIFACT",
+        /// Degraded markers: statements that data is missing or doubtful.
+        Degradation = "DEGRADATION",
+    }
+}

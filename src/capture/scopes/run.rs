@@ -1,0 +1,89 @@
+//! [`RunScope`], the handle of a run.
+
+use crate::capture::dispatch::Commit;
+use crate::capture::error::Result;
+use crate::capture::scope::ScopeKind;
+use crate::capture::scopes::StageScope;
+use crate::capture::scopes::methods::{capture_methods, durable_end_methods, handle};
+use crate::capture::secrets::Redaction;
+use crate::capture::spec::ScopeSpec;
+use crate::contract::fact::{Annotation, Change, Param};
+use crate::contract::{Fact, Value};
+
+handle! {
+    /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
+    /// the run is marked as failed, with the reason `scope_dropped`.
+    ///
+    /// The head that [`complete`](RunScope::complete), [`fail`](RunScope::fail) and [`cancel`](RunScope::cancel) return
+    /// is the head of the log's stream with the end of the run. It can be saved outside the workspace. The end is on
+    /// disk when the methods return, and may use the disk space that the log reserves for a full disk.
+    RunScope {
+        /// Returns the ref of the run.
+        run_ref: RunRef = run
+    }
+}
+
+capture_methods!(RunScope);
+durable_end_methods!(RunScope);
+
+impl RunScope {
+    /// Starts a stage. The start is on disk when the method returns. If this run handle or a clone has used the name
+    /// before, a number is added: `train`, `train-2`.
+    pub fn stage(&self, spec: impl Into<ScopeSpec>) -> Result<StageScope> {
+        StageScope::open(&self.scope, spec.into())
+    }
+
+    fn annotate(&self, change: Change) -> Result<()> {
+        self.scope.check_open()?;
+        let inner = &self.scope.session.inner;
+        let change = Redaction::new(&inner.redactor).of(change);
+        let annotation = Annotation::new((&self.own).into(), change)?;
+        let facts = vec![Fact::Annotation(annotation)];
+        inner.dispatcher.append(Commit::new(facts, inner.options.durability, &self.scope.context))?;
+        Ok(())
+    }
+
+    /// Sets a tag. The value replaces an earlier value.
+    pub fn tag(&self, key: &str, value: &str) -> Result<()> {
+        self.annotate(Change::Tag(key.to_owned(), Some(value.to_owned())))
+    }
+
+    /// Adds a note.
+    pub fn note(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Note(text.to_owned()))
+    }
+
+    /// Sets the description.
+    pub fn describe(&self, text: &str) -> Result<()> {
+        self.annotate(Change::Description(text.to_owned()))
+    }
+
+    /// Changes the name. The ref does not change.
+    pub fn rename(&self, name: &str) -> Result<()> {
+        self.annotate(Change::Name(name.to_owned()))
+    }
+
+    /// Sets a parameter. The value replaces an earlier value from
+    /// [`RunBuilder::param`](crate::capture::RunBuilder::param), from this handle, or from a clone of the handle.
+    pub fn param(&self, key: &str, value: impl Into<Value>) -> Result<()> {
+        self.scope.check_open()?;
+        let inner = &self.scope.session.inner;
+        let mut value = value.into();
+        inner.redactor.redact_named("params", key, &mut value, &mut Vec::new());
+        let param = Param::new(self.own.clone(), key, value)?;
+        let mut children = self.scope.children();
+        let replaces = Vec::from_iter(children.params.get(param.key()).copied());
+        let key = param.key().to_owned();
+        let commit = Commit::new(vec![Fact::Param(param)], inner.options.durability, &self.scope.context);
+        let appended = inner.dispatcher.append(Commit { replaces, ..commit })?;
+        children.params.extend(appended.receipt.map(|receipt| (key, receipt.first)));
+        Ok(())
+    }
+}
+
+impl StageScope {
+    /// Returns the run that the stage belongs to.
+    pub fn run(&self) -> Option<RunScope> {
+        self.scope.nearest(ScopeKind::Run).and_then(RunScope::of)
+    }
+}

@@ -1,0 +1,69 @@
+//! The request to take a payload.
+
+use crate::capture::result::PayloadFamily;
+use crate::capture::sink::payload::{family_of, ref_of, type_of, value_of};
+use crate::contract::json::write::canonical;
+use crate::contract::{self, Fact, Timestamp, Value};
+use crate::store::{Position, Stamp};
+use std::cell::OnceCell;
+
+/// The request to take a payload. The JSON forms are computed once, when the first sink asks for them.
+#[derive(Debug)]
+pub struct SinkRequest<'a> {
+    fact: &'a Fact,
+    stamp: Stamp,
+    payload_ref: OnceCell<Option<String>>,
+    payload: OnceCell<Value>,
+    json: OnceCell<contract::Result<String>>,
+}
+
+impl<'a> SinkRequest<'a> {
+    /// Creates the request for a fact in the log.
+    pub(in crate::capture) fn new(fact: &'a Fact, stamp: Stamp) -> SinkRequest<'a> {
+        let (payload_ref, payload, json) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        SinkRequest { fact, stamp, payload_ref, payload, json }
+    }
+
+    /// Returns the family.
+    pub fn family(&self) -> PayloadFamily {
+        family_of(self.fact)
+    }
+
+    /// Returns the name of the payload's type: the name of the model, such as `MetricRecord`, or `Ended` or `Param`.
+    pub fn payload_type(&self) -> &'static str {
+        type_of(self.fact)
+    }
+
+    /// Returns the ref of the captured object, of the object that ended, or of the run of a parameter.
+    pub fn payload_ref(&self) -> Option<&str> {
+        self.payload_ref.get_or_init(|| ref_of(self.fact, self.stamp)).as_deref()
+    }
+
+    /// Returns the position of the payload's entry in the log, which identifies the payload.
+    pub fn position(&self) -> Position {
+        self.stamp.position()
+    }
+
+    /// Returns the stamp of the payload's entry in the log. Stamps order the payloads of all processes.
+    pub fn stamp(&self) -> Stamp {
+        self.stamp
+    }
+
+    /// Returns the time of the capture.
+    pub fn captured_at(&self) -> Timestamp {
+        Timestamp::from_nanos(self.stamp.time)
+    }
+
+    /// Returns the payload as JSON.
+    pub fn payload(&self) -> &Value {
+        self.payload.get_or_init(|| value_of(self.fact, self.stamp))
+    }
+
+    /// Returns the payload as canonical JSON text. Errors: a number that is not finite.
+    pub fn json(&self) -> contract::Result<&str> {
+        match self.json.get_or_init(|| canonical(self.payload())) {
+            Ok(text) => Ok(text),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Methods of [`Contexta`] for artifacts of earlier runs: aliases, and use in the current scope.
+
+use crate::capture;
+use crate::client::contexta::Contexta;
+use crate::client::error::Result;
+use crate::contract::{ArtifactAlias, ArtifactRef, Fact, RelationType, Timestamp, Valid};
+use crate::store::alias::alias_ref;
+use crate::store::{self, ArtifactRow, Durability};
+use std::path::PathBuf;
+
+/// An artifact that a scope uses.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct UsedArtifact {
+    /// The artifact.
+    pub artifact: ArtifactRow,
+    /// The file with the content, which must not be changed. `None` for a directory, which
+    /// [`StoreView::extract_tree`](crate::store::StoreView::extract_tree) writes to a new directory, for content that is
+    /// no local file, and if the body is missing.
+    pub path: Option<PathBuf>,
+}
+
+impl Contexta {
+    /// Gives an artifact a name in the project of this session, such as `model:best`. If the name is in use, it points to
+    /// this artifact from now on; the log keeps the earlier artifacts of the name. The alias is on disk when the method
+    /// returns. Errors: there is no such artifact; the name is blank; the workspace is read-only.
+    pub fn alias(&self, artifact: &ArtifactRef, name: &str) -> Result<ArtifactAlias> {
+        self.check_writes()?;
+        let project = self.session.project_ref().clone();
+        let own = alias_ref(&project, name)?;
+        let now = Timestamp::from_nanos(self.storage.now());
+        let alias = ArtifactAlias::new(own.clone(), project, name, artifact.clone(), now);
+        let alias = Valid::new(alias)?;
+        let replaces = self.ask(|store| {
+            store.read(|view| match view.artifact(artifact)? {
+                Some(_) => view.alias_stamps(&own),
+                None => Err(store::Error::ArtifactNotFound { asked: artifact.to_string() }),
+            })
+        })?;
+        let fact = Fact::Object(alias.clone().into());
+        self.journal.append_replacing(fact, replaces, Durability::Fsync)?;
+        Ok(alias.into_inner())
+    }
+
+    /// Finds an artifact by its ref or by an alias of the project, such as `model:best`, and records that the current
+    /// scope uses it. Errors: there is no such artifact or alias; no scope is current in this thread.
+    pub fn use_artifact(&self, name: &str) -> Result<UsedArtifact> {
+        let scope = self.current_scope().ok_or(capture::Error::NoCurrentRun)?;
+        let missing = || store::Error::ArtifactNotFound { asked: name.to_owned() };
+        let own = match ArtifactRef::parse(name) {
+            Ok(_) => None,
+            Err(_) => Some(alias_ref(self.session.project_ref(), name)?),
+        };
+        let used = self.ask(|store| {
+            store.read(|view| {
+                let artifact = match &own {
+                    None => ArtifactRef::parse(name)?,
+                    Some(own) => view.alias(own)?.ok_or_else(missing)?.artifact_ref,
+                };
+                let artifact = view.artifact(&artifact)?.ok_or_else(missing)?;
+                Ok::<_, store::Error>(UsedArtifact { path: view.artifact_path(&artifact), artifact })
+            })
+        })?;
+        let manifest = &used.artifact.manifest;
+        scope.relate(scope.object_ref().clone(), RelationType::Used, &manifest.artifact_ref)?;
+        Ok(used)
+    }
+}

@@ -1,0 +1,31 @@
+//! The sinks that the settings declare.
+
+use crate::capture::{JsonLinesSink, Sink, StandardStream, WriterSink};
+use crate::engine::storage::Storage;
+use crate::store::LineFile;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The prefix of a sink that appends JSON lines to a file.
+const JSON_LINES: &str = "jsonl:";
+
+/// A sink that the setting `capture.sinks` declares: `stdout`, `stderr`, or `jsonl:` and a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ConfiguredSink(pub(super) String);
+
+impl ConfiguredSink {
+    /// Creates the sink. A relative path is relative to the directory `root`. The name of a sink that writes to a file is
+    /// the text of the setting.
+    pub(super) fn open(&self, storage: &Arc<dyn Storage>, root: &Path) -> Arc<dyn Sink> {
+        match self.0.strip_prefix(JSON_LINES) {
+            Some(path) => {
+                let file = LineFile::of(Arc::clone(storage), root.join(path));
+                Arc::new(JsonLinesSink::to(file).named(&self.0))
+            }
+            None if self.0 == StandardStream::Stderr.name() => {
+                Arc::new(WriterSink::standard(StandardStream::Stderr))
+            }
+            None => Arc::new(WriterSink::standard(StandardStream::Stdout)),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The composed form (NFC) of texts. Two texts that look the same because one has `é` as one character and the other has
+//! `e` and a combining accent have the same composed form.
+
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
+/// Returns the composed form of a text.
+pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || is_nfc(text) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.nfc().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn composed_and_decomposed_texts_have_one_form() {
+        assert_eq!(nfc("cafe\u{301}"), "caf\u{e9}");
+        assert_eq!(nfc("caf\u{e9}"), nfc("cafe\u{301}"));
+        assert!(matches!(nfc("系统"), Cow::Borrowed("系统")));
+        // Compatibility characters stay as they are, because they look different.
+        assert_eq!(nfc("ﬁ x²"), "ﬁ x²");
+    }
+}

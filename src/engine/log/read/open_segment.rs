@@ -1,0 +1,23 @@
+//! The segment that a writer of this process appends to, as its reader sees it.
+
+use crate::engine::entry::{Seq, StreamId};
+use crate::engine::storage::File;
+use std::sync::Arc;
+
+/// The open segment of a writer, up to the end of the last complete frame. The bytes before this end do not change,
+/// because no other process writes to the stream.
+#[derive(Debug, Clone)]
+pub struct OpenSegment {
+    /// The stream of the writer.
+    pub stream: StreamId,
+    /// The first sequence number of the segment.
+    pub base: Seq,
+    /// The salt of the segment.
+    pub salt: u64,
+    /// The file, open for reading and writing.
+    pub file: Arc<dyn File>,
+    /// The offset after the last complete frame.
+    pub end: u64,
+    /// The sequence number after the last entry.
+    pub next: Seq,
+}

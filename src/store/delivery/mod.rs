@@ -1,0 +1,13 @@
+//! Storage for the delivery of captured facts to sinks: cursors, reading of undelivered facts, spilled facts, and files
+//! of lines.
+
+mod line_file;
+mod sink_cursor;
+mod spill;
+mod stream_facts;
+
+pub use line_file::LineFile;
+pub(crate) use sink_cursor::SinkCursor;
+pub(crate) use spill::Spill;
+pub use spill::SpillReplay;
+pub(crate) use stream_facts::StreamFacts;

@@ -1,0 +1,226 @@
+//! The cursor of one sink in one stream: the position after the last entry that the sink received.
+//!
+//! Invariants:
+//! 1. The file is created complete, by a rename, before the first entry after its first position is appended.
+//! 2. The process that appends to the stream, or replays the stream, holds the lock of the file.
+//! 3. The position is stored in two slots, which are written in turn. If a write is interrupted, the other slot has the
+//!    previous position, so entries are repeated and never skipped.
+//!
+//! Format: three blocks of 512 bytes. The first block is the title, the line `<stream>:<first sequence number>` and the
+//! BLAKE3 digest of this line. Each further block is a slot: the line
+//! `<count of saves> <next sequence number> <failures>` with leading zeros, and the first 16 hexadecimal digits of the
+//! BLAKE3 digest of this line.
+
+use crate::engine::checksum::Digest;
+use crate::engine::entry::{Position, Seq, StreamId};
+use crate::engine::error::{Error, Result};
+use crate::engine::storage::replace::FileReplacement;
+use crate::engine::storage::{File, OpenMode, Storage, read_full_at, write_all_at};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const TITLE: &str = "contexta sink cursor 1";
+const BLOCK: usize = 512;
+/// The extension of the files.
+const EXTENSION: &str = "cursor";
+
+/// The cursor of one sink in one stream.
+#[derive(Debug)]
+pub(crate) struct SinkCursor {
+    path: PathBuf,
+    /// The locked file; `None` if the position cannot be saved.
+    file: Option<Arc<dyn File>>,
+    next: Seq,
+    failures: u32,
+    saves: u64,
+    is_changed: bool,
+}
+
+impl SinkCursor {
+    /// Opens the cursor in the directory of a sink and locks it. Creates the cursor with the position `first` if it does
+    /// not exist. Returns `None` if another process holds the lock. Errors: the file cannot be read or written, or is
+    /// not a cursor.
+    pub(crate) fn open(
+        storage: &Arc<dyn Storage>,
+        dir: &Path,
+        stream: StreamId,
+        first: Seq,
+    ) -> Result<Option<SinkCursor>> {
+        let path = dir.join(format!("{stream}.{EXTENSION}"));
+        let file = match storage.open(&path, OpenMode::ReadWrite) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                create(storage, &path, Position { stream, seq: first })
+                    .map_err(|e| Error::io("create", &path, e))?;
+                storage.open(&path, OpenMode::ReadWrite)
+            }
+            opened => opened,
+        };
+        let file = file.map_err(|e| Error::io("open", &path, e))?;
+        // Without locks, one process at a time must use the cursor.
+        if matches!(file.try_lock(), Ok(false)) {
+            return Ok(None);
+        }
+        let mut bytes = vec![0; 3 * BLOCK];
+        let got = read_full_at(file.as_ref(), 0, &mut bytes).map_err(|e| Error::io("read", &path, e))?;
+        bytes.truncate(got);
+        let Some(first) = first_of(&bytes).filter(|first| first.stream == stream) else {
+            let reason = "the first block is damaged, or names another stream".to_owned();
+            return Err(Error::CursorUnusable { path, reason });
+        };
+        let slots = [1, 2].map(|n| slot_of(bytes.get(n * BLOCK..(n + 1) * BLOCK).unwrap_or_default()));
+        let newest = slots.into_iter().flatten().max();
+        let (saves, next, failures) = newest.unwrap_or((0, first.seq, 0));
+        Ok(Some(SinkCursor { path, file: Some(file), next, failures, saves, is_changed: false }))
+    }
+
+    /// Creates a cursor without a file, because the file cannot be used.
+    pub(crate) fn detached(next: Position) -> SinkCursor {
+        let (path, next) = (PathBuf::new(), next.seq);
+        SinkCursor { path, file: None, next, failures: 0, saves: 0, is_changed: false }
+    }
+
+    /// Returns the streams that have a cursor in the directory of a sink, the oldest first.
+    pub(crate) fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<StreamId>> {
+        let entries = match storage.list(dir) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(e) => return Err(Error::io("list", dir, e)),
+        };
+        let stream = |name: &str| name.strip_suffix(EXTENSION)?.strip_suffix('.')?.parse().ok();
+        let mut streams: Vec<StreamId> = entries.iter().filter_map(|entry| stream(&entry.name)).collect();
+        streams.sort();
+        Ok(streams)
+    }
+
+    /// Returns the sequence number after the last entry that the sink received or that it does not receive.
+    pub(crate) fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// Returns the number of failed deliveries of the next entry since the last success.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Returns `true` if the position is saved in a file.
+    pub(crate) fn is_attached(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Moves the position behind the entry with this sequence number. Positions only move forwards.
+    pub(crate) fn pass(&mut self, seq: Seq) {
+        if seq >= self.next {
+            (self.next, self.failures, self.is_changed) = (seq.next(), 0, true);
+        }
+    }
+
+    /// Counts a failed delivery of the next entry.
+    pub(crate) fn fail(&mut self) {
+        (self.failures, self.is_changed) = (self.failures.saturating_add(1), true);
+    }
+
+    /// Writes the position to the file, if it has changed. The write is not synced: after a power cut, the file may have
+    /// an older position. After an error, a later call tries again.
+    pub(crate) fn save(&mut self) -> Result<()> {
+        let Some(file) = self.file.as_ref().filter(|_| self.is_changed) else { return Ok(()) };
+        let saves = self.saves + 1;
+        let slot = encode_slot(saves, self.next, self.failures);
+        let offset = if saves.is_multiple_of(2) { BLOCK } else { 2 * BLOCK };
+        write_all_at(file.as_ref(), offset as u64, slot.as_bytes())
+            .map_err(|e| Error::io("write", &self.path, e))?;
+        (self.saves, self.is_changed) = (saves, false);
+        Ok(())
+    }
+}
+
+fn create(storage: &Arc<dyn Storage>, path: &Path, first: Position) -> io::Result<()> {
+    let text = first.to_string();
+    let mut bytes = format!("{TITLE}\n{text}\n{}\n", Digest::of(text.as_bytes())).into_bytes();
+    bytes.resize(3 * BLOCK, 0);
+    let mut new = FileReplacement::create(storage, path, EXTENSION)?;
+    new.write_all(&bytes)?;
+    new.publish()
+}
+
+fn first_of(bytes: &[u8]) -> Option<Position> {
+    let text = std::str::from_utf8(bytes.get(..BLOCK)?).ok()?;
+    let mut lines = text.split('\n');
+    let (title, position, digest) = (lines.next()?, lines.next()?, lines.next()?);
+    let is_whole = title == TITLE && Digest::of(position.as_bytes()).to_string() == digest;
+    position.parse().ok().filter(|_| is_whole)
+}
+
+fn check_of(text: &str) -> String {
+    Digest::of(text.as_bytes()).to_string().chars().take(16).collect()
+}
+
+fn encode_slot(saves: u64, next: Seq, failures: u32) -> String {
+    let text = format!("{saves:020} {:020} {failures:010}", next.0);
+    let check = check_of(&text);
+    format!("{text} {check}\n")
+}
+
+fn slot_of(bytes: &[u8]) -> Option<(u64, Seq, u32)> {
+    let line = std::str::from_utf8(bytes.split(|b| *b == b'\n').next()?).ok()?;
+    let (text, check) = line.rsplit_once(' ')?;
+    let mut words = text.split(' ');
+    let (saves, next, failures) = (words.next()?, words.next()?, words.next()?);
+    let slot = (saves.parse().ok()?, Seq(next.parse().ok()?), failures.parse().ok()?);
+    Some(slot).filter(|_| check_of(text) == check)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::storage::sim::SimDisk;
+
+    const STREAM: StreamId = StreamId([7; 16]);
+
+    fn open(disk: &SimDisk, process: u32) -> Option<SinkCursor> {
+        let storage: Arc<dyn Storage> = disk.process(process);
+        SinkCursor::open(&storage, Path::new("/sinks/a"), STREAM, Seq(5)).unwrap()
+    }
+
+    #[test]
+    fn position_reads_back_and_interrupted_save_leaves_the_previous_position() {
+        let disk = SimDisk::new(1);
+        let mut cursor = open(&disk, 1).unwrap();
+        assert_eq!((cursor.next(), cursor.failures()), (Seq(5), 0));
+        for seq in 5..9 {
+            cursor.pass(Seq(seq));
+            cursor.save().unwrap();
+        }
+        cursor.fail();
+        cursor.save().unwrap();
+        drop(cursor);
+        let cursor = open(&disk, 2).unwrap();
+        assert_eq!((cursor.next(), cursor.failures()), (Seq(9), 1));
+        drop(cursor);
+        let path = PathBuf::from(format!("/sinks/a/{STREAM}.cursor"));
+        let good = disk.read(&path).unwrap();
+        for at in [BLOCK, 2 * BLOCK] {
+            for byte in at..at + 60 {
+                let mut bad = good.clone();
+                bad[byte] ^= 1;
+                disk.overwrite(&path, bad);
+                assert!(open(&disk, 3).unwrap().next() >= Seq(8), "byte {byte}");
+            }
+        }
+        let mut bad = good;
+        bad[30] ^= 1;
+        disk.overwrite(&path, bad);
+        let storage: Arc<dyn Storage> = disk.process(4);
+        let error = SinkCursor::open(&storage, Path::new("/sinks/a"), STREAM, Seq(5)).unwrap_err();
+        assert_eq!(error.code(), "cursor_unusable");
+    }
+
+    #[test]
+    fn cursor_has_one_owner() {
+        let disk = SimDisk::new(2);
+        let held = open(&disk, 1).unwrap();
+        assert!(open(&disk, 2).is_none());
+        drop(held);
+        assert!(open(&disk, 2).is_some());
+    }
+}

@@ -1,0 +1,101 @@
+//! Spilled facts: facts that the log could not take, in a second log in another directory.
+//!
+//! A spill has the format of the log, and its streams have ids that no other log has. A replay is a merge, so a fact
+//! keeps its identity, is in the log once after any number of replays, and an interrupted replay can be repeated.
+
+use crate::engine::chain::Head;
+use crate::engine::entry::{Position, StreamId};
+use crate::engine::log::directory::list_streams;
+use crate::engine::log::merge::{MergeOptions, merge};
+use crate::engine::log::{Durability, Log, LogOptions};
+use crate::engine::progress::Progress;
+use crate::engine::storage::{Storage, exists};
+use crate::projections::DOMAIN;
+use crate::projections::entry::Captured;
+use crate::store::delivery::stream_facts::StreamFacts;
+use crate::store::error::Result;
+use crate::store::journal::{Receipt, append_to};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The result of a replay of spilled facts into the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpillReplay {
+    /// The number of facts that the replay added to the log.
+    pub added: u64,
+    /// The number of spilled facts that the log contains now.
+    pub total: u64,
+}
+
+/// A log for facts that the log of the workspace could not take. Nothing is created before the first append.
+#[derive(Debug)]
+pub(crate) struct Spill {
+    log: Log,
+}
+
+impl Spill {
+    /// Creates the spill under the directory `outbox`.
+    pub(crate) fn new(storage: Arc<dyn Storage>, outbox: &Path) -> Spill {
+        Spill { log: Log::new(storage, outbox.join("log"), LogOptions::new(DOMAIN)) }
+    }
+
+    /// Returns the directory with the streams.
+    pub(crate) fn dir(&self) -> &Path {
+        self.log.dir()
+    }
+
+    /// Selects or creates the stream of this process, and returns the position of the next fact.
+    pub(crate) fn prepare(&self) -> Result<Position> {
+        Ok(self.log.prepare()?)
+    }
+
+    /// Appends facts as one commit. They are at least in the kernel when the method returns.
+    pub(crate) fn append(
+        &self,
+        facts: &[Captured],
+        durability: Durability,
+        is_end: bool,
+    ) -> Result<(Receipt, Option<Head>)> {
+        append_to(&self.log, facts, durability.max(Durability::Flush), is_end)
+    }
+
+    /// Returns the streams of all processes that spilled facts.
+    pub(crate) fn streams(&self) -> Result<Vec<StreamId>> {
+        let storage = self.log.storage();
+        let dir = self.log.dir();
+        let is_there = exists(storage.as_ref(), dir);
+        if !is_there.map_err(|e| crate::engine::Error::io("inspect", dir, e))? {
+            return Ok(Vec::new());
+        }
+        Ok(list_streams(storage.as_ref(), dir)?)
+    }
+
+    fn count(&self, log: &Path, streams: &[StreamId]) -> Result<u64> {
+        let mut count = 0;
+        for stream in streams {
+            let facts =
+                StreamFacts::open(self.log.storage(), &[log], *stream, crate::engine::entry::Seq::FIRST)?;
+            for fact in facts {
+                fact?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Copies all spilled facts into the log `into`. Facts that the log already contains are not added again.
+    /// `quarantine` holds the lock of merges.
+    pub(crate) fn replay(&self, into: &Path, quarantine: PathBuf) -> Result<SpillReplay> {
+        self.log.flush()?;
+        let streams = self.streams()?;
+        if streams.is_empty() {
+            return Ok(SpillReplay::default());
+        }
+        let before = self.count(into, &streams)?;
+        let options = MergeOptions::new(DOMAIN, self.log.dir(), into, &quarantine);
+        merge(self.log.storage(), &options, Progress::default())?;
+        let total = self.count(into, &streams)?;
+        Ok(SpillReplay { added: total - before.min(total), total })
+    }
+}

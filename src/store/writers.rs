@@ -1,0 +1,292 @@
+//! The writers of a run, and the status of a run that follows from them.
+
+use crate::contract::fact::{Joined, Process, ProcessId, Writer};
+use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
+use crate::engine::entry::{Stamp, StreamId};
+use crate::engine::projection::{KeyVersions, current};
+use crate::projections::entry::Captured;
+use crate::projections::keys;
+use crate::projections::tables::{PROCESS_STREAMS, STREAM_PROCESSES, WRITERS};
+use crate::projections::writers::{END, streams_of};
+use crate::store::error::Result;
+use crate::store::view::StoreView;
+use std::collections::BTreeMap;
+
+/// A writer of a run: a process that captures, or captured, the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WriterRow {
+    /// The attempt of the run, from 1. Each resume begins a new attempt.
+    pub attempt: usize,
+    /// The relation of the writer to the run.
+    pub joined: Joined,
+    /// The name of the writer, such as `rank-3`; `None` if none was given.
+    pub label: Option<String>,
+    /// The name of the host; `None` if it is not in the log.
+    pub host: Option<String>,
+    /// The process id of the operating system; `None` if it is not in the log.
+    pub process_number: Option<u32>,
+    /// The time at which the writer began to capture the run.
+    pub started_at: Timestamp,
+    /// The status; `open` until the writer has ended the run.
+    pub status: RunStatus,
+    /// The time of the end.
+    pub ended_at: Option<Timestamp>,
+    /// The message of the end, such as the text of an error.
+    pub end_message: Option<String>,
+    /// The reason of the end, such as `scope_dropped`.
+    pub end_reason: Option<String>,
+    /// The time of the last entry of a writer that is open and whose process has died; `None` for other writers.
+    pub interrupted_at: Option<Timestamp>,
+    /// The stamp of the entry that recorded the writer.
+    pub(super) stamp: Stamp,
+    /// The stamp of the entry that recorded the end.
+    pub(super) end_stamp: Option<Stamp>,
+}
+
+/// The status of a run and the data of its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Lifecycle {
+    /// The status, and the stamp of the entry from which it follows; `None` if the attributes of the run contain the
+    /// status.
+    pub(super) status: Option<(RunStatus, Stamp)>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) end_message: Option<String>,
+    pub(super) end_reason: Option<String>,
+    pub(super) interrupted_at: Option<Timestamp>,
+    pub(super) attempts: usize,
+}
+
+/// A resume of a run that superseded points.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Superseding {
+    stamp: Stamp,
+    from_step: i64,
+}
+
+impl Superseding {
+    /// Returns `true` if the resume superseded a point with this stamp and step.
+    pub(super) fn covers(&self, stamp: Stamp, step: Option<i64>) -> bool {
+        stamp < self.stamp && step.is_some_and(|step| step >= self.from_step)
+    }
+}
+
+/// The facts about the writers of one run, in the order of their keys: each writer, followed by its end.
+#[derive(Debug, Default)]
+pub(super) struct WriterFacts(Vec<(String, Fact, Stamp)>);
+
+impl WriterFacts {
+    /// Returns `true` if a resume of the run superseded points.
+    pub(super) fn have_superseded(&self) -> bool {
+        self.0.iter().any(|(_, fact, stamp)| superseding(fact, *stamp).is_some())
+    }
+
+    /// Returns the writers, in the order in which they joined the run, each with the id of its process. The rows do not
+    /// contain data of the processes.
+    fn rows(&self) -> Vec<(ProcessId, WriterRow)> {
+        let mut rows: Vec<(ProcessId, WriterRow)> = Vec::new();
+        let mut id_before = None;
+        for (key, fact, stamp) in &self.0 {
+            match fact {
+                Fact::Writer(writer) => {
+                    id_before = Some(key.as_str());
+                    rows.push((writer.process(), writer_row(writer, *stamp)));
+                }
+                Fact::Ended(ended) if key.split_once('\0').map(|(id, _)| id) == id_before => {
+                    let Some((_, row)) = rows.last_mut() else { continue };
+                    row.status = ended.status();
+                    row.ended_at = Some(ended.ended_at());
+                    row.end_message = ended.message().map(str::to_owned);
+                    row.end_reason = ended.reason().map(str::to_owned);
+                    row.end_stamp = Some(*stamp);
+                }
+                // The writer of this end is not in the log.
+                _ => {}
+            }
+        }
+        rows.sort_by_key(|(_, row)| row.stamp);
+        let mut attempt = 1;
+        for (n, (_, row)) in rows.iter_mut().enumerate() {
+            attempt += usize::from(n > 0 && matches!(row.joined, Joined::Resumed { .. }));
+            row.attempt = attempt;
+        }
+        rows
+    }
+}
+
+/// Returns the resume that a fact recorded, if it superseded points.
+fn superseding(fact: &Fact, stamp: Stamp) -> Option<Superseding> {
+    let Fact::Writer(writer) = fact else { return None };
+    let Joined::Resumed { from_step: Some(from_step) } = writer.joined() else { return None };
+    Some(Superseding { stamp, from_step })
+}
+
+impl StoreView<'_> {
+    /// Returns the facts about the writers of the runs whose refs begin with `prefix`, by the text of the run's ref.
+    pub(super) fn writer_facts(&self, prefix: &[u8]) -> Result<BTreeMap<String, WriterFacts>> {
+        let mut found: Vec<(String, WriterFacts)> = Vec::new();
+        for row in self.view.versions(WRITERS, prefix)? {
+            let KeyVersions { key, versions, .. } = row?;
+            let malformed = || self.malformed_row(WRITERS.name);
+            let [run, rest] = keys::split::<2>(&key).ok_or_else(malformed)?;
+            let Some(newest) = current(versions) else { continue };
+            let fact = Captured::from_row(&newest.version.value).ok_or_else(malformed)?.fact;
+            let is_of_its_key = match rest.split_once('\0') {
+                None => matches!(fact, Fact::Writer(_)),
+                Some((_, part)) => part == END && matches!(fact, Fact::Ended(_)),
+            };
+            if !is_of_its_key {
+                return Err(malformed());
+            }
+            // The rows of a run are adjacent.
+            if found.last().is_none_or(|(last, _)| last != run) {
+                found.push((run.to_owned(), WriterFacts::default()));
+            }
+            if let Some((_, WriterFacts(facts))) = found.last_mut() {
+                facts.push((rest.to_owned(), fact, newest.version.stamp));
+            }
+        }
+        Ok(found.into_iter().collect())
+    }
+
+    /// Returns the writers of a run, in the order in which they joined the run. A run that was imported has none.
+    pub fn writers(&self, run: &RunRef) -> Result<Vec<WriterRow>> {
+        let facts = self.writer_facts(&keys::of_ref(run))?;
+        let rows = facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::rows);
+        let complete = |(process, mut row): (ProcessId, WriterRow)| {
+            let streams = self.streams(process, row.stamp.stream)?;
+            let known = streams.iter().rev().find_map(|(_, process)| process.as_ref());
+            row.host = known.map(|process| process.host().to_owned());
+            row.process_number = known.map(Process::number);
+            row.interrupted_at = self.interruption(process, &row, &streams)?;
+            Ok(row)
+        };
+        rows.into_iter().map(complete).collect()
+    }
+
+    /// Returns the status of a run that follows from its writers. `whole` is the stamp at which the run was ended as a
+    /// whole.
+    pub(super) fn lifecycle_of(&self, facts: &WriterFacts, whole: Option<Stamp>) -> Result<Lifecycle> {
+        let examine = |(process, mut row): (ProcessId, WriterRow)| {
+            // The streams of other writers do not influence the status.
+            if row.status == RunStatus::Open {
+                let streams = self.streams(process, row.stamp.stream)?;
+                row.interrupted_at = self.interruption(process, &row, &streams)?;
+            }
+            Ok(row)
+        };
+        let rows: Vec<WriterRow> = facts.rows().into_iter().map(examine).collect::<Result<_>>()?;
+        Ok(lifecycle_of(&rows, whole))
+    }
+
+    /// Returns the time of the last entry of a writer that is open and whose process has died; `None` for other writers.
+    /// `streams` are the streams of the process.
+    fn interruption(
+        &self,
+        process: ProcessId,
+        row: &WriterRow,
+        streams: &[(StreamId, Option<Process>)],
+    ) -> Result<Option<Timestamp>> {
+        let is_alive = |(stream, owner): &(StreamId, Option<Process>)| {
+            owner.as_ref().is_none_or(|owner| owner.id() == process) && self.view.has_writer(*stream)
+        };
+        if row.status != RunStatus::Open || streams.iter().any(is_alive) {
+            return Ok(None);
+        }
+        let mut last = row.stamp.time;
+        for (stream, _) in streams {
+            last = last.max(self.view.last_time_of(*stream)?.unwrap_or(0));
+        }
+        Ok(Some(Timestamp::from_nanos(last)))
+    }
+
+    /// Returns the streams that a process wrote to, each with the process that last wrote to it. `first` is a stream
+    /// that the process certainly wrote to.
+    fn streams(&self, process: ProcessId, first: StreamId) -> Result<Vec<(StreamId, Option<Process>)>> {
+        let mut streams = vec![first];
+        for row in self.view.keys(PROCESS_STREAMS, &streams_of(process))? {
+            let row = row?;
+            let stream = row.key().last_chunk::<16>().map(|id| StreamId(*id));
+            streams.extend(stream.filter(|stream| *stream != first));
+        }
+        let owner = |stream: StreamId| {
+            let newest = self.view.newest_version(STREAM_PROCESSES, &stream.0)?;
+            let fact = newest.and_then(|version| Captured::from_row(&version.value)).map(|c| c.fact);
+            let owner = if let Some(Fact::Process(process)) = fact { Some(process) } else { None };
+            Ok((stream, owner))
+        };
+        streams.into_iter().map(owner).collect()
+    }
+
+    /// Returns the resumes of a run that superseded points.
+    pub(super) fn supersedings(&self, run: &RunRef) -> Result<Vec<Superseding>> {
+        let mut supersedings = Vec::new();
+        for row in self.view.versions(WRITERS, &keys::of_ref(run))? {
+            let Some(newest) = current(row?.versions) else { continue };
+            let stamp = newest.version.stamp;
+            let fact = Captured::from_row(&newest.version.value).map(|captured| captured.fact);
+            supersedings.extend(fact.and_then(|fact| superseding(&fact, stamp)));
+        }
+        Ok(supersedings)
+    }
+}
+
+fn writer_row(writer: &Writer, stamp: Stamp) -> WriterRow {
+    WriterRow {
+        attempt: 1,
+        joined: writer.joined(),
+        label: writer.label().map(str::to_owned),
+        host: None,
+        process_number: None,
+        started_at: writer.started_at(),
+        status: RunStatus::Open,
+        ended_at: None,
+        end_message: None,
+        end_reason: None,
+        interrupted_at: None,
+        stamp,
+        end_stamp: None,
+    }
+}
+
+/// Returns the status of a run that follows from its writers. `whole` is the stamp at which the run was ended as a
+/// whole, not by one of its writers. Returns an empty value if the run has no writers, or if it was ended as a whole
+/// after all other facts about its writers.
+///
+/// Only the writers of the newest attempt count. The run is open while one of them is open. Otherwise the run failed if
+/// one of them failed, else it was cancelled if one of them was cancelled.
+pub(super) fn lifecycle_of(writers: &[WriterRow], whole: Option<Stamp>) -> Lifecycle {
+    let attempts = writers.last().map_or(0, |last| last.attempt);
+    let newest_stamp =
+        writers.iter().flat_map(|writer| [Some(writer.stamp), writer.end_stamp]).max().flatten();
+    if writers.is_empty() || whole > newest_stamp {
+        return Lifecycle { attempts, ..Lifecycle::default() };
+    }
+    let newest = || writers.iter().filter(|writer| writer.attempt == attempts);
+    let is_open = |writer: &&WriterRow| {
+        writer.status == RunStatus::Open && whole.is_none_or(|whole| whole < writer.stamp)
+    };
+    if newest().any(|writer| is_open(&writer)) {
+        let open = || newest().filter(is_open);
+        let is_interrupted = open().all(|writer| writer.interrupted_at.is_some());
+        let interrupted_at = open().filter_map(|writer| writer.interrupted_at).max();
+        return Lifecycle {
+            status: newest_stamp.map(|stamp| (RunStatus::Open, stamp)),
+            interrupted_at: interrupted_at.filter(|_| is_interrupted),
+            attempts,
+            ..Lifecycle::default()
+        };
+    }
+    let worst =
+        |status| newest().filter(|writer| writer.status == status).max_by_key(|writer| writer.end_stamp);
+    let decisive =
+        [RunStatus::Failed, RunStatus::Cancelled, RunStatus::Completed].into_iter().find_map(worst);
+    Lifecycle {
+        status: decisive.map(|writer| writer.status).zip(newest_stamp),
+        ended_at: newest().filter_map(|writer| writer.ended_at).max(),
+        end_message: decisive.and_then(|writer| writer.end_message.clone()),
+        end_reason: decisive.and_then(|writer| writer.end_reason.clone()),
+        interrupted_at: None,
+        attempts,
+    }
+}
