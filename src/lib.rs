@@ -45,6 +45,7 @@
 //! | none (`default-features = false`) | [`engine`] alone |
 //! | `ml` | every other module of the table |
 //! | `cli` (default) | the command `contexta`, and `ml` |
+//! | `tracing` | `TracingLayer`: the spans and events of the crate `tracing` in the current run |
 //! | `testing` | a simulated storage, for tests |
 //!
 //! The format of the files is version 0: it may still change.
@@ -73,11 +74,13 @@ mod surfaces;
 
 #[cfg(feature = "ml")]
 pub use capture::{RunBuilder, RunScope, Session, StageScope};
+#[cfg(feature = "tracing")]
+pub use client::TracingLayer;
 #[cfg(feature = "ml")]
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
-    ImportSettings, ImportSource, KindCounts, MergeSettings, Options, Paths, RefusedLine, Rejection, Result,
-    TablesDigest, UsedArtifact,
+    ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts,
+    MergeSettings, Options, Paths, RefusedLine, Rejection, Result, TablesDigest, UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -30,11 +30,7 @@ fn is_durable(disk: &SimDisk) -> bool {
 }
 
 fn source(mode: IngestMode) -> PathBuf {
-    PathBuf::from(if mode == IngestMode::Adopt {
-        "/w/recovery/staging/model.bin"
-    } else {
-        "/home/model.bin"
-    })
+    PathBuf::from(if mode == IngestMode::Adopt { "/w/recovery/staging/model.bin" } else { "/home/model.bin" })
 }
 
 /// Registers a file in a process with a fault. Returns false once the process has no operation for the fault.
@@ -47,10 +43,10 @@ fn with_fault(disk: &SimDisk, mode: IngestMode, at: u64, fault: Fault) -> bool {
     process.plan(Moment::Operation(begun + at), fault);
     let result = register(&run, &source(mode), mode);
     let has_passed = process.has_passed_plans();
-    if result.is_ok() {
+    if let Ok(registered) = &result {
         assert!(is_durable(&disk.fork()), "{mode} {at}");
         let is_gone = disk.read(&source(mode)).is_none();
-        let is_noted = result.unwrap().notes.iter().any(|note| note.code == "artifact_source_not_removed");
+        let is_noted = registered.notes.iter().any(|note| note.code == "artifact_source_not_removed");
         assert_eq!(is_gone, mode != IngestMode::Copy && !is_noted, "{mode} {at}");
     } else {
         assert_eq!(disk.read(&source(mode)).as_deref(), Some(CONTENT), "{mode} {at}");

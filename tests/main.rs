@@ -18,14 +18,19 @@ mod config_effects;
 mod contract_codes;
 mod end_to_end;
 #[cfg(all(unix, feature = "cli"))]
+mod exec;
+#[cfg(all(unix, feature = "cli"))]
 mod files;
 mod foreign_domain;
 mod fuzz_corpus;
 mod golden;
+mod ingest;
 mod interchange;
 #[cfg(unix)]
 mod os_storage;
 mod projections;
+#[cfg(all(unix, feature = "cli"))]
+mod python_client;
 mod reference_map;
 mod second_reader;
 mod secrets;
@@ -33,6 +38,8 @@ mod sinks;
 mod subscribe;
 mod support;
 mod tidy;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
 mod verify;

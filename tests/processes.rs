@@ -13,6 +13,10 @@
     reason = "helpers of tests may panic; clippy.toml permits it in test functions only"
 )]
 
+#[cfg(feature = "cli")]
+#[path = "processes/kills.rs"]
+mod kills;
+
 use contexta::engine::codec::{self, CodecError};
 use contexta::engine::domain::Domain;
 use contexta::engine::entries::{Entries, EntryRef};

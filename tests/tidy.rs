@@ -51,6 +51,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         &[
             "src/engine/storage/os.rs",
             "src/capture/environment/",
+            "src/client/exec/",
             "src/config/file.rs",
             "src/surfaces/cli/output.rs",
         ],
@@ -61,6 +62,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         "std::env",
         &[
             "src/capture/environment/",
+            "src/client/exec/child.rs",
             "src/config/process_env.rs",
             "src/surfaces/cli/output.rs",
             "src/surfaces/cli/settings.rs",

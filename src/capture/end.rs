@@ -40,6 +40,11 @@ impl End {
         End { reason: Some(reason), ..End::new(RunStatus::Failed) }
     }
 
+    /// A failure with this reason and this message.
+    pub(super) fn failed_with(reason: &'static str, message: &str) -> End {
+        End { reason: Some(reason), ..End::failed(message) }
+    }
+
     /// A failure because of a panic with this payload.
     pub(super) fn panicked(payload: &(dyn Any + Send)) -> End {
         let text = payload.downcast_ref::<&str>().copied();

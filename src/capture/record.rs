@@ -45,10 +45,11 @@ impl Scope {
         let subject = || Some(self.own.clone());
         let mut by = Redaction::new(&inner.redactor);
         let fact = match emission {
-            Emission::Event(event) => Fact::Event(Valid::new(RecordDraft::of(
-                observation(now)?,
-                by.of(event.into_payload(subject())),
-            ))?),
+            Emission::Event(event) => {
+                let mut payload = by.of(event.into_payload(subject()));
+                payload.origin_marker = inner.options.origin;
+                Fact::Event(Valid::new(RecordDraft::of(observation(now)?, payload))?)
+            }
             Emission::Metric(metric) => Fact::Metric(Valid::new(RecordDraft::of(
                 observation(now)?,
                 by.of(metric.into_payload(subject())),
@@ -62,10 +63,9 @@ impl Scope {
             Emission::Degraded(marker) => {
                 let mut observation = observation(now)?;
                 observation.degradation_marker = Degradation::CaptureGap;
-                Fact::Degraded(Valid::new(RecordDraft::of(
-                    observation,
-                    by.of(marker.into_payload(subject())),
-                ))?)
+                let mut payload = by.of(marker.into_payload(subject()));
+                payload.origin_marker = inner.options.origin;
+                Fact::Degraded(Valid::new(RecordDraft::of(observation, payload))?)
             }
         };
         Ok((fact, by.redacted))

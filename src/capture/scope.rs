@@ -253,6 +253,15 @@ impl Scope {
         }
     }
 
+    /// Closes the handles of the scope and its open descendants without recording an end.
+    pub(super) fn abandon(&self) {
+        let mut descendants = Vec::new();
+        self.open_descendants(&mut descendants);
+        for scope in descendants.iter().map(AsRef::as_ref).chain([self]) {
+            scope.has_ended.store(true, Ordering::Release);
+        }
+    }
+
     /// Ends the scope with the durability of its kind.
     pub(super) fn end(&self, end: End) -> Result<()> {
         if self.kind.is_durable() { self.end_durable(end).map(drop) } else { self.end_light(end) }

@@ -8,7 +8,7 @@ use crate::capture::trace::{SpanId, TraceContext};
 use crate::contract::fact::WriterId;
 use crate::contract::refs::{component_of, slug};
 use crate::contract::rules::trim;
-use crate::contract::{Fact, Project, ProjectRef, Timestamp, Valid};
+use crate::contract::{Fact, Origin, Project, ProjectRef, Timestamp, Valid};
 use crate::store::{Durability, Journal, SpillReplay};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct CaptureOptions {
     /// The trace and the span of the program that started this program. The scopes of the session belong to this trace;
     /// `None` if each run has a trace of its own.
     pub trace_parent: Option<TraceContext>,
+    /// The origin of the events and degraded markers.
+    pub origin: Origin,
     /// The values that are replaced by `[redacted]` before the log takes them.
     pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
@@ -60,6 +62,7 @@ impl Default for CaptureOptions {
             environment: true,
             packages: true,
             trace_parent: None,
+            origin: Origin::ExplicitCapture,
             redaction: RedactionOptions::default(),
             records_read_only: false,
             ingest_mode: IngestMode::Copy,
@@ -78,7 +81,7 @@ pub struct Session {
 pub(super) struct SessionInner {
     pub(super) journal: Arc<Journal>,
     pub(super) redactor: Redactor,
-    pub(super) dispatcher: Dispatcher,
+    pub(super) dispatcher: Arc<Dispatcher>,
     pub(super) options: CaptureOptions,
     pub(super) project_ref: ProjectRef,
     project_recorded: AtomicBool,
@@ -99,12 +102,16 @@ impl Session {
         options: CaptureOptions,
         dispatch: DispatchOptions,
     ) -> Result<Session> {
+        let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
+        Session::of(journal, options, Arc::new(dispatcher))
+    }
+
+    fn of(journal: Arc<Journal>, options: CaptureOptions, dispatcher: Arc<Dispatcher>) -> Result<Session> {
         if trim(&options.project).is_empty() {
             return Err(Error::UnusableName { name: options.project });
         }
         let project_ref = ProjectRef::of(&component_of(&options.project, "project"))?;
         let project_recorded = AtomicBool::new(false);
-        let dispatcher = Dispatcher::new(Arc::clone(&journal), dispatch, &options.producer)?;
         let redactor = Redactor::new(&options.redaction);
         let inner = SessionInner { journal, dispatcher, redactor, options, project_ref, project_recorded };
         Ok(Session { inner: Arc::new(inner) })
@@ -131,6 +138,30 @@ impl Session {
     /// Saves the positions of the sinks, and releases their cursors for other processes.
     pub(crate) fn release_sinks(&self) {
         self.inner.dispatcher.release();
+    }
+
+    /// Creates a session with changed options that captures into the same journal and delivers to the same sinks.
+    /// Errors: no ref can be made from the project's name.
+    pub fn with_options(&self, change: impl FnOnce(&mut CaptureOptions)) -> Result<Session> {
+        let mut options = self.inner.options.clone();
+        change(&mut options);
+        let dispatcher = Arc::clone(&self.inner.dispatcher);
+        Session::of(Arc::clone(&self.inner.journal), options, dispatcher)
+    }
+
+    /// Returns a random id for a span whose id has to be known before the span is captured.
+    pub fn new_span_id(&self) -> Result<SpanId> {
+        self.inner.span_id()
+    }
+
+    /// Returns the time of the clock of this session.
+    pub fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    /// Returns the options.
+    pub fn options(&self) -> &CaptureOptions {
+        &self.inner.options
     }
 
     /// Returns the ref of the project.

@@ -53,6 +53,9 @@ pub struct ImportSettings<'a> {
     pub strict: bool,
     /// The registry that extensions are checked against; without one, only the form of extensions is checked.
     pub registry: Option<ExtensionRegistry>,
+    /// The number of lines before the first line of the source, if the source is a part of a longer input. Line numbers
+    /// in the report and in the log count these lines.
+    pub lines_before: u64,
     /// The receiver of progress: bytes that are read, and the length of the file (0 for a reader).
     pub progress: Progress<'a>,
 }
@@ -174,6 +177,7 @@ impl Contexta {
             strict: settings.strict,
             registry: settings.registry,
             quarantine: self.paths.quarantine(),
+            lines_before: settings.lines_before,
         };
         let report_bytes = |_| settings.progress.report(count.load(Ordering::Relaxed), total);
         match is_gzip {

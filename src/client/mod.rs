@@ -4,12 +4,17 @@ mod artifacts;
 mod capture;
 mod contexta;
 mod error;
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) mod exec;
 #[cfg(feature = "cli")]
 mod file;
+mod ingest;
 mod interchange;
 mod options;
 mod paths;
 mod sinks;
+#[cfg(feature = "tracing")]
+mod tracing_layer;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
@@ -21,6 +26,9 @@ pub use artifacts::UsedArtifact;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;
+pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings};
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
 pub use paths::Paths;
+#[cfg(feature = "tracing")]
+pub use tracing_layer::TracingLayer;

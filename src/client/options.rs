@@ -8,6 +8,7 @@ use crate::client::error::Result;
 use crate::client::paths::Paths;
 use crate::client::sinks::ConfiguredSink;
 use crate::config::{self, DispatchFailureMode, DurabilityMode, UnifiedConfig};
+use crate::contract::Origin;
 use crate::engine::log::LogOptions;
 use crate::engine::storage::Storage;
 use crate::projections::DOMAIN;
@@ -79,6 +80,7 @@ impl Options {
                 config::IngestMode::Adopt => IngestMode::Adopt,
             },
             trace_parent: None,
+            origin: Origin::ExplicitCapture,
             redaction: RedactionOptions {
                 mode: match config.security.redaction_mode {
                     config::RedactionMode::Strict => RedactionMode::Strict,

@@ -1,6 +1,7 @@
 //! [`RunScope`], the handle of a run.
 
 use crate::capture::dispatch::Commit;
+use crate::capture::end::End;
 use crate::capture::error::Result;
 use crate::capture::scope::ScopeKind;
 use crate::capture::scopes::StageScope;
@@ -9,6 +10,7 @@ use crate::capture::secrets::Redaction;
 use crate::capture::spec::ScopeSpec;
 use crate::contract::fact::{Annotation, Change, Param};
 use crate::contract::{Fact, Value};
+use crate::store::Head;
 
 handle! {
     /// The handle of a run. Clones are handles of the same run. If the last handle is dropped while the run is open,
@@ -61,6 +63,17 @@ impl RunScope {
     /// Changes the name. The ref does not change.
     pub fn rename(&self, name: &str) -> Result<()> {
         self.annotate(Change::Name(name.to_owned()))
+    }
+
+    /// Marks the run and the open scopes in it as failed, with a reason: a stable lower-case word.
+    pub(crate) fn fail_because(&self, reason: &'static str, message: &str) -> Result<Head> {
+        self.scope.end_durable(End::failed_with(reason, message))
+    }
+
+    /// Leaves the run open: dropping this handle and its clones does not end the run. The log then shows the run as open,
+    /// as after a kill of the process. The handles cannot capture any more.
+    pub(crate) fn leave_open(&self) {
+        self.scope.abandon();
     }
 
     /// Sets a parameter. The value replaces an earlier value from

@@ -51,6 +51,8 @@ pub struct ImportOptions {
     pub registry: Option<ExtensionRegistry>,
     /// The directory for the files with refused lines.
     pub quarantine: PathBuf,
+    /// The number of lines before the first line of the input, if the input is a part of a longer input.
+    pub lines_before: u64,
 }
 
 /// A line, and the candidate for the import or the reason for the refusal.
@@ -84,7 +86,7 @@ pub fn import(
         quarantine: None,
         deferred: Vec::new(),
     };
-    let done = importer.run(&mut Lines::new(input), progress);
+    let done = importer.run(&mut Lines::new(input, options.lines_before), progress);
     // Refused lines of standard input exist nowhere else, so they are saved even after an error.
     let saved = importer.save_refused_lines();
     // Facts that were appended before an error remain, so they are made durable too.

@@ -23,8 +23,9 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    pub(super) fn new(input: &'a mut dyn BufRead) -> Lines<'a> {
-        Lines { input, number: 0 }
+    /// Creates a reader of an input whose first line has the number `lines_before + 1`.
+    pub(super) fn new(input: &'a mut dyn BufRead, lines_before: u64) -> Lines<'a> {
+        Lines { input, number: lines_before }
     }
 
     /// Returns the number of the last line read, counted from 1; after an error, the number of the incomplete line.
@@ -115,7 +116,7 @@ mod tests {
             let mut text = vec![b'x'; len];
             text.extend_from_slice(b"\nnext");
             let mut input = &text[..];
-            let mut lines = Lines::new(&mut input);
+            let mut lines = Lines::new(&mut input, 0);
             match lines.next_line().unwrap() {
                 NextLine::Line(line) => assert!(whole && line.len() == len),
                 NextLine::TooLong(_) => {
@@ -160,7 +161,7 @@ mod tests {
     fn interrupted_reads_are_repeated() {
         let interrupted = Some(io::ErrorKind::Interrupted);
         let mut input = Parts(vec![(interrupted, b"on"), (interrupted, b"e\ntwo"), (interrupted, b"\n")]);
-        let mut lines = Lines::new(&mut input);
+        let mut lines = Lines::new(&mut input, 0);
         assert!(matches!(lines.next_line().unwrap(), NextLine::Line(line) if line == b"one"));
         assert_eq!(lines.rest_part().unwrap(), (b"two".to_vec(), false));
         assert_eq!(lines.rest_part().unwrap(), (Vec::new(), true));
@@ -175,7 +176,7 @@ mod tests {
             (vec![(None, b"one\ntw"), (failed, b"")], 2),
         ] {
             let mut input = Parts(parts);
-            let mut lines = Lines::new(&mut input);
+            let mut lines = Lines::new(&mut input, 0);
             while lines.next_line().is_ok() {}
             assert_eq!(lines.number(), number);
         }

@@ -6,6 +6,8 @@ use crate::interchange::jsonl;
 use crate::recovery::Head;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(unix)]
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Capture, query, compare and recover ML runs, on your own machine.
@@ -74,6 +76,15 @@ pub(super) enum Command {
     /// Import objects and records from a file
     #[command(subcommand)]
     Import(ImportCommand),
+    /// Record JSON lines of a program while it runs: parameters, metrics, events, spans, artifacts (docs/INGEST.md), or
+    /// the objects that `import jsonl` reads. A bad line is reported with its number and does not stop the others. Exit
+    /// code 0: everything is recorded, 1: a line was refused or has a member that cannot be recorded
+    Ingest(IngestArgs),
+    /// Run a program as a captured run: its output, exit code, times and memory, and the files that it changes. The
+    /// program finds the run in the variables CONTEXTA_WORKSPACE, CONTEXTA_RUN and TRACEPARENT (docs/EXEC.md). Exit code:
+    /// the one of the program; 128 and the number of the signal that killed it; 127 or 126 if it cannot be started
+    #[cfg(unix)]
+    Exec(ExecArgs),
     /// Export objects and records, all or selected ones
     #[command(subcommand)]
     Export(ExportCommand),
@@ -143,6 +154,49 @@ pub(super) struct ImportJsonlArgs {
     /// Extension registry to check the imported extensions against: a JSON list of entries
     #[arg(long, value_name = "FILE")]
     pub(super) registry: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct IngestArgs {
+    /// Input file; `-` for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(super) file: PathBuf,
+    /// Write one line of JSON to standard output for each commit: the number of input lines that are recorded so far
+    #[arg(long)]
+    pub(super) ack: bool,
+    /// Project of the runs whose lines name none [default: setting project_name]
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Leave runs open that are open at the end of the input, instead of marking them as failed
+    #[arg(long)]
+    pub(super) keep_open: bool,
+    /// Directory of the bodies of artifacts that interchange objects name
+    #[arg(long, value_name = "DIR")]
+    pub(super) bodies: Option<PathBuf>,
+}
+
+#[cfg(unix)]
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    /// Project of the run [default: setting project_name]
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: Option<String>,
+    /// Name of the run
+    #[arg(long, value_name = "NAME")]
+    pub(super) run: String,
+    /// Name of a stage for output and measurements [default: they belong to the run itself]
+    #[arg(long, value_name = "NAME")]
+    pub(super) stage: Option<String>,
+    /// Pattern of files, such as `out/**/*.pt`: those that the program creates or changes are stored as artifacts. May be
+    /// repeated
+    #[arg(long, value_name = "GLOB")]
+    pub(super) artifact: Vec<String>,
+    /// Measure CPU, memory, disk, network and GPUs at this interval, as metrics `system/...`
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) system_metrics: Option<u32>,
+    /// Program and its arguments
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub(super) command: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! Execution of a command line: parses the arguments, runs the command and returns the exit code.
 
+#[cfg(unix)]
+use crate::client::exec::IN_TERMINAL;
 use crate::surfaces::cli::args::{
     Cli, Command, ConfigCommand, ExportCommand, Format, ImportCommand, LogCommand, ReportCommand, RunCommand,
 };
@@ -14,6 +16,11 @@ use std::process::ExitCode;
 
 /// Runs the command line and returns the exit code.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    #[cfg(unix)]
+    let args = match in_terminal(args) {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
     let args = gathered(args);
     let mut cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
@@ -21,7 +28,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let (out, error) = settings::load(&mut cli);
     if let Some(error) = error {
-        out.failure(&Failure::Client(error.into()));
+        let failure = Failure::Client(error.into());
+        #[cfg(unix)]
+        if let Command::Exec(args) = &cli.command {
+            return ExitCode::from(commands::exec::without_capture(args, &failure, &out));
+        }
+        out.failure(&failure);
         // `verify` cannot check the workspace if the settings are unusable, so it exits with 3.
         return ExitCode::from(if matches!(cli.command, Command::Verify(_)) { 3 } else { 1 });
     }
@@ -32,6 +44,20 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             out.failure(&failure);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Returns the arguments. If `contexta exec` has started this process to become a program, it becomes the program; if this
+/// fails, returns the exit code.
+#[cfg(unix)]
+fn in_terminal(args: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>, ExitCode> {
+    let args = Vec::from_iter(args);
+    match args.get(1..) {
+        Some([first, command @ ..]) if first == IN_TERMINAL => {
+            let out = Output::new(Format::Text, false, false);
+            Err(ExitCode::from(commands::exec::in_terminal(command, &out)))
+        }
+        _ => Ok(args),
     }
 }
 
@@ -79,6 +105,9 @@ fn dispatch(cli: &Cli, out: &Output) -> Outcome {
         Command::Verify(args) => Ok(commands::verify::run(cli, args, out)),
         Command::Merge(args) => commands::merge::run(cli, args, out),
         Command::Import(ImportCommand::Jsonl(args)) => commands::import::jsonl(cli, args, out),
+        #[cfg(unix)]
+        Command::Exec(args) => commands::exec::run(cli, args, out),
+        Command::Ingest(args) => commands::ingest::run(cli, args, out),
         Command::Export(ExportCommand::Jsonl(args)) => commands::export::jsonl(cli, args, out),
         Command::Rebuild => commands::rebuild::run(cli, out),
         Command::Digest => commands::digest::run(cli, out),

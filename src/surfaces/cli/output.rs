@@ -151,6 +151,19 @@ impl Output {
         let _ = writeln!(io::stderr(), "{label}: {} [{code}]", plain(message));
     }
 
+    /// Writes an error that does not end the command to standard error, as a warning.
+    #[cfg(unix)]
+    pub(super) fn warn(&self, failure: &Failure) {
+        if self.quiet {
+            return;
+        }
+        if self.is_json() {
+            return self.failure(failure);
+        }
+        let hint = failure.hint().map(|hint| format!(" (hint: {hint})")).unwrap_or_default();
+        self.warning(&format!("{}{hint}", failure.message()), failure.code());
+    }
+
     /// Writes a message about a completed step to standard error, unless the output is quiet or JSON.
     pub(super) fn done(&self, message: &str) {
         if !self.quiet && !self.is_json() {
@@ -227,6 +240,12 @@ impl Output {
             return Ok(None);
         }
         Ok(Some(Box::new(std::fs::File::open(path).map_err(failed)?)))
+    }
+
+    /// Opens a regular file that the user named.
+    pub(super) fn open_file(&self, path: &Path) -> Result<Box<dyn Read>, Failure> {
+        let file = std::fs::File::open(path).map_err(|e| Failure::Read(path.to_path_buf(), e))?;
+        Ok(Box::new(file))
     }
 
     /// Opens an output that can only be written sequentially: a pipe or a device. Returns `None` for a regular file,

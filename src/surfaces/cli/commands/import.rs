@@ -25,6 +25,7 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
         bodies: args.bodies.clone(),
         strict: args.strict,
         registry,
+        lines_before: 0,
         progress: Progress::new(&mover),
     };
     let name = args.file.to_string_lossy();

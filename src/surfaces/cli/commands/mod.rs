@@ -3,8 +3,11 @@
 pub(super) mod compare;
 pub(super) mod config;
 pub(super) mod digest;
+#[cfg(unix)]
+pub(super) mod exec;
 pub(super) mod export;
 pub(super) mod import;
+pub(super) mod ingest;
 pub(super) mod init;
 pub(super) mod lineage;
 pub(super) mod log;
