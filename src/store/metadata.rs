@@ -20,8 +20,7 @@ impl StoreView<'_> {
     pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
         let facts = self.writer_facts(&keys::of_ref(run))?;
         let none = WriterFacts::default();
-        let lifecycle =
-            self.lifecycle_of(facts.get(run.as_str()).unwrap_or(&none), versions.newest_end())?;
+        let lifecycle = self.lifecycle_of(facts.get(run.as_str()).unwrap_or(&none), versions.newest_end())?;
         versions.set_lifecycle(&lifecycle);
         Ok(lifecycle)
     }

@@ -195,7 +195,7 @@ impl StoreView<'_> {
         }
         let mut last = row.stamp.time;
         for (stream, _) in streams {
-            last = last.max(self.view.last_time_of(*stream)?.unwrap_or(0));
+            last = last.max(self.view.last_time_of(*stream).unwrap_or(0));
         }
         Ok(Some(Timestamp::from_nanos(last)))
     }

@@ -77,14 +77,6 @@ pub(super) fn cursors(transaction: &ReadTransaction) -> RowResult<BTreeMap<Strea
     Ok(cursors)
 }
 
-/// Returns the cursor of one stream; `None` if no entry of the stream was applied.
-pub(super) fn cursor_of(transaction: &ReadTransaction, stream: StreamId) -> RowResult<Option<Cursor>> {
-    let Some(table) = open(transaction, CURSORS)? else { return Ok(None) };
-    let Some(row) = ReadableTable::get(&table, &stream.0[..])? else { return Ok(None) };
-    let cursor = Cursor::decode(stream, row.value()).ok_or("a cursor row is malformed")?;
-    Ok(Some(cursor))
-}
-
 /// Returns the number of entries applied so far.
 pub(super) fn applied(transaction: &ReadTransaction) -> RowResult<u64> {
     let Some(table) = open(transaction, APPLIED)? else { return Ok(0) };

@@ -27,7 +27,7 @@ impl KeyVersions {
 /// Keys with the versions that were read so far. Most families have one key, which needs no map.
 #[derive(Debug, Default)]
 struct Keys {
-    /// The key that was added first.
+    /// The key that was added first. It need not be the lowest key.
     first: Option<(Vec<u8>, Vec<Version>)>,
     /// The other keys.
     more: BTreeMap<Vec<u8>, Vec<Version>>,
@@ -42,7 +42,7 @@ impl Keys {
     }
 }
 
-/// An iterator over complete keys.
+/// An iterator over complete keys, in order.
 #[derive(Debug, Default)]
 struct CompleteKeys {
     first: Option<(Vec<u8>, Vec<Version>)>,
@@ -51,7 +51,13 @@ struct CompleteKeys {
 
 impl From<Keys> for CompleteKeys {
     fn from(Keys { first, more }: Keys) -> CompleteKeys {
-        CompleteKeys { first, more: more.into_iter() }
+        let mut keys = CompleteKeys { first, more: btree_map::IntoIter::default() };
+        if !more.is_empty() {
+            let mut all = more;
+            all.extend(keys.first.take());
+            keys.more = all.into_iter();
+        }
+        keys
     }
 }
 
@@ -60,6 +66,12 @@ impl Iterator for CompleteKeys {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.first.take().or_else(|| self.more.next())
+    }
+}
+
+impl DoubleEndedIterator for CompleteKeys {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.first.take().or_else(|| self.more.next_back())
     }
 }
 
@@ -181,7 +193,7 @@ impl Iterator for VersionsByKey<'_> {
 impl DoubleEndedIterator for VersionsByKey<'_> {
     fn next_back(&mut self) -> Option<Result<KeyVersions>> {
         loop {
-            if let Some(key) = self.back.complete.next() {
+            if let Some(key) = self.back.complete.next_back() {
                 return Some(Ok(KeyVersions::new(key)));
             }
             if let Some(row) = self.rows.next_back() {
@@ -191,7 +203,7 @@ impl DoubleEndedIterator for VersionsByKey<'_> {
                 }
             }
             self.back.complete = self.rest().into();
-            let next = self.back.complete.next().or_else(|| self.front.complete.next());
+            let next = self.back.complete.next_back().or_else(|| self.front.complete.next_back());
             return next.map(|key| Ok(KeyVersions::new(key)));
         }
     }

@@ -357,10 +357,9 @@ impl View {
     }
 
     /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
-    pub(crate) fn last_time_of(&self, stream: StreamId) -> Result<Option<u64>> {
-        let cursor =
-            own_tables::cursor_of(&self.snapshot.transaction, stream).map_err(|e| self.damaged(e))?;
-        Ok(cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time))
+    pub(crate) fn last_time_of(&self, stream: StreamId) -> Option<u64> {
+        let cursor = self.snapshot.cursors.get(&stream);
+        cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time)
     }
 
     /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
