@@ -37,6 +37,12 @@ impl Entries {
         Entries { headers: Vec::with_capacity(entries), payloads }
     }
 
+    /// Reserves memory, so that the list can grow to this number of entries and payload bytes without being copied.
+    pub(in crate::engine) fn grow_to(&mut self, entries: usize, bytes: usize) {
+        self.headers.reserve(entries.saturating_sub(self.headers.len()));
+        self.payloads.reserve(bytes.saturating_sub(self.payloads.len()));
+    }
+
     /// Adds an entry that is stored as a difference from entry number `before` of this list. The payload of the new
     /// entry has three parts: the first `prefix` bytes of the payload of `before`, the payload of `entry`, and the last
     /// `suffix` bytes of the payload of `before`. Returns the new entry; `None` if the payload of `before` is too

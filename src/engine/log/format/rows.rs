@@ -37,12 +37,13 @@ pub(super) struct Rows<'a> {
 impl Rows<'_> {
     /// Decodes all rows. Returns `None` if the payload does not consist of valid rows.
     pub(super) fn decode(&self, checksums: &StreamChecksums) -> Option<Entries> {
-        let capacity = self.expanded_len()?;
+        // A single row is not shorter than its decoded payload: no payload precedes it in the frame.
+        let capacity = if self.count == 1 { self.payload.len() } else { self.expanded_len()? };
         let mut rows = RowReader::new(self, capacity)?;
         for _ in 0..self.count {
             rows.next_entry().filter(|entry| checksums.is_valid(entry))?;
         }
-        Some(rows.entries)
+        (rows.reader.remaining() == 0).then_some(rows.entries)
     }
 
     /// Decodes the rows up to the first invalid one. A row is invalid if its checksum differs. If `checksums` is `None`,
