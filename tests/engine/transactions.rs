@@ -200,6 +200,32 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
     }
 }
 
+/// The rows of single entries are in memory for a time. A view that is kept does not see later rows.
+#[test]
+fn tables_of_many_small_transactions_equal_rebuilt_tables() {
+    let disk = SimDisk::new(26);
+    let engine = on(disk.process(1));
+    let mut kept = Vec::new();
+    for id in 0..1500 {
+        engine
+            .transact(|_, transaction| {
+                transaction.append(added(id));
+                Ok::<(), Error>(())
+            })
+            .unwrap();
+        if id % 500 < 3 {
+            kept.push((id, engine.view().unwrap()));
+        }
+    }
+    for (id, view) in kept {
+        assert_eq!(jobs(&view), (0..=id).collect::<Vec<_>>());
+    }
+    let digest = engine.digest().unwrap();
+    assert_eq!(on(disk.process(2)).digest().unwrap(), digest);
+    engine.rebuild(Progress::none()).unwrap();
+    assert_eq!(engine.digest().unwrap(), digest);
+}
+
 /// The last frame that was applied is read again together with the frames after it.
 #[test]
 fn change_of_the_last_frame_in_the_open_segment_leads_to_a_rebuild() {

@@ -146,8 +146,8 @@ pub(super) fn write_progress(
 /// The rows that one step of a catch-up adds to the engine's own tables.
 #[derive(Default)]
 pub(super) struct OwnRows {
-    /// The frames that were read, in order. [`OwnRows::thin`] removes the frames that get no row.
-    pub(super) frames: Vec<FramePlace>,
+    /// The frames that get a row in the frame index, in order.
+    frames: Vec<FramePlace>,
     /// The number of entries of each unknown kind.
     pub(super) unknown: HashMap<Kind, u64>,
     /// The entries that could not be decoded.
@@ -155,21 +155,28 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
-    /// Removes the frames that get no row in the frame index: those that begin less than [`FRAME_INDEX_STEP`] bytes
-    /// after the last frame with a row, in the same segment. `last` is the last frame that got a row before this step,
-    /// and is set to the last frame that gets a row.
-    pub(super) fn thin(&mut self, last: &mut Option<FramePlace>) {
-        self.frames.retain(|frame| {
-            let is_near = last.as_ref().is_some_and(|last| {
-                (last.stream, last.segment) == (frame.stream, frame.segment)
-                    && frame.offset >= last.offset
-                    && frame.offset - last.offset < FRAME_INDEX_STEP
-            });
-            if !is_near {
-                *last = Some(*frame);
-            }
-            !is_near
+    /// Adds a frame to the frame index, unless it begins less than [`FRAME_INDEX_STEP`] bytes after `last` in the same
+    /// segment. `last` is the last frame that got a row, and is set to `frame` if this frame gets a row.
+    pub(super) fn add_frame(&mut self, frame: FramePlace, last: &mut Option<FramePlace>) {
+        let is_near = last.as_ref().is_some_and(|last| {
+            (last.stream, last.segment) == (frame.stream, frame.segment)
+                && frame.offset >= last.offset
+                && frame.offset - last.offset < FRAME_INDEX_STEP
         });
+        if !is_near {
+            *last = Some(frame);
+            self.frames.push(frame);
+        }
+    }
+
+    /// Returns true if there are no rows.
+    pub(super) fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()
+    }
+
+    /// Returns true if some entries were not decoded.
+    pub(super) fn has_undecoded(&self) -> bool {
+        !self.unknown.is_empty() || !self.unreadable.is_empty()
     }
 
     /// Writes the rows.

@@ -1,8 +1,8 @@
 //! The projector: catches up with the log, opens views, publishes generations, and rebuilds the tables.
 //!
 //! Invariants:
-//! 1. The cursors in memory are moved after the rows of a step were committed. Both are written to a generation
-//!    together. After an error between the two, the open database is discarded.
+//! 1. The cursors in memory are moved after the rows of a step were stored. Both are written to a generation together.
+//!    After an error between the two, the open database and the rows in memory are discarded.
 //! 2. A cursor is used only if the log still contains the entries that the cursor counts as applied; otherwise all
 //!    tables are rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
@@ -206,7 +206,7 @@ impl<E: Event> Projector<E> {
         let mut opened = self.create(RebuildReason::Requested, 0)?;
         opened.until = until;
         self.apply_new(&mut opened, Request { progress, ..Request::default() })?;
-        digest(&View::open(&self.site, &opened, Vec::new())?, self.tables())
+        digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
     /// Returns an error if a projection breaks a rule, or if the directory of the generations holds streams, because the
@@ -285,8 +285,8 @@ impl<E: Event> Projector<E> {
                 }
             }
         };
-        let opened = self.publish(opened, &mut notes)?;
-        let view = View::open(&self.site, &opened, notes);
+        let mut opened = self.publish(opened, &mut notes)?;
+        let view = View::open(&self.site, &mut opened, notes);
         *guard = Some(opened);
         view
     }
