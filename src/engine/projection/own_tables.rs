@@ -39,6 +39,15 @@ pub(super) struct FramePlace {
     pub(super) offset: u64,
 }
 
+impl FramePlace {
+    /// Returns true if a frame at this place needs no row in the frame index, because it begins less than
+    /// [`FRAME_INDEX_STEP`] bytes after this frame, in the same segment.
+    pub(super) fn is_close_before(&self, stream: StreamId, segment: Seq, offset: u64) -> bool {
+        let distance = offset.checked_sub(self.offset);
+        self.segment == segment && self.stream == stream && distance.is_some_and(|d| d < FRAME_INDEX_STEP)
+    }
+}
+
 /// Opens a table, or returns `None` if nothing was ever written to it.
 fn open(transaction: &ReadTransaction, name: &str) -> RowResult<Option<ReadTable>> {
     match transaction.open_table(Definition::new(name)) {
@@ -147,7 +156,7 @@ pub(super) fn write_progress(
 #[derive(Default)]
 pub(super) struct OwnRows {
     /// The frames that get a row in the frame index, in order.
-    frames: Vec<FramePlace>,
+    pub(super) frames: Vec<FramePlace>,
     /// The number of entries of each unknown kind.
     pub(super) unknown: HashMap<Kind, u64>,
     /// The entries that could not be decoded.
@@ -155,20 +164,6 @@ pub(super) struct OwnRows {
 }
 
 impl OwnRows {
-    /// Adds a frame to the frame index, unless it begins less than [`FRAME_INDEX_STEP`] bytes after `last` in the same
-    /// segment. `last` is the last frame that got a row, and is set to `frame` if this frame gets a row.
-    pub(super) fn add_frame(&mut self, frame: FramePlace, last: &mut Option<FramePlace>) {
-        let is_near = last.as_ref().is_some_and(|last| {
-            (last.stream, last.segment) == (frame.stream, frame.segment)
-                && frame.offset >= last.offset
-                && frame.offset - last.offset < FRAME_INDEX_STEP
-        });
-        if !is_near {
-            *last = Some(frame);
-            self.frames.push(frame);
-        }
-    }
-
     /// Returns true if there are no rows.
     pub(super) fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()

@@ -49,8 +49,8 @@ impl RecentRows {
         for (name, keys) in added.sets {
             self.tables.entry(name).or_default().extend(keys.into_iter().map(|key| (key, Vec::new())));
         }
-        for (name, mut versions) in added.versions {
-            self.tables.entry(name).or_default().append(&mut versions);
+        for (name, versions) in added.versions {
+            self.tables.entry(name).or_default().extend(versions);
         }
         Ok(())
     }

@@ -40,9 +40,13 @@ impl Step {
     pub(super) fn add(&mut self, stream: StreamId, commit: Commit, last_frame: &mut Option<FramePlace>) {
         self.bytes += commit.entries.payload_bytes();
         self.entries += commit.entries.len() as u64;
-        let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
-        let frame = FramePlace { stream, first, segment: commit.segment, offset: commit.offset };
-        self.rows.add_frame(frame, last_frame);
+        let (segment, offset) = (commit.segment, commit.offset);
+        if last_frame.is_none_or(|last| !last.is_close_before(stream, segment, offset)) {
+            let first = commit.entries.first().map_or(Seq(0), |e| e.stamp.seq);
+            let frame = FramePlace { stream, first, segment, offset };
+            self.rows.frames.push(frame);
+            *last_frame = Some(frame);
+        }
         match self.pieces.last_mut() {
             Some(piece) if piece.len() < PIECE_ENTRIES => piece.append(&commit.entries),
             Some(before) => {
