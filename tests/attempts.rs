@@ -155,7 +155,8 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
         contexta::Options::new("/w").project("wine").storage(killed.clone()).detect_code_revision(false);
     let victim = options.open().unwrap();
     let started = victim.run("a").run_id("a").start().unwrap();
-    started.metric("loss", 1.0).unwrap();
+    // So many entries that one more entry does not lead to a new generation of the tables.
+    (0..30).for_each(|_| started.metric("loss", 1.0).unwrap());
     let contexta = open_sim(&disk, 2, "/w");
     assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("open", None));
     disk.advance(5_000_000_000);

@@ -391,6 +391,47 @@ fn every_flipped_bit_is_reported_and_loses_only_its_frame() {
     }
 }
 
+/// A list of runs reads each table once. Damage at many places leaves runs without a start, without metrics, or with
+/// records only.
+#[test]
+fn listed_runs_equal_the_runs_and_series_that_are_read_one_by_one() {
+    let disk = SimDisk::new(8);
+    let contexta = open_sim(&disk, 1, "/w");
+    two_runs(&contexta);
+    for id in ["a", "empty", "zz"] {
+        let run = contexta.run(id).run_id(id).start().unwrap();
+        if id != "empty" {
+            run.event("noted", "go").unwrap();
+            run.metric_at("loss", 1, 0.5).unwrap();
+        }
+        run.complete().unwrap();
+    }
+    contexta.close().unwrap();
+    drop(contexta);
+    let segment = log_files(&disk, "/w").remove(0);
+    let bytes = disk.read(&segment).unwrap();
+    let mut without_start = 0;
+    for at in (4352..bytes.len()).step_by(89) {
+        let mut bad = bytes.clone();
+        bad[at] ^= 1;
+        disk.overwrite(&segment, bad);
+        disk.remove_tree(Path::new("/w/projections"));
+        let contexta = Options::new("/w").storage(disk.process(2)).read_only().open().unwrap();
+        let one_by_one = contexta.store().read(|view| {
+            let runs = view.runs(None)?.into_iter();
+            runs.map(|run| Ok((view.series_of(&run.run_ref)?, run))).collect::<Result<Vec<_>, _>>()
+        });
+        let one_by_one: Vec<_> = one_by_one.map_err(|e: contexta::store::Error| e).unwrap();
+        for project in [None, Some("wine")] {
+            let listed = contexta.list_runs(project).unwrap().runs;
+            let listed: Vec<_> = listed.into_iter().map(|run| (run.metrics, run.run)).collect();
+            assert_eq!(listed, one_by_one, "byte {at}");
+        }
+        without_start += one_by_one.iter().filter(|(_, run)| run.started_at.is_none()).count();
+    }
+    assert!(without_start > 0);
+}
+
 #[test]
 fn damage_newer_than_the_projections_is_reported() {
     let disk = SimDisk::new(9);

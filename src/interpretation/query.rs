@@ -87,10 +87,8 @@ pub fn list_projects(store: &Store) -> Result<ProjectList> {
 pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
     store.read(|view| {
         let project = project.map(|asked| view.find_project(asked)).transpose()?;
-        let mut runs = Vec::new();
-        for run in view.runs(project.as_ref())? {
-            runs.push(RunSummary { metrics: view.series_of(&run.run_ref)?, run });
-        }
+        let runs = view.runs_with_series(project.as_ref())?.into_iter();
+        let runs: Vec<_> = runs.map(|(run, metrics)| RunSummary { run, metrics }).collect();
         let mut notes = view.notes();
         notes.extend(runs.iter().flat_map(|r| run_notes(&r.run)));
         Ok(RunList { runs, notes })

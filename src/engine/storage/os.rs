@@ -583,7 +583,8 @@ impl Storage for OsStorage {
                 names.push(DirEntry { name, is_dir, is_file });
             }
         }
-        names.sort_by(|a, b| a.name.cmp(&b.name));
+        // Names in a directory differ, so the order of equal names does not matter.
+        names.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(names)
     }
 

@@ -130,7 +130,13 @@ impl Storage for SimProcess {
         let node = if missing && matches!(mode, OpenMode::CreateNew | OpenMode::Create) {
             self.create(path, mode)?
         } else {
-            self.open_existing(path, mode)?
+            match self.open_existing(path, mode) {
+                // The file was removed before the operation took effect.
+                Err(e) if e.kind() == io::ErrorKind::NotFound && mode == OpenMode::Create => {
+                    self.create(path, mode)?
+                }
+                opened => opened?,
+            }
         };
         let mut state = guard(&self.disk.state);
         state.next_handle += 1;
