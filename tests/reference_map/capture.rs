@@ -149,7 +149,7 @@ pub(super) fn calls() -> Vec<Call> {
         "RunBuilder::config_snapshot" => || {
             let config = std::collections::BTreeMap::from([("lr", 0.5)]);
             started(|run| run.config_snapshot(&config)).params["lr"] == 0.5.into()
-        },
+        };
         "RunBuilder::tag" => || started(|run| run.tag("env", "prod").tag("team", "x")).tags["env"] == "prod";
         "RunBuilder::metadata" => || {
             let nested = Value::map([("folds", 5.into())]);

@@ -207,7 +207,9 @@ mod tests {
     fn files_over_the_limit_are_reported() {
         let dir = Dir::new("exec-many");
         let watch = dir.watch(&["*.bin"], 2);
-        ["a.bin", "b.bin", "c.bin"].map(|name| dir.write(name, "1"));
+        for name in ["a.bin", "b.bin", "c.bin"] {
+            dir.write(name, "1");
+        }
         let changed = watch.end();
         assert_eq!((changed.files.len(), changed.left_out.len()), (2, 1));
     }
