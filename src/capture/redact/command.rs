@@ -136,8 +136,8 @@ pub(super) fn words(line: &str) -> Vec<Range<usize>> {
 }
 
 /// Returns the words of a command line in one text, with their ranges, as a shell reads them: quotation marks and
-/// backslashes keep spaces together anywhere in a word. A quotation mark that is the first or the last character of a
-/// word is not part of the range.
+/// backslashes keep spaces together anywhere in a word. A quotation mark at the beginning of a word, and then one at its
+/// end, are not part of the range.
 pub(super) fn shell_words(line: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut begin = None;
@@ -163,11 +163,11 @@ pub(super) fn shell_words(line: &str) -> Vec<Range<usize>> {
     words
 }
 
-/// Returns the range of a word without a quotation mark at its beginning and one at its end.
+/// Returns the range of a word without a quotation mark at its beginning and then one at its end.
 fn unquoted(line: &str, word: Range<usize>) -> Range<usize> {
     const QUOTES: [char; 2] = ['"', '\''];
     let text = line.get(word.clone()).unwrap_or_default();
-    let rest = text.strip_prefix(QUOTES).unwrap_or(text);
+    let Some(rest) = text.strip_prefix(QUOTES) else { return word };
     let begin = word.end - rest.len();
     begin..begin + rest.strip_suffix(QUOTES).unwrap_or(rest).len()
 }
