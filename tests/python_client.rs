@@ -224,7 +224,8 @@ print(wandb.run)
     let Some(output) = run_script(&dir, script, 0) else { return };
     assert_eq!(text(&output.stdout), "0.1 3 True\nNone\nNone\n");
     let errors = text(&output.stderr);
-    let expected = ["the configuration has no members and is not recorded: int", "log() needs values with names"];
+    let expected =
+        ["the configuration has no members and is not recorded: int", "log() needs values with names"];
     assert_eq!(errors.lines().count(), 2, "{errors}");
     assert!(errors.lines().zip(expected).all(|(line, expected)| line.contains(expected)), "{errors}");
     let run = snapshot(dir.path(), "r");
@@ -320,7 +321,11 @@ fn waiting_for_acknowledgements_has_a_limit_and_is_reported_once() {
     let Some(output) = run_script(&dir, script, 0) else { return };
     assert_eq!(text(&output.stdout), "False False False\nFalse\n");
     let errors = text(&output.stderr);
-    assert_eq!((errors.lines().count(), errors.contains("1 lines are not recorded after")), (1, true), "{errors}");
+    assert_eq!(
+        (errors.lines().count(), errors.contains("1 lines are not recorded after")),
+        (1, true),
+        "{errors}"
+    );
 }
 
 #[test]
@@ -332,7 +337,8 @@ fn example_trains_or_says_what_it_needs() {
         return;
     };
     // The training may fail only if scikit-learn is not installed.
-    let has_sklearn = python(dir.path(), &["-c", "import sklearn"]).is_some_and(|found| found.status.success());
+    let has_sklearn =
+        python(dir.path(), &["-c", "import sklearn"]).is_some_and(|found| found.status.success());
     if !has_sklearn {
         let message = "this example needs scikit-learn: pip install scikit-learn\n";
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), message));
