@@ -2,7 +2,8 @@
 
 use crate::capture::environment::python::Python;
 use crate::capture::{
-    self, AnyScope, ArtifactRegistration, BatchCaptureResult, Emission, EventEmission, IngestMode, RunScope,
+    self, AnyScope, ArtifactRegistration, BatchCaptureResult, CaptureResult, Emission, EventEmission,
+    IngestMode, RunScope,
 };
 use crate::client::error::Error;
 use crate::client::exec::outcome::Outcome;
@@ -306,7 +307,8 @@ impl Recording {
 
 /// Returns the error of a capture that the log or a sink did not take, in a session whose captures do not fail.
 fn delivered(results: BatchCaptureResult) -> Result<(), Error> {
-    let is_delivered = results.results().iter().all(|result| result.error_message().is_none());
+    let is_whole = |result: &CaptureResult| result.error_message().is_none() && !result.recovered_to_outbox();
+    let is_delivered = results.results().iter().all(is_whole);
     if is_delivered { Ok(()) } else { Err(capture::Error::Delivery(Box::new(results)).into()) }
 }
 
