@@ -286,7 +286,9 @@ impl Ingest<'_> {
             add(*line, Refusal::new(rejection.code, message));
         }
         for body in &report.bodies {
-            add(body.line, Refusal::new(body.code, body.message.clone()));
+            let hint =
+                "store the body beside the input file, or name the directory of the bodies with --bodies";
+            add(body.line, Refusal::new(body.code, body.message.clone()).hint(hint));
         }
         for LossyLine { line, subject, member, .. } in &report.dropped {
             let message = format!("{} of {subject} was left out: {}", member.path, member.message);
