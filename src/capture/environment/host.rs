@@ -68,12 +68,14 @@ fn memory_limit(root: &Path) -> Option<u64> {
 }
 
 /// Returns the memory in bytes that this process may use: the limit of the container, or the memory of the machine.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` asks"))]
 pub(crate) fn usable_memory() -> Option<u64> {
     let root = Path::new("/");
     memory_limit(root).into_iter().chain(meminfo(root, "MemTotal")).min()
 }
 
 /// Returns the memory of this machine that is in use and all of it, in bytes.
+#[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` asks"))]
 pub(crate) fn used_memory() -> Option<(u64, u64)> {
     let root = Path::new("/");
     let all = meminfo(root, "MemTotal")?;

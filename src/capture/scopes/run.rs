@@ -71,6 +71,7 @@ impl RunScope {
 
     /// Records a second environment snapshot: the runtime and the packages of the program that the run consists of, if the
     /// session records environments. Errors: the log or a sink failed.
+    #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` calls it"))]
     pub(crate) fn program(&self, runtime: Option<Runtime>, packages: BTreeMap<String, String>) -> Result<()> {
         let inner = &self.scope.session.inner;
         let mut intake = Intake::new(&inner.redactor);
