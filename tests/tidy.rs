@@ -42,14 +42,14 @@ const FLOORS: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str], &str)] = &[
     ("redb", &["src/engine/projection/"], "the tables and views of engine::projection"),
     ("bincode", &["src/engine/codec.rs"], "engine::codec"),
-    ("memmap2", &["src/engine/storage/os.rs"], "Storage and File::map"),
+    ("memmap2", &["src/engine/storage/os/mapping.rs"], "Storage and File::map"),
     ("rayon", &["src/engine/parallel.rs"], "engine::parallel"),
     ("std::{", &[], "one path a line, so that what it names can be seen"),
     ("contexta::", &["src/main.rs", "src/client/"], "the path that names its floor"),
     (
         "std::fs",
         &[
-            "src/engine/storage/os.rs",
+            "src/engine/storage/os/",
             "src/capture/environment/",
             "src/client/exec/",
             "src/config/file.rs",
@@ -57,7 +57,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
         ],
         "engine::storage::Storage",
     ),
-    ("SystemTime", &["src/engine/storage/os.rs"], "Storage::now"),
+    ("SystemTime", &["src/engine/storage/os/"], "Storage::now"),
     (
         "std::env",
         &[
@@ -72,7 +72,7 @@ const HOMES: &[(&str, &[&str], &str)] = &[
     ),
     ("println!", &[], "Output, or an answer"),
     ("print!", &[], "Output, or an answer"),
-    ("unsafe ", &["src/engine/storage/os.rs"], "safe code"),
+    ("unsafe ", &["src/engine/storage/os/mapping.rs"], "safe code"),
 ];
 
 /// Returns a line without strings and comments, and without spaces around `::`.

@@ -9,24 +9,25 @@
 //!    writing there. In both modes, damage is confirmed by a second read.
 //! 5. A segment whose creation was not finished is skipped, and returned by [`StreamReader::unfinished_creation`].
 
+mod frames;
+mod segments;
+
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
-use crate::engine::entries::Entries;
 use crate::engine::entry::{Gap, GapCause, Seq, StreamChecksums, StreamId};
 use crate::engine::error::{Error, Result};
-use crate::engine::log::format::frame::{FLAG_SEAL, FrameHeader, decode_checked};
-use crate::engine::log::format::header::{FRAMES_AT, HeaderFault, SegmentHeader};
+use crate::engine::log::format::frame::{FLAG_SEAL, decode_checked};
+use crate::engine::log::format::header::{FRAMES_AT, SegmentHeader};
 use crate::engine::log::format::mark::Mark;
 use crate::engine::log::format::names;
-use crate::engine::log::read::directory::{ResumePoint, list_segments, origin_of, read_headers};
-use crate::engine::log::read::item::{Commit, Finding, FindingKind, Item, Tail};
+use crate::engine::log::read::directory::{ResumePoint, list_segments};
+use crate::engine::log::read::item::{Finding, FindingKind, Item, Tail};
 use crate::engine::log::read::open_segment::OpenSegment;
 use crate::engine::log::read::scan::{SegmentScan, Step};
 use crate::engine::log::read::source::Source;
-use crate::engine::storage::{File, OpenMode, Storage};
+use crate::engine::storage::{File, Storage};
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -328,194 +329,6 @@ impl StreamReader {
         self.queue.push_back(Item::Gap(gap));
     }
 
-    fn open_segment(&mut self, offset: Option<u64>) -> Result<()> {
-        let Some(base) = self.segments.get(self.upcoming).copied() else { return Ok(()) };
-        self.upcoming += 1;
-        let path = names::segment_path(&self.log, self.stream, base);
-        let wrap = |e| Error::io("read segment", &path, e);
-        let file = match self.storage.open(&path, OpenMode::Read) {
-            Ok(file) => file,
-            // The segment was deleted after the directory was listed. A later segment or mark shows which entries are
-            // missing.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(wrap(e)),
-        };
-        let mut headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
-        if headers.may_be_creation && self.is_creation(base)? {
-            // The writer may have finished the creation in the meantime.
-            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
-            if headers.may_be_creation {
-                self.skip_creation(base);
-                return Ok(());
-            }
-        } else if headers.may_be_creation {
-            headers = read_headers(file.as_ref(), self.stream, base).map_err(wrap)?;
-        }
-        if std::mem::take(&mut self.at_start) {
-            let origin = match &headers.header {
-                Ok(header) if header.stream == self.stream && header.base == base => header.origin,
-                _ => origin_of(self.storage.as_ref(), &self.log, self.stream)?,
-            };
-            // Entries with earlier numbers are not missing: they belong to the parent.
-            self.expected = origin.map_or(self.expected, |origin| origin.first);
-        }
-        if let (Ok(header), Some(domain)) = (&headers.header, self.domain)
-            && header.stream == self.stream
-            && header.base == base
-        {
-            header.check_domain(domain)?;
-        }
-        for (at, len) in &headers.damaged {
-            self.record_finding(FindingKind::HeaderCopy, base, *at, *len);
-        }
-        let follow = self.mode == ScanMode::Follow && self.is_last();
-        let header = match headers.header {
-            Ok(header) if header.stream != self.stream || header.base != base => {
-                self.record_finding(FindingKind::Foreign, base, 0, FRAMES_AT);
-                self.skip_segment();
-                return Ok(());
-            }
-            Ok(header) if headers.unfinished && self.is_last() => {
-                self.record_gap_before(header.base);
-                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
-            }
-            Ok(header) => Some(header),
-            Err(HeaderFault::Newer { version }) => {
-                self.record_finding(FindingKind::Newer { version }, base, 0, FRAMES_AT);
-                self.skip_segment();
-                return Ok(());
-            }
-            Err(HeaderFault::Damaged) if headers.unfinished && self.is_last() => {
-                return self.end_unfinished(base, file.as_ref()).map_err(wrap);
-            }
-            Err(HeaderFault::Damaged) => {
-                self.record_finding(FindingKind::HeaderLost, base, 0, FRAMES_AT);
-                None
-            }
-        };
-        let salt = match &header {
-            Some(header) => Some(header.salt),
-            None => self.salt_from_next()?,
-        };
-        let Some(salt) = salt else {
-            self.skip_segment();
-            return Ok(());
-        };
-        if let Some(header) = &header
-            && offset.is_none()
-        {
-            self.record_gap_before(header.base);
-            let known = header.known_chain();
-            if let (Some(chain), Some(known), ScanMode::Full) = (&self.chain, known, self.mode)
-                && chain.link() != known
-            {
-                self.record_finding(FindingKind::ChainBroken, base, 0, FRAMES_AT);
-            }
-            self.chain = known.map(Chain::from_link);
-        } else if header.is_none() && offset.is_none() {
-            // If no entry before the damaged header is missing, the link in the header is the link after those entries.
-            let chain = self.chain.take().filter(|_| self.expected == base);
-            self.chain = chain.map(|chain| Chain::from_link(chain.link()));
-        }
-        // Only a finished segment is mapped, because its file is never truncated. A full scan reads with pread.
-        let mapped = self.mode == ScanMode::Follow && self.is_finished()?;
-        self.scan = Some(SegmentScan {
-            base,
-            salt,
-            source: Source::new(file, mapped).map_err(wrap)?,
-            offset: offset.unwrap_or(FRAMES_AT),
-            after_mark: false,
-            follow,
-        });
-        self.header = header;
-        self.counts = (0, 0);
-        self.sealed = false;
-        self.cause = GapCause::Damaged;
-        Ok(())
-    }
-
-    /// Returns true if the segment that begins with `base` never held an entry. The caller has checked that the file
-    /// holds only a part of the two header copies (`Headers::may_be_creation`).
-    ///
-    /// There are two such cases. In the first, earlier segments contain the sequence number `base`. In the second, the
-    /// segment is the last one, no earlier entry is missing, and the segment before it is readable to its end and has
-    /// no seal (or does not exist). A writer seals a segment only after it has created the next segment.
-    fn is_creation(&self, base: Seq) -> Result<bool> {
-        if self.expected > base {
-            return Ok(true);
-        }
-        let before = self.upcoming.checked_sub(2).and_then(|before| self.segments.get(before));
-        if !self.is_last() || self.expected != base {
-            return Ok(false);
-        }
-        before.map_or(Ok(true), |before| self.ends_without_seal(*before))
-    }
-
-    /// Returns true if the segment that begins with `base` is readable to its end and has no seal.
-    fn ends_without_seal(&self, base: Seq) -> Result<bool> {
-        let at = ResumePoint { segment: base, offset: 0, next: base };
-        let mut reader = StreamReader::open_at(&self.storage, &self.log, self.stream, ScanMode::Follow, at)?;
-        reader.end_behind_first();
-        while reader.next_item()?.is_some() {}
-        let is_whole = matches!(reader.tail, Tail::Open | Tail::Closed) && reader.end.is_some();
-        Ok(is_whole && !reader.sealed)
-    }
-
-    /// Records that the segment that begins with `base` never held an entry. If no earlier segment holds the sequence
-    /// number `base`, a writer may be creating the segment: the tail is then [`Tail::Unfinished`]. Otherwise the
-    /// earlier segment determines the tail.
-    fn skip_creation(&mut self, base: Seq) {
-        self.unfinished_creation = Some(base);
-        if self.expected == base {
-            self.tail = Tail::Unfinished { offset: 0 };
-        }
-    }
-
-    /// Ends the stream at its last segment, whose header is incomplete. Either the creation of the segment is not
-    /// finished, or the file was truncated and an unknown number of entries is lost. A full scan reports a torn end and
-    /// a gap.
-    fn end_unfinished(&mut self, base: Seq, file: &dyn File) -> io::Result<()> {
-        self.tail = Tail::Unfinished { offset: 0 };
-        if self.mode == ScanMode::Full {
-            self.record_finding(FindingKind::Torn, base, 0, file.len()?);
-            self.cause = GapCause::Damaged;
-            self.record_unbounded_gap();
-        }
-        Ok(())
-    }
-
-    /// Returns true if the current segment is finished, which means that the next segment has a complete header. An
-    /// incomplete header does not count: if the creation of the next segment failed, the writer continues in the
-    /// current segment.
-    fn is_finished(&self) -> Result<bool> {
-        let Some(next) = self.segments.get(self.upcoming) else { return Ok(false) };
-        let path = names::segment_path(&self.log, self.stream, *next);
-        let Ok(file) = self.storage.open(&path, OpenMode::Read) else { return Ok(false) };
-        let headers = read_headers(file.as_ref(), self.stream, *next);
-        let headers = headers.map_err(|e| Error::io("read segment", &path, e))?;
-        Ok(headers.header.is_ok_and(|h| h.stream == self.stream && h.base == *next) && !headers.unfinished)
-    }
-
-    /// Returns the salt of the current segment from the header of the next segment, which repeats the salt. Returns
-    /// `None` if there is no next segment or its header is damaged.
-    fn salt_from_next(&self) -> Result<Option<u64>> {
-        let Some(next) = self.segments.get(self.upcoming) else { return Ok(None) };
-        let path = names::segment_path(&self.log, self.stream, *next);
-        let wrap = |e| Error::io("read segment", &path, e);
-        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
-        let headers = read_headers(file.as_ref(), self.stream, *next).map_err(wrap)?;
-        let next = headers.header.ok().filter(|h| h.stream == self.stream && h.base == *next);
-        Ok(next.map(|h| h.previous_salt))
-    }
-
-    fn skip_segment(&mut self) {
-        self.cause = GapCause::SegmentUnreadable;
-        if self.is_last() {
-            self.tail = Tail::Unfinished { offset: 0 };
-            self.record_unbounded_gap();
-        }
-    }
-
     fn step(&mut self) -> Result<()> {
         let Some(scan) = &mut self.scan else { return Ok(()) };
         let base = scan.base;
@@ -565,85 +378,5 @@ impl StreamReader {
         if let Some(scan) = self.scan.take() {
             self.end = Some(ResumePoint { segment: scan.base, offset: scan.offset, next: self.expected });
         }
-    }
-
-    /// Records the entries of a frame. `entries` is `None` if this build cannot decode the frame; a finding and a gap
-    /// are then recorded instead.
-    fn read_entries(&mut self, base: Seq, offset: u64, header: &FrameHeader, entries: Option<Entries>) {
-        self.record_gap_before(header.first);
-        let Some(entries) = entries else {
-            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
-            self.record_gap_before(header.next());
-            return;
-        };
-        if let (Some(chain), ScanMode::Full) = (&mut self.chain, self.mode) {
-            for entry in &entries {
-                chain.push(&entry.canonical_head());
-                chain.push(entry.payload);
-                if let Some(link) = self.watched.get_mut(&entry.stamp.seq) {
-                    *link = Some(chain.link());
-                }
-            }
-        }
-        self.expected = header.next();
-        self.last_time = entries.last().map_or(self.last_time, |e| e.stamp.time);
-        self.counts.0 += entries.len() as u64;
-        self.counts.1 += 1;
-        self.queue.push_back(Item::Commit(Commit {
-            segment: base,
-            offset,
-            end: offset + header.frame_len(),
-            entries,
-        }));
-    }
-
-    /// Records a gap if entries before the mark are missing. In a full scan, also compares the mark with the entries
-    /// before the mark, and records each difference as a finding. `mark` is `None` if this build cannot decode the
-    /// mark, which is recorded as a finding.
-    fn read_mark(&mut self, base: Seq, offset: u64, header: &FrameHeader, mark: Option<Mark>) -> Result<()> {
-        let Some(mark) = mark else {
-            self.record_finding(FindingKind::Unreadable, base, offset, header.frame_len());
-            return Ok(());
-        };
-        if header.flags == FLAG_SEAL {
-            self.sealed = true;
-            self.last_seal = Some((base, header.first));
-        }
-        let whole_before = header.first == self.expected;
-        self.record_gap_before(header.first);
-        if self.mode == ScanMode::Follow {
-            return Ok(());
-        }
-        // Zeros mean that a merge wrote this mark after a gap and did not know the link.
-        let known = mark.chain != Chain::ORIGIN;
-        if known && self.chain.as_ref().is_some_and(|chain| chain.link() != mark.chain) {
-            self.record_finding(FindingKind::ChainBroken, base, offset, header.frame_len());
-        }
-        if let (Some(seal), true) = (&mark.seal, whole_before) {
-            let counted = (seal.entries, seal.frames) == self.counts && seal.bytes == offset;
-            if !counted || self.digest_before(base, offset)? != seal.digest {
-                self.record_finding(FindingKind::SealBroken, base, offset, header.frame_len());
-            }
-        }
-        Ok(())
-    }
-
-    fn digest_before(&mut self, base: Seq, end: u64) -> Result<Digest> {
-        let path = names::segment_path(&self.log, self.stream, base);
-        let wrap = |e| Error::io("read segment", &path, e);
-        let file = self.storage.open(&path, OpenMode::Read).map_err(wrap)?;
-        let mut source = Source::new(file, false).map_err(wrap)?;
-        let mut hasher = blake3::Hasher::new();
-        let mut at = 0;
-        while at < end {
-            let want = usize::try_from(end - at).unwrap_or(usize::MAX).min(256 << 10);
-            let bytes = source.bytes(at, want).map_err(wrap)?;
-            if bytes.is_empty() {
-                break;
-            }
-            hasher.update(bytes);
-            at += bytes.len() as u64;
-        }
-        Ok(Digest(*hasher.finalize().as_bytes()))
     }
 }

@@ -1,0 +1,68 @@
+//! Metadata of files in the form of the storage interface.
+
+use crate::engine::storage::interface::{ItemKind, Place};
+use std::fs;
+use std::io;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub(super) fn nanoseconds(time: io::Result<SystemTime>) -> u64 {
+    time.ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok())
+        .and_then(|d| u64::try_from(d.as_nanos()).ok())
+        .unwrap_or(0)
+}
+
+#[cfg(unix)]
+pub(super) fn item_kind(meta: &fs::Metadata) -> ItemKind {
+    use std::os::unix::fs::PermissionsExt;
+    match meta.file_type() {
+        kind if kind.is_dir() => ItemKind::Dir,
+        kind if kind.is_symlink() => ItemKind::Link,
+        kind if kind.is_file() => ItemKind::File { is_executable: meta.permissions().mode() & 0o100 != 0 },
+        _ => ItemKind::Special,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn item_kind(meta: &fs::Metadata) -> ItemKind {
+    match meta.file_type() {
+        kind if kind.is_dir() => ItemKind::Dir,
+        kind if kind.is_symlink() => ItemKind::Link,
+        kind if kind.is_file() => ItemKind::File { is_executable: false },
+        _ => ItemKind::Special,
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn names_of(meta: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    meta.nlink()
+}
+
+#[cfg(not(unix))]
+pub(super) fn names_of(_meta: &fs::Metadata) -> u64 {
+    1
+}
+
+#[cfg(unix)]
+pub(super) fn place_of(meta: &fs::Metadata) -> Option<Place> {
+    use std::os::unix::fs::MetadataExt;
+    Some(Place { device: meta.dev(), inode: meta.ino(), created: nanoseconds(meta.created()) })
+}
+
+#[cfg(not(unix))]
+pub(super) fn place_of(_meta: &fs::Metadata) -> Option<Place> {
+    None
+}
+
+#[cfg(unix)]
+pub(super) fn changed_at(meta: &fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = u64::try_from(meta.ctime()).unwrap_or(0);
+    seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(meta.ctime_nsec()).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+pub(super) fn changed_at(_meta: &fs::Metadata) -> u64 {
+    0
+}
