@@ -1,8 +1,8 @@
 //! The macro that declares an enum with a text form for each variant.
 
-/// Declares an enum with a text form for each variant. Also implements the conversions from and to this text.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+/// Declares an enum with a text form for each variant, and implements the conversion to this text.
+macro_rules! word_enum {
+    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
@@ -18,6 +18,23 @@ macro_rules! words {
             }
         }
 
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use word_enum;
+
+/// Declares an enum like [`word_enum`], which is also a field of models. Implements the conversions from and to the text.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $code:expr, { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* }) => {
+        $crate::contract::words::word_enum! {
+            $(#[$doc])*
+            $name { $($(#[$vdoc])* $variant = $text,)* }
+        }
+
         /// Parses the text form. Upper and lower case are distinguished.
         impl std::str::FromStr for $name {
             type Err = crate::contract::error::contract_error::ContractError;
@@ -31,12 +48,6 @@ macro_rules! words {
                         Err(crate::contract::error::contract_error::ContractError::new($code, message))
                     }
                 }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
             }
         }
 

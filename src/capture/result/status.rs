@@ -1,6 +1,6 @@
 //! Words of results: status of an operation or a delivery, level of a message, family of a payload.
 
-use std::fmt;
+use crate::contract::words::word_enum;
 use std::str::FromStr;
 
 /// The error for a text that is not one of the words.
@@ -13,25 +13,9 @@ pub struct UnknownStatus {
 
 macro_rules! statuses {
     ($($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum $name { $($(#[$vdoc])* $variant,)* }
-
-        impl $name {
-            /// All variants.
-            pub const ALL: &'static [$name] = &[$($name::$variant,)*];
-
-            /// Returns the text form, in upper case.
-            pub fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(self.as_str())
-            }
+        word_enum! {
+            $(#[$doc])*
+            $name { $($(#[$vdoc])* $variant = $text,)* }
         }
 
         /// Parses the text form, in upper or lower case.
