@@ -7,8 +7,8 @@ use crate::capture::redact::Redactor;
 use crate::capture::result::CaptureResult;
 use crate::capture::secrets::{Redact, Redaction};
 use crate::contract::{
-    ContractError, DroppedMember, ErrorCode, Fact, Members, Model, Observation, Payload, RecordDraft,
-    StableRef, Timestamp, Valid, ValidationReport, Value, salvage,
+    DroppedMember, Fact, Members, Model, Observation, Payload, RecordDraft, StableRef, Timestamp, Valid,
+    Value, salvage,
 };
 use std::fmt::Display;
 
@@ -49,7 +49,7 @@ impl<'a> Intake<'a> {
 
     /// Replaces the secrets of an object, and leaves invalid members out. Errors: a required member is invalid.
     pub(super) fn object<M: Model + Clone + Redact>(&mut self, object: M) -> Result<Valid<M>> {
-        let (valid, dropped) = salvage(self.redaction.of(object)).map_err(|report| first(&report))?;
+        let (valid, dropped) = salvage(self.redaction.of(object)).map_err(|report| report.first_error())?;
         self.leave_members_out::<M>(dropped);
         Ok(valid)
     }
@@ -61,13 +61,14 @@ impl<'a> Intake<'a> {
         P: Payload + Clone + Redact,
     {
         let payload = self.redaction.of(payload);
-        let record = RecordDraft::of(observation.clone(), payload.clone());
-        if let Ok(record) = Valid::new(record) {
-            return Ok(record);
+        match Valid::or_model(RecordDraft::of(observation, payload)) {
+            Ok(record) => Ok(record),
+            Err(RecordDraft { observation, payload, .. }) => {
+                let (payload, dropped) = salvage(payload).map_err(|report| report.first_error())?;
+                self.leave_members_out::<P>(dropped);
+                Ok(Valid::new(RecordDraft::of(observation, payload.into_inner()))?)
+            }
         }
-        let (payload, dropped) = salvage(payload).map_err(|report| first(&report))?;
-        self.leave_members_out::<P>(dropped);
-        Ok(Valid::new(RecordDraft::of(observation, payload.into_inner()))?)
     }
 
     /// Notes what was left out, and the error that is the reason.
@@ -83,7 +84,7 @@ impl<'a> Intake<'a> {
 
     /// Returns the degraded marker that names the members of `subject` that were left out; `None` if there are none.
     pub(super) fn marker(
-        mut self,
+        &self,
         subject: StableRef,
         context: &Context,
         now: Timestamp,
@@ -96,7 +97,7 @@ impl<'a> Intake<'a> {
         let mut payload = warning("capture.members_left_out", format!("members left out: {count}"), subject);
         let named = self.left_out.iter().take(NAMED_MAX).map(String::as_str);
         payload.attributes.insert("members".to_owned(), Value::list(named));
-        context.marker(now, producer, self.redaction.of(payload)).map(Some)
+        context.marker(now, producer, Redaction::new(self.redaction.redactor).of(payload)).map(Some)
     }
 
     /// Replaces the secrets in the members of an object.
@@ -104,14 +105,8 @@ impl<'a> Intake<'a> {
         self.redaction.redactor.redact_map(name, members, &mut self.redaction.redacted);
     }
 
-    /// Returns what was done to the object.
-    pub(super) fn changes(&self) -> Changes {
-        Changes { redacted: self.redaction.redacted.clone(), left_out: self.left_out.clone() }
+    /// Returns the changes.
+    pub(super) fn into_changes(self) -> Changes {
+        Changes { redacted: self.redaction.redacted, left_out: self.left_out }
     }
-}
-
-/// Returns the first error of a report.
-fn first(report: &ValidationReport) -> ContractError {
-    let first = report.errors().next().cloned().map(ContractError::from);
-    first.unwrap_or_else(|| ContractError::new(ErrorCode::ValidationFailed, "the value is not valid"))
 }

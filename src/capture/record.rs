@@ -67,8 +67,8 @@ impl Scope {
                 Fact::Degraded(intake.record(observation, payload)?)
             }
         };
-        let changes = intake.changes();
-        Ok((fact, intake.marker(self.own.clone(), &self.context, now, &inner.options.producer)?, changes))
+        let marker = intake.marker(self.own.clone(), &self.context, now, &inner.options.producer)?;
+        Ok((fact, marker, intake.into_changes()))
     }
 
     /// Captures records in one commit: all of them or none. The degraded markers of members that were left out follow

@@ -205,7 +205,6 @@ impl Scope {
         let inner = &self.session.inner;
         let mut intake = Intake::new(&inner.redactor);
         let manifest = intake.object(manifest)?;
-        let changes = intake.changes();
         let subject = (&manifest.artifact_ref).into();
         let marker = intake.marker(subject, &self.context, inner.now(), &inner.options.producer)?;
         let component = manifest.artifact_ref.last_component().to_owned();
@@ -220,7 +219,7 @@ impl Scope {
         let appended = inner.dispatcher.append_with_receipt(commit, &mut receipt);
         *last = receipt.map(|receipt| receipt.first).or(*last);
         let mut recorded = self.registered(appended?, manifest)?;
-        changes.tell(&mut recorded.captured);
+        intake.into_changes().tell(&mut recorded.captured);
         Ok(recorded)
     }
 

@@ -62,9 +62,11 @@ pub struct Salvaged<T> {
 /// ```
 pub fn salvage<M: Model + Clone>(model: M) -> Result<(Valid<M>, Vec<DroppedMember>), ValidationReport> {
     // The JSON form of the model is built only if a rule is broken.
-    match Valid::check(model.clone()) {
+    match Valid::or_model(model) {
         Ok(valid) => Ok((valid, Vec::new())),
-        Err(_) => salvage_value(model.to_value(), None).map(|salvaged| (salvaged.value, salvaged.dropped)),
+        Err(model) => {
+            salvage_value(model.to_value(), None).map(|salvaged| (salvaged.value, salvaged.dropped))
+        }
     }
 }
 

@@ -82,15 +82,9 @@ pub fn deserialize<'a, M: Model + Clone>(
         ModelInput::Value(value) => from_value::<M>(value),
         ModelInput::Model(model) => Valid::check(model),
     };
-    let model = read.map_err(|report| first(&report))?;
+    let model = read.map_err(|report| report.first_error())?;
     check_extensions(&*model, registry).raise_for_errors()?;
     Ok(model)
-}
-
-/// Returns the first error of a report.
-fn first(report: &ValidationReport) -> ContractError {
-    let first = report.errors().next().cloned().map(ContractError::from);
-    first.unwrap_or_else(|| ContractError::new(ErrorCode::ValidationFailed, "the value is not valid"))
 }
 
 /// Returns the canonical JSON text of a model. Errors: a number that is not finite.

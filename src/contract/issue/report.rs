@@ -52,6 +52,12 @@ impl ValidationReport {
         self.issues.iter().filter(|i| i.severity == Severity::Error)
     }
 
+    /// Returns the first error; `validation_failed` if the report has none.
+    pub(crate) fn first_error(&self) -> ContractError {
+        let first = self.errors().next().cloned().map(ContractError::from);
+        first.unwrap_or_else(|| ContractError::new(ErrorCode::ValidationFailed, "the value is not valid"))
+    }
+
     /// Returns the issues that are warnings.
     pub fn warnings(&self) -> impl Iterator<Item = &ValidationIssue> {
         self.issues.iter().filter(|i| i.severity == Severity::Warning)

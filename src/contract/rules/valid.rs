@@ -24,6 +24,13 @@ impl<T: Rules> Valid<T> {
         issues.into_result().map(|()| Valid(model))
     }
 
+    /// Trims the fields of a model and checks its rules. Returns the trimmed model if a rule is broken.
+    pub(crate) fn or_model(mut model: T) -> std::result::Result<Valid<T>, T> {
+        let mut issues = Issues::default();
+        model.normalize(&mut issues);
+        if issues.has_errors() { Err(model) } else { Ok(Valid(model)) }
+    }
+
     /// Trims the fields of a model and checks its rules. Errors: every broken rule.
     pub fn check(mut model: T) -> std::result::Result<Valid<T>, ValidationReport> {
         let mut issues = Issues::default();

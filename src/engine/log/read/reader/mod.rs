@@ -26,7 +26,7 @@ use crate::engine::log::read::item::{Finding, FindingKind, Item, Tail};
 use crate::engine::log::read::open_segment::OpenSegment;
 use crate::engine::log::read::scan::{SegmentScan, Step};
 use crate::engine::log::read::source::Source;
-use crate::engine::storage::{File, Storage};
+use crate::engine::storage::Storage;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
