@@ -5,20 +5,20 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Step(pub i64);
 
+/// Implements the conversion from integer types. `$limit` returns the step for a number that `i64` cannot represent.
 macro_rules! steps {
-    ($($type:ty),*) => {$(
+    ($limit:expr, $($type:ty),*) => {$(
         impl From<$type> for Step {
             fn from(n: $type) -> Step {
-                #[expect(clippy::allow_attributes, reason = "only some of the integer types can be negative")]
-                #[allow(unused_comparisons, reason = "unsigned numbers are never negative")]
-                let limit = if n < 0 { i64::MIN } else { i64::MAX };
-                Step(i64::try_from(n).unwrap_or(limit))
+                let limit: fn($type) -> i64 = $limit;
+                Step(i64::try_from(n).unwrap_or_else(|_| limit(n)))
             }
         }
     )*};
 }
 
-steps!(i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize);
+steps!(|n| if n < 0 { i64::MIN } else { i64::MAX }, i8, i16, i32, i64, i128, isize);
+steps!(|_| i64::MAX, u8, u16, u32, u64, u128, usize);
 
 #[cfg(test)]
 mod tests {
