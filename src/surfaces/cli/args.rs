@@ -296,9 +296,8 @@ pub(super) struct RunShowArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunTagArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     /// Tags to set
     #[arg(value_name = "KEY=VALUE", value_parser = pair, required_unless_present = "remove")]
     pub(super) tags: Vec<(String, String)>,
@@ -317,9 +316,8 @@ fn pair(text: &str) -> Result<(String, String), String> {
 
 #[derive(Debug, Args)]
 pub(super) struct RunNoteArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     /// The note
     #[arg(value_name = "TEXT")]
     pub(super) text: String,
@@ -327,9 +325,8 @@ pub(super) struct RunNoteArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct RunRenameArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     /// The new name. The ref of the run does not change
     #[arg(value_name = "NAME")]
     pub(super) name: String,
@@ -348,9 +345,8 @@ pub(super) enum EndStatus {
 
 #[derive(Debug, Args)]
 pub(super) struct RunEndArgs {
-    /// Run: its ref, its id, its name, or the beginning of its id or name
-    #[arg(value_name = "RUN")]
-    pub(super) run: String,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
     /// Status of the run at its end
     #[arg(long, value_enum, default_value_t = EndStatus::Failed)]
     pub(super) status: EndStatus,

@@ -11,7 +11,7 @@ use crate::surfaces::cli::workspace::existing;
 
 pub(in crate::surfaces::cli) fn tag(cli: &Cli, args: &RunTagArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let run = contexta.find_run(&args.run)?;
+    let run = contexta.find_run(&args.run.run)?;
     for tag in &args.tags {
         let (key, value) = tag;
         contexta.annotate_run(&run, Change::Tag(key.clone(), Some(value.clone())))?;
@@ -24,21 +24,21 @@ pub(in crate::surfaces::cli) fn tag(cli: &Cli, args: &RunTagArgs, out: &Output) 
 
 pub(in crate::surfaces::cli) fn note(cli: &Cli, args: &RunNoteArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let run = contexta.find_run(&args.run)?;
+    let run = contexta.find_run(&args.run.run)?;
     contexta.annotate_run(&run, Change::Note(args.text.clone()))?;
     changed(&contexta, &run, out)
 }
 
 pub(in crate::surfaces::cli) fn rename(cli: &Cli, args: &RunRenameArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let run = contexta.find_run(&args.run)?;
+    let run = contexta.find_run(&args.run.run)?;
     contexta.annotate_run(&run, Change::Name(args.name.clone()))?;
     changed(&contexta, &run, out)
 }
 
 pub(in crate::surfaces::cli) fn end(cli: &Cli, args: &RunEndArgs, out: &Output) -> Outcome {
     let contexta = existing(cli)?;
-    let run = contexta.find_run(&args.run)?;
+    let run = contexta.find_run(&args.run.run)?;
     let status = match args.status {
         EndStatus::Completed => RunStatus::Completed,
         EndStatus::Failed => RunStatus::Failed,
