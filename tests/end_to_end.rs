@@ -1,6 +1,6 @@
 //! Tests through the public library: capture, log, projections, queries and reports.
 
-use crate::support::{TempDir, open_sim, two_runs};
+use crate::support::{LOG_ONLY, TempDir, open_sim, two_runs};
 use contexta::capture::{ArtifactRegistration, EventEmission, MetricEmission};
 use contexta::contract::AnyRecord;
 use contexta::contract::{EventLevel, RelationType, RunStatus, StableRef, Value};
@@ -9,19 +9,11 @@ use contexta::engine::log::directory::list_streams;
 use contexta::engine::log::{Item, ScanMode, StreamReader};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::interpretation::{BestRunOptions, Direction, Goal};
-use contexta::recovery::{Head, Outcome, Progress, RebuildOptions, VerifyOptions};
+use contexta::recovery::{Head, Outcome, RebuildOptions, VerifyOptions};
 use contexta::store::Durability;
 use contexta::{Contexta, Options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
-    bodies: false,
-    references: false,
-    projections: false,
-    heads: Vec::new(),
-    progress: Progress::none(),
-};
 
 #[test]
 fn queries_return_the_captured_values() {

@@ -1,8 +1,18 @@
 //! Helpers that the tests share: workspaces in memory or in a temporary directory, with a few runs.
 
 use contexta::engine::storage::sim::SimDisk;
+use contexta::recovery::{Progress, VerifyOptions};
 use contexta::{Contexta, Options};
 use std::path::{Path, PathBuf};
+
+/// A check of the log alone.
+pub(crate) const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
+    bodies: false,
+    references: false,
+    projections: false,
+    heads: Vec::new(),
+    progress: Progress::none(),
+};
 
 /// A directory that is removed when it goes out of scope.
 pub(crate) struct TempDir(PathBuf);

@@ -1,7 +1,7 @@
 //! Tests of verification: while a writer is running, after a kill during the creation of a segment, after a merge that
 //! split a fork, and of entries that were replaced by other entries with valid checksums.
 
-use crate::support::{open_sim, two_runs};
+use crate::support::{LOG_ONLY, open_sim, two_runs};
 use contexta::config::{LoadInputs, load_config};
 use contexta::engine::checksum::salted_crc32;
 use contexta::engine::entries::EntryRef;
@@ -12,18 +12,11 @@ use contexta::engine::log::limits::FRAME_HEADER_LEN;
 use contexta::engine::log::names;
 use contexta::engine::storage::Storage;
 use contexta::engine::storage::sim::{Fault, Moment, SimDisk};
-use contexta::recovery::{DumpItem, Outcome, Progress, VerifyOptions, VerifyReport};
+use contexta::recovery::{DumpItem, Outcome, VerifyOptions, VerifyReport};
 use contexta::{Contexta, MergeSettings, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const LOG_ONLY: VerifyOptions<'static> = VerifyOptions {
-    bodies: false,
-    references: false,
-    projections: false,
-    heads: Vec::new(),
-    progress: Progress::none(),
-};
 /// A message so long that two such messages do not fit into one segment of a [`small`] workspace.
 const LONG: usize = 40_000;
 
