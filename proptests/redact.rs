@@ -1,4 +1,4 @@
-//! Properties of redaction: ordinary texts stay unchanged, planted secrets disappear, and a second redaction changes
+//! Properties of redaction: ordinary texts stay unchanged, planted secrets are removed, and a second redaction changes
 //! nothing.
 
 use contexta::capture::redact::{MARK, RedactionMode, RedactionOptions, Redactor};
@@ -9,7 +9,7 @@ fn redactor(mode: RedactionMode) -> Redactor {
     Redactor::new(&RedactionOptions { mode, ..RedactionOptions::default() })
 }
 
-/// A word of an ordinary text: a word, a number, a metric, a path, a version.
+/// A part of an ordinary text, such as a word, a number, a metric, a path or a version.
 fn ordinary_word() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,12}",
@@ -31,7 +31,7 @@ fn ordinary_text() -> impl Strategy<Value = String> {
     prop::collection::vec(ordinary_word(), 0..12).prop_map(|words| words.join(" "))
 }
 
-/// A secret, and the text in which it stands.
+/// A secret, and a text that contains it.
 fn planted() -> impl Strategy<Value = (String, String)> {
     let secret = "[A-Za-z][A-Za-z0-9]{6}[0-9][A-Za-z0-9]{4,12}";
     let place = prop::sample::select(vec![

@@ -189,7 +189,10 @@ fn workspace_is_no_artifact_and_a_directory_is_one() {
 #[test]
 fn secrets_of_command_line_and_output_are_in_no_file_of_the_workspace() {
     let dir = TempDir::new("exec-secrets");
-    let script = r#"echo "visible-marker password=$SECRET"; echo "api_key: $SECRET" >&2; exit 3"#;
+    let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{body}\n{body}\n-----END PRIVATE KEY-----\n");
+    fs::write(dir.path().join("key"), key).unwrap();
+    let script = r#"echo "visible-marker password=$SECRET"; cat key; echo "api_key: $SECRET" >&2; exit 3"#;
     let program =
         ["sh", "-c", script, "sh", "--password=hunter'2SuperSecretTail", "--token", "x'SuperSecretTail y"];
     let output = exec(dir.path(), &[], &program).env("SECRET", "a'SuperSecretTail9").output().unwrap();
@@ -207,6 +210,7 @@ fn secrets_of_command_line_and_output_are_in_no_file_of_the_workspace() {
             let contains = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
             is_visible |= contains(b"visible-marker");
             assert!(!contains(b"SuperSecretTail"), "{}", path.display());
+            assert!(!contains(b"MIIEvQIBADAN"), "{}", path.display());
         }
     }
     assert!(is_visible);
@@ -234,7 +238,7 @@ fn interpreter_of_a_python_program_is_described() {
     let site = dir.path().join("site/numpy-1.26.4.dist-info");
     fs::create_dir_all(&site).unwrap();
     fs::write(site.join("METADATA"), "Name: numpy\nVersion: 1.26.4\n").unwrap();
-    // A program that answers as an interpreter does.
+    // The script prints the answer that a Python interpreter would print.
     let script = "#!/bin/sh\ncase $1 in -c) printf '3.12.1\\0%s/site\\0' \"$PWD\";; *) echo ran;; esac\n";
     fs::write(dir.path().join("python3"), script).unwrap();
     fs::write(dir.path().join("train"), format!("#!{}/python3\n", dir.path().display())).unwrap();
@@ -268,7 +272,7 @@ fn slow_reader_receives_all_output() {
     let mut command = exec(dir.path(), &[], &["head", "-c", "110000", "/dev/zero"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = child.stderr.take().unwrap();
-    // Standard error ends with `contexta exec`, which must wait for the reader.
+    // Standard error is closed only when `contexta exec` ends, and `contexta exec` must wait until the output is read.
     let time = Timespec::try_from(Duration::from_millis(1500)).unwrap();
     let ended = poll(&mut [PollFd::new(&stderr, PollFlags::IN)], Some(&time)).unwrap();
     assert_eq!((rest(child.stdout.take().unwrap()).len(), ended), (110_000, 0));

@@ -5,7 +5,7 @@ use crate::capture::redact::mark::MARK;
 use crate::capture::redact::value::{digits_of, is_number, is_placeholder};
 use std::ops::Range;
 
-/// A word of a command line with a secret in it.
+/// A secret in a word of a command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Secret {
     /// The index of the word.
@@ -14,7 +14,7 @@ pub(super) struct Secret {
     pub(super) range: Range<usize>,
 }
 
-/// Programs with an option whose next word is a password, and the option.
+/// Pairs of a program and an option. The word after the option is a password.
 const PASSWORD_OPTIONS: &[(&str, &str)] = &[
     ("sshpass", "-p"),
     ("docker", "-p"),
@@ -29,11 +29,11 @@ const PASSWORD_OPTIONS: &[(&str, &str)] = &[
     ("mosquitto_sub", "-P"),
 ];
 
-/// Programs with an option that is directly followed by a password, and the option.
+/// Pairs of a program and an option. The password follows the option in the same word.
 const JOINED_PASSWORD_OPTIONS: &[(&str, &str)] =
     &[("mysql", "-p"), ("mysqldump", "-p"), ("mysqladmin", "-p"), ("mariadb", "-p"), ("sshpass", "-p")];
 
-/// Programs with an option whose next word is a name, a colon and a password.
+/// Pairs of a program and an option. The word after the option is a user name, a colon and a password.
 const USER_OPTIONS: &[(&str, &str)] = &[
     ("curl", "-u"),
     ("curl", "--user"),
@@ -43,7 +43,7 @@ const USER_OPTIONS: &[(&str, &str)] = &[
     ("https", "-a"),
 ];
 
-/// Returns the secrets that the options of a command line contain.
+/// Returns the secrets in the options and assignments of a command line.
 pub(super) fn secrets(words: &[&str], keys: &Keys) -> Vec<Secret> {
     let mut programs: Vec<&str> = Vec::new();
     let mut found = Vec::new();
@@ -79,16 +79,22 @@ pub(super) fn secrets(words: &[&str], keys: &Keys) -> Vec<Secret> {
 
 fn option_kind(word: &str, keys: &Keys) -> KeyKind {
     match word.strip_prefix('-') {
-        Some(name) if !name.contains(['=', ' ']) => keys.kind(name),
+        Some(name) if is_name(name) => keys.kind(name),
         _ => KeyKind::Plain,
     }
+}
+
+/// Returns `true` for a text that can be the name of an option or variable.
+fn is_name(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))
 }
 
 fn is_secret_option(word: &str, keys: &Keys) -> bool {
     matches!(option_kind(word, keys), KeyKind::Secret | KeyKind::Password | KeyKind::Pwd)
 }
 
-/// Returns `true` for the value of a secret option: neither an option, nor a number or placeholder.
+/// Returns `true` if a word can be the value of a secret option. An option, a placeholder and a number are no values;
+/// after a password option, a number of at least four digits is a value.
 fn is_argument(word: &str, option: &str, keys: &Keys) -> bool {
     let bytes = word.as_bytes();
     let is_pin = option_kind(option, keys) == KeyKind::Password && digits_of(bytes) >= 4;
@@ -98,8 +104,7 @@ fn is_argument(word: &str, option: &str, keys: &Keys) -> bool {
 /// Returns the range of the value in a word such as `--password=a b` or `FOO_TOKEN=a`.
 fn assignment(word: &str, keys: &Keys) -> Option<Range<usize>> {
     let (name, value) = word.split_once('=')?;
-    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    let kind = if is_name { keys.kind(name) } else { KeyKind::Plain };
+    let kind = if is_name(name) { keys.kind(name) } else { KeyKind::Plain };
     let is_secret = match kind {
         KeyKind::Plain | KeyKind::Count => false,
         KeyKind::Pwd => !value.starts_with('/'),
@@ -109,8 +114,9 @@ fn assignment(word: &str, keys: &Keys) -> Option<Range<usize>> {
     (is_secret && !is_placeholder(value.as_bytes())).then_some(name.len() + 1..word.len())
 }
 
-/// Returns the words of a command line in one text, with their ranges, as they are without a shell: quotation marks at
-/// the beginning of a word keep spaces together, and are not part of the word; other ones are ordinary characters.
+/// Returns the ranges of the words of a command line that is not quoted for a shell. A quotation mark at the start of a
+/// word opens a range, which contains spaces and ends before the next equal mark. Any other quotation mark is an
+/// ordinary character.
 pub(super) fn words(line: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut begin = None;
@@ -130,14 +136,13 @@ pub(super) fn words(line: &str) -> Vec<Range<usize>> {
             _ => {}
         }
     }
-    // The word behind a quotation mark without its end is left to the scan of texts.
+    // A word without its closing quotation mark is omitted. The scan of the text examines the word.
     words.extend(begin.filter(|_| quote.is_none()).map(|b| b..line.len()));
     words
 }
 
-/// Returns the words of a command line in one text, with their ranges, as a shell reads them: quotation marks and
-/// backslashes keep spaces together anywhere in a word. A quotation mark at the beginning of a word, and then one at its
-/// end, are not part of the range.
+/// Returns the ranges of the words of a command line as a shell reads it. A word contains the spaces that quotation
+/// marks or backslashes protect. The range of a word excludes the quotation marks that [`unquoted`] removes.
 pub(super) fn shell_words(line: &str) -> Vec<Range<usize>> {
     let mut words = Vec::new();
     let mut begin = None;
@@ -158,12 +163,13 @@ pub(super) fn shell_words(line: &str) -> Vec<Range<usize>> {
         }
         begin.get_or_insert(at);
     }
-    // A shell does not run a command line with a quotation mark without its end.
+    // A shell does not run a command line without a closing quotation mark, so the last word is omitted.
     words.extend(begin.filter(|_| quote.is_none()).map(|b| unquoted(line, b..line.len())));
     words
 }
 
-/// Returns the range of a word without a quotation mark at its beginning and then one at its end.
+/// Returns the range of a word without the quotation marks at its start and end. A mark at the end is removed only if a
+/// mark is at the start.
 fn unquoted(line: &str, word: Range<usize>) -> Range<usize> {
     const QUOTES: [char; 2] = ['"', '\''];
     let text = line.get(word.clone()).unwrap_or_default();

@@ -1,15 +1,16 @@
 //! Redaction of unified diffs.
 //!
-//! Only the text of lines in hunks changes, never a header, the first character of a line, or the number of lines. A hunk
-//! has the number of lines that its header states, so a removed line `-- a` is not taken for a header. Binary patches are
-//! compressed and stay unchanged.
+//! Redaction changes the text of the lines in a hunk, and the line of the file that the header of a hunk repeats.
+//! Paths, ranges of lines, the first character of a line and the number of lines stay unchanged. The header of a hunk
+//! states the number of its lines, so a removed line such as `-- a` is not mistaken for a file header. Binary patches
+//! are compressed and stay unchanged.
 
 use crate::capture::redact::bytes::{begins_with, part};
 use crate::capture::redact::line::KeyBlock;
 use crate::capture::redact::scan::{Context, Scanner};
 use std::borrow::Cow;
 
-/// Extensions of files that contain data: a value without quotation marks is a text, not an expression.
+/// Extensions of files that contain data. In such a file, a value without quotation marks is a text, not an expression.
 const DATA_EXTENSIONS: &[&str] = &[
     "cfg",
     "conf",
@@ -35,7 +36,7 @@ const DATA_EXTENSIONS: &[&str] = &[
 
 /// The state between two lines of a diff.
 struct State {
-    /// Lines of the old and of the new file that the hunk still has.
+    /// The numbers of lines of the old file and of the new file that the hunk still contains.
     left: (usize, usize),
     is_binary: bool,
     context: Context,
@@ -99,7 +100,7 @@ impl State {
         } else if let Some((left, end)) = hunk(line) {
             self.left = left;
             self.block = if self.is_key_file { KeyBlock::inside() } else { KeyBlock::default() };
-            // The header ends with a line of the file, for orientation.
+            // After the ranges, the header repeats a line of the file.
             return with_beginning(line, end, |text| scanner.replaced(text));
         }
         Cow::Borrowed(line)
@@ -117,7 +118,7 @@ impl State {
     }
 }
 
-/// Replaces the secrets behind the first bytes of a line.
+/// Replaces the secrets after the first `len` bytes of a line.
 fn with_beginning<'t>(
     line: &'t [u8],
     len: usize,
@@ -130,7 +131,7 @@ fn with_beginning<'t>(
     }
 }
 
-/// Returns the numbers of old and new lines of a hunk, and the end of its header: `@@ -1,2 +1,3 @@`.
+/// Returns the numbers of old and new lines of a hunk, and the offset at which the ranges end: `@@ -1,2 +1,3 @@`.
 fn hunk(line: &[u8]) -> Option<((usize, usize), usize)> {
     let rest = line.strip_prefix(b"@@ -")?;
     let end = rest.windows(3).position(|w| w == b" @@")?;

@@ -2,30 +2,31 @@
 //!
 //! A name is split into words at every character that is neither a letter nor a digit, and at changes of case:
 //! `AWS_SECRET_ACCESS_KEY`, `apiKey` and `auth.token` have four, two and two words. Digits at the end of a word are
-//! ignored. A pattern matches whole words. Two patterns are words of many names that are no secrets, and match less:
+//! ignored. A pattern matches whole words, also in the plural. The patterns `key` and `token` occur in many names of
+//! values that are no secrets, so they match fewer names:
 //!
-//! - `key` matches behind a word such as `api` or `private` (`KEY_QUALIFIERS`): `api_key`, not `primary_key`.
-//! - `token` does not match behind a word such as `pad` or `max` (`TOKEN_NEUTRAL`), and the plural `tokens` is a count:
-//!   `hf_token`, not `pad_token` and not `max_tokens`.
+//! - `key` matches only after a word such as `api` or `private` (`KEY_QUALIFIERS`): `api_key`, not `primary_key`.
+//! - `token` does not match after a word such as `pad` or `max` (`TOKEN_NEUTRAL`): `hf_token`, not `pad_token`. The
+//!   plural `tokens` matches only after a word such as `access` (`TOKEN_QUALIFIERS`); `max_tokens` is a count.
 //!
-//! Neither of the two matches before a word that names another thing: `key_size`, `token_type`.
+//! Neither pattern matches if a word follows that is not in `TRAILING`: `key_size` and `token_type` are no secrets.
 
 /// The kind of a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum KeyKind {
     /// The value is no secret.
     Plain,
-    /// The value is a count or a list of words, unless it looks like a credential.
+    /// The value is a count or a list of words, unless the value has the form of a credential.
     Count,
-    /// The value is a secret. Numbers in texts are not secrets.
+    /// The value is a secret. Within a longer text, a number is no secret.
     Secret,
-    /// The value is a secret, also if the text consists of digits.
+    /// The value is a secret, even if it consists of four or more digits.
     Password,
-    /// The value is a password, unless it is a path: `PWD` is the variable of the current directory.
+    /// The value is a password, unless it is a path, because the variable `PWD` contains the current directory.
     Pwd,
-    /// The value is that of the header `Authorization`: a scheme and a credential.
+    /// The value of the header `Authorization`: a scheme and a credential.
     Authorization,
-    /// The value is that of a cookie header: the rest of the line.
+    /// The value of a cookie header, which extends to the end of the line.
     Cookie,
 }
 
@@ -97,7 +98,7 @@ const KEY_QUALIFIERS: &[&str] = &[
     "wandbapi",
 ];
 
-/// Words before `token` that name a token of a text, or a number of tokens.
+/// Words before `token` in the name of a token of a text, or of a number of tokens.
 const TOKEN_NEUTRAL: &[&str] = &[
     "added",
     "additional",
@@ -173,7 +174,7 @@ const TOKEN_QUALIFIERS: &[&str] = &[
     "wandb", "xsrf",
 ];
 
-/// Words behind `key` and `token` that still name the secret itself.
+/// Words that can follow `key` or `token` in the name of a secret.
 const TRAILING: &[&str] = &[
     "b",
     "base",
@@ -207,13 +208,13 @@ const TRAILING: &[&str] = &[
     "var",
 ];
 
-/// Words that may be joined with the word before them: `pgpassword`.
+/// Patterns that also match the end of a longer word: `pgpassword`.
 const JOINED: &[&str] = &["password", "passwd", "passphrase", "secret"];
 
-/// Patterns whose values are secrets even if they consist of digits.
+/// Patterns in the names of passwords. A password is a secret even if it consists of digits.
 const PASSWORDS: &[&str] = &["password", "passwd", "passphrase", "secret"];
 
-/// Words that mark a secret with every setting.
+/// Words in the names of secrets, whatever patterns are set.
 const ALWAYS: &[&str] = &["authorization", "cookie", "passphrase", "pwd", "sshpass"];
 
 /// The patterns of secret names.
@@ -223,7 +224,7 @@ pub(super) struct Keys {
     patterns: Vec<Vec<String>>,
     with_key: bool,
     with_token: bool,
-    /// One word of every pattern. A name that contains none of these texts has no secret.
+    /// The longest word of every pattern, and the words of `ALWAYS`. A name without any of these texts names no secret.
     hints: Vec<String>,
     /// `true` for the first byte of each hint.
     first_bytes: Vec<bool>,
@@ -256,7 +257,7 @@ impl Keys {
         self.kind_below(&[], name)
     }
 
-    /// Returns the kind of a name in an object whose own name has the words `parent`.
+    /// Returns the kind of a name in an object. `parent` contains the words of the name of the object.
     pub(super) fn kind_below(&self, parent: &[String], name: &str) -> KeyKind {
         if !self.has_hint(name) {
             return KeyKind::Plain;
@@ -288,7 +289,7 @@ impl Keys {
         if self.with_token && own.last() == Some(&"tokens") { KeyKind::Count } else { KeyKind::Plain }
     }
 
-    /// Returns `true` if a name contains a pattern anywhere, also as a part of a word.
+    /// Returns `true` if a name contains one of the `hints`, also as a part of a word.
     pub(super) fn has_hint(&self, name: &str) -> bool {
         let name = name.as_bytes();
         let begins = |hint: &String, at: usize| {
@@ -341,7 +342,7 @@ fn push_word(words: &mut Vec<String>, word: &mut String) {
     word.clear();
 }
 
-/// Returns `true` if `word` is `wanted`, its plural, or a word joined with it (`pgpassword`).
+/// Returns `true` if `word` is `wanted` or its plural, or ends with a `wanted` that is in `JOINED` (`pgpassword`).
 fn is_plural_of(word: &str, wanted: &str) -> bool {
     let singular = word.strip_suffix('s').unwrap_or(word);
     word == wanted || singular == wanted || JOINED.contains(&wanted) && singular.ends_with(wanted)
@@ -371,7 +372,7 @@ fn is_token(all: &[&str], at: usize) -> bool {
     is_secret && is_end(all, at, TRAILING) && all.get(at + 1) != Some(&"id")
 }
 
-/// Returns `true` if only words of `trailing` are behind the word at a position.
+/// Returns `true` if only words of `trailing` follow the word at a position.
 fn is_end(all: &[&str], at: usize, trailing: &[&str]) -> bool {
     all.get(at + 1..).is_none_or(|rest| rest.iter().all(|word| trailing.contains(word)))
 }

@@ -4,10 +4,12 @@ use crate::capture::redact::private_key;
 use crate::capture::redact::scan::{Scanner, with_marks};
 use std::borrow::Cow;
 
-/// The greatest number of lines of a private key. After this number of lines, the end of the key is assumed to be missing.
+/// The greatest number of lines of a private key. If the key has no end within these lines, its end is assumed to be
+/// missing.
 const KEY_LINES_MAX: usize = 256;
 
-/// The state between the lines of one text: the place in a private key, which has several lines.
+/// The state between the lines of one text. It states whether the next line can belong to a private key of several
+/// lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeyBlock {
     /// The number of further lines that can belong to a private key.
@@ -15,7 +17,7 @@ pub struct KeyBlock {
 }
 
 impl KeyBlock {
-    /// Creates the state in the middle of a private key.
+    /// Creates the state for a text that starts within a private key.
     pub(super) fn inside() -> KeyBlock {
         KeyBlock { lines_left: KEY_LINES_MAX }
     }
@@ -27,7 +29,7 @@ impl KeyBlock {
         } else if self.lines_left > 0 {
             self.lines_left -= 1;
             let (words, end) = private_key::body(line, 0);
-            // A line of dashes that is not the end of the key.
+            // Other dashes, such as a new `BEGIN` line, also end the key.
             if end < line.len() {
                 self.lines_left = 0;
             }

@@ -1,14 +1,15 @@
-//! Redaction: the replacement of secrets before they are recorded. The log is immutable, so a secret must not get there.
+//! Redaction: the replacement of secrets before a fact is recorded. The log is immutable, so it must never contain a
+//! secret.
 //!
 //! A [`Redactor`] replaces each secret by `[redacted]`. Secrets are:
 //!
-//! - values whose name is that of a secret (`key`), at any depth of a JSON value, and in texts such as
-//!   `password=...` and `{"apiKey": "..."}`,
-//! - credentials in URLs, in the header `Authorization`, and behind `Bearer`,
+//! - values with the name of a secret (see `key`), at any depth of a JSON value, and in texts such as `password=...`
+//!   and `{"apiKey": "..."}`,
+//! - credentials in URLs, in the header `Authorization`, and after `Bearer`,
 //! - credentials that are recognised by their shape, such as `ghp_...`, JSON web tokens and private keys.
 //!
-//! Numbers and booleans are never secrets. In texts, neither are versions, masks (`***`), and references to variables
-//! (`${TOKEN}`). Redaction is idempotent, takes linear time, and does not fail.
+//! JSON numbers and booleans are never secrets. In texts, versions, masks (`***`) and references to variables
+//! (`${TOKEN}`) are no secrets either. Redaction is idempotent, takes linear time, and does not fail.
 
 mod bytes;
 mod command;

@@ -6,7 +6,7 @@ use std::ops::Range;
 /// The greatest length of a name in bytes.
 const NAME_LEN_MAX: usize = 128;
 
-/// The names of types that stand between a name and its value in some languages: `var apiKey string = "..."`.
+/// The types that some languages write between a name and its value: `var apiKey string = "..."`.
 const TYPES: &[&[u8]] = &[b"string", b"str", b"String", b"text"];
 
 /// A name and its surroundings.
@@ -16,11 +16,11 @@ pub(super) struct Name {
     pub(super) range: Range<usize>,
     /// `true` if the name is in quotation marks.
     pub(super) is_quoted: bool,
-    /// `true` if the name is that of a parameter in a URL.
+    /// `true` if the name is the name of a parameter in a URL.
     pub(super) is_parameter: bool,
 }
 
-/// Returns the name that ends before a position, behind which a separator is.
+/// Returns the name before the separator at a position; `None` if the separator follows no name.
 pub(super) fn name_before(text: &[u8], separator: usize) -> Option<Name> {
     let mut end = begin_of(text, separator, 8, is_blank);
     if matches!(byte_before(text, end), b'?' | b'!' | b':' | b'=') {
@@ -58,7 +58,7 @@ fn plain(text: &[u8], end: usize) -> Option<Name> {
     if TYPES.contains(&part(text, begin, end)) { word_before(text, &name).or(Some(name)) } else { Some(name) }
 }
 
-/// Returns the name before the colon of a type: `token` in `token: &'static str = "..."`.
+/// Returns the name before a type and a separator: `token` in `token: &'static str = "..."`.
 pub(super) fn typed_name(text: &[u8], separator: usize) -> Option<Name> {
     let is_type = |b: u8| {
         is_blank(b)
@@ -70,7 +70,7 @@ pub(super) fn typed_name(text: &[u8], separator: usize) -> Option<Name> {
     if is_type_colon { plain(text, begin_of(text, colon, 8, |b| is_blank(b) || b == b'?')) } else { None }
 }
 
-/// Extends a name by the word before it, which is separated by one space.
+/// Returns a name extended by the word before it; `None` if no word and single space precede the name.
 pub(super) fn word_before(text: &[u8], name: &Name) -> Option<Name> {
     let end = name.range.start.checked_sub(1)?;
     let begin = begin_of(text, end, 64, is_name);

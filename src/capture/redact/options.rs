@@ -4,14 +4,14 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RedactionMode {
-    /// Secrets that are recognised by their name, their shape or their place.
+    /// Secrets are replaced if their name, their shape or their place identifies them.
     #[default]
     SafeDefault,
-    /// The secrets of `SafeDefault`, and in addition: values of environment variables whose names contain a pattern
-    /// anywhere; random characters in texts, at least 32 letters and digits, which includes digests; the names of users in
-    /// paths of home directories.
+    /// The secrets of `SafeDefault` are replaced, and in addition: the value of an environment variable if a pattern is
+    /// any part of its name; each run of at least 32 random characters in a text, such as a digest; the user name in
+    /// the path of a home directory.
     Strict,
-    /// No values.
+    /// No value is replaced.
     Off,
 }
 
@@ -20,8 +20,8 @@ pub enum RedactionMode {
 pub struct RedactionOptions {
     /// The extent of redaction.
     pub mode: RedactionMode,
-    /// Words in the names of secret values. A pattern of several words, such as `session-id`, matches these words in
-    /// this order. `key` and `token` do not match names such as `primary_key` and `max_tokens`.
+    /// The words in the names of secret values. A pattern of several words, such as `session-id`, matches these words
+    /// in this order. `key` and `token` do not match names such as `primary_key` and `max_tokens`.
     pub secret_key_patterns: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The greatest depth of a value. The contract refuses values that are deeper.
+/// The greatest depth to which a value is redacted. The contract refuses deeper values.
 const DEPTH_MAX: usize = 128;
 
 /// Replaces secrets by `[redacted]`.
@@ -36,13 +36,8 @@ impl Redactor {
         Redactor { mode: options.mode, keys: Keys::new(&options.secret_key_patterns) }
     }
 
-    /// Returns `true` if the texts below a name are secrets.
-    pub fn is_secret_name(&self, name: &str) -> bool {
-        self.is_on() && !matches!(self.keys.kind(name), KeyKind::Plain | KeyKind::Count)
-    }
-
     /// Replaces all secrets of a value, and adds the path of each changed text to `redacted`. `path` is the path of the
-    /// value. Its last component is the name of the value, which may be that of a secret.
+    /// value. The last component of `path` is the name of the value, which can be the name of a secret.
     pub fn redact_value(&self, path: &str, value: &mut Value, redacted: &mut Vec<String>) {
         if self.is_on() {
             self.member(path, path.rsplit('.').next().unwrap_or_default(), value, redacted);
@@ -76,8 +71,8 @@ impl Redactor {
         self.rename_secret_names(path, map, redacted);
     }
 
-    /// Replaces all secrets of environment variables. In mode `strict`, a variable whose name contains a pattern anywhere
-    /// is a secret.
+    /// Replaces all secrets of environment variables. In mode `strict`, the value of a variable is also a secret if a
+    /// pattern is any part of the name. `PWD` and `OLDPWD` are exceptions.
     pub fn redact_variables(
         &self,
         path: &str,
@@ -102,7 +97,7 @@ impl Redactor {
     }
 
     /// Replaces all secrets of the next line of a text. `block` is the state between the lines of this text. A private
-    /// key, which has several lines, is redacted as by [`Redactor::redact_text`].
+    /// key of several lines is replaced as [`Redactor::redact_text`] replaces it.
     pub fn redact_line<'t>(&self, block: &mut KeyBlock, line: &'t str) -> Cow<'t, str> {
         if !self.is_on() {
             return Cow::Borrowed(line);
@@ -127,10 +122,29 @@ impl Redactor {
 
     /// Replaces all secrets of a command line in one text.
     pub fn redact_command_line<'t>(&self, line: &'t str) -> Cow<'t, str> {
+        /// The greatest number of passes over a command line.
+        const PASSES_MAX: usize = 8;
+        let mut redacted = match self.command_line(line) {
+            Cow::Borrowed(line) => return Cow::Borrowed(line),
+            Cow::Owned(redacted) => redacted,
+        };
+        // A replaced secret may have contained quotation marks, so the words of the result can differ from those of the
+        // line. The next pass replaces the secrets among these words.
+        for _ in 1..PASSES_MAX {
+            match self.command_line(&redacted) {
+                Cow::Owned(next) if next != redacted => redacted = next,
+                _ => break,
+            }
+        }
+        Cow::Owned(redacted)
+    }
+
+    /// Replaces the secrets of a command line in one pass.
+    fn command_line<'t>(&self, line: &'t str) -> Cow<'t, str> {
         if !self.is_on() {
             return Cow::Borrowed(line);
         }
-        // A text is not always quoted for a shell: both readings count.
+        // The text may or may not be quoted for a shell, so the secrets of both readings are replaced.
         let mut secrets = self.secrets_of(line, &command::words(line));
         secrets.extend(self.secrets_of(line, &command::shell_words(line)));
         secrets.sort_by_key(|secret| (secret.start, secret.end));
@@ -146,7 +160,7 @@ impl Redactor {
         Cow::Owned(self.scanned(Context::Command, &replaced).into_owned())
     }
 
-    /// Returns the ranges of the secrets that the options of a command line contain. `ranges` are those of the words.
+    /// Returns the ranges of the secrets in a command line. `ranges` contains the ranges of its words.
     fn secrets_of(&self, line: &str, ranges: &[Range<usize>]) -> Vec<Range<usize>> {
         let words: Vec<&str> =
             ranges.iter().map(|range| line.get(range.clone()).unwrap_or_default()).collect();
@@ -158,7 +172,7 @@ impl Redactor {
     }
 
     /// Replaces all secrets of a unified diff, as `git diff` writes it. Paths, line counts and binary patches stay
-    /// unchanged. The diff can be applied, unless a removed or unchanged line contained a secret.
+    /// unchanged. `git apply` accepts the result, unless a removed or unchanged line contained a secret.
     pub fn redact_diff<'t>(&self, diff: &'t [u8]) -> Cow<'t, [u8]> {
         if self.is_on() { diff::replaced(&self.scanner(Context::Text), diff) } else { Cow::Borrowed(diff) }
     }
@@ -209,22 +223,24 @@ impl Redactor {
     }
 
     fn map(&self, place: Place<'_>, members: &mut BTreeMap<String, Value>, redacted: &mut Vec<String>) {
-        // A variable as an object: `{"name": "API_KEY", "value": "..."}`.
+        // An object can be a variable: `{"name": "API_KEY", "value": "..."}`. Its name then determines the kind of
+        // `value`.
         let named = ["name", "key"].iter().find_map(|member| members.get(*member)?.as_str());
         let named = named.map_or(KeyKind::Plain, |name| self.keys.kind(name));
-        for (key, member) in members.iter_mut() {
+        for (key, member) in members.iter_mut().filter(|(_, member)| may_be_secret(member)) {
             let path = joined(place.path, key);
             let kind = match self.keys.kind_below(place.parent, key) {
                 KeyKind::Plain if key == "value" => named,
                 kind => kind,
             };
-            let parent = words(key);
+            let is_nested = matches!(member, Value::Map(_) | Value::List(_));
+            let parent = if is_nested { words(key) } else { Vec::new() };
             self.value(Place { path: &path, parent: &parent, depth: place.depth }, kind, member, redacted);
         }
         self.rename_secret_names(place.path, members, redacted);
     }
 
-    /// Replaces the secrets in a list that is a command line.
+    /// Replaces the secrets in a list that may be a command line: one of its texts begins with `-`.
     fn arguments(&self, path: &str, items: &mut [Value], redacted: &mut Vec<String>) {
         if !items.iter().any(|item| item.as_str().is_some_and(|text| text.starts_with('-'))) {
             return;
@@ -262,7 +278,7 @@ impl Redactor {
         }
     }
 
-    /// Replaces secrets in the names themselves. A number is appended to a name that exists already.
+    /// Replaces the secrets in the names of a map. If the new name already exists in the map, a number is appended.
     fn rename_secret_names<T>(&self, path: &str, map: &mut BTreeMap<String, T>, redacted: &mut Vec<String>) {
         let changed = |name: &String| match self.redact_text(name) {
             Cow::Borrowed(_) => None,
@@ -286,7 +302,7 @@ struct Place<'a> {
     path: &'a str,
     /// The words of the name of the object that contains the value.
     parent: &'a [String],
-    /// The number of levels that may follow.
+    /// The number of deeper levels that are redacted.
     depth: usize,
 }
 
@@ -305,8 +321,8 @@ fn joined(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-/// Returns `true` if a text is a secret because of its name. Booleans, short numbers, and tokens of a vocabulary such as
-/// `<pad>` are none.
+/// Returns `true` if a text is a secret because of its name. Booleans, short numbers, and vocabulary tokens such as
+/// `<pad>` are no secrets.
 fn is_secret_text(kind: KeyKind, text: &str) -> bool {
     let trimmed = text.trim();
     let is_word = ["", "true", "false", "none", "null"].iter().any(|word| trimmed.eq_ignore_ascii_case(word));
@@ -322,4 +338,9 @@ fn is_secret_text(kind: KeyKind, text: &str) -> bool {
         KeyKind::Authorization | KeyKind::Cookie => true,
         KeyKind::Secret => digits >= 6 || !is_number(trimmed.as_bytes()) && !is_vocabulary,
     }
+}
+
+/// Returns `true` if a value can contain a secret. Numbers and booleans are never secrets.
+fn may_be_secret(value: &Value) -> bool {
+    matches!(value, Value::Text(_) | Value::List(_) | Value::Map(_))
 }

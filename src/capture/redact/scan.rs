@@ -1,6 +1,6 @@
-//! The search for secrets in a text: one scan from the begin to the end.
+//! The search for secrets in a text, which is scanned from the start to the end.
 //!
-//! Every step reads a bounded part of the text, or a part that no other step reads again, so the time is linear in the
+//! Every step reads a bounded part of the text, or a part that no other step reads. The time is therefore linear in the
 //! length of the text.
 
 use crate::capture::redact::bytes::{
@@ -16,26 +16,26 @@ use crate::capture::redact::value::{Extent, Value, digits_of, is_number, is_plac
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The kind of a text, which decides about values without quotation marks.
+/// The kind of a text. It determines when a value without quotation marks is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Context {
     /// Messages and output lines.
     Text,
-    /// A command line: the value behind `--password` is a secret.
+    /// A command line: the word after `--password` is a secret.
     Command,
     /// A line of source code: a value without quotation marks is an expression, unless it looks like a credential.
     Code,
 }
 
-/// The greatest length of a value that can be a placeholder. Longer values are secrets, so that no value is read more
-/// than a bounded number of times.
+/// The greatest length of a value that can be a placeholder. A longer value is a secret without further checks, so that
+/// the checks read a bounded part of the text.
 const PLACEHOLDER_LEN_MAX: usize = 512;
 
-/// The shortest value behind `token:` in a sentence that is regarded as a secret although it contains no digit.
+/// The smallest length at which a value after `token:` in a sentence is a secret although it contains no digit.
 const PROSE_LEN_MIN: usize = 16;
 
-/// The number of scans after which a text is final. A text is scanned again when a secret was replaced, because the
-/// replacement changes the surroundings of what is behind it.
+/// The greatest number of scans of one text. After a replacement, the text is scanned again, because the replacement
+/// changes the context of the text that follows.
 const SCANS_MAX: usize = 4;
 
 /// The options of a scan.
@@ -91,8 +91,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// Examines one position. Returns the position behind the secret that begins or is announced there; `None` if there
-    /// is none.
+    /// Examines one position. Returns the position at which the scan continues; `None` for the next position.
     fn step(&mut self, b: u8, at: usize) -> Option<usize> {
         match b {
             b'=' | b':' => self.separator(b, at),
@@ -106,7 +105,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Adds a secret, unless it is already replaced.
+    /// Adds a secret, unless it is already replaced. Returns the end of the range.
     fn push(&mut self, secret: Range<usize>) -> Option<usize> {
         let end = secret.end;
         if part(self.text, secret.start, end) != MARK.as_bytes() {
@@ -181,7 +180,8 @@ impl Scan<'_> {
         if is_secret { self.push(value.range) } else { None }
     }
 
-    /// Returns the name before a separator, and the kind of the name, unless it is plain.
+    /// Returns the name before a separator, and its kind; `None` if no name precedes the separator, or if the kind is
+    /// plain.
     fn named(&self, separator: u8, at: usize) -> Option<(Name, KeyKind)> {
         let name = name_before(self.text, at)?;
         let bytes = part(self.text, name.range.start, name.range.end);
@@ -232,7 +232,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Examines dashes: the begin of a private key, or of an option with its value in the next word.
+    /// Examines two dashes: the start of a private key, or of an option whose value is the next word.
     fn dashes(&mut self, at: usize) -> Option<usize> {
         if byte(self.text, at + 1) != b'-' || byte_before(self.text, at) == b'-' {
             return None;
@@ -259,7 +259,7 @@ impl Scan<'_> {
         if is_certain { self.push(value.range) } else { None }
     }
 
-    /// Examines the begin of a word.
+    /// Examines the start of a word.
     fn word(&mut self, b: u8, at: usize) -> Option<usize> {
         if !is_begin(self.text, at) {
             return None;
@@ -280,13 +280,14 @@ impl Scan<'_> {
         self.push(at..end)
     }
 
-    /// Returns the end of a word. Behind the begin of an escape sequence, a credential can begin within the word.
+    /// Returns the end of the word at a position, which the scan skips. Returns `None` after a character that can start
+    /// an escape sequence, because a credential can then start within the word.
     fn word_end(&self, at: usize) -> Option<usize> {
         let is_escape = matches!(byte_before(self.text, at), b'\\' | b'%' | b'[' | b';');
         (!is_escape && is_begin(self.text, at)).then(|| end_of(self.text, at, |b| b.is_ascii_alphanumeric()))
     }
 
-    /// Examines the credential behind `Bearer`.
+    /// Examines the credential after `Bearer`.
     fn bearer(&mut self, at: usize) -> Option<usize> {
         let begin = end_of(self.text, at, is_blank);
         let is_token =
@@ -300,7 +301,8 @@ impl Scan<'_> {
         if is_secret && !is_placeholder(token) { self.push(begin..end) } else { None }
     }
 
-    /// Returns `true` if one of the three words before a position announces a secret: `api key: `, `wandb login `.
+    /// Returns `true` if the words before a position announce a secret. The last three words are the name of a secret
+    /// (`api key: `), or the last word is `login` (`wandb login `).
     fn is_announced(&self, at: usize) -> bool {
         let before = part(self.text, at.saturating_sub(48), at);
         let line = before.rsplit(|b| *b == b'\n').next().unwrap_or_default();
@@ -315,7 +317,8 @@ impl Scan<'_> {
         is_login || !matches!(self.scanner.keys.kind(&last.join(" ")), KeyKind::Plain | KeyKind::Count)
     }
 
-    /// Examines a path in the home directory of a user: the name of the user is redacted in mode `strict`.
+    /// Examines a path in the home directory of a user, and adds the name of the user as a secret. Used in mode
+    /// `strict`.
     fn home(&mut self, at: usize) -> Option<usize> {
         let parents: [&[u8]; 4] = [b"/home/", b"/users/", b"\\users\\", b"\\\\users\\\\"];
         let parent = parents.iter().find(|parent| begins_with(self.text, at, parent))?;
@@ -330,7 +333,7 @@ impl Scan<'_> {
     }
 }
 
-/// Returns the argument behind an option, in the same line: `--token abc`, or `"--token", "abc"` in a list.
+/// Returns the argument after an option, in the same line: `--token abc`, or `"--token", "abc"` in a list.
 fn argument(text: &[u8], end: usize) -> Option<Value> {
     let is_between = |b: u8| is_blank(b) || is_quote(b) || matches!(b, b',' | b'\\');
     let begin = end_of(text, end, is_between).min(end + 8);
@@ -338,12 +341,12 @@ fn argument(text: &[u8], end: usize) -> Option<Value> {
     if !between.iter().any(|b| is_blank(*b) || *b == b',') {
         return None;
     }
-    // A quotation mark behind the last space opens the value.
+    // A quotation mark after the last space opens the value.
     let quotes = between.iter().rev().take_while(|b| is_quote(**b) || **b == b'\\').count();
     value_at(text, begin - quotes, Extent::Word)
 }
 
-/// Returns `true` if the quotation mark behind a colon ends the text that contains the name: `input("Password: ")`.
+/// Returns `true` if a quotation mark follows a colon and ends the text that contains the name: `input("Password: ")`.
 fn is_prompt(text: &[u8], at: usize) -> bool {
     let quote = end_of(text, at, is_blank);
     let quote = end_of(text, quote, |b| b == b'\\').min(quote + 8);
@@ -353,7 +356,7 @@ fn is_prompt(text: &[u8], at: usize) -> bool {
     is_quote(byte(text, quote)) && (is_after || next == b'.' && byte(text, quote + 2).is_ascii_alphabetic())
 }
 
-/// Returns `true` if a type is behind a colon, and the value behind the type: `password: str = "..."`.
+/// Returns `true` if a type follows a colon, and a value follows the type: `password: str = "..."`.
 fn is_type(text: &[u8], at: usize) -> bool {
     let text = text.get(..at.saturating_add(64)).unwrap_or(text);
     let mut begin = end_of(text, at, |b| is_blank(b) || matches!(b, b'&' | b'*'));
@@ -366,12 +369,12 @@ fn is_type(text: &[u8], at: usize) -> bool {
     end > begin && sign > end && byte(text, sign) == b'=' && byte(text, sign + 1) != b'='
 }
 
-/// Returns `true` if a name needs the word before it to be understood.
+/// Returns `true` for a name whose meaning depends on the word before it: `key`, `token`.
 fn needs_word_before(name: &[u8]) -> bool {
     [&b"key"[..], b"keys", b"token", b"tokens"].iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
-/// Returns `true` for the name of a parameter that signs a URL.
+/// Returns `true` for the name of a URL parameter that contains a signature or a credential.
 fn is_signature(name: &[u8]) -> bool {
     const NAMES: [&[u8]; 8] = [
         b"sig",
@@ -386,7 +389,7 @@ fn is_signature(name: &[u8]) -> bool {
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
-/// Returns `true` for words before a colon that may be a part of a sentence: `token`, `the secret`.
+/// Returns `true` if the words before a colon may be a part of a sentence: `token`, `the secret`.
 fn is_sentence(words: &[u8]) -> bool {
     const FIRST: [&[u8]; 10] =
         [b"a", b"an", b"any", b"each", b"every", b"my", b"no", b"one", b"the", b"this"];

@@ -1,4 +1,4 @@
-//! Credentials that are recognised by their shape, in any place of a text.
+//! Credentials that are recognised by their shape, anywhere in a text.
 
 use crate::capture::redact::bytes::{byte, byte_before, end_of, part};
 
@@ -6,7 +6,7 @@ use crate::capture::redact::bytes::{byte, byte_before, end_of, part};
 struct Shape {
     prefix: &'static [u8],
     body: fn(u8) -> bool,
-    /// The smallest number of bytes behind the prefix.
+    /// The smallest number of bytes after the prefix.
     body_len_min: usize,
 }
 
@@ -54,7 +54,7 @@ const SHAPES: &[Shape] = &[
     shape("ya29.", is_url_safe, 20),
 ];
 
-/// The bits of the first two bytes of all shapes. A word whose bit is missing is no credential.
+/// A bit set with the hashes of the first two bytes of all shapes. A word whose bit is not set is no credential.
 const BEGINNINGS: u128 = beginnings(SHAPES) | beginning(b's', b'k') | beginning(b'e', b'y');
 
 const fn beginning(first: u8, second: u8) -> u128 {
@@ -72,14 +72,14 @@ const fn beginnings(mut shapes: &[Shape]) -> u128 {
     bits
 }
 
-/// The length of the part of a key such as `sk-...` that decides whether it is one.
+/// The number of bytes that are examined to recognise a key such as `sk-...`.
 const KEY_SEEN_LEN: usize = 256;
 
-/// The shortest run of letters and digits that mode `strict` regards as a credential.
+/// The smallest length of a run of random characters that is a credential in mode `strict`.
 const RANDOM_LEN_MIN: usize = 32;
 
-/// Returns `true` if a credential can begin at a position: the byte before does not belong to the same word, or is the
-/// end of an escape sequence.
+/// Returns `true` if a credential can start at a position: the byte before it is no letter or digit, or ends an escape
+/// sequence.
 pub(super) fn is_begin(text: &[u8], at: usize) -> bool {
     let before = byte_before(text, at);
     if !before.is_ascii_alphanumeric() {
@@ -94,7 +94,7 @@ pub(super) fn is_begin(text: &[u8], at: usize) -> bool {
     is_escape || is_percent || is_colour
 }
 
-/// Returns `true` if the sequence of a terminal (`ESC [ 3 1 m`) ends at the position of its `m`.
+/// Returns `true` if the `m` at the position `end` ends a control sequence of a terminal: `ESC [ 3 1 m`.
 fn is_terminal_sequence(text: &[u8], end: usize) -> bool {
     let before = part(text, end.saturating_sub(16), end);
     let digits = before.iter().rev().take_while(|b| b.is_ascii_digit() || **b == b';').count();
@@ -102,9 +102,9 @@ fn is_terminal_sequence(text: &[u8], end: usize) -> bool {
     byte(before, bracket) == b'[' && byte_before(before, bracket) == 0x1b
 }
 
-/// Returns the end of the credential that begins at a position; `None` if there is none.
+/// Returns the offset at which the credential ends that starts at `at`; `None` if no credential starts there.
 pub(super) fn credential_end(text: &[u8], at: usize) -> Option<usize> {
-    // Most words end here.
+    // Most words are rejected here.
     if BEGINNINGS & beginning(byte(text, at), byte(text, at + 1)) == 0 {
         return None;
     }
@@ -125,10 +125,10 @@ pub(super) fn credential_end(text: &[u8], at: usize) -> Option<usize> {
     })
 }
 
-/// Returns the end of a key such as `sk-proj-...`. Names of packages begin with the same letters, so a long run or mixed
-/// classes of characters are required.
+/// Returns the offset at which a key such as `sk-proj-...` ends. Names of packages also begin with `sk-`, so a key
+/// needs a long run of letters and digits, or digits and letters of both cases.
 fn secret_key_end(text: &[u8], at: usize) -> Option<usize> {
-    // The decision reads a bounded part, so that many beginnings in one run cost linear time.
+    // The decision reads a bounded part, so that a text with many prefixes in one run is scanned in linear time.
     let seen = text.get(..at.saturating_add(KEY_SEEN_LEN)).unwrap_or(text);
     let seen = end_of(seen, at, is_url_safe);
     let body = part(text, at + 3, seen);
@@ -137,7 +137,7 @@ fn secret_key_end(text: &[u8], at: usize) -> Option<usize> {
     (body.len() >= 16 && (is_mixed || longest >= 20)).then(|| end_of(text, at, is_url_safe))
 }
 
-/// Returns the end of a JSON web token: two or three parts with dots between them.
+/// Returns the offset at which a JSON web token ends: two or three parts with dots between them.
 fn web_token_end(text: &[u8], at: usize) -> Option<usize> {
     if is_url_safe(byte_before(text, at)) && !byte_before(text, at).is_ascii_alphanumeric() {
         return None;
@@ -153,8 +153,8 @@ fn web_token_end(text: &[u8], at: usize) -> Option<usize> {
     Some(if byte(text, payload) == b'.' { end_of(text, payload + 1, is_url_safe) } else { payload })
 }
 
-/// Returns the end of a run of random characters that begins at a position: at least 32 letters and digits of base64 or
-/// hexadecimal digits, with mixed classes.
+/// Returns the offset at which a run of random characters ends that starts at `at`. The run has at least 32 characters
+/// of base64 with digits and letters of both cases, or hexadecimal digits with at least one letter and one digit.
 pub(super) fn random_end(text: &[u8], at: usize) -> Option<usize> {
     let before = byte_before(text, at);
     if is_base64(before) && before != b'/' {
@@ -170,7 +170,7 @@ pub(super) fn random_end(text: &[u8], at: usize) -> Option<usize> {
     (run.len() >= RANDOM_LEN_MIN && (is_hex || classes.is_mixed())).then_some(end)
 }
 
-/// Returns the end of 40 hexadecimal digits, such as a key of Weights & Biases or a commit.
+/// Returns the offset at which a word of 40 hexadecimal digits ends, such as a key of Weights & Biases or a commit.
 pub(super) fn hex_key_end(text: &[u8], at: usize) -> Option<usize> {
     let end = end_of(text, at, is_alphanumeric);
     let run = part(text, at, end);

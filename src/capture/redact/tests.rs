@@ -326,6 +326,14 @@ fn quotation_marks_within_a_word_do_not_end_its_secret() {
 }
 
 #[test]
+fn redaction_of_a_redacted_command_line_changes_nothing() {
+    for line in ["'--password\\'\\\"\"\n@", "'--token \"a b\" 'c", "--key=\"'--password\" x 'y"] {
+        let once = safe().redact_command_line(line).into_owned();
+        assert_eq!(safe().redact_command_line(&once), once, "{line}");
+    }
+}
+
+#[test]
 fn a_private_key_in_several_lines_is_replaced() {
     let mut block = KeyBlock::default();
     let lines =
@@ -402,7 +410,7 @@ fn mode_off_changes_nothing() {
     assert_eq!(off.redact_line(&mut KeyBlock::default(), "password=a"), "password=a");
 }
 
-/// Returns the number of bytes that are read for a text of `n` repetitions.
+/// Returns the number of bytes that the redaction reads for a text of `n` repetitions.
 fn bytes_read(unit: &str, n: usize) -> usize {
     let text = unit.repeat(n);
     BYTES_READ.with(|read| read.set(0));

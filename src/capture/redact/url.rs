@@ -3,7 +3,8 @@
 use crate::capture::redact::bytes::{begin_of, byte, end_of, part};
 use std::ops::Range;
 
-/// The greatest distance from the end of a URL's authority at which the rest of a password with a slash is sought.
+/// The number of bytes after the authority of a URL that are searched for the rest of a password, which can contain a
+/// slash.
 const PASSWORD_REST_MAX: usize = 256;
 
 /// A URL in a text.
@@ -14,7 +15,7 @@ pub(super) struct Authority {
     pub(super) end: usize,
 }
 
-/// Returns the authority of the URL whose `://` begins at a position; `None` if there is no URL.
+/// Returns the authority of the URL whose `://` starts at `colon`; `None` if no URL has its `://` there.
 pub(super) fn authority(text: &[u8], colon: usize) -> Option<Authority> {
     let is_scheme = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
     let scheme = part(text, begin_of(text, colon, 32, is_scheme), colon);
@@ -25,7 +26,7 @@ pub(super) fn authority(text: &[u8], colon: usize) -> Option<Authority> {
     let mut end = end_of(text, begin, |b| !is_end(b) && !matches!(b, b'/' | b'?' | b'#'));
     let mut at_sign = part(text, begin, end).iter().rposition(|b| *b == b'@').map(|at| begin + at);
     if at_sign.is_none() && has_password(part(text, begin, end)) {
-        // The password contains a character that a URL does not permit there.
+        // The password may contain a character that a URL does not permit there, such as a slash.
         let beyond = part(text, end, text.len().min(end + PASSWORD_REST_MAX));
         let visible = beyond.iter().position(|b| is_end(*b)).unwrap_or(beyond.len());
         at_sign = part(beyond, 0, visible).iter().rposition(|b| *b == b'@').map(|at| end + at);
@@ -40,7 +41,7 @@ fn secret_of(text: &[u8], scheme: &[u8], begin: usize, end: usize) -> Option<Ran
     let user = part(text, begin, end);
     let is_web = begins_like_http(scheme);
     let Some(colon) = user.iter().position(|b| *b == b':') else {
-        // A name alone is a token if it is long.
+        // A user name without a password is a token if it is long.
         return (is_web && user.len() >= 16).then_some(begin..end);
     };
     let name_is_secret = is_web && matches!(part(user, colon + 1, user.len()), b"" | b"x-oauth-basic" | b"x");
@@ -55,7 +56,7 @@ fn begins_like_http(scheme: &[u8]) -> bool {
     last.eq_ignore_ascii_case(b"http") || last.eq_ignore_ascii_case(b"https")
 }
 
-/// Returns `true` for an authority such as `name:pass`, whose last part is not the number of a port.
+/// Returns `true` for an authority such as `name:pass`, in which no port number follows the colon.
 fn has_password(authority: &[u8]) -> bool {
     let Some(colon) = authority.iter().position(|b| *b == b':') else { return false };
     let port = authority.get(colon + 1..).unwrap_or_default();

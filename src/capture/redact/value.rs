@@ -1,10 +1,10 @@
-//! The value of an assignment in a text: its range, and values that are no secrets.
+//! The values of assignments in a text: the range of a value, and the check for values that are no secrets.
 
 use crate::capture::redact::bytes::{byte, end_of, is_blank, is_name, is_quote, part};
 use crate::capture::redact::mark::MARK;
 use std::ops::Range;
 
-/// The value behind a separator.
+/// The value after a separator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value {
     /// The range of the value, without quotation marks.
@@ -16,29 +16,29 @@ pub(super) struct Value {
 /// The extent of a value without quotation marks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    /// To the next space or delimiter.
+    /// The value ends at the next space or delimiter.
     Word,
-    /// To the end of a parameter in a URL.
+    /// The value ends at the end of a parameter in a URL.
     Parameter,
-    /// To the end of the line, or to the quotation mark that surrounds it.
+    /// The value ends at the end of the line, or at the next quotation mark.
     Line,
 }
 
-/// Functions and variants whose argument is the value itself.
+/// Functions and enum variants whose argument is the value: `Some("...")`.
 const WRAPPERS: &[&[u8]] =
     &[b"Some", b"Ok", b"from", b"new", b"str", b"String", b"Secret", b"SecretStr", b"SecretString", b"bytes"];
 
 /// The greatest length of a reference to a variable.
 const REFERENCE_LEN_MAX: usize = 128;
 
-/// The greatest length of a list whose end is sought.
+/// The number of bytes of a list that are searched for its end.
 const LIST_LEN_MAX: usize = 512;
 
 /// The greatest length of an expression before its first parenthesis.
 const PATH_LEN_MAX: usize = 256;
 
-/// Returns the value that begins at a position, behind spaces. Returns `None` if there is no value, and for an
-/// expression, such as a call of a function.
+/// Returns the value that starts at `at`, after optional spaces. Returns `None` if no value starts there, or if an
+/// expression starts there, such as a call of a function.
 pub(super) fn value_at(text: &[u8], at: usize, extent: Extent) -> Option<Value> {
     let at = end_of(text, at, is_blank);
     if let Some(value) = quoted(text, at) {
@@ -63,7 +63,8 @@ fn value(begin: usize, end: usize) -> Option<Value> {
     (begin < end).then_some(Value { range: begin..end, is_quoted: false })
 }
 
-/// Returns the value in quotation marks that begins at a position. The outer `Option` is `None` if there is no such value.
+/// Returns the value in quotation marks that starts at `at`. The outer `Option` is `None` if no quoted value starts
+/// there, and the inner `Option` is `None` if the value is empty.
 fn quoted(text: &[u8], at: usize) -> Option<Option<Value>> {
     // Prefixes of literals: `b"..."`, `rb'...'`, `f"..."`.
     let prefix = end_of(text, at, |b| matches!(b.to_ascii_lowercase(), b'b' | b'f' | b'r' | b'u'));
@@ -85,8 +86,8 @@ fn quoted(text: &[u8], at: usize) -> Option<Option<Value>> {
     Some((!range.is_empty()).then_some(Value { range, is_quoted: true }))
 }
 
-/// Returns the position of the quotation mark that ends a value, before its `escapes` backslashes; `None` if the line
-/// contains none.
+/// Returns the offset at which a quoted value ends: before the closing quotation mark and its backslashes. `escapes` is
+/// the number of backslashes before the opening mark. Returns `None` if the line contains no closing mark.
 fn closing(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize> {
     let mut at = begin;
     let mut backslashes = 0;
@@ -98,7 +99,7 @@ fn closing(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize
             b if b == quote && backslashes <= escapes => return Some(at - backslashes),
             _ => backslashes = 0,
         }
-        // A pair of backslashes is a backslash of the value.
+        // A pair of backslashes represents one backslash of the value.
         if escapes == 0 && backslashes == 2 {
             backslashes = 0;
         }
@@ -106,8 +107,8 @@ fn closing(text: &[u8], begin: usize, quote: u8, escapes: usize) -> Option<usize
     }
 }
 
-/// Returns the items of a list in one line as one value. A list of numbers has no value, nor has a token of a vocabulary
-/// such as `[CLS]`.
+/// Returns the items of a list in one line as one value. Returns `None` for a list of numbers, and for a vocabulary
+/// token such as `[CLS]`.
 fn list(text: &[u8], open: usize) -> Option<Value> {
     let begin = end_of(text, open + 1, is_blank);
     if part(text, begin, begin + MARK.len()) == MARK.as_bytes() {
@@ -189,7 +190,8 @@ fn is_stop(b: u8) -> bool {
     b.is_ascii_whitespace() || is_quote(b) || matches!(b, b'<' | b'>' | b'\\' | 0)
 }
 
-/// Returns `true` for a delimiter that ends a value: one before another delimiter, a space, or the next assignment.
+/// Returns `true` for a delimiter that ends a value: another delimiter, a space, the next assignment or the end of the
+/// text follows it.
 fn is_delimiter(text: &[u8], at: usize) -> bool {
     let b = byte(text, at);
     if !matches!(b, b',' | b';' | b')' | b']' | b'}' | b'|') {
@@ -206,7 +208,7 @@ fn is_delimiter(text: &[u8], at: usize) -> bool {
     matches!(b, b',' | b';' | b'|') && name > at + 1 && matches!(byte(text, name), b'=' | b':')
 }
 
-/// Returns `true` for a value that stands for a missing or another value: a boolean, a reference to a variable, a mask.
+/// Returns `true` for a value that is no secret itself: a boolean, a missing value, a reference to a variable, a mask.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     const WORDS: [&[u8]; 9] =
         [b"true", b"false", b"none", b"null", b"nil", b"undefined", b"yes", b"no", MARK.as_bytes()];

@@ -1,4 +1,4 @@
-//! The files that a program creates or changes, which are stored as artifacts.
+//! The files and directories that a program creates or changes. They are stored as artifacts.
 
 use glob::{Pattern, glob};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The greatest number of files that the patterns can match.
+/// The greatest number of files that are compared. Further files that match the patterns are ignored.
 const FILES_MAX: usize = 10_000;
 
 /// Returns the patterns that cannot be parsed, with the reasons.
@@ -25,13 +25,13 @@ struct FileState {
 
 type Files = BTreeMap<PathBuf, FileState>;
 
-/// The files that match patterns at a moment.
+/// The files that match the patterns at one time.
 #[derive(Debug, Default)]
 struct Matching {
     files: Files,
     /// The directories that are named without a wildcard, with the files in them.
     trees: BTreeMap<PathBuf, Files>,
-    /// The directories that cannot be stored, because the workspace is in them.
+    /// The directories that contain the workspace and therefore cannot be stored.
     around_workspace: Vec<PathBuf>,
     /// The number of files that may still be added.
     left: usize,
@@ -43,11 +43,11 @@ struct Matching {
 pub(super) struct Changed {
     pub(super) files: Vec<PathBuf>,
     pub(super) trees: Vec<PathBuf>,
-    /// Sentences about what is not stored.
+    /// A sentence for each reason why files or directories are not stored.
     pub(super) left_out: Vec<String>,
 }
 
-/// The files that match patterns before the program starts.
+/// The patterns, and the state of the matching files before the program starts.
 #[derive(Debug)]
 pub(super) struct Watch {
     patterns: Vec<String>,
@@ -70,7 +70,7 @@ impl Watch {
         watch
     }
 
-    /// Returns what is new or has changed.
+    /// Returns the files and directories that are new or have changed.
     pub(super) fn end(&self) -> Changed {
         let after = self.matching();
         let is_changed = |before: Option<&Files>, (path, state): (&PathBuf, &FileState)| {

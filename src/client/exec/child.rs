@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-/// The first argument of this executable if it only makes its terminal the controlling terminal and then becomes the
-/// program. In the child of a fork, the standard library offers this only through `unsafe` code.
+/// The first argument that starts this executable as a helper. The helper makes its terminal the controlling terminal,
+/// and then replaces itself by the program. Without the helper, `unsafe` code would have to run in the child process
+/// between fork and exec.
 pub(crate) const IN_TERMINAL: &str = "__exec-in-terminal";
 
 /// The byte of the key that interrupts a program, in the usual modes of a terminal.
@@ -39,11 +40,11 @@ pub(super) struct Program {
     pub(super) raw: Option<RawMode>,
     /// `true` if the program has a process group of its own.
     pub(super) has_own_group: bool,
-    /// The errors of streams that are not captured.
+    /// The errors because of which streams of the program are not captured.
     pub(super) errors: Vec<io::Error>,
 }
 
-/// The progress of the threads that pass output on.
+/// The progress of the threads that copy the output of the program.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     /// The number of streams that have not ended.
@@ -71,7 +72,7 @@ impl Progress {
     }
 }
 
-/// The output of a program that is about to start.
+/// The values that are needed to start the threads that copy output, and the errors of these starts.
 struct Outputs<'a> {
     sender: &'a Sender,
     signals: &'a Signals,
@@ -80,7 +81,7 @@ struct Outputs<'a> {
 }
 
 impl Outputs<'_> {
-    /// Starts a thread that passes output on. Returns `None` if this is not possible, and keeps the error.
+    /// Starts a thread that copies output. If the thread cannot be started, stores the error and returns `None`.
     fn pass_on(&mut self, from: Arc<File>, to: BorrowedFd<'_>, source: Source) -> Option<()> {
         let started = self.try_pass_on(from, to, source);
         started.map_err(|e| self.errors.push(e)).ok()
@@ -103,7 +104,8 @@ impl Outputs<'_> {
         started.map(drop)
     }
 
-    /// Returns a pipe for the program, whose content is passed on. If there is none, the program inherits the stream.
+    /// Returns a pipe for an output of the program, and starts the thread that copies its content. If the pipe or the
+    /// thread cannot be created, the program inherits the stream instead.
     fn pipe(&mut self, to: BorrowedFd<'_>, source: Source) -> Stdio {
         let piped = match io::pipe() {
             Ok((from, into)) => {
@@ -120,9 +122,10 @@ impl Outputs<'_> {
 }
 
 impl Program {
-    /// Starts a program. Each standard stream that is a terminal is connected to a pseudo-terminal; the other outputs
-    /// are pipes, and another input is inherited. The threads that read the output start before the program. A stream
-    /// whose thread cannot be started is inherited and not captured.
+    /// Starts a program. A standard stream that is a terminal is connected to a pseudo-terminal. An output that is no
+    /// terminal is connected to a pipe, and an input that is no terminal is inherited. The threads that read the output
+    /// start before the program. If the thread of a stream cannot be started, the program inherits the stream, and the
+    /// stream is not captured.
     pub(super) fn start(
         command: &[OsString],
         variables: &[(&str, String)],
@@ -143,7 +146,8 @@ impl Program {
         });
         let (master, slave) = pty.unzip();
         raw = raw.filter(|_| master.is_some());
-        // A program in the background that reads its controlling terminal would be stopped.
+        // Without a pseudo-terminal, the program stays in this process group, so that it can read the controlling
+        // terminal. The kernel would stop it if it read the terminal from a background process group.
         let has_own_group = slave.is_some() || !has_controlling_terminal();
         let mut prepared = match &slave {
             Some(_) => in_terminal(command)?,
@@ -167,24 +171,27 @@ impl Program {
         let of_stderr = of_terminal(streams.stderr)?;
         prepared.stderr(of_stderr.unwrap_or_else(|| outputs.pipe(stderr, Source::Stderr)));
         let child = prepared.spawn()?;
-        // Only the program holds its ends of the pipes and of the pseudo-terminal, so that their ends are noticed.
+        // This process closes the program's ends of the pipes and of the pseudo-terminal. Otherwise the threads would
+        // never read the end of the output.
         drop((prepared, slave));
         let interrupt_key = Arc::new(AtomicBool::new(false));
         let Outputs { mut errors, .. } = outputs;
         if let (Some(master), true) = (&master, raw.is_some())
             && let Err(e) = start_input(Arc::clone(master), Arc::clone(&interrupt_key), signals)
         {
-            // Without the thread, keys such as the interrupt key have their usual effect.
+            // Without the thread, no key reaches the program. The usual mode of the terminal is restored, so that keys
+            // such as the interrupt key have their usual effect.
             raw = None;
             errors.push(e);
         }
         Ok(Program { child, master, interrupt_key, progress, raw, has_own_group, errors })
     }
 
-    /// Passes a signal on to the program, and to its descendants if it has a process group of its own. A stopped program
-    /// is continued, so that a signal that ends programs has an effect.
+    /// Passes a signal on to the program. If the program has a process group of its own, the signal is sent to the
+    /// whole group. After a terminating signal, SIGCONT is sent too, because a stopped program reacts to the signal
+    /// only when it continues.
     pub(super) fn send(&self, received: Received) {
-        // The kernel has sent the signal to the whole group.
+        // The kernel has already sent the signal to the whole process group.
         if received.is_from_kernel && !self.has_own_group {
             return;
         }
@@ -261,8 +268,8 @@ fn copy_output(mut from: &File, to: &File, source: Source, sender: &Sender, prog
     lines.end(&mut found);
 }
 
-/// Writes all bytes. A file in non-blocking mode, which another process can have chosen for the same open file, is waited
-/// for.
+/// Writes all bytes. If the file is in non-blocking mode, waits until it can be written. Another process can set this
+/// mode, because processes share an open file and its mode.
 fn write_all(mut to: &File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match to.write(bytes) {
@@ -274,7 +281,8 @@ fn write_all(mut to: &File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until a file in non-blocking mode is ready. Returns `error` if it is not that of a file that is not ready.
+/// Handles the error of a read or write. If the error says that a file in non-blocking mode is not ready, waits until
+/// the file is ready. Ignores an interruption, and returns any other error.
 fn await_ready(file: &File, flags: PollFlags, error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
@@ -287,16 +295,17 @@ fn await_ready(file: &File, flags: PollFlags, error: io::Error) -> io::Result<()
 }
 
 fn wake(mut waker: &UnixStream) {
-    // A full socket wakes as well.
+    // If the socket is full, its unread bytes wake the reader, so the error is ignored.
     let _ = waker.write(&[0]);
 }
 
-/// Starts the thread that passes keys on. It waits for keys until this process ends, so nothing waits for it.
+/// Starts the thread that passes keys on to the program. The thread reads keys until this process ends, so no code
+/// waits for the end of the thread.
 fn start_input(master: Arc<File>, interrupt_key: Arc<AtomicBool>, signals: &Signals) -> io::Result<()> {
     let stdin = File::from(rustix::stdio::stdin().as_fd().try_clone_to_owned()?);
     let waker = signals.waker()?;
     let copy = move || {
-        // Without its input the program still runs.
+        // The program continues without input, so the error is ignored.
         let _ = copy_input(&stdin, &master, &interrupt_key, &waker);
     };
     thread::Builder::new().name("contexta-input".to_owned()).spawn(copy).map(drop)

@@ -16,10 +16,10 @@ mod signals;
 mod terminal;
 mod traceback;
 
+pub(crate) use crate::capture::FailureMode;
 use crate::capture::environment::python::{self, Python};
 use crate::capture::redact::Redactor;
 use crate::capture::{AnyScope, DegradedEmission, Emission, EventEmission, MetricEmission, RunScope};
-pub(crate) use crate::capture::{FailureMode, TraceContext};
 use crate::client::contexta::Contexta;
 use crate::client::error::{Error, Result, engine_io};
 use crate::contract::{EventLevel, MetricValue, Origin, Value};
@@ -42,8 +42,8 @@ use terminal::Streams;
 /// The first argument of this executable when it is started to become a program within a pseudo-terminal.
 pub(crate) use child::IN_TERMINAL;
 
-/// The time without output after which the rest of the output is no longer awaited, after the end of the program. A
-/// descendant that still runs can hold the output open for ever.
+/// The time without output after which [`await_rest`] stops waiting. The limit is needed because a descendant of the
+/// program can keep the output open for ever.
 const REST_IDLE_MAX: Duration = Duration::from_millis(500);
 
 /// A program to run.
@@ -55,12 +55,10 @@ pub(crate) struct ExecSettings {
     pub(crate) run: String,
     /// The name of the stage that the output and the measurements belong to.
     pub(crate) stage: Option<String>,
-    /// Patterns of files, and directories, that are stored as artifacts if the program has changed them.
+    /// Patterns of files, and paths of directories. Those that the program creates or changes are stored as artifacts.
     pub(crate) artifacts: Vec<String>,
     /// The interval of the measurements of the machine.
     pub(crate) system_metrics: Option<Duration>,
-    /// The trace of the program that started this process.
-    pub(crate) trace_parent: Option<TraceContext>,
 }
 
 /// The result of a program.
@@ -79,8 +77,8 @@ pub(crate) fn become_program(command: &[OsString]) -> (u8, String) {
     refused(&child::become_program(command), command)
 }
 
-/// Makes the terminal of this process its controlling terminal, and replaces this process by a program. Returns the exit
-/// code and the reason if this is not possible.
+/// Makes the terminal of this process its controlling terminal, and replaces this process by a program. Returns the
+/// exit code and the reason if this is not possible.
 pub(crate) fn become_in_terminal(command: &[OsString]) -> (u8, String) {
     refused(&child::become_in_terminal(command), command)
 }
@@ -99,8 +97,8 @@ fn program_name(command: &[OsString]) -> String {
     command.first().map(|program| program.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Returns the command line as text, without secrets and with quotes for a shell. The secrets are replaced before the
-/// quotation marks are added, because these can divide a secret.
+/// Returns the command line as text, without secrets and quoted for a shell. Secrets are replaced before the words are
+/// quoted, because quoting can insert characters into a secret.
 fn command_line(command: &[OsString], redactor: &Redactor) -> String {
     let words: Vec<String> = command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let quoted = |word: &String| {
@@ -117,13 +115,9 @@ impl Contexta {
     /// Runs a program as a captured run, and waits for its end. Errors: the run cannot be started; then the program was
     /// not started either.
     pub(crate) fn exec(&self, settings: &ExecSettings) -> Result<Executed> {
-        let (mut redactor, mut is_described) = (Redactor::default(), false);
-        let session = self.session.with_options(|options| {
-            options.origin = Origin::WrappedCapture;
-            options.trace_parent = settings.trace_parent;
-            redactor = Redactor::new(&options.redaction);
-            is_described = options.environment;
-        })?;
+        let session = self.session.with_options(|options| options.origin = Origin::WrappedCapture)?;
+        let options = session.options();
+        let (redactor, is_described) = (Redactor::new(&options.redaction), options.environment);
         let command = command_line(&settings.command, &redactor);
         let run = session.run(&settings.run).command(&command).start()?;
         let stage = settings.stage.as_ref().map(|name| run.stage(name)).transpose()?;
@@ -139,7 +133,7 @@ impl Contexta {
         ];
         let wrap = |e| engine_io("start a thread for", &workspace, e);
         let signals = Signals::receive().map_err(wrap)?;
-        let recorder = Recorder::start(run.clone(), scope).map_err(wrap)?;
+        let recorder = Recorder::start(run.clone(), scope, redactor).map_err(wrap)?;
         let watch = Watch::begin(&settings.artifacts, &workspace);
         let watched =
             Watched { settings, run, workspace: &workspace, variables: &variables, watch, is_described };
@@ -158,9 +152,9 @@ struct Watched<'a> {
     run: RunScope,
     workspace: &'a Path,
     variables: &'a [(&'a str, String)],
-    /// The files that match the patterns of artifacts, before the start.
+    /// The state of the files that can become artifacts, before the start of the program.
     watch: Watch,
-    /// `true` to describe the interpreter of the program.
+    /// `true` to record the version and the packages of the program's Python interpreter.
     is_described: bool,
 }
 
@@ -203,8 +197,8 @@ impl Watched<'_> {
     }
 }
 
-/// Starts to describe the Python interpreter of a program, beside the program. Returns `None` if the program is not
-/// written in Python.
+/// Starts a thread that reads the version and the packages of the program's Python interpreter. Returns `None` if the
+/// program is not a Python program, or if the thread cannot be started.
 fn describe_python(command: &[OsString]) -> Option<JoinHandle<Python>> {
     let interpreter = python::interpreter_of(command.first()?)?;
     let describe = move || python::of_interpreter(&interpreter);
@@ -220,7 +214,8 @@ struct Used {
 }
 
 impl Used {
-    /// Returns the difference of the usages of all children before and after the end of the program.
+    /// Returns the resources that the program used, from the usage of all children before and after its end. The times
+    /// are differences. The peak memory is that of the largest child of this process so far.
     fn between(before: &Usage, after: &Usage) -> Used {
         let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
         Used {
@@ -247,8 +242,8 @@ fn wait(program: &mut Program, signals: &mut Signals) -> (Outcome, Option<Used>)
             use std::os::fd::AsFd;
             terminal::copy_size(terminal, master.as_fd());
         }
-        // The usage of a child is added to that of all children when its end is noticed. Other children, such as git, can
-        // end before and after that, but hardly in between.
+        // The kernel adds the usage of a child to the usage of all children when this process waits for the child. The
+        // two measurements are close together, so the end of another child, such as git, rarely lies between them.
         let before = getrusage(UsageWho::RUSAGE_CHILDREN).ok();
         match program.child.try_wait() {
             Ok(Some(status)) => {
@@ -264,8 +259,8 @@ fn wait(program: &mut Program, signals: &mut Signals) -> (Outcome, Option<Used>)
     }
 }
 
-/// Waits until the output has ended and is written. Stops when nothing is read for a while and nothing waits to be
-/// written, and when this process is asked to stop.
+/// Waits until the output has ended and all of it is written. Stops earlier if nothing is read for [`REST_IDLE_MAX`]
+/// and no bytes wait to be written, and after a terminating signal or the interrupt key.
 fn await_rest(program: &Program, signals: &mut Signals) {
     let progress = &program.progress;
     let (mut reads, mut since) = (progress.reads(), Instant::now());

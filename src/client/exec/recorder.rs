@@ -1,6 +1,7 @@
 //! The recorder: a thread that captures the output and the end of a program. The program never waits for it.
 
 use crate::capture::environment::python::Python;
+use crate::capture::redact::{KeyBlock, Redactor};
 use crate::capture::{
     self, AnyScope, ArtifactRegistration, BatchCaptureResult, CaptureResult, Emission, EventEmission,
     IngestMode, RunScope,
@@ -9,6 +10,7 @@ use crate::client::error::Error;
 use crate::client::exec::outcome::Outcome;
 use crate::client::exec::traceback::{Passage, Tracebacks};
 use crate::contract::{EventLevel, RunStatus, Runtime};
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -61,10 +63,11 @@ pub(super) enum Message {
 pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) records: Vec<Emission>,
-    /// The files and the directories that become artifacts.
+    /// The files that become artifacts.
     pub(super) files: Vec<PathBuf>,
+    /// The directories that become artifacts.
     pub(super) trees: Vec<PathBuf>,
-    /// The interpreter of the program.
+    /// The Python interpreter of the program; `None` if it is not known.
     pub(super) python: Option<Python>,
 }
 
@@ -99,7 +102,7 @@ pub(super) struct Recorder {
 
 impl Recorder {
     /// Starts the recorder for a run. Records belong to `scope`. Errors: no thread can be started.
-    pub(super) fn start(run: RunScope, scope: AnyScope) -> std::io::Result<Recorder> {
+    pub(super) fn start(run: RunScope, scope: AnyScope, redactor: Redactor) -> std::io::Result<Recorder> {
         let (messages, receiver) = sync_channel(WAITING_MAX);
         let dropped = Arc::new(AtomicU64::new(0));
         let sender = Sender { messages, dropped: Arc::clone(&dropped) };
@@ -111,8 +114,12 @@ impl Recorder {
             second: Instant::now(),
             lines: 0,
             error_lines: 0,
-            outputs: [Source::Stdout, Source::Stderr, Source::Terminal]
-                .map(|source| (source, Tracebacks::default())),
+            outputs: [Source::Stdout, Source::Stderr, Source::Terminal].map(|source| Output {
+                source,
+                key: KeyBlock::default(),
+                tracebacks: Tracebacks::default(),
+            }),
+            redactor,
             pending: Vec::new(),
             errors: Vec::new(),
         };
@@ -134,6 +141,13 @@ impl Recorder {
     }
 }
 
+/// The state of one stream of output.
+struct Output {
+    source: Source,
+    key: KeyBlock,
+    tracebacks: Tracebacks,
+}
+
 /// The state of the recorder's thread.
 struct Recording {
     run: RunScope,
@@ -145,7 +159,8 @@ struct Recording {
     second: Instant,
     lines: u32,
     error_lines: u32,
-    outputs: [(Source, Tracebacks); 3],
+    outputs: [Output; 3],
+    redactor: Redactor,
     pending: Vec<Emission>,
     errors: Vec<Error>,
 }
@@ -178,8 +193,13 @@ impl Recording {
         match message {
             Message::Line(source, line) => {
                 let mut found = Vec::new();
-                if let Some((_, tracebacks)) = self.outputs.iter_mut().find(|(own, _)| *own == source) {
-                    tracebacks.push(line, &mut |passage| found.push(passage));
+                if let Some(output) = self.outputs.iter_mut().find(|output| output.source == source) {
+                    // The lines of a private key are secrets only together.
+                    let line = match self.redactor.redact_line(&mut output.key, &line) {
+                        Cow::Owned(replaced) => replaced,
+                        Cow::Borrowed(_) => line,
+                    };
+                    output.tracebacks.push(line, &mut |passage| found.push(passage));
                 }
                 found.into_iter().for_each(|passage| self.passage(source, passage));
             }
@@ -190,8 +210,8 @@ impl Recording {
 
     fn end_passages(&mut self) {
         let mut found = Vec::new();
-        for (source, tracebacks) in &mut self.outputs {
-            tracebacks.end(&mut |passage| found.push((*source, passage)));
+        for output in &mut self.outputs {
+            output.tracebacks.end(&mut |passage| found.push((output.source, passage)));
         }
         found.into_iter().for_each(|(source, passage)| self.passage(source, passage));
     }
@@ -242,7 +262,7 @@ impl Recording {
         let pending = std::mem::take(&mut self.pending);
         match self.scope.emit_all(pending.clone()) {
             Ok(results) => self.note(delivered(results)),
-            // The log contains the records.
+            // The log contains the records, so they are not captured again.
             Err(e) if e.is_recorded() => self.note(Err(e.into())),
             Err(_) => {
                 for emission in pending {
@@ -273,7 +293,7 @@ impl Recording {
         }
         let files = end.files.into_iter().map(|path| ("file", path));
         for (kind, path) in files.chain(end.trees.into_iter().map(|path| ("directory", path))) {
-            // The files belong to the program: another mode of the settings would remove them.
+            // The files belong to the program. The modes `move` and `adopt` of the settings would remove them.
             let what = ArtifactRegistration::output(kind, path).ingest_mode(IngestMode::Copy);
             let registered = self.scope.register(what);
             self.note(registered.map(drop).map_err(Error::from));
@@ -305,7 +325,8 @@ impl Recording {
     }
 }
 
-/// Returns the error of a capture that the log or a sink did not take, in a session whose captures do not fail.
+/// Returns an error if a record was not written to the log or not delivered to a sink. With
+/// [`FailureMode::Outbox`](crate::capture::FailureMode), the capture itself reports this only in its results.
 fn delivered(results: BatchCaptureResult) -> Result<(), Error> {
     let is_whole = |result: &CaptureResult| result.error_message().is_none() && !result.recovered_to_outbox();
     let is_delivered = results.results().iter().all(is_whole);

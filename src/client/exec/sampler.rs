@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 const PAUSE_FACTOR: u32 = 50;
-/// The limits of `nvidia-smi`. The end of the sampler, and so that of `contexta exec`, can wait for it once.
+/// The limits of `nvidia-smi`. The end of `contexta exec` can be delayed by one call of this program.
 const GPU_LIMITS: Limits = Limits { time: Duration::from_secs(2), output_bytes: 64 << 10 };
 
 /// A running sampler.
@@ -199,8 +199,8 @@ fn free_bytes(dir: &Path) -> Option<u64> {
     Some(info.f_bavail.saturating_mul(info.f_frsize))
 }
 
-/// Returns key, value and unit of the measurements of NVIDIA devices; `None` if the program `nvidia_smi` does not state
-/// them within the limits.
+/// Returns key, value and unit of the measurements of NVIDIA devices; `None` if the program `nvidia_smi` fails or
+/// exceeds a limit.
 fn gpus(nvidia_smi: &Path, limits: Limits) -> Option<Vec<(String, f64, &'static str)>> {
     const FIELDS: &str = "index,utilization.gpu,memory.used,memory.total,temperature.gpu,power.draw";
     let mut command = Command::new(nvidia_smi);

@@ -25,25 +25,26 @@ const FORWARDED: [(i32, Signal); 6] = [
     (SIGUSR2, Signal::USR2),
 ];
 
-/// Returns the signals that this process ignores, for example because nohup(1) started it, as a set of bits; on systems
-/// without proc(5), none. These signals are not received here, so that the program inherits that they are ignored.
+/// Returns the signals that this process ignores, as a set of bits. A process that nohup(1) started ignores SIGHUP, for
+/// example. On systems without proc(5), the set is empty. No handler is installed for these signals, so the program
+/// ignores them too.
 fn ignored() -> u64 {
     let status = read("/proc/self/status");
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok()).unwrap_or_default()
 }
 
-/// A signal that was received and is passed on.
+/// A received signal that is passed on to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Received {
     pub(super) signal: Signal,
-    /// `true` if the kernel sent the signal, because of a key or of the end of the terminal. Then the kernel has sent it
-    /// to all processes of the foreground. `false` where this is not known.
+    /// `true` if the kernel sent the signal because of a key, or because the terminal was closed. The kernel sends such
+    /// signals to all processes in the foreground process group. `false` also if the sender is not known.
     pub(super) is_from_kernel: bool,
 }
 
 impl Received {
-    /// Returns `true` for a signal that usually ends programs.
+    /// Returns `true` for SIGINT, SIGTERM, SIGHUP and SIGQUIT, which ask a program to end.
     pub(super) fn is_terminating(self) -> bool {
         [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT].contains(&self.signal)
     }
@@ -84,7 +85,7 @@ impl Signals {
         Ok(Signals { wake, waker, received, window, is_over })
     }
 
-    /// Returns a stream that ends [`Signals::wait`] when a byte is written.
+    /// Returns a stream. A byte that is written to the stream ends [`Signals::wait`].
     pub(super) fn waker(&self) -> io::Result<UnixStream> {
         self.waker.try_clone()
     }

@@ -50,9 +50,10 @@ pub(super) struct Pty {
 }
 
 impl Pty {
-    /// Opens a pseudo-terminal with the modes and the size of a terminal. If the terminal of this process is in raw mode,
-    /// the pseudo-terminal has the modes from before, and converts output such as line feeds in its place. Otherwise the
-    /// terminal converts output, and the pseudo-terminal does not.
+    /// Opens a pseudo-terminal with the size of `terminal`. `raw` is given if the terminal of this process is in raw
+    /// mode. The pseudo-terminal then gets the modes from before raw mode, and converts output such as line feeds.
+    /// Without `raw`, the pseudo-terminal gets the modes of `terminal`, except for the conversion of output, because
+    /// `terminal` converts the output.
     pub(super) fn open(terminal: BorrowedFd<'_>, raw: Option<&RawMode>) -> io::Result<Pty> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         fcntl_setfd(&master, FdFlags::CLOEXEC)?;

@@ -7,9 +7,9 @@ const LINKS: [&str; 2] = [
     "During handling of the above exception, another exception occurred",
     "The above exception was the direct cause of the following exception",
 ];
-/// The length in bytes behind which further frames, links and blank lines of a traceback are left out.
+/// The length of a traceback in bytes from which on further frames, links and blank lines are left out.
 const TRACEBACK_BYTES_MAX: usize = 64 << 10;
-/// The greatest length of a traceback in bytes. Up to it, the lines that name exceptions are kept.
+/// The greatest length of a traceback in bytes. Lines that name exceptions are kept up to this length.
 const EXCEPTION_BYTES_MAX: usize = 2 * TRACEBACK_BYTES_MAX;
 
 /// A part of the output of a program.

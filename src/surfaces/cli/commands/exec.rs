@@ -27,8 +27,9 @@ pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &ExecArgs, out: &Output) ->
 }
 
 fn execute(cli: &Cli, args: &ExecArgs) -> Result<exec::Executed, Error> {
-    // Nobody reacts to the error of a capture while the program runs, so what a sink or the log did not take waits.
-    let mut options = Options::from_config(&cli.loaded.config)?.failure_mode(FailureMode::Outbox);
+    // The program cannot react to the error of a capture. A record that a sink or the log did not accept is therefore
+    // kept for a replay.
+    let mut options = Options::from_loaded(&cli.loaded)?.failure_mode(FailureMode::Outbox);
     if let Some(project) = &args.project {
         options = options.project(project);
     }
@@ -39,7 +40,6 @@ fn execute(cli: &Cli, args: &ExecArgs) -> Result<exec::Executed, Error> {
         stage: args.stage.clone(),
         artifacts: args.artifact.clone(),
         system_metrics: args.system_metrics.map(|seconds| Duration::from_secs(seconds.into())),
-        trace_parent: cli.loaded.trace_parent.as_deref().and_then(|header| header.parse().ok()),
     };
     let mut executed = contexta.exec(&settings)?;
     executed.errors.extend(contexta.close().err());
