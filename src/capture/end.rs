@@ -3,6 +3,7 @@
 use crate::capture::redact::Redactor;
 use crate::contract::RunStatus;
 use crate::contract::rules::trim;
+use crate::store::panic_message;
 use std::any::Any;
 use std::borrow::Cow;
 
@@ -47,12 +48,10 @@ impl End {
 
     /// A failure because of a panic with this payload.
     pub(super) fn panicked(payload: &(dyn Any + Send)) -> End {
-        let text = payload.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        End { reason: Some(PANIC), ..End::failed(text.unwrap_or("the panic has no text")) }
+        End::failed_with(PANIC, panic_message(payload).unwrap_or("the panic has no text"))
     }
 
-    /// The end with a message without secrets.
+    /// Returns the end with the secrets in its message replaced.
     pub(super) fn redacted(mut self, redactor: &Redactor) -> End {
         if let Cow::Owned(replaced) = redactor.redact_text(&self.message) {
             self.message = replaced;

@@ -19,6 +19,8 @@ mod tracing_layer;
 mod workspace;
 
 pub use self::contexta::{Contexta, MergeSettings};
+#[cfg(feature = "cli")]
+pub(crate) use crate::engine::fault::chain;
 pub use crate::engine::projection::digest::TablesDigest;
 pub use crate::interchange::{
     BodyFinding, ExportFilter, ExportReport, ImportReport, KindCounts, RefusedLine, Rejection,

@@ -68,6 +68,7 @@ pub mod domain;
 pub mod entries;
 pub mod entry;
 pub mod error;
+pub(crate) mod fault;
 mod front;
 pub(crate) mod parallel;
 pub mod progress;

@@ -1,8 +1,8 @@
 //! Methods of `StoreView` that read artifacts: manifests, and the state of bodies.
 
 use crate::contract::{ArtifactManifest, ArtifactRef, Fact, RunRef, Valid};
-use crate::engine;
 use crate::engine::checksum::Digest;
+use crate::engine::fault::chain;
 use crate::engine::projection::Version;
 use crate::projections::keys;
 use crate::projections::tables::{ARTIFACTS, BODIES};
@@ -34,23 +34,25 @@ pub struct ArtifactRow {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReferenceState {
-    /// The file exists, and has the size and the SHA-256 digest in the manifest, as far as the manifest has them.
+    /// The file exists, and its size and SHA-256 digest equal those in the manifest. A size or digest that the manifest
+    /// does not contain is not compared.
     Unchanged,
     /// The file does not exist.
     Missing,
     /// The size or the digest differs from the manifest.
     Changed,
-    /// The file cannot be read, for this reason.
+    /// The file cannot be read. Contains the reason.
     Unreadable(String),
 }
 
 impl ArtifactRow {
-    /// Returns `true` if the content is outside the workspace, at the location in the manifest.
+    /// Returns `true` if the artifact has no body in the workspace, and the location in its manifest is a URI.
     pub fn is_referenced(&self) -> bool {
         self.body.is_none() && location::is_uri(&self.manifest.location_ref)
     }
 
-    /// Returns `true` if the artifact is a directory: its body is the list of the files in the directory.
+    /// Returns `true` if the artifact is a directory. The body of such an artifact is the list of the files in the
+    /// directory.
     pub fn is_tree(&self) -> bool {
         self.body.is_some() && location::is_tree(&self.manifest.location_ref)
     }
@@ -99,14 +101,15 @@ impl StoreView<'_> {
         let Some((manifest, body)) = chosen else { return Ok(None) };
         let (size, body_error) = match body.as_ref().map(|body| self.blobs.size_of(body)) {
             Some(Ok(size)) => (size, None),
-            Some(Err(e)) => (None, Some(with_source(&e))),
+            Some(Err(e)) => (None, Some(chain(&e))),
             None => (None, None),
         };
         let body_present = size.is_some() && (manifest.size_bytes.is_none() || size == manifest.size_bytes);
         Ok(Some(ArtifactRow { manifest: manifest.into_inner(), body, body_present, body_error, conflict }))
     }
 
-    /// Reads the local file outside the workspace that an artifact refers to; `None` if the artifact refers to none.
+    /// Compares the manifest of an artifact with the local file outside the workspace to which the manifest refers.
+    /// Returns `None` if the manifest refers to no such file.
     pub fn examine_reference(&self, artifact: &ArtifactRow) -> Option<ReferenceState> {
         let manifest = &artifact.manifest;
         let path = location::local_path(&manifest.location_ref).filter(|_| artifact.is_referenced())?;
@@ -125,13 +128,14 @@ impl StoreView<'_> {
         Some(match hash_file(storage.as_ref(), &path) {
             Ok((sha256, _)) if sha256 == claimed => ReferenceState::Unchanged,
             Ok(_) => ReferenceState::Changed,
-            Err(e) => ReferenceState::Unreadable(with_source(&e)),
+            Err(e) => ReferenceState::Unreadable(chain(&e)),
         })
     }
 
-    /// Returns the path of the file with the content of an artifact: the body in the object store, or the local file
-    /// outside the workspace that the artifact refers to. The file must not be changed. Returns `None` for a directory
-    /// ([`StoreView::extract_tree`]), for content that is no local file, and if the body is missing.
+    /// Returns the path of the file with the content of an artifact. The file is the body in the object store, or the
+    /// local file outside the workspace to which the manifest refers. The caller must not change the file. Returns
+    /// `None` for a directory (see [`StoreView::extract_tree`]), for content that is not in a local file, and if the
+    /// body is missing.
     pub fn artifact_path(&self, artifact: &ArtifactRow) -> Option<PathBuf> {
         match &artifact.body {
             Some(digest) => (artifact.body_present && !artifact.is_tree()).then(|| self.blobs.path(digest)),
@@ -163,7 +167,8 @@ impl StoreView<'_> {
         Ok(self.blobs.verify(digest, &sizes)?)
     }
 
-    /// Returns the digests of all bodies that artifacts refer to. The files of directories are not included.
+    /// Returns the digests of all bodies that artifacts refer to. The bodies of the files in directories are not
+    /// included.
     pub fn bodies(&self) -> Result<Vec<Digest>> {
         let mut digests = Vec::new();
         for row in self.view.keys(BODIES, &[])? {
@@ -174,10 +179,4 @@ impl StoreView<'_> {
         digests.dedup();
         Ok(digests)
     }
-}
-
-/// Returns the message of an error, followed by the reason that the operating system gave.
-fn with_source(error: &engine::Error) -> String {
-    let source = std::error::Error::source(error).map(|source| format!(": {source}"));
-    format!("{error}{}", source.unwrap_or_default())
 }

@@ -36,6 +36,7 @@ pub mod writers;
 pub use crate::contract::Severity;
 pub use crate::engine::chain::Head;
 pub use crate::engine::entry::{Position, Seq, Stamp, StreamId};
+pub(crate) use crate::engine::fault::{chain, panic_message};
 pub use crate::engine::log::Durability;
 pub(crate) use crate::projections::encoded::{EncodedEvent, EncodedFact};
 pub(crate) use crate::projections::entry::Captured;

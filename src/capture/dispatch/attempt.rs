@@ -3,15 +3,16 @@
 use crate::capture::dispatch::in_sink::InSink;
 use crate::capture::dispatch::options::DispatchOptions;
 use crate::capture::sink::{Sink, SinkError, SinkReceipt, SinkRequest};
+use crate::store::panic_message;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// The longest time between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_secs(3600);
-/// The code of the error for a panic of a sink.
+/// The error code for a sink that panics.
 const UNEXPECTED: &str = "unexpected_sink_error";
 
-/// The last error of a delivery.
+/// The last error of a failed delivery.
 #[derive(Debug)]
 pub(super) struct Failed {
     pub(super) error: SinkError,
@@ -23,15 +24,14 @@ pub(super) struct Failed {
 pub(super) fn guarded<T>(call: impl FnOnce() -> Result<T, SinkError>) -> Result<T, SinkError> {
     let _in_sink = InSink::enter();
     catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied();
-        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-        let message = format!("the sink panicked: {}", text.unwrap_or("the panic has no text"));
+        let text = panic_message(panic.as_ref()).unwrap_or("the panic has no text");
+        let message = format!("the sink panicked: {text}");
         Err(SinkError::permanent(UNEXPECTED, message))
     })
 }
 
-/// Delivers a payload: tries until the sink takes it, the error is permanent, or no attempt is left. `sleep` waits
-/// between two attempts.
+/// Delivers a payload to a sink. Repeats the attempt until the sink takes the payload, the sink returns a permanent
+/// error, or no attempt is left. `sleep` waits between two attempts.
 pub(super) fn deliver(
     sink: &dyn Sink,
     request: &SinkRequest<'_>,

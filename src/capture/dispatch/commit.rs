@@ -10,10 +10,10 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(in crate::capture) struct Commit<'a> {
     pub(in crate::capture) facts: Vec<Fact>,
-    /// The entries that the first fact replaces.
+    /// The stamps of the earlier entries that the first fact of this commit replaces.
     pub(in crate::capture) replaces: Vec<Stamp>,
     pub(in crate::capture) durability: Durability,
-    /// `true` for ends of scopes, which may use the disk space that the log reserves.
+    /// `true` if the facts are ends of scopes, which may use the disk space that the log reserves.
     pub(in crate::capture) is_end: bool,
     pub(in crate::capture) context: &'a Arc<Context>,
 }
@@ -33,8 +33,9 @@ impl<'a> Commit<'a> {
 pub(in crate::capture) struct Appended {
     /// The receipt of the log or of the outbox; `None` if the facts are lost.
     pub(in crate::capture) receipt: Option<Receipt>,
-    /// The head of the stream after the ends of scopes. If they are lost, the head before them.
+    /// The head of the stream after the ends of scopes, or the last head if the ends are lost; `None` for other
+    /// commits.
     pub(in crate::capture) head: Option<Head>,
-    /// One result for each fact; `None` if the log has the facts and the session has no sinks.
+    /// One result for each fact; `None` if the log took the facts and no sink was called.
     pub(in crate::capture) results: Option<Vec<CaptureResult>>,
 }

@@ -2,17 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The numbers of facts of a session that the log did not take, and of deliveries.
+/// Counts of a session: the facts that the log did not take, and the deliveries to sinks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DispatchCounts {
-    /// The number of facts in the outbox, because the log could not take them.
+    /// The number of facts that were written to the outbox, because the log could not take them. A replay does not
+    /// change this number.
     pub spilled: u64,
     /// The number of facts that neither the log nor the outbox could take.
     pub lost: u64,
     /// The number of deliveries that succeeded.
     pub delivered: u64,
-    /// The number of deliveries that failed after all attempts.
+    /// The number of deliveries that failed after all attempts, or that wait for a replay.
     pub failed: u64,
 }
 
@@ -23,7 +24,7 @@ pub(super) struct Counts {
     lost: AtomicU64,
     delivered: AtomicU64,
     failed: AtomicU64,
-    /// The spilled and lost facts that no degraded marker names.
+    /// The numbers of spilled and of lost facts that no degraded marker has reported yet.
     unreported: [AtomicU64; 2],
 }
 
@@ -50,13 +51,13 @@ impl Counts {
         self.unreported.iter().any(|count| count.load(Ordering::Relaxed) > 0)
     }
 
-    /// Returns the numbers of spilled and lost facts that no marker names, and sets them to zero.
+    /// Returns the numbers of spilled and lost facts that no marker has reported yet, and sets them to zero.
     pub(super) fn take_unreported(&self) -> (u64, u64) {
         let [spilled, lost] = &self.unreported;
         (spilled.swap(0, Ordering::Relaxed), lost.swap(0, Ordering::Relaxed))
     }
 
-    /// Adds numbers that [`Counts::take_unreported`] returned, because the marker could not be captured.
+    /// Adds the numbers that [`Counts::take_unreported`] returned, because the marker could not be captured.
     pub(super) fn return_unreported(&self, (spilled, lost): (u64, u64)) {
         self.unreported[0].fetch_add(spilled, Ordering::Relaxed);
         self.unreported[1].fetch_add(lost, Ordering::Relaxed);

@@ -14,7 +14,7 @@ use crate::capture::result::{
 };
 use crate::capture::sink::{Sink, SinkRequest, family_of};
 use crate::contract::{Fact, Timestamp, Value};
-use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill};
+use crate::store::{self, Captured, Durability, Head, Journal, Receipt, Spill, chain};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,6 @@ pub(in crate::capture) struct Dispatcher {
     pub(super) shared: Shared,
     pub(super) sinks: Mutex<Vec<SinkState>>,
     pub(super) spill: Spill,
-    has_sinks: bool,
     producer: String,
     counts: Counts,
 }
@@ -34,7 +33,7 @@ impl fmt::Debug for Dispatcher {
     }
 }
 
-/// Facts that the log or the outbox took, or that are lost.
+/// The outcome of an append: the log took the facts, the outbox took the facts, or the facts are lost.
 struct Taken {
     receipt: Option<Receipt>,
     head: Option<Head>,
@@ -46,7 +45,7 @@ struct Taken {
 type Sinks<'a> = Option<MutexGuard<'a, Vec<SinkState>>>;
 
 impl Dispatcher {
-    /// Creates the dispatcher of a session. Errors: the name of a sink is blank or occurs twice.
+    /// Creates the dispatcher of a session. Errors: the name of a sink is blank or occurs twice, or a sink panics.
     pub(in crate::capture) fn new(
         journal: Arc<Journal>,
         options: DispatchOptions,
@@ -67,7 +66,6 @@ impl Dispatcher {
         let outbox_log = spill.dir().to_path_buf();
         Ok(Dispatcher {
             shared: Shared { journal, options, outbox_log },
-            has_sinks: !sinks.is_empty(),
             sinks: Mutex::new(sinks),
             spill,
             producer: producer.to_owned(),
@@ -89,9 +87,9 @@ impl Dispatcher {
         self.counts.read()
     }
 
-    /// Releases the cursors, so that another process can continue with the streams.
+    /// Saves and releases the cursors, so that another process can continue to deliver the facts of the streams.
     pub(in crate::capture) fn release(&self) {
-        if self.has_sinks {
+        if !self.sinks().is_empty() {
             self.lock().iter_mut().for_each(|sink| {
                 sink.save();
                 sink.cursors.clear();
@@ -107,14 +105,14 @@ impl Dispatcher {
         Timestamp::from_nanos(self.shared.journal.storage().now())
     }
 
-    /// Appends facts in one commit, and offers them to the sinks. Errors: the log cannot take the facts; with
-    /// [`FailureMode::Raise`], a sink failed.
+    /// Appends facts in one commit, and offers the facts to the sinks. Errors: the facts are invalid; with
+    /// [`FailureMode::Raise`], the log cannot take the facts, or a sink failed.
     pub(in crate::capture) fn append(&self, commit: Commit<'_>) -> Result<Appended> {
         self.append_with_receipt(commit, &mut None)
     }
 
-    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox took the facts, also if
-    /// a sink fails afterwards.
+    /// Appends facts like [`append`](Dispatcher::append). Sets `receipt` if the log or the outbox took the facts, even
+    /// if a sink fails afterwards.
     pub(in crate::capture) fn append_with_receipt(
         &self,
         commit: Commit<'_>,
@@ -125,7 +123,7 @@ impl Dispatcher {
         if let Some(first) = captured.first_mut() {
             first.replaces = std::mem::take(&mut replaces);
         }
-        let mut sinks = (self.has_sinks && !InSink::is_entered()).then(|| self.lock());
+        let mut sinks = (!self.sinks().is_empty() && !InSink::is_entered()).then(|| self.lock());
         let taken = self.take(&captured, durability, is_end, &mut sinks)?;
         *receipt = taken.receipt;
         if taken.refused.is_none() && sinks.is_none() {
@@ -140,8 +138,8 @@ impl Dispatcher {
         appended
     }
 
-    /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; without the
-    /// outbox, the log cannot take them.
+    /// Appends facts to the log, or to the outbox if the log cannot take them. Errors: the facts are invalid; the log
+    /// cannot take them, and the mode is not `Outbox`; ends of scopes are lost, and no stream is open.
     fn take(
         &self,
         captured: &[Captured],
@@ -199,7 +197,7 @@ impl Dispatcher {
     ) -> Result<Appended> {
         let Taken { receipt, head, refused, warnings } = taken;
         let mut results = Vec::with_capacity(captured.len());
-        // Sinks that failed, and the first entry that a sink did not take.
+        // The names of the sinks that failed, and the position of the first entry that a sink did not take.
         let mut failed: Vec<String> = Vec::new();
         let mut first_failed = None;
         let mut has_delivered = false;
@@ -296,14 +294,15 @@ impl Dispatcher {
         let [captured] = &captured;
         let request = SinkRequest::new(&captured.fact, receipt.stamp(0));
         for sink in sinks.iter_mut().flat_map(|sinks| sinks.iter_mut()) {
-            // The marker has no result: with `FailureMode::Raise`, a sink that fails again does not receive it.
+            // A failed delivery of the marker is not reported. With `FailureMode::Raise`, the sink never receives the
+            // marker.
             sink.offer(&request, &self.shared);
         }
         Ok(request.payload().clone())
     }
 
-    /// Captures the marker on facts that the log could not take, now that the log works again. After an error, the next
-    /// append tries again.
+    /// Captures the degraded marker on facts that the log did not take earlier. The caller has just appended facts to
+    /// the log. If the marker cannot be captured, the next append tries again.
     fn report_refused(&self, context: &Arc<Context>, sinks: &mut Sinks<'_>) {
         if !self.counts.has_unreported() || !self.shared.options.degraded_markers || context.run.is_none() {
             return;
@@ -320,17 +319,11 @@ impl Dispatcher {
     }
 }
 
-/// The stamp in the payload of a lost fact.
+/// The stamp from which the payload of a lost fact is created. A lost fact has no stamp of its own.
 const LOST: store::Stamp = store::Stamp { time: 0, stream: store::StreamId([0; 16]), seq: store::Seq(0) };
 
 fn failure_of(error: &store::Error) -> ResultFailure {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        text.push_str(&format!(": {source}"));
-        cause = source.source();
-    }
-    let mut failure = ResultFailure::new(error.code(), text);
+    let mut failure = ResultFailure::new(error.code(), chain(error));
     failure.retryable = error.is_storage();
     failure.error_type = Some("StoreError".to_owned());
     failure

@@ -1,5 +1,5 @@
-//! The mark of a thread that is in a sink. A capture in such a thread is not delivered to sinks, because the sinks are
-//! locked.
+//! The mark of a thread that is executing code of a sink. A capture in such a thread is not offered to the sinks,
+//! because the sinks are locked.
 
 use std::cell::Cell;
 
@@ -17,9 +17,9 @@ impl InSink {
         InSink
     }
 
-    /// Returns `true` if the thread is in a sink.
+    /// Returns `true` if the thread is executing code of a sink.
     pub(super) fn is_entered() -> bool {
-        // During the destruction of the thread the mark is gone.
+        // While the thread destroys its thread-local values, the mark may not be available.
         IN_SINK.try_with(Cell::get).unwrap_or(false)
     }
 }

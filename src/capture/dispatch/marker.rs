@@ -5,7 +5,7 @@ use crate::capture::error::Result;
 use crate::contract::{DegradedCategory, DegradedPayload, DegradedSeverity, Fact, Timestamp, Value};
 use crate::store::Position;
 
-/// Creates the marker on a fact that some sinks did not take.
+/// Creates the marker on facts of a commit that `sinks` did not take. `first` is the position of the first such fact.
 pub(super) fn delivery_failed(
     context: &Context,
     producer: &str,
@@ -26,7 +26,7 @@ pub(super) fn delivery_failed(
     context.marker(now, producer, payload)
 }
 
-/// Creates the marker on facts that the log could not take for some time.
+/// Creates the marker on facts that the log could not take. Each fact was spilled to the outbox, or is lost.
 pub(super) fn log_failed(
     context: &Context,
     producer: &str,

@@ -1,17 +1,19 @@
-//! Dispatch: every append of a session, the deliveries to sinks, and the facts that the log could not take.
+//! Dispatch: the appends of a session, the deliveries to sinks, and the handling of facts that the log could not take.
 //!
 //! Invariants:
-//! 1. The log is first. A sink receives only facts that the log, or the outbox in the format of the log, has taken.
-//! 2. A sink receives the facts of a stream in their order, each at least once. With [`FailureMode::Outbox`], after a
-//!    failure the later facts wait behind the failed one until a replay. With [`FailureMode::Raise`], the caller gets the
-//!    error, and the sink continues with the next fact.
-//! 3. The position of a sink is saved before the first entry that the sink must receive, and after deliveries.
-//! 4. With [`FailureMode::Outbox`], a full or read-only disk and an I/O error never make a capture of a record return an
-//!    error.
+//! 1. A fact is appended before it is delivered. A sink receives only facts that the log or the outbox has taken. The
+//!    outbox has the format of the log.
+//! 2. A sink receives the facts of a stream in their order, each at least once. With [`FailureMode::Outbox`], a fact
+//!    that the sink did not take and all later facts wait for a replay. With [`FailureMode::Raise`], the caller
+//!    receives the error, and the sink continues with the next fact.
+//! 3. The position of a sink is saved before the append of the first entry that the sink must receive, and after each
+//!    delivery of a commit.
+//! 4. With [`FailureMode::Outbox`], the capture of a record returns no error because of a full disk, a read-only disk
+//!    or an I/O error.
 //!
-//! Files, lowest first: `options` and `commit` are values; `counts`; `in_sink` marks a thread that is in a sink;
-//! `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker` creates degraded markers; `dispatcher`
-//! combines them; `replay` delivers facts that wait.
+//! Files, lowest first: `options`, `commit` and `counts` contain values; `in_sink` marks a thread that executes code of
+//! a sink; `attempt` calls a sink; `sink_state` is one sink with its cursors; `marker` creates degraded markers;
+//! `dispatcher` combines these files; `replay` delivers waiting facts.
 
 mod attempt;
 mod commit;

@@ -10,11 +10,12 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum FailureMode {
-    /// The capture returns an error. If a sink failed, the fact is in the log, and the error carries the result.
+    /// The capture returns an error. If only a sink failed, the log has the fact, and the error contains the result.
     #[default]
     Raise,
-    /// The capture returns a degraded result. Facts that a sink did not take wait in the log, and facts that the log did
-    /// not take wait in the outbox.
+    /// The capture returns a degraded result. Facts that a sink did not take wait in the log. Facts that the log did
+    /// not take wait in the outbox. If the outbox cannot take a fact either, the fact is lost, and the result is
+    /// failed.
     Outbox,
 }
 
@@ -25,17 +26,18 @@ pub struct DispatchOptions {
     pub sinks: Vec<Arc<dyn Sink>>,
     /// The number of further attempts after a failed delivery.
     pub retry_attempts: u32,
-    /// The time before the first further attempt. It doubles with each attempt, up to one hour.
+    /// The time before the first further attempt. The time doubles with each attempt, up to one hour.
     pub retry_backoff: Duration,
     /// The reaction to a failed delivery, and to a log that cannot take a fact.
     pub failure_mode: FailureMode,
-    /// `true` to capture a degraded marker if some but not all sinks fail, and if facts were spilled.
+    /// `true` to capture a degraded marker if some but not all deliveries of a commit fail, and another marker when the
+    /// log works again after it could not take facts.
     pub degraded_markers: bool,
-    /// The directory for facts that the log could not take, and for dead letters. It may be on another disk.
+    /// The directory for facts that the log could not take, and for dead letters. The directory may be on another disk.
     pub outbox: PathBuf,
     /// The directory for the cursors of sinks.
     pub cursors: PathBuf,
-    /// The directory for the lock of replays into the log.
+    /// The directory for the lock that a replay into the log holds.
     pub quarantine: PathBuf,
 }
 

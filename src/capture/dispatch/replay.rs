@@ -1,4 +1,4 @@
-//! Replays: delivery of facts that wait for a sink, and of spilled facts to the log.
+//! Replays: the delivery of waiting facts to sinks, and the copying of spilled facts into the log.
 
 use crate::capture::dispatch::attempt::deliver;
 use crate::capture::dispatch::dispatcher::Dispatcher;
@@ -19,10 +19,11 @@ const DEAD_LETTERS: &str = "dead_letter.jsonl";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReplayOptions {
-    /// The greatest number of facts that are offered to each sink. By default all facts are offered.
+    /// The greatest number of facts that a replay offers to each sink. By default a replay offers all waiting facts.
     pub limit: u64,
-    /// The number of failures after which a fact becomes a dead letter: it is written to the file `dead_letter.jsonl` in
-    /// the outbox, and the sink continues with the next fact. `None`, the default, never gives up a fact.
+    /// The number of failures after which a fact becomes a dead letter: the fact is written to the file
+    /// `dead_letter.jsonl` in the outbox, and the sink continues with the next fact. With `None`, the default, no fact
+    /// becomes a dead letter.
     pub dead_letter_after: Option<u32>,
 }
 
@@ -33,7 +34,7 @@ impl Default for ReplayOptions {
 }
 
 impl ReplayOptions {
-    /// Sets the greatest number of facts that are offered to each sink.
+    /// Sets the greatest number of facts that a replay offers to each sink.
     #[must_use]
     pub fn limit(mut self, limit: u64) -> ReplayOptions {
         self.limit = limit;
@@ -60,9 +61,10 @@ pub struct SinkReplay {
     pub dead_letters: u64,
     /// The number of facts that still wait.
     pub waiting: u64,
-    /// Streams that another process works on. Their facts were not offered and are not counted.
+    /// The streams whose cursors another process has locked. Their facts were not offered to the sink, and are not
+    /// counted in `waiting`.
     pub busy: Vec<StreamId>,
-    /// The error of the fact that stopped the replay. The later facts of the sink wait behind it.
+    /// The error that stopped the replay. The fact that caused the error and the later facts of the sink keep waiting.
     pub error: Option<SinkError>,
 }
 
@@ -74,7 +76,7 @@ impl Dispatcher {
             self.spill.replay(self.shared.journal.log_dir(), self.shared.options.quarantine.clone())?;
         for stream in self.spill.streams()? {
             for sink in sinks.iter().filter(|sink| !sink.cursors.contains_key(&stream)) {
-                // The cursor is missing if it could not be created when the facts were spilled.
+                // `open` creates the cursor if it could not be created when the facts were spilled.
                 SinkCursor::open(self.shared.journal.storage(), &sink.dir, stream, Seq::FIRST)
                     .map_err(|e| Error::Store(e.into()))?;
             }
@@ -82,7 +84,7 @@ impl Dispatcher {
         Ok(replayed)
     }
 
-    /// Offers all facts that wait to their sinks.
+    /// Offers to each sink the facts that wait for it.
     pub(in crate::capture) fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
         let mut sinks = self.lock();
         self.shared.journal.flush()?;
@@ -110,21 +112,21 @@ impl Dispatcher {
             let replayed = self.replay_stream(sink, stream, options, &mut report);
             let saved = sink.cursors.get_mut(&stream).map_or(Ok(()), SinkCursor::save);
             if !own.contains(&stream) {
-                // Another process may continue with the stream.
+                // Removal releases the cursor, so that another process can continue with the stream.
                 sink.cursors.remove(&stream);
             }
             let waiting = replayed?;
-            // Without the new position, the facts would be delivered again.
+            // If the new position is not saved, the next replay delivers the facts again.
             saved.map_err(|e| Error::Store(e.into()))?;
             first_waiting = first_waiting.or(waiting.filter(|_| own.contains(&stream)));
         }
-        // With `FailureMode::Raise`, the next capture tries again.
+        // With `FailureMode::Raise`, no fact waits for a replay: the next capture offers the facts again.
         let is_outbox = self.shared.options.failure_mode == FailureMode::Outbox;
         sink.waiting = first_waiting.filter(|_| is_outbox);
         Ok(report)
     }
 
-    /// Offers the facts of one stream. Returns the first fact that still waits.
+    /// Offers the facts of one stream to a sink. Returns the position of the first fact that still waits.
     fn replay_stream(
         &self,
         sink: &mut SinkState,
@@ -180,7 +182,7 @@ impl Dispatcher {
         Ok(first_waiting)
     }
 
-    /// Writes a fact to the file of dead letters. The line is on disk when the method returns.
+    /// Writes a fact as a line to the file of dead letters. The line is on disk when the method returns.
     fn write_dead_letter(
         &self,
         sink: &SinkState,

@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The greatest length of the readable part of a directory name.
 const STEM_LEN_MAX: usize = 40;
 
-/// Everything that the sinks of a session share.
+/// The values that all sinks of a session share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) journal: Arc<Journal>,
@@ -26,8 +26,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Returns the facts of a stream from a position on. A stream of the outbox is read there, because its copy in the
-    /// log may be older.
+    /// Returns the facts of a stream from a position on. A stream of the outbox is read from the outbox, because its
+    /// copy in the log may lack the newest facts.
     pub(super) fn facts(&self, from: Position) -> Result<StreamFacts> {
         let logs: [&Path; 2] = [&self.outbox_log, self.journal.log_dir()];
         Ok(StreamFacts::open(self.journal.storage(), &logs, from.stream, from.seq)?)
@@ -41,9 +41,9 @@ pub(super) struct SinkState {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) dir: PathBuf,
     pub(super) cursors: BTreeMap<StreamId, SinkCursor>,
-    /// The first fact that waits for a replay.
+    /// The position of the first fact that waits for a replay; `None` if no fact waits.
     pub(super) waiting: Option<Position>,
-    /// The error of an earlier fact of this stream that must be delivered first.
+    /// The position and the error of an earlier fact of the stream, which the sink must receive before later facts.
     blocked: Option<(Position, Failed)>,
 }
 
@@ -53,14 +53,14 @@ pub(super) enum Offered {
     Delivered,
     Degraded,
     Skipped,
-    /// The sink did not take the fact.
+    /// The sink did not take the fact, or must receive an earlier fact first.
     Failed,
-    /// The fact waits behind an earlier fact.
+    /// The sink was not called, because an earlier fact waits for a replay.
     Waiting,
 }
 
 impl SinkState {
-    /// Reads name and families of a sink. Errors: the name is blank, or the sink panics.
+    /// Reads the name and the families of a sink. Errors: the name is blank, or the sink panics.
     pub(super) fn new(sink: &Arc<dyn Sink>, cursors: &Path) -> Result<SinkState> {
         let read = guarded(|| Ok((sink.name().to_owned(), sink.families().to_vec())));
         let refused = |name: &str, what: String| Error::Sink { name: name.to_owned(), what };
@@ -86,8 +86,8 @@ impl SinkState {
         self.families.contains(&family)
     }
 
-    /// Prepares for facts from the position `at` on: opens the cursor, and delivers earlier facts of the stream that the
-    /// sink has not received, because a process died. Returns warnings.
+    /// Prepares for facts from the position `at` on. Opens the cursor. Delivers earlier facts of the stream that the
+    /// sink has not received, for example because a process died. Returns warnings.
     pub(super) fn prepare(&mut self, at: Position, shared: &Shared) -> Vec<String> {
         let mut warnings = Vec::new();
         self.blocked = None;
@@ -105,7 +105,8 @@ impl SinkState {
         warnings
     }
 
-    /// Opens the cursor of a stream, if it is not open yet.
+    /// Opens the cursor of a stream, unless it is open. If the file cannot be used, the position of the cursor is not
+    /// saved.
     fn attach(&mut self, at: Position, shared: &Shared, warnings: &mut Vec<String>) {
         let known = self.cursors.get(&at.stream);
         if known.is_some_and(SinkCursor::is_attached) {
@@ -136,7 +137,7 @@ impl SinkState {
         }
     }
 
-    /// Delivers the facts of the stream between the cursor and `until`.
+    /// Delivers the facts of the stream from the cursor up to `until`, exclusive.
     fn catch_up(&mut self, until: Position, shared: &Shared, warnings: &mut Vec<String>) -> Result<()> {
         let Some(next) = self.cursors.get(&until.stream).map(SinkCursor::next) else { return Ok(()) };
         shared.journal.flush()?;
@@ -182,24 +183,24 @@ impl SinkState {
         deliver(self.sink.as_ref(), request, &shared.options, |time| storage.sleep(time)).map(drop)
     }
 
-    /// Moves the cursor behind an entry.
+    /// Moves the cursor to the position after an entry.
     pub(super) fn pass(&mut self, stamp: Stamp) {
         if let Some(cursor) = self.cursors.get_mut(&stamp.stream) {
             cursor.pass(stamp.seq);
         }
     }
 
-    /// Leaves the cursor before an entry that could not be delivered. Later facts wait behind it.
+    /// Leaves the cursor at an entry that could not be delivered. The entry and later facts wait for a replay.
     pub(super) fn fail_at(&mut self, stamp: Stamp) {
         self.waiting.get_or_insert(stamp.position());
         if let Some(cursor) = self.cursors.get_mut(&stamp.stream) {
-            // Entries before this one are delivered.
+            // The sink needs no earlier entry any more.
             cursor.pass(stamp.seq.previous());
             cursor.fail();
         }
     }
 
-    /// Offers a fact to the sink.
+    /// Offers a fact to the sink. Returns the delivery for the result of the capture.
     pub(super) fn offer(&mut self, request: &SinkRequest<'_>, shared: &Shared) -> (Delivery, Offered) {
         let family = request.family();
         let stamp = request.stamp();
@@ -254,8 +255,8 @@ impl SinkState {
     }
 }
 
-/// Returns `true` for facts that sinks receive: captured facts, except the facts of processes, which serve only the
-/// readers of the log.
+/// Returns `true` for a fact that sinks receive. Sinks receive neither imported facts nor the facts of processes, which
+/// only readers of the log need.
 pub(super) fn is_delivered(captured: &Captured) -> bool {
     captured.origin.is_none() && !matches!(captured.fact, Fact::Process(_))
 }

@@ -1,7 +1,6 @@
 //! Damage that is found while a view is read.
 
 use crate::engine::error::Error;
-use std::any::Any;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -32,13 +31,5 @@ impl Damage {
     /// Returns the first damage that was recorded; `None` if no damage was recorded.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.get().map(String::as_str)
-    }
-}
-
-/// Returns the message of a panic; empty if the panic has no text.
-pub(super) fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    match panic.downcast_ref::<&str>() {
-        Some(message) => message,
-        None => panic.downcast_ref::<String>().map_or("", String::as_str),
     }
 }

@@ -1,8 +1,9 @@
 //! The projector: catches up with the log, opens views, publishes generations, and rebuilds the tables.
 //!
 //! Invariants:
-//! 1. The cursors in memory are moved after the rows of a step were stored. Both are written to a generation together.
-//!    After an error between the two, the open database and the rows in memory are discarded.
+//! 1. The cursors in memory are moved after the rows of a step were stored. A generation contains the rows and the
+//!    cursors of the same moment. After an error between storing the rows and moving the cursors, the open database and
+//!    the rows in memory are discarded.
 //! 2. A cursor is used only if the log still contains the entries that the cursor counts as applied; otherwise all
 //!    tables are rebuilt.
 //! 3. No process waits for readers in other processes: a generation is published under a new name, and only by a
@@ -14,6 +15,7 @@ use crate::engine::checksum::Digest;
 use crate::engine::domain::Domain;
 use crate::engine::entry::Event;
 use crate::engine::error::{Error, Result};
+use crate::engine::fault::panic_message;
 use crate::engine::log::OpenSegment;
 use crate::engine::log::directory::list_streams;
 use crate::engine::parallel;
@@ -21,7 +23,7 @@ use crate::engine::progress::Progress;
 use crate::engine::projection::block::BlockSource;
 use crate::engine::projection::catch_up::{Outcome, Request, catch_up};
 use crate::engine::projection::cursor::LogPosition;
-use crate::engine::projection::damage::{Damage, panic_message};
+use crate::engine::projection::damage::Damage;
 use crate::engine::projection::definition::Projection;
 use crate::engine::projection::digest::{TablesDigest, digest};
 use crate::engine::projection::generation::{self, Found, Generation};
@@ -145,8 +147,8 @@ impl<E: Event> Projector<E> {
     ///
     /// The disk space and the memory of the tables that a view reads are released only after the view is dropped.
     ///
-    /// `open_segment` is the segment that this process appends to, if it is known. Its entries are read with fewer
-    /// system calls than the entries of other segments.
+    /// `open_segment` is the segment that this process appends to, if it is known. Reading its entries needs fewer
+    /// system calls than reading the entries of another segment.
     pub fn view(&self, open_segment: Option<&OpenSegment>) -> Result<View> {
         let request = Request { open_segment, ..Request::default() };
         let open = |rebuild| self.guarded(|| Ok(self.current_view(rebuild, request)?));
@@ -209,9 +211,9 @@ impl<E: Event> Projector<E> {
         digest(&View::open(&self.site, &mut opened, Vec::new())?, self.tables())
     }
 
-    /// Returns an error if a projection breaks a rule, or if the directory of the generations holds streams, because the
-    /// directory was exchanged with that of the log. Such a mistake of the embedder would otherwise look like an empty
-    /// or damaged workspace. The catch-up checks the directory of the log.
+    /// Returns an error if a projection breaks a rule, or if the directory of the generations contains streams. Such a
+    /// directory is a mistake of the embedder, who has exchanged the directories of the generations and of the log.
+    /// Without the error, the log would appear to be empty or damaged. The catch-up checks the directory of the log.
     fn check_use(&self) -> Result<()> {
         if let Some((projection, reason)) = &self.misuse {
             return Err(Error::ProjectionMisused { projection, reason: reason.clone() });
@@ -246,7 +248,7 @@ impl<E: Event> Projector<E> {
         work: impl FnOnce() -> std::result::Result<T, Failure<F>>,
     ) -> std::result::Result<T, Failure<F>> {
         catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-            let message = panic_message(panic.as_ref());
+            let message = panic_message(panic.as_ref()).unwrap_or_default();
             Err(self.site.unusable(format!("a panic: {message}")).into())
         })
     }
@@ -338,7 +340,8 @@ impl<E: Event> Projector<E> {
         if known < 2 * PIECE_STREAMS as u64 {
             opened.cursors = Arc::new(read_cursors()?);
         } else {
-            // The streams are listed beside reading the cursors. Every stream with a cursor was created before.
+            // The cursors are read and the streams are listed at the same time. Every stream with a cursor existed
+            // before, so the list contains it unless it was removed.
             let list = || StreamList::current(storage.as_ref(), &self.site.log, None);
             let (cursors, list) = parallel::both(read_cursors, list);
             opened.cursors = Arc::new(cursors?);

@@ -2,7 +2,8 @@
 
 use crate::engine::entry::{STAMP_LEN, Stamp};
 use crate::engine::error::Result;
-use crate::engine::projection::damage::{Damage, panic_message};
+use crate::engine::fault::panic_message;
+use crate::engine::projection::damage::Damage;
 use crate::engine::projection::recent::KeysAndValues;
 use std::cmp::Ordering;
 use std::fmt;
@@ -23,9 +24,9 @@ pub struct Row<'v> {
 
 /// The key and the value of a row.
 enum RowBytes {
-    /// Borrowed from the page of the database from which they were read.
+    /// The key and value are borrowed from a page of the database.
     Stored(Guard, Guard),
-    /// Copied from the rows that are not in the database yet.
+    /// The key and value are copies of a row in memory, which is not in the database yet.
     Recent(Vec<u8>, Vec<u8>),
 }
 
@@ -60,11 +61,11 @@ impl fmt::Debug for Row<'_> {
 /// An iterator over rows, in the order of their keys. It ends after the first error.
 #[must_use]
 pub struct Rows<'v> {
-    /// The rows of the database that were not read yet; `None` for an empty table, and after an error.
+    /// The rows of the database that were not read yet; `None` if the table is empty, and after an error.
     range: Option<Range>,
     /// The rows in memory that were not returned yet.
     recent: KeysAndValues,
-    /// The row of the database at each end that was read, and not returned yet because of rows in memory.
+    /// For each end, a row of the database that was read and not returned yet, because a row in memory precedes it.
     peeked: [Option<Row<'v>>; 2],
     damage: &'v Damage,
     /// The number of rows that were read from the view.
@@ -87,7 +88,7 @@ impl<'v> Rows<'v> {
         Rows { range, recent: KeysAndValues::new(), peeked: [None, None], damage, read, newest: None }
     }
 
-    /// Adds rows that are not in the database. A row that is in the database too is returned once.
+    /// Adds rows in memory. A row that is also in the database is returned once.
     pub(super) fn with(self, recent: KeysAndValues) -> Rows<'v> {
         Rows { recent, ..self }
     }
@@ -116,20 +117,22 @@ impl<'v> Rows<'v> {
         let row = match catch_unwind(AssertUnwindSafe(step)) {
             Ok(row) => row?,
             Err(panic) => {
-                return Some(Err(self.fail(format!("a panic: {}", panic_message(panic.as_ref())))));
+                return Some(Err(
+                    self.fail(format!("a panic: {}", panic_message(panic.as_ref()).unwrap_or_default()))
+                ));
             }
         };
         Some(row.map_err(|e| self.fail(e)).map(|(key, value)| Row::new(RowBytes::Stored(key, value))))
     }
 
-    /// Returns the place of the row that was peeked at this end.
+    /// Returns the field for the peeked row of an end.
     fn peeked(&mut self, end: End) -> &mut Option<Row<'v>> {
         let [front, back] = &mut self.peeked;
         if end == End::Front { front } else { back }
     }
 
-    /// Returns the next row of the database: the row that was peeked at this end, or the next one of the range, or the
-    /// row that was peeked at the other end.
+    /// Returns the next row of the database at an end. This is the row that was peeked at this end, otherwise the next
+    /// row of the range, otherwise the row that was peeked at the other end.
     fn stored(&mut self, end: End) -> Option<Result<Row<'v>>> {
         if let Some(row) = self.peeked(end).take() {
             return Some(Ok(row));
@@ -138,7 +141,7 @@ impl<'v> Rows<'v> {
         self.read_stored(end).or_else(|| self.peeked(other).take().map(Ok))
     }
 
-    /// Returns the next row of the database and of the rows in memory.
+    /// Returns the next row at an end among the rows of the database and the rows in memory.
     fn step(&mut self, end: End) -> Option<Result<Row<'v>>> {
         let stored = match self.stored(end) {
             Some(Err(e)) => return Some(Err(e)),
@@ -172,7 +175,7 @@ impl<'v> Rows<'v> {
         if end == End::Front { self.recent.pop_front() } else { self.recent.pop_back() }
     }
 
-    /// Returns the next row that is not skipped.
+    /// Returns the next row at an end that is not skipped because of its stamp.
     fn shown(&mut self, end: End) -> Option<Result<Row<'v>>> {
         loop {
             match self.step(end)? {
@@ -217,7 +220,8 @@ mod tests {
     use redb::backends::InMemoryBackend;
     use std::collections::BTreeMap;
 
-    /// Each key is in the database, in memory, in both or in neither. The rows are read in every order of both ends.
+    /// Tests all distributions of four keys: each key is in the database, in memory, in both or in neither. For each
+    /// distribution, the rows are read in all sequences of reads from the front and from the back.
     #[test]
     fn rows_in_memory_are_returned_in_order_among_rows_of_the_database() {
         const KEYS: u32 = 4;

@@ -1,6 +1,6 @@
 //! The outcome of a command, and the errors that end a command.
 
-use std::error::Error;
+use crate::client::chain;
 use std::io;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) enum Failure {
     WriteFile(PathBuf, io::Error),
     /// A file named by the user could not be read.
     Read(PathBuf, io::Error),
-    /// A pattern of files cannot be parsed, with the reason.
+    /// A pattern of files that cannot be parsed, and the reason.
     #[cfg(unix)]
     Pattern(String, String),
 }
@@ -74,19 +74,4 @@ impl Failure {
             _ => None,
         }
     }
-}
-
-/// Returns the messages of an error and its sources in one line. A source is left out if the message before it ends
-/// with the same text.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let message = inner.to_string();
-        if !text.ends_with(&message) {
-            text = format!("{text}: {message}");
-        }
-        source = inner.source();
-    }
-    text
 }
