@@ -9,7 +9,7 @@ use crate::contract::nfc::nfc;
 use crate::contract::{ArtifactRef, RunRef, RunStatus, StageRef, Value};
 use crate::interpretation::error::{Error, Result};
 use crate::interpretation::query::{RunSnapshot, snapshot};
-use crate::store::{ArtifactRow, Attempts, EnvironmentRow, Note, RunRow, Severity, Store};
+use crate::store::{ArtifactRow, Attempts, EnvironmentRow, Note, RunRow, SeriesRow, Severity, Store};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,8 +123,8 @@ impl Goal {
 }
 
 impl Goal {
-    /// Compares two values; the better value is less. Infinite values come after all finite values, and NaN comes last,
-    /// in both directions: neither shows that a run is good.
+    /// Compares two values for a ranking: the better value is less. With either goal, infinite values come after all
+    /// finite values, and NaN comes last, because these values do not show that a run is good.
     fn order(self, a: f64, b: f64) -> Ordering {
         let class = |value: f64| (value.is_nan(), value.is_infinite());
         // 0.0 and -0.0 are equal.
@@ -147,8 +147,8 @@ pub struct BestRun {
     pub stage_name: Option<String>,
     /// The direction in which the values improve.
     pub goal: Goal,
-    /// The runs that have the metric, the best first. Runs whose last value is infinite come after all others, and runs
-    /// whose last value is NaN come last. Runs with equal values are in the order of their starts.
+    /// The runs that have the metric, the best first. Runs whose last value is infinite come after the runs with finite
+    /// values. Runs whose last value is NaN come last. Runs with equal values are in the order of their starts.
     pub ranking: Vec<RankedRun>,
     /// The runs that do not have this metric in this stage.
     pub without: Vec<RunRef>,
@@ -170,8 +170,9 @@ fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-/// Returns the metrics of the stage `left` of one run and the stage `right` of the other whose last values differ, and
-/// the metrics that only one of them has. A side without a stage ref has no metrics.
+/// Compares the last values of the metrics of two runs. Each side is a run and a stage. `Some(None)` selects the
+/// metrics outside any stage; `None` means that the run does not have the stage, so the side has no metrics. Returns
+/// the metrics whose last values differ, and the metrics that only one side has.
 fn metric_deltas(
     (left, left_stage): (&RunSnapshot, Option<Option<&StageRef>>),
     (right, right_stage): (&RunSnapshot, Option<Option<&StageRef>>),
@@ -205,8 +206,8 @@ fn param_deltas(left: &RunRow, right: &RunRow) -> Vec<ParamDelta> {
     keys.into_iter().filter_map(delta).collect()
 }
 
-/// Returns the stages of a run by name. If several stages have the same name, the first has this name, and the others
-/// have the last component of their refs.
+/// Returns the stages of a run by name. If several stages have the same name, the first one is listed under this name,
+/// and each other one under the last component of its ref.
 fn stages_by_name(side: &RunSnapshot) -> BTreeMap<String, (StageRef, RunStatus)> {
     let mut by_name = BTreeMap::new();
     for stage in &side.stages {
@@ -346,16 +347,18 @@ pub fn select_best_run(store: &Store, metric_key: &str, options: &BestRunOptions
     let BestRunOptions { runs, project, stage_name, goal } = options;
     let (stage_name, goal) = (stage_name.as_deref(), *goal);
     let (mut best, known) = store.read(|view| {
-        let rows = if runs.is_empty() {
+        let rows: Vec<(RunRow, Vec<SeriesRow>)> = if runs.is_empty() {
             let project = project.as_deref().map(|asked| view.find_project(asked)).transpose()?;
-            view.runs(project.as_ref())?
+            view.runs_with_series(project.as_ref())?
         } else {
-            runs.iter().map(|run| view.find_run(run)).collect::<crate::store::Result<Vec<RunRow>>>()?
+            let with_series = |run: RunRow| Ok((view.series_of(&run.run_ref)?, run));
+            let found = runs.iter().map(|run| view.find_run(run).and_then(with_series));
+            let found = found.collect::<crate::store::Result<Vec<_>>>()?;
+            found.into_iter().map(|(series, run)| (run, series)).collect()
         };
         let mut known: BTreeSet<String> = BTreeSet::new();
         let (mut ranking, mut without) = (Vec::new(), Vec::new());
-        for run in rows {
-            let series = view.series_of(&run.run_ref)?;
+        for (run, series) in rows {
             known.extend(series.iter().map(|s| s.metric_key.clone()));
             match series.iter().find(|s| s.metric_key == metric_key && s.is_of_stage(stage_name)) {
                 Some(row) => ranking.push(RankedRun { value: row.last.value.as_f64(), run }),

@@ -27,8 +27,8 @@ pub use crate::engine::verify::{Outcome, Problem, StreamReport};
 pub struct VerifyOptions<'a> {
     /// `true` to hash every body.
     pub bodies: bool,
-    /// `true` to read the local files outside the workspace that artifacts refer to. A missing or changed file is a
-    /// note, and no damage of the workspace.
+    /// `true` to read the local files outside the workspace that artifacts refer to. A missing or changed file is
+    /// reported in a note, and does not count as damage of the workspace.
     pub references: bool,
     /// `true` to compare the projections with a rebuild.
     pub projections: bool,
@@ -229,8 +229,14 @@ impl Check<'_> {
 /// read.
 fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
     store.read(|view| {
-        let mut check =
-            BodyCheck { view, checked: HashSet::new(), hashed: 0, problems: vec![], notes: vec![] };
+        let mut check = BodyCheck {
+            view,
+            checked: HashSet::new(),
+            failed: HashSet::new(),
+            hashed: 0,
+            problems: vec![],
+            notes: vec![],
+        };
         for digest in view.bodies()? {
             check.body(digest, "");
         }
@@ -242,8 +248,7 @@ fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
                     }
                 }
                 // A missing or damaged list of files was reported above.
-                Err(_)
-                    if check.problems.iter().any(|problem| problem.message.contains(&tree.to_string())) => {}
+                Err(_) if check.failed.contains(&tree) => {}
                 Err(e) => {
                     check.notes.push(not_checked(&format!("the files of the directory {tree}"), &e.into()))
                 }
@@ -257,13 +262,15 @@ fn read_bodies(store: &Store) -> Result<(u64, Vec<Problem>, Vec<Note>)> {
 struct BodyCheck<'a> {
     view: &'a StoreView<'a>,
     checked: HashSet<Digest>,
+    /// The bodies that are missing or damaged.
+    failed: HashSet<Digest>,
     hashed: u64,
     problems: Vec<Problem>,
     notes: Vec<Note>,
 }
 
 impl BodyCheck<'_> {
-    /// Hashes a body, unless it was hashed before. `place` continues the name of the body in messages.
+    /// Hashes a body, unless it was hashed before. `place` is a text that follows the digest of the body in messages.
     fn body(&mut self, digest: Digest, place: &str) {
         if !self.checked.insert(digest) {
             return;
@@ -272,10 +279,12 @@ impl BodyCheck<'_> {
             Ok(true) => self.hashed += 1,
             Ok(false) => {
                 self.hashed += 1;
+                self.failed.insert(digest);
                 let message = format!("the body {digest}{place} does not match its digest");
                 self.problems.push(Problem::new("artifact_body_damaged", message));
             }
             Err(e) if e.code() == "artifact_body_missing" => {
+                self.failed.insert(digest);
                 let message = format!("the body {digest}{place} is missing");
                 self.problems.push(Problem::new("artifact_body_missing", message));
             }
@@ -285,8 +294,8 @@ impl BodyCheck<'_> {
     }
 }
 
-/// Examines the content outside the workspace that artifacts refer to: local files that are missing, or that differ from
-/// the size or the SHA-256 digest in the manifest. Returns a note for each.
+/// Compares local files outside the workspace with the manifests of the artifacts that refer to them. Returns a note
+/// for each file that is missing, cannot be read, or differs from the size or the SHA-256 digest in the manifest.
 fn read_references(store: &Store) -> Result<Vec<Note>> {
     store.read(|view| {
         let mut notes = Vec::new();

@@ -17,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::iter::Peekable;
 
 impl StoreView<'_> {
-    /// Returns the status of a run that follows from its writers, and sets it in the attributes of the run.
+    /// Derives the lifecycle of a run from its writers, sets the status and the end in `versions`, the attributes of
+    /// the run, and returns the lifecycle.
     pub(super) fn lifecycle(&self, run: &RunRef, versions: &mut AttributeVersions) -> Result<Lifecycle> {
         let facts = self.writer_facts(&keys::of_ref(run))?;
         let none = WriterFacts::default();
@@ -26,14 +27,14 @@ impl StoreView<'_> {
         Ok(lifecycle)
     }
 
-    /// Returns all versions of the attributes of all objects whose ref begins with `prefix`, ordered by ref.
+    /// Returns the objects whose refs begin with `prefix`, ordered by ref, with all versions of their attributes.
     fn versions_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, AttributeVersions)>> {
         let mut objects: Vec<(StableRef, AttributeVersions)> = Vec::new();
         for fact in self.view.versions(FACTS, prefix)? {
             let KeyVersions { key, versions, .. } = fact?;
             let malformed = || self.malformed_row(FACTS.name);
             let [subject, name] = keys::split(&key).ok_or_else(malformed)?;
-            // The attributes of an object are adjacent, so its ref is parsed once.
+            // The rows of an object are adjacent, so its ref is parsed once.
             if objects.last().is_none_or(|(last, _)| last.as_str() != subject) {
                 let subject = StableRef::parse(subject).map_err(|_| malformed())?;
                 objects.push((subject, AttributeVersions::default()));
@@ -45,7 +46,7 @@ impl StoreView<'_> {
         Ok(objects)
     }
 
-    /// Returns the attributes of all objects whose ref begins with `prefix`, ordered by ref.
+    /// Returns the objects whose refs begin with `prefix`, ordered by ref, with their effective attributes.
     fn objects_with_prefix(&self, prefix: &[u8]) -> Result<Vec<(StableRef, Attributes)>> {
         let objects = self.versions_with_prefix(prefix)?;
         let resolved = objects.into_iter().map(|(subject, versions)| Some((subject, versions.resolve()?)));
@@ -82,8 +83,8 @@ impl StoreView<'_> {
         Ok(rows.into_values().collect())
     }
 
-    /// Returns the project with this ref, with or without `project:`, or with this name in composed or decomposed form.
-    /// Error: [`Error::ProjectNotFound`].
+    /// Returns the project that `asked` identifies. `asked` is the ref of the project with or without `project:`, or
+    /// the name of the project in composed or decomposed form. Error: [`Error::ProjectNotFound`].
     pub fn find_project(&self, asked: &str) -> Result<ProjectRef> {
         if let Ok(project) = ProjectRef::parse(asked)
             && self.knows_project(&project)?
@@ -135,14 +136,15 @@ impl StoreView<'_> {
         Ok(refs)
     }
 
-    /// Calls `f` with the first part of the keys of a table that begin with `prefix`, in order: with the refs of runs.
-    /// Reads the first row of each run only.
+    /// Calls `f` with the ref of each run that has rows in a table, in the order of the refs. The keys of the table
+    /// must begin with the ref of a run. Only keys that begin with `prefix` are considered, and only the first row of
+    /// each run is read.
     fn for_each_run(&self, table: TableSpec, prefix: &[u8], mut f: impl FnMut(&str)) -> Result<()> {
         let mut from = prefix.to_vec();
         while let Some(row) = self.view.rows_from(table, prefix, &from)?.next().transpose()? {
             let Some(run) = row.key().split(|byte| *byte == 0).next() else { break };
             std::str::from_utf8(run).into_iter().for_each(&mut f);
-            // Reading continues at the next run.
+            // Continue after the last row of this run: its keys continue with a zero byte.
             from.clear();
             from.extend_from_slice(run);
             from.push(1);
@@ -161,13 +163,14 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns all runs, or the runs of a project, each with the summaries of its metric series, in the order of
-    /// [`StoreView::runs`]. Reads each table once, and is therefore faster than [`StoreView::series_of`] for each run.
+    /// Returns all runs, or the runs of a project, in the order of [`StoreView::runs`]. Each run has the summaries of
+    /// its metric series. Each table is read once, which is faster than one call of [`StoreView::series_of`] for each
+    /// run.
     pub fn runs_with_series(&self, project: Option<&ProjectRef>) -> Result<Vec<(RunRow, Vec<SeriesRow>)>> {
         let prefix = prefix_of_runs(project);
         let writers = self.writer_facts(&prefix)?;
-        let has_superseded = |run: &str| writers.get(run).is_some_and(WriterFacts::have_superseded);
-        let summaries = self.all_summaries(&prefix, Attempts::Newest, has_superseded)?;
+        let supersedings = |run: &str| writers.get(run).map_or_else(Vec::new, WriterFacts::supersedings);
+        let summaries = self.all_summaries(&prefix, Attempts::Newest, supersedings)?;
         let mut runs = self.runs_with_facts(&prefix)?;
         runs.add_all(|add| {
             summaries.iter().for_each(|(run, _)| add(run));
@@ -190,14 +193,15 @@ impl StoreView<'_> {
         Ok(rows)
     }
 
-    /// Returns the runs whose refs begin with `prefix`, and that have attributes.
+    /// Returns the runs with attributes whose refs begin with `prefix`.
     fn runs_with_facts(&self, prefix: &[u8]) -> Result<Runs> {
         let objects = self.versions_with_prefix(prefix)?.into_iter();
         let runs = objects.filter_map(|(subject, versions)| Some((subject.try_into().ok()?, versions)));
         Ok(Runs(runs.collect()))
     }
 
-    /// Creates the rows of runs, in the order of their refs. `writers` are the facts about the writers of all these runs.
+    /// Returns the rows of runs, in the order of their refs. `writers` contains the facts about the writers of these
+    /// runs.
     fn run_rows(&self, runs: Runs, writers: &BTreeMap<String, WriterFacts>) -> Result<Vec<RunRow>> {
         let mut names: BTreeMap<ProjectRef, String> = BTreeMap::new();
         let mut rows = Vec::with_capacity(runs.0.len());
@@ -368,17 +372,17 @@ fn in_listing_order(a: &RunRow, b: &RunRow) -> std::cmp::Ordering {
     (&a.project_ref, a.started_at, &a.run_ref).cmp(&(&b.project_ref, b.started_at, &b.run_ref))
 }
 
-/// Returns the bytes with which the refs of all runs begin, or the refs of the runs of a project.
+/// Returns the common prefix of the refs of all runs, or of the refs of the runs of a project.
 fn prefix_of_runs(project: Option<&ProjectRef>) -> Vec<u8> {
     project.map_or_else(|| b"run:".to_vec(), |project| keys::under("run", project))
 }
 
-/// Runs and the versions of their attributes.
+/// A map from the refs of runs to the versions of their attributes.
 struct Runs(BTreeMap<RunRef, AttributeVersions>);
 
 impl Runs {
-    /// Adds runs without attributes. `add_refs` passes the refs of the runs to its parameter, in ascending order. A
-    /// text that is not the ref of a run is ignored.
+    /// Adds runs without attributes, unless they are already in the map. `add_refs` calls its parameter with the ref of
+    /// each run, in ascending order. A text that is not the ref of a run is ignored.
     fn add_all(&mut self, add_refs: impl FnOnce(&mut dyn FnMut(&str)) -> Result<()>) -> Result<()> {
         let mut known: Peekable<btree_map::Keys<'_, _, _>> = self.0.keys().peekable();
         let mut missing = Vec::new();

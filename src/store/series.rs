@@ -23,8 +23,8 @@ pub struct SeriesPoint {
     pub step: Option<i64>,
     /// The value.
     pub value: MetricValue,
-    /// `true` if a later attempt of the run resumed at this step or before it. Answers contain such a point only if all
-    /// attempts were requested.
+    /// `true` if a later attempt of the run resumed at the step of this point or at an earlier step. An answer contains
+    /// such a point only if the caller requested all attempts.
     pub is_superseded: bool,
 }
 
@@ -34,7 +34,8 @@ pub struct SeriesPoint {
 pub struct SeriesRow {
     /// The stage; `None` for a series outside any stage.
     pub stage_ref: Option<StageRef>,
-    /// The name of the stage; the last component of the ref if the start of the stage is not in the log.
+    /// The name of the stage, or the last component of the stage's ref if no name was recorded. `None` for a series
+    /// outside any stage.
     pub stage_name: Option<String>,
     /// The key of the metric.
     pub metric_key: String,
@@ -62,8 +63,8 @@ impl SeriesRow {
         }
     }
 
-    /// Returns `true` if the series belongs to the stage with this name, or with this last component of the ref. For
-    /// `None`, returns `true` if the series belongs to no stage.
+    /// Returns `true` if the series belongs to the stage `stage`, which is a name or the last component of a ref. If
+    /// `stage` is `None`, returns `true` if the series belongs to no stage.
     #[must_use]
     pub fn is_of_stage(&self, stage: Option<&str>) -> bool {
         match (stage, &self.stage_ref, &self.stage_name) {
@@ -76,14 +77,14 @@ impl SeriesRow {
     }
 }
 
-/// The attempts of a run whose points an answer contains.
+/// A selection of the points of a run by attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Attempts {
-    /// The points that no later attempt superseded.
+    /// All points that no later attempt superseded.
     #[default]
     Newest,
-    /// The points of all attempts, also superseded ones.
+    /// The points of all attempts, including superseded points.
     All,
 }
 
@@ -94,28 +95,28 @@ fn point(p: &Point) -> Option<SeriesPoint> {
 }
 
 impl StoreView<'_> {
-    /// Returns the summaries of the metric series of a run without superseded points, ordered by stage and key. Series
-    /// outside any stage come first.
+    /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
+    /// first. The summaries do not include superseded points.
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
         self.summaries(run, Attempts::Newest)
     }
 
-    /// Returns the summaries of the metric series of a run like [`series_of`](StoreView::series_of), of the newest attempt
-    /// or of all attempts.
+    /// Returns the summaries of the metric series of a run in the order of [`series_of`](StoreView::series_of).
+    /// `attempts` selects the points.
     pub fn summaries(&self, run: &RunRef, attempts: Attempts) -> Result<Vec<SeriesRow>> {
-        let has_superseded = attempts == Attempts::Newest && !self.supersedings(run)?.is_empty();
-        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| has_superseded)?;
+        let supersedings = if attempts == Attempts::Newest { self.supersedings(run)? } else { Vec::new() };
+        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| supersedings.clone())?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
-    /// Returns the summaries of the metric series whose keys begin with `prefix`, by the text of the run's ref. Runs
-    /// are ordered by ref, and the series of a run by stage and key. `has_superseded` returns `true` for a run with
-    /// superseded points that the summaries must not contain.
+    /// Returns the summaries of the metric series whose keys begin with `prefix`. Each item is the text of a run's ref,
+    /// with the summaries of this run. Runs are ordered by ref, and the series of a run by stage and key.
+    /// `supersedings` returns the resumes of a run that superseded points which the summaries must not include.
     pub(super) fn all_summaries(
         &self,
         prefix: &[u8],
         attempts: Attempts,
-        has_superseded: impl Fn(&str) -> bool,
+        supersedings: impl Fn(&str) -> Vec<Superseding>,
     ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
         for row in self.view.registers(IMPORTED_SUMMARIES, prefix)? {
@@ -138,7 +139,9 @@ impl StoreView<'_> {
             non_finite.insert(row.key().to_vec(), row.register.count);
         }
         let mut runs: Vec<(String, Vec<SeriesRow>)> = Vec::new();
-        // The rows whose points must be read, by run and index.
+        // The index of the run and the index of the series of each row whose points must be read.
+        // The resumes of each run in `runs`.
+        let mut resumes: Vec<Vec<Superseding>> = Vec::new();
         let mut uncertain = Vec::new();
         for summary in self.view.registers(SUMMARIES, prefix)? {
             let summary = summary?;
@@ -162,6 +165,7 @@ impl StoreView<'_> {
             let Some((run, row)) = row else { return Err(self.malformed_row(SUMMARIES.name)) };
             if runs.last().is_none_or(|(last, _)| last != run) {
                 runs.push((run.to_owned(), Vec::new()));
+                resumes.push(supersedings(run));
             }
             // One import contains each record once. The record may also have been captured here, or be in another
             // import.
@@ -169,19 +173,20 @@ impl StoreView<'_> {
                 *count != register.count || imports.len() != 1 || imports.contains(&[0; 16])
             });
             let at = runs.len() - 1;
-            if let Some((run, series)) = runs.last_mut() {
-                // The summaries count the points of all attempts.
-                if may_repeat || has_superseded(run) {
+            if let Some((_, series)) = runs.last_mut() {
+                // The stored summary includes superseded points.
+                if may_repeat || resumes.last().is_some_and(|resumes| !resumes.is_empty()) {
                     uncertain.push((at, series.len()));
                 }
                 series.push(row);
             }
         }
         for (at, n) in uncertain {
-            if let Some((run, series)) = runs.get_mut(at)
+            if let (Some((run, series)), Some(resumes)) = (runs.get_mut(at), resumes.get(at))
                 && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
             {
-                let points = self.points(&run, row.stage_ref.as_ref(), &row.metric_key, attempts)?;
+                let stage = row.stage_ref.as_ref();
+                let points = self.points_of(&run, stage, &row.metric_key, attempts, resumes)?;
                 let values = || points.iter().map(|p| p.value.as_f64());
                 row.count = points.len() as u64;
                 row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
@@ -207,7 +212,7 @@ impl StoreView<'_> {
         Ok(runs)
     }
 
-    /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one row.
+    /// Returns the name of a stage; the last component of the ref if no name was recorded. Reads one attribute only.
     fn stage_name(&self, stage: &StageRef) -> Result<String> {
         let mut name = AttributeVersions::default();
         name.add("stage_name", self.view.versions_of(FACTS, &keys::attribute(stage, "stage_name"))?);
@@ -215,7 +220,7 @@ impl StoreView<'_> {
         Ok(attributes.text("stage_name").unwrap_or_else(|| stage.last_component().to_owned()))
     }
 
-    /// Returns the points of one series, ordered by time of observation, without superseded points.
+    /// Returns the points of one series that are not superseded, ordered by time of observation.
     pub fn series(
         &self,
         run: &RunRef,
@@ -225,7 +230,7 @@ impl StoreView<'_> {
         self.points(run, stage, metric_key, Attempts::Newest)
     }
 
-    /// Returns the points of one series, ordered by time of observation.
+    /// Returns the points of one series that `attempts` selects, ordered by time of observation.
     pub fn points(
         &self,
         run: &RunRef,
@@ -233,7 +238,18 @@ impl StoreView<'_> {
         metric_key: &str,
         attempts: Attempts,
     ) -> Result<Vec<SeriesPoint>> {
-        let supersedings = self.supersedings(run)?;
+        self.points_of(run, stage, metric_key, attempts, &self.supersedings(run)?)
+    }
+
+    /// Returns the points of one series like [`points`](StoreView::points). `supersedings` are those of the run.
+    fn points_of(
+        &self,
+        run: &RunRef,
+        stage: Option<&StageRef>,
+        metric_key: &str,
+        attempts: Attempts,
+        supersedings: &[Superseding],
+    ) -> Result<Vec<SeriesPoint>> {
         let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
         let points = points.collect::<engine::Result<Vec<Point>>>()?;
         let identity = |p: &Point| Some((p.order.stamp, series::decode(p)?.imported_ref));

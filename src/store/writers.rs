@@ -1,4 +1,4 @@
-//! The writers of a run, and the status of a run that follows from them.
+//! The writers of a run, and the status of the run that is derived from them.
 
 use crate::contract::fact::{Joined, Process, ProcessId, Writer};
 use crate::contract::{Fact, RunRef, RunStatus, Timestamp};
@@ -12,16 +12,16 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 use std::collections::BTreeMap;
 
-/// The status that answers show instead of `open` if all processes have died.
+/// The status that answers show instead of `open` for an interrupted writer, stage or run.
 pub(super) const INTERRUPTED: &str = "interrupted";
 
-/// A writer of a run: a process that captures, or captured, the run.
+/// A writer of a run: a process that captures the run, or has captured it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WriterRow {
-    /// The attempt of the run, from 1. Each resume begins a new attempt.
+    /// The number of the attempt of the run. The first attempt is 1, and each resume begins a new attempt.
     pub attempt: usize,
-    /// The relation of the writer to the run.
+    /// The operation with which the writer joined the run.
     pub joined: Joined,
     /// The name of the writer, such as `rank-3`; `None` if none was given.
     pub label: Option<String>,
@@ -39,7 +39,8 @@ pub struct WriterRow {
     pub end_message: Option<String>,
     /// The reason of the end, such as `scope_dropped`.
     pub end_reason: Option<String>,
-    /// The time of the last entry of a writer that is open and whose process has died; `None` for other writers.
+    /// The time of the last entry in the streams of the process if the writer is open and the process has died;
+    /// otherwise `None`.
     pub interrupted_at: Option<Timestamp>,
     /// The stamp of the entry that recorded the writer.
     pub(super) stamp: Stamp,
@@ -51,16 +52,18 @@ pub struct WriterRow {
 }
 
 impl WriterRow {
-    /// Returns the status as answers show it: `interrupted` for a writer that is open and whose process has died,
-    /// otherwise the status.
+    /// Returns the status that answers show: `interrupted` if the writer is open and its process has died, otherwise
+    /// the status.
     pub fn shown_status(&self) -> &'static str {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }
 
-    /// Returns the label of the process that recorded the entry with this stamp; `None` if the process has no label, or
-    /// writers with different labels. `writers` are the writers of a run, in the order in which they joined the run.
+    /// Returns the label of the process that recorded the entry with this stamp. Returns `None` if the process has no
+    /// label, or has several writers with different labels. `writers` are the writers of a run, in the order in which
+    /// they joined the run.
     pub(super) fn label_at(writers: &[WriterRow], stamp: Stamp) -> Option<&str> {
-        // A stream can have several processes, one after the other. The fact of a writer precedes its records.
+        // Several processes can write to a stream, one after another. The fact about a writer precedes its records, so
+        // the last writer before the entry recorded it.
         let wrote = |row: &&WriterRow| row.stamp < stamp && row.streams.contains(&stamp.stream);
         let last = writers.iter().rev().find(wrote)?;
         let is_other = |row: &WriterRow| row.process == last.process && row.label != last.label;
@@ -71,8 +74,8 @@ impl WriterRow {
 /// The status of a run and the data of its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Lifecycle {
-    /// The status, and the stamp of the entry from which it follows; `None` if the attributes of the run contain the
-    /// status.
+    /// The status, and the stamp of the newest entry about the writers. `None` if the status in the attributes of the
+    /// run applies.
     pub(super) status: Option<(RunStatus, Stamp)>,
     pub(super) ended_at: Option<Timestamp>,
     pub(super) end_message: Option<String>,
@@ -81,7 +84,7 @@ pub(super) struct Lifecycle {
     pub(super) attempts: usize,
 }
 
-/// A resume of a run that superseded points.
+/// A resume that superseded points of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Superseding {
     stamp: Stamp,
@@ -89,24 +92,25 @@ pub(super) struct Superseding {
 }
 
 impl Superseding {
-    /// Returns `true` if the resume superseded a point with this stamp and step.
+    /// Returns `true` if the resume superseded the point with this stamp and step.
     pub(super) fn covers(&self, stamp: Stamp, step: Option<i64>) -> bool {
         stamp < self.stamp && step.is_some_and(|step| step >= self.from_step)
     }
 }
 
-/// The facts about the writers of one run, in the order of their keys: each writer, followed by its end.
+/// The facts about the writers of one run, in the order of their keys. The end of a writer follows the writer.
 #[derive(Debug, Default)]
 pub(super) struct WriterFacts(Vec<(String, Fact, Stamp)>);
 
 impl WriterFacts {
-    /// Returns `true` if a resume of the run superseded points.
-    pub(super) fn have_superseded(&self) -> bool {
-        self.0.iter().any(|(_, fact, stamp)| superseding(fact, *stamp).is_some())
+    /// Returns the resumes that superseded points of the run.
+    pub(super) fn supersedings(&self) -> Vec<Superseding> {
+        self.0.iter().filter_map(|(_, fact, stamp)| superseding(fact, *stamp)).collect()
     }
 
-    /// Returns the writers, in the order in which they joined the run, each with the id of its process. The rows do not
-    /// contain data of the processes.
+    /// Returns the writers, in the order in which they joined the run, and the id of the process of each writer. The
+    /// rows do not contain the host, the process id of the operating system, the streams, and the time of the
+    /// interruption.
     fn rows(&self) -> Vec<(ProcessId, WriterRow)> {
         let mut rows: Vec<(ProcessId, WriterRow)> = Vec::new();
         let mut id_before = None;
@@ -124,7 +128,7 @@ impl WriterFacts {
                     row.end_reason = ended.reason().map(str::to_owned);
                     row.end_stamp = Some(*stamp);
                 }
-                // The writer of this end is not in the log.
+                // The fact is the end of a writer that is not in the log.
                 _ => {}
             }
         }
@@ -138,7 +142,7 @@ impl WriterFacts {
     }
 }
 
-/// Returns the resume that a fact recorded, if it superseded points.
+/// Returns the resume that a fact records; `None` if the fact records no resume, or a resume that superseded no points.
 fn superseding(fact: &Fact, stamp: Stamp) -> Option<Superseding> {
     let Fact::Writer(writer) = fact else { return None };
     let Joined::Resumed { from_step: Some(from_step) } = writer.joined() else { return None };
@@ -146,7 +150,8 @@ fn superseding(fact: &Fact, stamp: Stamp) -> Option<Superseding> {
 }
 
 impl StoreView<'_> {
-    /// Returns the facts about the writers of the runs whose refs begin with `prefix`, by the text of the run's ref.
+    /// Returns the facts about the writers of the runs whose refs begin with `prefix`. The keys of the map are the refs
+    /// of the runs as text.
     pub(super) fn writer_facts(&self, prefix: &[u8]) -> Result<BTreeMap<String, WriterFacts>> {
         let mut found: Vec<(String, WriterFacts)> = Vec::new();
         for row in self.view.versions(WRITERS, prefix)? {
@@ -173,7 +178,7 @@ impl StoreView<'_> {
         Ok(found.into_iter().collect())
     }
 
-    /// Returns the writers of a run, in the order in which they joined the run. A run that was imported has none.
+    /// Returns the writers of a run, in the order in which they joined the run. An imported run has no writers.
     pub fn writers(&self, run: &RunRef) -> Result<Vec<WriterRow>> {
         let facts = self.writer_facts(&keys::of_ref(run))?;
         let rows = facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::rows);
@@ -189,11 +194,10 @@ impl StoreView<'_> {
         rows.into_iter().map(complete).collect()
     }
 
-    /// Returns the status of a run that follows from its writers. `whole` is the stamp at which the run was ended as a
-    /// whole.
+    /// Derives the lifecycle of a run from its writers, like the function [`lifecycle_of`].
     pub(super) fn lifecycle_of(&self, facts: &WriterFacts, whole: Option<Stamp>) -> Result<Lifecycle> {
         let examine = |(process, mut row): (ProcessId, WriterRow)| {
-            // The streams of other writers do not influence the status.
+            // Only the interruption of an open writer influences the lifecycle.
             if row.status == RunStatus::Open {
                 let streams = self.streams(process, row.stamp.stream)?;
                 row.interrupted_at = self.interruption(process, &row, &streams)?;
@@ -204,8 +208,7 @@ impl StoreView<'_> {
         Ok(lifecycle_of(&rows, whole))
     }
 
-    /// Returns the time of the last entry of a writer that is open and whose process has died; `None` for other writers.
-    /// `streams` are the streams of the process.
+    /// Returns [`WriterRow::interrupted_at`] of the writer `row`. `streams` are the streams of its process.
     fn interruption(
         &self,
         process: ProcessId,
@@ -225,8 +228,9 @@ impl StoreView<'_> {
         Ok(Some(Timestamp::from_nanos(last)))
     }
 
-    /// Returns the streams that a process wrote to, each with the process that last wrote to it. `first` is a stream
-    /// that the process certainly wrote to.
+    /// Returns the streams to which `process` has written. With each stream, returns the process that was the last to
+    /// write to it, or `None` if this process is not in the log. `first` is the stream with the fact about the writer:
+    /// the result contains this stream even if the log has no fact about the process.
     fn streams(&self, process: ProcessId, first: StreamId) -> Result<Vec<(StreamId, Option<Process>)>> {
         let mut streams = vec![first];
         for row in self.view.keys(PROCESS_STREAMS, &streams_of(process))? {
@@ -243,16 +247,10 @@ impl StoreView<'_> {
         streams.into_iter().map(owner).collect()
     }
 
-    /// Returns the resumes of a run that superseded points.
+    /// Returns the resumes that superseded points of a run.
     pub(super) fn supersedings(&self, run: &RunRef) -> Result<Vec<Superseding>> {
-        let mut supersedings = Vec::new();
-        for row in self.view.versions(WRITERS, &keys::of_ref(run))? {
-            let Some(newest) = current(row?.versions) else { continue };
-            let stamp = newest.version.stamp;
-            let fact = Captured::from_row(&newest.version.value).map(|captured| captured.fact);
-            supersedings.extend(fact.and_then(|fact| superseding(&fact, stamp)));
-        }
-        Ok(supersedings)
+        let facts = self.writer_facts(&keys::of_ref(run))?;
+        Ok(facts.get(run.as_str()).map_or_else(Vec::new, WriterFacts::supersedings))
     }
 }
 
@@ -276,12 +274,13 @@ fn writer_row(writer: &Writer, stamp: Stamp) -> WriterRow {
     }
 }
 
-/// Returns the status of a run that follows from its writers. `whole` is the stamp at which the run was ended as a
-/// whole, not by one of its writers. Returns an empty value if the run has no writers, or if it was ended as a whole
-/// after all other facts about its writers.
+/// Derives the status and the end of a run from its writers. `whole` is the stamp of the end of the run as a whole,
+/// which no single writer recorded. The status in the result is `None` if the run has no writers, or if `whole` is
+/// greater than the stamps of all facts about the writers. The status in the attributes of the run then applies.
 ///
-/// Only the writers of the newest attempt count. The run is open while one of them is open. Otherwise the run failed if
-/// one of them failed, else it was cancelled if one of them was cancelled.
+/// Only the writers of the newest attempt count. The run is open while one of them is open. A writer without an end is
+/// open unless it joined before the end of the run as a whole. If no writer is open, the run has failed if a writer has
+/// failed, else it was cancelled if a writer was cancelled, else it is completed.
 pub(super) fn lifecycle_of(writers: &[WriterRow], whole: Option<Stamp>) -> Lifecycle {
     let attempts = writers.last().map_or(0, |last| last.attempt);
     let newest_stamp =
