@@ -1,4 +1,4 @@
-//! Required refs of a scope, the observation that its records begin with, and degraded markers of capture itself.
+//! The refs that a scope requires, the observation of its records, and degraded markers that capture itself records.
 
 use crate::capture::error::{Error, Result};
 use crate::contract::{
@@ -35,7 +35,7 @@ impl Context {
         Ok(observation)
     }
 
-    /// Returns a degraded marker: data of this scope is missing or doubtful.
+    /// Returns a degraded marker, which states that data of this scope is missing or doubtful.
     pub(in crate::capture) fn marker(
         &self,
         observed_at: Timestamp,
@@ -48,7 +48,8 @@ impl Context {
     }
 }
 
-/// Returns the payload of a degraded marker that warns: data about `subject` is missing or doubtful.
+/// Returns the payload of a degraded marker with the severity `warning`. The marker states that data about `subject` is
+/// missing or doubtful.
 pub(in crate::capture) fn warning(issue_key: &str, summary: String, subject: StableRef) -> DegradedPayload {
     let (category, severity) = (DegradedCategory::Capture, DegradedSeverity::Warning);
     let mut payload = DegradedPayload::new(issue_key, category, severity, summary);

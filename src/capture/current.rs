@@ -1,8 +1,8 @@
 //! The current scope of a thread.
 //!
 //! Each thread has a stack of entered scopes and open span guards. The innermost entered scope of a session is the
-//! session's current scope in this thread. No scope is current for a whole process, and none while the thread destroys
-//! the stack and its other thread-local values, whose destructors can still capture.
+//! session's current scope in this thread. No scope is current for a whole process. While a thread destroys its
+//! thread-local values, the thread has no current scope. The destructors of these values can still capture.
 
 use crate::capture::scope::Scope;
 use crate::capture::session::Session;

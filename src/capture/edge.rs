@@ -1,4 +1,4 @@
-//! Lineage edges that a program states.
+//! Lineage edges that a program captures explicitly.
 
 use crate::contract::{
     Confidence, LineageEdge, LineageOrigin, RelationRef, RelationType, Result, RunRef, StableRef, Timestamp,
@@ -6,8 +6,8 @@ use crate::contract::{
 };
 use crate::store::journal::short_digest;
 
-/// Creates a lineage edge. The ref of the edge is derived from source, relation and target. An edge that is captured
-/// several times therefore has one ref, and appears once in answers.
+/// Creates a lineage edge. The ref of the edge is derived from source, relation and target. Repeated captures of one
+/// edge therefore have one ref, and answers show the edge once.
 pub(super) fn edge(
     run: &RunRef,
     source: StableRef,

@@ -4,8 +4,8 @@ use crate::capture::result::BatchCaptureResult;
 use crate::contract::{ContractError, RunStatus, StableRef};
 use crate::store;
 
-/// The error of a failed capture. The log does not contain the entries of the capture, except after [`Error::Delivery`],
-/// and possibly after a failed sync, or after a failed write that could not be undone.
+/// The error of a failed capture. The log contains the entries of the capture if [`Error::is_recorded`] returns `true`.
+/// The log can also contain the entries after a failed sync, or after a failed write that could not be undone.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -44,8 +44,8 @@ pub enum Error {
         /// The data that cannot be written.
         what: &'static str,
     },
-    /// The session has sinks, and a sink did not take what was captured. The log contains it. The results name the sinks
-    /// and their errors.
+    /// A sink did not take facts that the log contains, or the manifest of an artifact is lost. The results name the
+    /// sinks and the errors.
     #[error("{}", undelivered(.0))]
     Delivery(Box<BatchCaptureResult>),
     /// A sink cannot be used.
@@ -74,13 +74,14 @@ pub enum Error {
     },
 }
 
-/// Returns the message of the first failed result.
+/// Returns the message of the first failed result, or a general message if no result has failed.
 fn undelivered(results: &BatchCaptureResult) -> String {
     let message = results.iter().find_map(|result| result.error_message());
     message.unwrap_or("captured, but not delivered to all sinks").to_owned()
 }
 
-/// Returns the stable code of the first failed result.
+/// Returns the stable code of the first failed result if the code is that of a failed delivery, and `capture_failed`
+/// otherwise.
 fn undelivered_code(results: &BatchCaptureResult) -> &'static str {
     let code = results.iter().find_map(|result| result.error_code());
     let known = [crate::capture::result::ALL_SINKS_FAILED, crate::capture::result::SOME_SINKS_FAILED];
@@ -88,7 +89,7 @@ fn undelivered_code(results: &BatchCaptureResult) -> &'static str {
 }
 
 impl Error {
-    /// Returns the results of the capture, if the log has taken it and a sink has not.
+    /// Returns the results of the capture that [`Error::Delivery`] contains; `None` for any other error.
     pub fn results(&self) -> Option<&BatchCaptureResult> {
         match self {
             Error::Delivery(results) => Some(results),
@@ -96,7 +97,7 @@ impl Error {
         }
     }
 
-    /// Returns `true` if the log contains what was captured, although the capture returned this error.
+    /// Returns `true` if the log contains the captured facts although the capture returned this error.
     pub fn is_recorded(&self) -> bool {
         self.results().is_some_and(|results| results.iter().all(|result| result.operation().applied()))
     }

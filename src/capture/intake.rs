@@ -1,5 +1,5 @@
-//! The preparation of objects and payloads for the log: secrets are replaced, and invalid members that are not required
-//! are left out. A degraded marker names the members that were left out.
+//! The preparation of objects and payloads for the log. Secrets are replaced. Invalid members are left out unless they
+//! are required, and a degraded marker names the members that were left out.
 
 use crate::capture::context::{Context, warning};
 use crate::capture::error::Result;
@@ -15,7 +15,7 @@ use std::fmt::Display;
 /// The greatest number of members that a marker names.
 const NAMED_MAX: usize = 100;
 
-/// The changes of an object or payload by its preparation.
+/// The changes that the preparation made to an object or payload.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
     /// The paths of the values that were redacted.
@@ -54,16 +54,17 @@ impl<'a> Intake<'a> {
         Ok(valid)
     }
 
-    /// Creates a record of a payload, like [`object`](Intake::object). Errors: a required member of the payload is
-    /// invalid, or the observation is.
+    /// Prepares a payload like [`object`](Intake::object), and creates a record with this observation. Errors: the
+    /// observation or a required member of the payload is invalid.
     pub(super) fn record<P>(&mut self, observation: Observation, payload: P) -> Result<Valid<RecordDraft<P>>>
     where
         P: Payload + Clone + Redact,
     {
         let payload = self.redaction.of(payload);
-        match Valid::or_model(RecordDraft::of(observation, payload)) {
+        // A check can remove invalid members, so the payload is kept.
+        match Valid::or_model(RecordDraft::of(observation, payload.clone())) {
             Ok(record) => Ok(record),
-            Err(RecordDraft { observation, payload, .. }) => {
+            Err(RecordDraft { observation, .. }) => {
                 let (payload, dropped) = salvage(payload).map_err(|report| report.first_error())?;
                 self.leave_members_out::<P>(dropped);
                 Ok(Valid::new(RecordDraft::of(observation, payload.into_inner()))?)
@@ -71,7 +72,7 @@ impl<'a> Intake<'a> {
         }
     }
 
-    /// Notes what was left out, and the error that is the reason.
+    /// Adds `what` to the members that were left out, with `error` as the reason.
     pub(super) fn leave_out(&mut self, what: &str, error: &dyn Display) {
         self.left_out.push(format!("{what} was left out: {error}"));
     }
@@ -82,7 +83,7 @@ impl<'a> Intake<'a> {
         self.left_out.extend(dropped.into_iter().map(reason));
     }
 
-    /// Returns the degraded marker that names the members of `subject` that were left out; `None` if there are none.
+    /// Returns the degraded marker that names the left-out members of `subject`; `None` if no member was left out.
     pub(super) fn marker(
         &self,
         subject: StableRef,
@@ -105,7 +106,7 @@ impl<'a> Intake<'a> {
         self.redaction.redactor.redact_map(name, members, &mut self.redaction.redacted);
     }
 
-    /// Returns the changes.
+    /// Returns the changes that the preparation has made so far.
     pub(super) fn into_changes(self) -> Changes {
         Changes { redacted: self.redaction.redacted, left_out: self.left_out }
     }

@@ -7,9 +7,8 @@ use crate::capture::intake::Intake;
 use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
-use crate::contract::fact::{Joined, Writer};
+use crate::contract::fact::Joined;
 use crate::contract::refs::slug;
-use crate::contract::rules::trim;
 use crate::contract::{Fact, RunRef};
 
 /// The description of a writer that joins a run. [`JoinBuilder::start`] joins the run.
@@ -23,19 +22,20 @@ pub struct JoinBuilder {
 }
 
 impl Session {
-    /// Describes a writer that attaches to a run: it captures the newest attempt beside the other writers. The run is
-    /// open while one of its writers is open, and failed if one of them failed. Nothing is read, so it is not an error
-    /// if no run has this ref.
+    /// Describes a writer that attaches to a run. The writer captures into the newest attempt, beside the other
+    /// writers. The run is open while any of its writers is open, and failed if any of them failed. The method reads
+    /// nothing, so a ref without a run is no error.
     ///
-    /// The refs of stages and artifacts of an attached writer end in its label, or in a random suffix, so that two
-    /// writers with equal names have different stages and artifacts.
+    /// An attached writer adds its label, or a random suffix, to each ref that it makes from the name of a stage or
+    /// file. Two writers that use the same names therefore have different stages and artifacts. A given key gets no
+    /// suffix.
     pub fn attach(&self, run: &RunRef) -> JoinBuilder {
         JoinBuilder { session: self.clone(), run: run.clone(), joined: Joined::Attached, label: None }
     }
 
-    /// Describes a writer that resumes a run: it begins a new attempt. Answers show the newest attempt: the start of
-    /// the first attempt, and no end while the new attempt is open. Stages with the names of earlier stages are opened
-    /// again. Nothing is read, so it is not an error if no run has this ref.
+    /// Describes a writer that resumes a run: the writer begins a new attempt. Answers show the start of the first
+    /// attempt, and show an end only after the new attempt has ended. A stage with the name of an earlier stage opens
+    /// the earlier stage again. The method reads nothing, so a ref without a run is no error.
     pub fn resume(&self, run: &RunRef) -> JoinBuilder {
         let joined = Joined::Resumed { from_step: None };
         JoinBuilder { session: self.clone(), run: run.clone(), joined, label: None }
@@ -43,8 +43,8 @@ impl Session {
 }
 
 impl JoinBuilder {
-    /// Sets the first step of a resumed run. Points of earlier attempts at this step or a later one are kept and marked
-    /// as superseded. Without effect on a writer that attaches.
+    /// Sets the first step of a resumed run. Points of earlier attempts at this step or a later step are kept and
+    /// marked as superseded. The step has no effect on a writer that attaches.
     pub fn from_step(mut self, step: impl Into<Step>) -> JoinBuilder {
         if let Joined::Resumed { from_step } = &mut self.joined {
             *from_step = Some(step.into().0);
@@ -58,25 +58,23 @@ impl JoinBuilder {
         self
     }
 
-    /// Joins the run. The fact is on disk when the method returns. The start time of the returned scope is the time of
-    /// joining. Errors: the workspace is read-only or cannot be written.
+    /// Joins the run. The fact of the join is on disk when the method returns. The start time of the returned scope is
+    /// the time of the join. Errors: the workspace is read-only or cannot be written, or a sink failed.
     pub fn start(self) -> Result<RunScope> {
         let session = &self.session.inner;
         if session.options.records_read_only {
             return Err(Error::ReadOnly { what: "runs" });
         }
         let now = session.now();
-        let writer = session.writer_id()?;
-        let ids = (writer, session.journal.process()?.id());
-        let label = self.label.filter(|label| !trim(label).is_empty());
-        let fact = Writer::new(self.run.clone(), ids, self.joined, label.clone(), now)?;
+        let fact = session.new_writer(&self.run, self.joined, self.label.as_deref(), now)?;
+        let label = fact.label().map(str::to_owned);
         let new = NewScope {
             kind: ScopeKind::Run,
             own: (&self.run).into(),
             name: self.run.last_component().to_owned(),
             context: Context { run: Some(self.run.clone()), ..Context::default() },
             started_at: now,
-            writer: Some(writer),
+            writer: Some(fact.id()),
         };
         let (scope, _) = Scope::open(
             self.session.clone(),
@@ -96,5 +94,5 @@ impl JoinBuilder {
     }
 }
 
-/// The greatest length of the suffix that a label gives to the components of refs.
+/// The greatest length of the suffix that is made from the label of a writer.
 const SUFFIX_LEN_MAX: usize = 24;

@@ -6,9 +6,9 @@
 //! between threads. The current scope of a thread is set with [`RunScope::enter`]; no scope is current for a whole
 //! process.
 //!
-//! The log takes each fact first. Then the [`Sink`]s of the session receive it. A [`CaptureResult`] states the durability,
-//! the deliveries, and what is missing. [`DispatchOptions`] determines the reaction to a failing sink, and to a log that
-//! cannot take a fact.
+//! The log takes each fact first. Then the [`Sink`]s of the session receive the fact. A [`CaptureResult`] states the
+//! durability, the deliveries, and the missing parts. [`DispatchOptions`] determines the reaction if a sink fails, or
+//! if the log cannot take a fact.
 //!
 //! Stability: Stable.
 
@@ -16,7 +16,7 @@ mod annotate;
 mod context;
 mod current;
 mod dispatch;
-pub mod edge;
+mod edge;
 mod emission;
 mod end;
 pub mod environment;

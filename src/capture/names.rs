@@ -19,7 +19,7 @@ pub(super) struct Names {
     /// Maps the hash of the kind and the component of each child to the number that was last added to the component.
     /// If two components have the same hash, the second one gets a number although its name is free.
     used: HashMap<u64, u64>,
-    /// The suffix of every component; `None` if no other process gives names in the same scope.
+    /// The suffix of every component; `None` if no other process names children of the same scope.
     suffix: Option<String>,
 }
 
@@ -51,7 +51,7 @@ impl Names {
         }
     }
 
-    /// Adds `suffix` to every component that is claimed from now on, because other processes give names in the same
+    /// Adds `suffix` to every component that is claimed from now on, because other processes name children of the same
     /// scope.
     pub(super) fn share(&mut self, suffix: String) {
         self.suffix = Some(suffix);
@@ -63,7 +63,7 @@ impl Names {
     }
 }
 
-/// Returns the component with a suffix, cut so that it is a valid component.
+/// Returns the component with a suffix. The component is cut so that the result is a valid component.
 fn with_suffix(stem: &str, suffix: &str) -> String {
     let cut: String = stem.chars().take(COMPONENT_LEN_MAX.saturating_sub(suffix.len() + 1)).collect();
     format!("{}-{suffix}", cut.trim_end_matches('-'))

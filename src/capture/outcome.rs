@@ -16,9 +16,9 @@ pub struct RegisteredArtifact {
     pub durability: Durability,
     /// `true` if the file does not exist and only the manifest was recorded.
     pub is_missing: bool,
-    /// Notes on what did not succeed although the artifact was recorded, such as the removal of a moved file.
+    /// Notes on steps that failed although the artifact was recorded, such as the removal of a moved file.
     pub notes: Vec<Note>,
-    /// The result of the capture of the manifest.
+    /// The result of capturing the manifest.
     pub(super) captured: CaptureResult,
 }
 
@@ -28,8 +28,8 @@ impl RegisteredArtifact {
         &self.manifest.artifact_ref
     }
 
-    /// Returns the result of the capture, with the manifest as the payload. The result is degraded if the file is
-    /// missing, and if the manifest waits for a replay.
+    /// Returns the result of capturing the manifest, with the manifest as the payload. The result is degraded if, for
+    /// example, the file is missing, or the manifest waits for a replay.
     pub fn result(&self) -> CaptureResult {
         let mut result = self.captured.clone();
         debug_assert_eq!(result.family(), PayloadFamily::Artifact);
@@ -40,13 +40,15 @@ impl RegisteredArtifact {
     }
 }
 
-/// The results of registering several artifacts, one for each registration, in the same order. Dereferences to them.
+/// The results of registering several artifacts, in the order of the registrations. The type dereferences to a slice of
+/// these results.
 #[derive(Debug)]
 #[must_use = "a file that could not be registered is an error of its own in the results"]
 pub struct RegisteredArtifacts(Vec<Result<RegisteredArtifact>>);
 
 impl RegisteredArtifacts {
-    /// Returns the result of the batch: failed if all registrations failed, degraded if some failed or are degraded.
+    /// Returns the result of the batch. The batch is failed if all registrations failed, and degraded if only some of
+    /// them failed or any of them is degraded.
     pub fn result(&self) -> BatchCaptureResult {
         let results = self.0.iter().map(|registered| match registered {
             Ok(registered) => registered.result(),
@@ -61,7 +63,7 @@ impl RegisteredArtifacts {
     }
 }
 
-/// Returns the result of a failed registration. After the failure of a sink, this is the result of the capture of the
+/// Returns the result of a failed registration. After a failed delivery to a sink, this is the result of capturing the
 /// manifest.
 fn failed(error: &Error) -> CaptureResult {
     let captured = error.results().and_then(|results| results.iter().find(|result| is_artifact(result)));

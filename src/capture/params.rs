@@ -1,11 +1,11 @@
-//! Parameters with dotted names from the members of a structured value.
+//! The conversion of a structured value to parameters with dotted names.
 
 use crate::contract::{ContractError, ErrorCode, Members, Result, Value};
 use serde::Serialize;
 
 /// Converts a serializable value, such as the struct of a configuration, to parameters. The members of a nested object
-/// get dotted names: `optimizer.lr`. An empty object stays a value. Errors: the value has no JSON form, or the form is not
-/// an object.
+/// get dotted names: `optimizer.lr`. An empty nested object remains the value of one parameter. Errors: the value has
+/// no JSON form, or its JSON form is not an object.
 pub(super) fn dotted<T: Serialize + ?Sized>(params: &T) -> Result<Members> {
     Ok(flat(members_of(Value::from_serialize(params)?)?))
 }

@@ -12,7 +12,7 @@ use crate::contract::{Degradation, Fact, RecordType, StableRef, Timestamp};
 use crate::store::journal::digest_bytes;
 use std::sync::Arc;
 
-/// Returns the family of the payloads of records of this type.
+/// Returns the payload family of a type of records.
 fn family_of(record_type: RecordType) -> PayloadFamily {
     if record_type == RecordType::Degraded { PayloadFamily::Degradation } else { PayloadFamily::Record }
 }
@@ -38,7 +38,7 @@ impl Scope {
         current_span(self).unwrap_or_else(|| self.trace())
     }
 
-    /// Returns the fact of a record, its degraded marker if members were left out, and what was changed.
+    /// Returns the fact of a record, a degraded marker if members were left out, and the changes of the preparation.
     fn fact(&self, emission: Emission, now: Timestamp) -> Result<(Fact, Option<Fact>, Changes)> {
         let inner = &self.session.inner;
         let observation = |at| self.context.observation(at, &inner.options.producer);
@@ -71,8 +71,8 @@ impl Scope {
         Ok((fact, marker, intake.into_changes()))
     }
 
-    /// Captures records in one commit: all of them or none. The degraded markers of members that were left out follow
-    /// the records.
+    /// Captures records in one commit: all of them or none. Degraded markers, which name the members that were left
+    /// out, follow the records.
     pub(super) fn emit(&self, emissions: Vec<Emission>) -> Result<Vec<CaptureResult>> {
         self.check_open()?;
         let inner = &self.session.inner;

@@ -29,7 +29,7 @@ enum Source {
     File(SourceMode),
     /// A directory to store.
     Dir,
-    /// Content that stays outside the workspace: its location, and its path if it is a local file.
+    /// Content that stays outside the workspace. `path` is the path of a local file.
     Outside { location: String, path: Option<PathBuf> },
 }
 
@@ -126,7 +126,7 @@ impl Scope {
         Ok(RegisteredArtifact { is_missing: true, ..recorded })
     }
 
-    /// Registers content outside the workspace. `hashed` is the path of a local file to hash.
+    /// Registers content outside the workspace. If `hashed` is given, adds the digest and the size of this local file.
     fn register_outside(
         &self,
         mut manifest: ArtifactManifest,
@@ -187,15 +187,15 @@ impl Scope {
                 Ok(recorded)
             }
             Err(error) => {
-                // After the failure of a sink, the log has the manifest. The file stays.
+                // The file stays after every error, also if only a sink failed and the log has the manifest.
                 journal.abandon_source(source);
                 Err(error)
             }
         }
     }
 
-    /// Appends the manifest of an artifact and other facts. The manifest replaces the manifest that this run recorded
-    /// last for the same ref.
+    /// Appends the manifest of an artifact and other facts. The manifest replaces the last manifest that was recorded
+    /// through this run scope for the same ref.
     fn record(
         &self,
         manifest: ArtifactManifest,
@@ -209,7 +209,7 @@ impl Scope {
         let marker = intake.marker(subject, &self.context, inner.now(), &inner.options.producer)?;
         let component = manifest.artifact_ref.last_component().to_owned();
         let last = Arc::clone(self.outermost().children().artifacts.entry(component).or_default());
-        // The lock is held during the append, so that of two threads one replaces the manifest of the other.
+        // The lock is held during the append. If two threads register the same ref, one manifest replaces the other.
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
         let artifact = Fact::Artifact(Box::new(manifest.clone()), body.map(|body| body.digest.0));
         let facts = [artifact].into_iter().chain(more).chain(marker).collect();
@@ -248,7 +248,7 @@ impl Scope {
         Ok(RegisteredArtifact { manifest, durability, is_missing: false, notes: Vec::new(), captured })
     }
 
-    /// Examines the file of an artifact.
+    /// Examines the file of an artifact. Error: the file cannot be registered in this mode.
     fn source(&self, what: &ArtifactRegistration, mode: IngestMode) -> Result<Source> {
         let journal = &self.session.inner.journal;
         let path = &what.path;
@@ -273,7 +273,7 @@ impl Scope {
             return Ok(Source::Outside { location: location::of_file(&path), path: None });
         }
         if info.is_dir {
-            // The mode of the session is meant for files.
+            // The modes `move` and `adopt` of a session do not apply to directories: a directory is copied.
             let is_copied = what.ingest_mode.is_none_or(|mode| mode == IngestMode::Copy);
             return if is_copied {
                 Ok(Source::Dir)
@@ -308,14 +308,14 @@ impl Scope {
         self.marker("artifact.source_missing", summary, artifact)
     }
 
-    /// Returns a degraded marker of an artifact whose content is incomplete.
+    /// Returns a degraded marker for an artifact whose content is incomplete.
     fn marker(&self, issue_key: &str, summary: String, artifact: StableRef) -> Result<Fact> {
         let inner = &self.session.inner;
         self.context.marker(inner.now(), &inner.options.producer, warning(issue_key, summary, artifact))
     }
 }
 
-/// Returns the summary of the degraded marker for the files of a directory that were left out.
+/// Returns the summary of a degraded marker. The summary names the files of a directory that were left out.
 fn left_out(dir: &Path, files: &[String]) -> String {
     const NAMED_MAX: usize = 20;
     let named = files.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");

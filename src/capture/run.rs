@@ -8,8 +8,7 @@ use crate::capture::scope::{NewScope, Scope, ScopeKind};
 use crate::capture::scopes::RunScope;
 use crate::capture::session::Session;
 use crate::capture::snapshot::Stated;
-use crate::contract::fact::{Joined, Writer};
-use crate::contract::rules::trim;
+use crate::contract::fact::Joined;
 use crate::contract::{ContractError, Fact, Members, Run, RunRef, RunStatus, Runtime, Value};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -32,7 +31,7 @@ pub struct RunBuilder {
     packages: BTreeMap<String, String>,
     label: Option<String>,
     config: Option<Members>,
-    /// The first error of a value that has no JSON form.
+    /// The first error of `params` or `config_snapshot`: the value has no JSON form, or is not an object.
     unusable: Option<ContractError>,
 }
 
@@ -64,10 +63,10 @@ impl RunBuilder {
         }
     }
 
-    /// Sets the id, from which the last component of the run's ref is made: an id
-    /// of lower-case letters, digits and dashes stays as it is, and any other id gets digits that make it distinct. By default the id is made from the name and a random suffix,
-    /// so that runs of the same name in several processes stay separate. Runs with the same id in one project are the
-    /// same run.
+    /// Sets the id, from which the last component of the run's ref is made. An id of lower-case letters, digits and
+    /// dashes stays unchanged. To any other id, digits are added that make the component distinct. By default the id is
+    /// made from the name and a random suffix, so that runs of the same name in several processes stay separate. Runs
+    /// with the same id in one project are the same run.
     pub fn run_id(mut self, id: &str) -> RunBuilder {
         self.run_id = Some(id.to_owned());
         self
@@ -79,7 +78,7 @@ impl RunBuilder {
         self
     }
 
-    /// Sets the name of this process in the run, such as `rank-0`.
+    /// Sets the label of this process as a writer of the run, such as `rank-0`.
     pub fn label(mut self, label: &str) -> RunBuilder {
         self.label = Some(label.to_owned());
         self
@@ -91,9 +90,9 @@ impl RunBuilder {
         self
     }
 
-    /// Adds the members of a serializable value as hyper-parameters, such as those of the struct of a configuration. The
-    /// members of nested objects get dotted names: `optimizer.lr`. [`start`](RunBuilder::start) returns the error of a
-    /// value that is not an object.
+    /// Adds the members of a serializable value, such as a configuration struct, as hyper-parameters. The members of
+    /// nested objects get dotted names: `optimizer.lr`. If the value is not an object, [`start`](RunBuilder::start)
+    /// returns the error.
     pub fn params<T: Serialize + ?Sized>(mut self, params: &T) -> RunBuilder {
         match dotted(params) {
             Ok(params) => self.params.extend(params),
@@ -102,10 +101,11 @@ impl RunBuilder {
         self
     }
 
-    /// Adds the configuration of the program: its members become hyper-parameters like those of
-    /// [`params`](RunBuilder::params), except where a parameter of that name is given. The configuration is also stored
-    /// as the artifact `config-snapshot`, with the edge that the run used it, and the provenance of this edge. Secrets
-    /// are replaced in both. [`start`](RunBuilder::start) returns the error of a value that is not an object.
+    /// Adds the configuration of the program. Its members become hyper-parameters as with
+    /// [`params`](RunBuilder::params). A parameter that is given separately takes precedence over a member of the same
+    /// name. The configuration is also stored as the artifact `config-snapshot`, with a lineage edge from the run to
+    /// the artifact, and the provenance of this edge. Secrets are replaced in the parameters and in the artifact. If
+    /// the value is not an object, [`start`](RunBuilder::start) returns the error.
     pub fn config_snapshot<T: Serialize + ?Sized>(mut self, config: &T) -> RunBuilder {
         match Value::from_serialize(config).and_then(members_of) {
             Ok(members) => self.config = Some(members),
@@ -172,7 +172,7 @@ impl RunBuilder {
         let now = session.now();
         let id = session.id_of(&self.name, self.run_id.as_deref(), "run")?;
         let run_ref = RunRef::under(&session.project_ref, &id)?;
-        let code = session.code();
+        let code = if session.options.environment { session.code() } else { None };
         let mut run =
             Run::new(run_ref.clone(), session.project_ref.clone(), self.name.as_str(), RunStatus::Open, now);
         run.description = self.description.clone();
@@ -180,7 +180,10 @@ impl RunBuilder {
         run.params.extend(self.params);
         run.tags = self.tags.clone();
         run.metadata = self.metadata.clone();
-        run.code_revision = self.code_revision.clone().or_else(|| code.as_ref()?.revision.clone());
+        run.code_revision = self.code_revision.or_else(|| match &code {
+            Some(code) => code.revision.clone(),
+            None => session.revision(),
+        });
         run.dataset_ref = self.dataset_ref.clone();
         run.command = self.command.clone();
         let mut intake = Intake::new(&session.redactor);
@@ -188,10 +191,7 @@ impl RunBuilder {
         let mut facts = Vec::from_iter(session.project_fact(now)?);
         let place = facts.len() as u64;
         let name = run.name.clone();
-        let writer = session.writer_id()?;
-        let ids = (writer, session.journal.process()?.id());
-        let label = self.label.clone().filter(|label| !trim(label).is_empty());
-        let started = Writer::new(run_ref.clone(), ids, Joined::Started, label, now)?;
+        let started = session.new_writer(&run_ref, Joined::Started, self.label.as_deref(), now)?;
         let params = Vec::from_iter(run.params.keys().cloned());
         facts.push(run.into());
         if session.options.environment {
@@ -201,6 +201,7 @@ impl RunBuilder {
         if let Some(config) = self.config {
             facts.extend(session.config_snapshot(&run_ref, now, config, &mut intake)?);
         }
+        let writer = started.id();
         facts.push(Fact::Writer(started));
         let new = NewScope {
             kind: ScopeKind::Run,

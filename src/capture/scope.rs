@@ -73,7 +73,7 @@ pub(super) struct Scope {
     pub(super) name: String,
     pub(super) context: Arc<Context>,
     pub(super) started_at: Timestamp,
-    /// The writer that the scope of a run stands for; `None` for other scopes.
+    /// The writer of the run that this scope represents; `None` for a scope of another kind.
     writer: Option<WriterId>,
     pub(super) parent: Option<Arc<Scope>>,
     /// The place of this scope among the open children of the parent.
@@ -102,7 +102,7 @@ pub(super) struct Children {
     /// Maps each parameter to the stamp of the entry that set it.
     pub(super) params: BTreeMap<String, Stamp>,
     /// Maps the last component of the ref of each artifact to the stamp of its manifest; `None` until the manifest is
-    /// recorded. The lock is held while a manifest is recorded.
+    /// recorded. The lock of an artifact is held while its manifest is recorded.
     pub(super) artifacts: HashMap<String, Arc<Mutex<Option<Stamp>>>>,
 }
 
@@ -118,9 +118,10 @@ pub(super) struct NewScope {
 }
 
 impl Scope {
-    /// Opens a scope: registers it with its parent, then appends the facts of its start. The receipt is `None` if the
-    /// facts are lost, which is not an error with [`FailureMode::Outbox`](crate::capture::FailureMode). A degraded
-    /// marker names the members that `intake` left out. Errors: the parent has ended, the facts cannot be appended, or a sink failed.
+    /// Opens a scope: registers the scope with its parent, then appends the facts of its start. With
+    /// [`FailureMode::Outbox`](crate::capture::FailureMode), lost facts are no error, and the receipt is `None`. A
+    /// degraded marker names the members that `intake` left out. Errors: the parent has ended, the facts cannot be
+    /// appended, or a sink failed.
     pub(super) fn open(
         session: Session,
         parent: Option<Arc<Scope>>,
@@ -225,8 +226,8 @@ impl Scope {
         *next - 1
     }
 
-    /// Marks the scope as ended, and returns the fact of the end; `None` if the scope has already ended. `at` is not
-    /// before the start.
+    /// Marks the scope as ended, and returns the fact of the end; `None` if the scope has already ended. `at` must not
+    /// be before the start.
     fn mark_ended(&self, end: &End, at: Timestamp) -> Result<Option<Fact>> {
         let mut state = self.state();
         if self.has_ended.load(Ordering::Acquire) {
@@ -241,7 +242,7 @@ impl Scope {
         Ok(Some(Fact::Ended(ended)))
     }
 
-    /// Returns the degraded marker of an end whose time was before the start; `None` if the scope has no records.
+    /// Returns the degraded marker for an end before the start of the scope; `None` if the scope belongs to no run.
     fn clock_marker(&self, at: Timestamp) -> Option<Fact> {
         let summary =
             format!("the time {at} of the end is before the start; the end has the time of the start");
@@ -327,7 +328,7 @@ impl Scope {
             }
         }
         let recorded = result.and_then(|()| append(facts));
-        // After the failure of a sink, the ends are in the log.
+        // If only a sink failed, the log has the ends, and the scopes stay ended.
         if recorded.as_ref().is_err_and(|error| !error.is_recorded()) {
             ended.iter().for_each(|(scope, end)| scope.reopen(end));
         }

@@ -1,4 +1,4 @@
-//! Redaction of the payloads and objects that capture records, before the log takes them.
+//! Redaction of captured payloads and objects before the log takes them.
 
 use crate::capture::redact::Redactor;
 use crate::contract::fact::Change;
@@ -20,7 +20,7 @@ impl<'a> Redaction<'a> {
         Redaction { redactor, redacted: Vec::new() }
     }
 
-    /// Replaces the secrets in a value that capture records, and returns the value.
+    /// Replaces the secrets in a captured value, and returns the value.
     pub(super) fn of<T: Redact>(&mut self, mut value: T) -> T {
         value.redact(self);
         value
@@ -41,7 +41,7 @@ impl<'a> Redaction<'a> {
     }
 }
 
-/// A value that capture records and that may contain secrets.
+/// A captured value that may contain secrets.
 pub(super) trait Redact {
     /// Replaces the secrets.
     fn redact(&mut self, by: &mut Redaction<'_>);
@@ -127,7 +127,7 @@ impl Redact for Change {
     }
 }
 
-/// Implements the redaction of objects of which only the metadata may contain secrets.
+/// Implements [`Redact`] for objects in which only the metadata is redacted.
 macro_rules! metadata_only {
     ($($object:ident),*) => {$(
         impl Redact for $object {

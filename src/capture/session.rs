@@ -6,10 +6,10 @@ use crate::capture::error::{Error, Result};
 use crate::capture::redact::{RedactionOptions, Redactor};
 use crate::capture::sink::Sink;
 use crate::capture::trace::{SpanId, TraceContext};
-use crate::contract::fact::WriterId;
+use crate::contract::fact::{Joined, Writer, WriterId};
 use crate::contract::refs::{component_of, component_of_id, slug};
 use crate::contract::rules::trim;
-use crate::contract::{Fact, Origin, Project, ProjectRef, Timestamp, Valid};
+use crate::contract::{Fact, Origin, Project, ProjectRef, RunRef, Timestamp, Valid};
 use crate::store::{Durability, Journal, SpillReplay};
 use std::path::Path;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ pub struct CaptureOptions {
     pub origin: Origin,
     /// `true` to store the configuration of a run as an artifact.
     pub config_snapshot: bool,
-    /// The values that are replaced by `[redacted]` before the log takes them.
+    /// The selection of the secrets that are replaced by `[redacted]` before the log takes a fact.
     pub redaction: RedactionOptions,
     /// `true` to refuse all captures.
     pub records_read_only: bool,
@@ -92,15 +92,14 @@ pub(super) struct SessionInner {
 }
 
 impl Session {
-    /// Creates a session without sinks that captures into this journal. Errors: no ref can be made from the project's
-    /// name.
+    /// Creates a session without sinks that captures into this journal. Errors: the name of the project is blank.
     pub fn new(journal: Arc<Journal>, options: CaptureOptions) -> Result<Session> {
         let root = journal.log_dir().parent().unwrap_or(Path::new("")).to_path_buf();
         Session::with_dispatch(journal, options, DispatchOptions::new(&root.join("recovery")))
     }
 
-    /// Creates a session that captures into this journal and delivers to sinks. Errors: no ref can be made from the
-    /// project's name; the name of a sink is blank or occurs twice.
+    /// Creates a session that captures into this journal and delivers to sinks. Errors: the name of the project is
+    /// blank; the name of a sink is blank or occurs twice; a sink panics.
     pub fn with_dispatch(
         journal: Arc<Journal>,
         options: CaptureOptions,
@@ -121,20 +120,21 @@ impl Session {
         Ok(Session { inner: Arc::new(inner) })
     }
 
-    /// Offers all facts that wait to their sinks. After a failure, the later facts of the sink keep waiting. A sink that
-    /// took all its facts receives new captures again. Errors: the log or a cursor cannot be read or written.
+    /// Offers to each sink the facts that wait for it. If the sink does not take a fact, its later facts keep waiting.
+    /// After a sink has taken all its facts, it receives new captures again. Errors: the log or a cursor cannot be read
+    /// or written.
     pub fn replay_sinks(&self, options: ReplayOptions) -> Result<Vec<SinkReplay>> {
         self.inner.dispatcher.replay_sinks(options)
     }
 
-    /// Copies the facts in the outbox, which the log could not take, into the log. A fact is in the log once, after any
-    /// number of replays, and an interrupted replay can be repeated. Errors: the log cannot be written, or another merge
-    /// is running.
+    /// Copies the facts in the outbox into the log. The outbox contains the facts that the log could not take. The log
+    /// contains each fact once after any number of replays, so an interrupted replay can be repeated. Errors: the log
+    /// cannot be written, or another merge is running.
     pub fn replay_outbox(&self) -> Result<SpillReplay> {
         self.inner.dispatcher.replay_outbox()
     }
 
-    /// Returns the numbers of deliveries, and of facts that the log did not take.
+    /// Returns the number of deliveries, and the number of facts that the log did not take.
     pub fn dispatch_counts(&self) -> DispatchCounts {
         self.inner.dispatcher.counts()
     }
@@ -145,7 +145,7 @@ impl Session {
     }
 
     /// Creates a session with changed options that captures into the same journal and delivers to the same sinks.
-    /// Errors: no ref can be made from the project's name.
+    /// Errors: the name of the project is blank.
     pub fn with_options(&self, change: impl FnOnce(&mut CaptureOptions)) -> Result<Session> {
         let mut options = self.inner.options.clone();
         change(&mut options);
@@ -197,9 +197,9 @@ impl SessionInner {
         self.project_recorded.store(true, Ordering::Relaxed);
     }
 
-    /// Returns the id of a run or deployment: the component of the given id or, if the given id is blank or
-    /// `None`, an id made from the name and a random suffix. `kind` takes
-    /// the place of a name without an ASCII letter or digit.
+    /// Returns the id of a run or deployment: the component that is made from the given id. If `id` is blank or `None`,
+    /// returns an id that is made from the name and a random suffix. `kind` replaces a name or id without an ASCII
+    /// letter or digit.
     pub(super) fn id_of(&self, name: &str, id: Option<&str>, kind: &str) -> Result<String> {
         if let Some(id) = id.filter(|id| !trim(id).is_empty()) {
             return Ok(component_of_id(id, kind));
@@ -213,11 +213,19 @@ impl SessionInner {
         self.journal.storage().process_id()
     }
 
-    /// Returns a random id for a writer of a run.
-    pub(super) fn writer_id(&self) -> Result<WriterId> {
+    /// Creates the fact of a writer that joins a run now, with a random id. A blank label counts as no label.
+    pub(super) fn new_writer(
+        &self,
+        run: &RunRef,
+        joined: Joined,
+        label: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Writer> {
         let mut random = [0u8; 8];
         self.journal.entropy(&mut random)?;
-        Ok(WriterId(random))
+        let ids = (WriterId(random), self.journal.process()?.id());
+        let label = label.filter(|label| !trim(label).is_empty()).map(str::to_owned);
+        Ok(Writer::new(run.clone(), ids, joined, label, now)?)
     }
 
     /// Returns a random id for a span.

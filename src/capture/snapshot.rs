@@ -3,16 +3,14 @@
 use crate::capture::edge::edge;
 use crate::capture::environment;
 use crate::capture::environment::code::{Change, Code};
-use crate::capture::environment::host::Host;
-use crate::capture::environment::{devices, packages};
+use crate::capture::environment::{devices, host, packages};
 use crate::capture::error::{Error, Result};
 use crate::capture::intake::Intake;
 use crate::capture::session::SessionInner;
 use crate::contract::json::write::pretty;
 use crate::contract::{
     ArtifactManifest, ArtifactRef, AssertionMode, CodeState, EnvironmentRef, EnvironmentSnapshot, Fact,
-    HostDescription, Members, ProvenanceRecord, ProvenanceRef, RelationType, RunRef, Runtime, Timestamp,
-    Valid, Value,
+    Members, ProvenanceRecord, ProvenanceRef, RelationType, RunRef, Runtime, Timestamp, Valid, Value,
 };
 use crate::store::location;
 use std::collections::BTreeMap;
@@ -25,13 +23,13 @@ struct Attached {
     file_name: &'static str,
 }
 
-/// The uncommitted change of the code.
+/// The artifact with the uncommitted change of the code.
 const CHANGE: Attached = Attached { kind: "code_change", key: "code-change", file_name: "change.diff" };
-/// The configuration of the program.
+/// The artifact with the configuration of the program.
 const CONFIG: Attached =
     Attached { kind: "config_snapshot", key: "config-snapshot", file_name: "config.json" };
 
-/// The parts of an environment snapshot that the program states.
+/// The parts of an environment snapshot that the program passes to [`RunBuilder`](crate::capture::RunBuilder).
 #[derive(Debug)]
 pub(super) struct Stated<'a> {
     pub(super) runtime: Option<&'a Runtime>,
@@ -39,14 +37,21 @@ pub(super) struct Stated<'a> {
 }
 
 impl SessionInner {
-    /// Describes the git repository that contains the current directory; `None` if there is none, or if the description
-    /// is turned off.
+    /// Describes the git repository that contains the current directory; `None` if the directory is in no repository,
+    /// or if the option `code_revision` is off.
     pub(super) fn code(&self) -> Option<Code> {
         self.options.code_revision.then(environment::code::of_current_directory).flatten()
     }
 
-    /// Returns the facts of the environment snapshot of a run: the snapshot, and the artifact with the uncommitted change
-    /// of the code. The body of the artifact is stored. If it cannot be stored, the snapshot states the reason.
+    /// Returns the revision of the git repository that contains the current directory, without running `git`; `None` if
+    /// the directory is in no repository, or if the option `code_revision` is off.
+    pub(super) fn revision(&self) -> Option<String> {
+        self.options.code_revision.then(environment::revision).flatten()
+    }
+
+    /// Returns the facts of the environment snapshot of a run: the snapshot, and the artifact with the uncommitted
+    /// change of the code. The method stores the body of the artifact. If the body cannot be stored, the snapshot
+    /// states the reason.
     pub(super) fn environment(
         &self,
         run: &RunRef,
@@ -64,7 +69,7 @@ impl SessionInner {
         }
         snapshot.environment_variables = environment::variables(&self.options.environment_variables);
         snapshot.devices = devices::of_this_machine();
-        snapshot.host = Some(host());
+        snapshot.host = Some(host::of_this_machine());
         let mut facts = Vec::new();
         if let Some(code) = code {
             let mut state = CodeState::new();
@@ -89,8 +94,8 @@ impl SessionInner {
         Ok(facts)
     }
 
-    /// Returns the environment snapshot of the program that a run consists of, beside that of the capturing process; no
-    /// fact if environments are not recorded, or if nothing is known.
+    /// Returns the environment snapshot of the program that a run executes. The capturing process has a snapshot of its
+    /// own. Returns `None` if environments are not recorded, or if neither the runtime nor a package is known.
     pub(super) fn program(
         &self,
         run: &RunRef,
@@ -111,8 +116,9 @@ impl SessionInner {
         Ok(Some(intake.object(snapshot)?.into()))
     }
 
-    /// Returns the facts of the configuration of a run: its artifact, the edge that the run used it, and the provenance of
-    /// the edge. The body of the artifact is stored. If it cannot be stored, `intake` notes the reason.
+    /// Returns the facts of the configuration of a run: an artifact, a lineage edge from the run to the artifact, and
+    /// the provenance of the edge. The method stores the body of the artifact. If the body cannot be stored, no fact is
+    /// returned, and `intake` notes the reason.
     pub(super) fn config_snapshot(
         &self,
         run: &RunRef,
@@ -163,18 +169,4 @@ impl SessionInner {
         manifest.attributes.insert("file_name".to_owned(), Value::from(what.file_name));
         Ok(Fact::Artifact(Box::new(Valid::new(manifest)?), Some(body.digest.0)))
     }
-}
-
-fn host() -> HostDescription {
-    let host = Host::of_this_machine();
-    let mut description = HostDescription::new();
-    description.name = host.name;
-    description.os = host.os;
-    description.kernel = host.kernel;
-    description.cpu = host.cpu;
-    description.cpu_count = host.cpu_count;
-    description.memory_bytes = host.memory_bytes;
-    description.cpu_limit_millis = host.cpu_limit_millis;
-    description.memory_limit_bytes = host.memory_limit_bytes;
-    description
 }

@@ -7,7 +7,7 @@ use crate::engine::checksum::{Digest, hex};
 use crate::engine::intake::{Intake, Taken};
 use crate::engine::storage::{FileReader, OpenMode, Storage};
 use sha2::{Digest as _, Sha256};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 /// The digests and size of a stored body.
@@ -29,8 +29,8 @@ pub(crate) fn store_body(blobs: &BlobStore, content: &mut dyn Read) -> engine::R
     Ok(StoredBody { digest: info.digest, sha256: hex(&hashed.hasher.finalize()), size: info.size })
 }
 
-/// Stores a file durably and in constant memory, with [`BlobStore::ingest_file`]. A file that changes while it is read is
-/// read once more.
+/// Stores a file durably and in constant memory, with [`BlobStore::ingest_file`]. If the file changes while it is read,
+/// the function tries once more.
 pub(crate) fn store_file(
     blobs: &BlobStore,
     path: &Path,
@@ -48,10 +48,14 @@ pub(crate) fn store_file(
     }
 }
 
-/// Returns the SHA-256 digest and the length of a file.
+/// The number of bytes of a file that are read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// Returns the SHA-256 digest of a file as hexadecimal digits, and the length of the file in bytes.
 pub(crate) fn hash_file(storage: &dyn Storage, path: &Path) -> engine::Result<(String, u64)> {
     let fail = |e| engine::Error::io("read", path, e);
-    let mut file = FileReader::new(storage.open(path, OpenMode::Read).map_err(fail)?);
+    let file = FileReader::new(storage.open(path, OpenMode::Read).map_err(fail)?);
+    let mut file = BufReader::with_capacity(READ_BYTES, file);
     let mut hashed = Sha256Reader { content: &mut file, hasher: Sha256::new() };
     let size = io::copy(&mut hashed, &mut io::sink()).map_err(fail)?;
     Ok((hex(&hashed.hasher.finalize()), size))

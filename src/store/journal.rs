@@ -53,7 +53,7 @@ pub struct Journal {
     blobs: BlobStore,
     host: String,
     process: Mutex<Option<Process>>,
-    /// A part of the id of the stream to which the fact of this process was last appended; 0 before the first append.
+    /// A part of the id of the stream to which the process fact was last appended; 0 before the first process fact.
     introduced_in: AtomicU64,
 }
 
@@ -64,9 +64,9 @@ impl Journal {
         Journal { log, blobs, host: host.to_owned(), process, introduced_in }
     }
 
-    /// Returns this process, with a random id. A child process that was created by `fork(2)` has an id of its own. The
-    /// fact of the process is recorded in each stream that the journal appends to, so that readers recognise the runs
-    /// whose process has died.
+    /// Returns the process fact: the data of this process, with a random id. A child process that was created by
+    /// `fork(2)` gets an id of its own. The journal appends the process fact to each stream that it appends to. A
+    /// reader can then determine whether the process of a run has died.
     pub fn process(&self) -> Result<Process> {
         let mut known = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.storage().process_id();
@@ -81,8 +81,8 @@ impl Journal {
         Ok(known.insert(process).clone())
     }
 
-    /// Appends the fact of this process, if the last append went to another stream than the append before it. An error
-    /// is ignored, because the facts of the caller are appended; the next append tries again.
+    /// Appends the process fact, unless this journal has last appended it to `stream`. An error is ignored, because the
+    /// facts of the caller are already in the log. The next append tries again.
     fn introduce(&self, stream: StreamId, durability: Durability) {
         let part = part_of(stream);
         if self.introduced_in.load(Ordering::Relaxed) == part {
@@ -110,18 +110,9 @@ impl Journal {
         self.append_captured(&[Captured { fact, replaces, origin: None }], durability)
     }
 
-    /// Appends facts with [`Durability::Fsync`], for facts that must be stored even on a full disk, such as the end of
-    /// a run. May use the disk space that the log reserves for this purpose. Returns the head of the stream after the
-    /// facts, which can be saved outside the workspace.
-    pub fn append_end(&self, facts: Vec<Fact>) -> Result<Head> {
-        let captured: Vec<Captured> = facts.into_iter().map(Captured::from).collect();
-        let head = self.log.append_end(&captured).map_err(name_kind)?.1;
-        self.introduce(head.stream, Durability::Flush);
-        Ok(head)
-    }
-
-    /// Appends facts as one commit. If `is_end` is true, appends them as [`Journal::append_end`] does, whatever the
-    /// durability is, and returns the head of the stream after the facts.
+    /// Appends facts as one commit. If `is_end` is true, ignores `durability`: the facts are on disk when the method
+    /// returns, may use the disk space that the log reserves for ends of runs, and the method also returns the head of
+    /// the stream after the facts.
     pub(crate) fn append_all(
         &self,
         facts: &[Captured],
@@ -133,8 +124,8 @@ impl Journal {
         Ok((receipt, head))
     }
 
-    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next fact,
-    /// unless another thread appends in the meantime.
+    /// Selects or creates the stream for this process, like the first append. Returns the position at which the next
+    /// append begins. Another thread can append before the caller does.
     pub(crate) fn prepare(&self) -> Result<Position> {
         Ok(self.log.prepare()?)
     }
@@ -145,7 +136,7 @@ impl Journal {
         self.log.dir()
     }
 
-    /// Stores bytes durably as a body.
+    /// Stores bytes durably as a body in the object store.
     pub(crate) fn store_bytes_body(&self, mut bytes: &[u8]) -> Result<StoredBody> {
         Ok(store_body(&self.blobs, &mut bytes)?)
     }
@@ -156,9 +147,7 @@ impl Journal {
     }
 
     fn append_captured(&self, captured: &[Captured], durability: Durability) -> Result<Receipt> {
-        let receipt: Receipt = self.log.append(captured, durability).map_err(name_kind)?.into();
-        self.introduce(receipt.first.stream, durability);
-        Ok(receipt)
+        Ok(self.append_all(captured, durability, false)?.0)
     }
 
     /// Writes the facts buffered by [`Durability::Batched`] to the log.
@@ -212,13 +201,15 @@ impl Journal {
     }
 }
 
-/// Returns a part of the id of a stream that differs between streams and is not 0.
+/// Returns the last 8 bytes of the id of a stream as a number that is not 0. Different streams almost certainly have
+/// different numbers.
 fn part_of(stream: StreamId) -> u64 {
     stream.0.last_chunk::<8>().map_or(1, |part| u64::from_le_bytes(*part)).max(1)
 }
 
-/// Appends facts to a log as one commit. If `is_end` is true, the commit may use the disk space that the log reserves, is
-/// on disk when the function returns, and the head of the stream after the commit is returned.
+/// Appends facts to a log as one commit. If `is_end` is true, ignores `durability` and calls [`Log::append_end`]: the
+/// commit may use the disk space that the log reserves, and is on disk when the function returns. In this case, also
+/// returns the head of the stream after the commit.
 pub(in crate::store) fn append_to(
     log: &Log,
     facts: &[Captured],
@@ -242,9 +233,9 @@ fn name_kind(e: Error) -> error::Error {
     }
 }
 
-/// Returns the attributes of a manifest with the name of the file at `path`, the last component of the path:
-/// `file_name`, and for a name that is not valid UTF-8 also `file_name_hex`, the bytes of the name as hexadecimal
-/// digits. Returns none if the path has no such component, such as `/`.
+/// Returns the attributes of a manifest that contain the file name, which is the last component of `path`. The
+/// attribute `file_name` is the name as text. If the name is not valid UTF-8, the attribute `file_name_hex` contains
+/// its bytes as hexadecimal digits. Returns no attributes for a path without a file name, such as `/`.
 pub fn file_name_attributes(path: &Path) -> Vec<(String, Value)> {
     let Some(name) = path.file_name() else { return Vec::new() };
     let mut attributes = vec![("file_name".to_owned(), Value::Text(name.to_string_lossy().into_owned()))];

@@ -22,23 +22,25 @@ words! {
 words! {
     /// The way in which the file of an artifact is added to the workspace.
     IngestMode, "an ingest mode", ErrorCode::Marker, {
-        /// The content is copied, and the file stays.
+        /// The content of the file is copied, and the file stays.
         Copy = "copy",
-        /// The file is removed when body and manifest are durable. A crash at any moment leaves the file, or the
-        /// artifact with its body. On the file system of the workspace, no byte is copied if the file is a regular file
-        /// with one name. No program may write to the file any more.
+        /// The content of the file is copied. The file is removed when body and manifest are durable, unless the file
+        /// has changed in the meantime. A crash at any moment leaves the file, or the artifact with its body. No
+        /// program may write to the file any more.
         Move = "move",
-        /// Like `move`, for a file that was written into the staging directory of the workspace (`Contexta::paths`).
+        /// Like `move`, for a file in the staging directory of the workspace (`Contexta::paths`). No byte is copied if
+        /// the file has one name, and is on the file system of the workspace.
         Adopt = "adopt",
         /// The content stays outside the workspace. The path can be a URI, such as `s3://bucket/key`, which is not
-        /// read. The manifest has the location, and for a local file its size and its digest.
+        /// read. The manifest states the location. If the digest of a local file is computed, the manifest also states
+        /// digest and size.
         Reference = "reference",
     }
 }
 
 model! {
-    /// A file to store as an artifact of a run. A key or ref that the run has registered before replaces the earlier
-    /// artifact.
+    /// A file to store as an artifact of a run. If the run already has an artifact with this key or ref, the new
+    /// artifact replaces the earlier artifact.
     ArtifactRegistration ("ArtifactRegistrationEmission") {
         /// The kind, such as `model_bundle` or `dataset_snapshot`.
         artifact_kind: String,
@@ -55,7 +57,7 @@ model! {
         attributes: Members = Members::new(),
         /// The way in which the file is added to the workspace; by default the mode of the session.
         ingest_mode: Option<IngestMode> = None,
-        /// The training step at which the file was made, such as the step of a checkpoint. It is recorded as the
+        /// The training step at which the file was made, such as the step of a checkpoint. The step is recorded as the
         /// attribute `step`.
         step: Option<i64> = None,
         /// `true` to record the SHA-256 digest of the file in the manifest.
@@ -80,8 +82,8 @@ impl ArtifactRegistration {
         ArtifactRegistration { role: ArtifactRole::Input, ..ArtifactRegistration::output(kind, path) }
     }
 
-    /// Sets the key of the artifact, in any script. The last component of the artifact's ref is made from the key; by
-    /// default it is made from the name of the file.
+    /// Sets the key of the artifact, in any script. The last component of the artifact's ref is made from the key.
+    /// Without a key, the component is made from the name of the file.
     #[must_use]
     pub fn key(mut self, key: &str) -> ArtifactRegistration {
         self.key = Some(key.to_owned());

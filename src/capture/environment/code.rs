@@ -1,9 +1,9 @@
-//! The code of a run: the git repository that contains a directory, and its uncommitted change.
+//! The code of a run: the state of the git repository that contains a directory, and the uncommitted change.
 //!
-//! The program `git` is called such that it neither runs other programs (external diffs, text conversions, monitors of
-//! the file system, hooks) nor changes the repository. Content filters of the user's own configuration, such as those of
-//! Git LFS, run, because without them every filtered file would seem to be changed. Without the program, the files of the
-//! repository tell the revision.
+//! The options of each call keep `git` from changing the repository, and from running external diffs, text conversions,
+//! file system monitors and hooks. `git` still runs the content filters of its configuration, such as the filters of
+//! Git LFS. Without these filters, `git` would report every filtered file as changed. If `git status` fails, the
+//! revision is read from the files of the repository.
 
 use crate::capture::environment::command::{Failure, Limits, output};
 use crate::capture::environment::revision::revision_at;
@@ -40,7 +40,8 @@ pub struct Code {
     pub remote: Option<String>,
     /// `true` if tracked files differ from the revision.
     pub is_dirty: Option<bool>,
-    /// Files and directories that are neither tracked nor ignored, relative to the root of the repository.
+    /// The files and directories that are neither tracked nor ignored. The paths are relative to the root of the
+    /// repository.
     pub untracked: Vec<String>,
     /// The uncommitted change.
     pub change: Change,
@@ -55,11 +56,12 @@ pub enum Change {
     None,
     /// The output of `git diff HEAD --binary`, which `git apply` applies to the revision. It is not redacted.
     Diff(Vec<u8>),
-    /// The difference cannot be recorded for this reason.
+    /// The difference is not recorded. The text states the reason.
     LeftOut(String),
 }
 
-/// Describes the git repository that contains the current directory, with the default limits; `None` if there is none.
+/// Describes the git repository that contains the current directory, with the default limits; `None` if the directory
+/// is in no repository.
 pub fn of_current_directory() -> Option<Code> {
     code_at(&std::env::current_dir().ok()?, CodeLimits::default())
 }
@@ -70,7 +72,8 @@ pub fn code_at(directory: &Path, limits: CodeLimits) -> Option<Code> {
     git.describe(&limits)
 }
 
-/// Settings that keep `git` from running other programs, with every command.
+/// Settings for every call of `git`. They keep `git` from running other programs and from changing the index, and turn
+/// colors off.
 const SETTINGS: &[&str] =
     &["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "color.ui=false"];
 
@@ -85,7 +88,7 @@ const STATUS: &[&str] = &[
     "--ignore-submodules=dirty",
 ];
 
-/// Every option that a setting of the user could change is given, so that `git apply` accepts the result.
+/// The arguments of `git diff`. They override every user setting that would keep `git apply` from accepting the result.
 const DIFF: &[&str] = &[
     "diff",
     "HEAD",
@@ -118,7 +121,7 @@ impl Git<'_> {
         code.remote =
             self.run(&["config", "--get-regexp", r"^remote\..*\.url$"], 64 << 10).ok().and_then(remote);
         if code.revision.is_none() {
-            // Nothing is committed yet.
+            // The repository has no commit yet.
             return Some(code);
         }
         code.change = match self.run(DIFF, limits.diff_bytes) {
@@ -129,7 +132,7 @@ impl Git<'_> {
         Some(code)
     }
 
-    /// Describes a repository in which `git status` fails.
+    /// Describes a repository in which `git status` fails, from the files of the repository.
     fn without_status(&self, failure: &Failure) -> Option<Code> {
         let revision = Some(revision_at(self.directory)?);
         Some(Code { revision, change: Change::LeftOut(format!("`git status` {failure}")), ..Code::default() })
@@ -148,7 +151,7 @@ impl Git<'_> {
     }
 }
 
-/// Reads the answer of `git status --porcelain=v2 --branch -z`.
+/// Parses the output of `git status --porcelain=v2 --branch -z`.
 fn code_of_status(status: &[u8], untracked_max: usize) -> Code {
     let mut code = Code { is_dirty: Some(false), ..Code::default() };
     for entry in status.split(|b| *b == 0) {
@@ -168,7 +171,7 @@ fn code_of_status(status: &[u8], untracked_max: usize) -> Code {
     code
 }
 
-/// Returns the URL of `origin`, or else of the first remote repository.
+/// Returns the URL of the remote repository `origin`. Without `origin`, returns the URL of the first remote repository.
 fn remote(settings: Vec<u8>) -> Option<String> {
     let text = String::from_utf8_lossy(&settings).into_owned();
     let remotes: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(' ')).collect();
@@ -177,8 +180,8 @@ fn remote(settings: Vec<u8>) -> Option<String> {
     Some(without_credentials(url.trim())).filter(|url| !url.is_empty())
 }
 
-/// Returns a URL without password and parameters, and for `http` and `https` also without the name of the user, which can
-/// be a token.
+/// Returns a URL without password and parameters. A URL of `http` or `https` is also returned without the user name,
+/// which can be a token.
 fn without_credentials(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
@@ -292,7 +295,7 @@ mod tests {
         fs::write(dir.join("added"), [0u8, 6]).unwrap();
         fs::write(dir.join("未跟踪"), "u").unwrap();
 
-        // The settings apply to the preparation too.
+        // The preparation may also have run these programs, so the marker is removed.
         let _ = fs::remove_file(&marker);
         let index = fs::read(dir.join(".git/index")).unwrap();
         let code = code_at(&dir.join("a/b"), CodeLimits::default()).unwrap();
@@ -342,7 +345,7 @@ mod tests {
         let code = code_at(&dir, CodeLimits { diff_bytes: 100, ..CodeLimits::default() }).unwrap();
         assert_eq!(code.change, Change::LeftOut("`git diff` wrote more than 100 bytes".to_owned()));
         assert_eq!(code.is_dirty, Some(true));
-        // Without a usable program, the files tell the revision.
+        // Without a usable program, the revision is read from the files.
         let deadline = Instant::now() + Duration::from_secs(9);
         let missing = Git { program: Path::new("/nonexistent/git"), directory: &dir, deadline };
         let left_out = missing.describe(&CodeLimits::default()).unwrap();

@@ -1,7 +1,7 @@
-//! The output of an external program, with a limit of time and of output.
+//! Execution of an external program, with limits of time and output.
 //!
-//! The program runs without a shell, reads nothing, and its messages on standard error are discarded. It is killed when
-//! it exceeds a limit. Programs that it started in turn may continue; they are not waited for.
+//! The program runs without a shell. Its standard input is empty, and its standard error is discarded. A program that
+//! exceeds a limit is killed. Its child processes may continue to run; capture does not wait for them.
 
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
@@ -24,7 +24,7 @@ impl Default for Limits {
     }
 }
 
-/// The reason why there is no output of a program.
+/// The reason why the output of a program is not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -65,7 +65,7 @@ fn read_output(child: &mut Child, limits: Limits, deadline: Instant) -> Result<V
     let read = move || {
         let mut output = Vec::new();
         let read = stdout.take(limits.output_bytes.saturating_add(1)).read_to_end(&mut output);
-        // Nobody waits for the output behind the time limit.
+        // After the time limit, no receiver is left, and sending fails.
         let _ = sender.send(read.map(|_| output));
     };
     thread::Builder::new().name("command-output".to_owned()).spawn(read).map_err(Failure::Start)?;
@@ -79,7 +79,7 @@ fn read_output(child: &mut Child, limits: Limits, deadline: Instant) -> Result<V
     if status.success() { Ok(output) } else { Err(Failure::Status(status.code())) }
 }
 
-/// Waits for the end of a program that has closed its output. Returns `None` if it still runs at the deadline.
+/// Waits for the end of a program that has closed its output. Returns `None` if the program still runs at the deadline.
 fn wait_until(child: &mut Child, deadline: Instant) -> Result<Option<std::process::ExitStatus>, Failure> {
     loop {
         if let Some(status) = child.try_wait().map_err(Failure::Read)? {

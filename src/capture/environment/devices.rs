@@ -15,7 +15,8 @@ pub fn of_this_machine() -> Vec<Device> {
     devices(Path::new("/"), Path::new("nvidia-smi"), Limits::default())
 }
 
-/// Returns the GPUs. The program `nvidia_smi` knows the memory; without the program, the files below `root` are read.
+/// Returns the GPUs. The program `nvidia_smi` reports the NVIDIA GPUs with their memory. If the program fails, files
+/// below `root` list the NVIDIA GPUs. Files below `root` also list the AMD GPUs.
 fn devices(root: &Path, nvidia_smi: &Path, limits: Limits) -> Vec<Device> {
     let mut devices = nvidia(nvidia_smi, limits).unwrap_or_else(|| nvidia_files(root));
     devices.extend(amd(root));
@@ -43,7 +44,7 @@ fn named(name: &str) -> Option<Device> {
     (!name.trim().is_empty()).then(|| Device::new(name.trim()))
 }
 
-/// Returns the GPUs that the driver of NVIDIA lists.
+/// Returns the GPUs that the files of the NVIDIA driver list.
 fn nvidia_files(root: &Path) -> Vec<Device> {
     let driver = nvidia_driver(root);
     let device = |directory: PathBuf| {
@@ -63,7 +64,7 @@ fn nvidia_driver(root: &Path) -> Option<String> {
     text.lines().next()?.split_whitespace().find(is_version).map(str::to_owned)
 }
 
-/// Returns the GPUs of AMD that the kernel lists.
+/// Returns the AMD GPUs that the files of the kernel list.
 fn amd(root: &Path) -> Vec<Device> {
     let driver = read_line(&root.join("sys/module/amdgpu/version"));
     let is_card = |path: &PathBuf| {

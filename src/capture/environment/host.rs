@@ -1,91 +1,70 @@
 //! The machine: operating system, processor, memory, and the limits of the container.
 
 use crate::capture::environment::small_file::{read_line, read_text};
+use crate::contract::HostDescription;
 use std::path::{Path, PathBuf};
 
-/// The machine on which a run was captured. Values that cannot be determined are `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Host {
-    /// The name of the operating system with its version, such as `Ubuntu 24.04.1 LTS`.
-    pub os: Option<String>,
-    /// The release of the kernel.
-    pub kernel: Option<String>,
-    /// The name of the host.
-    pub name: Option<String>,
-    /// The model of the processor.
-    pub cpu: Option<String>,
-    /// The number of logical processors.
-    pub cpu_count: Option<u64>,
-    /// The size of the memory.
-    pub memory_bytes: Option<u64>,
-    /// The limit of the container, in thousandths of a processor.
-    pub cpu_limit_millis: Option<u64>,
-    /// The limit of the container for memory.
-    pub memory_limit_bytes: Option<u64>,
-}
-
-/// The size of `/proc/cpuinfo` on a machine with some hundred processors.
+/// The greatest size of `/proc/cpuinfo` that is read. This size suffices for a machine with several hundred processors.
 const CPUINFO_BYTES_MAX: u64 = 4 << 20;
 
-impl Host {
-    /// Describes this machine.
-    pub fn of_this_machine() -> Host {
-        Host::read(Path::new("/"))
-    }
-
-    /// Reads the files of `/proc`, `/sys` and `/etc` below a root directory.
-    pub fn read(root: &Path) -> Host {
-        let cpuinfo = read_text(&root.join("proc/cpuinfo"), CPUINFO_BYTES_MAX).unwrap_or_default();
-        let cpu =
-            ["model name", "Model", "cpu model", "Hardware"].iter().find_map(|name| member(&cpuinfo, name));
-        let cpus = cpuinfo.lines().filter(|line| line.starts_with("processor")).count() as u64;
-        let groups = groups(root);
-        Host {
-            os: os_name(root),
-            kernel: read_line(&root.join("proc/sys/kernel/osrelease")),
-            name: read_line(&root.join("proc/sys/kernel/hostname")).filter(|name| name != "(none)"),
-            cpu,
-            cpu_count: Some(cpus).filter(|n| *n > 0),
-            memory_bytes: meminfo(root, "MemTotal"),
-            cpu_limit_millis: groups
-                .iter()
-                .filter_map(|group| cpu_millis(&read_line(&group.join("cpu.max"))?))
-                .min(),
-            memory_limit_bytes: memory_limit(root),
-        }
-    }
+/// Describes the machine on which the program runs. Values that cannot be determined are `None`.
+pub fn of_this_machine() -> HostDescription {
+    read(Path::new("/"))
 }
 
-/// Returns the limit of the container for memory, of control groups of both versions.
-fn memory_limit(root: &Path) -> Option<u64> {
-    // Version 1 has no word for a missing limit, but a number that is greater than any memory.
+/// Reads the files of `/proc`, `/sys` and `/etc` below a root directory.
+pub fn read(root: &Path) -> HostDescription {
+    let cpuinfo = read_text(&root.join("proc/cpuinfo"), CPUINFO_BYTES_MAX).unwrap_or_default();
+    let names = ["model name", "Model", "cpu model", "Hardware"];
+    let cpus = cpuinfo.lines().filter(|line| line.starts_with("processor")).count() as u64;
+    let groups = groups(root);
+    let mut host = HostDescription::new();
+    host.os = os_name(root);
+    host.kernel = read_line(&root.join("proc/sys/kernel/osrelease"));
+    host.name = read_line(&root.join("proc/sys/kernel/hostname")).filter(|name| name != "(none)");
+    host.cpu = names.iter().find_map(|name| member(&cpuinfo, name));
+    host.cpu_count = Some(cpus).filter(|n| *n > 0);
+    host.memory_bytes = bytes_of(&meminfo(root), "MemTotal");
+    let limits = groups.iter().filter_map(|group| cpu_millis(&read_line(&group.join("cpu.max"))?));
+    host.cpu_limit_millis = limits.min();
+    host.memory_limit_bytes = memory_limit(root, &groups);
+    host
+}
+
+/// Returns the memory limit of the container: the smallest limit of its control groups of version 1 and version 2.
+fn memory_limit(root: &Path, groups: &[PathBuf]) -> Option<u64> {
+    // Version 1 expresses a missing limit as a number that is greater than any memory.
     const UNLIMITED: u64 = 1 << 60;
-    let second = groups(root).into_iter().map(|group| group.join("memory.max"));
+    let second = groups.iter().map(|group| group.join("memory.max"));
     let first = first_groups(root).into_iter().map(|group| group.join("memory.limit_in_bytes"));
     let limits = second.chain(first).filter_map(|file| read_line(&file)?.parse().ok());
     limits.filter(|limit| *limit < UNLIMITED).min()
 }
 
-/// Returns the memory in bytes that this process may use: the limit of the container, or the memory of the machine.
+/// Returns the memory that this process may use, in bytes: the limit of the container or the memory of the machine,
+/// whichever is smaller.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` asks"))]
 pub(crate) fn usable_memory() -> Option<u64> {
     let root = Path::new("/");
-    memory_limit(root).into_iter().chain(meminfo(root, "MemTotal")).min()
+    memory_limit(root, &groups(root)).into_iter().chain(bytes_of(&meminfo(root), "MemTotal")).min()
 }
 
-/// Returns the memory of this machine that is in use and all of it, in bytes.
+/// Returns the used memory and the total memory of this machine, in bytes.
 #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` asks"))]
 pub(crate) fn used_memory() -> Option<(u64, u64)> {
-    let root = Path::new("/");
-    let all = meminfo(root, "MemTotal")?;
-    Some((all.saturating_sub(meminfo(root, "MemAvailable")?), all))
+    let meminfo = meminfo(Path::new("/"));
+    let all = bytes_of(&meminfo, "MemTotal")?;
+    Some((all.saturating_sub(bytes_of(&meminfo, "MemAvailable")?), all))
+}
+
+/// Returns the text of `/proc/meminfo`; empty if it cannot be read.
+fn meminfo(root: &Path) -> String {
+    read_text(&root.join("proc/meminfo"), 64 << 10).unwrap_or_default()
 }
 
 /// Returns a value of `/proc/meminfo` in bytes.
-fn meminfo(root: &Path, name: &str) -> Option<u64> {
-    let text = read_text(&root.join("proc/meminfo"), 64 << 10)?;
-    member(&text, name).as_deref().and_then(kibibytes)
+fn bytes_of(meminfo: &str, name: &str) -> Option<u64> {
+    member(meminfo, name).as_deref().and_then(kibibytes)
 }
 
 /// Returns the value of a line `NAME : VALUE`.
@@ -111,8 +90,8 @@ fn os_name(root: &Path) -> Option<String> {
     value("PRETTY_NAME").or_else(|| value("NAME"))
 }
 
-/// Returns the directories of the control groups (cgroup v2) of this process, from its own group to the root. A limit of
-/// each of them applies.
+/// Returns the directories of the control groups (cgroup v2) of this process, from its own group to the root. The
+/// limits of all these groups apply.
 fn groups(root: &Path) -> Vec<PathBuf> {
     let text = read_line(&root.join("proc/self/cgroup")).unwrap_or_default();
     let own = text.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
@@ -133,9 +112,9 @@ fn first_groups(root: &Path) -> Vec<PathBuf> {
     own.map(|own| with_ancestors(&root.join("sys/fs/cgroup/memory"), own)).unwrap_or_default()
 }
 
-/// Returns the directories of a group and of those that contain it.
+/// Returns the directory of a control group, and the directories of the groups that contain it.
 fn with_ancestors(mount: &Path, group: &str) -> Vec<PathBuf> {
-    // A group outside the container's namespace begins with `/..`, and is not visible.
+    // The path of a group outside the container's namespace begins with `/..`. Its directory is not visible.
     let group = if group.contains("..") { "" } else { group.trim_start_matches('/') };
     mount.join(group).ancestors().take_while(|dir| dir.starts_with(mount)).map(Path::to_path_buf).collect()
 }
@@ -171,7 +150,7 @@ mod tests {
         ] {
             tree.write(path, text);
         }
-        let host = Host {
+        let host = HostDescription {
             os: Some("Debian GNU/Linux 12 (bookworm)".into()),
             kernel: Some("6.1.0".into()),
             name: Some("node7".into()),
@@ -180,27 +159,28 @@ mod tests {
             memory_bytes: Some(2 << 20),
             cpu_limit_millis: Some(1500),
             memory_limit_bytes: Some(1000),
+            ..HostDescription::new()
         };
-        assert_eq!(Host::read(tree.path()), host);
-        // One unreadable item does not cost the others.
+        assert_eq!(read(tree.path()), host);
+        // An unreadable value does not affect the other values.
         tree.write("proc/meminfo", "MemTotal: many\n");
         tree.write("sys/fs/cgroup/a/cpu.max", "0 0\n");
         assert_eq!(
-            Host::read(tree.path()),
-            Host { memory_bytes: None, cpu_limit_millis: None, ..host.clone() }
+            read(tree.path()),
+            HostDescription { memory_bytes: None, cpu_limit_millis: None, ..host.clone() }
         );
-        // A group that is not visible in the container: the limits of the root.
+        // For a group that is not visible in the container, the limits of the root group apply.
         tree.write("proc/self/cgroup", "0::/../x\n");
         tree.write("sys/fs/cgroup/memory.max", "77\n");
-        assert_eq!(Host::read(tree.path()).memory_limit_bytes, Some(77));
-        assert_eq!(Host::read(&tree.path().join("none")), Host::default());
+        assert_eq!(read(tree.path()).memory_limit_bytes, Some(77));
+        assert_eq!(read(&tree.path().join("none")), HostDescription::new());
         // Control groups of version 1.
         tree.write("proc/self/cgroup", "4:cpu,memory:/a\n0::/\n");
         tree.write("sys/fs/cgroup/memory.max", "max\n");
         tree.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "55\n");
         tree.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-        assert_eq!(Host::read(tree.path()).memory_limit_bytes, Some(55));
+        assert_eq!(read(tree.path()).memory_limit_bytes, Some(55));
         tree.write("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "9223372036854771712\n");
-        assert_eq!(Host::read(tree.path()).memory_limit_bytes, None);
+        assert_eq!(read(tree.path()).memory_limit_bytes, None);
     }
 }

@@ -1,8 +1,8 @@
 //! The environment of the process: platform, host, devices, packages, code, and the environment variables on the allow
 //! list.
 //!
-//! Environment variables that are not on the allow list are not read. A value that cannot be determined is left out,
-//! and the run starts without the value. External programs run without a shell, with a limit of time and of output
+//! Environment variables that are not on the allow list are not recorded. A value that cannot be determined is left
+//! out, and the run starts without the value. External programs run without a shell, with limits of time and output
 //! ([`command`]).
 
 pub mod code;
@@ -17,7 +17,13 @@ mod small_file;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// Returns the operating system, its release if known, the machine, and the number of cores.
+/// Returns the commit that is checked out in the git repository that contains the current directory; `None` if the
+/// commit cannot be determined. Reads files, and runs no program.
+pub(super) fn revision() -> Option<String> {
+    revision::revision_at(&std::env::current_dir().ok()?)
+}
+
+/// Returns a text with the operating system, its release if known, the processor architecture, and the number of cores.
 pub(super) fn platform() -> String {
     let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
@@ -26,7 +32,7 @@ pub(super) fn platform() -> String {
     format!("{} ({cores} cores)", words.collect::<Vec<_>>().join(" "))
 }
 
-/// Returns the name of this machine; an empty text if it is not known.
+/// Returns the name of this machine; an empty text if the name is not known.
 pub(crate) fn host_name() -> String {
     let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()

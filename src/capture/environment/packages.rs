@@ -7,20 +7,20 @@ use std::path::{Path, PathBuf};
 /// The greatest length of a `Cargo.lock`.
 const LOCK_BYTES_MAX: u64 = 16 << 20;
 
-/// Returns the packages of the nearest `Cargo.lock` in the current directory or above it.
+/// Returns the packages of the nearest `Cargo.lock` in the current directory or its ancestors.
 pub fn of_current_directory() -> BTreeMap<String, String> {
     let lock = std::env::current_dir().ok().and_then(|dir| cargo_lock_above(&dir));
     let text = lock.and_then(|path| read_text(&path, LOCK_BYTES_MAX));
     text.map(|text| packages_of_cargo_lock(&text)).unwrap_or_default()
 }
 
-/// Returns the nearest file `Cargo.lock` in a directory or above it.
+/// Returns the path of the nearest `Cargo.lock` in a directory or its ancestors.
 pub fn cargo_lock_above(dir: &Path) -> Option<PathBuf> {
     dir.ancestors().map(|dir| dir.join("Cargo.lock")).find(|path| path.is_file())
 }
 
-/// Returns the versions of the packages in the text of a `Cargo.lock`, by name. Several versions of one package are
-/// joined by commas. A package that cannot be read is left out.
+/// Maps the names of the packages in the text of a `Cargo.lock` to their versions. Several versions of one package are
+/// separated by commas. A package that cannot be read is left out.
 pub fn packages_of_cargo_lock(text: &str) -> BTreeMap<String, String> {
     let mut packages: BTreeMap<String, String> = BTreeMap::new();
     let table: toml::Table = text.parse().unwrap_or_default();

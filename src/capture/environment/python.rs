@@ -1,6 +1,6 @@
 //! The installed distributions of a Python interpreter.
 //!
-//! The directories of the interpreter are read; no package is imported.
+//! The distributions are found in the directories of the search path. No package is imported.
 
 use crate::capture::environment::command::{Limits, output};
 use crate::capture::environment::small_file::read_line;
@@ -17,23 +17,25 @@ use std::process::Command;
 pub struct Python {
     /// The version.
     pub version: Option<String>,
-    /// The versions of the installed distributions, by name.
+    /// Maps the names of the installed distributions to their versions.
     pub packages: BTreeMap<String, String>,
 }
 
-/// The greatest number of entries in the directories of the interpreter.
+/// The greatest number of directory entries that are read.
 const ENTRIES_MAX: usize = 100_000;
 
-/// The part of a file of metadata that is read. The description, which can be long, follows the names.
+/// The number of bytes that are read from a metadata file. The name and the version come before the description, which
+/// can be long.
 const METADATA_BYTES_MAX: u64 = 16 << 10;
 
-/// Prints the version and the search path of the interpreter, each followed by a zero byte.
+/// A program that prints the version of the interpreter and the directories of its search path, each followed by a zero
+/// byte.
 const SCRIPT: &str = "import sys\n\
     texts = ['%d.%d.%d' % sys.version_info[:3]] + sys.path[1:]\n\
     sys.stdout.buffer.write(b''.join(text.encode('utf-8', 'surrogateescape') + b'\\0' for text in texts))";
 
-/// Returns the version of an interpreter and its installed distributions. If the interpreter does not answer within the
-/// limits, the directories of `virtual_env` are read.
+/// Returns the version of an interpreter and its installed distributions. If the interpreter fails or exceeds a limit,
+/// the directories of `virtual_env` are read.
 pub fn python(interpreter: &Path, virtual_env: Option<&Path>, limits: Limits) -> Python {
     let mut command = Command::new(interpreter);
     command.args(["-c", SCRIPT]);
@@ -52,13 +54,8 @@ pub fn of_interpreter(interpreter: &Path) -> Python {
     python(interpreter, virtual_env.as_deref(), Limits::default())
 }
 
-/// Returns the installed distributions of an interpreter.
-pub fn python_distributions(interpreter: &Path) -> BTreeMap<String, String> {
-    of_interpreter(interpreter).packages
-}
-
-/// Returns the interpreter of a program that is a Python interpreter or begins with a line `#!` that names one; `None`
-/// for another program. A name without a directory is looked up in the search path of the process.
+/// Returns the Python interpreter of a program: the program itself, or the interpreter that the `#!` line of the
+/// program names. Returns `None` for any other program. A name without a directory is looked up in `PATH`.
 pub fn interpreter_of(program: &OsStr) -> Option<PathBuf> {
     let path = Path::new(program);
     if is_python(path) {
@@ -111,8 +108,8 @@ fn of_virtual_env(root: &Path) -> Python {
     Python { version, packages: distributions(libraries.chain([windows])) }
 }
 
-/// Returns the distributions in the directories of a search path. The first of several with the same name is the one
-/// that is imported.
+/// Returns the distributions in the directories of a search path. Of several distributions with the same name, returns
+/// the first, which Python imports.
 fn distributions(directories: impl Iterator<Item = PathBuf>) -> BTreeMap<String, String> {
     let mut packages = BTreeMap::new();
     let mut left = ENTRIES_MAX;
@@ -129,7 +126,8 @@ fn distributions(directories: impl Iterator<Item = PathBuf>) -> BTreeMap<String,
     packages
 }
 
-/// Returns name and version of the distribution that a directory `NAME-VERSION.dist-info` or `NAME.egg-info` describes.
+/// Returns the name and the version of the distribution that `path` describes: a directory `NAME-VERSION.dist-info`, or
+/// a directory or file `NAME.egg-info`.
 fn distribution(path: &Path) -> Option<(String, String)> {
     let file = match path.extension()?.to_str()? {
         "dist-info" => path.join("METADATA"),
@@ -145,7 +143,7 @@ fn distribution(path: &Path) -> Option<(String, String)> {
         })?;
         Some(value).filter(|value| !value.is_empty() && value.len() <= 256)
     };
-    // The name of the directory contains the same, except for the spelling of the name.
+    // If a header is missing, the value is taken from the name of the directory, where the spelling can differ.
     let stem = path.file_stem()?.to_str()?;
     let (name, version) = stem.split_once('-').unwrap_or((stem, ""));
     let version = version.split_once("-py").map_or(version, |(version, _)| version);
@@ -202,7 +200,7 @@ mod tests {
         let packages = map([("broken", "2.0"), ("numpy", "1.26.4"), ("Old_Name", "0.1"), ("single", "3.1")]);
         let missing = python(Path::new("/nonexistent/python"), Some(tree.path()), Limits::default());
         assert_eq!(missing, Python { version: Some("3.11.4".into()), packages: packages.clone() });
-        // A program that answers as an interpreter does.
+        // This program prints the same output as an interpreter.
         let root = tree.path().display();
         tree.write(
             "python",

@@ -8,7 +8,7 @@ use crate::capture::result::status::{PayloadFamily, ResultStatus};
 use crate::contract::{self, Value};
 use std::ops::Deref;
 
-/// The code of the note of a batch in which some captures failed, if no capture has a note.
+/// The code of the note on a batch in which some captures failed, and no capture has a note.
 const PARTIAL_FAILURE: &str = "capture_batch_partial_failure";
 
 /// The error for a batch whose results have different families.
@@ -19,7 +19,7 @@ pub struct MixedFamilies {
     other: PayloadFamily,
 }
 
-/// The result of several captures. Dereferences to the results of the captures.
+/// The result of several captures. The type dereferences to a slice of their results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BatchCaptureResult {
     family: PayloadFamily,
@@ -50,8 +50,8 @@ impl BatchCaptureResult {
         }
     }
 
-    /// Creates the result of a batch. Its status is that of the captures if all of them have the same status; otherwise
-    /// the batch is degraded, with the notes of the captures. A batch without captures is successful.
+    /// Creates the result of a batch. If all captures have the same status, the batch has this status. Otherwise the
+    /// batch is degraded, and has the notes of the captures. A batch without captures is successful.
     pub fn aggregate(family: PayloadFamily, results: Vec<CaptureResult>) -> BatchCaptureResult {
         let all = |status| results.iter().all(|result| result.status() == status);
         let failure = results.first().and_then(|first| first.operation().failure());
@@ -78,7 +78,7 @@ impl BatchCaptureResult {
         BatchCaptureResult { family, results, operation }
     }
 
-    /// Returns the family of the payloads; of a mixed batch, the family of the first payload.
+    /// Returns the family of the payloads. For a mixed batch, returns the family of the first payload.
     pub fn family(&self) -> PayloadFamily {
         self.family
     }
@@ -93,7 +93,7 @@ impl BatchCaptureResult {
         self.results
     }
 
-    /// Returns the part that all results have in common.
+    /// Returns the members that results of all kinds have.
     pub fn operation(&self) -> &OperationResult {
         &self.operation
     }
@@ -119,8 +119,8 @@ impl BatchCaptureResult {
         self.form().into_value()
     }
 
-    /// Returns the object form as compact JSON, with the members in the order of the Python package. Errors: a number
-    /// that is not finite.
+    /// Returns the object form as compact JSON, with the members in the order of the Python package contexta 1.0.0.
+    /// Errors: a number is not finite.
     pub fn to_json(&self) -> contract::Result<String> {
         self.form().to_json()
     }

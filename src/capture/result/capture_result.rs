@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// The code of the note of a degraded result without a reason.
 const DEGRADED: &str = "capture_degraded";
-/// The affected area of the notes of captures.
+/// The affected area that the notes of a capture state.
 const CAPTURE_PLANE: &str = "capture";
 
 /// The result of one capture.
@@ -27,7 +27,7 @@ pub struct CaptureResult {
     rare: Option<Box<Rare>>,
 }
 
-/// The identity of a captured fact.
+/// The refs, the position and the durability of a captured fact.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::capture) struct CapturedAs {
     pub(in crate::capture) context: Option<Arc<Context>>,
@@ -36,7 +36,7 @@ pub(in crate::capture) struct CapturedAs {
     pub(in crate::capture) durability: Option<Durability>,
 }
 
-/// The parts that the result of a successful capture without sinks does not have.
+/// The members that are empty in the result of a successful capture without sinks.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Rare {
     deliveries: Vec<Delivery>,
@@ -44,7 +44,6 @@ struct Rare {
     degradation_reasons: Vec<String>,
     payload: Option<Value>,
     degradation_payload: Option<Value>,
-    degradation_emitted: bool,
     recovered_to_outbox: bool,
     replay_refs: Vec<String>,
     redacted: Vec<String>,
@@ -84,7 +83,7 @@ impl CaptureResult {
         CaptureResult::of(family, OperationResult::failure_result(failure)).payload_of(payload)
     }
 
-    /// Creates the result of a fact that the log contains.
+    /// Creates the successful result of a captured fact. The caller changes the result if the fact is lost, or waits.
     pub(in crate::capture) fn captured(family: PayloadFamily, captured: CapturedAs) -> CaptureResult {
         CaptureResult { captured, ..CaptureResult::of(family, OperationResult::success()) }
     }
@@ -104,7 +103,7 @@ impl CaptureResult {
         self.rare.as_ref().map_or(&[], |rare| part(rare))
     }
 
-    /// Adds a warning, unless the result has the same warning.
+    /// Adds a warning, unless the result already has this warning.
     pub(in crate::capture) fn add_warning(&mut self, warning: impl Into<String>) {
         let warning = warning.into();
         if !self.warnings().contains(&warning) {
@@ -114,7 +113,7 @@ impl CaptureResult {
         }
     }
 
-    /// Adds a reason of a degradation, unless the result has the same reason. A successful result becomes degraded.
+    /// Adds a reason of a degradation, unless the result already has this reason. A successful result becomes degraded.
     pub(in crate::capture) fn add_reason(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if !self.degradation_reasons().contains(&reason) {
@@ -156,7 +155,7 @@ impl CaptureResult {
     /// Sets the degraded marker that was captured because of this capture.
     pub(in crate::capture) fn set_degradation_payload(&mut self, payload: Value) {
         let rare = self.rare_mut();
-        (rare.degradation_emitted, rare.degradation_payload) = (true, Some(payload));
+        rare.degradation_payload = Some(payload);
     }
 
     /// Adds the paths of values that were redacted before the capture.
@@ -166,7 +165,7 @@ impl CaptureResult {
         }
     }
 
-    /// Returns the part that all results have in common.
+    /// Returns the members that results of all kinds have.
     pub fn operation(&self) -> &OperationResult {
         &self.operation
     }
@@ -187,13 +186,13 @@ impl CaptureResult {
     }
 
     /// Returns the position of the captured fact in the log, or in the outbox if the log could not take the fact. The
-    /// position identifies the fact, and does not change when the fact is replayed into the log. `None` if nothing was
-    /// captured.
+    /// position identifies the fact, and does not change when the fact is replayed into the log. Returns `None` if no
+    /// fact was captured.
     pub fn position(&self) -> Option<Position> {
         self.captured.position
     }
 
-    /// Returns the durability that the append of the fact guaranteed; `None` if nothing was captured.
+    /// Returns the durability that the append of the fact guaranteed; `None` if no fact was captured.
     pub fn durability(&self) -> Option<Durability> {
         self.captured.durability
     }
@@ -224,15 +223,15 @@ impl CaptureResult {
         self.texts(|rare| &rare.degradation_reasons)
     }
 
-    /// Returns the captured object as JSON. `None` if the session has no sinks and the log took the fact: the payload is
-    /// then not kept.
+    /// Returns the captured object as JSON. Returns `None` if the log took the fact and no sink was called, because the
+    /// result then does not keep the payload.
     pub fn payload(&self) -> Option<&Value> {
         self.rare.as_ref()?.payload.as_ref()
     }
 
     /// Returns `true` if a degraded marker was captured because of this capture.
     pub fn degradation_emitted(&self) -> bool {
-        self.rare.as_ref().is_some_and(|rare| rare.degradation_emitted)
+        self.rare.as_ref().is_some_and(|rare| rare.degradation_payload.is_some())
     }
 
     /// Returns the degraded marker that was captured because of this capture.
@@ -295,8 +294,8 @@ impl CaptureResult {
         self.form().into_value()
     }
 
-    /// Returns the object form as compact JSON, with the members in the order of the Python package, followed by
-    /// position, durability and redacted paths. Errors: a number that is not finite.
+    /// Returns the object form as compact JSON, with the members in the order of the Python package contexta 1.0.0,
+    /// followed by position, durability and redacted paths. Errors: a number is not finite.
     pub fn to_json(&self) -> contract::Result<String> {
         self.form().to_json()
     }

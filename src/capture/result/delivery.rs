@@ -14,7 +14,7 @@ pub struct Delivery {
     pub family: PayloadFamily,
     /// The status.
     pub status: DeliveryStatus,
-    /// A text for people; empty if there is nothing to say.
+    /// A text for people, which can be empty.
     pub detail: String,
     /// Additional data. A failed delivery has `error_code`, `retryable` and `attempts`.
     pub metadata: Members,
@@ -46,8 +46,8 @@ impl Delivery {
         self.form().into_value()
     }
 
-    /// Returns the object form as compact JSON, with the members in the order of the Python package. Errors: a number
-    /// that is not finite.
+    /// Returns the object form as compact JSON, with the members in the order of the Python package contexta 1.0.0.
+    /// Errors: a number is not finite.
     pub fn to_json(&self) -> contract::Result<String> {
         self.form().to_json()
     }

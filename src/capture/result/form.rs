@@ -33,7 +33,7 @@ impl Form {
         }
     }
 
-    /// Returns compact JSON. Errors: a number that is not finite.
+    /// Returns compact JSON. Errors: a number is not finite.
     pub(super) fn to_json(&self) -> Result<String> {
         let mut out = String::new();
         self.write(&mut out)?;

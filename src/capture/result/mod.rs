@@ -1,8 +1,8 @@
 //! Results of captures: the status of an operation, its deliveries to sinks, and the object form of the Python package
 //! contexta 1.0.0.
 //!
-//! A result of a successful capture without sinks needs no memory besides itself: everything that is usually empty is in
-//! one optional allocation.
+//! The result of a successful capture without sinks allocates no memory. Members that are usually empty are in optional
+//! allocations.
 
 mod batch;
 mod capture_result;
@@ -14,9 +14,9 @@ mod note;
 mod operation;
 mod status;
 
-/// The code of the failure of a capture that no sink took.
+/// The failure code of a capture whose payload no sink took.
 pub(in crate::capture) const ALL_SINKS_FAILED: &str = "dispatch_all_eligible_sinks_failed";
-/// The code of the failure of a capture that some sinks did not take.
+/// The failure code of a capture whose payload some sinks did not take.
 pub(in crate::capture) const SOME_SINKS_FAILED: &str = "dispatch_some_sinks_failed";
 
 pub use batch::{BatchCaptureResult, BatchCounts, MixedFamilies};

@@ -1,9 +1,9 @@
-//! Notes on what a degraded result lacks.
+//! Notes on the missing parts of a degraded result.
 
 use crate::capture::result::form::Form;
 use crate::contract::{Members, Value};
 
-/// A note on a part that a degraded result lacks.
+/// A note on a missing part of a degraded result.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DegradationNote {
@@ -15,7 +15,7 @@ pub struct DegradationNote {
     pub fidelity_loss: bool,
     /// `true` if the missing part can be recovered later.
     pub recoverable: bool,
-    /// The areas that are affected, such as `capture`.
+    /// The affected areas, such as `capture`.
     pub affected_planes: Vec<String>,
     /// Additional data.
     pub details: Members,

@@ -1,8 +1,8 @@
-//! The part that all results have in common.
+//! The members that results of all kinds have.
 //!
 //! Invariants:
 //! 1. A successful result has no failure. A degraded result has a note. A failed result has a failure.
-//! 2. A result that was only planned is not applied.
+//! 2. An operation that was only planned is not applied.
 
 use crate::capture::result::failure::ResultFailure;
 use crate::capture::result::form::Form;
@@ -11,7 +11,7 @@ use crate::capture::result::note::DegradationNote;
 use crate::capture::result::status::ResultStatus;
 use crate::contract::{self, Members, Value};
 
-/// The part that all results have in common: status, messages, notes and failure.
+/// The members that results of all kinds have: status, messages, notes, failure and metadata.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperationResult {
     status: ResultStatus,
@@ -20,7 +20,7 @@ pub struct OperationResult {
     rare: Option<Box<Rare>>,
 }
 
-/// The parts that most results do not have.
+/// The members that are empty in most results.
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Rare {
     messages: Vec<ResultMessage>,
@@ -68,7 +68,7 @@ impl OperationResult {
         self
     }
 
-    /// Marks the operation as planned only. It then has no effect.
+    /// Marks the operation as planned only. A planned operation has no effect.
     #[must_use]
     pub fn planned(mut self) -> OperationResult {
         (self.planned_only, self.applied) = (true, false);
@@ -142,8 +142,8 @@ impl OperationResult {
         self.form().into_value()
     }
 
-    /// Returns the object form as compact JSON, with the members in the order of the fields in the Python package.
-    /// Errors: a number that is not finite.
+    /// Returns the object form as compact JSON, with the members in the order of the Python package contexta 1.0.0.
+    /// Errors: a number is not finite.
     pub fn to_json(&self) -> contract::Result<String> {
         self.form().to_json()
     }
@@ -154,7 +154,7 @@ impl OperationResult {
         Form::Object(members)
     }
 
-    /// Returns the last members of the object form of a result.
+    /// Returns the last members of the object form, which results of all kinds have.
     pub(super) fn last_members(&self, metadata: Members) -> Vec<(&'static str, Form)> {
         let messages = self.messages().iter().map(ResultMessage::form).collect();
         let notes = self.degradation_notes().iter().map(DegradationNote::form).collect();

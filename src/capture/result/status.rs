@@ -1,9 +1,9 @@
-//! Words of results: status of an operation or a delivery, level of a message, family of a payload.
+//! Enums of results: the status of an operation or a delivery, the level of a message, the family of a payload.
 
 use crate::contract::words::word_enum;
 use std::str::FromStr;
 
-/// The error for a text that is not one of the words.
+/// The error for a text that names no variant of an enum.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not one of {allowed}")]
 pub struct UnknownStatus {
@@ -56,7 +56,7 @@ statuses! {
     MessageLevel {
         /// Information.
         Info = "INFO",
-        /// A warning: the result is complete, but something was unusual.
+        /// A warning. Warnings do not change the status of a result.
         Warning = "WARNING",
         /// An error.
         Error = "ERROR",

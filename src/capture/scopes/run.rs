@@ -49,7 +49,7 @@ impl RunScope {
         Ok(())
     }
 
-    /// Sets a tag. The value replaces an earlier value.
+    /// Sets a tag. The value replaces an earlier value of the tag.
     pub fn tag(&self, key: &str, value: &str) -> Result<()> {
         self.annotate(Change::Tag(key.to_owned(), Some(value.to_owned())))
     }
@@ -69,8 +69,8 @@ impl RunScope {
         self.annotate(Change::Name(name.to_owned()))
     }
 
-    /// Records a second environment snapshot: the runtime and the packages of the program that the run consists of, if the
-    /// session records environments. Errors: the log or a sink failed.
+    /// Records a second environment snapshot, with the runtime and the packages of the program that the run executes.
+    /// Records nothing if the session does not record environments. Errors: the log or a sink failed.
     #[cfg_attr(not(feature = "cli"), expect(dead_code, reason = "only `contexta exec` calls it"))]
     pub(crate) fn program(&self, runtime: Option<Runtime>, packages: BTreeMap<String, String>) -> Result<()> {
         let inner = &self.scope.session.inner;
@@ -103,8 +103,8 @@ impl RunScope {
     }
 
     /// Sets the members of a serializable value as parameters, in one commit. The members of nested objects get dotted
-    /// names: `optimizer.lr`. A member whose name cannot be that of a parameter is left out, and a degraded marker names
-    /// it. Errors: the value is not an object, the run has ended, or the log or a sink failed.
+    /// names: `optimizer.lr`. A member whose name or value is invalid for a parameter is left out, and a degraded
+    /// marker names the member. Errors: the value is not an object, the run has ended, or the log or a sink failed.
     pub fn params<T: Serialize + ?Sized>(&self, params: &T) -> Result<()> {
         self.scope.check_open()?;
         let inner = &self.scope.session.inner;

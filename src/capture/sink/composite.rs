@@ -7,8 +7,8 @@ use crate::capture::sink::request::SinkRequest;
 use std::fmt;
 use std::sync::Arc;
 
-/// A sink that passes each payload to its children. It takes a payload if at least one child does, so a child can miss a
-/// payload: sinks that must not miss a payload are declared separately.
+/// A sink that passes each payload to its children. A payload is delivered if at least one child takes it, so the other
+/// children can miss the payload. Declare sinks that must receive every payload separately.
 pub struct CompositeSink {
     name: String,
     children: Vec<Arc<dyn Sink>>,

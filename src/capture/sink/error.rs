@@ -18,12 +18,12 @@ impl SinkError {
         SinkError { code: code.into(), message: message.into(), is_retryable, source: None }
     }
 
-    /// Creates an error after which the delivery is tried again, such as a broken connection.
+    /// Creates an error after which the delivery is tried again, for a cause such as a broken connection.
     pub fn retryable(code: impl Into<String>, message: impl Into<String>) -> SinkError {
         SinkError::new(code, message, true)
     }
 
-    /// Creates an error after which the delivery is not tried again, because the sink will not take this payload.
+    /// Creates an error after which the delivery is not tried again, because the sink would refuse the payload again.
     pub fn permanent(code: impl Into<String>, message: impl Into<String>) -> SinkError {
         SinkError::new(code, message, false)
     }

@@ -7,13 +7,13 @@ use crate::contract::{Members, Value};
 
 /// A receiver of captured payloads.
 ///
-/// The log takes a payload first. Then each sink is called in the thread that captures, one call at a time, in the order
-/// of the entries of the log. A sink receives each payload at least once: after a crash, the payloads since the last save
-/// of the sink's cursor are delivered again. [`SinkRequest::position`] identifies a payload, also when it is repeated.
+/// The log takes a payload first. Then the capturing thread calls each sink, one call at a time, in the order of the
+/// entries in the log. A sink receives each payload at least once: after a crash, it receives the payloads since the
+/// last save of its cursor again. A repeated payload has the same [`SinkRequest::position`].
 ///
-/// A sink that captures into the same session, in the thread that calls it, appends to the log, and does not receive
-/// these captures. A sink must not wait for another thread that captures into the same session. A panic counts as a
-/// permanent error.
+/// A sink may capture into the same session, in the thread that calls the sink. The log takes such a capture. The sinks
+/// do not receive the capture at once, but they can receive it later, before the next capture of the session. A sink
+/// must not wait for another thread that captures into the same session. A panic counts as a permanent error.
 pub trait Sink: Send + Sync {
     /// Returns the name. The names of the sinks of a session are different. A sink continues where the last sink of the
     /// same name in the same workspace stopped.
@@ -24,8 +24,8 @@ pub trait Sink: Send + Sync {
         PayloadFamily::ALL
     }
 
-    /// Takes a payload. After an error, the payload counts as not delivered. A retryable error is followed by further
-    /// attempts.
+    /// Takes a payload. After an error, the payload counts as not delivered. After a retryable error, further attempts
+    /// may follow.
     fn capture(&self, request: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError>;
 }
 

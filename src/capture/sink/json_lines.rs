@@ -26,8 +26,8 @@ impl JsonLinesSink {
         JsonLinesSink::to(LineFile::new(path.as_ref()))
     }
 
-    /// Creates a sink with the name `local-jsonl`, which appends to this file. The file determines the rotation, and the
-    /// durability of a line.
+    /// Creates a sink with the name `local-jsonl`, which appends to this file. The options of the file determine its
+    /// rotation and the durability of a line.
     pub fn to(file: LineFile) -> JsonLinesSink {
         JsonLinesSink { name: "local-jsonl".to_owned(), families: PayloadFamily::ALL.to_vec(), file }
     }

@@ -22,7 +22,7 @@ pub struct MemoryEntry {
     pub payload_type: &'static str,
     /// The ref of the captured object.
     pub payload_ref: Option<String>,
-    /// The position in the log.
+    /// The position in the log or the outbox.
     pub position: Position,
     /// The time of the capture.
     pub captured_at: Timestamp,
@@ -30,7 +30,7 @@ pub struct MemoryEntry {
     pub payload: Value,
 }
 
-/// A sink that keeps the last payloads in memory, for tests and for programs that show what they capture.
+/// A sink that keeps the last payloads in memory, for tests and for programs that display their captures.
 #[derive(Debug)]
 pub struct MemorySink {
     name: String,
@@ -57,7 +57,8 @@ impl MemorySink {
         MemorySink { name: name.to_owned(), entries_max: ENTRIES_MAX, kept: Mutex::default() }
     }
 
-    /// Sets the greatest number of payloads that the sink keeps. The sink drops the oldest payloads beyond this number.
+    /// Sets the greatest number of payloads that the sink keeps. Beyond this number, the sink drops the oldest
+    /// payloads.
     #[must_use]
     pub fn keep(mut self, entries_max: usize) -> MemorySink {
         self.entries_max = entries_max;

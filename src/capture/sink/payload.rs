@@ -3,7 +3,7 @@
 use crate::capture::result::PayloadFamily;
 use crate::contract::{Canonical, Fact, ObjectKind, RecordType, Value};
 use crate::store::Stamp;
-use crate::store::record_ref::record_at;
+use crate::store::record_ref::{captured_ref, record_at};
 
 /// Returns the family of a fact.
 pub(in crate::capture) fn family_of(fact: &Fact) -> PayloadFamily {
@@ -48,7 +48,7 @@ pub(super) fn type_of(fact: &Fact) -> &'static str {
     }
 }
 
-/// Returns the JSON form of a fact with this stamp.
+/// Returns the JSON form of a fact. The ref of a record is made from the stamp.
 pub(super) fn value_of(fact: &Fact, stamp: Stamp) -> Value {
     match fact {
         Fact::Object(object) => object.to_value(),
@@ -72,7 +72,8 @@ pub(super) fn value_of(fact: &Fact, stamp: Stamp) -> Value {
     }
 }
 
-/// Returns the ref of the object: its own ref, the ref of the object that ended, or the run of a parameter.
+/// Returns the ref of the object that a fact is about: its own ref, the ref of the ended or annotated object, or the
+/// ref of the run of a parameter or writer.
 pub(super) fn ref_of(fact: &Fact, stamp: Stamp) -> Option<String> {
     Some(match fact {
         Fact::Object(object) => object.own_ref().to_string(),
@@ -81,6 +82,11 @@ pub(super) fn ref_of(fact: &Fact, stamp: Stamp) -> Option<String> {
         Fact::Param(param) => param.run_ref().to_string(),
         Fact::Annotation(annotation) => annotation.subject().to_string(),
         Fact::Writer(writer) => writer.run_ref().to_string(),
-        fact => record_at(fact.clone(), stamp).ok().flatten()?.envelope().record_ref.to_string(),
+        fact => match fact.observation()? {
+            (_, Some((record_ref, _))) => record_ref.to_string(),
+            (observation, None) => {
+                captured_ref(&observation.run_ref, fact.family()?, stamp.position()).ok()?.to_string()
+            }
+        },
     })
 }

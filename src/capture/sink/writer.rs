@@ -4,7 +4,7 @@ use crate::capture::sink::error::SinkError;
 use crate::capture::sink::interface::{Sink, SinkReceipt};
 use crate::capture::sink::request::SinkRequest;
 use crate::contract::Value;
-use crate::contract::json::write::{canonical, pretty};
+use crate::contract::json::write::canonical;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -32,8 +32,6 @@ impl StandardStream {
 /// A sink that writes each payload as JSON to a stream, and flushes the stream.
 pub struct WriterSink {
     name: String,
-    stream: String,
-    is_indented: bool,
     writer: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -47,7 +45,7 @@ impl WriterSink {
     /// Creates a sink that writes to `writer`. `name` is the name of the sink.
     pub fn new(name: &str, writer: impl Write + Send + 'static) -> WriterSink {
         let writer: Mutex<Box<dyn Write + Send>> = Mutex::new(Box::new(writer));
-        WriterSink { name: name.to_owned(), stream: name.to_owned(), is_indented: false, writer }
+        WriterSink { name: name.to_owned(), writer }
     }
 
     /// Creates a sink with the name of a standard stream, which writes to this stream.
@@ -56,13 +54,6 @@ impl WriterSink {
             StandardStream::Stdout => WriterSink::new(stream.name(), io::stdout()),
             StandardStream::Stderr => WriterSink::new(stream.name(), io::stderr()),
         }
-    }
-
-    /// Sets whether payloads are indented; by default each payload is one line.
-    #[must_use]
-    pub fn indented(mut self, on: bool) -> WriterSink {
-        self.is_indented = on;
-        self
     }
 }
 
@@ -73,12 +64,9 @@ impl Sink for WriterSink {
 
     fn capture(&self, request: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError> {
         let unwritable = |e| SinkError::permanent("stream_sink_payload_invalid", format!("{e}"));
-        let payload = match self.is_indented {
-            true => pretty(request.payload()).map_err(unwritable)?,
-            false => request.json().map_err(unwritable)?.to_owned(),
-        };
+        let payload = request.json().map_err(unwritable)?;
         let quoted = |value: Value| canonical(&value).map_err(unwritable);
-        // The order of the members is that of the Python package.
+        // The members have the order of the Python package contexta 1.0.0.
         let line = format!(
             "{{\"sink\":{},\"family\":\"{}\",\"payload_type\":\"{}\",\"payload_ref\":{},\"payload\":{payload}}}\n",
             quoted(self.name.as_str().into())?,
@@ -89,6 +77,6 @@ impl Sink for WriterSink {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let written = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
         written.map_err(|e| SinkError::io("stream_sink_write_failed", "the stream cannot be written", e))?;
-        Ok(SinkReceipt::success().metadata("stream", self.stream.as_str()))
+        Ok(SinkReceipt::success().metadata("stream", self.name.as_str()))
     }
 }

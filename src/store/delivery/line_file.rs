@@ -1,7 +1,8 @@
 //! A file of lines that several processes append to.
 //!
-//! Each append opens and locks the file, writes the line in one write, and closes the file, so that lines of different
-//! processes are never mixed. If an interrupted write left a part of a line, the next append ends this line first.
+//! Each append opens the file, locks it, writes one line, and closes the file. The lock prevents lines of different
+//! processes from being mixed. On a file system without locks, each process needs a file of its own. If an interrupted
+//! write left a part of a line, the next append first ends this line with a line feed.
 
 use crate::engine::storage::os::OsStorage;
 use crate::engine::storage::{File, OpenMode, Storage, exists, read_full_at, write_all_at};
@@ -10,18 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The number of attempts to lock the file, about a millisecond apart. A process holds the lock only while it writes one
-/// line.
+/// The maximum number of attempts to lock the file, about one each millisecond. A process holds the lock only while it
+/// writes one line.
 const LOCK_TRIES: u32 = 2000;
 
-/// A file of lines that several processes append to. The files of a rotation are named like the file, with `.1` (the
-/// newest), `.2` and so on added.
+/// A file of lines that several processes append to.
 #[derive(Debug, Clone)]
 pub struct LineFile {
     storage: Arc<dyn Storage>,
     path: PathBuf,
-    bytes_max: u64,
-    kept: u32,
     is_synced: bool,
 }
 
@@ -39,18 +37,11 @@ impl LineFile {
     }
 
     pub(crate) fn of(storage: Arc<dyn Storage>, path: impl Into<PathBuf>) -> LineFile {
-        LineFile { storage, path: path.into(), bytes_max: u64::MAX, kept: 0, is_synced: false }
+        LineFile { storage, path: path.into(), is_synced: false }
     }
 
-    /// Rotates the file before it grows beyond `bytes_max` bytes, and keeps the last `kept` rotated files. Older lines
-    /// are deleted. A single line may be longer. By default the file is not rotated.
-    #[must_use]
-    pub fn rotate(mut self, bytes_max: u64, kept: u32) -> LineFile {
-        (self.bytes_max, self.kept) = (bytes_max, kept);
-        self
-    }
-
-    /// Sets whether each line is on disk when the append returns; by default it is only in the kernel.
+    /// If `on` is true, each append syncs the file, so that the line is on disk when the append returns. By default the
+    /// line may still be in the page cache of the kernel.
     #[must_use]
     pub fn synced(mut self, on: bool) -> LineFile {
         self.is_synced = on;
@@ -62,21 +53,16 @@ impl LineFile {
         &self.path
     }
 
-    /// Appends a line, and ends it. Creates missing directories. Errors: the file cannot be written, or another process
-    /// holds its lock for more than two seconds.
+    /// Appends `line` and a line feed. Creates missing directories. Errors: the file cannot be written, or another
+    /// process holds its lock for more than about two seconds.
     pub fn append(&self, line: &str) -> io::Result<()> {
         if let Some(dir) = self.path.parent().filter(|dir| !dir.as_os_str().is_empty())
             && !exists(self.storage.as_ref(), dir)?
         {
             self.storage.create_dir_all(dir)?;
         }
-        let mut file = self.locked()?;
-        let mut len = file.len()?;
-        if len > 0 && len.saturating_add(line.len() as u64 + 1) > self.bytes_max {
-            self.shift()?;
-            file = self.locked()?;
-            len = file.len()?;
-        }
+        let file = self.locked()?;
+        let len = file.len()?;
         let is_torn = len > 0 && {
             let mut last = [0];
             read_full_at(file.as_ref(), len - 1, &mut last)? == 1 && last != [b'\n']
@@ -88,51 +74,33 @@ impl LineFile {
         bytes.extend_from_slice(line.as_bytes());
         bytes.push(b'\n');
         if let Err(e) = write_all_at(file.as_ref(), len, &bytes) {
-            // A part of the line may be in the file. If it cannot be removed, the next append ends it.
+            // A part of the line may be in the file. If this part cannot be removed, the next append ends it with a
+            // line feed.
             let _ = file.set_len(len);
             return Err(e);
         }
         if self.is_synced { file.sync() } else { Ok(()) }
     }
 
-    /// Opens and locks the file.
+    /// Opens the file at the path, and locks it.
     fn locked(&self) -> io::Result<Arc<dyn File>> {
         for _ in 0..LOCK_TRIES {
             let file = self.storage.open(&self.path, OpenMode::Create)?;
             match file.try_lock() {
-                // Another process may have rotated the file after this process opened it.
+                // A program that rotates files may have renamed this file after this process opened it.
                 Ok(true)
                     if self.storage.info(&self.path).is_ok_and(|i| file.len().is_ok_and(|l| l == i.len)) =>
                 {
                     return Ok(file);
                 }
                 Ok(_) => {}
-                // Without locks, the processes must use different files.
+                // The file system has no locks, so each process must use a file of its own.
                 Err(_) => return Ok(file),
             }
             drop(file);
             self.storage.sleep(Duration::from_millis(1));
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "another process holds the lock of the file"))
-    }
-
-    fn numbered(&self, n: u32) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{n}"));
-        name.into()
-    }
-
-    /// Renames the file and the rotated files. The oldest file is replaced or removed.
-    fn shift(&self) -> io::Result<()> {
-        if self.kept == 0 {
-            return self.storage.remove_file(&self.path);
-        }
-        for n in (1..self.kept).rev() {
-            if exists(self.storage.as_ref(), &self.numbered(n))? {
-                self.storage.rename(&self.numbered(n), &self.numbered(n + 1))?;
-            }
-        }
-        self.storage.rename(&self.path, &self.numbered(1))
     }
 }
 
@@ -153,19 +121,6 @@ mod tests {
         disk.overwrite(Path::new("/out/a.jsonl"), b"one\ntw".to_vec());
         file.append("two").unwrap();
         assert_eq!(text(&disk, "/out/a.jsonl"), "one\ntw\ntwo\n");
-    }
-
-    #[test]
-    fn file_is_rotated_before_it_exceeds_the_limit() {
-        let disk = SimDisk::new(2);
-        let file = LineFile::on(disk.process(1), "/out/a.jsonl").rotate(8, 2);
-        for line in ["aaa", "bbb", "ccc", "ddd", "eee", "fff", "ggg"] {
-            file.append(line).unwrap();
-        }
-        assert_eq!(text(&disk, "/out/a.jsonl"), "ggg\n");
-        assert_eq!(text(&disk, "/out/a.jsonl.1"), "eee\nfff\n");
-        assert_eq!(text(&disk, "/out/a.jsonl.2"), "ccc\nddd\n");
-        assert_eq!(disk.paths().len(), 3);
     }
 
     #[test]

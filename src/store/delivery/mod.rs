@@ -1,5 +1,5 @@
-//! Storage for the delivery of captured facts to sinks: cursors, reading of undelivered facts, spilled facts, and files
-//! of lines.
+//! The storage for the delivery of captured facts to sinks: the cursors of sinks, a reader of undelivered facts, the
+//! log of spilled facts, and files of lines.
 
 mod line_file;
 mod sink_cursor;

@@ -1,15 +1,16 @@
 //! The cursor of one sink in one stream: the position after the last entry that the sink received.
 //!
 //! Invariants:
-//! 1. The file is created complete, by a rename, before the first entry after its first position is appended.
-//! 2. The process that appends to the stream, or replays the stream, holds the lock of the file.
-//! 3. The position is stored in two slots, which are written in turn. If a write is interrupted, the other slot has the
-//!    previous position, so entries are repeated and never skipped.
+//! 1. The file is written under a temporary name and then renamed, so it is always complete. If it can be created, it
+//!    is created before the entry at its first sequence number is appended.
+//! 2. A process holds the lock of the file while it appends to the stream or replays the stream.
+//! 3. The file has two slots for the position, and each save overwrites the older slot. If a save is interrupted, the
+//!    other slot still has the previous position. The sink then receives entries again, but no entry is skipped.
 //!
-//! Format: three blocks of 512 bytes. The first block is the title, the line `<stream>:<first sequence number>` and the
-//! BLAKE3 digest of this line. Each further block is a slot: the line
-//! `<count of saves> <next sequence number> <failures>` with leading zeros, and the first 16 hexadecimal digits of the
-//! BLAKE3 digest of this line.
+//! The file has three blocks of 512 bytes. The first block has three lines: a title, `<stream>:<first sequence
+//! number>`, and the BLAKE3 digest of the second line. Each of the other two blocks is a slot with one line, `<number
+//! of saves> <next sequence number> <number of failures> <check>`. The numbers have leading zeros. The check is the
+//! first 16 hexadecimal digits of the BLAKE3 digest of the text before it, without the last space.
 
 use crate::engine::checksum::Digest;
 use crate::engine::entry::{Position, Seq, StreamId};
@@ -22,14 +23,14 @@ use std::sync::Arc;
 
 const TITLE: &str = "contexta sink cursor 1";
 const BLOCK: usize = 512;
-/// The extension of the files.
+/// The extension of the names of cursor files.
 const EXTENSION: &str = "cursor";
 
 /// The cursor of one sink in one stream.
 #[derive(Debug)]
 pub(crate) struct SinkCursor {
     path: PathBuf,
-    /// The locked file; `None` if the position cannot be saved.
+    /// The locked file; `None` if the file cannot be used, so that the position is only in memory.
     file: Option<Arc<dyn File>>,
     next: Seq,
     failures: u32,
@@ -38,9 +39,9 @@ pub(crate) struct SinkCursor {
 }
 
 impl SinkCursor {
-    /// Opens the cursor in the directory of a sink and locks it. Creates the cursor with the position `first` if it does
-    /// not exist. Returns `None` if another process holds the lock. Errors: the file cannot be read or written, or is
-    /// not a cursor.
+    /// Opens and locks the cursor of the stream `stream` in the directory of a sink. If the cursor does not exist,
+    /// creates it with the position `first`. Returns `None` if another process holds the lock. Errors: the file cannot
+    /// be created or read, or its first block is not that of a cursor of this stream.
     pub(crate) fn open(
         storage: &Arc<dyn Storage>,
         dir: &Path,
@@ -57,7 +58,7 @@ impl SinkCursor {
             opened => opened,
         };
         let file = file.map_err(|e| Error::io("open", &path, e))?;
-        // Without locks, one process at a time must use the cursor.
+        // An error means that the file system has no locks. Only one process at a time may then use the cursor.
         if matches!(file.try_lock(), Ok(false)) {
             return Ok(None);
         }
@@ -74,7 +75,7 @@ impl SinkCursor {
         Ok(Some(SinkCursor { path, file: Some(file), next, failures, saves, is_changed: false }))
     }
 
-    /// Creates a cursor without a file, because the file cannot be used.
+    /// Creates a cursor without a file, for the case that the file cannot be used.
     pub(crate) fn detached(next: Position) -> SinkCursor {
         let (path, next) = (PathBuf::new(), next.seq);
         SinkCursor { path, file: None, next, failures: 0, saves: 0, is_changed: false }
@@ -93,12 +94,13 @@ impl SinkCursor {
         Ok(streams)
     }
 
-    /// Returns the sequence number after the last entry that the sink received or that it does not receive.
+    /// Returns the sequence number of the next entry to deliver. The sink has received the entries before it, or these
+    /// entries are not delivered to the sink.
     pub(crate) fn next(&self) -> Seq {
         self.next
     }
 
-    /// Returns the number of failed deliveries of the next entry since the last success.
+    /// Returns the number of failed deliveries of the next entry.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
@@ -108,7 +110,7 @@ impl SinkCursor {
         self.file.is_some()
     }
 
-    /// Moves the position behind the entry with this sequence number. Positions only move forwards.
+    /// Moves the position to the entry after `seq`. Has no effect if the position is already after `seq`.
     pub(crate) fn pass(&mut self, seq: Seq) {
         if seq >= self.next {
             (self.next, self.failures, self.is_changed) = (seq.next(), 0, true);
@@ -120,8 +122,8 @@ impl SinkCursor {
         (self.failures, self.is_changed) = (self.failures.saturating_add(1), true);
     }
 
-    /// Writes the position to the file, if it has changed. The write is not synced: after a power cut, the file may have
-    /// an older position. After an error, a later call tries again.
+    /// Writes the position to the file if the position has changed. The write is not synced, so the file may have an
+    /// older position after a power cut. After an error, a later call tries again.
     pub(crate) fn save(&mut self) -> Result<()> {
         let Some(file) = self.file.as_ref().filter(|_| self.is_changed) else { return Ok(()) };
         let saves = self.saves + 1;

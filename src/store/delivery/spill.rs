@@ -1,7 +1,9 @@
-//! Spilled facts: facts that the log could not take, in a second log in another directory.
+//! Spilled facts: facts that could not be appended to the log of the workspace, and are in a second log in another
+//! directory.
 //!
-//! A spill has the format of the log, and its streams have ids that no other log has. A replay is a merge, so a fact
-//! keeps its identity, is in the log once after any number of replays, and an interrupted replay can be repeated.
+//! A spill is a log with streams of its own: no other log has the ids of these streams. A replay merges the spill into
+//! the log of the workspace. The merge keeps the position of each fact, so the log contains the fact once after any
+//! number of replays. An interrupted replay can be repeated.
 
 use crate::engine::chain::Head;
 use crate::engine::entry::{Position, StreamId};
@@ -24,33 +26,34 @@ use std::sync::Arc;
 pub struct SpillReplay {
     /// The number of facts that the replay added to the log.
     pub added: u64,
-    /// The number of spilled facts that the log contains now.
+    /// The number of spilled facts that the log contains after the replay.
     pub total: u64,
 }
 
-/// A log for facts that the log of the workspace could not take. Nothing is created before the first append.
+/// The log for facts that could not be appended to the log of the workspace. No file is created before the first
+/// append.
 #[derive(Debug)]
 pub(crate) struct Spill {
     log: Log,
 }
 
 impl Spill {
-    /// Creates the spill under the directory `outbox`.
+    /// Creates the handle of the spill in the directory `outbox`.
     pub(crate) fn new(storage: Arc<dyn Storage>, outbox: &Path) -> Spill {
         Spill { log: Log::new(storage, outbox.join("log"), LogOptions::new(DOMAIN)) }
     }
 
-    /// Returns the directory with the streams.
+    /// Returns the directory that contains the streams.
     pub(crate) fn dir(&self) -> &Path {
         self.log.dir()
     }
 
-    /// Selects or creates the stream of this process, and returns the position of the next fact.
+    /// Selects or creates the stream for this process, and returns the position of the next fact.
     pub(crate) fn prepare(&self) -> Result<Position> {
         Ok(self.log.prepare()?)
     }
 
-    /// Appends facts as one commit. They are at least in the kernel when the method returns.
+    /// Appends facts as one commit, with at least [`Durability::Flush`].
     pub(crate) fn append(
         &self,
         facts: &[Captured],
@@ -85,7 +88,7 @@ impl Spill {
     }
 
     /// Copies all spilled facts into the log `into`. Facts that the log already contains are not added again.
-    /// `quarantine` holds the lock of merges.
+    /// `quarantine` is the quarantine directory of the workspace, which contains the lock of merges.
     pub(crate) fn replay(&self, into: &Path, quarantine: PathBuf) -> Result<SpillReplay> {
         self.log.flush()?;
         let streams = self.streams()?;

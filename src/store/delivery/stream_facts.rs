@@ -1,4 +1,4 @@
-//! The facts of one stream, read from a sequence number on.
+//! A reader of the facts of one stream, beginning at a given sequence number.
 
 use crate::engine::domain::Domain;
 use crate::engine::entry::{Seq, Stamp, StreamId};
@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// The domain of the log.
 const LOG_DOMAIN: Domain = DOMAIN;
 
-/// An iterator over the facts of one stream. The item of an entry that cannot be decoded has no fact. Missing entries are
-/// skipped; a check of the log reports them.
+/// An iterator over the facts of one stream, with their stamps. The item of an entry that cannot be decoded has a stamp
+/// and no fact. Missing entries are skipped; a check of the log reports them.
 #[derive(Debug)]
 pub(crate) struct StreamFacts {
     /// The reader; `None` if no log contains the stream.
@@ -26,8 +26,8 @@ pub(crate) struct StreamFacts {
 }
 
 impl StreamFacts {
-    /// Opens the facts of a stream from the sequence number `from` on. The stream is in the first of these logs that
-    /// contains it; without such a log there are no facts.
+    /// Opens the facts of a stream whose sequence numbers are at least `from`. Reads the stream from the first of the
+    /// logs `logs` that contains it. If no log contains the stream, the iterator is empty.
     pub(crate) fn open(
         storage: &Arc<dyn Storage>,
         logs: &[&Path],
