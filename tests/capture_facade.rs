@@ -1,4 +1,4 @@
-//! Opening a workspace with settings from all sources, and captures in the current scope of a thread.
+//! The opening of a workspace with settings from all sources, and captures in the current scope of a thread.
 
 use crate::support::{TempDir, open_sim};
 use contexta::capture::{
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 const HEADER: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/// Returns inputs that read neither the environment of this process nor a file.
+/// Returns inputs of the loader with the given variables. They read neither the environment of this process nor a file.
 fn inputs(variables: &[(&str, &str)]) -> LoadInputs {
     let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     LoadInputs::new().environment(variables).workspace("/w").discover(false)
@@ -52,7 +52,7 @@ fn load_applies_every_source_and_keeps_the_warnings() {
     let unknown = ConfigWarning::UnknownVariable { name: "CONTEXTA_TYPO".to_owned(), nearest: None };
     assert!(contexta.warnings().contains(&unknown), "{:?}", contexta.warnings());
     drop(contexta);
-    // Without the search, the file in the workspace is not read.
+    // With `discover(false)`, the settings file in the workspace is not read.
     let contexta = Contexta::load(inputs().discover(false)).unwrap();
     assert_eq!(contexta.config().records.durability_mode, DurabilityMode::Flush);
 }
@@ -113,7 +113,8 @@ fn given_sinks_replace_the_sinks_of_the_settings() {
 fn config_follows_the_methods_of_the_options() {
     let disk = SimDisk::new(3);
     let options = Options::new("/w").project("wine").producer("train.rs").durability(Durability::Batched);
-    let options = options.environment_variables(&["LANG"]).detect_code_revision(false).sinks([]);
+    let options =
+        options.environment_variables(&["LANG"]).detect_code_revision(false).sinks([]).config_snapshot(false);
     let options = options.retry(3, Duration::from_millis(500)).failure_mode(FailureMode::Outbox);
     let options = options.outbox_dir("/outbox").projections_dir("/tables").storage(disk.process(1));
     let contexta = options.open().unwrap();
@@ -122,7 +123,7 @@ fn config_follows_the_methods_of_the_options() {
     assert_eq!((config.project_name.as_str(), config.capture.producer_ref.as_str()), ("wine", "train.rs"));
     assert_eq!(config.records.durability_mode, DurabilityMode::Batched);
     assert_eq!(config.security.environment_variable_allowlist, ["LANG"]);
-    assert!(!config.capture.capture_code_revision);
+    assert!(!config.capture.capture_code_revision && !config.capture.capture_config_snapshot);
     assert_eq!((config.capture.retry_attempts, config.capture.retry_backoff_seconds), (3, 0.5));
     assert_eq!(config.capture.dispatch_failure_mode, DispatchFailureMode::Outbox);
     let directories = config.directories();
@@ -205,7 +206,7 @@ fn artifacts_are_registered_in_the_current_scope_with_one_result() {
     drop(entered);
 }
 
-/// A sink that takes no artifact.
+/// A sink that refuses artifacts.
 struct NoArtifacts;
 
 impl Sink for NoArtifacts {
@@ -232,7 +233,7 @@ fn a_failed_sink_of_a_registration_is_in_the_result_of_the_batch() {
     let registered =
         contexta.register_artifacts([ArtifactRegistration::output("model", "/model.bin").key("m")]);
     let result = registered.unwrap().result();
-    // The log has the manifest, so the result carries it with the failed delivery.
+    // The log contains the manifest, so the capture returns a result, which reports the failed delivery.
     assert_eq!(result[0].deliveries()[0].status, DeliveryStatus::Failure);
     assert_eq!(result[0].payload().unwrap().get("artifact_ref"), Some(&"artifact:wine.a.m".into()));
     assert!(result[0].operation().applied() && result[0].position().is_some());

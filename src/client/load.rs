@@ -1,4 +1,4 @@
-//! Opening a workspace with settings from all sources, and the settings that it was opened with.
+//! Methods that open a workspace with the settings from all sources, and methods that return these settings.
 
 use crate::capture::{JoinBuilder, Sink};
 use crate::client::contexta::Contexta;
@@ -8,14 +8,14 @@ use crate::config::{ConfigWarning, LoadInputs, LoadedConfig, UnifiedConfig, load
 use std::sync::Arc;
 
 impl Options {
-    /// Returns the options that the settings from all sources describe, as for [`Contexta::load`]. Errors: the first
-    /// problem of the settings.
+    /// Loads the settings from the sources that [`Contexta::load`] uses, and returns options with these settings.
+    /// Errors: the first problem that was found in the settings.
     pub fn load(inputs: LoadInputs) -> Result<Options> {
         Options::from_loaded(&load_config(&inputs.discover_by_default())?)
     }
 
-    /// Returns the options that loaded settings describe. The scopes of the session belong to the trace in
-    /// [`LoadedConfig::trace_parent`]; a malformed header is ignored, as the standard requires. Errors: as for
+    /// Returns options with loaded settings. The scopes of the session belong to the trace in
+    /// [`LoadedConfig::trace_parent`]. A malformed header is ignored, as the standard requires. Errors: as for
     /// [`Options::from_config`].
     pub fn from_loaded(loaded: &LoadedConfig) -> Result<Options> {
         let mut options = Options::from_config(&loaded.config)?;
@@ -27,14 +27,18 @@ impl Options {
 }
 
 impl Contexta {
-    /// Opens a workspace with settings from all sources, or creates it if it does not exist: profile, file, environment
-    /// variables, and the values in the inputs, each overriding the sources before it. Without inputs, the workspace is
-    /// `.contexta` in the current directory, or the value of `CONTEXTA_WORKSPACE`, and the file is `contexta.toml` in the
-    /// workspace, if it exists ([`LoadInputs::discover`] disables the search). [`Options::load`] allows further options,
-    /// such as sinks.
+    /// Opens a workspace with the settings from all sources. Creates the workspace if it does not exist, unless the
+    /// settings forbid it. The sources are the profile, the file, the environment variables, and the values in the
+    /// inputs. Each source overrides the sources before it in this list.
+    ///
+    /// By default, the workspace is the value of `CONTEXTA_WORKSPACE`, or `.contexta` in the current directory if this
+    /// variable is not set. The default file is `contexta.toml` in the workspace, if it exists;
+    /// [`LoadInputs::discover`] disables the search for it. Use [`Options::load`] to add further options, such as
+    /// sinks.
     ///
     /// The environment variable `TRACEPARENT` sets the trace of the session, and `CONTEXTA_RUN` names the run for
-    /// [`Contexta::attach_from_environment`]. Errors: the first problem of the settings, and those of [`Options::open`].
+    /// [`Contexta::attach_from_environment`]. Errors: the first problem that was found in the settings; the errors of
+    /// [`Options::open`].
     ///
     /// ```
     /// use contexta::Contexta;
@@ -52,7 +56,7 @@ impl Contexta {
     ///     eprintln!("{warning}");
     /// }
     ///
-    /// // A process that `contexta exec` or another rank has started joins the run; otherwise a run is started.
+    /// // Within `contexta exec`, the environment names the run to join. Otherwise the program starts a run.
     /// let run = match contexta.attach_from_environment()? {
     ///     Some(join) => join.label("rank-1").start()?,
     ///     None => contexta.run("ridge").start()?,
@@ -67,8 +71,8 @@ impl Contexta {
         Options::load(inputs)?.open()
     }
 
-    /// Returns the settings that the workspace was opened with, with the changes of the methods of [`Options`]. Without
-    /// loaded settings, these are the defaults.
+    /// Returns the settings with which the workspace was opened, including the changes that the methods of [`Options`]
+    /// made. Without loaded settings, the settings have their default values.
     pub fn config(&self) -> &UnifiedConfig {
         &self.opened.config
     }
@@ -78,7 +82,7 @@ impl Contexta {
         &self.opened.warnings
     }
 
-    /// Returns the name of the project of new runs, as given.
+    /// Returns the name of the project that new runs belong to, as the options or the settings contain it.
     pub fn project_name(&self) -> &str {
         &self.session.options().project
     }
@@ -88,10 +92,10 @@ impl Contexta {
         self.session.sinks()
     }
 
-    /// Describes a writer that attaches to the run in the environment variable `CONTEXTA_RUN`, as [`Contexta::attach`]
-    /// does. Returns `None` if the variable is missing or blank, or if the workspace was opened without the environment,
-    /// that is in another way than by [`Contexta::load`] or [`Options::load`]. Errors: the value is not a ref, and no
-    /// run or several runs have this id or name.
+    /// Returns the builder of a writer that attaches to the run in the environment variable `CONTEXTA_RUN`, like
+    /// [`Contexta::attach`]. Returns `None` if the variable is missing or blank, or if the workspace was opened without
+    /// the environment. Only [`Contexta::load`], [`Options::load`] and [`Options::from_loaded`] use the environment.
+    /// Errors: the value is an id or a name that matches no run or several runs.
     pub fn attach_from_environment(&self) -> Result<Option<JoinBuilder>> {
         self.opened.run.as_ref().map(|run| self.attach(run)).transpose()
     }

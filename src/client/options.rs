@@ -40,7 +40,7 @@ pub struct Options {
 /// The settings that a workspace is opened with.
 #[derive(Debug, Clone, Default)]
 pub(super) struct OpenedWith {
-    /// The settings, with the changes of the methods of [`Options`].
+    /// The settings, including the changes that the methods of [`Options`] made.
     pub(super) config: UnifiedConfig,
     /// The warnings about the settings.
     pub(super) warnings: Vec<ConfigWarning>,
@@ -184,6 +184,7 @@ impl Options {
     /// Sets whether the configuration of a run is stored as an artifact, besides the parameters; by default `true`.
     pub fn config_snapshot(mut self, on: bool) -> Options {
         self.capture.config_snapshot = on;
+        self.opened.config.capture.capture_config_snapshot = on;
         self
     }
 
@@ -195,15 +196,15 @@ impl Options {
         self
     }
 
-    /// Adds a sink: a receiver of captured facts besides the log. Sinks are called in the order in which they are added,
-    /// before the sinks of the settings.
+    /// Adds a sink: a receiver of captured facts besides the log. Sinks are called in the order in which they were
+    /// added. The sinks of the settings are called after them.
     pub fn sink(mut self, sink: Arc<dyn Sink>) -> Options {
         self.dispatch.sinks.push(sink);
         self
     }
 
-    /// Replaces all sinks, also those of the settings. An empty list means no sinks. Sinks that are added later with
-    /// [`Options::sink`] are kept.
+    /// Replaces all sinks, including those of the settings. An empty list means no sinks. Sinks that are added later
+    /// with [`Options::sink`] are kept.
     pub fn sinks(mut self, sinks: impl IntoIterator<Item = Arc<dyn Sink>>) -> Options {
         self.dispatch.sinks = sinks.into_iter().collect();
         self.configured_sinks.clear();
@@ -211,8 +212,8 @@ impl Options {
         self
     }
 
-    /// Sets the number of further attempts after a failed delivery to a sink, and the time before the first of them,
-    /// which doubles with each attempt. By default there is no further attempt.
+    /// Sets the number of retries after a failed delivery to a sink, and the time before the first retry. The time
+    /// doubles with each retry, up to one hour. By default, a failed delivery is not retried.
     pub fn retry(mut self, attempts: u32, backoff: Duration) -> Options {
         (self.dispatch.retry_attempts, self.dispatch.retry_backoff) = (attempts, backoff);
         let capture = &mut self.opened.config.capture;
@@ -220,7 +221,7 @@ impl Options {
         self
     }
 
-    /// Sets the reaction to a failed delivery, and to a log that cannot take a fact; by default
+    /// Sets the reaction to a failed delivery to a sink, and to a fact that cannot be written to the log; by default
     /// [`FailureMode::Raise`].
     pub fn failure_mode(mut self, mode: FailureMode) -> Options {
         self.dispatch.failure_mode = mode;
@@ -231,8 +232,8 @@ impl Options {
         self
     }
 
-    /// Sets the directory for facts that the log could not take, which may be on another disk; by default
-    /// `recovery/outbox` in the workspace.
+    /// Sets the directory for facts that could not be written to the log, and for dead letters. The directory may be on
+    /// another disk. By default it is `recovery/outbox` in the workspace.
     pub fn outbox_dir(mut self, dir: impl AsRef<Path>) -> Options {
         self.dispatch.outbox = dir.as_ref().to_path_buf();
         self.opened.config.recovery.outbox_root = Some(dir.as_ref().to_path_buf());
