@@ -79,8 +79,8 @@ pub enum ItemKind {
     Special,
 }
 
-/// An entry of a directory, examined without following links. Unlike a [`DirEntry`], its name can be any name that the
-/// file system allows.
+/// An entry of a directory. A link is described as a link and not followed. Unlike that of a [`DirEntry`], the name can
+/// be any name that the file system allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirItem {
     /// The file name, without its directory.
@@ -143,13 +143,14 @@ pub trait File: Debug + Send + Sync {
     fn allocate(&self, len: u64) -> io::Result<()>;
     /// Makes the content of the file durable.
     fn sync(&self) -> io::Result<()>;
-    /// Acquires the exclusive advisory lock if it is free. The lock is held until the file is dropped or the process
-    /// dies, or until [`File::unlock`]. `Ok(false)` means that another process or another open file holds the lock; an
-    /// error means that locks are not supported.
+    /// Acquires the exclusive advisory lock if it is free. The lock is held until [`File::unlock`] releases it, the
+    /// file is dropped, or the process dies. Returns `false` if another process or another open file holds the lock.
+    /// An error usually means that the file system has no locks ([`io::ErrorKind::Unsupported`]).
     fn try_lock(&self) -> io::Result<bool>;
-    /// Releases the lock that [`File::try_lock`] acquired. After an error, the lock is held until the file is dropped. A
-    /// forked child shares the lock of its parent: a call in the child releases the lock of the parent too, whereas
-    /// dropping the file in the child does not. The default implementation returns [`io::ErrorKind::Unsupported`].
+    /// Releases the lock that [`File::try_lock`] acquired. After an error, the lock is held until the file is dropped.
+    /// A forked child shares the lock of its parent. If the child calls this function, the parent loses the lock too;
+    /// if the child drops the file, the parent keeps the lock. The default implementation returns
+    /// [`io::ErrorKind::Unsupported`].
     fn unlock(&self) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -219,8 +220,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn remove_file(&self, path: &Path) -> io::Result<()>;
     /// Returns the entries of a directory, sorted by name.
     fn list(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
-    /// Returns the entries of a directory without following links, sorted by name. The default implementation uses
-    /// [`Storage::list`].
+    /// Returns the entries of a directory, sorted by name. Links are not followed. The default implementation uses
+    /// [`Storage::list`], which follows links.
     fn items(&self, path: &Path) -> io::Result<Vec<DirItem>> {
         let item = |entry: DirEntry| {
             let kind = match (entry.is_dir, entry.is_file) {
@@ -239,22 +240,23 @@ pub trait Storage: Debug + Send + Sync + 'static {
     fn read_link(&self, _path: &Path) -> io::Result<PathBuf> {
         Err(io::ErrorKind::InvalidInput.into())
     }
-    /// Creates the symbolic link `path`, which must not exist, with the unresolved target `target`.
+    /// Creates a symbolic link at `path`, which must not exist. Stores `target` in the link unchanged.
     fn create_link(&self, _target: &Path, _path: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    /// Allows everyone who may read the file to execute it, on platforms that have this permission.
+    /// Gives everyone who may read a file the permission to execute it, on platforms that have this permission.
     fn make_executable(&self, _path: &Path) -> io::Result<()> {
         Ok(())
     }
-    /// Creates the file `to`, which must not exist, with the content of the regular file `from`. Both files share the
-    /// blocks of the disk until one of them changes. [`io::ErrorKind::Unsupported`] means that the file system cannot
-    /// do this. After an error `to` does not exist.
+    /// Creates the file `to`, which must not exist, as a clone of the regular file `from`. A clone has the same
+    /// content. It shares the blocks on disk with the original file until one of the files changes. Returns the error
+    /// [`io::ErrorKind::Unsupported`] if the file system does not support clones. After an error, `to` does not exist.
     fn clone_file(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    /// Gives the file `from` the second name `to`, which must not exist. [`io::ErrorKind::Unsupported`] means that the
-    /// file system has no hard links, or that `from` is not a regular file with exactly one name.
+    /// Gives the file `from` the second name `to` (a hard link). `to` must not exist. Returns the error
+    /// [`io::ErrorKind::Unsupported`] if the file system has no hard links, or if `from` is not a regular file with
+    /// exactly one name.
     fn link_file(&self, _from: &Path, _to: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -1,4 +1,4 @@
-//! A file with holes and an unreadable block, for the tests of reading.
+//! A file with holes, one unreadable byte, or no readable bytes, for tests of readers.
 
 use crate::engine::storage::{File, Mapping};
 use std::io;
@@ -31,7 +31,7 @@ impl Sparse {
         Arc::new(Sparse { parts, len, ..Sparse::default() })
     }
 
-    /// Returns a file of ones in which the byte at `bad` cannot be read.
+    /// Creates a file of `len` bytes of value 1. The byte at the offset `bad` cannot be read.
     pub(in crate::engine) fn with_bad_byte(len: u64, bad: u64) -> Arc<Sparse> {
         let parts = vec![(0, vec![1; len as usize])];
         Arc::new(Sparse { parts, len, bad: Some(bad), ..Sparse::default() })

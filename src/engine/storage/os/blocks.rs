@@ -31,7 +31,7 @@ pub(super) fn next_data(file: &fs::File, offset: u64) -> io::Result<Option<u64>>
     }
 }
 
-/// Makes `to` share the blocks of `from` (ioctl_ficlone(2)).
+/// Makes `to` a clone of `from`, which shares its blocks (ioctl_ficlone(2)).
 pub(super) fn share_blocks(from: &fs::File, to: &fs::File) -> io::Result<()> {
     Ok(ioctl_ficlone(to, from)?)
 }

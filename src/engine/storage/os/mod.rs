@@ -6,16 +6,7 @@
 #[expect(unsafe_code, reason = "memory maps of finished segments; the SAFETY comment gives the argument")]
 mod mapping;
 mod metadata;
-
-#[cfg(target_os = "linux")]
 mod mounts;
-
-#[cfg(not(target_os = "linux"))]
-mod mounts {
-    pub(super) fn is_local(_file: &std::fs::File) -> bool {
-        false
-    }
-}
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod blocks;

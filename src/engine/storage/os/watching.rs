@@ -1,6 +1,7 @@
 //! Watching of directories with inotify(7).
 
 use crate::engine::storage::interface::Watch;
+use crate::engine::storage::os::mounts::is_local;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
 use rustix::io::Errno;
@@ -49,7 +50,7 @@ impl InotifyWatch {
             | WatchFlags::MOVE_SELF
             | WatchFlags::ONLYDIR;
         // Changes by other hosts are not reported, so files on a network file system are polled.
-        let is_local = File::open(dir).is_ok_and(|dir| super::mounts::is_local(&dir));
+        let is_local = File::open(dir).is_ok_and(|dir| is_local(&dir));
         let Some(inotify) = self.inotify.as_ref().filter(|_| is_local) else { return false };
         inotify::add_watch(inotify, dir, flags).is_ok()
     }

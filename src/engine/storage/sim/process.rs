@@ -195,7 +195,7 @@ impl Storage for SimProcess {
     fn remove_file(&self, path: &Path) -> io::Result<()> {
         self.change(|state, order| {
             let node = state.files.get(path).cloned().ok_or(io::ErrorKind::NotFound)?;
-            // The space is free when the last name is removed.
+            // The space of a file is released when its last name is removed.
             if state.files.values().filter(|other| Arc::ptr_eq(other, &node)).count() == 1 {
                 let len = guard(&node).content.len();
                 state.release_space(len);

@@ -10,7 +10,7 @@
 //! 5. A segment whose creation was not finished is skipped, and returned by [`StreamReader::unfinished_creation`].
 
 mod frames;
-mod segments;
+mod opening;
 
 use crate::engine::chain::Chain;
 use crate::engine::checksum::Digest;
@@ -68,7 +68,7 @@ pub struct StreamReader {
     unfinished_creation: Option<Seq>,
     /// The domain of the program that reads the stream; `None` if segments of every domain are read.
     domain: Option<Domain>,
-    /// Checks the checksums of the entries.
+    /// The verifier of the checksums of the entries.
     checksums: StreamChecksums,
 }
 
@@ -131,9 +131,9 @@ impl StreamReader {
         Ok(reader)
     }
 
-    /// Opens a reader of the frames of an open segment, with [`ScanMode::Follow`]. The reader begins at the point `at`,
-    /// which must be the beginning or the end of a frame of the segment, and ends at [`OpenSegment::end`]. It uses the
-    /// open file of the writer, does not read the header, and reads no other segment.
+    /// Opens a reader of the frames of an open segment, with [`ScanMode::Follow`]. The reader reads from `at`, which
+    /// must be the beginning or the end of a frame of the segment, to [`OpenSegment::end`]. It uses the open file of
+    /// the writer. It reads neither the header of the segment nor another segment.
     pub(in crate::engine) fn of_open_segment(
         storage: &Arc<dyn Storage>,
         log: &Path,
@@ -155,7 +155,7 @@ impl StreamReader {
         reader
     }
 
-    /// Creates a reader that has not opened a segment yet.
+    /// Creates a reader without an open segment.
     fn over(
         storage: &Arc<dyn Storage>,
         log: &Path,
