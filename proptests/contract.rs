@@ -100,12 +100,12 @@ fn key() -> impl Strategy<Value = String> {
     "k\\PC{0,20}k"
 }
 
-/// A measured number, including those that are not finite.
+/// A measured number, which may be NaN or infinite.
 fn measured() -> BoxedStrategy<Value> {
     prop_oneof![4 => number(), 1 => choice(&["NaN", "Infinity", "-Infinity"])].boxed()
 }
 
-/// The name of an object whose ref ends in `id`: `id`, or a text that is not a component.
+/// The name of an object whose ref ends in `id`. The name is `id`, or a text that cannot be a component of a ref.
 fn named(id: &str) -> BoxedStrategy<Value> {
     prop_oneof![fixed(id), "Ä\\PC{0,9}z".prop_map(Value::Text)].boxed()
 }
@@ -170,7 +170,7 @@ fn fixed(text: impl ToString) -> BoxedStrategy<Value> {
     Just(Value::text(text)).boxed()
 }
 
-/// A consistent status, and a start and an end in any order.
+/// A status, a start, and for a terminal status an end. The end may be before the start.
 fn lifecycle(mut members: Members) -> BoxedStrategy<Value> {
     members.push(("extensions", extensions()));
     let times = (micros(), micros());
@@ -460,8 +460,8 @@ fn any_line() -> BoxedStrategy<Value> {
     select(kinds().collect::<Vec<_>>()).prop_flat_map(line).boxed()
 }
 
-/// The canonical form of a value: members that are null, except parameters, and maps that are empty and may be omitted,
-/// are left out.
+/// Returns the canonical form of a value. Members that are null are left out, except parameters. Empty maps that may be
+/// omitted are left out too.
 fn canonical_form(line: &Value) -> Value {
     let mut line = line.clone();
     let mut params = None;
@@ -563,7 +563,7 @@ proptest! {
         let read = Line::parse(canonical(&broken).unwrap().as_bytes(), None);
         prop_assert!(salvaged.is_ok() || read.is_err());
         if let Ok(salvaged) = salvaged {
-            // Without the members that were left out, the line is valid.
+            // The salvaged content is a valid line.
             let text = canonical(&salvaged.content.to_value()).unwrap();
             prop_assert_eq!(Line::parse(text.as_bytes(), None).unwrap().content, salvaged.content);
             prop_assert_eq!(read.is_ok(), salvaged.dropped.is_empty());
@@ -601,7 +601,7 @@ proptest! {
             lines.sort();
             lines
         };
-        // Times in the wrong order are recorded beside the objects.
+        // An import records a marker for times in the wrong order in addition to the objects.
         let exported = || {
             let text = export(&contexta);
             text.lines().filter(|line| !line.contains(r#""issue_key":"import.time_order""#)).collect::<Vec<_>>().join("\n")

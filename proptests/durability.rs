@@ -95,8 +95,8 @@ fn forked_child_does_not_write_stream_or_batch_of_its_parent() {
     assert_eq!(tags(&workspace), BTreeSet::from([1]));
 }
 
-/// A forked child shares the open lock file with its parent. It neither releases the lock of its parent nor counts as the
-/// holder of this lock.
+/// A forked child shares the open lock file with its parent. The child must not release the lock of the parent, and
+/// must not use this lock as its own.
 #[test]
 fn forked_child_neither_releases_nor_uses_the_lock_of_its_parent() {
     let workspace = Workspace::new(32, 1 << 20);

@@ -1211,7 +1211,7 @@ fn directory_of_generations_in_place_of_the_log_is_an_error() {
     assert_eq!(workspace.generations(), published);
 }
 
-/// So many streams are listed and examined on several threads.
+/// There are so many streams that several threads list and examine them.
 #[test]
 fn new_entries_are_found_among_many_unchanged_streams() {
     let workspace = Workspace::new(5, 1 << 20);

@@ -1,4 +1,5 @@
-//! Artifacts: ingest modes, crashes during a registration, and replacement under a key.
+//! Artifacts: ingest modes, crashes during a registration, aliases, directories, and replacement of an artifact with
+//! the same key.
 
 use crate::support::{TempDir, open_sim};
 use contexta::capture::{ArtifactRegistration, IngestMode, RegisteredArtifact, RunScope};
@@ -20,7 +21,7 @@ fn register(run: &RunScope, path: &Path, mode: IngestMode) -> contexta::capture:
     run.register(ArtifactRegistration::output("model_bundle", path).key("m").ingest_mode(mode))
 }
 
-/// Returns true if the artifact is in the log, and its body has the content.
+/// Returns true if the log contains the artifact and its body has the expected content.
 fn is_durable(disk: &SimDisk) -> bool {
     let contexta = open_sim(disk, 9, "/w");
     let artifact = ArtifactRef::parse("artifact:wine.a.m").unwrap();
@@ -33,7 +34,8 @@ fn source(mode: IngestMode) -> PathBuf {
     PathBuf::from(if mode == IngestMode::Adopt { "/w/recovery/staging/model.bin" } else { "/home/model.bin" })
 }
 
-/// Registers a file in a process with a fault. Returns false once the process has no operation for the fault.
+/// Registers a file in a process with a fault at the operation `at`. Returns false if the process ends before this
+/// operation, so that the fault does not occur.
 fn with_fault(disk: &SimDisk, mode: IngestMode, at: u64, fault: Fault) -> bool {
     let process = disk.spawn(2);
     let storage: Arc<_> = Arc::<_>::clone(&process);
@@ -127,7 +129,7 @@ fn newer_file_of_the_same_name_is_not_removed() {
         stayed += u64::from(disk.read(&path).is_some());
         lost += u64::from(disk.read(&path).is_none() && !is_stored);
     }
-    // Between the last look at the file and its removal, a change is lost.
+    // A change after the last check of the file and before its removal is lost.
     assert!(lost <= 1 && stayed > 3, "{lost} lost, {stayed} stayed");
 }
 
@@ -142,7 +144,7 @@ fn body_that_shares_its_file_with_a_source_is_replaced_by_the_next_registration(
             let run = contexta.run("b").run_id("b").start().unwrap();
             register(&run, &source(mode), IngestMode::Copy).unwrap();
             disk.overwrite(&source(mode), b"changed".to_vec());
-            // The kill may have torn the last frame of the log.
+            // The killed process may have written only a part of the last frame of the log.
             let problems = contexta.verify(Default::default()).unwrap().problems;
             assert!(problems.iter().all(|problem| problem.code == "torn"), "{at} {problems:?}");
         }
@@ -160,7 +162,7 @@ fn full_disk_keeps_the_file_and_the_next_attempt_succeeds() {
         let run = contexta.run("a").run_id("a").start().unwrap();
         disk.set_free_bytes(Some(4));
         let result = register(&run, &source(mode), mode);
-        // An adopted file needs no space except for its manifest, for which the log has reserved space.
+        // An adopted file needs disk space only for its manifest, and the log has reserved this space.
         if let Err(error) = &result {
             assert_eq!(error.code(), "storage_full", "{mode}");
             assert_eq!(disk.read(&source(mode)).as_deref(), Some(CONTENT), "{mode}");
@@ -276,7 +278,7 @@ fn alias_points_to_the_artifact_that_it_was_set_to_last() {
     let disk = new_disk(IngestMode::Copy, 1);
     let path = source(IngestMode::Copy);
     let mut artifacts = Vec::new();
-    // Each alias is set by another process.
+    // A different process sets the alias each time.
     for process in 1..=3 {
         let contexta = open_sim(&disk, process, "/w");
         let run = contexta.run("a").run_id(&format!("r{process}")).start().unwrap();
@@ -302,7 +304,7 @@ fn alias_points_to_the_artifact_that_it_was_set_to_last() {
     let none = ArtifactRef::parse("artifact:wine.r1.none").unwrap();
     assert_eq!(contexta.alias(&none, "x").unwrap_err().code(), "query_artifact_not_found");
     assert!(contexta.alias(&artifacts[0], " ").is_err());
-    // The alias is one object, without a conflict, also after an export and an import.
+    // The alias is one object without a conflict, also after an export and an import.
     let mut lines = Vec::new();
     contexta.export_jsonl(&mut lines, ExportSettings::default()).unwrap();
     assert_eq!(String::from_utf8(lines.clone()).unwrap().matches(r#""kind":"alias""#).count(), 1);
@@ -337,7 +339,7 @@ fn reference_records_the_location_and_copies_nothing() {
     let rows = [&local, &remote].map(|done| row(&contexta, done.artifact_ref()).unwrap());
     assert!(rows.iter().all(|row| row.body.is_none() && row.is_referenced()));
     assert_eq!(fs::read_dir(dir.path().join("w/artifacts/objects")).map_or(0, Iterator::count), 0);
-    // A missing file outside is an error, not a reference.
+    // A reference to a missing file is refused with an error.
     let missing = register(&run, &dir.path().join("none"), IngestMode::Reference).unwrap_err();
     assert_eq!(missing.code(), "artifact_source_missing");
 }
@@ -374,7 +376,7 @@ fn moved_files_with_other_names_keep_their_other_names_intact() {
     for moved in [&file, &link] {
         let done = register(&run, moved, IngestMode::Move).unwrap();
         assert!(done.notes.is_empty() && moved.symlink_metadata().is_err());
-        // A change of the other name does not change the body.
+        // A change of the file through its other name does not change the body.
         fs::write(&other, CONTENT).unwrap();
         let row = row(&contexta, done.artifact_ref()).unwrap();
         assert!(contexta.store().read(|view| view.verify_body(&row.body.unwrap())).unwrap());
@@ -473,7 +475,8 @@ mod directories {
         is_extracted(&to);
         // Nothing is overwritten.
         assert!(extract(&contexta, &stored, &to).is_err());
-        // The same directory gives the same body, and equal files are stored once: three contents and the list.
+        // The same directory gives the same body, and equal files are stored once: there are three different contents
+        // and the list.
         let again = dir.path().join("copy");
         fill(&again);
         let run = contexta.run("b").start().unwrap();
@@ -514,7 +517,7 @@ mod directories {
             is_extracted(&to);
             assert_eq!(other.verify(Default::default()).unwrap().problems, []);
         }
-        // A missing file of the exported directory is reported by the import, and a damaged one by `verify`.
+        // The import reports a missing file of the exported directory, and `verify` reports a damaged file.
         let files = contexta.store().read(|view| view.tree_files(&stored.body.unwrap())).unwrap();
         fs::remove_file(dir.path().join("artifacts").join(files[0].0.to_string())).unwrap();
         let partial = workspace(&dir, "partial");
@@ -526,7 +529,7 @@ mod directories {
             ["artifact_body_missing"]
         );
         assert!(problems[0].message.contains("a/one"), "{problems:?}");
-        // A later import with the file completes the directory.
+        // A later import that finds the file completes the directory.
         contexta.export_jsonl_file(&file, ExportSettings::default()).unwrap();
         let again = partial.import_jsonl(ImportSource::File(&file), ImportSettings::default()).unwrap();
         assert_eq!((again.bodies_missing, again.bodies_stored), (0, 0));

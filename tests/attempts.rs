@@ -155,7 +155,7 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
         contexta::Options::new("/w").project("wine").storage(killed.clone()).detect_code_revision(false);
     let victim = options.open().unwrap();
     let started = victim.run("a").run_id("a").start().unwrap();
-    // So many entries that one more entry does not lead to a new generation of the tables.
+    // There must be so many entries that one more entry does not cause a new generation of the tables.
     for _ in 0..30 {
         started.metric("loss", 1.0).unwrap();
     }

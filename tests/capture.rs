@@ -227,7 +227,7 @@ fn future_runs_in_its_scope_whichever_thread_polls_it() {
     assert_eq!(contexta.run_snapshot("a").unwrap().metrics[0].count, 2);
 }
 
-/// A value that captures when its thread destroys its thread-local values.
+/// A value that captures an event when it is dropped with the thread-local values of its thread.
 struct CapturesWhenDropped(Contexta, RunScope);
 
 impl Drop for CapturesWhenDropped {
@@ -255,7 +255,8 @@ fn destructor_of_a_thread_local_value_can_capture() {
     let in_thread = run.clone();
     std::thread::spawn(move || {
         let own = CapturesWhenDropped(contexta, in_thread.clone());
-        // The values are destroyed in the reverse order of their first use: the stack of entered scopes is the first.
+        // Thread-local values are destroyed in the reverse order of their first use, so the stack of entered scopes is
+        // destroyed before this value.
         CAPTURES_WHEN_DROPPED.set(Some(own));
         drop(in_thread.enter());
     })

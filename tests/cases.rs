@@ -1,5 +1,5 @@
 //! Small interchange files with unusual content: names, blank texts, numbers that are not finite, and times in the wrong
-//! order. Each file is imported as a whole and gives the right answers in the library and in the command.
+//! order. Each file can be imported, and the library and the command then return the expected answers.
 
 use crate::support::open_sim;
 use contexta::contract::{AnyRecord, MetricValue, Value};
@@ -29,7 +29,8 @@ fn imported(name: &str) -> (Contexta, ImportReport) {
     (contexta, report)
 }
 
-/// Asserts that an export can be imported into another workspace, whose export is the same.
+/// Exports the workspace and imports the export into another workspace. Asserts that an export of the other workspace
+/// is equal.
 fn round_trip(contexta: &Contexta, name: &str) {
     let export = |contexta: &Contexta| {
         let mut out = Vec::new();
@@ -97,7 +98,7 @@ fn blank_texts_and_null_parameters_cost_nothing_else() {
     assert_eq!(environment.environment_variables["LANG"], "C");
     assert_eq!(environment.packages["torch"], "2.3.0");
 
-    // A null parameter is a value: it differs from a missing parameter.
+    // A parameter that is null differs from a missing parameter.
     let compared = contexta.compare_runs("none", "tag").unwrap();
     assert_eq!(compared.params.len(), 1);
     assert_eq!((&compared.params[0].left, &compared.params[0].right), (&Some(Value::Null), &None));
@@ -106,7 +107,7 @@ fn blank_texts_and_null_parameters_cost_nothing_else() {
 #[test]
 fn numbers_that_are_not_finite_are_points_of_their_series() {
     let (contexta, report) = imported("03_nan");
-    // The value null is no number.
+    // A metric value that is null is refused, because it is not a number.
     assert_eq!((report.total().refused, report.refused[0].line), (1, 10));
     assert_eq!(report.members_dropped, 0);
     let series = contexta.step_series("bad", "loss", None).unwrap();
@@ -122,7 +123,7 @@ fn numbers_that_are_not_finite_are_points_of_their_series() {
     assert!(note_codes(&contexta, "bad").contains(&"metric_not_finite"));
     assert!(!note_codes(&contexta, "good").contains(&"metric_not_finite"));
 
-    // A NaN is worse than every number, in both directions, and the answer names the run.
+    // For both goals, a NaN is worse than every number, and the answer contains the run.
     for goal in [Goal::Maximize, Goal::Minimize] {
         let best = contexta.select_best_run("loss", in_project("nan", goal)).unwrap();
         let ranking: Vec<&str> = best.ranking.iter().map(|ranked| ranked.run.name.as_str()).collect();
@@ -149,7 +150,7 @@ const RUN_NAMES: &[(&str, &str)] = &[
     ("x\u{1b}[31mred\u{202e}", "h"),
     ("深度學習深度學習", "wide1"),
     ("plain", "wide2"),
-    // The beginning of a name, and refs.
+    // A prefix of a name, and refs.
     ("exp: l", "a"),
     ("实验", "d"),
     ("caf\u{e9}", "g"),
@@ -227,7 +228,7 @@ fn member_that_is_left_out_is_named_with_object_and_line() {
     let snapshot = contexta.run_snapshot("tag").unwrap();
     assert_eq!(snapshot.run.tags.len(), 1);
     assert_eq!(snapshot.metrics[0].count, 2);
-    // Of the records of a run with the same fault, the first is named.
+    // If several records of a run have the same fault, the summary names the first record.
     let summaries: Vec<String> = snapshot
         .records
         .iter()
@@ -264,7 +265,7 @@ mod command {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs a command whose answer must be JSON by the rules of RFC 8259.
+    /// Runs a command, and returns its answer, which must be valid JSON (RFC 8259).
     fn json(dir: &Path, args: &[&str]) -> serde_json::Value {
         let (options, names) = args.split_at(args.iter().position(|arg| *arg == "--").unwrap_or(args.len()));
         let args = [options, &["--format", "json"], names].concat();
@@ -337,7 +338,8 @@ mod command {
             assert_eq!(found, format!("run:rn.{id}"), "{name}");
         }
         let compared = run(dir.path(), &["compare", "wide1", "wide2"]);
-        // The columns of the two runs begin at the same places in the heading and below a name of wide letters.
+        // The columns of both runs begin at the same column of the terminal in the heading and in a row with a name of
+        // wide characters.
         let column_of = |row: &str, cell: &str| {
             let line = compared.lines().find(|line| line.starts_with(row)).unwrap();
             line.split(cell).next().unwrap().width()

@@ -99,7 +99,7 @@ fn files(dir: &Path, key: &str, value: &ConfigValue) -> Vec<PathBuf> {
 
 #[test]
 fn the_keys_are_those_of_the_reference() {
-    // The Python package declares sinks only in code.
+    // The Python package contexta 1.0.0 has no setting for sinks: a program declares them in code.
     let own = "CONTEXTA_CAPTURE_SINKS";
     let ours = keys().iter().filter_map(|key| key.variable.clone()).filter(|name| name != own);
     let ours: Vec<String> = ours.collect();

@@ -313,7 +313,7 @@ fn a_run_says_of_itself_what_settings_let_it() {
     assert_eq!(run.metric("loss", 0.5).map(drop).unwrap_err().code(), "record_invalid_producer_ref");
 }
 
-/// A sink that fails a number of times.
+/// A sink that fails as many times as its counter states, and then succeeds.
 struct Failing(std::sync::atomic::AtomicU32);
 
 impl contexta::capture::Sink for Failing {
@@ -356,7 +356,7 @@ fn sinks_and_their_failures_follow_the_settings() {
     let retried = ["capture.retry_attempts=2", "capture.retry_backoff_seconds=0.001"];
     let begin = std::time::Instant::now();
     assert!(failures(2, &retried).is_ok());
-    // The waits before the second and the third attempt.
+    // The dispatcher waits before the second and before the third attempt.
     assert!(begin.elapsed().as_millis() >= 3);
     assert_eq!(failures(3, &retried).unwrap_err().code(), "dispatch_all_eligible_sinks_failed");
     let outbox = "capture.dispatch_failure_mode=outbox";
@@ -386,7 +386,7 @@ fn records_that_the_log_cannot_take_are_in_the_outbox_that_is_set() {
     assert!(dir.path().join("elsewhere/log").is_dir());
     fs::remove_file(dir.path().join("w/log")).unwrap();
     run.complete().unwrap();
-    // Project, run, environment, writer and metric.
+    // The spilled facts are the project, run, environment, writer and metric.
     assert_eq!(contexta.session().replay_outbox().unwrap().added, 5);
     assert_eq!(contexta.list_runs(None).unwrap().runs.len(), 1);
 }

@@ -361,7 +361,8 @@ fn every_flipped_bit_is_reported_and_loses_only_its_frame() {
         assert!(problem.segment.is_some() && problem.offset.is_some(), "bit {bit}: {problem:?}");
         let lost: u64 =
             report.problems.iter().filter_map(|p| p.lost).map(|(f, l)| l.map_or(0, |l| l.0 - f.0 + 1)).sum();
-        // For each run: run, environment, writer, metric and end; in addition one project and one process.
+        // Each of the three runs has five entries: run, environment, writer, metric and end. The project and the
+        // process have one entry each.
         let total: u64 = 3 * 5 + 2;
         assert_eq!(report.entries() + lost, total, "bit {bit}: {:?}", report.problems);
         // The largest frame contains the start of the first run: project, run, environment and writer.
@@ -383,8 +384,8 @@ fn every_flipped_bit_is_reported_and_loses_only_its_frame() {
     }
 }
 
-/// A list of runs reads each table once. Damage at many places leaves runs without a start, without metrics, or with
-/// records only.
+/// The list of runs reads each table once, and must equal the answers for single runs. The test damages the log at many
+/// places. Some runs then have no start, no metrics, or only records.
 #[test]
 fn listed_runs_equal_the_runs_and_series_that_are_read_one_by_one() {
     let disk = SimDisk::new(8);
@@ -718,7 +719,7 @@ fn records_are_identified_by_their_positions() {
     let snapshot = contexta.run_snapshot("a").unwrap();
     let stored = snapshot.records.iter().map(|r| r.record.envelope().record_ref.clone());
     assert_eq!(stored.collect::<BTreeSet<_>>(), refs);
-    // Project, run, environment, writer and process come before.
+    // The entries of the project, run, environment, writer and process precede the record.
     assert_eq!(snapshot.records[0].position.seq, Seq(6));
 }
 
@@ -797,7 +798,7 @@ fn attribute_that_readers_would_refuse_is_left_out() {
     run.complete().unwrap();
     assert!(kept > 50 && left_out > 6);
     let snapshot = contexta.run_snapshot("a").unwrap();
-    // A marker follows each event whose attribute was left out.
+    // A degraded marker follows each event whose attribute was left out.
     assert_eq!(snapshot.records.len(), kept + 2 * left_out);
     assert_eq!(contexta.verify(VerifyOptions::default()).unwrap().outcome, Outcome::Whole);
 }

@@ -1,4 +1,4 @@
-//! Secrets are replaced before the log takes them.
+//! Redaction: secrets are replaced before they are written to the log.
 
 use crate::support::TempDir;
 use contexta::capture::{
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The text that every planted secret contains.
 const SECRET: &str = "hunter2SuperSecret99";
 
-/// Captures a secret in every place that takes text.
+/// Captures a secret in every field that accepts text.
 fn plant(contexta: &Contexta, dir: &Path) {
     let url = format!("https://user:{SECRET}@host.example/x");
     let header = format!("Authorization: Bearer {SECRET}");

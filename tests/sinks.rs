@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A sink that fails on request, and remembers the positions that it took.
+/// A sink that fails on request, and stores the positions of the facts that it accepted.
 #[derive(Debug, Default)]
 struct Flaky {
     name: &'static str,
@@ -66,7 +66,7 @@ impl Sink for Flaky {
     }
 }
 
-/// Two disks: paths below `/outbox` are on the second one.
+/// A storage with two disks. Paths below `/outbox` are on the second disk.
 #[derive(Debug)]
 struct TwoDisks {
     main: Arc<dyn Storage>,
@@ -236,12 +236,13 @@ fn failing_sink_under_raise_returns_an_error_with_the_result() {
     assert!(error.results().unwrap()[0].degradation_emitted());
     assert_eq!(degraded_keys(&contexta), ["capture.delivery_failed"]);
     assert_eq!(memory.entries().last().unwrap().family, PayloadFamily::Degradation);
-    // A stage whose start a sink did not take is in the log, and fails when its handle is dropped.
+    // If a sink refuses the start of a stage, the start is in the log, and the stage is marked as failed when its
+    // handle is dropped.
     sink.fail(1);
     assert!(run.stage("train").unwrap_err().is_recorded());
     let stages = contexta.run_snapshot("a").unwrap().stages;
     assert_eq!(stages[0].status.as_str(), "failed");
-    // An end that a sink did not take is in the log.
+    // If a sink refuses an end, the end is in the log.
     sink.fail(1);
     assert!(run.complete().unwrap_err().is_recorded());
     assert_eq!(run.status().as_str(), "completed");
@@ -262,14 +263,14 @@ fn failing_sink_under_outbox_waits_for_a_replay_and_keeps_the_order() {
     assert!(first.recovered_to_outbox() && first.degradation_emitted());
     assert_eq!(first.replay_refs(), [first.position().unwrap().to_string()]);
     assert_eq!(first.degradation_reasons(), ["recovered_to_outbox"]);
-    // The sink works again, but later facts wait behind the first one.
+    // The sink works again, but later facts wait until the first fact is delivered.
     let calls = sink.calls.load(Ordering::SeqCst);
     let second = run.metric_at("loss", 2, 0.4).unwrap();
     assert_eq!(second.status(), ResultStatus::Degraded);
     assert_eq!(second.deliveries()[0].metadata.get("error_code"), Some(&Value::from("sink_waiting")));
     assert_eq!(second.deliveries()[1].status, DeliveryStatus::Success);
     assert_eq!(sink.calls.load(Ordering::SeqCst), calls);
-    // One marker for the whole outage.
+    // There is one marker for the failure of the sink, and no marker for a fact that waits.
     assert_eq!(degraded_keys(&contexta), ["capture.delivery_failed"]);
     drop((run, contexta));
 
@@ -334,7 +335,7 @@ fn fact_becomes_a_dead_letter_after_the_given_number_of_failures() {
     sink.fail(1);
     let bad = run.metric("loss", 0.5).unwrap();
     run.metric("loss", 0.4).unwrap();
-    // The first failure counts: the second failure of the same fact is the last.
+    // The first failed delivery is counted too, so the second failure of this fact is the last attempt.
     sink.fail(1);
     let replay = contexta.session().replay_sinks(ReplayOptions::default().dead_letter_after(2)).unwrap();
     assert_eq!((replay[0].dead_letters, replay[0].delivered, replay[0].waiting), (1, 1, 0));

@@ -1,4 +1,4 @@
-//! Capture of unusual data: one unusual member costs neither its object nor its batch.
+//! Capture of unusual data: an invalid member is dropped, and its object and the other facts of the call are captured.
 
 use crate::support::open_sim;
 use contexta::capture::{Emission, MetricEmission, ResultStatus};
@@ -8,7 +8,7 @@ use contexta::{Contexta, Options};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Returns the subjects of the degraded markers of a run with this key, and the members that they name.
+/// Returns, for each degraded marker of a run with the key `key`, its subject and the dropped members that it names.
 fn markers(contexta: &Contexta, run: &str, key: &str) -> Vec<(String, Vec<String>)> {
     let snapshot = contexta.run_snapshot(run).unwrap();
     let marker = |record: &AnyRecord| match record {

@@ -1,4 +1,4 @@
-//! Methods of [`Contexta`] for artifacts of earlier runs: aliases, and use in the current scope.
+//! Methods of [`Contexta`] that give names (aliases) to artifacts, and that record the use of artifacts.
 
 use crate::capture;
 use crate::client::contexta::Contexta;
@@ -14,16 +14,17 @@ use std::path::PathBuf;
 pub struct UsedArtifact {
     /// The artifact.
     pub artifact: ArtifactRow,
-    /// The file with the content, which must not be changed. `None` for a directory, which
-    /// [`StoreView::extract_tree`](crate::store::StoreView::extract_tree) writes to a new directory, for content that is
-    /// no local file, and if the body is missing.
+    /// The file with the content. The file must not be changed. `None` if the artifact is a directory, if its content
+    /// is not a local file, or if its body is missing.
+    /// [`StoreView::extract_tree`](crate::store::StoreView::extract_tree) writes the files of a directory to a new
+    /// directory.
     pub path: Option<PathBuf>,
 }
 
 impl Contexta {
-    /// Gives an artifact a name in the project of this session, such as `model:best`. If the name is in use, it points to
-    /// this artifact from now on; the log keeps the earlier artifacts of the name. The alias is on disk when the method
-    /// returns. Errors: there is no such artifact; the name is blank; the workspace is read-only.
+    /// Gives an artifact a name in the project of this session, such as `model:best`. If the name already points to
+    /// another artifact, it is moved to this artifact, and the log keeps the earlier assignment. The alias is on disk
+    /// when the method returns. Errors: the artifact does not exist; the name is blank; the workspace is read-only.
     pub fn alias(&self, artifact: &ArtifactRef, name: &str) -> Result<ArtifactAlias> {
         self.check_writes()?;
         let project = self.session.project_ref().clone();
@@ -43,7 +44,7 @@ impl Contexta {
     }
 
     /// Finds an artifact by its ref or by an alias of the project, such as `model:best`, and records that the current
-    /// scope uses it. Errors: there is no such artifact or alias; no scope is current in this thread.
+    /// scope uses the artifact. Errors: the artifact or the alias does not exist; no scope is current in this thread.
     pub fn use_artifact(&self, name: &str) -> Result<UsedArtifact> {
         let scope = self.current_scope().ok_or(capture::Error::NoCurrentRun)?;
         let missing = || store::Error::ArtifactNotFound { asked: name.to_owned() };

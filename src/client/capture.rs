@@ -24,13 +24,15 @@ impl Contexta {
         self.session.deployment(name)
     }
 
-    /// Describes a writer that attaches to a run of another process. `run` is the ref of the run, such as the value of
-    /// the environment variable `CONTEXTA_RUN`, or its id or name; a ref is not looked up.
+    /// Returns the builder of a writer that attaches to a run of another process. `run` is the ref of the run, such as
+    /// the value of the environment variable `CONTEXTA_RUN`, or the id or name of the run. A ref is not looked up, so
+    /// the ref of an unknown run is not an error. Errors: an id or name that matches no run or several runs.
     pub fn attach(&self, run: impl AsRef<str>) -> Result<JoinBuilder> {
         Ok(self.session.attach(&self.run_to_join(run.as_ref())?))
     }
 
-    /// Describes a writer that resumes a run with a new attempt. `run` is as for [`Contexta::attach`].
+    /// Returns the builder of a writer that resumes a run with a new attempt. `run` has the same forms and the same
+    /// errors as in [`Contexta::attach`].
     pub fn resume(&self, run: impl AsRef<str>) -> Result<JoinBuilder> {
         Ok(self.session.resume(&self.run_to_join(run.as_ref())?))
     }
@@ -42,8 +44,8 @@ impl Contexta {
         }
     }
 
-    /// Returns the ref of the run with this ref, id or name, or with an id or name that begins with the text. Errors: no
-    /// run matches, or several runs match.
+    /// Returns the ref of a run. `run` is the ref, the id or the name of the run, or the beginning of its id or name.
+    /// Errors: no run matches, or several runs match.
     pub fn find_run(&self, run: impl AsRef<str>) -> Result<RunRef> {
         self.ask(|store| store.read(|view| Ok::<_, store::Error>(view.find_run(run.as_ref())?.run_ref)))
     }
@@ -54,7 +56,7 @@ impl Contexta {
         Ok(self.session.annotate(run, change)?)
     }
 
-    /// Ends a run as a whole, such as a run whose process has died.
+    /// Ends a run and all its writers, for example after the process of the run has died.
     pub fn end_run(&self, run: &RunRef, status: RunStatus, message: &str) -> Result<()> {
         Ok(self.session.end_run(run, status, message)?)
     }
@@ -190,7 +192,7 @@ impl Contexta {
         Ok(self.scope()?.register_artifact(kind, path)?)
     }
 
-    /// Stores a file as an artifact of the current scope, with the options of the registration. Errors: as for
+    /// Registers an artifact of the current scope with all options of the registration. Errors: as for
     /// [`Contexta::register_artifact`].
     pub fn register(&self, what: ArtifactRegistration) -> Result<RegisteredArtifact> {
         Ok(self.scope()?.register(what)?)
@@ -198,7 +200,7 @@ impl Contexta {
 
     /// Stores several files as artifacts of the current scope. The registrations can be JSON objects
     /// ([`Value`](crate::contract::Value)). A file that cannot be registered does not prevent the registration of the
-    /// others. Errors: no scope is current, or a JSON object is invalid; then nothing is registered.
+    /// others. Errors: no scope is current, or a JSON object is invalid. In both cases, nothing is registered.
     pub fn register_artifacts<T>(
         &self,
         registrations: impl IntoIterator<Item = T>,

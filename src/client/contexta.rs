@@ -118,8 +118,8 @@ impl Contexta {
         self.run_snapshot_of(run, Attempts::Newest)
     }
 
-    /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` are those whose
-    /// metric points the summaries contain.
+    /// Returns everything known about one run like [`run_snapshot`](Contexta::run_snapshot). `attempts` determines
+    /// whether the summaries contain the metric points that a later attempt superseded.
     pub fn run_snapshot_of(&self, run: impl AsRef<str>, attempts: Attempts) -> Result<RunSnapshot> {
         self.ask(|store| query::run_snapshot(store, run.as_ref(), attempts))
     }
@@ -136,8 +136,8 @@ impl Contexta {
         self.step_series_of(run, metric_key, stage, Attempts::Newest)
     }
 
-    /// Returns the points of one metric of a run like [`step_series`](Contexta::step_series), of the newest attempt or of
-    /// all attempts.
+    /// Returns the points of one metric of a run like [`step_series`](Contexta::step_series). `attempts` determines
+    /// whether the result contains the points that a later attempt superseded.
     pub fn step_series_of(
         &self,
         run: impl AsRef<str>,

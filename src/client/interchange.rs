@@ -48,8 +48,8 @@ impl std::fmt::Debug for ImportSource<'_> {
 pub struct ImportSettings<'a> {
     /// The directory with the files of bodies; `None` for the default that [`ImportSource`] describes.
     pub bodies: Option<PathBuf>,
-    /// `true` to stop at the first line that is invalid or has an invalid member; `false` to write invalid lines to the
-    /// quarantine, to leave out invalid members, and to continue.
+    /// `true` to stop at the first line that is invalid or has an invalid member. `false` to continue: invalid members
+    /// are left out, and invalid lines are written to the quarantine.
     pub strict: bool,
     /// The registry that extensions are checked against; without one, only the form of extensions is checked.
     pub registry: Option<ExtensionRegistry>,

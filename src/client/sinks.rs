@@ -6,7 +6,7 @@ use crate::store::LineFile;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The prefix of a sink that appends JSON lines to a file.
+/// The prefix of a setting that declares a file of JSON lines.
 const JSON_LINES: &str = "jsonl:";
 
 /// A sink that the setting `capture.sinks` declares: `stdout`, `stderr`, or `jsonl:` and a path.
@@ -14,8 +14,8 @@ const JSON_LINES: &str = "jsonl:";
 pub(super) struct ConfiguredSink(pub(super) String);
 
 impl ConfiguredSink {
-    /// Creates the sink. A relative path is relative to the directory `root`. The name of a sink that writes to a file is
-    /// the text of the setting.
+    /// Creates the sink. A relative path is relative to the directory `root`. A sink that writes to a file has the text
+    /// of the setting as its name.
     pub(super) fn open(&self, storage: &Arc<dyn Storage>, root: &Path) -> Arc<dyn Sink> {
         match self.0.strip_prefix(JSON_LINES) {
             Some(path) => {

@@ -196,11 +196,11 @@ choices! {
     }
     /// The values that are redacted before they are recorded.
     RedactionMode {
-        /// Texts whose names contain a word of `security.secret_key_patterns`, credentials in URLs, headers and command
-        /// lines, and texts with the form of a credential, such as private keys. Numbers are never redacted.
+        /// Texts whose names match a pattern in `security.secret_key_patterns`; credentials in URLs, headers and
+        /// command lines; texts with the form of a credential, such as private keys. Numbers are never redacted.
         SafeDefault = "safe_default",
-        /// The values that `safe_default` redacts, and in addition: environment variables whose names contain one of the
-        /// patterns anywhere, at least 32 random letters and digits in a text, and user names in paths of home
+        /// The values that `safe_default` redacts. In addition: environment variables whose names contain a pattern at
+        /// any position, sequences of at least 32 random letters and digits, and user names in the paths of home
         /// directories.
         Strict = "strict",
         /// No values.

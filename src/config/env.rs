@@ -9,8 +9,8 @@ use std::ffi::OsString;
 
 pub use crate::config::variables::{OVERLAYS, PREFIX, PROFILE, RUN, TRACE_PARENT, WORKSPACE};
 
-/// The environment variables that the configuration uses: the variables with the prefix `CONTEXTA_`, `TRACEPARENT`, and
-/// the home directory.
+/// The environment variables that the configuration uses: the variables with the prefix `CONTEXTA_`, the variable
+/// `TRACEPARENT`, and the variable with the home directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment {
     variables: BTreeMap<String, OsString>,

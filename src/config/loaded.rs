@@ -25,8 +25,8 @@ pub struct LoadedConfig {
     pub looked_for: Option<PathBuf>,
     /// The run that this process belongs to: the value of the environment variable `CONTEXTA_RUN`.
     pub run: Option<String>,
-    /// The header `traceparent` of the program that started this process: the value of the environment variable
-    /// `TRACEPARENT`, which is not checked.
+    /// The header `traceparent` of the program that started this process, from the environment variable `TRACEPARENT`.
+    /// The header is not checked.
     pub trace_parent: Option<String>,
     pub(super) sources: Sources,
     pub(super) places: Places,

@@ -12,7 +12,7 @@ pub const WORKSPACE: &str = "CONTEXTA_WORKSPACE";
 pub const RUN: &str = "CONTEXTA_RUN";
 /// The variable with the trace and the span of the program that started this process.
 pub const TRACE_PARENT: &str = "TRACEPARENT";
-/// Variables that set no setting, but have another purpose. These variables cause no warning.
+/// Variables that have another purpose than to set a setting. These variables cause no warning.
 pub(super) const RESERVED: [&str; 3] = [RUN, TRACE_PARENT, "CONTEXTA_SIM_SECONDS"];
 /// Variables named after a setting that can only be set in other ways, each with advice on how to change the setting.
 pub(super) const FIXED: [(&str, &str); 2] = [

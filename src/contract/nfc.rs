@@ -1,5 +1,5 @@
-//! The composed form (NFC) of texts. Two texts that look the same because one has `é` as one character and the other has
-//! `e` and a combining accent have the same composed form.
+//! The composed form (NFC) of texts. An `é` can be one character, or an `e` and a combining accent. Both texts look the
+//! same, and have the same composed form.
 
 use std::borrow::Cow;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
@@ -21,7 +21,7 @@ mod tests {
         assert_eq!(nfc("cafe\u{301}"), "caf\u{e9}");
         assert_eq!(nfc("caf\u{e9}"), nfc("cafe\u{301}"));
         assert!(matches!(nfc("系统"), Cow::Borrowed("系统")));
-        // Compatibility characters stay as they are, because they look different.
+        // NFC does not replace compatibility characters, which look different.
         assert_eq!(nfc("ﬁ x²"), "ﬁ x²");
     }
 }

@@ -111,8 +111,8 @@ macro_rules! objects {
                 )*}
             }
 
-            /// Reads an object from a JSON value like [`Object::check_value`], and removes members that are invalid and
-            /// not required. Errors: a required member is missing or invalid.
+            /// Reads an object from a JSON value like [`Object::check_value`], and removes invalid members that are not
+            /// required. Errors: a required member is missing or invalid.
             pub fn salvage_value(
                 kind: ObjectKind,
                 value: Value,
@@ -153,7 +153,7 @@ objects! {
     Operation(OperationContext) operation_context_ref "op" "operation";
     /// An edge of the lineage graph.
     Relation(LineageEdge) relation_ref "relation" "relation";
-    /// A name that points to an artifact.
+    /// A name that refers to an artifact.
     Alias(ArtifactAlias) alias_ref "alias" "alias";
     /// A provenance record of a lineage edge.
     Provenance(ProvenanceRecord) provenance_ref "provenance" "provenance";

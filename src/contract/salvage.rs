@@ -1,4 +1,4 @@
-//! Removal of single invalid members: one unusual member does not cost the object that contains it.
+//! Removal of single invalid members, so that an object with an invalid member is not refused as a whole.
 
 use crate::contract::error::bounded;
 use crate::contract::error::code::ErrorCode;
@@ -12,7 +12,7 @@ use crate::contract::rules::valid::Valid;
 use crate::contract::validate::check_value;
 use std::collections::HashMap;
 
-/// The greatest number of times that an object is checked again after invalid members were removed.
+/// The maximum number of checks of a value. The value is checked again after invalid members were removed.
 const ROUNDS_MAX: usize = 16;
 
 /// A member that was removed from an object because it is invalid.
@@ -32,24 +32,25 @@ impl DroppedMember {
         DroppedMember { code, path: bounded(path.to_owned()), message: bounded(message.to_owned()) }
     }
 
-    /// Converts a member of a part of a value to a member of the whole value. `prefix` is the path of the part.
+    /// Returns the member with a path in the whole value, if its path is relative to the part of the value at the path
+    /// `prefix`.
     pub(crate) fn under(self, prefix: &str) -> DroppedMember {
         DroppedMember { path: bounded(self.path.replacen('$', prefix, 1)), ..self }
     }
 }
 
-/// A value whose rules hold, after invalid members were removed.
+/// A valid value, from which invalid members were removed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Salvaged<T> {
     /// The value.
     pub value: T,
     /// The members that were removed; empty if every member was valid.
     pub dropped: Vec<DroppedMember>,
-    /// The warnings about the value, without those about removed members.
+    /// The warnings about the value without the removed members.
     pub report: ValidationReport,
 }
 
-/// Checks a model, and removes members that are invalid and not required. Errors: a required member is invalid.
+/// Checks a model, and removes invalid members that are not required. Errors: a required member is invalid.
 ///
 /// ```
 /// use contexta::contract::{MetricPayload, salvage};
@@ -62,16 +63,14 @@ pub struct Salvaged<T> {
 /// ```
 pub fn salvage<M: Model + Clone>(model: M) -> Result<(Valid<M>, Vec<DroppedMember>), ValidationReport> {
     // The JSON form of the model is built only if a rule is broken.
-    match Valid::or_model(model) {
+    match Valid::check(model.clone()) {
         Ok(valid) => Ok((valid, Vec::new())),
-        Err(model) => {
-            salvage_value(model.to_value(), None).map(|salvaged| (salvaged.value, salvaged.dropped))
-        }
+        Err(_) => salvage_value(model.to_value(), None).map(|salvaged| (salvaged.value, salvaged.dropped)),
     }
 }
 
-/// Reads a model from a JSON value like [`check_value`], and removes members that are invalid and not required. Errors:
-/// a required member is missing or invalid.
+/// Reads a model from a JSON value like [`check_value`], and removes invalid members that are not required. Errors: a
+/// required member is missing or invalid.
 pub fn salvage_value<M: Model + Clone>(
     value: Value,
     registry: Option<&ExtensionRegistry>,
@@ -79,13 +78,13 @@ pub fn salvage_value<M: Model + Clone>(
     salvage_with(value, |value| check_value(value, registry))
 }
 
-/// Removes the invalid members of a value until `check` accepts the value. Errors: the value is invalid because of a
-/// member that is required. The report then begins with the issue of this member.
+/// Removes the invalid members of a value until `check` accepts the value. Errors: a required member is invalid; the
+/// report then begins with the issue of this member. Or the value is still invalid after [`ROUNDS_MAX`] checks.
 pub(crate) fn salvage_with<T>(
     mut value: Value,
     check: impl Fn(Value) -> (Option<T>, ValidationReport),
 ) -> Result<Salvaged<T>, ValidationReport> {
-    // A check sorts the extensions, and the paths of its issues contain the indexes in this order.
+    // A check sorts the extensions before it reports issues, so the indexes in the paths refer to the sorted list.
     sort_extensions(&mut value);
     let mut dropped = Dropped::default();
     for _ in 0..ROUNDS_MAX {
@@ -103,7 +102,7 @@ pub(crate) fn salvage_with<T>(
                 }
             }
         }
-        // Items of a list are removed from the end, so that the indexes of the items before them stay valid.
+        // The last items of a list are removed first, so that the indexes of the other items stay valid.
         places.sort_by(|(a, _), (b, _)| b.cmp(a));
         let mut is_changed = false;
         for (place, cause) in places {
@@ -129,24 +128,28 @@ fn sort_extensions(value: &mut Value) {
     }
 }
 
-/// The places from which members were removed, with the issue that was the cause.
+/// The places of the removed members, each with the issue because of which the member was removed.
 #[derive(Debug, Default)]
 struct Dropped(HashMap<Place, ValidationIssue>);
 
 impl Dropped {
-    /// Returns the place of the member to remove because of an issue, and the issue that is the cause: the place of the
-    /// issue or, if the issue is that a member is missing, the object around the missing member. Errors: the issue that
-    /// is the cause, if only the removal of the whole object would help.
+    /// Returns the place of the member that must be removed to resolve an issue, and the issue that is the cause. The
+    /// place is that of the issue. If this place does not exist because a member is missing, the place is that of the
+    /// innermost existing object around it. The cause is `issue`, unless the missing member was removed because of an
+    /// earlier issue, which is then the cause. Errors: the issue can only be resolved by removing the whole value. The
+    /// error is the cause.
     fn removable(
         &self,
         value: &Value,
         issue: &ValidationIssue,
     ) -> Result<(Place, ValidationIssue), ValidationIssue> {
-        // Without its version, an object of an unknown version would be read as an object of this version.
+        // The version is never removed: an object of an unknown version would then be read as an object of this
+        // version.
         let place = issue.place().filter(|_| issue.code() != ErrorCode::SchemaVersion);
         let Some(mut place) = place.cloned() else { return Err(issue.clone()) };
         let mut cause = issue;
-        // A place in a list is not compared with earlier ones, because the index may be that of another item.
+        // The place of a list item is not looked up among the removed places, because its index may now belong to
+        // another item.
         while !place.exists(value) {
             if let Some(earlier) = self.0.get(&place).filter(|_| !place.is_item()) {
                 cause = earlier;
@@ -161,7 +164,7 @@ impl Dropped {
         self.0.entry(place).or_insert(cause);
     }
 
-    /// Returns the removed members, without members of objects that were removed as a whole.
+    /// Returns the removed members. If an object was removed as a whole, its members are not listed.
     fn into_members(self) -> Vec<DroppedMember> {
         let mut all: Vec<(Place, ValidationIssue)> = self.0.into_iter().collect();
         all.sort_by(|(a, _), (b, _)| a.cmp(b));

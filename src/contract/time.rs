@@ -79,7 +79,8 @@ impl Timestamp {
             }
             None => ("", rest),
         };
-        // The fields are read without chrono's format strings, because a query parses several times for each run.
+        // The fields are parsed without the format strings of chrono, because a query parses several timestamps for
+        // each run.
         let field = |range: Range<usize>| whole.get(range).map(|digits| number(digits.bytes()));
         let date = NaiveDate::from_ymd_opt(i32::try_from(field(0..4)?).ok()?, field(5..7)?, field(8..10)?)?;
         let local = date.and_hms_opt(field(11..13)?, field(14..16)?, field(17..19)?)?;
@@ -89,7 +90,7 @@ impl Timestamp {
     }
 }
 
-/// Returns the number that at most nine digits represent.
+/// Returns the number that a text of at most nine digits represents.
 fn number(digits: impl Iterator<Item = u8>) -> u32 {
     digits.fold(0, |number, digit| number * 10 + u32::from(digit & 0x0f))
 }
@@ -188,7 +189,7 @@ mod tests {
 
     #[test]
     fn texts_equal_those_of_the_calendar_crate() {
-        // A step of about 61 days, so that all months, leap years and fractions occur.
+        // The step is about 61 days, so that all months, leap years and fractions occur.
         for micros in (MICROS_MIN..=MICROS_MAX).step_by(5_270_400_123_457) {
             let time = Timestamp(micros);
             let expected = DateTime::from_timestamp_micros(micros).unwrap();

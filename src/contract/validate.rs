@@ -92,8 +92,8 @@ pub fn to_json(model: &impl Canonical) -> Result<String> {
     model.to_json()
 }
 
-/// Returns the canonical JSON value of a model: the value that [`to_json`] writes, without members that are null. Null
-/// parameters of a run are kept.
+/// Returns the canonical JSON value of a model, which is the value that [`to_json`] writes. Members that are null are
+/// left out, except parameters of a run that are null.
 pub fn to_payload(model: &impl Canonical) -> Value {
     let mut value = model.to_value();
     let params = match &mut value {

@@ -57,8 +57,8 @@ impl BlobStore {
         self.through_temporary(|temporary| self.ingest_through(temporary, content))
     }
 
-    /// Calls `store` with the path for a new temporary file. If `store` fails, the temporary file is removed, if
-    /// possible.
+    /// Calls `store` with the path of a temporary file, which `store` creates. If `store` fails, the temporary file is
+    /// removed if possible.
     pub(super) fn through_temporary<T>(&self, store: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let fail = |action| move |path: &Path, e: io::Error| Error::io(action, path, e);
         self.storage.create_dir_all(&self.staging).map_err(|e| fail("create")(&self.staging, e))?;
@@ -142,8 +142,9 @@ impl BlobStore {
         Ok(info)
     }
 
-    /// Makes the temporary file `file` the body with this digest and size. If an undamaged body exists that has no other
-    /// name, the temporary file is removed instead. A body with another name could be changed through that name.
+    /// Makes the temporary file `file` the body with this digest and size. If the body already exists, is undamaged and
+    /// has no second name, removes the temporary file instead. A body with a second name is replaced, because a program
+    /// could change it through that name.
     pub(super) fn keep(&self, temporary: &Path, file: &dyn File, info: BlobInfo) -> Result<()> {
         let wrap = |action: &'static str, path: &Path| {
             let path = path.to_path_buf();

@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// Returns the bytes that are left, without moving past them.
+    /// Returns the bytes that were not read yet. Does not change the position of the reader.
     pub(in crate::engine) fn rest(&self) -> &'a [u8] {
         self.rest
     }

@@ -12,8 +12,8 @@ pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
     /// The CRC-32 of eight zero bytes, which are the bytes of the salt 0.
     const NO_SALT: u32 = 0x6522_df69;
     const SALT_LEN: usize = 8;
-    /// The maximum length of bytes that are copied behind the salt, because a checksum over one short slice is computed
-    /// faster than over two.
+    /// The maximum length of a part that is copied behind the salt. One update of the hasher with one slice is faster
+    /// than two updates.
     const COPIED_MAX: usize = 120;
     // `Hasher::new` detects the instructions of the processor. A copy of a hasher does not detect them again.
     static NEW: LazyLock<Hasher> = LazyLock::new(Hasher::new);
@@ -38,17 +38,17 @@ pub fn salted_crc32(salt: u64, parts: &[&[u8]]) -> u32 {
     hasher.finalize()
 }
 
-/// The CRC-32 of a beginning that many byte sequences have in common.
+/// The CRC-32 of a common prefix of many byte sequences.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct CrcPrefix(Hasher);
 
 impl CrcPrefix {
-    /// Computes the CRC-32 of the salt's eight little-endian bytes, followed by `bytes`.
+    /// Computes the CRC-32 of a prefix: the salt's eight little-endian bytes, followed by `bytes`.
     pub(in crate::engine) fn of(salt: u64, bytes: &[u8]) -> CrcPrefix {
         CrcPrefix(Hasher::new_with_initial(salted_crc32(salt, &[bytes])))
     }
 
-    /// Returns the CRC-32 of the beginning, followed by `parts` in order.
+    /// Returns the CRC-32 of the prefix, followed by `parts` in order.
     pub(in crate::engine) fn followed_by(&self, parts: &[&[u8]]) -> u32 {
         let mut hasher = self.0.clone();
         parts.iter().for_each(|part| hasher.update(part));

@@ -12,8 +12,8 @@ pub struct Entries {
     payloads: Vec<u8>,
 }
 
-/// The number of bytes that are copied at once. Most shared parts of payloads are shorter, and a copy of fixed length is
-/// faster than a copy of any length; the bytes behind the shared part are removed again.
+/// The fixed length of a copy. A copy of fixed length is faster than a copy of variable length, and most shared parts
+/// of payloads are not longer than this length. The copied bytes after the shared part are removed again.
 const CHUNK: usize = 16;
 
 /// An entry whose payload is borrowed, for example from an [`Entries`].
@@ -37,7 +37,7 @@ impl Entries {
         Entries { headers: Vec::with_capacity(entries), payloads }
     }
 
-    /// Reserves memory, so that the list can grow to this number of entries and payload bytes without being copied.
+    /// Reserves memory for this total number of entries and payload bytes.
     pub(in crate::engine) fn grow_to(&mut self, entries: usize, bytes: usize) {
         self.headers.reserve(entries.saturating_sub(self.headers.len()));
         self.payloads.reserve(bytes.saturating_sub(self.payloads.len()));

@@ -166,9 +166,10 @@ impl<'de> Deserialize<'de> for Stamp {
 pub(in crate::engine) const STAMP_LEN: usize = 32;
 
 impl Stamp {
-    /// Returns the greatest stamp at this time since the epoch, 1970-01-01 00:00 UTC. Exactly the entries whose times are
-    /// at or before this time have stamps up to this stamp, so [`View::as_of`](crate::engine::projection::View::as_of)
-    /// reads as of this time. Times after the year 2554 count as the greatest time.
+    /// Returns the greatest stamp with this time since the epoch (1970-01-01 00:00 UTC). An entry has a stamp up to
+    /// this stamp if and only if its time is not later. [`View::as_of`](crate::engine::projection::View::as_of) with
+    /// this stamp therefore reads as of this time. A time after the year 2554 is replaced by the greatest time that a
+    /// stamp can have.
     pub fn last_at(since_epoch: Duration) -> Stamp {
         let time = u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX);
         Stamp { time, stream: StreamId([u8::MAX; 16]), seq: Seq(u64::MAX) }
@@ -298,8 +299,8 @@ pub fn entry_checksum(head: &[u8; 40], payload: &[u8]) -> u32 {
     salted_crc32(0, &[head, payload])
 }
 
-/// Checks the checksums of entries of one stream. The canonical bytes of all these entries begin with the id of the
-/// stream, so this part of the checksums is computed once.
+/// Verifies the checksums of the entries of one stream. The canonical bytes of all these entries begin with the id of
+/// the stream, so the CRC-32 of this prefix is computed once.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct StreamChecksums {
     stream: StreamId,
@@ -307,7 +308,7 @@ pub(in crate::engine) struct StreamChecksums {
 }
 
 impl StreamChecksums {
-    /// Computes the common part of the checksums of a stream.
+    /// Computes the CRC-32 of the common prefix for a stream.
     pub(in crate::engine) fn of(stream: StreamId) -> StreamChecksums {
         StreamChecksums { stream, beginning: CrcPrefix::of(0, &stream.0) }
     }
@@ -317,12 +318,12 @@ impl StreamChecksums {
         self.stream
     }
 
-    /// Returns true if the checksum of an entry of the stream is valid: if it equals [`entry_checksum`].
+    /// Returns true if the checksum of an entry of the stream equals the result of [`entry_checksum`].
     pub(in crate::engine) fn is_valid(&self, entry: &Entry<&[u8]>) -> bool {
         /// The number of canonical bytes between the id of the stream and the payload.
         const HEAD_LEN: usize = 24;
-        /// The maximum length of a payload that is copied behind the other bytes, because a checksum over one short
-        /// slice is computed faster than over two.
+        /// The maximum length of a payload that is copied behind the other bytes. One update of the hasher with one
+        /// slice is faster than two updates.
         const COPIED_MAX: usize = 104;
         let head = entry.canonical_head();
         let Some(head) = head.last_chunk::<HEAD_LEN>() else { return false };

@@ -188,7 +188,7 @@ pub enum Error {
         /// The damage that was found, as message text.
         reason: String,
     },
-    /// A cursor file is in a directory whose files only the engine may create, such as the directory of the log.
+    /// A cursor file is in a directory that is reserved for the engine, such as the directory of the log.
     #[error("the cursor file {} is in a directory of the engine: {}", path.display(), dir.display())]
     CursorMisplaced {
         /// The cursor file.
@@ -202,7 +202,7 @@ pub enum Error {
         /// The BLAKE3 digest of the body.
         digest: String,
     },
-    /// A file was changed while it was stored as a body. Nothing was stored.
+    /// A file was changed while it was stored as a body, or since then.
     #[error("the file {path} was changed while it was read")]
     SourceChanged {
         /// The file.

@@ -1,11 +1,12 @@
-//! Files that become bodies: copied, or with a second name in the store so that no byte is copied.
+//! Storing of files as bodies: as a copy, or as a second name of the file (a hard link) without a copy.
 //!
 //! Invariants:
-//! 1. The file stays where it is until the caller removes it with [`BlobStore::release`]. The caller appends the entry
-//!    that refers to the body before. A crash at any moment leaves the file, or the body with its entry. A crash before
-//!    the removal can leave file and body as two names of one file; the next [`BlobStore::ingest_file`] with this
-//!    content replaces the body with a file of its own.
-//! 2. The content is read once. The digest is computed from the bytes that are stored.
+//! 1. The file stays where it is until the caller removes it with [`BlobStore::release`]. Before the removal, the
+//!    caller appends the entry that refers to the body. After a crash at any moment, the file exists, or the body and
+//!    its entry exist. After a crash before the removal, file and body can be two names of one file. The next
+//!    [`BlobStore::ingest_file`] of this content replaces such a body with a file of its own.
+//! 2. The digest is the digest of the stored bytes: the content is read once, to compute the digest and to write the
+//!    copy, if any.
 //! 3. A file that changes while it is read is not stored.
 
 use crate::engine::blob::{BlobInfo, BlobStore, CHUNK};
@@ -16,16 +17,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The method by which a file becomes a body.
+/// The method that stores a file as a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Intake {
-    /// The content is copied. If the file system can, file and body share blocks until one of them changes.
+    /// The content is copied. If the file system supports clones, file and body share blocks until one of them changes.
     #[default]
     Copy,
-    /// The body is a second name of the file, if the file is a regular file with one name on the file system of the
-    /// store. Otherwise the content is copied. The caller removes the file afterwards with [`BlobStore::release`], or
-    /// calls [`BlobStore::separate`] if the file stays, because a change of the file would change the body.
+    /// The body is a second name of the file. If the file is not a regular file with one name on the file system of the
+    /// store, the content is copied instead. Afterwards the caller removes the file with [`BlobStore::release`]. If the
+    /// file stays, the caller calls [`BlobStore::separate`], because a change of the file would change the body.
     Link,
 }
 
@@ -35,16 +36,16 @@ pub enum Intake {
 pub struct Taken {
     /// The digest and size of the body.
     pub info: BlobInfo,
-    /// True if the body may be a second name of the file.
+    /// True if the file was stored as a second name. The body may then still be a second name of the file.
     pub is_linked: bool,
-    /// The state of the file when it was stored.
+    /// The metadata of the file when it was stored.
     found: FileInfo,
 }
 
 impl BlobStore {
-    /// Stores the content of the file at `source` durably, in constant memory. `observe` receives all bytes in order,
-    /// for a second digest. Errors: [`Error::SourceChanged`]; the file is not a regular file, or cannot be read; the
-    /// store cannot be written.
+    /// Stores the content of the file at `source` durably, in constant memory. Calls `observe` with all bytes in order,
+    /// so that the caller can compute a second digest. Errors: [`Error::SourceChanged`] if the file changes in the
+    /// meantime (nothing is stored); the file is not a regular file, or cannot be read; the store cannot be written.
     pub fn ingest_file(
         &self,
         source: &Path,
@@ -54,7 +55,7 @@ impl BlobStore {
         self.through_temporary(|temporary| {
             let examine = || self.storage.info(source).map_err(|e| Error::io("read", source, e));
             let before = examine()?;
-            // An error means that the file is copied, as on a file system without links.
+            // If the link cannot be created, for example on a file system without links, the file is copied.
             let is_linked = intake == Intake::Link && self.storage.link_file(source, temporary).is_ok();
             let staged = if is_linked || self.storage.clone_file(source, temporary).is_ok() {
                 self.hash_staged(temporary, observe)
@@ -91,10 +92,10 @@ impl BlobStore {
         Ok((copy, info))
     }
 
-    /// Removes a file that was stored as a body. If the file cannot be removed, and the body is a second name of the
-    /// file, the body becomes a file of its own. Errors: [`Error::SourceChanged`] if the file has changed since it was
-    /// stored, for example because a program has written a newer file of that name; the file cannot be removed. A
-    /// change between this check and the removal is not noticed.
+    /// Removes a file that was stored as a body. If the file is not removed and the body is a second name of the file,
+    /// replaces the body with a copy. Errors: [`Error::SourceChanged`] if the file has changed since it was stored, for
+    /// example because a program has written a new file under its name; the file cannot be removed. A change after this
+    /// check and before the removal is not detected.
     pub fn release(&self, source: &Path, taken: &Taken) -> Result<()> {
         if self.storage.info(source).is_ok_and(|now| is_changed(&taken.found, &now)) {
             if taken.is_linked {
@@ -110,15 +111,16 @@ impl BlobStore {
                 Err(Error::io("remove", source, e))
             }
             _ => {
-                // After an error the file can reappear after a power cut. The body and its entry are durable.
+                // An error is ignored. The file may then exist again after a power cut, but the body and its entry are
+                // durable.
                 let _ = self.storage.sync_dir(source.parent().unwrap_or(Path::new("/")));
                 Ok(())
             }
         }
     }
 
-    /// Replaces the file of a body with a copy, so that the body has no other name. Error: the body is damaged; then it
-    /// stays as it is.
+    /// Replaces the file of a body with a copy, so that the body has no second name. Errors: the body is damaged (it is
+    /// not replaced), or cannot be read or written.
     pub fn separate(&self, digest: &Digest) -> Result<()> {
         let path = self.path(digest);
         self.through_temporary(|temporary| {
@@ -130,8 +132,8 @@ impl BlobStore {
         })
     }
 
-    /// Returns the directory for temporary files. A file that a program writes there can be stored with
-    /// [`Intake::Link`] without a copy.
+    /// Returns the directory for temporary files. It is on the file system of the store, so a file that a program
+    /// writes there can be stored with [`Intake::Link`] without a copy.
     pub fn staging(&self) -> &Path {
         &self.staging
     }
@@ -146,13 +148,12 @@ impl BlobStore {
         &self.storage
     }
 
-    /// Returns true if `path` is a file in the directory for temporary files of this store, after all links in the path
-    /// are followed.
+    /// Returns true if `path`, with all links resolved, is in the directory for temporary files of this store.
     pub fn is_staged(&self, path: &Path) -> bool {
         self.is_below(path, &self.staging)
     }
 
-    /// Returns true if `path` is the file of a body of this store, after all links in the path are followed.
+    /// Returns true if `path`, with all links resolved, is in the directory of the bodies of this store.
     pub fn is_object(&self, path: &Path) -> bool {
         self.is_below(path, &self.objects)
     }
@@ -163,10 +164,11 @@ impl BlobStore {
     }
 }
 
-/// A temporary file, and the digest and size of its content.
+/// A temporary file with the digest and size of its content.
 type Staged = (Arc<dyn File>, BlobInfo);
 
-/// Passes the content of a file and the offset of each part to `part`. Returns the digest and size of the content.
+/// Reads a file, and calls `part` with the offset and the bytes of each part. Returns the digest and size of the
+/// content.
 fn read_through(
     path: &Path,
     file: &dyn File,
@@ -187,7 +189,8 @@ fn read_through(
     }
 }
 
-/// Returns true if a file has changed. The change time is not compared, because a new name of the file changes it.
+/// Returns true if the length, the modification time or the identity of a file has changed. The change time is not
+/// compared, because the creation of a hard link changes it.
 fn is_changed(before: &FileInfo, after: &FileInfo) -> bool {
     (before.len, before.modified, before.place) != (after.len, after.modified, after.place)
 }

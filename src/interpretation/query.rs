@@ -44,7 +44,8 @@ pub struct RunList {
 pub struct RunSnapshot {
     /// The run.
     pub run: RunRow,
-    /// The writers: the processes that capture, or captured, the run, in the order in which they joined it.
+    /// The writers of the run, in the order in which they joined the run. A writer is a process that captures the run
+    /// or has captured it.
     pub writers: Vec<WriterRow>,
     /// The stages, ordered by order index, start and ref.
     pub stages: Vec<StageRow>,
@@ -96,7 +97,7 @@ pub fn list_runs(store: &Store, project: Option<&str>) -> Result<RunList> {
 }
 
 /// Returns everything known about one run. `run` is the run's ref, its id, its name, or a prefix of its id or name.
-/// `attempts` are those whose metric points the summaries contain.
+/// `attempts` determines whether the summaries contain the metric points that a later attempt superseded.
 pub fn run_snapshot(store: &Store, run: &str, attempts: Attempts) -> Result<RunSnapshot> {
     Ok(store.read(|view| snapshot(view, run, attempts))?)
 }
@@ -267,8 +268,8 @@ fn stage_of(row: &RecordRow) -> Option<&StageRef> {
 
 /// Returns the points of one metric of a run. `stage` selects the points of the stage with this name; `None` selects
 /// the points outside any stage. If there are no points outside any stage, and the metric has only one series in the
-/// run, `None` selects this series. `attempts` are those whose points the answer contains. Errors: there is no such
-/// series.
+/// run, `None` selects this series. `attempts` determines whether the result contains the points that a later attempt
+/// superseded. Errors: there is no such series.
 pub fn step_series(
     store: &Store,
     run: &str,

@@ -355,7 +355,7 @@ mod tests {
         }
     }
 
-    /// Returns facts with values that JSON cannot represent, with nulls, and with names in other scripts.
+    /// Returns facts with unusual content: numbers that JSON cannot represent, nulls, and names in several scripts.
     fn unusual_facts() -> Vec<Captured> {
         let run_ref = RunRef::parse("run:p.r").unwrap();
         let param = |key: &str, value: Value| Fact::Param(Param::new(run_ref.clone(), key, value).unwrap());
@@ -409,7 +409,7 @@ mod tests {
             let mut payload = Vec::new();
             let fact = Fact::Param(Param::new(run_ref.clone(), "k", Value::List(vec![1.into()])).unwrap());
             Captured::from(fact).encode(&mut payload).unwrap();
-            // The payload ends with the variant, the length and the text.
+            // The last fields of the payload are the variant, the length and the text.
             payload.truncate(payload.len() - 5);
             payload.extend([5, value.len() as u8]);
             payload.extend(value.as_bytes());

@@ -1,7 +1,6 @@
-//! Keys of rows, as bytes. The parts of a key are joined by a zero byte. Refs and metric keys contain no zero byte: a
-//! rule of the contract excludes control characters from the keys of metrics. The
-//! keys whose first part is a certain ref are therefore exactly the keys that begin with this ref and a zero byte.
-//! Names of runs, and digests, may contain zero bytes.
+//! Keys of rows, as bytes. A zero byte separates the parts of a key. Refs contain no zero byte. Metric keys contain
+//! none either, because the contract excludes control characters from them. A key therefore has a certain ref as its
+//! first part if and only if it begins with this ref and a zero byte. Names of runs and digests may contain zero bytes.
 
 use crate::contract::nfc::nfc;
 use crate::contract::{RecordRef, RunRef, StableRef, StageRef};
@@ -27,8 +26,8 @@ pub(crate) fn under(kind: &str, parent: &StableRef) -> Vec<u8> {
     format!("{kind}:{}.", parent.value()).into_bytes()
 }
 
-/// Returns the key of a run in the table of names. `text` is the name of the run, or the last component of its ref. Keys
-/// contain the composed form of names, so that names that look the same have one key.
+/// Returns the key of a run in the table of names. `text` is the name of the run, or the last component of its ref. The
+/// key contains the composed form (NFC) of the name, so the composed and the decomposed form of a name have one key.
 pub(crate) fn run_name(text: &str, run: &RunRef) -> Vec<u8> {
     join(&[nfc(text).as_bytes(), run.as_str().as_bytes()])
 }

@@ -88,7 +88,7 @@ kinds! {
     WRITER = 11 "writer" V1;
     /// A process that writes to the workspace.
     PROCESS = 12 "process" V1;
-    /// A change of an object after its start.
+    /// A later change of a run, project or deployment, such as a note or a tag.
     ANNOTATION = 13 "annotation" V1;
     /// An event.
     EVENT = 16 "event" V1;

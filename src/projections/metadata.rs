@@ -2,8 +2,9 @@
 //! other kinds except lineage edges.
 //!
 //! Each attribute has rows of its own. Values that two writers give to different attributes do not conflict. If an
-//! attribute has several different values, all of them are kept. Environments and provenance records are recorded once, and a new
-//! value of an alias replaces the whole alias, so each of these facts has one row with the complete fact.
+//! attribute has several different values, all of them are kept. An environment, a provenance record or an alias is not
+//! divided into attributes: each fact has one row with the complete fact. Environments and provenance records are
+//! recorded once, and a new value of an alias replaces the whole alias.
 
 use crate::contract::fact::Change;
 use crate::contract::json::write::with_nulls;
@@ -26,7 +27,7 @@ pub(crate) const PARAM_PREFIX: &str = "param/";
 pub(crate) const TAG_PREFIX: &str = "tag/";
 /// The prefix of the attribute names of metadata.
 pub(crate) const METADATA_PREFIX: &str = "meta/";
-/// The prefix of the attribute names of notes. The stamp of the note follows the prefix.
+/// The prefix of the attribute names of notes. The position of the note's entry in the log follows the prefix.
 pub(crate) const NOTE_PREFIX: &str = "note/";
 /// The prefix of the attribute names of extensions. The namespace follows the prefix.
 pub(crate) const EXTENSION_PREFIX: &str = "ext/";
@@ -74,15 +75,15 @@ struct AttributeRows<'a> {
 
 impl AttributeRows<'_> {
     fn put(&mut self, name: &str, value: &Value) {
-        // Values come from validated models, whose numbers are finite, so encoding does not fail. Null means absent,
-        // except for a parameter.
+        // The values come from validated models, whose numbers are finite, so encoding does not fail. A member that is
+        // null is not recorded, unless it is a parameter.
         let is_recorded = *value != Value::Null || name.starts_with(PARAM_PREFIX);
         if let (Ok(text), true) = (with_nulls(value), is_recorded) {
             self.put_text(name, &text);
         }
     }
 
-    /// Puts a value that is JSON text.
+    /// Puts a row whose value is the JSON text `text`.
     fn put_text(&mut self, name: &str, text: &str) {
         let key = keys::attribute(self.subject, name);
         let mark: &[u8] = if self.imported { &[IMPORTED_MARK] } else { &[] };
@@ -98,7 +99,7 @@ impl AttributeRows<'_> {
             // A null marks a removed tag.
             Change::Tag(key, None) => self.put_text(&format!("{TAG_PREFIX}{key}"), "null"),
             Change::Note(text) => {
-                // Each note has a key of its own, so that notes do not replace each other.
+                // Each note has an attribute of its own, so that a note does not replace an earlier note.
                 let key = format!("{NOTE_PREFIX}{}-{}", self.stamp.stream, self.stamp.seq);
                 let at = Timestamp::from_nanos(self.stamp.time);
                 self.put(&key, &Value::map([("at", Value::text(at)), ("text", Value::text(text))]));
@@ -161,7 +162,8 @@ impl Projection<Captured> for MetadataProjection {
                 let key = object.own_ref().as_str().as_bytes();
                 tables.put_version(OBJECTS, key, stamp, replaces, &entry::row(applied));
             }
-            // The status of a run follows from the ends of all its writers.
+            // The end of a writer is not the end of its run: a reader derives the status of the run from all its
+            // writers.
             Fact::Ended(ended) if ended.writer().is_none() => {
                 let mut rows = AttributeRows { imported, subject: ended.subject(), stamp, replaces, tables };
                 rows.put("status", &ended.status().into());

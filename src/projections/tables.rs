@@ -2,20 +2,20 @@
 
 use crate::engine::projection::{TableKind, TableSpec};
 
-/// Attributes of projects, runs, deployments, stages, batches, samples and operations. Key: ref of the object and name of the attribute.
-/// Value: canonical JSON of the attribute, after a space if the attribute was imported.
+/// Attributes of projects, runs, deployments, stages, batches, samples and operations. Key: ref of the object and name
+/// of the attribute. Value: canonical JSON of the attribute, preceded by a space if the attribute was imported.
 pub(crate) const FACTS: TableSpec = TableSpec::new("facts", TableKind::Versions);
-/// Environment snapshots and provenance records. Key: ref of the object. Value: the complete fact.
+/// Environment snapshots, provenance records and aliases. Key: ref of the object. Value: the complete fact.
 pub(crate) const OBJECTS: TableSpec = TableSpec::new("objects", TableKind::Versions);
-/// Writers of runs, and their ends. Key: ref of the run and id of the writer in hexadecimal digits; for an end, a third
-/// part `end` follows. Value: the complete fact.
+/// Writers of runs, and their ends. Key of a writer: ref of the run and id of the writer in hexadecimal digits. Key of
+/// an end: the key of its writer and `end`. Value: the complete fact.
 pub(crate) const WRITERS: TableSpec = TableSpec::new("writers", TableKind::Versions);
-/// Processes by stream: the newest version is the process that writes, or last wrote, to the stream. Key: id of the
+/// Processes by stream. The newest version of a stream is the last process that wrote to the stream. Key: id of the
 /// stream. Value: the complete fact.
 pub(crate) const STREAM_PROCESSES: TableSpec = TableSpec::new("stream_processes", TableKind::Versions);
-/// Streams by process. Key: id of the process, then id of the stream.
+/// Streams by process. Key: id of the process and id of the stream, without a separator.
 pub(crate) const PROCESS_STREAMS: TableSpec = TableSpec::new("process_streams", TableKind::Set);
-/// Runs by name, and by the last component of the run's ref. Key: the composed form (NFC) of the name, or the component,
+/// Runs by name, and by the last component of the run's ref. Key: the name in composed form (NFC), or the component;
 /// then the ref of the run.
 pub(crate) const RUN_NAMES: TableSpec = TableSpec::new("run_names", TableKind::Set);
 /// The positions of events, spans and degraded records in the log. Key: run and family. Points: time of observation and
@@ -25,8 +25,8 @@ pub(crate) const RECORDS: TableSpec = TableSpec::new("records", TableKind::Serie
 pub(crate) const SERIES: TableSpec = TableSpec::new("series", TableKind::Series);
 /// Summaries of metric series, with the keys of [`SERIES`].
 pub(crate) const SUMMARIES: TableSpec = TableSpec::new("summaries", TableKind::Registers);
-/// Summaries of the points of a series whose values are NaN or infinite, with the keys of [`SERIES`]. [`SUMMARIES`]
-/// includes these points.
+/// Summaries of only those points of a series whose values are NaN or infinite, with the keys of [`SERIES`].
+/// [`SUMMARIES`] includes these points too.
 pub(crate) const NON_FINITE: TableSpec = TableSpec::new("non_finite", TableKind::Registers);
 /// Artifacts. Key: ref of the artifact. Value: the complete fact.
 pub(crate) const ARTIFACTS: TableSpec = TableSpec::new("artifacts", TableKind::Versions);

@@ -1,4 +1,4 @@
-//! Writers of runs, and the streams of the processes.
+//! The projection of the writers of runs, and of the streams to which processes write.
 
 use crate::contract::Fact;
 use crate::contract::fact::{ProcessId, WriterId};
@@ -14,10 +14,10 @@ use crate::projections::tables::{PROCESS_STREAMS, STREAM_PROCESSES, WRITERS};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct WritersProjection;
 
-/// The last part of the key of an end.
+/// The last part of the key of a writer's end.
 pub(crate) const END: &str = "end";
 
-/// Returns the prefix of the keys of the streams of a process.
+/// Returns the prefix of the keys in [`PROCESS_STREAMS`] for the streams of a process.
 pub(crate) fn streams_of(process: ProcessId) -> Vec<u8> {
     process.0.to_vec()
 }

@@ -9,7 +9,7 @@ use crate::store::error::Result;
 use crate::store::journal::short_digest;
 use crate::store::view::StoreView;
 
-/// Returns the ref of the alias with this name. Different names have different refs.
+/// Returns the ref of the alias with this name. Aliases with different names have different refs.
 pub fn alias_ref(project: &ProjectRef, name: &str) -> crate::contract::Result<AliasRef> {
     let name = trim(name);
     if is_component(name) {
@@ -29,7 +29,7 @@ impl StoreView<'_> {
         })
     }
 
-    /// Returns the stamps of all facts about an alias, for a fact that replaces them.
+    /// Returns the stamps of all facts about an alias. A new fact that sets the alias lists these stamps as replaced.
     pub fn alias_stamps(&self, alias: &AliasRef) -> Result<Vec<Stamp>> {
         let versions = self.view.versions_of(OBJECTS, alias.as_str().as_bytes())?;
         Ok(versions.into_iter().map(|version| version.stamp).collect())

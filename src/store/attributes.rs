@@ -1,10 +1,16 @@
 //! Attributes of one object, resolved from the versions that facts recorded.
 //!
-//! Several facts can record versions of one attribute. A version that another version replaces is ignored. Among the
-//! remaining versions, captured versions take precedence over imported versions; then the version with the highest
-//! stamp is effective. Exceptions: an imported open status is ignored beside a terminal status; the earliest start or
-//! creation, the latest end, and the newest schema version are effective. Captured values of parameters, tags, metadata,
-//! names and descriptions replace each other without a conflict.
+//! Several facts can record versions of one attribute. A version that another version replaces is ignored. Captured
+//! versions take precedence over imported versions. Among versions of the same kind, the version with the highest stamp
+//! is effective.
+//!
+//! Exceptions:
+//! - If all versions of a status are imported, an open status is ignored if there is a terminal status.
+//! - Of several start or creation times, the earliest time is effective. Of several end times, the latest is effective.
+//! - Of several schema versions, the newest schema version is effective.
+//!
+//! Captured values of parameters, tags, metadata, names, descriptions, and of the message and reason of an end replace
+//! each other without a conflict. [`Attributes::conflicts`] names the attributes with a conflict.
 
 use crate::contract::json::read;
 use crate::contract::json::write::canonical;
@@ -16,7 +22,7 @@ use crate::projections::metadata::{IMPORTED_MARK, METADATA_PREFIX, NOTE_PREFIX, 
 use crate::store::writers::Lifecycle;
 use std::collections::{BTreeMap, HashSet};
 
-/// All recorded versions of the attributes of one object, with the names of the attributes. Each name occurs once.
+/// The attributes of one object: the name of each attribute, with all its recorded versions. Each name occurs once.
 #[derive(Debug, Default)]
 pub(super) struct AttributeVersions(Vec<(String, Vec<Version>)>);
 
@@ -36,7 +42,7 @@ fn value_of(version: &Version) -> Option<Value> {
 }
 
 impl AttributeVersions {
-    /// Adds the versions of one attribute. Each attribute is added once.
+    /// Adds the versions of one attribute. The caller adds each attribute once.
     pub(super) fn add(&mut self, name: &str, versions: Vec<Version>) {
         self.0.push((name.to_owned(), versions));
     }
@@ -49,7 +55,7 @@ impl AttributeVersions {
         imported.flat_map(|version| version.replaces.iter().copied()).collect()
     }
 
-    /// Returns the stamp of the newest captured status, if it is terminal: the stamp at which the object was ended.
+    /// Returns the stamp of the newest captured status if this status is terminal. The object ended at this stamp.
     pub(super) fn newest_end(&self) -> Option<Stamp> {
         let newest = self.newest_status()?;
         let open = format!("\"{}\"", RunStatus::Open);
@@ -63,7 +69,8 @@ impl AttributeVersions {
         statuses.max_by_key(|version| version.stamp)
     }
 
-    /// Replaces the captured versions of the status and of the end by the values that follow from the writers of a run.
+    /// Replaces the captured versions of the status and of the end by the values in `lifecycle`, which was derived from
+    /// the writers of the run.
     pub(super) fn set_lifecycle(&mut self, lifecycle: &Lifecycle) {
         let Some((status, stamp)) = lifecycle.status else { return };
         let texts = [
@@ -95,7 +102,7 @@ impl AttributeVersions {
         for (name, mut versions) in self.0 {
             versions.retain(|version| !replaced.contains(&version.stamp));
             if matches!(name.as_str(), "end_message" | "end_reason") {
-                // The message and the reason belong to the end that is effective.
+                // The message and the reason must come from the same entry as the effective status.
                 versions.retain(|version| is_imported(version) || Some(version.stamp) == ended_by);
             }
             if !versions.is_empty() {
@@ -103,7 +110,7 @@ impl AttributeVersions {
             }
         }
         if attributes.status() == RunStatus::Open {
-            // An object that was opened again has no end.
+            // An object whose effective status is open has no end, even if an earlier entry ended it.
             for name in ["ended_at", "end_message", "end_reason"] {
                 attributes.values.remove(name);
             }
@@ -160,7 +167,7 @@ impl Attributes {
             [version] => value_of(version)?,
             _ => self.choose(&name, versions)?,
         };
-        // A null is the value of a tag that was removed.
+        // The value null marks a tag that was removed.
         if !(value == Value::Null && name.starts_with(TAG_PREFIX)) {
             self.values.insert(name, value);
         }
@@ -193,10 +200,10 @@ impl Attributes {
         if name == "status" {
             let open = Value::text(RunStatus::Open);
             if captured == 0 && distinct.iter().any(|value| *value != open) {
-                // Imports do not tell which status is the newer one.
+                // The stamps of imported versions do not show which status is newer.
                 distinct.retain(|value| *value != open);
             } else if distinct.first() == Some(&open) {
-                // The object was opened again after its end.
+                // The newest captured status is open, so the object was opened again after its end.
                 distinct.truncate(1);
             } else {
                 distinct.retain(|value| *value != open);

@@ -29,15 +29,16 @@ pub enum Error {
         /// The file.
         path: std::path::PathBuf,
     },
-    /// A directory has too many entries, or a path that is too long or too deep, to be stored as an artifact.
+    /// A directory cannot be stored as an artifact, because it has too many entries or a path that is too long or too
+    /// deep.
     #[error("the directory {path} {what}")]
     TreeTooLarge {
         /// The directory.
         path: std::path::PathBuf,
-        /// The limit, in words that follow the path in the message.
+        /// A description of the exceeded limit. In the message, it follows the path of the directory.
         what: String,
     },
-    /// The body of an artifact that is a directory is not a valid list of files.
+    /// The body of a directory is not a valid list of files.
     #[error("the body {digest} is not a valid tree: {reason}")]
     TreeInvalid {
         /// The digest of the body.
@@ -51,7 +52,7 @@ pub enum Error {
         /// The artifact.
         artifact: crate::contract::ArtifactRef,
     },
-    /// A body does not match its digest.
+    /// The content of a body does not match its digest.
     #[error("the body {digest} does not match its digest")]
     BodyDamaged {
         /// The digest of the body.

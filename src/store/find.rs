@@ -11,10 +11,10 @@ const CANDIDATES_MAX: usize = 10;
 
 impl StoreView<'_> {
     /// Returns the run that `asked` identifies. `asked` is the ref of the run with or without `run:`, the id (the last
-    /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches. A
-    /// text is a ref only if the whole text is the ref of a run, so names can contain colons. The composed and the
-    /// decomposed form of a name find the same runs. Errors: [`Error::RunNotFound`]; [`Error::RunAmbiguous`] if several
-    /// runs match.
+    /// component of the ref), the name, or a prefix of the id or name. A prefix is used only if nothing else matches.
+    /// `asked` is used as a ref only if the whole text is the ref of a run; a name can therefore contain a colon. A
+    /// name is found in its composed and in its decomposed form. Errors: [`Error::RunNotFound`];
+    /// [`Error::RunAmbiguous`] if several runs match.
     pub fn find_run(&self, asked: &str) -> Result<RunRow> {
         let asked = crate::contract::rules::trim(asked);
         if asked.is_empty() {

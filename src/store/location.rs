@@ -11,21 +11,23 @@ pub fn of_body(digest: &Digest) -> String {
     format!("blake3:{digest}")
 }
 
-/// The beginning of the location of a directory that is stored in the workspace.
+/// The prefix of the location of a directory that is stored in the workspace.
 const TREE: &str = "tree:";
 
-/// Returns the location of a directory that is stored in the workspace as a tree.
+/// Returns the location of a directory that is stored in the workspace. `digest` is the digest of the list of its
+/// files.
 pub fn of_tree(digest: &Digest) -> String {
     format!("{TREE}{digest}")
 }
 
-/// Returns `true` for the location of a directory that is stored in the workspace as a tree.
+/// Returns `true` if a location is that of a directory that is stored in the workspace.
 pub fn is_tree(location: &str) -> bool {
     location.starts_with(TREE)
 }
 
-/// Returns the location of a file outside the workspace, at an absolute path: a URI `file://`. All bytes except ASCII
-/// letters, digits and `/ - . _ ~` are written as `%` and two hexadecimal digits, so that every path is kept.
+/// Returns the location of a file outside the workspace as a URI with the scheme `file`. `path` must be absolute. ASCII
+/// letters, digits and `/ - . _ ~` stay unchanged. Every other byte is written as `%` and two hexadecimal digits, so
+/// the URI can represent every path.
 pub fn of_file(path: &Path) -> String {
     let mut location = FILE.to_owned();
     for byte in path.as_os_str().as_encoded_bytes() {
@@ -39,8 +41,9 @@ pub fn of_file(path: &Path) -> String {
     location
 }
 
-/// Returns `true` for a URI with an authority, such as `s3://bucket/key` or `file:///data/x`. The manifest of an
-/// artifact without a body in the workspace, and with such a location, refers to content outside the workspace.
+/// Returns `true` if a text is a scheme, `://` and a rest that is not empty, such as `s3://bucket/key` or
+/// `file:///data/x`. If an artifact has no body in the workspace and its manifest has such a location, the content is
+/// outside the workspace.
 pub fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else { return false };
     let mut letters = scheme.bytes();
@@ -49,7 +52,7 @@ pub fn is_uri(text: &str) -> bool {
         && !rest.is_empty()
 }
 
-/// Returns the absolute path in a URI `file://`; `None` for any other text.
+/// Returns the absolute path in a URI with the scheme `file`; `None` for any other text.
 pub fn local_path(location: &str) -> Option<PathBuf> {
     let mut bytes = Vec::new();
     let mut rest = location.strip_prefix(FILE)?.bytes();

@@ -115,7 +115,8 @@ impl StoreView<'_> {
         Ok(Objects { view: self, kind, rows, partial: None, has_ended: false })
     }
 
-    /// Returns the effective attributes of an object. The status and the end of a run follow from its writers.
+    /// Returns the effective attributes of an object. If the object is a run, its writers determine the status and the
+    /// end.
     fn resolve(&self, own: &StableRef, versions: AttributeVersions) -> Result<Attributes> {
         let mut versions = versions;
         if let Ok(run) = RunRef::try_from(own.clone()) {

@@ -24,8 +24,8 @@ pub struct RecordRow {
     pub record: AnyRecord,
     /// The position of the record's entry in the log.
     pub position: Position,
-    /// The label of the process that captured the record, such as `rank-3`; `None` if the process has no label, or
-    /// several.
+    /// The label of the process that captured the record, such as `rank-3`. `None` if the process has no label, or has
+    /// several writers with different labels.
     pub process_label: Option<String>,
 }
 
@@ -40,9 +40,8 @@ impl StoreView<'_> {
         self.facts_at(positions)?.into_iter().map(record).collect()
     }
 
-    /// Returns the events, spans and degraded records of a run, ordered by time of observation. `writers` are the writers
-    /// of the run. Also returns a note for
-    /// each record in the tables that cannot be read from the log.
+    /// Returns the events, spans and degraded records of a run, ordered by time of observation. Also returns a note for
+    /// each record that is in the tables and cannot be read from the log. `writers` are the writers of the run.
     pub fn records(&self, run: &RunRef, writers: &[WriterRow]) -> Result<(Vec<RecordRow>, Vec<Note>)> {
         let mut points = Vec::new();
         for family in [RecordType::Event, RecordType::Span, RecordType::Degraded] {

@@ -36,24 +36,24 @@ pub struct RunRow {
     pub project_name: String,
     /// The name; the last component of the ref if the start is not in the log.
     pub name: String,
-    /// The status. It follows from the ends of all writers of the newest attempt.
+    /// The status. For a captured run, the writers of the newest attempt determine it.
     pub status: RunStatus,
-    /// The time of the last sign of life of a run that is open, and whose processes have all died; `None` for any other
-    /// run.
+    /// The time of the last entry of the open writers if the run is open and the processes of all these writers have
+    /// died; otherwise `None`.
     pub interrupted_at: Option<Timestamp>,
     /// The time of the start of the first attempt; `None` if the start is not in the log.
     pub started_at: Option<Timestamp>,
-    /// The time of the end; `None` if the end is not in the log, or while the run is open.
+    /// The time of the end; `None` if the run is open or the end is not in the log.
     pub ended_at: Option<Timestamp>,
     /// The message of the end, such as the text of an error.
     pub end_message: Option<String>,
     /// The reason of the end, such as `scope_dropped`.
     pub end_reason: Option<String>,
-    /// The number of attempts: 1, and 1 more for each resume. 0 for a run that was imported.
+    /// The number of attempts: 1 plus the number of resumes; 0 for an imported run.
     pub attempts: usize,
     /// The description; `None` if no description was recorded.
     pub description: Option<String>,
-    /// The notes that people added to the run, with the time of each note, oldest first.
+    /// The notes on the run, each with its time, oldest first.
     pub notes: Vec<(Timestamp, String)>,
     /// The parameters.
     pub params: BTreeMap<String, Value>,
@@ -85,7 +85,7 @@ pub struct StageRow {
     pub started_at: Option<Timestamp>,
     /// The time of the end; `None` if the end is not in the log.
     pub ended_at: Option<Timestamp>,
-    /// `true` if the stage is open, and the processes that captured its run have all died.
+    /// `true` if the stage is open and its run is interrupted ([`RunRow::interrupted_at`]).
     pub is_interrupted: bool,
     /// The message of the end, such as the text of an error.
     pub end_message: Option<String>,
@@ -108,16 +108,14 @@ pub struct EnvironmentRow {
 }
 
 impl StageRow {
-    /// Returns the status as answers show it: `interrupted` for a stage that is open and whose processes have all died,
-    /// otherwise the status.
+    /// Returns the status that answers show: `interrupted` if the stage is interrupted, otherwise the status.
     pub fn shown_status(&self) -> &'static str {
         if self.is_interrupted { INTERRUPTED } else { self.status.as_str() }
     }
 }
 
 impl RunRow {
-    /// Returns the status as answers show it: `interrupted` for a run that is open and whose processes have all died,
-    /// otherwise the status.
+    /// Returns the status that answers show: `interrupted` if the run is interrupted, otherwise the status.
     pub fn shown_status(&self) -> &'static str {
         if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
     }

@@ -124,7 +124,7 @@ fn view_as_of_a_stamp_has_the_claims_up_to_it() {
     let view = engine.view().unwrap();
     let past = view.as_of(then);
     assert_eq!([1, 2].map(|id| claims(&past, id).len()), [1, 0]);
-    // As of a time: an entry exactly at the time is included, and an entry one nanosecond later is not.
+    // A view as of a time includes an entry at exactly this time. It does not include an entry one nanosecond later.
     let first = [1, 2].map(|id| claims(&view, id)[0].0);
     let at = |time| [1, 2].map(|id| claims(&view.as_of(Stamp::last_at(time)), id).len());
     let nanosecond = Duration::from_nanos(1);

@@ -190,7 +190,8 @@ fn check_repair(disk: &SimDisk) -> RepairPlan {
     plan
 }
 
-/// Checks a copy of the disk, because a check replaces damaged tables.
+/// Checks a copy of the disk and returns the result. The disk itself is not checked, because a check replaces damaged
+/// tables.
 fn verified(disk: &SimDisk) -> Verification {
     engine(disk.fork().process(92)).verify(&LogCheck::default()).unwrap()
 }
@@ -242,7 +243,8 @@ fn damaged_frame_is_cut_out_and_its_entries_stay_known_as_missing() {
     let [problem] = checked.log.problems.as_slice() else { panic!("{:?}", checked.log.problems) };
     assert_eq!((problem.code, problem.segment, problem.offset), ("known_loss", step.segment, None));
     assert_eq!(problem.lost, Some((step.lost[0].first, step.lost[0].last)));
-    // The known loss stays in the report if the number of problems is limited, and new damage is not hidden by it.
+    // If the number of problems is limited, the report still counts the known loss, and the known loss does not hide
+    // new damage.
     let counted = engine(disk.process(15));
     let limited = counted.verify(&LogCheck { problems_max: 0, ..LogCheck::default() }).unwrap();
     assert_eq!((limited.log.problems.len(), limited.log.omitted, limited.log.known_losses), (0, 1, 1));
@@ -255,7 +257,7 @@ fn damaged_frame_is_cut_out_and_its_entries_stay_known_as_missing() {
 fn lost_end_of_a_sealed_segment_is_a_known_loss_after_the_repair() {
     let disk = workspace();
     let path = segments(&disk)[1].clone();
-    // The last frame before the seal.
+    // Find the last frame before the seal.
     let mut frames = frames_of(&disk.read(&path).unwrap());
     frames.pop();
     let last = frames.pop().unwrap();
@@ -267,7 +269,7 @@ fn lost_end_of_a_sealed_segment_is_a_known_loss_after_the_repair() {
     let [problem] = checked.log.problems.as_slice() else { panic!("{:?}", checked.log.problems) };
     assert_eq!((problem.code, problem.lost), ("known_loss", Some((lost.first, lost.last))));
     assert_eq!(checked.outcome(), Outcome::WholeExceptKnownLosses);
-    // A segment that is removed later is a new loss.
+    // The loss of a segment that is removed after the repair is new.
     disk.remove_tree(&segments(&disk)[2]);
     assert_eq!(verified(&disk).outcome(), Outcome::Damaged);
 }

@@ -157,7 +157,8 @@ fn lock_file_that_was_replaced_is_opened_again() {
     nothing(&engine).unwrap();
 }
 
-/// The file is replaced, and its lock released, at each operation of a transaction that waits for the lock.
+/// A transaction waits for the lock. At each of its operations in turn, the lock file is replaced and the lock of the
+/// old file is released.
 #[test]
 fn lock_file_that_is_replaced_during_the_wait_for_its_lock_is_opened_again() {
     let path = Path::new("/q/transactions.lock");
@@ -181,14 +182,15 @@ fn lock_file_that_is_replaced_during_the_wait_for_its_lock_is_opened_again() {
     }
 }
 
-/// The lock file stays open, no directory is listed, and the entries of the engine itself are read through its open
-/// segment: locking, the metadata of the lock file, of the log and of the segment, one read, one write, unlocking.
+/// The lock file stays open, no directory is listed, and the engine reads its own entries through its open segment. The
+/// seven operations are: lock; read the metadata of the lock file, of the log directory and of the segment; read
+/// frames; write a frame; unlock.
 #[test]
 fn transaction_performs_seven_operations_if_no_other_process_appends() {
     let disk = SimDisk::new(23);
     let process = disk.spawn(1);
     let engine = on(process.clone());
-    // So many entries that no generation is published later.
+    // There must be so many entries that no generation is published later.
     engine.append_all(&(0..60).map(added).collect::<Vec<Job>>()).unwrap();
     claim(&engine, 1).unwrap();
     disk.advance(3_000_000_000);
@@ -200,7 +202,7 @@ fn transaction_performs_seven_operations_if_no_other_process_appends() {
     }
 }
 
-/// The rows of single entries are in memory for a time. A view that is kept does not see later rows.
+/// The rows of recent entries are in memory. A view that is kept does not contain later rows.
 #[test]
 fn tables_of_many_small_transactions_equal_rebuilt_tables() {
     let disk = SimDisk::new(26);
@@ -226,7 +228,8 @@ fn tables_of_many_small_transactions_equal_rebuilt_tables() {
     assert_eq!(engine.digest().unwrap(), digest);
 }
 
-/// The last frame that was applied is read again together with the frames after it.
+/// A catch-up reads the last applied frame again, together with the frames after it, and thus detects a change of this
+/// frame.
 #[test]
 fn change_of_the_last_frame_in_the_open_segment_leads_to_a_rebuild() {
     let disk = SimDisk::new(24);

@@ -1,4 +1,5 @@
-//! The facade and capture: sections B, C and J of the names of the Python package contexta 1.0.0.
+//! The facade and capture: sections B, C and J of the list of names of the Python package contexta 1.0.0
+//! (`docs/REFERENCE-MAP.md`).
 
 use super::{Call, r};
 use crate::support::{TempDir, open_sim};
@@ -19,7 +20,7 @@ use contexta::{Contexta, Options, RunBuilder, RunScope};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Captures in a run that is the current scope, and returns the payload of the last record, as a sink receives it.
+/// Calls `capture` in a run that is the current scope. Returns the payload of the last record that a sink received.
 fn captured(capture: impl FnOnce(&Contexta)) -> Value {
     let memory = Arc::new(MemorySink::default());
     let options = Options::new("/w").project("wine").storage(SimDisk::new(1).process(1));
@@ -34,17 +35,17 @@ fn captured(capture: impl FnOnce(&Contexta)) -> Value {
     record.payload.get("payload").unwrap().clone()
 }
 
-/// Captures this span, and returns its payload.
+/// Captures the span, and returns its payload.
 fn span_payload(span: SpanEmission) -> Value {
     captured(|contexta| drop(contexta.emit(span).unwrap()))
 }
 
-/// Captures this metric, and returns its payload.
+/// Captures the metric, and returns its payload.
 fn metric_payload(metric: MetricEmission) -> Value {
     captured(|contexta| drop(contexta.emit(metric).unwrap()))
 }
 
-/// Returns a member that is a text; an empty text if there is none.
+/// Returns the text in a member; an empty text if the payload has no such member.
 fn text<'a>(payload: &'a Value, key: &str) -> &'a str {
     payload.get(key).and_then(Value::as_str).unwrap_or_default()
 }
@@ -59,7 +60,7 @@ fn is_empty(payload: &Value, key: &str) -> bool {
     }
 }
 
-/// Starts the run that `describe` describes, and returns the answer about it.
+/// Starts a run that `describe` has configured, and returns its row from a query.
 fn started(describe: impl FnOnce(RunBuilder) -> RunBuilder) -> RunRow {
     let contexta = open_sim(&SimDisk::new(1), 1, "/w");
     let run = describe(contexta.run("a")).start().unwrap();
@@ -67,7 +68,7 @@ fn started(describe: impl FnOnce(RunBuilder) -> RunBuilder) -> RunRow {
     contexta.run_snapshot(run.run_ref().as_str()).unwrap().run
 }
 
-/// Calls `check` in a workspace on a disk with the file `/model.bin`, in a run that is the current scope.
+/// Creates a workspace on a disk with the file `/model.bin`, and calls `check` in a run that is the current scope.
 fn in_run(check: impl FnOnce(&Contexta, &RunScope) -> bool) -> bool {
     let disk = SimDisk::new(1);
     disk.overwrite(Path::new("/model.bin"), b"weights".to_vec());
@@ -125,7 +126,7 @@ pub(super) fn calls() -> Vec<Call> {
                 && contexta.session().current().is_some_and(|scope| scope.object_ref() == run.object_ref())
         });
         "Contexta::sinks" => || {
-            // A sink of the settings is in use unless sinks are given.
+            // The sinks in the settings are used unless the program passes sinks.
             let dir = TempDir::new("map-sinks");
             let configured = ConfigValue::at("capture.sinks", ConfigValue::List(vec!["jsonl:lines".into()]));
             let contexta = Contexta::load(inputs(&dir).config(configured)).unwrap();

@@ -45,25 +45,26 @@ codes! {
     Ref = "context_invalid_ref";
     /// A value that is not a text, or is blank.
     String = "context_invalid_string";
-    /// A name that is too long or contains a control character; as a warning: a name that is not a component of a ref.
+    /// A name that is too long or contains a control character. As a warning: a name that cannot be a component of a
+    /// ref.
     Component = "context_invalid_component";
     /// A value that is not an RFC 3339 time.
     Timestamp = "context_invalid_timestamp";
-    /// A map of texts with a blank key or a value that is not a text; or an invalid parameter.
+    /// A map from text to text with a blank key, or with a value that is not a text. Also an invalid parameter.
     Mapping = "context_invalid_mapping";
     /// A value that is not a status.
     Status = "context_invalid_status";
     /// An open object with an end time, an ended object without an end time, or the end of an object of a kind that
     /// cannot end, such as a project.
     StatusTransition = "context_invalid_status_transition";
-    /// An end before the start (a warning).
+    /// An object that ends before it starts. Always a warning.
     ContextTimeOrder = "context_invalid_time_order";
     /// A value that is not a whole number of at least 0.
     OrderIndex = "context_invalid_order_index";
     /// A ref that is not under the ref that the contract requires as parent, such as the ref of the run for a stage, or
     /// whose last component is not the object's name.
     ContextPrefix = "context_ref_prefix_mismatch";
-    /// A record that was recorded before it was observed, or a span that ends before it starts (a warning).
+    /// A record that was recorded before it was observed, or a span that ends before it starts. Always a warning.
     RecordTimeOrder = "record_invalid_time_order";
     /// A record with a ref that does not belong to the record's run, stage or batch, or with a deployment of another
     /// project.
@@ -76,13 +77,13 @@ codes! {
     RecordRef = "record_invalid_ref";
     /// A record whose producer is not a token such as `sdk.rust`.
     Producer = "record_invalid_producer_ref";
-    /// An event key that is too long or contains a control character; as a warning: a key that does not consist of words
-    /// such as `dataset.loaded`.
+    /// An event key that is too long or contains a control character. As a warning: an event key that does not consist
+    /// of lower-case words with `.` or `/` between them, such as `dataset.loaded`.
     EventKey = "record_invalid_event_key";
-    /// A metric key that is too long or contains a control character; as a warning: a key that does not consist of words
-    /// such as `train/loss`.
+    /// A metric key that is too long or contains a control character. As a warning: a metric key that does not consist
+    /// of lower-case words with `.` or `/` between them, such as `train/loss`.
     MetricKey = "record_invalid_metric_key";
-    /// A value that is not a number.
+    /// A metric value that is not a number.
     MetricValue = "record_invalid_metric_value";
     /// A value that is not a step (a whole number of 64 bits).
     MetricStep = "record_invalid_metric_step";

@@ -1,4 +1,4 @@
-//! Annotations: changes of a run or project after its start.
+//! Annotations: changes of a run, project or deployment after its start.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -34,8 +34,8 @@ impl Annotation {
     /// The ref kinds of objects that can be annotated.
     pub const KINDS: &'static [&'static str] = &["run", "project", "deployment"];
 
-    /// Creates an annotation. Errors: the name, description, note or key of a tag is blank, or objects of this kind
-    /// cannot be annotated.
+    /// Creates an annotation. Trims its texts. Errors: the name, the description, the note or the key of the tag is
+    /// blank, or an object of this kind cannot be annotated.
     pub fn new(subject: StableRef, change: Change) -> Result<Annotation> {
         subject.check_shape()?;
         if !Annotation::KINDS.contains(&subject.kind()) {

@@ -40,7 +40,7 @@ pub enum Fact {
     Span(Valid<RecordDraft<TraceSpanPayload>>),
     /// A degraded record: a record of missing or doubtful data.
     Degraded(Valid<RecordDraft<DegradedPayload>>),
-    /// A change of an object after its start.
+    /// A change of a run, project or deployment after its start.
     Annotation(Annotation),
     /// A process that writes to the workspace.
     Process(Process),

@@ -43,7 +43,7 @@ impl Ended {
         issues.into_result().map(|()| ended)
     }
 
-    /// Sets the writer that ended. Other writers of the run may still be open.
+    /// Sets the writer that ended the run. The run stays open while another writer is open.
     #[must_use]
     pub fn of_writer(self, writer: WriterId) -> Ended {
         Ended { writer: Some(writer), ..self }
@@ -74,7 +74,7 @@ impl Ended {
         self.message.as_deref()
     }
 
-    /// Returns the writer that ended; `None` if the object ended as a whole.
+    /// Returns the writer that ended the run; `None` if the object ended as a whole.
     pub fn writer(&self) -> Option<WriterId> {
         self.writer
     }

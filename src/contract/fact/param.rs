@@ -14,8 +14,8 @@ pub struct Param {
 }
 
 impl Param {
-    /// Creates a parameter. The value can be any JSON value; a number that is not finite is replaced by its text form,
-    /// such as `NaN`. Errors: the name is blank, longer than 250 bytes or contains a control character, or the value is
+    /// Creates a parameter. The value can be any JSON value. A number that is not finite is replaced by its text form,
+    /// such as `NaN`. Errors: the name is blank, is longer than 250 bytes or contains a control character; the value is
     /// nested too deeply or too large.
     pub fn new(run_ref: RunRef, key: &str, value: Value) -> Result<Param> {
         let (key, value) = param(key, value)?;
@@ -32,7 +32,7 @@ impl Param {
         &self.key
     }
 
-    /// Returns the value; `Value::Null` for a parameter that is null.
+    /// Returns the value, which can be `Value::Null`.
     pub fn value(&self) -> &Value {
         &self.value
     }

@@ -1,4 +1,4 @@
-//! Processes that write to a workspace, and the runs that they capture.
+//! Facts about the processes that write to a workspace, and about the runs that they capture.
 
 use crate::contract::error::contract_error::Result;
 use crate::contract::issue::collector::Issues;
@@ -40,7 +40,8 @@ pub struct Process {
 }
 
 impl Process {
-    /// Creates the fact. `number` is the process id of the operating system. Errors: the name of the host is blank.
+    /// Creates the fact about a process. `number` is the process id of the operating system. Errors: the name of the
+    /// host is blank.
     pub fn new(id: ProcessId, number: u32, host: &str, started_at: Timestamp) -> Result<Process> {
         let (mut issues, mut host) = (Issues::default(), host.to_owned());
         text(&mut issues, "host", &mut host);
@@ -62,13 +63,14 @@ impl Process {
         &self.host
     }
 
-    /// Returns the time at which the process opened the workspace.
+    /// Returns the time at which the process was assigned its random id: when it first captured a run or recorded a
+    /// fact.
     pub fn started_at(&self) -> Timestamp {
         self.started_at
     }
 }
 
-/// The relation of a writer to its run.
+/// The operation with which a writer joined its run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Joined {
@@ -78,8 +80,8 @@ pub enum Joined {
     Attached,
     /// The writer resumed the run, which began a new attempt.
     Resumed {
-        /// The first step of the new attempt. Points of earlier attempts at this step or a later one are superseded.
-        /// `None` if no points are superseded.
+        /// The first step of the new attempt. It supersedes the points of earlier attempts whose steps are equal or
+        /// greater. `None` if the attempt supersedes no points.
         from_step: Option<i64>,
     },
 }
@@ -94,7 +96,8 @@ impl Joined {
         }
     }
 
-    /// Returns the first step of a resumed run; `None` if no points are superseded.
+    /// Returns the first step of the attempt that this resume began. Returns `None` if the writer did not resume the
+    /// run, or if the attempt supersedes no points.
     pub fn from_step(self) -> Option<i64> {
         match self {
             Joined::Resumed { from_step } => from_step,
@@ -103,7 +106,8 @@ impl Joined {
     }
 }
 
-/// A writer of a run: a process that captures the run from one start, attach or resume until its end.
+/// A writer of a run: a process that captures the run. The writer begins when the process starts, attaches to or
+/// resumes the run, and ends when the process ends the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Writer {
     run_ref: RunRef,
@@ -115,7 +119,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Creates the fact. `label` is a name of the writer, such as `rank-3`. Errors: the label is blank.
+    /// Creates the fact about a writer. `label` is the name of the writer, such as `rank-3`. Errors: the label is
+    /// blank.
     pub fn new(
         run_ref: RunRef,
         (id, process): (WriterId, ProcessId),
@@ -143,7 +148,7 @@ impl Writer {
         self.process
     }
 
-    /// Returns the relation of the writer to the run.
+    /// Returns the operation with which the writer joined the run.
     pub fn joined(&self) -> Joined {
         self.joined
     }

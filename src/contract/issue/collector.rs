@@ -8,8 +8,8 @@ use crate::contract::issue::severity::Severity;
 use crate::contract::issue::validation_issue::ValidationIssue;
 use std::fmt::Write as _;
 
-/// The greatest number of issues of which the collector keeps the place in addition to the path. The limit bounds the
-/// memory for a hostile value with very many invalid members.
+/// The maximum number of issues that have a place in addition to the text of the path. The limit bounds the memory that
+/// a hostile value with very many invalid members can use.
 const PLACES_MAX: usize = 1000;
 
 /// One step of the path from the checked model to a value inside: into a member of an object, or into an item of a
@@ -76,12 +76,13 @@ impl Issues {
         self.push(Severity::Error, code, (field, None), message.into());
     }
 
-    /// Adds an error about the member `key` of a field that is an object.
+    /// Adds an error about the member `key` of the object in the field `field`.
     pub(crate) fn error_in(&mut self, code: ErrorCode, field: &str, key: &str, message: impl Into<String>) {
         self.error_at(code, field, Some(key), message);
     }
 
-    /// Adds an error about the member `key` of a field that is an object, or about the field itself if `key` is `None`.
+    /// Adds an error. If `key` is `None`, the error is about the field `field`; otherwise it is about the member `key`
+    /// of this field.
     pub(crate) fn error_at(
         &mut self,
         code: ErrorCode,

@@ -3,7 +3,7 @@
 use crate::contract::json::value::Value;
 use std::fmt;
 
-/// One step of a place: into a member of an object, or into an item of a list.
+/// One step of a place: a member of an object, or an item of a list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Step {
     Member(String),
@@ -16,18 +16,18 @@ enum Step {
 pub(crate) struct Place(Vec<Step>);
 
 impl Place {
-    /// Appends a step into a member of an object.
+    /// Appends a step to the member `name` of an object.
     pub(crate) fn enter_member(&mut self, name: &str) {
         self.0.push(Step::Member(name.to_owned()));
     }
 
-    /// Appends a step into an item of a list.
+    /// Appends a step to the item with this index in a list.
     pub(crate) fn enter_index(&mut self, index: usize) {
         self.0.push(Step::Index(index));
     }
 
-    /// Reads a place from a path such as `$.extensions[1]`, in which no name contains a dot or bracket. Parts that have
-    /// another form are left out.
+    /// Reads a place from the text of a path, such as `$.extensions[1]`. No name in the path may contain a dot or
+    /// bracket. Parts of another form are left out.
     pub(crate) fn of_path(path: &str) -> Place {
         let mut place = Place::default();
         for part in path.trim().trim_start_matches('$').split('.').filter(|part| !part.is_empty()) {
@@ -41,35 +41,36 @@ impl Place {
         place
     }
 
-    /// Returns this place within the value at the place `outer`.
+    /// Returns the place in the whole value, if this place is relative to the value at `outer`.
     pub(crate) fn within(self, mut outer: Place) -> Place {
         outer.0.extend(self.0);
         outer
     }
 
-    /// Returns the place of the object or list that contains the value; `None` for the place of the whole value.
+    /// Returns the place of the object or list that contains the value at this place. Returns `None` for the place of
+    /// the whole value.
     pub(crate) fn parent(&self) -> Option<Place> {
         let (_, rest) = self.0.split_last()?;
         Some(Place(rest.to_vec()))
     }
 
-    /// Returns `true` for the place of the whole value.
+    /// Returns `true` if this is the place of the whole value.
     pub(crate) fn is_whole(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns `true` for an item of a list.
+    /// Returns `true` if this is the place of an item of a list.
     pub(crate) fn is_item(&self) -> bool {
         matches!(self.0.last(), Some(Step::Index(_)))
     }
 
-    /// Returns `true` if the value at this place contains, or is, the value at the place `inner`.
+    /// Returns `true` if the value at this place is the value at `inner`, or contains it.
     pub(crate) fn contains(&self, inner: &Place) -> bool {
         inner.0.starts_with(&self.0)
     }
 
-    /// Removes the value at this place from `whole`. Returns `false` if there is no such value, or if the place is that
-    /// of the whole value.
+    /// Removes the value at this place from `whole`. Returns `false`, and removes nothing, if there is no value at this
+    /// place, or if this is the place of the whole value.
     pub(crate) fn remove(&self, whole: &mut Value) -> bool {
         let Some((last, rest)) = self.0.split_last() else { return false };
         let mut at = whole;

@@ -15,7 +15,7 @@ pub struct ValidationIssue {
     pub(super) path: String,
     pub(super) message: String,
     pub(super) severity: Severity,
-    /// The place of the affected part; `None` for an issue that was created from the text of a path.
+    /// The place of the affected part; `None` if only the text of the path is known.
     pub(super) place: Option<Place>,
 }
 

@@ -13,8 +13,8 @@ pub use crate::contract::json::limits::{DEPTH_MAX, DIGITS_MAX, TEXT_BYTES_MAX, V
 /// Reads exactly one JSON value (RFC 8259). White space around the value is allowed. Errors: the text is empty or not
 /// JSON, an object repeats a key, a number is too large for a float, or a limit of this module is exceeded.
 ///
-/// The tokens `NaN`, `Infinity` and `-Infinity`, which are not JSON, are read as floats, because the JSON writers of
-/// several languages write them.
+/// The tokens `NaN`, `Infinity` and `-Infinity` are read as floats. RFC 8259 does not allow them, but the JSON writers
+/// of several languages write them.
 pub fn parse(text: &str) -> Result<Value> {
     if text.len() > TEXT_BYTES_MAX {
         let message = format!("{} bytes of JSON exceed the limit of {TEXT_BYTES_MAX}", text.len());

@@ -1,5 +1,5 @@
-//! Conversion of any type that implements [`serde::Serialize`] into a JSON value, and of a JSON value into any format of
-//! serde.
+//! Conversion of values of types that implement [`serde::Serialize`] into JSON values, and serialization of JSON values
+//! in any format of serde.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::error::contract_error::{ContractError, Result};
@@ -9,15 +9,15 @@ use crate::contract::json::value::{Members, Value};
 use serde::ser::{self, Serialize, Serializer};
 use std::fmt::{self, Display};
 
-/// The name of the newtype struct that contains the digits of an integer beyond 128 bits.
+/// The name of the newtype struct with which an integer beyond 128 bits is serialized.
 const DIGITS: &str = "contexta::Digits";
 
 impl Value {
     /// Converts a serializable value, such as the struct of a configuration, to a JSON value.
     ///
-    /// Whole numbers keep all digits, and a number that is not finite stays one. Bytes become a list of numbers. The
-    /// keys of a map can be texts, characters, whole numbers, booleans and variants without data. Errors: another key, a
-    /// depth of more than 64, or an error of the type's own implementation.
+    /// Whole numbers keep all digits. NaN and infinite numbers are kept as floats. Bytes are converted to a list of
+    /// numbers. The keys of a map can be texts, characters, whole numbers, booleans and variants without data. Errors:
+    /// a map has a key of another type, the depth exceeds 64, or the implementation of `Serialize` returns an error.
     ///
     /// ```
     /// # use contexta::contract::Value;
@@ -30,7 +30,7 @@ impl Value {
     }
 }
 
-/// The reason for which a value has no JSON form.
+/// The reason why a value cannot be converted.
 #[derive(Debug)]
 struct Fault(String);
 
@@ -59,7 +59,7 @@ struct ToValue {
 }
 
 impl ToValue {
-    /// Returns the serializer for a part of a list or object.
+    /// Returns the serializer for an item of a list or a member of an object.
     fn below(self) -> std::result::Result<ToValue, Fault> {
         let depth = self.depth.checked_sub(1).filter(|depth| *depth > 0);
         let fault = || Fault(format!("the value has more than {DEPTH_MAX} levels of nesting"));
@@ -79,7 +79,8 @@ impl ToValue {
     }
 }
 
-/// Returns the value of a variant with data: an object with the name of the variant as its only member.
+/// Returns the JSON value of an enum variant with data: an object whose only member has the name of the variant.
+/// Returns `value` itself if `variant` is `None`.
 fn of_variant(variant: Option<&'static str>, value: Value) -> Value {
     match variant {
         Some(name) => Value::map([(name, value)]),
@@ -87,7 +88,7 @@ fn of_variant(variant: Option<&'static str>, value: Value) -> Value {
     }
 }
 
-/// Implements methods of the serializer that convert one value with `From`, or with the given function.
+/// Implements methods of the serializer. Each method converts one value with `From`, or with the given function.
 macro_rules! plain {
     ($($method:ident: $type:ty => $convert:expr;)*) => {$(
         fn $method(self, v: $type) -> std::result::Result<Value, Fault> {
@@ -260,7 +261,7 @@ list! {
 struct Object {
     part: ToValue,
     variant: Option<&'static str>,
-    /// The key whose value follows.
+    /// The key of the next value.
     key: Option<String>,
     members: Members,
 }
@@ -321,7 +322,8 @@ macro_rules! object {
 
 object!(SerializeStruct, SerializeStructVariant);
 
-/// Serializes the value in any format. An integer beyond 128 bits is serialized as a text of its digits.
+/// Serializes the value in any format. An integer beyond 128 bits is serialized as a newtype struct with the text of
+/// its digits.
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         match self {

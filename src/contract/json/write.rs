@@ -5,7 +5,7 @@ use crate::contract::error::contract_error::{ContractError, Result};
 use crate::contract::json::value::Value;
 use std::fmt::Write as _;
 
-/// The member of an object below which canonical text contains nulls.
+/// The name of the member below which canonical text keeps object members that are null.
 const PARAMS: &str = "params";
 
 /// Returns the canonical text of a value. Object members that are null are left out, except below a member `params`.
@@ -16,8 +16,8 @@ pub fn canonical(value: &Value) -> Result<String> {
     Ok(out)
 }
 
-/// Returns the text of a value in the form of [`canonical`], but with every object member that is null. Errors: a number
-/// that is not finite.
+/// Returns the text of a value like [`canonical`], but keeps all object members that are null. Errors: a number that is
+/// not finite.
 pub(crate) fn with_nulls(value: &Value) -> Result<String> {
     let mut out = String::new();
     write(&mut out, value, Style { indent: None, nulls: true }, 0)?;

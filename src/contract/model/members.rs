@@ -32,12 +32,12 @@ pub(crate) fn are_newer(members: &Members) -> bool {
     members.get("schema_version").and_then(Value::as_str).is_some_and(is_newer)
 }
 
-/// The greatest number of unknown members of one object that are reported one by one.
+/// The maximum number of unknown members of an object that have an error of their own.
 const UNKNOWN_MAX: usize = 100;
 
-/// Adds an error for each unknown member: a member that is not among the `known` names. If there are more than
-/// [`UNKNOWN_MAX`], one error states the number of the others. Adds no error if the current object has a newer minor
-/// version of the schema.
+/// Adds an error for each unknown member: a member whose name is not among the `known` names. If there are more than
+/// [`UNKNOWN_MAX`] unknown members, a last error states the number of the others. Adds no error if the current object
+/// has a newer minor version of the schema.
 pub(crate) fn refuse_unknown(model: &str, members: &Members, known: &[&[&str]], issues: &mut Issues) {
     if issues.is_newer() {
         return;

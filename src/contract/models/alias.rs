@@ -1,4 +1,4 @@
-//! A name that points to an artifact.
+//! Aliases of artifacts.
 
 use crate::contract::error::code::ErrorCode;
 use crate::contract::extension::field_set::ExtensionFieldSet;
@@ -11,8 +11,8 @@ use crate::contract::time::Timestamp;
 use crate::contract::version::SCHEMA_VERSION;
 
 model! {
-    /// A name in a project that points to an artifact, such as `model:best`. A later alias with the same ref moves the
-    /// name to another artifact.
+    /// An alias: a name in a project, such as `model:best`, that refers to an artifact. If the alias is recorded again
+    /// with another artifact, the name refers to that artifact from then on.
     ArtifactAlias ("ArtifactAlias") {
         /// The ref, `alias:PROJECT.KEY`.
         alias_ref: AliasRef,
@@ -20,7 +20,7 @@ model! {
         project_ref: ProjectRef,
         /// The name, such as `model:best`.
         name: String,
-        /// The artifact that the name points to. It can belong to another project.
+        /// The artifact to which the name refers. The artifact can belong to another project.
         artifact_ref: ArtifactRef,
         /// The time at which the name was set.
         recorded_at: Timestamp,

@@ -22,7 +22,7 @@ model! {
         run_ref: RunRef,
         /// The stage.
         stage_execution_ref: StageRef,
-        /// The name of the batch. A name that is a component of a ref is the last component of
+        /// The name of the batch. If the name can be a component of a ref, it must be the last component of
         /// `batch_execution_ref`.
         batch_name: String,
         /// The status.

@@ -21,7 +21,7 @@ model! {
         deployment_execution_ref: DeploymentRef,
         /// The project.
         project_ref: ProjectRef,
-        /// The name of the deployment. A name that is a component of a ref is the last component of
+        /// The name of the deployment. If the name can be a component of a ref, it must be the last component of
         /// `deployment_execution_ref`.
         deployment_name: String,
         /// The status.

@@ -35,9 +35,9 @@ model! {
         environment_variables: BTreeMap<String, String> = BTreeMap::new(),
         /// Accelerators, such as GPUs.
         devices: Vec<Device> = Vec::new(); sparse,
-        /// The machine, and the limits of the container.
+        /// The machine on which the run was captured, and the limits of its container.
         host: Option<HostDescription> = None,
-        /// The git repository of the code.
+        /// The state of the git repository of the code.
         code: Option<CodeState> = None,
         /// Version of the schema.
         schema_version: String = SCHEMA_VERSION.to_owned(),
@@ -82,17 +82,18 @@ model! {
         cpu: Option<String> = None,
         /// The number of logical processors.
         cpu_count: Option<u64> = None,
-        /// The size of the memory.
+        /// The size of the memory in bytes.
         memory_bytes: Option<u64> = None => SizeBytes,
-        /// The limit of the container, in thousandths of a processor.
+        /// The processor limit of the container, in thousandths of a processor.
         cpu_limit_millis: Option<u64> = None,
-        /// The limit of the container for memory.
+        /// The memory limit of the container in bytes.
         memory_limit_bytes: Option<u64> = None => SizeBytes,
     }
 }
 
 model! {
-    /// The state of the git repository that contains the code of a run. The revision is a member of the run.
+    /// The state of the git repository that contains the code of a run. The revision is not included: it is a member of
+    /// the run.
     CodeState ("CodeState") {} or {
         /// The branch that is checked out.
         branch: Option<String> = None,
@@ -100,9 +101,9 @@ model! {
         remote: Option<String> = None,
         /// `true` if tracked files differ from the revision.
         dirty: Option<bool> = None,
-        /// Files and directories that are neither tracked nor ignored.
+        /// The files and directories that are neither tracked nor ignored.
         untracked: Vec<String> = Vec::new(); sparse,
-        /// The reason why the uncommitted change is not recorded.
+        /// The reason why the diff of the uncommitted changes was not recorded.
         diff_left_out: Option<String> = None,
     }
 }

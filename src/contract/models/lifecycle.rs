@@ -21,8 +21,8 @@ words! {
     }
 }
 
-/// Checks that an object with status `open` has no end time and that any other object has one. An end before the start
-/// causes a warning, because the two times can be from different clocks.
+/// Checks that an object with status `open` has no end time and that any other object has one. If the end is before the
+/// start, adds only a warning, because the two times can come from different clocks.
 pub(super) fn check_lifecycle(
     issues: &mut Issues,
     status: RunStatus,

@@ -7,9 +7,9 @@ use crate::contract::rules::object::writable;
 use crate::contract::rules::token::unusable_name;
 use crate::contract::space::trim;
 
-/// Returns the name and the value of a parameter in the form in which they are recorded: the name is trimmed, and
-/// numbers that are not finite are replaced by their text forms. Errors: the name is blank, too long or contains a
-/// control character, or the value is nested too deeply or too large.
+/// Normalizes a parameter: trims its name, and replaces numbers in its value that are not finite by their text forms.
+/// Returns the name and the value. Errors: the name is blank, is too long or contains a control character; the value is
+/// nested too deeply or too large.
 pub(crate) fn param(key: &str, mut value: Value) -> Result<(String, Value)> {
     let invalid = |message: String| ContractError::field(ErrorCode::Mapping, "params", message);
     let name = trim(key);

@@ -39,7 +39,8 @@ model! {
         tags: BTreeMap<String, String> = BTreeMap::new(); sparse,
         /// Additional data, as a JSON object.
         metadata: Members = Members::new(); sparse,
-        /// Notes that people added to the run: for each note an object with its time `at` and its `text`, by an id.
+        /// Notes on the run. Each member has the id of a note as its name, and an object with the time `at` and the
+        /// `text` of the note as its value.
         notes: Members = Members::new(); sparse,
         /// The revision of the code that ran.
         code_revision: Option<String> = None,

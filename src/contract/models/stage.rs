@@ -19,7 +19,7 @@ model! {
         stage_execution_ref: StageRef,
         /// The run.
         run_ref: RunRef,
-        /// The name of the stage. A name that is a component of a ref is the last component of
+        /// The name of the stage. If the name can be a component of a ref, it must be the last component of
         /// `stage_execution_ref`.
         stage_name: String,
         /// The status.

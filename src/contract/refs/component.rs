@@ -46,13 +46,15 @@ pub fn slug(name: &str, len_max: usize) -> Option<String> {
 /// The number of hexadecimal digits that [`component_of`] appends to a slug.
 const DIGITS: usize = 6;
 
-/// Returns the component of a ref for an object with this name. White space around the name does not count.
+/// Returns the component of a ref for an object with the name `name`. Ignores white space around the name.
 ///
-/// The component of an ASCII name is its [`slug`]. For any other name, six hexadecimal digits of a digest of the name
-/// follow the slug, because names in other scripts can have the same slug: `Modèle` and `mod le`. If the slug is empty,
-/// the digits follow the slug of `fallback`, or `x` if this slug is empty too. The digest is that of the composed form
-/// (NFC) of the name, so that names that look the same have one component. Different ASCII names can have the same
-/// component, such as `a b` and `a-b`.
+/// The component of an ASCII name is its [`slug`]. Different ASCII names can have the same component, such as `a b` and
+/// `a-b`.
+///
+/// The component of any other name is its slug, `-`, and six hexadecimal digits of a digest of the name. The digits are
+/// necessary because a name in another script can have the same slug as another name: `Modèle` and `mod le`. If the
+/// name has no slug, the slug of `fallback` replaces it, or `x` if `fallback` has no slug either. The digest is
+/// computed from the composed form (NFC) of the name, so the composed and the decomposed form have one component.
 pub fn component_of(name: &str, fallback: &str) -> String {
     let name = nfc(trim(name));
     let stem = slug(&name, COMPONENT_LEN_MAX);
@@ -62,15 +64,17 @@ pub fn component_of(name: &str, fallback: &str) -> String {
     with_digits(&name, stem, fallback)
 }
 
-/// Returns the component of a ref for an object with this id. White space around the id does not count. An id that is a
-/// component stays as it is. For any other id, six hexadecimal digits of a digest of the id follow the component of
-/// [`component_of`], so that different ids have different components: `Exp 1` and `exp-1`.
+/// Returns the component of a ref for an object with the id `id`. Ignores white space around the id. An id that is a
+/// component stays unchanged. Any other id becomes its slug (or that of `fallback`), `-`, and six hexadecimal digits of
+/// a digest of the id. Ids with the same slug, such as `Exp 1` and `exp-1`, therefore almost certainly have different
+/// components.
 pub fn component_of_id(id: &str, fallback: &str) -> String {
     let id = nfc(trim(id));
     if is_component(&id) { id.into_owned() } else { with_digits(&id, slug(&id, COMPONENT_LEN_MAX), fallback) }
 }
 
-/// Appends digits of the digest of a name to its slug.
+/// Appends `-` and digits of the digest of a name to `stem`, the slug of the name; to the slug of `fallback` if `stem`
+/// is `None`.
 fn with_digits(name: &str, stem: Option<String>, fallback: &str) -> String {
     let len_max = COMPONENT_LEN_MAX - 1 - DIGITS;
     let stem = stem.and_then(|stem| slug(&stem, len_max)).or_else(|| slug(fallback, len_max));

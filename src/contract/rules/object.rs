@@ -15,9 +15,10 @@ const JSON_DEPTH_MAX: usize = DEPTH_MAX - 6;
 /// of an interchange file with several such fields.
 const JSON_VALUES_MAX: usize = VALUES_MAX / 4;
 
-/// Trims the top-level keys of a JSON object, removes members that are null, and replaces numbers that are not finite by
-/// their text forms: the canonical text contains neither, and the object must be equal after it was written and read.
-/// Errors: a blank key, or a value that the JSON reader would refuse, because it is nested too deeply or too large.
+/// Normalizes a JSON object: trims its top-level keys, removes members that are null, and replaces numbers that are not
+/// finite by their text forms. Canonical text contains neither such members nor such numbers, so the object is now
+/// equal to the object that is read from its text. Adds an error for a blank key, and for a value that the JSON reader
+/// would refuse because it is nested too deeply or too large.
 pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, Value>) {
     let mut normalized = BTreeMap::new();
     let mut values = 0;
@@ -39,9 +40,9 @@ pub(crate) fn json_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<Stri
     *map = normalized;
 }
 
-/// Removes nulls from a value in a JSON object or in an extension field, and replaces numbers that are not finite by
-/// their text forms. The value is the member `key` of `field`, or `field` itself. Adds an error for a value that the JSON
-/// reader would refuse, because it is nested too deeply or too large.
+/// Removes object members that are null from a value, and replaces numbers that are not finite by their text forms. The
+/// value is the member `key` of the field `field`, or this field itself if `key` is `None`. Adds an error if the JSON
+/// reader would refuse the value because it is nested too deeply or too large.
 pub(crate) fn json_value(issues: &mut Issues, field: &str, key: Option<&str>, value: &mut Value) {
     match writable(value) {
         Ok(()) => value.drop_nulls(),
@@ -49,8 +50,8 @@ pub(crate) fn json_value(issues: &mut Issues, field: &str, key: Option<&str>, va
     }
 }
 
-/// Replaces numbers that are not finite by their text forms. Errors: a reason why the JSON reader would refuse the
-/// value.
+/// Replaces numbers in a value that are not finite by their text forms. Errors: the JSON reader would refuse the value.
+/// The error is the reason.
 pub(crate) fn writable(value: &mut Value) -> Result<(), String> {
     if value.count() > JSON_VALUES_MAX {
         return Err(format!("contains more than {JSON_VALUES_MAX} values"));

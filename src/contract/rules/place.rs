@@ -35,9 +35,9 @@ pub(crate) fn under(
     }
 }
 
-/// Checks the ref `own` of an object that has a name: the value of the ref must consist of the value of `owner`, a dot
-/// and the name. If the name is not a component of a ref, such as a name in another script, any component is accepted in
-/// its place, with a warning.
+/// Checks the ref `own` of an object that has a name. The value of the ref must consist of the value of `owner`, a dot
+/// and the name. If the name cannot be a component of a ref (for example, a name in another script), the ref may end in
+/// any other component, and a warning is added.
 pub(crate) fn own_ref(issues: &mut Issues, field: &str, own: &StableRef, owner: &StableRef, name: &str) {
     let rest = own.value().strip_prefix(owner.value()).and_then(|rest| rest.strip_prefix('.'));
     if rest.is_some_and(|rest| !rest.contains('.')) && !is_component(name) {

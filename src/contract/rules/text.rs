@@ -15,7 +15,7 @@ pub(crate) fn text(issues: &mut Issues, field: &str, value: &mut String) {
     }
 }
 
-/// Trims a text that may be blank in place. A blank text becomes the empty text.
+/// Trims a text in place. The text may be blank; it is then empty after the call.
 pub(crate) fn free_text(value: &mut String) {
     let trimmed = trim(value);
     if trimmed.len() != value.len() {
@@ -30,8 +30,8 @@ pub(crate) fn optional_text(issues: &mut Issues, field: &str, value: &mut Option
     }
 }
 
-/// Trims keys and values. A blank key is an error; a blank value becomes the empty text. If several keys are equal after
-/// trimming, the last of these entries in the order of `map` is kept.
+/// Trims the keys and values of a map. A blank value becomes the empty text. If several keys are equal after trimming,
+/// only the last of these entries in the order of `map` is kept. Adds an error for a blank key.
 pub(crate) fn text_map(issues: &mut Issues, field: &str, map: &mut BTreeMap<String, String>) {
     let is_trimmed = |text: &String| trim(text).len() == text.len();
     if map.iter().all(|(k, v)| !k.is_empty() && is_trimmed(k) && is_trimmed(v)) {

@@ -101,11 +101,11 @@ pub(crate) fn optional_token(
     }
 }
 
-/// The greatest length of a key or name in bytes.
+/// The maximum length of a key or name in bytes.
 pub(crate) const NAME_BYTES_MAX: usize = 250;
 
-/// Returns the reason why a text that is not blank cannot be a key or name: it is too long or contains a control
-/// character. Returns `None` if there is no reason.
+/// Returns the reason why a text cannot be a key or name: the text is too long or contains a control character. Returns
+/// `None` if the text can be a key or name. Does not check whether the text is blank.
 pub(crate) fn unusable_name(value: &str) -> Option<String> {
     if value.len() > NAME_BYTES_MAX {
         return Some(format!("a text of {} bytes is longer than {NAME_BYTES_MAX}", value.len()));
@@ -113,13 +113,14 @@ pub(crate) fn unusable_name(value: &str) -> Option<String> {
     value.contains(char::is_control).then(|| format!("{value:?} contains a control character"))
 }
 
-/// Trims a name in place. A blank text, a text of more than [`NAME_BYTES_MAX`] bytes and a control character are errors.
+/// Trims a name in place. Adds an error if the name is blank, is longer than [`NAME_BYTES_MAX`] bytes or contains a
+/// control character.
 pub(crate) fn name(issues: &mut Issues, field: &str, value: &mut String) {
     key(issues, field, value, ErrorCode::Component);
 }
 
-/// Trims the key of a metric or event in place, and checks it like a [`name`]. Table keys rely on the rule for control
-/// characters, because a zero byte ends a part of such a key.
+/// Trims the key of a metric or event in place, and checks it like a [`name`]. The keys of table rows depend on the
+/// rule that excludes control characters, because they separate their parts with a zero byte.
 pub(crate) fn key(issues: &mut Issues, field: &str, value: &mut String, code: ErrorCode) {
     if trim(value).is_empty() {
         return issues.error(ErrorCode::String, field, "must not be blank");

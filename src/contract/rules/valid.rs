@@ -24,7 +24,8 @@ impl<T: Rules> Valid<T> {
         issues.into_result().map(|()| Valid(model))
     }
 
-    /// Trims the fields of a model and checks its rules. Returns the trimmed model if a rule is broken.
+    /// Trims the fields of a model and checks its rules. If a rule is broken, returns the model; the check can have removed
+    /// invalid members from its maps.
     pub(crate) fn or_model(mut model: T) -> std::result::Result<Valid<T>, T> {
         let mut issues = Issues::default();
         model.normalize(&mut issues);

@@ -3,10 +3,11 @@
 //! releases the file lock when the process ends.
 //!
 //! Invariants:
-//! 1. The file stays open between transactions. It is locked again only by the process that opened it, because a forked
-//!    child shares the lock of its parent, and only if the path of the lock still leads to it.
-//! 2. Only the process that acquired the lock releases it. A forked child closes its copy of the file instead, which
-//!    does not release the lock of the parent.
+//! 1. The lock file stays open between transactions. Only the process that opened the file locks it again, because a
+//!    forked child shares the lock of its parent. If the path of the lock leads to another file, that file is opened
+//!    and locked instead.
+//! 2. Only the process that acquired the lock releases it. A forked child closes its descriptor of the file, which does
+//!    not release the lock of the parent.
 
 use crate::engine::error::{Error, Result};
 use crate::engine::storage::{File, OpenMode, Place, Storage};
@@ -36,7 +37,8 @@ struct LockFile {
     file: Arc<dyn File>,
     /// The id of the process that opened the file.
     process: u32,
-    /// The identity of the file; `None` if it is not known, in which case the file is opened for one transaction only.
+    /// The identity of the file; `None` if it is not known. A file of unknown identity is opened for one transaction
+    /// only.
     place: Option<Place>,
 }
 
@@ -46,7 +48,7 @@ struct LockFile {
 pub(super) struct HeldLock<'a> {
     lock: &'a TransactionLock,
     storage: &'a dyn Storage,
-    // Unlocked after the file lock was released, because the fields of a value are dropped after the value.
+    // The mutex is unlocked after the file lock was released, because fields are dropped after `drop` has returned.
     turn: MutexGuard<'a, Option<LockFile>>,
 }
 
@@ -91,7 +93,7 @@ impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
         *unpoisoned(&self.lock.holder) = None;
         let process = self.storage.process_id();
-        // A file that is not kept is closed, which releases its lock.
+        // If the file is not kept, closing it releases its lock.
         *self.turn = self
             .turn
             .take()
@@ -99,7 +101,7 @@ impl Drop for HeldLock<'_> {
     }
 }
 
-/// Returns the identity of the file at `path`; `None` if there is no file or its identity is not known.
+/// Returns the identity of the file at `path`; `None` if there is no such file or its identity is not known.
 fn place_at(storage: &dyn Storage, path: &Path) -> Option<Place> {
     storage.info(path).ok()?.place
 }
@@ -112,14 +114,14 @@ struct Pauses {
 }
 
 impl Pauses {
-    /// Opens the lock file, which is created if it does not exist, and acquires its lock.
+    /// Opens the lock file and acquires its lock. Creates the file if it does not exist.
     fn open(&mut self, storage: &dyn Storage, path: &Path) -> Result<LockFile> {
         let open = || storage.open(path, OpenMode::Create).map_err(|e| Error::io("open", path, e));
         if place_at(storage, path).is_none() {
             if let Some(dir) = path.parent() {
                 storage.create_dir_all(dir).map_err(|e| Error::io("create", dir, e))?;
             }
-            // The file is opened again below, because its identity must be known before.
+            // The file is opened again below: its identity must be read before it is opened.
             drop(open()?);
         }
         loop {
@@ -127,8 +129,8 @@ impl Pauses {
             let file = open()?;
             self.lock(storage, path, file.as_ref())?;
             match storage.info(path) {
-                // If the path leads to the same file before the file is opened and after it is locked, this file is
-                // locked.
+                // The path led to the same file before it was opened and after it was locked, so the opened file is
+                // this file.
                 Ok(info) if info.place == place => {
                     return Ok(LockFile { file, process: storage.process_id(), place });
                 }
@@ -136,8 +138,8 @@ impl Pauses {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(Error::io("read the metadata of", path, e)),
             }
-            // The file was replaced, perhaps while this transaction waited for its lock. A lock of a file that the path
-            // does not lead to excludes nobody.
+            // The file at the path was replaced, perhaps while this transaction waited for the lock. The lock of the
+            // old file excludes no other transaction.
             drop(file);
             self.take(storage, path)?;
         }

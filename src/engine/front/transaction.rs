@@ -13,13 +13,14 @@ use crate::engine::log::{Committed, Durability};
 use crate::engine::projection::Note;
 use crate::engine::projection::view::View;
 
-/// Returns an error if a note of the view means that the result of a condition on this view may be wrong.
+/// Returns an error if `is_refused` returns true for a note of the view. A condition on such a view may have a wrong
+/// result.
 fn check_notes(view: &View, is_refused: impl Fn(&Note) -> bool) -> Result<()> {
     let refused = view.notes().iter().find(|note| is_refused(note));
     refused.map_or(Ok(()), |note| Err(Error::ViewIncomplete { reason: note.to_string() }))
 }
 
-/// Returns true if a stream could not be read, or has a newer format than this build supports.
+/// Returns true if the note states that a stream could not be read, or has a newer format than this build supports.
 fn is_unreadable_stream(note: &Note) -> bool {
     matches!(note, Note::StreamUnreadable { .. } | Note::Newer { .. })
 }
@@ -58,7 +59,7 @@ pub enum Once {
 }
 
 impl<E: Event> Engine<E> {
-    /// Returns true if the note names missing entries that the options accept.
+    /// Returns true if the note states that entries are missing, and the options accept missing entries.
     fn is_accepted(&self, note: &Note) -> bool {
         self.accepts_missing_entries && matches!(note, Note::Gap(_))
     }
@@ -69,9 +70,10 @@ impl<E: Event> Engine<E> {
     ///
     /// Missing entries are no error: the notes of the view name them, and `judge` decides.
     ///
-    /// The lock is held until the commit is written, or until the process ends. A process that was created by `fork(2)`
-    /// after the first transaction shares the open lock file, until it ends, calls `exec` or begins a transaction of its
-    /// own. If its parent is killed during a transaction, the lock is held until then.
+    /// The lock is released when the commit is written, or when the process ends. Exception: a child that was created
+    /// by `fork(2)` after the first transaction shares the open lock file, until it ends, calls `exec` or begins a
+    /// transaction of its own. If the parent is killed during a transaction, the lock is held until the child no longer
+    /// shares the file.
     ///
     /// Errors, in addition to those of `judge`: [`Error::TransactionBusy`] if another transaction holds the lock for
     /// too long, [`Error::LocksUnsupported`] if the file system has no locks, [`Error::ViewIncomplete`] if a stream
@@ -127,7 +129,7 @@ impl<E: Event> Engine<E> {
             return Err(Error::Misused { reason: "the event has no idempotency key".to_owned() });
         };
         let done = self.transact(|view, transaction| {
-            // The keys of entries that this build cannot decode are as unknown as those of missing entries.
+            // The keys of missing entries, and of entries that this build cannot decode, are unknown.
             check_notes(view, |note| note.is_missing_entries() && !self.is_accepted(note))?;
             let known = IDEMPOTENCY_KEYS.versions(view, &key)?.first().map(|version| version.stamp);
             if known.is_none() {

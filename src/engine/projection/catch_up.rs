@@ -1,8 +1,8 @@
 //! The catch-up: the cursors of the streams that changed are compared with the log, and the new entries of these
 //! streams are applied.
 //!
-//! Entries are read and applied in steps of bounded size. The rows of a step are stored together; then the cursors in
-//! memory are moved. While a step is applied, the next step is read.
+//! Entries are read and applied in steps of bounded size. The rows of a step are stored together, and then the cursors
+//! in memory are moved. The next step is read while the rows of a step are derived and stored.
 
 use crate::engine::entry::Event;
 use crate::engine::error::Result;
@@ -27,7 +27,7 @@ const PUBLISH_AFTER: u64 = 250_000_000;
 pub(super) struct Request<'a> {
     /// The receiver of the progress of a rebuild.
     pub(super) progress: Progress<'a>,
-    /// The segment that this process appends to; `None` if there is none or it is not known.
+    /// The segment that this process appends to; `None` if there is no such segment or it is not known.
     pub(super) open_segment: Option<&'a OpenSegment>,
 }
 

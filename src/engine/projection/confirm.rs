@@ -68,13 +68,16 @@ impl LogAccess<'_> {
         Ok(StreamState::Changed(Box::new(cursor), reader))
     }
 
-    /// Confirms the cursor of the stream that this process appends to. Reads the metadata of the open segment and the
-    /// last frame before the cursor, and no other file of the stream. Returns the metadata, the confirmed cursor, and
-    /// the reader that has read this frame and ends at [`OpenSegment::end`]. Returns `None` if the stream must be
-    /// compared with [`LogAccess::confirm`]: the cursor is not in the open segment, gaps precede the cursor, or the
-    /// frame or the metadata does not match the cursor.
+    /// Confirms the cursor of the stream that this process appends to. Reads only the metadata of the open segment and
+    /// the last frame before the cursor. Returns the metadata, the confirmed cursor, and the reader that has read this
+    /// frame and ends at [`OpenSegment::end`].
     ///
-    /// The names in the directory of the stream are not listed, because only the writer creates segments.
+    /// Returns `None` if the cursor must be confirmed with [`LogAccess::confirm`] instead: the cursor is not in the
+    /// open segment or was read during another boot, gaps precede the cursor, or the frame or the metadata does not
+    /// match the cursor.
+    ///
+    /// The directory of the stream is not listed, because only this process, which holds the lock of the stream,
+    /// creates segments.
     pub(super) fn confirm_open(
         &self,
         cursor: &Cursor,
@@ -89,14 +92,14 @@ impl LogAccess<'_> {
         }
         let listing = Listing::of_open_segment(self.storage.as_ref(), self.log, open, &cursor.files)?;
         let mut reader = StreamReader::of_open_segment(self.storage, self.log, open, cursor.frame);
-        // An error of the storage is returned by the comparison that follows.
+        // After an error of the storage, the caller confirms the cursor with `confirm`, which returns the error.
         let Ok(Some(Item::Commit(commit))) = reader.next_item() else { return None };
         let place = CommitPlace::of(&commit).filter(|place| place.last == cursor.last)?;
         let cursor = Cursor { frame: place.frame, resume: place.end, ..cursor.clone() };
         Some((listing, Box::new(cursor), Box::new(reader)))
     }
 
-    /// Returns true if no entry was applied, or if the applied entries were read during another boot.
+    /// Returns true if no entry of the stream was applied, or if the applied entries were read during another boot.
     fn is_reread_needed(&self, cursor: &Cursor) -> bool {
         cursor.last.0 == Seq(0) || cursor.is_of_another_boot(self.boot)
     }

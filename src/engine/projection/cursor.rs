@@ -1,5 +1,5 @@
-//! Cursors: the progress of the projections in each stream. They are moved in memory after the rows were written, and
-//! stored in each generation.
+//! Cursors: the progress of the projections in each stream. A cursor is moved in memory after the rows of its entries
+//! were stored. Each generation contains the cursors.
 //!
 //! A cursor is used only after it was compared with the log: the frame that the cursor ended with must still be in the
 //! log with the same last entry, and either the metadata of earlier files or the gaps before the frame must be
@@ -114,10 +114,10 @@ impl Listing {
         Ok(Listing { stream, at, names, earlier: None, segments })
     }
 
-    /// Reads the metadata of the segment that this process appends to, without the metadata of the stream's other
-    /// files. `then` is the metadata of the files at the cursor, which is in this segment. Returns `None` if the path of
-    /// the segment no longer leads to the same file with at least the bytes up to [`OpenSegment::end`], or if the
-    /// stream had later segments.
+    /// Reads the metadata of the segment that this process appends to, and takes the metadata of the stream's other
+    /// files from `then`. `then` is the metadata in the cursor, which is in this segment. Returns `None` if the path of
+    /// the segment now leads to another file, if the file is shorter than [`OpenSegment::end`], or if `then` contains
+    /// later segments.
     pub(super) fn of_open_segment(
         storage: &dyn Storage,
         log: &Path,
@@ -207,7 +207,7 @@ impl Files {
         if !alone || self.names == 0 || self.names.max(file.newest_change()) > since {
             return false;
         }
-        // The path of the segment is made from the path of the directory, because this function is called for every
+        // The path of the directory is extended to that of the segment, because this function is called for every
         // stream of a log.
         let mut path = names::stream_dir(log, stream);
         if storage.info(&path).map_or(0, |info| info.modified) != self.names {

@@ -64,7 +64,7 @@ pub fn list(storage: &dyn Storage, dir: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Returns true if one of the entries of a directory has the name of a generation.
+/// Returns true if a directory with these entries contains a file with the name of a generation.
 pub(super) fn is_among(entries: &[DirEntry]) -> bool {
     entries.iter().any(|entry| parse_name(&entry.name).is_some())
 }

@@ -47,7 +47,7 @@ impl<R: Default> Keyed<R> {
         Slot { table: at, row }
     }
 
-    /// Returns true if there are no rows.
+    /// Returns true if the collection has no rows.
     pub(super) fn is_empty(&self) -> bool {
         self.tables.is_empty()
     }

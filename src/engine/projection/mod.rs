@@ -1,17 +1,17 @@
 //! Tables derived from the log. They are made by applying entries, and can be discarded and rebuilt at any time.
 //!
 //! A [`Projection`] declares the tables it fills and the rows that an entry adds to them. The projector, a part of each
-//! [`Engine`](crate::engine::Engine), stores the tables of all projections in one redb database, moves one cursor per
-//! stream with the rows, publishes immutable generation files, and rebuilds the tables when the
-//! log no longer contains the entries that a cursor counts as applied. A [`View`] is one consistent read. The same
-//! entries always give the same tables: the content of the table types in [`tables`] does not depend on the order in
-//! which entries are applied.
+//! [`Engine`](crate::engine::Engine), stores the tables of all projections in one redb database, and the rows of recent
+//! entries in memory. It moves one cursor per stream, and publishes immutable generation files. It rebuilds the tables
+//! if the log no longer contains the entries that a cursor counts as applied. A [`View`] is one consistent read. The
+//! same entries always give the same tables: the content of the table types in [`tables`] does not depend on the order
+//! in which entries are applied.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text
 //! note, block, options, table, point, version, damage, bounds      values
 //! chunk, register, cursor, stream_list, generation, overlay, site  rows, files, and database images
-//! tables, definition, own_tables, opened                           writing rows
+//! tables, definition, recent, own_tables, opened                   writing rows
 //! rows, version_rows, series_rows, register_rows, view, digest     reading rows
 //! log_access, confirm, stream_commits, step, catch_up              applying entries
 //! generation_dir, projector                                        publishing, and the projector

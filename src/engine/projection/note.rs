@@ -3,7 +3,7 @@
 use crate::engine::entry::{Gap, Kind, Position, Seq, StreamId};
 use std::fmt;
 
-/// The reason for a rebuild of the tables. The text form is a message for people.
+/// The reason for a rebuild of the tables. Its text form is a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RebuildReason {
@@ -65,8 +65,8 @@ impl fmt::Display for RebuildReason {
     }
 }
 
-/// A note of a view: missing entries, an unusual clock, or work that was done or failed while the view was made. The text
-/// form is a message for people.
+/// A note of a view: entries are missing, a clock is unusual, or work was done or failed while the view was created.
+/// Its text form is a message for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -143,9 +143,9 @@ impl Note {
         }
     }
 
-    /// Returns true if entries that were appended are not in the tables: they are missing in the log, or this build
-    /// cannot read them. An incomplete frame that a killed writer left ([`Note::Unfinished`]) does not count, because its
-    /// append had not ended.
+    /// Returns true if appended entries are not in the tables, because they are missing in the log or this build cannot
+    /// read them. Returns false for an incomplete frame that a killed writer left ([`Note::Unfinished`]), because the
+    /// append of this frame had not returned.
     pub fn is_missing_entries(&self) -> bool {
         match self {
             Note::Gap(_)

@@ -26,8 +26,9 @@ const SMALL_COMMITS_MAX: u32 = 32;
 
 /// An open database and the state of its tables. The database was opened with the content of a generation, or empty.
 pub(super) struct Opened {
-    /// A transaction that reads the current content of the database, which views share; `None` if none was begun since
-    /// the last change of the database. Declared before the database, so that it is dropped before the database.
+    /// A read transaction on the current content of the database, which views share. `None` if no read transaction was
+    /// begun since the last change of the database. Declared before the database, so that it is dropped before the
+    /// database.
     reading: Option<Arc<ReadTransaction>>,
     /// The rows that are not in the database yet. Views share the rows.
     pub(super) recent: Arc<RecentRows>,
@@ -43,13 +44,13 @@ pub(super) struct Opened {
     pub(super) published: Option<u64>,
     /// The number of entries in the tables.
     pub(super) applied: u64,
-    /// The cursors of all streams, up to which the tables contain the entries. Views share the map.
+    /// The cursors of all streams. The tables contain the entries up to these cursors. Views share the map.
     pub(super) cursors: Arc<BTreeMap<StreamId, Cursor>>,
-    /// The last frame that got a row in the frame index since the database was opened.
+    /// The last frame for which a row was added to the frame index since the database was opened.
     pub(super) last_frame: Option<FramePlace>,
-    /// The notes about entries that were not decoded; `None` if the notes must be read from the tables again.
+    /// The notes about entries that could not be decoded; `None` if the notes must be read from the tables again.
     pub(super) undecoded: Option<Vec<Note>>,
-    /// The streams of the log at the last catch-up; `None` before the first one.
+    /// The streams of the log at the last catch-up; `None` before the first catch-up.
     pub(super) streams: Option<Arc<StreamList>>,
     /// The latest time of an entry. Streams whose clock is far ahead are ignored.
     pub(super) latest: u64,
@@ -93,7 +94,7 @@ impl Opened {
         })
     }
 
-    /// Returns a transaction that reads the current content of the database.
+    /// Returns a read transaction on the current content of the database.
     pub(super) fn reading(&mut self) -> RowResult<Arc<ReadTransaction>> {
         if let Some(reading) = &self.reading {
             return Ok(Arc::clone(reading));
@@ -103,7 +104,9 @@ impl Opened {
         Ok(reading)
     }
 
-    /// Stores the rows of a step: in memory if they are few, otherwise in the database, with the rows that are in memory.
+    /// Stores the rows of a step. Rows that [`RecentRows::add`] accepts stay in memory, if no view shares the rows in
+    /// memory and there are no rows of the engine's own tables. Otherwise the rows of the step and the rows in memory
+    /// are written to the database.
     pub(super) fn store(&mut self, rows: StepRows) -> RowResult<()> {
         if rows.entries == 0 {
             return Ok(());
@@ -112,7 +115,8 @@ impl Opened {
             self.undecoded = None;
         }
         let StepRows { entries, mut tables, own } = rows;
-        // Rows that a view shares are not changed. They are written too, because a copy of them would take longer.
+        // If a view shares the rows in memory, they must not change. They are then written to the database, because
+        // copying them would take longer.
         if own.is_empty()
             && let Some(recent) = Arc::get_mut(&mut self.recent)
         {

@@ -1,7 +1,7 @@
 //! The engine's own tables: cursors, the frame index, and counts of entries.
 //!
-//! The frame index and the counts of entries that were not decoded are written in the same transaction as the rows of
-//! the projections. The cursors and the number of entries are kept in memory, and are written when a generation is
+//! The rows of the frame index and of entries that could not be decoded are written in the same transaction as the rows
+//! of the projections. The cursors and the number of entries are kept in memory, and are written when a generation is
 //! published. FORMAT.md, "Projection files", defines the bytes.
 
 use crate::engine::entry::{Kind, Position, Seq, StreamId};
@@ -24,7 +24,8 @@ const UNREADABLE: &str = "_unreadable";
 /// The table with the number of entries applied so far, as the value of the empty key.
 const APPLIED: &str = "_applied";
 
-/// The minimum distance in bytes between two frames of one segment in the frame index.
+/// The length in bytes after an indexed frame in which the following frames of the segment get no row in the frame
+/// index.
 const FRAME_INDEX_STEP: u64 = 32 << 10;
 
 type ReadTable = redb::ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -40,8 +41,8 @@ pub(super) struct FramePlace {
 }
 
 impl FramePlace {
-    /// Returns true if a frame at this place needs no row in the frame index, because it begins less than
-    /// [`FRAME_INDEX_STEP`] bytes after this frame, in the same segment.
+    /// Returns true if a frame at the given place begins less than [`FRAME_INDEX_STEP`] bytes after this frame, in the
+    /// same segment. Such a frame needs no row in the frame index.
     pub(super) fn is_close_before(&self, stream: StreamId, segment: Seq, offset: u64) -> bool {
         let distance = offset.checked_sub(self.offset);
         self.segment == segment && self.stream == stream && distance.is_some_and(|d| d < FRAME_INDEX_STEP)
@@ -66,7 +67,7 @@ fn position_key(position: Position) -> Vec<u8> {
     [&position.stream.0[..], &position.seq.0.to_be_bytes()].concat()
 }
 
-/// Returns the number of cursors, without reading them.
+/// Returns the number of cursors without reading the cursors.
 pub(super) fn cursor_count(transaction: &ReadTransaction) -> RowResult<u64> {
     let Some(table) = open(transaction, CURSORS)? else { return Ok(0) };
     Ok(table.len()?)
@@ -155,7 +156,7 @@ pub(super) fn write_progress(
 /// The rows that one step of a catch-up adds to the engine's own tables.
 #[derive(Default)]
 pub(super) struct OwnRows {
-    /// The frames that get a row in the frame index, in order.
+    /// The frames for which a row is added to the frame index, in order.
     pub(super) frames: Vec<FramePlace>,
     /// The number of entries of each unknown kind.
     pub(super) unknown: HashMap<Kind, u64>,
@@ -169,7 +170,7 @@ impl OwnRows {
         self.frames.is_empty() && self.unknown.is_empty() && self.unreadable.is_empty()
     }
 
-    /// Returns true if some entries were not decoded.
+    /// Returns true if there are rows about entries that could not be decoded.
     pub(super) fn has_undecoded(&self) -> bool {
         !self.unknown.is_empty() || !self.unreadable.is_empty()
     }

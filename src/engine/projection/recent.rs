@@ -1,10 +1,11 @@
-//! The rows of recent entries, which are not in the database yet.
+//! The rows of recent entries, which were not written to the database yet.
 //!
-//! A commit of the database costs much more than the few rows of a small catch-up, so these rows are collected in memory.
-//! Only sets and versions tables have such rows: the rows of other tables are merged with rows of the database.
+//! A small catch-up derives only a few rows, and a commit of the database would take most of its time. These rows are
+//! therefore collected in memory. Only rows of sets and versions tables can stay in memory: a row of another table must
+//! be merged with a row of the database.
 //!
-//! Rows in memory are lost with the process, as are the changes of its open database. The cursors in memory and the rows
-//! in memory belong together: a generation contains both.
+//! Rows in memory are lost when the process ends, like the changes of its open database. The cursors in memory are lost
+//! with them, and a generation contains both, so no row is missing in the tables of the next process.
 
 use crate::engine::projection::bounds::KeyBounds;
 use crate::engine::projection::table::{Definition, RowResult};
@@ -14,10 +15,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// The maximum number of rows in memory.
 const ROWS_MAX: usize = 1024;
-/// The maximum number of bytes in memory.
+/// The maximum total length in bytes of the keys and values in memory.
 const BYTES_MAX: usize = 1 << 20;
 
-/// Keys and values of consecutive rows.
+/// The keys and values of consecutive rows.
 pub(super) type KeysAndValues = VecDeque<(Vec<u8>, Vec<u8>)>;
 
 /// The rows of recent entries, by table and key. The value of a row of a set is empty.
@@ -29,8 +30,8 @@ pub(super) struct RecentRows {
 }
 
 impl RecentRows {
-    /// Adds rows. Returns the rows, and adds none of them, if they are too many, or if some of them belong to series or
-    /// registers.
+    /// Adds rows. If there would be too many rows, or if a row belongs to a series or registers table, adds no row and
+    /// returns `added`.
     pub(super) fn add(&mut self, added: Rows) -> Result<(), Rows> {
         if !added.series.is_empty() || !added.registers.is_empty() {
             return Err(added);
@@ -55,7 +56,7 @@ impl RecentRows {
         Ok(())
     }
 
-    /// Returns copies of the rows of a table whose keys are in a range. The range must not be empty.
+    /// Returns copies of the rows of a table whose keys are in the range `bounds`. The range must not be empty.
     pub(super) fn within(&self, table: &str, bounds: &KeyBounds) -> KeysAndValues {
         let rows = self.tables.get(table).map(|rows| rows.range::<[u8], _>(bounds.as_slices()));
         rows.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()

@@ -6,7 +6,7 @@ use std::fmt;
 /// The values that the projections keep: at most one value of each Rust type.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// The values, each with its type, so that a value is found without a virtual call.
+    /// The values, each with its type. The comparison of these types needs no virtual call.
     values: Vec<(TypeId, Box<dyn Any + Send>)>,
 }
 

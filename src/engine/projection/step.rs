@@ -1,4 +1,4 @@
-//! A step of a catch-up: a limited number of entries whose rows are written in one transaction.
+//! A step of a catch-up: a limited number of entries whose rows are stored together.
 
 use crate::engine::entries::{Entries, EntryRef};
 use crate::engine::entry::{Event, Kind, Position, Seq, StreamId};
@@ -29,14 +29,14 @@ pub(super) struct Step {
     bytes: usize,
     /// The number of entries.
     entries: u64,
-    /// The cursors of the streams that were read, after the entries of this step.
+    /// The cursors after the entries of this step, for each stream that was read.
     cursors: BTreeMap<StreamId, Cursor>,
     rows: OwnRows,
 }
 
 impl Step {
-    /// Adds a commit of a stream. `last_frame` is the last frame that got a row in the frame index, and is set to the
-    /// frame of the commit if this frame gets a row.
+    /// Adds a commit of a stream. `last_frame` is the last frame for which a row was added to the frame index. If a row
+    /// for the frame of this commit is added, `last_frame` is set to this frame.
     pub(super) fn add(&mut self, stream: StreamId, commit: Commit, last_frame: &mut Option<FramePlace>) {
         self.bytes += commit.entries.payload_bytes();
         self.entries += commit.entries.len() as u64;
@@ -50,8 +50,8 @@ impl Step {
         match self.pieces.last_mut() {
             Some(piece) if piece.len() < PIECE_ENTRIES => piece.append(&commit.entries),
             Some(before) => {
-                // A later piece of small commits is probably as long as the piece before. Memory is reserved once,
-                // because a list that grows is copied several times.
+                // A piece of small commits will probably be as long as the previous piece. Memory for this length is
+                // reserved at once, because a growing list would be copied several times.
                 let mut piece = commit.entries;
                 piece.grow_to(before.len(), before.payload_bytes());
                 self.pieces.push(piece);
@@ -81,12 +81,12 @@ impl Step {
         self.entries
     }
 
-    /// Removes and returns the cursors of the streams that were read, after the entries of this step.
+    /// Removes and returns the cursors after the entries of this step.
     pub(super) fn take_cursors(&mut self) -> BTreeMap<StreamId, Cursor> {
         std::mem::take(&mut self.cursors)
     }
 
-    /// Derives the rows of the entries on all cores.
+    /// Derives the rows from the entries, on all cores.
     pub(super) fn derive<E: Event>(self, projections: &[Box<dyn Projection<E>>]) -> Result<StepRows> {
         let mut rows = StepRows { entries: self.entries, tables: Rows::default(), own: self.rows };
         if rows.entries == 0 {

@@ -39,7 +39,7 @@ pub(super) struct StepReader<'a> {
     until: Option<LogPosition>,
     /// The number of bytes in the log, for the progress of a rebuild; 0 in other catch-ups.
     bytes_expected: u64,
-    /// The last frame that got a row in the frame index since the database was opened.
+    /// The last frame for which a row was added to the frame index since the database was opened.
     pub(super) last_frame: Option<FramePlace>,
     /// The bytes that were read.
     pub(super) bytes_read: u64,
@@ -58,8 +58,8 @@ pub(super) struct StepReader<'a> {
 }
 
 impl<'a> StepReader<'a> {
-    /// Finds the streams of the log, and stores them in `opened`. `open_segment` is the segment that this process appends
-    /// to, if it is known.
+    /// Creates a reader. Finds the streams of the log, and stores their list in `opened`. `open_segment` is the segment
+    /// that this process appends to, if it is known.
     pub(super) fn new(
         site: &'a Site,
         opened: &mut Opened,
@@ -156,7 +156,7 @@ impl<'a> StepReader<'a> {
         Ok(())
     }
 
-    /// Returns the sequence number of the last entry of a stream that is read; `None` for the end of the stream.
+    /// Returns the sequence number of the last entry to read from a stream; `None` if the stream is read to its end.
     fn until_in(&self, stream: StreamId) -> Option<Seq> {
         self.until.as_ref().map(|until| until.get(&stream).copied().unwrap_or(Seq(0)))
     }

@@ -1,4 +1,4 @@
-//! The streams of the log, listed again only if the directory of the log may have changed.
+//! The list of the streams of a log. The directory of the log is listed again only if it may have changed.
 
 use crate::engine::entry::StreamId;
 use crate::engine::error::{Error, Result};
@@ -12,18 +12,20 @@ use std::sync::Arc;
 /// The streams of a log at one moment.
 #[derive(Debug)]
 pub(super) struct StreamList {
-    /// The metadata of the directory of the log, which was read before the directory was listed. `None` if the metadata
-    /// does not show every later change of the names: it could not be read, or the directory had changed less than
-    /// [`FRESH`] nanoseconds before.
+    /// The metadata of the directory of the log, which was read before the directory was listed. `None` if a later
+    /// change of the names might not change this metadata: the metadata could not be read, or the directory had changed
+    /// less than [`FRESH`] nanoseconds before.
     dir: Option<FileInfo>,
     /// The streams, sorted by id.
     streams: Vec<StreamId>,
 }
 
 impl StreamList {
-    /// Returns the streams of the log. Returns `before`, and does not list the directory, if the metadata of the
-    /// directory shows that no name has changed since. Returns an error if the directory holds generations, because the
-    /// embedder has exchanged two directories: the tables would otherwise be rebuilt from an empty log.
+    /// Returns the streams of the log. If the metadata of the directory shows that no name has changed since `before`
+    /// was created, returns `before` and does not list the directory.
+    ///
+    /// Errors: the directory cannot be listed; the directory contains generations. The embedder has then exchanged two
+    /// directories. Without this error, the tables would be rebuilt from an empty log.
     pub(super) fn current(
         storage: &dyn Storage,
         log: &Path,

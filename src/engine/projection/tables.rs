@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The tables, for writing: a projection receives them while entries are applied.
 ///
 /// Writes are buffered in memory. The entries of a catch-up are divided among the cores, each with buffers of its own;
-/// then the rows of all buffers are written to the database in one transaction. A write to a table
-/// that the projection does not declare has no effect at first, but applying then fails with `projection_misused`.
+/// then the rows of all buffers are stored together. A write to a table that the projection does not declare has no
+/// effect at first, but applying then fails with `projection_misused`.
 #[derive(Debug, Default)]
 pub struct Tables {
     /// The name of the projection that writes at present, and the tables that it declares.

@@ -24,10 +24,11 @@ impl KeyVersions {
     }
 }
 
-/// Keys with the versions that were read so far. Most families have one key, which needs no map.
+/// Keys with the versions that were read so far. The first key is not in the map, because most families have only one
+/// key.
 #[derive(Debug, Default)]
 struct Keys {
-    /// The key that was added first. It need not be the lowest key.
+    /// The key that was added first, which is not always the lowest key.
     first: Option<(Vec<u8>, Vec<Version>)>,
     /// The other keys.
     more: BTreeMap<Vec<u8>, Vec<Version>>,
@@ -42,7 +43,7 @@ impl Keys {
     }
 }
 
-/// An iterator over complete keys, in order.
+/// An iterator over keys whose versions were all read, in the order of the keys.
 #[derive(Debug, Default)]
 struct CompleteKeys {
     first: Option<(Vec<u8>, Vec<Version>)>,
@@ -83,8 +84,8 @@ impl DoubleEndedIterator for CompleteKeys {
 #[derive(Debug, Default)]
 struct Family {
     keys: Keys,
-    /// The shortest key of the family, followed by a zero byte. All rows of the family begin with these bytes. Empty
-    /// before the first row.
+    /// The shortest key of the family, followed by a zero byte. The keys of all rows of the family begin with these
+    /// bytes. Empty before the first row.
     shortest: Vec<u8>,
 }
 

@@ -53,10 +53,10 @@ struct Snapshot {
     transaction: Arc<ReadTransaction>,
     // Declared after the transaction, so that the database is dropped after the transaction.
     _database: Arc<redb::Database>,
-    /// Rows that are not in the database.
+    /// The rows in memory, which are not in the database.
     recent: Arc<RecentRows>,
     site: Arc<Site>,
-    /// The cursors up to which the tables contain the entries of each stream.
+    /// The cursors of all streams. The tables contain the entries up to these cursors.
     cursors: Arc<BTreeMap<StreamId, Cursor>>,
     latest: u64,
     notes: Vec<Note>,
@@ -102,7 +102,7 @@ impl View {
     /// The call itself reads nothing. A read as of a stamp reads the same rows as a read of all entries, and skips the
     /// newer versions and points.
     ///
-    /// To read as of a time, pass [`Stamp::last_at`].
+    /// To read as of a time, pass the result of [`Stamp::last_at`].
     #[must_use]
     pub fn as_of(&self, stamp: Stamp) -> View {
         let earlier = self.as_of.map_or(stamp, |as_of| as_of.min(stamp));
@@ -358,14 +358,14 @@ impl View {
         Ok(cursor.is_some_and(|cursor| position.seq <= cursor.last.0))
     }
 
-    /// Returns the time of the last entry of the stream that the view was made from; `None` if there is none.
+    /// Returns the time of the last entry of a stream in this view; `None` if the view has no entry of the stream.
     #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
     pub(crate) fn last_time_of(&self, stream: StreamId) -> Option<u64> {
         let cursor = self.snapshot.cursors.get(&stream);
         cursor.filter(|cursor| cursor.last.0 != Seq(0)).map(|cursor| cursor.time)
     }
 
-    /// Returns `true` if a process holds the lock of the stream now, which normally means that the writer is alive.
+    /// Returns `true` if a process now holds the lock of a stream. This process is normally the writer of the stream.
     #[cfg_attr(not(feature = "ml"), expect(dead_code, reason = "only the ML store asks"))]
     pub(crate) fn has_writer(&self, stream: StreamId) -> bool {
         is_held(self.snapshot.site.storage.as_ref(), &self.snapshot.site.log, stream)

@@ -16,12 +16,12 @@
 //!    complete repair has no steps.
 //!
 //! After a repair, a check finds no damaged bytes, but only missing entries, and the damage that the plan names in
-//! [`RepairPlan::unrepaired`]. Losses that the repair has recorded in the segments that it wrote are known losses. If
-//! there are no others, the verdict of the check is
-//! [`Outcome::WholeExceptKnownLosses`](crate::engine::verify::Outcome::WholeExceptKnownLosses). Entries between
-//! segments, such as those of a deleted file, cannot be recorded: the verdict stays
-//! [`Outcome::Damaged`](crate::engine::verify::Outcome::Damaged). A merge of a copy with the missing entries removes
-//! both. Repaired streams are never continued by a writer.
+//! [`RepairPlan::unrepaired`]. A loss within a segment that the repair has written anew is a known loss. If the check
+//! finds no other problems, its verdict is
+//! [`Outcome::WholeExceptKnownLosses`](crate::engine::verify::Outcome::WholeExceptKnownLosses). The loss of entries
+//! between segments, such as those of a deleted file, cannot be recorded. After such a loss, the verdict stays
+//! [`Outcome::Damaged`](crate::engine::verify::Outcome::Damaged). A merge with a copy of the log that contains the
+//! missing entries fills both kinds of gaps. Repaired streams are never continued by a writer.
 //!
 //! Files, lowest first. Each file imports only files above it in this list:
 //! ```text

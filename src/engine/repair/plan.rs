@@ -14,8 +14,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The plan of a repair: the steps in their order, and the damage that they leave. The text form has a line for each, and
-/// does not end with a newline; for a plan without both it is `nothing to repair`.
+/// The plan of a repair: the steps in their order, and the damage that they do not remove. Its text form has a line for
+/// each step and for each damage, and does not end with a newline. The text form of a plan without steps and damage is
+/// `nothing to repair`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a plan changes nothing until it is applied"]
@@ -56,7 +57,8 @@ impl fmt::Display for RepairPlan {
     }
 }
 
-/// Writes a line for each step, for the damage that stays, and for each copy in quarantine, without a newline at the end.
+/// Writes a line for each step, for each damage that stays, and for each copy in quarantine. Does not end the text with
+/// a newline.
 pub(super) fn write_report(
     f: &mut fmt::Formatter<'_>,
     steps: &[RepairStep],

@@ -6,8 +6,8 @@ use crate::engine::repair::step::RepairStep;
 use crate::engine::repair::unrepaired::Unrepaired;
 use std::fmt;
 
-/// The result of a repair. Every change in it is on disk. The text form has a line for each step, for the damage that
-/// stays, and for each copy in quarantine, and does not end with a newline.
+/// The result of a repair. Every reported change is on disk. Its text form has a line for each step, for each damage
+/// that stays, and for each copy in quarantine. It does not end with a newline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RepairReport {

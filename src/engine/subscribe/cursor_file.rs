@@ -28,7 +28,8 @@ pub struct CursorFile {
 impl CursorFile {
     /// Creates the handle of the file at `path`. Reads and writes nothing. The file must not be in the directories
     /// `log`, `projections` and `recovery` of an engine; it may be beside them in the directory of the engine.
-    /// [`run_handler`](super::run_handler) checks this for the engine of the subscription.
+    /// [`run_handler`](super::run_handler) returns an error if the file is in such a directory of the engine of its
+    /// subscription.
     pub fn new(path: impl Into<PathBuf>) -> CursorFile {
         CursorFile { storage: OsStorage::shared(), path: path.into() }
     }
@@ -45,8 +46,8 @@ impl CursorFile {
         &self.path
     }
 
-    /// Returns the error [`Error::CursorMisplaced`] if the file is below one of these directories. Symbolic links are not
-    /// followed.
+    /// Returns the error [`Error::CursorMisplaced`] if the path of the file is below one of the directories `dirs`.
+    /// Compares the paths only: symbolic links are not followed.
     pub(super) fn check_outside(&self, dirs: &[PathBuf]) -> Result<()> {
         let path = plain(&self.path);
         match dirs.iter().find(|dir| path.starts_with(plain(dir))) {
@@ -94,7 +95,7 @@ impl CursorFile {
     }
 }
 
-/// Returns the absolute path without the components `.` and `..`.
+/// Returns an absolute path without components `.` and `..`. Does not follow symbolic links.
 fn plain(path: &Path) -> PathBuf {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let mut plain = PathBuf::new();

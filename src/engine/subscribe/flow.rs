@@ -74,7 +74,7 @@ impl Flow {
     /// Opens a stream behind `position`, to read it up to the end of the segment that begins with `last`. First
     /// searches for the last entry that was read (`position.passed`). If this entry is now in another frame, corrects
     /// the frame in `position`. If the entry is damaged or lost, removes the entry from `position`. If a merge moved or
-    /// replaced the entry, the first item of the stream is [`NextItem::Diverged`].
+    /// replaced the entry, the first item is [`NextItem::Diverged`].
     pub(super) fn open(
         access: LogAccess<'_>,
         stream: StreamId,
@@ -194,8 +194,8 @@ impl Flow {
         }
     }
 
-    /// Takes the item that [`Flow::peek`] found, and moves the position behind it. After [`NextItem::Diverged`] the stream
-    /// must be opened again.
+    /// Takes the item that [`Flow::peek`] found, and moves `position` to the item after it. After
+    /// [`NextItem::Diverged`], the caller must open the stream again.
     pub(super) fn take(&mut self, position: &mut StreamPosition) -> Option<NextItem> {
         let next = self.next.take()?;
         match &next {

@@ -95,9 +95,9 @@ impl<F: std::error::Error + 'static> HandlerError<F> {
 /// gap that the handler has accepted are not handled: see [`Handler::handle_other`].
 ///
 /// Errors: the handler failed, the log could not be read, the position could not be saved, or the cursor file is in a
-/// directory of the engine ([`Error::CursorMisplaced`]; then no item was handled). After an error of the
-/// handler, position and subscription are before the item that failed, and the items before it count as handled. Call
-/// the function again to continue with this item.
+/// directory that is reserved for the engine ([`Error::CursorMisplaced`]). In the last case, no item was handled. After
+/// an error of the handler, position and subscription are before the item that failed, and the items before it count as
+/// handled. Call the function again to continue with this item.
 ///
 /// ```
 /// # use contexta::engine::entry::{Event, Stamp};

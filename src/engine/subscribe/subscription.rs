@@ -43,7 +43,7 @@ use std::time::Duration;
 pub struct Subscription<E> {
     storage: Arc<dyn Storage>,
     log: PathBuf,
-    /// The directories in which only the engine creates files.
+    /// The directories that are reserved for the engine: only the engine may create files in them.
     reserved: Vec<PathBuf>,
     domain: Domain,
     kinds: Option<BTreeSet<Kind>>,
@@ -101,13 +101,13 @@ impl<E: Event> Subscription<E> {
         }
     }
 
-    /// Adds directories in which only the engine creates files. The directory of the log is always among them.
+    /// Adds directories to those that are reserved for the engine. The directory of the log is always reserved.
     pub(in crate::engine) fn with_reserved<const N: usize>(mut self, dirs: [&Path; N]) -> Subscription<E> {
         self.reserved.extend(dirs.map(Path::to_path_buf));
         self
     }
 
-    /// Returns the directories in which only the engine creates files.
+    /// Returns the directories that are reserved for the engine.
     pub(super) fn reserved(&self) -> &[PathBuf] {
         &self.reserved
     }

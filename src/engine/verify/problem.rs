@@ -3,10 +3,11 @@
 use crate::engine::entry::{Seq, StreamId};
 use std::fmt;
 
-/// The code of a loss that a repair or a merge has recorded before.
+/// The code of a known loss: a repair or a merge wrote the segment anew when the entries were already missing.
 pub(super) const KNOWN_LOSS: &str = "known_loss";
 
-/// Damage at one place, and the entries that are lost because of this damage. The text form is the code and the message.
+/// Damage at one place, and the entries that are lost because of this damage. Its text form is the code and the
+/// message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
@@ -26,7 +27,7 @@ pub struct Problem {
     /// | `seal_broken` | a seal disagrees with the bytes or the counts of its segment |
     /// | `segment_missing` | the segment with the entries does not exist |
     /// | `segment_unreadable` | the segment with the entries cannot be read |
-    /// | `known_loss` | entries that were missing already when a repair or a merge wrote the segment anew |
+    /// | `known_loss` | entries were already missing when a repair or a merge wrote the segment anew |
     /// | `entry_unreadable` | an intact entry of a known kind whose payload cannot be decoded |
     /// | `stream_missing` | a saved head names a stream that is not in the log |
     /// | `entries_missing` | a stream ends before a saved head |
@@ -56,7 +57,7 @@ impl Problem {
         Problem { code, stream: None, segment: None, offset: None, len: None, lost: None, message }
     }
 
-    /// Returns true if a repair or a merge has recorded the loss before.
+    /// Returns true if the problem is a known loss.
     pub(crate) fn is_known_loss(&self) -> bool {
         self.code == KNOWN_LOSS
     }

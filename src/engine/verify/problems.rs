@@ -1,10 +1,11 @@
 //! The problems of one stream while it is read. A gap that follows a finding is reported as the entries that are lost
 //! because of the finding.
 //!
-//! A gap within a segment that follows no finding is a known loss. A writer never skips a sequence number, and the
-//! checksum of a frame depends on its offset, so damage never leaves whole frames on both sides of a gap without
-//! unreadable bytes between them. Only a repair or a merge writes such a segment: it records the entries that were
-//! missing already. The same holds for a gap between the last frame of a segment and a mark.
+//! A gap within a segment is a known loss if it does not follow a finding. Damage cannot cause such a gap. A writer
+//! never skips a sequence number, and a frame that was moved is unreadable, because its checksum depends on its offset.
+//! Damage between two intact frames therefore leaves unreadable bytes between them, which are a finding. Only a repair
+//! or a merge, which writes a segment without its lost entries, leaves a gap without unreadable bytes. The same holds
+//! for a gap between the last frame of a segment and a mark.
 
 use crate::engine::codec::CodecError;
 use crate::engine::entries::EntryRef;
@@ -51,8 +52,8 @@ impl Problems {
         }
     }
 
-    /// Adds missing entries, together with the last finding if the gap follows a finding. `segment` is the segment in
-    /// which the reader found the gap.
+    /// Adds the missing entries of a gap as a problem. If the gap follows a finding, the problem also contains the
+    /// finding. `segment` is the segment in which the reader found the gap.
     pub(super) fn add_gap(&mut self, gap: &Gap, segment: Option<Seq>) {
         let problem = match self.pending.take() {
             Some(f) => {

@@ -6,16 +6,16 @@ use crate::engine::verify::note::LogNote;
 use crate::engine::verify::problem::Problem;
 use std::fmt;
 
-/// The verdict of a check. The text form is the stable name.
+/// The verdict of a check. Its text form is the stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
     /// Everything that was checked is intact.
     Whole,
-    /// Everything that was checked is intact, but entries are missing, and a repair or a merge has recorded this loss
-    /// before. Each loss is a problem with the code `known_loss`.
+    /// Everything that was checked is intact, and the only missing entries are known losses: they were already missing
+    /// when a repair or a merge wrote their segment anew. Each loss is a problem with the code `known_loss`.
     WholeExceptKnownLosses,
-    /// Something is damaged, or entries are missing whose loss is not recorded.
+    /// Something is damaged, or entries are missing that are not known losses.
     Damaged,
     /// No damage was found, but something could not be read.
     Unchecked,

@@ -5,7 +5,8 @@ use std::io;
 
 /// The greatest number of lines in a round. The lines of a round are compared with the same view of the workspace.
 const ROUND_LINES: usize = 4096;
-/// The length in bytes of the lines of a round. A round with at least this length receives no further lines.
+/// The length of a round in bytes. After the line with which a round reaches this length, no line is added to the
+/// round.
 const ROUND_BYTES: usize = 4 << 20;
 
 /// Lines that are checked together.
@@ -13,9 +14,9 @@ const ROUND_BYTES: usize = 4 << 20;
 pub(super) struct Batch {
     /// The lines that are not blank, with their numbers.
     pub(super) lines: Vec<(u64, Vec<u8>)>,
-    /// The beginning of the line after these lines, if that line is too long.
+    /// The beginning of the next line if that line is too long; otherwise `None`.
     pub(super) too_long: Option<Vec<u8>>,
-    /// The error that ended the input before its end. The last line that was begun cannot be read.
+    /// The error because of which the rest of the input cannot be read. An incomplete last line is not in `lines`.
     pub(super) cut: Option<io::Error>,
     /// `true` at the end of the input.
     pub(super) is_last: bool,

@@ -71,10 +71,10 @@ pub(super) fn store_body(
     }
 }
 
-/// Copies the files of a directory into the workspace. `path` is the path of the list of files, which is the body
-/// `tree`. The file of each body is in the same directory, and its name is the digest of the body. Returns the reasons
-/// why files could not be stored; their texts continue a message that begins with "could not be". Bodies that the
-/// workspace has are not read. Errors: the workspace cannot be written.
+/// Copies the files of a directory artifact into the workspace. `path` is the path of the list of files, and `tree` is
+/// the digest of the list. The files are in the same directory as the list; the name of each file is its digest. Files
+/// that the workspace already has are not read. Returns the reasons why files could not be stored. Each reason
+/// continues a message that begins with "could not be". Errors: the workspace cannot be written.
 pub(super) fn store_tree_files(
     journal: &Journal,
     dir: Option<&Path>,
@@ -104,7 +104,7 @@ pub(super) fn store_tree_files(
     Ok(lost)
 }
 
-/// Returns the digest and the length of each different file in a tree.
+/// Returns the digest and the length of each distinct file in a tree.
 fn read_tree_files(journal: &Journal, tree: &Digest) -> store::Result<BTreeMap<Digest, u64>> {
     let files = read_tree(journal.blobs(), tree)?.into_iter().filter_map(|entry| match entry.content {
         TreeContent::File { digest, size, .. } => Some((digest, size)),

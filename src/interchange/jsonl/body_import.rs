@@ -37,8 +37,8 @@ pub(super) struct BodyImport<'a> {
 }
 
 impl BodyImport<'_> {
-    /// Returns the digest of the body of an artifact, and stores the body if necessary. Returns `None` if the artifact
-    /// gets no body. A missing or differing file of the body is added to the losses of the round.
+    /// Stores the body of an artifact if necessary, and returns its digest. Returns `None` if the artifact gets no
+    /// body. If a file of the body is missing or differs, a loss is added to the round.
     ///
     /// - If the workspace has the manifest and its body, returns the digest of the body. If another manifest has
     ///   replaced the manifest of the line, returns `None`. In both cases, the file that the line names is not read.
@@ -123,8 +123,8 @@ impl BodyImport<'_> {
         Ok(Some(known.unwrap_or(body.digest).0))
     }
 
-    /// Stores the files of a directory that the workspace does not have. Missing files are added to the losses of the
-    /// round.
+    /// Stores the files of a directory artifact that the workspace does not have. Adds a loss to the round if files are
+    /// missing.
     fn import_tree_files(
         &mut self,
         line: &ArtifactLine<'_>,

@@ -39,7 +39,7 @@ pub struct Line {
     pub content: LineContent,
     /// Warnings: deviations from the contract that do not prevent the import.
     pub warnings: Vec<LineWarning>,
-    /// Members that were left out of the object because they are invalid. The paths begin with the line.
+    /// Members that were left out because they are invalid. Each path starts at the line, such as `$.object.unit`.
     pub dropped: Vec<DroppedMember>,
 }
 
@@ -65,13 +65,13 @@ impl Line {
         Line::of_parts(parts, registry).map_err(|rejection| Box::new(named(rejection)))
     }
 
-    /// Parses a line like [`Line::parse`], and leaves out invalid members that are not required. Errors: a required member
-    /// is missing or invalid.
+    /// Parses a line like [`Line::parse`], and leaves out invalid members that are not required. Errors: a required
+    /// member is missing or invalid.
     pub fn salvage(
         bytes: &[u8],
         registry: Option<&ExtensionRegistry>,
     ) -> std::result::Result<Line, Box<Rejection>> {
-        // A line is read a second time only if it is invalid, so that a valid line needs no copy of its object.
+        // Only an invalid line is parsed a second time, so that a valid line needs no copy of its object.
         Line::parse(bytes, registry).or_else(|_| {
             let parts = LineParts::parse(bytes)?;
             let named = parts.naming();
@@ -210,7 +210,7 @@ fn warnings(report: &ValidationReport) -> Vec<LineWarning> {
     report.warnings().map(warning).collect()
 }
 
-/// Returns the family of a record, which the member `record_type` of the record's envelope names.
+/// Returns the family of a record, from the member `record_type` of the envelope.
 fn family_of(object: &Value) -> Result<RecordType, Rejection> {
     let family = object.get("envelope").and_then(|e| e.get("record_type")).and_then(Value::as_str);
     let at = |r: Rejection| Rejection { path: "$.object.envelope.record_type".into(), ..r };

@@ -1,7 +1,7 @@
 //! Losses of an import: refused lines, members that were left out, times in the wrong order, missing bodies, and bodies
-//! that differ from their manifests. A loss is recorded
-//! as a degraded record of the run that the line or body belongs to. A refused line is not recorded if the line names
-//! no run, or if its run is not in the workspace.
+//! that differ from their manifests. A loss is recorded as a degraded record of the run that the line or body belongs
+//! to. The loss of a body is always recorded. Any other loss is recorded only if the line names a run and the run is in
+//! the workspace.
 
 use crate::contract::error::bounded;
 use crate::contract::models::payload::{DegradedCategory, DegradedPayload, DegradedSeverity};
@@ -98,9 +98,9 @@ pub(super) fn is_loss(fact: &Fact) -> bool {
     matches!(fact, Fact::Degraded(draft) if draft.observation.producer_ref == PRODUCER)
 }
 
-/// The key of a member that was left out because it is invalid.
+/// The issue key of a loss: an invalid member was left out.
 pub(super) const MEMBER_DROPPED: &str = "import.member_dropped";
-/// The key of two times of one object, of which the later lies before the earlier.
+/// The issue key of a loss: the times of an object are in the wrong order.
 const TIME_ORDER: &str = "import.time_order";
 
 /// The origin of an object in an import: its line and its kind.
@@ -113,8 +113,8 @@ pub(super) struct LineOrigin<'a> {
 }
 
 impl LineOrigin<'_> {
-    /// Creates a loss of this object; `None` if the object belongs to no run. Of a run's records with the same loss,
-    /// only the first is recorded, because every record of a run can have the same fault.
+    /// Creates a loss of this object. Returns `None` if the object belongs to no run. If several records of a run have
+    /// the same loss, only the first one is recorded, because every record of a run can have the same fault.
     fn loss(&self, key: &'static str, what: &str, summary: String, attributes: Members) -> Option<Loss> {
         let run = self.subject.run()?;
         let whose = if self.is_record { "records".to_owned() } else { self.subject.to_string() };

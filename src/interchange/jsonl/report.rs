@@ -6,7 +6,8 @@ use crate::store::Note;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The greatest number of refused lines in a report, and the greatest number of missing or differing bodies.
+/// The greatest number of refused lines in a report. The same limit applies to members that were left out, and to
+/// missing or differing bodies.
 pub(super) const REPORTED_MAX: usize = 100;
 
 /// Counts of the lines of one kind.
@@ -31,7 +32,7 @@ pub struct RefusedLine {
     pub rejection: Rejection,
 }
 
-/// A line with a member that was left out because it is invalid.
+/// An invalid member that was left out, with its line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LossyLine {

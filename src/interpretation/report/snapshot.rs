@@ -24,7 +24,7 @@ pub fn snapshot_report(snapshot: &RunSnapshot) -> ReportDocument {
     ReportDocument { title: format!("Run Snapshot Report: {}", snapshot.run.run_ref), sections }
 }
 
-/// Builds the summary of a run: the first section of [`snapshot_report`].
+/// Builds a short report on a run: the first section of [`snapshot_report`], and the notes.
 pub fn summary_report(snapshot: &RunSnapshot) -> ReportDocument {
     let summary = ReportSection::new("", Block::Pairs(run_facts(&snapshot.run)));
     ReportDocument {
@@ -68,7 +68,8 @@ fn parameters(run: &RunRow) -> ReportSection {
     ReportSection::table("Parameters", Table::new(&["Parameter", "Value"], rows.collect()), "No parameters.")
 }
 
-/// Builds the table of the processes of a run; empty for a run with one process that has no label.
+/// Builds the table of the writers of a run. Returns `None` if no writer has a label and there are fewer than two
+/// writers.
 fn writers(snapshot: &RunSnapshot) -> Option<ReportSection> {
     if !snapshot.writers.iter().any(|writer| writer.label.is_some()) && snapshot.writers.len() < 2 {
         return None;

@@ -5,7 +5,7 @@ use crate::contract::{Fact, StableRef};
 use crate::projections::payload::convert::{Result, broken};
 use serde::{Deserialize, Serialize};
 
-/// The change of an annotation.
+/// The payload of a [`Change`].
 #[derive(Debug, Serialize, Deserialize)]
 enum ChangeV1 {
     Name(String),
@@ -14,7 +14,7 @@ enum ChangeV1 {
     Tag(String, Option<String>),
 }
 
-/// A change of an object after its start.
+/// The payload of an [`Annotation`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct AnnotationV1 {
     subject: String,
@@ -40,7 +40,8 @@ impl AnnotationV1 {
             ChangeV1::Tag(key, value) => Change::Tag(key, value),
         };
         let annotation = Annotation::new(StableRef::parse(&self.subject)?, change.clone())?;
-        // A text of another form is refused, so that the payload is the one that this build writes.
+        // The constructor trims texts. A payload with an untrimmed text is refused, because this build does not write
+        // it.
         match *annotation.change() == change {
             true => Ok(Fact::Annotation(annotation)),
             false => Err(broken("a text of the annotation begins or ends with white space".into())),

@@ -35,8 +35,7 @@ pub(super) fn canonical(text: &str) -> Result<Value> {
     }
 }
 
-/// Reads a JSON text in the form of canonical text, but with object members that are null. A text in another form is
-/// refused.
+/// Reads a JSON text that [`write::with_nulls`] wrote. A text in another form is refused.
 pub(super) fn exact_json(text: &str) -> Result<Value> {
     let value = read::parse(text)?;
     if write::with_nulls(&value)? == text {

@@ -16,9 +16,9 @@ pub(in crate::projections) struct MetricPoint {
 }
 
 impl MetricPoint {
-    /// Decodes the end of a payload: everything after the field `summary_basis`. Returns `None` for a record that was
-    /// imported, for a value that is not finite, which has a row of its own, and for a payload that has to be decoded as
-    /// a whole because it may break a rule.
+    /// Decodes the end of a payload, which is everything after the field `summary_basis`. Returns `None` for an
+    /// imported record, for a value that is not finite or is an integer beyond 64 bits, and for a payload that may
+    /// break a rule. The caller then decodes the whole payload.
     pub(in crate::projections) fn decode(end: &[u8]) -> Option<MetricPoint> {
         let mut fields = Fields::new(end);
         let step = if fields.is_some()? { Some(fields.signed()?) } else { None };

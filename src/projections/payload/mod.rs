@@ -1,9 +1,9 @@
-//! Payloads of the kinds of entries. docs/FORMAT.md, "Kinds", describes the payloads.
+//! The payloads of entries, by kind. docs/FORMAT.md, "Codecs and kinds", describes the payloads.
 //!
 //! An object of the contract is stored as its canonical JSON text, which keeps members of newer versions of the schema.
 //! Most entries of a log are records. Records are stored as plain structs, which the codec encodes field by field.
-//! Fields whose values repeat from entry to entry come first and fields whose values change come last, because a frame
-//! stores the common beginning and the common end of neighbouring payloads once. Decoding uses the constructors of the
+//! Fields that are often equal in consecutive entries come first, and fields that change come last, because a frame
+//! stores the common beginning and the common end of consecutive payloads once. Decoding uses the constructors of the
 //! contract, so a payload that breaks a rule is reported as an unreadable entry and never becomes a wrong value.
 
 mod annotation;

@@ -23,7 +23,7 @@ pub(in crate::projections) enum ParamValueV1 {
 }
 
 impl ParamValueV1 {
-    /// Returns the value. Errors: data that this build never writes.
+    /// Returns the value. Errors: the payload has data that this build never writes.
     fn into_value(self) -> Result<Value> {
         Ok(match self {
             ParamValueV1::Int(n) => Value::Int(n),
@@ -42,7 +42,7 @@ impl ParamValueV1 {
     }
 }
 
-/// Returns the payload form of a parameter's value.
+/// Converts the value of a parameter to its payload.
 fn param_value(value: &Value) -> Result<ParamValueV1> {
     Ok(match value {
         Value::Bool(b) => ParamValueV1::Bool(*b),
@@ -60,7 +60,7 @@ pub(in crate::projections) struct ObjectV1 {
     json: String,
 }
 
-/// The end of an execution, without message, reason and writer.
+/// The end of an execution that has no message, reason or writer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV1 {
     subject: String,
@@ -68,7 +68,7 @@ pub(in crate::projections) struct EndedV1 {
     ended_at: i64,
 }
 
-/// The end of an execution, with a message, a reason or a writer.
+/// The end of an execution that has a message, a reason or a writer.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct EndedV2 {
     end: EndedV1,
@@ -134,8 +134,8 @@ impl EndedV1 {
 }
 
 impl EndedV2 {
-    /// Returns the second version of the payload; `None` if the end has neither message, reason nor
-    /// writer, and therefore the first version.
+    /// Returns the payload of version 2. Returns `None` if the end has no message, reason or writer; such an end has a
+    /// payload of version 1.
     pub(in crate::projections) fn of(e: &Ended) -> Option<EndedV2> {
         let text = |text: Option<&str>| text.map(str::to_owned);
         let (message, reason) = (text(e.message()), text(e.reason()));

@@ -1,11 +1,11 @@
-//! Payloads of processes and writers.
+//! The payloads of processes and writers.
 
 use crate::contract::fact::{Joined, Process, ProcessId, Writer, WriterId};
 use crate::contract::{Fact, RunRef};
 use crate::projections::payload::convert::{Result, broken, parse, time};
 use serde::{Deserialize, Serialize};
 
-/// A process that writes to the workspace.
+/// The payload of a [`Process`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct ProcessV1 {
     id: [u8; 8],
@@ -14,7 +14,7 @@ pub(in crate::projections) struct ProcessV1 {
     started_at: i64,
 }
 
-/// The relation of a writer to its run.
+/// The payload of [`Joined`].
 #[derive(Debug, Serialize, Deserialize)]
 enum JoinedV1 {
     Started,
@@ -22,7 +22,7 @@ enum JoinedV1 {
     Resumed(Option<i64>),
 }
 
-/// A writer of a run.
+/// The payload of a [`Writer`].
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::projections) struct WriterV1 {
     run_ref: String,
@@ -33,7 +33,7 @@ pub(in crate::projections) struct WriterV1 {
     started_at: i64,
 }
 
-/// Returns an error if the constructor of a fact changed a text. A payload has the form that this build writes.
+/// Returns an error if the constructor of a fact trimmed a text. This build never writes a payload with such a text.
 fn check_trimmed(before: &str, after: &str) -> Result<()> {
     match before == after {
         true => Ok(()),

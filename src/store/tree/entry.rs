@@ -1,19 +1,19 @@
-//! An entry of a tree, and the rules for its path.
+//! The entries of a tree, and the rules for their paths.
 
 use crate::engine::checksum::Digest;
 
-/// The greatest number of entries of a tree.
+/// The maximum number of entries in a tree.
 pub(super) const ENTRIES_MAX: usize = 100_000;
-/// The greatest number of components of a path in a tree.
+/// The maximum number of components of a path in a tree.
 pub(super) const DEPTH_MAX: usize = 64;
-/// The greatest length in bytes of a path in a tree, and of the target of a link.
+/// The maximum length in bytes of a path in a tree. The maximum length of a line in the list is derived from it.
 pub(super) const PATH_BYTES_MAX: usize = 4096;
 
 /// A file, link or empty directory of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeEntry {
-    /// The path below the root of the tree: components with `/` between them. A name is any sequence of bytes without
-    /// zero and `/`.
+    /// The path relative to the root of the tree, with `/` between the components. A component is any sequence of bytes
+    /// without a zero byte and `/`, except `.` and `..`.
     pub path: Vec<u8>,
     /// The content.
     pub content: TreeContent,
@@ -25,18 +25,18 @@ pub struct TreeEntry {
 pub enum TreeContent {
     /// A regular file.
     File {
-        /// The BLAKE3 digest, which names the body.
+        /// The BLAKE3 digest of the content, which identifies the body.
         digest: Digest,
-        /// The SHA-256 digest, as 64 lower-case hexadecimal digits.
+        /// The SHA-256 digest of the content, as 64 lower-case hexadecimal digits.
         sha256: String,
         /// The length in bytes.
         size: u64,
-        /// `true` if the owner of the file could execute it.
+        /// `true` if the owner had the permission to execute the file.
         is_executable: bool,
     },
-    /// A symbolic link, with the path that it contained.
+    /// A symbolic link.
     Link {
-        /// The target, as it is stored in the link.
+        /// The target path of the link, unresolved.
         target: Vec<u8>,
     },
     /// A directory without entries.
@@ -44,14 +44,15 @@ pub enum TreeContent {
 }
 
 impl TreeEntry {
-    /// Returns the path as text. Bytes that are not valid UTF-8 are replaced.
+    /// Returns the path as text. Bytes that are not valid UTF-8 are replaced by U+FFFD.
     pub fn path_lossy(&self) -> String {
         String::from_utf8_lossy(&self.path).into_owned()
     }
 
-    /// Returns `true` if a link leads to a place within the tree: its target is relative, and has `..` only at the
-    /// beginning, and not more often than the link has parent directories in the tree. As all links of a tree have such
-    /// targets, a path through several links does not leave the tree either.
+    /// Returns `true` if this entry can be a link to `target` that does not lead out of the tree. The target must be a
+    /// relative path. Components `..` must come first, and there must be at most as many of them as the link has parent
+    /// directories in the tree. If every link of a tree satisfies these conditions, a path through several links stays
+    /// in the tree too.
     pub(super) fn is_inside(&self, target: &[u8]) -> bool {
         let parents = self.path.split(|b| *b == b'/').count() - 1;
         let components = target.split(|b| *b == b'/');
@@ -61,7 +62,7 @@ impl TreeEntry {
     }
 }
 
-/// Checks a path. The text of the error continues a message that begins with the path.
+/// Checks the path of an entry. The error is a text that completes a message which begins with the path.
 pub(super) fn check_path(path: &[u8]) -> Result<(), &'static str> {
     let mut components = path.split(|b| *b == b'/');
     let count = components.clone().count();

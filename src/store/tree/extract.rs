@@ -1,10 +1,10 @@
-//! Extraction of a tree into a new directory.
+//! Writing of the files, links and directories of a tree into a new directory.
 //!
 //! Invariants:
-//! 1. Only files below the target are created, and no existing file is changed. The paths were checked when the tree was
-//!    read; every file is created with the condition that it does not exist.
-//! 2. Links are created after all files and directories, so no path leads through a link. A link that would lead out of
-//!    the target is left out.
+//! 1. Every file is created below the target directory, and no existing file is changed. The paths were checked when
+//!    the tree was read, and creating a file that exists is an error ([`OpenMode::CreateNew`]).
+//! 2. Links are created after all files and directories, so no file or directory is created through a link. A link
+//!    whose target is outside the target directory is not created.
 
 use crate::engine;
 use crate::engine::blob::BlobStore;
@@ -18,25 +18,27 @@ use crate::store::view::StoreView;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The number of bytes that are copied at once.
+/// The size in bytes of the buffer for copying.
 const CHUNK: usize = 1 << 20;
 
 /// The result of an extraction.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Extracted {
-    /// The number of files.
+    /// The number of files that were written.
     pub files: u64,
-    /// The length of all files in bytes.
+    /// The total length of these files in bytes.
     pub bytes: u64,
-    /// The paths of the links that were left out, because they lead out of the tree or the system has no links.
+    /// The paths of the links that were not created, because their targets are outside the tree or the system does not
+    /// support links.
     pub links_left_out: Vec<String>,
 }
 
 impl StoreView<'_> {
-    /// Writes the files of an artifact that is a directory into the new directory `target`. Nothing outside `target` is
-    /// written, and no existing file is replaced. Errors: as for [`StoreView::artifact_tree`]; `target` exists; a file is
-    /// missing or damaged. After an error, `target` may have some of the files.
+    /// Writes the files of a directory that is stored as an artifact into the new directory `target`. Creates missing
+    /// parent directories of `target`. Writes nothing else outside `target`, and replaces no file. Errors: those of
+    /// [`StoreView::artifact_tree`]; `target` exists or cannot be written; a body is missing or damaged. After an
+    /// error, some of the files may be in `target`.
     pub fn extract_tree(&self, artifact: &ArtifactRow, target: &Path) -> Result<Extracted> {
         let entries = self.artifact_tree(artifact)?;
         extract(self.blobs, &entries, target)
@@ -87,7 +89,7 @@ fn path_of(bytes: &[u8]) -> Option<PathBuf> {
     location::path_of(bytes.to_vec())
 }
 
-/// Copies a body to a new file. Returns the length.
+/// Copies a body to a new file. Returns the length of the body.
 fn copy(blobs: &BlobStore, digest: &Digest, path: &Path) -> Result<u64> {
     let fail = |action, path: &Path, e| Error::from(engine::Error::io(action, path, e));
     let body = blobs.open(digest)?;

@@ -1,4 +1,4 @@
-//! The body of a tree: one line of JSON for the format, then one line for each entry, sorted by path.
+//! The body of a tree: one line of JSON that names the format, then one line of JSON for each entry, sorted by path.
 
 use crate::contract::Value;
 use crate::contract::json::read::parse;
@@ -15,10 +15,10 @@ use std::io::{BufRead, BufReader, Read};
 
 /// The first line of the body of a tree.
 const HEADER: &str = r#"{"format":"contexta-tree-1"}"#;
-/// The greatest length of a line. A path and a target take at most six bytes for each of their bytes.
+/// The maximum length of a line. JSON escapes need at most six bytes for each byte of a path or target.
 const LINE_BYTES_MAX: u64 = 2 * 6 * PATH_BYTES_MAX as u64 + 1024;
 
-/// Returns the body of a tree. Sorts the entries.
+/// Sorts the entries of a tree by path, and returns the body of the tree.
 pub(super) fn encode(entries: &mut [TreeEntry]) -> crate::contract::Result<String> {
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     let mut body = format!("{HEADER}\n");
@@ -48,7 +48,8 @@ pub(super) fn encode(entries: &mut [TreeEntry]) -> crate::contract::Result<Strin
     Ok(body)
 }
 
-/// Inserts bytes as text; bytes that are not valid UTF-8 as hexadecimal digits, under the name with the suffix `_hex`.
+/// Inserts bytes as a text with the name `name`. Bytes that are not valid UTF-8 are inserted as hexadecimal digits, and
+/// the name gets the suffix `_hex`.
 fn put_bytes(members: &mut Members, name: &str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => members.insert(name.to_owned(), Value::Text(text.to_owned())),
@@ -56,8 +57,8 @@ fn put_bytes(members: &mut Members, name: &str, bytes: &[u8]) {
     };
 }
 
-/// Reads and checks the entries of a tree. Errors: the body is missing, cannot be read, or is not a tree. Paths are
-/// checked: they are relative, without `..`, unique, and no entry is below a file or link.
+/// Reads and checks the entries of a tree. After the check, each path is relative, has no component `..`, occurs once,
+/// and is not below the path of another entry. Errors: the body is missing, cannot be read, or is not a valid tree.
 pub(crate) fn read_tree(blobs: &BlobStore, digest: &Digest) -> Result<Vec<TreeEntry>> {
     let file = blobs.open(digest)?;
     decode(&mut BufReader::new(FileReader::new(file))).map_err(|fault| match fault {

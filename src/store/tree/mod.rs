@@ -1,5 +1,5 @@
-//! Directories as artifacts. The body of such an artifact is a list of the files of the directory; each file is a body
-//! of its own. `docs/FORMAT.md` specifies the list.
+//! Artifacts that are directories, stored as trees. The body of a tree is the list of the files of the directory. Each
+//! file is a body of its own. `docs/FORMAT.md` specifies the list.
 
 mod entry;
 mod extract;

@@ -1,4 +1,4 @@
-//! Storing of a directory as a tree.
+//! The storing of a directory as a tree.
 
 use crate::engine;
 use crate::engine::intake::Intake;
@@ -10,22 +10,22 @@ use crate::store::tree::entry::{DEPTH_MAX, ENTRIES_MAX, TreeContent, TreeEntry, 
 use crate::store::tree::format::encode;
 use std::path::{Path, PathBuf};
 
-/// A directory that is stored as a tree, and has no manifest yet.
+/// A directory that was stored as a tree and has no manifest yet.
 #[derive(Debug)]
 pub struct TakenTree {
-    /// The body: the list of entries.
+    /// The body of the tree, which is the list of entries.
     pub body: StoredBody,
     /// The number of files.
     pub files: u64,
-    /// The length of all files in bytes.
+    /// The total length of the files in bytes.
     pub bytes: u64,
-    /// The paths that were left out, each with the reason.
+    /// The paths that were not stored, each with the reason.
     pub left_out: Vec<String>,
 }
 
-/// A directory to list.
+/// A directory that was found and not listed yet.
 struct Dir {
-    /// The path below the root; empty for the root.
+    /// The path relative to the root; empty for the root itself.
     path: Vec<u8>,
     at: PathBuf,
     depth: usize,
@@ -34,7 +34,7 @@ struct Dir {
 struct Walk<'a> {
     journal: &'a Journal,
     root: &'a Path,
-    /// The directories of the workspace, which change while they are read.
+    /// The directories of the workspace, which are not stored, because they change while they are read.
     own: Vec<PathBuf>,
     dirs: Vec<Dir>,
     entries: Vec<TreeEntry>,
@@ -42,9 +42,10 @@ struct Walk<'a> {
 }
 
 impl Journal {
-    /// Stores the files of a directory durably as bodies, and the list of the files as another body. Links are stored as
-    /// links. Devices, pipes, sockets, and a workspace within the directory are left out. Errors: a file cannot be read
-    /// or changes while it is read; the directory has too many entries or is too deep.
+    /// Stores the files of a directory durably as bodies, and the list of the files as another body. Symbolic links are
+    /// stored as links. Devices, pipes, sockets, and directories of this workspace are not stored. Errors: a file
+    /// cannot be read or changes while it is read; the directory has too many entries, or a path that is too long or
+    /// too deep.
     pub fn take_tree(&self, root: &Path) -> Result<TakenTree> {
         let empty = StoredBody { digest: engine::checksum::Digest([0; 32]), sha256: String::new(), size: 0 };
         let mut walk = Walk {
@@ -62,8 +63,8 @@ impl Journal {
         Ok(TakenTree { body: store_body(self.blobs(), &mut body.as_bytes())?, ..walk.taken })
     }
 
-    /// Returns the directories of the workspace that a tree must not contain: the directory of the workspace, or if this
-    /// contains `root`, the directories of the log and of the bodies.
+    /// Returns the directories that a tree must not contain: the directories of the log, of the bodies and of temporary
+    /// files, and the directory of the workspace, unless it contains `root`.
     fn own_dirs(&self, root: &Path) -> Vec<PathBuf> {
         let storage = self.storage();
         let resolved = |path: &Path| storage.resolve(path).unwrap_or_else(|_| path.into());

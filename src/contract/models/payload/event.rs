@@ -36,7 +36,7 @@ model! {
         event_key: String,
         /// The level.
         level: EventLevel,
-        /// A description for people; may be empty.
+        /// A description for people, which may be empty.
         message: String,
     } or {
         /// The object or record that the event concerns.

@@ -37,8 +37,8 @@ impl MetricValue {
         }
     }
 
-    /// Replaces a NaN by the NaN that [`f64::NAN`] denotes. Computations give NaNs with different bits; with one
-    /// representation, a captured NaN equals the NaN that an import reads from its text form.
+    /// Replaces every NaN by [`f64::NAN`]. Computations return NaNs with different bits. After the replacement, a
+    /// captured NaN is stored with the same bits as the NaN that an import reads from its text form.
     pub(crate) fn normalize(&mut self) {
         if let MetricValue::Float(f) = self {
             *f = one_nan(*f);
@@ -59,7 +59,7 @@ pub(crate) fn one_nan(number: f64) -> f64 {
     if number.is_nan() { f64::NAN } else { number }
 }
 
-/// Compares two values as numbers of the same kind. A NaN equals a NaN.
+/// Values are equal if they have the same variant and the same number. A NaN equals a NaN.
 impl PartialEq for MetricValue {
     fn eq(&self, other: &MetricValue) -> bool {
         match (self, other) {

@@ -109,8 +109,8 @@ impl Observation {
         }
     }
 
-    /// Checks that the record's ref is directly under the ref of the run. A time of recording before the time of
-    /// observation causes a warning, because the two times can be from different clocks.
+    /// Checks that the record's ref is directly under the ref of the run. If the record was recorded before it was
+    /// observed, adds only a warning, because the two times can come from different clocks.
     pub(crate) fn check_identity(&self, record_ref: &RecordRef, recorded_at: Timestamp, issues: &mut Issues) {
         if recorded_at < self.observed_at {
             let message = format!(

@@ -1,11 +1,11 @@
-//! One frame: one atomic commit of entries, or a mark. docs/FORMAT.md specifies the bytes ("Frame").
+//! The encoding of a frame: one atomic commit of entries, or a mark. docs/FORMAT.md specifies the bytes ("Frame").
 //!
 //! Invariants:
 //! 1. A frame is atomic: none of its entries is decoded unless the checksums of the header and of the payload are
 //!    valid.
 //! 2. Every frame can be decoded without other frames.
-//! 3. Decoding needs bounded memory, whatever the bytes are. A frame has at most [`FRAME_ENTRIES_MAX`] entries. `rows`
-//!    limits the length of their decoded payloads.
+//! 3. Decoding needs bounded memory for any bytes. A frame has at most [`FRAME_ENTRIES_MAX`] entries, and the module
+//!    `rows` limits the total length of their decoded payloads.
 
 use crate::engine::bytes::{Reader, is_zero};
 use crate::engine::checksum::salted_crc32;
@@ -96,7 +96,7 @@ impl FrameHeader {
         )
     }
 
-    /// Returns the rows of the frame. `payload` is the payload without padding, or the beginning of it.
+    /// Returns the encoded rows of the frame. `payload` is the payload without padding, or a prefix of it.
     fn rows<'a>(&self, payload: &'a [u8], stream: StreamId) -> Rows<'a> {
         Rows {
             payload,
@@ -226,8 +226,8 @@ pub fn decode_entries(header: &FrameHeader, payload: &[u8], stream: StreamId) ->
     decode_checked(header, payload, &StreamChecksums::of(stream))
 }
 
-/// Decodes the entries of a frame of the stream of `checksums`, as [`decode_entries`] does. A reader of many frames
-/// makes `checksums` once.
+/// Decodes the entries of a frame like [`decode_entries`]. `checksums` belongs to the stream of the frame; a reader of
+/// many frames creates it once.
 pub(in crate::engine::log) fn decode_checked(
     header: &FrameHeader,
     payload: &[u8],

@@ -13,12 +13,12 @@ pub const ABANDONED_LOCK_NAME: &str = "left";
 
 const SEGMENT_SUFFIX: &str = ".seg";
 const SEQ_DIGITS: usize = 20;
-/// The length in bytes of the name of a stream, of the name of a segment, and of a separator before each of them.
+/// The total length in bytes of the names of a stream and a segment, with a separator before each name.
 const NAMES_LEN: usize = 1 + 32 + 1 + SEQ_DIGITS + SEGMENT_SUFFIX.len();
 
 /// Returns the directory of a stream.
 pub fn stream_dir(log: &Path, stream: StreamId) -> PathBuf {
-    // Reserved for the name of a segment as well, because many callers append one.
+    // The capacity includes the name of a segment, because many callers append this name.
     let mut dir = PathBuf::with_capacity(log.as_os_str().len() + NAMES_LEN);
     dir.push(log);
     dir.push(hex(&stream.0));

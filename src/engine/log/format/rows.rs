@@ -1,7 +1,7 @@
-//! The rows of a frame: its encoded entries. docs/FORMAT.md specifies the bytes ("Rows").
+//! The encoding of the entries of a frame as rows. docs/FORMAT.md specifies the bytes ("Rows").
 //!
-//! A payload is stored completely, or as a difference from an earlier payload of the same frame. The decoded payloads of
-//! a frame take at most [`EXPANDED_BYTES_MAX`] bytes, whatever the bytes are.
+//! A payload is stored completely, or as a difference from an earlier payload of the same frame. For any bytes, the
+//! decoded payloads of a frame take at most [`EXPANDED_BYTES_MAX`] bytes.
 
 use crate::engine::bytes::{Reader, put_varint};
 use crate::engine::checksum::salted_crc32;
@@ -20,7 +20,7 @@ const ROW_BYTES_MIN: usize = 10;
 /// The encoded rows of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rows<'a> {
-    /// The payload of the frame without padding, or the beginning of it.
+    /// The payload of the frame without padding, or a prefix of it.
     pub(super) payload: &'a [u8],
     /// The length of the whole payload in bytes.
     pub(super) payload_len: usize,
@@ -37,7 +37,8 @@ pub(super) struct Rows<'a> {
 impl Rows<'_> {
     /// Decodes all rows. Returns `None` if the payload does not consist of valid rows.
     pub(super) fn decode(&self, checksums: &StreamChecksums) -> Option<Entries> {
-        // A single row is not shorter than its decoded payload: no payload precedes it in the frame.
+        // The payload of a single row is stored completely, because no payload precedes it. The row is therefore not
+        // shorter than its decoded payload.
         let capacity = if self.count == 1 { self.payload.len() } else { self.expanded_len()? };
         let mut rows = RowReader::new(self, capacity)?;
         for _ in 0..self.count {
@@ -46,9 +47,9 @@ impl Rows<'_> {
         (rows.reader.remaining() == 0).then_some(rows.entries)
     }
 
-    /// Decodes the rows up to the first invalid one. A row is invalid if its checksum differs. If `checksums` is `None`,
-    /// because the stream is not known, checksums are not compared, and no entry is returned unless all rows are valid.
-    /// Also returns the number of payload bytes that were decoded.
+    /// Decodes the rows before the first invalid row. Returns their entries, and the number of payload bytes that were
+    /// decoded. A row is invalid if it is malformed or its checksum differs. `checksums` is `None` if the stream is not
+    /// known. Checksums are then not compared, and no entry is returned unless all rows can be decoded.
     pub(super) fn decode_leniently(&self, checksums: Option<&StreamChecksums>) -> (Vec<Entry>, u64) {
         let Some(mut rows) = RowReader::new(self, 0) else { return (Vec::new(), 0) };
         let is_valid = |entry: &EntryRef<'_>| checksums.is_none_or(|c| c.is_valid(entry));
@@ -62,9 +63,9 @@ impl Rows<'_> {
         (rows.entries.into_iter().collect(), decoded)
     }
 
-    /// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or if
-    /// the rows do not fill the bytes exactly. The caller reserves memory for the payloads only after this check, so
-    /// damaged or hostile bytes cannot cause a large reservation.
+    /// Returns the total length of the decoded payloads of the rows. Returns `None` if a length exceeds its maximum, or
+    /// if the length of all rows differs from that of the payload of the frame. The caller reserves memory for the
+    /// payloads only after this check, so damaged or hostile bytes cannot cause a large reservation.
     fn expanded_len(&self) -> Option<usize> {
         let mut rows = Reader::new(self.payload);
         let mut expanded = 0usize;
@@ -78,8 +79,8 @@ impl Rows<'_> {
     }
 }
 
-/// Appends the rows of the entries `rows` to `out`, and the canonical bytes of these entries to `canonical`. The sequence
-/// numbers of the entries begin with `first`.
+/// Appends the rows of the entries `rows` to `out`, and the canonical bytes of these entries to `canonical`. `first` is
+/// the sequence number of the first entry.
 pub(super) fn put_rows(
     out: &mut Vec<u8>,
     canonical: &mut Vec<u8>,
@@ -98,13 +99,13 @@ pub(super) fn put_rows(
         let rest = payload.get(prefix..).unwrap_or_default();
         let suffix = shared_suffix(before.get(prefix..).unwrap_or_default(), rest);
         let middle = rest.get(..rest.len() - suffix).unwrap_or_default();
-        // The result equals `entry_checksum`. A checksum over one slice is computed faster than over two.
+        // The checksum equals `entry_checksum`. One update of the hasher with one slice is faster than two updates.
         let from = canonical.len();
         canonical.extend_from_slice(&head);
         canonical.extend_from_slice(payload);
         let checksum = salted_crc32(0, &[canonical.get(from..).unwrap_or_default()]);
-        // The checksum is stored before the bytes that it covers. The CRC over a message followed by its own CRC is a
-        // constant, so the payload checksum of the frame would not depend on the message.
+        // The checksum is stored before the bytes that it covers. If it followed them, the payload checksum of the
+        // frame would not depend on these bytes, because the CRC over a message and its own CRC is a constant.
         out.extend_from_slice(&checksum.to_le_bytes());
         put_varint(out, row.time.saturating_sub(time));
         put_varint(out, u64::from(row.kind.0));
@@ -118,8 +119,7 @@ pub(super) fn put_rows(
 }
 
 /// The last payload of each kind in a frame, for at most [`Latest::KINDS_MAX`] recently used kinds. The next payload of
-/// such a kind is stored as a difference from the last payload of the kind. The payload of any other kind is stored
-/// completely.
+/// such a kind is stored as a difference from this payload. A payload of another kind is stored completely.
 struct Latest<'a> {
     kinds: Vec<(Kind, &'a [u8])>,
 }
@@ -127,7 +127,7 @@ struct Latest<'a> {
 impl<'a> Latest<'a> {
     const KINDS_MAX: usize = 32;
 
-    /// Sets the last payload of a kind. Returns the previous last payload of the kind, or no bytes if none is stored.
+    /// Sets the last payload of a kind. Returns the payload that it replaces; an empty slice if there is none.
     fn replace(&mut self, kind: Kind, payload: &'a [u8]) -> &'a [u8] {
         let Some(at) = self.kinds.iter().position(|(k, _)| *k == kind) else {
             self.kinds.truncate(Latest::KINDS_MAX - 1);
@@ -163,10 +163,11 @@ struct RowReader<'a> {
     first: Seq,
     time: u64,
     entries: Entries,
-    /// The index of the last entry of each kind. The kind of the previous row may be missing or have an older index.
+    /// The index of the last entry of each kind. The index of the previous row is in `row_before`, so its kind may be
+    /// missing here or have an older index.
     latest: BTreeMap<u16, usize>,
-    /// The kind and index of the previous row. Most frames have entries of one kind; the entries of such a frame are
-    /// found without a lookup in `latest`.
+    /// The kind and index of the previous row. Most frames have entries of one kind only, which need no lookup in
+    /// `latest`.
     row_before: Option<(u16, usize)>,
 }
 
@@ -177,7 +178,7 @@ impl<'a> RowReader<'a> {
         if rows.count.checked_mul(ROW_BYTES_MIN)? > rows.payload_len {
             return None;
         }
-        // An incomplete payload has fewer rows.
+        // An incomplete payload has fewer rows than the header states.
         let count = if capacity > 0 { rows.count.min(rows.payload.len() / ROW_BYTES_MIN) } else { 0 };
         Some(RowReader {
             reader: Reader::new(rows.payload),
@@ -190,8 +191,8 @@ impl<'a> RowReader<'a> {
         })
     }
 
-    /// Decodes the next row. The checksum of the entry is not compared. Returns `None` if the row is malformed, or if a
-    /// length exceeds its maximum.
+    /// Decodes the next row without comparing the checksum of the entry. Returns `None` if the row is malformed, or if
+    /// a length exceeds its maximum.
     fn next_entry(&mut self) -> Option<EntryRef<'_>> {
         let n = self.entries.len();
         let row = Row::read(&mut self.reader)?;
@@ -217,7 +218,7 @@ impl<'a> RowReader<'a> {
     }
 }
 
-/// One encoded entry in the payload of a frame. FORMAT.md specifies the bytes ("Rows").
+/// An encoded entry in the payload of a frame. FORMAT.md specifies the bytes ("Rows").
 struct Row<'a> {
     checksum: u32,
     /// The difference from the time of the previous entry, in nanoseconds; 0 for the first entry of a frame.
@@ -232,7 +233,7 @@ struct Row<'a> {
 impl<'a> Row<'a> {
     #[inline(always)]
     fn read(reader: &mut Reader<'a>) -> Option<Row<'a>> {
-        // In most rows all integers have one byte.
+        // This is the fast path: in most rows, every integer has one byte.
         if let Some((head, rest)) = reader.rest().split_first_chunk::<ROW_BYTES_MIN>()
             && let [a, b, c, d, time, kind, version, prefix, suffix, len] = *head
             && (time | kind | version | prefix | suffix | len) < 0x80

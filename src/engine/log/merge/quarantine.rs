@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 const CHUNK: usize = 256 << 10;
 
-/// A copy of a range of bytes of a segment. The text form names the range and the copy.
+/// A copy of a byte range of a segment. Its text form names the range and the path of the copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Quarantined {

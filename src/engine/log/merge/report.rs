@@ -5,7 +5,7 @@ use crate::engine::log::merge::quarantine::Quarantined;
 use crate::engine::log::merge::sides::Side;
 use std::fmt;
 
-/// The change of one stream of the target. The text form is a phrase for people.
+/// The change of one stream of the target. Its text form is a phrase for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
@@ -30,7 +30,8 @@ pub enum Change {
     Skipped(SkipReason),
 }
 
-/// The reason why a stream was not merged; the text form is the stable name. Normally all streams of a family are skipped together.
+/// The reason why a stream was not merged. Its text form is the stable name. Normally all streams of a family are
+/// skipped together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
@@ -73,7 +74,7 @@ impl Change {
     }
 }
 
-/// The result of the merge for one stream. The text form is a line for people.
+/// The result of the merge for one stream. Its text form is a line for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StreamMerge {
@@ -85,7 +86,8 @@ pub struct StreamMerge {
     pub bytes: u64,
 }
 
-/// A fork: a stream whose copies hold different entries under one sequence number. The text form is a line for people.
+/// A fork: a stream whose copies contain different entries with the same sequence number. Its text form is a line for
+/// people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fork {
@@ -99,8 +101,8 @@ pub struct Fork {
     pub derived: StreamId,
 }
 
-/// The report of a merge. The text form has a line for each stream, fork and copy in quarantine, and does not end with a
-/// newline.
+/// The report of a merge. Its text form has a line for each stream, for each fork and for each copy in quarantine. It
+/// does not end with a newline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogMerge {

@@ -28,7 +28,7 @@ pub(in crate::engine) fn list_log(storage: &dyn Storage, log: &Path) -> Result<V
     }
 }
 
-/// Returns the streams among the entries of the directory of a log, as [`list_streams`] does.
+/// Returns the streams among the entries of the directory of a log, like [`list_streams`].
 pub(in crate::engine) fn streams_in(log: &[DirEntry]) -> Vec<StreamId> {
     log.iter().filter_map(|entry| entry.name.parse().ok()).collect()
 }

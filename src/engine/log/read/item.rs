@@ -17,7 +17,7 @@ pub struct Commit {
     pub entries: Entries,
 }
 
-/// The kind of a finding. The text form is the stable name.
+/// The kind of a finding. Its text form is the stable name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum FindingKind {
@@ -70,8 +70,8 @@ impl fmt::Display for FindingKind {
     }
 }
 
-/// A finding: a range of bytes of the log that is damaged, or that this build cannot read. The text form names
-/// the kind and the range.
+/// A finding: a byte range of the log that is damaged, or that this build cannot read. Its text form names the kind and
+/// the range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {

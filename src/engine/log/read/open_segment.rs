@@ -1,11 +1,11 @@
-//! The segment that a writer of this process appends to, as its reader sees it.
+//! The open segment of a writer of this process, for a reader of the same process.
 
 use crate::engine::entry::{Seq, StreamId};
 use crate::engine::storage::File;
 use std::sync::Arc;
 
 /// The open segment of a writer, up to the end of the last complete frame. The bytes before this end do not change,
-/// because no other process writes to the stream.
+/// because only this process writes to the stream.
 #[derive(Debug, Clone)]
 pub struct OpenSegment {
     /// The stream of the writer.
@@ -16,8 +16,8 @@ pub struct OpenSegment {
     pub salt: u64,
     /// The file, open for reading and writing.
     pub file: Arc<dyn File>,
-    /// The offset after the last complete frame.
+    /// The offset of the end of the last complete frame.
     pub end: u64,
-    /// The sequence number after the last entry.
+    /// The sequence number after that of the last entry.
     pub next: Seq,
 }

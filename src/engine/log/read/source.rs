@@ -31,7 +31,7 @@ impl Source {
         Ok(Source { file, map, len, window: Vec::new(), start: 0 })
     }
 
-    /// Opens the first `len` bytes of `file`, which is not mapped.
+    /// Creates a source for the first `len` bytes of `file`. Does not map the file.
     pub(super) fn beginning(file: Arc<dyn File>, len: u64) -> Source {
         Source { file, map: None, len, window: Vec::new(), start: 0 }
     }
@@ -135,7 +135,7 @@ pub(in crate::engine::log) fn content_len(file: &dyn File) -> io::Result<u64> {
     Ok(0)
 }
 
-/// Opens a file of a test, without mapping it.
+/// Creates a source for a file of a test. Does not map the file.
 #[cfg(test)]
 pub(super) fn of_file(file: &Arc<crate::engine::storage::sparse::Sparse>) -> Source {
     Source::new(Arc::clone(file) as Arc<dyn File>, false).unwrap()

@@ -140,8 +140,8 @@ impl Log {
         Ok((Committed { first, count, durability }, head))
     }
 
-    /// Selects or creates the stream of this process, as the first append does. Returns the position of the next entry,
-    /// unless another thread appends in the meantime. Errors: as for [`Log::append`].
+    /// Selects or creates the stream for this process, like the first append. Returns the position at which the next
+    /// append begins. Another thread can append before the caller does. Errors: as for [`Log::append`].
     pub fn prepare(&self) -> Result<Position> {
         let guard = self.shared.ready()?;
         let Some(active) = guard.active.as_ref() else { return Err(self.shared.stream_missing()) };
@@ -222,8 +222,8 @@ impl Log {
         self.shared.lock().active.as_ref().map(ActiveStream::head)
     }
 
-    /// Returns the segment that this process appends to, up to its last complete frame; `None` if no stream is open, or
-    /// if the last write or sync of the segment failed. Entries of the batch are not included.
+    /// Returns the segment that this process appends to, up to its last complete frame. Buffered entries are not
+    /// included. Returns `None` if no stream is open, or if the last write or sync of the segment failed.
     pub fn open_segment(&self) -> Option<OpenSegment> {
         let guard = self.shared.lock();
         let active = guard.active.as_ref()?;

@@ -43,8 +43,8 @@ pub(in crate::surfaces::cli) fn jsonl(cli: &Cli, args: &ImportJsonlArgs, out: &O
     Ok(u8::from(!report.is_complete()))
 }
 
-/// The greatest number of refused lines, of members that were left out, and of missing or different bodies, that are
-/// named individually.
+/// The greatest number of refused lines that are named individually. The same limit applies to members that were left
+/// out, and to missing or different bodies.
 const NAMED_MAX: usize = 10;
 
 /// Writes the reasons for which the import is incomplete to standard error.

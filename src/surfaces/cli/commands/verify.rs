@@ -10,8 +10,7 @@ use std::io;
 
 /// The exit code for a check that could not be completed.
 const UNCHECKED: u8 = 3;
-/// The exit code for a workspace without damage, in which entries are missing whose loss a repair or a merge has
-/// recorded.
+/// The exit code for a workspace whose only problems are losses of entries that a repair or a merge has recorded.
 const KNOWN_LOSSES: u8 = 4;
 
 pub(in crate::surfaces::cli) fn run(cli: &Cli, args: &VerifyArgs, out: &Output) -> u8 {
