@@ -80,7 +80,7 @@ pub use client::TracingLayer;
 pub use client::{
     BodiesTarget, BodyFinding, Contexta, Error, ExportFilter, ExportReport, ExportSettings, ImportReport,
     ImportSettings, ImportSource, Ingest, IngestCommit, IngestProblem, IngestSettings, KindCounts,
-    MergeSettings, Options, Paths, RefusedLine, Rejection, Result, TablesDigest, UsedArtifact,
+    MergeSettings, Options, Paths, PolledInput, RefusedLine, Rejection, Result, TablesDigest, UsedArtifact,
 };
 #[cfg(feature = "ml")]
 pub use interpretation::{

@@ -1,11 +1,14 @@
 //! `contexta ingest`: short lines, interchange objects, acknowledgements, problems and the end of the input.
 
 use crate::support::{TempDir, open_sim};
+use contexta::capture::{Durability, Sink, SinkError, SinkReceipt, SinkRequest};
 use contexta::contract::json::read::parse;
 use contexta::contract::{AnyRecord, RunStatus, Value};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::{Contexta, IngestCommit, IngestSettings, RunSnapshot};
+use contexta::{Contexta, IngestCommit, IngestSettings, Options, RunSnapshot};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Ingests a text into a workspace in memory.
 fn ingest(contexta: &Contexta, text: &str, keep_open: bool) -> Vec<IngestCommit> {
@@ -205,7 +208,10 @@ fn interchange_objects_are_imported_between_short_lines() {
     assert_eq!(contexta.run_snapshot("run:wine.new").unwrap().run.status, RunStatus::Completed);
 }
 
-/// A source that changes the disk before it returns a part of the input.
+/// The text of a part at which the input ends.
+const EOF: &str = "end of the input";
+
+/// A source that changes the disk before it returns a part of the input. A part without text has nothing to read yet.
 struct Parts<'a>(Vec<(&'a dyn Fn(), String)>);
 
 impl std::io::Read for Parts<'_> {
@@ -215,6 +221,11 @@ impl std::io::Read for Parts<'_> {
         }
         let (change, text) = self.0.remove(0);
         change();
+        match text.as_str() {
+            "" => return Err(std::io::ErrorKind::WouldBlock.into()),
+            EOF => return Ok(0),
+            _ => {}
+        }
         out[..text.len()].copy_from_slice(text.as_bytes());
         Ok(text.len())
     }
@@ -262,10 +273,178 @@ fn lines_that_cannot_be_written_are_acknowledged_later() {
     assert_eq!((snapshot.metrics[0].count, snapshot.run.status), (3, RunStatus::Completed));
 }
 
+/// Ingests parts, and returns the commits.
+fn ingest_parts(contexta: &Contexta, parts: Vec<(&dyn Fn(), String)>) -> Vec<IngestCommit> {
+    let mut ingest = contexta.ingest(Box::new(Parts(parts)), IngestSettings::default()).unwrap();
+    std::iter::from_fn(|| ingest.next_commit().unwrap()).collect()
+}
+
+#[test]
+fn unwritten_lines_are_written_before_the_next_line_arrives() {
+    let (disk, contexta) = memory();
+    let unchanged = || {};
+    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
+    let parts: Vec<(&dyn Fn(), String)> = vec![
+        (&unchanged, START.to_owned()),
+        (&unchanged, String::new()),
+        (&locked, METRIC.to_owned()),
+        (&unchanged, String::new()),
+        (&unlocked, String::new()),
+        (&unchanged, String::new()),
+        (&unchanged, END.to_owned()),
+    ];
+    let commits = ingest_parts(&contexta, parts);
+    let found: Vec<(u64, bool, usize)> =
+        commits.iter().map(|commit| (commit.lines, commit.is_durable, commit.problems.len())).collect();
+    assert_eq!(found, [(1, true, 0), (2, false, 1), (2, true, 0), (3, true, 0)]);
+}
+
+#[test]
+fn end_of_the_input_writes_unwritten_lines_in_a_final_commit() {
+    let (disk, contexta) = memory();
+    let unchanged = || {};
+    let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
+    let parts: Vec<(&dyn Fn(), String)> =
+        vec![(&unchanged, START.to_owned()), (&locked, METRIC.to_owned()), (&unlocked, EOF.to_owned())];
+    let commits = ingest_parts(&contexta, parts);
+    let found: Vec<(u64, bool)> = commits.iter().map(|commit| (commit.lines, commit.is_durable)).collect();
+    assert_eq!(found, [(1, true), (2, false), (2, true)]);
+    assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].count, 1);
+}
+
+#[test]
+fn lines_after_a_failed_sync_are_never_acknowledged_with_fsync() {
+    let object = r#"{"kind":"project","object":{"created_at":"2024-01-01T00:00:00Z","name":"p","project_ref":"project:p"}}"#;
+    // The failed sync is the one of the group, of a short line that is synced itself, or of an import.
+    for failing in [METRIC.to_owned(), END.to_owned(), format!("{METRIC}{object}\n")] {
+        for durability in [Durability::Flush, Durability::Fsync] {
+            let disk = SimDisk::new(11);
+            let options = Options::new("/w").project("wine").storage(disk.process(1)).durability(durability);
+            let contexta = options.detect_code_revision(false).open().unwrap();
+            let unchanged = || {};
+            let (failed, works) = (|| disk.set_failing_syncs(true), || disk.set_failing_syncs(false));
+            let parts: Vec<(&dyn Fn(), String)> = vec![
+                (&unchanged, START.to_owned() + METRIC),
+                (&failed, failing.clone()),
+                (&works, METRIC.to_owned()),
+                (&unchanged, METRIC.to_owned() + METRIC),
+            ];
+            let commits = ingest_parts(&contexta, parts);
+            let durable: Vec<bool> = commits.iter().map(|commit| commit.is_durable).collect();
+            let is_flush = durability == Durability::Flush;
+            assert_eq!(durable, [true, is_flush, is_flush, is_flush], "{durability:?} {failing}");
+        }
+    }
+}
+
+/// A sink that fails on request.
+#[derive(Debug, Default)]
+struct FailingSink(AtomicBool);
+
+impl Sink for FailingSink {
+    fn name(&self) -> &str {
+        "remote"
+    }
+
+    fn capture(&self, _: &SinkRequest<'_>) -> Result<SinkReceipt, SinkError> {
+        match self.0.load(Ordering::SeqCst) {
+            true => Err(SinkError::retryable("down", "the service is down")),
+            false => Ok(SinkReceipt::success()),
+        }
+    }
+}
+
+#[test]
+fn line_that_a_sink_does_not_take_is_recorded_and_not_refused() {
+    let disk = SimDisk::new(11);
+    let sink = Arc::new(FailingSink::default());
+    let options = Options::new("/w").project("wine").storage(disk.process(1)).detect_code_revision(false);
+    let contexta = options.sink(Arc::clone(&sink) as Arc<dyn Sink>).open().unwrap();
+    let (works, fails) = (|| sink.0.store(false, Ordering::SeqCst), || sink.0.store(true, Ordering::SeqCst));
+    let stage = "{\"start\":\"stage\",\"stage\":\"s\"}\n";
+    let again = START.replace("\"id\":\"r\"", "\"id\":\"again\"");
+    let parts: Vec<(&dyn Fn(), String)> = vec![
+        (&works, START.to_owned() + stage),
+        (&fails, format!("{METRIC}{{\"end\":\"stage\"}}\n{END}")),
+        (&works, again),
+        (&fails, EOF.to_owned()),
+    ];
+    let commits = ingest_parts(&contexta, parts);
+    let found: Vec<(u64, &str, bool)> = commits
+        .iter()
+        .flat_map(|commit| &commit.problems)
+        .map(|problem| (problem.line, problem.code, problem.is_recorded))
+        .collect();
+    let code = "dispatch_all_eligible_sinks_failed";
+    assert_eq!(found, [3, 4, 5, 6].map(|line| (line, code, true)));
+    assert_eq!(commits.last().unwrap().refused, 0);
+    let snapshot = contexta.run_snapshot("r").unwrap();
+    assert_eq!(
+        (snapshot.run.status, snapshot.stages[0].status),
+        (RunStatus::Completed, RunStatus::Completed)
+    );
+    assert_eq!(snapshot.metrics[0].count, 1);
+    assert_eq!(contexta.run_snapshot("again").unwrap().run.status, RunStatus::Failed);
+}
+
+#[test]
+fn bad_start_or_stage_costs_no_other_member_of_the_line() {
+    let (_disk, contexta) = memory();
+    let text = r#"{"start":"run","run":"r","id":"r"}
+{"start":"walk","metric":"kept","value":1}
+{"start":"stage","metric":"kept","value":2,"params":{"a":1}}
+{"start":"stage","stage":"s"}
+{"start":"stage","stage":"s","metric":"staged","value":1}
+{"stage":"typo","metric":"m","value":1,"step":1,"params":{"b":2},"end":"run","status":"cancelled"}
+"#;
+    let commits = ingest(&contexta, text, false);
+    let found: Vec<(u64, &str)> =
+        problems(&commits).into_iter().map(|(line, code, _)| (line, code)).collect();
+    let invalid = "ingest_invalid_member";
+    assert_eq!(found, [(2, invalid), (3, invalid), (5, "ingest_stage_open"), (6, "ingest_stage_not_open")]);
+    let snapshot = contexta.run_snapshot("r").unwrap();
+    assert_eq!(snapshot.run.status, RunStatus::Cancelled);
+    let metrics: Vec<(&str, u64)> =
+        snapshot.metrics.iter().map(|row| (row.metric_key.as_str(), row.count)).collect();
+    assert_eq!(metrics, [("kept", 2), ("staged", 1)]);
+    assert_eq!(snapshot.run.params.len(), 2);
+}
+
+#[test]
+fn artifact_has_a_step_and_metric_with_a_blank_unit_is_kept() {
+    let (disk, contexta) = memory();
+    disk.overwrite(Path::new("/in/model.bin"), b"weights".to_vec());
+    let text = r#"{"start":"run","run":"r","id":"r"}
+{"artifact":"/in/model.bin","kind":"checkpoint","step":7}
+{"metric":"loss","value":1,"unit":" ","step":3}
+{"end":"run"}
+"#;
+    let commits = ingest(&contexta, text, false);
+    assert_eq!((problems(&commits), commits.last().unwrap().refused), (vec![], 0));
+    let snapshot = contexta.run_snapshot("r").unwrap();
+    assert_eq!(snapshot.artifacts[0].manifest.attributes.get("step"), Some(&Value::Int(7)));
+    assert_eq!((snapshot.metrics[0].count, snapshot.metrics[0].last.step), (1, Some(3)));
+}
+
+#[test]
+fn interchange_object_without_its_body_or_with_an_invalid_member_is_refused_in_part() {
+    let (_disk, contexta) = memory();
+    let text = r#"{"kind":"project","object":{"created_at":"2024-01-01T00:00:00Z","name":"p","project_ref":"project:p"}}
+{"kind":"run","object":{"name":"old","project_ref":"project:p","run_ref":"run:p.r","started_at":"2024-01-01T00:00:00Z","status":"open"}}
+{"body":"none","kind":"artifact","object":{"artifact_kind":"model","artifact_ref":"artifact:p.r.a","attributes":{},"created_at":"2024-01-01T00:00:00Z","extensions":[],"location_ref":"here","producer_ref":"x","run_ref":"run:p.r","schema_version":"1.0.0"}}
+"#;
+    let commits = ingest(&contexta, text, false);
+    let found: Vec<(u64, &str)> =
+        problems(&commits).into_iter().map(|(line, code, _)| (line, code)).collect();
+    assert_eq!((found, commits.last().unwrap().refused), (vec![(3, "import.body_missing")], 1));
+    assert_eq!(contexta.run_snapshot("run:p.r").unwrap().artifacts.len(), 1);
+}
+
 /// Tests of the command.
 #[cfg(feature = "cli")]
 mod command {
     use super::*;
+    use contexta::ExportSettings;
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
 
@@ -331,6 +510,48 @@ mod command {
         let contexta = Contexta::open(dir.path().join(".contexta")).unwrap();
         let snapshot = contexta.run_snapshot("run:p.r").unwrap();
         assert_eq!((snapshot.metrics[0].count, snapshot.run.status), (20_000, RunStatus::Completed));
+    }
+
+    #[test]
+    fn own_export_is_ingested_with_the_bodies_beside_it() {
+        let dir = TempDir::new("ingest-export");
+        std::fs::write(dir.path().join("model.bin"), "weights").unwrap();
+        let from = Contexta::open(dir.path().join("from")).unwrap();
+        let run = from.run("r").run_id("r").start().unwrap();
+        run.register_artifact("model", dir.path().join("model.bin")).unwrap();
+        run.complete().unwrap();
+        from.close().unwrap();
+        std::fs::create_dir(dir.path().join("out")).unwrap();
+        let lines = dir.path().join("out/lines.jsonl");
+        from.export_jsonl_file(&lines, ExportSettings::default()).unwrap();
+        let artifact = |workspace: &str| {
+            let contexta = Contexta::open_existing(dir.path().join(workspace)).unwrap();
+            contexta.run_snapshot("r").unwrap().artifacts[0].body_present
+        };
+
+        // Standard input has no directory.
+        let piped = ["-", "--workspace", "piped"];
+        let file = std::fs::File::open(&lines).unwrap();
+        let output = contexta(dir.path(), &piped).stdin(Stdio::from(file)).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && errors.contains("import.body_missing"), "{errors}");
+        assert!(errors.ends_with("1 with problems\n") && !artifact("piped"), "{errors}");
+
+        let output = contexta(dir.path(), &["out/lines.jsonl", "--workspace", "to"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(artifact("to"));
+    }
+
+    #[test]
+    fn files_of_artifacts_stay_where_they_are_whatever_the_default_mode_is() {
+        let dir = TempDir::new("ingest-move");
+        std::fs::write(dir.path().join("model.bin"), "weights").unwrap();
+        let artifact = r#"{"artifact":"model.bin"}"#;
+        std::fs::write(dir.path().join("lines.jsonl"), format!("{START}{artifact}\n{END}")).unwrap();
+        let moved = ["lines.jsonl", "--set", "artifacts.default_ingest_mode=move"];
+        let output = contexta(dir.path(), &moved).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(dir.path().join("model.bin").exists());
     }
 
     #[test]

@@ -159,6 +159,175 @@ fn killed_program_leaves_a_failed_run() {
     assert_eq!((run.run.status, run.metrics[0].count), (RunStatus::Failed, 1));
 }
 
+/// Runs a script, and returns its output after it has ended as expected. `None` if there is no python3.
+fn run_script(dir: &TempDir, script: &str, code: i32) -> Option<Output> {
+    let Some(output) = python(dir.path(), &["-c", script]) else {
+        println!("{SKIPPED}");
+        return None;
+    };
+    assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+    Some(output)
+}
+
+#[test]
+fn forked_process_does_not_wait_for_acknowledgements() {
+    let dir = TempDir::new("python-forked");
+    // The alarm ends a child that waits forever.
+    let script = "import os, signal, contexta_ingest as c\n\
+        open('f', 'w').close()\n\
+        with c.start_run('r') as run:\n    with c._default._acknowledged, c._default._lock:\n        child = os.fork()\n\
+        \x20       if child == 0:\n            signal.alarm(60)\n            run.artifact('f')\n\
+        \x20           os._exit(3 if c._default.flush(None) else 0)\n\
+        \x20   print(os.waitpid(child, 0)[1])\n    run.metric('loss', 1)";
+    let Some(output) = run_script(&dir, script, 0) else { return };
+    assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), ("0\n", ""));
+    let run = snapshot(dir.path(), "r");
+    assert_eq!((run.run.status, run.metrics.len(), run.artifacts.len()), (RunStatus::Completed, 1, 0));
+}
+
+#[test]
+fn configuration_can_be_any_value_with_members() {
+    let dir = TempDir::new("python-config");
+    let script = r#"
+import argparse, collections, dataclasses
+import contexta_ingest as wandb
+
+@dataclasses.dataclass
+class Config:
+    width: int = 3
+
+class Unreadable:
+    def __str__(self):
+        raise RuntimeError("no text")
+
+loop = {"a": 1}
+loop["self"] = [loop, loop]
+deep = []
+for _ in range(5000):
+    deep = [deep]
+with wandb.init(name="r", config=collections.OrderedDict(lr=0.1)) as run:
+    wandb.config.update(argparse.Namespace(batch=16, keys=2))
+    run.config.update(Config())
+    run.config["pairs"] = 1
+    run.param("loop", loop)
+    run.param("deep", deep)
+    run.param("unreadable", Unreadable())
+    wandb.config.update(7)
+    run.log({"loss": 2.0, "loop": loop})
+    run.log(3)
+    run.log({"loss": 1.0})
+    print(run.config.lr, wandb.config["width"], wandb.run is run)
+print(wandb.run)
+wandb.init(name="s").finish(3)
+print(wandb.run)
+"#;
+    let Some(output) = run_script(&dir, script, 0) else { return };
+    assert_eq!(text(&output.stdout), "0.1 3 True\nNone\nNone\n");
+    let errors = text(&output.stderr);
+    let expected =
+        ["the configuration has no members and is not recorded: int", "log() needs values with names"];
+    assert_eq!(errors.lines().count(), 2, "{errors}");
+    assert!(errors.lines().zip(expected).all(|(line, expected)| line.contains(expected)), "{errors}");
+    let run = snapshot(dir.path(), "r");
+    let number = |key: &str| run.run.params[key].clone();
+    assert_eq!((number("lr"), number("batch"), number("keys")), (0.1.into(), 16.into(), 2.into()));
+    assert_eq!((number("width"), number("pairs")), (3.into(), 1.into()));
+    assert!(["deep", "unreadable"].iter().all(|key| run.run.params.contains_key(*key)));
+    assert!(run.run.params.keys().any(|key| key.starts_with("loop")));
+    assert_eq!((run.metrics[0].count, run.metrics[0].last.step), (2, Some(1)));
+    assert_eq!(run.run.status, RunStatus::Completed);
+    assert_eq!(snapshot(dir.path(), "s").run.status, RunStatus::Failed);
+}
+
+#[test]
+fn end_of_the_program_ends_its_open_runs() {
+    let body = "import sys, contexta_ingest as c\n\
+        c.init(name='r')\nc.log({'loss': 1})\n\
+        writer = c.SummaryWriter('runs/board')\nwriter.add_scalar('loss', 1, 1)\n";
+    let ends = [
+        ("", 0, RunStatus::Completed),
+        ("raise ValueError('no')", 1, RunStatus::Failed),
+        ("raise KeyboardInterrupt", -1, RunStatus::Cancelled),
+    ];
+    for (end, code, status) in ends {
+        let dir = TempDir::new("python-ends");
+        let Some(output) = python(dir.path(), &["-c", &format!("{body}{end}\n")]) else {
+            println!("{SKIPPED}");
+            return;
+        };
+        // After an interrupt, python3 ends itself by the signal.
+        assert_eq!(output.status.code().unwrap_or(-1), code, "{}", text(&output.stderr));
+        for name in ["r", "board"] {
+            let run = snapshot(dir.path(), name);
+            assert_eq!((run.run.status, run.metrics[0].count), (status, 1), "{name} {end}");
+        }
+    }
+}
+
+#[test]
+fn interrupt_within_a_line_neither_cuts_nor_loses_the_line() {
+    let dir = TempDir::new("python-interrupt");
+    // Each write takes five bytes and is interrupted once, or twice for the second line.
+    let script = r#"
+import os, signal
+import contexta_ingest as c
+
+class Interrupted:
+    def __init__(self, raw, count):
+        self.raw, self.count = raw, count
+    def write(self, data):
+        written = self.raw.write(data[:5])
+        if self.count:
+            self.count -= 1
+            os.kill(os.getpid(), signal.SIGINT)
+        return written
+
+def metric(count):
+    raw = ingest._process.stdin
+    ingest._process.stdin = Interrupted(raw, count)
+    try:
+        run.metric("loss", 1)
+    except KeyboardInterrupt:
+        print("interrupted")
+    ingest._process.stdin = raw
+
+run = c.start_run("r")
+ingest = c._default
+metric(1)
+print(c.flush(), ingest.refused)
+metric(2)
+run.metric("after", 1)
+print(c.flush(), ingest.refused)
+run.end()
+"#;
+    let Some(output) = run_script(&dir, script, 0) else { return };
+    assert_eq!(text(&output.stdout), "interrupted\nTrue 0\ninterrupted\nTrue 1\n");
+    let run = snapshot(dir.path(), "r");
+    let counts: Vec<(&str, u64)> =
+        run.metrics.iter().map(|row| (row.metric_key.as_str(), row.count)).collect();
+    assert_eq!(counts, [("after", 1), ("loss", 1)]);
+    assert_eq!(run.run.status, RunStatus::Completed);
+}
+
+#[test]
+fn waiting_for_acknowledgements_has_a_limit_and_is_reported_once() {
+    let dir = TempDir::new("python-stalled");
+    // A command that reads its input and acknowledges nothing.
+    let script = "import os, contexta_ingest as c\n\
+        open('silent', 'w').write('#!/bin/sh\\ncat > lines\\ntrue\\n')\nos.chmod('silent', 0o755)\n\
+        ingest = c.Ingest(command='./silent')\nrun = ingest.start_run('r')\n\
+        print(ingest.flush(0.01), ingest.flush(0.01), ingest.flush(0.01))\n\
+        ingest.close()\nprint(ingest.flush())";
+    let Some(output) = run_script(&dir, script, 0) else { return };
+    assert_eq!(text(&output.stdout), "False False False\nFalse\n");
+    let errors = text(&output.stderr);
+    assert_eq!(
+        (errors.lines().count(), errors.contains("1 lines are not recorded after")),
+        (1, true),
+        "{errors}"
+    );
+}
+
 #[test]
 fn example_trains_or_says_what_it_needs() {
     let dir = TempDir::new("python-train");
@@ -167,12 +336,16 @@ fn example_trains_or_says_what_it_needs() {
         println!("{SKIPPED}");
         return;
     };
-    if !output.status.success() {
+    // The training may fail only if scikit-learn is not installed.
+    let has_sklearn =
+        python(dir.path(), &["-c", "import sklearn"]).is_some_and(|found| found.status.success());
+    if !has_sklearn {
         let message = "this example needs scikit-learn: pip install scikit-learn\n";
         assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(1), message));
-        println!("skipped: examples/python/train.py needs scikit-learn, which was not found");
+        println!("skipped: examples/python/train.py needs scikit-learn, which is not installed");
         return;
     }
+    assert!(output.status.success(), "{}", text(&output.stderr));
     let contexta = Contexta::open_existing(dir.path().join(".contexta")).unwrap();
     let runs = contexta.list_runs(Some("sklearn")).unwrap().runs;
     assert_eq!(runs.len(), 3);

@@ -16,24 +16,39 @@ Scripts that already call `init`, `config`, `log` and `finish`, or `SummaryWrite
 The command `contexta` must be in PATH. It is started once per process and receives one line of JSON for each call; the
 calls return before the line is recorded. `flush` waits until everything is recorded. No error of the recording raises an
 exception in the program: it is reported on standard error, and the recording stops. All functions can be called from any
-thread. A process that was created with `fork` does not record.
+thread. The runs and stages of a process do not record in a child process that `fork` has created.
+
+Runs that are open when the program ends are ended: as failed after an exception that nothing has caught, as cancelled after
+an interrupt key, else as completed. A program that is killed leaves a failed run. A program that reports a failure with
+`sys.exit` calls `finish(exit_code)` first, or uses `with`.
 """
 
 import atexit
+import io
 import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 
 __all__ = ["Ingest", "Run", "Stage", "SummaryWriter", "config", "finish", "flush", "init", "log", "start_run"]
 
 
-def _plain(value):
-    """Returns a value that JSON can represent."""
+# The time in seconds for which calls wait until their lines are recorded.
+_WAIT = 60
+# The time for further calls after a call has waited in vain.
+_WAIT_AGAIN = 1
+# The greatest depth of nested values.
+_DEPTH_MAX = 48
+
+
+def _plain(value, within=()):
+    """Returns a value that JSON can represent. `within` has the ids of the values that contain this one."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, int):
@@ -42,19 +57,32 @@ def _plain(value):
         if math.isfinite(value):
             return float(value)
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {str(key): _plain(member) for key, member in value.items()}
+    if id(value) in within:
+        return "(a value that contains itself)"
+    if len(within) >= _DEPTH_MAX:
+        return "(nested too deeply)"
+    within += (id(value),)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(value[key], within) for key in value}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
-    if getattr(value, "shape", None) == () or getattr(value, "size", None) == 1:
-        try:
+        return [_plain(item, within) for item in value]
+    try:
+        if getattr(value, "shape", None) == () or getattr(value, "size", None) == 1:
             # A scalar of NumPy, PyTorch, JAX or TensorFlow.
-            return _plain(value.item())
-        except (AttributeError, TypeError, ValueError):
-            pass
+            return _plain(value.item(), within)
+    except (AttributeError, TypeError, ValueError):
+        pass
     if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return os.fspath(value) if isinstance(value, os.PathLike) else str(value)
+        return _plain(value.tolist(), within)
+    return _text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+def _text(value):
+    """Returns the text of a value, whatever its class does."""
+    try:
+        return str(value)
+    except Exception:
+        return object.__repr__(value)
 
 
 def _number(value):
@@ -67,6 +95,30 @@ def _number(value):
     return None
 
 
+class _Uninterrupted:
+    """Delays the interrupt key to the end of a block. A second interrupt within the block takes effect at once."""
+
+    def __enter__(self):
+        self._handler, self._delayed = None, None
+        if threading.current_thread() is threading.main_thread():
+            handler = signal.getsignal(signal.SIGINT)
+            if callable(handler):
+                self._handler = handler
+                signal.signal(signal.SIGINT, self._delay)
+
+    def _delay(self, *interrupt):
+        if self._delayed is not None:
+            self._handler(*interrupt)
+        self._delayed = interrupt
+
+    def __exit__(self, *_):
+        if self._handler is not None:
+            signal.signal(signal.SIGINT, self._handler)
+            if self._delayed is not None:
+                self._handler(*self._delayed)
+        return False
+
+
 class Ingest:
     """A running `contexta ingest`."""
 
@@ -75,8 +127,12 @@ class Ingest:
         self._acknowledged = threading.Condition()
         self._pid = os.getpid()
         self._sent = 0
+        self._is_cut = False
         self._recorded = 0
-        self._names = set()
+        # The number of recorded lines for which a call has waited in vain; None if no call has.
+        self._stalled = None
+        # The open runs by name.
+        self._runs = {}
         self.refused = 0
         self.refs = {}
         self._process = None
@@ -93,23 +149,24 @@ class Ingest:
         try:
             # In a session of its own, so that an interrupt key reaches this program only and its last lines are recorded.
             self._process = subprocess.Popen(
-                arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+                arguments, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
             )
         except OSError as error:
             self._warn(f"{path} cannot be started ({error}); nothing is recorded")
             return
-        self._reader = threading.Thread(target=self._read, name="contexta-ingest", daemon=True)
+        acks = io.BufferedReader(self._process.stdout)
+        self._reader = threading.Thread(target=self._read, args=(acks,), name="contexta-ingest", daemon=True)
         self._reader.start()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._abandon)
-        atexit.register(self.close)
+        atexit.register(self._end)
 
     @staticmethod
     def _warn(message):
         print(f"contexta: {message}", file=sys.stderr)
 
-    def _read(self):
-        for line in self._process.stdout:
+    def _read(self, acks):
+        for line in acks:
             try:
                 ack = json.loads(line)
             except ValueError:
@@ -125,40 +182,75 @@ class Ingest:
 
     def _abandon(self):
         """Closes the pipe in a child process, so that the end of this process alone ends the input."""
-        if self._process is not None and self._pid != os.getpid():
-            # The lock can be held by a thread that does not exist in the child.
+        if self._pid != os.getpid():
+            # The locks can be held by threads that do not exist in the child.
             self._lock = threading.Lock()
+            self._acknowledged = threading.Condition()
+            self._recorded = math.inf
             process, self._process = self._process, None
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, process.stdin.fileno())
-            os.close(null)
-            # The process is no child of this one.
-            process.returncode = 0
+            if process is not None:
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, process.stdin.fileno())
+                os.close(null)
+                # The process is no child of this one.
+                process.returncode = 0
 
     def send(self, line):
         """Sends one line. Returns False if it cannot be recorded."""
-        text = json.dumps(_plain(line), ensure_ascii=False, allow_nan=False)
+        try:
+            text = json.dumps(_plain(line), ensure_ascii=False, allow_nan=False)
+        except Exception as error:  # Values of the program can raise any exception when they are read.
+            self._warn(f"a line cannot be written as JSON and is not recorded ({type(error).__name__}: {error})")
+            return False
         data = (text + "\n").encode("utf-8", "replace")
-        with self._lock:
+        with _Uninterrupted(), self._lock:
             if self._process is None:
                 return False
             try:
-                self._process.stdin.write(data)
-                self._process.stdin.flush()
+                if self._is_cut:
+                    # An exception has ended the write of the line before, which is incomplete or empty.
+                    self._write(b"\n")
+                self._write(data)
             except (OSError, ValueError):
                 self._process = None
                 self._warn("`contexta ingest` has ended; nothing more is recorded")
                 return False
-            self._sent += 1
             return True
 
-    def flush(self, timeout=None):
+    def _write(self, data):
+        """Writes a line completely."""
+        rest = memoryview(data)
+        while rest:
+            self._is_cut = True
+            rest = rest[self._process.stdin.write(rest) :]
+        self._sent, self._is_cut = self._sent + 1, False
+
+    def flush(self, timeout=_WAIT):
         """Waits until all lines so far are recorded. Returns False after the time-out, or if they cannot be recorded."""
         with self._lock:
-            sent, is_running = self._sent, self._process is not None
+            sent = self._sent
+            if self._process is None:
+                return False
         with self._acknowledged:
-            self._acknowledged.wait_for(lambda: self._recorded >= sent, timeout)
-            return is_running and sent <= self._recorded < math.inf
+            if timeout is not None and self._stalled is not None and self._stalled == self._recorded:
+                timeout = min(timeout, _WAIT_AGAIN)
+            if self._acknowledged.wait_for(lambda: self._recorded >= sent, timeout):
+                return self._recorded < math.inf
+            is_first, self._stalled = self._stalled is None, self._recorded
+        if is_first:
+            self._warn(
+                f"{sent - self._stalled} lines are not recorded after {timeout} seconds; the program continues, and "
+                "`contexta ingest` records them as soon as it can"
+            )
+        return False
+
+    def _end(self):
+        """Ends the open runs at the end of the program, and closes the ingest."""
+        error_type = None if hasattr(sys, "ps1") else getattr(sys, "last_type", None)
+        how = _end_of(error_type, getattr(sys, "last_value", None))
+        for run in list(self._runs.values()):
+            run.end(*how)
+        self.close()
 
     def close(self, timeout=60):
         """Ends the input, and waits until everything is recorded."""
@@ -166,7 +258,7 @@ class Ingest:
             process, self._process = self._process, None
         if process is None:
             return
-        atexit.unregister(self.close)
+        atexit.unregister(self._end)
         try:
             process.stdin.close()
         except OSError:
@@ -180,15 +272,16 @@ class Ingest:
         """Starts a run. A name that is in use gets a number."""
         with self._lock:
             unique, number = name, 1
-            while unique in self._names:
+            while unique in self._runs:
                 number += 1
                 unique = f"{name}-{number}"
-            self._names.add(unique)
-        return Run(self, unique, members)
+            run = self._runs[unique] = Run(self, unique)
+        run._start(members)
+        return run
 
     def _free(self, name):
         with self._lock:
-            self._names.discard(name)
+            self._runs.pop(name, None)
 
 
 class _Scope:
@@ -209,7 +302,7 @@ class _Scope:
         for key, value in values.items():
             number = _number(value)
             if number is None:
-                Ingest._warn(f"the metric {key!r} is not a number: {value!r}")
+                Ingest._warn(f"the metric {key!r} is not a number: {_text(value)}")
             else:
                 numbers[str(key)] = number
         if numbers:
@@ -229,20 +322,33 @@ class _Scope:
             members["attributes"] = attributes
         self._send(**members)
 
-    def artifact(self, path, kind="file", key=None, role="output", **attributes):
+    def artifact(self, path, kind="file", key=None, role="output", step=None, **attributes):
         """Stores a file as an artifact, and waits until it is stored."""
         members = {"artifact": os.path.abspath(os.fspath(path)), "kind": kind, "role": role}
         if key is not None:
             members["key"] = key
         if attributes:
             members["attributes"] = attributes
-        self._send(**members)
-        # The program may change or delete the file afterwards.
-        self._ingest.flush()
+        if step is not None:
+            members["step"] = step
+        if self._send(**members):
+            # The program may change or delete the file afterwards. A large file takes longer.
+            self._ingest.flush(_WAIT + _bytes_of(path) / 10e6)
 
     def span(self, name, **attributes):
         """Returns a context manager that measures a piece of work."""
         return _Span(self, name, attributes)
+
+
+def _bytes_of(path):
+    """Returns the size of a file, or of the files of a directory."""
+    try:
+        if not os.path.isdir(path):
+            return os.path.getsize(path)
+        files = (os.path.join(top, name) for top, _, names in os.walk(path) for name in names)
+        return sum(os.path.getsize(file) for file in files if os.path.isfile(file))
+    except OSError:
+        return 0
 
 
 class _Span:
@@ -268,6 +374,8 @@ def _end_of(error_type, error):
         return None, None
     if issubclass(error_type, KeyboardInterrupt):
         return "cancelled", None
+    if issubclass(error_type, SystemExit) and getattr(error, "code", None) in (None, 0):
+        return None, None
     return "failed", f"{error_type.__name__}: {error}"
 
 
@@ -297,15 +405,18 @@ class Stage(_Scope):
 class Run(_Scope):
     """A run."""
 
-    def __init__(self, ingest, name, members):
+    def __init__(self, ingest, name):
         self._ingest, self._run_name, self._stage_name = ingest, name, None
         self.name = name
-        self._stages = 0
+        self.config = _Config(lambda: self)
+        self._step = 0
         self._has_ended = False
+
+    def _start(self, members):
         version = ".".join(str(part) for part in sys.version_info[:3])
-        line = {"start": "run", "run": name, "runtime": {sys.implementation.name: version}}
+        line = {"start": "run", "run": self.name, "runtime": {sys.implementation.name: version}}
         line.update({key: value for key, value in members.items() if value is not None})
-        ingest.send(line)
+        self._ingest.send(line)
 
     @property
     def ref(self):
@@ -325,13 +436,38 @@ class Run(_Scope):
         """Starts a stage."""
         return Stage(self, name)
 
+    def log(self, data, step=None, commit=True):
+        """Records numbers, in the manner of `wandb.log`. Without a step, the calls are counted. Other values become an
+        event."""
+        self._step = self._step if step is None else step
+        data = _plain(data)
+        if not isinstance(data, dict):
+            Ingest._warn(f"log() needs values with names, such as {{'loss': 0.5}}; not recorded: {data}")
+            return
+        numbers, others = {}, {}
+        for key, value in _flat(data):
+            (others if _number(value) is None else numbers)[key] = value
+        if numbers:
+            self.metrics(numbers, step=self._step)
+        if others:
+            self.event("log", "values that are not numbers", step=self._step, values=others)
+        if commit:
+            self._step += 1
+
     def end(self, status=None, message=None):
         """Ends the run: as completed, or as failed if there is a message. Waits until the run is recorded."""
+        global run
+        if run is self:
+            run = None
         if not self._has_ended:
             self._has_ended = True
             self._ingest.send({"end": "run", "run": self.name, "status": status, "message": message})
-            self._ingest.flush(60)
+            self._ingest.flush()
             self._ingest._free(self.name)
+
+    def finish(self, exit_code=None):
+        """Ends the run, in the manner of `wandb.finish`."""
+        self.end(message=f"exit code {exit_code}" if exit_code else None)
 
     def __enter__(self):
         return self
@@ -343,6 +479,16 @@ class Run(_Scope):
 
 _guard = threading.Lock()
 _default = None
+
+
+def _release_guard():
+    """Replaces the lock in a child process, where the thread that holds it does not exist."""
+    global _guard
+    _guard = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_guard)
 
 
 def _ingest(workspace=None):
@@ -360,20 +506,35 @@ def start_run(name, workspace=None, **members):
     return _ingest(workspace).start_run(name, **members)
 
 
-def flush(timeout=None):
-    """Waits until everything so far is recorded."""
+def flush(timeout=_WAIT):
+    """Waits until everything so far is recorded. Returns False after the time-out, or if it cannot be recorded."""
     return _ingest().flush(timeout)
 
 
-class _Config:
-    """The parameters of the current run, as attributes and as items."""
+def _members(values):
+    """Returns the members of a configuration: of a mapping, of pairs, or the attributes of an object."""
+    if isinstance(values, Mapping) or callable(getattr(values, "keys", None)):
+        return {str(key): values[key] for key in values.keys()}
+    if hasattr(values, "__dict__"):
+        return dict(vars(values))
+    return dict(values)
 
-    def __init__(self):
+
+class _Config:
+    """The parameters of a run, as attributes and as items. `run_of` returns the run, or None."""
+
+    def __init__(self, run_of):
+        object.__setattr__(self, "_run_of", run_of)
         object.__setattr__(self, "_values", {})
 
     def update(self, values, allow_val_change=None):
-        values = dict(values)
+        try:
+            values = _members(values)
+        except (AttributeError, TypeError, ValueError):
+            Ingest._warn(f"the configuration has no members and is not recorded: {type(values).__name__}")
+            return
         self._values.update(values)
+        run = self._run_of()
         if run is not None and values:
             run.params(values)
 
@@ -384,8 +545,9 @@ class _Config:
         self.update({key: value})
 
     def __getattr__(self, key):
+        # A copy has no values before its attributes are set.
         try:
-            return self._values[key]
+            return self.__dict__["_values"][key]
         except KeyError:
             raise AttributeError(key) from None
 
@@ -403,40 +565,29 @@ class _Config:
 
 
 run = None
-config = _Config()
-_step = 0
+config = _Config(lambda: run)
 
 
 def init(project=None, name=None, config=None, tags=None, notes=None, dir=None, **_others):
     """Starts the current run, in the manner of `wandb.init`. Other arguments are ignored."""
-    global run, _step
-    if run is not None:
-        finish()
-    if tags is not None and not isinstance(tags, dict):
+    global run
+    finish()
+    if tags is not None and not isinstance(tags, Mapping):
         tags = {str(tag): "true" for tag in tags}
-    new = start_run(name or "run", workspace=dir, project=project, tags=tags, description=notes)
-    run, _step = new, 0
-    globals()["config"]._values.clear()
-    if config:
-        globals()["config"].update(vars(config) if hasattr(config, "__dict__") else config)
-    return new
+    run = start_run(name or "run", workspace=dir, project=project, tags=tags, description=notes)
+    # The module and the run have the same configuration.
+    object.__setattr__(globals()["config"], "_values", run.config._values)
+    if config is not None:
+        run.config.update(config)
+    return run
 
 
 def log(data, step=None, commit=True):
     """Records numbers in the current run, in the manner of `wandb.log`. Without a step, the calls are counted."""
-    global _step
     if run is None:
         Ingest._warn("log() was called before init(); the values are not recorded")
         return
-    _step = _step if step is None else step
-    numbers = {key: value for key, value in _flat(data) if _number(value) is not None}
-    texts = {key: _plain(value) for key, value in _flat(data) if _number(value) is None}
-    if numbers:
-        run.metrics(numbers, step=_step)
-    if texts:
-        run.event("log", "values that are not numbers", **{"step": _step, "values": texts})
-    if commit:
-        _step += 1
+    run.log(data, step, commit)
 
 
 def _flat(data, prefix=""):
@@ -449,10 +600,8 @@ def _flat(data, prefix=""):
 
 def finish(exit_code=None):
     """Ends the current run, in the manner of `wandb.finish`."""
-    global run
     if run is not None:
-        ended, run = run, None
-        ended.end(message=f"exit code {exit_code}" if exit_code else None)
+        run.finish(exit_code)
 
 
 class SummaryWriter:

@@ -29,7 +29,7 @@ pub use artifacts::UsedArtifact;
 pub use error::{Error, Result};
 #[cfg(feature = "cli")]
 pub(crate) use file::write_file;
-pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings};
+pub use ingest::{Ingest, IngestCommit, IngestProblem, IngestSettings, PolledInput};
 pub use interchange::{BodiesTarget, ExportSettings, ImportSettings, ImportSource};
 pub use options::Options;
 pub use paths::Paths;

@@ -15,6 +15,17 @@ pub(super) struct InputLine {
     pub(super) text: Option<Vec<u8>>,
 }
 
+/// The result of waiting for lines.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NextLines {
+    /// The complete lines that are available.
+    Lines(Vec<InputLine>),
+    /// The input has nothing at present: a read returned `WouldBlock` or `TimedOut`.
+    Paused,
+    /// The input has ended.
+    Ended,
+}
+
 /// A reader of lines in bounded memory. The rest of a line that is too long is skipped.
 pub(super) struct Input<'a> {
     read: Box<dyn Read + 'a>,
@@ -38,14 +49,14 @@ impl<'a> Input<'a> {
         self.number
     }
 
-    /// Waits until the input has a complete line, and returns all complete lines that are available. Returns `None` at
-    /// the end of the input. A last line without a line feed is complete.
-    pub(super) fn next_lines(&mut self) -> io::Result<Option<Vec<InputLine>>> {
+    /// Waits until the input has a complete line, and returns all complete lines that are available. A last line without a
+    /// line feed is complete.
+    pub(super) fn next_lines(&mut self) -> io::Result<NextLines> {
         let mut lines = Vec::new();
         let mut buffer = vec![0; READ_BYTES];
         while lines.is_empty() {
             if self.has_ended {
-                return Ok(None);
+                return Ok(NextLines::Ended);
             }
             match self.read.read(&mut buffer) {
                 Ok(0) => {
@@ -55,11 +66,14 @@ impl<'a> Input<'a> {
                     }
                 }
                 Ok(len) => self.split(buffer.get(..len).unwrap_or_default(), &mut lines),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(e) => match e.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Ok(NextLines::Paused),
+                    _ => return Err(e),
+                },
             }
         }
-        Ok(Some(lines))
+        Ok(NextLines::Lines(lines))
     }
 
     fn split(&mut self, bytes: &[u8], lines: &mut Vec<InputLine>) {
@@ -108,7 +122,7 @@ mod tests {
     fn groups(parts: &[&'static [u8]]) -> Vec<Vec<(u64, Option<&'static str>)>> {
         let mut input = Input::new(Box::new(Parts(parts.iter().copied().collect())), 4);
         let mut groups = Vec::new();
-        while let Some(lines) = input.next_lines().unwrap() {
+        while let NextLines::Lines(lines) = input.next_lines().unwrap() {
             let text = |line: InputLine| {
                 let text = line.text.map(|text| String::from_utf8(text).unwrap());
                 (line.number, text.map(|text| &*text.leak()))

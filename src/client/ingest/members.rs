@@ -171,6 +171,12 @@ impl LineMembers {
         params
     }
 
+    /// Discards the members that were not taken. They are not refused again, because the refusal of another member covers
+    /// them.
+    pub(super) fn discard_rest(&mut self) {
+        self.rest.clear();
+    }
+
     /// Refuses the members that were not taken and are not null.
     pub(super) fn refuse_rest(&mut self) {
         let rest = std::mem::take(&mut self.rest);

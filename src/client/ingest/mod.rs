@@ -5,6 +5,7 @@
 
 mod input;
 mod members;
+mod polled;
 mod problem;
 mod runs;
 mod short;
@@ -15,17 +16,22 @@ use crate::client::error::{Error, Result, engine_io};
 use crate::client::interchange::{ImportSettings, ImportSource};
 use crate::contract::json::read::TEXT_BYTES_MAX;
 use crate::contract::{RunRef, Timestamp};
-use input::{Input, InputLine};
+use crate::interchange::{ImportReport, LossyLine, RefusedLine};
+use input::{Input, InputLine, NextLines};
 use members::LineMembers;
+pub use polled::PolledInput;
 pub use problem::IngestProblem;
 use problem::Refusal;
 use runs::Runs;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The reason of the end of a run whose input ended before the run.
 const INPUT_ENDED: &str = "input_ended";
+/// The advice after a failed sync.
+const UNSYNCED_HINT: &str = "no later line is acknowledged; check the disk, and send the lines after the last acknowledged line to a new ingest";
 /// The pause between two attempts to import while another import is running, and the number of attempts.
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 const BUSY_ATTEMPTS: usize = 200;
@@ -45,17 +51,31 @@ pub struct IngestSettings {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IngestCommit {
-    /// The number of input lines so far. Every one of them is recorded with the durability of the session, or refused,
-    /// unless [`Self::is_durable`] is `false`.
+    /// The number of input lines so far. Every one of them is recorded with the durability of [`Ingest::durability`], or
+    /// refused, unless [`Self::is_durable`] is `false`.
     pub lines: u64,
-    /// The number of lines so far that were refused completely or in part.
+    /// The number of lines so far that were refused completely or in part. A line that was recorded and not delivered to
+    /// a sink is not refused.
     pub refused: u64,
     /// The problems since the commit before.
     pub problems: Vec<IngestProblem>,
     /// The runs that were started since the commit before, by name.
     pub started: Vec<(String, RunRef)>,
-    /// `false` if the entries could not be written to the log. They stay in memory, and a later commit writes them.
+    /// `false` if entries so far are not durable. Entries that could not be written to the log stay in memory, and a
+    /// later commit writes them. After a failed sync with [`Durability::Fsync`], entries may be lost although later syncs
+    /// succeed, so no later commit of this ingest is durable.
     pub is_durable: bool,
+}
+
+/// The state of the entries of an ingest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entries {
+    /// All entries have the durability of the ingest.
+    Durable,
+    /// Entries are in memory, because they could not be written.
+    Unwritten,
+    /// A sync failed. The entries before the failure may be lost, and no later sync shows that they are not.
+    Unsynced,
 }
 
 /// A running ingest. [`Ingest::next_commit`] reads and records lines.
@@ -66,8 +86,11 @@ pub struct Ingest<'a> {
     settings: IngestSettings,
     input: Input<'a>,
     runs: Runs,
+    entries: Entries,
     refused: u64,
     has_ended: bool,
+    /// The failure of the input, which is returned after the final commit.
+    failure: Option<Error>,
 }
 
 impl std::fmt::Debug for Ingest<'_> {
@@ -78,7 +101,13 @@ impl std::fmt::Debug for Ingest<'_> {
 
 impl Contexta {
     /// Begins to record JSON lines (docs/INGEST.md). Each call of [`Ingest::next_commit`] records the lines that are
-    /// available. Memory use does not depend on the number of lines. Errors: the workspace is read-only.
+    /// available. Memory use does not depend on the number of lines, except for a small entry for each parameter and
+    /// artifact of an open run. Errors: the workspace is read-only.
+    ///
+    /// Entries that the disk does not take are written by a later commit. If a read returns
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut), they are written
+    /// before the next line arrives; [`PolledInput`] gives any input this behaviour. Such a read should wait before it
+    /// returns, because the ingest reads again at once.
     pub fn ingest<'a>(&'a self, input: Box<dyn Read + 'a>, settings: IngestSettings) -> Result<Ingest<'a>> {
         self.check_writes()?;
         // The entries of a group of lines are buffered, and written in one commit at the end of the group.
@@ -93,8 +122,10 @@ impl Contexta {
             settings,
             input,
             runs,
+            entries: Entries::Durable,
             refused: 0,
             has_ended: false,
+            failure: None,
         })
     }
 }
@@ -102,32 +133,44 @@ impl Contexta {
 impl Ingest<'_> {
     /// Waits for lines, and records those that are available in one commit. Returns `None` after the end of the input.
     /// At the end of the input, the runs that are still open are marked as failed with the reason `input_ended`, or are
-    /// left open with [`IngestSettings::keep_open`]. Errors: the input cannot be read, or the entries of the last commit
-    /// cannot be written.
+    /// left open with [`IngestSettings::keep_open`]. A commit without new lines follows a commit that was not durable, as
+    /// soon as its entries are written. Errors: the input cannot be read, or the entries of the last commit cannot be
+    /// written.
     pub fn next_commit(&mut self) -> Result<Option<IngestCommit>> {
-        if self.has_ended {
-            return Ok(None);
-        }
-        let lines = match self.input.next_lines() {
-            Ok(lines) => lines,
-            Err(e) => {
-                self.end()?;
-                return Err(engine_io("read", Path::new(&self.settings.name), e));
+        while !self.has_ended {
+            match self.input.next_lines() {
+                Ok(NextLines::Lines(lines)) => {
+                    let mut commit = IngestCommit::default();
+                    self.record(lines, &mut commit);
+                    self.write_for(&mut commit);
+                    return Ok(Some(self.completed(commit)));
+                }
+                Ok(NextLines::Paused) => {
+                    // The failure is reported already, with the commit that could not be written.
+                    if self.entries == Entries::Unwritten && self.write().is_ok() {
+                        return Ok(Some(self.completed(IngestCommit::default())));
+                    }
+                }
+                Ok(NextLines::Ended) => return self.end(),
+                Err(e) => {
+                    self.failure = Some(engine_io("read", Path::new(&self.settings.name), e));
+                    if let Some(last) = self.end()? {
+                        return Ok(Some(last));
+                    }
+                }
             }
-        };
-        let Some(lines) = lines else {
-            self.end()?;
-            return Ok(None);
-        };
-        let mut commit = IngestCommit { is_durable: true, ..IngestCommit::default() };
-        self.record(lines, &mut commit);
-        if let Err(e) = self.write() {
-            commit.is_durable = false;
-            commit.problems.push(Refusal::from(e).at(self.input.number()));
         }
-        commit.lines = self.input.number();
-        commit.refused = self.refused;
-        Ok(Some(commit))
+        self.failure.take().map_or(Ok(None), Err)
+    }
+
+    /// Completes a commit with the counts so far.
+    fn completed(&self, commit: IngestCommit) -> IngestCommit {
+        IngestCommit {
+            lines: self.input.number(),
+            refused: self.refused,
+            is_durable: self.entries == Entries::Durable,
+            ..commit
+        }
     }
 
     /// Returns the guarantee of a commit.
@@ -156,7 +199,8 @@ impl Ingest<'_> {
                 }
             }
             objects.push(b'\n');
-            self.refused += u64::from(commit.problems.len() > known);
+            let is_refused = commit.problems.iter().skip(known).any(|problem| !problem.is_recorded);
+            self.refused += u64::from(is_refused);
         }
         if has_objects {
             self.import(&objects, before, commit);
@@ -190,6 +234,11 @@ impl Ingest<'_> {
 
     /// Imports lines of the interchange format. `before` is the number of lines before the first of these lines.
     fn import(&mut self, lines: &[u8], before: u64, commit: &mut IngestCommit) {
+        // The import syncs the log, and a failed sync is reported once. The failure must not be hidden in the error of
+        // the import, because it also concerns the short lines before it.
+        if self.durability == Durability::Fsync {
+            self.write_for(commit);
+        }
         let mut attempts = 0;
         let imported = loop {
             let mut input = lines;
@@ -208,54 +257,116 @@ impl Ingest<'_> {
             }
         };
         match imported {
-            Ok(report) => {
-                let refused = report.total().refused;
-                self.refused += refused;
-                for line in &report.refused {
-                    let message = format!("{} at {}", line.rejection.message, line.rejection.path);
-                    commit.problems.push(Refusal::new(line.rejection.code, message).at(line.line));
-                }
-                let unnamed = refused.saturating_sub(report.refused.len() as u64);
-                if unnamed > 0 {
-                    let message = format!("further interchange objects that were refused: {unnamed}");
-                    commit.problems.push(Refusal::new("ingest_refused", message).at(self.input.number()));
-                }
-                for body in &report.bodies {
-                    commit.problems.push(Refusal::new(body.code, body.message.clone()).at(body.line));
-                }
-            }
+            Ok(report) => self.add_report(&report, commit),
             Err(e) => {
-                self.refused +=
-                    lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count() as u64;
-                let refusal = Refusal { code: e.code(), message: e.to_string(), hint: e.hint() };
-                commit.problems.push(refusal.at(self.input.number()));
+                let texts = lines.split(|byte| *byte == b'\n');
+                let objects = (before + 1..).zip(texts).filter(|(_, text)| !text.is_empty());
+                let numbers: Vec<u64> = objects.map(|(number, _)| number).collect();
+                let (count, last) = (numbers.len() as u64, numbers.last().copied().unwrap_or(before));
+                self.refused += count;
+                let mut refusal = Refusal::from(e);
+                if count > 1 {
+                    refusal.message +=
+                        &format!("; {count} interchange objects up to line {last} are not recorded");
+                }
+                commit.problems.push(refusal.at(numbers.first().copied().unwrap_or(last)));
             }
         }
     }
 
-    /// Writes the buffered entries to the log with the durability of the workspace.
-    fn write(&self) -> capture::Result<()> {
-        let journal = &self.contexta.journal;
-        match self.durability {
-            Durability::Fsync => journal.sync()?,
-            _ => journal.flush()?,
+    /// Adds the refused lines of an import, and the lines with missing bodies or invalid members.
+    fn add_report(&mut self, report: &ImportReport, commit: &mut IngestCommit) {
+        let mut lines = BTreeSet::new();
+        let mut add = |line, refusal: Refusal| {
+            lines.insert(line);
+            commit.problems.push(refusal.at(line));
+        };
+        for RefusedLine { line, rejection, .. } in &report.refused {
+            let message = format!("{} at {}", rejection.message, rejection.path);
+            add(*line, Refusal::new(rejection.code, message));
         }
+        for body in &report.bodies {
+            let hint =
+                "store the body beside the input file, or name the directory of the bodies with --bodies";
+            add(body.line, Refusal::new(body.code, body.message.clone()).hint(hint));
+        }
+        for LossyLine { line, subject, member, .. } in &report.dropped {
+            let message = format!("{} of {subject} was left out: {}", member.path, member.message);
+            add(*line, Refusal::new("ingest_invalid_member", message));
+        }
+        let all =
+            report.total().refused + report.bodies_missing + report.bodies_differing + report.members_dropped;
+        let listed = report.refused.len() + report.bodies.len() + report.dropped.len();
+        let unlisted = all.saturating_sub(listed as u64);
+        if unlisted > 0 {
+            let message = format!("further problems with interchange objects: {unlisted}");
+            commit.problems.push(Refusal::new("ingest_refused", message).at(self.input.number()));
+        }
+        // Several problems that are not listed may concern one line.
+        self.refused += (lines.len() as u64 + unlisted).min(report.lines);
+    }
+
+    /// Writes the buffered entries, and adds a failure to the problems of the commit.
+    fn write_for(&mut self, commit: &mut IngestCommit) {
+        if let Err(e) = self.write() {
+            let refusal = Refusal::from(e);
+            let refusal = match self.entries {
+                Entries::Unsynced => refusal.hint(UNSYNCED_HINT),
+                _ => refusal,
+            };
+            commit.problems.push(refusal.at(self.input.number()));
+        }
+    }
+
+    /// Writes the buffered entries to the log with the durability of the ingest.
+    fn write(&mut self) -> capture::Result<()> {
+        let journal = &self.contexta.journal;
+        if let Err(e) = journal.flush() {
+            self.reach(Entries::Unwritten);
+            return Err(e.into());
+        }
+        if self.durability == Durability::Fsync
+            && let Err(e) = journal.sync()
+        {
+            self.reach(Entries::Unsynced);
+            return Err(e.into());
+        }
+        self.reach(Entries::Durable);
         Ok(())
     }
 
-    /// Ends the ingest: closes the open runs, and writes the buffered entries.
-    fn end(&mut self) -> Result<()> {
+    /// Sets the state of the entries. Entries that a failed sync may have lost stay in this state.
+    fn reach(&mut self, state: Entries) {
+        if self.entries != Entries::Unsynced {
+            self.entries = state;
+        }
+    }
+
+    /// Ends the ingest: closes the open runs, and writes the buffered entries. Returns a final commit if it tells
+    /// something that the commit before did not.
+    fn end(&mut self) -> Result<Option<IngestCommit>> {
         self.has_ended = true;
-        let mut ended = Ok(());
+        let before = self.entries;
+        let mut commit = IngestCommit::default();
+        let mut result = Ok(());
         for run in self.runs.take_all() {
             if self.settings.keep_open {
                 run.scope.leave_open();
-            } else {
-                let message = "the input ended before the end of the run";
-                ended = ended.and(run.scope.fail_because(INPUT_ENDED, message).map(drop));
+                continue;
+            }
+            let message = "the input ended before the end of the run";
+            match run.scope.fail_because(INPUT_ENDED, message) {
+                Err(e) if e.is_recorded() => {
+                    commit.problems.push(Refusal::from(e).at(self.input.number()));
+                }
+                ended => result = result.and(ended.map(drop)),
             }
         }
-        Ok(ended.and(self.write())?)
+        let written = self.write();
+        result?;
+        written?;
+        let commit = self.completed(commit);
+        Ok((self.entries != before || !commit.problems.is_empty()).then_some(commit))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::client::error::Error;
 use crate::contract::ContractError;
 use crate::contract::error::bounded;
 
-/// A line, or a part of a line, that was not recorded.
+/// A line, or a part of a line, that was not recorded or not delivered to all sinks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IngestProblem {
@@ -17,19 +17,24 @@ pub struct IngestProblem {
     pub message: String,
     /// Advice for the user.
     pub hint: Option<String>,
+    /// `true` if the log contains the line in spite of the problem, because only a sink failed. Such a line does not
+    /// count as refused.
+    pub is_recorded: bool,
 }
 
-/// The reason for which a line, or a part of it, is not recorded.
+/// The reason for which a line, or a part of it, is not recorded or not delivered.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// `true` if the log contains the facts, and a sink does not.
+    pub(super) is_recorded: bool,
 }
 
 impl Refusal {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { code, message: bounded(message.into()), hint: None }
+        Refusal { code, message: bounded(message.into()), hint: None, is_recorded: false }
     }
 
     pub(super) fn hint(self, hint: impl Into<String>) -> Refusal {
@@ -42,7 +47,8 @@ impl Refusal {
     }
 
     pub(super) fn at(self, line: u64) -> IngestProblem {
-        IngestProblem { line, code: self.code, message: self.message, hint: self.hint }
+        let Refusal { code, message, hint, is_recorded } = self;
+        IngestProblem { line, code, message, hint, is_recorded }
     }
 }
 
@@ -54,7 +60,14 @@ impl From<ContractError> for Refusal {
 
 impl From<capture::Error> for Refusal {
     fn from(e: capture::Error) -> Refusal {
-        let error = Error::Capture(e);
-        Refusal { code: error.code(), message: bounded(error.to_string()), hint: error.hint() }
+        let is_recorded = e.is_recorded();
+        Refusal { is_recorded, ..Refusal::from(Error::Capture(e)) }
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Refusal {
+        let hint = error.hint();
+        Refusal { hint, ..Refusal::new(error.code(), error.to_string()) }
     }
 }

@@ -65,15 +65,16 @@ impl OpenRun {
         end: impl FnOnce(&StageScope) -> capture::Result<()>,
     ) -> Result<(), Refusal> {
         let at = self.stage_at(name)?;
-        if let Some((_, stage)) = self.stages.get(at) {
-            end(stage)?;
+        let Some((_, stage)) = self.stages.get(at) else { return Ok(()) };
+        let ended = end(stage);
+        if has_ended(&ended) {
             drop(self.stages.remove(at));
         }
-        Ok(())
+        Ok(ended?)
     }
 
-    /// Returns the scope for the records of a line: the stage that the line names, or the current stage; the run if it
-    /// has no open stage or if the line names no stage explicitly (`is_outside`).
+    /// Returns the scope for the records of a line: the stage that the line names, or else the current stage. If no
+    /// stage is open, or if the line has `"stage": null` (`is_outside`), returns the run.
     pub(super) fn scope_for(&self, stage: Option<&str>, is_outside: bool) -> Result<AnyScope, Refusal> {
         if stage.is_none() && (is_outside || self.stages.is_empty()) {
             return Ok((&self.scope).into());
@@ -81,6 +82,11 @@ impl OpenRun {
         let at = self.stage_at(stage)?;
         Ok(self.stages.get(at).map_or_else(|| (&self.scope).into(), |(_, stage)| stage.into()))
     }
+}
+
+/// Returns `true` if the end of a scope is in the log.
+pub(super) fn has_ended<T>(ended: &capture::Result<T>) -> bool {
+    ended.as_ref().err().is_none_or(capture::Error::is_recorded)
 }
 
 /// The open runs.
@@ -150,11 +156,13 @@ impl Runs {
         end: impl FnOnce(&RunScope) -> capture::Result<()>,
     ) -> Result<(), Refusal> {
         let run = self.get(name)?;
-        end(&run.scope)?;
-        let ended = name.map(str::to_owned).or_else(|| self.order.last().cloned()).unwrap_or_default();
-        self.open.remove(&ended);
-        self.order.retain(|open| *open != ended);
-        Ok(())
+        let ended = end(&run.scope);
+        if has_ended(&ended) {
+            let name = name.map(str::to_owned).or_else(|| self.order.last().cloned()).unwrap_or_default();
+            self.open.remove(&name);
+            self.order.retain(|open| *open != name);
+        }
+        Ok(ended?)
     }
 
     /// Removes and returns all open runs, in the order of their starts.

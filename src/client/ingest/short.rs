@@ -1,15 +1,15 @@
 //! Short lines (docs/INGEST.md): each member that names a fact is recorded in the run or stage that the line belongs to.
 
 use crate::capture::{
-    self, AnyScope, ArtifactRegistration, ArtifactRole, Emission, EventEmission, MetricEmission, RunScope,
-    ScopeSpec, Session, SpanEmission, StageScope,
+    self, AnyScope, ArtifactRegistration, ArtifactRole, Emission, EventEmission, IngestMode, MetricEmission,
+    RunScope, ScopeSpec, Session, SpanEmission, StageScope,
 };
 use crate::client::ingest::members::LineMembers;
 use crate::client::ingest::problem::Refusal;
 use crate::client::ingest::runs::Runs;
 use crate::contract::{EventLevel, RunRef, RunStatus, Timestamp, Value};
 
-/// The name under which a run or stage is started: the members `start` and `end` contain it.
+/// The values of the members `start` and `end`. The members of the same names contain the names of the run and the stage.
 const RUN: &str = "run";
 const STAGE: &str = "stage";
 /// The kind of an artifact whose line names no kind.
@@ -20,7 +20,7 @@ const RECORDED: [&str; 8] = ["param", "params", "metric", "metrics", "event", "s
 
 /// Records a short line. Adds the run that the line starts to `started`, and the members that cannot be recorded to the
 /// refused members of the line. `now` is the time at which a span without an end has ended. Errors: nothing more of the
-/// line can be recorded.
+/// line can be recorded, because it belongs to no open run, or because the run that it names cannot be started.
 pub(super) fn record(
     line: &mut LineMembers,
     runs: &mut Runs,
@@ -39,8 +39,12 @@ pub(super) fn record(
     let is_outside = is_outside && stage.is_none();
     match line.text("start").as_deref() {
         Some(RUN) => started.push(start_run(line, runs, session, run.as_deref())?),
-        Some(STAGE) => start_stage(line, runs, run.as_deref(), stage.as_deref())?,
-        Some(other) => return Err(not_a_scope("start", other)),
+        Some(STAGE) => {
+            runs.get(run.as_deref())?;
+            let started = start_stage(line, runs, run.as_deref(), stage.as_deref());
+            keep(line, started);
+        }
+        Some(other) => line.refused.push(not_a_scope("start", other)),
         None => {}
     }
     let end = line.text("end");
@@ -51,20 +55,31 @@ pub(super) fn record(
     for (key, value) in line.params() {
         keep(line, open.scope.param(&key, value));
     }
+    let mut has_scope = true;
     if ["metric", "metrics", "event", "span", "artifact"].iter().any(|member| line.has(member)) {
-        let scope = open.scope_for(stage.as_deref(), is_outside)?;
-        records(line, &scope, now);
+        match open.scope_for(stage.as_deref(), is_outside) {
+            Ok(scope) => records(line, &scope, now),
+            Err(refusal) => {
+                line.refused.push(refusal);
+                has_scope = false;
+            }
+        }
     }
     match end.as_deref() {
         Some(STAGE) => {
             let how = How::take(line);
-            open.end_stage(stage.as_deref(), |stage| how.end_stage(stage))?;
+            let ended = open.end_stage(stage.as_deref(), |stage| how.end_stage(stage));
+            keep(line, ended);
         }
         Some(RUN) => {
             let how = How::take(line);
-            runs.end(run.as_deref(), |run| how.end_run(run))?;
+            let ended = runs.end(run.as_deref(), |run| how.end_run(run));
+            keep(line, ended);
         }
         _ => {}
+    }
+    if !has_scope {
+        line.discard_rest();
     }
     Ok(())
 }
@@ -73,7 +88,8 @@ fn not_a_scope(member: &str, text: &str) -> Refusal {
     Refusal::invalid(member, format!("is {text:?}; expected \"run\" or \"stage\""))
 }
 
-fn keep<T>(line: &mut LineMembers, recorded: capture::Result<T>) {
+/// Adds an error to the refused members of the line.
+fn keep<T, E: Into<Refusal>>(line: &mut LineMembers, recorded: Result<T, E>) {
     if let Err(e) = recorded {
         line.refused.push(e.into());
     }
@@ -154,14 +170,18 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
         true => Default::default(),
         false => line.texts("tags"),
     };
+    let artifact = line.text("artifact");
+    let step = match metrics.is_empty() && artifact.is_none() {
+        true => None,
+        false => line.integer("step"),
+    };
     if !metrics.is_empty() {
-        let (step, unit) = (line.integer("step"), line.text("unit"));
+        let unit = line.text("unit");
         for (key, value) in metrics {
             let metric = MetricEmission { step, unit: unit.clone(), ..MetricEmission::new(key, value) };
             keep(line, scope.emit(MetricEmission { tags: tags.clone(), ..metric }));
         }
     }
-    let artifact = line.text("artifact");
     let attributes = match event.is_some() || span.is_some() || artifact.is_some() {
         true => line.object("attributes"),
         false => Default::default(),
@@ -187,7 +207,9 @@ fn records(line: &mut LineMembers, scope: &AnyScope, now: Timestamp) {
     }
     if let Some(path) = artifact {
         let kind = line.text("kind").unwrap_or_else(|| FILE.to_owned());
-        let mut file = ArtifactRegistration { attributes, ..ArtifactRegistration::output(&kind, path) };
+        let mut file = ArtifactRegistration { attributes, step, ..ArtifactRegistration::output(&kind, path) };
+        // The file belongs to the program that writes the lines, so a default mode that removes files does not apply.
+        file.ingest_mode = Some(IngestMode::Copy);
         file.key = line.text("key");
         file.role = line.word::<ArtifactRole>("role").unwrap_or(file.role);
         keep(line, scope.register(file));

@@ -227,9 +227,9 @@ impl Output {
 
     /// Opens an input that can only be read sequentially: standard input, a pipe or a device. Returns `None` for a
     /// regular file.
-    pub(super) fn open_stream(&self, path: &Path) -> Result<Option<Box<dyn Read>>, Failure> {
+    pub(super) fn open_stream(&self, path: &Path) -> Result<Option<Box<dyn Read + Send>>, Failure> {
         if path.as_os_str() == "-" {
-            return Ok(Some(Box::new(io::stdin().lock())));
+            return Ok(Some(Box::new(io::stdin())));
         }
         let failed = |e| Failure::Read(path.to_path_buf(), e);
         let meta = std::fs::metadata(path).map_err(failed)?;
