@@ -10,6 +10,8 @@ mod cursor;
 mod frame;
 #[path = "../fuzz/bodies/generation.rs"]
 mod generation;
+#[path = "../fuzz/bodies/ingest_lines.rs"]
+mod ingest_lines;
 #[path = "../fuzz/bodies/interchange_line.rs"]
 mod interchange_line;
 #[path = "../fuzz/bodies/json_read.rs"]
@@ -156,7 +158,7 @@ fn every_fuzz_body_has_a_target_and_a_corpus() {
         names
     };
     let bodies = names("fuzz/bodies", ".rs");
-    assert_eq!(bodies.len(), 10);
+    assert_eq!(bodies.len(), 11);
     assert_eq!(bodies, names("fuzz/fuzz_targets", ".rs"));
     assert_eq!(bodies, names("fuzz/corpus", ""));
     let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/Cargo.toml"));
@@ -202,6 +204,11 @@ fn generations() {
 #[test]
 fn lines_of_interchange() {
     check("interchange_line", 1000, interchange_line::run);
+}
+
+#[test]
+fn lines_of_ingest() {
+    check("ingest_lines", 60, ingest_lines::run);
 }
 
 #[test]

@@ -21,8 +21,20 @@ type Seed = (&'static str, &'static str, Vec<u8>);
 
 /// Returns all seed inputs: target, name and bytes of each.
 pub(crate) fn all() -> Vec<Seed> {
-    [frames(), segments(), files(), payloads(), json(), refs(), generations(), cursors(), configs(), lines()]
-        .concat()
+    [
+        frames(),
+        segments(),
+        files(),
+        payloads(),
+        json(),
+        refs(),
+        generations(),
+        cursors(),
+        configs(),
+        lines(),
+        ingests(),
+    ]
+    .concat()
 }
 
 // ---- frames
@@ -539,4 +551,67 @@ fn configs() -> Vec<Seed> {
         ("config_file", name, [&[choice], text.as_bytes()].concat())
     };
     seeds.into_iter().map(bytes).collect()
+}
+
+// ---- lines of an ingest
+
+fn ingests() -> Vec<Seed> {
+    let input = |name, choice: u8, text: &str| ("ingest_lines", name, [&[choice], text.as_bytes()].concat());
+    const START: &str = r#"{"start":"run","run":"r","id":"r","params":{"a":0.1}}"#;
+    vec![
+        input(
+            "run",
+            6,
+            &format!(
+                "{START}\n{}\n{}\n{}\n{}\n",
+                r#"{"start":"stage","stage":"s","metadata":{"m":[1]}}"#,
+                r#"{"metric":"loss","value":0.5,"step":1,"unit":"nats","tags":{"a":"b"}}"#,
+                r#"{"end":"stage"}"#,
+                r#"{"end":"run","status":"cancelled"}"#
+            ),
+        ),
+        input(
+            "members",
+            0,
+            &format!(
+                "{START}\n{}\n{}\n{}\n{}\n\n",
+                r#"{"metrics":{"a":1,"g":{"x":"NaN","y":[]}},"step":2.0,"event":"e","level":"warn","attributes":{"k":null}}"#,
+                r#"{"span":"s","seconds":1.5,"kind":"io","status":"error","started_at":"2024-01-01T00:00:00Z"}"#,
+                r#"{"artifact":"/in/file","kind":"model","key":"k","role":"input","step":3}"#,
+                r#"{"param":"p","value":{"n":[1,{"m":36893488147419103232}]},"end":"run","message":"m"}"#
+            ),
+        ),
+        input(
+            "runs",
+            40,
+            &format!(
+                "{START}\n{}\n{}\n{}\n{}",
+                r#"{"start":"run","run":"q","project":"other","tags":{"t":1},"packages":{"p":"1"},"runtime":{"py":"3"}}"#,
+                r#"{"run":"r","metric":"m","value":1}"#,
+                r#"{"metric":"m","value":1,"stage":null}"#,
+                r#"{"run":"r","end":"run"}"#
+            ),
+        ),
+        input(
+            "refused",
+            3,
+            &format!(
+                "{}\n{START}\n{START}\n{}\n{}\n\u{feff}{{\n",
+                r#"{"metric":"m","value":1}"#,
+                r#"{"start":"walk","metric":"m","value":1,"colour":"red"}"#,
+                r#"{"stage":"typo","metric":"m","value":1,"end":"stage"}"#
+            ),
+        ),
+        input(
+            "objects",
+            9,
+            &format!(
+                "{START}\n{}\n{}\n{}\n",
+                r#"{"kind":"project","object":{"created_at":"2024-01-01T00:00:00Z","name":"p","project_ref":"project:p"}}"#,
+                r#"{"kind":"walk","object":{}}"#,
+                r#"{"metric":"m","value":1}"#
+            ),
+        ),
+        input("last-line", 1, START),
+    ]
 }

@@ -286,9 +286,7 @@ impl Ingest<'_> {
             add(*line, Refusal::new(rejection.code, message));
         }
         for body in &report.bodies {
-            let hint =
-                "store the body beside the input file, or name the directory of the bodies with --bodies";
-            add(body.line, Refusal::new(body.code, body.message.clone()).hint(hint));
+            add(body.line, Refusal::new(body.code, body.message.clone()));
         }
         for LossyLine { line, subject, member, .. } in &report.dropped {
             let message = format!("{} of {subject} was left out: {}", member.path, member.message);

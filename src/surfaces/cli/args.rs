@@ -170,7 +170,8 @@ pub(super) struct IngestArgs {
     /// Leave runs open that are open at the end of the input, instead of marking them as failed
     #[arg(long)]
     pub(super) keep_open: bool,
-    /// Directory of the bodies of artifacts that interchange objects name
+    /// Directory of the bodies of artifacts that interchange objects name [default: the directory of the file; none for
+    /// standard input]
     #[arg(long, value_name = "DIR")]
     pub(super) bodies: Option<PathBuf>,
 }
