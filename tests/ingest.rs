@@ -285,7 +285,8 @@ fn unwritten_lines_are_written_before_the_next_line_arrives() {
     let unchanged = || {};
     let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
     let parts: Vec<(&dyn Fn(), String)> = vec![
-        (&unchanged, START.to_owned()),
+        // The first entry of a stream reserves numbers on the disk, so it would be refused instead of kept in memory.
+        (&unchanged, START.to_owned() + METRIC),
         (&unchanged, String::new()),
         (&locked, METRIC.to_owned()),
         (&unchanged, String::new()),
@@ -296,7 +297,7 @@ fn unwritten_lines_are_written_before_the_next_line_arrives() {
     let commits = ingest_parts(&contexta, parts);
     let found: Vec<(u64, bool, usize)> =
         commits.iter().map(|commit| (commit.lines, commit.is_durable, commit.problems.len())).collect();
-    assert_eq!(found, [(1, true, 0), (2, false, 1), (2, true, 0), (3, true, 0)]);
+    assert_eq!(found, [(2, true, 0), (3, false, 1), (3, true, 0), (4, true, 0)]);
 }
 
 #[test]
@@ -304,12 +305,15 @@ fn end_of_the_input_writes_unwritten_lines_in_a_final_commit() {
     let (disk, contexta) = memory();
     let unchanged = || {};
     let (locked, unlocked) = (|| disk.set_read_only(true), || disk.set_read_only(false));
-    let parts: Vec<(&dyn Fn(), String)> =
-        vec![(&unchanged, START.to_owned()), (&locked, METRIC.to_owned()), (&unlocked, EOF.to_owned())];
+    let parts: Vec<(&dyn Fn(), String)> = vec![
+        (&unchanged, START.to_owned() + METRIC),
+        (&locked, METRIC.to_owned()),
+        (&unlocked, EOF.to_owned()),
+    ];
     let commits = ingest_parts(&contexta, parts);
     let found: Vec<(u64, bool)> = commits.iter().map(|commit| (commit.lines, commit.is_durable)).collect();
-    assert_eq!(found, [(1, true), (2, false), (2, true)]);
-    assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].count, 1);
+    assert_eq!(found, [(2, true), (3, false), (3, true)]);
+    assert_eq!(contexta.run_snapshot("r").unwrap().metrics[0].count, 2);
 }
 
 #[test]

@@ -234,7 +234,8 @@ print(wandb.run)
     assert_eq!((number("width"), number("pairs")), (3.into(), 1.into()));
     assert!(["deep", "unreadable"].iter().all(|key| run.run.params.contains_key(*key)));
     assert!(run.run.params.keys().any(|key| key.starts_with("loop")));
-    assert_eq!((run.metrics[0].count, run.metrics[0].last.step), (2, Some(1)));
+    let loss = run.metrics.iter().find(|row| row.metric_key == "loss").unwrap();
+    assert_eq!((loss.count, loss.last.step), (2, Some(1)));
     assert_eq!(run.run.status, RunStatus::Completed);
     assert_eq!(snapshot(dir.path(), "s").run.status, RunStatus::Failed);
 }
