@@ -520,7 +520,8 @@ mod command {
     fn own_export_is_ingested_with_the_bodies_beside_it() {
         let dir = TempDir::new("ingest-export");
         std::fs::write(dir.path().join("model.bin"), "weights").unwrap();
-        let from = Contexta::open(dir.path().join("from")).unwrap();
+        // The uncommitted change of a repository would be a further artifact.
+        let from = Options::new(dir.path().join("from")).detect_code_revision(false).open().unwrap();
         let run = from.run("r").run_id("r").start().unwrap();
         run.register_artifact("model", dir.path().join("model.bin")).unwrap();
         run.complete().unwrap();
