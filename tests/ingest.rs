@@ -1,8 +1,7 @@
 //! `contexta ingest`: short lines, interchange objects, acknowledgements, problems and the end of the input.
 
-use crate::support::{TempDir, open_sim};
+use crate::support::open_sim;
 use contexta::capture::{Durability, Sink, SinkError, SinkReceipt, SinkRequest};
-use contexta::contract::json::read::parse;
 use contexta::contract::{AnyRecord, RunStatus, Value};
 use contexta::engine::storage::sim::SimDisk;
 use contexta::{Contexta, IngestCommit, IngestSettings, Options, RunSnapshot};
@@ -448,7 +447,9 @@ fn interchange_object_without_its_body_or_with_an_invalid_member_is_refused_in_p
 #[cfg(feature = "cli")]
 mod command {
     use super::*;
+    use crate::support::TempDir;
     use contexta::ExportSettings;
+    use contexta::contract::json::read::parse;
     use std::io::{BufRead, BufReader, Write};
     use std::process::{Command, Stdio};
 
