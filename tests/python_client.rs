@@ -161,10 +161,7 @@ fn killed_program_leaves_a_failed_run() {
 
 /// Runs a script, and returns its output after it has ended as expected. `None` if there is no python3.
 fn run_script(dir: &TempDir, script: &str, code: i32) -> Option<Output> {
-    let Some(output) = python(dir.path(), &["-c", script]) else {
-        println!("{SKIPPED}");
-        return None;
-    };
+    let output = python(dir.path(), &["-c", script])?;
     assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
     Some(output)
 }
@@ -179,7 +176,10 @@ fn forked_process_does_not_wait_for_acknowledgements() {
         \x20       if child == 0:\n            signal.alarm(60)\n            run.artifact('f')\n\
         \x20           os._exit(3 if c._default.flush(None) else 0)\n\
         \x20   print(os.waitpid(child, 0)[1])\n    run.metric('loss', 1)";
-    let Some(output) = run_script(&dir, script, 0) else { return };
+    let Some(output) = run_script(&dir, script, 0) else {
+        println!("{SKIPPED}");
+        return;
+    };
     assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), ("0\n", ""));
     let run = snapshot(dir.path(), "r");
     assert_eq!((run.run.status, run.metrics.len(), run.artifacts.len()), (RunStatus::Completed, 1, 0));
@@ -221,7 +221,10 @@ print(wandb.run)
 wandb.init(name="s").finish(3)
 print(wandb.run)
 "#;
-    let Some(output) = run_script(&dir, script, 0) else { return };
+    let Some(output) = run_script(&dir, script, 0) else {
+        println!("{SKIPPED}");
+        return;
+    };
     assert_eq!(text(&output.stdout), "0.1 3 True\nNone\nNone\n");
     let errors = text(&output.stderr);
     let expected =
@@ -234,7 +237,8 @@ print(wandb.run)
     assert_eq!((number("width"), number("pairs")), (3.into(), 1.into()));
     assert!(["deep", "unreadable"].iter().all(|key| run.run.params.contains_key(*key)));
     assert!(run.run.params.keys().any(|key| key.starts_with("loop")));
-    assert_eq!((run.metrics[0].count, run.metrics[0].last.step), (2, Some(1)));
+    let loss = run.metrics.iter().find(|row| row.metric_key == "loss").unwrap();
+    assert_eq!((loss.count, loss.last.step), (2, Some(1)));
     assert_eq!(run.run.status, RunStatus::Completed);
     assert_eq!(snapshot(dir.path(), "s").run.status, RunStatus::Failed);
 }
@@ -300,7 +304,10 @@ run.metric("after", 1)
 print(c.flush(), ingest.refused)
 run.end()
 "#;
-    let Some(output) = run_script(&dir, script, 0) else { return };
+    let Some(output) = run_script(&dir, script, 0) else {
+        println!("{SKIPPED}");
+        return;
+    };
     assert_eq!(text(&output.stdout), "interrupted\nTrue 0\ninterrupted\nTrue 1\n");
     let run = snapshot(dir.path(), "r");
     let counts: Vec<(&str, u64)> =
@@ -318,7 +325,10 @@ fn waiting_for_acknowledgements_has_a_limit_and_is_reported_once() {
         ingest = c.Ingest(command='./silent')\nrun = ingest.start_run('r')\n\
         print(ingest.flush(0.01), ingest.flush(0.01), ingest.flush(0.01))\n\
         ingest.close()\nprint(ingest.flush())";
-    let Some(output) = run_script(&dir, script, 0) else { return };
+    let Some(output) = run_script(&dir, script, 0) else {
+        println!("{SKIPPED}");
+        return;
+    };
     assert_eq!(text(&output.stdout), "False False False\nFalse\n");
     let errors = text(&output.stderr);
     assert_eq!(

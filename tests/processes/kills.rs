@@ -15,7 +15,7 @@ const KILLS: u64 = 50;
 /// The greatest number of lines that are written at once.
 const LINES_OF_BURST: u64 = 20;
 /// The greatest number of acknowledgements that a process writes before it is killed.
-const ACKS_MAX: u64 = 8;
+const ACKS_MAX: u64 = 4;
 /// The greatest number of turns of a loop between an acknowledgement and the kill: some milliseconds.
 const TURNS_MAX: u64 = 2_000_000;
 /// The variable with the seed of an earlier test.
