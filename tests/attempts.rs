@@ -152,7 +152,9 @@ fn run_of_a_killed_process_is_interrupted_until_someone_ends_it() {
     let victim = options.open().unwrap();
     let started = victim.run("a").run_id("a").start().unwrap();
     // So many entries that one more entry does not lead to a new generation of the tables.
-    (0..30).for_each(|_| started.metric("loss", 1.0).unwrap());
+    for _ in 0..30 {
+        started.metric("loss", 1.0).unwrap();
+    }
     let contexta = open_sim(&disk, 2, "/w");
     assert_eq!((run(&contexta).shown_status(), run(&contexta).interrupted_at), ("open", None));
     disk.advance(5_000_000_000);
