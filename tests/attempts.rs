@@ -5,7 +5,7 @@ use contexta::Contexta;
 use contexta::contract::fact::{Change, Joined};
 use contexta::contract::{ObjectKind, RunRef, RunStatus};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::store::{RunRow, WriterRow};
+use contexta::store::{Attempts, RunRow, WriterRow};
 use std::path::Path;
 
 fn run(contexta: &Contexta) -> RunRow {
@@ -120,10 +120,14 @@ fn resumed_run_shows_its_newest_attempt() {
     );
     let all = contexta.store().read(|view| {
         let stage = train.stage_ref().clone();
-        view.series_of_all_attempts(second.run_ref(), Some(&stage), "loss")
+        view.points(second.run_ref(), Some(&stage), "loss", Attempts::All)
     });
     let superseded: Vec<_> = all.unwrap().into_iter().filter(|p| p.is_superseded).map(|p| p.step).collect();
     assert_eq!(superseded, [Some(6), Some(7), Some(8), Some(9)]);
+    let all = contexta.run_snapshot_of("a", Attempts::All).unwrap();
+    assert_eq!((all.metrics[0].count, all.writers.len()), (13, 2));
+    let all = contexta.step_series_of("a", "loss", Some("train"), Attempts::All).unwrap();
+    assert_eq!(all.points.len(), 13);
     assert_eq!(contexta.digest().unwrap().0, {
         contexta.rebuild(Default::default()).unwrap();
         contexta.digest().unwrap().0

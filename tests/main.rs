@@ -10,6 +10,7 @@
 mod artifacts;
 mod attempts;
 mod capture;
+mod capture_facade;
 mod cases;
 mod config;
 #[cfg(feature = "cli")]
@@ -42,4 +43,5 @@ mod tidy;
 mod tracing_layer;
 #[cfg(feature = "cli")]
 mod transcripts;
+mod unusual;
 mod verify;

@@ -86,7 +86,9 @@ impl AttributeVersions {
     }
 
     /// Returns the effective value of each attribute; `None` if a version is malformed.
-    pub(super) fn resolve(self) -> Option<Attributes> {
+    pub(super) fn resolve(mut self) -> Option<Attributes> {
+        // Conflicts are listed by name.
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
         let replaced = self.replaced_by_imports();
         let ended_by = self.newest_status().map(|status| status.stamp);
         let mut attributes = Attributes::default();

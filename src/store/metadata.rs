@@ -3,13 +3,14 @@
 use crate::contract::nfc::nfc;
 use crate::contract::{Object, ObjectKind, ProjectRef, RunRef, StableRef, StageRef, Value};
 use crate::engine::projection::{KeyVersions, TableSpec};
+use crate::projections::metadata::METADATA_PREFIX;
 use crate::projections::tables::{FACTS, IMPORTED, RUN_NAMES};
 use crate::projections::{keys, tables};
 use crate::store::attributes::{AttributeVersions, Attributes};
 use crate::store::error::{Error, Result};
 use crate::store::objects::ListedObject;
 use crate::store::rows::{EnvironmentRow, ProjectRow, RunRow, StageRow, project_of, project_row, run_row};
-use crate::store::series::SeriesRow;
+use crate::store::series::{Attempts, SeriesRow};
 use crate::store::view::StoreView;
 use crate::store::writers::{Lifecycle, WriterFacts};
 use std::collections::{BTreeMap, BTreeSet, btree_map};
@@ -166,7 +167,7 @@ impl StoreView<'_> {
         let prefix = prefix_of_runs(project);
         let writers = self.writer_facts(&prefix)?;
         let has_superseded = |run: &str| writers.get(run).is_some_and(WriterFacts::have_superseded);
-        let summaries = self.summaries(&prefix, has_superseded)?;
+        let summaries = self.all_summaries(&prefix, Attempts::Newest, has_superseded)?;
         let mut runs = self.runs_with_facts(&prefix)?;
         runs.add_all(|add| {
             summaries.iter().for_each(|(run, _)| add(run));
@@ -330,6 +331,10 @@ impl StoreView<'_> {
                 status: attributes.status(),
                 started_at: attributes.time("started_at"),
                 ended_at: attributes.time("ended_at"),
+                is_interrupted: false,
+                end_message: attributes.text("end_message"),
+                end_reason: attributes.text("end_reason"),
+                metadata: attributes.with_prefix(METADATA_PREFIX),
                 order_index: match attributes.value("order_index") {
                     Some(Value::Int(n)) => u64::try_from(*n).ok(),
                     _ => None,

@@ -76,6 +76,17 @@ impl SeriesRow {
     }
 }
 
+/// The attempts of a run whose points an answer contains.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Attempts {
+    /// The points that no later attempt superseded.
+    #[default]
+    Newest,
+    /// The points of all attempts, also superseded ones.
+    All,
+}
+
 fn point(p: &Point) -> Option<SeriesPoint> {
     let decoded = series::decode(p)?;
     let observed_at = Timestamp::from_micros(p.order.time)?;
@@ -83,20 +94,27 @@ fn point(p: &Point) -> Option<SeriesPoint> {
 }
 
 impl StoreView<'_> {
-    /// Returns the summaries of the metric series of a run, ordered by stage and key. Series outside any stage come
-    /// first.
+    /// Returns the summaries of the metric series of a run without superseded points, ordered by stage and key. Series
+    /// outside any stage come first.
     pub fn series_of(&self, run: &RunRef) -> Result<Vec<SeriesRow>> {
-        let has_superseded = !self.supersedings(run)?.is_empty();
-        let mut runs = self.summaries(&keys::series_of(run), |_| has_superseded)?;
+        self.summaries(run, Attempts::Newest)
+    }
+
+    /// Returns the summaries of the metric series of a run like [`series_of`](StoreView::series_of), of the newest attempt
+    /// or of all attempts.
+    pub fn summaries(&self, run: &RunRef, attempts: Attempts) -> Result<Vec<SeriesRow>> {
+        let has_superseded = attempts == Attempts::Newest && !self.supersedings(run)?.is_empty();
+        let mut runs = self.all_summaries(&keys::series_of(run), attempts, |_| has_superseded)?;
         Ok(runs.pop().map_or_else(Vec::new, |(_, series)| series))
     }
 
     /// Returns the summaries of the metric series whose keys begin with `prefix`, by the text of the run's ref. Runs
     /// are ordered by ref, and the series of a run by stage and key. `has_superseded` returns `true` for a run with
-    /// superseded points.
-    pub(super) fn summaries(
+    /// superseded points that the summaries must not contain.
+    pub(super) fn all_summaries(
         &self,
         prefix: &[u8],
+        attempts: Attempts,
         has_superseded: impl Fn(&str) -> bool,
     ) -> Result<Vec<(String, Vec<SeriesRow>)>> {
         let mut imported: HashMap<Vec<u8>, (u64, Vec<[u8; 16]>)> = HashMap::new();
@@ -163,7 +181,7 @@ impl StoreView<'_> {
             if let Some((run, series)) = runs.get_mut(at)
                 && let (Ok(run), Some(row)) = (RunRef::parse(run), series.get_mut(n))
             {
-                let points = self.series(&run, row.stage_ref.as_ref(), &row.metric_key)?;
+                let points = self.points(&run, row.stage_ref.as_ref(), &row.metric_key, attempts)?;
                 let values = || points.iter().map(|p| p.value.as_f64());
                 row.count = points.len() as u64;
                 row.non_finite = points.iter().filter(|p| !p.value.is_finite()).count() as u64;
@@ -204,17 +222,16 @@ impl StoreView<'_> {
         stage: Option<&StageRef>,
         metric_key: &str,
     ) -> Result<Vec<SeriesPoint>> {
-        let mut points = self.series_of_all_attempts(run, stage, metric_key)?;
-        points.retain(|point| !point.is_superseded);
-        Ok(points)
+        self.points(run, stage, metric_key, Attempts::Newest)
     }
 
-    /// Returns the points of one series of all attempts, ordered by time of observation.
-    pub fn series_of_all_attempts(
+    /// Returns the points of one series, ordered by time of observation.
+    pub fn points(
         &self,
         run: &RunRef,
         stage: Option<&StageRef>,
         metric_key: &str,
+        attempts: Attempts,
     ) -> Result<Vec<SeriesPoint>> {
         let supersedings = self.supersedings(run)?;
         let points = self.view.series(SERIES, &keys::series(run, stage, metric_key))?;
@@ -227,6 +244,8 @@ impl StoreView<'_> {
             Some(SeriesPoint { is_superseded: supersedings.iter().any(covers), ..point })
         };
         let read: Option<Vec<SeriesPoint>> = points.and_then(|points| points.iter().map(read_one).collect());
-        read.ok_or_else(|| self.malformed_row(SERIES.name))
+        let mut points = read.ok_or_else(|| self.malformed_row(SERIES.name))?;
+        points.retain(|point| attempts == Attempts::All || !point.is_superseded);
+        Ok(points)
     }
 }

@@ -12,6 +12,9 @@ use crate::store::error::Result;
 use crate::store::view::StoreView;
 use std::collections::BTreeMap;
 
+/// The status that answers show instead of `open` if all processes have died.
+pub(super) const INTERRUPTED: &str = "interrupted";
+
 /// A writer of a run: a process that captures, or captured, the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -42,6 +45,27 @@ pub struct WriterRow {
     pub(super) stamp: Stamp,
     /// The stamp of the entry that recorded the end.
     pub(super) end_stamp: Option<Stamp>,
+    process: ProcessId,
+    /// The streams that the process wrote to.
+    streams: Vec<StreamId>,
+}
+
+impl WriterRow {
+    /// Returns the status as answers show it: `interrupted` for a writer that is open and whose process has died,
+    /// otherwise the status.
+    pub fn shown_status(&self) -> &'static str {
+        if self.interrupted_at.is_some() { INTERRUPTED } else { self.status.as_str() }
+    }
+
+    /// Returns the label of the process that recorded the entry with this stamp; `None` if the process has no label, or
+    /// writers with different labels. `writers` are the writers of a run, in the order in which they joined the run.
+    pub(super) fn label_at(writers: &[WriterRow], stamp: Stamp) -> Option<&str> {
+        // A stream can have several processes, one after the other. The fact of a writer precedes its records.
+        let wrote = |row: &&WriterRow| row.stamp < stamp && row.streams.contains(&stamp.stream);
+        let last = writers.iter().rev().find(wrote)?;
+        let is_other = |row: &WriterRow| row.process == last.process && row.label != last.label;
+        if writers.iter().any(is_other) { None } else { last.label.as_deref() }
+    }
 }
 
 /// The status of a run and the data of its end.
@@ -156,6 +180,7 @@ impl StoreView<'_> {
         let complete = |(process, mut row): (ProcessId, WriterRow)| {
             let streams = self.streams(process, row.stamp.stream)?;
             let known = streams.iter().rev().find_map(|(_, process)| process.as_ref());
+            row.streams = streams.iter().map(|(stream, _)| *stream).collect();
             row.host = known.map(|process| process.host().to_owned());
             row.process_number = known.map(Process::number);
             row.interrupted_at = self.interruption(process, &row, &streams)?;
@@ -246,6 +271,8 @@ fn writer_row(writer: &Writer, stamp: Stamp) -> WriterRow {
         interrupted_at: None,
         stamp,
         end_stamp: None,
+        process: writer.process(),
+        streams: Vec::new(),
     }
 }
 

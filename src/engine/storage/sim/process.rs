@@ -257,9 +257,12 @@ impl Storage for SimProcess {
                     modified: dir.modified,
                     changed: dir.modified,
                     place,
+                    names: 1,
                 });
             }
-            let node = guard(state.files.get(path).ok_or(io::ErrorKind::NotFound)?);
+            let node = state.files.get(path).ok_or(io::ErrorKind::NotFound)?;
+            let names = state.files.values().filter(|other| Arc::ptr_eq(other, node)).count() as u64;
+            let node = guard(node);
             Ok(FileInfo {
                 len: node.content.len() as u64,
                 is_dir: false,
@@ -267,6 +270,7 @@ impl Storage for SimProcess {
                 modified: node.modified,
                 changed: node.changed,
                 place: Some(Place { device: DEVICE, inode: node.inode, created: node.inode }),
+                names,
             })
         })
     }
