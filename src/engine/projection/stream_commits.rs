@@ -81,10 +81,11 @@ impl<'a> StreamCommits<'a> {
         while let Some(item) = reader.next_item()? {
             match item {
                 Item::Commit(mut commit) => {
-                    let until = self.until;
-                    let wanted = |entry: &EntryRef<'_>| until.is_none_or(|until| entry.stamp.seq <= until);
-                    if !commit.entries.last().is_none_or(|last| wanted(&last)) {
-                        commit.entries.truncate(commit.entries.iter().take_while(wanted).count());
+                    if let Some(until) = self.until {
+                        let wanted = |entry: &EntryRef<'_>| entry.stamp.seq <= until;
+                        if !commit.entries.last().is_none_or(|last| wanted(&last)) {
+                            commit.entries.truncate(commit.entries.iter().take_while(wanted).count());
+                        }
                     }
                     let Some(place) = CommitPlace::of(&commit) else { break };
                     if place.frame.next <= self.cursor.last.0 {

@@ -79,11 +79,26 @@ mod tests {
         let fresh = current(&storage, None);
         let again = current(&storage, Some(&fresh));
         assert!(!Arc::ptr_eq(&fresh, &again), "the directory has changed a moment before");
-        disk.advance(2 * FRESH as i64);
+        // The clock of the file system is coarse: this stream does not change the time of the directory again.
+        let time = || storage.info(Path::new(LOG)).unwrap().modified;
+        let before = time();
+        add_stream(&storage, 3);
+        assert_eq!(time(), before);
+        let again = current(&storage, Some(&again));
+        assert_eq!(again.streams(), [StreamId([1; 16]), StreamId([3; 16])]);
+        // A time in the future, because the clock was set back.
+        disk.advance(-1);
+        add_stream(&storage, 4);
+        disk.advance(-(FRESH as i64));
+        let again = current(&storage, Some(&again));
+        add_stream(&storage, 5);
+        let again = current(&storage, Some(&again));
+        assert_eq!(again.streams().len(), 4);
+        disk.advance(3 * FRESH as i64);
         let old = current(&storage, Some(&again));
         assert!(Arc::ptr_eq(&old, &current(&storage, Some(&old))));
         add_stream(&storage, 2);
         let new = current(&storage, Some(&old));
-        assert_eq!(new.streams(), [StreamId([1; 16]), StreamId([2; 16])]);
+        assert_eq!(new.streams(), [1, 2, 3, 4, 5].map(|id| StreamId([id; 16])));
     }
 }
