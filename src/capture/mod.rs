@@ -24,6 +24,7 @@ mod in_scope;
 mod join;
 mod names;
 pub mod outcome;
+mod prepared;
 mod record;
 pub mod redact;
 mod refs;
@@ -33,6 +34,7 @@ pub mod run;
 mod scope;
 pub mod scopes;
 mod secrets;
+pub mod series;
 pub mod session;
 pub mod sink;
 mod snapshot;
@@ -63,11 +65,12 @@ pub use scopes::{
     AnyScope, BatchScope, DeploymentBuilder, DeploymentScope, OperationScope, RunScope, SampleScope,
     StageScope,
 };
+pub use series::MetricSeries;
 pub use session::{CaptureOptions, Session};
 pub use sink::{
     CompositeSink, JsonLinesSink, MemoryEntry, MemorySink, Sink, SinkError, SinkReceipt, SinkRequest,
     StandardStream, WriterSink,
 };
 pub use span_guard::SpanGuard;
-pub use spec::{SampleSpec, ScopeSpec};
+pub use spec::{SampleSpec, ScopeSpec, SeriesSpec};
 pub use trace::{InvalidTraceparent, SpanId, TraceContext, TraceId};
