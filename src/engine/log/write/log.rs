@@ -78,7 +78,7 @@ impl Log {
     /// Appends encoded events as [`Log::append`] does. Assigns new times to the entries.
     pub fn append_encoded(&self, entries: &PendingEntries, durability: Durability) -> Result<Committed> {
         entries.check()?;
-        Ok(self.append_entries(entries, self.shared.storage.now(), durability, Room::Ordinary)?.0)
+        Ok(self.append_entries(entries, None, durability, Room::Ordinary)?.0)
     }
 
     /// Appends payloads as [`Log::append`] appends events. The payloads are encoded directly into the batch. `now` is the
@@ -90,7 +90,7 @@ impl Log {
         durability: Durability,
     ) -> Result<Committed> {
         payloads.check()?;
-        Ok(self.append_entries(payloads, now, durability, Room::Ordinary)?.0)
+        Ok(self.append_entries(payloads, Some(now), durability, Room::Ordinary)?.0)
     }
 
     /// Appends with [`Durability::Fsync`] a small commit that should succeed even on a full disk, such as the last
@@ -99,17 +99,16 @@ impl Log {
     pub fn append_end<E: Event>(&self, events: &[E]) -> Result<(Committed, Head)> {
         let entries = PendingEntries::of(events)?;
         entries.check()?;
-        let now = self.shared.storage.now();
-        let (done, head) = self.append_entries(&entries, now, Durability::Fsync, Room::Reserved)?;
+        let (done, head) = self.append_entries(&entries, None, Durability::Fsync, Room::Reserved)?;
         Ok((done, head.ok_or_else(|| self.shared.stream_missing())?))
     }
 
-    /// Appends entries that fit into one frame. If `room` is [`Room::Reserved`], also returns the head of the stream after
+    /// Appends entries that fit into one frame. `now` is the time of the storage's clock, if the caller has read it. If `room` is [`Room::Reserved`], also returns the head of the stream after
     /// the last of these entries.
     fn append_entries(
         &self,
         entries: impl NewEntries,
-        now: u64,
+        now: Option<u64>,
         durability: Durability,
         room: Room,
     ) -> Result<(Committed, Option<Head>)> {
@@ -119,6 +118,7 @@ impl Log {
         if !guard.batch.entries.has_room_for(len, bytes) {
             shared.write_batch(&mut guard, room)?;
         }
+        let now = now.unwrap_or_else(|| shared.storage.now());
         let state = &mut *guard;
         let Some(active) = state.active.as_mut() else { return Err(shared.stream_missing()) };
         let count = len as u64;
