@@ -2,19 +2,23 @@
 
 use crate::support::open_sim;
 use contexta::capture::{Durability, Error, MemorySink, MetricSeries, ResultStatus, SeriesSpec};
-use contexta::contract::{AggregationScope, AnyRecord, MetricPayload, MetricValue};
+use contexta::contract::json::write::canonical;
+use contexta::contract::{AggregationScope, MetricValue, Value};
 use contexta::engine::storage::sim::SimDisk;
-use contexta::{Contexta, Options};
+use contexta::{Contexta, DumpItem, DumpedEntry, Options};
 use std::sync::Arc;
 
-/// Returns the payloads of the metrics of run `a`, in the order of capture.
-fn metrics(contexta: &Contexta) -> Vec<MetricPayload> {
-    let records = contexta.run_snapshot("a").unwrap().records;
-    let metric = |record: &AnyRecord| match record {
-        AnyRecord::Metric(metric) => Some(metric.payload.clone()),
+/// Returns the payloads of all metrics, in the order of capture.
+fn metrics(contexta: &Contexta) -> Vec<Value> {
+    let payload = |item| match item {
+        DumpItem::Entry(DumpedEntry { kind, object: Some(Value::Map(mut members)), .. })
+            if kind == "metric" =>
+        {
+            members.remove("payload")
+        }
         _ => None,
     };
-    records.iter().filter_map(|row| metric(&row.record)).collect()
+    contexta.dump_log(None).unwrap().filter_map(|item| payload(item.unwrap())).collect()
 }
 
 /// Returns the steps and the values of a series of run `a`.
@@ -60,24 +64,23 @@ fn members_of_the_series_are_those_of_its_points() {
     assert_eq!(several.len(), 2);
     assert!(several.iter().all(|result| result.redacted() == ["tags.api_key"]));
     series.point(3).unwrap();
-    let found = metrics(&contexta);
-    let values: Vec<_> = found.iter().map(|m| (m.step, m.value.to_string(), m.value_type.as_str())).collect();
-    let text = str::to_owned;
+    let texts: Vec<String> = metrics(&contexta).iter().map(|m| canonical(m).unwrap()).collect();
+    let before = r#"{"aggregation_scope":"run","metric_key":"loss","#;
+    let after =
+        r#""summary_basis":"mean","tags":{"api_key":"[redacted]","split":"val"},"unit":"nats","value":"#;
+    let subject = r#""subject_ref":"run:wine.a","#;
+    let whole = |step: &str, value: &str, value_type: &str| {
+        format!(r#"{before}{step}{subject}{after}{value},"value_type":"{value_type}"}}"#)
+    };
     assert_eq!(
-        values,
+        texts,
         [
-            (Some(7), text("0.5"), "float"),
-            (Some(8), text("1.5"), "float"),
-            (Some(9), text("nan"), "float"),
-            (None, text("3"), "int")
+            whole(r#""step":7,"#, "0.5", "float"),
+            whole(r#""step":8,"#, "1.5", "float"),
+            whole(r#""step":9,"#, "\"NaN\"", "float"),
+            whole("", "3", "int")
         ]
     );
-    for metric in found {
-        assert_eq!((metric.unit.as_deref(), metric.summary_basis.as_deref()), (Some("nats"), Some("mean")));
-        assert_eq!(metric.aggregation_scope, AggregationScope::Run);
-        let tags: Vec<_> = metric.tags.iter().map(|(key, text)| (key.as_str(), text.as_str())).collect();
-        assert_eq!(tags, [("api_key", "[redacted]"), ("split", "val")]);
-    }
 }
 
 #[test]

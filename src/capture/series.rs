@@ -10,8 +10,8 @@ use crate::contract::MetricValue;
 use std::sync::Arc;
 
 /// The handle of a series of metric points in a scope. It captures points as [`RunScope::emit`] captures metrics with the
-/// same members, but checks, redacts and encodes the members only once. Capturing a point allocates no memory, unless
-/// sinks receive the points.
+/// same members, but checks, redacts and encodes the members only once. Capturing a point allocates no memory of its own,
+/// unless sinks receive the points, or members were redacted, which each result states.
 ///
 /// A clone is a handle of the same series, and a series is a handle of its scope. A point of a scope that has ended is
 /// refused.
